@@ -1,0 +1,66 @@
+# Two commands do all the set-up on a fresh machine: "make run" (the demo) and "make test" (everything).
+# Both are quick the second time: what was installed or fetched is stamped by the digest of what asked for it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+DEV := $(VENV)/installed-dev
+PYTEST ?= $(BIN)/pytest
+WORKERS ?= 2
+
+.PHONY: help run install dev format check types test test-quick test-servers jars system lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+run: install ## install, then the demo: sample outlets, pipeline, articles and alerts on the terminal
+	@$(BIN)/wirewatch up --demo
+
+install: $(STAMP) ## install Wirewatch into .venv
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11 or newer, or say PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11: install Python 3.11, or say PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "make: no virtual environments: on Debian, apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(STAMP): constraints.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+dev: $(DEV)
+
+$(DEV): constraints-dev.txt $(STAMP)
+	@echo "installing what the tests need ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints-dev.txt
+	@touch $@
+
+format: dev ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: dev ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+jars: ## fetch Kafka and Flink into .cache (Maven)
+	@deploy/local/kafka.sh --fetch
+	@deploy/local/flink.sh --fetch
+
+test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
+
+test-quick: dev ## tests that need no server
+	$(PYTEST) -n $(WORKERS) -m 'not kafka and not flink' $(ARGS)
+
+test-servers: dev jars ## tests on a real Kafka and a real Flink
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'kafka or flink' $(ARGS)
+
+lock: ## bring the constraints files up to date (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group build -o constraints.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o constraints-dev.txt
+
+clean: ## remove what was built, fetched and installed
+	rm -rf $(VENV) .cache var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

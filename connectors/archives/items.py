@@ -1,0 +1,86 @@
+"""One item of an archive: a raw article, or why there is none. Each item gets exactly one outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from pipeline.errors import InputError
+from pipeline.records import RawArticle
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveItem:
+    """``name`` says where it lies (file, or file:line). Exactly one of ``raw`` and ``problem`` is set."""
+
+    name: str
+    raw: RawArticle | None = None
+    problem: str | None = None
+
+
+class RawLine(msgspec.Struct, kw_only=True):
+    """A line of a .jsonl archive; ``fetched_at`` and ``feed_url`` are what our own raw records call theirs."""
+
+    url: str
+    html: str | None = None
+    text: str | None = None
+    title: str | None = None
+    published: str | None = None
+    source: str | None = None
+    fetched: str | None = None
+    fetched_at: str | None = None
+    feed_url: str | None = None
+    summary: str | None = None
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    backfill: bool = False
+
+
+def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
+    """The raw article of a line. ``fallback`` is its fetched time where it has none. Raises InputError."""
+    try:
+        record = msgspec.json.decode(line, type=RawLine)
+    except msgspec.ValidationError as error:
+        raise InputError(name, f"no raw article: {str(error).replace('`$.', '`')}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(name, f"no JSON: {error}") from error
+    if not record.url.strip():
+        raise InputError(name, "no raw article: the url is empty")
+    fetched = record.fetched or record.fetched_at
+    return RawArticle(
+        url=record.url,
+        source=record.source or source_of(record.url),
+        fetched_at=moment(fetched, name) if fetched else fallback,
+        feed_url=record.feed_url,
+        title=record.title,
+        summary=record.summary,
+        authors=record.authors,
+        published=record.published,
+        language=record.language,
+        html=record.html,
+        text=record.text,
+        backfill=record.backfill,
+    )
+
+
+def moment(text: str, name: str) -> datetime:
+    """A time as ISO 8601 writes it (UTC where it names no zone), in whole milliseconds. Raises InputError."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise InputError(name, f"{text!r} is no time", hint="write it as 2026-11-22T10:00:00Z") from error
+    try:
+        aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError as error:
+        raise InputError(name, f"{text!r} is no time that can be counted") from error
+    if aware.year < 1970:
+        raise InputError(name, f"{text!r} is before 1970: nothing was fetched then")
+    return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
+
+
+def source_of(url: str) -> str:
+    """A source id for a URL whose outlet is not known: its host without ``www.``, or ``file``."""
+    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0].lower()
+    return host.removeprefix("www.") or "file"

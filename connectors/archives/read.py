@@ -1,0 +1,183 @@
+"""Reading a path as an archive: one file, or a folder with its manifest.
+
+What can't be read is an item with a problem; nothing is left out in silence but files that are no archive at all
+(``README.md``, hidden files) inside a folder.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from connectors.archives.items import ArchiveItem, moment, raw_of_line, source_of
+from connectors.archives.warc import read_warc
+from connectors.charset import decode_body
+from connectors.feeds.article import raw_article
+from connectors.feeds.parse import parse_feed
+from pipeline.errors import FeedError, InputError, UsageError
+from pipeline.records import RawArticle
+
+MANIFEST = "manifest.jsonl"
+# A page or a line over this is refused before it fills memory; real pages stay under 8 MiB.
+MAX_BYTES = 32 << 20
+LINES, WARC, FEED, PAGE, TEXT = "lines", "warc", "feed", "page", "text"
+KINDS = {
+    ".jsonl": LINES,
+    ".ndjson": LINES,
+    ".warc": WARC,
+    ".xml": FEED,
+    ".rss": FEED,
+    ".atom": FEED,
+    ".rdf": FEED,
+    ".json": FEED,
+    ".html": PAGE,
+    ".htm": PAGE,
+    ".xhtml": PAGE,
+    ".txt": TEXT,
+}
+
+
+class ManifestLine(msgspec.Struct, frozen=True):
+    """What a manifest says of a file. Other fields are gold for scoring, never input."""
+
+    file: str
+    url: str
+    fetched: str | None = None
+
+
+def read_path(path: Path) -> Iterator[ArchiveItem]:
+    """All items of a file or folder, files in the order of their names. Raises UsageError where there is no such path."""
+    if path.is_dir():
+        return _read_folder(path)
+    if not path.exists():
+        raise UsageError(
+            f"{path}: no such file or folder", hint="give a .jsonl, .warc, feed, .html or .txt, or a folder"
+        )
+    if kind_of(path) is None:
+        known = " ".join(sorted(KINDS))
+        raise UsageError(f"{path}: not a kind of file that can be read", hint=f"known are {known}, each also with .gz")
+    return _read_file(path, path.name)
+
+
+def kind_of(path: Path) -> str | None:
+    """What a file is by its name (a final .gz does not count), or None."""
+    name = path.name.lower().removesuffix(".gz")
+    return KINDS.get(name[name.rfind(".") :]) if "." in name else None
+
+
+def _read_folder(folder: Path) -> Iterator[ArchiveItem]:
+    manifest: dict[str, ManifestLine] = {}
+    if (folder / MANIFEST).is_file():
+        for item in _manifest(folder / MANIFEST):
+            if isinstance(item, ArchiveItem):
+                yield item
+            else:
+                manifest[item.file] = item
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    for path in found:
+        name = path.relative_to(folder).as_posix()
+        if name != MANIFEST and (kind_of(path) or name in manifest):
+            yield from _read_file(path, name, manifest.pop(name, None))
+    for name in manifest:
+        yield ArchiveItem(name, problem="the manifest names it, but there is no such file")
+
+
+def _manifest(path: Path) -> Iterator[ManifestLine | ArchiveItem]:
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            try:
+                yield msgspec.json.decode(line, type=ManifestLine)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                yield ArchiveItem(f"{path.name}:{number}", problem=f"not a line of a manifest: {error}")
+
+
+def _read_file(path: Path, name: str, listed: ManifestLine | None = None) -> Iterator[ArchiveItem]:
+    readers: dict[str, Callable[[Path, str, datetime], Iterator[ArchiveItem]]] = {
+        LINES: _read_lines,
+        WARC: read_warc,
+        FEED: _read_feed,
+    }
+    try:
+        fetched_at = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+        kind = kind_of(path) or PAGE
+        if kind in readers:
+            yield from readers[kind](path, name, fetched_at)
+        else:
+            yield ArchiveItem(name, raw=_read_article(path, name, kind, fetched_at, listed))
+    except InputError as error:
+        yield ArchiveItem(name, problem=error.problem)
+    except FeedError as error:
+        yield ArchiveItem(name, problem=error.problem)
+    except (OSError, EOFError, zlib.error) as error:
+        yield ArchiveItem(name, problem=f"unreadable: {getattr(error, 'strerror', None) or error}")
+
+
+def _read_article(path: Path, name: str, kind: str, fetched_at: datetime, listed: ManifestLine | None) -> RawArticle:
+    body = _bytes(path, name)
+    text = decode_body(body, None).text
+    url = listed.url if listed else f"file:{name}"
+    raw = RawArticle(
+        url=url,
+        source=source_of(url),
+        fetched_at=moment(listed.fetched, name) if listed and listed.fetched else fetched_at,
+    )
+    return replace(raw, html=text) if kind == PAGE else replace(raw, text=text)
+
+
+def _read_feed(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveItem]:
+    feed = parse_feed(_bytes(path, name), url=f"file:{name}")
+    if not feed.items:
+        yield ArchiveItem(name, problem="a feed without items")
+    for number, item in enumerate(feed.items, start=1):
+        raw = raw_article(
+            item,
+            None,
+            source=source_of(item.url),
+            feed_url=f"file:{name}",
+            language=feed.language,
+            backfill=False,
+            now=fetched_at,
+        )
+        yield ArchiveItem(f"{name}#{number}", raw=raw)
+
+
+def _read_lines(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveItem]:
+    for number, line in enumerate(_lines(path), start=1):
+        where = f"{name}:{number}"
+        if not line.strip():
+            continue
+        try:
+            if len(line) > MAX_BYTES:
+                raise InputError(where, f"a line of more than {MAX_BYTES >> 20} MiB")
+            yield ArchiveItem(where, raw=raw_of_line(line, where, fetched_at))
+        except InputError as error:
+            yield ArchiveItem(where, problem=error.problem)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Lines, each cut off behind the limit, so that a file without line ends fills no memory."""
+    with _open(path) as file:
+        while line := file.readline(MAX_BYTES + 1):
+            if len(line) > MAX_BYTES and not line.endswith(b"\n"):
+                while rest := file.readline(MAX_BYTES):
+                    if rest.endswith(b"\n"):
+                        break
+            yield line
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    with _open(path) as file:
+        body = file.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise InputError(name, f"more than {MAX_BYTES >> 20} MiB")
+    return body
+
+
+def _open(path: Path) -> gzip.GzipFile:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]

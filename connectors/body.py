@@ -1,0 +1,64 @@
+"""The body of an answer, decompressed within bounds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import httpx
+
+_STEP = 1 << 16
+
+
+class BodyTooLarge(Exception):
+    """The decoded body is over the cap."""
+
+
+class BadBody(Exception):
+    """The body can't be decoded; the message says why in plain words."""
+
+
+def decoded(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
+    """Decompress the body piece by piece: httpx would unpack a whole chunk, however much that gives."""
+    declared = response.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and len(declared) < 19 and int(declared) > max_bytes:
+        raise BodyTooLarge
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        pieces: Iterator[bytes] = response.iter_raw()
+    elif encoding in ("gzip", "x-gzip", "deflate"):
+        pieces = _inflated(response.iter_raw(), gzip=encoding != "deflate", max_bytes=max_bytes)
+    else:
+        raise BadBody(f"sent in an encoding that was not asked for ({encoding[:40]})")
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > max_bytes:
+            raise BodyTooLarge
+        yield piece
+
+
+def _inflated(chunks: Iterator[bytes], *, gzip: bool, max_bytes: int) -> Iterator[bytes]:
+    machine: zlib._Decompress | None = None
+    received = 0
+    for chunk in chunks:
+        received += len(chunk)
+        if received > max_bytes:
+            raise BodyTooLarge
+        data = chunk
+        while data:
+            if machine is None:
+                # "deflate" means zlib's format, but some servers send it bare.
+                bare = not gzip and (data[0] & 0x0F) != 8
+                machine = zlib.decompressobj(31 if gzip else -15 if bare else 15)
+            try:
+                yield machine.decompress(data, _STEP)
+            except zlib.error as error:
+                raise BadBody("sent a broken compressed body") from error
+            if machine.eof:
+                data, machine = machine.unused_data, None
+                if not data.startswith(b"\x1f\x8b"):
+                    return
+            else:
+                data = machine.unconsumed_tail
+    # A body without its trailer is taken as it is: HTTP's own framing said that it is whole.

@@ -1,0 +1,24 @@
+"""Feeds: RSS, RDF, Atom and JSON Feed.
+
+``parse`` (bytes → items) ► ``decide`` (what is new, what is due) ► ``connector`` (asks the network, carries). The first
+two are pure; ``cursor`` is what is remembered between polls.
+"""
+
+from connectors.feeds.connector import FeedConnector
+from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState
+from connectors.feeds.decide import FeedPolicy
+from connectors.feeds.items import FeedItem, ParsedFeed, describe_feed, describe_item
+from connectors.feeds.parse import parse_feed
+
+__all__ = [
+    "FeedConnector",
+    "FeedCursor",
+    "FeedFacts",
+    "FeedItem",
+    "FeedPolicy",
+    "ItemState",
+    "ParsedFeed",
+    "describe_feed",
+    "describe_item",
+    "parse_feed",
+]

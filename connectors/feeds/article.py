@@ -1,0 +1,61 @@
+"""An item of a feed, with or without its page, as a raw article. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from connectors.charset import decode_body
+from connectors.feeds.items import FeedItem
+from connectors.feeds.plain import plain_text
+from connectors.http import Failure, Fetched
+from pipeline.records import HttpFacts, RawArticle
+
+FETCH_FAILED = "fetch_failed"
+"""RawArticle.stub of an item whose page was not had and whose feed gives no text either."""
+
+
+def raw_article(
+    item: FeedItem,
+    page: Fetched | Failure | None,
+    *,
+    source: str,
+    feed_url: str,
+    language: str | None,
+    backfill: bool,
+    now: datetime,
+) -> RawArticle:
+    """Make the raw article. ``page`` None: it has no address. ``language`` is the feed's; ``now``, UTC, the fetch's.
+
+    With its page, ``html`` is the page (``text``, where the server sent plain text) and ``url`` its final address.
+    Without, ``text`` is the longer of the feed's full text and summary, and ``http`` holds the status that was
+    answered, if any.
+    """
+    common = RawArticle(
+        url=item.url,
+        source=source,
+        fetched_at=now,
+        feed_url=feed_url,
+        guid=item.guid,
+        title=item.title,
+        summary=item.summary,
+        authors=item.authors,
+        published=item.published or item.updated,
+        language=item.language or language,
+        backfill=backfill,
+    )
+    if isinstance(page, Fetched):
+        text = decode_body(page.body, page.content_type).text
+        http = HttpFacts(
+            status=page.status, content_type=page.content_type, etag=page.etag, last_modified=page.last_modified
+        )
+        if (page.content_type or "").strip().lower().startswith("text/plain"):
+            return replace(common, url=page.url, http=http, text=text)
+        return replace(common, url=page.url, http=http, html=text)
+    content = plain_text(item.content) if item.content and item.content_is_html else item.content
+    body = max(content or "", item.summary or "", key=len) or None
+    status = page.status if page else None
+    return replace(
+        common, text=body, stub=None if body else FETCH_FAILED, http=HttpFacts(status=status) if status else None
+    )

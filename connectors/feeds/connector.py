@@ -1,0 +1,207 @@
+"""The connector for one feed: asks the network and carries; what to do is decided in ``decide``.
+
+::
+
+    feed due? ─► fetch feed ─► parse ─► merge ──first list──► save, nothing appended yet
+                                          │
+                                          ▼
+                        pending items ─► fetch pages (as pace and budget allow) ─► raw articles
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from connectors.base import PollReport, PollResult
+from connectors.feeds import decide
+from connectors.feeds.article import raw_article
+from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
+from connectors.feeds.items import FeedItem
+from connectors.feeds.pages import PageRound, heed
+from connectors.feeds.parse import parse_feed
+from connectors.http import FEED_BYTES, Failure, Fetched, Http
+from connectors.links import without_credentials
+from connectors.pacing import HostPacing
+from pipeline.errors import FeedError
+from pipeline.records import RawArticle, from_ms, to_ms
+
+_FEED_TYPES = (
+    "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
+)
+
+
+class _Listing(NamedTuple):
+    cursor: FeedCursor
+    report: PollReport
+    error: FeedError | None
+
+
+class FeedConnector:
+    """Polls the feed at ``url`` for the source ``source``.
+
+    First poll: no items, only the list, with every item marked as backfill. Saved before anything is appended, so that
+    a crash in between makes no news into backfill. Later polls give an article per new or changed item: its page as
+    ``html``; where the page can't be had after a few attempts, the feed's own text as ``text``, or, with no text at
+    all, a stub (``fetch_failed``). An item without an address gives its text under a made-up one. ``stopwatch``
+    (seconds, monotonic) measures the time that passes while polling.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        source: str,
+        http: Http,
+        pacing: HostPacing,
+        *,
+        policy: decide.FeedPolicy | None = None,
+        rng: random.Random | None = None,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url, self._source, self._http, self._pacing = url, source, http, pacing
+        self._policy = policy or decide.FeedPolicy()
+        self._rng = rng or random.Random()
+        self._stopwatch = stopwatch
+
+    def poll(self, cursor: FeedCursor | None, now: datetime) -> PollResult[FeedCursor]:
+        """See Connector.poll. Takes at most ``poll_budget_s`` plus the time-out of one fetch."""
+        began = self._stopwatch()
+
+        def moment() -> datetime:
+            return now + timedelta(seconds=self._stopwatch() - began)
+
+        current = cursor or FeedCursor()
+        report, error, pages = PollReport(), None, None
+        if decide.pages_come_first(current.facts, current.items, to_ms(now)):
+            pages = self._round(current, moment)
+            articles = pages.collect()
+            turn = replace(current.facts, page_turn=not pages.fetches)
+            current = replace(current, items=pages.items, facts=turn)
+        address = decide.feed_address(self._url, current.facts)
+        may_list = current.facts.poll_at_ms <= to_ms(now) and not (pages and pages.fetches)
+        if may_list and self._pacing.take(address, now):
+            current, report, error = self._list(current, address, now)
+            current = replace(current, facts=replace(current.facts, page_turn=True))
+            if not (cursor and cursor.facts.listed):
+                wake_at = now if current.facts.listed else self._wake_at(current)
+                return PollResult((), current, wake_at, error, _with_pending(report, current))
+        if pages is None:
+            pages = self._round(current, moment)
+            articles = pages.collect()
+            turn = replace(current.facts, page_turn=current.facts.page_turn and not pages.fetches)
+            current = replace(current, items=pages.items, facts=turn)
+        report = _with_pending(report, current, pages)
+        return PollResult(tuple(articles), current, self._wake_at(current), error, report)
+
+    def _round(self, cursor: FeedCursor, moment: Callable[[], datetime]) -> PageRound:
+        return PageRound(
+            cursor.items,
+            http=self._http,
+            pacing=self._pacing,
+            policy=self._policy,
+            make=partial(self._article, cursor.facts.language),
+            moment=moment,
+        )
+
+    def _list(self, cursor: FeedCursor, address: str, now: datetime) -> _Listing:
+        facts, now_ms = cursor.facts, to_ms(now)
+        conditional = decide.asks_conditionally(facts, now_ms, self._policy)
+        answer = self._http.fetch(
+            address,
+            now=now,
+            accept=_FEED_TYPES,
+            max_bytes=FEED_BYTES,
+            etag=facts.etag if conditional else None,
+            last_modified=facts.last_modified if conditional else None,
+        )
+        if isinstance(answer, Failure):
+            heed(self._pacing, address, answer, now)
+            return self._failed(cursor, answer.error(), now_ms, answer)
+        digest = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
+        if answer.not_modified or (facts.listed and digest == facts.body_digest):
+            facts = self._learnt(facts, address, answer, now_ms, conditional=conditional)
+            return _Listing(replace(cursor, facts=facts), PollReport(not_modified=True), None)
+        try:
+            feed = parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
+        except FeedError as error:
+            return self._failed(cursor, error, now_ms, None)
+        merged = decide.merge(cursor.items, feed.items, first=not facts.listed, now_ms=now_ms, policy=self._policy)
+        # What was deferred must come again, so the next answer may be neither a 304 nor taken for the same.
+        whole = not merged.deferred
+        facts = replace(
+            self._learnt(facts, address, answer, now_ms, conditional=conditional),
+            listed=True,
+            body_digest=digest if whole else None,
+            title=feed.title,
+            language=feed.language,
+        )
+        if not whole:
+            facts = replace(facts, etag=None, last_modified=None)
+        report = PollReport(merged.new, merged.changed, merged.unchanged, merged.deferred)
+        return _Listing(replace(cursor, facts=facts, items=merged.items), report, None)
+
+    def _learnt(self, facts: FeedFacts, address: str, answer: Fetched, now_ms: int, *, conditional: bool) -> FeedFacts:
+        """Note what every good answer tells: where the feed lives now, and its validators."""
+        facts = decide.feed_went_well(facts, now_ms, self._policy, self._rng)
+        # A learnt address has no credentials, so a feed that needs some keeps its own.
+        moved_to = answer.moved_to or (address if address != self._url else None)
+        facts = replace(facts, moved_to=moved_to if without_credentials(self._url) == self._url else None)
+        if answer.not_modified:
+            return facts
+        return replace(
+            facts,
+            etag=_header(answer.etag),
+            last_modified=_header(answer.last_modified),
+            full_at_ms=facts.full_at_ms if conditional else now_ms,
+        )
+
+    def _failed(self, cursor: FeedCursor, error: FeedError, now_ms: int, failure: Failure | None) -> _Listing:
+        facts = decide.feed_failed(cursor.facts, error.problem, now_ms, self._policy, self._rng, failure)
+        return _Listing(replace(cursor, facts=facts), PollReport(), error)
+
+    def _article(
+        self, language: str | None, item: FeedItem, state: ItemState, page: Fetched | Failure | None, now: datetime
+    ) -> RawArticle:
+        return raw_article(
+            item,
+            page,
+            source=self._source,
+            feed_url=without_credentials(self._url),
+            language=language,
+            backfill=state.backfill,
+            now=now,
+        )
+
+    def _wake_at(self, cursor: FeedCursor) -> datetime:
+        feed_free = self._pacing.free_at(decide.feed_address(self._url, cursor.facts))
+        times = [max(from_ms(cursor.facts.poll_at_ms), feed_free)]
+        for state in cursor.items.values():
+            if state.status is ItemStatus.PENDING and state.item is not None:
+                ready = from_ms(state.retry_at_ms)
+                times.append(max(ready, self._pacing.free_at(state.item.url)) if state.item.fetchable else ready)
+        return min(times)
+
+
+def _with_pending(report: PollReport, cursor: FeedCursor, pages: PageRound | None = None) -> PollReport:
+    return PollReport(
+        new=report.new,
+        changed=report.changed,
+        unchanged=report.unchanged,
+        deferred=report.deferred,
+        pending=sum(state.status is ItemStatus.PENDING for state in cursor.items.values()),
+        not_modified=report.not_modified,
+        page_failures=tuple(pages.failures) if pages else (),
+        given_up=pages.given_up if pages else 0,
+    )
+
+
+def _header(value: str | None) -> str | None:
+    """Keep a validator only if it is of sane length: it is stored and sent back."""
+    return value if value and len(value) <= 1_000 and value.isprintable() else None

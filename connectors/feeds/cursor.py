@@ -1,0 +1,71 @@
+"""What is remembered of a feed between polls. Times are milliseconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from connectors.feeds.items import FeedItem
+
+
+class ItemStatus(StrEnum):
+    """``pending``: its article is still to be made. ``done``: appended with its page. ``failed``: appended without."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ItemState(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of a feed. ``item`` is kept while pending: it may leave the feed before its page was fetched.
+
+    ``digest`` is FeedItem.digest() as last seen. ``retry_at_ms``: pending, not before then. ``done_at_ms``: when it was
+    last appended. ``left_at_ms``: when it was first missing from the feed, None while it is in it. ``place`` orders
+    items that were found in one poll, 0 at the end of the feed.
+    """
+
+    digest: str
+    first_seen_ms: int
+    status: ItemStatus = ItemStatus.PENDING
+    backfill: bool = False
+    place: int = 0
+    attempts: int = 0
+    retry_at_ms: int = 0
+    done_at_ms: int = 0
+    left_at_ms: int | None = None
+    problem: str | None = None
+    item: FeedItem | None = None
+
+
+class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The feed itself. ``listed``: its first list of items is saved, so what comes now is news.
+
+    ``moved_to`` was learnt from lasting redirects. ``full_at_ms``: when it was last fetched unconditionally.
+    ``poll_at_ms``: when to fetch it next. ``page_turn``: the feed was asked last, so now
+    its pages have the first claim on their host. ``failures`` counts polls that failed since the last good one.
+    """
+
+    listed: bool = False
+    moved_to: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    body_digest: str | None = None
+    title: str | None = None
+    language: str | None = None
+    poll_at_ms: int = 0
+    full_at_ms: int = 0
+    ok_at_ms: int | None = None
+    page_turn: bool = False
+    failures: int = 0
+    gone: bool = False
+    problem: str | None = None
+
+
+class FeedCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts and items by key. ``revision`` is the store's: it tells whether somebody else saved in between."""
+
+    facts: FeedFacts = FeedFacts()
+    items: Mapping[str, ItemState] = msgspec.field(default_factory=dict)
+    revision: int = 0

@@ -1,0 +1,205 @@
+"""What to do about a feed: decisions only, on values only. Pure.
+
+The shell (``connector``) fetches and asks here: which listed items are new or changed, whose page is due, what a
+failure means, when to come again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from connectors.feeds.cursor import FeedFacts, ItemState, ItemStatus
+from connectors.feeds.items import FeedItem
+from connectors.http import Failure, FailureKind
+
+_HALF = 16
+_DAY_S = 86_400.0
+_HOPELESS = frozenset({FailureKind.URL, FailureKind.REFUSED, FailureKind.TOO_LARGE, FailureKind.NO_PAGE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPolicy:
+    """How a feed is treated. Seconds, unless the name says otherwise.
+
+    ``interval_s``: between polls that go well. ``max_wait_s``: longest wait after failures. ``jitter``: waits
+    are stretched by up to this part. ``full_fetch_s``: at least so often without If-None-Match, since some
+    servers keep an ETag although the feed changed. ``pages_per_poll``: at most so many page fetches a poll,
+    ``poll_budget_s``: no new fetch begins after this. ``page_retries_s``: waits between attempts at a page; after the
+    last the feed's own text has to do. ``change_gap_s``: a changed item's page is not fetched again sooner,
+    ``touch_gap_s`` where only its date or full text changed. ``seen_for_s`` and ``seen_count``: how long, and how many
+    at least, items are remembered that left the feed. ``max_pending``: items beyond are left for later polls.
+    """
+
+    interval_s: float = 300.0
+    max_wait_s: float = _DAY_S
+    jitter: float = 0.1
+    full_fetch_s: float = 6 * 3_600.0
+    pages_per_poll: int = 8
+    poll_budget_s: float = 30.0
+    page_retries_s: tuple[float, ...] = (60.0, 300.0, 1_800.0)
+    change_gap_s: float = 60.0
+    touch_gap_s: float = 900.0
+    seen_for_s: float = 30 * _DAY_S
+    seen_count: int = 2_000
+    max_pending: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The items after a list came in, and how many of the listed were what."""
+
+    items: Mapping[str, ItemState]
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deferred: int = 0
+
+
+def merge(
+    known: Mapping[str, ItemState], listed: Sequence[FeedItem], *, first: bool, now_ms: int, policy: FeedPolicy
+) -> Merged:
+    """Bring the known items up to date with what the feed lists now. ``first``: it has never been listed before.
+
+    Every listed item stays remembered, of those that left the feed the last ``seen_count`` for ``seen_for_s``.
+    """
+    items: dict[str, ItemState] = {}
+    room = policy.max_pending - sum(state.status is ItemStatus.PENDING for state in known.values())
+    new = changed = unchanged = deferred = 0
+    for index, item in enumerate(listed):
+        before = known.get(item.key)
+        if before is None:
+            if room <= 0:
+                deferred += 1
+                continue
+            room -= 1
+            new += 1
+            place = len(listed) - 1 - index
+            items[item.key] = ItemState(
+                digest=item.digest(), first_seen_ms=now_ms, backfill=first, place=place, item=item
+            )
+            continue
+        after = _seen_again(before, item, now_ms, policy)
+        items[item.key] = after
+        if after.digest == before.digest:
+            unchanged += 1
+        else:
+            changed += 1
+    items.update(_left(known, items, now_ms, policy, len(listed)))
+    return Merged(items, new, changed, unchanged, deferred)
+
+
+def _seen_again(before: ItemState, item: FeedItem, now_ms: int, policy: FeedPolicy) -> ItemState:
+    digest = item.digest()
+    state = before if before.left_at_ms is None else replace(before, left_at_ms=None)
+    if digest == before.digest:
+        return state
+    rewritten = digest[:_HALF] != before.digest[:_HALF]
+    gap_s = policy.change_gap_s if rewritten else policy.touch_gap_s
+    due_ms = max(now_ms, before.done_at_ms + int(gap_s * 1000)) if before.done_at_ms else now_ms
+    if before.status is ItemStatus.PENDING:
+        retry_ms = before.retry_at_ms if before.attempts else min(before.retry_at_ms, due_ms)
+        return replace(state, digest=digest, item=item, retry_at_ms=retry_ms)
+    return replace(
+        state,
+        digest=digest,
+        item=item,
+        status=ItemStatus.PENDING,
+        # What changes now is news, also in an old item.
+        backfill=False,
+        attempts=0,
+        retry_at_ms=due_ms,
+        problem=None,
+    )
+
+
+def _left(
+    known: Mapping[str, ItemState], listed: Mapping[str, ItemState], now_ms: int, policy: FeedPolicy, listed_count: int
+) -> dict[str, ItemState]:
+    """Those that are not listed any more, but still remembered."""
+    gone = {
+        key: state if state.left_at_ms is not None else replace(state, left_at_ms=now_ms)
+        for key, state in known.items()
+        if key not in listed
+    }
+    oldest_ms = now_ms - int(policy.seen_for_s * 1000)
+    settled = sorted(
+        (key for key, state in gone.items() if state.status is not ItemStatus.PENDING),
+        key=lambda key: gone[key].left_at_ms or 0,
+        reverse=True,
+    )
+    # A feed that swaps its whole content for another and back again must not bring everything twice.
+    kept = settled[: max(policy.seen_count, 2 * listed_count)]
+    forgotten = set(settled) - {key for key in kept if (gone[key].left_at_ms or 0) >= oldest_ms}
+    return {key: state for key, state in gone.items() if key not in forgotten}
+
+
+def due_pages(items: Mapping[str, ItemState], now_ms: int) -> list[str]:
+    """Keys of the pending items whose turn has come: news before backfill, older before newer."""
+    due = [key for key, state in items.items() if state.status is ItemStatus.PENDING and state.retry_at_ms <= now_ms]
+
+    def turn(key: str) -> tuple[bool, int, int]:
+        state = items[key]
+        return (state.backfill, state.first_seen_ms, state.place)
+
+    return sorted(due, key=turn)
+
+
+def pages_come_first(facts: FeedFacts, items: Mapping[str, ItemState], now_ms: int) -> bool:
+    """Whether pages go before the feed. It and they often share a host that may be asked once in a while: they take turns."""
+    return facts.page_turn and any(
+        state.item is not None and state.item.fetchable for state in map(items.__getitem__, due_pages(items, now_ms))
+    )
+
+
+def page_failed(state: ItemState, failure: Failure, now_ms: int, policy: FeedPolicy) -> ItemState | None:
+    """Return the state that tries again later; None where trying again is useless or was done often enough."""
+    if failure.kind in _HOPELESS or failure.status == 410:
+        return None
+    if state.attempts >= len(policy.page_retries_s):
+        return None
+    wait_s = max(policy.page_retries_s[state.attempts], failure.retry_after_s or 0.0)
+    return replace(state, attempts=state.attempts + 1, retry_at_ms=now_ms + int(wait_s * 1000), problem=failure.problem)
+
+
+def settled(state: ItemState, now_ms: int, problem: str | None = None) -> ItemState:
+    """Return the state after its article was made; ``problem`` says why without the page."""
+    status = ItemStatus.FAILED if problem else ItemStatus.DONE
+    return replace(state, status=status, done_at_ms=now_ms, attempts=0, retry_at_ms=0, problem=problem, item=None)
+
+
+def feed_failed(
+    facts: FeedFacts, problem: str, now_ms: int, policy: FeedPolicy, rng: random.Random, failure: Failure | None = None
+) -> FeedFacts:
+    """Back off: the wait doubles with every failure and is never shorter than the server asked for.
+
+    A dead feed is asked once in ``max_wait_s`` for ever: dead feeds come back.
+    """
+    gone = failure is not None and failure.status == 410
+    doublings = min(facts.failures, 30)
+    wait_s = policy.max_wait_s if gone else min(policy.interval_s * 2**doublings, policy.max_wait_s)
+    wait_s = max(wait_s, (failure.retry_after_s or 0.0) if failure else 0.0)
+    wait_s *= 1 + policy.jitter * rng.random()
+    return replace(
+        facts, failures=facts.failures + 1, gone=gone, problem=problem, poll_at_ms=now_ms + int(wait_s * 1000)
+    )
+
+
+def feed_went_well(facts: FeedFacts, now_ms: int, policy: FeedPolicy, rng: random.Random) -> FeedFacts:
+    """Poll again after ``interval_s``. A schedule that adapts to the feed belongs here."""
+    # The jitter parts feeds that were added at the same moment.
+    wait_ms = int(policy.interval_s * 1000 * (1 + policy.jitter * rng.random()))
+    return replace(facts, failures=0, gone=False, problem=None, ok_at_ms=now_ms, poll_at_ms=now_ms + wait_ms)
+
+
+def feed_address(url: str, facts: FeedFacts) -> str:
+    """Where to ask: the address learnt from a lasting redirect, the first one again where that keeps failing."""
+    return facts.moved_to if facts.moved_to and facts.failures < 3 else url
+
+
+def asks_conditionally(facts: FeedFacts, now_ms: int, policy: FeedPolicy) -> bool:
+    """Whether ETag and date may be sent, or the feed is to be fetched whole to be sure."""
+    return facts.listed and now_ms - facts.full_at_ms < policy.full_fetch_s * 1000

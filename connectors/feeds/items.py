@@ -1,0 +1,152 @@
+"""What a feed holds, whatever its format. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from pipeline.records import canonical_url
+
+MAX_TITLE = 2_000
+MAX_SUMMARY = 20_000
+MAX_URL = 4_096
+MAX_AUTHORS = 50
+MAX_NAME = 200
+
+ITEM_PARAMETER = "wirewatch-item"
+"""Query parameter in the made-up address of an item without one: the feed's address plus the item's key."""
+
+_SPACE = re.compile(r"\s+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class FeedItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One item as the feed claims it. ``title`` and ``summary`` are plain text; ``content`` is the full text, if given.
+
+    ``key`` tells the feed's items apart: a digest of the guid, or of the link or text where there is none. ``url`` is
+    absolute; where ``fetchable`` is False the item has no address, and ``url`` is a made-up one that names it.
+    ``published`` and ``updated`` are verbatim.
+    """
+
+    key: str
+    url: str
+    fetchable: bool = True
+    guid: str | None = None
+    title: str | None = None
+    summary: str | None = None
+    content: str | None = None
+    content_is_html: bool = False
+    authors: tuple[str, ...] = ()
+    published: str | None = None
+    updated: str | None = None
+    language: str | None = None
+
+    def digest(self) -> str:
+        """Return two halves of 16 hex digits: of link, title and summary; of what changes lightly (date, full text)."""
+        main = _hash(canonical_url(self.url), self.title or "", self.summary or "")
+        return f"{main[:16]}{_hash(self.updated or '', self.content or '')[:16]}"
+
+
+class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed. ``format`` is like ``rss20``, ``atom10``, ``json11``.
+
+    ``items`` are in the feed's order, each key once. ``notes`` are plain words on what was mended or left out.
+    """
+
+    format: str
+    title: str | None
+    language: str | None
+    items: tuple[FeedItem, ...]
+    notes: tuple[str, ...] = ()
+
+
+def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ...]:
+    """Give drafts their keys and addresses; twins are left out.
+
+    A draft's ``key`` is empty, and its ``url`` where it has none. A guid that several items share with different links
+    is no guid: then the link counts too.
+    """
+    drafts = list(drafts)
+    shared = Counter(guid for guid, _ in {(draft.guid, draft.url) for draft in drafts if draft.guid})
+    items: dict[str, FeedItem] = {}
+    for draft in drafts:
+        if draft.guid:
+            parts = ["guid", draft.guid] if shared[draft.guid] == 1 else ["guid", draft.guid, draft.url]
+        else:
+            parts = (
+                ["url", draft.url] if draft.url else ["text", draft.title or "", draft.summary or draft.content or ""]
+            )
+        key = _hash(*parts)
+        url = draft.url or _made_up(feed_url, key)
+        items.setdefault(key, msgspec.structs.replace(draft, key=key, url=url, fetchable=bool(draft.url)))
+    return tuple(items.values())
+
+
+def one_line(text: object, limit: int = MAX_TITLE) -> str | None:
+    """Plain text on one line, at most ``limit`` characters; None for what is empty or no text."""
+    if not isinstance(text, str):
+        return None
+    line = _SPACE.sub(" ", sound(text[: limit * 4])).strip()
+    return line[:limit].rstrip() or None
+
+
+def sound(text: str) -> str:
+    """``text`` without control characters and lone surrogates."""
+    return _CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def web_address(url: object) -> str:
+    """``url`` if it is an absolute http or https address of sane length, else an empty string."""
+    if not isinstance(url, str):
+        return ""
+    text = sound(url).strip()
+    try:
+        split = urlsplit(text)
+        fine = split.scheme.lower() in ("http", "https") and bool(split.hostname) and len(text) <= MAX_URL
+    except ValueError:
+        return ""
+    return text if fine else ""
+
+
+def describe_feed(feed: ParsedFeed) -> dict[str, object]:
+    """Give the feed in a flat form for a person or a JSON line, without its items."""
+    return {
+        "format": feed.format,
+        "title": feed.title,
+        "language": feed.language,
+        "items": len(feed.items),
+        "notes": list(feed.notes),
+    }
+
+
+def describe_item(item: FeedItem) -> dict[str, object]:
+    """Give the item in a flat form for a person or a JSON line: what the feed claims, and how much text."""
+    return {
+        "url": item.url if item.fetchable else None,
+        "title": item.title,
+        "published": item.published,
+        "updated": item.updated,
+        "authors": list(item.authors),
+        "language": item.language,
+        "summary": item.summary,
+        "content_chars": len(item.content or ""),
+        "guid": item.guid,
+        "key": item.key,
+    }
+
+
+def _made_up(feed_url: str, key: str) -> str:
+    split = urlsplit(feed_url)
+    query = f"{split.query}&" if split.query else ""
+    return urlunsplit(
+        split._replace(query=f"{query}{ITEM_PARAMETER}={key}", fragment="", netloc=split.netloc.rpartition("@")[2])
+    )
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()

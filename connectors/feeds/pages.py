@@ -1,0 +1,101 @@
+"""One poll's round over the pending items: fetch the pages whose turn it is, as far as pace and budget allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from connectors.feeds import decide
+from connectors.feeds.cursor import ItemState
+from connectors.feeds.items import FeedItem
+from connectors.http import Failure, FailureKind, Fetched, Http
+from connectors.pacing import HostPacing
+from pipeline.records import RawArticle, to_ms
+
+_ACCEPT = "text/html, application/xhtml+xml, */*;q=0.5"
+_KINDS = frozenset({"", "text/html", "application/xhtml+xml", "text/plain", "text/xml", "application/xml"})
+_BATCH_BYTES = 32 << 20
+_WITHOUT_FETCH = 200
+_LEAST_PAUSE_S = 30.0
+
+MakeArticle = Callable[[FeedItem, ItemState, Fetched | Failure | None, datetime], RawArticle]
+
+
+def heed(pacing: HostPacing, url: str, failure: Failure, now: datetime) -> None:
+    """Leave a host alone that says it has enough (429, 503): as long as it asks for, at least 30 s."""
+    if failure.status in (429, 503):
+        wait_s = max(failure.retry_after_s or 0.0, _LEAST_PAUSE_S)
+        pacing.slow_down(url, now + timedelta(seconds=wait_s))
+
+
+class PageRound:
+    """After ``collect``, ``items`` holds the new states, ``failures`` the (URL, words) of pages that were not had."""
+
+    def __init__(
+        self,
+        items: Mapping[str, ItemState],
+        *,
+        http: Http,
+        pacing: HostPacing,
+        policy: decide.FeedPolicy,
+        make: MakeArticle,
+        moment: Callable[[], datetime],
+    ) -> None:
+        self.items: dict[str, ItemState] = dict(items)
+        self.failures: list[tuple[str, str]] = []
+        self.given_up = 0
+        self.fetches = 0
+        self._http, self._pacing, self._policy, self._make, self._moment = http, pacing, policy, make, moment
+
+    def collect(self) -> list[RawArticle]:
+        """Fetch what is due and give the articles, in the order in which they are to be appended."""
+        began = self._moment()
+        budget = timedelta(seconds=self._policy.poll_budget_s)
+        articles: list[RawArticle] = []
+        size = others = 0
+        for key in decide.due_pages(self.items, to_ms(began)):
+            state, now = self.items[key], self._moment()
+            item = state.item
+            if item is None or others >= _WITHOUT_FETCH or size > _BATCH_BYTES:
+                break
+            page: Fetched | Failure | None = None
+            if item.fetchable:
+                if self.fetches >= self._policy.pages_per_poll or now - began > budget:
+                    break
+                if not self._pacing.take(item.url, now):
+                    continue
+                self.fetches += 1
+                page = self._fetch(item.url, now)
+                size += len(page.body) if isinstance(page, Fetched) else 0
+            else:
+                others += 1
+            if article := self._settle(key, state, item, page, self._moment()):
+                articles.append(article)
+        return articles
+
+    def _fetch(self, url: str, now: datetime) -> Fetched | Failure:
+        answer = self._http.fetch(url, now=now, accept=_ACCEPT)
+        if isinstance(answer, Failure):
+            heed(self._pacing, url, answer, now)
+            return answer
+        kind = (answer.content_type or "").partition(";")[0].strip().lower()
+        if kind not in _KINDS:
+            return Failure(answer.url, f"not a page but {kind[:60]}", FailureKind.NO_PAGE, status=answer.status)
+        if not answer.body.strip():
+            return Failure(answer.url, "an empty page", FailureKind.BODY, status=answer.status)
+        return answer
+
+    def _settle(
+        self, key: str, state: ItemState, item: FeedItem, page: Fetched | Failure | None, now: datetime
+    ) -> RawArticle | None:
+        problem = None
+        if isinstance(page, Failure):
+            problem = page.problem
+            self.failures.append((page.url, problem))
+            later = decide.page_failed(state, page, to_ms(now), self._policy)
+            if later is not None:
+                self.items[key] = later
+                return None
+            self.given_up += 1
+        self.items[key] = decide.settled(state, to_ms(now), problem)
+        return self._make(item, state, page, now)

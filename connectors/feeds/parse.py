@@ -1,0 +1,188 @@
+"""Bytes to a feed. Pure: no network, no files, no clock."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import feedparser
+
+from connectors.charset import decode_body
+from connectors.feeds.items import (
+    MAX_AUTHORS,
+    MAX_NAME,
+    MAX_SUMMARY,
+    FeedItem,
+    ParsedFeed,
+    build_items,
+    one_line,
+    sound,
+    web_address,
+)
+from connectors.feeds.jsonfeed import parse_json_feed
+from connectors.feeds.plain import looks_like_html, plain_text
+from connectors.links import without_credentials
+from pipeline.errors import FeedError
+
+_ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
+_NO_ELEMENT = re.compile(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
+MAX_MARKS = 300_000
+"""A feed with more ``<`` is refused: feedparser takes up to 40 µs for each, and a real feed of 5,000 items has 60,000."""
+
+_GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
+_HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
+_MAGIC = (
+    (b"%PDF", "a PDF document"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+)
+
+
+def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> ParsedFeed:
+    """Parse RSS, RDF, Atom or JSON Feed. ``url`` is where it came from: the base of relative links, and for messages.
+
+    Broken XML and wrong encodings are read as well as possible and noted in ``notes``. Raises FeedError for what is no
+    feed, saying what it looks like.
+    """
+    url = without_credentials(url)  # else relative links would carry them into records
+    if not body.strip(b"\0 \t\r\n"):
+        raise FeedError(url, "not a feed: empty")
+    for magic, name in _MAGIC:
+        if body.startswith(magic):
+            raise FeedError(url, f"not a feed: {name}")
+    text, encoding = decode_body(body, content_type)
+    text = text.lstrip("\ufeff \t\r\n")
+    if text[:1] in ("{", "["):
+        return parse_json_feed(text, url=url)
+    if _HTML.match(text[:4096]):
+        raise FeedError(url, "not a feed: an HTML page", hint="a page may name its feeds: wirewatch feed discover")
+    if text.count("<") > MAX_MARKS:
+        raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read")
+    # feedparser makes addresses of guids like "4711"; then they would change when the feed moves. The attribute stops
+    # it.
+    text = _GUID.sub(r'<\1 isPermaLink="false"\2>', text)
+    # Given as a stream: feedparser would open a string as a file or address. Decoded here, so that its own rules for
+    # encodings (which trust labels) play no part.
+    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
+    try:
+        parsed: Any = feedparser.parse(io.BytesIO(text.encode("utf-8", "replace")), response_headers=headers)
+    except (RecursionError, ValueError, AssertionError, LookupError, TypeError, AttributeError) as error:
+        raise FeedError(url, f"not a feed: could not be read ({type(error).__name__})") from error
+    if not parsed.get("version"):
+        raise FeedError(url, f"not a feed: {_looks_like(text)}")
+    notes = []
+    if parsed.get("bozo"):
+        notes.append(f"not well-formed, read all the same: {one_line(str(parsed.get('bozo_exception')), 200)}")
+    if encoding != "utf-8":
+        notes.append(f"read as {encoding}")
+    entries = parsed.get("entries") or []
+    items = build_items(_drafts(entries, url), url)
+    if without := sum(not item.fetchable for item in items):
+        notes.append(f"{without} of {len(items)} items have no link")
+    if len(items) < len(entries):
+        notes.append(f"{len(entries) - len(items)} repeated items left out")
+    about = parsed.get("feed") or {}
+    return ParsedFeed(
+        format=str(parsed["version"]),
+        title=_title(about),
+        language=_language(about.get("language")),
+        items=items,
+        notes=tuple(notes),
+    )
+
+
+def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
+    for entry in entries:
+        content, is_html = _content(entry)
+        summary = entry.get("summary")
+        # feedparser copies Atom content into a missing summary.
+        plain = _plain(summary) if isinstance(summary, str) and summary != content else None
+        detail = entry.get("title_detail") or {}
+        parts = entry.get("content") or [{}]
+        yield FeedItem(
+            key="",
+            url=_link(entry, url),
+            guid=one_line(entry.get("id")),
+            title=_title(entry),
+            summary=plain,
+            content=content,
+            content_is_html=is_html,
+            authors=_authors(entry),
+            published=one_line(entry.get("published"), MAX_NAME),
+            # Not entry.get("updated"): where there is none, feedparser answers with "published".
+            updated=one_line(dict.get(entry, "updated"), MAX_NAME),
+            language=_language(parts[0].get("language") or detail.get("language")),
+        )
+
+
+def _link(entry: Any, base: str) -> str:
+    guid = entry.get("id")
+    if address := web_address(_joined(base, entry.get("link"))):
+        return address
+    # A guid is the address where there is no other, also one that says it is no permalink: trying it costs one request.
+    return web_address(_joined(base, guid) if isinstance(guid, str) and guid.startswith("/") else guid)
+
+
+def _joined(base: str, link: object) -> str:
+    if not isinstance(link, str) or not link.strip():
+        return ""
+    try:
+        return urljoin(base, link.strip())
+    except ValueError:
+        return ""
+
+
+def _content(entry: Any) -> tuple[str | None, bool]:
+    """Return the longest full text and whether it is HTML."""
+    best, is_html = None, False
+    for part in entry.get("content") or ():
+        value = part.get("value")
+        if isinstance(value, str) and value.strip() and len(value) > len(best or ""):
+            kind = str(part.get("type") or "")
+            if kind.startswith(("text/", "application/xhtml")) or not kind:
+                best, is_html = sound(value), "html" in kind or looks_like_html(value)
+    return best, is_html
+
+
+def _title(holder: Any) -> str | None:
+    title = holder.get("title")
+    detail = holder.get("title_detail") or {}
+    if isinstance(title, str) and ("html" in str(detail.get("type")) or looks_like_html(title)):
+        title = plain_text(title[: 4 * MAX_SUMMARY])
+    return one_line(title)
+
+
+def _plain(html: str) -> str | None:
+    text = sound(plain_text(html) if looks_like_html(html) else html.strip())
+    return text[:MAX_SUMMARY].rstrip() or None
+
+
+def _authors(entry: Any) -> tuple[str, ...]:
+    named = [author.get("name") for author in entry.get("authors") or () if hasattr(author, "get")]
+    names = [line for name in (named if any(named) else [entry.get("author")]) if (line := one_line(name, MAX_NAME))]
+    return tuple(dict.fromkeys(names))[:MAX_AUTHORS]
+
+
+def _language(value: object) -> str | None:
+    return one_line(value, 35)
+
+
+def _looks_like(text: str) -> str:
+    start = _NO_ELEMENT.sub("", text[:65_536]).lstrip()
+    root = _ROOT.match(start)
+    if not root:
+        return "broken markup" if start.startswith("<") else "plain text"
+    name = root[1].lower()
+    if name in ("html", "head", "body", "div", "p"):
+        return "an HTML page"
+    if name in ("urlset", "sitemapindex"):
+        return "a sitemap"
+    if name == "opml":
+        return "an OPML list of feeds"
+    return f"XML but no feed (its root element is {root[1][:60]})"

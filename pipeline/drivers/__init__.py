@@ -1,0 +1,1 @@
+"""Drivers feed the graph: in slices (embedded, replay, bounded runs) or as a stream (Flink)."""

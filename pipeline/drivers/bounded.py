@@ -1,0 +1,96 @@
+"""A bounded run: items are spooled, sorted, and run in slices against a scratch store of their own."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
+from pipeline.drivers.spool import Spool
+from pipeline.flow import Flow
+from pipeline.records import Outcome, OutcomeKind, RawArticle, Subscription
+from pipeline.store import QueryShelf, RunLedger, StoreReader, open_store
+from pipeline.topics.shelf import builtin_definitions, folder_definitions
+
+# Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.
+LIMITS = SliceLimits(records=250, bytes=32 << 20)
+
+
+class BoundedRun:
+    """Add items, run, read the results. Everything lies in ``folder``, which the caller removes.
+
+    The same items give the same results in whatever order they are added. ``now_ms`` is when this was started; results
+    don't depend on it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        subscriptions: Sequence[Subscription] = (),
+        topics_folder: Path | None = None,
+        extraction_processes: int = 0,
+        now_ms: int,
+        name: str = "run",
+        limits: SliceLimits = LIMITS,
+    ) -> None:
+        definitions = builtin_definitions()
+        if topics_folder is not None:
+            definitions |= folder_definitions(topics_folder)
+        self._limits = limits
+        url = f"sqlite:///{folder / 'store.db'}"
+        self._store = open_store(url)
+        owner = secrets.token_hex(8)
+        RunLedger(self._store, name, owner).take(kind="bounded", now_ms=now_ms)
+        shelf = QueryShelf(self._store, name)
+        shelf.save_topics(definitions, now_ms=now_ms)
+        shelf.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)
+        self._flow = Flow(url, name, owner, scope=name, extraction_processes=extraction_processes)
+        self._spool = Spool(folder / "spool.db", name)
+        self.reader = StoreReader(self._store, name)
+
+    @property
+    def count(self) -> int:
+        """How many items were added."""
+        return self._spool.count
+
+    def add(self, raw: RawArticle, item: str) -> None:
+        """Add a raw article; ``item`` names where it came from."""
+        self._spool.add(raw, item)
+
+    def add_problem(self, item: str, reason: str) -> None:
+        """Add an item that could not be read; it ends as rejected."""
+        self._spool.add_problem(item, reason)
+
+    def run(self, progress: Callable[[int], None] = lambda _done: None) -> None:
+        """Run all items through the graph; ``progress`` is called with how many are done."""
+        done = 0
+
+        def after(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(done)
+
+        graph = SliceGraph(self._flow)
+        run_slices(self._spool, graph, limits=self._limits, stop=lambda: False, until_empty=True, after=after)
+
+    def counts(self) -> Counter[str]:
+        """How many items ended how. They add up to ``count``."""
+        return self.reader.count_outcomes()
+
+    def rejected(self) -> list[Outcome]:
+        """The outcomes of rejected items, in the order of the input."""
+        return [outcome for outcome in self.reader.outcomes() if outcome.kind is OutcomeKind.REJECTED]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+        self._store.close()

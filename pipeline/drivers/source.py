@@ -1,0 +1,211 @@
+"""The raw stream as a Beam source for continuous runners: one reader a run merges all partitions and numbers the records.
+
+The reader sits in a stateful step that a processing-time timer wakes; where it stands (the merge mark) is one cell of
+Beam state. A plain ``UnboundedSource`` in its place works too, but on Flink every pause of it leaves about 8.6 KB behind
+in each later checkpoint (apache/beam#27648; measured in docs/decisions.md), which no desk can run for weeks. So an
+``UnboundedSource`` only gives the first push, and pauses for hours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import apache_beam as beam
+from apache_beam.coders.coders import BytesCoder, Coder
+from apache_beam.io.unbounded_source import (
+    CheckpointMark,
+    ReadFromUnboundedSource,
+    UnboundedReader,
+    UnboundedSource,
+)
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
+
+from pipeline.drivers.clock import wall_ms
+from pipeline.drivers.reader import MergingReader
+from pipeline.errors import StreamUnavailable
+from pipeline.order import Merge, MergeMark, Numbered
+from pipeline.records import Position
+from pipeline.streams import open_stream
+from pipeline.transforms.elements import Envelope, MarkCoder
+
+PAUSE_S = 12 * 3600.0
+
+
+@dataclass(frozen=True)
+class StreamSource:
+    """What is read. ``start`` (partition → offset) and ``done`` (partition → offsets with an outcome) hold for a new epoch.
+
+    ``poll_s`` is the pause after nothing was found, ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
+    """
+
+    url: str
+    name: str
+    run: str
+    start: Mapping[int, int]
+    done: Mapping[int, list[int]] = field(default_factory=dict)
+    skew_ms: int | None = None
+    poll_s: float = 0.2
+    bundle_records: int = 200
+    bundle_bytes: int = 16 << 20
+    bundle_s: float = 0.3
+
+
+class ReadInOrder(beam.PTransform):
+    """Nothing → Envelope, numbered from 0 in order, without gaps, for ever. The mark is part of the runner's checkpoint."""
+
+    def __init__(self, source: StreamSource) -> None:
+        super().__init__()
+        self._source = source
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[Envelope]:
+        return (
+            begin
+            | "First push" >> ReadFromUnboundedSource(_Push(), poll_interval=PAUSE_S)
+            | "One reader" >> beam.Map(_keyed, self._source.run).with_output_types(tuple[str, bytes])
+            | "Read and merge" >> beam.ParDo(_Read(self._source)).with_output_types(Envelope)
+        )
+
+
+def _keyed(_push: bytes, run: str) -> tuple[str, bytes]:
+    return run, b""
+
+
+class _Read(beam.DoFn):
+    MARK = ReadModifyWriteStateSpec("mark", MarkCoder())
+    AGAIN = TimerSpec("again", TimeDomain.REAL_TIME)
+
+    def __init__(self, source: StreamSource) -> None:
+        self._source = source
+        self._reader: MergingReader | None = None
+        self._stands_at: MergeMark | None = None
+
+    def process(
+        self,
+        element: tuple[str, bytes],  # noqa: ARG002
+        again: beam.transforms.userstate.BaseTimer = beam.DoFn.TimerParam(AGAIN),  # noqa: B008
+    ) -> None:
+        again.set(Timestamp.of(time.time()))
+
+    @on_timer(AGAIN)
+    def read(
+        self,
+        mark: beam.transforms.userstate.ReadModifyWriteRuntimeState = beam.DoFn.StateParam(MARK),  # noqa: B008
+        again: beam.transforms.userstate.BaseTimer = beam.DoFn.TimerParam(AGAIN),  # noqa: B008
+    ) -> Iterator[Envelope]:
+        count, size, began = 0, 0, time.monotonic()
+        stands_at, source = mark.read(), self._source
+        # Ours again only once the bundle's records are out: after a failure in between, it stands nowhere known.
+        reader, self._reader = self._reader_at(stands_at), None
+        try:
+            while count < source.bundle_records and size < source.bundle_bytes:
+                found = _next(reader)
+                if found is None:
+                    break
+                count, size = count + 1, size + len(found.record.value)
+                yield envelope(found, source.run, reader.stream.uuid)
+                if time.monotonic() - began > source.bundle_s:
+                    break
+            if count:
+                stands_at = reader.merge.mark()
+                mark.write(stands_at)
+            again.set(Timestamp.of(time.time() + (0 if count else source.poll_s)))
+            self._reader, self._stands_at = reader, stands_at
+        finally:
+            if self._reader is not reader:
+                reader.stream.close()
+
+    def teardown(self) -> None:
+        self._close()
+
+    def _reader_at(self, mark: MergeMark | None) -> MergingReader:
+        """The reader of the last bundle if it stands where the state says; after a rollback, a new one that does."""
+        if self._reader is None or mark != self._stands_at:
+            self._close()
+            source = self._source
+            merge = Merge(mark) if mark else Merge(source.start, done=source.done)
+            stream = open_stream(source.url, source.name)
+            self._reader = MergingReader(stream, merge, clock_ms=wall_ms, skew=source.skew_ms)
+            self._stands_at = mark
+        return self._reader
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.stream.close()
+            self._reader = None
+
+
+def _next(reader: MergingReader) -> Numbered | None:
+    try:
+        return reader.next()
+    except StreamUnavailable:
+        # An exception would fail the bundle and restart the job; no data now is the truth.
+        return None
+
+
+def envelope(numbered: Numbered, run: str, stream: str) -> Envelope:
+    """A record that left the merge, as it goes into the graph."""
+    record = numbered.record
+    position = Position(run=run, stream=stream, partition=record.partition, offset=record.offset)
+    return Envelope(number=numbered.number, position=position, key=numbered.key, value=record.value)
+
+
+class _Push(UnboundedSource):
+    """One element at the start of a job, never another. Its watermark stays low, so that runners keep all state."""
+
+    def split(self, desired_num_splits: int, options: object = None) -> list[_Push]:  # noqa: ARG002
+        return [self]
+
+    def create_reader(self, options: object, checkpoint_mark: _Pushed | None) -> _PushReader:  # noqa: ARG002
+        return _PushReader(pushed=checkpoint_mark is not None)
+
+    def get_checkpoint_mark_coder(self) -> Coder:
+        return _PushedCoder()
+
+    def default_output_coder(self) -> Coder:
+        return BytesCoder()
+
+
+class _Pushed(CheckpointMark):
+    """The push was given."""
+
+
+class _PushedCoder(Coder):
+    def encode(self, value: _Pushed) -> bytes:  # noqa: ARG002
+        return b""
+
+    def decode(self, encoded: bytes) -> _Pushed:  # noqa: ARG002
+        return _Pushed()
+
+    def is_deterministic(self) -> bool:
+        return True
+
+
+class _PushReader(UnboundedReader):
+    def __init__(self, *, pushed: bool) -> None:
+        self._pushed = pushed
+
+    def start(self) -> bool:
+        first, self._pushed = not self._pushed, True
+        return first
+
+    def advance(self) -> bool:
+        return self.start()
+
+    def get_current(self) -> bytes:
+        return b""
+
+    def get_current_timestamp(self) -> Timestamp:
+        return MIN_TIMESTAMP
+
+    def get_watermark(self) -> Timestamp:
+        return MIN_TIMESTAMP
+
+    def get_checkpoint_mark(self) -> _Pushed:
+        return _Pushed()
+
+    def close(self) -> None:
+        pass

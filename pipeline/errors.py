@@ -1,0 +1,121 @@
+"""The exceptions of Wirewatch.
+
+::
+
+    WirewatchError                 exit 1
+    ├── UsageError                 exit 2: wrong options, unreadable configuration
+    │   └── QueryError             a query that does not parse; carries position and expectation
+    ├── InputError                 an item or file that cannot be read; carries its name
+    ├── FeedError                  a feed or page that could not be fetched or parsed; carries its URL
+    ├── ExtractionError            a page that gave no article; carries a short machine-readable reason
+    ├── StreamError                a stream that failed; carries its URL
+    │   ├── StreamUnavailable      the broker or file cannot be reached now; trying again may help
+    │   ├── RecordTooLarge         the stream refuses a value of this size; trying again never helps
+    │   └── OffsetOutOfRange       the offset asked for is not stored any more, or not yet
+    └── StoreError                 the store failed
+        └── Fenced                 another owner has taken the run over: stop, write nothing
+
+An error says what it is about and what to do next. Where one item is bad, the error becomes a value (an outcome), and
+the rest goes on; only the command line and the supervisor turn errors into text.
+"""
+
+from __future__ import annotations
+
+
+class WirewatchError(Exception):
+    """Base of all errors that Wirewatch raises on purpose.
+
+    ``hint`` is the next step for a person, shown after the message. ``exit_code`` is what the command line exits with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} — {self.hint}" if self.hint else self.message
+
+
+class UsageError(WirewatchError):
+    """Wrong options or configuration."""
+
+    exit_code = 2
+
+
+class QueryError(UsageError):
+    """A query that does not parse. ``position`` is a 0-based code point offset into ``query``."""
+
+    def __init__(self, problem: str, *, query: str, position: int, expected: str | None = None) -> None:
+        self.query, self.position, self.problem, self.expected = query, position, problem, expected
+        where = f"at position {position}: {problem}"
+        super().__init__(f"{where}; expected {expected}" if expected else where)
+
+    def pointer(self) -> str:
+        """Two lines: the query's line that holds the error, and a caret below the position."""
+        start = self.query.rfind("\n", 0, self.position) + 1
+        end = self.query.find("\n", self.position)
+        line = self.query[start : end if end >= 0 else None]
+        return f"{line}\n{' ' * (self.position - start)}^"
+
+
+class InputError(WirewatchError):
+    """A file, line or item that cannot be read. ``item`` names it."""
+
+    def __init__(self, item: str, problem: str, *, hint: str | None = None) -> None:
+        self.item, self.problem = item, problem
+        super().__init__(f"{item}: {problem}", hint=hint)
+
+
+class FeedError(WirewatchError):
+    """A feed or page that could not be had. ``url`` names it; ``retry_after_s`` is the server's wish, if it gave one."""
+
+    def __init__(self, url: str, problem: str, *, retry_after_s: float | None = None, hint: str | None = None) -> None:
+        self.url, self.problem, self.retry_after_s = url, problem, retry_after_s
+        super().__init__(f"{url}: {problem}", hint=hint)
+
+
+class ExtractionError(WirewatchError):
+    """A page from which no article came. ``reason`` is short and stable (it ends up in the outcome)."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+
+
+class StreamError(WirewatchError):
+    """A stream failed. ``url`` names it, without credentials."""
+
+    def __init__(self, url: str, problem: str, *, hint: str | None = None) -> None:
+        self.url, self.problem = url, problem
+        super().__init__(f"{url}: {problem}", hint=hint)
+
+
+class StreamUnavailable(StreamError):
+    """The stream cannot be reached now; the same call may work later."""
+
+
+class RecordTooLarge(StreamError):
+    """The value is over the stream's limit of ``limit_bytes``; the same call never works."""
+
+    def __init__(self, url: str, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
+        super().__init__(url, f"a record of {size_bytes} bytes is over the limit of {limit_bytes}")
+
+
+class OffsetOutOfRange(StreamError):
+    """``offset`` is below the log's start (``start``) or past its end (``end``)."""
+
+    def __init__(self, url: str, partition: int, offset: int, start: int, end: int) -> None:
+        self.partition, self.offset, self.start, self.end = partition, offset, start, end
+        super().__init__(url, f"partition {partition} holds offsets {start} to {end}, not {offset}")
+
+
+class StoreError(WirewatchError):
+    """The store failed or refused."""
+
+
+class Fenced(StoreError):
+    """Another owner has taken this run over; the one who gets this must stop and write nothing more."""

@@ -1,0 +1,200 @@
+"""Merging the partitions of a stream into one sequence, numbered without gaps (DESIGN sections 5 and 6).
+
+The order is that of the order keys: event time first, then article id, raw hash, occurrence. A record may leave once no
+earlier one can come: when every partition has shown a later record, or is known to have ended at a later time. The
+caller says both: ``offer`` hands over what a partition returned, ``ended`` that nothing was there at a time which it
+read *before* it asked for the end offset.
+
+Whether a record came too late for its place is not judged here but by the ordered stage, which knows what was handled.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from pipeline.records import OrderKey, raw_hash
+from pipeline.streams.base import StreamRecord
+
+NEVER = -1
+
+
+class PartitionMark(msgspec.Struct, frozen=True, array_like=True):
+    """``next``: lowest offset not yet released. ``released``: offsets above it that left before it (same millisecond)."""
+
+    next: int
+    released: tuple[int, ...] = ()
+
+
+class MergeMark(msgspec.Struct, frozen=True):
+    """Where a merge stands: enough to go on with the same numbers. JSON on the wire."""
+
+    number: int
+    partitions: dict[int, PartitionMark]
+    last: OrderKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A record that left the merge as the ``number``-th (from 0) of its epoch."""
+
+    number: int
+    key: OrderKey
+    record: StreamRecord
+
+
+@dataclass(slots=True)
+class _Partition:
+    fetch: int
+    released: set[int] = field(default_factory=set)
+    waiting: list[int] = field(default_factory=list)
+    shown_ms: int = NEVER
+    clear_ms: int = NEVER
+
+    @property
+    def safe_ms(self) -> int:
+        """Nothing of an earlier time can come from here any more."""
+        return max(self.shown_ms, self.clear_ms)
+
+    @property
+    def lowest(self) -> int:
+        """The lowest offset not yet released."""
+        return self.waiting[0] if self.waiting else self.fetch
+
+
+def article_of(record: StreamRecord) -> str:
+    """The article id of a raw record: its key. Records of foreign writers have none: then the value's digest."""
+    if record.key is not None:
+        text = record.key.decode("utf-8", "replace")
+        if text and ":" not in text:
+            return text
+    return raw_hash(record.value)
+
+
+class Merge:
+    """Merges the partitions of one stream. Holds what was offered and not yet released; single-threaded.
+
+    ``effective`` gives the stored order key of a position that came too late in an earlier run (a replay loads those);
+    None for all others. Held bytes are in ``held_bytes``: the caller stops offering when they are too many.
+    """
+
+    def __init__(
+        self,
+        start: Mapping[int, int] | MergeMark,
+        *,
+        effective: Callable[[int, int], OrderKey | None] | None = None,
+        done: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
+        self._heap: list[tuple[OrderKey, int, int, StreamRecord]] = []
+        self._partitions: dict[int, _Partition] = {}
+        self._effective = effective
+        self.held_bytes = 0
+        if isinstance(start, MergeMark):
+            self.number, self._last = start.number, start.last
+            for partition, mark in start.partitions.items():
+                self.add_partition(partition, mark.next, mark.released)
+        else:
+            self.number, self._last = 0, None
+            for partition, offset in start.items():
+                self.add_partition(partition, offset, (done or {}).get(partition, ()))
+
+    def add_partition(self, partition: int, offset: int, released: Sequence[int] = ()) -> None:
+        """A partition that appeared later, to be read from ``offset``. Known partitions stay as they are."""
+        if partition not in self._partitions:
+            self._partitions[partition] = _Partition(fetch=offset, released=set(released))
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions known, rising."""
+        return sorted(self._partitions)
+
+    @property
+    def held(self) -> int:
+        """How many records wait for their turn."""
+        return len(self._heap)
+
+    def next_offsets(self) -> dict[int, int]:
+        """The offset to read next, of each partition."""
+        return {number: state.fetch for number, state in self._partitions.items()}
+
+    def blocking(self) -> list[int]:
+        """Partitions that hold the next record back: the ones to read, and to ask whether they have ended.
+
+        All of them while nothing is held.
+        """
+        if not self._heap:
+            return self.partitions
+        time_ms = self._heap[0][0].time_ms
+        return [number for number in self.partitions if self._partitions[number].safe_ms <= time_ms]
+
+    def offer(self, records: Sequence[StreamRecord]) -> None:
+        """Records as read, rising by offset within a partition. Offsets below the next one to read are ignored."""
+        for record in records:
+            state = self._partitions[record.partition]
+            if record.offset < state.fetch:
+                continue
+            state.fetch = record.offset + 1
+            state.shown_ms = max(state.shown_ms, record.timestamp_ms)
+            if record.offset in state.released:
+                continue
+            key = self._effective(record.partition, record.offset) if self._effective else None
+            if key is None:
+                key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
+            heapq.heappush(self._heap, (key, record.partition, record.offset, record))
+            heapq.heappush(state.waiting, record.offset)
+            self.held_bytes += len(record.value)
+
+    def skip_to(self, partition: int, offset: int) -> None:
+        """Nothing below ``offset`` exists any more in this partition: read on from there (the caller records the loss)."""
+        state = self._partitions[partition]
+        state.fetch = max(state.fetch, offset)
+
+    def ended(self, partition: int, clear_ms: int) -> None:
+        """Everything offered so far is all that the partition holds of times before ``clear_ms``."""
+        state = self._partitions[partition]
+        state.clear_ms = max(state.clear_ms, clear_ms)
+
+    def safe_ms(self) -> int:
+        """Records of times below this can leave: no partition can show an earlier one any more."""
+        return min((state.safe_ms for state in self._partitions.values()), default=NEVER)
+
+    def pop(self) -> Numbered | None:
+        """The next record in order, or None while an earlier one might still come."""
+        if not self._heap or self._heap[0][0].time_ms >= self.safe_ms():
+            return None
+        key, partition, offset, record = heapq.heappop(self._heap)
+        last = self._last
+        if last is not None and not key.late and not key.occurrence and self._twin(key, last):
+            key = OrderKey(key.time_ms, key.article, key.raw_hash, last.occurrence + 1)
+        self._last = key if last is None or key > last else last
+        self._release(self._partitions[partition], offset)
+        self.held_bytes -= len(record.value)
+        numbered = Numbered(self.number, key, record)
+        self.number += 1
+        return numbered
+
+    @staticmethod
+    def _twin(key: OrderKey, last: OrderKey) -> bool:
+        return (key.time_ms, key.article, key.raw_hash) == (last.time_ms, last.article, last.raw_hash)
+
+    @staticmethod
+    def _release(state: _Partition, offset: int) -> None:
+        state.released.add(offset)
+        while state.waiting and state.waiting[0] in state.released:
+            heapq.heappop(state.waiting)
+        lowest = state.lowest
+        state.released = {released for released in state.released if released >= lowest}
+
+    def mark(self) -> MergeMark:
+        """Where this merge stands. A merge made from it releases the same further records with the same numbers."""
+        return MergeMark(
+            number=self.number,
+            partitions={
+                number: PartitionMark(state.lowest, tuple(sorted(state.released)))
+                for number, state in self._partitions.items()
+            },
+            last=self._last,
+        )

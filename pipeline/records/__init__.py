@@ -1,0 +1,37 @@
+"""Records that cross process boundaries: frozen structs, versioned JSON on the wire, ids, canonical URLs.
+
+Pure: no Beam, Kafka, SQL, files or clock. Times are UTC; event times are whole milliseconds since the epoch.
+"""
+
+from pipeline.records.alert import Alert, Subscription
+from pipeline.records.article import Article, Match, SubscriptionMatch, TopicMatch
+from pipeline.records.ids import alert_id, article_id, raw_hash, version_hash
+from pipeline.records.order import OrderKey, Position
+from pipeline.records.outcome import Outcome, OutcomeKind
+from pipeline.records.raw import HttpFacts, RawArticle
+from pipeline.records.urls import canonical_url
+from pipeline.records.wire import decode, encode, from_ms, to_ms
+
+__all__ = [
+    "Alert",
+    "Article",
+    "HttpFacts",
+    "Match",
+    "OrderKey",
+    "Outcome",
+    "OutcomeKind",
+    "Position",
+    "RawArticle",
+    "Subscription",
+    "SubscriptionMatch",
+    "TopicMatch",
+    "alert_id",
+    "article_id",
+    "canonical_url",
+    "decode",
+    "encode",
+    "from_ms",
+    "raw_hash",
+    "to_ms",
+    "version_hash",
+]

@@ -1,0 +1,73 @@
+"""The enriched article."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from pipeline.records.order import OrderKey, Position
+
+
+class Match(msgspec.Struct, frozen=True, order=True):
+    """A matched stretch of a field: code points ``start`` (in) to ``end`` (out) of the article's own ``title`` or ``text``."""
+
+    field: str
+    start: int
+    end: int
+    text: str
+
+
+class TopicMatch(msgspec.Struct, frozen=True):
+    """The article belongs to ``topic``. ``score`` is at or over the topic's threshold; ``matches`` is the evidence."""
+
+    topic: str
+    score: float
+    matches: tuple[Match, ...] = ()
+
+
+class SubscriptionMatch(msgspec.Struct, frozen=True):
+    """The article meets version ``version`` of ``subscription``."""
+
+    subscription: str
+    version: int
+    matches: tuple[Match, ...] = ()
+
+
+class Article(msgspec.Struct, frozen=True, kw_only=True, rename={"published_at": "published", "story_id": "story"}):
+    """One version of one article, enriched. Duplicates are articles too, with ``duplicate_of``.
+
+    ``published_at`` is the publisher's claim, checked: ``published_flag`` says ``missing``, ``future`` or ``ancient`` (then
+    it is shown, never used for order). ``language`` is an ISO 639-1 code, or None where it could not be told;
+    ``language_decided_by`` is ``text``, ``page``, ``feed`` or ``none``. ``fingerprint`` is the MinHash signature (little-endian
+    32-bit values; empty for a text too short for one). ``story_id``, ``duplicate_of`` and
+    ``version`` are set by the ordered stage. ``marks`` hold what is outside the law of replay, such as ``extraction_timeout``.
+    """
+
+    id: str
+    url: str
+    canonical_url: str
+    source: str
+    title: str
+    text: str
+    fetched_at: datetime
+    key: OrderKey
+    position: Position
+    version_hash: str
+    schema: int = 1
+    version: int = 1
+    language: str | None = None
+    language_confidence: float = 0.0
+    language_decided_by: str = "none"
+    authors: tuple[str, ...] = ()
+    summary: str | None = None
+    published_at: datetime | None = None
+    published_flag: str | None = None
+    feed_url: str | None = None
+    topics: tuple[TopicMatch, ...] = ()
+    subscriptions: tuple[SubscriptionMatch, ...] = ()
+    fingerprint: bytes = b""
+    duplicate_of: str | None = None
+    story_id: str | None = None
+    backfill: bool = False
+    marks: tuple[str, ...] = ()

@@ -1,0 +1,241 @@
+"""The canonical form of a URL: what an article's id is made of (DESIGN section 2).
+
+It is a name, not an address to fetch: several addresses of one article (tracked, AMP, mobile, http) give one name.
+The rules look at the URL alone, never at the page (``rel=canonical`` is the publisher's claim and unknown before
+parsing), and are the same for every site. They must stay as they are once a store exists, since ids hang on them.
+
+In order: unwrap AMP caches; scheme → https; host to lower-case ASCII, without user info, default port and ``www.``,
+``m.``, ``mobile.``, ``amp.`` labels; path without repeated slashes, dot segments, ``amp`` parts, session ids,
+``index.html`` and trailing slash; query without tracking parameters, sorted by name; no fragment. Percent-encoding:
+what needs none is decoded, the rest is upper-case UTF-8.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import urlsplit
+
+MAX_URL_CHARS = 8_192
+"""Longer ones are not taken apart: they come back stripped."""
+
+MAX_HOST_CHARS = 255
+
+TRACKING_PREFIXES = (
+    "utm_",  # Google Analytics and most others
+    "at_",  # AT Internet / Piano
+    "ns_",  # comScore
+    "pk_",  # Piwik, now
+    "piwik_",
+    "matomo_",
+    "mtm_",
+    "itm_",  # internal campaigns
+    "hsa_",  # HubSpot ads
+    "_hs",  # HubSpot mail (_hsenc, _hsmi)
+    "__hs",
+    "fb_",  # Facebook
+    "ga_",
+    "gaa_",  # Google's subscriber links
+    "oly_",  # Omeda mail
+    "vero_",
+    "amp_",  # AMP viewers (amp_js_v, amp_gsa)
+    "trk_",
+    "wt_",  # Webtrekk / Mapp (wt_mc, wt_zmc)
+    "stm_",
+)
+"""Parameters whose lower-cased name begins so never choose an article."""
+
+TRACKING_NAMES = frozenset(
+    {
+        # clicks on advertisements and shared links
+        "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "gad_source", "gad_campaignid", "msclkid", "yclid",
+        "ysclid", "twclid", "ttclid", "li_fat_id", "igshid", "igsh", "epik", "srsltid", "__twitter_impression",
+        "guccounter", "guce_referrer", "guce_referrer_sig", "action_object_map", "action_type_map", "action_ref_map",
+        # analytics and mail
+        "_ga", "_gl", "_openstat", "mkt_tok", "mbid", "ncid", "ocid", "icid", "cmpid", "cmp", "s_cid", "xtor", "wprov",
+        "spm", "mc_cid", "mc_eid", "hsctatracking", "ml_subscriber", "ml_subscriber_hash", "ck_subscriber_id",
+        "rb_clickid", "sc_campaign", "sc_src", "smid", "smtyp", "emc", "traffic_source", "reflink", "sr_share",
+        "share_id", "ito", "taid", "cx_testid", "cx_testvariant",
+        # AMP viewers
+        "amp", "_amp", "usqp", "isamp",
+        # sessions
+        "phpsessid", "jsessionid",
+    }
+)  # fmt: skip
+"""Parameters that never choose an article, by lower-cased name."""
+
+REFERRER_NAMES = frozenset(
+    {"ref", "referer", "referrer", "source", "src", "from", "partner", "mod", "feed", "via", "origin"}
+)
+"""Parameters that are dropped only where their value names a kind of referrer: elsewhere they may mean something."""
+
+_REFERRER_VALUE = re.compile(
+    r"rss[\w.-]*|(?:feed|atom)(?:[-_.][\w.-]*|\d*)|twitter|facebook|linkedin|whatsapp|telegram|newsletter|e?mail"
+    r"|google_?news|home(?:page)?|social|share",
+    re.IGNORECASE | re.ASCII,
+)
+
+AMP_CHOICES = frozenset(
+    {"outputtype", "output", "output_type", "view", "format", "type", "layout", "mode", "tpl", "template"}
+)
+"""Parameters that are dropped where their value is ``amp``."""
+
+_MOBILE_LABELS = frozenset({"www", "m", "mobile", "amp"})
+# `amp.com.au` is a name, not the AMP host of `com.au`: below such a pair one more label is kept.
+_SECOND_LEVEL = frozenset(
+    {"co", "com", "org", "net", "gov", "gob", "gouv", "edu", "ac", "or", "go", "ne", "info", "mil", "nom"}
+)
+_INDEX_FILES = frozenset({"index.html", "index.htm", "index.php"})
+
+_EDGE = "".join(map(chr, range(0x21))) + "\x7f"
+_LINE_CHARS = re.compile(r"[\t\r\n]")
+_SCHEME = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9_~-]+(?:\.[a-z0-9_~-]+)*")
+_HOST_AND_PORT = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?", re.IGNORECASE)
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_GOOGLE = re.compile(r"(?:google\.(?:com|[a-z]{2,3})(?:\.[a-z]{2})?|bing\.com)")
+_AMP_CACHES = ("cdn.ampproject.org", "ampproject.net")
+_SESSION = re.compile(r";jsessionid=.*", re.IGNORECASE)
+_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})|(.)", re.DOTALL)
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PATH_SAFE = _UNRESERVED | frozenset("!$&'()*+,;=:@/")
+_QUERY_SAFE = _UNRESERVED | frozenset("!$'()*,;:@/?=")
+
+
+def canonical_url(url: str) -> str:
+    """Return the canonical form of ``url``; text that is no http(s) URL comes back stripped. Never raises.
+
+    Idempotent. A port that is neither 80 nor 443 stays, so test servers on one machine keep apart.
+    """
+    text = url.strip().strip(_EDGE).strip()
+    if len(text) > MAX_URL_CHARS:
+        return text
+    try:
+        return _canonical(text) or text
+    except ValueError:  # what urlsplit and the punycode codec raise
+        return text
+
+
+def _canonical(text: str) -> str | None:
+    """Return the canonical form, or None for what is no http(s) URL. Raises ValueError for a malformed one."""
+    text = _LINE_CHARS.sub("", text)
+    while True:
+        scheme = _SCHEME.match(text)
+        if not scheme:
+            return None
+        split = urlsplit("https://" + text[scheme.end() :])
+        host = _host(split.hostname or "")
+        if host is None:
+            return None
+        port = split.port
+        segments = _segments(split.path)
+        inner = _unwrapped(host, segments)
+        if inner is None:
+            break
+        text = f"https://{inner}" + (f"?{split.query}" if split.query else "")
+    netloc = host if port in (None, 80, 443) else f"{host}:{port}"
+    path = "/".join(_article_path(segments))
+    query = _query(split.query)
+    return f"https://{netloc}/{path}" + (f"?{query}" if query else "")
+
+
+def _host(raw: str) -> str | None:
+    """Lower-case ASCII without the labels that choose a presentation; None where it cannot be a host."""
+    if not raw or len(raw) > MAX_HOST_CHARS:
+        return None
+    if ":" in raw:  # urlsplit has checked the brackets
+        return f"[{raw.lower()}]" if re.fullmatch(r"[0-9a-fA-F:.]+", raw) else None
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", raw).lower()).replace("。", ".")
+    labels = [_ascii_label(label) for label in folded.split(".") if label]
+    host = ".".join(labels)
+    if not _HOST.fullmatch(host):
+        return None
+    if _IPV4.fullmatch(host):
+        return host
+    kept = 3 if len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL else 2
+    return ".".join([label for label in labels[:-kept] if label not in _MOBILE_LABELS] + labels[-kept:])
+
+
+def _ascii_label(label: str) -> str:
+    # Not the standard library's "idna" codec: that is IDNA 2003, which makes another host of one with ß or final sigma.
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii").lower()
+
+
+def _unwrapped(host: str, segments: list[str]) -> str | None:
+    """Host and path of the page that an AMP cache's URL stands for, without scheme; None where it is no such URL."""
+    if _GOOGLE.fullmatch(host):
+        if segments[:1] != ["amp"]:
+            return None
+    elif not any(host == cache or host.endswith("." + cache) for cache in _AMP_CACHES):
+        return None
+    rest = segments[1:]  # behind "amp", or the cache's kind of resource ("c", "v", "i")
+    if rest[:1] == ["s"]:
+        rest = rest[1:]
+    return "/".join(rest) if rest and _HOST_AND_PORT.fullmatch(rest[0]) else None
+
+
+def _segments(path: str) -> list[str]:
+    """Split the path into its parts, percent-encoding normalised, without empty ones and dot segments."""
+    parts: list[str] = []
+    for part in _encoded(path, _PATH_SAFE).split("/"):
+        if part == "..":
+            if parts:
+                parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return parts
+
+
+def _article_path(segments: list[str]) -> list[str]:
+    """Without AMP marks, session ids and index files: a fixed point, as taking one away can lay another open."""
+    while True:
+        parts = [_SESSION.sub("", part) for part in segments]
+        parts = [part for part in parts if part not in ("", ".", "..", "amp")]
+        if parts:
+            last = parts[-1]
+            if last in _INDEX_FILES:
+                parts.pop()
+            elif last.endswith(".amp.html"):
+                parts[-1] = last.removesuffix(".amp.html") + ".html"
+            elif last.endswith(".amp"):
+                parts[-1] = last.removesuffix(".amp")
+        if parts == segments:
+            return parts
+        segments = parts
+
+
+def _query(raw: str) -> str:
+    kept: list[tuple[str, str]] = []
+    for piece in raw.split("&"):
+        text = _encoded(piece.replace("+", "%20"), _QUERY_SAFE)
+        # Feeds that escape twice leave "&amp;name=value".
+        while text.startswith("amp;"):
+            text = text.removeprefix("amp;")
+        name, _, value = text.partition("=")
+        if text and not _is_tracking(name.lower(), value):
+            kept.append((name, text))
+    # By name alone: the order of one name's values may mean something.
+    return "&".join(text for _, text in sorted(kept, key=lambda item: item[0]))
+
+
+def _is_tracking(name: str, value: str) -> bool:
+    if name in TRACKING_NAMES or name.startswith(TRACKING_PREFIXES):
+        return True
+    if name in AMP_CHOICES and value.lower() == "amp":
+        return True
+    return name in REFERRER_NAMES and _REFERRER_VALUE.fullmatch(value) is not None
+
+
+def _encoded(text: str, safe: frozenset[str]) -> str:
+    """``text`` with unreserved characters plain, everything not in ``safe`` as %XX of its UTF-8."""
+
+    def one(found: re.Match[str]) -> str:
+        if found[1]:
+            char = chr(int(found[1], 16))
+            return char if char in _UNRESERVED else f"%{found[1].upper()}"
+        char = found[2]
+        if char in safe:
+            return char
+        return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
+
+    return _PERCENT.sub(one, text)

@@ -1,0 +1,88 @@
+"""Settings: defaults, then ``wirewatch.toml``, then ``WIREWATCH_…`` in the environment. Unknown names fail.
+
+Each setting stands here once: its name with its unit, its default, what it means (``docs/settings.md`` is made of this).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from pipeline.errors import UsageError
+
+FILE = "wirewatch.toml"
+PREFIX = "WIREWATCH_"
+
+
+def _help(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. URLs may hold credentials: print them only through ``shown``."""
+
+    data_dir: Annotated[str, _help("folder of the embedded stream and store")] = "var"
+    stream_url: Annotated[
+        str, _help("raw and output streams: sqlite:///file or kafka://host:port; empty: in data_dir")
+    ] = ""
+    store_url: Annotated[str, _help("the store: sqlite:///file or postgresql://…; empty: in data_dir")] = ""
+    raw_stream: Annotated[str, _help("name of the raw stream")] = "raw-articles"
+    partitions: Annotated[int, _help("partitions of streams that are made")] = 4
+    run: Annotated[str, _help("name of the continuous run")] = "live"
+    topics_dir: Annotated[str, _help("folder of topic files beside the built-in ones; empty: none")] = ""
+    extraction_processes: Annotated[int, _help("processes that extract pages; 0: extract in the pipeline itself")] = 2
+    slice_records: Annotated[int, _help("most records in a slice")] = 2_000
+    slice_bytes: Annotated[int, _help("most bytes in a slice")] = 64 << 20
+    poll_interval_s: Annotated[float, _help("pause between two polls of a feed")] = 300.0
+    host_gap_s: Annotated[float, _help("pause between two requests to one host")] = 5.0
+    pages_per_poll: Annotated[int, _help("most article pages fetched at one poll of a feed")] = 20
+    contact: Annotated[str, _help("address or page in the user agent, for publishers")] = ""
+    allow_private: Annotated[
+        tuple[str, ...], _help("hosts (or host:port) fetched although their addresses are private")
+    ] = ()
+
+    @property
+    def stream(self) -> str:
+        """The stream URL in force."""
+        return self.stream_url or f"sqlite:///{Path(self.data_dir) / 'streams.db'}"
+
+    @property
+    def store(self) -> str:
+        """The store URL in force."""
+        return self.store_url or f"sqlite:///{Path(self.data_dir) / 'store.db'}"
+
+
+def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force. ``file``: one that must exist; None: ``wirewatch.toml`` here, if there is one.
+
+    Raises UsageError naming the file or variable and what is wrong with it.
+    """
+    path = file or Path(FILE)
+    values: dict[str, object] = {}
+    if file is not None or path.exists():
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"{path}: {error}") from error
+    _check(values, str(path), strict=True)
+    for variable, text in sorted((os.environ if environment is None else environment).items()):
+        if variable.startswith(PREFIX):
+            name = variable.removeprefix(PREFIX).lower()
+            value: object = text.split(",") if name == "allow_private" else text
+            _check({name: value}, variable, strict=False)
+            values[name] = value
+    return msgspec.convert(values, Settings, strict=False)
+
+
+def _check(values: Mapping[str, object], where: str, *, strict: bool) -> None:
+    try:
+        msgspec.convert(values, Settings, strict=strict)
+    except msgspec.ValidationError as error:
+        known = ", ".join(sorted(Settings.__struct_fields__))
+        hint = f"known settings are {known}" if "unknown field" in str(error) else None
+        raise UsageError(f"{where}: {str(error).replace(' - at ', ' at ')}", hint=hint) from error

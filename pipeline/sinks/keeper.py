@@ -1,0 +1,91 @@
+"""Keeping a run: the ordered stage between two looks at the store, and its results in one transaction (DESIGN section 4)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cache
+
+from pipeline.errors import StoreError
+from pipeline.records import Alert
+from pipeline.store import RunLedger, open_store
+from pipeline.store.ledger import BundleContext, Stale
+from pipeline.stories import Handled, StoryIndex, StoryStage, raise_alerts
+from pipeline.transforms.elements import Draft
+
+TRIES = 5
+
+
+class RunKeeper:
+    """Handles drafts of one run in order and stores what comes of them. Thread-safe (one at a time).
+
+    Doing drafts again changes nothing: positions that have an outcome give nothing new. Raises Fenced once another owner
+    has the run, StoreError where the store fails; then nothing of the batch is stored, and the index is loaded anew.
+    """
+
+    def __init__(self, ledger: RunLedger, *, publish: bool) -> None:
+        self._ledger, self._publish = ledger, publish
+        self._lock = threading.Lock()
+        self._stage: StoryStage | None = None
+        self._seq = -1
+
+    def keep(self, drafts: Sequence[Draft]) -> None:
+        """Decide and store a batch, in one transaction."""
+        if not drafts:
+            return
+        with self._lock:
+            for attempt in range(1, TRIES + 1):
+                try:
+                    self._keep(drafts)
+                except Stale:
+                    # Another worker wrote this run in between: what it decided must be known first.
+                    self._stage = None
+                    if attempt == TRIES:
+                        raise
+                except BaseException:
+                    self._stage = None
+                    raise
+                else:
+                    return
+
+    def _keep(self, drafts: Sequence[Draft]) -> None:
+        context, stage = self._begin(drafts)
+        handled = stage.handle(drafts, done=context.done, histories=context.histories, last_key=context.state.last_key)
+        if not handled.told:
+            return
+        alerts = self._alerts(handled)
+        self._seq = self._ledger.commit(
+            context.state, handled.told, alerts, last_key=handled.last_key, publish=self._publish
+        )
+
+    def _begin(self, drafts: Sequence[Draft]) -> tuple[BundleContext, StoryStage]:
+        stage, since_ms = self._stage, 0
+        if stage is None:
+            stage, self._seq = StoryStage(StoryIndex()), -1
+            since_ms = min(draft.key.time_ms for draft in drafts) - stage.index.window_ms
+        articles = {draft.article.id for draft in drafts if draft.article is not None}
+        positions = [draft.position for draft in drafts]
+        context = self._ledger.begin(positions, articles, since_seq=self._seq, since_ms=since_ms)
+        for entry in context.entries:
+            stage.index.add(entry)
+        # Only now: until all entries are in, the index is not worth keeping.
+        self._stage, self._seq = stage, context.state.seq
+        return context, stage
+
+    def _alerts(self, handled: Handled) -> list[Alert]:
+        raised = self._ledger.raised(handled.possible_alerts())
+        alerts: list[Alert] = []
+        for told in handled.told:
+            if told.article is not None:
+                new = raise_alerts(told.article, told.key, raised)
+                alerts.extend(new)
+                raised.update(alert.id for alert in new)
+        return alerts
+
+
+@cache
+def shared_keeper(store_url: str, run: str, owner: str, *, publish: bool) -> RunKeeper:
+    """The one keeper of a run in this process: its index is too dear to be loaded for every bundle."""
+    if not owner:
+        raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
+    return RunKeeper(RunLedger(open_store(store_url), run, owner), publish=publish)

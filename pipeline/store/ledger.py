@@ -1,0 +1,246 @@
+"""The ledger of a run: what was handled, by whom, and the one transaction that records more (DESIGN section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.errors import Fenced, StoreError
+from pipeline.records import Alert, OrderKey, Outcome, OutcomeKind, Position
+from pipeline.store import tables as t
+from pipeline.store.engine import Store
+from pipeline.store.outbox import OutboxRow, outbox_rows
+from pipeline.store.rows import alert_row, article_row, chunks, entry, outcome_row, version_row
+from pipeline.stories.index import Entry
+from pipeline.stories.stage import Told
+
+
+class Stale(StoreError):
+    """Another worker of this run has written since the bundle was begun: begin it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run's row: ``seq`` rises by one with every sink transaction, ``last_key`` is the last place given."""
+
+    name: str
+    owner: str
+    epoch: int
+    seq: int
+    last_key: OrderKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class BundleContext:
+    """What the story stage must know before it handles a bundle. ``entries``: index entries newer than the seq asked for."""
+
+    state: RunState
+    done: dict[Position, None] = field(default_factory=dict)
+    histories: dict[str, list[Entry]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+
+class RunLedger:
+    """Reads and writes one run on behalf of one owner. Raises Fenced once another owner has taken the run."""
+
+    def __init__(self, store: Store, run: str, owner: str) -> None:
+        self.store, self.run, self.owner = store, run, owner
+
+    def take(self, *, kind: str, now_ms: int, spec: str = "{}") -> RunState:
+        """Make the run or take it over: earlier owners are fenced from now on, a new epoch begins (from 1)."""
+        with self.store.writing() as connection:
+            row = {"name": self.run, "kind": kind, "owner": self.owner, "epoch": 0, "seq": 0}
+            self.store.insert_new(connection, t.runs, [row | {"spec": spec, "created_ms": now_ms}])
+            connection.execute(
+                t.runs.update().where(t.runs.c.name == self.run).values(owner=self.owner, epoch=t.runs.c.epoch + 1)
+            )
+            return self._state(connection)
+
+    def begin(
+        self, positions: Sequence[Position], articles: Iterable[str], *, since_seq: int, since_ms: int
+    ) -> BundleContext:
+        """What the bundle with these positions and article ids must know, in one state of the store.
+
+        ``since_seq``: the index holds everything up to there (-1: nothing yet; then entries from ``since_ms`` on come).
+        """
+        with self.store.reading() as connection:
+            state = self._state(connection)
+            done = self._done(connection, positions)
+            histories: dict[str, list[Entry]] = {}
+            for part in chunks(sorted(set(articles))):
+                query = sa.select(t.versions).where(t.versions.c.run == self.run, t.versions.c.article.in_(part))
+                for row in connection.execute(query):
+                    histories.setdefault(row.article, []).append(entry(row))
+            newer = sa.select(t.versions).where(
+                t.versions.c.run == self.run, t.versions.c.seq > since_seq, t.versions.c.event_ms >= since_ms
+            )
+            entries = [entry(row) for row in connection.execute(newer)] if state.seq > since_seq else []
+            return BundleContext(state, done, histories, entries)
+
+    def raised(self, alerts: Iterable[str]) -> set[str]:
+        """Which of these alert ids exist already."""
+        found: set[str] = set()
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(alerts))):
+                query = sa.select(t.alerts.c.id).where(t.alerts.c.run == self.run, t.alerts.c.id.in_(part))
+                found.update(connection.execute(query).scalars())
+        return found
+
+    def commit(
+        self,
+        state: RunState,
+        told: Sequence[Told],
+        alerts: Sequence[Alert],
+        *,
+        last_key: OrderKey | None,
+        publish: bool,
+    ) -> int:
+        """Record a bundle in one transaction and return the new seq.
+
+        Raises Stale, writing nothing, where somebody else has written since ``state`` was read, Fenced where the run has
+        another owner. ``publish``: also put the records into the outbox, for the output streams.
+        """
+        seq = state.seq + 1
+        with self.store.writing() as connection:
+            self._advance(connection, state, seq, last_key)
+            self.store.insert_new(
+                connection, t.outcomes, [outcome_row(one.outcome, seq, late=one.late) for one in told]
+            )
+            articles = {one.article.id: one for one in told if one.article is not None}
+            self.store.upsert(connection, t.articles, [article_row(one, self.run, seq) for one in articles.values()])
+            self.store.upsert(
+                connection, t.versions, [version_row(one, self.run, seq) for one in told if one.entry is not None]
+            )
+            self._update_stories(connection, told, seq)
+            self.store.insert_new(connection, t.alerts, [alert_row(alert, self.run, seq) for alert in alerts])
+            if publish:
+                self._enqueue(connection, outbox_rows(self.run, told, alerts))
+        return seq
+
+    def record_lost(self, state: RunState, outcomes: Sequence[Outcome]) -> None:
+        """Record ranges that retention deleted before they were read. Recording them again changes nothing."""
+        with self.store.writing() as connection:
+            self._check_owner(connection)
+            rows = [outcome_row(outcome, state.seq, late=False) for outcome in outcomes]
+            self.store.insert_new(connection, t.outcomes, rows)
+
+    def first_offsets(self, stream: str, offered: Mapping[int, int]) -> dict[int, int]:
+        """The run's first offset of each partition: stored on first sight, the stored one ever after."""
+        with self.store.writing() as connection:
+            rows = [
+                {"run": self.run, "stream": stream, "partition": partition, "first_offset": offset}
+                for partition, offset in offered.items()
+            ]
+            self.store.insert_new(connection, t.run_offsets, rows)
+            query = sa.select(t.run_offsets.c.partition, t.run_offsets.c.first_offset).where(
+                t.run_offsets.c.run == self.run, t.run_offsets.c.stream == stream
+            )
+            return {row.partition: row.first_offset for row in connection.execute(query)}
+
+    def frontier(self, stream: str, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
+        """For each partition the lowest offset without an outcome, and the offsets above it that have one."""
+        found: dict[int, tuple[int, list[int]]] = {}
+        columns = (t.outcomes.c.first_offset, t.outcomes.c.last_offset)
+        with self.store.reading() as connection:
+            for partition, start in first.items():
+                lowest = start
+                beyond: list[int] = []
+                query = (
+                    sa.select(*columns)
+                    .where(
+                        t.outcomes.c.run == self.run,
+                        t.outcomes.c.stream == stream,
+                        t.outcomes.c.partition == partition,
+                        t.outcomes.c.last_offset >= start,
+                    )
+                    .order_by(t.outcomes.c.first_offset)
+                )
+                for low, high in connection.execute(query):
+                    if low <= lowest:
+                        lowest = max(lowest, high + 1)
+                    else:
+                        beyond.extend(range(low, high + 1))
+                found[partition] = (lowest, beyond)
+        return found
+
+    def late_keys(self, stream: str) -> dict[tuple[int, int], OrderKey]:
+        """(partition, offset) → effective key of the records that came too late: a replay of this run loads them."""
+        query = sa.select(t.outcomes.c.partition, t.outcomes.c.first_offset, t.outcomes.c.place).where(
+            t.outcomes.c.run == self.run, t.outcomes.c.stream == stream, t.outcomes.c.late
+        )
+        with self.store.reading() as connection:
+            return {(row.partition, row.first_offset): OrderKey.parse(row.place) for row in connection.execute(query)}
+
+    def _state(self, connection: sa.Connection) -> RunState:
+        row = connection.execute(sa.select(t.runs).where(t.runs.c.name == self.run)).one_or_none()
+        if row is None or row.owner != self.owner:
+            raise self._fenced()
+        last = OrderKey.parse(row.last_place) if row.last_place else None
+        return RunState(self.run, row.owner, row.epoch, row.seq, last)
+
+    def _check_owner(self, connection: sa.Connection) -> None:
+        self._state(connection)
+
+    def _fenced(self) -> Fenced:
+        return Fenced(f"run {self.run!r} belongs to another owner now", hint="stop this one; only one may write a run")
+
+    def _advance(self, connection: sa.Connection, state: RunState, seq: int, last_key: OrderKey | None) -> None:
+        place = last_key.sortable() if last_key else None
+        mine = (t.runs.c.name == self.run) & (t.runs.c.owner == self.owner) & (t.runs.c.seq == state.seq)
+        if connection.execute(t.runs.update().where(mine).values(seq=seq, last_place=place)).rowcount != 1:
+            self._check_owner(connection)
+            raise Stale(f"run {self.run!r} was written by another worker")
+
+    def _done(self, connection: sa.Connection, positions: Sequence[Position]) -> dict[Position, None]:
+        by_partition: dict[tuple[str, int], list[int]] = {}
+        for position in positions:
+            by_partition.setdefault((position.stream, position.partition), []).append(position.offset)
+        done: dict[Position, None] = {}
+        for (stream, partition), offsets in by_partition.items():
+            for part in chunks(offsets):
+                query = sa.select(t.outcomes.c.first_offset).where(
+                    t.outcomes.c.run == self.run,
+                    t.outcomes.c.stream == stream,
+                    t.outcomes.c.partition == partition,
+                    t.outcomes.c.first_offset.in_(part),
+                    t.outcomes.c.kind != OutcomeKind.LOST,
+                )
+                for offset in connection.execute(query).scalars():
+                    done[Position(run=self.run, stream=stream, partition=partition, offset=offset)] = None
+        return done
+
+    def _update_stories(self, connection: sa.Connection, told: Sequence[Told], seq: int) -> None:
+        rows: dict[str, dict[str, object]] = {}
+        known = self._stories(connection, {one.article.story_id or "" for one in told if one.article is not None})
+        for one in told:
+            article = one.article
+            if article is None:
+                continue
+            story = article.story_id or article.id
+            row = rows.get(story) or known.get(story)
+            if row is None:
+                first = {"run": self.run, "id": story, "headline": article.title, "first_ms": one.key.time_ms}
+                row = first | {"last_ms": one.key.time_ms, "articles": 0, "copies": 0, "seq": seq}
+            new = article.version == 1
+            rows[story] = row | {
+                "last_ms": one.key.time_ms,
+                "articles": int(str(row["articles"])) + new,
+                "copies": int(str(row["copies"])) + (new and article.duplicate_of is not None),
+                "seq": seq,
+            }
+        self.store.upsert(connection, t.stories, list(rows.values()))
+
+    def _stories(self, connection: sa.Connection, ids: set[str]) -> dict[str, dict[str, object]]:
+        found: dict[str, dict[str, object]] = {}
+        for part in chunks(sorted(ids)):
+            query = sa.select(t.stories).where(t.stories.c.run == self.run, t.stories.c.id.in_(part))
+            found.update({row["id"]: dict(row) for row in connection.execute(query).mappings()})
+        return found
+
+    @staticmethod
+    def _enqueue(connection: sa.Connection, rows: Sequence[OutboxRow]) -> None:
+        if rows:
+            connection.execute(t.outbox.insert(), [msgspec.structs.asdict(row) for row in rows])

@@ -1,0 +1,134 @@
+"""Stored subscriptions and topics, every version with the event time from which it holds (DESIGN section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Subscription
+from pipeline.store import tables as t
+from pipeline.store.engine import Store
+
+# A version holds from its saving plus this: time for every worker to see it before it must match with it.
+MARGIN_MS = 2_000
+FROM_THE_BEGINNING = 0
+LIVE = "live"
+
+
+class StoredTopic(msgspec.Struct, frozen=True):
+    """One version of a topic: its definition as TOML text."""
+
+    name: str
+    version: int
+    definition: str
+    effective_from_ms: int = FROM_THE_BEGINNING
+    active: bool = True
+
+
+StoredSubscription = Subscription
+
+
+class Shelf(msgspec.Struct, frozen=True):
+    """All versions in a scope. It is complete for articles with event times up to ``good_until_ms``."""
+
+    subscriptions: tuple[Subscription, ...]
+    topics: tuple[StoredTopic, ...]
+    good_until_ms: int
+    stamp: tuple[int, int]
+
+
+class QueryShelf:
+    """Reads and saves the queries of one scope: ``live``, or the name of a run that was given its own."""
+
+    def __init__(self, store: Store, scope: str = LIVE) -> None:
+        self.store, self.scope = store, scope
+
+    def stamp(self) -> tuple[int, int]:
+        """Changes whenever anything is saved: rows are only ever added."""
+        with self.store.reading() as connection:
+            return self._stamp(connection)
+
+    def read(self, *, now_ms: int) -> Shelf:
+        """Everything saved by now. ``now_ms``: the clock, read before this call."""
+        subscriptions = sa.select(t.subscriptions).where(t.subscriptions.c.scope == self.scope)
+        topics = sa.select(t.topics).where(t.topics.c.scope == self.scope)
+        with self.store.reading() as connection:
+            stamp = self._stamp(connection)
+            found = tuple(
+                Subscription(
+                    id=row.id,
+                    query=row.query,
+                    name=row.name,
+                    owner=row.owner,
+                    version=row.version,
+                    effective_from_ms=row.effective_from_ms,
+                    active=row.active,
+                )
+                for row in connection.execute(subscriptions.order_by(t.subscriptions.c.id, t.subscriptions.c.version))
+            )
+            shelved = tuple(
+                StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active)
+                for row in connection.execute(topics.order_by(t.topics.c.name, t.topics.c.version))
+            )
+        return Shelf(found, shelved, now_ms + MARGIN_MS, stamp)
+
+    def save_subscriptions(
+        self, wanted: Sequence[Subscription], *, now_ms: int, from_the_beginning: bool = False
+    ) -> int:
+        """Save what differs from the newest stored version of each, and return how many that were.
+
+        They hold from now plus the margin, or from the beginning of time. ``version`` of what is given is ignored.
+        """
+        start = FROM_THE_BEGINNING if from_the_beginning else now_ms + MARGIN_MS
+        with self.store.writing() as connection:
+            newest = self._newest(connection, t.subscriptions, "id")
+            rows = []
+            for one in wanted:
+                old = newest.get(one.id)
+                same = old is not None and (old["query"], old["name"], old["owner"], old["active"]) == (
+                    one.query,
+                    one.name,
+                    one.owner,
+                    one.active,
+                )
+                if same:
+                    continue
+                version = old["version"] + 1 if old else 1
+                row = {"scope": self.scope, "id": one.id, "version": version, "effective_from_ms": start}
+                what = {"active": one.active, "query": one.query, "name": one.name, "owner": one.owner}
+                rows.append(row | what | {"saved_ms": now_ms})
+            self.store.insert_new(connection, t.subscriptions, rows)
+            return len(rows)
+
+    def save_topics(self, definitions: Mapping[str, str], *, now_ms: int) -> int:
+        """Save topics (name → TOML text) that differ from what is stored, and return how many that were.
+
+        A topic that the scope never had holds from the beginning where the scope has none at all yet, else, like every
+        change, from now plus the margin. A stored topic that is no longer given ends then.
+        """
+        with self.store.writing() as connection:
+            newest = self._newest(connection, t.topics, "name")
+            start = now_ms + MARGIN_MS if newest else FROM_THE_BEGINNING
+            rows = []
+            for name in sorted({*definitions, *newest}):
+                old, text = newest.get(name), definitions.get(name)
+                if old and old["active"] == (text is not None) and text in (None, old["definition"]):
+                    continue
+                row = {"scope": self.scope, "name": name, "version": old["version"] + 1 if old else 1}
+                what = {"effective_from_ms": start, "active": text is not None, "saved_ms": now_ms}
+                rows.append(row | what | {"definition": text if text is not None else old["definition"] if old else ""})
+            self.store.insert_new(connection, t.topics, rows)
+            return len(rows)
+
+    def _stamp(self, connection: sa.Connection) -> tuple[int, int]:
+        first, second = (
+            connection.execute(sa.select(sa.func.count()).where(table.c.scope == self.scope)).scalar_one()
+            for table in (t.subscriptions, t.topics)
+        )
+        return first, second
+
+    def _newest(self, connection: sa.Connection, table: sa.Table, key: str) -> dict[str, sa.RowMapping]:
+        query = sa.select(table).where(table.c.scope == self.scope).order_by(table.c.version)
+        return {row[key]: row for row in connection.execute(query).mappings()}

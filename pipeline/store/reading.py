@@ -1,0 +1,100 @@
+"""Reading a run's results: for the desk, the output files, the tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from pipeline.records import Alert, Article, OrderKey, Outcome, OutcomeKind, decode
+from pipeline.store import tables as t
+from pipeline.store.engine import Store
+
+PAGE = 500
+
+
+class StoreReader:
+    """Reads one run. Every call sees one state of the store."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        self.store, self.run = store, run
+
+    def articles(self) -> Iterator[Article]:
+        """Current versions in the order of the run. Fetched page by page, so memory stays bounded."""
+        yield from (decode(row.record.encode(), Article) for row in self._pages(t.articles, t.articles.c.id))
+
+    def alerts(self) -> Iterator[Alert]:
+        """Alerts in the order of the articles that raised them."""
+        yield from (decode(row.record.encode(), Alert) for row in self._pages(t.alerts, t.alerts.c.id))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Outcomes by stream, partition and offset."""
+        c = t.outcomes.c
+        after: tuple[str, int, int] | None = None
+        while True:
+            query = sa.select(t.outcomes).where(c.run == self.run)
+            if after is not None:
+                query = query.where(sa.tuple_(c.stream, c.partition, c.first_offset) > sa.tuple_(*after))
+            query = query.order_by(c.stream, c.partition, c.first_offset).limit(PAGE)
+            with self.store.reading() as connection:
+                rows = connection.execute(query).all()
+            yield from map(_outcome, rows)
+            if len(rows) < PAGE:
+                return
+            after = (rows[-1].stream, rows[-1].partition, rows[-1].first_offset)
+
+    def count_outcomes(self) -> Counter[str]:
+        """How many raw records ended how; a lost range counts with all its offsets."""
+        c = t.outcomes.c
+        size = sa.func.sum(c.last_offset - c.first_offset + 1)
+        with self.store.reading() as connection:
+            rows = connection.execute(sa.select(c.kind, size).where(c.run == self.run).group_by(c.kind)).all()
+        return Counter({kind: int(count) for kind, count in rows})
+
+    def since(self, seq: int) -> tuple[int, list[Article], list[Alert], list[Outcome]]:
+        """The run's seq now, and what was written after ``seq``: articles, alerts and rejections, in order."""
+        with self.store.reading() as connection:
+            now = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == self.run)).scalar() or 0
+            if now <= seq:
+                return now, [], [], []
+            articles = self._newer(connection, t.articles, seq)
+            alerts = self._newer(connection, t.alerts, seq)
+            c = t.outcomes.c
+            rejected = connection.execute(
+                sa.select(t.outcomes)
+                .where(c.run == self.run, c.seq > seq, c.kind == OutcomeKind.REJECTED)
+                .order_by(c.place)
+            ).all()
+        return (
+            now,
+            [decode(row.record.encode(), Article) for row in articles],
+            [decode(row.record.encode(), Alert) for row in alerts],
+            [_outcome(row) for row in rejected],
+        )
+
+    def _newer(self, connection: sa.Connection, table: sa.Table, seq: int) -> list[sa.Row[tuple[str]]]:
+        query = sa.select(table.c.record).where(table.c.run == self.run, table.c.seq > seq)
+        return list(connection.execute(query.order_by(table.c.place)).all())
+
+    def _pages(self, table: sa.Table, identity: sa.Column[str]) -> Iterator[sa.Row[tuple[str, str, str]]]:
+        place = table.c.place
+        after: tuple[str, str] | None = None
+        while True:
+            query = sa.select(table.c.record, place, identity.label("identity")).where(table.c.run == self.run)
+            if after is not None:
+                query = query.where(sa.tuple_(place, identity) > sa.tuple_(*after))
+            with self.store.reading() as connection:
+                rows = connection.execute(query.order_by(place, identity).limit(PAGE)).all()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            after = (rows[-1].place, rows[-1].identity)
+
+
+def _outcome(row: sa.Row[tuple[object, ...]]) -> Outcome:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    values["key"] = OrderKey.parse(values.pop("place")) if values["place"] else None
+    values["kind"] = OutcomeKind(values["kind"])
+    del values["late"], values["seq"]
+    return Outcome(**values)

@@ -1,0 +1,104 @@
+"""Records as rows of the store's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Alert, OrderKey, Outcome, encode, to_ms
+from pipeline.stories.index import Entry
+from pipeline.stories.stage import Told
+
+# SQLite takes at most 32,766 parameters in a statement, older ones 999.
+CHUNK = 400
+
+T = TypeVar("T")
+
+
+def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
+    """The values in parts that fit into one statement."""
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+
+
+def entry(row: sa.Row[Any]) -> Entry:
+    """The index entry of a row of ``versions``."""
+    return Entry(
+        article=row.article,
+        version=row.version,
+        version_hash=row.version_hash,
+        text_hash=row.text_hash,
+        key=OrderKey.parse(row.place),
+        story=row.story,
+        source=row.source,
+        duplicate_of=row.duplicate_of,
+        language=row.language,
+        fingerprint=row.fingerprint,
+        backfill=row.backfill,
+    )
+
+
+def outcome_row(outcome: Outcome, seq: int, *, late: bool) -> dict[str, object]:
+    """A row of ``outcomes``."""
+    row = msgspec.structs.asdict(outcome)
+    key = row.pop("key")
+    del row["schema"]
+    return row | {"kind": str(outcome.kind), "place": key.sortable() if key else None, "late": late, "seq": seq}
+
+
+def article_row(told: Told, run: str, seq: int) -> dict[str, object]:
+    """A row of ``articles``. Raises ValueError for a record without an article."""
+    article = told.article
+    if article is None:
+        raise ValueError("a record without an article has no row")
+    return {
+        "run": run,
+        "id": article.id,
+        "version": article.version,
+        "place": told.key.sortable(),
+        "story": article.story_id,
+        "source": article.source,
+        "record": encode(article).decode(),
+        "seq": seq,
+    }
+
+
+def version_row(told: Told, run: str, seq: int) -> dict[str, object]:
+    """A row of ``versions``. Raises ValueError for a record that is no version."""
+    article, entry = told.article, told.entry
+    if article is None or entry is None:
+        raise ValueError("a record without an entry is no version")
+    return {
+        "run": run,
+        "article": entry.article,
+        "version": entry.version,
+        "version_hash": entry.version_hash,
+        "text_hash": entry.text_hash,
+        "place": entry.key.sortable(),
+        "event_ms": entry.key.time_ms,
+        "story": entry.story,
+        "duplicate_of": entry.duplicate_of,
+        "source": entry.source,
+        "language": entry.language,
+        "fingerprint": entry.fingerprint,
+        "backfill": entry.backfill,
+        "title": article.title,
+        "text": article.text,
+        "seq": seq,
+    }
+
+
+def alert_row(alert: Alert, run: str, seq: int) -> dict[str, object]:
+    """A row of ``alerts``."""
+    return {
+        "run": run,
+        "id": alert.id,
+        "subscription": alert.subscription,
+        "story": alert.story,
+        "article": alert.article,
+        "place": f"{to_ms(alert.raised_at):015d}:{alert.article}",
+        "record": encode(alert).decode(),
+        "seq": seq,
+    }

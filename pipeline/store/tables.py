@@ -1,0 +1,179 @@
+"""The tables of the store. Every row belongs to a run; all times are event times in whole milliseconds, UTC.
+
+Only types and constraints that SQLite and PostgreSQL share. Records lie whole as JSON in ``record``; what is searched,
+joined or ordered by has a column of its own. ``place`` is an order key in its sortable form (``OrderKey.sortable``).
+
+=====================  ============================================================================================
+runs                   one row a run: who owns it, how far it is (``seq`` rises by one with every sink transaction)
+run_offsets            the first offset of each partition that a run read
+outcomes               how each raw record ended; ``lost`` covers a range; the first write wins
+articles               the current version of each article, enriched
+versions               every version of each article: what it was, and the story stage's index entry for it
+stories                one row a story, kept up with every article
+alerts                 one row an alert
+subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
+topics                 every version of every topic, likewise
+outbox                 records waiting to be relayed to streams or people
+=====================  ============================================================================================
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+
+from pipeline.store.metadata import metadata
+
+# SQLite numbers rows by itself only for INTEGER keys.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("seq", BigInteger, nullable=False, default=0),
+    Column("last_place", String),
+    Column("spec", Text, nullable=False, default="{}"),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+run_offsets = Table(
+    "run_offsets",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("first_offset", BigInteger, nullable=False),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("first_offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_offset", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("item", Text, nullable=False, default=""),
+    Column("article", String),
+    Column("version", Integer),
+    Column("stage", String),
+    Column("reason", String),
+    Column("place", String),
+    Column("late", Boolean, nullable=False, default=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_outcomes_run_place", "run", "place"),
+    Index("ix_outcomes_run_article", "run", "article"),
+)
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("place", String, nullable=False),
+    Column("story", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_articles_run_place", "run", "place"),
+    Index("ix_articles_run_story", "run", "story"),
+    Index("ix_articles_run_seq", "run", "seq"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("article", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("version_hash", String, nullable=False),
+    Column("text_hash", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("event_ms", BigInteger, nullable=False),
+    Column("story", String, nullable=False),
+    Column("duplicate_of", String),
+    Column("source", String, nullable=False),
+    Column("language", String),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("backfill", Boolean, nullable=False, default=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_versions_run_event_ms", "run", "event_ms"),
+    Index("ix_versions_run_seq", "run", "seq"),
+)
+
+stories = Table(
+    "stories",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("headline", Text, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("articles", Integer, nullable=False),
+    Column("copies", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_stories_run_last_ms", "run", "last_ms"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("run", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("subscription", String, nullable=False),
+    Column("story", String, nullable=False),
+    Column("article", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_alerts_run_place", "run", "place"),
+    Index("ix_alerts_run_story", "run", "story"),
+    Index("ix_alerts_run_seq", "run", "seq"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("effective_from_ms", BigInteger, nullable=False),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("query", Text, nullable=False),
+    Column("name", Text, nullable=False, default=""),
+    Column("owner", Text, nullable=False, default=""),
+    Column("saved_ms", BigInteger, nullable=False),
+)
+
+topics = Table(
+    "topics",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("effective_from_ms", BigInteger, nullable=False),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("definition", Text, nullable=False),
+    Column("saved_ms", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("run", String, nullable=False),
+    Column("destination", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("status", String, nullable=False, default="waiting"),
+    Column("taken_by", String),
+    Column("taken_ms", BigInteger),
+    Index("ix_outbox_status_id", "status", "id"),
+)

@@ -1,0 +1,12 @@
+"""Stories (pure): which articles are versions or copies of one another, and which alerts that raises.
+
+No Beam, Kafka, SQL, files or clock: a decision is a function of the article, its place in the order, its earlier
+versions, and the index asked as of that place.
+"""
+
+from pipeline.stories.alerts import raise_alerts
+from pipeline.stories.decide import Decision, decide, entry_of
+from pipeline.stories.index import Entry, StoryIndex
+from pipeline.stories.stage import Handled, StoryStage, Told
+
+__all__ = ["Decision", "Entry", "Handled", "StoryIndex", "StoryStage", "Told", "decide", "entry_of", "raise_alerts"]

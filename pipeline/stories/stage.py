@@ -1,0 +1,167 @@
+"""The ordered stage, without its input and output: a batch of drafts in order becomes outcomes, articles, entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from pipeline.records import Article, OrderKey, Outcome, OutcomeKind, Position, alert_id
+from pipeline.stories.alerts import NEW_STORY
+from pipeline.stories.decide import decide
+from pipeline.stories.index import Entry, StoryIndex
+
+
+class ProblemLike(Protocol):
+    """Why a record is rejected."""
+
+    @property
+    def stage(self) -> str:
+        """The stage that could not go on."""
+
+    @property
+    def reason(self) -> str:
+        """What stopped it, short and stable."""
+
+
+class DraftLike(Protocol):
+    """A record as the stateless steps left it: an article, or a problem."""
+
+    @property
+    def position(self) -> Position:
+        """Where the raw record lies."""
+
+    @property
+    def key(self) -> OrderKey:
+        """Its own place in the order."""
+
+    @property
+    def item(self) -> str:
+        """What a person would look for."""
+
+    @property
+    def article(self) -> Article | None:
+        """The article without its story."""
+
+    @property
+    def problem(self) -> ProblemLike | None:
+        """Why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One record with its end. ``article`` is set unless it was rejected or unchanged; ``late``: it has a place not its own."""
+
+    outcome: Outcome
+    key: OrderKey
+    late: bool
+    article: Article | None = None
+    entry: Entry | None = None
+
+
+@dataclass(slots=True)
+class Handled:
+    """A batch with all its ends, in order, and the last place given."""
+
+    told: list[Told] = field(default_factory=list)
+    last_key: OrderKey | None = None
+
+    def possible_alerts(self) -> set[str]:
+        """Ids of the alerts that this batch could raise: the store is asked which of them exist."""
+        return {
+            alert_id(match.subscription, told.article.story_id or "", NEW_STORY)
+            for told in self.told
+            if told.article is not None
+            for match in told.article.subscriptions
+        }
+
+
+class StoryStage:
+    """Holds the index between batches. Not thread-safe; after a batch that could not be stored it must be thrown away."""
+
+    def __init__(self, index: StoryIndex) -> None:
+        self.index = index
+
+    def handle(
+        self,
+        drafts: Iterable[DraftLike],
+        *,
+        done: Mapping[Position, object],
+        histories: Mapping[str, Sequence[Entry]],
+        last_key: OrderKey | None,
+    ) -> Handled:
+        """Decide each draft in the given order.
+
+        Positions in ``done`` have their result already and give nothing. ``histories`` holds the stored versions of the
+        drafts' articles. A draft whose key is not behind ``last_key`` came too late: it gets the place directly behind.
+        """
+        handled = Handled(last_key=last_key)
+        grown: dict[str, list[Entry]] = {}
+        for draft in drafts:
+            if draft.position in done:
+                continue
+            last, key = handled.last_key, draft.key
+            late = last is not None and key <= last
+            if late and last is not None:
+                key = last.follower()
+            handled.last_key = key
+            if draft.article is None:
+                handled.told.append(Told(_rejection(draft, key), key, late))
+                continue
+            history = [*histories.get(draft.article.id, ()), *grown.get(draft.article.id, ())]
+            told = self._tell(draft, draft.article, key, history, late=late)
+            if told.entry is not None:
+                grown.setdefault(told.entry.article, []).append(told.entry)
+                self.index.add(told.entry)
+            handled.told.append(told)
+        if handled.last_key is not None:
+            self.index.expire(handled.last_key)
+        return handled
+
+    def _tell(self, draft: DraftLike, article: Article, key: OrderKey, history: Sequence[Entry], *, late: bool) -> Told:
+        decision = decide(article, key, history, self.index)
+        outcome = _outcome(draft, key, decision.kind, article=article.id, version=decision.version)
+        if decision.kind is OutcomeKind.UNCHANGED:
+            return Told(outcome, key, late)
+        enriched = msgspec.structs.replace(
+            article,
+            key=key,
+            version=decision.version,
+            story_id=decision.story,
+            duplicate_of=decision.duplicate_of,
+        )
+        return Told(outcome, key, late, enriched, decision.entry)
+
+
+def _rejection(draft: DraftLike, key: OrderKey) -> Outcome:
+    stage, reason = (draft.problem.stage, draft.problem.reason) if draft.problem else ("unknown", "no article")
+    return _outcome(draft, key, OutcomeKind.REJECTED, stage=stage, reason=reason)
+
+
+def _outcome(
+    draft: DraftLike,
+    key: OrderKey,
+    kind: OutcomeKind,
+    *,
+    article: str | None = None,
+    version: int | None = None,
+    stage: str | None = None,
+    reason: str | None = None,
+) -> Outcome:
+    position = draft.position
+    return Outcome(
+        run=position.run,
+        stream=position.stream,
+        partition=position.partition,
+        first_offset=position.offset,
+        last_offset=position.offset,
+        kind=kind,
+        item=draft.item,
+        article=article,
+        version=version,
+        stage=stage,
+        reason=reason,
+        key=key,
+    )

@@ -1,0 +1,380 @@
+"""Streams on Kafka, by kafka-python: no Java on the reader's side, no consumer group to be thrown out of.
+
+Three clients, each made when first needed: a producer (idempotent, ``acks=all``, zstd), a reader (partitions assigned
+by hand, nothing committed) and an administrator (partitions, identity, offsets, the mirror of a group's position).
+After a failure a client is thrown away and made anew, so none carries a stale state into the next call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from kafka import KafkaProducer, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+from kafka.protocol.consumer import IsolationLevel
+from kafka.structs import OffsetAndMetadata
+
+from pipeline.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable
+from pipeline.streams.base import Appended, NewRecord, StreamRecord
+from pipeline.streams.kafka_client import KafkaLocation, ours, transient
+from pipeline.streams.kafka_reader import KafkaReader
+from pipeline.streams.rules import FREE_KEY_BYTES, check_sizes
+
+T = TypeVar("T")
+
+_BATCH_BYTES = 256 << 10
+_BACKOFF_S = 0.1
+_ENVELOPE_BYTES = 2048
+"""Kept free below ``max.message.bytes``: a batch's header, the uncounted part of the key, zstd's overhead."""
+
+
+class KafkaStream:
+    """One Kafka topic; see ``Stream`` for what its methods promise.
+
+    ``uuid`` is the topic id of KIP-516 (from Metadata, by ``describe_topics``), so brokers must be 2.8 or newer. Where
+    the topic stamps append times (``LogAppendTime``), a record with a time of its own is refused, not restamped.
+    """
+
+    def __init__(self, location: KafkaLocation, name: str) -> None:
+        self._location = location
+        self._name = name
+        self._label = f"{location.url} ({name})"
+        self._admin: Any = None
+        self._producer: Any = None
+        self._reader: KafkaReader | None = None
+        self._config: Mapping[str, str] | None = None
+        self._uuid = ""
+        self._partitions: Sequence[int] = ()
+
+    @classmethod
+    def open(cls, url: str, name: str) -> KafkaStream:
+        """Open an existing topic. Raises as ``open_stream``."""
+        stream = cls(KafkaLocation.parse(url), name)
+        with stream._closed_on_error():
+            stream.partitions()
+        return stream
+
+    @classmethod
+    def create(cls, url: str, name: str, partitions: int, *, archive: bool) -> KafkaStream:
+        """Open a topic, making it where it is missing. Raises as ``create_stream``."""
+        location = KafkaLocation.parse(url)
+        stream = cls(location, name)
+        # An archive's records are old from the beginning: the default retention would delete them at once.
+        kind = (
+            {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+            if archive
+            else {"message.timestamp.type": "LogAppendTime"}
+        )
+        topic = {
+            "num_partitions": partitions,
+            "replication_factor": location.replication_factor,
+            "configs": {"cleanup.policy": "delete", **kind},
+        }
+        with stream._closed_on_error():
+            stream._ask(lambda admin: _creating(admin, name, topic, location.timeout_s))
+            stream.partitions()
+            stream._check_kind(kind["message.timestamp.type"])
+        return stream
+
+    @classmethod
+    def delete(cls, url: str, name: str) -> None:
+        """Delete a topic and wait until the cluster doesn't know it any more."""
+        with cls(KafkaLocation.parse(url), name) as stream:
+            deadline = time.monotonic() + stream._location.timeout_s
+            stream._ask(lambda admin: _deleting(admin, name))
+            while stream._ask(lambda admin: admin.describe_topics([name]))[0]["error_code"] == 0:
+                if time.monotonic() > deadline:
+                    raise StreamError(stream._label, "the cluster still has the stream", hint="see the broker's log")
+                time.sleep(_BACKOFF_S)
+
+    @property
+    def url(self) -> str:
+        """``kafka://host:port[,host:port]``, without credentials and options."""
+        return self._location.url
+
+    @property
+    def name(self) -> str:
+        """The topic's name."""
+        return self._name
+
+    @property
+    def uuid(self) -> str:
+        """The topic id that the cluster gave it."""
+        return self._uuid
+
+    @property
+    def max_value_bytes(self) -> int:
+        """What the topic's ``max.message.bytes`` leaves for a value that doesn't compress; less by the URL's option."""
+        room = int(self._settings()["max.message.bytes"]) - _ENVELOPE_BYTES
+        return min(room, self._location.max_value_bytes or room)
+
+    def partitions(self) -> Sequence[int]:
+        """As in ``Stream``; asks the cluster. Raises StreamError where the topic was deleted or made anew."""
+        topic = self._ask(lambda admin: _described(admin, self._name))
+        found = str(topic["topic_id"])
+        if self._uuid and found != self._uuid:
+            raise StreamError(
+                self._label,
+                f"the stream was deleted and made anew (it was {self._uuid}, now {found})",
+                hint="open it anew",
+            )
+        self._uuid = found
+        partitions = sorted(int(partition["partition_index"]) for partition in topic["partitions"])
+        if partitions != self._partitions:
+            # A producer knows only the partitions that it found when it was made.
+            self._drop_producer()
+            self._partitions = partitions
+        return partitions
+
+    def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
+        """As in ``Stream``; records of one partition become few, compressed batches."""
+        check_sizes(self._label, records, self.max_value_bytes)
+        self._check_times(records)
+        for record in records:
+            if record.partition is not None:
+                self._check_partition(record.partition)
+        if not records:
+            return ()
+        try:
+            if self._producer is None:
+                self._producer = self._make_producer()
+            sent = [
+                self._producer.send(
+                    self._name,
+                    key=record.key,
+                    value=record.value,
+                    partition=record.partition,
+                    timestamp_ms=record.timestamp_ms,
+                )
+                for record in records
+            ]
+            self._producer.flush(timeout=self._location.timeout_s + 1)
+            stored = [future.get(timeout=0) for future in sent]
+        except (kafka_errors.KafkaError, OSError) as error:
+            self._drop_producer()
+            if isinstance(error, kafka_errors.MessageSizeTooLargeError | kafka_errors.RecordListTooLargeError):
+                # The limit was lowered since it was read.
+                self._config = None
+                raise RecordTooLarge(
+                    self._label, max(len(record.value) for record in records), self.max_value_bytes
+                ) from error
+            raise ours(self._label, error) from error
+        except ValueError as error:
+            self._drop_producer()
+            raise StreamUnavailable(
+                self._label, f"the broker doesn't know the partition yet ({error})", hint="try again"
+            ) from error
+        return [Appended(int(meta.partition), int(meta.offset), int(meta.timestamp)) for meta in stored]
+
+    def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:
+        """As in ``Stream``. Records of transactions that were aborted are gaps."""
+        for partition in offsets:
+            self._check_partition(partition)
+        if not offsets:
+            return ()
+        try:
+            if self._reader is None:
+                largest = int(self._settings()["max.message.bytes"])
+                self._reader = KafkaReader(self._location, self._name, self._label, largest, self._list_offsets)
+            return self._reader.read(offsets, max_bytes=max_bytes, wait_ms=wait_ms)
+        except BaseException as error:
+            self._drop_reader()
+            if isinstance(error, OffsetOutOfRange):
+                # The offsets may be those of an earlier stream of this name: then that is what must be said.
+                self.partitions()
+            raise
+
+    def start_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """As in ``Stream``."""
+        return self._list_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+
+    def end_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """As in ``Stream``: the high watermark, so what replicas still lack isn't counted yet."""
+        return self._list_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+
+    def commit(self, group: str, offsets: Mapping[int, int]) -> None:
+        """As in ``Stream``; the group shows in Kafka's own tools, without members."""
+        if not offsets:
+            return
+        wanted = {
+            TopicPartition(self._name, self._check_partition(partition)): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+        }
+        self._ask(lambda admin: _committing(admin, group, wanted))
+
+    def committed(self, group: str) -> Mapping[int, int]:
+        """As in ``Stream``."""
+        found = self._ask(lambda admin: admin.list_group_offsets({group: None}))[group]
+        return {
+            tp.partition: meta.offset
+            for tp, meta in sorted(found.items())
+            if tp.topic == self._name and meta.offset >= 0
+        }
+
+    def delete_before(self, timestamp_ms: int) -> int:
+        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many went.
+
+        The count is of offsets, gaps included. Kafka's own retention does this by itself; this is for a person who
+        needs it now.
+        """
+        partitions = self.partitions()
+        starts, ends = self.start_offsets(partitions), self.end_offsets(partitions)
+        firsts = self._list_offsets(dict.fromkeys(partitions, timestamp_ms))
+        # No record that late (-1): all that are there now go.
+        upto = {partition: ends[partition] if first < 0 else first for partition, first in firsts.items()}
+        due = {TopicPartition(self._name, p): offset for p, offset in upto.items() if offset > starts[p]}
+        if due:
+            self._ask(lambda admin: admin.delete_records(due, timeout_ms=int(self._location.timeout_s * 1000)))
+        return sum(offset - starts[tp.partition] for tp, offset in due.items())
+
+    def close(self) -> None:
+        """As in ``Stream``."""
+        self._drop_producer()
+        self._drop_reader()
+        self._drop_admin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _closed_on_error(self) -> Any:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def _ask(self, question: Callable[[Any], T]) -> T:
+        """What ``question`` gives for the administrator; asked again with a new one while the broker can't be reached."""
+        deadline = time.monotonic() + self._location.timeout_s
+        while True:
+            try:
+                if self._admin is None:
+                    left = deadline - time.monotonic()
+                    self._admin = self._location.connect(KafkaAdminClient, left)
+                return question(self._admin)
+            except (kafka_errors.KafkaError, OSError) as error:
+                self._drop_admin()
+                if not transient(error) or time.monotonic() + _BACKOFF_S >= deadline:
+                    raise ours(self._label, error) from error
+                time.sleep(_BACKOFF_S)
+
+    def _settings(self) -> Mapping[str, str]:
+        """The topic's settings, asked once."""
+        if self._config is None:
+            resource = ConfigResource(ConfigResourceType.TOPIC, self._name)
+            found = self._ask(lambda admin: admin.describe_configs([resource], config_filter="all"))
+            self._config = {key: str(entry["value"]) for key, entry in found["topic"][self._name].items()}
+        return self._config
+
+    def _check_kind(self, wanted: str) -> None:
+        settings = self._settings()
+        if "compact" in settings["cleanup.policy"]:
+            raise StreamError(
+                self._label,
+                "the topic is compacted, so records of one key would vanish",
+                hint="set its cleanup.policy to delete, or choose another name",
+            )
+        stamped = settings["message.timestamp.type"]
+        if stamped != wanted:
+            raise StreamError(
+                self._label,
+                f"the topic exists with message.timestamp.type={stamped}, not {wanted}",
+                hint=f"set it to {wanted} (kafka-configs.sh --alter --entity-type topics) or choose another name",
+            )
+
+    def _check_times(self, records: Sequence[NewRecord]) -> None:
+        if any(record.timestamp_ms is not None for record in records):
+            stamped = self._settings()["message.timestamp.type"]
+            if stamped != "CreateTime":
+                raise StreamError(
+                    self._label,
+                    "this stream stamps append times itself, so a record can't bring its own",
+                    hint="make a stream for archives: create_stream(..., archive=True)",
+                )
+
+    def _check_partition(self, partition: int) -> int:
+        if partition not in self._partitions and partition not in self.partitions():
+            raise StreamError(
+                self._label, f"there is no partition {partition}", hint=f"there are {list(self._partitions)}"
+            )
+        return partition
+
+    def _list_offsets(self, specs: Mapping[int, int], committed: bool = False) -> Mapping[int, int]:
+        wanted = {TopicPartition(self._name, self._check_partition(p)): spec for p, spec in specs.items()}
+        if not wanted:
+            return {}
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        found = self._ask(lambda admin: admin.list_partition_offsets(wanted, isolation_level=level))
+        return {tp.partition: int(found[tp].offset) for tp in wanted}
+
+    def _make_producer(self) -> Any:
+        timeout_ms = int(self._location.timeout_s * 1000)
+        return self._location.connect(
+            KafkaProducer,
+            self._location.timeout_s,
+            enable_idempotence=True,
+            acks="all",
+            compression_type="zstd",
+            batch_size=_BATCH_BYTES,
+            # Records wait for the flush at the end of the call, so that they share batches.
+            linger_ms=100,
+            delivery_timeout_ms=timeout_ms + 100,
+            max_block_ms=timeout_ms,
+            max_request_size=self.max_value_bytes + FREE_KEY_BYTES + _ENVELOPE_BYTES,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+
+    def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(kafka_errors.KafkaError):
+                producer.close(timeout=1)
+
+    def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _drop_admin(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            with contextlib.suppress(kafka_errors.KafkaError):
+                admin.close()
+
+
+def _described(admin: Any, name: str) -> Any:
+    topic = admin.describe_topics([name])[0]
+    if topic["error_code"]:
+        raise kafka_errors.for_code(topic["error_code"])(name)
+    return topic
+
+
+def _creating(admin: Any, name: str, topic: Mapping[str, Any], timeout_s: float) -> None:
+    timeout_ms = int(timeout_s * 1000)
+    with contextlib.suppress(kafka_errors.TopicAlreadyExistsError):
+        admin.create_topics({name: topic}, timeout_ms=timeout_ms)
+    # Brokers learn of a new topic a moment later, whoever made it.
+    admin.wait_for_topics([name], timeout_ms=timeout_ms)
+
+
+def _deleting(admin: Any, name: str) -> None:
+    with contextlib.suppress(kafka_errors.UnknownTopicOrPartitionError):
+        admin.delete_topics([name])
+
+
+def _committing(admin: Any, group: str, offsets: Mapping[Any, Any]) -> None:
+    for result in admin.alter_group_offsets(group, offsets).values():
+        if result is not kafka_errors.NoError:
+            raise result(group)

@@ -1,0 +1,177 @@
+"""Reading a Kafka topic from given offsets, as if without a position of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import OffsetSpec
+
+from pipeline.errors import OffsetOutOfRange, StreamUnavailable
+from pipeline.streams.base import StreamRecord
+from pipeline.streams.kafka_client import KafkaLocation, translated
+
+_FETCH_WAIT_MS = 100
+"""How long the broker keeps an empty fetch open: the longest that a read elsewhere waits for the last one to end."""
+
+_POLL_MS = 50
+_POLL_RECORDS = 200
+
+
+class KafkaReader:
+    """A consumer with what it has fetched ahead: records kept for the offset that follows what was returned last.
+
+    Asked for another offset, it forgets what it kept and seeks. ``list_offsets`` (partition to OffsetSpec, and whether
+    an open transaction ends a partition) asks over another connection: this one may be busy with an empty fetch.
+    Not for two threads at once.
+    """
+
+    def __init__(
+        self,
+        location: KafkaLocation,
+        name: str,
+        label: str,
+        max_message_bytes: int,
+        list_offsets: Callable[[Mapping[int, int], bool], Mapping[int, int]],
+    ) -> None:
+        self._name = name
+        self._label = label
+        self._timeout_s = location.timeout_s
+        self._list_offsets = list_offsets
+        with translated(label):
+            self._consumer: Any = location.connect(
+                KafkaConsumer,
+                location.timeout_s,
+                group_id=None,
+                enable_auto_commit=False,
+                # Anything else would make the consumer jump, silently, past what retention deleted.
+                auto_offset_reset="none",
+                isolation_level="read_committed",
+                fetch_max_wait_ms=_FETCH_WAIT_MS,
+                retry_backoff_ms=20,
+                fetch_max_bytes=16 << 20,
+                max_partition_fetch_bytes=max(1 << 20, max_message_bytes + 1024),
+                max_poll_records=_POLL_RECORDS,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        # Of each partition ever asked for: what was fetched ahead, its size, the offset that must be asked for to get
+        # it, and where the consumer goes on. What is not asked for now keeps waiting here.
+        self._ahead: defaultdict[int, deque[StreamRecord]] = defaultdict(deque)
+        self._ahead_bytes: defaultdict[int, int] = defaultdict(int)
+        self._next: dict[int, int] = {}
+        self._resume: dict[int, int] = {}
+        self._assigned: set[int] = set()
+
+    def read(self, offsets: Mapping[int, int], *, max_bytes: int, wait_ms: int) -> list[StreamRecord]:
+        """As ``Stream.read``; after an exception the reader must be closed."""
+        with translated(self._label):
+            self._turn_to(offsets)
+            while sum(self._ahead_bytes[partition] for partition in offsets) < max_bytes and self._fetch(0):
+                pass
+            if not any(self._ahead[partition] for partition in offsets):
+                self._await(offsets, wait_ms)
+        return self._take(offsets, max_bytes)
+
+    def close(self) -> None:
+        """Release the connection."""
+        with contextlib.suppress(kafka_errors.KafkaError):
+            self._consumer.close(autocommit=False, timeout_ms=1000)
+
+    def _turn_to(self, offsets: Mapping[int, int]) -> None:
+        # Partitions that stay assigned keep the consumer's position; pausing them instead, kafka-python 3.0.12 may
+        # never hand out again what it had parsed of them.
+        if self._assigned != set(offsets):
+            self._consumer.assign([TopicPartition(self._name, partition) for partition in offsets])
+        for partition, offset in offsets.items():
+            if self._next.get(partition) != offset:
+                if offset < 0:
+                    raise self._out_of_range(partition, offset)
+                self._ahead[partition].clear()
+                self._ahead_bytes[partition] = 0
+                self._next[partition] = self._resume[partition] = offset
+                self._seek(partition)
+            elif partition not in self._assigned:
+                self._seek(partition)
+        self._assigned = set(offsets)
+
+    def _seek(self, partition: int) -> None:
+        self._consumer.seek(TopicPartition(self._name, partition), self._resume[partition])
+
+    def _await(self, offsets: Mapping[int, int], wait_ms: int) -> None:
+        """Fetch until there is something, or until it is sure after ``wait_ms`` that there is nothing."""
+        wanted_by = time.monotonic() + wait_ms / 1000
+        given_up_by = wanted_by + self._timeout_s
+        ends: Mapping[int, int] | None = None
+        while True:
+            now = time.monotonic()
+            if now < wanted_by:
+                if self._fetch(min(_POLL_MS, (wanted_by - now) * 1000)):
+                    return
+                continue
+            if ends is None:
+                ends = self._ends(offsets)
+            if all(self._position(partition) >= end for partition, end in ends.items()):
+                return
+            if now > given_up_by:
+                raise StreamUnavailable(self._label, "the broker doesn't hand out its records", hint="see its log")
+            # There is something, perhaps only a transaction's marks: a consumer's first fetch just takes its time.
+            if self._fetch(_POLL_MS):
+                return
+
+    def _fetch(self, timeout_ms: float) -> bool:
+        """Take what the consumer has, waiting at most ``timeout_ms`` for the first of it; tell if there was any."""
+        try:
+            found = self._consumer.poll(timeout_ms=timeout_ms)
+        except kafka_errors.OffsetOutOfRangeError as error:
+            for tp, offset in error.args[0].items():
+                raise self._out_of_range(tp.partition, offset) from error
+            raise
+        for tp, records in found.items():
+            for record in records:
+                ours = StreamRecord(tp.partition, record.offset, record.timestamp, record.key, record.value or b"")
+                self._ahead[tp.partition].append(ours)
+                self._ahead_bytes[tp.partition] += _size(ours)
+                self._resume[tp.partition] = record.offset + 1
+        return bool(found)
+
+    def _take(self, offsets: Mapping[int, int], max_bytes: int) -> list[StreamRecord]:
+        taken: list[StreamRecord] = []
+        left = max_bytes
+        for done, partition in enumerate(offsets):
+            share, size = left // (len(offsets) - done), 0
+            ahead = self._ahead[partition]
+            while ahead and (size + _size(ahead[0]) <= share or not (size or taken)):
+                size += _size(ahead[0])
+                taken.append(ahead.popleft())
+                self._next[partition] = taken[-1].offset + 1
+            self._ahead_bytes[partition] -= size
+            left = max(0, left - size)
+        return taken
+
+    def _position(self, partition: int) -> int:
+        position = self._consumer.position(TopicPartition(self._name, partition), timeout_ms=self._timeout_s * 1000)
+        return -1 if position is None else int(position)
+
+    def _ends(self, offsets: Mapping[int, int]) -> Mapping[int, int]:
+        """Where each partition ends for a reader: before an open transaction. Raises OffsetOutOfRange past the end."""
+        ends = self._list_offsets(dict.fromkeys(offsets, OffsetSpec.LATEST), True)
+        past = {partition: OffsetSpec.LATEST for partition, end in ends.items() if offsets[partition] > end}
+        for partition, end in self._list_offsets(past, False).items():
+            if offsets[partition] > end:
+                raise self._out_of_range(partition, offsets[partition])
+        return ends
+
+    def _out_of_range(self, partition: int, offset: int) -> OffsetOutOfRange:
+        (start,) = self._list_offsets({partition: OffsetSpec.EARLIEST}, False).values()
+        (end,) = self._list_offsets({partition: OffsetSpec.LATEST}, False).values()
+        return OffsetOutOfRange(self._label, partition, offset, start, end)
+
+
+def _size(record: StreamRecord) -> int:
+    return len(record.value) + len(record.key or b"")

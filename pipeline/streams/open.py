@@ -1,0 +1,82 @@
+"""From a URL to a stream: the one place that knows which kinds there are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline.errors import UsageError
+from pipeline.streams.base import Stream
+from pipeline.streams.rules import check_name, check_partitions
+
+
+def wall_clock_ms() -> int:
+    """Now, in whole milliseconds since the epoch: the clock of an embedded stream unless another is passed in."""
+    return time.time_ns() // 1_000_000
+
+
+def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_clock_ms) -> Stream:
+    """Open the existing stream ``name`` at ``url``.
+
+    ``kafka://host:9092[,host:9092][?option=value]`` or ``sqlite:///relative/path`` (four slashes for an absolute one).
+    ``clock`` gives milliseconds since the epoch; only the embedded stream asks it.
+
+    Raises UsageError for a wrong URL or name, StreamError where there is no such stream, StreamUnavailable where the
+    broker or file can't be reached.
+    """
+    check_name(name)
+    match _scheme(url):
+        case "sqlite":
+            from pipeline.streams.sqlite import SqliteStream
+
+            return SqliteStream.open(url, name, clock=clock)
+        case _:
+            from pipeline.streams.kafka import KafkaStream
+
+            return KafkaStream.open(url, name)
+
+
+def create_stream(
+    url: str, name: str, partitions: int = 4, *, archive: bool = False, clock: Callable[[], int] = wall_clock_ms
+) -> Stream:
+    """Open the stream ``name``, making it first where it is missing; one that exists keeps its partitions.
+
+    ``archive``: writers set the event times themselves. On Kafka that is a property of the topic (CreateTime, kept for
+    ever), so a stream of the other kind is refused with StreamError. Else as ``open_stream``.
+    """
+    check_name(name)
+    check_partitions(partitions)
+    match _scheme(url):
+        case "sqlite":
+            from pipeline.streams.sqlite import SqliteStream
+
+            return SqliteStream.create(url, name, partitions, clock=clock)
+        case _:
+            from pipeline.streams.kafka import KafkaStream
+
+            return KafkaStream.create(url, name, partitions, archive=archive)
+
+
+def delete_stream(url: str, name: str) -> None:
+    """Delete the stream ``name`` with all its records; one that doesn't exist is deleted already."""
+    check_name(name)
+    match _scheme(url):
+        case "sqlite":
+            from pipeline.streams.sqlite import SqliteStream
+
+            SqliteStream.delete(url, name)
+        case _:
+            from pipeline.streams.kafka import KafkaStream
+
+            KafkaStream.delete(url, name)
+
+
+def _scheme(url: str) -> str:
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in {"kafka", "sqlite"}:
+        # The URL may hold a password, so only its scheme is shown.
+        raise UsageError(
+            f"a stream's URL can't begin with {scheme + separator if separator else scheme[:12]!r}",
+            hint="use kafka://host:9092 or sqlite:///path/to/file.db",
+        )
+    return scheme

@@ -1,0 +1,357 @@
+"""The embedded stream: logs in one SQLite file of their own, for a laptop or a single machine without a broker.
+
+Any number of processes may read and write at once: the file is in WAL mode, each append is one short
+``BEGIN IMMEDIATE`` transaction, and values are compressed before it begins. An append that returned is on the disk
+(``synchronous=FULL``); a process killed in the middle of one leaves nothing of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import zstandard
+
+from pipeline.errors import OffsetOutOfRange, StreamError
+from pipeline.streams import sqlite_file
+from pipeline.streams.base import Appended, NewRecord, StreamRecord
+from pipeline.streams.rules import check_sizes, partition_of
+from pipeline.streams.sqlite_file import Location, translated
+
+_PLAIN, _ZSTD = 0, 1
+_LEVEL = 3
+_POLL_S = 0.02
+_DELETE_ROWS = 500
+_FREED_PAGES = 500  # 2 MB at a time, since writers wait meanwhile
+
+
+class SqliteStream:
+    """One named log in an SQLite file; see ``Stream`` for what its methods promise.
+
+    Append times are max(clock, last time of the partition), taken inside the lock, so they never step back. Explicit
+    times are stored as they are. One instance may be handed from thread to thread, but not used by two at once.
+    """
+
+    def __init__(self, location: Location, name: str, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
+        self._location = location
+        self._name = name
+        self._connection = connection
+        self._clock = clock
+        self._label = f"{location.url} ({name})"
+        self._closed = False
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._decompressor = zstandard.ZstdDecompressor()
+        with translated(self._label):
+            row = connection.execute("SELECT id, uuid, partitions FROM streams WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise StreamError(self._label, "there is no such stream", hint="make it with create_stream")
+        self._id, self._uuid, self._partitions = int(row[0]), str(row[1]), range(int(row[2]))
+        self._inode = self._inode_now()
+
+    @classmethod
+    def open(cls, url: str, name: str, *, clock: Callable[[], int]) -> SqliteStream:
+        """Open an existing stream; ``clock`` gives milliseconds since the epoch. Raises as ``open_stream``."""
+        location = Location.parse(url)
+        return cls._over(location, name, sqlite_file.connect(location, make=False), clock)
+
+    @classmethod
+    def create(cls, url: str, name: str, partitions: int, *, clock: Callable[[], int]) -> SqliteStream:
+        """Open a stream, making file and stream where they are missing. Raises as ``create_stream``."""
+        location = Location.parse(url)
+        connection = sqlite_file.connect(location, make=True)
+        try:
+            with translated(location.url), sqlite_file.writing(connection):
+                known = connection.execute("SELECT 1 FROM streams WHERE name = ?", (name,)).fetchone()
+                if known is None:
+                    cursor = connection.execute(
+                        "INSERT INTO streams (name, uuid, partitions, created_ms) VALUES (?, ?, ?, ?)",
+                        (name, str(uuid.uuid4()), partitions, clock()),
+                    )
+                    connection.executemany(
+                        "INSERT INTO heads (stream, partition) VALUES (?, ?)",
+                        [(cursor.lastrowid, partition) for partition in range(partitions)],
+                    )
+        except BaseException:
+            connection.close()
+            raise
+        return cls._over(location, name, connection, clock)
+
+    @classmethod
+    def _over(cls, location: Location, name: str, connection: sqlite3.Connection, clock: Callable[[], int]) -> Self:
+        try:
+            return cls(location, name, connection, clock)
+        except BaseException:
+            connection.close()
+            raise
+
+    @classmethod
+    def delete(cls, url: str, name: str) -> None:
+        """Delete a stream with its records and commits. Other streams of the file stay."""
+        location = Location.parse(url)
+        if not location.path.exists():
+            return
+        connection = sqlite_file.connect(location, make=False)
+        try:
+            with translated(location.url), sqlite_file.writing(connection):
+                # Its rows in the other tables go with it (ON DELETE CASCADE).
+                connection.execute("DELETE FROM streams WHERE name = ?", (name,))
+        finally:
+            connection.close()
+
+    @property
+    def url(self) -> str:
+        """``sqlite:///path``, without options."""
+        return self._location.url
+
+    @property
+    def name(self) -> str:
+        """The stream's name."""
+        return self._name
+
+    @property
+    def uuid(self) -> str:
+        """Random, stored when the stream was made."""
+        return self._uuid
+
+    @property
+    def max_value_bytes(self) -> int:
+        """The URL's ``max_value_bytes``, else 16 MiB; of the value as given, before compression."""
+        return self._location.max_value_bytes
+
+    def partitions(self) -> Sequence[int]:
+        """As in ``Stream``; the embedded stream never gets more. Raises StreamError where it was deleted."""
+        with translated(self._label):
+            self._check_alive()
+        return self._partitions
+
+    def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
+        """As in ``Stream``; all or nothing: either every record is stored, or none."""
+        check_sizes(self._label, records, self.max_value_bytes)
+        prepared = []
+        for record in records:
+            partition = partition_of(record.key, self._partitions) if record.partition is None else record.partition
+            self._check_partition(partition)
+            packed = self._compressor.compress(record.value)
+            codec, stored = (_ZSTD, packed) if len(packed) < len(record.value) else (_PLAIN, bytes(record.value))
+            prepared.append((partition, record.timestamp_ms, bytes(record.key), len(record.value), codec, stored))
+        if not prepared:
+            return ()
+        appended: list[Appended] = []
+        with translated(self._label), sqlite_file.writing(self._connection):
+            heads = self._heads()
+            now = self._clock()
+            rows = []
+            for partition, claimed_ms, key, size, codec, stored in prepared:
+                _, offset, last_ms = heads[partition]
+                timestamp = max(now, last_ms) if claimed_ms is None else claimed_ms
+                heads[partition] = (heads[partition][0], offset + 1, max(last_ms, timestamp))
+                appended.append(Appended(partition, offset, timestamp))
+                rows.append((self._id, partition, offset, timestamp, size, codec, key, stored))
+            self._connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(
+                "UPDATE heads SET next_offset = ?, last_ms = ? WHERE stream = ? AND partition = ?",
+                [
+                    (heads[partition][1], heads[partition][2], self._id, partition)
+                    for partition in {row[0] for row in prepared}
+                ],
+            )
+        return appended
+
+    def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:
+        """As in ``Stream``; ``max_bytes`` is shared out evenly, so a full partition doesn't starve the others."""
+        for partition in offsets:
+            self._check_partition(partition)
+        deadline = time.monotonic() + wait_ms / 1000
+        with translated(self._label):
+            while True:
+                # Taken before reading: what comes in between shows as a change, not as a wait.
+                seen = self._pragma("data_version")
+                found = self._read_once(offsets, max_bytes)
+                if found or not offsets:
+                    return found
+                while self._pragma("data_version") == seen:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return ()
+                    time.sleep(min(left, _POLL_S))
+
+    def start_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """As in ``Stream``."""
+        with translated(self._label):
+            heads = self._heads()
+        return {partition: heads[self._check_partition(partition)][0] for partition in partitions}
+
+    def end_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """As in ``Stream``."""
+        with translated(self._label):
+            heads = self._heads()
+        return {partition: heads[self._check_partition(partition)][1] for partition in partitions}
+
+    def commit(self, group: str, offsets: Mapping[int, int]) -> None:
+        """As in ``Stream``."""
+        rows = [(self._id, group, self._check_partition(partition), offset) for partition, offset in offsets.items()]
+        with translated(self._label), sqlite_file.writing(self._connection):
+            self._check_alive()
+            self._connection.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?)", rows)
+
+    def committed(self, group: str) -> Mapping[int, int]:
+        """As in ``Stream``."""
+        with translated(self._label):
+            self._check_alive()
+            rows = self._connection.execute(
+                'SELECT partition, "offset" FROM commits WHERE stream = ? AND "group" = ? ORDER BY partition',
+                (self._id, group),
+            ).fetchall()
+        return dict(rows)
+
+    def delete_before(self, timestamp_ms: int) -> int:
+        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many went.
+
+        Short transactions, oldest first: writers get their turn between them, and stopping half-way does no harm.
+        """
+        deleted = 0
+        for partition in self._partitions:
+            with translated(self._label):
+                end = self._heads()[partition][1]
+                row = self._connection.execute(
+                    'SELECT "offset" FROM records WHERE stream = ? AND partition = ? AND timestamp_ms >= ? '
+                    'ORDER BY "offset" LIMIT 1',
+                    (self._id, partition, timestamp_ms),
+                ).fetchone()
+            deleted += self._delete_below(partition, end if row is None else int(row[0]))
+        return deleted
+
+    def delete_beyond(self, keep_bytes: int) -> int:
+        """Delete each partition's oldest records until the rest takes at most its even share of ``keep_bytes``.
+
+        Sizes are of compressed values. Returns how many records went; otherwise as ``delete_before``.
+        """
+        share, deleted = keep_bytes // len(self._partitions), 0
+        for partition in self._partitions:
+            with translated(self._label):
+                kept, first = 0, self._heads()[partition][1]
+                for offset, size in self._connection.execute(
+                    'SELECT "offset", length(value) + length(key) FROM records '
+                    'WHERE stream = ? AND partition = ? ORDER BY "offset" DESC',
+                    (self._id, partition),
+                ):
+                    kept += size
+                    if kept > share:
+                        break
+                    first = offset
+            deleted += self._delete_below(partition, first)
+        return deleted
+
+    def close(self) -> None:
+        """As in ``Stream``."""
+        if not self._closed:
+            self._closed = True
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_partition(self, partition: int) -> int:
+        if partition not in self._partitions:
+            raise StreamError(
+                self._label, f"there is no partition {partition}", hint=f"there are 0 to {len(self._partitions) - 1}"
+            )
+        return partition
+
+    def _check_alive(self) -> None:
+        self._heads()
+
+    def _heads(self) -> dict[int, tuple[int, int, int]]:
+        """Start offset, next offset and last time of each partition. Raises StreamError where the stream is gone."""
+        # SQLite goes on in a file that was removed, and what is appended there is lost for everybody else.
+        if self._inode_now() != self._inode:
+            raise StreamError(self._label, "the file was removed or replaced meanwhile", hint="open the stream anew")
+        rows = self._connection.execute(
+            "SELECT partition, start_offset, next_offset, last_ms FROM heads WHERE stream = ?", (self._id,)
+        ).fetchall()
+        if not rows:
+            raise StreamError(self._label, "the stream was deleted", hint="open it anew; it may have been made again")
+        return {partition: (start, end, last_ms) for partition, start, end, last_ms in rows}
+
+    def _inode_now(self) -> int | None:
+        try:
+            return self._location.path.stat().st_ino
+        except OSError:
+            return None
+
+    def _pragma(self, name: str) -> int:
+        row: tuple[int] = self._connection.execute(f"PRAGMA {name}").fetchone()
+        return row[0]
+
+    def _read_once(self, offsets: Mapping[int, int], max_bytes: int) -> list[StreamRecord]:
+        found: list[StreamRecord] = []
+        left = max_bytes
+        with sqlite_file.reading(self._connection):
+            heads = self._heads()
+            for partition, offset in offsets.items():
+                start, end, _ = heads[partition]
+                if not start <= offset <= end:
+                    raise OffsetOutOfRange(self._label, partition, offset, start, end)
+            for done, (partition, offset) in enumerate(offsets.items()):
+                share = left // (len(offsets) - done)
+                taken = 0
+                for row in self._connection.execute(
+                    'SELECT "offset", timestamp_ms, size, codec, key, value FROM records '
+                    'WHERE stream = ? AND partition = ? AND "offset" >= ? ORDER BY "offset"',
+                    (self._id, partition, offset),
+                ):
+                    size = row[2] + len(row[4])
+                    if taken + size > share and (taken or found):
+                        break
+                    taken += size
+                    found.append(StreamRecord(partition, row[0], row[1], row[4], self._unpack(partition, *row)))
+                left = max(0, left - taken)
+        return found
+
+    def _unpack(
+        self, partition: int, offset: int, _time: int, size: int, codec: int, _key: bytes, stored: bytes
+    ) -> bytes:
+        if codec == _PLAIN:
+            return stored
+        try:
+            return self._decompressor.decompress(stored, max_output_size=size)
+        except zstandard.ZstdError as error:
+            raise StreamError(
+                self._label,
+                f"the value at offset {offset} of partition {partition} is damaged",
+                hint="check the disk; restore the file from a backup",
+            ) from error
+
+    def _delete_below(self, partition: int, offset: int) -> int:
+        deleted = 0
+        while True:
+            with translated(self._label), sqlite_file.writing(self._connection):
+                start = self._heads()[partition][0]
+                upto = min(offset, start + _DELETE_ROWS)
+                if upto <= start:
+                    break
+                deleted += self._connection.execute(
+                    'DELETE FROM records WHERE stream = ? AND partition = ? AND "offset" < ?',
+                    (self._id, partition, upto),
+                ).rowcount
+                self._connection.execute(
+                    "UPDATE heads SET start_offset = ? WHERE stream = ? AND partition = ?", (upto, self._id, partition)
+                )
+        self._give_space_back()
+        return deleted
+
+    def _give_space_back(self) -> None:
+        """Shrink the file while more than a quarter of it is free; the rest waits for the next records."""
+        with translated(self._label):
+            while self._pragma("freelist_count") > self._pragma("page_count") // 4:
+                # Each step of this statement frees one page, and only executescript steps to its end.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")

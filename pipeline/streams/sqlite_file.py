@@ -1,0 +1,232 @@
+"""The file below the embedded stream: where it is, its tables, its transactions, its errors."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from pipeline.errors import StreamError, StreamUnavailable, UsageError
+from pipeline.streams.rules import parse_options, positive
+
+_APPLICATION: Final = 0x57575354  # "WWST": tells the file apart from other databases
+_VERSION: Final = 1
+_OPTIONS: Final = ("max_value_bytes", "timeout_s")
+
+_TABLES: Final = """
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given again, so an instance notices that its stream was made anew
+    name TEXT NOT NULL UNIQUE,
+    uuid TEXT NOT NULL,
+    partitions INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL
+);
+CREATE TABLE heads (
+    stream INTEGER NOT NULL REFERENCES streams ON DELETE CASCADE,
+    partition INTEGER NOT NULL,
+    start_offset INTEGER NOT NULL DEFAULT 0,
+    next_offset INTEGER NOT NULL DEFAULT 0,
+    last_ms INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (stream, partition)
+) WITHOUT ROWID;
+CREATE TABLE records (
+    stream INTEGER NOT NULL REFERENCES streams ON DELETE CASCADE,
+    partition INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    timestamp_ms INTEGER NOT NULL,
+    size INTEGER NOT NULL, -- of the value before compression, in bytes
+    codec INTEGER NOT NULL, -- 0: as it is, 1: zstd
+    key BLOB NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (stream, partition, "offset")
+);
+CREATE TABLE commits (
+    stream INTEGER NOT NULL REFERENCES streams ON DELETE CASCADE,
+    "group" TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    PRIMARY KEY (stream, "group", partition)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A file, and how to use it. ``timeout_s`` is how long a call waits for other processes' locks."""
+
+    path: Path
+    url: str
+    max_value_bytes: int = 16 << 20
+    timeout_s: float = 10.0
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """From ``sqlite:///relative/path`` or ``sqlite:////absolute/path``, then ``?options``. Raises UsageError."""
+        place, _, query = url.removeprefix("sqlite://").partition("?")
+        if not place.startswith("/") or not place[1:] or "\0" in place or place.endswith("/"):
+            raise UsageError(
+                f"{url!r} names no file", hint="use sqlite:///relative/path.db or sqlite:////absolute/path.db"
+            )
+        options = parse_options(query, _OPTIONS, "sqlite")
+        return cls(
+            Path(place[1:]),
+            f"sqlite://{place}",
+            int(positive(options, "max_value_bytes", cls.max_value_bytes)),
+            positive(options, "timeout_s", cls.timeout_s),
+        )
+
+
+def connect(location: Location, *, make: bool) -> sqlite3.Connection:
+    """A connection to the file, which is made (with its folder) where it is missing if ``make``.
+
+    Raises StreamUnavailable where it can't be opened, StreamError where it is missing or something else.
+    """
+    if make:
+        try:
+            location.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StreamUnavailable(
+                location.url, f"the folder can't be made: {error.strerror}", hint="choose a path that you may write to"
+            ) from error
+    elif not location.path.exists():
+        raise StreamError(location.url, "there is no such file", hint="make the stream with create_stream")
+    with translated(location.url):
+        mode = "rwc" if make else "rw"
+        connection = sqlite3.connect(
+            f"{location.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=location.timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA synchronous=FULL")
+            _prepare(connection, location, make=make)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) -> None:
+    application, version = _marks(connection)
+    if make and not application and not _has_tables(connection):
+        _become_wal(connection, time.monotonic() + location.timeout_s)
+        with writing(connection):
+            # Another process may have been first.
+            if not _has_tables(connection):
+                for statement in _TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id={_APPLICATION}")
+                connection.execute(f"PRAGMA user_version={_VERSION}")
+        application, version = _marks(connection)
+    if application != _APPLICATION:
+        raise StreamError(
+            location.url,
+            "this database is not a stream's",
+            hint="a stream needs a file of its own: choose another path",
+        )
+    if version != _VERSION:
+        raise StreamError(
+            location.url,
+            f"the file has version {version}, this program knows {_VERSION}",
+            hint="use the version of Wirewatch that wrote it",
+        )
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return application, version
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
+
+
+def _become_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    # Freed pages can be given back later only if the file was begun so.
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # Changing the mode doesn't wait for locks as other statements do.
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction that holds the file's write lock from its beginning; undone on any exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def reading(connection: sqlite3.Connection) -> Iterator[None]:
+    """One consistent view of the file."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextmanager
+def translated(label: str) -> Iterator[None]:
+    """SQLite's errors as ours; ``label`` names the stream."""
+    try:
+        yield
+    except sqlite3.ProgrammingError as error:
+        raise StreamError(
+            label, str(error).rstrip("."), hint="the stream was closed, or is used by two threads at once"
+        ) from error
+    except sqlite3.Error as error:
+        raise _ours(label, error) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Extended codes keep the basic one in their low byte.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _ours(label: str, error: sqlite3.Error) -> StreamError:
+    match _code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StreamUnavailable(
+                label, "another process holds the lock", hint="try again; see what else uses the file"
+            )
+        case sqlite3.SQLITE_FULL:
+            return StreamUnavailable(
+                label, "the disk is full; nothing was appended", hint="free some space and try again"
+            )
+        case sqlite3.SQLITE_IOERR:
+            return StreamUnavailable(label, f"the disk failed ({error})", hint="check free space and the disk's health")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StreamUnavailable(
+                label,
+                f"the file can't be opened for writing ({error})",
+                hint="check its path and the rights on it and its folder",
+            )
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return StreamError(
+                label, f"the file is damaged or no database ({error})", hint="move it away, or restore it from a backup"
+            )
+        case _:
+            return StreamError(label, f"SQLite failed ({error})")

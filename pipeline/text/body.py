@@ -1,0 +1,320 @@
+"""The article's text out of a parsed page: trafilatura, and what is done before and after it.
+
+1. Before: dialogs, breadcrumbs, captions, link lists and link paragraphs go; ruby readings are put in brackets.
+2. trafilatura, quick: no comments, no metadata, no second opinion.
+3. Paragraphs that it left out, though they stand among those it took and are marked up alike, come back.
+4. Where there is still hardly any text: trafilatura with its second opinion. Where there is much less than the JSON-LD body
+   holds: that body. Where there is none: an article that a script would have put there.
+5. After: headline, byline and date go from the top, boilerplate lines and repeated paragraphs from everywhere; the
+   standfirst comes first if the page shows it and the text lacks it.
+
+All rules are general: none knows a site.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lxml.html import HtmlElement, fromstring
+from trafilatura import bare_extraction
+
+from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
+from pipeline.text.characters import count_letters, folded, normal_line, normal_text
+from pipeline.text.dates import parse_date
+from pipeline.text.page import PageFacts, clean_authors
+
+# trafilatura logs a warning or two for each page without text; here that is an outcome with a reason.
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+
+_ENOUGH = 0.6  # share of the JSON-LD body below which an extraction is not believed
+_DOUBTFUL_CHARS = 200
+_MIN_PARAGRAPH_CHARS = 80
+_MIN_REPEATED_CHARS = 60
+_MIN_LEAD_CHARS = 40
+_MAX_LEAD_CHARS = 700
+_MIN_ALIKE = 3
+_KEY_CHARS = 60
+_MAX_LABEL_CHARS = 30
+_MAX_KICKER_CHARS = 40
+_MAX_BREADCRUMB_CHARS = 300
+_HEAD_LINES = 5
+_MAX_DATE_CHARS = 60
+_MAX_DATE_LETTERS = 16
+_MAX_SCRIPT_CHARS = 4_000_000
+_MIN_SCRIPT_BODY_CHARS = 400
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
+_CAPTION = re.compile(r"caption", re.IGNORECASE)
+_BREADCRUMB = re.compile(r"bread-?crumb", re.IGNORECASE)
+_STANDFIRST = re.compile(
+    r"(?:^|[\s_-]|article|story|news|post)"
+    r"(?:lead|lede|intro|excerpt|standfirst|sub-?head(?:line)?|sub-?title|dek|chapeau|ingress|sapo|vorspann|abstract|bajada"
+    r"|entradilla|sumario|summary|teaser-?text)(?:$|[\s_-]|text)",
+    re.IGNORECASE,
+)
+_DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
+_UNSHOWN = frozenset({"script", "style", "noscript", "template", "title", "head", "meta"})
+
+
+def extract_body(tree: HtmlElement, facts: PageFacts, title: str) -> str:
+    """Extract the article's text: paragraphs separated by LF, "" where there is none. Changes ``tree``."""
+    standfirst = _standfirst(tree, facts)
+    scripts = [script.text for script in tree.iter("script") if script.text]  # trafilatura takes them away
+    _drop_furniture(tree)
+    _drop_side_links(tree)
+    _write_out_ruby(tree)
+    text = _with_siblings(tree, _trafilatura(tree, fast=True))
+    if len(text) < _DOUBTFUL_CHARS:
+        text = max(text, _trafilatura(tree, fast=False), key=len)
+    if len(text) < _ENOUGH * len(facts.body) or (
+        text.count("\n") < facts.body.count("\n") and folded(text) == folded(facts.body)
+    ):
+        text = facts.body  # the second case: trafilatura took it too, and lost the paragraphs
+    if len(text) < _DOUBTFUL_CHARS:
+        text = max((text, *_from_scripts(scripts)), key=len)
+    return _finished(text, title, facts, standfirst)
+
+
+def _trafilatura(tree: HtmlElement, *, fast: bool) -> str:
+    document = bare_extraction(tree, fast=fast, include_comments=False, with_metadata=False)
+    return normal_text(document.text or "") if document is not None else ""
+
+
+def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
+    lines = [line for line in normal_text(text).split("\n") if line]
+    headlines = {folded(headline) for headline in (title, *facts.headlines)}
+    authors = {folded(author) for author in facts.authors}
+    kept: list[str] = []
+    seen: set[str] = set()
+    for place, line in enumerate(lines):
+        flat = folded(line)
+        if place < _HEAD_LINES and _is_head(line, flat, headlines, authors):
+            continue
+        if len(line) >= _MIN_REPEATED_CHARS:
+            if flat in seen:
+                continue
+            seen.add(flat)
+        kept.append(line)
+    text = drop_boilerplate("\n".join(kept))
+    if standfirst and text and folded(standfirst) not in folded(text):
+        text = f"{standfirst}\n{text}"
+    return text
+
+
+def _is_head(line: str, flat: str, headlines: set[str], authors: set[str]) -> bool:
+    """Tell whether one of the first lines is the headline (with a kicker perhaps), the byline or the date."""
+    if flat in headlines or flat in authors:
+        return True
+    if len(line) <= _MAX_DATE_CHARS and count_letters(line) <= _MAX_DATE_LETTERS and parse_date(line) is not None:
+        return True
+    if len(line) <= 120 and any(folded(name) in authors for name in clean_authors([line])):
+        return True
+    return any(
+        len(headline) >= _MIN_LEAD_CHARS and flat.endswith(headline) and len(flat) - len(headline) <= _MAX_KICKER_CHARS
+        for headline in headlines
+    )
+
+
+def _standfirst(tree: HtmlElement, facts: PageFacts) -> str:
+    """Find the paragraph between headline and body: the description as the page shows it, or a block that is named so."""
+    for description in facts.descriptions:
+        if not _MIN_LEAD_CHARS <= len(description) <= _MAX_LEAD_CHARS or is_boilerplate(description):
+            continue
+        # Finding the block by its first words costs a fiftieth of writing out every block.
+        begin, flat = " ".join(description.split()[:2]), folded(description)
+        for element in tree.iter():
+            if not element.text or begin not in element.text or not isinstance(element.tag, str):
+                continue
+            for block in (element, *itertools.islice(element.iterancestors(), 3)):
+                line = "" if block.tag in _UNSHOWN else _line(block, _MAX_LEAD_CHARS)
+                if not line:
+                    break
+                # A dateline may stand before it.
+                if (shown := folded(line)) == flat or (
+                    shown.endswith(flat) and len(shown) - len(flat) <= _MAX_LABEL_CHARS
+                ):
+                    return normal_line(line)
+    return _named_standfirst(tree, facts)
+
+
+def _named_standfirst(tree: HtmlElement, facts: PageFacts) -> str:
+    headlines = {folded(headline) for headline in facts.headlines}
+    below = False
+    for element in tree.iter("h1", "p", "h2", "h3", "div"):
+        if element.tag == "h1":
+            below = below or folded(_line(element)) in headlines
+        elif below and (name := element.get("class")) and _STANDFIRST.search(name):
+            line = _line(element)
+            if (
+                _MIN_LEAD_CHARS <= len(line) <= _MAX_LEAD_CHARS
+                and next(element.iter("a", "figure", "ul", "time"), None) is None
+            ):
+                return normal_line(line)
+        elif below and element.tag == "p" and len(_line(element)) >= _MIN_PARAGRAPH_CHARS:
+            return ""
+    return ""
+
+
+def _line(element: HtmlElement, limit: int = 1 << 20) -> str:
+    """Write the element's text as one line; "" where it is longer than ``limit``, which is then found out quickly."""
+    parts: list[str] = []
+    size = 0
+    for part in element.itertext():
+        parts.append(part)
+        size += len(part.strip())
+        if size > limit:
+            return ""
+    return " ".join("".join(parts).split())
+
+
+def _drop_furniture(tree: HtmlElement) -> None:
+    """Remove dialogs, breadcrumbs and captions: what a reader sees beside the article, if at all."""
+    for element in list(tree.iter("dialog", "figcaption", "nav", "div", "section", "ul", "ol")):
+        attributes = element.attrib
+        if element.tag in ("figcaption", "nav"):
+            _remove(element)
+        elif (
+            element.tag == "dialog" or attributes.get("role") in _DIALOG_ROLES or attributes.get("aria-modal") == "true"
+        ):
+            if next(element.iter("h1"), None) is None:  # an article may be shown in one
+                _remove(element)
+        elif _BREADCRUMB.search(attributes.get("class") or "") and _line(element, _MAX_BREADCRUMB_CHARS):
+            _remove(element)  # a longer one is a page "with breadcrumbs"
+
+
+def _drop_side_links(tree: HtmlElement) -> None:
+    """Remove lists whose every entry is a link, and paragraphs that are one link after at most a short label."""
+    for listing in list(tree.iter("ul", "ol")):
+        entries = [entry for entry in listing if entry.tag == "li"]
+        if len(entries) >= 2 and all(_is_link(entry) for entry in entries):
+            _remove(listing)
+    for paragraph in list(tree.iter("p")):
+        if _is_link(paragraph):
+            _remove(paragraph)
+
+
+def _is_link(block: HtmlElement) -> bool:
+    links = list(block.iter("a"))
+    if len(links) != 1:
+        return False
+    link = " ".join("".join(links[0].itertext()).split())
+    whole = " ".join("".join(block.itertext()).split())
+    if not link or not whole.endswith(link) or _PERIOD_END.search(whole):
+        return False
+    label = whole.removesuffix(link).rstrip()
+    return not label or (len(label) <= _MAX_LABEL_CHARS and label.endswith((":", "?", "|", "→", ">", "–", "-")))
+
+
+def _remove(element: HtmlElement) -> None:
+    if element.getparent() is not None:
+        element.drop_tree()  # keeps the tail
+
+
+def _write_out_ruby(tree: HtmlElement) -> None:
+    """Make one run of text of a word with its reading, which would fall apart into lines."""
+    for ruby in list(tree.iter("ruby")):
+        if ruby.getparent() is None:
+            continue
+        for part in list(ruby.iter("rp")):
+            _remove(part)
+        for reading in list(ruby.iter("rt")):
+            reading.text = f"({''.join(reading.itertext()).strip('()（）')})"
+            for child in list(reading):
+                reading.remove(child)
+            reading.drop_tag()
+        for base in list(ruby.iter("rb", "rtc")):
+            base.drop_tag()
+        ruby.drop_tag()
+
+
+def _with_siblings(tree: HtmlElement, text: str) -> str:
+    """Add paragraphs that stand among the extracted ones in the page, marked up alike, and yet were left out."""
+    lines = text.split("\n")
+    places = {folded(line)[:_KEY_CHARS]: place for place, line in enumerate(lines)}
+    whole = folded(text)
+    found: list[HtmlElement] = []
+    lefts: list[tuple[int, str, HtmlElement]] = []
+    place = -1
+    for paragraph in tree.iter("p"):
+        line = " ".join("".join(paragraph.itertext()).split())
+        if len(line) < _MIN_PARAGRAPH_CHARS:
+            continue
+        flat = folded(line)
+        if (there := places.get(flat[:_KEY_CHARS])) is not None:
+            place = there
+            found.append(paragraph)
+        elif place >= 0 and flat not in whole and flat[-_KEY_CHARS:] not in whole:
+            lefts.append((place, line, paragraph))
+    kinds = Counter(_kind(paragraph) for paragraph in found)
+    common = _common_ancestor(found) if lefts else None
+    if common is not None:
+        # Bodies are cut into chunks to let advertisements in between; the <article> around them is one article.
+        common = next((above for above in (common, *common.iterancestors()) if above.tag == "article"), common)
+    missing: dict[int, list[str]] = {}
+    for place, line, paragraph in lefts:
+        if kinds[_kind(paragraph)] >= _MIN_ALIKE and common in paragraph.iterancestors():
+            missing.setdefault(place, []).append(line)
+    if not missing:
+        return text
+
+    merged = [line for place, kept in enumerate(lines) for line in (kept, *missing.get(place, ()))]
+    return normal_text("\n".join(merged))
+
+
+def _common_ancestor(elements: Sequence[HtmlElement]) -> HtmlElement | None:
+    common: list[HtmlElement] = []
+    for number, element in enumerate(elements):
+        path = [*element.iterancestors()][::-1]
+        same = len(list(itertools.takewhile(lambda pair: pair[0] is pair[1], zip(common, path, strict=False))))
+        common = common[:same] if number else path
+    return common[-1] if common else None
+
+
+def _kind(paragraph: HtmlElement) -> tuple[str | None, object, str | None]:
+    parent = paragraph.getparent()
+    return (
+        paragraph.get("class"),
+        None if parent is None else parent.tag,
+        None if parent is None else parent.get("class"),
+    )
+
+
+def _from_scripts(scripts: list[str]) -> Iterator[str]:
+    """Yield article texts held as markup in the strings of scripts: pages that are put together in the browser."""
+    budget = _MAX_SCRIPT_CHARS
+    for script in scripts:
+        budget -= len(script)
+        if budget < 0:
+            return
+        for found in _JSON_STRING.finditer(script):
+            literal = found[0]
+            if len(literal) < _MIN_SCRIPT_BODY_CHARS or ("<p" not in literal and "u003cp" not in literal.lower()):
+                continue
+            yield _paragraphs_of(_decoded(literal))
+
+
+def _decoded(literal: str) -> str:
+    try:
+        value: Any = json.loads(literal, strict=False)
+        # Data within data: the string is JSON itself, or a line of it.
+        if isinstance(value, str) and "<p" not in value and "u003cp" in value.lower():
+            value = json.loads(f'"{value}"', strict=False)
+    except ValueError:
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def _paragraphs_of(markup: str) -> str:
+    if "<p" not in markup:
+        return ""
+    tree = fromstring(f"<div>{markup}</div>")
+    for element in list(tree.iter("figcaption", "div")):
+        if element.tag == "figcaption" or _CAPTION.search(element.get("class") or ""):
+            _remove(element)
+    return "\n".join(line for block in tree.iter("p", "h2", "h3", "li") if (line := normal_line(_line(block))))

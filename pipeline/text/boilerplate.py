@@ -1,0 +1,103 @@
+"""Lines that belong to the page and not to the article: side links, sign-up calls, share buttons, cookie notices.
+
+Only a whole line goes, never a sentence inside a paragraph, and only a short one. Four kinds of rules:
+
+- ``EXACT``: the line is the phrase and nothing else (punctuation, arrows and bullets aside).
+- ``LEAD_INS``: the phrase, then a colon (or a bar, dash, arrow), then a headline, which is no pair of sentences.
+- ``BARE_LEAD_INS``: the phrase, then a headline without a colon: it must begin with a capital or digit and must not end as a
+  sentence does. So "Lire aussi Le procès s'ouvre lundi" goes and "Also see the court as…" stays.
+- ``OPENINGS``: how notices begin that have no fixed end.
+
+The phrases are in ``phrases``; new ones are added with a case in ``tests/cases/text_boilerplate.toml``. No rule names an
+outlet.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.text.characters import folded
+from pipeline.text.phrases import BARE_LEAD_IN_LIST, EXACT_LISTS, LEAD_IN_LISTS, OPENINGS
+
+MAX_CHARS = 220
+"""A longer line is a paragraph, whatever it begins with."""
+
+_FULL_LINE_CHARS = 40
+
+_SEPARATOR = re.compile(r"\s*[:：|｜►▶→»>–—]+\s*|\s+-\s+")
+_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+_SENTENCE_END = re.compile(r"[.!?…。！？।؟۔]['\"”’»)\]]*$")
+_PERIOD_END = re.compile(r"[.。۔।]['\"”’»)\]]*$")
+_SENTENCE_BREAK = re.compile(r"[.!?؟。！？]\s+\S+.*[.!?؟。！？]\s*$")
+_CREDIT = re.compile(
+    r"(?:image|photo|picture|photo credit|image credit|file photo|fotos?|bild|фото)\s*:.{2,80}", re.IGNORECASE
+)
+_COPYRIGHT = re.compile(r"(?:copyright\s*)?(?:©|\(c\)).{0,100}", re.IGNORECASE)
+_UPPER_MORE = re.compile(r"(?:MORE|READ MORE|WATCH|RELATED|NEXT|ALSO READ|READ ALSO|SEE ALSO|LIVE)\s*[:|]\s+\S")
+
+
+def _phrases(*lists: str) -> frozenset[str]:
+    return frozenset(folded(phrase) for listed in lists for phrase in listed.split("|") if phrase.strip())
+
+
+EXACT = _phrases(*EXACT_LISTS.values())
+LEAD_INS = _phrases(*LEAD_IN_LISTS.values())
+BARE_LEAD_INS = _phrases(BARE_LEAD_IN_LIST)
+_BARE_MAX_WORDS = max(phrase.count(" ") + 1 for phrase in BARE_LEAD_INS)
+
+
+def is_boilerplate(line: str) -> bool:
+    """Tell whether a whole line is boilerplate. A line is a paragraph; ``line`` is as ``normal_text`` leaves it."""
+    if not line or len(line) > MAX_CHARS:
+        return False
+    flat = folded(line)
+    if not flat:
+        return _is_rule(line)
+    if flat in EXACT:
+        return True
+    if _is_lead_in(line) or _COPYRIGHT.fullmatch(line) or (_CREDIT.fullmatch(line) and not _PERIOD_END.search(line)):
+        return True
+    return any(opening.fullmatch(flat) for opening in OPENINGS)
+
+
+def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:
+    """Leave out the boilerplate lines of ``normal_text``'s output; blank lines around them become one. Idempotent.
+
+    ``wrapped``: a line may be the rest of the paragraph above it ("… and no further / comments."); such lines stay.
+    """
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if not line and (not kept or not kept[-1]):
+            continue
+        if is_boilerplate(line) and not (wrapped and kept and _continues(kept[-1], line)):
+            continue
+        kept.append(line)
+    return "\n".join(kept).strip()
+
+
+def _continues(above: str, line: str) -> bool:
+    """Tell whether ``line`` may go on with the paragraph of the line above it: that is full and ends in mid-sentence."""
+    begin = line.lstrip("\"'“„«‘(¿¡")[:1]
+    return len(above) >= _FULL_LINE_CHARS and not _SENTENCE_END.search(above) and not begin.isupper()
+
+
+def _is_rule(line: str) -> bool:
+    """Tell whether a line without words is a divider: it says nothing. A lone "?" or emoji may be somebody's answer."""
+    return len(line) >= 3 and len(set(line.replace(" ", ""))) == 1
+
+
+def _is_lead_in(line: str) -> bool:
+    """Tell whether the line is a phrase such as "Read also" with a headline after it."""
+    if _UPPER_MORE.match(line):
+        return not _SENTENCE_BREAK.search(line)
+    text = _EDGE.sub("", line)
+    separator = _SEPARATOR.search(text)
+    if separator and (phrase := folded(text[: separator.start()])) in LEAD_INS:
+        # Two sentences behind the colon are somebody's text, not a headline; after a weak phrase ("Read: …") even one is.
+        return not (_SENTENCE_BREAK.search(line) or (phrase not in BARE_LEAD_INS and _PERIOD_END.search(line)))
+    words = text.split()
+    for count in range(2, min(_BARE_MAX_WORDS, len(words) - 1) + 1):
+        if folded(" ".join(words[:count])) in BARE_LEAD_INS:
+            begin = words[count].lstrip("\"'“„«‘(¿¡")
+            return begin[:1].isupper() and not _SENTENCE_END.search(line)
+    return False

@@ -1,0 +1,57 @@
+"""Characters and white space: what every text goes through before anything looks at it.
+
+Order: unusable characters out, NFC, line ends to LF, white space within a line to one space, lines stripped, several
+blank lines to one. Applying it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Invisible formatting: soft hyphen, zero-width space, word joiner, BOM, direction marks, C0 and C1 controls, noncharacters.
+# ZWNJ and ZWJ stay: Persian and Indic words need them.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+    "\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LINE_END = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r"\n{3,}")
+# The signs of Indic and South-East Asian scripts are parts of words, though \w does not say so.
+_WORD = re.compile(r"[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3]+")
+# Accents that compose with nothing (a case-folded İ leaves one) and Arabic vowel signs, which writers set or leave out.
+_LOOSE_MARKS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
+_ARABIC_VARIANTS = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه"})
+
+
+def normal_text(text: str) -> str:
+    """Make ``text`` printable, NFC and evenly spaced; lines and single blank lines stay. Idempotent, never raises."""
+    text = _SURROGATE.sub("\ufffd", text)
+    # Line ends before controls: \x0b and its like separate lines.
+    text = _INVISIBLE.sub("", _LINE_END.sub("\n", text))
+    text = _SPACES.sub(" ", unicodedata.normalize("NFC", text))
+    return _BLANK_LINES.sub("\n\n", "\n".join(line.strip() for line in text.split("\n"))).strip()
+
+
+def normal_line(text: str) -> str:
+    """Give ``text`` as one line: for titles, names and comparisons."""
+    return " ".join(normal_text(text).split())
+
+
+def folded(text: str) -> str:
+    """Give the words of ``text`` in one form, a space between: two texts that read alike compare equal."""
+    flat = unicodedata.normalize("NFKC", text).casefold().translate(_ARABIC_VARIANTS)
+    return " ".join(_WORD.findall(_LOOSE_MARKS.sub("", flat)))
+
+
+def count_letters(text: str, *, enough: int | None = None) -> int:
+    """Count letters, where ideographs and syllables of CJK count twice; stop at ``enough``."""
+    count = 0
+    for char in text:
+        if char.isalpha():
+            count += 2 if "\u2e80" <= char <= "\ud7af" else 1
+            if enough is not None and count >= enough:
+                break
+    return count

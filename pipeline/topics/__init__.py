@@ -1,0 +1,22 @@
+"""Topics: subject matter that articles are filed under (DESIGN section 11).
+
+``model`` and ``score`` are pure; ``load`` reads topic files, ``check`` runs a topic's own examples.
+"""
+
+from pipeline.topics.check import ExampleFailure, check_topic
+from pipeline.topics.load import builtin_topics, load_topic, load_topic_folder
+from pipeline.topics.model import Example, Topic, WeightedQuery
+from pipeline.topics.score import Tagger, tag
+
+__all__ = [
+    "Example",
+    "ExampleFailure",
+    "Tagger",
+    "Topic",
+    "WeightedQuery",
+    "builtin_topics",
+    "check_topic",
+    "load_topic",
+    "load_topic_folder",
+    "tag",
+]

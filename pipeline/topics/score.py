@@ -1,0 +1,182 @@
+"""How much an article is about a topic. Pure.
+
+The article is cut into *passages*: the title, the lead (whole sentences up to the 60th word), then paragraphs, long ones cut
+after the sentence that reaches 80 words. A query counts once for each passage in which it holds in full, so an AND asks that
+its words stand near each other, and a word that is repeated in one paragraph counts once. Of several queries that hold in
+one passage the heaviest counts, so that saying the same in two ways is worth nothing. Then
+
+    score = 3 · title + 2 · lead + min(6, sum over body passages) · min(1, 600 / words of the body)
+
+where *title*, *lead* and each body passage stand for the weight found there. Without a title the lead counts 5. A query with
+field "any" that holds in the whole article but in no single passage counts as one body passage: evidence, but weak.
+Negative weights are scored in the same way, by themselves, and subtracted. The article has the topic when the score is at or
+over the threshold: with weights of 1 to 1.5 and a threshold of 4, a mention in the title and lead will do, or three or
+four paragraphs of a text of ordinary length; one or two mentions far down never do.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pipeline.query import CompiledQuery, Document, QueryIndex, compile_query, parse
+from pipeline.records.article import Match, TopicMatch
+from pipeline.topics.model import Topic, WeightedQuery
+
+LEAD_WORDS = 60
+PASSAGE_WORDS = 80
+TITLE_FACTOR, LEAD_FACTOR, BODY_CAP, BODY_WORDS = 3.0, 2.0, 6.0, 600
+
+_SENTENCE_END = re.compile(r"[.!?؟۔…]+[\"'”’»)]*\s+|[。！？]+[”」』）]*|\n+")
+
+
+class _Passage(NamedTuple):
+    kind: str  # "title", "lead" or "body"
+    offset: int
+    document: Document
+
+
+class _Rule(NamedTuple):
+    topic: int
+    weighted: WeightedQuery
+    compiled: CompiledQuery
+
+
+class _Strength:
+    """The heaviest weight found in each passage, for one sign of one topic."""
+
+    def __init__(self) -> None:
+        self.by_passage: defaultdict[int, float] = defaultdict(float)
+        self.elsewhere = 0.0
+
+    def score(self, passages: Sequence[_Passage], words: float) -> float:
+        factors = {"title": TITLE_FACTOR, "lead": LEAD_FACTOR}
+        if passages[0].kind != "title":
+            factors["lead"] += TITLE_FACTOR
+        total, body = 0.0, self.elsewhere
+        for number, weight in self.by_passage.items():
+            if (factor := factors.get(passages[number].kind)) is not None:
+                total += factor * weight
+            else:
+                body += weight
+        return total + min(BODY_CAP, body) * min(1.0, BODY_WORDS / max(words, 1.0))
+
+
+class Tagger:
+    """Topics made ready to be given to any number of articles. One instance belongs to one thread."""
+
+    def __init__(self, topics: Iterable[Topic]) -> None:
+        self.topics = tuple(topics)
+        self._rules = [
+            _Rule(number, weighted, compile_query(parse(weighted.query)))
+            for number, topic in enumerate(self.topics)
+            for weighted in topic.queries
+        ]
+        self._indexes: dict[str | None, QueryIndex[int]] = {}
+
+    def tag(
+        self, title: str, text: str, language: str | None, document: Document | None = None
+    ) -> tuple[TopicMatch, ...]:
+        """The article's topics, highest score first (then by name), with the evidence for each.
+
+        Tried are the queries of ``language`` and those of no language; all, where it is None. ``document`` spares cutting
+        the words again where the caller has done it for this title and text.
+        """
+        if document is None:
+            document = Document(title, text)
+        candidates = self._index(language).candidates(document)
+        if not candidates:
+            return ()
+        passages, words = _passages(title, text, document)
+        positive: defaultdict[int, _Strength] = defaultdict(_Strength)
+        negative: defaultdict[int, _Strength] = defaultdict(_Strength)
+        evidence: defaultdict[int, set[Match]] = defaultdict(set)
+        for number in candidates:
+            rule = self._rules[number]
+            weight = rule.weighted.weight
+            found = _apply(rule, passages, document, (positive if weight > 0 else negative)[rule.topic])
+            if weight > 0:
+                evidence[rule.topic].update(found)
+        results = []
+        for number, strength in positive.items():
+            topic = self.topics[number]
+            score = strength.score(passages, words) - negative[number].score(passages, words)
+            if score >= topic.threshold:
+                results.append(TopicMatch(topic.name, round(score, 3), tuple(sorted(evidence[number]))))
+        return tuple(sorted(results, key=lambda result: (-result.score, result.topic)))
+
+    def _index(self, language: str | None) -> QueryIndex[int]:
+        if (index := self._indexes.get(language)) is None:
+            index = self._indexes[language] = QueryIndex()
+            for number, rule in enumerate(self._rules):
+                if language is None or rule.weighted.language in (None, language):
+                    index.add(number, rule.compiled)
+        return index
+
+
+def tag(title: str, text: str, language: str | None, topics: Iterable[Topic]) -> tuple[TopicMatch, ...]:
+    """``Tagger.tag`` for a single article; for many, keep a ``Tagger``."""
+    return Tagger(topics).tag(title, text, language)
+
+
+def _apply(rule: _Rule, passages: Sequence[_Passage], document: Document, strength: _Strength) -> list[Match]:
+    """Note where the rule holds in ``strength``; the matches, as stretches of the article's own title and text."""
+    evidence: list[Match] = []
+    weight, field = abs(rule.weighted.weight), rule.weighted.field
+    holds = False
+    for number, passage in enumerate(passages):
+        if field not in ("any", passage.kind):
+            continue
+        found = rule.compiled.match(passage.document)
+        if found is None:
+            continue
+        holds = True
+        strength.by_passage[number] = max(strength.by_passage[number], weight)
+        shift = passage.offset
+        evidence += (Match(one.field, one.start + shift, one.end + shift, one.text) for one in found)
+    if not holds and field == "any" and (found := rule.compiled.match(document)) is not None:
+        strength.elsewhere = max(strength.elsewhere, weight)
+        evidence += found
+    return evidence
+
+
+def _passages(title: str, text: str, document: Document) -> tuple[list[_Passage], float]:
+    """The article's passages in reading order, and the number of words of its body. There is always at least one passage."""
+    field = document.fields[0]
+    starts = field.starts
+    covered = sum(field.ends) - sum(starts)
+    # Where places are single characters (Chinese …), two of them make about a word.
+    per_word = 2 if starts and covered < 1.5 * len(starts) else 1
+
+    passages = [_Passage("title", 0, Document(title, ""))] if title.strip() else []
+    kind, begin, first = "lead", 0, 0
+    lead_end = 0
+    for end in _breaks(text, starts, PASSAGE_WORDS * per_word):
+        place = bisect_left(starts, end)
+        words = (place - first) / per_word
+        paragraph_ends = "\n" in text[max(0, end - 4) : end] or end == len(text)
+        enough = words >= LEAD_WORDS or end == len(text) if kind == "lead" else words >= PASSAGE_WORDS or paragraph_ends
+        if not enough:
+            continue
+        if place > first or kind == "lead":
+            passages.append(_Passage(kind, begin, Document("", text[begin:end])))
+        if kind == "lead":
+            kind, lead_end = "body", place
+        begin, first = end, place
+    return passages, (len(starts) - lead_end) / per_word
+
+
+def _breaks(text: str, starts: Sequence[int], most: int) -> Iterable[int]:
+    """Where a passage may end: after each sentence and line, at the end, and within a sentence of more than ``most`` places."""
+    begin = 0
+    for end in (*(found.end() for found in _SENTENCE_END.finditer(text)), len(text)):
+        place, last = bisect_left(starts, begin), bisect_left(starts, end)
+        while last - place > most:
+            place += most
+            yield starts[place]
+        if end > begin or end == len(text):
+            yield end
+        begin = end

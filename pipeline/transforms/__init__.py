@@ -1,0 +1,1 @@
+"""The steps of the graph as Beam transforms. All DoFns live here, private behind public PTransforms."""

@@ -1,0 +1,43 @@
+"""Bytes of the raw stream → raw articles, or the reason why they are none."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+import msgspec
+
+from pipeline.records import RawArticle, decode
+from pipeline.transforms.elements import Decoded, Envelope, Problem
+
+SCHEMAS = frozenset({1})
+
+
+class Decode(beam.PTransform):
+    """Envelope → Decoded. What is no JSON, no raw article or of an unknown schema becomes a problem."""
+
+    def expand(self, envelopes: beam.PCollection[Envelope]) -> beam.PCollection[Decoded]:
+        return envelopes | "Read JSON" >> beam.Map(decode_envelope).with_output_types(Decoded)
+
+
+def decode_envelope(envelope: Envelope) -> Decoded:
+    """The raw article in an envelope. A stub (a body that could not be stored) is a problem that says why."""
+    raw, problem = None, envelope.problem
+    if problem is None:
+        try:
+            raw = decode(envelope.value, RawArticle)
+        except msgspec.ValidationError as error:
+            problem = Problem("decode", f"no raw article: {error}")
+        except (msgspec.DecodeError, RecursionError) as error:
+            problem = Problem("decode", f"no JSON: {error}")
+        else:
+            if raw.schema not in SCHEMAS:
+                problem = Problem("decode", f"unknown schema {raw.schema}")
+            elif raw.stub is not None and not (raw.html or raw.text):
+                problem = Problem("fetch", raw.stub)
+    return Decoded(
+        number=envelope.number,
+        position=envelope.position,
+        key=envelope.key,
+        item=envelope.item or (raw.url if raw else ""),
+        raw=raw if problem is None else None,
+        problem=problem,
+    )

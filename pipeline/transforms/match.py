@@ -1,0 +1,163 @@
+"""Tagging with topics and matching with stored queries, each in the version that held at the article's event time."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Generic, TypeVar
+
+import apache_beam as beam
+import msgspec
+import structlog
+
+from pipeline.drivers.clock import wall_ms
+from pipeline.errors import UsageError
+from pipeline.query import Document, QueryIndex, parse
+from pipeline.records import Article, Subscription, SubscriptionMatch, TopicMatch
+from pipeline.store import QueryShelf, StoredTopic, open_store
+from pipeline.topics import Tagger, load_topic
+from pipeline.transforms.elements import Draft
+
+log = structlog.get_logger()
+
+
+class TagTopics(beam.PTransform):
+    """Draft → Draft with the topics that its article belongs to."""
+
+    def __init__(self, store_url: str, scope: str) -> None:
+        super().__init__()
+        self._store_url, self._scope = store_url, scope
+
+    def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[Draft]:
+        return drafts | "Score" >> beam.ParDo(_Tag(self._store_url, self._scope)).with_output_types(Draft)
+
+
+class MatchSubscriptions(beam.PTransform):
+    """Draft → Draft with the subscriptions that its article meets. After TagTopics: queries may ask for topics."""
+
+    def __init__(self, store_url: str, scope: str) -> None:
+        super().__init__()
+        self._store_url, self._scope = store_url, scope
+
+    def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[Draft]:
+        return drafts | "Search" >> beam.ParDo(_Match(self._store_url, self._scope)).with_output_types(Draft)
+
+
+class _Tag(beam.DoFn):
+    def __init__(self, store_url: str, scope: str) -> None:
+        self._store_url, self._scope = store_url, scope
+
+    def setup(self) -> None:
+        self._desk = shared_matcher(self._store_url, self._scope)
+
+    def process(self, draft: Draft) -> list[Draft]:
+        if draft.article is None:
+            return [draft]
+        topics = self._desk.topics_of(draft.article)
+        return [msgspec.structs.replace(draft, article=msgspec.structs.replace(draft.article, topics=topics))]
+
+
+class _Match(_Tag):
+    def process(self, draft: Draft) -> list[Draft]:
+        if draft.article is None:
+            return [draft]
+        found = self._desk.subscriptions_of(draft.article)
+        return [msgspec.structs.replace(draft, article=msgspec.structs.replace(draft.article, subscriptions=found))]
+
+
+V = TypeVar("V", StoredTopic, Subscription)
+
+
+class Versions(Generic[V]):
+    """Versions of stored things, asked which of them are in force at a time."""
+
+    def __init__(self, versions: Iterable[V] = (), name: Callable[[V], str] = str) -> None:
+        self._by_name: dict[str, list[V]] = {}
+        for version in versions:
+            self._by_name.setdefault(name(version), []).append(version)
+        self._changes_ms = sorted({one.effective_from_ms for each in self._by_name.values() for one in each})
+        self._known: dict[int, list[V]] = {}
+
+    def in_force(self, time_ms: int) -> list[V]:
+        """Of each name the newest version that holds at ``time_ms``, unless that one ended it."""
+        period = bisect_right(self._changes_ms, time_ms)
+        if period not in self._known:
+            held = (
+                max((one for one in each if one.effective_from_ms <= time_ms), key=_version, default=None)
+                for each in self._by_name.values()
+            )
+            self._known[period] = [one for one in held if one is not None and one.active]
+        return self._known[period]
+
+
+def _version(one: StoredTopic | Subscription) -> int:
+    return one.version
+
+
+class Matcher:
+    """All versions of a scope's topics and subscriptions, refreshed before it judges an article newer than what it knows.
+
+    Thread-safe: one lock, since an index belongs to one thread at a time.
+    """
+
+    def __init__(self, shelf: QueryShelf, clock_ms: Callable[[], int]) -> None:
+        self._shelf, self._clock_ms = shelf, clock_ms
+        self._lock = threading.Lock()
+        self._good_until_ms = -1
+        self._stamp: tuple[int, int] | None = None
+        self._topics = Versions[StoredTopic]()
+        self._subscriptions = Versions[Subscription]()
+        self._taggers: dict[tuple[tuple[str, int], ...], Tagger] = {}
+        self._index = QueryIndex[tuple[str, int]]()
+
+    def topics_of(self, article: Article) -> tuple[TopicMatch, ...]:
+        """The topics in force at the article's event time that it belongs to."""
+        with self._lock:
+            self._refresh(article.key.time_ms)
+            current = self._topics.in_force(article.key.time_ms)
+            key = tuple(sorted((topic.name, topic.version) for topic in current))
+            if key not in self._taggers:
+                self._taggers[key] = Tagger(load_topic(topic.definition, topic.name) for topic in current)
+            return tuple(self._taggers[key].tag(article.title, article.text, article.language))
+
+    def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
+        """The subscriptions in force at the article's event time that it meets, by id. One that fails is logged."""
+        with self._lock:
+            self._refresh(article.key.time_ms)
+            result = self._index.evaluate(Document(article.title, article.text))
+            for failure in result.failures:
+                log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))
+            current = {(one.id, one.version) for one in self._subscriptions.in_force(article.key.time_ms)}
+            found = (
+                SubscriptionMatch(identity, version, matches)
+                for (identity, version), matches in result.matches.items()
+                if (identity, version) in current
+            )
+            return tuple(sorted(found, key=lambda match: match.subscription))
+
+    def _refresh(self, time_ms: int) -> None:
+        if time_ms <= self._good_until_ms:
+            return
+        shelf = self._shelf.read(now_ms=self._clock_ms())
+        # An article from the future (a clock that jumped) would otherwise make every later one read the store again.
+        self._good_until_ms = max(shelf.good_until_ms, time_ms)
+        if shelf.stamp == self._stamp:
+            return
+        self._stamp = shelf.stamp
+        self._topics = Versions(shelf.topics, lambda topic: topic.name)
+        self._subscriptions = Versions(shelf.subscriptions, lambda one: one.id)
+        self._taggers = {}
+        for one in shelf.subscriptions:
+            if one.active and (one.id, one.version) not in self._index:
+                try:
+                    self._index.add((one.id, one.version), parse(one.query))
+                except UsageError as error:
+                    log.warning("a stored query does not parse", query=one.id, version=one.version, error=str(error))
+
+
+@cache
+def shared_matcher(store_url: str, scope: str) -> Matcher:
+    """The one matcher of this process for a scope: loading the queries again for every bundle would cost more than matching."""
+    return Matcher(QueryShelf(open_store(store_url), scope), wall_ms)

@@ -1,0 +1,45 @@
+"""The ordered stage: stories, alerts and outcomes, decided one by one in the run's order and stored."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+
+from pipeline.sinks.keeper import shared_keeper
+from pipeline.transforms.elements import Draft
+
+# A longer bundle is stored in parts: what has an outcome gives nothing new when the bundle is done again.
+BATCH = 500
+
+
+class TellStories(beam.PTransform):
+    """Draft in order → nothing: the results are in the store when the bundle ends, in its outbox for the streams."""
+
+    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool) -> None:
+        super().__init__()
+        self._tell = _Tell(store_url, run, owner, publish=publish)
+
+    def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[None]:
+        return drafts | "Decide and store" >> beam.ParDo(self._tell).with_output_types(None)
+
+
+class _Tell(beam.DoFn):
+    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool) -> None:
+        self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
+
+    def setup(self) -> None:
+        self._keeper = shared_keeper(self._store_url, self._run, self._owner, publish=self._publish)
+
+    def start_bundle(self) -> None:
+        self._batch: list[Draft] = []
+
+    def process(self, draft: Draft) -> None:
+        self._batch.append(draft)
+        if len(self._batch) >= BATCH:
+            self._store()
+
+    def finish_bundle(self) -> None:
+        self._store()
+
+    def _store(self) -> None:
+        batch, self._batch = self._batch, []
+        self._keeper.keep(batch)

@@ -1,0 +1,57 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.kafka import KafkaServer, ServerFailed, alive
+from tests.servers.shared import shared
+
+BROKER = pytest.StashKey[tuple[int, Path]]()
+"""The pid of the broker that ``kafka_server`` gives, and its log."""
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
+    """The ``kafka://`` URL of a real broker, one for the whole run: use names of your own, leave it running."""
+    base = tmp_path_factory.getbasetemp()
+    # The folder of a pytest-xdist worker lies in that of the run.
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kafka"
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(shared(directory, _start_kafka))
+        except (ServerFailed, RuntimeError) as error:
+            pytest.fail(f"no Kafka broker for the tests: {error}", pytrace=False)
+        pytestconfig.stash[BROKER] = (server["pid"], directory / "kafka.log")
+        yield server["url"]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say that the shared broker is gone, instead of letting each of its tests wait for it in vain."""
+    broker = item.config.stash.get(BROKER, None)
+    if broker is not None and item.get_closest_marker("kafka") and not alive(broker[0]):
+        pytest.fail(f"the Kafka broker of the tests (pid {broker[0]}) ended meanwhile: see {broker[1]}", pytrace=False)
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
+    """A broker for one test alone, which may stop, kill and restart it; it runs when the test begins."""
+    server = KafkaServer(tmp_path / "kafka")
+    try:
+        server.start()
+    except ServerFailed as error:
+        pytest.fail(f"no Kafka broker for the tests: {error}", pytrace=False)
+    yield server
+    server.kill()
+
+
+def _start_kafka(directory: Path) -> dict[str, Any]:
+    server = KafkaServer(directory)
+    server.start()
+    return {"url": server.url, "pid": server.pid}

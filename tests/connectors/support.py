@@ -1,0 +1,165 @@
+"""What the connectors' tests share: a scripted web server on this machine and a stream in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from connectors.testing import Abort
+from pipeline.errors import RecordTooLarge, StreamUnavailable
+from pipeline.records import RawArticle, decode
+from pipeline.streams.base import Appended, NewRecord
+
+NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+@dataclass
+class Answer:
+    """What the server sends. ``stall``: an event to wait for after ``body``, before the connection ends."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stall: threading.Event | None = None
+    length: bool = True
+
+
+Page = Answer | Callable[[BaseHTTPRequestHandler], Answer]
+
+
+class Site:
+    """A server whose pages a test may change at any time. ``asked`` is (path, headers) of every request."""
+
+    def __init__(self, port: int) -> None:
+        self.host = f"127.0.0.1:{port}"
+        self.pages: dict[str, Page] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    def url(self, path: str) -> str:
+        return f"http://{self.host}{path}"
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.asked]
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            here.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+            page = here.pages.get(self.path, Answer(b"no such page", 404))
+            answer = page if isinstance(page, Answer) else page(self)
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            if answer.length:
+                self.send_header("Content-Length", str(len(answer.body)))
+            else:
+                self.send_header("Connection", "close")
+                self.close_connection = True
+            try:
+                self.end_headers()
+                self.wfile.write(answer.body)
+                self.wfile.flush()
+                if answer.stall:
+                    answer.stall.wait(30)
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *args: object) -> None:
+            """Clients that hang up in the middle are part of the tests."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    here = Site(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield here
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+class MemoryStream:
+    """A stream in memory that outlives the "process". ``trouble`` is called before each append, and may raise."""
+
+    def __init__(self, max_value_bytes: int = 1 << 20) -> None:
+        self.max_value_bytes = max_value_bytes
+        self.records: list[NewRecord] = []
+        self.trouble: Callable[[int], object] = int
+        self.crash_after_append = False
+        self.appends = 0
+
+    url, name, uuid = "memory:", "raw-articles", "0"
+
+    def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
+        self.appends += 1
+        self.trouble(self.appends)
+        for record in records:
+            if len(record.value) > self.max_value_bytes:
+                raise RecordTooLarge(self.url, len(record.value), self.max_value_bytes)
+        start = len(self.records)
+        self.records.extend(records)
+        if self.crash_after_append:
+            self.crash_after_append = False
+            raise Abort
+        return [Appended(0, start + n, 0) for n in range(len(records))]
+
+    def articles(self) -> list[RawArticle]:
+        return [decode(record.value, RawArticle) for record in self.records]
+
+    def urls(self) -> list[str]:
+        return [article.url for article in self.articles()]
+
+    def partitions(self) -> Sequence[int]:
+        return [0]
+
+    def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[object]:
+        raise NotImplementedError
+
+    start_offsets = end_offsets = commit = committed = read
+
+    def close(self) -> None:
+        pass
+
+
+def unavailable(times: int) -> Callable[[int], None]:
+    """Trouble: the first ``times`` appends don't reach the stream."""
+
+    def raise_it(number: int) -> None:
+        if number <= times:
+            raise StreamUnavailable("memory:", "nobody answers")
+
+    return raise_it
+
+
+class Clock:
+    """A clock that moves when somebody waits."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+        self.waits: list[float] = []
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += timedelta(seconds=seconds)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.query import Document, QueryIndex, compile_query, parse
+from pipeline.query.index import Anchor
+
+sys.path.insert(0, str(Path(__file__).parent))
+import query_oracle as oracle
+import query_strategies as strategies
+
+
+@settings(max_examples=120)
+@given(
+    st.lists(strategies.queries, min_size=1, max_size=12),
+    st.lists(st.tuples(strategies.texts, strategies.texts), max_size=4),
+)
+def test_the_same_as_every_query_by_itself(queries: list[str], texts: list[tuple[str, str]]) -> None:
+    index = QueryIndex[int]()
+    parsed = dict(enumerate(map(parse, queries)))
+    for number, query in parsed.items():
+        index.add(number, query)
+    for title, text in texts:
+        wanted = {number: oracle.matches(query.root, title, text) for number, query in parsed.items()}
+        assert index.match(Document(title, text)) == {
+            number: found for number, found in wanted.items() if found is not None
+        }
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 5), st.none() | strategies.queries), max_size=30), strategies.texts)
+def test_adding_and_removing_in_any_order(steps: list[tuple[int, str | None]], text: str) -> None:
+    index = QueryIndex[int]()
+    held: dict[int, str] = {}
+    document = Document("", text)
+    for number, query in steps:
+        if query is None:
+            index.remove(number)
+            held.pop(number, None)
+        else:
+            index.add(number, parse(query))
+            held[number] = query
+        wanted = {n: found for n, q in held.items() if (found := oracle.matches(parse(q).root, "", text)) is not None}
+        assert index.match(document) == wanted
+    for number in list(held):
+        index.remove(number)
+    assert len(index) == 0
+    assert not index._by_word
+    assert not index._by_prefix
+    assert not index._always
+    assert not index._seen
+
+
+@pytest.mark.parametrize(
+    ("query", "anchors"),
+    [
+        ("the naryshkin", {Anchor("naryshkin", False)}),
+        ("of sanction*", {Anchor("sancti", True)}),
+        ("is OR (of naryshkin)", {Anchor("is", False), Anchor("naryshkin", False)}),
+        ('"of the naryshkin"', {Anchor("naryshkin", False)}),
+        ("wa?hington", {Anchor("wa", True)}),
+        ("NOT syria", None),
+        ("syria OR NOT iraq", None),
+        ("syria NOT iraq", {Anchor("syria", False)}),
+    ],
+)
+def test_filed_under_the_rarest_necessary_words(query: str, anchors: set[Anchor] | None) -> None:
+    index = QueryIndex[str]()
+    index.add("q", parse(query))
+    assert index.anchors("q") == anchors
+
+
+def test_a_query_tried_in_vain_is_filed_anew() -> None:
+    index = QueryIndex[str]()
+    index.add("q", parse("government oslo"))
+    assert index.anchors("q") == {Anchor("government", False)}
+    document = Document("", "the government of norway")
+    for _ in range(100):
+        assert index.match(document) == {}
+    assert index.anchors("q") == {Anchor("oslo", False)}
+    assert list(index.match(Document("", "government in oslo"))) == ["q"]
+
+
+def test_adding_an_id_again_replaces() -> None:
+    index = QueryIndex[str]()
+    index.add("q", parse("syria"))
+    index.add("q", parse("iraq"))
+    assert index.match(Document("", "syria")) == {}
+    assert list(index.match(Document("", "iraq"))) == ["q"]
+    assert "q" in index
+    index.remove("never there")
+
+
+def test_a_failing_query_is_reported_and_the_others_go_on() -> None:
+    index = QueryIndex[str]()
+    broken = compile_query(parse("syria"))
+
+    def fail(document: Document) -> None:
+        raise ValueError("broken on purpose")
+
+    broken._evaluate = fail  # type: ignore[assignment]
+    index.add("broken", broken)
+    index.add("sound", parse("syria"))
+    result = index.evaluate(Document("", "in syria"))
+    assert list(result.matches) == ["sound"]
+    assert [(failure.id, str(failure.error)) for failure in result.failures] == [("broken", "broken on purpose")]
+
+
+@pytest.mark.corpus
+def test_the_benchmarks_queries_match_as_by_themselves() -> None:
+    luwak = Path(__file__).parents[3] / "shared" / "corpora" / "luwak"
+    if not luwak.is_dir():
+        pytest.skip("the luwak corpus is not beside the project")
+    lines = (luwak / "queries").read_text("utf-8").splitlines()[::20]
+    queries = [compile_query(parse(line.replace("+", ""))) for line in lines]
+    index = QueryIndex[int]()
+    for number, query in enumerate(queries):
+        index.add(number, query)
+    for path in sorted((luwak / "docs").iterdir())[::40]:
+        document = Document(path.name, path.read_text("utf-8", errors="replace"))
+        wanted = {n: found for n, query in enumerate(queries) if (found := query.match(document)) is not None}
+        assert index.match(document) == wanted

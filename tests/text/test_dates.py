@@ -1,0 +1,60 @@
+"""Claimed dates: read alike everywhere and at any time, and flagged where they can't be true."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.text.dates import choose_date, parse_date, url_day
+
+CLAIMS = tomllib.loads((Path(__file__).parents[1] / "cases" / "text_dates.toml").read_text(encoding="utf-8"))["claims"]
+FETCHED = datetime(2024, 5, 3, 18, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("claim", "expected"), CLAIMS.items(), ids=list(CLAIMS))
+def test_table(claim: str, expected: str) -> None:
+    moment = parse_date(claim)
+    assert (moment.isoformat() if moment else "") == expected
+
+
+@given(st.text())
+def test_any_text_gives_an_aware_time_or_none(claim: str) -> None:
+    moment = parse_date(claim)
+    assert moment is None or moment.utcoffset() == timedelta(0)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_iso_times_come_back(moment: datetime) -> None:
+    assert parse_date(moment.isoformat()) == moment
+
+
+def test_flags() -> None:
+    assert choose_date((), FETCHED) == (None, "missing")
+    assert choose_date((None, "soon"), FETCHED) == (None, "missing")
+    assert choose_date(("2024-05-04T17:59:00Z",), FETCHED)[1] is None
+    late = choose_date(("2024-05-04T18:01:00Z",), FETCHED)
+    assert late == (datetime(2024, 5, 4, 18, 1, tzinfo=UTC), "future")
+    assert choose_date(("Thu, 01 Jan 1970 00:00:00 GMT",), FETCHED)[1] == "ancient"
+    assert choose_date(("1989-12-31T23:59:59Z",), FETCHED)[1] == "ancient"
+    assert choose_date(("1990-01-01T00:00:00Z",), FETCHED)[1] is None
+
+
+def test_a_sound_claim_is_better_than_an_earlier_flagged_one() -> None:
+    claims = ("1970-01-01T00:00:00Z", None, "nonsense", "2024-05-03T12:00:00Z", "2024-05-01T12:00:00Z")
+    assert choose_date(claims, FETCHED) == (datetime(2024, 5, 3, 12, tzinfo=UTC), None)
+
+
+def test_a_naive_fetch_time_is_utc() -> None:
+    assert choose_date(("2024-05-04T18:01:00Z",), FETCHED.replace(tzinfo=None))[1] == "future"
+
+
+def test_day_in_the_address() -> None:
+    assert url_day("https://example.com/2024/05/03/story") == datetime(2024, 5, 3, tzinfo=UTC)
+    assert url_day("https://example.com/world/20240503-story") == datetime(2024, 5, 3, tzinfo=UTC)
+    assert url_day("https://example.com/2024/story") is None
+    assert url_day("https://example.com/2024/02/31/story") is None

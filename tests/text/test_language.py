@@ -1,0 +1,75 @@
+"""Language: the table, determinism, and any text at all."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langdetect import DetectorFactory
+
+from pipeline.text.language import LanguageGuess, detect
+
+CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "text_language.toml").read_text(encoding="utf-8"))["case"]
+
+
+def guess(case: dict[str, Any]) -> LanguageGuess:
+    return detect(case.get("title", ""), case["text"], page_hint=case.get("page_hint"), feed_hint=case.get("feed_hint"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_table(case: dict[str, Any]) -> None:
+    found = guess(case)
+    assert (found.code or "", found.decided_by) == (case["code"], case.get("decided_by", "text"))
+    assert 0.0 <= found.confidence <= 1.0
+
+
+def test_a_guess_does_not_hang_on_earlier_ones_or_on_the_librarys_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = [guess(case) for case in CASES]
+    shuffled = list(enumerate(CASES))
+    random.Random(5).shuffle(shuffled)
+    for seed in (None, 7):
+        monkeypatch.setattr(DetectorFactory, "seed", seed)
+        again = {place: guess(case) for place, case in shuffled}
+        assert [again[place] for place in range(len(CASES))] == first
+
+
+def test_another_process_guesses_alike() -> None:
+    text = "Talks sono ended hier mit une Erklärung of los ministros, dit le texto oggi in allen Sprachen, and so on."
+    code = f"from pipeline.text.language import detect; print(detect('', {text!r}))"
+    for seed in ("0", "1"):
+        printed = subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
+            cwd=Path(__file__).parents[2],
+        )
+        assert printed.stdout.strip() == str(detect("", text))
+
+
+def test_the_title_helps_a_short_text() -> None:
+    title = "Die Gesandten verließen den Saal am Montagabend und wollen am Freitag wiederkommen"
+    assert detect(title, "Mehr in Kürze.").code == "de"
+
+
+def test_only_the_head_counts() -> None:
+    german = "Die Gesandten verließen den Saal am Montagabend und sagten nichts. " * 20
+    assert detect("", german + "The envoys left the hall. " * 1000) == detect("", german)
+
+
+@given(st.text(), st.text(), st.none() | st.text(), st.none() | st.text())
+@settings(max_examples=150, deadline=None)
+def test_any_text(title: str, text: str, page_hint: str | None, feed_hint: str | None) -> None:
+    found = detect(title, text, page_hint=page_hint, feed_hint=feed_hint)
+    assert (found.code is None) == (found.decided_by == "none")
+    assert found.code is None or len(found.code) == 2
+    assert detect(title, text, page_hint=page_hint, feed_hint=feed_hint) == found

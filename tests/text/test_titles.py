@@ -1,0 +1,44 @@
+"""The title out of several claims."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.text.titles import FROM_TEXT_CHARS, MAX_CHARS, choose_title, title_from_text
+
+CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "text_titles.toml").read_text(encoding="utf-8"))["case"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_table(case: dict[str, Any]) -> None:
+    title = choose_title(
+        case.get("hint"),
+        case.get("headlines", ()),
+        case.get("document_title", ""),
+        case.get("site_names", ()),
+        case.get("url", "https://news.example/a"),
+    )
+    assert title == case["title"]
+
+
+@given(st.text(), st.lists(st.text(), max_size=3), st.text(), st.lists(st.text(), max_size=2), st.text())
+@settings(deadline=None)
+def test_any_claims_give_one_line(hint: str, headlines: list[str], document: str, sites: list[str], url: str) -> None:
+    title = choose_title(hint, headlines, document, sites, url)
+    assert "\n" not in title
+    assert len(title) <= MAX_CHARS
+
+
+def test_title_from_text() -> None:
+    assert title_from_text("Talks resume\n\nThe envoys met on Monday.") == "Talks resume"
+    first = "The envoys met on Monday in a hotel by the lake, as Gen. Example had promised the press the day before."
+    assert title_from_text(f"{first} They will meet again on Friday, when the others have come back.") == first
+    long = title_from_text("word " * 100)
+    assert len(long) <= FROM_TEXT_CHARS
+    assert long.endswith("word…")

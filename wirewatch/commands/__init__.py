@@ -1,0 +1,1 @@
+"""One module a command (or group): reads options, calls the packages, shows what came."""

@@ -1,0 +1,105 @@
+"""The services that ``wirewatch up`` supervises, each also a command of its own for production."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from connectors.feeds.connector import FeedConnector
+from connectors.feeds.decide import FeedPolicy
+from connectors.http import Http
+from connectors.pacing import HostPacing
+from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run
+from connectors.state import FeedState
+from pipeline.settings import load_settings
+from pipeline.store import open_store
+from pipeline.streams import create_stream
+from wirewatch import console
+
+connectors = typer.Typer(
+    help="The connectors service: feeds to the raw stream.", no_args_is_help=True, rich_markup_mode=None
+)
+pipeline = typer.Typer(help="The pipeline service: raw stream to results.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@connectors.callback()
+@pipeline.callback()
+def _group() -> None:
+    """Keep the sub-command's name even where there is only one."""
+
+
+@connectors.command("run")
+def run_connectors(context: typer.Context) -> None:
+    """Poll all feeds and append their articles to the raw stream, until stopped."""
+    settings = load_settings(context.obj)
+    store = open_store(settings.store)
+    state = FeedState(store.engine)
+    http = Http(contact=settings.contact or None, allow_private=settings.allow_private)
+    pacing = HostPacing(settings.host_gap_s)
+    policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll)
+    if settings.poll_interval_s < policy.change_gap_s:
+        # Who polls every few seconds (the demo, a test feed) wants to see edits as quickly.
+        policy = replace(policy, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
+    stop = stop_on_signals()
+    with create_stream(settings.stream, settings.raw_stream, settings.partitions) as stream:
+        run(
+            state,
+            lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy),
+            stream,
+            clock=console.utc_now,
+            wait=stop.wait,
+            stop=stop.is_set,
+            on_event=_say,
+            options=RunnerOptions(workers=4),
+        )
+    http.close()
+
+
+@pipeline.command("run")
+def run_pipeline(
+    context: typer.Context,
+    runner: Annotated[str, typer.Option(help="A Beam runner, such as PortableRunner (default: in slices, here).")] = "",
+    beam_option: Annotated[list[str] | None, typer.Option(help="An option for the runner; may be repeated.")] = None,
+    *,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="End once all that is there is done (slices).")
+    ] = False,
+) -> None:
+    """Run the pipeline until stopped: in slices, or as a stream on a runner such as Flink."""
+    from pipeline.drivers.live import run_in_slices
+    from pipeline.drivers.stream import run_as_stream
+
+    settings = load_settings(context.obj)
+    stop = stop_on_signals()
+    if runner:
+        options = [f"--runner={runner}", *(beam_option or [])]
+        run_as_stream(settings, options, clock_ms=console.now_ms, wait=stop.wait, stop=stop.is_set)
+        return
+    count = run_in_slices(settings, clock_ms=console.now_ms, stop=stop.is_set, until_empty=until_empty)
+    console.note(f"{count} records handled")
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set: services end after what they have in hand."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: object) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return stop
+
+
+def _say(event: Event) -> None:
+    match event:
+        case Polled(error=error) if error is not None:
+            console.note(f"{error}", "yellow")
+        case Broke() | Waiting():
+            console.note(str(event), "red")
+        case _:
+            pass

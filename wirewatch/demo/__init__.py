@@ -1,0 +1,24 @@
+"""Three invented news outlets, served on this machine, for ``wirewatch up --demo`` and for tests.
+
+The articles are data files in the source tree (``samples/``, described in its README). Everything that is served is
+worked out by pure functions from the samples, the start time and the seconds passed; only ``server`` holds a socket,
+and its clock is passed in.
+"""
+
+from wirewatch.demo.outlets import DemoOutlets, DemoResponse
+from wirewatch.demo.samples import Expect, Outlet, SampleArticle, Samples, Text, load_samples
+from wirewatch.demo.server import DemoServer, feed_urls, serve
+
+__all__ = [
+    "DemoOutlets",
+    "DemoResponse",
+    "DemoServer",
+    "Expect",
+    "Outlet",
+    "SampleArticle",
+    "Samples",
+    "Text",
+    "feed_urls",
+    "load_samples",
+    "serve",
+]

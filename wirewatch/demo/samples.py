@@ -1,0 +1,239 @@
+"""The sample files as typed records: reading, checking, and filling in syndicated copies.
+
+A misspelt key, an unknown outlet or a link to an article that does not exist fails here, naming the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from pipeline.errors import InputError, UsageError
+
+T = TypeVar("T")
+
+RTL_LANGUAGES = frozenset({"ar", "fa"})
+TEMPLATE_NAME = "page.html"
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file's table: an unknown key is an error."""
+
+
+class Text(NamedTuple):
+    """What a reader sees of one version of an article: plain text, nothing escaped."""
+
+    title: str
+    lead: str
+    paragraphs: tuple[str, ...]
+
+
+class Revision(_Strict, frozen=True, kw_only=True):
+    """A later version: from ``at`` (seconds of demo time) on, the fields given here replace the earlier ones."""
+
+    at: float
+    title: str | None = None
+    lead: str | None = None
+    paragraphs: tuple[str, ...] | None = None
+
+
+class Expect(_Strict, frozen=True, kw_only=True):
+    """Gold for tests, never served. ``outcome`` is how the first version ends; ``unfetched``: the page answers 404."""
+
+    topics: tuple[str, ...]
+    outcome: Literal["published", "duplicate", "rejected", "unfetched"]
+    duplicate_of: str | None = None
+
+
+class SampleArticle(_Strict, frozen=True, kw_only=True):
+    """One article file.
+
+    ``published`` is in seconds of demo time: the feed holds the article from then on. ``also_see`` and ``related`` are
+    ids of other articles, shown as links in the middle of the text and in the box below it. A copy (``copy_of``) has no
+    text of its own in the file: it gets the original's lead and its first ``copy_paragraphs`` paragraphs (all by
+    default), with ``dateline`` before the lead. ``link_query`` is added to the link in the feed, as trackers do.
+    """
+
+    id: str
+    outlet: str
+    slug: str
+    language: str
+    title: str
+    published: float
+    section: str
+    expect: Expect
+    authors: tuple[str, ...] = ()
+    dateline: str = ""
+    lead: str = ""
+    paragraphs: tuple[str, ...] = ()
+    also_see: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    copy_of: str | None = None
+    copy_paragraphs: int | None = None
+    revisions: tuple[Revision, ...] = ()
+    link_query: str = ""
+    page: Literal["full", "empty", "missing"] = "full"
+
+    @property
+    def path(self) -> str:
+        """Where the page is on the server, without query."""
+        return f"/{self.outlet}/{self.section}/{self.slug}"
+
+    @property
+    def direction(self) -> str:
+        """``rtl`` or ``ltr``."""
+        return "rtl" if self.language in RTL_LANGUAGES else "ltr"
+
+    def text_at(self, demo_s: float) -> Text:
+        """Give the version that stands at ``demo_s``; the first one for any time before a revision."""
+        title, lead, paragraphs = self.title, self.lead, self.paragraphs
+        for revision in self.revisions:
+            if revision.at <= demo_s:
+                title = revision.title or title
+                lead = revision.lead or lead
+                paragraphs = revision.paragraphs or paragraphs
+        return Text(title, f"{self.dateline} {lead}".strip(), paragraphs)
+
+    def revised_at(self, demo_s: float) -> float | None:
+        """When the version of ``demo_s`` came, in seconds of demo time; None for the first version."""
+        return max((revision.at for revision in self.revisions if revision.at <= demo_s), default=None)
+
+
+class Labels(_Strict, frozen=True, kw_only=True):
+    """The words of a page in one language, which are not the article's."""
+
+    tagline: str
+    home: str
+    sections: dict[str, str]
+    cookies: str
+    accept: str
+    by: str
+    also_see: str
+    latest: str
+    related: str
+    newsletter: str
+    subscribe: str
+    share: str
+    advert: str
+    comments: str
+    readers: tuple[str, ...]
+    footer: str
+
+
+class _OutletFile(_Strict, frozen=True, kw_only=True):
+    """``outlet.toml`` as written."""
+
+    name: str
+    feed: Literal["rss", "atom", "json"]
+    feed_file: str
+    paragraph: str
+    link: str
+    labels: dict[str, Labels]
+
+
+class Outlet(_OutletFile, frozen=True, kw_only=True):
+    """One outlet. ``id`` is its folder's name, and its source id; ``paragraph`` and ``link`` are one item's templates."""
+
+    id: str
+    template: str
+
+    @property
+    def feed_path(self) -> str:
+        """Where the feed is on the server."""
+        return f"/{self.id}/{self.feed_file}"
+
+
+class Samples(_Strict, frozen=True, kw_only=True):
+    """All of the samples. Articles are in order of ``published``, then id; outlets in order of id."""
+
+    root: Path
+    outlets: Mapping[str, Outlet]
+    articles: tuple[SampleArticle, ...]
+
+    @property
+    def subscriptions_path(self) -> Path:
+        """The stored queries of the demo: JSON Lines of id, name, owner, query."""
+        return self.root / "subscriptions.jsonl"
+
+    def article(self, article_id: str) -> SampleArticle:
+        """Find the article with this id. Raises KeyError."""
+        for article in self.articles:
+            if article.id == article_id:
+                return article
+        raise KeyError(article_id)
+
+
+def load_samples(root: Path | None = None) -> Samples:
+    """Read the folder ``root`` (by default ``samples/`` of the source tree).
+
+    Raises UsageError where there is no such folder (an installed package has none), InputError for a bad file.
+    """
+    folder = root if root is not None else Path(__file__).resolve().parents[2] / "samples"
+    if not (folder / "articles").is_dir() or not (folder / "outlets").is_dir():
+        raise UsageError(
+            f"no sample articles in {folder}",
+            hint="the demo needs the source tree: check out the repository and run wirewatch from there",
+        )
+    outlets = {path.name: _outlet(path) for path in sorted((folder / "outlets").iterdir()) if path.is_dir()}
+    articles: dict[str, SampleArticle] = {}
+    for path in sorted((folder / "articles").glob("*.toml")):
+        article = _decode(path, SampleArticle)
+        if article.id != path.stem:
+            raise InputError(str(path), f"its id is {article.id!r}", hint="name the file as the article")
+        articles[article.id] = article
+    filled = {key: _filled(article, articles, outlets) for key, article in articles.items()}
+    paths = [article.path for article in filled.values()]
+    twice = sorted({path for path in paths if paths.count(path) > 1})
+    if twice:
+        raise InputError(str(folder), f"two articles have the path {twice[0]}")
+    ordered = tuple(sorted(filled.values(), key=lambda article: (article.published, article.id)))
+    return Samples(root=folder, outlets=outlets, articles=ordered)
+
+
+def _decode(path: Path, kind: type[T]) -> T:
+    try:
+        value: T = msgspec.toml.decode(path.read_bytes(), type=kind)
+    except (msgspec.MsgspecError, ValueError, OSError) as error:
+        raise InputError(str(path), str(error)) from error
+    return value
+
+
+def _outlet(folder: Path) -> Outlet:
+    fields: dict[str, Any] = msgspec.structs.asdict(_decode(folder / "outlet.toml", _OutletFile))
+    try:
+        template = (folder / TEMPLATE_NAME).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(folder / TEMPLATE_NAME), str(error)) from error
+    return Outlet(id=folder.name, template=template, **fields)
+
+
+def _filled(article: SampleArticle, by_id: Mapping[str, SampleArticle], outlets: Mapping[str, Outlet]) -> SampleArticle:
+    """Give the article with a copy's text taken from its original, and everything that it names checked."""
+
+    def refuse(problem: str) -> InputError:
+        return InputError(f"{article.id}.toml", problem)
+
+    outlet = outlets.get(article.outlet)
+    if outlet is None:
+        raise refuse(f"there is no outlet {article.outlet!r}")
+    if article.language not in outlet.labels:
+        raise refuse(f"{article.outlet} has no labels for {article.language!r}")
+    if article.section not in outlet.labels[article.language].sections:
+        raise refuse(f"{article.outlet} has no section {article.section!r} in {article.language!r}")
+    gold = (article.expect.duplicate_of,) if article.expect.duplicate_of else ()
+    for other in (*article.also_see, *article.related, *gold):
+        if other not in by_id:
+            raise refuse(f"it links to {other!r}, which is not there")
+    if article.copy_of is None:
+        if article.page == "full" and not (article.lead and article.paragraphs):
+            raise refuse("it has no lead or no paragraphs")
+        return article
+    original = by_id.get(article.copy_of)
+    if original is None or original.copy_of is not None or article.lead or article.paragraphs:
+        raise refuse(f"it must be a copy of an original, without text of its own, not of {article.copy_of!r}")
+    return msgspec.structs.replace(
+        article, lead=original.lead, paragraphs=original.paragraphs[: article.copy_paragraphs]
+    )
