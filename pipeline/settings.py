@@ -73,7 +73,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     for variable, text in sorted((os.environ if environment is None else environment).items()):
         if variable.startswith(PREFIX):
             name = variable.removeprefix(PREFIX).lower()
-            value: object = text.split(",") if name == "allow_private" else text
+            value: object = [part for part in text.split(",") if part] if name == "allow_private" else text
             _check({name: value}, variable, strict=False)
             values[name] = value
     return msgspec.convert(values, Settings, strict=False)

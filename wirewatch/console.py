@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from datetime import UTC, datetime
 
@@ -49,9 +48,8 @@ def configure_logging(*, verbose: bool) -> None:
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
     for noisy in ("kafka", "trafilatura", "apache_beam", "root", ""):
         logging.getLogger(noisy).setLevel(logging.ERROR if verbose else logging.CRITICAL)
-    pretty = sys.stderr.isatty() or os.environ.get("WIREWATCH_LOG") == "text"
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), renderer],

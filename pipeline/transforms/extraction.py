@@ -41,7 +41,7 @@ def extract_raw(raw: RawArticle) -> Extracted:
     if raw.html is None:
         return extract_text(raw.text or "", **hints)
     try:
-        return extract(raw.html, **hints)
+        return extract(raw.html, summary_hint=raw.summary, **hints)
     except ExtractionError:
         if raw.text:
             return extract_text(raw.text, **hints)

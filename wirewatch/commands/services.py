@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -19,6 +20,8 @@ from pipeline.settings import load_settings
 from pipeline.store import open_store
 from pipeline.streams import create_stream
 from wirewatch import console
+
+SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 
 connectors = typer.Typer(
     help="The connectors service: feeds to the raw stream.", no_args_is_help=True, rich_markup_mode=None
@@ -92,7 +95,17 @@ def stop_on_signals() -> threading.Event:
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_until_left_alone, args=(stop,), name="supervisor-watch", daemon=True).start()
     return stop
+
+
+def _until_left_alone(stop: threading.Event) -> None:
+    # The supervisor holds the other end: it closes when that process ends, however it ends.
+    # os.read and not sys.stdin: a daemon thread inside the latter's lock breaks the interpreter's end.
+    while os.read(0, 1024):
+        pass
+    stop.set()
 
 
 def _say(event: Event) -> None:

@@ -1,9 +1,136 @@
-"""``wirewatch up``: everything on one machine, supervised."""
+"""``wirewatch up``: connectors, pipeline and the terminal view on one machine, supervised."""
 
 from __future__ import annotations
 
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
 import typer
+from msgspec.structs import replace
+
+from connectors.state import FeedState
+from desk.terminal import TerminalView
+from pipeline.errors import UsageError
+from pipeline.settings import PREFIX, Settings, load_settings
+from pipeline.store import QueryShelf, Store, StoreReader, open_store
+from wirewatch import console
+from wirewatch.commands.services import stop_on_signals
+from wirewatch.commands.subscriptions import read_subscriptions
+from wirewatch.supervisor import Supervisor
+
+LOOK_S = 0.3
+# After the demo's last item: a poll (2 s), its pages, a slice.
+QUIET_S = 8.0
 
 
-def up(context: typer.Context) -> None:
-    """Stub"""
+def up(
+    context: typer.Context,
+    *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Serve the sample outlets and watch them, in a scratch folder.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="With --demo: end when all of it is through.")] = False,
+    speed: Annotated[float, typer.Option(help="With --demo: so many times faster.", min=0.1, max=60)] = 1.0,
+) -> None:
+    """Start everything on this machine: connectors, pipeline, and articles and alerts on the terminal. Ctrl-C ends it."""
+    settings = load_settings(context.obj)
+    if once and not demo:
+        raise UsageError("--once goes with --demo")
+    stop = stop_on_signals()
+    if demo:
+        with _demo_settings(settings, speed) as (changed, demo_over):
+            _supervise(changed, stop, demo_over=demo_over, once=once)
+    else:
+        _supervise(settings, stop)
+
+
+def _supervise(
+    settings: Settings, stop: threading.Event, *, demo_over: float | None = None, once: bool = False
+) -> None:
+    store = open_store(settings.store)
+    feeds = [feed for feed in FeedState(store.engine).listing() if feed.active]
+    shelf = QueryShelf(store).read(now_ms=console.now_ms())
+    names = {one.id: one.name or one.id for one in shelf.subscriptions if one.active}
+    console.note(f"watching {len(feeds)} feeds, {len(names)} subscriptions; Ctrl-C ends it", "bold")
+    if not feeds:
+        console.note("no feeds yet: wirewatch feed add URL (it is taken up while this runs)", "yellow")
+    reader = StoreReader(store, settings.run)
+    view = TerminalView(reader, console.out, names=names, zone=datetime.now().astimezone().tzinfo or UTC)
+    supervisor = Supervisor(
+        _environment(settings), monotonic=time.monotonic, say=lambda text: console.note(text, "red")
+    )
+    supervisor.add("connectors", "connectors", "run")
+    supervisor.add("pipeline", "pipeline", "run")
+    said = False
+    last_new_s = time.monotonic()
+    try:
+        while not stop.wait(LOOK_S):
+            supervisor.look()
+            now_s = time.monotonic()
+            if view.show_new():
+                last_new_s = now_s
+            if demo_over is not None and not said and now_s > demo_over and now_s - last_new_s > QUIET_S:
+                said = True
+                _summary(reader)
+                if once:
+                    break
+                console.note("that was all the sample outlets have; everything goes on running, Ctrl-C ends it", "bold")
+    finally:
+        supervisor.stop()
+        view.show_new()
+        store.close()
+
+
+def _summary(reader: StoreReader) -> None:
+    counts = reader.count_outcomes()
+    ends = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    alerts = sum(1 for _ in reader.alerts())
+    console.note(f"{sum(counts.values())} raw articles: {ends}; {alerts} alerts", "bold green")
+
+
+@contextmanager
+def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings, float]]:
+    """Settings for the demo, and the monotonic second after which the outlets publish nothing more."""
+    from wirewatch.demo import DemoOutlets, feed_urls, load_samples, serve
+
+    samples = load_samples()
+    outlets = DemoOutlets(samples, console.utc_now(), speed=speed)
+    with tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder, serve(outlets, time.monotonic) as server:
+        address = server.base_url.partition("://")[2]
+        changed = replace(
+            settings,
+            data_dir=str(Path(folder)),
+            stream_url="",
+            store_url="",
+            poll_interval_s=max(0.5, 2.0 / speed),
+            host_gap_s=0.0,
+            allow_private=(address,),
+            pages_per_poll=50,
+        )
+        store = open_store(changed.store)
+        _prepare(store, samples.subscriptions_path, feed_urls(server.base_url, samples))
+        store.close()
+        server.start()
+        console.note(f"sample outlets at {server.base_url}, publishing for {outlets.finished_after_s():.0f} s", "bold")
+        yield changed, time.monotonic() + outlets.finished_after_s()
+
+
+def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) -> None:
+    now_ms = console.now_ms()
+    QueryShelf(store).save_subscriptions(read_subscriptions(subscriptions), now_ms=now_ms, from_the_beginning=True)
+    state = FeedState(store.engine)
+    for source, url in feeds:
+        state.add(url, source, console.utc_now())
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """All settings as variables: services must see the ones in force here, whatever file they find."""
+    values = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    values["allow_private"] = ",".join(settings.allow_private)
+    return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
