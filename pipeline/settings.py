@@ -1,6 +1,6 @@
 """Settings: defaults, then ``wirewatch.toml``, then ``WIREWATCH_…`` in the environment. Unknown names fail.
 
-Each setting stands here once: its name with its unit, its default, what it means (``docs/settings.md`` is made of this).
+Each setting stands here once: its name with its unit, its default, what it means.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers import postgres as pg
 from tests.servers.kafka import KafkaServer, ServerFailed, alive
 from tests.servers.shared import shared
 
@@ -30,6 +31,31 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.
             pytest.fail(f"no Kafka broker for the tests: {error}", pytrace=False)
         pytestconfig.stash[BROKER] = (server["pid"], directory / "kafka.log")
         yield server["url"]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket folder of a real PostgreSQL, one for the whole run."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres"
+    server = None
+    try:
+        with contextlib.ExitStack() as stack:
+            try:
+                server = stack.enter_context(shared(directory, pg.start))
+            except (ServerFailed, RuntimeError) as error:
+                pytest.fail(f"no PostgreSQL for the tests: {error}", pytrace=False)
+            yield Path(server["socket"])
+    finally:
+        if server:
+            pg.forget(server)
+
+
+@pytest.fixture
+def postgres(postgres_server: Path) -> Iterator[str]:
+    """The store URL of an empty PostgreSQL database, for one test alone."""
+    with pg.fresh_database(postgres_server) as url:
+        yield url
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -79,7 +79,7 @@ def _read_folder(folder: Path) -> Iterator[ArchiveItem]:
                 yield item
             else:
                 manifest[item.file] = item
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    found = sorted(path for path in folder.rglob("*") if not (path.is_dir() or path.name.startswith(".")))
     for path in found:
         name = path.relative_to(folder).as_posix()
         if name != MANIFEST and (kind_of(path) or name in manifest):

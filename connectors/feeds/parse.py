@@ -61,7 +61,11 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
     if text[:1] in ("{", "["):
         return parse_json_feed(text, url=url)
     if _HTML.match(text[:4096]):
-        raise FeedError(url, "not a feed: an HTML page", hint="a page may name its feeds: wirewatch feed discover")
+        raise FeedError(
+            url,
+            "not a feed: an HTML page",
+            hint="give the address of the feed itself; the page's source often names it",
+        )
     if text.count("<") > MAX_MARKS:
         raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read")
     # feedparser makes addresses of guids like "4711"; then they would change when the feed moves. The attribute stops

@@ -114,9 +114,17 @@ class LiveRun:
 
 
 def run_in_slices(
-    settings: Settings, *, clock_ms: Callable[[], int], stop: Callable[[], bool], until_empty: bool = False
+    settings: Settings,
+    *,
+    clock_ms: Callable[[], int],
+    stop: Callable[[], bool],
+    pause: Callable[[float], object] = lambda _seconds: None,
+    until_empty: bool = False,
 ) -> int:
-    """Run the continuous run in slices until ``stop()``; return how many records were handled. Raises as ``LiveRun``."""
+    """Run the continuous run in slices until ``stop()``; return how many records were handled.
+
+    ``pause`` waits for some seconds (an event's ``wait``) while the stream is away. Raises as ``LiveRun`` and ``run_slices``.
+    """
     from pipeline.drivers.reader import MergingReader
     from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices, run_slices
     from pipeline.order import Merge
@@ -138,6 +146,7 @@ def run_in_slices(
             stop=stop,
             until_empty=until_empty,
             after=after,
+            pause=pause,
         )
     finally:
         live.close()

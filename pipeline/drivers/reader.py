@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from pipeline.errors import OffsetOutOfRange
 from pipeline.order import Merge, Numbered
@@ -21,11 +22,42 @@ def skew_ms(url: str) -> int:
     return SKEW_MS.get(url.partition(":")[0], max(SKEW_MS.values()))
 
 
+class _Hollow(NamedTuple):
+    """At ``since_ms`` the partition ended at ``end``, and reading from ``offset`` below it gave nothing."""
+
+    offset: int
+    end: int
+    since_ms: int
+
+
+class _SteadyClock:
+    """The caller's clock after a step back: while it is behind its highest reading, time goes on from there.
+
+    The streams do alike (DESIGN section 6), and a reader that believed the step would hold everything until then. Once the
+    clock has caught up it is believed again, even if that is behind what was said meanwhile.
+    """
+
+    def __init__(self, clock_ms: Callable[[], int]) -> None:
+        self._clock_ms = clock_ms
+        self._last_ms = self._peak_ms = clock_ms()
+        self._steady_ms = self._peak_ms
+
+    def __call__(self) -> int:
+        now_ms = self._clock_ms()
+        if now_ms >= self._peak_ms:
+            self._peak_ms = self._steady_ms = now_ms
+        else:
+            self._steady_ms += max(0, now_ms - self._last_ms)
+        self._last_ms = now_ms
+        return self._steady_ms
+
+
 class MergingReader:
     """Pulls records into a merge and hands them out in order. Single-threaded; the stream is the caller's to close.
 
     ``clock_ms`` must be the clock that stamps the records, give or take the skew. ``on_lost`` is called with (partition,
-    first, last) where retention deleted records before they were read; reading goes on behind them.
+    first, last) where retention deleted records before they were read, once for each range without an outcome; reading
+    goes on behind them. If ``on_lost`` raises, it is called again at the next read.
     """
 
     def __init__(
@@ -38,39 +70,82 @@ class MergingReader:
         on_lost: Lost | None = None,
     ) -> None:
         self.stream, self.merge = stream, merge
-        self._clock_ms, self._on_lost = clock_ms, on_lost
+        self._now_ms, self._on_lost = _SteadyClock(clock_ms), on_lost
         self._skew_ms = skew_ms(stream.url) if skew is None else skew
         self._partitions_at_ms: int | None = None
+        self._hollow: dict[int, _Hollow] = {}
 
     def next(self, *, wait_ms: int = 0) -> Numbered | None:
-        """The next record in order; None where none can be handed out yet. Raises StreamUnavailable.
+        """The next record in order; None where none can be handed out yet. Raises StreamUnavailable: nothing is lost then.
 
-        ``wait_ms`` bounds how long it waits for records to arrive; records that are there already need no wait.
+        ``wait_ms`` bounds how long it waits for records to arrive; records that are there already need no wait. Where it
+        may wait at all, it waits the skew more for a record whose turn it is but for the clock.
         """
         found = self.merge.pop()
-        if found is None:
-            self.fill(wait_ms=wait_ms)
+        if found is not None:
+            return found
+        longest_ms = wait_ms + self._skew_ms + 1 if wait_ms else 0
+        began_ms = self._now_ms()
+        learned = True
+        while found is None and learned:
+            # One fetch may bring records of one partition only: the others' turn comes as long as there is anything.
+            clear_at_ms = self._clear_at_ms()
+            until_ms = began_ms + wait_ms if clear_at_ms is None else min(clear_at_ms, began_ms + longest_ms)
+            learned = self.fill(wait_ms=min(max(0, until_ms - self._now_ms()), longest_ms))
             found = self.merge.pop()
         return found
 
-    def fill(self, *, wait_ms: int = 0) -> None:
-        """Read what the merge lacks, and find out which partitions have ended. Raises StreamUnavailable."""
+    def fill(self, *, wait_ms: int = 0) -> bool:
+        """Read what the merge lacks, and find out which partitions have ended. Raises StreamUnavailable.
+
+        True where it may be worth doing again at once: something was read, or something about an end was seen for the
+        first time.
+        """
         self._look_for_partitions()
         blocking = self.merge.blocking()
         if not blocking:
-            return
-        self._read(blocking, wait_ms)
+            return False
+        learned = self._read(blocking, wait_ms)
+        empty = not learned
         blocking = self.merge.blocking()
         if blocking:
             # The clock before the end offsets: a record that slips in between is then of a later time.
-            clear_ms = self._clock_ms() - self._skew_ms
+            now_ms = self._now_ms()
             ends = self.stream.end_offsets(blocking)
             offsets = self.merge.next_offsets()
             for partition in blocking:
-                if offsets[partition] >= ends[partition]:
-                    self.merge.ended(partition, clear_ms)
+                offset, end = offsets[partition], ends[partition]
+                if offset >= end:
+                    self.merge.ended(partition, now_ms - self._skew_ms)
+                elif empty and self._seen_hollow(partition, offset, end, now_ms):
+                    if now_ms - self._hollow[partition].since_ms >= self._skew_ms:
+                        self.merge.ended(partition, now_ms - self._skew_ms)
+                elif empty:
+                    learned = True
+        return learned
 
-    def _read(self, partitions: list[int], wait_ms: int) -> None:
+    def _seen_hollow(self, partition: int, offset: int, end: int, now_ms: int) -> bool:
+        """Whether the partition ended at ``end`` before the read just now, which gave nothing from ``offset`` on.
+
+        Then only offsets without a record lie between, such as a transaction's marks: what lies below an end can be read.
+        Since a slow fetch could look alike, the caller wants it seen for the skew.
+        """
+        known = self._hollow.get(partition)
+        if known is not None and known[:2] == (offset, end) and known.since_ms <= now_ms:
+            return True
+        self._hollow[partition] = _Hollow(offset, end, now_ms)
+        return False
+
+    def _clear_at_ms(self) -> int | None:
+        """When the record whose turn it is next can be handed out if nothing else comes; None where none is held."""
+        head_ms = self.merge.head_ms
+        if head_ms is None:
+            return None
+        seen = [self._hollow[partition].since_ms for partition in self.merge.blocking() if partition in self._hollow]
+        return max([head_ms + 1, *seen]) + self._skew_ms
+
+    def _read(self, partitions: list[int], wait_ms: int) -> bool:
+        """Read once; whether anything came of it."""
         # Only what holds the others back is read: what is held stays within a fetch a partition.
         offsets = self.merge.next_offsets()
         try:
@@ -78,15 +153,17 @@ class MergingReader:
         except OffsetOutOfRange as error:
             if error.offset >= error.start:
                 raise
-            self.merge.skip_to(error.partition, error.start)
             if self._on_lost:
-                self._on_lost(error.partition, error.offset, error.start - 1)
-            return
+                for first, last in self.merge.missing(error.partition, error.start):
+                    self._on_lost(error.partition, first, last)
+            self.merge.skip_to(error.partition, error.start)
+            return True
         self.merge.offer(records)
+        return bool(records)
 
     def _look_for_partitions(self) -> None:
-        now_ms = self._clock_ms()
-        if self._partitions_at_ms is not None and now_ms - self._partitions_at_ms < PARTITIONS_EVERY_MS:
+        now_ms = self._now_ms()
+        if self._partitions_at_ms is not None and 0 <= now_ms - self._partitions_at_ms < PARTITIONS_EVERY_MS:
             return
         known = set(self.merge.partitions)
         new = [partition for partition in self.stream.partitions() if partition not in known]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import apache_beam as beam
+import structlog
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
@@ -18,9 +19,14 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 from pipeline.drivers.handoff import Handoff, TakeSlice
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.source import envelope
+from pipeline.errors import StreamUnavailable, WirewatchError
 from pipeline.flow import Flow, build
 from pipeline.transforms.elements import Envelope
+from pipeline.transforms.failures import reported_failure
 from pipeline.transforms.ordered import SortedSlice
+
+log = structlog.get_logger()
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,25 @@ class SliceGraph:
         self._proto = pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default())
 
     def run(self, envelopes: Sequence[Envelope]) -> None:
-        """Run one slice to its end: when this returns, every record of it has an outcome in the store."""
+        """Run one slice to its end: when this returns, every record of it has an outcome in the store.
+
+        Raises WirewatchError (Fenced, StoreError) where it could not be stored; then start anew from the ledger.
+        """
         self._handoff.lay(envelopes)
+        reported_failure()
         try:
             self._runner.run_via_runner_api(self._proto, self._options).wait_until_finish()
+        except Exception as error:
+            raise reported_failure() or _plain(error) from error
         finally:
             self._handoff.clear()
+
+
+def _plain(error: Exception) -> WirewatchError:
+    # FnApiRunner's message is a traceback, and its last line is what went wrong.
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    what = lines[-1].strip() if lines else type(error).__name__
+    return WirewatchError(f"the pipeline failed: {what}", hint="nothing is lost; start it again, --verbose says more")
 
 
 class StreamSlices:
@@ -69,7 +88,13 @@ class StreamSlices:
         taken: list[Envelope] = []
         size = 0
         while len(taken) < limits.records and size < limits.bytes:
-            found = self._reader.next(wait_ms=0 if taken else wait_ms)
+            try:
+                found = self._reader.next(wait_ms=0 if taken else wait_ms)
+            except StreamUnavailable:
+                # What left the merge never comes again: it goes out first, and the next call says what is wrong.
+                if not taken:
+                    raise
+                break
             if found is None:
                 break
             taken.append(envelope(found, self._run, self._reader.stream.uuid))
@@ -86,15 +111,29 @@ def run_slices(
     until_empty: bool = False,
     wait_ms: int = 250,
     after: Callable[[int], None] = lambda _count: None,
+    pause: Callable[[float], object] = lambda _seconds: None,
 ) -> int:
     """Run slice after slice until ``stop()``, or until nothing is left; return how many records were handled.
 
     ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress.
-    Errors of the graph, the store or the stream go to the caller: starting anew from the ledger repeats one slice at most.
+    While the stream can't be reached it says so once and tries again, with ``pause`` called for growing waits (seconds).
+    Other errors go to the caller: starting anew from the ledger repeats one slice at most.
     """
-    total = 0
+    total, away_s = 0, 0.0
     while not stop():
-        envelopes = slices.take(limits, wait_ms=wait_ms)
+        try:
+            envelopes = slices.take(limits, wait_ms=wait_ms)
+        except StreamUnavailable as error:
+            if until_empty:
+                raise
+            if not away_s:
+                log.warning("the stream can't be reached; trying again until it can", error=str(error))
+            away_s = min(LONGEST_PAUSE_S, 2 * away_s or FIRST_PAUSE_S)
+            pause(away_s)
+            continue
+        if away_s:
+            log.warning("the stream is back")
+            away_s = 0.0
         if envelopes:
             graph.run(envelopes)
             total += len(envelopes)

@@ -24,7 +24,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
-from pipeline.drivers.clock import wall_ms
+from pipeline.clock import wall_ms
 from pipeline.drivers.reader import MergingReader
 from pipeline.errors import StreamUnavailable
 from pipeline.order import Merge, MergeMark, Numbered

@@ -11,6 +11,7 @@ Whether a record came too late for its place is not judged here but by the order
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from pipeline.records import OrderKey, raw_hash
 from pipeline.streams.base import StreamRecord
 
 NEVER = -1
+_ID = re.compile(rb"[0-9a-f]{32}")
+_Held = tuple[OrderKey, int, int, StreamRecord]
 
 
 class PartitionMark(msgspec.Struct, frozen=True, array_like=True):
@@ -66,19 +69,22 @@ class _Partition:
 
 
 def article_of(record: StreamRecord) -> str:
-    """The article id of a raw record: its key. Records of foreign writers have none: then the value's digest."""
-    if record.key is not None:
-        text = record.key.decode("utf-8", "replace")
-        if text and ":" not in text:
-            return text
-    return raw_hash(record.value)
+    """The article id of a raw record: its key. Of a foreign writer's key the digest; without a key, the value's.
+
+    So it always has 32 hex digits, and order keys sort in the store as they do here: a key that is another's beginning
+    would not.
+    """
+    if record.key and _ID.fullmatch(record.key):
+        return record.key.decode()
+    return raw_hash(record.key or record.value)
 
 
 class Merge:
     """Merges the partitions of one stream. Holds what was offered and not yet released; single-threaded.
 
     ``effective`` gives the stored order key of a position that came too late in an earlier run (a replay loads those);
-    None for all others. Held bytes are in ``held_bytes``: the caller stops offering when they are too many.
+    None for all others. ``last`` is the last place given before a new start, so that identical twins are counted on.
+    Held bytes are in ``held_bytes``: the caller stops offering when they are too many.
     """
 
     def __init__(
@@ -87,8 +93,11 @@ class Merge:
         *,
         effective: Callable[[int, int], OrderKey | None] | None = None,
         done: Mapping[int, Sequence[int]] | None = None,
+        last: OrderKey | None = None,
     ) -> None:
-        self._heap: list[tuple[OrderKey, int, int, StreamRecord]] = []
+        self._heap: list[_Held] = []
+        # Records with a stored place: apart, since a place between identical twins is only found once those are counted.
+        self._placed: list[_Held] = []
         self._partitions: dict[int, _Partition] = {}
         self._effective = effective
         self.held_bytes = 0
@@ -97,7 +106,7 @@ class Merge:
             for partition, mark in start.partitions.items():
                 self.add_partition(partition, mark.next, mark.released)
         else:
-            self.number, self._last = 0, None
+            self.number, self._last = 0, last
             for partition, offset in start.items():
                 self.add_partition(partition, offset, (done or {}).get(partition, ()))
 
@@ -114,7 +123,13 @@ class Merge:
     @property
     def held(self) -> int:
         """How many records wait for their turn."""
-        return len(self._heap)
+        return len(self._heap) + len(self._placed)
+
+    @property
+    def head_ms(self) -> int | None:
+        """Event time of the record whose turn it is next, of those held."""
+        times = [heap[0][0].time_ms for heap in (self._heap, self._placed) if heap]
+        return min(times, default=None)
 
     def next_offsets(self) -> dict[int, int]:
         """The offset to read next, of each partition."""
@@ -125,9 +140,9 @@ class Merge:
 
         All of them while nothing is held.
         """
-        if not self._heap:
+        time_ms = self.head_ms
+        if time_ms is None:
             return self.partitions
-        time_ms = self._heap[0][0].time_ms
         return [number for number in self.partitions if self._partitions[number].safe_ms <= time_ms]
 
     def offer(self, records: Sequence[StreamRecord]) -> None:
@@ -141,16 +156,28 @@ class Merge:
             if record.offset in state.released:
                 continue
             key = self._effective(record.partition, record.offset) if self._effective else None
+            heap = self._heap if key is None else self._placed
             if key is None:
                 key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
-            heapq.heappush(self._heap, (key, record.partition, record.offset, record))
+            heapq.heappush(heap, (key, record.partition, record.offset, record))
             heapq.heappush(state.waiting, record.offset)
             self.held_bytes += len(record.value)
+
+    def missing(self, partition: int, offset: int) -> list[tuple[int, int]]:
+        """What ``skip_to`` would leave out: ranges (first, last) below ``offset`` neither offered nor released before."""
+        state = self._partitions[partition]
+        ranges, first = [], state.fetch
+        for released in sorted(released for released in state.released if state.fetch <= released < offset):
+            if first < released:
+                ranges.append((first, released - 1))
+            first = released + 1
+        return [*ranges, (first, offset - 1)] if first < offset else ranges
 
     def skip_to(self, partition: int, offset: int) -> None:
         """Nothing below ``offset`` exists any more in this partition: read on from there (the caller records the loss)."""
         state = self._partitions[partition]
         state.fetch = max(state.fetch, offset)
+        self._forget_released(state)
 
     def ended(self, partition: int, clear_ms: int) -> None:
         """Everything offered so far is all that the partition holds of times before ``clear_ms``."""
@@ -163,18 +190,27 @@ class Merge:
 
     def pop(self) -> Numbered | None:
         """The next record in order, or None while an earlier one might still come."""
-        if not self._heap or self._heap[0][0].time_ms >= self.safe_ms():
+        time_ms = self.head_ms
+        if time_ms is None or time_ms >= self.safe_ms():
             return None
-        key, partition, offset, record = heapq.heappop(self._heap)
-        last = self._last
-        if last is not None and not key.late and not key.occurrence and self._twin(key, last):
-            key = OrderKey(key.time_ms, key.article, key.raw_hash, last.occurrence + 1)
-        self._last = key if last is None or key > last else last
+        key, partition, offset, record = self._take()
+        self._last = key if self._last is None or key > self._last else self._last
         self._release(self._partitions[partition], offset)
         self.held_bytes -= len(record.value)
         numbered = Numbered(self.number, key, record)
         self.number += 1
         return numbered
+
+    def _take(self) -> _Held:
+        """The first of what is held, with its occurrence counted."""
+        if not self._heap:
+            return heapq.heappop(self._placed)
+        natural, last = self._heap[0][0], self._last
+        if last is not None and self._twin(natural, last):
+            natural = OrderKey(natural.time_ms, natural.article, natural.raw_hash, last.occurrence + 1)
+        if self._placed and self._placed[0][0] < natural:
+            return heapq.heappop(self._placed)
+        return (natural, *heapq.heappop(self._heap)[1:])
 
     @staticmethod
     def _twin(key: OrderKey, last: OrderKey) -> bool:
@@ -183,8 +219,15 @@ class Merge:
     @staticmethod
     def _release(state: _Partition, offset: int) -> None:
         state.released.add(offset)
+        lowest = state.lowest
         while state.waiting and state.waiting[0] in state.released:
             heapq.heappop(state.waiting)
+        # Records of one millisecond leave in any order: their offsets are looked through once, not for each of them.
+        if state.lowest > lowest:
+            Merge._forget_released(state)
+
+    @staticmethod
+    def _forget_released(state: _Partition) -> None:
         lowest = state.lowest
         state.released = {released for released in state.released if released >= lowest}
 

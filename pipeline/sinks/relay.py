@@ -23,37 +23,51 @@ class Relay:
     def pump(self) -> int:
         """Relay all that waits, and return how many records that were.
 
-        Where a stream can't be reached the rest waits for the next call. A record over a stream's limit is logged and
-        struck off: it would never go through, and its article is in the store.
+        Where a stream fails, what it did not acknowledge waits for the next call (and goes first then). A record over a
+        stream's limit is logged and struck off: it would never go through, and its article is in the store. Rows for
+        others than these streams are left alone. Raises StreamError where trying again would not help.
         """
         total = 0
-        while self._outbox.waiting():
-            rows = self._outbox.take(BATCH, now_ms=self._clock_ms())
+        while self._outbox.waiting(self._streams):
+            now_ms = self._clock_ms()
+            rows = self._outbox.take(BATCH, now_ms=now_ms, destinations=self._streams, in_order=True)
             if not rows:
                 break
+            over: list[Taken] = []
             try:
                 for destination, stream in self._streams.items():
-                    self._send(stream, [row for row in rows if row.destination == destination])
+                    self._send(stream, [row for row in rows if row.destination == destination], over)
             except StreamUnavailable as error:
                 log.warning("output streams can't be reached; what waits is kept", error=str(error))
-                self._outbox.give_back(rows)
                 break
-            self._outbox.done(rows)
-            total += len(rows)
+            finally:
+                self._settle(rows, over)
+                total += len(over)
         return total
 
+    def _settle(self, rows: list[Taken], over: list[Taken]) -> None:
+        struck = {row.id for row in over}
+        if over:
+            self._outbox.done(over)
+        if left := [row for row in rows if row.id not in struck]:
+            self._outbox.give_back(left)
+
     @staticmethod
-    def _send(stream: Stream, rows: list[Taken]) -> None:
+    def _send(stream: Stream, rows: list[Taken], over: list[Taken]) -> None:
+        """Append the rows; those in ``over`` afterwards are over, whatever is raised."""
         if not rows:
             return
-        records = {row.id: NewRecord(row.key.encode(), row.payload.encode()) for row in rows}
+        records = [NewRecord(row.key.encode(), row.payload.encode()) for row in rows]
         try:
-            stream.append(list(records.values()))
+            stream.append(records)
         except RecordTooLarge:
-            for row in rows:
+            for row, record in zip(rows, records, strict=True):
                 try:
-                    stream.append([records[row.id]])
+                    stream.append([record])
                 except RecordTooLarge as error:
                     log.warning(
                         "a result is too large for its stream", stream=stream.name, key=row.key, error=str(error)
                     )
+                over.append(row)
+        else:
+            over.extend(rows)

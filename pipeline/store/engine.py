@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.store.upgrade import upgrade
+from pipeline.store.upgrade import UnknownSchema, upgrade
 
 BUSY_MS = 30_000
+_CONNECT_S = 10
+_SECRETS = ("password", "sslpassword", "passfile")
+_HINT_URL = "use sqlite:///path/to/file.db or postgresql://user@host/database"
 
 
 class Store:
@@ -28,12 +32,20 @@ class Store:
     @property
     def url(self) -> str:
         """Where it is, without a password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        return _shown(self.engine.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that sees one state of the store. Raises StoreError."""
-        with self._guarded(), self.engine.connect() as connection, connection.begin():
+        options: dict[str, Any] = {}
+        if self.engine.dialect.name == "postgresql":
+            # Its usual level shows each statement another state.
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with (
+            self._guarded(),
+            self.engine.execution_options(**options).connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -48,6 +60,14 @@ class Store:
             connection.begin(),
         ):
             yield connection
+
+    def serialise(self, connection: sa.Connection, what: str) -> None:
+        """Let one transaction at a time go on from here, of those that name the same thing; until it ends.
+
+        For decisions on what was read, where no row can be locked. SQLite has one writer anyway.
+        """
+        if self.engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(what))))
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that can become an upsert (``on_conflict_do_…``) on this store's dialect."""
@@ -78,10 +98,9 @@ class Store:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            raise StoreError(f"{self.url}: {_plain(error)}", hint=_hint(error)) from error
-        except DBAPIError as error:
-            raise StoreError(f"{self.url}: {_plain(error)}") from error
+        except SQLAlchemyError as error:
+            plain = _plain(error)
+            raise StoreError(f"{self.url}: {plain}", hint=_hint(plain)) from error
 
 
 def open_store(url: str) -> Store:
@@ -89,32 +108,69 @@ def open_store(url: str) -> Store:
 
     Raises UsageError for a URL that names no store, StoreError where it can't be opened.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise UsageError(f"{url!r} is not a store", hint="use sqlite:///path/to/file.db or postgresql://…") from error
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         try:
-            Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{url}: {error.strerror or error}", hint="choose a folder that can be written") from error
+            path = Path(parsed.database).expanduser()
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise StoreError(f"{_shown(parsed)}: {why}", hint="choose a folder that can be written") from error
+        parsed = parsed.set(database=str(path))
     try:
         engine = sa.create_engine(parsed, **_options(parsed))
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UsageError(f"no driver for the store {parsed.render_as_string(hide_password=True)}: {error}") from error
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise UsageError(f"{_shown(parsed)} is not a store", hint=_HINT_URL) from error
+    except ModuleNotFoundError as error:
+        hint = "install wirewatch[postgres]" if parsed.get_backend_name() == "postgresql" else None
+        raise UsageError(f"no driver for the store {_shown(parsed)}: {error}", hint=hint) from error
+    if engine.dialect.name not in ("sqlite", "postgresql"):
+        raise UsageError(f"{_shown(parsed)} is not a store", hint=_HINT_URL)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     store = Store(engine)
-    with store.writing() as connection:
-        upgrade(connection)
+    try:
+        with store.writing() as connection:
+            try:
+                upgrade(connection)
+            except UnknownSchema as error:
+                hint = "bring Wirewatch up to date, or use another store"
+                raise StoreError(f"{store.url}: {error}", hint=hint) from error
+    except BaseException:
+        store.close()
+        raise
     return store
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The text may hold a password, and where it stands in it can't be told; so does the cause.
+        raise UsageError("the store's URL can't be understood", hint=_HINT_URL) from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        # Without a driver, releases of SQLAlchemy choose different ones.
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _shown(url: sa.URL) -> str:
+    secrets = {name: "***" for name in _SECRETS if name in url.query}
+    return url.update_query_dict(secrets).render_as_string(hide_password=True)
+
+
+def _lock_number(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest(), signed=True)
 
 
 def _options(url: sa.URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": BUSY_MS / 1000, "check_same_thread": False}}
-    return {"pool_pre_ping": True}
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if "connect_timeout" not in url.query:
+        options["connect_args"] = {"connect_timeout": _CONNECT_S}
+    return options
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -130,18 +186,25 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _plain(error: DBAPIError) -> str:
-    return str(error.orig).strip().split("\n", 1)[0] if error.orig else str(error)
+def _plain(error: SQLAlchemyError) -> str:
+    text = str(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
+    return text.strip().split("\n", 1)[0]
 
 
-def _hint(error: OperationalError) -> str | None:
-    text = str(error.orig).lower()
-    if "full" in text:
-        return "free some disk space; nothing was written"
-    if "locked" in text:
-        return "another process holds the store; try again"
-    if "unable to open" in text or "readonly" in text:
-        return "check that the folder exists and can be written"
-    if "connection" in text:
-        return "check that the database server runs and can be reached"
-    return None
+_HINTS = (
+    (("disk is full", "no space left"), "free some disk space; nothing was written"),
+    (("locked",), "another process holds the store; try again"),
+    (("unable to open", "readonly", "read-only"), "check that the folder exists and can be written"),
+    (
+        ("not a database", "malformed"),
+        "the file is no store, or is damaged; choose another, or restore it from a backup",
+    ),
+    (("authentication failed", "no password supplied"), "check user and password in the store's URL"),
+    (("does not exist",), "make it on the server first"),
+    (("connection", "connect"), "check that the database server runs and can be reached"),
+)
+
+
+def _hint(plain: str) -> str | None:
+    text = plain.lower()
+    return next((hint for words, hint in _HINTS if any(word in text for word in words)), None)

@@ -6,31 +6,31 @@ only writer.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
-from pipeline.store.metadata import metadata
+from pipeline.store.metadata import SafeString, SafeText, metadata
 
 feeds = Table(
     "feeds",
     metadata,
     # Hash of the address: the same feed added twice is one row.
-    Column("id", String(32), primary_key=True),
-    Column("url", Text, nullable=False),
-    Column("source", Text, nullable=False),
+    Column("id", SafeString(32), primary_key=True),
+    Column("url", SafeText, nullable=False),
+    Column("source", SafeText, nullable=False),
     Column("active", Boolean, nullable=False, default=True),
     Column("added_at", BigInteger, nullable=False),
     # Counts savings of the cursor: who saves must have read the last one.
     Column("revision", Integer, nullable=False, default=0),
     Column("next_poll_at", BigInteger, nullable=False),
     # new, ok, failing, gone, ended
-    Column("health", String(16), nullable=False, default="new"),
-    Column("problem", Text),
+    Column("health", SafeString(16), nullable=False, default="new"),
+    Column("problem", SafeText),
     Column("failures", Integer, nullable=False, default=0),
     Column("last_ok_at", BigInteger),
-    Column("title", Text),
-    Column("language", Text),
-    Column("etag", Text),
-    Column("last_modified", Text),
+    Column("title", SafeText),
+    Column("language", SafeText),
+    Column("etag", SafeText),
+    Column("last_modified", SafeText),
     # The rest of the connector's cursor as JSON.
     Column("state", Text),
     Index("ix_feeds_active_next_poll_at", "active", "next_poll_at"),
@@ -39,12 +39,12 @@ feeds = Table(
 feed_items = Table(
     "feed_items",
     metadata,
-    Column("feed", String(32), ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
-    Column("key", String(32), primary_key=True),
-    Column("digest", String(32), nullable=False),
+    Column("feed", SafeString(32), ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", SafeString(32), primary_key=True),
+    Column("digest", SafeString(32), nullable=False),
     Column("first_seen_at", BigInteger, nullable=False),
     # pending, done, failed
-    Column("status", String(16), nullable=False),
+    Column("status", SafeString(16), nullable=False),
     Column("backfill", Boolean, nullable=False),
     Column("place", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -52,7 +52,7 @@ feed_items = Table(
     Column("done_at", BigInteger, nullable=False),
     # When it was first missing from the feed; null while it is in it.
     Column("left_at", BigInteger),
-    Column("problem", Text),
+    Column("problem", SafeText),
     # The item as JSON while pending: it may leave the feed before its page was fetched.
     Column("item", Text),
 )

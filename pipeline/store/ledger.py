@@ -13,7 +13,16 @@ from pipeline.records import Alert, OrderKey, Outcome, OutcomeKind, Position
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
 from pipeline.store.outbox import OutboxRow, outbox_rows
-from pipeline.store.rows import alert_row, article_row, chunks, entry, outcome_row, version_row
+from pipeline.store.rows import (
+    alert_cause,
+    alert_places,
+    alert_row,
+    article_row,
+    chunks,
+    entry,
+    outcome_row,
+    version_row,
+)
 from pipeline.stories.index import Entry
 from pipeline.stories.stage import Told
 
@@ -115,7 +124,9 @@ class RunLedger:
                 connection, t.versions, [version_row(one, self.run, seq) for one in told if one.entry is not None]
             )
             self._update_stories(connection, told, seq)
-            self.store.insert_new(connection, t.alerts, [alert_row(alert, self.run, seq) for alert in alerts])
+            places = alert_places(told)
+            rows = [alert_row(alert, self.run, seq, places.get(alert_cause(alert))) for alert in alerts]
+            self.store.insert_new(connection, t.alerts, rows)
             if publish:
                 self._enqueue(connection, outbox_rows(self.run, told, alerts))
         return seq
@@ -130,6 +141,7 @@ class RunLedger:
     def first_offsets(self, stream: str, offered: Mapping[int, int]) -> dict[int, int]:
         """The run's first offset of each partition: stored on first sight, the stored one ever after."""
         with self.store.writing() as connection:
+            self._check_owner(connection)
             rows = [
                 {"run": self.run, "stream": stream, "partition": partition, "first_offset": offset}
                 for partition, offset in offered.items()
@@ -177,15 +189,15 @@ class RunLedger:
     def _state(self, connection: sa.Connection) -> RunState:
         row = connection.execute(sa.select(t.runs).where(t.runs.c.name == self.run)).one_or_none()
         if row is None or row.owner != self.owner:
-            raise self._fenced()
+            taken = f"run {self.run!r} belongs to another owner now"
+            raise Fenced(taken, hint="stop this one; only one may write a run")
         last = OrderKey.parse(row.last_place) if row.last_place else None
         return RunState(self.run, row.owner, row.epoch, row.seq, last)
 
     def _check_owner(self, connection: sa.Connection) -> None:
+        # The row stays locked, so that nobody takes the run between this and the end of the transaction.
+        connection.execute(sa.select(t.runs.c.name).where(t.runs.c.name == self.run).with_for_update(read=True))
         self._state(connection)
-
-    def _fenced(self) -> Fenced:
-        return Fenced(f"run {self.run!r} belongs to another owner now", hint="stop this one; only one may write a run")
 
     def _advance(self, connection: sa.Connection, state: RunState, seq: int, last_key: OrderKey | None) -> None:
         place = last_key.sortable() if last_key else None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+import re
+from typing import Any
+
+from sqlalchemy import Dialect, MetaData, String, Text
+from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(
     naming_convention={
@@ -12,3 +16,37 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+# PostgreSQL's text holds no NUL, and neither database a half of a surrogate pair: pages and file names bring both.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """``text`` with U+FFFD for each character that no database takes."""
+    return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub("\ufffd", text)
+
+
+class SafeString(TypeDecorator[str]):
+    """A short text of any origin; see ``storable``."""
+
+    impl: type[String] = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """Applies to what is written and to what is compared, so a row is found by what it was stored under."""
+        return None if value is None else storable(value)
+
+
+class SafeText(SafeString):
+    """Text of any origin; see ``storable``."""
+
+    impl = Text
+
+
+class Place(SafeString):
+    """A sortable order key. Sorted by code point also where PostgreSQL's own collation is a language's."""
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """The type on a dialect."""
+        kind = String(collation="C") if dialect.name == "postgresql" else String()
+        return dialect.type_descriptor(kind)

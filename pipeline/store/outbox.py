@@ -5,7 +5,7 @@ Rows have a status and are taken one batch at a time, never by ``id > last``: Po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pipeline.records import Alert, OutcomeKind, encode
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
+from pipeline.store.rows import chunks
 from pipeline.stories.stage import Told
 
 ENRICHED, ALERTS, REJECTED = "enriched-articles", "alerts", "rejected"
@@ -56,32 +57,49 @@ class Outbox:
     def __init__(self, store: Store, worker: str) -> None:
         self.store, self.worker = store, worker
 
-    def take(self, limit: int, *, now_ms: int) -> list[Taken]:
-        """Up to ``limit`` waiting rows, oldest first, now this worker's for 60 s. Other workers get others."""
-        free = (t.outbox.c.status == "waiting") | (
-            (t.outbox.c.status == "taken") & (t.outbox.c.taken_ms < now_ms - LEASE_MS)
-        )
+    def take(
+        self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None, in_order: bool = False
+    ) -> list[Taken]:
+        """Up to ``limit`` waiting rows, oldest first, now this worker's for 60 s. Other workers get others.
+
+        What a worker of the same name had taken and neither struck off nor given back comes again: it died meanwhile.
+        ``destinations``: only rows for these. ``in_order``: a destination of which another worker holds rows waits until
+        they are done, given back or 60 s old, so that no later record goes out before an earlier one.
+        """
+        c = t.outbox.c
+        held = (c.status == "taken") & (c.taken_ms >= now_ms - LEASE_MS) & (c.taken_by != self.worker)
+        query = sa.select(t.outbox).where(~held).order_by(c.id).limit(limit)
+        if destinations is not None:
+            query = query.where(c.destination.in_(sorted(destinations)))
         with self.store.writing() as connection:
-            query = sa.select(t.outbox).where(free).order_by(t.outbox.c.id).limit(limit)
-            rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+            if in_order:
+                self.store.serialise(connection, "outbox in order")
+                blocked = connection.execute(sa.select(c.destination).where(held).distinct()).scalars().all()
+                query = query.where(c.destination.not_in(blocked))
+            rows = connection.execute(query.with_for_update(skip_locked=not in_order)).all()
             if rows:
-                mine = t.outbox.c.id.in_([row.id for row in rows])
-                change = t.outbox.update().where(mine)
-                connection.execute(change.values(status="taken", taken_by=self.worker, taken_ms=now_ms))
+                for part in chunks([row.id for row in rows]):
+                    change = t.outbox.update().where(c.id.in_(part))
+                    connection.execute(change.values(status="taken", taken_by=self.worker, taken_ms=now_ms))
             return [Taken(row.id, row.destination, row.key, row.payload) for row in rows]
 
-    def waiting(self) -> bool:
-        """Whether there is anything to take: a look that takes no write lock."""
+    def waiting(self, destinations: Collection[str] | None = None) -> bool:
+        """Whether there may be something to take (for these destinations): a look that takes no write lock."""
+        query = sa.select(t.outbox.c.id).limit(1)
+        if destinations is not None:
+            query = query.where(t.outbox.c.destination.in_(sorted(destinations)))
         with self.store.reading() as connection:
-            return connection.execute(sa.select(t.outbox.c.id).limit(1)).first() is not None
+            return connection.execute(query).first() is not None
 
     def done(self, rows: Sequence[Taken]) -> None:
-        """The rows were acknowledged: strike them off."""
+        """The rows were acknowledged: strike them off, whoever holds them by now."""
         with self.store.writing() as connection:
-            connection.execute(t.outbox.delete().where(t.outbox.c.id.in_([row.id for row in rows])))
+            for part in chunks([row.id for row in rows]):
+                connection.execute(t.outbox.delete().where(t.outbox.c.id.in_(part)))
 
     def give_back(self, rows: Sequence[Taken]) -> None:
-        """The rows could not be delivered: they wait again."""
+        """The rows could not be delivered: they wait again, unless another worker has taken them meanwhile."""
         with self.store.writing() as connection:
-            mine = t.outbox.c.id.in_([row.id for row in rows])
-            connection.execute(t.outbox.update().where(mine).values(status="waiting", taken_by=None, taken_ms=None))
+            for part in chunks([row.id for row in rows]):
+                mine = t.outbox.c.id.in_(part) & (t.outbox.c.taken_by == self.worker)
+                connection.execute(t.outbox.update().where(mine).values(status="waiting", taken_by=None, taken_ms=None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -10,9 +11,13 @@ import sqlalchemy as sa
 from pipeline.records import Subscription
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
+from pipeline.store.metadata import storable
 
 # A version holds from its saving plus this: time for every worker to see it before it must match with it.
 MARGIN_MS = 2_000
+# What was read is good for so long. The rest of the margin is for a saving that takes its time between its clock and its
+# commit, and for clocks that differ: a reader in between would miss it.
+FRESH_MS = 1_000
 FROM_THE_BEGINNING = 0
 LIVE = "live"
 
@@ -72,7 +77,7 @@ class QueryShelf:
                 StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active)
                 for row in connection.execute(topics.order_by(t.topics.c.name, t.topics.c.version))
             )
-        return Shelf(found, shelved, now_ms + MARGIN_MS, stamp)
+        return Shelf(found, shelved, now_ms + FRESH_MS, stamp)
 
     def save_subscriptions(
         self, wanted: Sequence[Subscription], *, now_ms: int, from_the_beginning: bool = False
@@ -83,22 +88,21 @@ class QueryShelf:
         """
         start = FROM_THE_BEGINNING if from_the_beginning else now_ms + MARGIN_MS
         with self.store.writing() as connection:
+            self.store.serialise(connection, f"queries of {self.scope}")
             newest = self._newest(connection, t.subscriptions, "id")
             rows = []
             for one in wanted:
-                old = newest.get(one.id)
-                same = old is not None and (old["query"], old["name"], old["owner"], old["active"]) == (
-                    one.query,
-                    one.name,
-                    one.owner,
-                    one.active,
-                )
-                if same:
+                identity = storable(one.id)
+                texts = {"query": storable(one.query), "name": storable(one.name), "owner": storable(one.owner)}
+                what: dict[str, Any] = texts | {"active": one.active}
+                old = newest.get(identity)
+                if old is not None and all(old[name] == value for name, value in what.items()):
                     continue
-                version = old["version"] + 1 if old else 1
-                row = {"scope": self.scope, "id": one.id, "version": version, "effective_from_ms": start}
-                what = {"active": one.active, "query": one.query, "name": one.name, "owner": one.owner}
-                rows.append(row | what | {"saved_ms": now_ms})
+                version = old["version"] + 1 if old is not None else 1
+                row = {"scope": self.scope, "id": identity, "version": version, "effective_from_ms": start} | what
+                rows.append(row | {"saved_ms": now_ms})
+                # An id given twice: the second is compared with the first.
+                newest[identity] = rows[-1]
             self.store.insert_new(connection, t.subscriptions, rows)
             return len(rows)
 
@@ -108,7 +112,9 @@ class QueryShelf:
         A topic that the scope never had holds from the beginning where the scope has none at all yet, else, like every
         change, from now plus the margin. A stored topic that is no longer given ends then.
         """
+        definitions = {storable(name): storable(text) for name, text in definitions.items()}
         with self.store.writing() as connection:
+            self.store.serialise(connection, f"queries of {self.scope}")
             newest = self._newest(connection, t.topics, "name")
             start = now_ms + MARGIN_MS if newest else FROM_THE_BEGINNING
             rows = []
@@ -129,6 +135,6 @@ class QueryShelf:
         )
         return first, second
 
-    def _newest(self, connection: sa.Connection, table: sa.Table, key: str) -> dict[str, sa.RowMapping]:
+    def _newest(self, connection: sa.Connection, table: sa.Table, key: str) -> dict[str, Mapping[str, Any]]:
         query = sa.select(table).where(table.c.scope == self.scope).order_by(table.c.version)
-        return {row[key]: row for row in connection.execute(query).mappings()}
+        return {row[key]: dict(row) for row in connection.execute(query).mappings()}

@@ -15,7 +15,10 @@ PAGE = 500
 
 
 class StoreReader:
-    """Reads one run. Every call sees one state of the store."""
+    """Reads one run. Every call sees one state of the store; where pages are fetched one by one, each page does.
+
+    So read what is still being written with ``since``: an article that is changed between two pages can come twice.
+    """
 
     def __init__(self, store: Store, run: str) -> None:
         self.store, self.run = store, run

@@ -90,15 +90,35 @@ def version_row(told: Told, run: str, seq: int) -> dict[str, object]:
     }
 
 
-def alert_row(alert: Alert, run: str, seq: int) -> dict[str, object]:
-    """A row of ``alerts``."""
+AlertCause = tuple[str, int, str]
+"""Article, event time in ms, and subscription: what an alert is traced back by."""
+
+
+def alert_cause(alert: Alert) -> AlertCause:
+    """What raised it."""
+    return alert.article, to_ms(alert.raised_at), alert.subscription
+
+
+def alert_places(told: Iterable[Told]) -> dict[AlertCause, str]:
+    """The place of the record that raised an alert: the first of its article and time that meets the subscription."""
+    places: dict[AlertCause, str] = {}
+    for one in told:
+        if one.article is not None:
+            for match in one.article.subscriptions:
+                cause = (one.article.id, one.key.time_ms, match.subscription)
+                places.setdefault(cause, one.key.sortable())
+    return places
+
+
+def alert_row(alert: Alert, run: str, seq: int, place: str | None) -> dict[str, object]:
+    """A row of ``alerts``. ``place`` None: the record that raised it isn't known, only its time and article."""
     return {
         "run": run,
         "id": alert.id,
         "subscription": alert.subscription,
         "story": alert.story,
         "article": alert.article,
-        "place": f"{to_ms(alert.raised_at):015d}:{alert.article}",
+        "place": place or f"{to_ms(alert.raised_at):015d}:{alert.article}",
         "record": encode(alert).decode(),
         "seq": seq,
     }

@@ -6,19 +6,28 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+KNOWN = ("0001",)
+HEAD = KNOWN[-1]
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class UnknownSchema(Exception):
+    """The store has a schema that this version doesn't know."""
 
 
 def upgrade(connection: sa.Connection) -> None:
     """Apply what is missing. Several processes may do so at once: SQLite's write lock or an advisory lock serialises them.
 
-    A store that is current costs one query, since Alembic takes a while to load.
+    A store that is current costs one query, since Alembic takes a while to load. Raises UnknownSchema where a later
+    version made the store.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7791843)"))
-    if _version(connection) == HEAD:
+    version = _version(connection)
+    if version == HEAD:
         return
+    if version is not None and version not in KNOWN:
+        raise UnknownSchema(f"its schema is {version}, this version knows {HEAD} at most")
     from alembic import command
     from alembic.config import Config
 

@@ -12,6 +12,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline.errors import ExtractionError
 from pipeline.records import Article, RawArticle, article_id, canonical_url, version_hash
+from pipeline.text.characters import normal_line
 from pipeline.text.clean import Extracted
 from pipeline.text.fingerprint import fingerprint
 from pipeline.text.language import detect
@@ -75,7 +76,8 @@ def collected(decoded: Decoded, future: Future[Extracted] | None) -> Draft:
         try:
             extracted = outcome_of(future)
         except ExtractionError as error:
-            problem = Problem("clean", str(error))
+            # A library's words may quote the page, halves of surrogate pairs included, which no JSON can hold.
+            problem = Problem("clean", normal_line(str(error)))
         else:
             article, page_language = draft_article(decoded, decoded.raw, extracted), extracted.page_language
     return Draft(

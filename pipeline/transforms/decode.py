@@ -26,11 +26,11 @@ def decode_envelope(envelope: Envelope) -> Decoded:
             raw = decode(envelope.value, RawArticle)
         except msgspec.ValidationError as error:
             problem = Problem("decode", f"no raw article: {error}")
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             problem = Problem("decode", f"no JSON: {error}")
         else:
             if raw.schema not in SCHEMAS:
-                problem = Problem("decode", f"unknown schema {raw.schema}")
+                problem = Problem("decode", f"unknown schema {_short(raw.schema)}")
             elif raw.stub is not None and not (raw.html or raw.text):
                 problem = Problem("fetch", raw.stub)
     return Decoded(
@@ -41,3 +41,8 @@ def decode_envelope(envelope: Envelope) -> Decoded:
         raw=raw if problem is None else None,
         problem=problem,
     )
+
+
+def _short(number: int) -> str:
+    # A number of thousands of digits is no short reason.
+    return str(number) if abs(number) < 1 << 63 else "of many digits"

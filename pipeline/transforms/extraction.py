@@ -6,25 +6,18 @@ kill its process. In the pool that costs one page (DESIGN section 7).
 
 from __future__ import annotations
 
-import multiprocessing
-import resource
 import threading
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import cache
+from queue import SimpleQueue
 from typing import Any
-
-from pebble import ProcessExpired, ProcessPool
 
 from pipeline.errors import ExtractionError
 from pipeline.records import RawArticle
 from pipeline.text.clean import Extracted, extract, extract_text
+from pipeline.transforms.processes import Extractor, PageProcess, attempt
 
 TIME_LIMIT_S = 5.0
-# A page of 8 MiB takes some 300 MB at worst; the libraries themselves map about 700 MB.
-MEMORY_LIMIT_BYTES = 3 << 30
-# A new process loads its libraries first, which must not count as the page's time.
-_START_S = 60.0
 
 
 def extract_raw(raw: RawArticle) -> Extracted:
@@ -50,43 +43,66 @@ def extract_raw(raw: RawArticle) -> Extracted:
 
 def outcome_of(future: Future[Extracted]) -> Extracted:
     """What came of a page. Raises ExtractionError, also for a page that took too long or killed its process."""
-    try:
-        return future.result()
-    except ExtractionError:
-        raise
-    except (TimeoutError, FutureTimeoutError) as error:
-        raise ExtractionError("timeout") from error
-    except ProcessExpired as error:
-        raise ExtractionError("crashed", f"the process ended with {error.exitcode}") from error
-    except MemoryError as error:
-        raise ExtractionError("out_of_memory") from error
+    return future.result()
 
 
 class InlineExtraction:
     """Extracts in this process, at once: for tests and small inputs."""
 
+    def __init__(self, function: Extractor = extract_raw) -> None:
+        self._function = function
+
     def submit(self, raw: RawArticle) -> Future[Extracted]:
         """The finished future of a page."""
-        future: Future[Extracted] = Future()
-        try:
-            future.set_result(extract_raw(raw))
-        except (ExtractionError, MemoryError) as error:
-            future.set_exception(error)
-        return future
+        return _settled(Future(), attempt(self._function, raw))
 
 
 class PoolExtraction:
-    """Extracts in ``processes`` spawned processes (never forked: gRPC has threads), each page for at most ``limit_s``."""
+    """Extracts in processes of its own (see ``pipeline.transforms.processes``), each page for at most ``limit_s``.
 
-    def __init__(self, processes: int, limit_s: float = TIME_LIMIT_S) -> None:
-        self._limit_s = limit_s
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(max_workers=processes, max_tasks=2_000, initializer=_prepare, context=context)
+    ``function`` must be importable by name; tests give it a hostile one.
+    """
+
+    def __init__(self, processes: int, limit_s: float = TIME_LIMIT_S, function: Extractor = extract_raw) -> None:
+        self._pages: SimpleQueue[tuple[RawArticle, Future[Extracted]] | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, args=[PageProcess(function, limit_s)], daemon=True)
+            for _ in range(processes)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, raw: RawArticle) -> Future[Extracted]:
-        """The future of a page; see ``outcome_of``."""
-        future: Future[Extracted] = self._pool.schedule(extract_raw, args=[raw], timeout=self._limit_s)
+        """The future of a page; see ``outcome_of``. Its time does not run while it waits for a process."""
+        future: Future[Extracted] = Future()
+        self._pages.put((raw, future))
         return future
+
+    def close(self) -> None:
+        """Extract what was submitted, then end the processes."""
+        for _ in self._threads:
+            self._pages.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self, process: PageProcess) -> None:
+        try:
+            while (page := self._pages.get()) is not None:
+                raw, future = page
+                try:
+                    _settled(future, process.extract(raw))
+                except BaseException as error:
+                    future.set_exception(error)
+        finally:
+            process.stop()
+
+
+def _settled(future: Future[Extracted], result: Extracted | ExtractionError) -> Future[Extracted]:
+    if isinstance(result, ExtractionError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+    return future
 
 
 _lock = threading.Lock()
@@ -101,7 +117,3 @@ def shared_extraction(processes: int, limit_s: float = TIME_LIMIT_S) -> InlineEx
 @cache
 def _shared(processes: int, limit_s: float) -> InlineExtraction | PoolExtraction:
     return PoolExtraction(processes, limit_s) if processes else InlineExtraction()
-
-
-def _prepare() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))

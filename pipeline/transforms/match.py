@@ -12,12 +12,13 @@ import apache_beam as beam
 import msgspec
 import structlog
 
-from pipeline.drivers.clock import wall_ms
+from pipeline.clock import wall_ms
 from pipeline.errors import UsageError
 from pipeline.query import Document, QueryIndex, parse
 from pipeline.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from pipeline.store import QueryShelf, StoredTopic, open_store
-from pipeline.topics import Tagger, load_topic
+from pipeline.store.queries import FRESH_MS
+from pipeline.topics import Tagger, Topic, load_topic
 from pipeline.transforms.elements import Draft
 
 log = structlog.get_logger()
@@ -109,17 +110,21 @@ class Matcher:
         self._stamp: tuple[int, int] | None = None
         self._topics = Versions[StoredTopic]()
         self._subscriptions = Versions[Subscription]()
+        self._parsed_topics: dict[tuple[str, int], Topic] = {}
         self._taggers: dict[tuple[tuple[str, int], ...], Tagger] = {}
         self._index = QueryIndex[tuple[str, int]]()
+        self._bad_topics: set[tuple[str, int]] = set()
+        self._bad_queries: set[tuple[str, int]] = set()
 
     def topics_of(self, article: Article) -> tuple[TopicMatch, ...]:
-        """The topics in force at the article's event time that it belongs to."""
+        """The topics in force at the article's event time that it belongs to. One that can't be read is left out."""
         with self._lock:
             self._refresh(article.key.time_ms)
             current = self._topics.in_force(article.key.time_ms)
-            key = tuple(sorted((topic.name, topic.version) for topic in current))
+            names = ((topic.name, topic.version) for topic in current)
+            key = tuple(sorted(name for name in names if name in self._parsed_topics))
             if key not in self._taggers:
-                self._taggers[key] = Tagger(load_topic(topic.definition, topic.name) for topic in current)
+                self._taggers[key] = Tagger(self._parsed_topics[name] for name in key)
             return tuple(self._taggers[key].tag(article.title, article.text, article.language))
 
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
@@ -140,21 +145,39 @@ class Matcher:
     def _refresh(self, time_ms: int) -> None:
         if time_ms <= self._good_until_ms:
             return
-        shelf = self._shelf.read(now_ms=self._clock_ms())
-        # An article from the future (a clock that jumped) would otherwise make every later one read the store again.
-        self._good_until_ms = max(shelf.good_until_ms, time_ms)
-        if shelf.stamp == self._stamp:
+        now_ms = self._clock_ms()
+        # Every second while news come in, and for each article from the future (clocks differ): it must cost little.
+        if self._stamp is not None and self._shelf.stamp() == self._stamp:
+            self._good_until_ms = now_ms + FRESH_MS
             return
-        self._stamp = shelf.stamp
+        shelf = self._shelf.read(now_ms=now_ms)
+        for topic in shelf.topics:
+            self._load_topic(topic)
+        for one in shelf.subscriptions:
+            self._load_subscription(one)
         self._topics = Versions(shelf.topics, lambda topic: topic.name)
         self._subscriptions = Versions(shelf.subscriptions, lambda one: one.id)
         self._taggers = {}
-        for one in shelf.subscriptions:
-            if one.active and (one.id, one.version) not in self._index:
-                try:
-                    self._index.add((one.id, one.version), parse(one.query))
-                except UsageError as error:
-                    log.warning("a stored query does not parse", query=one.id, version=one.version, error=str(error))
+        # Last: a refresh that failed half-way is done again.
+        self._stamp, self._good_until_ms = shelf.stamp, shelf.good_until_ms
+
+    def _load_topic(self, topic: StoredTopic) -> None:
+        name = (topic.name, topic.version)
+        if topic.active and name not in self._parsed_topics and name not in self._bad_topics:
+            try:
+                self._parsed_topics[name] = load_topic(topic.definition, topic.name)
+            except UsageError as error:
+                self._bad_topics.add(name)
+                log.warning("a stored topic can't be read", topic=topic.name, version=topic.version, error=str(error))
+
+    def _load_subscription(self, one: Subscription) -> None:
+        name = (one.id, one.version)
+        if one.active and name not in self._index and name not in self._bad_queries:
+            try:
+                self._index.add(name, parse(one.query))
+            except UsageError as error:
+                self._bad_queries.add(name)
+                log.warning("a stored query does not parse", query=one.id, version=one.version, error=str(error))
 
 
 @cache

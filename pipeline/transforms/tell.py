@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import apache_beam as beam
 
+from pipeline.errors import WirewatchError
 from pipeline.sinks.keeper import shared_keeper
 from pipeline.transforms.elements import Draft
+from pipeline.transforms.failures import report_failure
 
 # A longer bundle is stored in parts: what has an outcome gives nothing new when the bundle is done again.
 BATCH = 500
@@ -42,4 +44,8 @@ class _Tell(beam.DoFn):
 
     def _store(self) -> None:
         batch, self._batch = self._batch, []
-        self._keeper.keep(batch)
+        try:
+            self._keeper.keep(batch)
+        except WirewatchError as error:
+            report_failure(error)
+            raise

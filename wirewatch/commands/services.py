@@ -82,7 +82,7 @@ def run_pipeline(
         options = [f"--runner={runner}", *(beam_option or [])]
         run_as_stream(settings, options, clock_ms=console.now_ms, wait=stop.wait, stop=stop.is_set)
         return
-    count = run_in_slices(settings, clock_ms=console.now_ms, stop=stop.is_set, until_empty=until_empty)
+    count = run_in_slices(settings, clock_ms=console.now_ms, stop=stop.is_set, pause=stop.wait, until_empty=until_empty)
     console.note(f"{count} records handled")
 
 

@@ -1,0 +1,151 @@
+"""One process that extracts pages for its owner, one after another, and may be lost at any of them.
+
+Processes are spawned, never forked: gRPC has threads. Each has a pipe of its own, so killing one while it hangs can't
+damage what another is sending; a process that ends while it has nothing to do is replaced with its next page. A page's
+time starts when a process that has loaded its libraries is given it.
+
+A page that fails for its process's sake (memory used up, process ended) in a process that had handled others is tried once
+more in a new one: what a page comes to must not depend on the pages before it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from pipeline.errors import ExtractionError, WirewatchError
+from pipeline.records import RawArticle
+from pipeline.text.clean import Extracted
+
+# A page of 8 MiB takes some 300 MB at worst; the libraries themselves map about 700 MB.
+MEMORY_LIMIT_BYTES = 3 << 30
+# A process that extracted so many pages is replaced: libraries leak.
+MAX_PAGES = 2_000
+# A new process loads its libraries first; on a busy machine that takes a while.
+START_S = 120.0
+
+Extractor = Callable[[RawArticle], Extracted]
+_READY = "ready"
+_TAINTED = ("crashed", "out_of_memory")
+# Starting a process isn't meant for several threads at once.
+_starting = threading.Lock()
+
+
+class PageProcess:
+    """A process with ``function`` and a limit for each page. It starts with the first page. Belongs to one thread."""
+
+    def __init__(self, function: Extractor, limit_s: float) -> None:
+        self._function, self._limit_s = function, limit_s
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._handled = 0
+
+    def extract(self, raw: RawArticle) -> Extracted | ExtractionError:
+        """What came of a page. Raises WirewatchError where no process can be started, which is not the page's fault."""
+        result, used = self._extract(raw)
+        if used and isinstance(result, ExtractionError) and result.reason in _TAINTED:
+            self.stop()
+            result, _ = self._extract(raw)
+        if isinstance(result, ExtractionError) and result.reason in _TAINTED:
+            self.stop()
+        return result
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        process, self._process, pipe, self._pipe = self._process, None, self._pipe, None
+        if pipe is not None:
+            pipe.close()
+        if process is not None:
+            process.kill()
+            process.join()
+
+    def _extract(self, raw: RawArticle) -> tuple[Extracted | ExtractionError, bool]:
+        """What came of the page, and whether its process had handled others before."""
+        process, pipe = self._running()
+        used, self._handled = self._handled > 0, self._handled + 1
+        try:
+            pipe.send(raw)
+            if not wait([pipe, process.sentinel], self._limit_s):
+                self.stop()
+                return ExtractionError("timeout", f"it took longer than {self._limit_s:g} s"), used
+            result: Extracted | ExtractionError = pipe.recv()
+        except (OSError, EOFError):
+            process.join()
+            code = process.exitcode
+            self.stop()
+            return ExtractionError("crashed", f"the process ended with {code}"), used
+        return result, used
+
+    def _running(self) -> tuple[BaseProcess, Connection]:
+        if self._handled >= MAX_PAGES or self._process is None or not self._process.is_alive():
+            self.stop()
+        if self._process is None or self._pipe is None:
+            self._process, self._pipe = self._started()
+            self._handled = 0
+        return self._process, self._pipe
+
+    def _started(self) -> tuple[BaseProcess, Connection]:
+        context = multiprocessing.get_context("spawn")
+        pipe, theirs = context.Pipe()
+        with _starting:
+            process = context.Process(target=serve, args=(theirs, self._function), name="page extraction", daemon=True)
+            process.start()
+        # Held here too, it would hide that the process has ended.
+        theirs.close()
+        try:
+            if wait([pipe], START_S) and pipe.recv() == _READY:
+                return process, pipe
+        except (OSError, EOFError):
+            pass
+        process.kill()
+        process.join()
+        pipe.close()
+        raise WirewatchError(
+            f"no process for extraction can be started (it ended with {process.exitcode})",
+            hint="see what it printed above; extraction_processes = 0 extracts without one",
+        )
+
+
+def serve(pipe: Connection, function: Extractor) -> None:
+    """The life of such a process: pages in, what came of them out, until the pipe is closed."""
+    # Ctrl-C reaches all processes of a terminal: the owner decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+    # Nobody's page waits for what is loaded with the first one.
+    attempt(function, _WARM_UP)
+    try:
+        pipe.send(_READY)
+        while True:
+            pipe.send(attempt(function, pipe.recv()))
+    except (EOFError, OSError):
+        # The owner has gone.
+        return
+
+
+def attempt(function: Extractor, raw: RawArticle) -> Extracted | ExtractionError:
+    """What ``function`` makes of a page: every way to fail is a value."""
+    try:
+        return function(raw)
+    except ExtractionError as error:
+        # Extraction turns all that fails into its own error.
+        return ExtractionError("out_of_memory") if isinstance(error.__cause__, MemoryError) else error
+    except MemoryError:
+        return ExtractionError("out_of_memory")
+    except Exception as error:
+        return ExtractionError("extractor_failed", f"{type(error).__name__}: {str(error)[:200]}")
+
+
+_WARM_UP = RawArticle(
+    url="https://warm-up.invalid/",
+    source="",
+    fetched_at=datetime(2000, 1, 1, tzinfo=UTC),
+    html="<html><body><article><h1>Warm up</h1><p>"
+    + "Some words for the libraries to load on. " * 12
+    + "</p></article>",
+)

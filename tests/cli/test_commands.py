@@ -1,0 +1,123 @@
+"""``match``, ``feed``, ``topics``, ``subscriptions``, ``doctor``: what they print and how they exit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import wirewatch
+
+RSS = """<rss version="2.0"><channel><title>Outlet</title><language>en</language>
+<item><title>First</title><link>https://outlet.example/1</link></item>
+<item><title>Second</title><link>https://outlet.example/2</link></item></channel></rss>"""
+
+
+def test_match_prints_spans_of_the_original_text(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"id": 1, "query": "al-tanf OR sanction*"}\n{"id": "n", "query": "nobody"}\n')
+    doc = {"id": "d", "title": "Al-Tanf", "text": "New sanctions, old Sanctioning."}
+    (tmp_path / "d.jsonl").write_text(json.dumps(doc) + "\n")
+    done = wirewatch("match", "--queries", "q.jsonl", "--docs", "d.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [line] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (line["query"], line["doc"]) == (1, "d")
+    assert sorted(span["text"] for span in line["spans"]) == ["Al-Tanf", "Sanctioning", "sanctions"]
+    for span in line["spans"]:
+        assert doc[span["field"]][span["start"] : span["end"]] == span["text"]
+
+
+def test_a_query_that_does_not_parse_is_named_with_its_position(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"id": "good", "query": "a"}\n{"id": "bad", "query": "(syria AND"}\n')
+    (tmp_path / "d.jsonl").write_text('{"id": "d", "text": "syria"}\n')
+    done = wirewatch("match", "--queries", "q.jsonl", "--docs", "d.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "'bad'" in done.stderr
+    assert "position" in done.stderr
+    assert "expected" in done.stderr
+
+
+def test_a_bad_document_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"id": "q", "query": "syria"}\n')
+    (tmp_path / "d.jsonl").write_text('{"id": "d"\n{"id": "e", "text": "Syria"}\n')
+    done = wirewatch("match", "--queries", "q.jsonl", "--docs", "d.jsonl", cwd=tmp_path)
+    assert done.returncode == 1
+    assert [json.loads(line)["doc"] for line in done.stdout.splitlines()] == ["e"]
+    assert "d.jsonl:1" in done.stderr
+
+
+def test_feed_parse_shows_a_feed_and_says_what_is_none(tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_text(RSS)
+    done = wirewatch("feed", "parse", "feed.xml", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    facts, *items = [json.loads(line) for line in done.stdout.splitlines()]
+    assert facts["title"] == "Outlet"
+    assert [item["title"] for item in items] == ["First", "Second"]
+    (tmp_path / "page.xml").write_text("<html><body>hello</body></html>")
+    done = wirewatch("feed", "parse", "page.xml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "not a feed: an HTML page" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("http://host.invalid/feed", "could not resolve host"), ("http://127.0.0.1:9/feed", "loopback")],
+)
+def test_a_dead_or_private_host_is_one_clear_line(tmp_path: Path, url: str, said: str) -> None:
+    done = wirewatch("feed", "parse", url, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_feeds_and_subscriptions_are_kept(tmp_path: Path) -> None:
+    assert wirewatch("feed", "add", "https://outlet.example/feed", "--source", "outlet", cwd=tmp_path).returncode == 0
+    assert "already" in wirewatch("feed", "add", "https://outlet.example/feed", cwd=tmp_path).stderr
+    [feed] = [json.loads(line) for line in wirewatch("feed", "list", "--json", cwd=tmp_path).stdout.splitlines()]
+    assert (feed["url"], feed["source"]) == ("https://outlet.example/feed", "outlet")
+    assert wirewatch("feed", "add", "outlet.example", cwd=tmp_path).returncode == 2
+    assert wirewatch("subscriptions", "add", "syria AND talks", "--id", "s", cwd=tmp_path).returncode == 0
+    assert wirewatch("subscriptions", "add", "syria OR talks", "--id", "s", cwd=tmp_path).returncode == 0
+    assert wirewatch("subscriptions", "add", "syria OR", "--id", "t", cwd=tmp_path).returncode == 2
+    [one] = [
+        json.loads(line) for line in wirewatch("subscriptions", "list", "--json", cwd=tmp_path).stdout.splitlines()
+    ]
+    assert (one["id"], one["version"], one["query"]) == ("s", 2, "syria OR talks")
+
+
+def test_topics_are_listed_and_their_examples_hold(tmp_path: Path) -> None:
+    listed = [json.loads(line) for line in wirewatch("topics", "list", "--json", cwd=tmp_path).stdout.splitlines()]
+    assert {topic["name"] for topic in listed} == {"syria", "ukraine-talks", "iran-saudi"}
+    for topic in listed:
+        assert len(topic["languages"]) == 10
+        assert topic["must_match"] >= 15
+        assert topic["must_not_match"] >= 15
+    assert wirewatch("topics", "test", cwd=tmp_path).returncode == 0
+
+
+def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
+    done = wirewatch("doctor", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = {line["what"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert {"python", "runner", "stream", "store", "feeds", "java", "maven", "disk"} == found.keys()
+    assert found["stream"]["state"] == "ok"
+    assert found["feeds"]["advice"] == "wirewatch feed add URL"
+
+
+def test_a_broker_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    done = wirewatch("pipeline", "run", cwd=tmp_path, WIREWATCH_STREAM_URL="kafka://127.0.0.1:9?timeout_s=2")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "can't be reached" in line
+    done = wirewatch("doctor", "--json", cwd=tmp_path, WIREWATCH_STREAM_URL="kafka://127.0.0.1:9?timeout_s=2")
+    assert done.returncode == 1
+    found = {line["what"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert found["stream"]["state"] == "failed"
+    assert found["store"]["state"] == "ok"
+
+
+def test_direct_runner_is_refused_with_the_reason(tmp_path: Path) -> None:
+    done = wirewatch("pipeline", "run", "--runner", "DirectRunner", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "keeps no order" in done.stderr

@@ -1,0 +1,90 @@
+"""``wirewatch up --demo``: the outlets' articles come out as the samples say they must, and nothing is left running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.drivers.bounded import BoundedRun
+from pipeline.records import RawArticle, article_id, from_ms
+from tests.cli.command import wirewatch
+from tests.servers.kafka import alive
+from tests.waiting import until
+from wirewatch.demo import DemoOutlets, load_samples
+
+
+def test_sample_pages_get_the_topics_languages_and_copies_that_a_desk_expects() -> None:
+    samples = load_samples()
+    outlets = DemoOutlets(samples, datetime(2026, 1, 1, tzinfo=UTC))
+    expected = {}
+    with tempfile.TemporaryDirectory() as folder, BoundedRun(Path(folder), now_ms=0) as bounded:
+        for article in samples.articles:
+            path = f"/{article.outlet}/{article.section}/{article.slug}"
+            page = outlets.page(path, 60.0)
+            if page.status != 200:
+                assert article.expect.outcome == "unfetched"
+                continue
+            url = f"http://127.0.0.1{path}"
+            expected[article_id(url)] = article
+            fetched = from_ms(1_767_225_600_000 + int(article.published * 1000))
+            html = page.body.decode()
+            bounded.add(
+                RawArticle(url=url, source=article.outlet, fetched_at=fetched, title=article.title, html=html), url
+            )
+        bounded.run()
+        found = {article.id: article for article in bounded.reader.articles()}
+        rejected = {outcome.item for outcome in bounded.rejected()}
+    for identity, article in expected.items():
+        if article.expect.outcome == "rejected":
+            assert any(item.endswith(article.slug) for item in rejected), article.id
+            continue
+        got = found[identity]
+        assert sorted(topic.topic for topic in got.topics) == sorted(article.expect.topics), article.id
+        assert got.language == article.language, article.id
+        original = expected[got.duplicate_of].id if got.duplicate_of else None
+        assert original == article.expect.duplicate_of, article.id
+
+
+def test_the_demo_shows_articles_and_alerts_and_ends(tmp_path: Path) -> None:
+    done = wirewatch("up", "--demo", "--once", "--speed", "12", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "▲ ALERT" in done.stdout
+    for topic in ("syria", "ukraine-talks", "iran-saudi"):
+        assert topic in done.stdout
+    assert "copy of" in done.stdout
+    assert "edited, version 2" in done.stdout
+    assert "was there before" in done.stdout
+    assert "✗" in done.stdout
+    assert "raw articles:" in done.stderr
+    assert not (tmp_path / "var").exists()
+
+
+def test_services_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "wirewatch", "up", "--demo"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: len(_children(demo.pid)) == 2, "two services")
+        services = _children(demo.pid)
+        demo.send_signal(signal.SIGKILL)
+        demo.wait()
+        until(lambda: not any(alive(pid) for pid in services), "end of the services")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(demo.pid, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in found.read_text().split()] if found.exists() else []

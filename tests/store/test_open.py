@@ -1,0 +1,195 @@
+"""Opening a store: schema, several openers at once, and what is said where it can't be."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+import pipeline.store.feed_tables  # noqa: F401 - its tables belong to the metadata
+from pipeline.errors import StoreError, UsageError
+from pipeline.store import RunLedger, Store, open_store
+from pipeline.store import tables as t
+from pipeline.store.metadata import metadata
+from tests.transforms.support import NOON_MS
+
+OPEN = """
+import sys
+from pipeline.store import open_store, QueryShelf
+sys.stdin.readline()
+store = open_store(sys.argv[1])
+print(QueryShelf(store).stamp())
+"""
+
+
+def test_opening_again_changes_nothing(store_url: str) -> None:
+    with_run = open_store(store_url)
+    RunLedger(with_run, "live", "me").take(kind="live", now_ms=NOON_MS)
+    with_run.close()
+    again = open_store(store_url)
+    with again.reading() as connection:
+        assert connection.execute(sa.select(t.runs.c.name, t.runs.c.epoch)).all() == [("live", 1)]
+    again.close()
+
+
+def test_the_migrations_make_what_the_tables_say(store: Store) -> None:
+    with store.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_several_processes_may_open_a_new_store_at_once(store_url: str) -> None:
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN, store_url],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    # They have loaded nothing yet; each goes on with its line as soon as it can.
+    said = [opener.communicate("go\n", timeout=60) for opener in openers]
+    assert [(out.strip(), error) for out, error in said] == [("(0, 0)", "")] * 3
+
+
+def test_a_store_of_a_later_version_is_left_alone(store_url: str) -> None:
+    made = open_store(store_url)
+    with made.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    made.close()
+    with pytest.raises(StoreError, match="its schema is 9999") as caught:
+        open_store(store_url)
+    assert "bring Wirewatch up to date" in str(caught.value)
+
+
+def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("No database, but long enough to be taken for one. " * 20)
+    with pytest.raises(StoreError, match="not a database") as caught:
+        open_store(f"sqlite:///{tmp_path}/notes.txt")
+    assert caught.value.hint
+    assert (tmp_path / "notes.txt").read_text().startswith("No database")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError) as caught:
+        open_store(f"sqlite:///{tmp_path}/file/store.db")
+    assert caught.value.hint == "choose a folder that can be written"
+
+
+def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open") as caught:
+        open_store(f"sqlite:///{tmp_path}")
+    assert caught.value.hint == "check that the folder exists and can be written"
+
+
+def test_a_path_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The folder was made below the home, the file looked for below "./~".
+    monkeypatch.setenv("HOME", str(tmp_path))
+    open_store("sqlite:///~/data/store.db").close()
+    assert (tmp_path / "data/store.db").exists()
+
+
+def test_a_store_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.store.engine.BUSY_MS", 50)
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked") as caught:
+        RunLedger(store, "live", "me").take(kind="live", now_ms=NOON_MS)
+    assert caught.value.hint == "another process holds the store; try again"
+    other.execute("ROLLBACK")
+    other.close()
+    assert RunLedger(store, "live", "me").take(kind="live", now_ms=NOON_MS).epoch == 1
+    store.close()
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+
+    @sa.event.listens_for(store.engine, "begin")
+    def no_page_more(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+    with pytest.raises(StoreError, match="full") as caught:
+        RunLedger(store, "x" * 100_000, "me").take(kind="live", now_ms=NOON_MS)
+    assert caught.value.hint == "free some disk space; nothing was written"
+    store.close()
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://ann:{SECRET}@127.0.0.1:1/wirewatch?connect_timeout=2",
+        f"postgres://ann:{SECRET}@127.0.0.1:1/wirewatch",
+        f"postgresql+psycopg://ann@127.0.0.1:1/wirewatch?password={SECRET}",
+    ],
+)
+def test_a_server_that_is_away(url: str) -> None:
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1") as caught:
+        open_store(url)
+    assert caught.value.hint == "check that the database server runs and can be reached"
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_database_that_is_not_there(postgres: str) -> None:
+    with pytest.raises(StoreError, match="does not exist") as caught:
+        open_store(postgres.replace("/test_", "/absent_"))
+    assert caught.value.hint == "make it on the server first"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "store.db",
+        "no://such",
+        f"mysql://ann:{SECRET}@h/db",
+        f"postgresql://ann:{SECRET}@h:port/db",
+        f"ann:{SECRET}@h/db",
+        f"postgresql+pg9://ann:{SECRET}@h/db",
+    ],
+)
+def test_a_url_that_is_no_store(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_store(url)
+    assert caught.value.hint
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_store_shows_no_password(postgres: str) -> None:
+    # The tests' server trusts everybody, so any password is let in.
+    with_password = postgres.replace("wirewatch@", f"wirewatch:{SECRET}@") + f"&password={SECRET}"
+    store = open_store(with_password)
+    assert SECRET not in store.url
+    assert "***" in store.url
+    with pytest.raises(StoreError) as caught, store.writing() as connection:
+        connection.execute(sa.text("SELECT no_such_column FROM runs"))
+    assert SECRET not in str(caught.value)
+    store.close()
+
+
+def test_reading_sees_one_state(store_url: str) -> None:
+    first, second = open_store(store_url), open_store(store_url)
+    counted = sa.select(sa.func.count()).select_from(t.runs)
+    with first.reading() as connection:
+        before = connection.execute(counted).scalar()
+        RunLedger(second, "live", "me").take(kind="live", now_ms=NOON_MS)
+        assert connection.execute(counted).scalar() == before == 0
+    with first.reading() as connection:
+        assert connection.execute(counted).scalar() == 1
+    first.close()
+    second.close()

@@ -1,0 +1,44 @@
+"""An extractor that does what a page's URL says: importable, so that a process of its own can run it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import UTC, datetime
+
+from pipeline.errors import ExtractionError
+from pipeline.records import RawArticle
+from pipeline.text.clean import Extracted
+
+_done: list[str] = []
+
+
+def obey(raw: RawArticle) -> Extracted:
+    """Extract nothing: hang, die, or say what this process did before."""
+    match raw.url.rpartition("/")[2].split("-")[0]:
+        case "hang":
+            threading.Event().wait()
+        case "exit":
+            os._exit(0)
+        case "kill":
+            os.abort()
+        case "memory":
+            raise MemoryError
+        case "hidden":
+            raise ExtractionError("extractor_failed", "MemoryError: ") from MemoryError()
+        case "hoard":
+            # Beyond the limit of the process: refused at once, nothing is touched.
+            bytearray(64 << 30)
+        case "bug":
+            raise KeyError("half \ud800 of a pair")
+        case "none":
+            raise ExtractionError("no_text", "nothing was left")
+        case "used" if len(_done) > 1:
+            # The warm-up is the first.
+            os._exit(3)
+    _done.append(raw.url)
+    return Extracted(title=raw.url, text=str(os.getpid()))
+
+
+def page(name: str) -> RawArticle:
+    return RawArticle(url=f"https://a.example/{name}", source="a", fetched_at=datetime(2026, 3, 1, tzinfo=UTC))

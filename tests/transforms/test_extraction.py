@@ -1,0 +1,166 @@
+"""Extraction in processes: a page can hurt itself, never another, and what it comes to hangs on it alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.errors import ExtractionError, WirewatchError
+from pipeline.text.clean import Extracted
+from pipeline.transforms import processes
+from pipeline.transforms.clean import collected
+from pipeline.transforms.extraction import InlineExtraction, PoolExtraction, extract_raw, outcome_of
+from tests.transforms.hostile import obey, page
+from tests.transforms.support import decoded
+
+# Long against the microseconds of a harmless page, short for whoever waits for the tests.
+LIMIT_S = 1.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable() -> Iterator[None]:
+    """A spawned process looks where this one looks, and must find the hostile extractor."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[2]))
+        yield
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[PoolExtraction]:
+    made = PoolExtraction(2, LIMIT_S, obey)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def one() -> Iterator[PoolExtraction]:
+    made = PoolExtraction(1, LIMIT_S, obey)
+    yield made
+    made.close()
+
+
+def reason(future: Future[Extracted]) -> str:
+    try:
+        outcome_of(future)
+    except ExtractionError as error:
+        return error.reason
+    return "done"
+
+
+HOSTILE = [
+    ("hang", "timeout"),
+    ("exit", "crashed"),
+    ("kill", "crashed"),
+    ("memory", "out_of_memory"),
+    ("hidden", "out_of_memory"),
+    ("hoard", "out_of_memory"),
+    ("bug", "extractor_failed"),
+    ("none", "no_text"),
+]
+
+
+@pytest.mark.parametrize(("name", "why"), HOSTILE)
+def test_a_hostile_page_fails_alone_and_the_others_of_its_bundle_come_in_order(
+    two: PoolExtraction, name: str, why: str
+) -> None:
+    names = ["a-1", "a-2", name, "a-3", "a-4"]
+    futures = [two.submit(page(each)) for each in names]
+    assert [reason(future) for future in futures] == ["done", "done", why, "done", "done"]
+    assert [outcome_of(future).title for future in futures if not future.exception()] == [
+        page(each).url for each in names if each != name
+    ]
+
+
+def test_a_pool_goes_on_after_every_kind_of_hostile_page_at_once(two: PoolExtraction) -> None:
+    futures = [two.submit(page(each)) for name, _ in HOSTILE for each in (name, f"a-{name}")]
+    assert [reason(future) for future in futures] == [each for _, why in HOSTILE for each in (why, "done")]
+
+
+def test_a_page_that_waits_for_its_turn_does_not_use_up_its_time(one: PoolExtraction) -> None:
+    # One process, and before the last page others that take the limit twice over.
+    futures = [one.submit(page(name)) for name in ("hang-1", "hang-2", "a-1")]
+    assert [reason(future) for future in futures] == ["timeout", "timeout", "done"]
+
+
+def test_loading_the_libraries_does_not_count_as_the_time_of_the_first_page() -> None:
+    # A new process needs more than a second for its libraries, and a page of this size some milliseconds.
+    pool = PoolExtraction(1, 0.5)
+    text = "The council of the port agreed on Monday to mend the northern pier. " * 5
+    try:
+        first = outcome_of(pool.submit(replace(page("first"), html=f"<html><body><p>{text}</p></body></html>")))
+    finally:
+        pool.close()
+    assert first.text == text.strip()
+
+
+def test_a_process_that_died_while_idle_is_replaced(one: PoolExtraction) -> None:
+    # With pebble's pool this broke it for good: every later page was refused.
+    idle = int(outcome_of(one.submit(page("a-1"))).text)
+    os.kill(idle, signal.SIGKILL)
+    after = int(outcome_of(one.submit(page("a-2"))).text)
+    assert after != idle
+
+
+def test_a_page_that_fails_only_in_a_used_process_is_done_in_a_new_one(one: PoolExtraction) -> None:
+    first = outcome_of(one.submit(page("a-1")))
+    second = outcome_of(one.submit(page("used")))
+    assert second.text != first.text
+
+
+def test_a_process_is_replaced_after_so_many_pages(monkeypatch: pytest.MonkeyPatch, one: PoolExtraction) -> None:
+    monkeypatch.setattr(processes, "MAX_PAGES", 2)
+    ids = [outcome_of(one.submit(page(f"a-{number}"))).text for number in range(5)]
+    assert (len(set(ids)), ids[0] == ids[1], ids[2] == ids[3]) == (3, True, True)
+
+
+def test_processes_that_cannot_start_are_no_fault_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "serve", _no_start)
+    pool = PoolExtraction(1, LIMIT_S, obey)
+    try:
+        with pytest.raises(WirewatchError, match="no process for extraction") as caught:
+            outcome_of(pool.submit(page("a-1")))
+    finally:
+        pool.close()
+    assert not isinstance(caught.value, ExtractionError)
+
+
+def _no_start(*_: object) -> None:
+    os._exit(4)
+
+
+def test_closing_ends_the_processes() -> None:
+    pool = PoolExtraction(1, LIMIT_S, obey)
+    process = int(outcome_of(pool.submit(page("a-1"))).text)
+    pool.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+@pytest.mark.parametrize(("name", "why"), [case for case in HOSTILE if case[0] in ("memory", "hidden", "bug", "none")])
+def test_in_this_process_every_failure_is_a_value_too(name: str, why: str) -> None:
+    assert reason(InlineExtraction(obey).submit(page(name))) == why
+
+
+def test_a_draft_says_why_in_words_that_json_can_hold() -> None:
+    draft = collected(decoded(page("bug")), InlineExtraction(obey).submit(page("bug")))
+    assert draft.problem is not None
+    assert (draft.article, draft.problem.stage) == (None, "clean")
+    assert draft.problem.reason.encode().startswith(b"extractor_failed: KeyError")
+
+
+def test_a_record_falls_back_to_its_text_where_the_page_gives_none() -> None:
+    text = "The council of the port agreed on Monday to mend the northern pier."
+    both = replace(page("a"), html="<html><body></body></html>", text=text)
+    assert extract_raw(both).text == text
+    for empty, why in ((page("a"), "empty"), (replace(page("a"), text=" \n"), "empty")):
+        with pytest.raises(ExtractionError) as caught:
+            extract_raw(empty)
+        assert caught.value.reason == why
+    with pytest.raises(ExtractionError):
+        extract_raw(replace(both, text=None))
