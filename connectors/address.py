@@ -102,6 +102,25 @@ class GuardedBackend(httpcore.NetworkBackend):
         self._monotonic = monotonic
         self._sockets = sockets or httpcore.SyncBackend()
 
+    def allow(self, host: str, port: int) -> None:
+        """Let this one be connected to wherever it is: a proxy that was configured."""
+        self._allow_private |= {f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"}
+
+    def check(self, host: str, port: int) -> None:
+        """Refuse a host that somebody else is to connect to for us. Raises AddressRefused, httpcore.TimeoutException.
+
+        A name that can't be resolved here passes: behind a proxy there is often no resolver, and then the proxy knows.
+        """
+        if is_listed(host, port, self._allow_private):
+            return
+        try:
+            addresses = self._addresses(host, port, None)
+        except NameNotResolved:
+            return
+        reasons = {reason for address in addresses if (reason := refusal(address))}
+        if reasons:
+            raise AddressRefused(", ".join(sorted(reasons)))
+
     def connect_tcp(
         self,
         host: str,

@@ -1,8 +1,9 @@
 """Polite, bounded, guarded HTTP: the connectors' only way out.
 
 Every request has a cap on decoded bytes and on total time, follows redirects by hand, and connects only to addresses
-that ``connectors.address`` lets through. Environment proxies are not used: a proxy would connect to what the guard
-never saw. What goes wrong is a value (``Failure``) in plain words.
+that ``connectors.address`` lets through. Proxies of the environment are not used, only one that is given: it connects
+to what the guard never saw, so names are looked up and checked here first. What goes wrong is a value (``Failure``) in
+plain words.
 """
 
 from __future__ import annotations
@@ -10,11 +11,8 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
+from collections.abc import Callable, Collection
+from datetime import datetime
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -24,87 +22,21 @@ import httpcore
 import httpx
 
 from connectors.address import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
+from connectors.answers import Failure, FailureKind, Fetched, parse_retry_after
 from connectors.body import BadBody, BodyTooLarge, decoded
 from connectors.links import without_credentials
-from pipeline.errors import FeedError
+from connectors.transport import Transport
+
+__all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "FailureKind", "Fetched", "Http", "parse_retry_after"]
 
 FEED_BYTES = 10 << 20
 PAGE_BYTES = 8 << 20
 TOTAL_S = 20.0
 MAX_HOPS = 5
-MAX_RETRY_AFTER_S = 86_400.0
 
 _PERMANENT = frozenset({301, 308})
 _HOST = re.compile(rb"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-class FailureKind(StrEnum):
-    """What went wrong, for decisions; ``Failure.problem`` has the words."""
-
-    URL = "url"
-    REFUSED = "refused"
-    NAME = "name"
-    CONNECTION = "connection"
-    TIMEOUT = "timeout"
-    TOO_LARGE = "too_large"
-    REDIRECTS = "redirects"
-    STATUS = "status"
-    BODY = "body"
-    NO_PAGE = "no_page"
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A request that gave nothing. ``url`` is the address asked last, without credentials."""
-
-    url: str
-    problem: str
-    kind: FailureKind
-    status: int | None = None
-    retry_after_s: float | None = None
-
-    def error(self) -> FeedError:
-        """Make an exception of it, for callers that raise."""
-        return FeedError(self.url, self.problem, retry_after_s=self.retry_after_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer: 200 to 299, or 304 with an empty body (``not_modified``).
-
-    ``url`` is the final address, ``moved_to`` the one to ask from now on (after 301 or 308), both without credentials.
-    ``body`` is decompressed.
-    """
-
-    url: str
-    status: int
-    body: bytes = b""
-    content_type: str | None = None
-    etag: str | None = None
-    last_modified: str | None = None
-    moved_to: str | None = None
-
-    @property
-    def not_modified(self) -> bool:
-        """The server says that nothing changed since the given ETag or date."""
-        return self.status == HTTPStatus.NOT_MODIFIED
-
-
-def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (a number or an HTTP date), from 0 to 24 h; None if it says nothing."""
-    text = (value or "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        # Longer numbers are over the cap anyway, and int() refuses to read very long ones.
-        return min(float(text[:9]), MAX_RETRY_AFTER_S)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
 
 
 class Http:
@@ -113,6 +45,8 @@ class Http:
     ``contact`` (an address or page) goes into the user agent, so that a publisher can complain before blocking.
     ``allow_private`` lists hosts (``host`` or ``host:port``) that may be in a private network. ``total_s`` bounds one
     fetch with all its redirects. Cookies live for one fetch only: some sites answer with a redirect until they see one.
+    ``proxy`` (http://user:password@host:port) carries all requests; it may be in a private network. Raises UsageError
+    for one that is no such address.
     """
 
     def __init__(
@@ -125,14 +59,15 @@ class Http:
         resolve: Resolve = resolve_host,
         monotonic: Callable[[], float] = time.monotonic,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
     ) -> None:
         self.user_agent = (
             f"Wirewatch/{version} (news monitor; {contact})" if contact else f"Wirewatch/{version} (news monitor)"
         )
         self._total_s = total_s
         self._monotonic = monotonic
-        backend = GuardedBackend(allow_private, resolve=resolve, monotonic=monotonic)
-        transport = _Transport(backend, ssl_context or httpx.create_ssl_context(trust_env=False))
+        context = ssl_context or httpx.create_ssl_context(trust_env=False)
+        transport = Transport(GuardedBackend(allow_private, resolve=resolve, monotonic=monotonic), context, proxy)
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx.Client(transport=transport, trust_env=False, timeout=total_s, cookies=no_cookies)
 
@@ -167,20 +102,38 @@ class Http:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
+        return self._timed(url, headers, max_bytes, now, None)
+
+    def post(self, url: str, form: bytes, *, now: datetime, max_bytes: int = 64 << 10) -> Fetched | Failure:
+        """POST a form that is already encoded. A redirect is a failure: what was posted is for that address only."""
+        headers = {
+            "User-Agent": self.user_agent,
+            "Accept-Encoding": "gzip, deflate",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        return self._timed(url, headers, max_bytes, now, form)
+
+    def _timed(
+        self, url: str, headers: dict[str, str], max_bytes: int, now: datetime, form: bytes | None
+    ) -> Fetched | Failure:
         token = deadline.set(self._monotonic() + self._total_s)
         try:
-            return self._follow(url, headers, max_bytes, now)
+            return self._follow(url, headers, max_bytes, now, form)
         finally:
             deadline.reset(token)
 
-    def _follow(self, url: str, headers: dict[str, str], max_bytes: int, now: datetime) -> Fetched | Failure:
+    def _follow(
+        self, url: str, headers: dict[str, str], max_bytes: int, now: datetime, form: bytes | None
+    ) -> Fetched | Failure:
         moved_to: str | None = None
         lasting = True
         cookies = httpx.Cookies()
         for hop in range(MAX_HOPS + 1):
             shown = without_credentials(url)
             try:
-                request = self._client.build_request("GET", _checked(url), headers=headers)
+                request = self._client.build_request(
+                    "GET" if form is None else "POST", _checked(url), headers=headers, content=form
+                )
                 cookies.set_cookie_header(request)
                 response = self._client.send(request, stream=True, follow_redirects=False)
             except (httpx.InvalidURL, ValueError) as error:
@@ -196,6 +149,8 @@ class Http:
                 location = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or not location:
                     return self._answer(shown, moved_to, response, max_bytes, now)
+                if form is not None:
+                    return Failure(shown, "redirects what was posted", FailureKind.REDIRECTS)
                 if hop == MAX_HOPS:
                     break
                 cookies.extract_cookies(response)
@@ -234,6 +189,7 @@ class Http:
             etag=headers.get("etag"),
             last_modified=headers.get("last-modified"),
             moved_to=moved_to,
+            link=headers.get("link"),
         )
 
     def _failure(self, url: str, error: Exception) -> Failure:
@@ -243,6 +199,8 @@ class Http:
                 return Failure(url, words, FailureKind.REFUSED)
             case NameNotResolved():
                 return Failure(url, "could not resolve host", FailureKind.NAME)
+            case httpcore.ProxyError():
+                return Failure(url, "the proxy refused", FailureKind.CONNECTION)
             case httpcore.TimeoutException():
                 return Failure(url, f"timed out after {self._total_s:g} s", FailureKind.TIMEOUT)
             case httpcore.ConnectError() if isinstance(error.__cause__, ssl.SSLError):
@@ -288,40 +246,3 @@ def _ssl_words(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not valid ({error.verify_message})"
     return (error.reason or "TLS failed").lower().replace("_", " ")
-
-
-class _Transport(httpx.BaseTransport):
-    """httpx on httpcore's pool with our backend. httpcore's exceptions pass through as they are."""
-
-    def __init__(self, backend: httpcore.NetworkBackend, context: ssl.SSLContext) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=64,
-            max_keepalive_connections=16,
-            keepalive_expiry=30.0,
-            network_backend=backend,
-        )
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        answer = self._pool.handle_request(
-            httpcore.Request(request.method, target, headers=request.headers.raw, extensions=request.extensions)
-        )
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Stream(answer), extensions=answer.extensions
-        )
-
-    def close(self) -> None:
-        self._pool.close()
-
-
-class _Stream(httpx.SyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._answer.iter_stream()
-
-    def close(self) -> None:
-        self._answer.close()

@@ -1,7 +1,7 @@
 """How soon a host may be asked again. One instance serves all connectors of a process.
 
 Publishers block pollers that come twice within a second, and many feeds live on few hosts: so the pace is the host's,
-not the feed's.
+not the feed's. What a site's robots.txt asks for (Crawl-delay) makes its pace slower, never quicker.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.links import host_of
 
+MAX_CRAWL_DELAY_S = 60.0
+"""A Crawl-delay above is cut: some sites ask for a day, and an hour's news would take weeks."""
+
 _PAST = datetime.min.replace(tzinfo=UTC)
 _PRUNE_OVER = 1_000
+_MAX_DELAYS = 20_000
 
 
 class HostPacing:
     """When each host may be asked next. ``gap_s``: at least so many seconds between the starts of two requests.
 
-    Safe for threads. Remembers a host only as long as it has to wait.
+    Safe for threads. Remembers a host only as long as it has to wait, and the delays that hosts asked for.
     """
 
     def __init__(self, gap_s: float = 5.0) -> None:
         self._gap = timedelta(seconds=gap_s)
         self._free: dict[str, datetime] = {}
+        self._delays: dict[str, timedelta] = {}
         self._lock = threading.Lock()
 
     def take(self, url: str, now: datetime) -> bool:
@@ -32,7 +37,7 @@ class HostPacing:
         with self._lock:
             if self._free.get(host, _PAST) > now:
                 return False
-            self._free[host] = now + self._gap
+            self._free[host] = now + max(self._gap, self._delays.get(host, self._gap))
             if len(self._free) > _PRUNE_OVER:
                 self._free = {name: free for name, free in self._free.items() if free > now}
             return True
@@ -47,3 +52,18 @@ class HostPacing:
         host = host_of(url)
         with self._lock:
             self._free[host] = max(self._free.get(host, _PAST), until)
+
+    def keep_apart(self, url: str, delay_s: float | None) -> None:
+        """Ask the host no more often than once in ``delay_s`` (at most 60 s counts); None: as any other."""
+        host = host_of(url)
+        with self._lock:
+            if delay_s is None or not delay_s > 0:
+                self._delays.pop(host, None)
+                return
+            if len(self._delays) >= _MAX_DELAYS and host not in self._delays:
+                self._delays.pop(next(iter(self._delays)))
+            delay, before = timedelta(seconds=min(delay_s, MAX_CRAWL_DELAY_S)), self._delays.get(host, timedelta())
+            self._delays[host] = delay
+            if host in self._free:
+                # The request for robots.txt has just been made at the pace known before.
+                self._free[host] += max(delay - max(self._gap, before), timedelta())

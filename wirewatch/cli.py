@@ -11,7 +11,7 @@ import typer
 
 from pipeline.errors import WirewatchError
 from wirewatch import console
-from wirewatch.commands import doctor, feed, match, run, services, subscriptions, topics, up
+from wirewatch.commands import doctor, feed, match, query, run, services, subscriptions, topics, up
 
 app = typer.Typer(
     name="wirewatch",
@@ -26,6 +26,7 @@ app.command("run")(run.run)
 app.command("match")(match.match)
 app.command("doctor")(doctor.doctor)
 app.add_typer(feed.app, name="feed")
+app.add_typer(query.app, name="query")
 app.add_typer(topics.app, name="topics")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(services.connectors, name="connectors")

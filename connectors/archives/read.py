@@ -7,6 +7,7 @@ What can't be read is an item with a problem; nothing is left out in silence but
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -62,7 +63,7 @@ def read_path(path: Path) -> Iterator[ArchiveItem]:
     if kind_of(path) is None:
         known = " ".join(sorted(KINDS))
         raise UsageError(f"{path}: not a kind of file that can be read", hint=f"known are {known}, each also with .gz")
-    return _read_file(path, path.name)
+    return _read_file(path, os.fsencode(path.name).decode("utf-8", "replace"))
 
 
 def kind_of(path: Path) -> str | None:
@@ -81,7 +82,8 @@ def _read_folder(folder: Path) -> Iterator[ArchiveItem]:
                 manifest[item.file] = item
     found = sorted(path for path in folder.rglob("*") if not (path.is_dir() or path.name.startswith(".")))
     for path in found:
-        name = path.relative_to(folder).as_posix()
+        # Names need not be UTF-8; what stands in records must be.
+        name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
         if name != MANIFEST and (kind_of(path) or name in manifest):
             yield from _read_file(path, name, manifest.pop(name, None))
     for name in manifest:

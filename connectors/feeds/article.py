@@ -15,6 +15,9 @@ from pipeline.records import HttpFacts, RawArticle
 FETCH_FAILED = "fetch_failed"
 """RawArticle.stub of an item whose page was not had and whose feed gives no text either."""
 
+FULL_TEXT = 500
+"""Characters from which on a feed's content counts as the article itself and not as a teaser."""
+
 
 def raw_article(
     item: FeedItem,
@@ -28,7 +31,8 @@ def raw_article(
 ) -> RawArticle:
     """Make the raw article. ``page`` None: it has no address. ``language`` is the feed's; ``now``, UTC, the fetch's.
 
-    With its page, ``html`` is the page (``text``, where the server sent plain text) and ``url`` its final address.
+    With its page, ``html`` is the page (``text``, where the server sent plain text) and ``url`` its final address;
+    ``text`` is then the feed's own full text, if that is of some length: an extraction that is shorter was cut off.
     Without, ``text`` is the longer of the feed's full text and summary, and ``http`` holds the status that was
     answered, if any.
     """
@@ -45,6 +49,7 @@ def raw_article(
         language=item.language or language,
         backfill=backfill,
     )
+    content = plain_text(item.content) if item.content and item.content_is_html else item.content
     if isinstance(page, Fetched):
         text = decode_body(page.body, page.content_type).text
         http = HttpFacts(
@@ -52,8 +57,8 @@ def raw_article(
         )
         if (page.content_type or "").strip().lower().startswith("text/plain"):
             return replace(common, url=page.url, http=http, text=text)
-        return replace(common, url=page.url, http=http, html=text)
-    content = plain_text(item.content) if item.content and item.content_is_html else item.content
+        full = content if content and len(content) >= FULL_TEXT else None
+        return replace(common, url=page.url, http=http, html=text, text=full)
     body = max(content or "", item.summary or "", key=len) or None
     status = page.status if page else None
     return replace(

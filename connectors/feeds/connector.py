@@ -24,18 +24,22 @@ from connectors.base import PollReport, PollResult
 from connectors.feeds import decide
 from connectors.feeds.article import raw_article
 from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
-from connectors.feeds.items import FeedItem
+from connectors.feeds.items import FeedItem, ParsedFeed
 from connectors.feeds.pages import PageRound, heed
 from connectors.feeds.parse import parse_feed
+from connectors.feeds.schedule import Listed
 from connectors.http import FEED_BYTES, Failure, Fetched, Http
-from connectors.links import without_credentials
+from connectors.links import header_link, without_credentials
 from connectors.pacing import HostPacing
+from connectors.robots import Robots
 from pipeline.errors import FeedError
 from pipeline.records import RawArticle, from_ms, to_ms
 
 _FEED_TYPES = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
+
+_SAME = Listed()
 
 
 class _Listing(NamedTuple):
@@ -51,7 +55,7 @@ class FeedConnector:
     a crash in between makes no news into backfill. Later polls give an article per new or changed item: its page as
     ``html``; where the page can't be had after a few attempts, the feed's own text as ``text``, or, with no text at
     all, a stub (``fetch_failed``). An item without an address gives its text under a made-up one. ``stopwatch``
-    (seconds, monotonic) measures the time that passes while polling.
+    (seconds, monotonic) measures the time that passes while polling. ``robots`` None: pages are fetched unasked.
     """
 
     def __init__(
@@ -64,11 +68,12 @@ class FeedConnector:
         policy: decide.FeedPolicy | None = None,
         rng: random.Random | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
+        robots: Robots | None = None,
     ) -> None:
         self._url, self._source, self._http, self._pacing = url, source, http, pacing
         self._policy = policy or decide.FeedPolicy()
-        self._rng = rng or random.Random()
-        self._stopwatch = stopwatch
+        self._rng = rng
+        self._stopwatch, self._robots = stopwatch, robots
 
     def poll(self, cursor: FeedCursor | None, now: datetime) -> PollResult[FeedCursor]:
         """See Connector.poll. Takes at most ``poll_budget_s`` plus the time-out of one fetch."""
@@ -84,13 +89,13 @@ class FeedConnector:
             articles = pages.collect()
             turn = replace(current.facts, page_turn=not pages.fetches)
             current = replace(current, items=pages.items, facts=turn)
-        address = decide.feed_address(self._url, current.facts)
+        address = decide.feed_address(self._url, current.facts, to_ms(now), self._policy)
         may_list = current.facts.poll_at_ms <= to_ms(now) and not (pages and pages.fetches)
         if may_list and self._pacing.take(address, now):
             current, report, error = self._list(current, address, now)
             current = replace(current, facts=replace(current.facts, page_turn=True))
             if not (cursor and cursor.facts.listed):
-                wake_at = now if current.facts.listed else self._wake_at(current)
+                wake_at = now if current.facts.listed else self._wake_at(current, now)
                 return PollResult((), current, wake_at, error, _with_pending(report, current))
         if pages is None:
             pages = self._round(current, moment)
@@ -98,7 +103,7 @@ class FeedConnector:
             turn = replace(current.facts, page_turn=current.facts.page_turn and not pages.fetches)
             current = replace(current, items=pages.items, facts=turn)
         report = _with_pending(report, current, pages)
-        return PollResult(tuple(articles), current, self._wake_at(current), error, report)
+        return PollResult(tuple(articles), current, self._wake_at(current, now), error, report)
 
     def _round(self, cursor: FeedCursor, moment: Callable[[], datetime]) -> PageRound:
         return PageRound(
@@ -108,11 +113,13 @@ class FeedConnector:
             policy=self._policy,
             make=partial(self._article, cursor.facts.language),
             moment=moment,
+            robots=self._robots,
         )
 
     def _list(self, cursor: FeedCursor, address: str, now: datetime) -> _Listing:
-        facts, now_ms = cursor.facts, to_ms(now)
-        conditional = decide.asks_conditionally(facts, now_ms, self._policy)
+        facts, now_ms = replace(cursor.facts, asked_ms=to_ms(now)), to_ms(now)
+        cursor = replace(cursor, facts=facts)
+        conditional = decide.asks_conditionally(facts, address, now_ms, self._policy)
         answer = self._http.fetch(
             address,
             now=now,
@@ -126,33 +133,54 @@ class FeedConnector:
             return self._failed(cursor, answer.error(), now_ms, answer)
         digest = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
         if answer.not_modified or (facts.listed and digest == facts.body_digest):
-            facts = self._learnt(facts, address, answer, now_ms, conditional=conditional)
+            facts = self._learnt(facts, address, answer, now_ms, _SAME, conditional=conditional)
             return _Listing(replace(cursor, facts=facts), PollReport(not_modified=True), None)
         try:
             feed = parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
         except FeedError as error:
             return self._failed(cursor, error, now_ms, None)
+        if feed.children:
+            if address == facts.child:
+                return self._failed(cursor, FeedError(answer.url, "an index of indexes of sitemaps"), now_ms, None)
+            return self._entered(cursor, feed, now_ms)
         merged = decide.merge(cursor.items, feed.items, first=not facts.listed, now_ms=now_ms, policy=self._policy)
         # What was deferred must come again, so the next answer may be neither a 304 nor taken for the same.
         whole = not merged.deferred
+        size = 0 if "sitemap" in feed.format else len(feed.items)
+        listed = Listed(merged.new, merged.changed + merged.unchanged, size)
         facts = replace(
-            self._learnt(facts, address, answer, now_ms, conditional=conditional),
+            self._learnt(facts, address, answer, now_ms, listed, conditional=conditional),
             listed=True,
             body_digest=digest if whole else None,
             title=feed.title,
             language=feed.language,
+            hub=feed.hub or header_link(answer.link, "hub"),
+            topic=feed.topic or header_link(answer.link, "self"),
         )
         if not whole:
             facts = replace(facts, etag=None, last_modified=None)
         report = PollReport(merged.new, merged.changed, merged.unchanged, merged.deferred)
         return _Listing(replace(cursor, facts=facts, items=merged.items), report, None)
 
-    def _learnt(self, facts: FeedFacts, address: str, answer: Fetched, now_ms: int, *, conditional: bool) -> FeedFacts:
+    def _entered(self, cursor: FeedCursor, index: ParsedFeed, now_ms: int) -> _Listing:
+        """Go on at once with the sitemap that the index leads to."""
+        child = index.children[0]
+        facts = replace(cursor.facts, child=child, child_ms=now_ms, poll_at_ms=now_ms, failures=0)
+        return _Listing(replace(cursor, facts=facts), PollReport(), None)
+
+    def _chance(self, now_ms: int) -> random.Random:
+        # From the feed's own name: the same wherever it is polled, different for each feed and poll.
+        return self._rng or random.Random(f"{self._url} {now_ms}")
+
+    def _learnt(
+        self, facts: FeedFacts, address: str, answer: Fetched, now_ms: int, listed: Listed, *, conditional: bool
+    ) -> FeedFacts:
         """Note what every good answer tells: where the feed lives now, and its validators."""
-        facts = decide.feed_went_well(facts, now_ms, self._policy, self._rng)
+        facts = decide.feed_went_well(facts, now_ms, self._policy, self._chance(now_ms), listed)
         # A learnt address has no credentials, so a feed that needs some keeps its own.
-        moved_to = answer.moved_to or (address if address != self._url else None)
-        facts = replace(facts, moved_to=moved_to if without_credentials(self._url) == self._url else None)
+        if address != facts.child:
+            moved_to = answer.moved_to or (address if address != self._url else None)
+            facts = replace(facts, moved_to=moved_to if without_credentials(self._url) == self._url else None)
         if answer.not_modified:
             return facts
         return replace(
@@ -160,10 +188,11 @@ class FeedConnector:
             etag=_header(answer.etag),
             last_modified=_header(answer.last_modified),
             full_at_ms=facts.full_at_ms if conditional else now_ms,
+            checked_url=address,
         )
 
     def _failed(self, cursor: FeedCursor, error: FeedError, now_ms: int, failure: Failure | None) -> _Listing:
-        facts = decide.feed_failed(cursor.facts, error.problem, now_ms, self._policy, self._rng, failure)
+        facts = decide.feed_failed(cursor.facts, error.problem, now_ms, self._policy, self._chance(now_ms), failure)
         return _Listing(replace(cursor, facts=facts), PollReport(), error)
 
     def _article(
@@ -179,14 +208,15 @@ class FeedConnector:
             now=now,
         )
 
-    def _wake_at(self, cursor: FeedCursor) -> datetime:
-        feed_free = self._pacing.free_at(decide.feed_address(self._url, cursor.facts))
-        times = [max(from_ms(cursor.facts.poll_at_ms), feed_free)]
+    def _wake_at(self, cursor: FeedCursor, now: datetime) -> datetime | None:
+        address = decide.feed_address(self._url, cursor.facts, to_ms(now), self._policy)
+        feed_free = self._pacing.free_at(address)
+        times = [] if decide.retired(cursor.facts) else [max(from_ms(cursor.facts.poll_at_ms), feed_free)]
         for state in cursor.items.values():
             if state.status is ItemStatus.PENDING and state.item is not None:
                 ready = from_ms(state.retry_at_ms)
                 times.append(max(ready, self._pacing.free_at(state.item.url)) if state.item.fetchable else ready)
-        return min(times)
+        return min(times, default=None)
 
 
 def _with_pending(report: PollReport, cursor: FeedCursor, pages: PageRound | None = None) -> PollReport:

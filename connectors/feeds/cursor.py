@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from connectors.feeds.items import FeedItem
+from connectors.feeds.schedule import Rhythm
 
 
 class ItemStatus(StrEnum):
@@ -43,6 +44,8 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The feed itself. ``listed``: its first list of items is saved, so what comes now is news.
 
     ``moved_to`` was learnt from lasting redirects. ``full_at_ms``: when it was last fetched unconditionally.
+    ``child`` is the sitemap that an index led to, learnt at ``child_ms``; ``checked_url`` what the validators are of.
+    ``asked_ms``: when it was last asked, ``hub`` and ``topic``: where WebSub pushes of it can be had.
     ``poll_at_ms``: when to fetch it next. ``page_turn``: the feed was asked last, so now
     its pages have the first claim on their host. ``failures`` counts polls that failed since the last good one.
     """
@@ -61,6 +64,13 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failures: int = 0
     gone: bool = False
     problem: str | None = None
+    child: str | None = None
+    child_ms: int = 0
+    checked_url: str | None = None
+    asked_ms: int = 0
+    rhythm: Rhythm = Rhythm()
+    hub: str | None = None
+    topic: str | None = None
 
 
 class FeedCursor(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,24 +14,34 @@ from msgspec.structs import replace
 
 from connectors.feeds.cursor import FeedFacts, ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
+from connectors.feeds.schedule import Listed, next_wait_s, observed
 from connectors.http import Failure, FailureKind
 
 _HALF = 16
+_NOTHING = Listed()
+RETIRED_AFTER = 3
+"""Polls in a row that said 410 until the feed is left alone for good."""
+
 _DAY_S = 86_400.0
-_HOPELESS = frozenset({FailureKind.URL, FailureKind.REFUSED, FailureKind.TOO_LARGE, FailureKind.NO_PAGE})
+_HOPELESS = frozenset(
+    {FailureKind.URL, FailureKind.REFUSED, FailureKind.TOO_LARGE, FailureKind.NO_PAGE, FailureKind.ROBOTS}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPolicy:
     """How a feed is treated. Seconds, unless the name says otherwise.
 
-    ``interval_s``: between polls that go well. ``max_wait_s``: longest wait after failures. ``jitter``: waits
+    ``interval_s``: between polls that go well; with a ``ceiling_s``, at least so long, at most that, by the feed's own
+    rhythm and ``worth_s`` (see ``schedule``). ``max_wait_s``: longest wait after failures. ``jitter``: waits
     are stretched by up to this part. ``full_fetch_s``: at least so often without If-None-Match, since some
     servers keep an ETag although the feed changed. ``pages_per_poll``: at most so many page fetches a poll,
     ``poll_budget_s``: no new fetch begins after this. ``page_retries_s``: waits between attempts at a page; after the
     last the feed's own text has to do. ``change_gap_s``: a changed item's page is not fetched again sooner,
     ``touch_gap_s`` where only its date or full text changed. ``seen_for_s`` and ``seen_count``: how long, and how many
     at least, items are remembered that left the feed. ``max_pending``: items beyond are left for later polls.
+    ``max_backfill``: of what the feed held at first, the first so many are fetched, the others only known (a sitemap
+    lists a thousand). ``index_s``: an index of sitemaps is read again so often.
     """
 
     interval_s: float = 300.0
@@ -46,6 +56,10 @@ class FeedPolicy:
     seen_for_s: float = 30 * _DAY_S
     seen_count: int = 2_000
     max_pending: int = 10_000
+    max_backfill: int = 200
+    index_s: float = 3_600.0
+    ceiling_s: float | None = None
+    worth_s: float = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +92,10 @@ def merge(
             room -= 1
             new += 1
             place = len(listed) - 1 - index
-            items[item.key] = ItemState(
-                digest=item.digest(), first_seen_ms=now_ms, backfill=first, place=place, item=item
-            )
+            state = ItemState(digest=item.digest(), first_seen_ms=now_ms, backfill=first, place=place, item=item)
+            if first and index >= policy.max_backfill:
+                state = replace(state, status=ItemStatus.DONE, item=None)
+            items[item.key] = state
             continue
         after = _seen_again(before, item, now_ms, policy)
         items[item.key] = after
@@ -176,7 +191,8 @@ def feed_failed(
 ) -> FeedFacts:
     """Back off: the wait doubles with every failure and is never shorter than the server asked for.
 
-    A dead feed is asked once in ``max_wait_s`` for ever: dead feeds come back.
+    A dead feed is asked once in ``max_wait_s`` for ever: dead feeds come back. ``retired`` tells when one that says
+    that it is gone (410) is believed.
     """
     gone = failure is not None and failure.status == 410
     doublings = min(facts.failures, 30)
@@ -188,18 +204,52 @@ def feed_failed(
     )
 
 
-def feed_went_well(facts: FeedFacts, now_ms: int, policy: FeedPolicy, rng: random.Random) -> FeedFacts:
-    """Poll again after ``interval_s``. A schedule that adapts to the feed belongs here."""
-    # The jitter parts feeds that were added at the same moment.
-    wait_ms = int(policy.interval_s * 1000 * (1 + policy.jitter * rng.random()))
-    return replace(facts, failures=0, gone=False, problem=None, ok_at_ms=now_ms, poll_at_ms=now_ms + wait_ms)
+def retired(facts: FeedFacts) -> bool:
+    """Whether the feed said often enough that it is gone for good."""
+    return facts.gone and facts.failures >= RETIRED_AFTER
 
 
-def feed_address(url: str, facts: FeedFacts) -> str:
-    """Where to ask: the address learnt from a lasting redirect, the first one again where that keeps failing."""
-    return facts.moved_to if facts.moved_to and facts.failures < 3 else url
+def feed_went_well(
+    facts: FeedFacts,
+    now_ms: int,
+    policy: FeedPolicy,
+    rng: random.Random,
+    listed: Listed = _NOTHING,
+) -> FeedFacts:
+    """Poll again when the feed's rhythm says so. ``listed`` is what this poll found."""
+    first = not facts.listed
+    rhythm = observed(facts.rhythm, listed, now_ms, first=first)
+    wait_s = policy.interval_s
+    if policy.ceiling_s is not None and not first:
+        wait_s = next_wait_s(
+            rhythm, now_ms, floor_s=policy.interval_s, ceiling_s=policy.ceiling_s, worth_s=policy.worth_s
+        )
+    # The jitter parts feeds that were added, or failed, at the same moment.
+    wait_ms = int(wait_s * 1000 * (1 + policy.jitter * (5 if first else 1) * rng.random()))
+    return replace(
+        facts,
+        failures=0,
+        gone=False,
+        problem=None,
+        ok_at_ms=now_ms,
+        poll_at_ms=now_ms + wait_ms,
+        rhythm=replace(rhythm, wait_ms=wait_ms),
+    )
 
 
-def asks_conditionally(facts: FeedFacts, now_ms: int, policy: FeedPolicy) -> bool:
+def feed_address(url: str, facts: FeedFacts, now_ms: int, policy: FeedPolicy) -> str:
+    """Where to ask: the address learnt from a lasting redirect, the first one again where that keeps failing.
+
+    For an index of sitemaps: the one that it led to, and every ``index_s`` the index again.
+    """
+    if facts.failures >= 3:
+        return url
+    if facts.child and now_ms - facts.child_ms < policy.index_s * 1000:
+        return facts.child
+    return facts.moved_to or url
+
+
+def asks_conditionally(facts: FeedFacts, address: str, now_ms: int, policy: FeedPolicy) -> bool:
     """Whether ETag and date may be sent, or the feed is to be fetched whole to be sure."""
-    return facts.listed and now_ms - facts.full_at_ms < policy.full_fetch_s * 1000
+    same = facts.checked_url is None or facts.checked_url == address
+    return facts.listed and same and now_ms - facts.full_at_ms < policy.full_fetch_s * 1000

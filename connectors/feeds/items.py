@@ -53,9 +53,11 @@ class FeedItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed. ``format`` is like ``rss20``, ``atom10``, ``json11``.
+    """A feed. ``format`` is like ``rss20``, ``atom10``, ``json11``, ``newssitemap``, ``sitemapindex``.
 
     ``items`` are in the feed's order, each key once. ``notes`` are plain words on what was mended or left out.
+    ``children`` are the sitemaps of an index, the best first. ``hub`` is the WebSub hub that the feed names, ``topic``
+    the address that the hub knows it by.
     """
 
     format: str
@@ -63,6 +65,9 @@ class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None
     items: tuple[FeedItem, ...]
     notes: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    hub: str | None = None
+    topic: str | None = None
 
 
 def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ...]:

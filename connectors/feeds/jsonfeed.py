@@ -59,6 +59,16 @@ def parse_json_feed(text: str, *, url: str) -> ParsedFeed:
         language=feed_language,
         items=items,
         notes=tuple(notes),
+        hub=_hub(document),
+        topic=web_address(document.get("feed_url")) or None,
+    )
+
+
+def _hub(document: dict[str, Any]) -> str | None:
+    hubs = document.get("hubs")
+    named = [hub for hub in hubs if isinstance(hub, dict)] if isinstance(hubs, list) else []
+    return next(
+        (address for hub in named if hub.get("type") == "WebSub" and (address := web_address(hub.get("url")))), None
     )
 
 

@@ -10,6 +10,7 @@ from connectors.feeds.cursor import ItemState
 from connectors.feeds.items import FeedItem
 from connectors.http import Failure, FailureKind, Fetched, Http
 from connectors.pacing import HostPacing
+from connectors.robots import Robots
 from pipeline.records import RawArticle, to_ms
 
 _ACCEPT = "text/html, application/xhtml+xml, */*;q=0.5"
@@ -40,12 +41,14 @@ class PageRound:
         policy: decide.FeedPolicy,
         make: MakeArticle,
         moment: Callable[[], datetime],
+        robots: Robots | None = None,
     ) -> None:
         self.items: dict[str, ItemState] = dict(items)
         self.failures: list[tuple[str, str]] = []
         self.given_up = 0
         self.fetches = 0
         self._http, self._pacing, self._policy, self._make, self._moment = http, pacing, policy, make, moment
+        self._robots = robots
 
     def collect(self) -> list[RawArticle]:
         """Fetch what is due and give the articles, in the order in which they are to be appended."""
@@ -62,16 +65,29 @@ class PageRound:
             if item.fetchable:
                 if self.fetches >= self._policy.pages_per_poll or now - began > budget:
                     break
-                if not self._pacing.take(item.url, now):
-                    continue
-                self.fetches += 1
-                page = self._fetch(item.url, now)
-                size += len(page.body) if isinstance(page, Fetched) else 0
+                page = self._refused(item.url, now)
+                if page is None:
+                    if not self._pacing.take(item.url, now):
+                        continue
+                    self.fetches += 1
+                    page = self._fetch(item.url, now)
+                    size += len(page.body) if isinstance(page, Fetched) else 0
             else:
                 others += 1
             if article := self._settle(key, state, item, page, self._moment()):
                 articles.append(article)
         return articles
+
+    def _refused(self, url: str, now: datetime) -> Failure | None:
+        """What the site's robots.txt has against fetching the page: read once a day, as a request like any other."""
+        if self._robots is None:
+            return None
+        if not self._robots.known(url, now):
+            if not self._pacing.take(url, now):
+                return None
+            self.fetches += 1
+            self._robots.load(url, now)
+        return self._robots.refusal(url, now)
 
     def _fetch(self, url: str, now: datetime) -> Fetched | Failure:
         answer = self._http.fetch(url, now=now, accept=_ACCEPT)

@@ -24,6 +24,7 @@ from connectors.feeds.items import (
 )
 from connectors.feeds.jsonfeed import parse_json_feed
 from connectors.feeds.plain import looks_like_html, plain_text
+from connectors.feeds.sitemap import parse_sitemap, unpacked
 from connectors.links import without_credentials
 from pipeline.errors import FeedError
 
@@ -36,7 +37,6 @@ _GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORE
 _HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
 _MAGIC = (
     (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "gzip data"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
@@ -45,7 +45,8 @@ _MAGIC = (
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> ParsedFeed:
-    """Parse RSS, RDF, Atom or JSON Feed. ``url`` is where it came from: the base of relative links, and for messages.
+    """Parse RSS, RDF, Atom, JSON Feed or a sitemap. ``url`` is where it came from: the base of relative links,
+    and for messages.
 
     Broken XML and wrong encodings are read as well as possible and noted in ``notes``. Raises FeedError for what is no
     feed, saying what it looks like.
@@ -53,6 +54,8 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
     url = without_credentials(url)  # else relative links would carry them into records
     if not body.strip(b"\0 \t\r\n"):
         raise FeedError(url, "not a feed: empty")
+    if body.startswith(b"\x1f\x8b"):
+        body = unpacked(body, url)
     for magic, name in _MAGIC:
         if body.startswith(magic):
             raise FeedError(url, f"not a feed: {name}")
@@ -66,6 +69,8 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
             "not a feed: an HTML page",
             hint="give the address of the feed itself; the page's source often names it",
         )
+    if _root(text).rpartition(":")[2] in ("urlset", "sitemapindex"):
+        return parse_sitemap(text, url=url)
     if text.count("<") > MAX_MARKS:
         raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read")
     # feedparser makes addresses of guids like "4711"; then they would change when the feed moves. The attribute stops
@@ -98,7 +103,17 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
         language=_language(about.get("language")),
         items=items,
         notes=tuple(notes),
+        hub=_related(about, "hub", url),
+        topic=_related(about, "self", url),
     )
+
+
+def _related(about: Any, rel: str, base: str) -> str | None:
+    """Return the first link of this kind that the feed itself has."""
+    for link in about.get("links") or ():
+        if str(link.get("rel")).lower() == rel and (address := web_address(_joined(base, link.get("href")))):
+            return address
+    return None
 
 
 def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
@@ -177,6 +192,12 @@ def _language(value: object) -> str | None:
     return one_line(value, 35)
 
 
+def _root(text: str) -> str:
+    """Return the name of the first element, lower case; empty if none begins the text."""
+    root = _ROOT.match(_NO_ELEMENT.sub("", text[:65_536]).lstrip())
+    return root[1].lower() if root else ""
+
+
 def _looks_like(text: str) -> str:
     start = _NO_ELEMENT.sub("", text[:65_536]).lstrip()
     root = _ROOT.match(start)
@@ -185,8 +206,6 @@ def _looks_like(text: str) -> str:
     name = root[1].lower()
     if name in ("html", "head", "body", "div", "p"):
         return "an HTML page"
-    if name in ("urlset", "sitemapindex"):
-        return "a sitemap"
     if name == "opml":
         return "an OPML list of feeds"
     return f"XML but no feed (its root element is {root[1][:60]})"

@@ -5,7 +5,7 @@
 fetch_jars() {
   local here pom cache digest fetched
   for tool in java mvn; do
-    command -v "$tool" >/dev/null || { echo "$1: $tool not found: install a JDK (17 or newer) and Maven" >&2; exit 1; }
+    command -v "$tool" >/dev/null || { echo "${0##*/}: $tool not found: install a JDK (17 or newer) and Maven" >&2; exit 1; }
   done
   here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
   pom=$here/$1-pom.xml

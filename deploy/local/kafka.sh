@@ -1,36 +1,15 @@
 #!/usr/bin/env bash
 # kafka.sh DIR [PORT [CONTROLLER_PORT]]: a one-node Kafka on loopback, in the foreground, for trials and tests.
 #
-# DIR keeps the broker's data and settings; starting again with the same DIR finds the same streams. The jars come from
-# Maven on the first start and stay in the project's .cache/; a changed kafka-pom.xml fetches anew. Needs a JDK 17 or
-# newer and Maven. Not for production: one node, no replicas, no encryption.
+# DIR keeps the broker's data and settings; starting again with the same DIR finds the same streams. Not for production: one node, no replicas, no encryption.
 # KAFKA_JVM_OPTS replaces the JVM's options, KAFKA_LOG_LEVEL (default warn) sets what is printed.
 # With "--fetch" as the only argument: fetches the jars and ends.
 set -euo pipefail
 
 [ $# -ge 1 ] || { echo "usage: kafka.sh DIR [PORT [CONTROLLER_PORT]] | kafka.sh --fetch" >&2; exit 2; }
-need() {
-  command -v "$1" >/dev/null || { echo "kafka.sh: $1 not found: install a JDK (17 or newer) and Maven" >&2; exit 1; }
-}
-need java
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-pom=$here/kafka-pom.xml
-cache=$here/../../.cache
-digest=$(cksum <"$pom" | tr -s ' \t' '-')
-mkdir -p "$cache"
-jars=$(cd "$cache" && pwd)/kafka-$digest
-
-if [ ! -d "$jars" ]; then
-  need mvn
-  # Fetched beside and renamed, so that a broken download never looks like a whole one.
-  fetched=$(mktemp -d "$jars.XXXXXX")
-  trap 'rm -rf "$fetched"' EXIT
-  mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$fetched"
-  [ -d "$jars" ] || mv "$fetched" "$jars"
-  trap - EXIT
-  rm -rf "$fetched"
-fi
+# shellcheck source=deploy/local/jars.sh
+. "${BASH_SOURCE[0]%/*}/jars.sh"
+fetch_jars kafka
 [ "$1" != --fetch ] || exit 0
 
 mkdir -p "$1"

@@ -52,7 +52,7 @@ class LiveRun:
             definitions |= folder_definitions(Path(settings.topics_dir))
         QueryShelf(self.store).save_topics(definitions, now_ms=clock_ms())
         self.state: RunState = self.ledger.take(kind="live", now_ms=clock_ms())
-        self._relay = Relay(Outbox(self.store, self.owner), self._outputs, clock_ms)
+        self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms)
         self._committed_ms = 0
         self._mirrored: dict[int, int] = {}
 
@@ -106,6 +106,11 @@ class LiveRun:
         except StreamUnavailable as error:
             log.warning("the position could not be mirrored for lag tools", error=str(error))
 
+    def mirror_ledger(self) -> None:
+        """Mirror what the ledger has to the consumer group: for drivers that don't know the reader's position."""
+        if self._clock_ms() - self._committed_ms >= COMMIT_EVERY_MS:
+            self.mirror(self.resumption().start)
+
     def close(self) -> None:
         """Close streams and store."""
         for stream in (self.raw, *self._outputs.values()):
@@ -132,7 +137,7 @@ def run_in_slices(
     live = LiveRun(settings, clock_ms)
     try:
         resumption = live.resumption()
-        merge = Merge(resumption.start, done=resumption.done)
+        merge = Merge(resumption.start, done=resumption.done, last=live.state.last_key)
         reader = MergingReader(live.raw, merge, clock_ms=clock_ms, on_lost=live.record_lost)
 
         def after(_count: int) -> None:

@@ -9,7 +9,7 @@ in each later checkpoint (apache/beam#27648; measured in docs/decisions.md), whi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import apache_beam as beam
@@ -25,10 +25,12 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from pipeline.clock import wall_ms
+from pipeline.drivers.in_flight import InFlight
 from pipeline.drivers.reader import MergingReader
 from pipeline.errors import StreamUnavailable
 from pipeline.order import Merge, MergeMark, Numbered
-from pipeline.records import Position
+from pipeline.records import OrderKey, Position
+from pipeline.store import RunLedger, open_store
 from pipeline.streams import open_stream
 from pipeline.transforms.elements import Envelope, MarkCoder
 
@@ -37,8 +39,11 @@ PAUSE_S = 12 * 3600.0
 
 @dataclass(frozen=True)
 class StreamSource:
-    """What is read. ``start`` (partition → offset) and ``done`` (partition → offsets with an outcome) hold for a new epoch.
+    """What is read. ``start`` (partition → offset), ``done`` (partition → offsets with an outcome) and ``last`` (the last place
+    given) hold for a new epoch.
 
+    With a ``store_url``, reading waits while more than ``in_flight_bytes`` were read in this ``epoch`` and are not
+    handled yet, and after ``alarm_s`` of that the record waited for is named in the log.
     ``poll_s`` is the pause after nothing was found, ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
     """
 
@@ -47,7 +52,12 @@ class StreamSource:
     run: str
     start: Mapping[int, int]
     done: Mapping[int, list[int]] = field(default_factory=dict)
+    last: OrderKey | None = None
     skew_ms: int | None = None
+    store_url: str = ""
+    epoch: int = 0
+    in_flight_bytes: int = 64 << 20
+    alarm_s: float = 60.0
     poll_s: float = 0.2
     bundle_records: int = 200
     bundle_bytes: int = 16 << 20
@@ -82,6 +92,7 @@ class _Read(beam.DoFn):
         self._source = source
         self._reader: MergingReader | None = None
         self._stands_at: MergeMark | None = None
+        self._in_flight: InFlight | None = None
 
     def process(
         self,
@@ -101,12 +112,15 @@ class _Read(beam.DoFn):
         # Ours again only once the bundle's records are out: after a failure in between, it stands nowhere known.
         reader, self._reader = self._reader_at(stands_at), None
         try:
-            while count < source.bundle_records and size < source.bundle_bytes:
+            in_flight = self._watched()
+            while count < source.bundle_records and size < source.bundle_bytes and not in_flight.full():
                 found = _next(reader)
                 if found is None:
                     break
                 count, size = count + 1, size + len(found.record.value)
-                yield envelope(found, source.run, reader.stream.uuid)
+                sent = envelope(found, source.run, reader.stream.uuid)
+                in_flight.add(found.number, len(found.record.value), str(sent.position))
+                yield sent
                 if time.monotonic() - began > source.bundle_s:
                     break
             if count:
@@ -126,11 +140,23 @@ class _Read(beam.DoFn):
         if self._reader is None or mark != self._stands_at:
             self._close()
             source = self._source
-            merge = Merge(mark) if mark else Merge(source.start, done=source.done)
+            merge = Merge(mark) if mark else Merge(source.start, done=source.done, last=source.last)
             stream = open_stream(source.url, source.name)
             self._reader = MergingReader(stream, merge, clock_ms=wall_ms, skew=source.skew_ms)
             self._stands_at = mark
         return self._reader
+
+    def _watched(self) -> InFlight:
+        if self._in_flight is None:
+            source = self._source
+            handled: Callable[[], int] = lambda: 1 << 62  # noqa: E731 - nothing to ask: nothing is ever in flight
+            if source.store_url:
+                ledger = RunLedger(open_store(source.store_url), source.run, "")
+                handled = lambda: ledger.handled(source.epoch)  # noqa: E731
+            self._in_flight = InFlight(
+                handled, limit_bytes=source.in_flight_bytes, alarm_s=source.alarm_s, monotonic=time.monotonic
+            )
+        return self._in_flight
 
     def _close(self) -> None:
         if self._reader is not None:

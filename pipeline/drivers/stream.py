@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import apache_beam as beam
+import structlog
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline.drivers.live import LiveRun
 from pipeline.drivers.source import ReadInOrder, StreamSource
-from pipeline.errors import UsageError, WirewatchError
+from pipeline.errors import Fenced, UsageError, WirewatchError
 from pipeline.flow import build
 from pipeline.settings import Settings
+from pipeline.store.ledger import UNOWNED
 from pipeline.transforms.ordered import InOrder
 
-# Small bundles: with Flink's defaults (1,000 elements, 1 s) the delay was 4.2 s at the median instead of 0.7 s.
-FLINK = ("--max_bundle_time_mills=100", "--max_bundle_size=50", "--checkpointing_interval=10000")
+log = structlog.get_logger()
+# Small bundles: with Flink's defaults (1,000 elements, 1 s) the delay was 4.2 s at the median instead of 0.7 s. Bundles end
+# before a checkpoint: else a bundle's output waits in a buffer until the next element comes, which may be hours.
+FLINK = (
+    "--max_bundle_time_mills=100",
+    "--max_bundle_size=50",
+    "--checkpointing_interval=10000",
+    "--finish_bundle_before_checkpointing",
+)
 REFUSED = {
     "directrunner": "it keeps no order and leaks memory while idle",
     "bundlebaseddirectrunner": "it keeps no order and leaks memory while idle",
@@ -45,10 +54,19 @@ def submit(
             run=settings.run,
             start=resumption.start,
             done=resumption.done,
+            last=live.state.last_key,
+            store_url=settings.store,
+            epoch=live.state.epoch,
         )
         pipeline = beam.Pipeline(options=beam_options)
         build(pipeline | "Read" >> ReadInOrder(source), InOrder(), live.flow())
         return live, pipeline.run()
+    except SystemExit as error:
+        # Beam parses options like a command line, with what the runner says that it knows.
+        live.close()
+        raise UsageError(
+            "the runner refuses an option", hint="see the line above; options are given by --beam-option"
+        ) from error
     except BaseException:
         live.close()
         raise
@@ -62,14 +80,30 @@ def run_as_stream(
     wait: Callable[[float], object],
     stop: Callable[[], bool],
 ) -> None:
-    """Submit, relay until ``stop()``, then cancel. Raises WirewatchError where the job ends by itself."""
-    live, result = submit(settings, options, clock_ms=clock_ms)
-    try:
-        while not stop():
-            if PipelineState.is_terminal(result.state):
-                raise WirewatchError(f"the job ended: {result.state}", hint="the runner's log says why")
-            live.relay()
-            wait(0.5)
-    finally:
-        result.cancel()
-        live.close()
+    """Submit, relay until ``stop()``, then cancel; submit anew where the store turns out to be behind the runner's state.
+
+    Raises WirewatchError where the job ends by itself, Fenced where another pipeline takes the run.
+    """
+    while not stop():
+        live, result = submit(settings, options, clock_ms=clock_ms)
+        try:
+            _tend(live, result, wait=wait, stop=stop)
+        finally:
+            result.cancel()
+            live.close()
+
+
+def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], object], stop: Callable[[], bool]) -> None:
+    """Relay until ``stop()``, or until a worker asks for a new start from the ledger."""
+    while not stop():
+        if PipelineState.is_terminal(result.state):
+            raise WirewatchError(f"the job ended: {result.state}", hint="the runner's log says why")
+        owner = live.ledger.owner_now()
+        if owner == UNOWNED:
+            log.warning("the store is behind the runner's state; starting anew from the ledger")
+            return
+        if owner != live.owner:
+            raise Fenced(f"run {live.settings.run!r} was taken over", hint="only one pipeline may write a run")
+        live.relay()
+        live.mirror_ledger()
+        wait(0.5)

@@ -1,13 +1,31 @@
 """The query language: one for search, subscriptions, topics and backtests (DESIGN section 10).
 
-``parse`` (text → tree) → ``compile_query`` (tree → evaluator) → ``CompiledQuery.match`` on a ``Document``; a ``QueryIndex``
-does it for many queries at once. Pure: no files, no clock.
+``parse`` (text → tree) → ``compile_query`` (tree → what runs) → ``CompiledQuery.match`` on a ``Document``; a ``QueryIndex``
+does it for many queries at once. ``format_query`` turns a tree into text again, ``lint`` says what is probably not meant,
+``explain`` which clause held and where. Pure: no files, no clock.
 """
 
 from pipeline.query.ast import Query
 from pipeline.query.document import Document
+from pipeline.query.explain import Explanation, explain
+from pipeline.query.format import format_query
 from pipeline.query.index import IndexResult, QueryFailure, QueryIndex
+from pipeline.query.lint import Finding, lint
 from pipeline.query.match import CompiledQuery, compile_query
 from pipeline.query.parse import parse
 
-__all__ = ["CompiledQuery", "Document", "IndexResult", "Query", "QueryFailure", "QueryIndex", "compile_query", "parse"]
+__all__ = [
+    "CompiledQuery",
+    "Document",
+    "Explanation",
+    "Finding",
+    "IndexResult",
+    "Query",
+    "QueryFailure",
+    "QueryIndex",
+    "compile_query",
+    "explain",
+    "format_query",
+    "lint",
+    "parse",
+]

@@ -1,13 +1,25 @@
 """What a query means, as a tree of frozen structs.
 
-``start`` and ``end`` are code points of the query's own text, for messages and ``explain``. A new construct is a new
-struct here, a rule in ``grammar``, a case in ``match.compile_node`` and one in ``index.necessary``; a checker finds the
-places that were forgotten, since ``Node`` is a closed union.
+``start`` and ``end`` are code points of the query's own text, for messages and ``explain``; they don't count when two trees
+are compared. A new construct is a new struct here, a rule in ``grammar`` and a case in ``lower``, ``format`` and the tests'
+oracle; a checker finds the places that were forgotten, since ``Node`` is a closed union.
+
+Operators nest freely. Functions and NEAR reach through what stands inside them: ``title:(a AND NOT b)`` is ``title:a AND
+NOT title:b``, and ``(a AND b) NEAR/3 c`` is ``(a NEAR/3 c) AND (b NEAR/3 c)``; so for OR and NOT, and for LEAD, ATLEAST, cs:
+and stem:. Only ATLEAST counts the terms of an OR together.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+FieldName = Literal["title", "body", "source", "lang", "topic", "url", "author"]
+FIELD_NAMES: tuple[FieldName, ...] = ("title", "body", "source", "lang", "topic", "url", "author")
+TEXT_FIELDS = frozenset({"title", "body"})
+WHOLE_FIELDS = frozenset({"lang", "topic"})
+"""Fields whose values are one word each, however they are written: ``topic:iran`` is not ``topic:iran-saudi``."""
 
 
 class Exact(msgspec.Struct, frozen=True):
@@ -32,51 +44,109 @@ class Wild(msgspec.Struct, frozen=True):
 WordPattern = Exact | Prefix | Wild
 
 
-class Term(msgspec.Struct, frozen=True):
-    """One word, in any field."""
+class _Placed(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """Has a place in the query's text, which doesn't count for equality."""
 
-    word: WordPattern
     start: int = 0
     end: int = 0
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._meaning() == other._meaning()
 
-class Phrase(msgspec.Struct, frozen=True):
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._meaning()))
+
+    def _meaning(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__struct_fields__ if name not in ("start", "end"))
+
+
+class Term(_Placed, frozen=True, eq=False):
+    """One word, in title or text unless a Field says otherwise. ``text`` is the word as written, without quotes."""
+
+    word: WordPattern
+    text: str
+
+
+class Phrase(_Placed, frozen=True, eq=False):
     """Words at fixed distances in one field: ``(offset in places, word)``, offsets rising from 0. Two words or more."""
 
     words: tuple[tuple[int, WordPattern], ...]
-    start: int = 0
-    end: int = 0
+    text: str
 
 
-class And(msgspec.Struct, frozen=True):
+class And(_Placed, frozen=True, eq=False):
     """All of ``parts`` (two or more, none of them an And)."""
 
     parts: tuple[Node, ...]
-    start: int = 0
-    end: int = 0
 
 
-class Or(msgspec.Struct, frozen=True):
+class Or(_Placed, frozen=True, eq=False):
     """Any of ``parts`` (two or more, none of them an Or)."""
 
     parts: tuple[Node, ...]
-    start: int = 0
-    end: int = 0
 
 
-class Not(msgspec.Struct, frozen=True):
+class Not(_Placed, frozen=True, eq=False):
     """The document doesn't match ``part`` (never a Not). Nothing below a Not is shown as a match."""
 
     part: Node
-    start: int = 0
-    end: int = 0
 
 
-Node = Term | Phrase | And | Or | Not
+class Near(_Placed, frozen=True, eq=False):
+    """``left`` and ``right`` in one field, not overlapping, with at most ``distance`` words between; in either order
+    unless ``ordered``. Where it is itself part of a Near, it is the stretch from the first to the last of its words.
+    """
+
+    left: Node
+    right: Node
+    distance: int
+    ordered: bool
 
 
-class Query(msgspec.Struct, frozen=True):
-    """A parsed query: its text as it was written, and its tree."""
+class Field(_Placed, frozen=True, eq=False):
+    """``part`` within the field ``name``. Fields within fields must both hold, so different ones never match."""
+
+    name: FieldName
+    part: Node
+
+
+class AtLeast(_Placed, frozen=True, eq=False):
+    """``part`` at ``count`` places or more, title and text counted together."""
+
+    count: int
+    part: Node
+
+
+class Lead(_Placed, frozen=True, eq=False):
+    """``part`` within the first ``count`` words of its field (without a field: of the title or of the text)."""
+
+    count: int
+    part: Node
+
+
+class Cased(_Placed, frozen=True, eq=False):
+    """The words of ``part`` exactly as they are written: case and diacritics count."""
+
+    part: Node
+
+
+class Stemmed(_Placed, frozen=True, eq=False):
+    """The words of ``part`` in any inflection that the stemmer of the document's language knows. Without wildcards."""
+
+    part: Node
+
+
+Node = Term | Phrase | And | Or | Not | Near | Field | AtLeast | Lead | Cased | Stemmed
+
+
+class Query(msgspec.Struct, frozen=True, eq=False):
+    """A parsed query: its text as it was written, and its tree. Equal to others of the same tree."""
 
     text: str
     root: Node
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Query) and self.root == other.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)

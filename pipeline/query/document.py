@@ -1,4 +1,4 @@
-"""An article as the matcher sees it: title and text, cut into words once, with what was worked out kept for the next query.
+"""An article as the matcher sees it: cut into words once, with what was worked out kept for the next query.
 
 Hits are *positional* (field, first and last place), not spans of characters: that is what distances, order and "first n
 words" are about. Only what is reported becomes a ``Match``.
@@ -6,19 +6,20 @@ words" are about. Only what is reported becomes a ``Match``.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, KeysView
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from pipeline.query.ast import Exact, Phrase, Prefix, Wild, WordPattern
-from pipeline.query.words import scan
+from pipeline.query.stems import stems_in
+from pipeline.query.words import Scan, as_written, fold, keys_of, scan
 from pipeline.records.article import Match
 
-FIELDS = ("text", "title")
-"""Names of the fields, in the order in which matches are sorted (that of ``Match``)."""
+if TYPE_CHECKING:
+    from pipeline.query.leaves import Leaf
 
 _BITS = 32
-_MASK = (1 << _BITS) - 1
+MASK = (1 << _BITS) - 1
 
 Hits = tuple[int, ...]
 """Hits, rising and without repeats. One integer each, field before first before last place: sets and sorts of integers
@@ -30,110 +31,225 @@ def hit(field: int, first: int, last: int) -> int:
     return (field << _BITS | first) << _BITS | last
 
 
-class _Field:
-    """The words of one field."""
+_FIRST_OF_METADATA = hit(2, 0, 0)
 
-    def __init__(self, number: int, text: str) -> None:
-        self.number, self.text = number, text
-        self.starts, self.ends, self.postings = scan(text)
+
+class TextField:
+    """The words of one field: of the title, of the text, or of one value of the metadata."""
+
+    def __init__(self, number: int, name: str, text: str, language: str | None, *, whole: bool = False) -> None:
+        self.number, self.name, self.text, self._language = number, name, text, language
+        self._particles = language in (None, "ar")
+        self._scan = Scan([0], [len(text)], {fold(text): [0]}) if whole else None
+        self._sorted: list[str] | None = None
+        self._by_stem: dict[str, list[int]] | None = None
+
+    @property
+    def scan(self) -> Scan:
+        """The words with their places, cut when first asked for: many documents match nothing that needs places."""
+        if self._scan is None:
+            self._scan = scan(self.text, self._particles)
+        return self._scan
+
+    @property
+    def keys(self) -> set[str]:
+        """The keys of all words."""
+        return keys_of(self.text, self._particles)
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each place begins, in code points."""
+        return self.scan.starts
+
+    @property
+    def ends(self) -> list[int]:
+        """Where each place ends, in code points."""
+        return self.scan.ends
+
+    @property
+    def postings(self) -> dict[str, list[int]]:
+        """Places by key, rising."""
+        return self.scan.postings
+
+    def beginning(self, prefix: str) -> list[str]:
+        """Keys that begin with ``prefix``, sorted."""
+        if self._sorted is None:
+            self._sorted = sorted(self.postings)
+        return _beginning(self._sorted, prefix)
+
+    @property
+    def bigrams(self) -> set[str]:
+        """Keys of each two words that stand side by side, with a space between."""
+        starts, _, postings = self.scan
+        first = [""] * len(starts)
+        more: dict[int, list[str]] = {}
+        for key, places in postings.items():
+            for place in places:
+                if first[place]:
+                    more.setdefault(place, []).append(key)
+                else:
+                    first[place] = key
+        found = {f"{one} {other}" for one, other in pairwise(first)}
+        for place, keys in more.items():
+            before = [first[place - 1], *more.get(place - 1, ())] if place else []
+            after = [first[place + 1], *more.get(place + 1, ())] if place + 1 < len(first) else []
+            for key in keys:
+                found.update(f"{one} {key}" for one in before)
+                found.update(f"{key} {other}" for other in after)
+        return found
+
+    @property
+    def by_stem(self) -> dict[str, list[int]]:
+        """Places by stem, each stem as ``stems`` writes it."""
+        if self._by_stem is None:
+            self._by_stem = {}
+            stems = stems_in(self._language)
+            for place, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
+                for stem in stems[self.text[start:end]]:
+                    self._by_stem.setdefault(stem, []).append(place)
+        return self._by_stem
+
+    def written(self, place: int) -> str:
+        """The word at ``place`` as it is compared where case counts."""
+        return as_written(self.text[self.starts[place] : self.ends[place]])
 
 
 class Document:
-    """Title and text of one article. Not for use by several threads at once: it keeps what it works out."""
+    """Title, text and metadata of one article. Not for use by several threads at once: it keeps what it works out.
 
-    def __init__(self, title: str, text: str) -> None:
-        self.fields = (_Field(0, text), _Field(1, title))
-        in_text, in_title = self.fields[0].postings, self.fields[1].postings
-        self._words = {**in_text, **in_title} if in_title else in_text
+    ``language`` is an ISO 639-1 code, or None where it is not known; ``topics`` are the names of the article's topics.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        *,
+        source: str | None = None,
+        language: str | None = None,
+        topics: Sequence[str] = (),
+        url: str | None = None,
+        authors: Sequence[str] = (),
+    ) -> None:
+        self.language = language
+        self.fields = (TextField(0, "text", text, language), TextField(1, "title", title, language))
+        self.words: set[str] = self.fields[0].keys
+        """The keys of all words of title and text."""
+        if title:
+            self.words |= self.fields[1].keys
         self._sorted: list[str] | None = None
-        self._matches: dict[int, Match] = {}
-        self._hits: dict[str, Hits] = {}
+        self.known_bigrams: set[str] | None = None
+        """``bigrams`` if they have been asked for: they cost as much as looking for some tens of phrases."""
+        self._prefixes: dict[int, set[str]] = {}
+        self._metadata = {
+            "source": (source,) if source else (),
+            "lang": (language,) if language else (),
+            "topic": tuple(topics),
+            "url": (url,) if url else (),
+            "author": tuple(authors),
+        }
+        self._scopes: dict[str | None, tuple[TextField, ...]] = {
+            None: self.fields,
+            "body": self.fields[:1],
+            "title": self.fields[1:],
+        }
+        self._numbered = list(self.fields)
+        self._matches = _Matches(self._numbered)
+        self._hits: dict[Leaf, Hits] = {}
+        self._words_hits: dict[str, Hits] = {}
+
+    def part(self, title: str, text: str) -> Document:
+        """Some of the article as a document of its own, in the same language and with the same metadata."""
+        part = Document(title, text, language=self.language)
+        part._metadata = self._metadata
+        return part
 
     @property
-    def words(self) -> KeysView[str]:
-        """The keys of all words of all fields."""
-        return self._words.keys()
+    def metadata(self) -> dict[str, tuple[str, ...]]:
+        """The values of each field that is neither title nor text."""
+        return self._metadata
 
-    def exact_hits(self, key: str, width: int) -> Hits:
-        """Hits of the word ``key``, which is ``width`` places wide."""
-        if (known := self._hits.get(key)) is None:
-            known = self._hits[key] = tuple(
+    @property
+    def bigrams(self) -> set[str]:
+        """Keys of each two words of title or text that stand side by side, with a space between."""
+        if self.known_bigrams is None:
+            self.known_bigrams = set().union(*(field.bigrams for field in self.fields))
+        return self.known_bigrams
+
+    @property
+    def stems(self) -> set[str]:
+        """The stems of all words of title and text, as ``stems`` writes them."""
+        return set().union(*(field.by_stem for field in self.fields))
+
+    def beginning(self, prefix: str) -> list[str]:
+        """Keys of title and text that begin with ``prefix``, sorted."""
+        if self._sorted is None:
+            self._sorted = sorted(self.words)
+        return _beginning(self._sorted, prefix)
+
+    def prefixes(self, length: int) -> set[str]:
+        """The first ``length`` letters of each word of title and text."""
+        if (known := self._prefixes.get(length)) is None:
+            known = self._prefixes[length] = {word[:length] for word in self.words}
+        return known
+
+    def has_beginning(self, prefix: str) -> bool:
+        """Whether a word of title or text begins with ``prefix``."""
+        if (known := self._prefixes.get(len(prefix))) is not None:
+            return prefix in known
+        return bool(self.beginning(prefix))
+
+    def scope(self, name: str | None) -> tuple[TextField, ...]:
+        """The fields of this name, one for each value; of None, title and text."""
+        if (known := self._scopes.get(name)) is None:
+            first = len(self._numbered)
+            values = self._metadata[name or ""]
+            # Metadata is English as often as not, and never stemmed or rid of particles.
+            known = tuple(
+                TextField(first + i, name or "", value, "", whole=name in ("lang", "topic"))
+                for i, value in enumerate(values)
+            )
+            self._numbered += known
+            self._scopes[name] = known
+        return known
+
+    def hits(self, leaf: Leaf) -> Hits:
+        """Where ``leaf`` is found, worked out once."""
+        if (known := self._hits.get(leaf)) is None:
+            known = self._hits[leaf] = tuple(sorted(set(leaf.find(self))))
+        return known
+
+    def word_hits(self, key: str, width: int = 1) -> Hits:
+        """Where the word ``key``, which is ``width`` places wide, is found in title and text."""
+        if (known := self._words_hits.get(key)) is None:
+            known = self._words_hits[key] = tuple(
                 hit(field.number, place, place + width - 1)
                 for field in self.fields
                 for place in field.postings.get(key, ())
             )
         return known
 
-    def pattern_hits(self, pattern: Prefix | Wild, name: str) -> Hits:
-        """Hits of a word with wildcards. ``name`` is its name here, different from that of any other node."""
-        return self._remember(name, lambda: self._find_pattern(pattern))
+    def matches_of(self, hits: set[int], *, shown: bool) -> tuple[Match, ...]:
+        """The stretches of the original fields that the hits cover, sorted; with ``shown`` those of title and text only."""
+        ordered = sorted(hits)
+        if shown:
+            del ordered[bisect_left(ordered, _FIRST_OF_METADATA) :]
+        return tuple(map(self._matches.__getitem__, ordered))
 
-    def phrase_hits(self, phrase: Phrase, name: str) -> Hits:
-        """Hits of a phrase: each within one field. ``name`` as for ``pattern_hits``."""
-        return self._remember(name, lambda: self._find_phrase(phrase))
 
-    def match_of(self, found: int) -> Match:
-        """The stretch of the original field that a hit covers."""
-        if (known := self._matches.get(found)) is None:
-            field = self.fields[found >> 2 * _BITS]
-            start, end = field.starts[found >> _BITS & _MASK], field.ends[found & _MASK]
-            known = self._matches[found] = Match(FIELDS[field.number], start, end, field.text[start:end])
+def _beginning(ordered: list[str], prefix: str) -> list[str]:
+    low = bisect_left(ordered, prefix)
+    return ordered[low : bisect_left(ordered, prefix + "\U0010ffff", low)]
+
+
+class _Matches(dict[int, Match]):
+    """The Match of each hit, made once: there are a thousand a document, and one place is met by many queries."""
+
+    def __init__(self, fields: list[TextField]) -> None:
+        self._fields = fields
+
+    def __missing__(self, found: int) -> Match:
+        field = self._fields[found >> 2 * _BITS]
+        start, end = field.starts[found >> _BITS & MASK], field.ends[found & MASK]
+        self[found] = known = Match(field.name, start, end, field.text[start:end])
         return known
-
-    def _remember(self, name: str, find: Callable[[], Iterable[int]]) -> Hits:
-        if (known := self._hits.get(name)) is None:
-            known = self._hits[name] = tuple(sorted(set(find())))
-        return known
-
-    def _keys(self, pattern: WordPattern) -> list[str]:
-        """The words that fit ``pattern``."""
-        match pattern:
-            case Exact(key, _):
-                return [key] if key in self._words else []
-            case Prefix(key):
-                return self._beginning(key)
-            case Wild(text):
-                fits = wild_regex(text).fullmatch
-                return [word for word in self._beginning(re.split(r"[*?]", text, maxsplit=1)[0]) if fits(word)]
-
-    def _beginning(self, prefix: str) -> list[str]:
-        if self._sorted is None:
-            self._sorted = sorted(self._words)
-        low = bisect_left(self._sorted, prefix)
-        high = bisect_left(self._sorted, prefix + "\U0010ffff", low)
-        return self._sorted[low:high]
-
-    def _find_pattern(self, pattern: Prefix | Wild) -> Iterable[int]:
-        keys = self._keys(pattern)
-        for field in self.fields:
-            for key in keys:
-                for place in field.postings.get(key, ()):
-                    yield hit(field.number, place, place)
-
-    def _find_phrase(self, phrase: Phrase) -> Iterable[int]:
-        wanted = [(offset, self._keys(pattern)) for offset, pattern in phrase.words]
-        offset, pattern = phrase.words[-1]
-        length = offset + (pattern.width if isinstance(pattern, Exact) else 1)
-        for field in self.fields:
-            starts: set[int] | None = None
-            for offset, keys in wanted:
-                here = {place - offset for key in keys for place in field.postings.get(key, ())}
-                starts = here if starts is None else starts & here
-                if not starts:
-                    break
-            for start in starts or ():
-                yield hit(field.number, start, start + length - 1)
-
-
-def wild_regex(pattern: str) -> re.Pattern[str]:
-    """The regular expression of a pattern with ``*`` and ``?``, without backtracking into an earlier ``*``.
-
-    Taking the first place where a piece fits is enough, since only the last piece is bound to the end; so the time is at
-    most the word's length times the pattern's, whatever a hostile page puts into one word.
-    """
-    first, *pieces = (".".join(map(re.escape, piece.split("?"))) for piece in pattern.split("*"))
-    if not pieces:
-        return re.compile(first, re.DOTALL)
-    middle = "".join(f"(?>.*?{piece})" for piece in pieces[:-1])
-    last = pieces[-1]
-    return re.compile(f"{first}{middle}.*{last}", re.DOTALL)

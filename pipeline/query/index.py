@@ -1,6 +1,6 @@
 """Many queries against one document: a presearcher that picks candidates by the document's words, then the exact match.
 
-Each query is filed under words without which it can't match (``necessary``): for an AND under one part's, the one whose
+Each query is filed under words without which it can't match (``anchors``): for an AND under one part's, the one whose
 words are rarest; for an OR under those of every branch. A query with no such words (``NOT a``, ``a OR NOT b``) is tried on
 every document. What is rare is guessed from the length of a word at first; a query that is tried in vain again and again is
 filed anew by what was seen since. So adding and removing touch one query only, and results never depend on the filing.
@@ -8,33 +8,31 @@ filed anew by what was seen since. So adding and removing touch one query only, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from pipeline.query.ast import And, Exact, Node, Not, Or, Phrase, Prefix, Query, Term, Wild, WordPattern
+from pipeline.query.anchors import Anchors, guess, in_metadata, necessary
+from pipeline.query.ast import Query
 from pipeline.query.document import Document
 from pipeline.query.match import CompiledQuery, compile_query
 from pipeline.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
 
-_PREFIX_LENGTH = 6  # longer prefixes are filed by their beginning: each length costs a slice of every word
 _PATIENCE = 16
+_GUESS_WORTH = 8
+"""Documents that a guess of an anchor's frequency weighs as much as."""
 
 
-class Anchor(NamedTuple):
-    """A word (or, with ``prefix``, the beginning of one) that a query is filed under."""
-
-    key: str
-    prefix: bool
-
-
-Anchors = frozenset[Anchor]
-Weight = Callable[[Anchor], float]
+_SAMPLED = 16
+"""Words are counted in each of the first so many documents, then in one of so many: it costs as much as finding candidates."""
+_WORDS_COUNTED = 1 << 19
+"""Words whose frequency is remembered; over that, those met once are forgotten."""
 
 
 class QueryFailure(NamedTuple, Generic[Id]):
-    """A query that raised ``error`` on a document; a fault of the program, since a query that parsed should never."""
+    """A query that raised ``error`` on a document, for example since a NEAR had too many pairs of places in it."""
 
     id: Id
     error: Exception
@@ -47,38 +45,6 @@ class IndexResult(NamedTuple, Generic[Id]):
     failures: list[QueryFailure[Id]]
 
 
-def necessary(node: Node, weight: Weight) -> Anchors | None:
-    """Words of which every document that ``node`` matches has at least one; None where none can be named.
-
-    Of several such sets the one of least ``weight`` is taken.
-    """
-    match node:
-        case Term(word):
-            return frozenset((_anchor(word),))
-        case Phrase(words):
-            return frozenset((min((_anchor(word) for _, word in words), key=lambda anchor: (weight(anchor), anchor)),))
-        case And(parts):
-            choices = [found for part in parts if (found := necessary(part, weight)) is not None]
-            return min(choices, key=lambda found: (sum(map(weight, found)), sorted(found))) if choices else None
-        case Or(parts):
-            branches = [necessary(part, weight) for part in parts]
-            known = [branch for branch in branches if branch is not None]
-            return frozenset().union(*known) if len(known) == len(branches) else None
-        case Not():
-            return None
-
-
-def _anchor(word: WordPattern) -> Anchor:
-    match word:
-        case Exact(key, _):
-            return Anchor(key, False)
-        case Prefix(key):
-            return Anchor(key[:_PREFIX_LENGTH], True)
-        case Wild(pattern):
-            literal = pattern.replace("?", "*").partition("*")[0]
-            return Anchor(literal[:_PREFIX_LENGTH], True)
-
-
 class _Entry(Generic[Id]):
     """One filed query. ``vain`` counts tries without a match since it was filed; at ``patience`` it is filed anew."""
 
@@ -86,8 +52,27 @@ class _Entry(Generic[Id]):
 
     def __init__(self, id: Id, query: CompiledQuery, order: int) -> None:  # noqa: A002 - the public word for it
         self.id, self.query, self.order = id, query, order
-        self.anchors: Anchors | None = None
+        self.anchors: Anchors | None = ()
         self.vain, self.patience = 0, _PATIENCE
+
+
+def _order(entry: _Entry[Id]) -> int:
+    return entry.order
+
+
+def _tried_in_vain(entry: _Entry[Id], refile: list[_Entry[Id]]) -> None:
+    entry.vain += 1
+    if entry.vain >= entry.patience:
+        refile.append(entry)
+
+
+class _Filed(list[_Entry[Id]], Generic[Id]):
+    """The queries under one anchor; ``seen`` in so many documents of those after the ``since``-th."""
+
+    __slots__ = ("seen", "since")
+
+    def __init__(self, since: int) -> None:
+        self.seen, self.since = 0, since
 
 
 class QueryIndex(Generic[Id]):
@@ -95,11 +80,14 @@ class QueryIndex(Generic[Id]):
 
     def __init__(self) -> None:
         self._entries: dict[Id, _Entry[Id]] = {}
-        self._by_word: dict[str, dict[Id, _Entry[Id]]] = {}
-        self._by_prefix: dict[int, dict[str, dict[Id, _Entry[Id]]]] = {}
+        self._by_word: dict[str, _Filed[Id]] = {}
+        self._by_bigram: dict[str, _Filed[Id]] = {}
+        self._by_prefix: dict[int, dict[str, _Filed[Id]]] = {}
+        self._by_stem: dict[str, _Filed[Id]] = {}
+        self._by_metadata: dict[str, _Filed[Id]] = {}
         self._always: dict[Id, _Entry[Id]] = {}
-        self._seen: dict[Anchor, int] = {}
-        self._since: dict[Anchor, int] = {}
+        self._met = Counter[str]()  # in how many of the counted documents each word was
+        self._counted = 0
         self._documents = 0
         self._added = 0
 
@@ -115,7 +103,7 @@ class QueryIndex(Generic[Id]):
         compiled = query if isinstance(query, CompiledQuery) else compile_query(query)
         entry = self._entries[id] = _Entry(id, compiled, self._added)
         self._added += 1
-        self._file(entry, necessary(compiled.query.root, self._weight))
+        self._file(entry, necessary(compiled.core, self._weight))
 
     def remove(self, id: Id) -> None:  # noqa: A002
         """Forget the query of this id; nothing happens where there is none."""
@@ -132,7 +120,7 @@ class QueryIndex(Generic[Id]):
         matches: list[tuple[int, Id, tuple[Match, ...]]] = []
         failures: list[QueryFailure[Id]] = []
         refile: list[_Entry[Id]] = []
-        for entry in self._candidates(document).values():
+        for entry in self._possible(document, refile):
             try:
                 found = entry.query.match(document)
             except Exception as error:  # a value, so that the other queries still run
@@ -140,71 +128,134 @@ class QueryIndex(Generic[Id]):
                 continue
             if found is not None:
                 matches.append((entry.order, entry.id, found))
-                continue
-            entry.vain += 1
-            if entry.vain >= entry.patience:
-                refile.append(entry)
+            else:
+                _tried_in_vain(entry, refile)
         for entry in refile:
             self._refile(entry)
         matches.sort(key=lambda item: item[0])
         return IndexResult({id: found for _, id, found in matches}, failures)  # noqa: A001
 
+    def matching(self, document: Document) -> list[Id]:
+        """The queries that match, in the order of filing, without what they matched: half the work. Failures are raised."""
+        self._documents += 1
+        found: list[_Entry[Id]] = []
+        refile: list[_Entry[Id]] = []
+        for entry in self._possible(document, refile):
+            if entry.query.rest is None or entry.query.rest.holds(document):
+                found.append(entry)
+            else:
+                _tried_in_vain(entry, refile)
+        for entry in refile:
+            self._refile(entry)
+        return [entry.id for entry in sorted(found, key=_order)]
+
+    def observe(self, document: Document) -> None:
+        """Learn from ``document`` how frequent words are, so that queries added later are filed well at once."""
+        self._count(document.words)
+
     def candidates(self, document: Document) -> list[Id]:
         """The queries that the presearcher can't rule out for ``document``, or for any part of it, in the order of filing."""
         self._documents += 1
-        return [entry.id for entry in sorted(self._candidates(document).values(), key=lambda entry: entry.order)]
+        return [entry.id for entry in sorted(self._candidates(document), key=_order)]
 
     def anchors(self, id: Id) -> Anchors | None:  # noqa: A002
         """What the query is filed under now (None: it is always tried); for ``explain``. Raises KeyError."""
         return self._entries[id].anchors
 
-    def _candidates(self, document: Document) -> dict[Id, _Entry[Id]]:
-        found = dict(self._always)
-        seen = self._seen
-        for word in document.words & self._by_word.keys():
-            anchor = Anchor(word, False)
-            seen[anchor] = seen.get(anchor, 0) + 1
-            found.update(self._by_word[word])
+    def _possible(self, document: Document, refile: list[_Entry[Id]]) -> list[_Entry[Id]]:
+        """The candidates that the document has the plainest words for: most are refused here, in a third of a microsecond."""
+        words = document.words
+        possible: list[_Entry[Id]] = []
+        for entry in self._candidates(document):
+            query = entry.query
+            if query.required <= words and (query.guard is None or not query.guard.isdisjoint(words)):
+                possible.append(entry)
+            else:
+                entry.vain += 1
+                if entry.vain >= entry.patience:
+                    refile.append(entry)
+        return possible
+
+    def _candidates(self, document: Document) -> set[_Entry[Id]]:
+        found = set(self._always.values())
+        words = document.words
+        if self._documents < _SAMPLED or self._documents % _SAMPLED == 0:
+            self._count(words)
+        _collect(self._by_word, words, found)
+        if self._by_bigram:
+            _collect(self._by_bigram, document.bigrams, found)
         for length, by_prefix in self._by_prefix.items():
-            for beginning in {word[:length] for word in document.words} & by_prefix.keys():
-                anchor = Anchor(beginning, True)
-                seen[anchor] = seen.get(anchor, 0) + 1
-                found.update(by_prefix[beginning])
+            _collect(by_prefix, document.prefixes(length), found)
+        if self._by_stem:
+            _collect(self._by_stem, document.stems, found)
+        if self._by_metadata:
+            _collect(self._by_metadata, in_metadata(document), found)
         return found
 
-    def _weight(self, anchor: Anchor) -> float:
-        """Share of documents that hold the anchor: a guess by length, worth 8 documents, mended by what was seen."""
-        letters = len(anchor.key) if anchor.key.isascii() else 2 * len(anchor.key)
-        guess = (3.0 if anchor.prefix else 1.0) / letters**2
-        if anchor not in self._since:
-            return guess  # an anchor is counted only while a query is filed under it
-        return (guess * 8 + self._seen.get(anchor, 0)) / (8 + self._documents - self._since[anchor])
+    def _count(self, words: set[str]) -> None:
+        self._counted += 1
+        self._met.update(words)
+        if len(self._met) > _WORDS_COUNTED:
+            self._met = Counter({word: count for word, count in self._met.items() if count > 1})
+
+    def _weight(self, anchor: str) -> float:
+        """Share of documents that have the anchor: a guess, mended by what was seen (of words, before they were filed too)."""
+        table, key = self._place(anchor)
+        if table is self._by_word:
+            return (guess(anchor) * _GUESS_WORTH + self._met.get(anchor, 0)) / (_GUESS_WORTH + self._counted)
+        filed = table.get(key) if table is not None else None
+        if filed is None:
+            return guess(anchor)
+        return (guess(anchor) * _GUESS_WORTH + filed.seen) / (_GUESS_WORTH + self._documents - filed.since)
+
+    def _place(self, anchor: str) -> tuple[dict[str, _Filed[Id]] | None, str]:
+        """The table that an anchor belongs to (None: not there yet), and its key in it."""
+        if ":" in anchor:
+            return self._by_metadata, anchor
+        if "~" in anchor:
+            return self._by_stem, anchor
+        if anchor[-1] == "*":
+            return self._by_prefix.get(len(anchor) - 1), anchor[:-1]
+        if " " in anchor:
+            return self._by_bigram, anchor
+        return self._by_word, anchor
 
     def _file(self, entry: _Entry[Id], anchors: Anchors | None) -> None:
         entry.anchors = anchors
         if anchors is None:
             self._always[entry.id] = entry
             return
-        for key, prefix in anchors:
-            table = self._by_prefix.setdefault(len(key), {}) if prefix else self._by_word
-            table.setdefault(key, {})[entry.id] = entry
-            self._since.setdefault(Anchor(key, prefix), self._documents)
+        for anchor in anchors:
+            table, key = self._place(anchor)
+            if table is None:
+                table = self._by_prefix[len(key)] = {}
+            if (filed := table.get(key)) is None:
+                filed = table[key] = _Filed(self._documents)
+            filed.append(entry)
 
     def _unfile(self, entry: _Entry[Id]) -> None:
         self._always.pop(entry.id, None)
-        for key, prefix in entry.anchors or ():
-            table = self._by_prefix[len(key)] if prefix else self._by_word
-            table[key].pop(entry.id, None)
-            if not table[key]:
+        for anchor in entry.anchors or ():
+            table, key = self._place(anchor)
+            if table is None:
+                continue
+            filed = table[key]
+            filed.remove(entry)
+            if not filed:
                 del table[key]
-                self._seen.pop(Anchor(key, prefix), None)
-                self._since.pop(Anchor(key, prefix), None)
-            if prefix and not table:
-                del self._by_prefix[len(key)]
+                if not table and table is self._by_prefix.get(len(key)):
+                    del self._by_prefix[len(key)]
 
     def _refile(self, entry: _Entry[Id]) -> None:
-        anchors = necessary(entry.query.query.root, self._weight)
+        anchors = necessary(entry.query.core, self._weight)
         if anchors != entry.anchors:
             self._unfile(entry)
             self._file(entry, anchors)
         entry.vain, entry.patience = 0, entry.patience * 2
+
+
+def _collect(table: dict[str, _Filed[Id]], keys: Iterable[str], found: set[_Entry[Id]]) -> None:
+    for key in table.keys() & keys:
+        filed = table[key]
+        filed.seen += 1
+        found.update(filed)

@@ -2,149 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from pipeline.query.ast import And, Exact, Node, Not, Or, Phrase, Prefix, Query, Term, Wild, WordPattern
-from pipeline.query.document import Document, Hits
+from pipeline.query.ast import Query
+from pipeline.query.core import AllOf, Core
+from pipeline.query.document import Document
+from pipeline.query.leaves import Word
+from pipeline.query.lower import lower
 from pipeline.records.article import Match
-
-Found = list[Hits]
-"""Hits of the leaves that made a node match, leaf by leaf."""
-Evaluator = Callable[[Document], Found | None]
-"""None where the document does not match."""
 
 
 class CompiledQuery:
     """A query that can be run over any number of documents; it keeps nothing of them."""
 
-    __slots__ = ("_evaluate", "query", "required")
+    __slots__ = ("core", "guard", "required", "rest", "text")
 
-    def __init__(self, query: Query, evaluate: Evaluator, required: frozenset[str]) -> None:
-        self.query, self.required, self._evaluate = query, required, evaluate
+    def __init__(self, text: str, core: Core) -> None:
+        self.text, self.core = text, core
+        self.required: frozenset[str] = frozenset()
+        """Words that the document must have, ``guard`` some of which it must have one, ``rest`` what must hold besides.
+
+        None: nothing. So an index can refuse most candidates without a call.
+        """
+        self.guard: frozenset[str] | None = None
+        self.rest: Core | None = core
+        if isinstance(core, Word):
+            self.required, self.rest = frozenset((core.key,)), None
+        elif isinstance(core, AllOf):
+            self.required, self.guard, self.rest = core.required, core.guard, core if core.more else None
+
+    def holds(self, document: Document) -> bool:
+        """Whether the document matches, for half the price of what in it does."""
+        return self.required <= document.words and (self.rest is None or self.rest.holds(document))
 
     def match(self, document: Document) -> tuple[Match, ...] | None:
         """What in ``document`` made the query match, sorted, without repeats; None where it does not match.
 
         These are the stretches of the leaves (terms and phrases) of every part that holds: of ``(a AND b) OR c`` only c's
-        where b is missing. Nothing below a NOT is shown, so a document that matches for what it lacks gives ``()``.
+        where b is missing; of a NEAR those that are near. Shown are title and text: what is below a NOT, or in another
+        field, is not, so a document that matches for its source or for what it lacks gives ``()``. Raises OverflowError
+        where a NEAR meets a document made to blow it up.
         """
-        if not self.required <= document.words:
+        if not self.holds(document):
             return None
-        found = self._evaluate(document)
-        if found is None:
-            return None
-        if not found:
-            return ()
-        hits = found[0] if len(found) == 1 else sorted(set().union(*found))
-        return tuple(map(document.match_of, hits))
+        found: set[int] = set()
+        self.core.show(document, None, found)
+        return document.matches_of(found, shown=True)
 
 
 def compile_query(query: Query) -> CompiledQuery:
-    """Make ``query`` ready to run. Depth was limited when it was parsed."""
-    return CompiledQuery(query, compile_node(query.root), frozenset(_required(query.root)))
-
-
-def compile_node(node: Node) -> Evaluator:
-    """The evaluator of one node."""
-    match node:
-        case Term(word=Exact(key, width)):
-            return _exact(key, width)
-        case Term(word=(Prefix() | Wild()) as pattern):
-            return _leaf(lambda document, name: document.pattern_hits(pattern, name), _name(pattern))
-        case Phrase(words):
-            name = " ".join(f"{offset}:{_name(pattern)}" for offset, pattern in words)
-            return _leaf(lambda document, name: document.phrase_hits(node, name), f" {name}")
-        case And(parts):
-            return _all([compile_node(part) for part in sorted(parts, key=_cost)])
-        case Or(parts):
-            return _any([compile_node(part) for part in parts])
-        case Not(part):
-            return _absent(compile_node(part))
-    raise TypeError(f"no evaluator for {type(node).__name__}")
-
-
-def _name(pattern: WordPattern) -> str:
-    """A name among a document's remembered hits. No key of a word holds a space or a wildcard."""
-    match pattern:
-        case Exact(key, _):
-            return key
-        case Prefix(key):
-            return f"{key}*"
-        case Wild(text):
-            return text
-
-
-def _cost(node: Node) -> int:
-    """Cheap parts first: an AND stops at the first that fails."""
-    match node:
-        case Term(word=Exact()):
-            return 0
-        case Term():
-            return 1
-        case Phrase():
-            return 2
-        case _:
-            return 3
-
-
-def _required(node: Node) -> set[str]:
-    """Keys of words without which ``node`` can't match: those of terms and phrases that are joined by AND alone."""
-    match node:
-        case Term(word=Exact(key, _)):
-            return {key}
-        case Phrase(words):
-            return {pattern.key for _, pattern in words if isinstance(pattern, Exact)}
-        case And(parts):
-            return set().union(*map(_required, parts))
-        case _:
-            return set()
-
-
-def _exact(key: str, width: int) -> Evaluator:
-    def evaluate(document: Document) -> Found | None:
-        hits = document.exact_hits(key, width)
-        return [hits] if hits else None
-
-    return evaluate
-
-
-def _leaf(find: Callable[[Document, str], Hits], name: str) -> Evaluator:
-    def evaluate(document: Document) -> Found | None:
-        hits = find(document, name)
-        return [hits] if hits else None
-
-    return evaluate
-
-
-def _all(parts: list[Evaluator]) -> Evaluator:
-    def evaluate(document: Document) -> Found | None:
-        together: Found = []
-        for part in parts:
-            found = part(document)
-            if found is None:
-                return None
-            together += found
-        return together
-
-    return evaluate
-
-
-def _any(parts: list[Evaluator]) -> Evaluator:
-    def evaluate(document: Document) -> Found | None:
-        matched = False
-        together: Found = []
-        for part in parts:
-            found = part(document)
-            if found is not None:
-                matched = True
-                together += found
-        return together if matched else None
-
-    return evaluate
-
-
-def _absent(part: Evaluator) -> Evaluator:
-    def evaluate(document: Document) -> Found | None:
-        return [] if part(document) is None else None
-
-    return evaluate
+    """Make ``query`` ready to run. Depth was limited when it was parsed. The tree isn't kept: it is ten times as large."""
+    return CompiledQuery(query.text, lower(query.root))

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
 
 from pipeline.errors import QueryError
-from pipeline.query.ast import And, Exact, Node, Not, Or, Phrase, Prefix, Query, Term, Wild, WordPattern
+from pipeline.query.ast import (
+    And,
+    AtLeast,
+    Cased,
+    Exact,
+    Field,
+    FieldName,
+    Lead,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Prefix,
+    Query,
+    Stemmed,
+    Term,
+    Wild,
+    WordPattern,
+)  # fmt: skip
+from pipeline.query.check import Problem, check_word, number_of, raise_for_wildcard
 from pipeline.query.grammar import GRAMMAR, OPERAND, OPERATOR
 from pipeline.query.words import query_words
 
@@ -17,41 +37,38 @@ MAX_LENGTH = 100_000
 """Code points of the longest query that is taken."""
 MAX_DEPTH = 64
 """Levels of AND within OR within NOT …; parentheses that add no level are free, however many."""
+MAX_PIECES = 1_000
+"""How many simple NEARs a NEAR between ANDs and NOTs may stand for."""
 
-_FIELD = re.compile(r"([^\W\d_]+):")
-_RESERVED = re.compile(r"(?:O?NEAR(?:/\d*)?|(?:ATLEAST|LEAD)/\d*)$")
-_EXCLUDED = re.compile(r"[-!]\w")
 _SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
 
 
-class _Problem(Exception):
-    """A QueryError in the making: the query's text is added by ``parse``."""
-
-    def __init__(self, position: int, problem: str, expected: str | None) -> None:
-        super().__init__(problem)
-        self.position, self.problem, self.expected = position, problem, expected
-
-
 class _Part(NamedTuple):
-    """A node with its height, so that flattening and the limit of depth need no walk."""
+    """A node with its height and the pieces that it comes apart into inside a NEAR (1: it has places of its own).
+
+    So flattening and both limits need no walk.
+    """
 
     node: Node
     height: int
+    pieces: int
 
 
-def _pattern(key: str, position: int) -> WordPattern:
+def pattern_of(key: str, position: int) -> WordPattern:
+    """The pattern of a folded word with wildcards; raises Problem with ``position``."""
     if not key.strip("*?"):
-        raise _Problem(position, f"{key} stands alone", "a letter or digit before the wildcard")
+        raise Problem(position, f"{key} stands alone", "a letter or digit before the wildcard")
     if key[0] in "*?":
-        raise _Problem(position, "a word can't begin with a wildcard", "a letter or digit before the wildcard")
+        raise Problem(position, "a word can't begin with a wildcard", "a letter or digit before the wildcard")
     key = re.sub(r"\*+", "*", key)
     if key.endswith("*") and not set(key[:-1]) & {"*", "?"}:
         return Prefix(key[:-1])
     return Wild(key) if set(key) & {"*", "?"} else Exact(key)
 
 
-def _words(text: str, start: int, end: int) -> Term | Phrase:
-    """The node of a bare word or of the inside of a phrase, which lies at ``start`` to ``end`` of the query."""
+@lru_cache(maxsize=1 << 14)
+def _placed(text: str) -> tuple[tuple[int, WordPattern], ...] | tuple[int, str, str]:
+    """The words of a term or phrase with their offsets; or position in ``text``, problem and expectation."""
     words = query_words(text)
     placed: list[tuple[int, WordPattern]] = []
     for i, word in enumerate(words):
@@ -60,27 +77,26 @@ def _words(text: str, start: int, end: int) -> Term | Phrase:
             continue
         if i and words[i - 1].unspaced and not word.key.strip("*?"):
             problem = "no wildcard can stand inside words that are written without spaces"
-            raise _Problem(start + word.start, problem, "the characters themselves, or AND between the parts")
-        placed.append((word.offset, _pattern(word.key, start + word.start)))
+            return word.start, problem, "the characters themselves, or AND between the parts"
+        try:
+            placed.append((word.offset, pattern_of(word.key, word.start)))
+        except Problem as problem:
+            return problem.position, problem.problem, problem.expected
+    return tuple(placed)
+
+
+def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
+    """The node of a bare word or of the inside of a phrase, which begins at ``inside``; the node is ``start`` to ``end``."""
+    placed = _placed(text)
     if not placed:
-        raise _Problem(start, f"no letter or digit in {text}", OPERAND)
+        raise Problem(inside, f"no letter or digit in {text}", OPERAND)
+    if isinstance(placed[0], int):
+        position, problem, expected = placed
+        raise Problem(inside + position, problem, expected)
+    written = " ".join(text.split())
     if len(placed) == 1:
-        return Term(placed[0][1], start, end)
-    return Phrase(tuple(placed), start, end)
-
-
-def _check(token: Token) -> None:
-    """Refuse a bare word that would silently mean something else than its writer thinks."""
-    text, start = str(token), token.start_pos or 0
-    if field := _FIELD.match(text):
-        problem = f'"{field[0]}" is no part of the query language yet'
-        raise _Problem(start, problem, 'a term; put words with a colon into quotes, "like: this"')
-    if _RESERVED.match(text):
-        raise _Problem(start, f"{text} is no part of the query language yet", f"{OPERAND}; in lower case it is a word")
-    if _EXCLUDED.match(text):
-        raise _Problem(start, f'"{text[0]}" excludes nothing here', "NOT before the term that must be absent")
-    if set(text) <= {"&", "|", "!"}:
-        raise _Problem(start, f"{text} is no operator", "AND, OR or NOT")
+        return Term(placed[0][1], written, start=start, end=end)
+    return Phrase(placed, written, start=start, end=end)
 
 
 @v_args(inline=True)
@@ -88,46 +104,75 @@ class _Builder(Transformer[Token, _Part]):
     """Called by the parser at each reduction, from the leaves up: nothing here walks a tree."""
 
     def word(self, token: Token) -> _Part:
-        _check(token)
-        return _Part(_words(str(token), token.start_pos or 0, token.end_pos or 0), 1)
+        text, start, end = str(token), token.start_pos or 0, token.end_pos or 0
+        check_word(text, start)
+        return _Part(_words(text, start, end, start), 1, 1)
 
     def phrase(self, token: Token) -> _Part:
         start, end = token.start_pos or 0, token.end_pos or 0
         inside = str(token)[1:-1]
         if not inside.strip():
-            raise _Problem(start, "nothing between the quotes", "words between the quotes")
-        node = _words(inside, start + 1, end - 1)
-        return _Part(Term(node.word, start, end) if isinstance(node, Term) else Phrase(node.words, start, end), 1)
+            raise Problem(start, "nothing between the quotes", "words between the quotes")
+        return _Part(_words(inside, start, end, start + 1), 1, 1)
 
     def group(self, part: _Part) -> _Part:
         return part
 
+    def fielded(self, token: Token, part: _Part) -> _Part:
+        name, start = str(token)[:-1].lower(), token.start_pos or 0
+        node, place = part.node, {"start": start, "end": part.node.end}
+        if name == "cs":
+            return _raised(Cased(node, **place), part.height, part.pieces)
+        if name == "stem":
+            raise_for_wildcard(node)
+            return _raised(Stemmed(node, **place), part.height, part.pieces)
+        return _raised(Field(cast("FieldName", name), node, **place), part.height, part.pieces)
+
+    def function(self, token: Token, part: _Part) -> _Part:
+        start, node = token.start_pos or 0, part.node
+        count = number_of(token, 1)
+        kind = AtLeast if str(token).startswith("ATLEAST") else Lead
+        pieces = part.pieces + 1 if kind is AtLeast else part.pieces
+        return _raised(kind(count, node, start=start, end=node.end), part.height, pieces)
+
+    def near(self, left: _Part, token: Token, right: _Part) -> _Part:
+        distance, ordered = number_of(token, 0), str(token).startswith("O")
+        pieces = left.pieces * right.pieces
+        if pieces > MAX_PIECES:
+            problem = f"this NEAR stands for {pieces} simple ones, since AND or NOT is inside both sides"
+            raise Problem(token.start_pos or 0, problem, "terms, phrases, OR or NEAR on one side at least")
+        node = Near(left.node, right.node, distance, ordered, start=left.node.start, end=right.node.end)
+        return _raised(node, max(left.height, right.height), pieces)
+
     def negated(self, part: _Part) -> _Part:
         if isinstance(part.node, Not):
-            return _Part(part.node.part, part.height - 1)
-        return _raised(Not(part.node, part.node.start, part.node.end), part.height)
+            return _Part(part.node.part, part.height - 1, part.pieces)
+        return _raised(Not(part.node, start=part.node.start, end=part.node.end), part.height, max(part.pieces, 2))
 
     def all_of(self, *parts: _Part) -> _Part:
-        nodes: list[Node] = []
-        for part in parts:
-            nodes.extend(part.node.parts if isinstance(part.node, And) else (part.node,))
-        height = max(part.height - isinstance(part.node, And) for part in parts)
-        return _raised(And(tuple(nodes), nodes[0].start, nodes[-1].end), height)
+        return _joined(And, parts)
 
     def any_of(self, *parts: _Part) -> _Part:
-        nodes: list[Node] = []
-        for part in parts:
-            nodes.extend(part.node.parts if isinstance(part.node, Or) else (part.node,))
-        height = max(part.height - isinstance(part.node, Or) for part in parts)
-        return _raised(Or(tuple(nodes), nodes[0].start, nodes[-1].end), height)
+        return _joined(Or, parts)
 
 
-def _raised(node: Node, below: int) -> _Part:
+def _joined(kind: type[And] | type[Or], parts: tuple[_Part, ...]) -> _Part:
+    nodes: list[Node] = []
+    for part in parts:
+        nodes.extend(part.node.parts if isinstance(part.node, kind) else (part.node,))
+    height = max(part.height - isinstance(part.node, kind) for part in parts)
+    # Parts of an OR that have places of their own stay together, as one piece.
+    pieces = sum(part.pieces for part in parts if kind is And or part.pieces > 1)
+    if kind is Or:
+        pieces += any(part.pieces == 1 for part in parts)
+    return _raised(kind(tuple(nodes), start=nodes[0].start, end=nodes[-1].end), height, pieces)
+
+
+def _raised(node: Node, below: int, pieces: int) -> _Part:
     if below >= MAX_DEPTH:
-        raise _Problem(
-            node.start, f"AND, OR and NOT are nested more than {MAX_DEPTH} deep", "fewer levels of parentheses"
-        )
-    return _Part(node, below + 1)
+        problem = f"AND, OR, NOT, NEAR and functions are nested more than {MAX_DEPTH} deep"
+        raise Problem(node.start, problem, "fewer levels of parentheses")
+    return _Part(node, below + 1, pieces)
 
 
 @cache
@@ -135,15 +180,15 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, parser="lalr", lexer="basic", transformer=_Builder(), maybe_placeholders=False)
 
 
-def _unexpected(error: UnexpectedToken, query: str) -> _Problem:
+def _unexpected(error: UnexpectedToken, query: str) -> Problem:
     kind = str(error.token.type)
     at_end = kind == "$END"
     position = len(query) if at_end else error.token.start_pos or 0
     if "WORD" in error.expected and "_AND" not in error.expected:  # an operand has to come next
-        return _Problem(position, "the query ends here" if at_end else f"found {_SHOWN[kind]}", OPERAND)
+        return Problem(position, "the query ends here" if at_end else f"found {_SHOWN.get(kind, error.token)}", OPERAND)
     if at_end:
-        return _Problem(_unclosed(query), 'this "(" is never closed', '")" before the end of the query')
-    return _Problem(position, 'this ")" closes nothing', OPERATOR)
+        return Problem(_unclosed(query), 'this "(" is never closed', '")" before the end of the query')
+    return Problem(position, 'this ")" closes nothing', OPERATOR)
 
 
 def _unclosed(query: str) -> int:
@@ -170,12 +215,12 @@ def parse(query: str) -> Query:
         raise QueryError(problem, query=query, position=MAX_LENGTH, expected=f"at most {MAX_LENGTH} characters")
     try:
         part = cast("_Part", _parser().parse(query))  # the transformer's result, not a tree
-    except _Problem as problem:
+    except Problem as problem:
         found = problem
     except UnexpectedToken as error:
         found = _unexpected(error, query)
     except UnexpectedCharacters as error:
-        found = _Problem(error.pos_in_stream or 0, "this quote is never closed", "a closing quote")
+        found = Problem(error.pos_in_stream or 0, "this quote is never closed", "a closing quote")
     else:
         return Query(query, part.node)
     raise QueryError(found.problem, query=query, position=found.position, expected=found.expected)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 
-from pipeline.errors import StoreError
+from pipeline.errors import Fenced, StoreError
 from pipeline.records import Alert
 from pipeline.store import RunLedger, open_store
 from pipeline.store.ledger import BundleContext, Stale
@@ -55,7 +55,12 @@ class RunKeeper:
             return
         alerts = self._alerts(handled)
         self._seq = self._ledger.commit(
-            context.state, handled.told, alerts, last_key=handled.last_key, publish=self._publish
+            context.state,
+            handled.told,
+            alerts,
+            last_key=handled.last_key,
+            publish=self._publish,
+            handled=max(draft.number for draft in drafts),
         )
 
     def _begin(self, drafts: Sequence[Draft]) -> tuple[BundleContext, StoryStage]:
@@ -65,7 +70,17 @@ class RunKeeper:
             since_ms = min(draft.key.time_ms for draft in drafts) - stage.index.window_ms
         articles = {draft.article.id for draft in drafts if draft.article is not None}
         positions = [draft.position for draft in drafts]
+        before = drafts[0].after
+        if before is not None:
+            positions.append(before)
         context = self._ledger.begin(positions, articles, since_seq=self._seq, since_ms=since_ms)
+        if before is not None and before not in context.done:
+            # The runner's state is ahead of the store, which must have come back from a backup: what lies between would
+            # be missing for ever. From the ledger it is all done again.
+            self._ledger.ask_for_restart()
+            raise Fenced(
+                f"the store lacks {before}, which was handled before", hint="the run starts anew from its ledger"
+            )
         for entry in context.entries:
             stage.index.add(entry)
         # Only now: until all entries are in, the index is not worth keeping.

@@ -122,7 +122,7 @@ def open_store(url: str) -> Store:
     except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(f"{_shown(parsed)} is not a store", hint=_HINT_URL) from error
     except ModuleNotFoundError as error:
-        hint = "install wirewatch[postgres]" if parsed.get_backend_name() == "postgresql" else None
+        hint = "install wirewatch[postgres]" if parsed.get_backend_name() == "postgresql" else _HINT_URL
         raise UsageError(f"no driver for the store {_shown(parsed)}: {error}", hint=hint) from error
     if engine.dialect.name not in ("sqlite", "postgresql"):
         raise UsageError(f"{_shown(parsed)} is not a store", hint=_HINT_URL)

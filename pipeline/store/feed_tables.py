@@ -33,7 +33,37 @@ feeds = Table(
     Column("last_modified", SafeText),
     # The rest of the connector's cursor as JSON.
     Column("state", Text),
+    # The host of the address: one process at a time polls the feeds of a host, since it keeps the host's pace.
+    Column("host", SafeString(255), nullable=False),
+    # Who polls it, or polled it last, and until when no one else may.
+    Column("leased_by", SafeString(100)),
+    Column("lease_until", BigInteger, nullable=False, default=0),
+    # A hub said that there is news: to be polled from then on, whatever the schedule says.
+    Column("poke_at", BigInteger, nullable=False, default=0),
+    # When it was first read well; null: unverified.
+    Column("verified_at", BigInteger),
+    # Outlet, country, language, kind, topics as JSON, from a catalogue.
+    Column("about", Text),
     Index("ix_feeds_active_next_poll_at", "active", "next_poll_at"),
+    Index("ix_feeds_host_lease_until", "host", "lease_until"),
+)
+
+hub_subscriptions = Table(
+    "hub_subscriptions",
+    metadata,
+    Column("feed", SafeString(32), ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
+    # The last part of the callback's path: not to be guessed.
+    Column("token", SafeString(64), nullable=False, unique=True),
+    Column("secret", SafeString(200), nullable=False),
+    Column("hub", SafeText, nullable=False),
+    Column("topic", SafeText, nullable=False),
+    # asked, active, denied, ended
+    Column("status", SafeString(16), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    # How long the hub pushes without being asked again.
+    Column("lease_until", BigInteger, nullable=False, default=0),
+    Column("pushed_at", BigInteger),
+    Column("problem", SafeText),
 )
 
 feed_items = Table(

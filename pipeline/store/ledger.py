@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import sqlalchemy as sa
 
+from pipeline.clock import wall_ms
 from pipeline.errors import Fenced, StoreError
 from pipeline.records import Alert, OrderKey, Outcome, OutcomeKind, Position
 from pipeline.store import tables as t
@@ -25,6 +26,8 @@ from pipeline.store.rows import (
 )
 from pipeline.stories.index import Entry
 from pipeline.stories.stage import Told
+
+UNOWNED = ""
 
 
 class Stale(StoreError):
@@ -53,10 +56,14 @@ class BundleContext:
 
 
 class RunLedger:
-    """Reads and writes one run on behalf of one owner. Raises Fenced once another owner has taken the run."""
+    """Reads and writes one run on behalf of one owner. Raises Fenced once another owner has taken the run.
 
-    def __init__(self, store: Store, run: str, owner: str) -> None:
+    ``clock_ms`` (wall clock, ms) stamps when a transaction was stored; no result depends on it.
+    """
+
+    def __init__(self, store: Store, run: str, owner: str, clock_ms: Callable[[], int] = wall_ms) -> None:
         self.store, self.run, self.owner = store, run, owner
+        self._clock_ms = clock_ms
 
     def take(self, *, kind: str, now_ms: int, spec: str = "{}") -> RunState:
         """Make the run or take it over: earlier owners are fenced from now on, a new epoch begins (from 1)."""
@@ -106,8 +113,9 @@ class RunLedger:
         *,
         last_key: OrderKey | None,
         publish: bool,
+        handled: int = -1,
     ) -> int:
-        """Record a bundle in one transaction and return the new seq.
+        """Record a bundle in one transaction and return the new seq. ``handled``: the highest number of the epoch in it.
 
         Raises Stale, writing nothing, where somebody else has written since ``state`` was read, Fenced where the run has
         another owner. ``publish``: also put the records into the outbox, for the output streams.
@@ -115,6 +123,8 @@ class RunLedger:
         seq = state.seq + 1
         with self.store.writing() as connection:
             self._advance(connection, state, seq, last_key)
+            stamp = {"run": self.run, "seq": seq, "stored_ms": self._clock_ms(), "epoch": state.epoch}
+            connection.execute(t.commits.insert(), stamp | {"handled": handled})
             self.store.insert_new(
                 connection, t.outcomes, [outcome_row(one.outcome, seq, late=one.late) for one in told]
             )
@@ -130,6 +140,28 @@ class RunLedger:
             if publish:
                 self._enqueue(connection, outbox_rows(self.run, told, alerts))
         return seq
+
+    def ask_for_restart(self) -> None:
+        """Give the run up: this owner is fenced from now on, and its driver starts anew from the ledger."""
+        with self.store.writing() as connection:
+            mine = (t.runs.c.name == self.run) & (t.runs.c.owner == self.owner)
+            connection.execute(t.runs.update().where(mine).values(owner=UNOWNED))
+
+    def owner_now(self) -> str:
+        """Who owns the run: this owner, another, or ``UNOWNED`` where a worker asked for a new start."""
+        with self.store.reading() as connection:
+            return str(
+                connection.execute(sa.select(t.runs.c.owner).where(t.runs.c.name == self.run)).scalar() or UNOWNED
+            )
+
+    def handled(self, epoch: int) -> int:
+        """The highest number of an epoch that was handled; -1 where none was."""
+        query = sa.select(sa.func.max(t.commits.c.handled)).where(
+            t.commits.c.run == self.run, t.commits.c.epoch == epoch
+        )
+        with self.store.reading() as connection:
+            found = connection.execute(query).scalar()
+            return -1 if found is None else int(found)
 
     def record_lost(self, state: RunState, outcomes: Sequence[Outcome]) -> None:
         """Record ranges that retention deleted before they were read. Recording them again changes nothing."""

@@ -41,10 +41,13 @@ class SafeText(SafeString):
     """Text of any origin; see ``storable``."""
 
     impl = Text
+    cache_ok = True
 
 
 class Place(SafeString):
     """A sortable order key. Sorted by code point also where PostgreSQL's own collation is a language's."""
+
+    cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """The type on a dialect."""

@@ -10,9 +10,10 @@ from collections.abc import Collection, Sequence
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, OutcomeKind, encode
+from pipeline.records import Alert, Outcome, OutcomeKind, encode
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
+from pipeline.store.metadata import storable
 from pipeline.store.rows import chunks
 from pipeline.stories.stage import Told
 
@@ -47,8 +48,15 @@ def outbox_rows(run: str, told: Sequence[Told], alerts: Sequence[Alert]) -> list
             rows.append(OutboxRow(run, ENRICHED, one.article.id, encode(one.article).decode()))
         elif one.outcome.kind is OutcomeKind.REJECTED:
             where = f"{one.outcome.stream}/{one.outcome.partition}/{one.outcome.first_offset}"
-            rows.append(OutboxRow(run, REJECTED, where, encode(one.outcome).decode()))
+            rows.append(OutboxRow(run, REJECTED, where, encode(_sayable(one.outcome)).decode()))
     return rows + [OutboxRow(run, ALERTS, alert.id, encode(alert).decode()) for alert in alerts]
+
+
+def _sayable(outcome: Outcome) -> Outcome:
+    """With names and words that JSON can hold: they may come from a file system or a library."""
+    return msgspec.structs.replace(
+        outcome, item=storable(outcome.item), reason=None if outcome.reason is None else storable(outcome.reason)
+    )
 
 
 class Outbox:

@@ -97,7 +97,8 @@ class StoreReader:
 
 def _outcome(row: sa.Row[tuple[object, ...]]) -> Outcome:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    values["key"] = OrderKey.parse(values.pop("place")) if values["place"] else None
+    place = values.pop("place")
+    values["key"] = OrderKey.parse(place) if place else None
     values["kind"] = OutcomeKind(values["kind"])
     del values["late"], values["seq"]
     return Outcome(**values)

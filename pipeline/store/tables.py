@@ -5,6 +5,7 @@ joined or ordered by has a column of its own. ``place`` is an order key in its s
 
 =====================  ============================================================================================
 runs                   one row a run: who owns it, how far it is (``seq`` rises by one with every sink transaction)
+commits                when each sink transaction was stored, and which number of its epoch it reached
 run_offsets            the first offset of each partition that a run read
 outcomes               how each raw record ended; ``lost`` covers a range; the first write wins
 articles               the current version of each article, enriched
@@ -37,6 +38,16 @@ runs = Table(
     Column("last_place", Place),
     Column("spec", Text, nullable=False, default="{}"),
     Column("created_ms", BigInteger, nullable=False),
+)
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("stored_ms", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("handled", BigInteger, nullable=False),
 )
 
 run_offsets = Table(

@@ -6,7 +6,26 @@ versions, and the index asked as of that place.
 
 from pipeline.stories.alerts import raise_alerts
 from pipeline.stories.decide import Decision, decide, entry_of
+from pipeline.stories.features import features
+from pipeline.stories.grouping import LexicalSimilarity, Similarity
 from pipeline.stories.index import Entry, StoryIndex
 from pipeline.stories.stage import Handled, StoryStage, Told
+from pipeline.stories.story import Story, grown, independent_source
 
-__all__ = ["Decision", "Entry", "Handled", "StoryIndex", "StoryStage", "Told", "decide", "entry_of", "raise_alerts"]
+__all__ = [
+    "Decision",
+    "Entry",
+    "Handled",
+    "LexicalSimilarity",
+    "Similarity",
+    "Story",
+    "StoryIndex",
+    "StoryStage",
+    "Told",
+    "decide",
+    "entry_of",
+    "features",
+    "grown",
+    "independent_source",
+    "raise_alerts",
+]

@@ -1,106 +1,218 @@
-"""The story index: near copies by MinHash bands, asked as of an order key (DESIGN section 4)."""
+"""The story index: what of the window is (nearly) this text, or tells of its event, asked as of an order key.
+
+Candidates come from keys that two texts share: single values of the MinHash signature, hashes of the head's shingles, heavy
+terms, the text's digest. Rare keys are looked up first and lookups stop at a bound, so a footer that thousands share costs
+nothing; what is found is then compared by its sketches. Which keys are rare is judged among the entries that count, so it
+doesn't hang on anything else that the index holds.
+"""
 
 from __future__ import annotations
 
-import heapq
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.records import OrderKey
-from pipeline.text.fingerprint import bands, similarity
+from pipeline.stories.background import Frequencies
+from pipeline.stories.columns import Columns, Slots, number_of
+from pipeline.stories.copies import COPY_AT, are_copies
+from pipeline.stories.entry import Entry, place_of
+from pipeline.stories.features import PAD, Features, read_features
+from pipeline.stories.grouping import LexicalSimilarity, Similarity, best_story
+from pipeline.stories.multimap import Multimap
 
-# Below this estimated Jaccard similarity of 5-word shingles two texts are not copies.
-COPY_AT = 0.6
+__all__ = ["COPY_AT", "Entry", "StoryIndex"]
+
 HOUR_MS = 3_600_000
+SIGNATURE_KEYS = 16
+"""So many values of a signature are keys: of two texts of resemblance s one is shared with probability 1 − (1 − s)¹⁶, which
+is 0.998 at a third and more than 0.999999 from 0.6."""
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the story stage remembers of one version of one article."""
-
-    article: str
-    version: int
-    version_hash: str
-    text_hash: str
-    key: OrderKey
-    story: str
-    source: str
-    duplicate_of: str | None = None
-    language: str | None = None
-    fingerprint: bytes = b""
-    backfill: bool = False
-
-    @property
-    def original(self) -> str:
-        """The earliest article of this text: itself, or what it is a copy of."""
-        return self.duplicate_of or self.article
+HEAD_KEYS = 8
+TERM_KEYS = 10
+ASKED_TERMS = 16
+MAX_COPY_CANDIDATES = 1_500
+MAX_GROUP_CANDIDATES = 100
+MAX_TERM_ARTICLES = 600
+_NONE: Slots = np.empty(0, np.int64)
 
 
 class StoryIndex:
-    """All versions of the last ``window_ms`` of event time, by text.
+    """All versions of the last ``window_ms`` of event time.
 
-    Asked as of an order key X, only entries in (X − window, X) count, whatever else was added: the same question gives
-    the same answer after a crash. ``expire`` forgets what no later question can see. Single-threaded.
+    Asked as of an order key X, only entries in (X − window, X) count, whatever else was added and in whatever order: the same
+    question gives the same answer after a crash. ``expire`` forgets what no later question can see. Single-threaded.
     """
 
-    def __init__(self, window_ms: int = 72 * HOUR_MS) -> None:
+    def __init__(self, window_ms: int = 72 * HOUR_MS, similarity: Similarity | None = None) -> None:
         self.window_ms = window_ms
-        self._by_band: dict[bytes, list[Entry]] = defaultdict(list)
-        self._by_text: dict[str, list[Entry]] = defaultdict(list)
-        self._ages: list[tuple[OrderKey, str, int, Entry]] = []
+        self.similarity: Similarity = similarity or LexicalSimilarity()
+        self._columns = Columns()
+        self._by_text, self._by_band, self._by_term = Multimap(8_192), Multimap(), Multimap()
+        self._frequencies = Frequencies(self._counted_terms)
 
     def __len__(self) -> int:
-        return len(self._ages)
+        return len(self._columns)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays, without Python's own objects."""
+        maps = (self._by_text, self._by_band, self._by_term)
+        return self._columns.nbytes + sum(each.nbytes for each in maps)
 
     def add(self, entry: Entry) -> None:
         """Remember an entry. Adding in any order gives the same answers."""
-        heapq.heappush(self._ages, (entry.key, entry.article, entry.version, entry))
+        columns = self._columns
+        slot = columns.put(entry)
+        known = columns.known(slot)
         if entry.text_hash:
-            self._by_text[entry.text_hash].append(entry)
-        for band in bands(entry.fingerprint):
-            self._by_band[band].append(entry)
+            self._by_text.add((number_of(entry.text_hash) >> 32,), slot)
+        self._by_band.add(_copy_keys(known), slot)
+        self._by_term.add(_term_keys(known, TERM_KEYS), slot)
+        self._frequencies.add(columns.places[slot], slot)
 
     def copy_of(self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey) -> Entry | None:
         """The earliest entry, as of a key, whose text is (nearly) this one. Entries of ``article`` itself don't count.
 
-        An empty ``text_hash`` (a text too short to mean anything) is a copy of nothing.
+        An empty ``text_hash`` (a text too short to mean anything) is a copy of nothing by its letters alone.
         """
-        oldest_ms = as_of.time_ms - self.window_ms
-        best: Entry | None = None
-        seen: set[int] = set()
+        columns, own = self._columns, number_of(article)
+        alike = _NONE
+        if text_hash:
+            number = number_of(text_hash)
+            (same,) = self._by_text.find([number >> 32])
+            same = same[columns.texts[same] == number]
+            alike = same[self._visible(same, own, as_of)]
+        known = read_features(fingerprint)
+        if known["shingles"]:
+            slots = self._candidates(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)
+            if len(slots):
+                alike = np.concatenate((alike, slots[are_copies(known, columns.features[slots])]))
+        return columns.entry(columns.earliest(alike)) if len(alike) else None
 
-        def consider(entry: Entry, *, same: bool) -> None:
-            nonlocal best
-            if entry.article == article or not (entry.key < as_of and entry.key.time_ms > oldest_ms):
-                return
-            if best is not None and best.key <= entry.key:
-                return
-            if same or similarity(entry.fingerprint, fingerprint) >= COPY_AT:
-                best = entry
+    def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> Entry | None:
+        """The entry, as of a key, through which a text joins a story: another text on the same event, in the same language.
 
-        for entry in self._by_text.get(text_hash, ()) if text_hash else ():
-            consider(entry, same=True)
-        for band in bands(fingerprint):
-            for entry in self._by_band.get(band, ()):
-                if id(entry) not in seen:
-                    seen.add(id(entry))
-                    consider(entry, same=False)
-        return best
+        None where it begins a story of its own, where its language is not known, or where it has too few terms. Of an article's
+        versions only the latest counts.
+        """
+        known = read_features(fingerprint)
+        columns, number = self._columns, self._columns.language(language)
+        if not number or not known["full"] or known["terms"][_FEWEST_TERMS - 1] == PAD:
+            return None
+        own = number_of(article)
+        background = self._frequencies.as_of(*self._ends(as_of))
+        terms = self._rare_terms(known, background)
+        slots = self._candidates(self._by_term, terms, MAX_GROUP_CANDIDATES, own, as_of, language=number)
+        slots = self._latest_versions(slots)
+        if not len(slots):
+            return None
+        slots = np.asarray(sorted(slots.tolist(), key=columns.places.__getitem__), np.int64)
+        ages = as_of.time_ms - columns.times[slots]
+        scores = self.similarity.scores(known, columns.features[slots], ages, background)
+        best = best_story(scores, columns.stories[slots], self.similarity.join_at)
+        return None if best is None else columns.entry(int(slots[best]))
 
     def expire(self, now: OrderKey) -> None:
         """Forget entries that no question at or after ``now`` can see."""
-        oldest_ms = now.time_ms - self.window_ms
-        while self._ages and self._ages[0][0].time_ms <= oldest_ms:
-            entry = heapq.heappop(self._ages)[3]
-            if entry.text_hash:
-                self._forget(self._by_text, entry.text_hash, entry)
-            for band in bands(entry.fingerprint):
-                self._forget(self._by_band, band, entry)
+        columns = self._columns
+        for slot in self._frequencies.forget_before(self._ends(now)[0]):
+            columns.drop(slot)
+        # The maps are swept only now and then, and slots are used again only after that.
+        if columns.waiting and columns.waiting * 8 > len(columns):
+            for each in (self._by_text, self._by_band, self._by_term):
+                each.keep(columns.alive)
+            columns.reuse()
 
-    @staticmethod
-    def _forget(table: dict[str, list[Entry]] | dict[bytes, list[Entry]], key: str | bytes, entry: Entry) -> None:
-        left = [other for other in table[key] if other is not entry]  # type: ignore[index]
-        if left:
-            table[key] = left  # type: ignore[index]
-        else:
-            del table[key]  # type: ignore[arg-type]
+    def _ends(self, as_of: OrderKey) -> tuple[bytes, bytes]:
+        """The first place that counts, and the first that doesn't any more."""
+        return place_of(OrderKey(as_of.time_ms - self.window_ms + 1, "", "")), place_of(as_of)
+
+    def _visible(self, slots: Slots, own: int, as_of: OrderKey, language: int | None = None) -> NDArray[np.bool_]:
+        """Which of these entries count: in the window, before the question, of another article."""
+        columns = self._columns
+        times = columns.times[slots]
+        seen = columns.alive[slots] & (times > as_of.time_ms - self.window_ms) & (times <= as_of.time_ms)
+        seen &= columns.articles[slots] != own
+        if language is not None:
+            seen &= columns.languages[slots] == language
+        together = (seen & (times == as_of.time_ms)).nonzero()[0].tolist()
+        if together:
+            place = place_of(as_of)
+            for at in together:
+                seen[at] = columns.places[slots[at]] < place
+        return seen
+
+    def _candidates(
+        self, held: Multimap, keys: list[int], most: int, own: int, as_of: OrderKey, language: int | None = None
+    ) -> Slots:
+        """Different slots under the rarest keys, about ``most``: keys are taken whole, the first with a slot always."""
+        found = held.find(keys)
+        together = np.concatenate(found) if found else _NONE
+        if not len(together):
+            return _NONE
+        seen = self._visible(together, own, as_of, language)
+        slots = np.unique(together[seen])
+        if len(slots) <= most:
+            return slots
+        by_key = np.repeat(np.arange(len(keys)), [len(each) for each in found])
+        counts = np.bincount(by_key[seen], minlength=len(keys)).tolist()
+        taken: list[int] = []
+        total = 0
+        for key in sorted(filter(counts.__getitem__, range(len(keys))), key=lambda key: (counts[key], keys[key])):
+            if taken and total + counts[key] > most:
+                break
+            taken.append(key)
+            total += counts[key]
+        return np.unique(together[seen & np.isin(by_key, taken)])
+
+    def _rare_terms(self, known: Features, background: Frequencies) -> list[int]:
+        """The terms worth looking up: the rarest of the heavy ones, while they promise a bearable number of articles."""
+        terms = known["terms"][:ASKED_TERMS]
+        terms = terms[terms != PAD]
+        counts = background.counts_of(terms).tolist()
+        rarest = sorted(zip(counts, terms.tolist(), strict=True))
+        total = list(accumulate(count for count, _ in rarest))
+        return [term for place, (_, term) in enumerate(rarest) if not place or total[place] <= MAX_TERM_ARTICLES]
+
+    def _latest_versions(self, slots: Slots) -> Slots:
+        columns = self._columns
+        latest: dict[int, int] = {}
+        for slot, article in zip(slots.tolist(), columns.articles[slots].tolist(), strict=True):
+            other = latest.get(article)
+            if other is None or columns.places[other] < columns.places[slot]:
+                latest[article] = slot
+        return np.asarray(list(latest.values()), np.int64)
+
+    def _counted_terms(self, slots: Slots) -> tuple[NDArray[np.uint32], int]:
+        # A live blog's hundred versions are one article.
+        first = slots[self._columns.versions[slots] == 1]
+        terms = self._columns.features["terms"][first]
+        return terms[terms != PAD], len(first)
+
+
+_FEWEST_TERMS = 6
+
+
+def _copy_keys(known: Features) -> list[int]:
+    keys: list[int] = []
+    if known["shingles"]:
+        # A value means something only at its place in the signature; a head's hash wherever it stands.
+        mixed = known["signature"][:SIGNATURE_KEYS] * _ODD + _PLACES
+        keys = mixed.tolist()
+        keys += _without_pad(known["head"][:HEAD_KEYS].tolist())
+    return keys
+
+
+def _term_keys(known: Features, most: int) -> list[int]:
+    return _without_pad(known["terms"][:most].tolist())
+
+
+def _without_pad(hashes: Iterable[int]) -> list[int]:
+    return [value for value in hashes if value != PAD]
+
+
+_ODD = np.uint32(0x9E3779B1)
+_PLACES = (np.arange(SIGNATURE_KEYS, dtype=np.uint64) * 0x85EBCA6B).astype(np.uint32)

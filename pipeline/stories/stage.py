@@ -12,6 +12,7 @@ from pipeline.records import Article, OrderKey, Outcome, OutcomeKind, Position, 
 from pipeline.stories.alerts import NEW_STORY
 from pipeline.stories.decide import decide
 from pipeline.stories.index import Entry, StoryIndex
+from pipeline.text.difference import Difference, difference
 
 
 class ProblemLike(Protocol):
@@ -52,13 +53,19 @@ class DraftLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One record with its end. ``article`` is set unless it was rejected or unchanged; ``late``: it has a place not its own."""
+    """One record with its end. ``article`` is set unless it was rejected or unchanged; ``late``: it has a place not its own.
+
+    ``origin``: the agency that the reader should see credited. ``difference``: what an update changed, where the text
+    before it was given.
+    """
 
     outcome: Outcome
     key: OrderKey
     late: bool
     article: Article | None = None
     entry: Entry | None = None
+    origin: str | None = None
+    difference: Difference | None = None
 
 
 @dataclass(slots=True)
@@ -91,12 +98,15 @@ class StoryStage:
         done: Mapping[Position, object],
         histories: Mapping[str, Sequence[Entry]],
         last_key: OrderKey | None,
+        texts: Mapping[str, tuple[str, str]] | None = None,
     ) -> Handled:
         """Decide each draft in the given order.
 
         Positions in ``done`` have their result already and give nothing. ``histories`` holds the stored versions of the
-        drafts' articles. A draft whose key is not behind ``last_key`` came too late: it gets the place directly behind.
+        drafts' articles, ``texts`` (title, text) of their latest ones, for the differences. A draft whose key is not behind
+        ``last_key`` came too late: it gets the place directly behind.
         """
+        shown = dict(texts or {})
         handled = Handled(last_key=last_key)
         grown: dict[str, list[Entry]] = {}
         for draft in drafts:
@@ -111,28 +121,48 @@ class StoryStage:
                 handled.told.append(Told(_rejection(draft, key), key, late))
                 continue
             history = [*histories.get(draft.article.id, ()), *grown.get(draft.article.id, ())]
-            told = self._tell(draft, draft.article, key, history, late=late)
+            told = self._tell(draft, draft.article, key, history, late=late, before=shown.get(draft.article.id))
             if told.entry is not None:
                 grown.setdefault(told.entry.article, []).append(told.entry)
                 self.index.add(told.entry)
+                shown[told.entry.article] = (draft.article.title, draft.article.text)
             handled.told.append(told)
         if handled.last_key is not None:
             self.index.expire(handled.last_key)
         return handled
 
-    def _tell(self, draft: DraftLike, article: Article, key: OrderKey, history: Sequence[Entry], *, late: bool) -> Told:
+    def _tell(
+        self,
+        draft: DraftLike,
+        article: Article,
+        key: OrderKey,
+        history: Sequence[Entry],
+        *,
+        late: bool,
+        before: tuple[str, str] | None,
+    ) -> Told:
         decision = decide(article, key, history, self.index)
         outcome = _outcome(draft, key, decision.kind, article=article.id, version=decision.version)
-        if decision.kind is OutcomeKind.UNCHANGED:
-            return Told(outcome, key, late)
+        if decision.entry is None:
+            return Told(outcome, key, late, origin=decision.origin)
         enriched = msgspec.structs.replace(
             article,
             key=key,
             version=decision.version,
             story_id=decision.story,
             duplicate_of=decision.duplicate_of,
+            fingerprint=decision.entry.fingerprint,
         )
-        return Told(outcome, key, late, enriched, decision.entry)
+        changed = before is not None and decision.kind is OutcomeKind.UPDATED
+        return Told(
+            outcome,
+            key,
+            late,
+            enriched,
+            decision.entry,
+            decision.origin,
+            difference(before, (article.title, article.text)) if changed and before is not None else None,
+        )
 
 
 def _rejection(draft: DraftLike, key: OrderKey) -> Outcome:

@@ -16,6 +16,7 @@ import re
 import struct
 import sys
 from array import array
+from collections.abc import Iterable
 
 from rensa import RMinHash
 
@@ -43,11 +44,21 @@ _UNSPACED = re.compile(r"[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u
 
 def fingerprint(text: str) -> bytes:
     """Give the signature: 128 little-endian 32-bit values; b"" for a text of fewer than ``MIN_SHINGLES`` shingles."""
-    hashes = {_hash(shingle) for shingle in _shingles(text[:MAX_CHARS])}
-    if len(hashes) < MIN_SHINGLES:
+    return signature(shingle_hashes(text))
+
+
+def shingle_hashes(text: str) -> list[int]:
+    """Give the 64-bit hashes of the text's shingles in the order of the text, repetitions included."""
+    return [_hash(shingle) for shingle in _shingle_list(text[:MAX_CHARS])]
+
+
+def signature(hashes: Iterable[int]) -> bytes:
+    """Give the signature of a text's ``shingle_hashes``, in any order."""
+    different = set(hashes)
+    if len(different) < MIN_SHINGLES:
         return b""
     # Sorted, so that nothing can hang on a set's order.
-    matrix = RMinHash.digest_matrix_from_token_hash_sets([sorted(hashes)], PERMUTATIONS, _SEED)
+    matrix = RMinHash.digest_matrix_from_token_hash_sets([sorted(different)], PERMUTATIONS, _SEED)
     return struct.pack(f"<{PERMUTATIONS}I", *matrix.to_rows()[0])
 
 
@@ -77,13 +88,22 @@ def _values(signature: bytes) -> array[int]:
     return values
 
 
-def _shingles(text: str) -> set[str]:
+def _shingle_list(text: str) -> list[str]:
     flat = folded(text)
-    if len(_UNSPACED.findall(flat)) * 2 > len(flat.replace(" ", "")):
+    if is_unspaced(flat):
         solid = flat.replace(" ", "")
-        return {solid[start : start + SHINGLE] for start in range(len(solid) - SHINGLE + 1)}
+        return [solid[start : start + SHINGLE] for start in range(len(solid) - SHINGLE + 1)]
     words = flat.split(" ")
-    return {" ".join(words[start : start + SHINGLE]) for start in range(len(words) - SHINGLE + 1)}
+    return [" ".join(words[start : start + SHINGLE]) for start in range(len(words) - SHINGLE + 1)]
+
+
+def _shingles(text: str) -> set[str]:
+    return set(_shingle_list(text))
+
+
+def is_unspaced(text: str) -> bool:
+    """Tell whether most of a text is in scripts that write no spaces between words."""
+    return len(_UNSPACED.findall(text)) * 2 > len(text.replace(" ", ""))
 
 
 def _hash(shingle: str) -> int:

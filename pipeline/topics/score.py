@@ -86,7 +86,7 @@ class Tagger:
         the words again where the caller has done it for this title and text.
         """
         if document is None:
-            document = Document(title, text)
+            document = Document(title, text, language=language)
         candidates = self._index(language).candidates(document)
         if not candidates:
             return ()
@@ -151,7 +151,7 @@ def _passages(title: str, text: str, document: Document) -> tuple[list[_Passage]
     # Where places are single characters (Chinese …), two of them make about a word.
     per_word = 2 if starts and covered < 1.5 * len(starts) else 1
 
-    passages = [_Passage("title", 0, Document(title, ""))] if title.strip() else []
+    passages = [_Passage("title", 0, document.part(title, ""))] if title.strip() else []
     kind, begin, first = "lead", 0, 0
     lead_end = 0
     for end in _breaks(text, starts, PASSAGE_WORDS * per_word):
@@ -162,7 +162,7 @@ def _passages(title: str, text: str, document: Document) -> tuple[list[_Passage]
         if not enough:
             continue
         if place > first or kind == "lead":
-            passages.append(_Passage(kind, begin, Document("", text[begin:end])))
+            passages.append(_Passage(kind, begin, document.part("", text[begin:end])))
         if kind == "lead":
             kind, lead_end = "body", place
         begin, first = end, place

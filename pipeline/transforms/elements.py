@@ -37,7 +37,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record after the stateless steps: an article without its story, or a problem. Never both, never neither.
 
-    ``page_language`` and ``feed_language`` are claims, for the step that decides the language.
+    ``page_language`` and ``feed_language`` are claims, for the step that decides the language. ``after`` is the position
+    of the record handled before, which the reorder buffer remembers: the ledger must have it.
     """
 
     number: int
@@ -48,6 +49,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
     page_language: str | None = None
     feed_language: str | None = None
+    after: Position | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, array_like=True):
+    """What the reorder buffer keeps beside early elements: the next number, whether any are early, who came last."""
+
+    expected: int = 0
+    holding: bool = False
+    last: Position | None = None
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +131,12 @@ class DecodedCoder(_JsonCoder):
     """Decoded records as JSON."""
 
     kind = Decoded
+
+
+class TurnCoder(_JsonCoder):
+    """The reorder buffer's turn as JSON."""
+
+    kind = Turn
 
 
 class MarkCoder(_JsonCoder):

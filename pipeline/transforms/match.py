@@ -131,7 +131,16 @@ class Matcher:
         """The subscriptions in force at the article's event time that it meets, by id. One that fails is logged."""
         with self._lock:
             self._refresh(article.key.time_ms)
-            result = self._index.evaluate(Document(article.title, article.text))
+            document = Document(
+                article.title,
+                article.text,
+                source=article.source,
+                language=article.language,
+                topics=[topic.topic for topic in article.topics],
+                url=article.url,
+                authors=article.authors,
+            )
+            result = self._index.evaluate(document)
             for failure in result.failures:
                 log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))
             current = {(one.id, one.version) for one in self._subscriptions.in_force(article.key.time_ms)}

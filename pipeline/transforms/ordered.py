@@ -1,7 +1,7 @@
 """The reorder buffer in Beam state: what comes out is in number order, whatever the runner did before.
 
 One key per run. A number is handled when it comes, later ones are kept, earlier ones dropped: no timer, no watermark
-(DESIGN section 5). State holds the next number and the early elements, nothing else.
+(DESIGN section 5). State holds the next number, the early elements, and the position handled last.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import apache_beam as beam
-from apache_beam.coders.coders import VarIntCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from msgspec.structs import replace
 
 from pipeline.order import restore
-from pipeline.transforms.elements import Draft, DraftCoder
+from pipeline.transforms.elements import Draft, DraftCoder, Turn, TurnCoder
 
 
 class InOrder(beam.PTransform):
@@ -40,31 +40,33 @@ def _number(draft: Draft) -> int:
 
 class _Reorder(beam.DoFn):
     EARLY = BagStateSpec("early", DraftCoder())
-    # Twice the next number, plus one where the bag holds something: one state cell instead of two to read each time.
-    NEXT = ReadModifyWriteStateSpec("next", VarIntCoder())
+    # One cell for all of it: each cell is a round trip for each element.
+    TURN = ReadModifyWriteStateSpec("turn", TurnCoder())
 
     def process(
         self,
         element: tuple[str, Draft],
         early: beam.transforms.userstate.AccumulatingRuntimeState = beam.DoFn.StateParam(EARLY),  # noqa: B008
-        next_number: beam.transforms.userstate.ReadModifyWriteRuntimeState = beam.DoFn.StateParam(NEXT),  # noqa: B008
+        turn: beam.transforms.userstate.ReadModifyWriteRuntimeState = beam.DoFn.StateParam(TURN),  # noqa: B008
     ) -> Iterator[Draft]:
-        draft = element[1]
-        expected, holding = divmod(next_number.read() or 0, 2)
-        if draft.number < expected:
+        draft, now = element[1], turn.read() or Turn()
+        if draft.number < now.expected:
             return
-        if draft.number > expected:
+        if draft.number > now.expected:
             early.add(draft)
-            if not holding:
-                next_number.write(2 * expected + 1)
+            if not now.holding:
+                turn.write(Turn(now.expected, True, now.last))
             return
-        if not holding:
-            yield draft
-            next_number.write(2 * (expected + 1))
-            return
-        result = restore(expected, early.read(), [draft])
-        early.clear()
-        for held in result.held:
-            early.add(held)
-        next_number.write(2 * result.expected + bool(result.held))
-        yield from result.ready
+        ready = [draft]
+        expected, held = now.expected + 1, []
+        if now.holding:
+            result = restore(now.expected, early.read(), [draft])
+            ready, held, expected = result.ready, result.held, result.expected
+            early.clear()
+            for waiting in held:
+                early.add(waiting)
+        turn.write(Turn(expected, bool(held), ready[-1].position))
+        last = now.last
+        for one in ready:
+            yield replace(one, after=last)
+            last = one.position

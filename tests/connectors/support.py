@@ -76,6 +76,8 @@ def site() -> Iterator[Site]:
             except OSError:
                 self.close_connection = True
 
+        do_POST = do_GET  # noqa: N815 - the name is http.server's
+
         def log_message(self, *args: object) -> None:
             pass
 

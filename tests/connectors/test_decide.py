@@ -178,5 +178,6 @@ def replace_policy(*, jitter: float) -> FeedPolicy:
 
 def test_a_learnt_address_is_left_where_it_keeps_failing() -> None:
     facts = FeedFacts(moved_to="https://new.example/")
-    assert decide.feed_address("https://old.example/", facts) == "https://new.example/"
-    assert decide.feed_address("https://old.example/", replace(facts, failures=3)) == "https://old.example/"
+    assert decide.feed_address("https://old.example/", facts, 0, POLICY) == "https://new.example/"
+    failing = replace(facts, failures=3)
+    assert decide.feed_address("https://old.example/", failing, 0, POLICY) == "https://old.example/"

@@ -21,7 +21,7 @@ from connectors.runner import Event, Polled, RunnerOptions, run
 from connectors.state import FeedState, feed_id
 from connectors.testing import Abort
 from pipeline.errors import StoreError
-from pipeline.store.feed_tables import feed_items, feeds
+from pipeline.store.feed_tables import feed_items, feeds, hub_subscriptions
 from pipeline.store.metadata import metadata
 from tests.connectors.support import NOON, Clock, MemoryStream, Site, after
 from tests.connectors.test_feed_connector import page, rss
@@ -32,7 +32,7 @@ URL = "https://ann:secret@a.example/rss"
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     made = create_engine(f"sqlite:///{tmp_path / 'store.db'}")
-    metadata.create_all(made, tables=[feeds, feed_items])
+    metadata.create_all(made, tables=[feeds, feed_items, hub_subscriptions])
     yield made
     made.dispose()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from query_oracle import Meta
 
 _WORDS = [
     "Syria",
@@ -31,6 +32,15 @@ _WORDS = [
     "إيران",
     "ايران",
     "السورية",
+    "وسوريا",
+    "للسورية",
+    "переговоров",
+    "переговорами",
+    "переговори",
+    "negotiated",
+    "négociations",
+    "BEST",
+    "Best",
     "آتش\u200cبس",
     "آتش",
     "٢٠٢٤",
@@ -68,14 +78,34 @@ wild_texts = st.text(
     max_size=40,
 )
 
+_METADATA = ("source:reuters", "source:reut*", "lang:ar", "lang:(en OR ar)", "topic:syria", "topic:iran-saudi", "topic:iran*",
+             "url:example.org/world", "url:world", 'author:"jane doe"', "author:d?e", "author:(jane NEAR/0 doe)")  # fmt: skip
+_STEMMED = ("stem:переговоры", "stem:переговор", "stem:negotiate", "stem:négociation", 'stem:"سوريا"', "stem:叙利亚",
+            "stem:syria", "stem:(مفاوضات OR переговори)")  # fmt: skip
+metadata = st.builds(
+    Meta,
+    source=st.sampled_from([None, "reuters.com", "AFP"]),
+    language=st.sampled_from([None, "en", "ar", "ru", "uk", "fr", "fa", "zh", "xx"]),
+    topics=st.sampled_from([(), ("syria",), ("iran-saudi", "syria")]),
+    url=st.sampled_from([None, "https://example.org/world/syria-1", "http://x.test"]),
+    authors=st.sampled_from([(), ("Jane Doe",), ("Jane", "Doe Roe")]),
+)
+
 _term = st.sampled_from(_QUERY_WORDS)
 _phrase = st.lists(_term, min_size=1, max_size=3).map(lambda words: '"' + " ".join(words) + '"')
+_cased = st.sampled_from(_QUERY_WORDS).map('cs:"{}"'.format)
+_near = st.sampled_from([" NEAR/0 ", " NEAR/2 ", " NEAR/9 ", " ONEAR/0 ", " ONEAR/3 "])
+_around = st.sampled_from(
+    ["({})", "title:({})", "body:({})", "cs:({})", "ATLEAST/2({})", "ATLEAST/1({})", "LEAD/3({})", "LEAD/6({})"]
+)
 queries = st.recursive(
-    _term | _phrase,
+    _term | _term | _phrase | _cased | st.sampled_from(_METADATA) | st.sampled_from(_STEMMED),
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from([" AND ", " OR ", " ", " NOT ", " OR NOT "]), inner).map("".join),
-        inner.map("({})".format),
-        inner.map("NOT {}".format),
+        st.tuples(st.just("("), inner, st.just(")"), _near, st.just("("), inner, st.just(")")).map("".join),
+        st.tuples(_term, _near, _term, _near, _term).map("".join),
+        st.tuples(_around, inner).map(lambda pair: pair[0].format(pair[1])),
+        inner.map("NOT ({})".format),
         st.tuples(inner, inner, inner).map(" OR ".join),
     ),
     max_leaves=7,

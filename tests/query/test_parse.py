@@ -9,7 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import QueryError
-from pipeline.query.ast import And, Exact, Node, Not, Or, Phrase, Prefix, Query, Term, Wild
+from pipeline.query.ast import (
+    And,
+    AtLeast,
+    Cased,
+    Exact,
+    Field,
+    Lead,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Prefix,
+    Query,
+    Stemmed,
+    Term,
+    Wild,
+)
 from pipeline.query.parse import MAX_DEPTH, MAX_LENGTH, parse
 
 CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "query_errors.toml").read_text("utf-8"))["case"]
@@ -17,20 +34,32 @@ CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "query_errors.toml"
 
 def show(node: Node) -> str:
     match node:
-        case Term(Exact(key, _)):
+        case Term(word=Exact(key, _)):
             return key
-        case Term(Prefix(key)):
+        case Term(word=Prefix(key)):
             return f"{key}*"
-        case Term(Wild(pattern)):
+        case Term(word=Wild(pattern)):
             return pattern
-        case Phrase(words):
-            return '"' + " ".join(f"{offset}:{show(Term(word))}" for offset, word in words) + '"'
-        case And(parts):
+        case Phrase(words=words):
+            return '"' + " ".join(f"{offset}:{show(Term(word, ''))}" for offset, word in words) + '"'
+        case And(parts=parts):
             return "(" + " & ".join(map(show, parts)) + ")"
-        case Or(parts):
+        case Or(parts=parts):
             return "(" + " | ".join(map(show, parts)) + ")"
-        case Not(part):
+        case Not(part=part):
             return f"!{show(part)}"
+        case Near(left=left, right=right, distance=distance, ordered=ordered):
+            return f"<{show(left)} {'>' if ordered else '~'}{distance} {show(right)}>"
+        case Field(name=name, part=part):
+            return f"{name}={show(part)}"
+        case AtLeast(count=count, part=part):
+            return f"{count}x{show(part)}"
+        case Lead(count=count, part=part):
+            return f"lead{count}={show(part)}"
+        case Cased(part=part):
+            return f"cs={show(part)}"
+        case Stemmed(part=part):
+            return f"stem={show(part)}"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +90,17 @@ def show(node: Node) -> str:
         ("叙利亚* 叙", '("0:叙利 1:利亚" & 叙)'),
         ("（伊朗 OR 沙特）", "(伊朗 | 沙特)"),
         ("a**b a***", "(a*b & a*)"),
+        ("title:syria", "title=syria"),
+        ("TITLE: syria iraq", "(title=syria & iraq)"),
+        ("title:(a OR b) c", "(title=(a | b) & c)"),
+        ("NOT title:a NEAR/3 b OR c", "(!<title=a ~3 b> | c)"),
+        ("a NEAR/3 b ONEAR/0 c d", "(<<a ~3 b> >0 c> & d)"),
+        ("a NEAR/3 (b ONEAR/0 c)", "<a ~3 <b >0 c>>"),
+        ("ATLEAST/3(a OR b) LEAD/50 (c d)", "(3x(a | b) & lead50=(c & d))"),
+        ("title:cs:BEST stem:talks", "(title=cs=best & stem=talks)"),
+        ('author:"jane doe" source:reuters.com', '(author="0:jane 1:doe" & source="0:reuters 1:com")'),
+        ("url:https://example.org/a", 'url="0:https 1:example 2:org 3:a"'),
+        ("near atleast lead NEARLY", "(near & atleast & lead & nearly)"),
         ("\ufeffsyria\u00a0iraq\u3000iran", "(syria & iraq & iran)"),
     ],
 )
@@ -123,8 +163,12 @@ def test_long_queries_parse(query: str) -> None:
         "(a OR (b AND " * 1_000 + "c" + "))" * 1_000,
         "NOT (a " * 500 + ")" * 500,
         "a " * (MAX_LENGTH // 2 + 1),
+        "title:" * 3_000 + "a",
+        "a NEAR/3 " * 2_000 + "b",
+        "LEAD/3(" * 1_000 + "a" + ")" * 1_000,
+        " NEAR/3 ".join(["(a AND b AND c AND d)"] * 8),
     ],
-    ids=["opened", "closed", "alternating", "negated", "too long"],
+    ids=["opened", "closed", "alternating", "negated", "too long", "fields", "chain", "leads", "multiplied"],
 )
 def test_monsters_are_refused_clearly(query: str) -> None:
     with pytest.raises(QueryError):
@@ -136,7 +180,25 @@ def test_depth_up_to_the_limit_is_taken() -> None:
     parse("(a OR (b AND " * pairs + "c" + "))" * pairs)
 
 
-_PIECES = [*'ab*?()"“-:&', " ", " ", "\n", "叙", "ب", " AND ", " OR ", " NOT ", "NEAR/3", "title:", "\u200b"]
+_PIECES = [
+    *'ab*?()"“-:&',
+    " ",
+    " ",
+    "\n",
+    "叙",
+    "ب",
+    " AND ",
+    " OR ",
+    " NOT ",
+    "NEAR/3",
+    " NEAR/3 ",
+    "title:",
+    "stem:",
+    "cs:",
+    "LEAD/2(",
+    "ATLEAST/2",
+    "\u200b",
+]
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=25).map("".join))

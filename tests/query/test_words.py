@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from pipeline.query.words import fold, query_words, scan
+from pipeline.query import words
+from pipeline.query.words import fold, keys_of, query_words, scan
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_strategies as strategies
@@ -29,7 +30,7 @@ def cut(text: str) -> list[str]:
         ("end.Start a,b", ["end", "Start", "a", "b"]),
         ("snake_case @desk #Syria", ["snake", "case", "desk", "Syria"]),
         ("伊朗，沙特Iran", ["伊", "朗", "沙", "特", "Iran"]),
-        ("آتش‌بس", ["آتش", "بس"]),
+        ("آتش\u200cبس", ["آتش\u200cبس"]),
         ("... – 🙂", []),
     ],
 )
@@ -55,6 +56,7 @@ def test_cutting(text: str, words: list[str]) -> None:
         ("کردستان", "كردستان"),
         ("٢٠٢٤", "2024"),
         ("۲۰۲۴", "2024"),
+        ("آتش\u200cبس", "آتشبس"),
         ("ёлка", "елка"),
         ("и\u0306од", "йод"),
         ("co\u00adoperate", "cooperate"),
@@ -96,6 +98,20 @@ def test_scan_takes_any_text_and_its_places_rise(text: str) -> None:
     assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
     assert {place for places in postings.values() for place in places} == set(range(len(starts)))
     assert all(key and not set(key) & set(" *?") for key in postings)
+
+
+@given(strategies.wild_texts | strategies.texts)
+def test_the_quick_ways_cut_as_the_plain_one(text: str) -> None:
+    for particles in (False, True):
+        plain: list[tuple[int, int, tuple[str, ...]]] = []
+        for chunk in words._CHUNK.finditer(text):
+            plain += words._cut(chunk[0], chunk.start(), particles)
+        starts, ends, postings = scan(text, particles)
+        assert list(zip(starts, ends, strict=True)) == [part[:2] for part in plain]
+        assert {(key, place) for key, places in postings.items() for place in places} == {
+            (key, place) for place, part in enumerate(plain) for key in part[2]
+        }
+        assert keys_of(text, particles) == set(postings)
 
 
 @given(strategies.wild_texts)

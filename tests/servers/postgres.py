@@ -85,8 +85,13 @@ class PostgresServer:
         try:
             subprocess.run([bindir / "postgres", "--version"], cwd="/", capture_output=True, check=True, **who)
         except (OSError, subprocess.CalledProcessError):
-            copy = self.socket / "programs"
-            shutil.copytree(bindir.parent, copy)
+            install = bindir.parent
+            copy = self.socket / "programs" / install.parent.name / install.name
+            shutil.copytree(install, copy)
+            # A wheel's shared libraries lie beside its package, and are looked for there.
+            libraries = install.parent.with_name(f"{install.parent.name}.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, self.socket / "programs" / libraries.name)
             return copy / bindir.name
         return bindir
 

@@ -166,9 +166,7 @@ def test_the_first_offsets_are_those_first_seen(ledger: RunLedger) -> None:
 def test_places_that_are_not_a_records_own_are_kept_for_replays(ledger: RunLedger) -> None:
     in_time, late = told(3), told(2, TWO)
     behind = type(late)(late.outcome, in_time.key.follower(), True, late.article, late.entry)
-    moved = type(late)(
-        outcome(2, item=TWO, key=in_time.key.follower()), behind.key, True, behind.article, behind.entry
-    )
+    moved = type(late)(outcome(2, item=TWO, key=in_time.key.follower()), behind.key, True, behind.article, behind.entry)
     commit(ledger, [in_time, moved])
     assert ledger.late_keys("stream") == {(0, 2): in_time.key.follower()}
     assert ledger.late_keys("another") == {}

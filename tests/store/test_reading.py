@@ -52,7 +52,10 @@ def test_alerts_of_one_millisecond_stand_as_the_records_that_raised_them(store: 
 
 def test_an_article_is_read_in_its_current_version_at_that_versions_place(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(0), told(1, TWO), told(2, version=2, title="Changed")])
-    assert [(one.title, one.version) for one in StoreReader(store, "live").articles()] == [("Title 1", 1), ("Changed", 2)]
+    assert [(one.title, one.version) for one in StoreReader(store, "live").articles()] == [
+        ("Title 1", 1),
+        ("Changed", 2),
+    ]
 
 
 def test_outcomes_are_read_as_they_were_recorded_and_counted_by_offsets(store: Store, ledger: RunLedger) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,17 +11,23 @@ import typer
 from rich.table import Table
 
 from connectors.archives.items import source_of
+from connectors.catalogue import load_catalogue
+from connectors.discovery import FeedFinder
 from connectors.feeds.items import ParsedFeed, describe_feed, describe_item
+from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
-from connectors.http import Failure, Http
-from connectors.state import FeedState
+from connectors.http import FEED_BYTES, Failure, Http
+from connectors.pacing import HostPacing
+from connectors.state import FeedAbout, FeedRow, FeedState
 from pipeline.errors import InputError, UsageError
 from pipeline.settings import Settings, load_settings
 from pipeline.store import open_store
 from wirewatch import console
+from wirewatch.commands import feed_health
 
-app = typer.Typer(help="Feeds: look at one, add, list and remove them.", no_args_is_help=True, rich_markup_mode=None)
-FEED_BYTES = 10 << 20
+app = typer.Typer(help="Feeds: find, add, list, check and remove them.", no_args_is_help=True, rich_markup_mode=None)
+app.command("check")(feed_health.check)
+app.command("coverage")(feed_health.report)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
 
 
@@ -31,7 +38,7 @@ def parse(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a feed holds: RSS, Atom, RDF or JSON Feed."""
+    """Show what a feed holds: RSS, Atom, RDF, JSON Feed or a sitemap."""
     feed = _fetched(place, load_settings(context.obj)) if "://" in place else _read(Path(place))
     if as_json:
         typer.echo(msgspec.json.encode(describe_feed(feed)).decode())
@@ -53,15 +60,93 @@ def parse(
 @app.command("add")
 def add(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(help="Address of the feed.")],
+    url: Annotated[str, typer.Argument(help="Address of the feed.")] = "",
     source: Annotated[str, typer.Option(help="Id of the outlet (default: the host).")] = "",
+    *,
+    from_catalogue: Annotated[bool, typer.Option("--catalogue", help="The feeds of the catalogue.")] = False,
+    topic: Annotated[list[str] | None, typer.Option(help="With --catalogue: only feeds of this topic.")] = None,
 ) -> None:
-    """Watch a feed. What it holds at first is stored, never alerted."""
+    """Watch a feed, or those of the catalogue. What a feed holds at first is stored, never alerted."""
+    if from_catalogue:
+        if url:
+            raise UsageError("--catalogue and an address exclude each other")
+        chosen = load_catalogue().chosen(topic or ())
+        state = FeedState(open_store(load_settings(context.obj).store).engine)
+        count = sum(state.add(feed.url, feed.source, console.utc_now(), feed.about()) for feed in chosen)
+        console.note(f"{count} feeds added, {len(chosen) - count} were there; wirewatch feed check asks them")
+        return
+    if topic:
+        raise UsageError("--topic goes with --catalogue")
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url}: not an address", hint="give one that begins with http:// or https://")
+        raise UsageError(f"{url or 'no address'}: not an address", hint="give one that begins with http:// or https://")
     state = FeedState(open_store(load_settings(context.obj).store).engine)
     new = state.add(url, source or source_of(url), console.utc_now())
     console.note("added" if new else "it is watched already")
+
+
+@app.command("discover")
+def discover(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(help="Address of a home page.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Find a site's feeds and news sitemaps: what its page and robots.txt name, then the usual places."""
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"{url}: not an address", hint="give one that begins with http:// or https://")
+    settings = load_settings(context.obj)
+    count = 0
+    with Http(contact=settings.contact or None, allow_private=settings.allow_private) as http:
+        finder = FeedFinder(http, HostPacing(settings.host_gap_s), clock=console.utc_now, wait=time.sleep)
+        for found in finder.find(url):
+            count += 1
+            if as_json:
+                line = {"url": found.url, "how": found.how, **describe_feed(found.feed)}
+                typer.echo(msgspec.json.encode(line).decode())
+            else:
+                held = f"{len(found.feed.items)} items" if found.feed.items else f"{len(found.feed.children)} sitemaps"
+                words = f"{found.url}  ({found.feed.format}, {held}, {found.how})"
+                console.out.print(words, markup=False)
+    if not count:
+        raise InputError(url, "no feed found")
+
+
+@app.command("import")
+def import_list(context: typer.Context, file: Annotated[Path, typer.Argument(help="OPML file.")]) -> None:
+    """Watch the feeds of an OPML list."""
+    listed = parse_opml(_bytes(file), str(file))
+    for remark in listed.notes:
+        console.note(f"note: {remark}", "yellow")
+    state = FeedState(open_store(load_settings(context.obj).store).engine)
+    now = console.utc_now()
+    count = sum(
+        state.add(one.url, one.source or source_of(one.url), now, FeedAbout(outlet=one.title, language=one.language))
+        for one in listed.outlines
+    )
+    console.note(f"{count} feeds added, {len(listed.outlines) - count} were there")
+
+
+@app.command("export")
+def export(context: typer.Context) -> None:
+    """Write the watched feeds as OPML to stdout, in a folder for each country."""
+    rows = FeedState(open_store(load_settings(context.obj).store).engine).listing()
+    typer.echo(
+        write_opml(
+            (
+                Outline(
+                    url=row.url,
+                    title=row.about.outlet or row.title,
+                    folders=(row.about.country,) if row.about.country else (),
+                    language=row.about.language,
+                    source=row.source,
+                )
+                for row in rows
+                if row.active
+            ),
+            "Wirewatch feeds",
+        ),
+        nl=False,
+    )
 
 
 @app.command("remove")
@@ -83,13 +168,23 @@ def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
     table = Table("source", "address", "health", "last good poll", "problem", box=None, header_style="bold")
     for row in rows:
         last = row.last_ok_at.isoformat(timespec="seconds") if row.last_ok_at else "never"
-        table.add_row(row.source, row.url, row.health if row.active else "removed", last, row.problem or "")
+        table.add_row(row.source, row.url, _state(row), last, row.problem or "")
     console.out.print(table)
     if not rows:
         console.note("no feeds yet: wirewatch feed add URL")
 
 
+def _state(row: FeedRow) -> str:
+    if not row.active:
+        return "removed"
+    return "unverified" if row.health == "new" and row.verified_at is None else row.health
+
+
 def _read(path: Path) -> ParsedFeed:
+    return parse_feed(_bytes(path), url=path.name)
+
+
+def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             body = file.read(FEED_BYTES + 1)
@@ -97,7 +192,7 @@ def _read(path: Path) -> ParsedFeed:
         raise UsageError(f"{path}: {error.strerror}") from error
     if len(body) > FEED_BYTES:
         raise InputError(str(path), f"more than {FEED_BYTES >> 20} MiB")
-    return parse_feed(body, url=path.name)
+    return body
 
 
 def _fetched(url: str, settings: Settings) -> ParsedFeed:

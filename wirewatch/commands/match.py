@@ -19,15 +19,39 @@ class _Query(msgspec.Struct):
     query: str
 
 
+class _Topic(msgspec.Struct):
+    topic: str
+
+
 class _Doc(msgspec.Struct):
     id: str | int
     title: str | None = None
     text: str | None = None
+    source: str | None = None
+    language: str | None = None
+    topics: tuple[str | _Topic, ...] | None = None
+    url: str | None = None
+    authors: tuple[str, ...] | None = None
+
+    def document(self) -> Document:
+        topics = [topic if isinstance(topic, str) else topic.topic for topic in self.topics or ()]
+        return Document(
+            self.title or "",
+            self.text or "",
+            source=self.source,
+            language=self.language,
+            topics=topics,
+            url=self.url,
+            authors=self.authors or (),
+        )
 
 
 def match(
     queries: Annotated[Path, typer.Option(help='JSON Lines: {"id", "query"}.')],
-    docs: Annotated[Path, typer.Option(help='JSON Lines: {"id", "title", "text"}.')],
+    docs: Annotated[
+        Path,
+        typer.Option(help='JSON Lines: {"id", "title", "text"}, and if known source, language, topics, url, authors.'),
+    ],
 ) -> None:
     """Match stored queries against documents: lines {"query", "doc", "spans"} on stdout.
 
@@ -49,7 +73,7 @@ def match(
             console.show_error(doc)
             failed = True
             continue
-        result = index.evaluate(Document(doc.title or "", doc.text or ""))
+        result = index.evaluate(doc.document())
         for identity, spans in result.matches.items():
             typer.echo(msgspec.json.encode({"query": identity, "doc": doc.id, "spans": spans}).decode())
         for failure in result.failures:

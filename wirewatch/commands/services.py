@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
+import socket
 import threading
 from dataclasses import replace
 from typing import Annotated
@@ -14,14 +16,17 @@ from connectors.feeds.connector import FeedConnector
 from connectors.feeds.decide import FeedPolicy
 from connectors.http import Http
 from connectors.pacing import HostPacing
+from connectors.robots import Robots
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run
 from connectors.state import FeedState
 from pipeline.settings import load_settings
 from pipeline.store import open_store
 from pipeline.streams import create_stream
 from wirewatch import console
+from wirewatch.commands.listen import listen
 
 SUPERVISED = "SUPERVISED_BY_WIREWATCH"
+DAY_S = 86_400.0
 
 connectors = typer.Typer(
     help="The connectors service: feeds to the raw stream.", no_args_is_help=True, rich_markup_mode=None
@@ -36,22 +41,27 @@ def _group() -> None:
 
 
 @connectors.command("run")
-def run_connectors(context: typer.Context) -> None:
-    """Poll all feeds and append their articles to the raw stream, until stopped."""
+def run_connectors(
+    context: typer.Context,
+    proxy: Annotated[str, typer.Option(help="Proxy for all requests, as http://host:port (default: none).")] = "",
+) -> None:
+    """Poll all feeds and append their articles to the raw stream, until stopped. Several may run on one store."""
     settings = load_settings(context.obj)
     store = open_store(settings.store)
-    state = FeedState(store.engine)
-    http = Http(contact=settings.contact or None, allow_private=settings.allow_private)
+    owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+    state = FeedState(store.engine, owner=owner, linger_s=2 * settings.host_gap_s)
+    http = Http(contact=settings.contact or None, allow_private=settings.allow_private, proxy=proxy or None)
     pacing = HostPacing(settings.host_gap_s)
-    policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll)
+    robots = Robots(http, pacing)
+    policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll, ceiling_s=DAY_S)
     if settings.poll_interval_s < policy.change_gap_s:
         # Who polls every few seconds (the demo, a test feed) wants to see edits as quickly.
-        policy = replace(policy, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
+        policy = replace(policy, ceiling_s=None, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
     stop = stop_on_signals()
     with create_stream(settings.stream, settings.raw_stream, settings.partitions) as stream:
         run(
             state,
-            lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy),
+            lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy, robots=robots),
             stream,
             clock=console.utc_now,
             wait=stop.wait,
@@ -60,6 +70,10 @@ def run_connectors(context: typer.Context) -> None:
             options=RunnerOptions(workers=4),
         )
     http.close()
+    state.release(console.utc_now())
+
+
+connectors.command("listen")(listen)
 
 
 @pipeline.command("run")

@@ -1,0 +1,1 @@
+"""Measurements that can be run again: ``python -m benchmarks.NAME``. They are not part of the package."""

@@ -1,0 +1,1 @@
+"""Stored queries against documents: side by side with Lucene Monitor, and at the scale of a large desk."""

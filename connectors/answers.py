@@ -1,0 +1,83 @@
+"""What a request gave: an answer or a failure in plain words. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from http import HTTPStatus
+
+from pipeline.errors import FeedError
+
+MAX_RETRY_AFTER_S = 86_400.0
+
+
+class FailureKind(StrEnum):
+    """What went wrong, for decisions; ``Failure.problem`` has the words."""
+
+    URL = "url"
+    REFUSED = "refused"
+    NAME = "name"
+    CONNECTION = "connection"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    REDIRECTS = "redirects"
+    STATUS = "status"
+    BODY = "body"
+    NO_PAGE = "no_page"
+    ROBOTS = "robots"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that gave nothing. ``url`` is the address asked last, without credentials."""
+
+    url: str
+    problem: str
+    kind: FailureKind
+    status: int | None = None
+    retry_after_s: float | None = None
+
+    def error(self) -> FeedError:
+        """Make an exception of it, for callers that raise."""
+        return FeedError(self.url, self.problem, retry_after_s=self.retry_after_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer: 200 to 299, or 304 with an empty body (``not_modified``).
+
+    ``url`` is the final address, ``moved_to`` the one to ask from now on (after 301 or 308), both without credentials.
+    ``body`` is decompressed. ``link`` is the Link header.
+    """
+
+    url: str
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    moved_to: str | None = None
+    link: str | None = None
+
+    @property
+    def not_modified(self) -> bool:
+        """The server says that nothing changed since the given ETag or date."""
+        return self.status == HTTPStatus.NOT_MODIFIED
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds to wait by a Retry-After header (a number or an HTTP date), from 0 to 24 h; None if it says nothing."""
+    text = (value or "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        # Longer numbers are over the cap anyway, and int() refuses to read very long ones.
+        return min(float(text[:9]), MAX_RETRY_AFTER_S)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)

@@ -1,0 +1,93 @@
+"""Finding a site's feeds: its home page is read, then what it names, robots.txt's sitemaps and the usual places are tried.
+
+Each candidate is fetched and parsed, so what is found works. Few requests, at the host's pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.answers import Failure, Fetched
+from connectors.charset import decode_body
+from connectors.feeds.items import ParsedFeed
+from connectors.feeds.links import feeds_named, usual_places
+from connectors.feeds.parse import parse_feed
+from connectors.http import FEED_BYTES, Http
+from connectors.links import without_credentials
+from connectors.pacing import HostPacing
+from connectors.robots import sitemaps_in
+from pipeline.errors import FeedError
+
+MAX_REQUESTS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFeed:
+    """A feed that was fetched and read. ``how`` it was found, in plain words."""
+
+    url: str
+    feed: ParsedFeed
+    how: str
+
+
+class FeedFinder:
+    """``wait`` waits for some seconds; ``clock`` gives UTC. At most 25 requests a site."""
+
+    def __init__(
+        self, http: Http, pacing: HostPacing, *, clock: Callable[[], datetime], wait: Callable[[float], object]
+    ) -> None:
+        self._http, self._pacing, self._clock, self._wait = http, pacing, clock, wait
+        self._left = 0
+
+    def find(self, url: str) -> Iterator[FoundFeed]:
+        """The feeds of the site at ``url``, as they are found. Raises FeedError if the page itself can't be had."""
+        self._left = MAX_REQUESTS
+        page = self._fetch(url)
+        if isinstance(page, Failure):
+            raise page.error()
+        if feed := _parsed(page):
+            yield FoundFeed(page.url, feed, "the address itself")
+            return
+        seen: set[str] = set()
+        html = decode_body(page.body, page.content_type).text
+        found = list(self._tried(feeds_named(html, page.url), "named by the page", seen))
+        yield from found
+        robots = self._fetch(page.url.partition("://")[0] + "://" + _host(page.url) + "/robots.txt")
+        maps = [] if isinstance(robots, Failure) else sitemaps_in(decode_body(robots.body).text)
+        for one in self._tried(maps[:6], "named by robots.txt", seen):
+            yield one
+            found.append(one)
+            yield from self._tried(one.feed.children[:3], f"in the index {one.url}", seen)
+        if not any(one.feed.items for one in found):
+            yield from self._tried(usual_places(page.url), "at a usual place", seen)
+
+    def _tried(self, addresses: Iterable[str], how: str, seen: set[str]) -> Iterator[FoundFeed]:
+        for address in addresses:
+            if address in seen or self._left <= 0:
+                continue
+            seen.add(address)
+            answer = self._fetch(address)
+            if isinstance(answer, Failure):
+                continue
+            seen.add(answer.url)
+            if feed := _parsed(answer):
+                yield FoundFeed(answer.moved_to or without_credentials(address), feed, how)
+
+    def _fetch(self, url: str) -> Fetched | Failure:
+        self._left -= 1
+        while not self._pacing.take(url, now := self._clock()):
+            self._wait(max((self._pacing.free_at(url) - now).total_seconds(), 0.01))
+        return self._http.fetch(url, now=now, max_bytes=FEED_BYTES)
+
+
+def _parsed(answer: Fetched) -> ParsedFeed | None:
+    try:
+        return parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
+    except FeedError:
+        return None
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].partition("?")[0]

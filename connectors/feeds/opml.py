@@ -1,0 +1,132 @@
+"""OPML: lists of feeds, in and out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
+
+import msgspec
+
+from connectors.charset import decode_body
+from connectors.feeds.items import one_line, web_address
+from pipeline.errors import InputError
+
+MAX_OUTLINES = 100_000
+MAX_DEPTH = 50
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed of a list. ``folders`` lead to it, the outermost first; ``source`` is our own attribute."""
+
+    url: str
+    title: str | None = None
+    folders: tuple[str, ...] = ()
+    language: str | None = None
+    source: str | None = None
+
+
+class OpmlList(msgspec.Struct, frozen=True, kw_only=True):
+    """The feeds, each address once, in the list's order; ``notes`` say in plain words what was left out."""
+
+    outlines: tuple[Outline, ...]
+    notes: tuple[str, ...] = ()
+
+
+class _Refused(Exception):
+    """The list is not read any further."""
+
+
+def parse_opml(body: bytes, name: str) -> OpmlList:
+    """Read a list. Raises InputError naming ``name`` for what is no OPML, or declares a document type."""
+    found: dict[str, Outline] = {}
+    path: list[str | None] = []
+    roots: list[str] = []
+    skipped = repeated = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal skipped, repeated
+        roots.append(tag) if not roots else None
+        if tag != "outline":
+            return
+        if len(path) >= MAX_DEPTH or len(found) >= MAX_OUTLINES:
+            raise _Refused("nested too deep" if len(path) >= MAX_DEPTH else f"more than {MAX_OUTLINES:,} feeds")
+        lower = {key.lower(): value for key, value in attributes.items()}
+        title = one_line(lower.get("title") or lower.get("text"), 300)
+        address = lower.get("xmlurl")
+        path.append(None if address else title)
+        if not address:
+            return
+        url = web_address(address)
+        if not url:
+            skipped += 1
+        elif url in found:
+            repeated += 1
+        else:
+            found[url] = Outline(
+                url=url,
+                title=title,
+                folders=tuple(folder for folder in path if folder),
+                language=one_line(lower.get("language"), 35),
+                source=one_line(lower.get("wirewatchsource"), 200),
+            )
+
+    def end(tag: str) -> None:
+        if tag == "outline":
+            path.pop()
+
+    def doctype(*_: object) -> None:
+        raise _Refused("it declares a document type")
+
+    parser = expat.ParserCreate("utf-8")
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = doctype
+    notes = []
+    try:
+        parser.Parse(decode_body(body).text.lstrip("\ufeff \t\r\n").encode("utf-8", "replace"), True)
+    except expat.ExpatError as error:
+        words = expat.errors.messages.get(error.code, "broken XML")
+        if roots[:1] != ["opml"] or not found:
+            raise InputError(name, f"no OPML list of feeds: {words}, line {error.lineno}") from error
+        notes.append(f"not read past line {error.lineno}: {words}")
+    except _Refused as error:
+        raise InputError(name, f"not read: {error}") from error
+    if roots[:1] != ["opml"]:
+        raise InputError(name, f"no OPML list of feeds: its root element is {roots[0][:60]}")
+    if skipped:
+        notes.append(f"{skipped} without an http or https address left out")
+    if repeated:
+        notes.append(f"{repeated} listed twice")
+    return OpmlList(outlines=tuple(found.values()), notes=tuple(notes))
+
+
+def write_opml(outlines: Iterable[Outline], title: str) -> str:
+    """OPML 2.0, feeds in the order given, in folders of one level (the first of ``folders``)."""
+    folders: dict[str | None, list[Outline]] = {}
+    for one in outlines:
+        folders.setdefault(one.folders[0] if one.folders else None, []).append(one)
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<opml version="2.0">', f"<head>{_tag('title', title)}</head>"]
+    lines.append("<body>")
+    for folder, feeds in folders.items():
+        if folder is not None:
+            lines.append(f"<outline text={_quoted(folder)}>")
+        lines.extend(_line(one) for one in feeds)
+        if folder is not None:
+            lines.append("</outline>")
+    return "\n".join([*lines, "</body>", "</opml>", ""])
+
+
+def _line(one: Outline) -> str:
+    title = one.title or one.source or one.url
+    more = f" language={_quoted(one.language)}" if one.language else ""
+    more += f" wirewatchSource={_quoted(one.source)}" if one.source else ""
+    return f'<outline type="rss" text={_quoted(title)} title={_quoted(title)} xmlUrl={_quoted(one.url)}{more}/>'
+
+
+def _tag(name: str, text: str) -> str:
+    escaped = (one_line(text) or "").replace("&", "&amp;").replace("<", "&lt;")
+    return f"<{name}>{escaped}</{name}>"
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(one_line(text, 4_096) or "")

@@ -1,0 +1,141 @@
+"""When to poll a feed again, from its own rhythm. Pure.
+
+The rhythm is what was seen: items by hour of the day (UTC), halved every week. The next poll is due when the items
+expected since this one have together waited ``worth_s`` seconds: so a feed of rate r is polled every
+sqrt(2 * worth_s / r) seconds, which for a given number of requests over many feeds gives the least delay, and a feed
+that sleeps at night is left alone at night. Against missing items (Media Cloud's rule of thumb): never so late that more than a
+third of the list is expected to be new, and where less than a third of it was known already, half the wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+HOURS = 24
+_HOUR_MS = 3_600_000
+_DAY_MS = HOURS * _HOUR_MS
+_HALF_LIFE_MS = 7 * _DAY_MS
+# What is believed before anything was seen: 2.4 items a day, with the weight of half a day's watching.
+_PRIOR_PER_HOUR = 0.1
+_PRIOR_DAYS = 0.5
+_LEAST_LIST = 5
+SILENT_EXPECTED = 8.0
+"""So many items were to be expected since the last one: by chance that happens to one feed in 3,000."""
+
+SILENT_LEAST_MS = 6 * _HOUR_MS
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a feed's pace. ``hours``: items seen in each hour of the day, old ones counting less.
+
+    ``days``: days watched, weighted alike. ``at_ms``: when it was last brought up to date. ``last_new_ms``: when
+    something new was last seen. ``wait_ms``: the wait chosen last. ``size``: items in the list. ``tight``: polls
+    that found less than a third known; ``gaps``: those that found nothing known, so that items were missed, the last
+    at ``gap_ms``.
+    """
+
+    hours: tuple[float, ...] = (0.0,) * HOURS
+    days: float = 0.0
+    at_ms: int = 0
+    last_new_ms: int = 0
+    wait_ms: int = 0
+    size: int = 0
+    tight: int = 0
+    gaps: int = 0
+    gap_ms: int = 0
+    is_tight: bool = False
+
+
+class Listed(NamedTuple):
+    """What a good poll found: how many items were new, how many known, how many listed; all 0 for a 304."""
+
+    new: int = 0
+    known: int = 0
+    size: int = 0
+
+
+def observed(rhythm: Rhythm, listed: Listed, now_ms: int, *, first: bool) -> Rhythm:
+    """The rhythm after a good poll. ``first``: nothing was known before, so nothing counts as new."""
+    if first or not rhythm.at_ms:
+        return Rhythm(at_ms=now_ms, last_new_ms=now_ms, size=listed.size)
+    passed_ms = max(now_ms - rhythm.at_ms, 0)
+    fade = 0.5 ** (passed_ms / _HALF_LIFE_MS)
+    hours = [count * fade for count in rhythm.hours]
+    if listed.new and passed_ms:
+        for hour, part_ms in _hours_between(rhythm.at_ms, now_ms):
+            hours[hour] += listed.new * part_ms / passed_ms
+    tight = listed.size >= _LEAST_LIST and listed.known * 3 < listed.size
+    gap = listed.size >= _LEAST_LIST and not listed.known
+    return msgspec.structs.replace(
+        rhythm,
+        hours=tuple(round(count, 6) for count in hours),
+        days=rhythm.days * fade + passed_ms / _DAY_MS,
+        at_ms=now_ms,
+        last_new_ms=now_ms if listed.new else rhythm.last_new_ms,
+        size=listed.size or rhythm.size,
+        tight=rhythm.tight + tight,
+        gaps=rhythm.gaps + gap,
+        gap_ms=now_ms if gap else rhythm.gap_ms,
+        is_tight=tight,
+    )
+
+
+def per_hour(rhythm: Rhythm, hour: int) -> float:
+    """Items expected in this hour of the day (UTC), smoothed over its neighbours."""
+    hours = rhythm.hours
+    seen = (hours[hour - 1] + 2 * hours[hour] + hours[(hour + 1) % HOURS]) / 4
+    return (seen + _PRIOR_PER_HOUR * _PRIOR_DAYS) / (rhythm.days + _PRIOR_DAYS)
+
+
+def expected(rhythm: Rhythm, from_ms: int, to_ms: int) -> float:
+    """Items expected between the two times."""
+    days, rest_ms = divmod(max(to_ms - from_ms, 0), _DAY_MS)
+    whole = days * sum(per_hour(rhythm, hour) for hour in range(HOURS)) if days else 0.0
+    return whole + sum(
+        per_hour(rhythm, hour) * part / _HOUR_MS for hour, part in _hours_between(from_ms, from_ms + rest_ms)
+    )
+
+
+def next_wait_s(rhythm: Rhythm, now_ms: int, *, floor_s: float, ceiling_s: float, worth_s: float) -> float:
+    """Seconds until the next poll, from ``floor_s`` to ``ceiling_s``. See the module's words on ``worth_s``."""
+    rates = [per_hour(rhythm, hour) / _HOUR_MS for hour in range(HOURS)]
+    most = rhythm.size / 3 if rhythm.size >= _LEAST_LIST else float("inf")
+    waited_ms = count = 0.0
+    at_ms, end_ms = now_ms, now_ms + int(ceiling_s * 1000)
+    while at_ms < end_ms:
+        # Small steps while the wait is short, larger ones later.
+        step_ms = max((at_ms - now_ms) // 20, 15_000)
+        here = rates[at_ms // _HOUR_MS % HOURS] * step_ms
+        waited_ms += (count + here / 2) * step_ms
+        count += here
+        at_ms += step_ms
+        if waited_ms >= worth_s * 1000 or count >= most:
+            break
+    wait_s = (at_ms - now_ms) / 1000
+    if rhythm.is_tight and rhythm.wait_ms:
+        wait_s = min(wait_s, rhythm.wait_ms / 2000)
+    return min(max(wait_s, floor_s), ceiling_s)
+
+
+def is_silent(rhythm: Rhythm, now_ms: int) -> bool:
+    """Whether the feed has been quiet for so long that something is likely wrong with it."""
+    if not rhythm.last_new_ms or rhythm.days < 1 or now_ms - rhythm.last_new_ms < SILENT_LEAST_MS:
+        return False
+    # As of the last new item: while it is silent, the rate fades.
+    fade = 0.5 ** (max(rhythm.at_ms - rhythm.last_new_ms, 0) / _HALF_LIFE_MS)
+    then = msgspec.structs.replace(
+        rhythm, hours=tuple(count / max(fade, 1e-3) for count in rhythm.hours), days=max(rhythm.days, 7.0)
+    )
+    return expected(then, rhythm.last_new_ms, now_ms) >= SILENT_EXPECTED
+
+
+def _hours_between(from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
+    """Each hour of the day that lies between, with its milliseconds. For long spans an hour may come again."""
+    at_ms = from_ms
+    while at_ms < to_ms:
+        until_ms = min((at_ms // _HOUR_MS + 1) * _HOUR_MS, to_ms)
+        yield at_ms // _HOUR_MS % HOURS, until_ms - at_ms
+        at_ms = until_ms

@@ -1,0 +1,128 @@
+"""How each feed does, and what the desk may be missing because of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from connectors.feeds.cursor import FeedFacts
+from connectors.feeds.schedule import expected, is_silent
+from connectors.rows import FeedRow
+from pipeline.records import from_ms, to_ms
+
+_DAY = timedelta(days=1)
+RECENT = timedelta(days=7)
+"""How long ago a gap or a failed page still counts in the report."""
+
+_MANY_FAILED = 0.2
+
+
+class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One feed. ``state``: ok, new, unverified (never read well), failing, silent, gone, removed.
+
+    ``expected_per_day`` by its own rhythm, beside what came in the last day. ``risks`` say in plain words what may be
+    missing. Times are UTC.
+    """
+
+    url: str
+    source: str
+    outlet: str | None
+    country: str | None
+    language: str | None
+    kind: str | None
+    state: str
+    problem: str | None
+    expected_per_day: float
+    seen_last_day: int
+    poll_every_s: float | None
+    last_new_at: datetime | None
+    risks: tuple[str, ...] = ()
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole: feeds by state; for each country and language (working feeds, all feeds); risks, the worst first."""
+
+    feeds: int
+    states: dict[str, int]
+    countries: dict[str, tuple[int, int]]
+    languages: dict[str, tuple[int, int]]
+    risks: tuple[str, ...]
+
+
+def judge(row: FeedRow, facts: FeedFacts, week: tuple[int, int], day: tuple[int, int], now: datetime) -> FeedHealth:
+    """How the feed does. ``week`` and ``day``: items it brought in that time, and how many of them without a page."""
+    now_ms, rhythm = to_ms(now), facts.rhythm
+    silent = is_silent(rhythm, now_ms)
+    if not row.active:
+        state = "removed"
+    elif row.health in ("gone", "failing", "ended"):
+        state = row.health if row.verified_at or row.health != "failing" else "unverified"
+    elif row.verified_at is None and row.last_ok_at is None:
+        state = "unverified"
+    else:
+        state = "silent" if silent else row.health
+    risks = []
+    if state == "unverified":
+        risks.append(f"could never be read{f': {row.problem}' if row.problem else ''}")
+    elif state == "failing":
+        since = f" since {row.last_ok_at:%Y-%m-%d %H:%M} UTC" if row.last_ok_at else ""
+        risks.append(f"not read{since}: {row.problem}")
+    elif state in ("gone", "ended"):
+        risks.append(f"it is {state}: {row.problem or 'nothing more comes'}")
+    elif state == "silent":
+        count = expected(rhythm, rhythm.last_new_ms, now_ms)
+        risks.append(f"silent since {from_ms(rhythm.last_new_ms):%Y-%m-%d %H:%M} UTC, about {count:.0f} items expected")
+    if rhythm.gaps and now - from_ms(rhythm.gap_ms) < RECENT:
+        risks.append(f"its list overran at {from_ms(rhythm.gap_ms):%Y-%m-%d %H:%M} UTC: items were likely missed")
+    if week[0] and week[1] / week[0] >= _MANY_FAILED:
+        risks.append(f"{week[1]} of {week[0]} pages were not had in a week; the feed's own text had to do")
+    about = row.about
+    return FeedHealth(
+        url=row.url,
+        source=row.source,
+        outlet=about.outlet or row.title,
+        country=about.country,
+        language=about.language or facts.language,
+        kind=about.kind,
+        state=state,
+        problem=row.problem,
+        expected_per_day=round(expected(rhythm, now_ms, now_ms + 86_400_000), 1) if rhythm.days else 0.0,
+        seen_last_day=day[0],
+        poll_every_s=rhythm.wait_ms / 1000 if rhythm.wait_ms else None,
+        last_new_at=from_ms(rhythm.last_new_ms) if rhythm.last_new_ms else None,
+        risks=tuple(risks),
+    )
+
+
+def coverage(feeds: Sequence[FeedHealth]) -> Coverage:
+    """The report over all feeds that are not removed."""
+    watched = [feed for feed in feeds if feed.state != "removed"]
+    states: dict[str, int] = {}
+    for feed in watched:
+        states[feed.state] = states.get(feed.state, 0) + 1
+    countries, languages = _shares(watched, "country"), _shares(watched, "language")
+    risks = [
+        f"nothing from {name} is being read ({total} feed{'s' if total > 1 else ''})"
+        for name, (working, total) in [*countries.items(), *languages.items()]
+        if not working
+    ]
+    worst = sorted(watched, key=lambda feed: -feed.expected_per_day)
+    risks += [f"{feed.url}: {risk}" for feed in worst for risk in feed.risks]
+    return Coverage(
+        feeds=len(watched),
+        states=dict(sorted(states.items())),
+        countries=countries,
+        languages=languages,
+        risks=tuple(risks),
+    )
+
+
+def _shares(feeds: Iterable[FeedHealth], field: str) -> dict[str, tuple[int, int]]:
+    shares: dict[str, tuple[int, int]] = {}
+    for feed in feeds:
+        if name := getattr(feed, field):
+            working, total = shares.get(name, (0, 0))
+            shares[name] = (working + (feed.state in ("ok", "silent")), total + 1)
+    return dict(sorted(shares.items()))

@@ -1,0 +1,64 @@
+"""Articles that somebody pushes: ``POST /articles`` with JSON Lines of raw articles, as ``wirewatch run`` reads them.
+
+Who pushes shows a bearer token, or signs the body with it (``X-Signature: sha256=<hex HMAC>``). 202 comes after the
+stream has acknowledged all of them; nothing is taken of a request with a bad line. Pushing again after an error repeats
+articles at most.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from connectors.archives.items import raw_of_line
+from connectors.feeds.items import web_address
+from connectors.push.request import Request, Response, is_signed
+from pipeline.errors import InputError, StreamError
+from pipeline.records import RawArticle
+
+PATH = "/articles"
+MAX_ARTICLES = 500
+
+Append = Callable[[Sequence[RawArticle]], None]
+
+
+class Webhook:
+    """``append`` puts articles on the stream and returns once they are acknowledged; it raises StreamError."""
+
+    def __init__(self, token: str, append: Append, *, clock: Callable[[], datetime]) -> None:
+        self._token, self._append, self._clock = token, append, clock
+
+    def handle(self, request: Request) -> Response:
+        """Take what is pushed, or say what is wrong with it."""
+        if request.method != "POST":
+            return Response(405, "method not allowed\n")
+        if not self._is_allowed(request):
+            return Response(401, "a bearer token or a signature is needed\n")
+        lines = [line for line in request.body.splitlines() if line.strip()]
+        if not lines or len(lines) > MAX_ARTICLES:
+            return Response(400, f"from 1 to {MAX_ARTICLES} lines, not {len(lines)}\n")
+        articles = []
+        now = self._clock()
+        for number, line in enumerate(lines, 1):
+            try:
+                article = raw_of_line(line, f"line {number}", now)
+            except InputError as error:
+                return Response(400, f"{error.message}\n")
+            if not web_address(article.url):
+                return Response(400, f"line {number}: not an http or https address\n")
+            # Its time is ours: order must not be a stranger's choice.
+            articles.append(replace(article, fetched_at=now))
+        try:
+            self._append(articles)
+        except StreamError:
+            return Response(503, "the stream cannot be reached; push again later\n")
+        return Response(202, f"{len(articles)} taken\n")
+
+    def _is_allowed(self, request: Request) -> bool:
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode()):
+            return True
+        return is_signed(request.body, request.headers.get("x-signature"), self._token)

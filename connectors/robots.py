@@ -1,0 +1,128 @@
+"""robots.txt: whether a site wants its article pages fetched by us, and how slowly.
+
+By RFC 9309: a file that is not there (4xx) allows all; one that can't be reached forbids all for now; at most five
+redirects; kept for at most a day. Feeds themselves are not asked about: they are published for programs to poll.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from protego import Protego
+
+from connectors.answers import Failure, FailureKind
+from connectors.charset import decode_body
+from connectors.http import Http
+from connectors.pacing import HostPacing
+
+ROBOTS_BYTES = 512 << 10
+"""RFC 9309 asks for at least 500 KiB; what is larger is cut there by others, and here not read at all."""
+
+AGENT = "Wirewatch"
+MAX_LINES = 20_000
+KEEP_S = 86_400.0
+KEEP_FAILED_S = 600.0
+_MAX_HOSTS = 5_000
+_SLOW = frozenset({429})
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsRules:
+    """A site's wishes as far as they are ours. ``problem``: they could not be had, so nothing is fetched for now."""
+
+    until: datetime
+    parsed: Protego | None = None
+    problem: str | None = None
+
+    def allows(self, url: str) -> bool:
+        """Whether the page may be fetched."""
+        return self.parsed is None or bool(self.parsed.can_fetch(url, AGENT))
+
+    @property
+    def crawl_delay_s(self) -> float | None:
+        """What Crawl-delay or Request-rate ask for, in seconds; None if neither does."""
+        if self.parsed is None:
+            return None
+        rate = self.parsed.request_rate(AGENT)
+        each = rate.seconds / rate.requests if rate and rate.requests else 0.0
+        delay = max(float(self.parsed.crawl_delay(AGENT) or 0.0), each)
+        return delay if math.isfinite(delay) and delay > 0 else None
+
+
+class Robots:
+    """The rules of many sites, kept for a day each. Safe for threads."""
+
+    def __init__(self, http: Http, pacing: HostPacing) -> None:
+        self._http, self._pacing = http, pacing
+        self._rules: OrderedDict[str, RobotsRules] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def known(self, url: str, now: datetime) -> bool:
+        """Whether the rules of the page's site are at hand, so that ``refusal`` asks nobody."""
+        return self._held(_origin(url), now) is not None
+
+    def load(self, url: str, now: datetime) -> None:
+        """Ask the page's site for its rules. The host's pace is the caller's business."""
+        origin = _origin(url)
+        rules = self._ask(f"{origin}/robots.txt", now)
+        self._pacing.keep_apart(url, rules.crawl_delay_s)
+        with self._lock:
+            self._rules[origin] = rules
+            self._rules.move_to_end(origin)
+            while len(self._rules) > _MAX_HOSTS:
+                self._rules.popitem(last=False)
+
+    def refusal(self, url: str, now: datetime) -> Failure | None:
+        """Why the page may not be fetched, by rules that are at hand; None if it may."""
+        rules = self._held(_origin(url), now)
+        if rules is None:
+            return Failure(url, "robots.txt has not been read yet", FailureKind.CONNECTION)
+        if rules.problem is not None:
+            wait_s = max((rules.until - now).total_seconds(), 0.0)
+            return Failure(url, f"robots.txt: {rules.problem}", FailureKind.CONNECTION, retry_after_s=wait_s)
+        if not rules.allows(url):
+            return Failure(url, "the site's robots.txt asks not to fetch this page", FailureKind.ROBOTS)
+        return None
+
+    def _held(self, origin: str, now: datetime) -> RobotsRules | None:
+        with self._lock:
+            rules = self._rules.get(origin)
+            return rules if rules and rules.until > now else None
+
+    def _ask(self, address: str, now: datetime) -> RobotsRules:
+        answer = self._http.fetch(address, now=now, accept="text/plain, */*;q=0.5", max_bytes=ROBOTS_BYTES)
+        if isinstance(answer, Failure):
+            gone = answer.status is not None and 400 <= answer.status < 500 and answer.status not in _SLOW
+            if gone or answer.kind is FailureKind.REDIRECTS:
+                return RobotsRules(now + timedelta(seconds=KEEP_S))
+            wait_s = max(answer.retry_after_s or 0.0, KEEP_FAILED_S)
+            return RobotsRules(now + timedelta(seconds=min(wait_s, KEEP_S)), problem=answer.problem)
+        return parse_robots(decode_body(answer.body, answer.content_type).text, now)
+
+
+def parse_robots(text: str, now: datetime) -> RobotsRules:
+    """The rules in ``text``. Never raises: what is no robots.txt (an HTML page, say) allows all."""
+    until = now + timedelta(seconds=KEEP_S)
+    if text.lstrip()[:1] == "<":
+        return RobotsRules(until)
+    kept = "\n".join(line[:2_000] for line in text.splitlines()[:MAX_LINES])
+    try:
+        return RobotsRules(until, Protego.parse(kept))
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        return RobotsRules(until)
+
+
+def sitemaps_in(text: str) -> list[str]:
+    """The sitemaps that a robots.txt names."""
+    rules = parse_robots(text, datetime.min.replace(tzinfo=UTC)).parsed
+    return [] if rules is None else list(dict.fromkeys(str(one) for one in rules.sitemaps))
+
+
+def _origin(url: str) -> str:
+    split = urlsplit(url)
+    return f"{split.scheme}://{split.netloc.rpartition('@')[2]}".lower()

@@ -1,0 +1,115 @@
+"""Words without which a query can't match: what the index files it under.
+
+An anchor is a string, and its kind shows in it, since no key of a word holds a space or any of ``* ~ :``: ``syria`` is the
+word, ``tanf al`` two words side by side, ``sanc*`` a word that begins so, ``ru~переговор`` a word with
+this stem in a document of this language, ``source:reuters`` a word of this field, ``url:*`` any value of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from pipeline.query.ast import Exact, Prefix, Wild
+from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
+from pipeline.query.document import Document
+from pipeline.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
+
+PREFIX_LENGTH = 6  # longer prefixes are filed by their beginning: each length costs a slice of every word
+
+Anchors = tuple[str, ...]
+Weight = Callable[[str], float]
+"""How often an anchor is met: the share of documents that have it."""
+
+_BESIDE = 0.1
+"""How often two words of a phrase stand side by side, for each time that the rarer is met: a guess."""
+
+_IN_TEXT = (None, "title", "body")
+
+
+def necessary(node: Core, weight: Weight) -> Anchors | None:
+    """Anchors of which every document that ``node`` matches has at least one, sorted; None where none can be named.
+
+    Of several such sets the one of least ``weight`` is taken. An empty one says that nothing can match.
+    """
+    found = _cheapest(node, weight)
+    return None if found is None else tuple(sorted(set(found[1])))
+
+
+_Choice = tuple[float, list[str]]
+
+
+def _cheapest(node: Core, weight: Weight) -> _Choice | None:
+    match node:
+        case Word(key=key):
+            return weight(key), [key]
+        case Leaf(bigrams=bigrams) if bigrams:
+            return min((_BESIDE * min(map(weight, bigram.split(" "))), [bigram]) for bigram in bigrams)
+        case Leaf(words=words, scope=scope):
+            return min((_weighed(_of_word(word, scope), weight) for _, word in words), key=_order)
+        case AllOf(parts=parts):
+            choices = [found for part in parts if (found := _cheapest(part, weight)) is not None]
+            return min(choices, key=_order) if choices else None
+        case AnyOf(parts=parts):
+            total, together = 0.0, []
+            for part in parts:
+                if (found := _cheapest(part, weight)) is None:
+                    return None
+                total += found[0]
+                together += found[1]
+            return total, together
+        case Close(left=left, right=right):
+            return min((found for side in (left, right) if (found := _cheapest(side, weight)) is not None), key=_order)
+        case Count(part=part):
+            return _cheapest(part, weight)
+        case Never():
+            return 0.0, []
+        case NoneOf():
+            return None
+    raise TypeError(f"{type(node).__name__} has no anchors")
+
+
+def _order(choice: _Choice) -> tuple[float, list[str]]:
+    return choice[0], sorted(choice[1]) if len(choice[1]) < 3 else choice[1][:1]
+
+
+def _weighed(anchors: Iterable[str], weight: Weight) -> _Choice:
+    held = list(anchors)
+    return sum(map(weight, held)), held
+
+
+def _of_word(word: WordTest, scope: str | None) -> list[str]:
+    if scope not in _IN_TEXT:
+        return [f"{scope}:{word.key}" if isinstance(word, Exact) else f"{scope}:*"]
+    match word:
+        case Exact(key, _):
+            return [key]
+        case Prefix(key):
+            return [f"{key[:PREFIX_LENGTH]}*"]
+        case Wild(pattern):
+            literal = re.split(r"[*?]", pattern, maxsplit=1)[0]
+            return [f"{literal[:PREFIX_LENGTH]}*"]
+        case CasedWord(pattern, _):
+            return _of_word(pattern, scope)
+        case StemmedWord(key, written):
+            return [key, *sorted(query_stems(written))]
+
+
+def in_metadata(document: Document) -> list[str]:
+    """The anchors that ``document`` has in its fields other than title and text."""
+    found: list[str] = []
+    for name, values in document.metadata.items():
+        if values:
+            found.append(f"{name}:*")
+            found += (f"{name}:{key}" for field in document.scope(name) for key in field.postings)
+    return found
+
+
+def guess(anchor: str) -> float:
+    """Share of documents that have the anchor, by the looks of it: short words are frequent, and non-ASCII ones long."""
+    name, colon, key = anchor.partition(":")
+    if colon:
+        return 1.0 if key == "*" else {"lang": 0.3, "url": 0.1, "source": 0.02, "topic": 0.05, "author": 0.01}[name]
+    key = anchor.rpartition("~")[2].partition(" ")[0]
+    letters = (len(key) if key.isascii() else 2 * len(key)) - key.endswith("*")
+    return (3.0 if anchor[-1] == "*" or "~" in anchor else 1.0) / max(letters, 1) ** 2

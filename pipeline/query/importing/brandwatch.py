@@ -1,0 +1,122 @@
+"""Brandwatch: NEAR/x either order, NEAR/xf in order, "…"~n, raw: with capitals, fields of the place a mention comes from."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from pipeline.query.importing.lexer import Lexer, Token, alone
+from pipeline.query.importing.reader import OPERAND, Reader
+from pipeline.query.importing.tree import All, Cased, In, Near, Node, Phrase, Word
+
+_FIELDS = {"title": "title", "url": "url", "author": "author", "authorname": "author", "site": "url"}
+_FIELDS |= {"language": "lang", "lang": "lang"}
+
+
+class Brandwatch(Reader):
+    """A query of Brandwatch."""
+
+    name = "Brandwatch"
+    lexer: ClassVar = Lexer(
+        (
+            ("COMMENT", r"<<<(?:(?!>>>).|\n)*>>>"),
+            ("AND", alone("AND")),
+            ("OR", alone("OR")),
+            ("NOT", alone("NOT")),
+            ("NEAR", alone(r"NEAR/\d+f?")),
+            ("SLOP", r"~(\d+)"),
+            ("CASED", r"\{([^{}]*)\}"),
+            ("RAW", r"raw:"),
+            ("FIELD", r"([A-Za-z_]+):(?!//)"),
+            ("WORD", r"[^\s()（）\"“”„‟«»＂\u200b\ufeff~{}]+"),
+        )
+    )
+
+    def __init__(self, query: str) -> None:
+        super().__init__(query)
+        for token in self._tokens:
+            if token.kind == "COMMENT":
+                self._note(token, "comments (<<< … >>>) were left out")
+            if token.kind == "WORD" and token.text in ("and", "or", "not"):
+                self._note(
+                    token, f"lower-case {token.text} stayed a word, as Brandwatch reads it; an operator is upper case"
+                )
+        self._tokens = [token for token in self._tokens if token.kind != "COMMENT"]
+
+    def _distance(self, token: Token) -> tuple[int, bool] | None:
+        if token.kind != "NEAR":
+            if token.text == "NEAR":
+                self._fail(token, "NEAR without a number", "NEAR/n or NEAR/nf")
+            return None
+        ordered = token.text.endswith("f")
+        words = self._number(token, token.text.removeprefix("NEAR/").removesuffix("f"))
+        if ordered:
+            self._note(token, f"{token.text} became ONEAR/{words}: the same order and distance")
+        return words, ordered
+
+    def _special(self, token: Token) -> Node | None:
+        if token.kind in ("RAW", "CASED"):
+            return self._cased(token)
+        if token.kind != "FIELD":
+            return None
+        name = token.value.lower()
+        if name not in _FIELDS:
+            self._unknown(
+                token, f"{token.value}:", "articles carry no such fact", "one of title: site: url: author: language:"
+            )
+        field = _FIELDS[name]
+        if name == "site":
+            self._note(token, "site: became url: the host is looked for in the article's address")
+        elif field != token.value:
+            self._note(token, f"{token.value}: became {field}:")
+        part = self._operand()
+        return In(field, self._language(token, part) if field == "lang" else part)
+
+    def _word(self, token: Token, text: str) -> Word:
+        if text[0] in "#@" and len(text) > 1:
+            self._note(token, f"{text} became {text[1:]}: signs are no part of a word here")
+            text = text[1:]
+        return super()._word(token, text)
+
+    def _cased(self, token: Token) -> Cased:
+        value = token
+        if token.kind == "RAW":
+            value = self._take()
+            if value.kind not in ("WORD", "PHRASE"):
+                self._fail(value, f"raw: before {value.text or 'the end'}", 'a word or a "phrase" behind raw:')
+        text = " ".join(
+            (value.value if value.kind == "PHRASE" else token.value if value is token else value.text).split()
+        )
+        if not text:
+            self._fail(value, "nothing to search for", OPERAND)
+        if sign := re.search(r"[^\w\s.'’-]", text):
+            self._unknown(
+                value, f"raw:{text}", f"signs such as {sign[0]} are no part of a word here", "letters and digits"
+            )
+        self._note(token, f"{'raw:' if token.kind == 'RAW' else '{…}'} became cs: capitals count")
+        return Cased(Phrase(text) if " " in text else Word(text))
+
+    def _suffix(self, node: Node) -> Node:
+        if self._token.kind != "SLOP":
+            return node
+        token = self._take()
+        words = self._number(token, token.value)
+        parts: tuple[Node, ...] = ()
+        if isinstance(node, Phrase):
+            parts = tuple(Word(word) for word in node.text.split())
+        elif isinstance(node, All):
+            parts = node.parts
+        if len(parts) < 2:
+            self._fail(token, f"{token.text} stands behind a single term", 'a "phrase" of two or more words before it')
+        near = parts[0]
+        for part in parts[1:]:
+            near = Near(near, part, words, False)
+        if len(parts) == 2:
+            self._note(token, f"{token.text} behind a phrase became NEAR/{words} between its words")
+        else:
+            self._note(
+                token,
+                f"{token.text} behind {len(parts)} words became NEAR/{words} from each to the next: a little wider than "
+                "Brandwatch, which counts the distance once for all",
+            )
+        return near

@@ -1,0 +1,74 @@
+"""Cision: w/n in either order, AND NOT, functions as cs("BEST") and headline(…). Both of its syntaxes are taken."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pipeline.query.importing.lexer import Lexer, Token, alone
+from pipeline.query.importing.reader import Reader
+from pipeline.query.importing.tree import All, Any, Cased, In, Node, Phrase, Word
+
+_FIELDS = {
+    "headline": "title", "title": "title", "publication": "source", "source": "source", "outlet": "source",
+    "author": "author", "byline": "author", "body": "body", "url": "url", "language": "lang",
+}  # fmt: skip
+
+
+class Cision(Reader):
+    """A query of Cision."""
+
+    name = "Cision"
+    lexer: ClassVar = Lexer(
+        (
+            ("AND", alone("(?i:and)")),
+            ("OR", alone("(?i:or)")),
+            ("NOT", alone("(?i:not)")),
+            ("NEAR", alone(r"(?i:w|pre|near|onear)/(?:\d+)")),
+            ("FUNCTION", r"([A-Za-z_]+)[(（]"),
+        )
+    )
+
+    def _take(self) -> Token:
+        token = super()._take()
+        if token.kind in ("AND", "OR", "NOT") and not token.text.isupper():
+            self._note(token, f"{token.text} became {token.text.upper()}: our operators are upper case")
+        return token
+
+    def _distance(self, token: Token) -> tuple[int, bool] | None:
+        if token.kind != "NEAR":
+            return None
+        name, _, count = token.text.partition("/")
+        ordered = name.lower() in ("pre", "onear")
+        words = self._number(token, count)
+        becomes = f"{'O' if ordered else ''}NEAR/{words}"
+        if becomes != token.text:
+            self._note(token, f"{token.text} became {becomes}: up to {words} words between")
+        return words, ordered
+
+    def _special(self, token: Token) -> Node | None:
+        if token.kind != "FUNCTION":
+            return None
+        name = token.value.lower()
+        if name == "cs":
+            self._note(token, "cs(…) became cs: capitals count")
+            return self._cased(token, self._closed(token))
+        if name not in _FIELDS:
+            self._unknown(
+                token, f"{token.value}()", "no field of ours holds it", "headline() publication() author() or cs()"
+            )
+        field = _FIELDS[name]
+        self._note(token, f"{token.value}(…) became {field}:")
+        part = self._closed(token)
+        return In(field, self._language(token, part) if field == "lang" else part)
+
+    def _cased(self, token: Token, node: Node) -> Node:
+        match node:
+            case Word() | Phrase():
+                return Cased(node)
+            case Any(parts):
+                return Any(tuple(self._cased(token, part) for part in parts))
+            case All(parts):
+                return All(tuple(self._cased(token, part) for part in parts))
+            case _:
+                why, instead = "capitals belong to single words", "cs() around each word"
+                return self._unknown(token, "cs() around anything but words", why, instead)

@@ -1,0 +1,92 @@
+"""Google search and Alerts: words side by side mean AND, OR binds tighter than that, -term excludes, site: and intitle:."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pipeline.query.importing.lexer import QUOTES, Lexer, Token, alone
+from pipeline.query.importing.reader import Reader
+from pipeline.query.importing.tree import In, Node, Phrase, Word
+
+_FIELDS = {"intitle": "title", "inurl": "url", "site": "url", "intext": "body", "inbody": "body", "source": "source"}
+_FIELDS |= {"author": "author", "inauthor": "author"}
+_ALL_OF = {"allintitle": "title", "allinurl": "url", "allintext": "body"}
+
+
+class Google(Reader):
+    """A query of Google's."""
+
+    name = "Google"
+    or_first = True
+    lexer: ClassVar = Lexer(
+        (
+            ("OR", alone("OR")),
+            ("OR", r"\|+"),
+            ("AND", alone("AND")),
+            ("NOT", rf"[-−–](?=[\w({QUOTES}])"),
+            ("PLUS", rf"\+(?=[\w{QUOTES}])"),
+            ("NEAR", r"AROUND\((\d+)\)"),
+            ("SYNONYM", r"~\w+"),
+            ("RANGE", r"\$?\d+\.\.\$?\d*"),
+            ("FIELD", r"([A-Za-z]+):(?!//)\s*"),
+        )
+    )
+
+    def __init__(self, query: str) -> None:
+        super().__init__(query)
+        for token in self._tokens:
+            if token.kind == "PLUS":
+                self._note(token, "+ was left out: a word is always found as it is here")
+            elif token.kind == "OR" and "|" in token.text:
+                self._note(token, "| became OR")
+            elif token.kind == "NOT":
+                self._note(token, "- before a term became NOT")
+            elif token.kind == "WORD" and token.text in ("or", "and", "NOT"):
+                self._note(token, f"{token.text} stayed a word: Google takes it for an operator as little as we do")
+        self._tokens = [token for token in self._tokens if token.kind != "PLUS"]
+
+    def _distance(self, token: Token) -> tuple[int, bool] | None:
+        if token.kind != "NEAR":
+            return None
+        words = self._number(token, token.value)
+        self._note(token, f"{token.text} became NEAR/{words}")
+        return words, False
+
+    def _special(self, token: Token) -> Node | None:
+        if token.kind == "SYNONYM":
+            self._unknown(token, token.text, "there are no synonyms", "the words that you mean, with OR between")
+        if token.kind == "RANGE":
+            self._unknown(token, token.text, "numbers have no ranges", "the numbers, with OR between")
+        if token.kind != "FIELD":
+            return None
+        name = token.value.lower()
+        if name in _ALL_OF:
+            field = _ALL_OF[name]
+            self._note(token, f"{token.value}: became {field}:(…) around all that follows")
+            return In(field, self._group())
+        if name not in _FIELDS:
+            self._unknown(
+                token, f"{token.value}:", "articles carry no such fact", "one of site: intitle: inurl: intext: source:"
+            )
+        field = _FIELDS[name]
+        if name == "site":
+            self._note(token, "site: became url: the host is looked for in the article's address")
+        elif field != token.value:
+            self._note(token, f"{token.value}: became {field}:")
+        return In(field, self._operand())
+
+    def _phrase(self, token: Token) -> Word | Phrase:
+        if "*" in token.value:
+            self._unknown(token, "* within a phrase", "no sign stands for any words", "ONEAR/n between the two halves")
+        return super()._phrase(token)
+
+    def _word(self, token: Token, text: str) -> Word:
+        if "*" in text:
+            self._unknown(token, text, "Google's * stands for whole words", "ONEAR/n between the words around it")
+        text = text.strip("?!.,;")
+        self._note(
+            token,
+            "Google also finds other forms and spellings of a word without quotes; here it is found as it is written: for its "
+            "forms write stem:word or word*",
+        )
+        return super()._word(token, text)

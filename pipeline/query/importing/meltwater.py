@@ -1,0 +1,82 @@
+"""Meltwater: NEAR is up to 4 words between, NEAR/n up to n, ONEAR in order; NOT binds tighter than AND, AND tighter than OR."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pipeline.query.importing.lexer import Lexer, Token, alone
+from pipeline.query.importing.reader import Reader
+from pipeline.query.importing.tree import AtLeast, In, Lead, Node
+
+_NEAR_WORDS = 4
+_INGRESS_WORDS = 60
+_FIELDS = {"title": "title", "url": "url", "author": "author", "source": "source", "language": "lang", "lang": "lang"}
+
+
+class Meltwater(Reader):
+    """A query of Meltwater."""
+
+    name = "Meltwater"
+    lexer: ClassVar = Lexer(
+        (
+            ("AND", alone("(?i:and)")),
+            ("OR", alone("(?i:or)")),
+            ("NOT", alone("(?i:not)")),
+            ("NEAR", alone(r"(?:ONEAR|NEAR)(?:/\d+)?")),
+            ("BOOST", r"\^\d*"),
+            ("TIMES", r"/(\d+)(?=[\s()（）^\u200b\ufeff]|$)"),
+            ("FIELD", r"([A-Za-z_]+):(?!//)\s*"),
+            (
+                "WORD",
+                r"[^\s()（）\"“”„‟«»＂\u200b\ufeff^/]+(?:/(?!\d+(?:[\s()（）^\u200b\ufeff]|$))[^\s()（）\"“”„‟«»＂\u200b\ufeff^/]*)*",
+            ),
+        )
+    )
+
+    def _take(self) -> Token:
+        token = super()._take()
+        if token.kind in ("AND", "OR", "NOT") and not token.text.isupper():
+            self._note(token, f"{token.text} became {token.text.upper()}: our operators are upper case")
+        return token
+
+    def _distance(self, token: Token) -> tuple[int, bool] | None:
+        if token.kind != "NEAR":
+            return None
+        operator, _, count = token.text.partition("/")
+        if not count:
+            self._note(
+                token, f"{operator} became {operator}/{_NEAR_WORDS}: Meltwater allows {_NEAR_WORDS} words between"
+            )
+        return self._number(token, count) if count else _NEAR_WORDS, operator == "ONEAR"
+
+    def _special(self, token: Token) -> Node | None:
+        if token.kind != "FIELD":
+            return None
+        name = token.value.lower()
+        if name == "ingress":
+            self._note(
+                token,
+                f"ingress: became LEAD/{_INGRESS_WORDS}(…): Meltwater's opening paragraph has no fixed length; the first "
+                f"{_INGRESS_WORDS} words stand for it",
+            )
+            return Lead(self._operand(), _INGRESS_WORDS)
+        if name not in _FIELDS:
+            self._unknown(
+                token, f"{token.value}:", "no field of ours holds it", "one of title: url: author: source: lang:"
+            )
+        field = _FIELDS[name]
+        if field != token.value:
+            self._note(token, f"{token.value}: became {field}:")
+        part = self._operand()
+        return In(field, self._language(token, part) if field == "lang" else part)
+
+    def _suffix(self, node: Node) -> Node:
+        while self._token.kind in ("BOOST", "TIMES"):
+            token = self._take()
+            if token.kind == "TIMES":
+                count = self._number(token, token.value, 1)
+                self._note(token, f"{token.text} behind a term became ATLEAST/{count}(…): that many times or more")
+                node = AtLeast(node, count)
+                continue
+            self._note(token, f"{token.text} was left out: it only chooses the sentence that Meltwater shows")
+        return node

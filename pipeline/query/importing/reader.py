@@ -1,0 +1,221 @@
+"""Tokens into the neutral tree: a recursive parser whose levels are those of every dialect.
+
+Loosest first: OR, AND (also side by side), NOT, fields and functions, distances. ``or_first`` turns the two loosest around
+(Google). A dialect is a subclass with its rules and the meaning of its own tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, NamedTuple, NoReturn
+
+from pipeline.errors import QueryError
+from pipeline.query.importing.lexer import END, QUOTES, Lexer, Token
+from pipeline.query.importing.tree import Near, Node, Phrase, Word, all_of, any_of, leaves, negative
+
+MAX_NUMBER = 1_000
+"""Largest number of an operator, the least of those that our own parser takes."""
+MAX_DEPTH = 60
+"""Levels of parentheses, below what our own parser takes."""
+OPERAND = 'a term, a "phrase" or ('
+CURLY = "curly quotes became straight ones"
+
+
+class Change(NamedTuple):
+    """What reads differently in our language. ``position`` is the code point of the vendor's text where it first occurs."""
+
+    position: int
+    text: str
+
+
+class Reader:
+    """One query of one dialect."""
+
+    name: ClassVar[str]
+    lexer: ClassVar[Lexer]
+    or_first: ClassVar[bool] = False
+    side_by_side: ClassVar[str] = "AND"
+
+    def __init__(self, query: str) -> None:
+        self._query = query
+        self._tokens = self.lexer.tokens(query)
+        self._at = 0
+        self._depth = 0
+        self.changes: dict[str, int] = {}
+
+    # What a dialect adds.
+
+    def _distance(self, token: Token) -> tuple[int, bool] | None:  # noqa: ARG002 - for dialects
+        """Words between, and whether in order, if ``token`` is an operator of distance."""
+        return None
+
+    def _special(self, token: Token) -> Node | None:  # noqa: ARG002 - for dialects
+        """The operand that begins with ``token`` (already taken), if it is one of the dialect's own."""
+        return None
+
+    def _suffix(self, node: Node) -> Node:
+        """The operand ``node`` with what stands directly behind it and binds to it alone."""
+        return node
+
+    def _behind(self, node: Node) -> Node:
+        """``node``, joined by distances so far, with what binds as they do and stands behind."""
+        return node
+
+    # For dialects.
+
+    @property
+    def _token(self) -> Token:
+        """The next token."""
+        return self._tokens[self._at]
+
+    def _take(self) -> Token:
+        """The next token; then the one after it is next."""
+        token = self._tokens[self._at]
+        self._at = min(self._at + 1, len(self._tokens) - 1)
+        return token
+
+    def _note(self, token: Token, text: str) -> None:
+        """List a change, once."""
+        self.changes.setdefault(text, token.start)
+
+    def _fail(self, token: Token, problem: str, expected: str | None = None) -> NoReturn:
+        """Stop at ``token``."""
+        raise QueryError(problem, query=self._query, position=token.start, expected=expected)
+
+    def _unknown(self, token: Token, what: str, why: str, instead: str | None = None) -> NoReturn:
+        """Stop at what has no equivalent."""
+        self._fail(token, f"{what} has no equivalent here: {why}", instead)
+
+    def _number(self, token: Token, text: str, least: int = 0) -> int:
+        """The number of an operator, ``least`` to MAX_NUMBER."""
+        if not text.isdecimal() or len(text) > 4 or not least <= int(text) <= MAX_NUMBER:
+            self._fail(token, f"{token.text} needs a number from {least} to {MAX_NUMBER}")
+        return int(text)
+
+    def _language(self, token: Token, node: Node) -> Node:
+        """``node``, a value of lang:, if it is made of two-letter codes."""
+        for leaf in leaves(node):
+            if not re.fullmatch(r"[A-Za-z]{2}", leaf.text):
+                self._fail(token, f"{leaf.text} is no code of a language", "two letters, as in en or fr")
+        return node
+
+    # The grammar.
+
+    def read(self) -> Node:
+        """The whole query."""
+        if self._token.kind == END:
+            self._fail(self._token, "the query is empty", OPERAND)
+        node = self._group()
+        if self._token.kind != END:
+            self._fail(self._token, f"{self._token.text} closes nothing", "an operator, another term or the end")
+        return node
+
+    def _group(self) -> Node:
+        """A query within parentheses, or all of it."""
+        return self._all() if self.or_first else self._any()
+
+    def _any(self) -> Node:
+        parts = [self._unit() if self.or_first else self._all()]
+        while self._token.kind == "OR":
+            self._take()
+            parts.append(self._unit() if self.or_first else self._all())
+        return any_of(parts)
+
+    def _all(self) -> Node:
+        parts = [self._any() if self.or_first else self._unit()]
+        while self._token.kind not in (END, "RPAR", "OR"):
+            if self._token.kind == "AND":
+                self._take()
+            elif self._token.kind != "NOT" and self.side_by_side != "AND":
+                self._fail(self._token, f"found {self._token.text}", "and, or or not before it")
+            parts.append(self._any() if self.or_first else self._unit())
+        return all_of(parts)
+
+    def _unit(self) -> Node:
+        """A term, perhaps negated, with its distances."""
+        flips = 0
+        while self._token.kind == "NOT":
+            self._take()
+            flips += 1
+        node = self._near()
+        return negative(node) if flips % 2 else node
+
+    def _near(self) -> Node:
+        """Operands and the distances between them; from left to right, none binding tighter than another."""
+        node = self._behind(self._run())
+        while (found := self._distance(self._token)) is not None:
+            self._take()
+            words, ordered = found
+            node = self._behind(Near(node, self._run(), words, ordered))
+        return node
+
+    def _run(self) -> Node:
+        """An operand; where side by side means adj, all that stand side by side.
+
+        They are taken together before any distance is: Factiva's own examples read "carrefour near5 retail sales" so.
+        """
+        node = self._operand()
+        while self.side_by_side == "ADJ" and self._token.kind in ("WORD", "PHRASE", "LPAR"):
+            self._note(self._token, f'terms side by side must stay so: {self.name} reads them as "a adj b"')
+            right = self._operand()
+            if isinstance(node, Word | Phrase) and isinstance(right, Word | Phrase):
+                node = Phrase(f"{node.text} {right.text}")
+            else:
+                node = Near(node, right, 0, True)
+        return node
+
+    def _operand(self) -> Node:
+        """What a distance can stand between."""
+        token = self._token
+        if token.kind in (END, "RPAR", "AND", "OR", "NOT"):
+            self._fail(token, f"found {token.text}" if token.text else "the query ends here", OPERAND)
+        if self._depth > MAX_DEPTH:
+            self._fail(token, f"groups and fields are nested more than {MAX_DEPTH} deep", "fewer parentheses")
+        self._take()
+        self._depth += 1
+        node = self._special(token)
+        if node is None:
+            node = self._common(token)
+        self._depth -= 1
+        return self._suffix(node)
+
+    def _common(self, token: Token) -> Node:
+        if token.kind == "LPAR":
+            return self._closed(token)
+        if token.kind == "PHRASE":
+            return self._phrase(token)
+        if token.kind != "WORD":
+            self._fail(token, f"found {token.text}", OPERAND)
+        return self._word(token, token.text)
+
+    def _closed(self, opening: Token) -> Node:
+        """The group behind ``opening``, which is taken already."""
+        node = self._group()
+        if self._token.kind != "RPAR":
+            self._fail(opening, f"this {opening.text[-1]} is never closed", "its partner before the end of the query")
+        self._take()
+        return node
+
+    def _phrase(self, token: Token) -> Word | Phrase:
+        """The words between quotes."""
+        if token.text[0] != '"' or token.text[-1] != '"':
+            self._note(token, CURLY)
+        text = " ".join(token.value.split())
+        if not any(char.isalnum() for char in text):
+            self._fail(token, "nothing to search for between the quotes", "words between the quotes")
+        for word in text.split():
+            self._wildcards(token, word)
+        return Phrase(text) if " " in text else Word(text)
+
+    def _word(self, token: Token, text: str) -> Word:
+        """A bare word."""
+        text = text.strip(QUOTES + ",;")
+        if not any(char.isalnum() for char in text):
+            self._fail(token, f"no letter or digit in {token.text}", OPERAND)
+        self._wildcards(token, text)
+        return Word(text)
+
+    def _wildcards(self, token: Token, word: str) -> None:
+        """Refuse a wildcard that our language hasn't."""
+        if word[0] in "*?":
+            self._unknown(token, word, "no word can begin with a wildcard", "a letter or digit before the wildcard")

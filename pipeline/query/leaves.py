@@ -1,0 +1,169 @@
+"""The leaves of a query made ready to run: words and phrases, each with the fields and the stretch it is looked for in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from itertools import pairwise
+
+import msgspec
+
+from pipeline.query.ast import Exact, Prefix, Wild, WordPattern
+from pipeline.query.document import Document, Hits, TextField, hit
+from pipeline.query.stems import all_stems
+
+
+class CasedWord(msgspec.Struct, frozen=True):
+    """A word that fits ``pattern`` when folded and, as it is written, ``shape`` (with ``*`` and ``?``)."""
+
+    pattern: WordPattern
+    shape: str
+
+
+class StemmedWord(msgspec.Struct, frozen=True):
+    """The word ``key``, or one with the same stem as ``written`` has in the document's language."""
+
+    key: str
+    written: str
+
+
+WordTest = Exact | Prefix | Wild | CasedWord | StemmedWord
+
+
+class Leaf:
+    """Words at fixed distances within one field. ``lead`` is how many of a field's first places count; 0: all.
+
+    ``scope`` names the field, None means title and text. Leaves are shared (``leaf``), and compared by identity.
+    """
+
+    __slots__ = ("_by_bigram", "_by_keys", "_patterns", "bigrams", "keys", "lead", "scope", "words")
+    positional = True
+
+    def __init__(self, words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> None:
+        self.words, self.scope, self.lead = words, scope, lead
+        in_text = scope in (None, "title", "body")
+        self.keys = frozenset(word.key for _, word in words if isinstance(word, Exact) and in_text)
+        self._patterns = tuple(word for _, word in words if isinstance(word, Prefix | Wild) and in_text)
+        self.bigrams: tuple[str, ...] = ()
+        """Two of the words that stand side by side, as ``Document.bigrams`` has them; every such two."""
+        if in_text:
+            self.bigrams = tuple(
+                f"{one.key} {other.key}"
+                for (at, one), (then, other) in pairwise(words)
+                if isinstance(one, Exact) and isinstance(other, Exact) and then == at + 1
+            )
+        self._by_bigram = len(words) == 2 and bool(self.bigrams) and scope is None and not lead
+        # One word or pattern anywhere: that the document has it at all is enough.
+        self._by_keys = len(words) == 1 and scope is None and not lead and bool(self.keys or self._patterns)
+
+    def holds(self, document: Document) -> bool:
+        """Whether the document matches. Most don't for want of a word, which shows without knowing any places."""
+        if not self.keys <= document.words:
+            return False
+        for pattern in self._patterns:
+            if not _has(document, pattern):
+                return False
+        if self._by_keys:
+            return True
+        if self.bigrams and (known := document.known_bigrams) is not None:
+            if self._by_bigram:
+                return self.bigrams[0] in known
+            if not known.issuperset(self.bigrams):
+                return False
+        return bool(document.hits(self))
+
+    def hits(self, document: Document) -> Hits:
+        """Where it matches."""
+        return document.hits(self)
+
+    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+        """Add the hits to ``out``, with ``kept`` only those in it."""
+        out.update(self.hits(document) if kept is None else kept.intersection(self.hits(document)))
+
+    def find(self, document: Document) -> Iterable[int]:
+        """Where it matches, worked out anew."""
+        extent, last_word = self.words[-1]
+        extent += last_word.width if isinstance(last_word, Exact) else 1
+        for field in document.scope(self.scope):
+            starts = set(places(field, self.words[0][1]))
+            for offset, word in self.words[1:]:
+                if not starts:
+                    break
+                starts.intersection_update([place - offset for place in places(field, word)])
+            for start in starts:
+                if not self.lead or start + extent <= self.lead:
+                    yield hit(field.number, start, start + extent - 1)
+
+
+class Word(Leaf):
+    """A single word of title and text: by far the most frequent leaf."""
+
+    __slots__ = ("key", "width")
+
+    def __init__(self, key: str, width: int) -> None:
+        super().__init__(((0, Exact(key, width)),), None, 0)
+        self.key, self.width = key, width
+
+    def holds(self, document: Document) -> bool:
+        """Whether the document matches."""
+        return self.key in document.words
+
+    def hits(self, document: Document) -> Hits:
+        """Where it matches."""
+        return document.word_hits(self.key, self.width)
+
+
+@lru_cache(maxsize=1 << 17)
+def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> Leaf:
+    """The leaf of these words, shared between queries: what it finds is worked out once a document."""
+    if len(words) == 1 and scope is None and not lead and isinstance(word := words[0][1], Exact):
+        return Word(word.key, word.width)
+    return Leaf(words, scope, lead)
+
+
+def _has(document: Document, pattern: Prefix | Wild) -> bool:
+    if isinstance(pattern, Prefix):
+        return document.has_beginning(pattern.key)
+    fits = wild_regex(pattern.pattern).fullmatch
+    return any(map(fits, document.beginning(re.split(r"[*?]", pattern.pattern, maxsplit=1)[0])))
+
+
+def places(field: TextField, word: WordTest) -> Collection[int]:
+    """Places of ``field`` whose word passes the test."""
+    match word:
+        case Exact(key, _):
+            return field.postings.get(key, ())
+        case Prefix(key):
+            return {place for found in field.beginning(key) for place in field.postings[found]}
+        case Wild(pattern):
+            fits = wild_regex(pattern).fullmatch
+            keys = (key for key in field.beginning(re.split(r"[*?]", pattern, maxsplit=1)[0]) if fits(key))
+            return {place for key in keys for place in field.postings[key]}
+        case CasedWord(pattern, shape):
+            fits = wild_regex(shape).fullmatch
+            return {place for place in places(field, pattern) if fits(field.written(place))}
+        case StemmedWord(key, written):
+            stemmed = (field.by_stem.get(stem, ()) for stem in query_stems(written))
+            return set(field.postings.get(key, ())).union(*stemmed)
+
+
+@lru_cache(maxsize=1 << 14)
+def query_stems(written: str) -> frozenset[str]:
+    """Stems of a query's word in every language that it may be of."""
+    return all_stems(written)
+
+
+@lru_cache(maxsize=1 << 12)
+def wild_regex(pattern: str) -> re.Pattern[str]:
+    """The regular expression of a pattern with ``*`` and ``?``, without backtracking into an earlier ``*``.
+
+    Taking the first place where a piece fits is enough, since only the last piece is bound to the end; so the time is at
+    most the word's length times the pattern's, whatever a hostile page puts into one word.
+    """
+    first, *pieces = (".".join(map(re.escape, piece.split("?"))) for piece in pattern.split("*"))
+    if not pieces:
+        return re.compile(first, re.DOTALL)
+    middle = "".join(f"(?>.*?{piece})" for piece in pieces[:-1])
+    last = pieces[-1]
+    return re.compile(f"{first}{middle}.*{last}", re.DOTALL)

@@ -1,0 +1,232 @@
+"""What is wrong, or probably not meant, in a query. Findings carry the place and, where one can be made, a better query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from pipeline.errors import QueryError
+from pipeline.query.anchors import guess, necessary
+from pipeline.query.ast import (
+    WHOLE_FIELDS,
+    And,
+    AtLeast,
+    Field,
+    Lead,
+    Near,
+    Node,
+    Not,
+    Phrase,
+    Prefix,
+    Query,
+    Term,
+    Wild,
+    WordPattern,
+)
+from pipeline.query.check import children, nearest_field
+from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
+from pipeline.query.grammar import QUOTES
+from pipeline.query.leaves import Leaf
+from pipeline.query.lower import lower
+from pipeline.query.parse import parse
+
+SHORTEST_PREFIX = 3
+"""Letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
+
+_CURLY = re.compile("[“”„‟«»＂]")
+_LOWER_OPERATORS = {"or": "OR", "and": "AND", "not": "NOT", "near": "NEAR/5"}
+_LANGUAGE = re.compile(r"[a-z]{2}")
+
+Severity = Literal["error", "warning", "note"]
+
+
+class Finding(msgspec.Struct, frozen=True, order=True):
+    """``position`` is a code point of the query. ``suggestion`` is a whole query to use instead, or None.
+
+    An "error" can't run, or never matches; a "warning" is probably not meant, or costs much; a "note" is form.
+    """
+
+    position: int
+    severity: Severity
+    message: str
+    suggestion: str | None = None
+
+
+def lint(query: str) -> list[Finding]:
+    """Findings on ``query`` by position; empty where there is nothing to say. Never raises for what the query holds."""
+    findings = list(_quotes(query))
+    try:
+        parsed = parse(query)
+    except QueryError as error:
+        expected = f"; expected {error.expected}" if error.expected else ""
+        repaired = _parses(_straight(query)) or _parses(_straight(query).rstrip() + '"') or _parses(_fields(query))
+        findings.append(Finding(error.position, "error", f"{error.problem}{expected}", repaired))
+        return _sorted(findings)
+    findings += _operators(parsed)
+    findings += _words(parsed.root, None)
+    findings += _logic(parsed)
+    return _sorted(findings)
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    return sorted(set(findings), key=lambda one: (one.position, one.severity, one.message))
+
+
+def _parses(query: str) -> str | None:
+    try:
+        parse(query)
+    except QueryError:
+        return None
+    return query
+
+
+def _straight(query: str) -> str:
+    return _CURLY.sub('"', query)
+
+
+def _fields(query: str) -> str:
+    """``query`` with the fields that there are for those that were meant."""
+    return re.sub(r"(?<!\w)([^\W\d_]+):(?!//)", lambda found: f"{nearest_field(found[1]) or found[1]}:", query)
+
+
+def _quotes(query: str) -> Iterator[Finding]:
+    if found := _CURLY.search(query):
+        message = f"curly quote {found[0]} of a word processor: read as a straight one"
+        yield Finding(found.start(), "note", message, _parses(_straight(query)))
+
+
+def _operators(query: Query) -> Iterator[Finding]:
+    """Bare words in lower case that are operators in upper case. Within quotes they are words."""
+    found = [
+        (node, operator)
+        for node in _walk(query.root)
+        if isinstance(node, Term)
+        and (operator := _LOWER_OPERATORS.get(node.text))
+        and query.text[node.start] not in QUOTES
+    ]
+    better = query.text
+    for node, operator in sorted(found, key=lambda one: -one[0].start):
+        better = better[: node.start] + operator + better[node.end :]
+    for node, operator in found:
+        message = f'"{node.text}" is looked for as a word; the operator is {operator}'
+        yield Finding(node.start, "warning", message, _parses(better))
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for part in children(node):
+        yield from _walk(part)
+
+
+def _words(node: Node, scope: str | None) -> Iterator[Finding]:
+    match node:
+        case Term(word=word, text=text, start=start):
+            yield from _word(word, start, scope)
+            if scope == "lang" and not isinstance(word, Prefix | Wild) and not _LANGUAGE.fullmatch(text.lower()):
+                yield Finding(start, "warning", f"lang: takes two-letter codes such as en or ar, not {text}")
+        case Phrase(words=words, start=start) if scope not in WHOLE_FIELDS:
+            for _, word in words:
+                yield from _word(word, start, scope)
+        case Field(name=name, part=part):
+            yield from _words(part, name)
+        case _:
+            for part in children(node):
+                yield from _words(part, scope)
+
+
+def _word(word: WordPattern, start: int, scope: str | None) -> Iterator[Finding]:
+    if isinstance(word, Prefix | Wild):
+        shown = f"{word.key}*" if isinstance(word, Prefix) else word.pattern
+        literal = re.split(r"[*?]", shown, maxsplit=1)[0]
+        enough = SHORTEST_PREFIX if literal.isascii() else SHORTEST_PREFIX - 1
+        if len(literal) < enough and scope not in WHOLE_FIELDS:
+            message = f"{shown} has {len(literal)} letters before its wildcard and matches very many words"
+            yield Finding(start, "warning", message)
+
+
+def _logic(query: Query) -> Iterator[Finding]:
+    core = lower(query.root)
+    root = query.root
+    if _never(core):
+        yield Finding(
+            root.start, "error", "can never match: it asks for one thing and its opposite, or for two fields at once"
+        )
+    elif isinstance(root, Not):
+        message = "nothing but NOT: matches every article without it, and shows no words"
+        yield Finding(root.start, "warning", message)
+    elif (anchors := necessary(core, guess)) is None:
+        message = "no word is necessary for a match, so this query is tried on every article"
+        yield Finding(root.start, "warning", message)
+    elif any(anchor.startswith("lang:") or anchor.endswith(":*") for anchor in anchors):
+        message = (
+            "a language or a wildcard in a field is all that this query asks for, so it is tried on very many articles"
+        )
+        yield Finding(root.start, "warning", message)
+    for node in _walk(root):
+        if isinstance(node, Near | AtLeast):
+            yield from _inside(node)
+        elif (
+            node is not root
+            and isinstance(node, And | Near | Field | Lead)
+            and _never(lower(node))
+            and not _never(core)
+        ):
+            yield Finding(node.start, "warning", "this part can never match")
+
+
+def _inside(node: Near | AtLeast) -> Iterator[Finding]:
+    sides = (node.left, node.right) if isinstance(node, Near) else (node.part,)
+    name = "NEAR" if isinstance(node, Near) else "ATLEAST"
+    for side in sides:
+        if isinstance(side, Not):
+            yield Finding(side.start, "warning", f"{name} with NOT: holds too where neither word occurs")
+        elif isinstance(side, And):
+            yield Finding(side.start, "note", f"{name} with AND inside asks for the {name} of each part")
+
+
+def _never(core: Core) -> bool:
+    """Whether no document can match, as far as the form shows it."""
+    match core:
+        case Never():
+            return True
+        case AnyOf(parts=parts):
+            return all(map(_never, parts))
+        case AllOf(parts=parts):
+            if any(map(_never, parts)):
+                return True
+            refused: set[Core] = set().union(*map(_refused, parts))
+            return any(
+                part in refused or (isinstance(part, AnyOf) and refused.issuperset(part.parts)) for part in parts
+            )
+        case Close(left=left, right=right):
+            return _never(left) or _never(right) or _scopes(left).isdisjoint(_scopes(right))
+        case Count(part=part):
+            return _never(part)
+        case Leaf(words=words, lead=lead):
+            return bool(lead) and words[-1][0] >= lead
+    return False
+
+
+def _refused(part: Core) -> set[Core]:
+    """Nodes that must not hold where ``part``, a NOT, holds."""
+    if not isinstance(part, NoneOf):
+        return set()
+    below = part.part
+    return {below, *below.parts} if isinstance(below, AnyOf) else {below}
+
+
+def _scopes(core: Core) -> set[str]:
+    """Fields that the words of a positional node may stand in."""
+    match core:
+        case Leaf(scope=None):
+            return {"title", "body"}
+        case Leaf(scope=scope):
+            return {scope or ""}
+        case AnyOf(parts=parts):
+            return set().union(*map(_scopes, parts))
+        case Close(left=left, right=right):
+            return _scopes(left) & _scopes(right)
+    return set()

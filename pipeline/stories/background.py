@@ -1,0 +1,102 @@
+"""How common terms are among the articles of the window, as of an order key."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.stories.grouping import BUCKETS
+
+_PRIOR = 100.0
+"""Articles that are taken to have come before: with few of its own the window says little about what is rare."""
+
+_AT_ONCE = 4_096
+
+
+class Frequencies:
+    """Counts, for terms cut to buckets, the articles from one place in the order to another.
+
+    ``terms`` gives the terms of the slots that count at all, one after the other, and how many slots those are. The places are
+    kept sorted; what lies between the two ends is counted. Moving the ends costs as much as they pass by, in either
+    direction, so a question that goes back is answered as rightly as one that goes on.
+    """
+
+    def __init__(self, terms: Callable[[NDArray[np.int64]], tuple[NDArray[np.uint32], int]]) -> None:
+        self._terms = terms
+        self._places: list[bytes] = []
+        self._slots = array("q")
+        self._from = self._to = 0
+        self._skipped = 0
+        self._table = np.zeros(BUCKETS, np.int32)
+        self.articles = 0
+
+    def add(self, place: bytes, slot: int) -> None:
+        """Take in a slot at its place in the order."""
+        if not self._places or place >= self._places[-1]:
+            self._places.append(place)
+            self._slots.append(slot)
+            return
+        at = bisect_left(self._places, place, self._skipped)
+        self._places.insert(at, place)
+        self._slots.insert(at, slot)
+        if at < self._from:
+            self._from, self._to = self._from + 1, self._to + 1
+        elif at < self._to:
+            self._to += 1
+            self._count(at, at + 1, 1)
+
+    def as_of(self, oldest: bytes, place: bytes) -> Frequencies:
+        """Count what lies between: from ``oldest`` on, before ``place``."""
+        start = self._near(self._from, oldest)
+        self._move(start, max(start, self._near(self._to, place)))
+        return self
+
+    def forget_before(self, oldest: bytes) -> list[int]:
+        """Forget all slots before a place, and say which."""
+        end = self._skipped
+        while end < len(self._places) and self._places[end] < oldest:
+            end += 1
+        gone = self._slots[self._skipped : end].tolist()
+        self._count(max(self._from, self._skipped), min(self._to, end), -1)
+        self._skipped = end
+        self._from, self._to = max(self._from, end), max(self._to, end)
+        # Cutting off the front moves the rest: not for a few.
+        if end * 8 > len(self._places):
+            del self._places[:end], self._slots[:end]
+            self._from, self._to, self._skipped = self._from - end, self._to - end, 0
+        return gone
+
+    def counts_of(self, terms: NDArray[np.uint32]) -> NDArray[np.int32]:
+        """How many of the articles counted have each term; a bucket that two terms of one article share counts it twice."""
+        found: NDArray[np.int32] = self._table[terms & np.uint32(BUCKETS - 1)]
+        return found
+
+    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.float64]:
+        """ln((articles + prior) / (articles with the term + 1)), at least 0.1."""
+        found = self.counts_of(terms)
+        return np.asarray(np.maximum(np.log((self.articles + _PRIOR) / (found + 1.0)), 0.1), np.float64)
+
+    def _near(self, at: int, place: bytes) -> int:
+        """Where ``place`` belongs. The ends nearly always stay or move on by a few: those are looked at first."""
+        places = self._places
+        if (at == self._skipped or places[at - 1] < place) and (at == len(places) or places[at] >= place):
+            return at
+        return bisect_left(places, place, self._skipped)
+
+    def _move(self, start: int, end: int) -> None:
+        self._count(self._from, min(start, self._to), -1)
+        self._count(max(end, self._from), self._to, -1)
+        self._count(start, min(end, self._from), 1)
+        self._count(max(self._to, start), end, 1)
+        self._from, self._to = start, end
+
+    def _count(self, start: int, end: int, step: int) -> None:
+        for first in range(start, end, _AT_ONCE):
+            slots = np.asarray(self._slots[first : min(first + _AT_ONCE, end)], np.int64)
+            terms, articles = self._terms(slots)
+            np.add.at(self._table, terms & np.uint32(BUCKETS - 1), step)
+            self.articles += articles * step

@@ -1,0 +1,120 @@
+"""The index's memory: one row of arrays for each entry, so that many are compared at once."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.stories.entry import Entry, key_of, pack, place_of, unpack
+from pipeline.stories.features import LAYOUT, Features, read_features, written
+
+Slots = NDArray[np.int64]
+_FIRST_ROWS = 1_024
+_ID_DIGITS = 32
+_MASK = 2**64 - 1
+
+
+class Columns:
+    """Rows by slot number. A slot that was dropped is used again only after ``reuse``, when nothing points at it."""
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+        self._dropped: list[int] = []
+        self._size = 0
+        self._languages: dict[str | None, int] = {None: 0}
+        self.places: list[bytes] = []
+        self.packed: list[bytes] = []
+        self._allocate(_FIRST_ROWS)
+
+    def _allocate(self, rows: int) -> None:
+        self.features = np.zeros(rows, LAYOUT)
+        self.times = np.zeros(rows, np.int64)
+        self.texts = np.zeros(rows, np.uint64)
+        self.articles = np.zeros(rows, np.uint64)
+        self.stories = np.zeros(rows, np.uint64)
+        self.languages = np.zeros(rows, np.uint16)
+        self.versions = np.zeros(rows, np.int32)
+        self.alive = np.zeros(rows, np.bool_)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows in use."""
+        arrays = (self.features, self.times, self.texts, self.articles, self.stories, self.languages, self.versions)
+        return self._size * (sum(array.itemsize for array in arrays) + 1)
+
+    def __len__(self) -> int:
+        return self._size - len(self._free) - len(self._dropped)
+
+    def put(self, entry: Entry) -> int:
+        """Give the entry a slot."""
+        if self._free:
+            slot = self._free.pop()
+            self.places[slot], self.packed[slot] = place_of(entry.key), pack(entry)
+        else:
+            slot, self._size = self._size, self._size + 1
+            self.places.append(place_of(entry.key))
+            self.packed.append(pack(entry))
+            if slot == len(self.times):
+                self._grow()
+        self.features[slot] = read_features(entry.fingerprint)
+        self.times[slot] = entry.key.time_ms
+        self.texts[slot] = number_of(entry.text_hash)
+        self.articles[slot] = number_of(entry.article)
+        self.stories[slot] = number_of(entry.story)
+        self.languages[slot] = self._languages.setdefault(entry.language, len(self._languages))
+        self.versions[slot] = entry.version
+        self.alive[slot] = True
+        return slot
+
+    def entry(self, slot: int) -> Entry:
+        """The entry as it was put in."""
+        return unpack(self.packed[slot], key_of(self.places[slot]), written(self.features[slot]))
+
+    def known(self, slot: int) -> Features:
+        """The features of one row."""
+        return self.features[slot]  # type: ignore[no-any-return]
+
+    def language(self, code: str | None) -> int:
+        """The number of a language; 0 for none, a number that no row has for one never seen."""
+        return self._languages.get(code, 0xFFFF)
+
+    def drop(self, slot: int) -> None:
+        """Forget a row."""
+        self.alive[slot] = False
+        self.places[slot] = self.packed[slot] = b""
+        self._dropped.append(slot)
+
+    @property
+    def waiting(self) -> int:
+        """How many dropped slots wait for ``reuse``."""
+        return len(self._dropped)
+
+    def reuse(self) -> None:
+        """Nothing points at dropped slots any more."""
+        self._free += self._dropped
+        self._dropped = []
+
+    def earliest(self, slots: Slots) -> int:
+        """The slot of the earliest key among these (at least one)."""
+        first = slots[self.times[slots] == self.times[slots].min()].tolist()
+        return int(min(first, key=self.places.__getitem__))
+
+    def _grow(self) -> None:
+        # Fresh pages cost memory only once they are written: doubling costs address space, not memory.
+        old = dict(vars(self))
+        self._allocate(len(self.times) * 2)
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray):
+                array[: len(old[name])] = old[name]
+
+
+def number_of(identity: str) -> int:
+    """An id as a 64-bit number, 0 for none. Ids of the records are hashes: their halves are laid over each other."""
+    if not identity:
+        return 0
+    if len(identity) == _ID_DIGITS and not identity.strip("0123456789abcdef"):
+        whole = int(identity, 16)
+        return (whole ^ whole >> 64) & _MASK
+    return int.from_bytes(hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

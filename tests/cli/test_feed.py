@@ -1,0 +1,178 @@
+"""``wirewatch feed`` and ``connectors listen`` as a person runs them, against a server on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.catalogue import FILE, load_catalogue
+from pipeline.errors import InputError
+from pipeline.records import RawArticle, decode
+from pipeline.streams import open_stream
+from tests.cli.command import wirewatch
+from tests.connectors.support import Answer, Site, site
+from tests.connectors.test_feed_connector import rss
+from tests.waiting import until
+
+OPML = """<opml version="2.0"><body><outline text="Levant"><outline text="Outlet" xmlUrl="https://outlet.example/rss"/>
+<outline text="again" xmlUrl="https://outlet.example/rss"/></outline></body></opml>"""
+
+
+@pytest.fixture
+def web() -> Iterator[Site]:
+    with site() as here:
+        yield here
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def local(web: Site) -> dict[str, str]:
+    return {"WIREWATCH_ALLOW_PRIVATE": web.host, "WIREWATCH_HOST_GAP_S": "0"}
+
+
+def test_discover_finds_the_feeds_of_a_home_page(tmp_path: Path, web: Site) -> None:
+    head = "<link rel='alternate' type='application/rss+xml' href='/rss'>"
+    web.pages |= {"/": Answer(f"<html><head>{head}</head></html>".encode()), "/rss": rss(web, "a", "b")}
+    done = wirewatch("feed", "discover", web.url("/"), "--json", cwd=tmp_path, **local(web))
+    assert done.returncode == 0, done.stderr
+    [found] = lines(done)
+    assert (found["url"], found["format"], found["items"], found["how"]) == (
+        web.url("/rss"),
+        "rss20",
+        2,
+        "named by the page",
+    )
+    web.pages["/"] = Answer(b"<html></html>")
+    del web.pages["/rss"]
+    none = wirewatch("feed", "discover", web.url("/"), cwd=tmp_path, **local(web))
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "no feed found" in none.stderr
+
+
+def test_check_says_which_feeds_can_be_read_and_coverage_what_may_be_missing(tmp_path: Path, web: Site) -> None:
+    web.pages |= {"/good": rss(web, "a"), "/bad": Answer(b"<html></html>")}
+    for path in ("/good", "/bad"):
+        wirewatch("feed", "add", web.url(path), "--source", "local", cwd=tmp_path)
+    done = wirewatch("feed", "check", "--json", cwd=tmp_path, **local(web))
+    assert done.returncode == 1
+    found = {line["url"]: line for line in lines(done)}
+    assert (found[web.url("/good")]["problem"], found[web.url("/good")]["items"]) == (None, 1)
+    assert found[web.url("/bad")]["problem"] == "not a feed: an HTML page"
+    asked = len(web.asked)
+    again = wirewatch("feed", "check", "--json", cwd=tmp_path, **local(web))
+    assert [line["url"] for line in lines(again)] == [web.url("/bad")], "what was read once is verified"
+    assert len(web.asked) == asked + 1
+    report = wirewatch("feed", "coverage", "--json", cwd=tmp_path)
+    assert report.returncode == 0, report.stderr
+    whole, *feeds = lines(report)
+    assert whole["feeds"] == 2
+    assert whole["risks"] == [f"{web.url('/bad')}: could never be read"]
+    assert {feed["url"]: feed["state"] for feed in feeds} == {web.url("/bad"): "unverified", web.url("/good"): "new"}
+    assert "may be missing" in wirewatch("feed", "coverage", cwd=tmp_path).stderr
+    assert wirewatch("feed", "check", "https://nowhere.example/", cwd=tmp_path).returncode == 1
+
+
+def test_a_list_comes_in_and_goes_out(tmp_path: Path) -> None:
+    (tmp_path / "in.opml").write_text(OPML)
+    done = wirewatch("feed", "import", "in.opml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 listed twice" in done.stderr
+    assert "1 feeds added, 0 were there" in done.stderr
+    out = wirewatch("feed", "export", cwd=tmp_path)
+    assert 'xmlUrl="https://outlet.example/rss"' in out.stdout
+    (tmp_path / "out.opml").write_text(out.stdout)
+    assert "0 feeds added, 1 were there" in wirewatch("feed", "import", "out.opml", cwd=tmp_path).stderr
+    (tmp_path / "bad.opml").write_text("<html/>")
+    bad = wirewatch("feed", "import", "bad.opml", cwd=tmp_path)
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert "bad.opml: no OPML list of feeds" in bad.stderr
+
+
+def test_the_catalogue_is_sound_and_its_feeds_can_be_added_by_topic(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    assert len(catalogue.feed) >= 60
+    assert len({feed.country for feed in catalogue.feed}) >= 15
+    assert {"ar", "fa", "tr", "ru", "uk", "en"} <= {feed.language for feed in catalogue.feed}
+    assert {"syria", "ukraine-talks", "iran-saudi"} == {topic for feed in catalogue.feed for topic in feed.topics}
+    assert {feed.found for feed in catalogue.feed} == catalogue.lists.keys(), "no list without use"
+    done = wirewatch("feed", "add", "--catalogue", "--topic", "syria", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    added = lines(wirewatch("feed", "list", "--json", cwd=tmp_path))
+    assert len(added) == len(catalogue.chosen(["syria"]))
+    assert {feed["health"] for feed in added} == {"new"}
+    assert "unverified" in wirewatch("feed", "list", cwd=tmp_path).stdout
+    wrong = wirewatch("feed", "add", "--catalogue", "--topic", "sport", cwd=tmp_path)
+    assert wrong.returncode == 1
+    assert "there are iran-saudi, syria, ukraine-talks" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('country = "SY"', 'country = "Syria"'), "no country code"),
+        (('kind = "state"', 'kind = "good"'), "kind"),
+        (("https://sana.sy/?feed=rss2", "ftp://sana.sy/"), "not an http"),
+        (('found = "syria-bot"', 'found = "memory"'), "no list of this file"),
+        (('source = "sana"', 'sauce = "sana"'), "sauce"),
+    ],
+)
+def test_a_wrong_catalogue_is_named(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(FILE.read_text("utf-8").replace(*change, 1), "utf-8")
+    with pytest.raises(InputError, match=said) as error:
+        load_catalogue(file)
+    assert str(error.value).startswith("mine.toml")
+
+
+def test_listen_takes_pushed_articles_onto_the_raw_stream(tmp_path: Path) -> None:
+    token = "a-token-of-some-length"
+    service = subprocess.Popen(
+        [sys.executable, "-m", "wirewatch", "connectors", "listen", "--port", "0"],
+        cwd=tmp_path,
+        env=os.environ | {"PUSH_TOKEN": token},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert service.stderr
+        said = service.stderr.readline()
+        base = re.search(r"http://\S+", said)
+        assert base, said
+        body = b'{"url": "https://outlet.example/a", "text": "Something happened.", "title": "T"}\n'
+        request = urllib.request.Request(f"{base[0]}/articles", data=body, headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 202
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{base[0]}/articles", data=body, timeout=30)
+        assert refused.value.code == 401
+        service.send_signal(signal.SIGTERM)
+        until(lambda: service.poll() is not None, "end of the service")
+        assert service.returncode == 0
+    finally:
+        service.kill()
+        service.wait()
+    with open_stream(f"sqlite:///{tmp_path / 'var/streams.db'}", "raw-articles") as stream:
+        records = stream.read(stream.start_offsets(stream.partitions()), wait_ms=0)
+    [article] = [decode(record.value, RawArticle) for record in records]
+    assert (article.url, article.title) == ("https://outlet.example/a", "T")
+
+
+def test_a_short_token_and_a_bad_address_are_refused(tmp_path: Path) -> None:
+    short = wirewatch("connectors", "listen", "--token", "short", cwd=tmp_path)
+    assert short.returncode == 2
+    assert "too short" in short.stderr
+    assert wirewatch("connectors", "listen", "--public-url", "us.example", cwd=tmp_path).returncode == 2
+    assert wirewatch("feed", "add", "--topic", "syria", cwd=tmp_path).returncode == 2

@@ -1,0 +1,68 @@
+"""What is said of feeds, and what the desk may be missing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from connectors.feeds import FeedFacts
+from connectors.feeds.schedule import Rhythm
+from connectors.health import FeedHealth, coverage, judge
+from connectors.rows import FeedAbout, FeedRow
+from pipeline.records import to_ms
+from tests.connectors.support import NOON
+
+ROW = FeedRow(
+    id="f",
+    url="https://a.example/rss",
+    source="a",
+    active=True,
+    health="ok",
+    problem=None,
+    failures=0,
+    title="A",
+    added_at=NOON,
+    last_ok_at=NOON,
+    next_poll_at=NOON,
+    verified_at=NOON,
+    about=FeedAbout(outlet="Outlet", country="SY", language="ar", kind="state"),
+)
+DAILY = Rhythm(hours=(2.0,) * 24, days=7.0, at_ms=to_ms(NOON), last_new_ms=to_ms(NOON), size=30)
+
+
+def health(row: FeedRow = ROW, rhythm: Rhythm = DAILY, week: tuple[int, int] = (40, 0), hours: float = 0) -> FeedHealth:
+    return judge(row, FeedFacts(listed=True, rhythm=rhythm), week, (6, 0), NOON + timedelta(hours=hours))
+
+
+def test_a_feed_that_does_as_it_always_did_is_ok() -> None:
+    found = health()
+    assert (found.state, found.risks, found.seen_last_day, found.country) == ("ok", (), 6, "SY")
+    assert 6 < found.expected_per_day < 7.5
+
+
+def test_silence_gaps_failures_and_refused_pages_are_said_in_plain_words() -> None:
+    silent = health(hours=48)
+    assert silent.state == "silent"
+    assert silent.risks[0].startswith("silent since 2031-03-04 12:00 UTC, about 1")
+    gap = health(rhythm=replace(DAILY, gaps=1, gap_ms=to_ms(NOON)), hours=1)
+    assert gap.risks == ("its list overran at 2031-03-04 12:00 UTC: items were likely missed",)
+    failing = health(replace(ROW, health="failing", problem="503 service unavailable"))
+    assert failing.risks == ("not read since 2031-03-04 12:00 UTC: 503 service unavailable",)
+    never = health(replace(ROW, health="failing", problem="404 not found", verified_at=None, last_ok_at=None))
+    assert (never.state, never.risks) == ("unverified", ("could never be read: 404 not found",))
+    assert health(replace(ROW, health="gone", problem="410 gone")).risks == ("it is gone: 410 gone",)
+    assert health(week=(40, 10)).risks == ("10 of 40 pages were not had in a week; the feed's own text had to do",)
+    assert health(replace(ROW, active=False)).state == "removed"
+
+
+def test_the_report_names_countries_and_languages_of_which_nothing_is_read() -> None:
+    dead = replace(health(), url="https://b.example/rss", state="failing", country="IR", language="fa", risks=("x",))
+    whole = coverage([health(), dead, replace(health(), state="removed")])
+    assert (whole.feeds, whole.states) == (2, {"failing": 1, "ok": 1})
+    assert whole.countries == {"IR": (0, 1), "SY": (1, 1)}
+    assert whole.risks == (
+        "nothing from IR is being read (1 feed)",
+        "nothing from fa is being read (1 feed)",
+        "https://b.example/rss: x",
+    )

@@ -1,0 +1,319 @@
+"""What is pushed to us: hubs that verify and sign, articles with a token, and senders that mean no good."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+from sqlalchemy import select
+
+from connectors.base import PollResult
+from connectors.feeds import FeedCursor, FeedFacts
+from connectors.http import Http
+from connectors.links import header_link
+from connectors.push.request import Request, Response, is_signed
+from connectors.push.server import BODY_BYTES, PushServer, serving
+from connectors.push.subscriptions import HubBook
+from connectors.push.webhook import MAX_ARTICLES, Webhook
+from connectors.push.websub import LEASE_S, WebSub
+from connectors.state import FeedState
+from pipeline.errors import StreamUnavailable
+from pipeline.records import RawArticle, to_ms
+from pipeline.store import Store, open_store
+from pipeline.store.feed_tables import hub_subscriptions
+from tests.connectors.support import NOON, Answer, Clock, Site, after
+
+FEED = "https://outlet.example/rss"
+TOPIC = "https://outlet.example/topic"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 's.db'}")
+    yield opened
+    opened.close()
+
+
+class World:
+    """A feed that names a hub, the hub, and our subscriber."""
+
+    def __init__(self, store: Store, web: Site, http: Http) -> None:
+        self.clock, self.web, self.store = Clock(), web, store
+        self.posts: list[dict[str, str]] = []
+        web.pages["/hub"] = self._hub
+        self.feeds = FeedState(store.engine)
+        self.feeds.add(FEED, "s", NOON)
+        (name,) = self.feeds.due(NOON, limit=1)
+        facts = FeedFacts(listed=True, ok_at_ms=1, hub=web.url("/hub"), topic=TOPIC, poll_at_ms=to_ms(after(86_400)))
+        self.feeds.save(name, self.feeds.load(name), PollResult((), FeedCursor(facts=facts), after(86_400)))
+        self.subscriber = WebSub(HubBook(store.engine), self.feeds, http, "https://us.example", clock=self.clock)
+
+    def _hub(self, request: BaseHTTPRequestHandler) -> Answer:
+        body = request.rfile.read(int(request.headers["Content-Length"])).decode()
+        self.posts.append({name: values[0] for name, values in parse_qs(body).items()})
+        return Answer(status=202)
+
+    @property
+    def path(self) -> str:
+        return self.posts[-1]["hub.callback"].removeprefix("https://us.example")
+
+    def verify(self, **changes: str) -> Response:
+        query = {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.challenge": "c-1", "hub.lease_seconds": "864000"}
+        return self.subscriber.handle(Request("GET", self.path, {**query, **changes}))
+
+    def push(self, body: bytes, signature: str) -> Response:
+        return self.subscriber.handle(Request("POST", self.path, {}, {"x-hub-signature": signature}, body))
+
+    def sign(self, body: bytes, method: str = "sha256") -> str:
+        secret = self.posts[-1]["hub.secret"].encode()
+        return f"{method}={hmac.new(secret, body, getattr(hashlib, method)).hexdigest()}"
+
+    def row(self) -> dict[str, object]:
+        with self.store.reading() as connection:
+            return dict(connection.execute(select(hub_subscriptions)).one()._mapping)
+
+
+@pytest.fixture
+def world(store: Store, web: Site) -> Iterator[World]:
+    with Http(allow_private=[web.host], total_s=10) as http:
+        yield World(store, web, http)
+
+
+def test_a_hub_is_asked_verified_and_its_signed_push_makes_the_feed_due(world: World) -> None:
+    ((one, problem),) = world.subscriber.subscribe()
+    assert problem is None
+    asked = world.posts[0]
+    assert (asked["hub.mode"], asked["hub.topic"], asked["hub.lease_seconds"]) == ("subscribe", TOPIC, str(LEASE_S))
+    assert len(asked["hub.secret"]) >= 32
+    assert world.subscriber.subscribe() == [], "asked once, then waited for"
+    assert world.push(b"x", world.sign(b"x")).status == 410, "before the hub verified"
+    assert world.verify() == Response(200, "c-1")
+    assert world.row()["lease_until"] == to_ms(after(864_000))
+    assert world.feeds.due(after(10), limit=1) == []
+    world.clock.now = after(10)
+    assert world.push(b"<rss/>", world.sign(b"<rss/>")).status == 202
+    assert world.feeds.due(after(10), limit=1) == [one.feed]
+
+
+@pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512"])
+def test_every_method_of_the_standard_is_checked(world: World, method: str) -> None:
+    world.subscriber.subscribe()
+    world.verify()
+    world.clock.now = after(10)
+    for wrong in ("", method, f"{method}=", world.sign(b"other", method), "md5=abc", f"{method}=é"):
+        assert world.push(b"news", wrong).status == 202, "answered like a right one"
+        assert world.feeds.due(after(10), limit=1) == []
+    assert "without the right signature" in str(world.row()["problem"])
+    world.push(b"news", world.sign(b"news", method))
+    assert len(world.feeds.due(after(10), limit=1)) == 1
+
+
+def test_intent_that_is_not_ours_is_not_verified(world: World) -> None:
+    world.subscriber.subscribe()
+    for changes in (
+        {"hub.topic": "https://evil.example/"},
+        {"hub.mode": "unsubscribe"},
+        {"hub.mode": "publish"},
+        {"hub.challenge": ""},
+        {"hub.challenge": "x" * 5_000},
+    ):
+        assert world.verify(**changes).status == 404
+    assert world.row()["status"] == "asked"
+    assert world.subscriber.handle(Request("GET", "/websub/guess", {})).status == 404
+    world.clock.now = after(7_200)
+    assert world.verify().status == 404, "long after we asked"
+
+
+def test_a_refusal_is_noted_and_asked_again_later(world: World) -> None:
+    world.subscriber.subscribe()
+    assert world.verify(**{"hub.mode": "denied", "hub.reason": "no room"}).status == 200
+    assert (world.row()["status"], world.row()["problem"]) == ("denied", "the hub refused: no room")
+    world.clock.now = after(7_200)
+    assert len(world.subscriber.subscribe()) == 1
+
+
+def test_a_lease_is_renewed_a_day_before_its_end_with_the_same_callback(world: World) -> None:
+    world.subscriber.subscribe()
+    world.verify()
+    world.clock.now = after(8 * 86_400)
+    assert world.subscriber.subscribe() == []
+    world.clock.now = after(9 * 86_400 + 60)
+    assert len(world.subscriber.subscribe()) == 1
+    assert world.posts[0]["hub.callback"] == world.posts[1]["hub.callback"]
+    assert world.posts[0]["hub.secret"] == world.posts[1]["hub.secret"]
+    assert world.row()["status"] == "active", "pushes go on meanwhile"
+    assert world.verify(**{"hub.lease_seconds": "1"}).status == 200
+    assert world.row()["lease_until"] == to_ms(after(9 * 86_400 + 60 + 300)), "no hub makes us ask all the time"
+
+
+def test_a_hub_that_is_down_or_redirects_is_plain_words(world: World) -> None:
+    world.web.pages["/hub"] = Answer(status=307, headers={"Location": "/else"})
+    ((_, problem),) = world.subscriber.subscribe()
+    assert problem == "redirects what was posted"
+    assert world.row()["problem"] == problem
+
+
+def test_hubs_of_link_headers() -> None:
+    header = '<https://hub.example/>; rel="hub", <https://a.example/rss>; rel=self, <javascript:x>; rel=hub'
+    assert header_link(header, "hub") == "https://hub.example/"
+    assert header_link(header, "self") == "https://a.example/rss"
+    assert header_link("<" * 10_000, "hub") is None
+    assert header_link(None, "hub") is None
+
+
+TOKEN = "a-token-of-some-length"
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.articles: list[RawArticle] = []
+        self.away = False
+
+    def __call__(self, articles: Sequence[RawArticle]) -> None:
+        if self.away:
+            raise StreamUnavailable("memory:", "away")
+        self.articles += articles
+
+
+def push(hook: Webhook, body: bytes, **headers: str) -> Response:
+    given = headers or {"authorization": f"Bearer {TOKEN}"}
+    return hook.handle(Request("POST", "/articles", {}, {k.replace("_", "-"): v for k, v in given.items()}, body))
+
+
+def line(url: str = "https://outlet.example/a", **fields: object) -> bytes:
+    return json.dumps({"url": url, "text": "Something happened.", "fetched": "1999-01-01T00:00:00Z", **fields}).encode()
+
+
+def test_articles_are_taken_with_a_token_or_a_signature() -> None:
+    sink = Sink()
+    hook = Webhook(TOKEN, sink, clock=lambda: NOON)
+    assert push(hook, line() + b"\n\n" + line("https://outlet.example/b", source="o")) == Response(202, "2 taken\n")
+    assert [(one.url, one.source, one.fetched_at) for one in sink.articles] == [
+        ("https://outlet.example/a", "outlet.example", NOON),
+        ("https://outlet.example/b", "o", NOON),
+    ]
+    signature = hmac.new(TOKEN.encode(), line(), hashlib.sha512).hexdigest()
+    assert push(hook, line(), x_signature=f"sha512={signature}").status == 202
+    assert is_signed(line(), f"SHA512={signature.upper()}", TOKEN)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": ""},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer wrong"},
+        {"authorization": f"Basic {TOKEN}"},
+        {"x_signature": "sha256=00"},
+        {"authorization": "Bearer é"},
+    ],
+)
+def test_nothing_is_taken_of_a_stranger(headers: dict[str, str]) -> None:
+    sink = Sink()
+    assert push(Webhook(TOKEN, sink, clock=lambda: NOON), line(), **headers).status == 401
+    assert sink.articles == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "not 0"),
+        (line() + b"\nnot json", "line 2: no JSON"),
+        (line("file:///etc/passwd"), "line 1: not an http or https address"),
+        (b"[" * 100_000, "line 1"),
+        (b'{"url": 5}', "line 1: no raw article"),
+        (line() + b"\n" + b"{}\n" * MAX_ARTICLES, "lines, not 501"),
+    ],
+)
+def test_of_a_request_with_a_bad_line_nothing_is_taken(body: bytes, said: str) -> None:
+    sink = Sink()
+    answer = push(Webhook(TOKEN, sink, clock=lambda: NOON), body)
+    assert (answer.status, sink.articles) == (400, [])
+    assert said in answer.text
+
+
+def test_while_the_stream_is_away_the_sender_is_told_to_come_again() -> None:
+    sink = Sink()
+    sink.away = True
+    assert push(Webhook(TOKEN, sink, clock=lambda: NOON), line()).status == 503
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, int]]:
+    def echo(request: Request) -> Response:
+        return Response(200, f"{request.method} {request.path} {dict(request.query)} {len(request.body)}")
+
+    with serving(PushServer(("127.0.0.1", 0), echo)) as running:
+        yield "127.0.0.1", running.server_address[1]
+
+
+def test_the_server_gives_requests_as_they_are(server: tuple[str, int]) -> None:
+    url = f"http://{server[0]}:{server[1]}/a/b?{urlencode({'x': 'é', 'y': ''})}&x=2"
+    with urllib.request.urlopen(url, data=b"12345", timeout=10) as answer:
+        assert answer.read().decode() == "POST /a/b {'x': 'é'} 5"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10)
+    assert caught.value.code == 405
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"POST /a HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES + 1), b"413"),
+        (b"POST /a HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", b"413"),
+        (b"POST /a HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"411"),
+        (b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"411"),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500 + b"\r\n", b"431"),
+        (b"GET /?" + b"a=1&" * 100 + b" HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET http://[/ HTTP/1.1\r\n\r\n", b"400"),
+        (b"\x16\x03\x01 no http at all\r\n\r\n", b"400"),
+    ],
+)
+def test_hostile_requests_are_answered_and_the_server_goes_on(
+    server: tuple[str, int], sent: bytes, status: bytes
+) -> None:
+    with socket.create_connection(server, timeout=10) as connection:
+        connection.sendall(sent)
+        assert status in connection.recv(200)
+    with urllib.request.urlopen(f"http://{server[0]}:{server[1]}/", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_a_whole_subscription_over_http(store: Store, web: Site) -> None:
+    """The hub verifies while it is being asked, then pushes; all over real connections."""
+    with Http(allow_private=[web.host], total_s=10) as http:
+        world = World(store, web, http)
+        verified: list[bytes] = []
+
+        def hub(request: BaseHTTPRequestHandler) -> Answer:
+            answer = world._hub(request)
+            query = {"hub.mode": "subscribe", "hub.topic": TOPIC, "hub.challenge": "c-2"}
+            url = f"{world.posts[-1]['hub.callback']}?{urlencode(query)}"
+            with urllib.request.urlopen(url, timeout=10) as got:
+                verified.append(got.read())
+            return answer
+
+        web.pages["/hub"] = hub
+        server = PushServer(("127.0.0.1", 0), lambda request: subscriber.handle(request))
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        subscriber = WebSub(HubBook(store.engine), world.feeds, http, base, clock=world.clock)
+        with serving(server):
+            ((_, problem),) = subscriber.subscribe()
+            assert (problem, verified) == (None, [b"c-2"])
+            world.clock.now = after(10)
+            push = urllib.request.Request(
+                world.posts[0]["hub.callback"], data=b"<rss/>", headers={"X-Hub-Signature": world.sign(b"<rss/>")}
+            )
+            with urllib.request.urlopen(push, timeout=10) as answer:
+                assert answer.status == 202
+    assert len(world.feeds.due(after(10), limit=1)) == 1

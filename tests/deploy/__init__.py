@@ -1,0 +1,1 @@
+"""What lies in deploy/: checked by the formats' own validators, and what can run here is run."""

@@ -1,0 +1,128 @@
+"""Alert rules and dashboard: PromQL that parses, metrics that exist, and a runbook entry for each alert."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import promql_parser
+import pytest
+
+from tests.deploy import files
+
+PROMETHEUS = files.DEPLOY / "prometheus"
+LABELS = {
+    "wirewatch_outcomes_total": {"run", "kind"},
+    "wirewatch_lag_records": {"run", "partition"},
+    "wirewatch_lag_seconds": {"run"},
+    "wirewatch_slice_seconds_bucket": {"le"},
+    "wirewatch_latency_seconds_bucket": {"stage", "le"},
+    "wirewatch_outbox_waiting": set(),
+    "wirewatch_store_seq": {"run"},
+    "wirewatch_feeds": {"health"},
+    "wirewatch_canary_age_seconds": set(),
+    "up": {"service"},
+    "process_resident_memory_bytes": {"service"},
+    "flink_jobmanager_job_numRestarts": {"job_name"},
+    "flink_jobmanager_job_numberOfCompletedCheckpoints": {"job_name"},
+    "flink_jobmanager_job_lastCheckpointSize": {"job_name"},
+    "flink_jobmanager_job_lastCheckpointDuration": {"job_name"},
+    "flink_jobmanager_numRegisteredTaskManagers": set(),
+}
+"""The metrics that rules may use, with the labels that they may ask for beside Prometheus' own job and instance."""
+
+
+def _rules() -> list[dict[str, Any]]:
+    [document] = files.documents(PROMETHEUS / "alerts.yaml")
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def _expressions() -> Iterator[tuple[str, str]]:
+    for rule in _rules():
+        yield rule["alert"], rule["expr"]
+    board = json.loads((files.DEPLOY / "grafana/dashboards/wirewatch.json").read_text("utf-8"))
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"].replace("$run", "live")
+    for one in files.manifests():
+        if one["kind"] == "ScaledObject":
+            yield one["metadata"]["name"], one["spec"]["triggers"][0]["metadata"]["query"]
+
+
+@pytest.mark.parametrize(("name", "expression"), list(_expressions()))
+def test_each_expression_parses_and_uses_known_metrics(name: str, expression: str) -> None:
+    promql_parser.parse(expression)
+    selectors = re.findall(r"\b(up|[a-z]+_\w+)\s*(?:\{([^}]*)\})?", re.sub(r'"[^"]*"', '""', expression))
+    used = {metric: labels for metric, labels in selectors if metric in LABELS}
+    assert used, name
+    functions = {"histogram_quantile", "label_values"}
+    unknown = {metric for metric, _ in selectors if metric.startswith(("wirewatch_", "flink_"))} - set(LABELS)
+    assert not unknown - functions
+    for metric, labels in used.items():
+        asked = set(re.findall(r"(\w+)\s*(?:=|!=|=~|!~)", labels))
+        assert asked <= LABELS[metric] | {"job", "instance"}, f"{name}: {metric}"
+    grouped = {
+        label.strip() for group in re.findall(r"(?:by|on) \(([^)]*)\)", expression) for label in group.split(",")
+    }
+    assert grouped <= set().union(*(LABELS[metric] for metric in used)), name
+
+
+def test_alerts_say_how_urgent_they_are_and_have_a_runbook_entry() -> None:
+    page = (files.ROOT / "docs/operations.md").read_text("utf-8")
+    names = [rule["alert"] for rule in _rules()]
+    assert len(names) == len(set(names))
+    for rule in _rules():
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+        assert rule["annotations"]["summary"]
+        assert f"`{rule['alert']}`" in page, f"docs/operations.md doesn't say what to do about {rule['alert']}"
+    assert set(re.findall(r"`(Wirewatch[A-Z]\w+)`", page)) == set(names)
+
+
+def test_a_job_is_named_alike_everywhere() -> None:
+    named = {match for rule in _rules() for match in re.findall(r'job_name="([^"]+)"', rule["expr"])}
+    assert named == {"wirewatch-live"}
+    for where, arguments in files.commands():
+        if "--runner=PortableRunner" in arguments:
+            assert "--beam-option=--job_name=wirewatch-live" in arguments, where
+
+
+def test_prometheus_reads_the_rules_and_asks_services_that_are_there() -> None:
+    [config] = files.documents(PROMETHEUS / "prometheus.yaml")
+    assert [(PROMETHEUS / name).exists() for name in config["rule_files"]] == [True]
+    targets = [
+        target for job in config["scrape_configs"] for entry in job["static_configs"] for target in entry["targets"]
+    ]
+    assert {target.split(":")[0] for target in targets} <= set(files.compose()["services"])
+
+
+def test_the_dashboard_is_provisioned_and_its_panels_do_not_overlap() -> None:
+    board = json.loads((files.DEPLOY / "grafana/dashboards/wirewatch.json").read_text("utf-8"))
+    [sources] = files.documents(files.DEPLOY / "grafana/provisioning/datasources/prometheus.yaml")
+    uids = {source["uid"] for source in sources["datasources"]}
+    taken: set[tuple[int, int]] = set()
+    for panel in board["panels"]:
+        assert panel["datasource"]["uid"] in uids
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not taken & cells, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_rules_fire_as_meant() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool on this machine (Debian's package prometheus has it)")
+    done = subprocess.run(
+        [promtool, "test", "rules", PROMETHEUS / "alerts_test.yaml"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

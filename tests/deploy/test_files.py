@@ -1,0 +1,248 @@
+"""Compose, Kubernetes, systemd, the image: by their own validators, and that they fit Wirewatch and each other."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import typer.main
+import yaml
+
+from pipeline.settings import Settings
+from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED
+from tests.deploy import files
+from wirewatch.cli import app
+
+OURS = {"kafka.strimzi.io/v1", "flink.apache.org/v1beta1", "keda.sh/v1alpha1"}
+"""Interfaces of operators, which kubernetes-validate doesn't know."""
+TOOLS = Path(sys.executable).parent
+PENDING = {"metrics_port"}
+"""Settings that deploy/ uses already and the services learn with /metrics; to be emptied then."""
+LONG_LIVED = {
+    "connectors",
+    "pipeline",
+    "workers",
+    "kafka",
+    "postgres",
+    "jobmanager",
+    "taskmanager",
+    "jobserver",
+    "prometheus",
+    "grafana",
+}
+
+
+def test_compose_is_what_its_specification_says() -> None:
+    schema = resources.files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
+    jsonschema.Draft7Validator(json.loads(schema.read_text("utf-8"))).validate(files.compose())
+
+
+def test_compose_names_only_what_it_has() -> None:
+    compose = files.compose()
+    services = compose["services"]
+    assert set(services) == LONG_LIVED | {"volumes-owner"}
+    for name, service in services.items():
+        assert set(service.get("depends_on", {})) <= set(services), name
+        assert set(service.get("networks", [])) <= set(compose["networks"]), name
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            found = (files.DEPLOY / source).exists() if source.startswith(".") else source in compose["volumes"]
+            assert found, f"{name}: {source}"
+        for other, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in services[other], f"{name} waits for {other}"
+    assert {name for name, service in services.items() if "healthcheck" in service} == LONG_LIVED
+    assert all(service["restart"] == "unless-stopped" for name, service in services.items() if name in LONG_LIVED)
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_every_kubernetes_object_is_what_its_interface_says() -> None:
+    for one in files.manifests():
+        if one["apiVersion"] not in OURS:
+            kubernetes_validate.validate(one, "1.33", strict=True)
+    names = [(one["kind"], one["metadata"]["name"]) for one in files.manifests()]
+    assert len(names) == len(set(names))
+
+
+def test_the_kustomization_takes_every_file() -> None:
+    [kustomization] = files.documents(files.KUBERNETES / "kustomization.yaml")
+    there = {file.name for file in files.KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(kustomization["resources"]) == there
+    assert (files.KUBERNETES / "secret.env.example").exists()
+    ignored = (files.DEPLOY / ".gitignore").read_text("utf-8").split()
+    assert {"/.env", "/kubernetes/secret.env"} <= set(ignored)
+
+
+def test_pods_are_hardened_and_see_no_stray_settings() -> None:
+    checked = 0
+    for name, spec in files.pods():
+        # Kubernetes' variables for Services could begin with WIREWATCH_, and an unknown setting fails.
+        assert spec["enableServiceLinks"] is False, name
+        for container in files.containers(spec):
+            checked += 1
+            where = f"{name}: {container['name']}"
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False, where
+            assert security["capabilities"] == {"drop": ["ALL"]}, where
+            assert "memory" in container["resources"]["limits"], where
+            mounts = {mount["name"] for mount in container.get("volumeMounts", [])}
+            assert mounts <= {volume["name"] for volume in spec.get("volumes", [])}, where
+            for ask in ("args", "command"):
+                assert all(isinstance(part, str) for part in container.get(ask, [])), where
+    assert checked == 5
+
+
+def test_services_of_one_copy_are_never_two() -> None:
+    for one in files.manifests():
+        if one["kind"] == "Deployment":
+            assert one["spec"]["replicas"] == 1
+            assert one["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_streams_are_those_that_wirewatch_would_make() -> None:
+    streams = {one["metadata"]["name"]: one["spec"] for one in files.manifests() if one["kind"] == "KafkaTopic"}
+    assert set(streams) == {Settings().raw_stream, ENRICHED, ALERTS, REJECTED}
+    for name, spec in streams.items():
+        assert spec["config"]["cleanup.policy"] == "delete", name
+        assert spec["config"]["message.timestamp.type"] == "LogAppendTime", name
+    wanted = files.environment_lines(files.KUBERNETES / "settings.env")["WIREWATCH_PARTITIONS"]
+    assert {spec["partitions"] for spec in streams.values()} == {int(wanted)}
+
+
+def test_the_autoscaler_stays_within_the_jobs_parallelism() -> None:
+    [scaler] = [one["spec"] for one in files.manifests() if one["kind"] == "ScaledObject"]
+    [flink] = [one for one in files.manifests() if one["kind"] == "FlinkDeployment"]
+    target = scaler["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == ("FlinkDeployment", flink["metadata"]["name"])
+    assert scaler["minReplicaCount"] == flink["spec"]["taskManager"]["replicas"]
+    slots = int(flink["spec"]["flinkConfiguration"]["taskmanager.numberOfTaskSlots"])
+    [arguments] = [args for where, args in files.commands() if where == "kubernetes: pipeline"]
+    assert f"--beam-option=--parallelism={slots * scaler['maxReplicaCount']}" in arguments
+
+
+def test_only_known_settings_are_set() -> None:
+    named = list(files.settings_named())
+    assert len(named) >= 10
+    for file, variable in named:
+        known = PENDING.union(Settings.__struct_fields__)
+        assert variable.removeprefix("WIREWATCH_").lower() in known, f"{file}: {variable}"
+
+
+@pytest.mark.parametrize(("where", "arguments"), list(files.commands()))
+def test_each_command_is_one_that_wirewatch_understands(where: str, arguments: list[str]) -> None:
+    command: Any = typer.main.get_command(app)
+    rest = list(arguments)
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    assert command.make_context("wirewatch", rest, resilient_parsing=False)
+
+
+def test_images_are_pinned_and_of_the_versions_that_were_run() -> None:
+    images = files.images()
+    for name, tag in images.items():
+        assert re.search(r"\d+\.\d+", tag), f"{name}:{tag}"
+    poms = {name: (files.DEPLOY / f"local/{name}-pom.xml").read_text("utf-8") for name in ("kafka", "flink")}
+    assert f"<kafka.version>{images['apache/kafka']}</kafka.version>" in poms["kafka"]
+    assert f"<version>{images['apache/beam_flink1.19_job_server']}</version>" in poms["flink"]
+    assert "beam-runners-flink-1.19" in poms["flink"]
+    assert images["flink"].startswith("1.19.")
+    [kafka] = [one["spec"]["kafka"] for one in files.manifests() if one["kind"] == "Kafka"]
+    assert kafka["version"] == images["apache/kafka"]
+    project = tomllib.loads((files.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    [kustomization] = files.documents(files.KUBERNETES / "kustomization.yaml")
+    assert images["wirewatch"] == kustomization["images"][0]["newTag"] == project["version"]
+    page = (files.ROOT / "docs/operations.md").read_text("utf-8")
+    for name, tag in images.items():
+        assert name == "wirewatch" or f"{name}:{tag}" in page, (
+            f"docs/operations.md doesn't say what is known of {name}:{tag}"
+        )
+
+
+def test_the_image_takes_all_packages_pinned_by_hash() -> None:
+    recipe = (files.DEPLOY / "Containerfile").read_text("utf-8")
+    project = tomllib.loads((files.ROOT / "pyproject.toml").read_text("utf-8"))
+    let_through = (files.DEPLOY / "Containerfile.dockerignore").read_text("utf-8").split()
+    copied = [word for line in recipe.splitlines() if line.startswith("COPY ") for word in line.split()[1:-1]]
+    for package in project["tool"]["setuptools"]["packages"]["find"]["include"]:
+        assert package.rstrip("*") in copied
+    for source in copied:
+        if not source.startswith("--") and source != "/opt/wirewatch":
+            assert f"!{source}" in let_through, source
+            assert (files.ROOT / source).exists(), source
+    assert "--require-hashes" in recipe
+    assert re.search(r"^USER 10001", recipe, re.MULTILINE)
+    pins = [_pins(files.ROOT / "constraints.txt"), _pins(files.DEPLOY / "constraints-postgres.txt")]
+    assert {name: pins[0][name] for name in pins[0].keys() & pins[1]} == {
+        name: pins[1][name] for name in pins[0].keys() & pins[1]
+    }
+    assert "psycopg" in pins[1]
+
+
+def _pins(file: Path) -> Mapping[str, str]:
+    return dict(re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", file.read_text("utf-8"), re.MULTILINE))
+
+
+def test_no_file_holds_a_secret() -> None:
+    for name, service in files.compose()["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|SECRET|TOKEN|STORE_URL", variable):
+                assert "${" in value, f"compose.yaml: {name}: {variable}"
+    for file in (files.DEPLOY / "env.example", files.KUBERNETES / "secret.env.example"):
+        for variable, value in files.environment_lines(file).items():
+            assert value == "" or "PASSWORD" in value or "@" not in value, f"{file.name}: {variable}"
+    assert not [one for one in files.manifests() if one["kind"] == "Secret"]
+
+
+def test_the_container_file_passes_hadolint() -> None:
+    _passes(TOOLS / "hadolint", "--no-color", files.DEPLOY / "Containerfile")
+
+
+def test_the_scripts_pass_shellcheck() -> None:
+    _passes(TOOLS / "shellcheck", "-x", *sorted((files.DEPLOY / "local").glob("*.sh")), cwd=files.ROOT)
+
+
+def test_units_pass_systemds_own_check(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("no systemd-analyze on this machine")
+    for unit in (files.DEPLOY / "systemd").glob("*.service"):
+        # It looks for the programs, which are not installed here.
+        text = re.sub(r"/opt/wirewatch/\.venv/bin/\w+", "/bin/true", unit.read_text("utf-8"))
+        (tmp_path / unit.name).write_text(text)
+    for extra in (files.DEPLOY / "systemd").glob("*.service.d"):
+        shutil.copytree(extra, tmp_path / extra.name)
+        for file in (tmp_path / extra.name).iterdir():
+            file.write_text(re.sub(r"/opt/wirewatch/\.venv/bin/\w+", "/bin/true", file.read_text("utf-8")))
+    units = sorted(str(unit) for unit in tmp_path.glob("*.service"))
+    assert len(units) == 3
+    done = subprocess.run([analyze, "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+    about_ours = [line for line in (done.stdout + done.stderr).splitlines() if "wirewatch" in line]
+    assert about_ours == []
+
+
+def test_the_checks_see_what_is_wrong(tmp_path: Path) -> None:
+    broken = tmp_path / "doubled.yaml"
+    broken.write_text("a: 1\na: 2\n")
+    with pytest.raises(yaml.YAMLError, match="twice"):
+        files.documents(broken)
+    one = next(manifest for manifest in files.manifests() if manifest["kind"] == "Deployment")
+    one["spec"]["replica"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(one, "1.33", strict=True)
+
+
+def _passes(*command: str | Path, cwd: Path | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,92 @@
+"""The spool of a bounded run: any order in, order of the keys out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.drivers.slices import SliceLimits
+from pipeline.drivers.spool import Spool
+from pipeline.records import RawArticle, article_id, decode
+from pipeline.transforms.elements import Envelope
+
+START = datetime(2026, 3, 5, tzinfo=UTC)
+
+
+def raw(number: int, second: int) -> RawArticle:
+    return RawArticle(
+        url=f"https://outlet.test/{number}",
+        source="outlet",
+        fetched_at=START + timedelta(seconds=second),
+        text=f"Text {number}.",
+    )
+
+
+def drained(spool: Spool, limits: SliceLimits) -> list[Envelope]:
+    out: list[Envelope] = []
+    while part := spool.take(limits):
+        out += part
+    return out
+
+
+@pytest.fixture
+def count() -> list[int]:
+    return [0]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=12),
+    st.integers(0, 2),
+    st.randoms(use_true_random=False),
+    st.integers(1, 5),
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_same_items_in_any_order_and_any_slices(
+    tmp_path: Path, count: list[int], items: list[tuple[int, int]], bad: int, random: Random, records: int
+) -> None:
+    orders = []
+    for shuffled in (False, True):
+        count[0] += 1
+        adding: list[tuple[int, int] | str] = [*items, *(f"file:{number}" for number in range(bad))]
+        if shuffled:
+            random.shuffle(adding)
+        with Spool(tmp_path / f"{count[0]}.db", "run") as spool:
+            for one in adding:
+                if isinstance(one, str):
+                    spool.add_problem(one, "no JSON")
+                else:
+                    spool.add(raw(*one), item=f"{one}")
+            assert spool.count == len(adding)
+            orders.append(drained(spool, SliceLimits(records if shuffled else 1_000)))
+    first, second = orders
+    assert [one.number for one in first] == list(range(len(items) + bad))
+    assert [one.key for one in first] == sorted({one.key for one in first})
+    assert sorted(one.position.offset for one in second) == list(range(len(items) + bad))
+    assert [(one.number, one.key, one.value, one.problem) for one in first] == [
+        (one.number, one.key, one.value, one.problem) for one in second
+    ]
+
+
+def test_envelopes_hold_the_article_and_its_name(tmp_path: Path) -> None:
+    with Spool(tmp_path / "spool.db", "run") as spool:
+        spool.add(raw(1, 5), "news.jsonl:7")
+        spool.add_problem("news.jsonl:8", "no JSON")
+        problem, article = spool.take(SliceLimits())
+        assert spool.take(SliceLimits()) == []
+    assert (article.item, article.problem) == ("news.jsonl:7", None)
+    assert article.key.article == article_id("https://outlet.test/1")
+    assert decode(article.value, RawArticle) == raw(1, 5)
+    assert problem.problem is not None
+    assert (problem.item, problem.problem.stage, problem.problem.reason) == ("news.jsonl:8", "read", "no JSON")
+
+
+def test_a_slice_ends_at_its_bytes(tmp_path: Path) -> None:
+    with Spool(tmp_path / "spool.db", "run") as spool:
+        for number in range(4):
+            spool.add(raw(number, number), str(number))
+        assert [len(spool.take(SliceLimits(10, 1))) for _ in range(5)] == [1, 1, 1, 1, 0]

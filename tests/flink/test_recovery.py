@@ -1,0 +1,129 @@
+"""Recovery on a real Flink: a killed Python worker, a killed Flink. Nothing lost, nothing twice, the same records."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline.clock import wall_ms
+from pipeline.drivers.live import LiveRun
+from pipeline.drivers.stream import submit
+from pipeline.records import Subscription, encode
+from pipeline.records.projection import project
+from pipeline.settings import Settings
+from pipeline.store import QueryShelf, StoreReader, open_store
+from pipeline.streams import NewRecord, Stream, create_stream
+from tests.flink.articles import raw_articles
+from tests.servers.flink import FlinkServer, WorkerPool
+from tests.waiting import until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.flink]
+COUNT = 400
+
+
+@contextmanager
+def _running(settings: Settings, options: list[str]) -> Iterator[LiveRun]:
+    live, result = submit(settings, options, clock_ms=wall_ms)
+    try:
+        yield live
+    finally:
+        result.cancel()
+        live.close()
+
+
+def _append(stream: Stream, start: int, end: int) -> None:
+    records = [NewRecord(key.encode(), encode(raw)) for key, raw in raw_articles(start, end)]
+    stream.append(records)
+
+
+def _handled(reader: StoreReader, count: int) -> Callable[[], bool]:
+    return lambda: reader.count_outcomes().total() >= count
+
+
+def _check(reader: StoreReader, reference: StoreReader) -> None:
+    """Each raw record has one outcome, and all is as in a run in slices over the same stream."""
+    assert reader.count_outcomes().total() == COUNT
+    assert reader.count_outcomes() == reference.count_outcomes()
+    assert [project(one) for one in reader.articles()] == [project(one) for one in reference.articles()]
+    alerts = [project(one) for one in reader.alerts()]
+    assert alerts
+    assert alerts == [project(one) for one in reference.alerts()]
+
+
+def _settings(kafka: str, folder: Path, name: str, run: str) -> Settings:
+    store = f"sqlite:///{folder / 'store.db'}"
+    return Settings(stream_url=kafka, store_url=store, raw_stream=name, run=run, extraction_processes=0)
+
+
+def _reference(kafka: str, folder: Path, name: str) -> StoreReader:
+    from pipeline.drivers.live import run_in_slices
+
+    settings = _settings(kafka, folder, name, "reference")
+    reader = StoreReader(open_store(settings.store), "reference")
+    run_in_slices(settings, clock_ms=wall_ms, stop=_handled(reader, COUNT))
+    return reader
+
+
+def _prepare(kafka: str, folder: Path, name: str) -> tuple[Stream, StoreReader]:
+    store = open_store(_settings(kafka, folder, name, "flink").store)
+    subscriptions = [Subscription(id="even", query="even"), Subscription(id="talks", query="talks AND seven")]
+    QueryShelf(store).save_subscriptions(subscriptions, now_ms=wall_ms(), from_the_beginning=True)
+    return create_stream(kafka, name, 4), StoreReader(store, "flink")
+
+
+def test_a_killed_python_worker_loses_nothing_and_repeats_nothing(
+    kafka_server: str, flink_options: list[str], tmp_path: Path
+) -> None:
+    raw, reader = _prepare(kafka_server, tmp_path, "worker-kill")
+    checkpoints = f"--state_backend_storage_path=file://{tmp_path / 'checkpoints'}"
+    options = [*flink_options, "--checkpointing_interval=1000", "--state_backend=filesystem", checkpoints]
+    with _running(_settings(kafka_server, tmp_path, "worker-kill", "flink"), options):
+        _append(raw, 0, 100)
+        until(_handled(reader, 50), "first results")
+        for start in range(100, COUNT, 100):
+            for pid in _workers():
+                os.kill(pid, signal.SIGKILL)
+            _append(raw, start, start + 100)
+            until(_handled(reader, start + 50), f"results after the kill at {start}")
+        until(_handled(reader, COUNT), "all results")
+    _check(reader, _reference(kafka_server, tmp_path, "worker-kill"))
+
+
+def test_a_killed_flink_goes_on_from_the_ledger(kafka_server: str, tmp_path: Path) -> None:
+    raw, reader = _prepare(kafka_server, tmp_path, "flink-kill")
+    settings = _settings(kafka_server, tmp_path, "flink-kill", "flink")
+    done = 0
+    for attempt in range(2):
+        flink, workers = FlinkServer(tmp_path / f"flink{attempt}"), WorkerPool(tmp_path / f"workers{attempt}")
+        flink.start()
+        workers.start()
+        live, _ = submit(settings, [*flink.options, *workers.options, "--parallelism=2"], clock_ms=wall_ms)
+        try:
+            _append(raw, done, done + COUNT // 2)
+            done += COUNT // 2
+            # The first Flink is killed with half of its work undone, the second is let finish.
+            until(_handled(reader, done if attempt else done - 100), "results")
+        finally:
+            flink.kill()
+            workers.kill()
+            live.close()
+    _check(reader, _reference(kafka_server, tmp_path, "flink-kill"))
+
+
+def _workers() -> list[int]:
+    """Processes of Beam's Python workers that the pools of this test run started."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                line = (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"SdkHarness(" in line:
+                found.append(int(process.name))
+    return found

@@ -1,0 +1,150 @@
+"""The relay: every record at least once, those of one stream in order, whatever fails in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline.errors import RecordTooLarge, StreamError, StreamUnavailable
+from pipeline.sinks import relay as relay_module
+from pipeline.sinks.relay import Relay
+from pipeline.store import Store
+from pipeline.store import tables as t
+from pipeline.store.outbox import LEASE_MS, Outbox
+from pipeline.streams import NewRecord, Stream
+from tests.sinks.support import opened
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class FakeStream:
+    """Takes records of up to ``limit`` bytes; ``trouble`` are errors for the next appends (None: it works)."""
+
+    def __init__(self, name: str, limit: int = 1_000) -> None:
+        self.name, self.limit, self.url = name, limit, "fake:"
+        self.keys: list[int] = []
+        self.trouble: list[BaseException | None] = []
+
+    def append(self, records: Sequence[NewRecord]) -> None:
+        if self.trouble and (error := self.trouble.pop(0)):
+            if isinstance(error, Killed):
+                self.keys += [int(record.key) for record in records]
+            raise error
+        for record in records:
+            if len(record.value) > self.limit:
+                raise RecordTooLarge(self.url, len(record.value), self.limit)
+        self.keys += [int(record.key) for record in records]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with opened(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def streams() -> dict[str, FakeStream]:
+    return {name: FakeStream(name) for name in ("articles", "alerts")}
+
+
+def relay(store: Store, streams: dict[str, FakeStream], worker: str = "me", now_ms: int = 0) -> Relay:
+    return Relay(Outbox(store, worker), cast("dict[str, Stream]", streams), lambda: now_ms)
+
+
+def fill(store: Store, destinations: str, sizes: dict[int, int] | None = None) -> None:
+    """One row for each letter: a for articles, l for alerts, p for people. Keys count from what is there."""
+    names = {"a": "articles", "l": "alerts", "p": "people"}
+    with store.writing() as connection:
+        start = connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.outbox.c.id), 0))).scalar_one()
+        for number, letter in enumerate(destinations, start):
+            row = {"run": "live", "destination": names[letter], "key": str(number), "status": "waiting"}
+            connection.execute(t.outbox.insert().values(**row, payload="x" * (sizes or {}).get(number, 1)))
+
+
+def waiting(store: Store) -> list[int]:
+    with store.reading() as connection:
+        return [int(key) for key in connection.execute(sa.select(t.outbox.c.key).order_by(t.outbox.c.id)).scalars()]
+
+
+def test_all_that_waits_goes_to_its_stream_in_order(
+    store: Store, streams: dict[str, FakeStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "BATCH", 3)
+    fill(store, "aalalaaala")
+    assert relay(store, streams).pump() == 10
+    assert (streams["articles"].keys, streams["alerts"].keys) == ([0, 1, 3, 5, 6, 7, 9], [2, 4, 8])
+    assert (waiting(store), relay(store, streams).pump()) == ([], 0)
+
+
+def test_what_is_for_others_is_left_to_them(store: Store, streams: dict[str, FakeStream]) -> None:
+    fill(store, "papl")
+    assert relay(store, streams).pump() == 2
+    assert waiting(store) == [0, 2]
+
+
+def test_while_a_stream_cannot_be_reached_its_records_wait(store: Store, streams: dict[str, FakeStream]) -> None:
+    fill(store, "alal")
+    streams["alerts"].trouble = [StreamUnavailable("fake:", "nobody answers")]
+    pump = relay(store, streams)
+    assert pump.pump() == 2
+    # What was acknowledged is not sent again.
+    assert (streams["articles"].keys, waiting(store)) == ([0, 2], [1, 3])
+    fill(store, "al")
+    assert pump.pump() == 4
+    assert (streams["articles"].keys, streams["alerts"].keys, waiting(store)) == ([0, 2, 4], [1, 3, 5], [])
+
+
+def test_a_record_over_the_limit_is_struck_off_and_the_others_go(store: Store, streams: dict[str, FakeStream]) -> None:
+    fill(store, "aaaal", {1: 5_000, 4: 5_000})
+    assert relay(store, streams).pump() == 5
+    assert (streams["articles"].keys, streams["alerts"].keys, waiting(store)) == ([0, 2, 3], [], [])
+
+
+def test_a_stream_that_goes_away_behind_a_record_over_the_limit(store: Store, streams: dict[str, FakeStream]) -> None:
+    fill(store, "aaaa", {1: 5_000})
+    streams["articles"].trouble = [None, None, None, StreamUnavailable("fake:", "gone")]
+    pump = relay(store, streams)
+    assert (pump.pump(), streams["articles"].keys, waiting(store)) == (2, [0], [2, 3])
+    assert (pump.pump(), streams["articles"].keys) == (2, [0, 2, 3])
+
+
+def test_an_error_that_no_waiting_mends_is_raised_and_loses_nothing(
+    store: Store, streams: dict[str, FakeStream]
+) -> None:
+    fill(store, "al")
+    streams["articles"].trouble = [StreamError("fake:", "not authorised")]
+    pump = relay(store, streams)
+    with pytest.raises(StreamError, match="not authorised"):
+        pump.pump()
+    assert waiting(store) == [0, 1]
+    assert pump.pump() == 2
+
+
+class Dying(Outbox):
+    """An outbox whose process ends before it can strike off or give back anything."""
+
+    def done(self, rows: object) -> None:
+        raise Killed
+
+    give_back = done
+
+
+@pytest.mark.parametrize("worker", ["me", "another"])
+def test_killed_between_append_and_striking_off(store: Store, streams: dict[str, FakeStream], worker: str) -> None:
+    fill(store, "aaa")
+    with pytest.raises(Killed):
+        Relay(Dying(store, "me"), cast("dict[str, Stream]", streams), lambda: 0).pump()
+    fill(store, "al")
+    again = relay(store, streams, worker, now_ms=LEASE_MS)
+    # Nobody overtakes what the dead one may not have sent; under its own name it goes on at once.
+    assert again.pump() == (5 if worker == "me" else 1)
+    later = relay(store, streams, worker, now_ms=LEASE_MS + 1)
+    assert later.pump() == (0 if worker == "me" else 4)
+    assert (streams["articles"].keys, streams["alerts"].keys) == ([0, 1, 2, 0, 1, 2, 3], [4])
+    assert waiting(store) == []

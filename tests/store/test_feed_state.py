@@ -1,0 +1,38 @@
+"""The connectors' book on both databases: what a hostile feed says of itself is kept, or made so that it can be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from connectors.base import PollResult
+from connectors.feeds import FeedCursor, FeedFacts, FeedItem, ItemState
+from connectors.state import FeedState, feed_id
+from pipeline.store import Store
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+URL = "https://a.example/rss"
+
+
+def test_a_cursor_with_odd_characters_is_loaded_as_it_was_saved(store: Store) -> None:
+    state = FeedState(store.engine)
+    assert state.add(URL, "a\0", NOON)
+    assert not state.add(URL, "a", NOON)
+    name = feed_id(URL)
+    item = FeedItem(key="k" * 32, url="https://a.example/1", title="A\0b 100%", authors=("名前",), content="<p>\0")
+    cursor = FeedCursor(
+        facts=FeedFacts(title="Half\0 a title", etag='"\0"', problem="what\0ever"),
+        items={"k" * 32: ItemState(digest=item.digest(), first_seen_ms=1, item=item)},
+        revision=0,
+    )
+    later = NOON + timedelta(minutes=5)
+    assert state.save(name, None, PollResult((), cursor, later))
+    assert not state.save(name, None, PollResult((), cursor, later))
+    loaded = state.load(name)
+    assert loaded is not None
+    assert (loaded.facts, loaded.items, loaded.revision) == (cursor.facts, cursor.items, 1)
+    (row,) = state.listing()
+    assert (row.title, row.problem, row.source) == ("Half\ufffd a title", "what\ufffdever", "a\ufffd")
+    assert (state.due(NOON, limit=5), state.due(later, limit=5), state.next_due()) == ([], [name], later)
+    state.postpone(name, later, "half \ud800 of a pair")
+    assert state.pending() == 1
+    assert state.remove(URL)

@@ -1,0 +1,134 @@
+"""The outbox: taken by one at a time, again where a worker died, in order where that is asked for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline.records import Alert, Article, Outcome, decode
+from pipeline.store import RunLedger, Store, open_store
+from pipeline.store import tables as t
+from pipeline.store.outbox import ALERTS, ENRICHED, LEASE_MS, REJECTED, Outbox, Taken
+from tests.store.support import alert, commit, match, refused, told
+
+
+def fill(store: Store, count: int, destination: str = "d") -> None:
+    row = {"run": "live", "destination": destination, "status": "waiting"}
+    with store.writing() as connection:
+        connection.execute(t.outbox.insert(), [row | {"key": f"{n}", "payload": f"p{n}"} for n in range(count)])
+
+
+def keys(rows: list[Taken]) -> list[int]:
+    return [int(row.key) for row in rows]
+
+
+def left(store: Store) -> int:
+    with store.reading() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(t.outbox)).scalar_one())
+
+
+def test_what_a_bundle_tells_lies_there_in_its_order(store: Store, ledger: RunLedger) -> None:
+    batch = [told(0, subscriptions=(match("ann"),)), refused(1), told(2, version=2)]
+    commit(ledger, batch, [alert(batch[0])], publish=True)
+    commit(ledger, [told(3)], publish=False)
+    rows = Outbox(store, "w").take(10, now_ms=0)
+    assert [(row.destination, row.key) for row in rows] == [
+        (ENRICHED, batch[0].key.article),
+        (REJECTED, "stream/0/1"),
+        (ENRICHED, batch[0].key.article),
+        (ALERTS, alert(batch[0]).id),
+    ]
+    assert decode(rows[0].payload.encode(), Article) == batch[0].article
+    assert decode(rows[1].payload.encode(), Outcome) == batch[1].outcome
+    assert decode(rows[3].payload.encode(), Alert) == alert(batch[0])
+
+
+def test_rows_are_taken_oldest_first_by_one_worker_and_struck_off(store: Store) -> None:
+    fill(store, 5)
+    one, other = Outbox(store, "one"), Outbox(store, "other")
+    first = one.take(3, now_ms=0)
+    assert (keys(first), keys(other.take(3, now_ms=0))) == ([0, 1, 2], [3, 4])
+    assert Outbox(store, "third").take(3, now_ms=0) == []
+    one.done(first)
+    assert (left(store), one.waiting()) == (2, True)
+    other.done(other.take(9, now_ms=0))
+    assert (left(store), one.waiting(), one.take(9, now_ms=0)) == (0, False, [])
+    one.done(first)
+    one.give_back(first)
+    assert left(store) == 0
+
+
+def test_what_was_given_back_is_taken_first(store: Store) -> None:
+    fill(store, 3)
+    one, other = Outbox(store, "one"), Outbox(store, "other")
+    one.give_back(one.take(2, now_ms=0))
+    assert keys(other.take(9, now_ms=0)) == [0, 1, 2]
+
+
+def test_rows_of_a_worker_that_died_are_free_after_a_minute(store: Store) -> None:
+    fill(store, 2)
+    dead = Outbox(store, "dead").take(2, now_ms=1_000)
+    other = Outbox(store, "other")
+    assert other.take(9, now_ms=1_000 + LEASE_MS) == []
+    again = other.take(9, now_ms=1_001 + LEASE_MS)
+    assert keys(again) == [0, 1]
+    # It lives after all: what it gives back by now is another's.
+    Outbox(store, "dead").give_back(dead)
+    assert Outbox(store, "third").take(9, now_ms=1_002 + LEASE_MS) == []
+
+
+def test_a_worker_that_came_back_goes_on_with_its_own_rows_at_once(store: Store) -> None:
+    fill(store, 3)
+    Outbox(store, "relay").take(2, now_ms=0)
+    assert keys(Outbox(store, "relay").take(9, now_ms=1)) == [0, 1, 2]
+
+
+def test_only_rows_for_the_destinations_asked_for_are_taken(store: Store) -> None:
+    fill(store, 2, "people")
+    fill(store, 1, "alerts")
+    relay = Outbox(store, "relay")
+    rows = relay.take(9, now_ms=0, destinations={"alerts", "enriched"})
+    assert [row.destination for row in rows] == ["alerts"]
+    relay.done(rows)
+    assert (relay.waiting({"alerts"}), relay.waiting({"people"}), left(store)) == (False, True, 2)
+
+
+def test_in_order_a_destination_waits_while_another_worker_holds_rows_of_it(store: Store) -> None:
+    fill(store, 3, "alerts")
+    fill(store, 1, "enriched")
+    dead, new = Outbox(store, "dead"), Outbox(store, "new")
+    held = dead.take(1, now_ms=0, destinations=["alerts"], in_order=True)
+    assert [row.destination for row in new.take(9, now_ms=1, in_order=True)] == ["enriched"]
+    assert new.take(9, now_ms=1, destinations=["alerts"], in_order=True) == []
+    dead.give_back(held)
+    assert keys(new.take(9, now_ms=1, destinations=["alerts"], in_order=True)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+def test_workers_that_take_at_the_same_time_get_different_rows(store: Store, store_url: str, in_order: bool) -> None:
+    fill(store, 60)
+    begin = threading.Barrier(3)
+    got: dict[str, list[int]] = {}
+
+    def work(name: str) -> None:
+        own = open_store(store_url)
+        outbox = Outbox(own, name)
+        begin.wait(30)
+        rows: list[Taken] = []
+        for _ in range(5):
+            taken = outbox.take(4, now_ms=0, in_order=in_order)
+            rows += taken
+            outbox.done(taken)
+        got[name] = keys(rows)
+        own.close()
+
+    threads = [threading.Thread(target=work, args=[f"w{number}"]) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    everything = [number for numbers in got.values() for number in numbers]
+    assert len(everything) == len(set(everything)) == 60 - left(store)
+    assert all(numbers == sorted(numbers) for numbers in got.values())

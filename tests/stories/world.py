@@ -1,0 +1,121 @@
+"""Articles for the story stage, with real fingerprints, and a stage that keeps what a store would."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from pipeline.records import (
+    Alert,
+    Article,
+    OrderKey,
+    OutcomeKind,
+    Position,
+    SubscriptionMatch,
+    article_id,
+    from_ms,
+    raw_hash,
+    version_hash,
+)
+from pipeline.stories import Entry, StoryIndex, StoryStage, Told, raise_alerts
+from pipeline.text.fingerprint import fingerprint
+from pipeline.transforms.elements import Draft, Problem
+
+HOUR = 3_600_000
+
+
+def prose(seed: int, words: int = 120) -> str:
+    """A text of invented words: the same for the same seed, unlike that of any other."""
+    random = Random(seed)
+    return " ".join("".join(random.choices("abcdefghijklmnop", k=random.randint(2, 9))) for _ in range(words)) + "."
+
+
+def edited(text: str, words: int) -> str:
+    """The text with its last ``words`` words replaced."""
+    return " ".join([*text.split(" ")[:-words], *prose(99, words).split(" ")])
+
+
+def article(
+    url: str,
+    text: str,
+    *,
+    title: str = "A title",
+    at_ms: int = 0,
+    subscriptions: Sequence[str] = (),
+    backfill: bool = False,
+) -> Article:
+    """An article as the stateless steps leave it. Its source is the first part of ``url``, say "post/1"."""
+    identity = article_id(f"https://{url}")
+    return Article(
+        id=identity,
+        url=f"https://{url}",
+        canonical_url=f"https://{url}",
+        source=url.split("/")[0],
+        title=title,
+        text=text,
+        fetched_at=from_ms(at_ms),
+        key=OrderKey(at_ms, identity, raw_hash(f"{url} {title} {text} {at_ms}".encode())),
+        position=Position(run="r", stream="s", partition=0, offset=0),
+        version_hash=version_hash(title, text),
+        subscriptions=tuple(SubscriptionMatch(one, 1) for one in subscriptions),
+        fingerprint=fingerprint(text),
+        backfill=backfill,
+    )
+
+
+@dataclass
+class Desk:
+    """The story stage with its index, and the memory that the store is for it."""
+
+    stage: StoryStage = field(default_factory=lambda: StoryStage(StoryIndex()))
+    entries: list[Entry] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    last_key: OrderKey | None = None
+    handled: int = 0
+
+    def tell(self, one: Article | Problem, key: OrderKey | None = None) -> Told:
+        """Handle one record."""
+        (told,) = self.tell_all([one], key)
+        return told
+
+    def tell_all(self, several: Sequence[Article | Problem], key: OrderKey | None = None) -> list[Told]:
+        """Handle records as one batch."""
+        drafts = [self._draft(one, key) for one in several]
+        histories: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            histories.setdefault(entry.article, []).append(entry)
+        handled = self.stage.handle(drafts, done={}, histories=histories, last_key=self.last_key)
+        self.last_key = handled.last_key
+        raised = {alert.id for alert in self.alerts}
+        for told in handled.told:
+            if told.entry is not None:
+                self.entries.append(told.entry)
+            if told.article is not None:
+                new = raise_alerts(told.article, told.key, raised)
+                raised |= {alert.id for alert in new}
+                self.alerts += new
+        return handled.told
+
+    def restarted(self) -> Desk:
+        """The same desk in a new process: its index comes from the store."""
+        stage = StoryStage(StoryIndex())
+        for entry in self.entries:
+            stage.index.add(entry)
+        return Desk(stage, list(self.entries), list(self.alerts), self.last_key, self.handled)
+
+    def _draft(self, one: Article | Problem, key: OrderKey | None) -> Draft:
+        self.handled += 1
+        position = Position(run="r", stream="s", partition=0, offset=self.handled)
+        if isinstance(one, Problem):
+            own = key or OrderKey(self.last_key.time_ms + 1 if self.last_key else 0, "", raw_hash(str(one).encode()))
+            return Draft(number=self.handled, position=position, key=own, item="bad", problem=one)
+        return Draft(number=self.handled, position=position, key=key or one.key, item=one.url, article=one)
+
+    def alerted(self) -> list[tuple[str, str]]:
+        """(subscription, URL of the article) of each alert, in order."""
+        return [(alert.subscription, alert.url) for alert in self.alerts]
+
+
+def ends(told: Sequence[Told]) -> list[OutcomeKind]:
+    return [one.outcome.kind for one in told]

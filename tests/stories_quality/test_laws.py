@@ -1,0 +1,185 @@
+"""Laws of the index's parts, each beside its slow oracle, and of questions for events."""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.records import OrderKey
+from pipeline.stories import Entry, StoryIndex, features
+from pipeline.stories.background import Frequencies
+from pipeline.stories.columns import Columns
+from pipeline.stories.decide import text_hash
+from pipeline.stories.entry import key_of, pack, place_of, unpack
+from pipeline.stories.features import SIZE, is_full, read_features, written
+from pipeline.stories.multimap import Multimap
+from pipeline.text.fingerprint import fingerprint
+from tests.stories_quality.test_events import events
+
+WINDOW = 20
+IDS = st.sampled_from(["0" * 32, "f" * 32, "00ff" * 8, "a", "b", "Ä", "a:b", ""])
+KEYS = st.builds(
+    OrderKey, st.integers(-5, 40), IDS, IDS, st.integers(0, 3) | st.just(2**31), st.integers(0, 3) | st.just(2**31)
+)
+
+
+@given(KEYS, KEYS)
+def test_places_sort_as_keys_do(one: OrderKey, other: OrderKey) -> None:
+    assert (place_of(one) < place_of(other)) == (one < other)
+    assert key_of(place_of(one)) == one
+
+
+ENTRIES = st.builds(
+    Entry,
+    article=IDS.filter(bool),
+    version=st.integers(1, 900),
+    version_hash=IDS,
+    text_hash=IDS,
+    key=KEYS.filter(lambda key: bool(key.article)),
+    story=IDS.filter(bool),
+    source=st.text(max_size=20),
+    duplicate_of=st.none() | IDS.filter(bool),
+    language=st.none() | st.sampled_from(["en", "ar"]),
+    fingerprint=st.sampled_from([b"", fingerprint(" ".join(map(str, range(90)))), features("T", "One two three.")]),
+    backfill=st.booleans(),
+)
+
+
+@given(ENTRIES)
+def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
+    assert unpack(pack(entry), key_of(place_of(entry.key)), entry.fingerprint) == entry
+    columns = Columns()
+    assert columns.entry(columns.put(entry)) == entry
+
+
+@given(st.lists(st.tuples(st.integers(0, 8) | st.just(2**32 - 1), st.integers(0, 30)), max_size=60), st.data())
+def test_the_multimap_is_a_dictionary_of_lists(pairs: list[tuple[int, int]], data: st.DataObject) -> None:
+    held, oracle = Multimap(buffer_pairs=4), list(pairs)
+    for key, slot in pairs:
+        held.add([key], slot)
+    alive = np.array(data.draw(st.lists(st.booleans(), min_size=31, max_size=31)))
+    if data.draw(st.booleans()):
+        held.keep(alive)
+        oracle = [(key, slot) for key, slot in pairs if alive[slot]]
+    asked = data.draw(st.lists(st.integers(0, 9) | st.just(2**32 - 1), max_size=5))
+    found = [sorted(slots.tolist()) for slots in held.find(asked)]
+    assert found == [sorted(slot for key, slot in oracle if key == each) for each in asked]
+    assert len(held) == len(oracle)
+
+
+@given(
+    st.lists(st.integers(0, 20), max_size=30), st.lists(st.tuples(st.integers(0, 22), st.integers(0, 22)), max_size=8)
+)
+def test_frequencies_are_those_between_the_ends(added: list[int], questions: list[tuple[int, int]]) -> None:
+    """Adding in any order, asking forwards and backwards, forgetting in between."""
+
+    def terms(slots: np.ndarray) -> tuple[np.ndarray, int]:
+        return np.asarray([added[slot] % 3 for slot in slots.tolist()], np.uint32), len(slots)
+
+    counted = Frequencies(terms)
+    forgotten = 0
+    for slot, time in enumerate(added):
+        counted.add(bytes((time,)), slot)
+        if slot < len(questions):
+            low, high = questions[slot]
+            if low > high:
+                forgotten = max(forgotten, high)
+                counted.forget_before(bytes((high,)))
+                continue
+            counted.as_of(bytes((low,)), bytes((high,)))
+            between = [each for each in added[: slot + 1] if max(low, forgotten) <= each < high]
+            # Only what was added behind a place that is forgotten already may still be there.
+            late = [each for each in added[: slot + 1] if low <= each < min(high, forgotten)]
+            assert len(between) <= counted.articles <= len(between) + len(late)
+            if not forgotten:
+                expected = [sum(each % 3 == term for each in between) for term in range(3)]
+                assert counted.counts_of(np.arange(3, dtype=np.uint32)).tolist() == expected
+
+
+@cache
+def known() -> list[tuple[str, bytes]]:
+    return [(each["event"], features(each["title"], each["text"])) for each in events("en")[:9]]
+
+
+@st.composite
+def told(draw: st.DrawFn) -> list[Entry]:
+    rows = draw(
+        st.lists(
+            st.tuples(st.integers(0, 40), st.integers(0, 6), st.integers(0, 1), st.integers(0, 8)),
+            max_size=14,
+            unique_by=lambda row: row[:3],
+        )
+    )
+    return [
+        Entry(
+            article=f"{who:032x}",
+            version=1 + late,
+            version_hash="",
+            text_hash=text_hash(str(which)),
+            key=OrderKey(at, f"{who:032x}", "0" * 32, 0, late),
+            story=f"{which % 4:032x}",
+            source="post",
+            language="en",
+            fingerprint=known()[which][1],
+        )
+        for at, who, late, which in rows
+    ]
+
+
+def asked(index: StoryIndex, at: int, which: int) -> Entry | None:
+    return index.event_of(known()[which][1], article="e" * 32, language="en", as_of=OrderKey(at, "e" * 32, "e" * 32))
+
+
+def index_of(entries: list[Entry]) -> StoryIndex:
+    index = StoryIndex(WINDOW)
+    for entry in entries:
+        index.add(entry)
+    return index
+
+
+@given(told(), st.integers(0, 45), st.integers(0, 8), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_an_event_is_a_function_of_what_lies_in_the_window(
+    entries: list[Entry], at: int, which: int, random: Random
+) -> None:
+    """Not of the order of adding, nor of what is later or too old, nor of earlier questions, nor of forgetting."""
+    as_of = OrderKey(at, "e" * 32, "e" * 32)
+    answer = asked(
+        index_of([each for each in entries if each.key < as_of and each.key.time_ms > at - WINDOW]), at, which
+    )
+    shuffled = list(entries)
+    random.shuffle(shuffled)
+    index = index_of(shuffled)
+    for other in (45, 0, at // 2):
+        asked(index, other, which)
+    assert asked(index, at, which) == answer
+    index.expire(as_of)
+    assert asked(index, at, which) == answer
+
+
+@given(st.binary(max_size=40) | st.binary(min_size=512, max_size=512))
+def test_a_fingerprint_of_any_kind_can_be_read(value: bytes) -> None:
+    read = read_features(value)
+    assert written(read) == (value if len(value) == 512 else b"")
+    assert not is_full(value)
+
+
+@given(st.text(max_size=200), st.text(max_size=400))
+@settings(deadline=None)
+def test_features_of_any_text(title: str, text: str) -> None:
+    value = features(title, text)
+    assert len(value) == SIZE
+    assert value == features(title, text) == written(read_features(value))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "word " * 50_000, "字" * 100_000, "a" * 300_000], ids=["empty", "word", "字", "a"]
+)
+def test_a_text_that_says_nothing_has_no_keys(text: str) -> None:
+    read = read_features(features("", text))
+    assert not read["shingles"]

@@ -1,0 +1,249 @@
+"""The rules of DESIGN section 1, held against the tree as it is: who may import whom, what stays pure, where DoFns live."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("connectors", "desk", "pipeline", "wirewatch")
+SHARED = {"records", "errors", "settings", "streams", "store", "query"}
+PURE = ("pipeline/text", "pipeline/query", "pipeline/stories")
+# Beam, Kafka and SQL; files, processes and sockets; the clock.
+IMPURE = {
+    *("apache_beam", "kafka", "sqlalchemy", "sqlite3", "psycopg", "alembic"),
+    *(
+        "os",
+        "io",
+        "pathlib",
+        "shutil",
+        "tempfile",
+        "glob",
+        "fileinput",
+        "socket",
+        "subprocess",
+        "httpx",
+        "urllib.request",
+    ),
+    *("time", "sched", "asyncio", "threading", "multiprocessing"),
+}
+CLOCKS = {"now", "utcnow", "today"}
+LONGEST = 300
+LONG: frozenset[str] = frozenset()
+"""Modules that may be longer: none."""
+
+
+@cache
+def modules(under: str = "") -> tuple[Path, ...]:
+    """The Python files of the packages, relative to the root; those of one folder, or one file, if it is given."""
+    tops = [under] if under else PACKAGES
+    found = [path for top in tops for path in ([ROOT / top] if top.endswith(".py") else (ROOT / top).rglob("*.py"))]
+    return tuple(sorted(path.relative_to(ROOT) for path in found if "migrations" not in path.parts))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text("utf-8"), str(path))
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Dotted names that a module imports, wherever in it, with the line. ``from a import b`` gives ``a.b``."""
+    package = path.parent.parts
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def importing(under: str, forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{path}:{line} imports {name}"
+        for path in modules(under)
+        for name, line in imports(path)
+        if any(name == one or name.startswith(f"{one}.") for one in forbidden)
+    ]
+
+
+def dotted(node: ast.expr) -> str:
+    """``a.b.c`` of names and attributes, without subscripts; empty for anything else."""
+    if isinstance(node, ast.Subscript):
+        return dotted(node.value)
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def tracked() -> list[Path]:
+    """Files that are in the repository or about to be."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this is no git checkout, so nothing says which files belong to it")
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_the_tree_is_there() -> None:
+    for package in PACKAGES:
+        assert modules(package), package
+    for pure in PURE:
+        assert modules(pure), pure
+    assert sum(1 for path in modules("pipeline") for _ in imports(path)) > 200
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("pipeline", ("connectors", "desk", "wirewatch")),
+        ("connectors", ("desk", "wirewatch")),
+        ("desk", ("connectors", "wirewatch")),
+    ],
+)
+def test_no_package_imports_what_stands_after_it(package: str, forbidden: tuple[str, ...]) -> None:
+    assert importing(package, forbidden) == []
+
+
+@pytest.mark.parametrize("package", ["connectors", "desk"])
+def test_of_the_pipeline_others_use_only_what_is_shared(package: str) -> None:
+    broken = [
+        f"{path}:{line} imports {name}"
+        for path in modules(package)
+        for name, line in imports(path)
+        if name.split(".")[0] == "pipeline" and name.split(".")[1] not in SHARED
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("pure", PURE)
+def test_what_is_pure_knows_no_beam_kafka_sql_files_or_clock(pure: str) -> None:
+    assert importing(pure, tuple(IMPURE)) == []
+    broken = []
+    for path in modules(pure):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                name = dotted(node.func)
+                if name == "open" or ("." in name and name.rpartition(".")[2] in CLOCKS):
+                    broken.append(f"{path}:{node.lineno} calls {name}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("pure", PURE)
+def test_what_is_pure_imports_of_the_pipeline_only_what_is_pure(pure: str) -> None:
+    allowed = ("pipeline.text", "pipeline.query", "pipeline.stories", "pipeline.records", "pipeline.errors")
+    broken = [
+        f"{path}:{line} imports {name}"
+        for path in modules(pure)
+        for name, line in imports(path)
+        if name.startswith("pipeline.") and not name.startswith(allowed)
+    ]
+    assert broken == []
+
+
+def test_dofns_live_in_transforms_and_drivers() -> None:
+    bases: dict[tuple[Path, str], set[str]] = {
+        (path, node.name): {dotted(base).rpartition(".")[2] for base in node.bases}
+        for path in modules()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    dofns = {"DoFn"}
+    while more := {name for (_, name), those in bases.items() if those & dofns} - dofns:
+        dofns |= more
+    homes = {path.parent.as_posix() for (path, name) in bases if name in dofns}
+    assert len(dofns) > 5
+    assert homes <= {"pipeline/transforms", "pipeline/drivers"}
+
+
+def test_every_step_of_a_graph_has_a_label() -> None:
+    transforms = {"PTransform"}
+    classes = [
+        (node.name, {dotted(base).rpartition(".")[2] for base in node.bases})
+        for path in modules("pipeline")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef)
+    ]
+    while more := {name for name, those in classes if those & transforms} - transforms:
+        transforms |= more
+    labelled, broken = 0, []
+    for path in modules("pipeline"):
+        from_beam = {name.rpartition(".")[2] for name, _ in imports(path) if name.startswith("apache_beam.")}
+        for node in ast.walk(tree(path)):
+            if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)):
+                continue
+            step = node.right
+            if isinstance(step, ast.BinOp) and isinstance(step.op, ast.RShift):
+                labelled += isinstance(step.left, ast.Constant) and isinstance(step.left.value, str)
+            elif isinstance(step, ast.Call):
+                name = dotted(step.func)
+                if name.startswith("beam.") or name in transforms | from_beam:
+                    broken.append(f"{path}:{step.lineno} applies {name} without a label")
+    assert labelled > 15
+    assert broken == []
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {path.as_posix(): len((ROOT / path).read_text("utf-8").splitlines()) for path in modules()}
+    assert {path: length for path, length in lengths.items() if length > LONGEST and path not in LONG} == {}
+
+
+def test_the_distribution_holds_its_own_packages_and_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    include = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    top = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert top == set(PACKAGES)
+    assert sorted(include) == [f"{name}*" for name in PACKAGES]
+    # The patterns end in a star: nothing may lie beside a package that they take in by accident.
+    beside = [path.name for path in ROOT.iterdir() if path.is_dir() and path.name.startswith(PACKAGES)]
+    assert {name for name in beside if not name.endswith(".egg-info")} == set(PACKAGES)
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    # A folder without __init__.py is left out of the wheel, and only an installed copy shows it.
+    folders = {path.parent for path in modules()}
+    assert [str(folder) for folder in sorted(folders) if not (ROOT / folder / "__init__.py").is_file()] == []
+
+
+# In pieces, so that this file does not hold what it looks for.
+REGISTRIES = (
+    *("pypi" + ".org", "python" + "hosted.org", "repo.maven" + ".apache.org", "repo1.maven" + ".org", "npmjs" + ".org"),
+    *("proxy.golang" + ".org", "crates" + ".io", "rubygems" + ".org", "docker" + ".io", "ghcr" + ".io", "quay" + ".io"),
+)
+MACHINE = re.compile(r"""(?<![\w.~}/])/(?:%s)/[\w.]""" % "|".join(("work", "root", "home", "Users", "tmp")))  # noqa: UP031
+
+
+def test_no_file_names_a_registry_or_a_place_on_somebodys_machine() -> None:
+    broken = []
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data[:8_000]:
+            continue
+        text = data.decode("utf-8", "replace")
+        for number, line in enumerate(text.splitlines(), 1):
+            found = [host for host in REGISTRIES if host in line] + MACHINE.findall(line)
+            broken += [f"{path.relative_to(ROOT)}:{number}: {one}" for one in found]
+    assert broken == []
+
+
+@pytest.mark.parametrize("line", ["/".join(("", "work", "main")), '"' + "/".join(("", "home", "me", "x")) + '"'])
+def test_a_machine_path_is_recognised(line: str) -> None:
+    assert MACHINE.search(line)
+
+
+@pytest.mark.parametrize("line", ["https://outlet.test/work/1", "samples/work/x", "work/x", "at home/", "~/work/x"])
+def test_other_paths_are_not(line: str) -> None:
+    assert not MACHINE.search(line)

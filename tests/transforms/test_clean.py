@@ -1,0 +1,77 @@
+"""From decoded records to drafts: in order, each with an article or a problem, hints used and then dropped."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.records import RawArticle, article_id, version_hash
+from pipeline.transforms import clean
+from pipeline.transforms.clean import _Extract, with_fingerprint, with_language
+from pipeline.transforms.elements import Draft, Problem
+from pipeline.transforms.extraction import InlineExtraction
+from tests.transforms.hostile import obey, page
+from tests.transforms.support import decoded, key, position
+
+TEXT = (
+    "The council of the port agreed on Monday to mend the northern pier before the winter storms. Divers had found cracks "
+    "below the waterline in March, and two ferries have gone to the old quay since then."
+)
+
+
+def drafts_of(pages: list[RawArticle | Problem], monkeypatch: pytest.MonkeyPatch, **options: object) -> list[Draft]:
+    monkeypatch.setattr(clean, "shared_extraction", lambda _processes: InlineExtraction(**options))  # type: ignore[arg-type]
+    step = _Extract(0)
+    step.setup()
+    step.start_bundle()
+    for number, one in enumerate(pages):
+        problem = one if isinstance(one, Problem) else None
+        raw = None if isinstance(one, Problem) else one
+        assert list(step.process(decoded(raw, problem, number=number))) == []
+    return [windowed.value for windowed in step.finish_bundle()]
+
+
+def test_a_bundle_comes_out_whole_and_in_order_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Problem("decode", "no JSON")
+    found = drafts_of([page("a-1"), known, page("bug"), page("memory"), page("a-2")], monkeypatch, function=obey)
+    assert [(draft.number, draft.position, draft.key) for draft in found] == [
+        (number, position(number), key(number)) for number in range(5)
+    ]
+    assert [draft.article.title if draft.article else draft.problem for draft in found] == [
+        page("a-1").url,
+        known,
+        Problem("clean", "extractor_failed: KeyError: 'half \\ud800 of a pair'"),
+        Problem("clean", "out_of_memory"),
+        page("a-2").url,
+    ]
+
+
+def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = replace(
+        page("a?utm_source=x"),
+        text=TEXT,
+        title="Pier to be mended",
+        summary="In short.",
+        language="en-GB",
+        backfill=True,
+    )
+    (found,) = drafts_of([raw], monkeypatch)
+    made = found.article
+    assert made is not None
+    assert (made.id, made.url, made.canonical_url) == (article_id(raw.url), raw.url, "https://a.example/a")
+    assert (made.title, made.text, made.summary, made.backfill) == (raw.title, TEXT, "In short.", True)
+    assert (made.version_hash, made.fetched_at) == (version_hash(made.title, made.text), raw.fetched_at)
+    assert (found.feed_language, found.page_language) == ("en-GB", None)
+
+    spoken = with_language(found)
+    assert spoken.article is not None
+    assert (spoken.article.language, spoken.feed_language, spoken.page_language) == ("en", None, None)
+    printed = with_fingerprint(spoken)
+    assert printed.article is not None
+    assert len(printed.article.fingerprint) == 512
+    assert replace(printed.article, fingerprint=b"") == spoken.article
+
+
+def test_a_problem_passes_the_later_steps_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = drafts_of([Problem("decode", "no JSON")], monkeypatch)
+    assert with_fingerprint(with_language(found)) == found
