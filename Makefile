@@ -60,7 +60,7 @@ test-servers: dev jars ## tests on a real Kafka and a real Flink
 
 lock: ## bring the constraints files up to date (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group build -o constraints.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o constraints-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev --extra postgres -o constraints-dev.txt
 
 clean: ## remove what was built, fetched and installed
 	rm -rf $(VENV) .cache var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

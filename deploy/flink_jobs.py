@@ -9,8 +9,8 @@ can't write, as the run has a new owner, but it restarts for ever.
     flink_jobs.py http://jobmanager:8081 cancel wirewatch-live
     flink_jobs.py http://jobmanager:8081 savepoint wirewatch-live file:///flink-data/savepoints
 
-A job is meant by its name (Beam's ``--job_name``). ``savepoint`` prints the savepoint's place; the job goes on. Exit 0: done (also
-where there is no job to cancel); 1: the cluster can't be reached or refuses, or there is no job to save; 2: wrong use.
+A job is meant by its name (Beam's ``--job_name``). ``savepoint`` prints the savepoint's place; the job goes on. Exit 0: done
+(also where there is no job to cancel); 1: the cluster can't be reached or refuses, or there is no job to save; 2: wrong use.
 """
 
 from __future__ import annotations

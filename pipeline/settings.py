@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     poll_interval_s: Annotated[float, _help("pause between two polls of a feed")] = 300.0
     host_gap_s: Annotated[float, _help("pause between two requests to one host")] = 5.0
     pages_per_poll: Annotated[int, _help("most article pages fetched at one poll of a feed")] = 20
+    metrics_port: Annotated[int, _help("port of /metrics, /healthz and /readyz; 0: none")] = 0
+    metrics_host: Annotated[str, _help("address that the metrics listen on")] = "127.0.0.1"
     contact: Annotated[str, _help("address or page in the user agent, for publishers")] = ""
     allow_private: Annotated[
         tuple[str, ...], _help("hosts (or host:port) fetched although their addresses are private")

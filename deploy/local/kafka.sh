@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # kafka.sh DIR [PORT [CONTROLLER_PORT]]: a one-node Kafka on loopback, in the foreground, for trials and tests.
 #
-# DIR keeps the broker's data and settings; starting again with the same DIR finds the same streams. Not for production: one node, no replicas, no encryption.
+# DIR keeps the broker's data and settings; starting again with the same DIR finds the same streams.
+# Not for production: one node, no replicas, no encryption.
 # KAFKA_JVM_OPTS replaces the JVM's options, KAFKA_LOG_LEVEL (default warn) sets what is printed.
 # With "--fetch" as the only argument: fetches the jars and ends.
 set -euo pipefail

@@ -8,27 +8,22 @@ After a failure a client is thrown away and made anew, so none carries a stale s
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka import errors as kafka_errors
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.protocol.consumer import IsolationLevel
-from kafka.structs import OffsetAndMetadata
+from kafka.admin import OffsetSpec
 
 from pipeline.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable
 from pipeline.streams.base import Appended, NewRecord, StreamRecord
-from pipeline.streams.kafka_client import KafkaLocation, ours, transient
+from pipeline.streams.kafka_admin import KafkaAdmin
+from pipeline.streams.kafka_client import KafkaLocation, ours
 from pipeline.streams.kafka_reader import KafkaReader
 from pipeline.streams.rules import FREE_KEY_BYTES, check_sizes
 
-T = TypeVar("T")
-
 _BATCH_BYTES = 256 << 10
-_BACKOFF_S = 0.1
 _ENVELOPE_BYTES = 2048
 """Kept free below ``max.message.bytes``: a batch's header, the uncounted part of the key, zstd's overhead."""
 
@@ -44,10 +39,9 @@ class KafkaStream:
         self._location = location
         self._name = name
         self._label = f"{location.url} ({name})"
-        self._admin: Any = None
+        self._admin = KafkaAdmin(location, name, self._label)
         self._producer: Any = None
         self._reader: KafkaReader | None = None
-        self._config: Mapping[str, str] | None = None
         self._uuid = ""
         self._partitions: Sequence[int] = ()
 
@@ -62,35 +56,24 @@ class KafkaStream:
     @classmethod
     def create(cls, url: str, name: str, partitions: int, *, archive: bool) -> KafkaStream:
         """Open a topic, making it where it is missing. Raises as ``create_stream``."""
-        location = KafkaLocation.parse(url)
-        stream = cls(location, name)
+        stream = cls(KafkaLocation.parse(url), name)
         # An archive's records are old from the beginning: the default retention would delete them at once.
         kind = (
             {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
             if archive
             else {"message.timestamp.type": "LogAppendTime"}
         )
-        topic = {
-            "num_partitions": partitions,
-            "replication_factor": location.replication_factor,
-            "configs": {"cleanup.policy": "delete", **kind},
-        }
         with stream._closed_on_error():
-            stream._ask(lambda admin: _creating(admin, name, topic, location.timeout_s))
+            stream._admin.create(partitions, {"cleanup.policy": "delete", **kind})
             stream.partitions()
-            stream._check_kind(kind["message.timestamp.type"])
+            stream._admin.check_kind(kind["message.timestamp.type"])
         return stream
 
     @classmethod
     def delete(cls, url: str, name: str) -> None:
         """Delete a topic and wait until the cluster doesn't know it any more."""
         with cls(KafkaLocation.parse(url), name) as stream:
-            deadline = time.monotonic() + stream._location.timeout_s
-            stream._ask(lambda admin: _deleting(admin, name))
-            while stream._ask(lambda admin: admin.describe_topics([name]))[0]["error_code"] == 0:
-                if time.monotonic() > deadline:
-                    raise StreamError(stream._label, "the cluster still has the stream", hint="see the broker's log")
-                time.sleep(_BACKOFF_S)
+            stream._admin.delete()
 
     @property
     def url(self) -> str:
@@ -110,12 +93,12 @@ class KafkaStream:
     @property
     def max_value_bytes(self) -> int:
         """What the topic's ``max.message.bytes`` leaves for a value that doesn't compress; less by the URL's option."""
-        room = int(self._settings()["max.message.bytes"]) - _ENVELOPE_BYTES
+        room = int(self._admin.settings()["max.message.bytes"]) - _ENVELOPE_BYTES
         return min(room, self._location.max_value_bytes or room)
 
     def partitions(self) -> Sequence[int]:
         """As in ``Stream``; asks the cluster. Raises StreamError where the topic was deleted or made anew."""
-        topic = self._ask(lambda admin: _described(admin, self._name))
+        topic = self._admin.describe()
         found = str(topic["topic_id"])
         if self._uuid and found != self._uuid:
             raise StreamError(
@@ -159,7 +142,7 @@ class KafkaStream:
             self._drop_producer()
             if isinstance(error, kafka_errors.MessageSizeTooLargeError | kafka_errors.RecordListTooLargeError):
                 # The limit was lowered since it was read.
-                self._config = None
+                self._admin.forget_settings()
                 raise RecordTooLarge(
                     self._label, max(len(record.value) for record in records), self.max_value_bytes
                 ) from error
@@ -179,7 +162,7 @@ class KafkaStream:
             return ()
         try:
             if self._reader is None:
-                largest = int(self._settings()["max.message.bytes"])
+                largest = int(self._admin.settings()["max.message.bytes"])
                 self._reader = KafkaReader(self._location, self._name, self._label, largest, self._list_offsets)
             return self._reader.read(offsets, max_bytes=max_bytes, wait_ms=wait_ms)
         except BaseException as error:
@@ -201,20 +184,11 @@ class KafkaStream:
         """As in ``Stream``; the group shows in Kafka's own tools, without members."""
         if not offsets:
             return
-        wanted = {
-            TopicPartition(self._name, self._check_partition(partition)): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in offsets.items()
-        }
-        self._ask(lambda admin: _committing(admin, group, wanted))
+        self._admin.commit(group, {self._check_partition(p): offset for p, offset in offsets.items()})
 
     def committed(self, group: str) -> Mapping[int, int]:
         """As in ``Stream``."""
-        found = self._ask(lambda admin: admin.list_group_offsets({group: None}))[group]
-        return {
-            tp.partition: meta.offset
-            for tp, meta in sorted(found.items())
-            if tp.topic == self._name and meta.offset >= 0
-        }
+        return self._admin.committed(group)
 
     def delete_before(self, timestamp_ms: int) -> int:
         """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many went.
@@ -227,16 +201,16 @@ class KafkaStream:
         firsts = self._list_offsets(dict.fromkeys(partitions, timestamp_ms))
         # No record that late (-1): all that are there now go.
         upto = {partition: ends[partition] if first < 0 else first for partition, first in firsts.items()}
-        due = {TopicPartition(self._name, p): offset for p, offset in upto.items() if offset > starts[p]}
+        due = {partition: offset for partition, offset in upto.items() if offset > starts[partition]}
         if due:
-            self._ask(lambda admin: admin.delete_records(due, timeout_ms=int(self._location.timeout_s * 1000)))
-        return sum(offset - starts[tp.partition] for tp, offset in due.items())
+            self._admin.delete_records(due)
+        return sum(offset - starts[partition] for partition, offset in due.items())
 
     def close(self) -> None:
         """As in ``Stream``."""
         self._drop_producer()
         self._drop_reader()
-        self._drop_admin()
+        self._admin.close()
 
     def __enter__(self) -> Self:
         return self
@@ -254,48 +228,9 @@ class KafkaStream:
             self.close()
             raise
 
-    def _ask(self, question: Callable[[Any], T]) -> T:
-        """What ``question`` gives for the administrator; asked again with a new one while the broker can't be reached."""
-        deadline = time.monotonic() + self._location.timeout_s
-        while True:
-            try:
-                if self._admin is None:
-                    left = deadline - time.monotonic()
-                    self._admin = self._location.connect(KafkaAdminClient, left)
-                return question(self._admin)
-            except (kafka_errors.KafkaError, OSError) as error:
-                self._drop_admin()
-                if not transient(error) or time.monotonic() + _BACKOFF_S >= deadline:
-                    raise ours(self._label, error) from error
-                time.sleep(_BACKOFF_S)
-
-    def _settings(self) -> Mapping[str, str]:
-        """The topic's settings, asked once."""
-        if self._config is None:
-            resource = ConfigResource(ConfigResourceType.TOPIC, self._name)
-            found = self._ask(lambda admin: admin.describe_configs([resource], config_filter="all"))
-            self._config = {key: str(entry["value"]) for key, entry in found["topic"][self._name].items()}
-        return self._config
-
-    def _check_kind(self, wanted: str) -> None:
-        settings = self._settings()
-        if "compact" in settings["cleanup.policy"]:
-            raise StreamError(
-                self._label,
-                "the topic is compacted, so records of one key would vanish",
-                hint="set its cleanup.policy to delete, or choose another name",
-            )
-        stamped = settings["message.timestamp.type"]
-        if stamped != wanted:
-            raise StreamError(
-                self._label,
-                f"the topic exists with message.timestamp.type={stamped}, not {wanted}",
-                hint=f"set it to {wanted} (kafka-configs.sh --alter --entity-type topics) or choose another name",
-            )
-
     def _check_times(self, records: Sequence[NewRecord]) -> None:
         if any(record.timestamp_ms is not None for record in records):
-            stamped = self._settings()["message.timestamp.type"]
+            stamped = self._admin.settings()["message.timestamp.type"]
             if stamped != "CreateTime":
                 raise StreamError(
                     self._label,
@@ -311,12 +246,8 @@ class KafkaStream:
         return partition
 
     def _list_offsets(self, specs: Mapping[int, int], committed: bool = False) -> Mapping[int, int]:
-        wanted = {TopicPartition(self._name, self._check_partition(p)): spec for p, spec in specs.items()}
-        if not wanted:
-            return {}
-        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        found = self._ask(lambda admin: admin.list_partition_offsets(wanted, isolation_level=level))
-        return {tp.partition: int(found[tp].offset) for tp in wanted}
+        wanted = {self._check_partition(partition): spec for partition, spec in specs.items()}
+        return self._admin.list_offsets(wanted, committed=committed)
 
     def _make_producer(self) -> Any:
         timeout_ms = int(self._location.timeout_s * 1000)
@@ -346,35 +277,3 @@ class KafkaStream:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
-
-    def _drop_admin(self) -> None:
-        admin, self._admin = self._admin, None
-        if admin is not None:
-            with contextlib.suppress(kafka_errors.KafkaError):
-                admin.close()
-
-
-def _described(admin: Any, name: str) -> Any:
-    topic = admin.describe_topics([name])[0]
-    if topic["error_code"]:
-        raise kafka_errors.for_code(topic["error_code"])(name)
-    return topic
-
-
-def _creating(admin: Any, name: str, topic: Mapping[str, Any], timeout_s: float) -> None:
-    timeout_ms = int(timeout_s * 1000)
-    with contextlib.suppress(kafka_errors.TopicAlreadyExistsError):
-        admin.create_topics({name: topic}, timeout_ms=timeout_ms)
-    # Brokers learn of a new topic a moment later, whoever made it.
-    admin.wait_for_topics([name], timeout_ms=timeout_ms)
-
-
-def _deleting(admin: Any, name: str) -> None:
-    with contextlib.suppress(kafka_errors.UnknownTopicOrPartitionError):
-        admin.delete_topics([name])
-
-
-def _committing(admin: Any, group: str, offsets: Mapping[Any, Any]) -> None:
-    for result in admin.alter_group_offsets(group, offsets).values():
-        if result is not kafka_errors.NoError:
-            raise result(group)

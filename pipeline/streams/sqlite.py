@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -21,12 +20,11 @@ from pipeline.streams import sqlite_file
 from pipeline.streams.base import Appended, NewRecord, StreamRecord
 from pipeline.streams.rules import check_sizes, partition_of
 from pipeline.streams.sqlite_file import Location, translated
+from pipeline.streams.sqlite_retention import SqliteRetention
 
 _PLAIN, _ZSTD = 0, 1
 _LEVEL = 3
 _POLL_S = 0.02
-_DELETE_ROWS = 500
-_FREED_PAGES = 500  # 2 MB at a time, since writers wait meanwhile
 
 
 class SqliteStream:
@@ -65,16 +63,7 @@ class SqliteStream:
         connection = sqlite_file.connect(location, make=True)
         try:
             with translated(location.url), sqlite_file.writing(connection):
-                known = connection.execute("SELECT 1 FROM streams WHERE name = ?", (name,)).fetchone()
-                if known is None:
-                    cursor = connection.execute(
-                        "INSERT INTO streams (name, uuid, partitions, created_ms) VALUES (?, ?, ?, ?)",
-                        (name, str(uuid.uuid4()), partitions, clock()),
-                    )
-                    connection.executemany(
-                        "INSERT INTO heads (stream, partition) VALUES (?, ?)",
-                        [(cursor.lastrowid, partition) for partition in range(partitions)],
-                    )
+                sqlite_file.add_stream(connection, name, partitions, clock)
         except BaseException:
             connection.close()
             raise
@@ -169,11 +158,11 @@ class SqliteStream:
         with translated(self._label):
             while True:
                 # Taken before reading: what comes in between shows as a change, not as a wait.
-                seen = self._pragma("data_version")
+                seen = sqlite_file.pragma(self._connection, "data_version")
                 found = self._read_once(offsets, max_bytes)
                 if found or not offsets:
                     return found
-                while self._pragma("data_version") == seen:
+                while sqlite_file.pragma(self._connection, "data_version") == seen:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return ()
@@ -213,38 +202,14 @@ class SqliteStream:
 
         Short transactions, oldest first: writers get their turn between them, and stopping half-way does no harm.
         """
-        deleted = 0
-        for partition in self._partitions:
-            with translated(self._label):
-                end = self._heads()[partition][1]
-                row = self._connection.execute(
-                    'SELECT "offset" FROM records WHERE stream = ? AND partition = ? AND timestamp_ms >= ? '
-                    'ORDER BY "offset" LIMIT 1',
-                    (self._id, partition, timestamp_ms),
-                ).fetchone()
-            deleted += self._delete_below(partition, end if row is None else int(row[0]))
-        return deleted
+        return self._retention().delete_before(timestamp_ms)
 
     def delete_beyond(self, keep_bytes: int) -> int:
         """Delete each partition's oldest records until the rest takes at most its even share of ``keep_bytes``.
 
         Sizes are of compressed values. Returns how many records went; otherwise as ``delete_before``.
         """
-        share, deleted = keep_bytes // len(self._partitions), 0
-        for partition in self._partitions:
-            with translated(self._label):
-                kept, first = 0, self._heads()[partition][1]
-                for offset, size in self._connection.execute(
-                    'SELECT "offset", length(value) + length(key) FROM records '
-                    'WHERE stream = ? AND partition = ? ORDER BY "offset" DESC',
-                    (self._id, partition),
-                ):
-                    kept += size
-                    if kept > share:
-                        break
-                    first = offset
-            deleted += self._delete_below(partition, first)
-        return deleted
+        return self._retention().delete_beyond(keep_bytes)
 
     def close(self) -> None:
         """As in ``Stream``."""
@@ -288,9 +253,9 @@ class SqliteStream:
         except OSError:
             return None
 
-    def _pragma(self, name: str) -> int:
-        row: tuple[int] = self._connection.execute(f"PRAGMA {name}").fetchone()
-        return row[0]
+    def _retention(self) -> SqliteRetention:
+        # Not kept: it refers back here, and a stream that nobody closed must still go with its last reference.
+        return SqliteRetention(self._connection, self._label, self._id, self._partitions, self._heads)
 
     def _read_once(self, offsets: Mapping[int, int], max_bytes: int) -> list[StreamRecord]:
         found: list[StreamRecord] = []
@@ -330,28 +295,3 @@ class SqliteStream:
                 f"the value at offset {offset} of partition {partition} is damaged",
                 hint="check the disk; restore the file from a backup",
             ) from error
-
-    def _delete_below(self, partition: int, offset: int) -> int:
-        deleted = 0
-        while True:
-            with translated(self._label), sqlite_file.writing(self._connection):
-                start = self._heads()[partition][0]
-                upto = min(offset, start + _DELETE_ROWS)
-                if upto <= start:
-                    break
-                deleted += self._connection.execute(
-                    'DELETE FROM records WHERE stream = ? AND partition = ? AND "offset" < ?',
-                    (self._id, partition, upto),
-                ).rowcount
-                self._connection.execute(
-                    "UPDATE heads SET start_offset = ? WHERE stream = ? AND partition = ?", (upto, self._id, partition)
-                )
-        self._give_space_back()
-        return deleted
-
-    def _give_space_back(self) -> None:
-        """Shrink the file while more than a quarter of it is free; the rest waits for the next records."""
-        with translated(self._label):
-            while self._pragma("freelist_count") > self._pragma("page_count") // 4:
-                # Each step of this statement frees one page, and only executescript steps to its end.
-                self._connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")

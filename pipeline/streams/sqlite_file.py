@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +163,26 @@ def _become_wal(connection: sqlite3.Connection, deadline: float) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def add_stream(connection: sqlite3.Connection, name: str, partitions: int, clock: Callable[[], int]) -> None:
+    """Add an empty stream unless there is one of that name. For the inside of ``writing``, which holds the lock."""
+    if connection.execute("SELECT 1 FROM streams WHERE name = ?", (name,)).fetchone() is not None:
+        return
+    cursor = connection.execute(
+        "INSERT INTO streams (name, uuid, partitions, created_ms) VALUES (?, ?, ?, ?)",
+        (name, str(uuid.uuid4()), partitions, clock()),
+    )
+    connection.executemany(
+        "INSERT INTO heads (stream, partition) VALUES (?, ?)",
+        [(cursor.lastrowid, partition) for partition in range(partitions)],
+    )
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """The value of a PRAGMA that is a number."""
+    row: tuple[int] = connection.execute(f"PRAGMA {name}").fetchone()
+    return row[0]
 
 
 @contextmanager

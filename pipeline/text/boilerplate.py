@@ -8,8 +8,8 @@ Only a whole line goes, never a sentence inside a paragraph, and only a short on
   sentence does. So "Lire aussi Le procès s'ouvre lundi" goes and "Also see the court as…" stays.
 - ``OPENINGS``: how notices begin that have no fixed end.
 
-The phrases are in ``phrases``; new ones are added with a case in ``tests/cases/text_boilerplate.toml``. No rule names an
-outlet.
+The phrases are in ``phrases`` and ``openings``; new ones are added with a case in ``tests/cases/text_boilerplate.toml``. No
+rule names an outlet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 
 from pipeline.text.characters import folded
-from pipeline.text.phrases import BARE_LEAD_IN_LIST, EXACT_LISTS, LEAD_IN_LISTS, OPENINGS
+from pipeline.text.openings import OPENINGS
+from pipeline.text.phrases import BARE_LEAD_IN_LIST, EXACT_LISTS, LEAD_IN_LISTS
 
 MAX_CHARS = 220
 """A longer line is a paragraph, whatever it begins with."""

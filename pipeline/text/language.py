@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from langdetect import DetectorFactory
@@ -224,9 +223,13 @@ def _cyrillic(sample: str) -> str | None:
 @cache
 def _factory() -> Any:
     # Sorted: sums of probabilities run in the order of loading, which the library leaves to the file system.
-    profiles = sorted(path for path in Path(PROFILES_DIRECTORY).iterdir() if path.is_file() and path.name[0] != ".")
+    profiles: list[Any] = []
+    reader = DetectorFactory()
+    reader.add_profile = lambda profile, _index, _count: profiles.append(profile)
+    reader.load_profile(PROFILES_DIRECTORY)
     factory = DetectorFactory()
-    factory.load_json_profile([path.read_text(encoding="utf-8") for path in profiles])
+    for index, profile in enumerate(sorted(profiles, key=lambda profile: str(profile.name))):
+        factory.add_profile(profile, index, len(profiles))
     return factory
 
 

@@ -37,6 +37,7 @@ def choose_title(
     ``hint`` is the feed's; ``headlines`` the page's (best first), ``document_title`` its ``<title>``.
     """
     outlets = _outlets(site_names, url)
+    headlines = [normal_line(headline) for headline in headlines]
     page = [title for claim in headlines if (title := _stripped(claim, outlets, headlines))]
     named = _stripped(normal_line(document_title), outlets, headlines)
     if named:

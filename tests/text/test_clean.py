@@ -151,6 +151,16 @@ def test_ruby_readings_stay_in_the_line() -> None:
     assert "韓国の尹錫悦(ユンソンニョル)大統領は" in text
 
 
+@pytest.mark.parametrize("html", ["<RUBY><RT><RT>", "<ruby><rt><rt><rt>", "<ruby><rt><b><rt></b></ruby>"])
+def test_readings_left_open_are_no_failure(html: str) -> None:
+    assert reason(html) == "no_text"
+
+
+def test_a_reading_within_a_reading_counts_once() -> None:
+    ruby = "<p>韓国の<ruby>尹<rt>ユン<rt>ソン</ruby>大統領は月曜日の夜に会見し、協議は続くと述べた。</p>"
+    assert "韓国の尹(ユンソン)大統領は" in run(page(ruby + BODY)).text
+
+
 @pytest.mark.parametrize(
     ("hint", "head", "expected", "flag"),
     [

@@ -31,8 +31,18 @@ def test_table(case: dict[str, Any]) -> None:
 @settings(deadline=None)
 def test_any_claims_give_one_line(hint: str, headlines: list[str], document: str, sites: list[str], url: str) -> None:
     title = choose_title(hint, headlines, document, sites, url)
-    assert "\n" not in title
+    assert len(title.splitlines()) <= 1
     assert len(title) <= MAX_CHARS
+
+
+@pytest.mark.parametrize(
+    "end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"], ids=repr
+)
+def test_a_claim_of_several_lines_becomes_one(end: str) -> None:
+    claim, url = f"Talks{end}resume", "https://news.example/a"
+    assert choose_title(claim, (), "", (), url) == "Talks resume"
+    assert choose_title(None, [claim], "", (), url) == "Talks resume"
+    assert choose_title(None, (), claim, (), url) == "Talks resume"
 
 
 def test_title_from_text() -> None:

@@ -24,6 +24,7 @@ from pipeline.store import open_store
 from pipeline.streams import create_stream
 from wirewatch import console
 from wirewatch.commands.listen import listen
+from wirewatch.metrics import serve_metrics
 
 SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 DAY_S = 86_400.0
@@ -92,6 +93,7 @@ def run_pipeline(
 
     settings = load_settings(context.obj)
     stop = stop_on_signals()
+    serve_metrics(settings, console.now_ms)
     if runner:
         options = [f"--runner={runner}", *(beam_option or [])]
         run_as_stream(settings, options, clock_ms=console.now_ms, wait=stop.wait, stop=stop.is_set)

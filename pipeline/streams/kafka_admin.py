@@ -1,0 +1,171 @@
+"""What is asked about a Kafka topic, and done to it, beside reading and appending: settings, offsets, commits."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from kafka import TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.protocol.consumer import IsolationLevel
+from kafka.structs import OffsetAndMetadata
+
+from pipeline.errors import StreamError
+from pipeline.streams.kafka_client import KafkaLocation, ours, transient
+
+T = TypeVar("T")
+
+_BACKOFF_S = 0.1
+
+
+class KafkaAdmin:
+    """The administrator of one topic, made when first asked. Partitions that it is given must exist.
+
+    Where the broker can't be reached, a request is made again with a new client until ``location.timeout_s`` is over;
+    then, and where it can't succeed, it raises as ``ours`` says. Not for two threads at once.
+    """
+
+    def __init__(self, location: KafkaLocation, name: str, label: str) -> None:
+        self._location = location
+        self._name = name
+        self._label = label
+        self._client: Any = None
+        self._config: Mapping[str, str] | None = None
+
+    def describe(self) -> Mapping[str, Any]:
+        """The topic with its id and partitions, as ``describe_topics`` gives it."""
+        return self._ask(lambda client: _described(client, self._name))
+
+    def create(self, partitions: int, configs: Mapping[str, str]) -> None:
+        """Make the topic where it is missing, and wait until the brokers know it."""
+        topic = {
+            "num_partitions": partitions,
+            "replication_factor": self._location.replication_factor,
+            "configs": configs,
+        }
+        self._ask(lambda client: _creating(client, self._name, topic, self._timeout_ms()))
+
+    def delete(self) -> None:
+        """Delete the topic and wait until the cluster doesn't know it any more."""
+        deadline = time.monotonic() + self._location.timeout_s
+        self._ask(lambda client: _deleting(client, self._name))
+        while self._ask(lambda client: client.describe_topics([self._name]))[0]["error_code"] == 0:
+            if time.monotonic() > deadline:
+                raise StreamError(self._label, "the cluster still has the stream", hint="see the broker's log")
+            time.sleep(_BACKOFF_S)
+
+    def settings(self) -> Mapping[str, str]:
+        """The topic's settings, asked once."""
+        if self._config is None:
+            resource = ConfigResource(ConfigResourceType.TOPIC, self._name)
+            found = self._ask(lambda client: client.describe_configs([resource], config_filter="all"))
+            self._config = {key: str(entry["value"]) for key, entry in found["topic"][self._name].items()}
+        return self._config
+
+    def forget_settings(self) -> None:
+        """Ask anew for the settings when they are needed next."""
+        self._config = None
+
+    def check_kind(self, wanted: str) -> None:
+        """Raise StreamError where the topic is compacted, or its ``message.timestamp.type`` is not ``wanted``."""
+        settings = self.settings()
+        if "compact" in settings["cleanup.policy"]:
+            raise StreamError(
+                self._label,
+                "the topic is compacted, so records of one key would vanish",
+                hint="set its cleanup.policy to delete, or choose another name",
+            )
+        stamped = settings["message.timestamp.type"]
+        if stamped != wanted:
+            raise StreamError(
+                self._label,
+                f"the topic exists with message.timestamp.type={stamped}, not {wanted}",
+                hint=f"set it to {wanted} (kafka-configs.sh --alter --entity-type topics) or choose another name",
+            )
+
+    def list_offsets(self, specs: Mapping[int, int], *, committed: bool) -> Mapping[int, int]:
+        """Of each partition the offset that its OffsetSpec or its time (ms since the epoch) stands for; -1: none.
+
+        ``committed``: an open transaction ends the partition.
+        """
+        wanted = {TopicPartition(self._name, partition): spec for partition, spec in specs.items()}
+        if not wanted:
+            return {}
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        found = self._ask(lambda client: client.list_partition_offsets(wanted, isolation_level=level))
+        return {tp.partition: int(found[tp].offset) for tp in wanted}
+
+    def commit(self, group: str, offsets: Mapping[int, int]) -> None:
+        """Set the group's position in these partitions."""
+        wanted = {
+            TopicPartition(self._name, partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+        }
+        self._ask(lambda client: _committing(client, group, wanted))
+
+    def committed(self, group: str) -> Mapping[int, int]:
+        """The group's position in the topic's partitions, in their order; without those where it has none."""
+        found = self._ask(lambda client: client.list_group_offsets({group: None}))[group]
+        return {
+            tp.partition: meta.offset
+            for tp, meta in sorted(found.items())
+            if tp.topic == self._name and meta.offset >= 0
+        }
+
+    def delete_records(self, offsets: Mapping[int, int]) -> None:
+        """Delete each partition's records below its offset."""
+        due = {TopicPartition(self._name, partition): offset for partition, offset in offsets.items()}
+        self._ask(lambda client: client.delete_records(due, timeout_ms=self._timeout_ms()))
+
+    def close(self) -> None:
+        """Let the client go. The next question makes a new one."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(kafka_errors.KafkaError):
+                client.close()
+
+    def _timeout_ms(self) -> int:
+        return int(self._location.timeout_s * 1000)
+
+    def _ask(self, question: Callable[[Any], T]) -> T:
+        """What ``question`` gives for the client; asked again with a new one while the broker can't be reached."""
+        deadline = time.monotonic() + self._location.timeout_s
+        while True:
+            try:
+                if self._client is None:
+                    left = deadline - time.monotonic()
+                    self._client = self._location.connect(KafkaAdminClient, left)
+                return question(self._client)
+            except (kafka_errors.KafkaError, OSError) as error:
+                self.close()
+                if not transient(error) or time.monotonic() + _BACKOFF_S >= deadline:
+                    raise ours(self._label, error) from error
+                time.sleep(_BACKOFF_S)
+
+
+def _described(client: Any, name: str) -> Any:
+    topic = client.describe_topics([name])[0]
+    if topic["error_code"]:
+        raise kafka_errors.for_code(topic["error_code"])(name)
+    return topic
+
+
+def _creating(client: Any, name: str, topic: Mapping[str, Any], timeout_ms: int) -> None:
+    with contextlib.suppress(kafka_errors.TopicAlreadyExistsError):
+        client.create_topics({name: topic}, timeout_ms=timeout_ms)
+    # Brokers learn of a new topic a moment later, whoever made it.
+    client.wait_for_topics([name], timeout_ms=timeout_ms)
+
+
+def _deleting(client: Any, name: str) -> None:
+    with contextlib.suppress(kafka_errors.UnknownTopicOrPartitionError):
+        client.delete_topics([name])
+
+
+def _committing(client: Any, group: str, offsets: Mapping[Any, Any]) -> None:
+    for result in client.alter_group_offsets(group, offsets).values():
+        if result is not kafka_errors.NoError:
+            raise result(group)
