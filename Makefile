@@ -9,7 +9,7 @@ DEV := $(VENV)/installed-dev
 PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 
-.PHONY: help run install dev format check types test test-quick test-servers jars system lock clean
+.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-stories lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -57,6 +57,12 @@ test-quick: dev ## tests that need no server
 
 test-servers: dev jars ## tests on a real Kafka and a real Flink
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'kafka or flink' $(ARGS)
+
+bench-match: dev ## query matching beside Lucene Monitor, and with 350,000 queries (a JDK, Maven, ../shared/corpora)
+	$(BIN)/python -m benchmarks.match
+
+bench-stories: dev ## the story stage with 300,000 articles in the window
+	$(BIN)/python -m benchmarks.stories
 
 lock: ## bring the constraints files up to date (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group build -o constraints.txt

@@ -64,7 +64,8 @@ def scale(corpus: Path, count: int) -> float:
         tried += len(index.candidates(Document("", text, **metadata)))
     mean = sum(times) / len(times)
     print(
-        f"  {mean:.2f} ms a document ({processor:.2f} of the processor; median {median(times):.2f}, 99th percentile {quantiles(times, n=100)[98]:.2f}), "
+        f"  {mean:.2f} ms a document ({processor:.2f} of the processor; "
+        f"median {median(times):.2f}, 99th percentile {quantiles(times, n=100)[98]:.2f}), "
         f"{1e3 / mean:,.0f} documents/s, with spans; "
         f"{matched / len(times):.0f} queries match a document, {tried / 50:.0f} are tried"
     )

@@ -39,9 +39,10 @@ class Article(msgspec.Struct, frozen=True, kw_only=True, rename={"published_at":
 
     ``published_at`` is the publisher's claim, checked: ``published_flag`` says ``missing``, ``future`` or ``ancient`` (then
     it is shown, never used for order). ``language`` is an ISO 639-1 code, or None where it could not be told;
-    ``language_decided_by`` is ``text``, ``page``, ``feed`` or ``none``. ``fingerprint`` is the MinHash signature (little-endian
-    32-bit values; empty for a text too short for one). ``story_id``, ``duplicate_of`` and
-    ``version`` are set by the ordered stage. ``marks`` hold what is outside the law of replay, such as ``extraction_timeout``.
+    ``language_decided_by`` is ``text``, ``page``, ``feed`` or ``none``. ``fingerprint``
+    holds the features by which copies and events are found (``pipeline.stories.features``; binary). ``origin`` is the
+    agency that the reader should see credited. ``story_id``, ``duplicate_of``, ``origin`` and ``version`` are set by the
+    ordered stage. ``marks`` hold what is outside the law of replay, such as ``extraction_timeout``.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Article(msgspec.Struct, frozen=True, kw_only=True, rename={"published_at":
     subscriptions: tuple[SubscriptionMatch, ...] = ()
     fingerprint: bytes = b""
     duplicate_of: str | None = None
+    origin: str | None = None
     story_id: str | None = None
     backfill: bool = False
     marks: tuple[str, ...] = ()

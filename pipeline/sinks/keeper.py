@@ -50,7 +50,13 @@ class RunKeeper:
 
     def _keep(self, drafts: Sequence[Draft]) -> None:
         context, stage = self._begin(drafts)
-        handled = stage.handle(drafts, done=context.done, histories=context.histories, last_key=context.state.last_key)
+        handled = stage.handle(
+            drafts,
+            done=context.done,
+            histories=context.histories,
+            texts=context.texts,
+            last_key=context.state.last_key,
+        )
         if not handled.told:
             return
         alerts = self._alerts(handled)

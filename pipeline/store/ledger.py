@@ -24,6 +24,7 @@ from pipeline.store.rows import (
     outcome_row,
     version_row,
 )
+from pipeline.store.stories import update_stories
 from pipeline.stories.index import Entry
 from pipeline.stories.stage import Told
 
@@ -47,11 +48,15 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class BundleContext:
-    """What the story stage must know before it handles a bundle. ``entries``: index entries newer than the seq asked for."""
+    """What the story stage must know before it handles a bundle. ``texts``: (title, text) of each article's latest version.
+
+    ``entries``: index entries newer than the seq asked for.
+    """
 
     state: RunState
     done: dict[Position, None] = field(default_factory=dict)
     histories: dict[str, list[Entry]] = field(default_factory=dict)
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -86,15 +91,17 @@ class RunLedger:
             state = self._state(connection)
             done = self._done(connection, positions)
             histories: dict[str, list[Entry]] = {}
+            texts: dict[str, tuple[str, str]] = {}
             for part in chunks(sorted(set(articles))):
                 query = sa.select(t.versions).where(t.versions.c.run == self.run, t.versions.c.article.in_(part))
-                for row in connection.execute(query):
+                for row in connection.execute(query.order_by(t.versions.c.version)):
                     histories.setdefault(row.article, []).append(entry(row))
+                    texts[row.article] = (row.title, row.text)
             newer = sa.select(t.versions).where(
                 t.versions.c.run == self.run, t.versions.c.seq > since_seq, t.versions.c.event_ms >= since_ms
             )
             entries = [entry(row) for row in connection.execute(newer)] if state.seq > since_seq else []
-            return BundleContext(state, done, histories, entries)
+            return BundleContext(state, done, histories, texts, entries)
 
     def raised(self, alerts: Iterable[str]) -> set[str]:
         """Which of these alert ids exist already."""
@@ -133,7 +140,7 @@ class RunLedger:
             self.store.upsert(
                 connection, t.versions, [version_row(one, self.run, seq) for one in told if one.entry is not None]
             )
-            self._update_stories(connection, told, seq)
+            update_stories(self.store, connection, self.run, told, seq)
             places = alert_places(told)
             rows = [alert_row(alert, self.run, seq, places.get(alert_cause(alert))) for alert in alerts]
             self.store.insert_new(connection, t.alerts, rows)
@@ -255,34 +262,6 @@ class RunLedger:
                 for offset in connection.execute(query).scalars():
                     done[Position(run=self.run, stream=stream, partition=partition, offset=offset)] = None
         return done
-
-    def _update_stories(self, connection: sa.Connection, told: Sequence[Told], seq: int) -> None:
-        rows: dict[str, dict[str, object]] = {}
-        known = self._stories(connection, {one.article.story_id or "" for one in told if one.article is not None})
-        for one in told:
-            article = one.article
-            if article is None:
-                continue
-            story = article.story_id or article.id
-            row = rows.get(story) or known.get(story)
-            if row is None:
-                first = {"run": self.run, "id": story, "headline": article.title, "first_ms": one.key.time_ms}
-                row = first | {"last_ms": one.key.time_ms, "articles": 0, "copies": 0, "seq": seq}
-            new = article.version == 1
-            rows[story] = row | {
-                "last_ms": one.key.time_ms,
-                "articles": int(str(row["articles"])) + new,
-                "copies": int(str(row["copies"])) + (new and article.duplicate_of is not None),
-                "seq": seq,
-            }
-        self.store.upsert(connection, t.stories, list(rows.values()))
-
-    def _stories(self, connection: sa.Connection, ids: set[str]) -> dict[str, dict[str, object]]:
-        found: dict[str, dict[str, object]] = {}
-        for part in chunks(sorted(ids)):
-            query = sa.select(t.stories).where(t.stories.c.run == self.run, t.stories.c.id.in_(part))
-            found.update({row["id"]: dict(row) for row in connection.execute(query).mappings()})
-        return found
 
     @staticmethod
     def _enqueue(connection: sa.Connection, rows: Sequence[OutboxRow]) -> None:

@@ -83,6 +83,7 @@ def version_row(told: Told, run: str, seq: int) -> dict[str, object]:
         "source": entry.source,
         "language": entry.language,
         "fingerprint": entry.fingerprint,
+        "difference": encode(told.difference).decode() if told.difference is not None else None,
         "backfill": entry.backfill,
         "title": article.title,
         "text": article.text,

@@ -111,6 +111,7 @@ versions = Table(
     Column("source", SafeString, nullable=False),
     Column("language", SafeString),
     Column("fingerprint", LargeBinary, nullable=False),
+    Column("difference", SafeText),
     Column("backfill", Boolean, nullable=False, default=False),
     Column("title", SafeText, nullable=False),
     Column("text", SafeText, nullable=False),
@@ -129,6 +130,7 @@ stories = Table(
     Column("last_ms", BigInteger, nullable=False),
     Column("articles", Integer, nullable=False),
     Column("copies", Integer, nullable=False),
+    Column("sources", SafeText, nullable=False, default="[]"),
     Column("seq", BigInteger, nullable=False),
     Index("ix_stories_run_last_ms", "run", "last_ms"),
 )

@@ -151,6 +151,7 @@ class StoryStage:
             version=decision.version,
             story_id=decision.story,
             duplicate_of=decision.duplicate_of,
+            origin=decision.origin,
             fingerprint=decision.entry.fingerprint,
         )
         changed = before is not None and decision.kind is OutcomeKind.UPDATED

@@ -116,15 +116,17 @@ def connect(location: Location, *, make: bool) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) -> None:
     application, version = _marks(connection)
-    if make and not application and not _has_tables(connection):
-        _become_wal(connection, time.monotonic() + location.timeout_s)
-        with writing(connection):
-            # Another process may have been first.
-            if not _has_tables(connection):
-                for statement in _TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id={_APPLICATION}")
-                connection.execute(f"PRAGMA user_version={_VERSION}")
+    if make and not application:
+        if not _has_tables(connection):
+            _become_wal(connection, time.monotonic() + location.timeout_s)
+            with writing(connection):
+                # Another process may have been first.
+                if not _has_tables(connection):
+                    for statement in _TABLES.split(";\n"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA application_id={_APPLICATION}")
+                    connection.execute(f"PRAGMA user_version={_VERSION}")
+        # Read again even where the tables were there: they may have come after the marks were read.
         application, version = _marks(connection)
     if application != _APPLICATION:
         raise StreamError(

@@ -12,9 +12,9 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline.errors import ExtractionError
 from pipeline.records import Article, RawArticle, article_id, canonical_url, version_hash
+from pipeline.stories.features import features
 from pipeline.text.characters import normal_line
 from pipeline.text.clean import Extracted
-from pipeline.text.fingerprint import fingerprint
 from pipeline.text.language import detect
 from pipeline.transforms.elements import Decoded, Draft, Problem
 from pipeline.transforms.extraction import outcome_of, shared_extraction
@@ -39,10 +39,10 @@ class DetectLanguage(beam.PTransform):
 
 
 class Fingerprint(beam.PTransform):
-    """Draft → Draft with the MinHash signature of its text."""
+    """Draft → Draft with the features of its title and text by which copies and events are found."""
 
     def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[Draft]:
-        return drafts | "MinHash" >> beam.Map(with_fingerprint).with_output_types(Draft)
+        return drafts | "Work out features" >> beam.Map(with_fingerprint).with_output_types(Draft)
 
 
 class _Extract(beam.DoFn):
@@ -133,5 +133,5 @@ def with_fingerprint(draft: Draft) -> Draft:
     """The draft with its article's fingerprint."""
     if draft.article is None:
         return draft
-    enriched = msgspec.structs.replace(draft.article, fingerprint=fingerprint(draft.article.text))
+    enriched = msgspec.structs.replace(draft.article, fingerprint=features(draft.article.title, draft.article.text))
     return msgspec.structs.replace(draft, article=enriched)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from queue import SimpleQueue
 from typing import Any
@@ -18,6 +20,8 @@ from pipeline.text.clean import Extracted, extract, extract_text
 from pipeline.transforms.processes import Extractor, PageProcess, attempt
 
 TIME_LIMIT_S = 5.0
+# The feed's own text is taken where it is that long, and so many times longer than what the page gave.
+FULL_TEXT_CHARS, FULLER = 500, 1.3
 
 
 def extract_raw(raw: RawArticle) -> Extracted:
@@ -34,11 +38,16 @@ def extract_raw(raw: RawArticle) -> Extracted:
     if raw.html is None:
         return extract_text(raw.text or "", **hints)
     try:
-        return extract(raw.html, summary_hint=raw.summary, **hints)
+        page = extract(raw.html, summary_hint=raw.summary, **hints)
     except ExtractionError:
         if raw.text:
             return extract_text(raw.text, **hints)
         raise
+    if raw.text and len(raw.text) >= FULL_TEXT_CHARS and len(raw.text) > FULLER * len(page.text):
+        # A text clearly shorter than the feed's own was cut off by a paywall or by us.
+        with suppress(ExtractionError):
+            return replace(page, text=extract_text(raw.text, **hints).text)
+    return page
 
 
 def outcome_of(future: Future[Extracted]) -> Extracted:

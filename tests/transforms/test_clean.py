@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.records import RawArticle, article_id, version_hash
+from pipeline.stories.features import SIZE
 from pipeline.transforms import clean
 from pipeline.transforms.clean import _Extract, with_fingerprint, with_language
 from pipeline.transforms.elements import Draft, Problem
@@ -68,7 +69,7 @@ def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted(monkeypat
     assert (spoken.article.language, spoken.feed_language, spoken.page_language) == ("en", None, None)
     printed = with_fingerprint(spoken)
     assert printed.article is not None
-    assert len(printed.article.fingerprint) == 512
+    assert len(printed.article.fingerprint) == SIZE
     assert replace(printed.article, fingerprint=b"") == spoken.article
 
 

@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.Column("last_ms", sa.BigInteger(), nullable=False),
         sa.Column("articles", sa.Integer(), nullable=False),
         sa.Column("copies", sa.Integer(), nullable=False),
+        sa.Column("sources", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("run", "id", name=op.f("pk_stories")),
     )
@@ -199,6 +200,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("language", sa.String(), nullable=True),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("difference", sa.Text(), nullable=True),
         sa.Column("backfill", sa.Boolean(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
