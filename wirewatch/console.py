@@ -24,7 +24,7 @@ def show_error(error: WirewatchError) -> None:
         line.append(f" — {_one_line(error.hint)}", style="dim")
     err.print(line)
     if isinstance(error, QueryError):
-        err.print(Text(error.pointer(), style="yellow"))
+        err.print(Text(_printable(error.pointer()), style="yellow"))
 
 
 def note(text: str, style: str = "dim") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,6 +11,8 @@ import msgspec
 
 from pipeline.errors import InputError
 from pipeline.records import RawArticle
+
+_UNSOUND = re.compile(r"[\x00-\x20\x7f]|^(?:javascript|data|vbscript):", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,15 @@ class RawLine(msgspec.Struct, kw_only=True):
 def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
     """The raw article of a line. ``fallback`` is its fetched time where it has none. Raises InputError."""
     try:
-        record = msgspec.json.decode(line, type=RawLine)
+        record = _decoded(line)
     except msgspec.ValidationError as error:
         raise InputError(name, f"no raw article: {str(error).replace('`$.', '`')}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(name, f"no JSON: {error}") from error
     if not record.url.strip():
         raise InputError(name, "no raw article: the url is empty")
+    if _UNSOUND.search(record.url.strip()):
+        raise InputError(name, "no raw article: the url is none that a page may have")
     fetched = record.fetched or record.fetched_at
     return RawArticle(
         url=record.url,
@@ -63,6 +69,31 @@ def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
         text=record.text,
         backfill=record.backfill,
     )
+
+
+def _decoded(line: bytes) -> RawLine:
+    try:
+        return msgspec.json.decode(line, type=RawLine)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # Half of a surrogate pair, as other writers leave it when they cut a text: one character is lost, not the article.
+        if b"\\ud" not in line.lower():
+            raise
+        try:
+            return msgspec.convert(_sound(json.loads(line)), RawLine)
+        except ValueError as error:
+            raise msgspec.DecodeError(str(error)) from error
+
+
+def _sound(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_sound(part) for part in value]
+    if isinstance(value, dict):
+        return {_sound(name): _sound(part) for name, part in value.items()}
+    return value
 
 
 def moment(text: str, name: str) -> datetime:

@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ from pipeline.records import RawArticle
 MANIFEST = "manifest.jsonl"
 # A page or a line over this is refused before it fills memory; real pages stay under 8 MiB.
 MAX_BYTES = 32 << 20
+BOM = b"\xef\xbb\xbf"
 LINES, WARC, FEED, PAGE, TEXT = "lines", "warc", "feed", "page", "text"
 KINDS = {
     ".jsonl": LINES,
@@ -78,6 +80,10 @@ def _read_folder(folder: Path) -> Iterator[ArchiveItem]:
         for item in _manifest(folder / MANIFEST):
             if isinstance(item, ArchiveItem):
                 yield item
+            elif item.file in manifest:
+                yield ArchiveItem(
+                    f"{MANIFEST}: {item.file}", problem="the manifest names it more than once; the first counts"
+                )
             else:
                 manifest[item.file] = item
     found = sorted(path for path in folder.rglob("*") if not (path.is_dir() or path.name.startswith(".")))
@@ -165,6 +171,8 @@ def _read_lines(path: Path, name: str, fetched_at: datetime) -> Iterator[Archive
 def _lines(path: Path) -> Iterator[bytes]:
     """Lines, each cut off behind the limit, so that a file without line ends fills no memory."""
     with _open(path) as file:
+        if file.peek(3)[:3] == BOM:
+            file.read(3)
         while line := file.readline(MAX_BYTES + 1):
             if len(line) > MAX_BYTES and not line.endswith(b"\n"):
                 while rest := file.readline(MAX_BYTES):
@@ -181,5 +189,5 @@ def _bytes(path: Path, name: str) -> bytes:
     return body
 
 
-def _open(path: Path) -> gzip.GzipFile:
-    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
+    return gzip.GzipFile(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")

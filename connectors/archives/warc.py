@@ -8,7 +8,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 
 from connectors.archives.items import ArchiveItem, moment, source_of
@@ -29,13 +28,17 @@ def read_warc(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveIt
         records = ArchiveIterator(file)
         try:
             for record in records:
+                found = _item(record, name, fetched_at) if record.rec_type == "response" else None
+                # Only now: asking for the offset reads the record to its end.
                 offset = records.get_record_offset()
-                if record.rec_type == "response":
-                    item = _item(record, f"{name}@{offset}", fetched_at)
-                    if item is not None:
-                        yield item
-        except (ArchiveLoadFailed, ValueError, EOFError) as error:
+                if found is not None:
+                    yield _named(found, f"{name}@{offset}")
+        except Exception as error:  # a damaged length or header fails deep inside the library, in ways of its own
             yield ArchiveItem(f"{name}@{offset}", problem=f"damaged behind offset {offset}: {error}")
+
+
+def _named(item: ArchiveItem, name: str) -> ArchiveItem:
+    return ArchiveItem(name, item.raw, item.problem)
 
 
 def _item(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveItem | None:

@@ -34,7 +34,10 @@ def enriched_line(article: Article) -> dict[str, Any]:
 
 def _write(path: Path, records: Iterable[Any]) -> None:
     beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
-        for record in records:
-            file.write(msgspec.json.encode(record) + b"\n")
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            for record in records:
+                file.write(msgspec.json.encode(record) + b"\n")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
