@@ -33,6 +33,7 @@ class RunMetrics(Collector):
         self._store = open_store(settings.store)
         self._reader = StoreReader(self._store, settings.run)
         self._ledger = RunLedger(self._store, settings.run, "")
+        self._frontier_of, self._frontier = "", dict[int, int]()
         latency = Histogram(
             "wirewatch_latency_seconds",
             "From append to the raw stream until stored.",
@@ -75,7 +76,12 @@ class RunMetrics(Collector):
         with open_stream(self._settings.stream, self._settings.raw_stream) as stream:
             partitions = stream.partitions()
             ends = stream.end_offsets(partitions)
-            frontier = self._ledger.frontier(stream.uuid, stream.start_offsets(partitions))
+            starts = stream.start_offsets(partitions)
+            # From where it last stood, unless the stream is another one by now.
+            known = self._frontier if stream.uuid == self._frontier_of else {}
+            begin = {p: max(start, known.get(p, start)) for p, start in starts.items()}
+            frontier = self._ledger.frontier(stream.uuid, begin)
+            self._frontier_of, self._frontier = stream.uuid, {p: lowest for p, (lowest, _) in frontier.items()}
             behind = {p: ends[p] - lowest - len(beyond) for p, (lowest, beyond) in frontier.items()}
             offsets = {p: frontier[p][0] for p, count in behind.items() if count > 0}
             oldest = stream.read(offsets, max_bytes=1) if offsets else ()

@@ -55,6 +55,7 @@ class LiveRun:
         self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms)
         self._committed_ms = 0
         self._mirrored: dict[int, int] = {}
+        self._frontier: Mapping[int, int] = {}
 
     def flow(self) -> Flow:
         """The graph's parameters."""
@@ -108,8 +109,12 @@ class LiveRun:
 
     def mirror_ledger(self) -> None:
         """Mirror what the ledger has to the consumer group: for drivers that don't know the reader's position."""
-        if self._clock_ms() - self._committed_ms >= COMMIT_EVERY_MS:
-            self.mirror(self.resumption().start)
+        if self._clock_ms() - self._committed_ms < COMMIT_EVERY_MS:
+            return
+        # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
+        known = self._frontier or self.resumption().start
+        self._frontier = {p: lowest for p, (lowest, _) in self.ledger.frontier(self.raw.uuid, known).items()}
+        self.mirror(self._frontier)
 
     def close(self) -> None:
         """Close streams and store."""

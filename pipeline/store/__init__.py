@@ -2,7 +2,7 @@
 
 from pipeline.store.engine import Store, open_store
 from pipeline.store.ledger import BundleContext, RunLedger, RunState
-from pipeline.store.queries import QueryShelf, StoredSubscription, StoredTopic
+from pipeline.store.queries import QueryShelf, StoredTopic
 from pipeline.store.reading import StoreReader
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "RunState",
     "Store",
     "StoreReader",
-    "StoredSubscription",
     "StoredTopic",
     "open_store",
 ]

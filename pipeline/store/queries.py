@@ -32,9 +32,6 @@ class StoredTopic(msgspec.Struct, frozen=True):
     active: bool = True
 
 
-StoredSubscription = Subscription
-
-
 class Shelf(msgspec.Struct, frozen=True):
     """All versions in a scope. It is complete for articles with event times up to ``good_until_ms``."""
 
