@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import pipeline.store.feed_tables  # noqa: F401 - its tables belong to the metadata
+import pipeline.store.schema  # noqa: F401 - all tables belong to the metadata
 from pipeline.errors import StoreError, UsageError
 from pipeline.store import RunLedger, Store, open_store
 from pipeline.store import tables as t

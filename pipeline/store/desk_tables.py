@@ -1,0 +1,1 @@
+"""The tables of the desk: people, sessions, tokens, audit, marks, shifts."""

@@ -1,0 +1,1 @@
+"""The tables of operation: heartbeats and counters."""
