@@ -37,21 +37,19 @@ class Never:
 class AllOf:
     """AND. Never positional. Words come first, then leaves, then the rest: what fails should fail early."""
 
-    __slots__ = ("_later", "guard", "parts", "required")
+    __slots__ = ("_later", "guard", "parts", "required", "unguarded")
     positional = False
 
     def __init__(self, parts: tuple[Core, ...]) -> None:
         self.parts = parts
         self.required = frozenset(part.key for part in parts if isinstance(part, Word))
         self._later = tuple(sorted((part for part in parts if not isinstance(part, Word)), key=_cost))
-        lists = [part.keys for part in parts if isinstance(part, AnyOf) and part.plain]
-        self.guard: frozenset[str] | None = min(lists, key=len, default=None)
+        lists = [part for part in parts if isinstance(part, AnyOf) and part.plain]
+        shortest = min(lists, key=lambda part: len(part.keys), default=None)
+        self.guard: frozenset[str] | None = None if shortest is None else shortest.keys
         """Words of which the document must have at least one: the shortest list of plain words."""
-
-    @property
-    def more(self) -> bool:
-        """Whether anything but ``required`` words is asked for."""
-        return bool(self._later)
+        self.unguarded: tuple[Core, ...] = tuple(part for part in self._later if part is not shortest)
+        """What is asked for besides ``required`` and ``guard``."""
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches."""
@@ -93,14 +91,21 @@ class AnyOf:
         """Whether all parts are single words."""
         return not self._others
 
-    def _likely(self, document: Document) -> list[Core]:
+    def _likely(self, document: Document) -> Sequence[Core]:
         """Those of the parts other than words that ``document`` has a word of."""
-        return [part for key in self._by_key.keys() & document.words for part in self._by_key[key]] + list(self._rest)
+        if not self._others:
+            return ()
+        likely = list(self._rest)
+        for key in self._by_key.keys() & document.words:
+            likely += self._by_key[key]
+        return likely
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches."""
         if not self.keys.isdisjoint(document.words):
             return True
+        if not self._others:
+            return False
         for part in self._likely(document):  # noqa: SIM110 - see AllOf
             if part.holds(document):
                 return True

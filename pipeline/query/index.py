@@ -124,7 +124,7 @@ class QueryIndex(Generic[Id]):
         refile: list[_Entry[Id]] = []
         for entry in self._possible(document, refile):
             try:
-                found = entry.query.match(document)
+                found = entry.query.shown(document) if entry.query.holds_besides(document) else None
             except Exception as error:  # a value, so that the other queries still run
                 failures.append(QueryFailure(entry.id, error))
                 continue
@@ -143,7 +143,7 @@ class QueryIndex(Generic[Id]):
         found: list[_Entry[Id]] = []
         refile: list[_Entry[Id]] = []
         for entry in self._possible(document, refile):
-            if entry.query.rest is None or entry.query.rest.holds(document):
+            if entry.query.holds_besides(document):
                 found.append(entry)
             else:
                 _tried_in_vain(entry, refile)

@@ -13,25 +13,37 @@ from pipeline.records.article import Match
 class CompiledQuery:
     """A query that can be run over any number of documents; it keeps nothing of them."""
 
-    __slots__ = ("core", "guard", "required", "rest", "text")
+    __slots__ = ("core", "guard", "required", "text", "unguarded")
 
     def __init__(self, text: str, core: Core) -> None:
         self.text, self.core = text, core
         self.required: frozenset[str] = frozenset()
-        """Words that the document must have, ``guard`` some of which it must have one, ``rest`` what must hold besides.
+        """Words that the document must have, ``guard`` some of which it must have one, ``unguarded`` what must hold besides.
 
-        None: nothing. So an index can refuse most candidates without a call.
+        So an index can refuse most candidates without a call.
         """
         self.guard: frozenset[str] | None = None
-        self.rest: Core | None = core
+        self.unguarded: tuple[Core, ...] = (core,)
         if isinstance(core, Word):
-            self.required, self.rest = frozenset((core.key,)), None
+            self.required, self.unguarded = frozenset((core.key,)), ()
         elif isinstance(core, AllOf):
-            self.required, self.guard, self.rest = core.required, core.guard, core if core.more else None
+            self.required, self.guard, self.unguarded = core.required, core.guard, core.unguarded
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches, for half the price of what in it does."""
-        return self.required <= document.words and (self.rest is None or self.rest.holds(document))
+        words = document.words
+        return (
+            self.required <= words
+            and (self.guard is None or not self.guard.isdisjoint(words))
+            and self.holds_besides(document)
+        )
+
+    def holds_besides(self, document: Document) -> bool:
+        """Whether a document that has the ``required`` words and one of ``guard`` matches."""
+        for part in self.unguarded:  # noqa: SIM110 - a third quicker than all()
+            if not part.holds(document):
+                return False
+        return True
 
     def match(self, document: Document) -> tuple[Match, ...] | None:
         """What in ``document`` made the query match, sorted, without repeats; None where it does not match.
@@ -41,8 +53,10 @@ class CompiledQuery:
         field, is not, so a document that matches for its source or for what it lacks gives ``()``. Raises OverflowError
         where a NEAR meets a document made to blow it up.
         """
-        if not self.holds(document):
-            return None
+        return self.shown(document) if self.holds(document) else None
+
+    def shown(self, document: Document) -> tuple[Match, ...]:
+        """``match`` for a document that is known to match."""
         found: set[int] = set()
         self.core.show(document, None, found)
         return document.matches_of(found, shown=True)
