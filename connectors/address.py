@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -23,6 +24,9 @@ import httpcore
 Resolve = Callable[[str, int], Sequence[str]]
 """Addresses of a host for a port, in the order to try. Raises OSError."""
 
+_DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+# Names kept for private networks: RFC 6761, RFC 6762, ICANN's "internal", and what routers and offices use.
+_INSIDE = frozenset({"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"})
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 _COMPATIBLE = ipaddress.ip_network("::/96")
 _RELAY_6TO4 = ipaddress.ip_network("192.88.99.0/24")
@@ -80,6 +84,15 @@ def is_listed(host: str, port: int, allow_private: Collection[str]) -> bool:
     return any(entry.strip().lower() in forms for entry in allow_private)
 
 
+def is_inside(host: str) -> bool:
+    """Whether a name can only be one of a private network, or a number that is no address as it is written."""
+    name = host.lower().rstrip(".")
+    if ":" in name or _DOTTED.fullmatch(name):
+        return False
+    last = name.rpartition(".")[2]
+    return "." not in name or last in _INSIDE or last.isdigit() or last.startswith("0x") or name.endswith(".home.arpa")
+
+
 def resolve_host(host: str, port: int) -> Sequence[str]:
     """Ask the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -98,21 +111,25 @@ class GuardedBackend(httpcore.NetworkBackend):
         sockets: httpcore.NetworkBackend | None = None,
     ) -> None:
         self._allow_private = frozenset(allow_private)
+        self._proxies: frozenset[str] = frozenset()
         self._resolve = resolve
         self._monotonic = monotonic
         self._sockets = sockets or httpcore.SyncBackend()
 
     def allow(self, host: str, port: int) -> None:
-        """Let this one be connected to wherever it is: a proxy that was configured."""
-        self._allow_private |= {f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"}
+        """Let this one be connected to wherever it is: a proxy that was configured. It is none that may be fetched."""
+        self._proxies |= {f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"}
 
     def check(self, host: str, port: int) -> None:
         """Refuse a host that somebody else is to connect to for us. Raises AddressRefused, httpcore.TimeoutException.
 
-        A name that can't be resolved here passes: behind a proxy there is often no resolver, and then the proxy knows.
+        Behind a proxy there is often no resolver: a name that can't be resolved here passes if it could be one of the
+        public net, and then the proxy's own rules have to keep it from private addresses.
         """
         if is_listed(host, port, self._allow_private):
             return
+        if is_inside(host):
+            raise AddressRefused("private")
         try:
             addresses = self._addresses(host, port, None)
         except NameNotResolved:
@@ -131,7 +148,7 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Resolve, check, connect. Raises NameNotResolved, AddressRefused, httpcore's errors."""
         addresses = self._addresses(host, port, timeout)
-        if not is_listed(host, port, self._allow_private):
+        if not is_listed(host, port, self._allow_private | self._proxies):
             reasons = {address: refusal(address) for address in addresses}
             addresses = [address for address in addresses if reasons[address] is None]
             if not addresses:

@@ -14,7 +14,10 @@ MAX_RETRY_AFTER_S = 86_400.0
 
 
 class FailureKind(StrEnum):
-    """What went wrong, for decisions; ``Failure.problem`` has the words."""
+    """What went wrong, for decisions; ``Failure.problem`` has the words.
+
+    ``ELSEWHERE``: nothing, but the page is at another host (``Failure.url``), whose turn has not come.
+    """
 
     URL = "url"
     REFUSED = "refused"
@@ -27,6 +30,7 @@ class FailureKind(StrEnum):
     BODY = "body"
     NO_PAGE = "no_page"
     ROBOTS = "robots"
+    ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)

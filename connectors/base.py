@@ -12,7 +12,7 @@ comes later in the pipeline expects repeats.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -76,14 +76,14 @@ class Book(Protocol[Cursor]):
     def next_due(self, *, skip: Collection[str] = ()) -> datetime | None:
         """When the next source is due (UTC); None if there is none."""
 
-    def load(self, name: str) -> Cursor | None:
-        """Return the cursor last saved; None before the first."""
+    def load_all(self, names: Sequence[str]) -> Mapping[str, Cursor | None]:
+        """Return the cursors last saved, by name; None before the first."""
 
-    def save(self, name: str, before: Cursor | None, result: PollResult[Cursor]) -> bool:
-        """Save cursor, wake time and health in one transaction.
+    def save_all(self, polls: Sequence[tuple[str, Cursor | None, PollResult[Cursor]]]) -> Sequence[bool]:
+        """Save cursor, wake time and health of each (name, cursor before, result), all in one transaction.
 
-        False: the cursor is not ``before`` any more (another process polled, or the source was removed), nothing
-        was written.
+        False: the cursor is not the one before any more (another process polled, or the source was removed), nothing
+        was written for this one.
         """
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:

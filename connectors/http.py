@@ -26,6 +26,7 @@ from connectors.answers import Failure, FailureKind, Fetched, parse_retry_after
 from connectors.body import BadBody, BodyTooLarge, decoded
 from connectors.links import without_credentials
 from connectors.transport import Transport
+from pipeline.settings import Settings
 
 __all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "FailureKind", "Fetched", "Http", "parse_retry_after"]
 
@@ -33,6 +34,9 @@ FEED_BYTES = 10 << 20
 PAGE_BYTES = 8 << 20
 TOTAL_S = 20.0
 MAX_HOPS = 5
+
+MayFollow = Callable[[str], Failure | None]
+"""Whether a redirect to this address may be followed; a failure if not."""
 
 _PERMANENT = frozenset({301, 308})
 _HOST = re.compile(rb"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+")
@@ -71,6 +75,11 @@ class Http:
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx.Client(transport=transport, trust_env=False, timeout=total_s, cookies=no_cookies)
 
+    @classmethod
+    def of_settings(cls, settings: Settings) -> Self:
+        """The client that the settings ask for: contact, allowed hosts, proxy."""
+        return cls(contact=settings.contact or None, allow_private=settings.allow_private, proxy=settings.proxy or None)
+
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
@@ -92,9 +101,11 @@ class Http:
         max_bytes: int = PAGE_BYTES,
         etag: str | None = None,
         last_modified: str | None = None,
+        may_follow: MayFollow | None = None,
     ) -> Fetched | Failure:
         """GET ``url``, conditional on ``etag`` and ``last_modified`` where given. ``now`` (UTC) is for Retry-After.
 
+        ``may_follow`` is asked before a redirect is followed: a failure that it gives is the answer.
         Blocks for at most ``total_s``. Never raises for what a server or a URL can do.
         """
         headers = {"User-Agent": self.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"}
@@ -102,7 +113,7 @@ class Http:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
-        return self._timed(url, headers, max_bytes, now, None)
+        return self._timed(url, headers, max_bytes, now, None, may_follow)
 
     def post(self, url: str, form: bytes, *, now: datetime, max_bytes: int = 64 << 10) -> Fetched | Failure:
         """POST a form that is already encoded. A redirect is a failure: what was posted is for that address only."""
@@ -111,19 +122,31 @@ class Http:
             "Accept-Encoding": "gzip, deflate",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        return self._timed(url, headers, max_bytes, now, form)
+        return self._timed(url, headers, max_bytes, now, form, None)
 
     def _timed(
-        self, url: str, headers: dict[str, str], max_bytes: int, now: datetime, form: bytes | None
+        self,
+        url: str,
+        headers: dict[str, str],
+        max_bytes: int,
+        now: datetime,
+        form: bytes | None,
+        may_follow: MayFollow | None,
     ) -> Fetched | Failure:
         token = deadline.set(self._monotonic() + self._total_s)
         try:
-            return self._follow(url, headers, max_bytes, now, form)
+            return self._follow(url, headers, max_bytes, now, form, may_follow)
         finally:
             deadline.reset(token)
 
     def _follow(
-        self, url: str, headers: dict[str, str], max_bytes: int, now: datetime, form: bytes | None
+        self,
+        url: str,
+        headers: dict[str, str],
+        max_bytes: int,
+        now: datetime,
+        form: bytes | None,
+        may_follow: MayFollow | None,
     ) -> Fetched | Failure:
         moved_to: str | None = None
         lasting = True
@@ -158,6 +181,8 @@ class Http:
                 url = str(target)
                 lasting = lasting and response.status_code in _PERMANENT
                 moved_to = without_credentials(url) if lasting else moved_to
+                if may_follow and (refused := may_follow(url)):
+                    return refused
             except (httpx.InvalidURL, ValueError):
                 return Failure(shown, "redirects to an address that is not valid", FailureKind.REDIRECTS)
             finally:

@@ -1,4 +1,4 @@
-"""How soon a host may be asked again. One instance serves all connectors of a process.
+"""How soon a host may be asked again. One instance serves all connectors of a process; a store makes several one.
 
 Publishers block pollers that come twice within a second, and many feeds live on few hosts: so the pace is the host's,
 not the feed's. What a site's robots.txt asks for (Crawl-delay) makes its pace slower, never quicker.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from connectors.links import host_of
 
@@ -19,14 +20,26 @@ _PRUNE_OVER = 1_000
 _MAX_DELAYS = 20_000
 
 
+class Shared(Protocol):
+    """The pace that other processes keep too (``shared_pace``)."""
+
+    def take(self, host: str, now: datetime, until: datetime) -> datetime | None:
+        """Take the host's turn until then; not None: it is somebody else's, and free at that time."""
+
+    def hold(self, host: str, until: datetime) -> None:
+        """Let nobody ask the host until then."""
+
+
 class HostPacing:
     """When each host may be asked next. ``gap_s``: at least so many seconds between the starts of two requests.
 
-    Safe for threads. Remembers a host only as long as it has to wait, and the delays that hosts asked for.
+    Safe for threads. Remembers a host only as long as it has to wait, and the delays that hosts asked for. With
+    ``shared``, a turn counts for all processes that share it. Without a gap nothing is asked of it.
     """
 
-    def __init__(self, gap_s: float = 5.0) -> None:
+    def __init__(self, gap_s: float = 5.0, shared: Shared | None = None) -> None:
         self._gap = timedelta(seconds=gap_s)
+        self._shared = shared
         self._free: dict[str, datetime] = {}
         self._delays: dict[str, timedelta] = {}
         self._lock = threading.Lock()
@@ -37,10 +50,16 @@ class HostPacing:
         with self._lock:
             if self._free.get(host, _PAST) > now:
                 return False
-            self._free[host] = now + max(self._gap, self._delays.get(host, self._gap))
+            gap = max(self._gap, self._delays.get(host, self._gap))
+            self._free[host] = now + gap
             if len(self._free) > _PRUNE_OVER:
                 self._free = {name: free for name, free in self._free.items() if free > now}
-            return True
+        # Outside of the lock: it may wait for a disk. Other threads see the turn as taken already.
+        free = self._shared.take(host, now, now + gap) if self._shared and gap else None
+        if free is not None:
+            with self._lock:
+                self._free[host] = free
+        return free is None
 
     def free_at(self, url: str) -> datetime:
         """When the host may be asked; a time long past if it may be at once."""
@@ -52,6 +71,8 @@ class HostPacing:
         host = host_of(url)
         with self._lock:
             self._free[host] = max(self._free.get(host, _PAST), until)
+        if self._shared and self._gap:
+            self._shared.hold(host, until)
 
     def keep_apart(self, url: str, delay_s: float | None) -> None:
         """Ask the host no more often than once in ``delay_s`` (at most 60 s counts); None: as any other."""
@@ -67,3 +88,6 @@ class HostPacing:
             if host in self._free:
                 # The request for robots.txt has just been made at the pace known before.
                 self._free[host] += max(delay - max(self._gap, before), timedelta())
+            free = self._free.get(host)
+        if self._shared and self._gap and free:
+            self._shared.hold(host, free)

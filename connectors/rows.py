@@ -24,6 +24,13 @@ NEVER_MS = (1 << 62) - 1
 """``next_poll_at`` of a source that has ended."""
 
 
+COLUMNS = (
+    *("state", "next_poll_at", "health", "problem", "failures", "last_ok_at", "title", "language", "etag"),
+    "last_modified",
+)
+"""The columns that ``feed_values`` gives."""
+
+
 class FeedAbout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a catalogue or list says of a feed."""
 

@@ -7,64 +7,23 @@ since a stream instance belongs to one thread.
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, Self
 
-from msgspec.structs import replace
+from connectors.appending import TOO_LARGE, append_all, to_records
+from connectors.base import Book, Connector, Cursor, PollResult
+from connectors.events import Broke, Event, Outrun, Polled, Waiting
+from pipeline.errors import StoreError, StreamUnavailable
+from pipeline.streams.base import Stream
 
-from connectors.base import Book, Connector, Cursor, PollReport, PollResult
-from pipeline.errors import FeedError, RecordTooLarge, StoreError, StreamUnavailable
-from pipeline.records import RawArticle, article_id, encode
-from pipeline.streams.base import NewRecord, Stream
+__all__ = ["TOO_LARGE", "Broke", "Event", "Outrun", "Polled", "RunnerOptions", "Waiting", "run", "to_records"]
 
-TOO_LARGE = "too_large"
-"""RawArticle.stub of an article whose body the stream would not take."""
-
-_LEAST_BYTES = 1_024
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """A poll was appended and its cursor saved. ``error``: what was wrong with the source as a whole."""
-
-    name: str
-    report: PollReport
-    appended: int
-    stubs: int
-    error: FeedError | None
-    wake_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Broke:
-    """A connector raised, which it must not; its cursor stays and it is polled again later."""
-
-    name: str
-    problem: str
-    retry_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Outrun:
-    """Someone else saved this source's cursor meanwhile: ours is dropped, and its items may be on the stream twice."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The stream or the store can't be reached; the poll's items are kept and tried again after ``wait_s``."""
-
-    name: str
-    problem: str
-    wait_s: float
-
-
-Event = Polled | Broke | Outrun | Waiting
+# Characters of pages that are appended together: what is encoded lies in memory twice.
+_BATCH_CHARS = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +51,9 @@ def run(
     stop: Callable[[], bool],
     on_event: Callable[[Event], None] | None = None,
     options: RunnerOptions | None = None,
+    tend: Callable[[], object] = lambda: None,
 ) -> None:
-    """Poll, append, save, until ``stop()``.
+    """Poll, append, save, until ``stop()``. ``tend`` is called in each turn of the loop, at least every second or so.
 
     ``connect`` makes the connector of a name of the book. ``clock`` gives UTC. ``wait`` waits for some seconds, or
     until something is to be looked at (a threading.Event's ``wait``). A poll under way when ``stop()`` turns true is
@@ -104,6 +64,7 @@ def run(
     runner = _Runner(book, connect, stream, clock, wait, stop, on_event or _ignore, options or RunnerOptions())
     with runner.polls:
         while not stop():
+            tend()
             runner.step()
 
 
@@ -142,14 +103,17 @@ class _Polls(Generic[Cursor]):
                 future.set_exception(error)
         future.add_done_callback(lambda finished: self._done.put((task, finished)))
 
-    def take(self, wait_s: float) -> tuple[_Task[Cursor], Future[PollResult[Cursor]]] | None:
-        """Return a finished poll, waiting for one while any is under way."""
+    def take(self, wait_s: float) -> list[tuple[_Task[Cursor], Future[PollResult[Cursor]]]]:
+        """Return the finished polls, waiting for one while any is under way."""
+        finished = []
         try:
-            task, future = self._done.get(timeout=wait_s) if self.busy else self._done.get_nowait()
+            finished.append(self._done.get(timeout=wait_s) if self.busy else self._done.get_nowait())
+            while True:
+                finished.append(self._done.get_nowait())
         except queue.Empty:
-            return None
-        self.busy.discard(task.name)
-        return task, future
+            pass
+        self.busy -= {task.name for task, _ in finished}
+        return finished
 
     def __enter__(self) -> Self:
         return self
@@ -187,7 +151,7 @@ class _Runner(Generic[Cursor]):
             return
         finished = self.polls.take(idle_s)
         if finished:
-            self._settle(*finished)
+            self._settle(finished)
         elif not self.polls.busy and idle_s > 0:
             self._wait(idle_s)
 
@@ -196,8 +160,9 @@ class _Runner(Generic[Cursor]):
         now = self._clock()
         busy = self.polls.busy
         if self.polls.free:
-            for name in self._book.due(now, limit=self.polls.free, skip=tuple(busy)):
-                task = _Task(name, self._book.load(name))
+            names = self._book.due(now, limit=self.polls.free, skip=tuple(busy))
+            for name, before in self._book.load_all(names).items() if names else ():
+                task = _Task(name, before)
                 self.polls.start(task, lambda task=task: self._connect(task.name).poll(task.before, now))  # type: ignore[misc]
         if not self.polls.free:
             return self._options.idle_s
@@ -206,29 +171,51 @@ class _Runner(Generic[Cursor]):
             return self._options.idle_s
         return min(max((soon - now).total_seconds(), 0.0), self._options.idle_s)
 
-    def _settle(self, task: _Task[Cursor], future: Future[PollResult[Cursor]]) -> None:
-        error = future.exception()
-        if isinstance(error, Exception):
-            retry_at = self._clock() + timedelta(seconds=self._options.broken_s)
-            problem = f"internal error: {type(error).__name__}: {error}"
-            if self._trying(task.name, lambda: self._book.postpone(task.name, retry_at, problem)):
-                self._tell(Broke(task.name, problem, retry_at))
-            return
-        result = future.result()
-        stubs = 0
-        saved = True
+    def _settle(self, finished: Sequence[tuple[_Task[Cursor], Future[PollResult[Cursor]]]]) -> None:
+        """Append what was polled, then save all cursors at once: each append and each commit waits for a disk."""
+        batch: list[tuple[_Task[Cursor], PollResult[Cursor]]] = []
+        size = 0
+        for task, future in finished:
+            error = future.exception()
+            if isinstance(error, StoreError):
+                # It could not read what it remembers: it stays due.
+                self._tell(Waiting(task.name, error.message, self._options.retry_s))
+                self._wait(self._options.retry_s)
+            elif isinstance(error, Exception):
+                self._broke(task.name, error)
+            else:
+                result = future.result()
+                batch.append((task, result))
+                size += sum(len(item.html or item.text or "") for item in result.items)
+                if size > _BATCH_CHARS:
+                    self._carry(batch)
+                    batch, size = [], 0
+        if batch:
+            self._carry(batch)
+
+    def _broke(self, name: str, error: Exception) -> None:
+        retry_at = self._clock() + timedelta(seconds=self._options.broken_s)
+        problem = f"internal error: {type(error).__name__}: {error}"
+        if self._trying(name, lambda: self._book.postpone(name, retry_at, problem)):
+            self._tell(Broke(name, problem, retry_at))
+
+    def _carry(self, batch: Sequence[tuple[_Task[Cursor], PollResult[Cursor]]]) -> None:
+        stubs: list[int] = []
+        saved: Sequence[bool] = ()
 
         def append() -> None:
             nonlocal stubs
-            stubs = self._append(result.items)
+            stubs = append_all(self._stream, [result.items for _, result in batch])
 
         def save() -> None:
             nonlocal saved
-            saved = self._book.save(task.name, task.before, result)
+            saved = self._book.save_all([(task.name, task.before, result) for task, result in batch])
 
-        if self._trying(task.name, append) and self._trying(task.name, save):
-            polled = Polled(task.name, result.report, len(result.items), stubs, result.error, result.wake_at)
-            self._tell(polled if saved else Outrun(task.name))
+        name = batch[0][0].name
+        if self._trying(name, append) and self._trying(name, save):
+            for (task, result), count, fine in zip(batch, stubs, saved, strict=True):
+                polled = Polled(task.name, result.report, len(result.items), count, result.error, result.wake_at)
+                self._tell(polled if fine else Outrun(task.name))
 
     def _trying(self, name: str, action: Callable[[], None]) -> bool:
         """Do it, again and again while stream or store can't be reached. False: stopped before it was done."""
@@ -244,37 +231,3 @@ class _Runner(Generic[Cursor]):
                 wait_s = min(wait_s * 2, self._options.retry_max_s)
             else:
                 return True
-
-    def _append(self, items: tuple[RawArticle, ...]) -> int:
-        """Append all, and return how many had to go without their body."""
-        limit = self._stream.max_value_bytes
-        while items:
-            records, stubs = to_records(items, limit)
-            try:
-                self._stream.append(records)
-            except RecordTooLarge as error:
-                # The stream counts more than the value (headers, its own framing).
-                limit = min(limit - 1, error.size_bytes - 1)
-                if limit < _LEAST_BYTES:
-                    raise
-            else:
-                return stubs
-        return 0
-
-
-def to_records(items: tuple[RawArticle, ...], limit_bytes: int) -> tuple[list[NewRecord], int]:
-    """Encode the articles, keyed by article id, and count those that became stubs since they are over the limit.
-
-    A stub has no body, and no summary, guid and authors if it would be too large with them.
-    """
-    records, stubs = [], 0
-    for item in items:
-        value = encode(item)
-        if len(value) > limit_bytes:
-            stubs += 1
-            stub = replace(item, html=None, text=None, stub=TOO_LARGE)
-            value = encode(stub)
-            if len(value) > limit_bytes:
-                value = encode(replace(stub, summary=None, guid=None, authors=()))
-        records.append(NewRecord(article_id(item.url).encode(), value))
-    return records, stubs

@@ -10,7 +10,7 @@ happens once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -110,15 +110,19 @@ class MemoryBook:
         """See Book.next_due."""
         return min((due for name, due in self._due.items() if due and name not in skip), default=None)
 
-    def load(self, name: str) -> Place | None:
-        """See Book.load."""
-        return self.cursors.get(name)
+    def load_all(self, names: Sequence[str]) -> Mapping[str, Place | None]:
+        """See Book.load_all."""
+        return {name: self.cursors.get(name) for name in names}
 
-    def save(self, name: str, before: Place | None, result: PollResult[Place]) -> bool:
-        """See Book.save. Raises Abort for a doomed cursor, and whatever ``before_save`` raises."""
-        self.before_save(name)
-        if result.cursor.doomed:
-            raise Abort
+    def save_all(self, polls: Sequence[tuple[str, Place | None, PollResult[Place]]]) -> Sequence[bool]:
+        """See Book.save_all. Raises Abort for a doomed cursor, and whatever ``before_save`` raises: nothing is saved."""
+        for name, _, result in polls:
+            self.before_save(name)
+            if result.cursor.doomed:
+                raise Abort
+        return [self._save(*poll) for poll in polls]
+
+    def _save(self, name: str, before: Place | None, result: PollResult[Place]) -> bool:
         if self.cursors.get(name) != before:
             return False
         self.cursors[name] = result.cursor

@@ -48,7 +48,7 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
         | "Match" >> MatchSubscriptions(flow.store_url, flow.scope)
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])
         | "Order" >> order
-        | "Tell" >> TellStories(flow.store_url, flow.run, flow.owner, publish=flow.publish)
+        | "Tell" >> TellStories(flow.store_url, flow.run, flow.owner, publish=flow.publish, scope=flow.scope)
     )
 
 

@@ -6,10 +6,11 @@ Each setting stands here once: its name with its unit, its default, what it mean
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,6 +18,8 @@ from pipeline.errors import UsageError
 
 FILE = "wirewatch.toml"
 PREFIX = "WIREWATCH_"
+# What stands before the host's @, and parameters that are named like secrets.
+_SECRET = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=[?&;])(?i:[^=&;]*(?:password|secret|token|key)[^=&;]*)=[^&;\s]*")
 
 
 def _help(text: str) -> msgspec.Meta:
@@ -31,19 +34,51 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _help("raw and output streams: sqlite:///file or kafka://host:port; empty: in data_dir")
     ] = ""
     store_url: Annotated[str, _help("the store: sqlite:///file or postgresql://…; empty: in data_dir")] = ""
+    search_dir: Annotated[str, _help("folder of the search index; empty: search in data_dir")] = ""
+    archive_dir: Annotated[str, _help("folder of the raw stream's archive; empty: archive in data_dir")] = ""
     raw_stream: Annotated[str, _help("name of the raw stream")] = "raw-articles"
     partitions: Annotated[int, _help("partitions of streams that are made")] = 4
+    retention_days: Annotated[float, _help("how long the raw stream keeps records: as far back as a replay can go")] = 30.0
+    retention_bytes: Annotated[int, _help("most bytes that the raw stream keeps, compressed; 0: no limit")] = 0
     run: Annotated[str, _help("name of the continuous run")] = "live"
     topics_dir: Annotated[str, _help("folder of topic files beside the built-in ones; empty: none")] = ""
     extraction_processes: Annotated[int, _help("processes that extract pages; 0: extract in the pipeline itself")] = 2
     slice_records: Annotated[int, _help("most records in a slice")] = 2_000
     slice_bytes: Annotated[int, _help("most bytes in a slice")] = 64 << 20
+    flink_rest_url: Annotated[
+        str, _help("REST address of the Flink cluster: the pipeline cancels there what an earlier one left; empty: none")
+    ] = ""
     poll_interval_s: Annotated[float, _help("pause between two polls of a feed")] = 300.0
     host_gap_s: Annotated[float, _help("pause between two requests to one host")] = 5.0
     pages_per_poll: Annotated[int, _help("most article pages fetched at one poll of a feed")] = 20
     metrics_port: Annotated[int, _help("port of /metrics, /healthz and /readyz; 0: none")] = 0
+    canary_interval_s: Annotated[
+        float, _help("pause between two canary articles, which show that everything works; 0: none")
+    ] = 300.0
+    log_format: Annotated[
+        Literal["auto", "text", "json"], _help("logs on stderr: text or JSON lines; auto: text on a terminal")
+    ] = "auto"
     metrics_host: Annotated[str, _help("address that the metrics listen on")] = "127.0.0.1"
+    feed_lease_s: Annotated[
+        float, _help("after so long, feeds that a connectors process was polling when it died are polled by another")
+    ] = 120.0
     contact: Annotated[str, _help("address or page in the user agent, for publishers")] = ""
+    proxy: Annotated[
+        str, _help("proxy for all requests to publishers: http://[user:password@]host:port; empty: none")
+    ] = ""
+    pollers: Annotated[int, _help("feeds polled at once by a process")] = 16
+    desk_host: Annotated[str, _help("address that the desk listens on")] = "127.0.0.1"
+    desk_port: Annotated[int, _help("port that the desk listens on")] = 8642
+    desk_zone: Annotated[str, _help("time zone of the desk, such as Europe/Berlin")] = "UTC"
+    desk_public_url: Annotated[
+        str, _help("address at which people reach the desk, as https://desk.example; empty: by desk_host and desk_port")
+    ] = ""
+    desk_proxies: Annotated[
+        str, _help("addresses or networks of reverse proxies whose headers are believed, separated by commas; empty: none")
+    ] = ""
+    desk_proxy_header: Annotated[
+        str, _help("header in which such a proxy names the person whom it has signed in; empty: people sign in here")
+    ] = ""
     allow_private: Annotated[
         tuple[str, ...], _help("hosts (or host:port) fetched although their addresses are private")
     ] = ()
@@ -57,6 +92,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def store(self) -> str:
         """The store URL in force."""
         return self.store_url or f"sqlite:///{Path(self.data_dir) / 'store.db'}"
+
+    def shown(self) -> dict[str, object]:
+        """All settings for people and logs: user names, passwords and other secrets of addresses are ``***``."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: _SECRET.sub("***", value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -11,7 +11,20 @@ import typer
 
 from pipeline.errors import WirewatchError
 from wirewatch import console
-from wirewatch.commands import doctor, feed, match, query, run, services, subscriptions, topics, up
+from wirewatch.commands import (
+    doctor,
+    feed,
+    match,
+    query,
+    replay,
+    run,
+    services,
+    status,
+    streams,
+    subscriptions,
+    topics,
+    up,
+)
 
 app = typer.Typer(
     name="wirewatch",
@@ -23,12 +36,15 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("run")(run.run)
+app.command("replay")(replay.replay)
 app.command("match")(match.match)
 app.command("doctor")(doctor.doctor)
+app.command("status")(status.status)
 app.add_typer(feed.app, name="feed")
 app.add_typer(query.app, name="query")
 app.add_typer(topics.app, name="topics")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(streams.app, name="streams")
 app.add_typer(services.connectors, name="connectors")
 app.add_typer(services.pipeline, name="pipeline")
 

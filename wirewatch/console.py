@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import sys
+import os
 from datetime import UTC, datetime
 
-import structlog
 from rich.console import Console
 from rich.text import Text
 
+from pipeline import logs
 from pipeline.errors import QueryError, WirewatchError
+from pipeline.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -42,20 +42,15 @@ def _printable(text: str) -> str:
 
 
 def configure_logging(*, verbose: bool) -> None:
-    """Logs on stderr: short lines for a person on a terminal, JSON lines for a program."""
-    level = logging.DEBUG if verbose else logging.WARNING
-    # Libraries repeat each lost connection many times; what matters of it comes as an error of ours.
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
-    for noisy in ("kafka", "trafilatura", "apache_beam", "root", ""):
-        logging.getLogger(noisy).setLevel(logging.ERROR if verbose else logging.CRITICAL)
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    """Logs on stderr: short lines for a person on a terminal, JSON lines for a program; services do as the settings say."""
+    logs.configure(logs.format_of(os.environ), verbose=verbose)
+
+
+def configure_service(service: str, settings: Settings) -> None:
+    """Logs of a service as its settings say; processes that it starts learn it from the environment."""
+    os.environ[logs.FORMAT_VARIABLE] = settings.log_format
+    logs.configure(settings.log_format)
+    logs.bind(service=service, run=settings.run)
 
 
 def utc_now() -> datetime:

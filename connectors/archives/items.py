@@ -15,13 +15,37 @@ from pipeline.records import RawArticle
 _UNSOUND = re.compile(r"[\x00-\x20\x7f]|^(?:javascript|data|vbscript):", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A record of a raw stream as our own archive keeps it: its bytes, and where and when it lay there.
+
+    ``event_ms`` is its event time (ms, UTC), ``article`` and ``digest`` the rest of its order key. ``gone`` is the reason of a
+    takedown: then there is no value any more. ``paged``: its page is a record of its own, directly before it.
+    """
+
+    event_ms: int
+    stream: str
+    partition: int
+    offset: int
+    digest: str
+    article: str
+    value: bytes
+    gone: str | None = None
+    url: str | None = None
+    paged: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ArchiveItem:
-    """``name`` says where it lies (file, or file:line). Exactly one of ``raw`` and ``problem`` is set."""
+    """``name`` says where it lies (file, or file:line). Exactly one of ``raw`` and ``problem`` is set.
+
+    ``kept`` is set beside it for records of our own archive.
+    """
 
     name: str
     raw: RawArticle | None = None
     problem: str | None = None
+    kept: Kept | None = None
 
 
 class RawLine(msgspec.Struct, kw_only=True):

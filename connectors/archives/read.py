@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
@@ -18,10 +18,13 @@ import msgspec
 from msgspec.structs import replace
 
 from connectors.archives.items import ArchiveItem, moment, raw_of_line, source_of
+from connectors.archives.text_lines import text_lines
 from connectors.archives.warc import read_warc
 from connectors.charset import decode_body
 from connectors.feeds.article import raw_article
+from connectors.feeds.items import ParsedFeed
 from connectors.feeds.parse import parse_feed
+from connectors.packed import NotUnpacked, binary_kind, unpacked
 from pipeline.errors import FeedError, InputError, UsageError
 from pipeline.records import RawArticle
 
@@ -54,10 +57,13 @@ class ManifestLine(msgspec.Struct, frozen=True):
     fetched: str | None = None
 
 
-def read_path(path: Path) -> Iterator[ArchiveItem]:
-    """All items of a file or folder, files in the order of their names. Raises UsageError where there is no such path."""
+def read_path(path: Path, *, leave_out: Collection[str] = ()) -> Iterator[ArchiveItem]:
+    """All items of a file or folder, files in the order of their names; ``leave_out``: names in a folder that others read.
+
+    Raises UsageError where there is no such path.
+    """
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, leave_out)
     if not path.exists():
         raise UsageError(
             f"{path}: no such file or folder", hint="give a .jsonl, .warc, feed, .html or .txt, or a folder"
@@ -74,35 +80,38 @@ def kind_of(path: Path) -> str | None:
     return KINDS.get(name[name.rfind(".") :]) if "." in name else None
 
 
-def _read_folder(folder: Path) -> Iterator[ArchiveItem]:
+def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveItem]:
     manifest: dict[str, ManifestLine] = {}
-    if (folder / MANIFEST).is_file():
-        for item in _manifest(folder / MANIFEST):
-            if isinstance(item, ArchiveItem):
-                yield item
-            elif item.file in manifest:
-                yield ArchiveItem(
-                    f"{MANIFEST}: {item.file}", problem="the manifest names it more than once; the first counts"
-                )
-            else:
-                manifest[item.file] = item
+    for item in read_manifest(folder / MANIFEST):
+        if isinstance(item, ArchiveItem):
+            yield item
+        elif item.file in manifest:
+            yield ArchiveItem(
+                f"{MANIFEST}: {item.file}", problem="the manifest names it more than once; the first counts"
+            )
+        else:
+            manifest[item.file] = item
+    for name in leave_out:
+        manifest.pop(name, None)
     found = sorted(path for path in folder.rglob("*") if not (path.is_dir() or path.name.startswith(".")))
     for path in found:
         # Names need not be UTF-8; what stands in records must be.
         name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
-        if name != MANIFEST and (kind_of(path) or name in manifest):
+        if name not in leave_out and name != MANIFEST and (kind_of(path) or name in manifest):
             yield from _read_file(path, name, manifest.pop(name, None))
     for name in manifest:
         yield ArchiveItem(name, problem="the manifest names it, but there is no such file")
 
 
-def _manifest(path: Path) -> Iterator[ManifestLine | ArchiveItem]:
-    for number, line in enumerate(_lines(path), start=1):
-        if line.strip():
-            try:
-                yield msgspec.json.decode(line, type=ManifestLine)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                yield ArchiveItem(f"{path.name}:{number}", problem=f"not a line of a manifest: {error}")
+def read_manifest(path: Path) -> Iterator[ManifestLine | ArchiveItem]:
+    """The lines of a manifest, or what is wrong with them; none where there is no such file."""
+    if not path.is_file():
+        return
+    for number, line in _lines(path, path.name):
+        try:
+            yield msgspec.json.decode(line, type=ManifestLine)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield ArchiveItem(f"{path.name}:{number}", problem=f"not a line of a manifest: {error}")
 
 
 def _read_file(path: Path, name: str, listed: ManifestLine | None = None) -> Iterator[ArchiveItem]:
@@ -138,8 +147,13 @@ def _read_article(path: Path, name: str, kind: str, fetched_at: datetime, listed
     return replace(raw, html=text) if kind == PAGE else replace(raw, text=text)
 
 
+def feed_in(path: Path, name: str, url: str | None = None) -> ParsedFeed:
+    """The feed in a file, which was had from ``url``. Raises InputError, FeedError, OSError."""
+    return parse_feed(_bytes(path, name), url=url or f"file:{name}")
+
+
 def _read_feed(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveItem]:
-    feed = parse_feed(_bytes(path, name), url=f"file:{name}")
+    feed = feed_in(path, name)
     if not feed.items:
         yield ArchiveItem(name, problem="a feed without items")
     for number, item in enumerate(feed.items, start=1):
@@ -156,10 +170,8 @@ def _read_feed(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveI
 
 
 def _read_lines(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveItem]:
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in _lines(path, name):
         where = f"{name}:{number}"
-        if not line.strip():
-            continue
         try:
             if len(line) > MAX_BYTES:
                 raise InputError(where, f"a line of more than {MAX_BYTES >> 20} MiB")
@@ -168,17 +180,14 @@ def _read_lines(path: Path, name: str, fetched_at: datetime) -> Iterator[Archive
             yield ArchiveItem(where, problem=error.problem)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """Lines, each cut off behind the limit, so that a file without line ends fills no memory."""
+def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers. Raises InputError for what is not text, and an endless blank."""
     with _open(path) as file:
         if file.peek(3)[:3] == BOM:
             file.read(3)
-        while line := file.readline(MAX_BYTES + 1):
-            if len(line) > MAX_BYTES and not line.endswith(b"\n"):
-                while rest := file.readline(MAX_BYTES):
-                    if rest.endswith(b"\n"):
-                        break
-            yield line
+        if what := binary_kind(file.peek(8)[:8]) or ("gzip data" if file.peek(2)[:2] == b"\x1f\x8b" else None):
+            raise InputError(name, f"no lines but {what}")
+        yield from text_lines(file, name, MAX_BYTES)
 
 
 def _bytes(path: Path, name: str) -> bytes:
@@ -186,6 +195,12 @@ def _bytes(path: Path, name: str) -> bytes:
         body = file.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:
         raise InputError(name, f"more than {MAX_BYTES >> 20} MiB")
+    try:
+        body = unpacked(body, MAX_BYTES)
+    except NotUnpacked as error:
+        raise InputError(name, str(error)) from error
+    if what := binary_kind(body):
+        raise InputError(name, f"no text but {what}")
     return body
 
 

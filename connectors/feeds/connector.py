@@ -23,13 +23,13 @@ from msgspec.structs import replace
 from connectors.base import PollReport, PollResult
 from connectors.feeds import decide
 from connectors.feeds.article import raw_article
-from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
+from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState
 from connectors.feeds.items import FeedItem, ParsedFeed
 from connectors.feeds.pages import PageRound, heed
 from connectors.feeds.parse import parse_feed
 from connectors.feeds.schedule import Listed
 from connectors.http import FEED_BYTES, Failure, Fetched, Http
-from connectors.links import header_link, without_credentials
+from connectors.links import header_link, host_of, without_credentials
 from connectors.pacing import HostPacing
 from connectors.robots import Robots
 from pipeline.errors import FeedError
@@ -95,7 +95,7 @@ class FeedConnector:
             current, report, error = self._list(current, address, now)
             current = replace(current, facts=replace(current.facts, page_turn=True))
             if not (cursor and cursor.facts.listed):
-                wake_at = now if current.facts.listed else self._wake_at(current, now)
+                wake_at = now if decide.pending(current.items) else self._wake_at(current, now)
                 return PollResult((), current, wake_at, error, _with_pending(report, current))
         if pages is None:
             pages = self._round(current, moment)
@@ -128,6 +128,9 @@ class FeedConnector:
             etag=facts.etag if conditional else None,
             last_modified=facts.last_modified if conditional else None,
         )
+        if not isinstance(answer, Failure) and host_of(answer.url) != host_of(address):
+            # A redirect to another host was a request to that one too.
+            self._pacing.take(answer.url, now)
         if isinstance(answer, Failure):
             heed(self._pacing, address, answer, now)
             return self._failed(cursor, answer.error(), now_ms, answer)
@@ -212,8 +215,8 @@ class FeedConnector:
         address = decide.feed_address(self._url, cursor.facts, to_ms(now), self._policy)
         feed_free = self._pacing.free_at(address)
         times = [] if decide.retired(cursor.facts) else [max(from_ms(cursor.facts.poll_at_ms), feed_free)]
-        for state in cursor.items.values():
-            if state.status is ItemStatus.PENDING and state.item is not None:
+        for state in decide.pending(cursor.items).values():
+            if state.item is not None:
                 ready = from_ms(state.retry_at_ms)
                 times.append(max(ready, self._pacing.free_at(state.item.url)) if state.item.fetchable else ready)
         return min(times, default=None)
@@ -225,7 +228,7 @@ def _with_pending(report: PollReport, cursor: FeedCursor, pages: PageRound | Non
         changed=report.changed,
         unchanged=report.unchanged,
         deferred=report.deferred,
-        pending=sum(state.status is ItemStatus.PENDING for state in cursor.items.values()),
+        pending=len(decide.pending(cursor.items)),
         not_modified=report.not_modified,
         page_failures=tuple(pages.failures) if pages else (),
         given_up=pages.given_up if pages else 0,

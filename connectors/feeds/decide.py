@@ -152,15 +152,23 @@ def _left(
     return {key: state for key, state in gone.items() if key not in forgotten}
 
 
+def pending(items: Mapping[str, ItemState]) -> Mapping[str, ItemState]:
+    """Those whose article is still to be made; ``items`` may have them at hand (``connectors.known``)."""
+    at_hand: Mapping[str, ItemState] | None = getattr(items, "pending", None)
+    if at_hand is not None:
+        return at_hand
+    return {key: state for key, state in items.items() if state.status is ItemStatus.PENDING}
+
+
 def due_pages(items: Mapping[str, ItemState], now_ms: int) -> list[str]:
     """Keys of the pending items whose turn has come: news before backfill, older before newer."""
-    due = [key for key, state in items.items() if state.status is ItemStatus.PENDING and state.retry_at_ms <= now_ms]
+    waiting = pending(items)
 
     def turn(key: str) -> tuple[bool, int, int]:
-        state = items[key]
+        state = waiting[key]
         return (state.backfill, state.first_seen_ms, state.place)
 
-    return sorted(due, key=turn)
+    return sorted((key for key, state in waiting.items() if state.retry_at_ms <= now_ms), key=turn)
 
 
 def pages_come_first(facts: FeedFacts, items: Mapping[str, ItemState], now_ms: int) -> bool:
@@ -176,6 +184,11 @@ def page_failed(state: ItemState, failure: Failure, now_ms: int, policy: FeedPol
         return None
     if state.attempts >= len(policy.page_retries_s):
         return None
+    if failure.kind is FailureKind.ELSEWHERE and state.item is not None:
+        # There next time: one request, not the chain again. It counts as an attempt, since two hosts may point at
+        # each other.
+        at_ms = now_ms + int((failure.retry_after_s or 0.0) * 1000)
+        return replace(state, attempts=state.attempts + 1, retry_at_ms=at_ms, item=replace(state.item, url=failure.url))
     wait_s = max(policy.page_retries_s[state.attempts], failure.retry_after_s or 0.0)
     return replace(state, attempts=state.attempts + 1, retry_at_ms=now_ms + int(wait_s * 1000), problem=failure.problem)
 

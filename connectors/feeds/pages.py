@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from connectors.feeds import decide
 from connectors.feeds.cursor import ItemState
 from connectors.feeds.items import FeedItem
-from connectors.http import Failure, FailureKind, Fetched, Http
+from connectors.http import PAGE_BYTES, Failure, FailureKind, Fetched, Http
+from connectors.links import host_of
 from connectors.pacing import HostPacing
+from connectors.packed import NotUnpacked, binary_kind, unpacked
 from connectors.robots import Robots
 from pipeline.records import RawArticle, to_ms
 
@@ -43,12 +47,17 @@ class PageRound:
         moment: Callable[[], datetime],
         robots: Robots | None = None,
     ) -> None:
-        self.items: dict[str, ItemState] = dict(items)
+        self._before, self._changed = items, dict[str, ItemState]()
         self.failures: list[tuple[str, str]] = []
         self.given_up = 0
         self.fetches = 0
         self._http, self._pacing, self._policy, self._make, self._moment = http, pacing, policy, make, moment
         self._robots = robots
+
+    @property
+    def items(self) -> Mapping[str, ItemState]:
+        """The states after this round; the given ones themselves if nothing changed."""
+        return {**self._before, **self._changed} if self._changed else self._before
 
     def collect(self) -> list[RawArticle]:
         """Fetch what is due and give the articles, in the order in which they are to be appended."""
@@ -56,8 +65,8 @@ class PageRound:
         budget = timedelta(seconds=self._policy.poll_budget_s)
         articles: list[RawArticle] = []
         size = others = 0
-        for key in decide.due_pages(self.items, to_ms(began)):
-            state, now = self.items[key], self._moment()
+        for key in decide.due_pages(self._before, to_ms(began)):
+            state, now = self._before[key], self._moment()
             item = state.item
             if item is None or others >= _WITHOUT_FETCH or size > _BATCH_BYTES:
                 break
@@ -89,17 +98,37 @@ class PageRound:
             self._robots.load(url, now)
         return self._robots.refusal(url, now)
 
+    def _may_follow(self, asked: str, now: datetime, url: str) -> Failure | None:
+        """A page may be at another host than its link: then that one's robots.txt and pace count too."""
+        if host_of(url) == host_of(asked):
+            robots = self._robots
+            return robots.refusal(url, now) if robots and robots.known(url, now) else None
+        if refused := self._refused(url, now):
+            return refused
+        unread = self._robots is not None and not self._robots.known(url, now)
+        if not unread and self._pacing.take(url, now):
+            return None
+        wait_s = max((self._pacing.free_at(url) - now).total_seconds(), 0.0)
+        words = f"is at {host_of(url)}, whose turn has not come"
+        return Failure(url, words, FailureKind.ELSEWHERE, retry_after_s=wait_s)
+
     def _fetch(self, url: str, now: datetime) -> Fetched | Failure:
-        answer = self._http.fetch(url, now=now, accept=_ACCEPT)
+        answer = self._http.fetch(url, now=now, accept=_ACCEPT, may_follow=partial(self._may_follow, url, now))
         if isinstance(answer, Failure):
             heed(self._pacing, url, answer, now)
             return answer
         kind = (answer.content_type or "").partition(";")[0].strip().lower()
         if kind not in _KINDS:
             return Failure(answer.url, f"not a page but {kind[:60]}", FailureKind.NO_PAGE, status=answer.status)
-        if not answer.body.strip():
+        try:
+            body = unpacked(answer.body, PAGE_BYTES)
+        except NotUnpacked as error:
+            return Failure(answer.url, str(error), FailureKind.BODY, status=answer.status)
+        if not body.strip():
             return Failure(answer.url, "an empty page", FailureKind.BODY, status=answer.status)
-        return answer
+        if what := binary_kind(body):
+            return Failure(answer.url, f"not a page but {what}", FailureKind.NO_PAGE, status=answer.status)
+        return replace(answer, body=body)
 
     def _settle(
         self, key: str, state: ItemState, item: FeedItem, page: Fetched | Failure | None, now: datetime
@@ -107,11 +136,12 @@ class PageRound:
         problem = None
         if isinstance(page, Failure):
             problem = page.problem
-            self.failures.append((page.url, problem))
+            if page.kind is not FailureKind.ELSEWHERE:
+                self.failures.append((page.url, problem))
             later = decide.page_failed(state, page, to_ms(now), self._policy)
             if later is not None:
-                self.items[key] = later
+                self._changed[key] = later
                 return None
             self.given_up += 1
-        self.items[key] = decide.settled(state, to_ms(now), problem)
+        self._changed[key] = decide.settled(state, to_ms(now), problem)
         return self._make(item, state, page, now)

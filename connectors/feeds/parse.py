@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
-import feedparser
-
-from connectors.charset import decode_body
 from connectors.feeds.items import (
     MAX_AUTHORS,
     MAX_NAME,
@@ -24,24 +19,9 @@ from connectors.feeds.items import (
 )
 from connectors.feeds.jsonfeed import parse_json_feed
 from connectors.feeds.plain import looks_like_html, plain_text
-from connectors.feeds.sitemap import parse_sitemap, unpacked
+from connectors.feeds.reading import is_json, is_sitemap, read_xml, text_of
+from connectors.feeds.sitemap import parse_sitemap
 from connectors.links import without_credentials
-from pipeline.errors import FeedError
-
-_ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
-_NO_ELEMENT = re.compile(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
-MAX_MARKS = 300_000
-"""A feed with more ``<`` is refused: feedparser takes up to 40 µs for each, and a real feed of 5,000 items has 60,000."""
-
-_GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
-_HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
-_MAGIC = (
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-)
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> ParsedFeed:
@@ -52,39 +32,12 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
     feed, saying what it looks like.
     """
     url = without_credentials(url)  # else relative links would carry them into records
-    if not body.strip(b"\0 \t\r\n"):
-        raise FeedError(url, "not a feed: empty")
-    if body.startswith(b"\x1f\x8b"):
-        body = unpacked(body, url)
-    for magic, name in _MAGIC:
-        if body.startswith(magic):
-            raise FeedError(url, f"not a feed: {name}")
-    text, encoding = decode_body(body, content_type)
-    text = text.lstrip("\ufeff \t\r\n")
-    if text[:1] in ("{", "["):
+    text, encoding = text_of(body, url=url, content_type=content_type)
+    if is_json(text):
         return parse_json_feed(text, url=url)
-    if _HTML.match(text[:4096]):
-        raise FeedError(
-            url,
-            "not a feed: an HTML page",
-            hint="give the address of the feed itself; the page's source often names it",
-        )
-    if _root(text).rpartition(":")[2] in ("urlset", "sitemapindex"):
+    if is_sitemap(text):
         return parse_sitemap(text, url=url)
-    if text.count("<") > MAX_MARKS:
-        raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read")
-    # feedparser makes addresses of guids like "4711"; then they would change when the feed moves. The attribute stops
-    # it.
-    text = _GUID.sub(r'<\1 isPermaLink="false"\2>', text)
-    # Given as a stream: feedparser would open a string as a file or address. Decoded here, so that its own rules for
-    # encodings (which trust labels) play no part.
-    headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
-    try:
-        parsed: Any = feedparser.parse(io.BytesIO(text.encode("utf-8", "replace")), response_headers=headers)
-    except (RecursionError, ValueError, AssertionError, LookupError, TypeError, AttributeError) as error:
-        raise FeedError(url, f"not a feed: could not be read ({type(error).__name__})") from error
-    if not parsed.get("version"):
-        raise FeedError(url, f"not a feed: {_looks_like(text)}")
+    parsed = read_xml(text, url=url, base=url, own_ids=True)
     notes = []
     if parsed.get("bozo"):
         notes.append(f"not well-formed, read all the same: {one_line(str(parsed.get('bozo_exception')), 200)}")
@@ -98,7 +51,7 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
         notes.append(f"{len(entries) - len(items)} repeated items left out")
     about = parsed.get("feed") or {}
     return ParsedFeed(
-        format=str(parsed["version"]),
+        format=str(parsed.get("version") or "xml"),
         title=_title(about),
         language=_language(about.get("language")),
         items=items,
@@ -190,22 +143,3 @@ def _authors(entry: Any) -> tuple[str, ...]:
 
 def _language(value: object) -> str | None:
     return one_line(value, 35)
-
-
-def _root(text: str) -> str:
-    """Return the name of the first element, lower case; empty if none begins the text."""
-    root = _ROOT.match(_NO_ELEMENT.sub("", text[:65_536]).lstrip())
-    return root[1].lower() if root else ""
-
-
-def _looks_like(text: str) -> str:
-    start = _NO_ELEMENT.sub("", text[:65_536]).lstrip()
-    root = _ROOT.match(start)
-    if not root:
-        return "broken markup" if start.startswith("<") else "plain text"
-    name = root[1].lower()
-    if name in ("html", "head", "body", "div", "p"):
-        return "an HTML page"
-    if name == "opml":
-        return "an OPML list of feeds"
-    return f"XML but no feed (its root element is {root[1][:60]})"

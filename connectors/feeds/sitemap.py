@@ -7,7 +7,6 @@ broken in the middle gives what came before.
 from __future__ import annotations
 
 import heapq
-import zlib
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 from xml.parsers import expat
@@ -20,7 +19,6 @@ MAX_LISTED = 1_000
 
 MAX_ENTRIES = 60_000
 MAX_DEPTH = 12
-UNPACKED_BYTES = 20 << 20
 _MAX_TEXT = 8_192
 _FIELDS = frozenset({"loc", "lastmod", "title", "publication_date", "language"})
 _PIECE = 1 << 16
@@ -96,18 +94,6 @@ class _Reader:
             heapq.heappush(self.entries, row)
         elif row[:2] > self.entries[0][:2]:
             heapq.heapreplace(self.entries, row)
-
-
-def unpacked(body: bytes, url: str) -> bytes:
-    """Undo gzip, which sitemaps are often stored in. Raises FeedError past 20 MiB or where it is broken."""
-    machine = zlib.decompressobj(31)
-    try:
-        plain = machine.decompress(body, UNPACKED_BYTES)
-    except zlib.error as error:
-        raise FeedError(url, "not a feed: broken gzip data") from error
-    if machine.unconsumed_tail:
-        raise FeedError(url, f"larger than {UNPACKED_BYTES >> 20} MiB when unpacked")
-    return plain
 
 
 def parse_sitemap(text: str, *, url: str) -> ParsedFeed:

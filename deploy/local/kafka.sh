@@ -3,6 +3,7 @@
 #
 # DIR keeps the broker's data and settings; starting again with the same DIR finds the same streams.
 # Not for production: one node, no replicas, no encryption.
+# KAFKA_EXTRA names a file of further settings, which win over those here (say, listeners with TLS).
 # KAFKA_JVM_OPTS replaces the JVM's options, KAFKA_LOG_LEVEL (default warn) sets what is printed.
 # With "--fetch" as the only argument: fetches the jars and ends.
 set -euo pipefail
@@ -40,6 +41,7 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 P
+[ -z "${KAFKA_EXTRA:-}" ] || cat "$KAFKA_EXTRA" >>"$dir/server.properties"
 
 log=(-Dorg.slf4j.simpleLogger.defaultLogLevel="${KAFKA_LOG_LEVEL:-warn}" -Dorg.slf4j.simpleLogger.showDateTime=true)
 if [ ! -f "$dir/data/meta.properties" ]; then

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from pipeline.drivers.offsets import RunOffsets
 from pipeline.errors import StreamUnavailable
 from pipeline.flow import Flow
-from pipeline.records import Outcome, OutcomeKind
 from pipeline.settings import Settings
 from pipeline.sinks.relay import Relay
 from pipeline.store import QueryShelf, RunLedger, RunState, Store, open_store
-from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
-from pipeline.streams import Stream, create_stream
+from pipeline.store.operation import CanaryBook
+from pipeline.store.outbox import CANARIES, Outbox, Taken
+from pipeline.streams import Stream
+from pipeline.streams.installation import group_of, planned_streams
+from pipeline.streams.keeping import retain
+from pipeline.streams.open import create_planned
 from pipeline.topics.shelf import builtin_definitions, folder_definitions
 
 log = structlog.get_logger()
-GROUP = "wirewatch"
 COMMIT_EVERY_MS = 5_000
+RETAIN_EVERY_MS = 600_000
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,12 @@ class LiveRun:
     def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
         self.settings, self._clock_ms = settings, clock_ms
         self.store: Store = open_store(settings.store)
-        self.raw: Stream = create_stream(settings.stream, settings.raw_stream, settings.partitions)
+        self._plans = planned_streams(settings)
+        self.raw: Stream = create_planned(settings.stream, self._plans[settings.raw_stream])
         self._outputs = {
-            name: create_stream(settings.stream, name, settings.partitions) for name in (ENRICHED, ALERTS, REJECTED)
+            name: create_planned(settings.stream, plan)
+            for name, plan in self._plans.items()
+            if name != settings.raw_stream
         }
         self.owner = secrets.token_hex(8)
         self.ledger = RunLedger(self.store, settings.run, self.owner)
@@ -52,10 +60,13 @@ class LiveRun:
             definitions |= folder_definitions(Path(settings.topics_dir))
         QueryShelf(self.store).save_topics(definitions, now_ms=clock_ms())
         self.state: RunState = self.ledger.take(kind="live", now_ms=clock_ms())
-        self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms)
+        self.offsets = RunOffsets(self.ledger, self.state, self.raw.uuid)
+        self._canaries = CanaryBook(self.store, settings.run)
+        self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms, self._relayed)
         self._committed_ms = 0
         self._mirrored: dict[int, int] = {}
         self._frontier: Mapping[int, int] = {}
+        self._retained_ms: int | None = None
 
     def flow(self) -> Flow:
         """The graph's parameters."""
@@ -69,50 +80,54 @@ class LiveRun:
 
     def resumption(self) -> Resumption:
         """Where to go on, from the ledger alone."""
-        first = self.ledger.first_offsets(self.raw.uuid, self.raw.start_offsets(self.raw.partitions()))
-        frontier = self.ledger.frontier(self.raw.uuid, first)
+        first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
+        # From where the run last stood: its whole ledger may be years of outcomes.
+        saved = self.ledger.saved_frontier(self.raw.uuid)
+        begin = {partition: max(offset, saved.get(partition, offset)) for partition, offset in first.items()}
+        frontier = self.ledger.frontier(self.raw.uuid, begin)
         return Resumption(
             {partition: lowest for partition, (lowest, _) in frontier.items()},
             {partition: beyond for partition, (_, beyond) in frontier.items()},
         )
 
-    def record_lost(self, partition: int, first: int, last: int) -> None:
-        """Retention deleted these offsets before they were read: an outcome, and an alarm."""
-        log.error("records were deleted before they were read", partition=partition, first=first, last=last)
-        lost = Outcome(
-            run=self.settings.run,
-            stream=self.raw.uuid,
-            partition=partition,
-            first_offset=first,
-            last_offset=last,
-            kind=OutcomeKind.LOST,
-            stage="read",
-            reason="retention",
-        )
-        self.ledger.record_lost(self.state, [lost])
-
     def relay(self) -> int:
         """Relay what the outbox holds to the output streams."""
         return self._relay.pump()
 
+    def _relayed(self, rows: Sequence[Taken]) -> None:
+        self._canaries.relayed([row.key for row in rows if row.destination == CANARIES], self._clock_ms())
+
     def mirror(self, positions: Mapping[int, int]) -> None:
         """Mirror the position (next offset of each partition) to the consumer group, every 5 s at most, if it moved."""
         now_ms = self._clock_ms()
+        self._retain(now_ms, positions)
         if positions == self._mirrored or now_ms - self._committed_ms < COMMIT_EVERY_MS:
             return
         self._committed_ms = now_ms
+        self.ledger.save_frontier(self.raw.uuid, positions)
         try:
-            self.raw.commit(f"{GROUP}-{self.settings.run}", positions)
+            self.raw.commit(group_of(self.settings.run), positions)
             self._mirrored = dict(positions)
         except StreamUnavailable as error:
             log.warning("the position could not be mirrored for lag tools", error=str(error))
+
+    def _retain(self, now_ms: int, positions: Mapping[int, int]) -> None:
+        if self._retained_ms is not None and 0 <= now_ms - self._retained_ms < RETAIN_EVERY_MS:
+            return
+        self._retained_ms = now_ms
+        try:
+            retain(self.raw, self._plans[self.raw.name], now_ms, positions)
+            for name, stream in self._outputs.items():
+                retain(stream, self._plans[name], now_ms, {})
+        except StreamUnavailable as error:
+            log.warning("old records could not be deleted now; they are later", error=str(error))
 
     def mirror_ledger(self) -> None:
         """Mirror what the ledger has to the consumer group: for drivers that don't know the reader's position."""
         if self._clock_ms() - self._committed_ms < COMMIT_EVERY_MS:
             return
         # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
-        known = self._frontier or self.resumption().start
+        known = self.offsets.appeared(()) | dict(self._frontier or self.resumption().start)
         self._frontier = {p: lowest for p, (lowest, _) in self.ledger.frontier(self.raw.uuid, known).items()}
         self.mirror(self._frontier)
 
@@ -130,10 +145,12 @@ def run_in_slices(
     stop: Callable[[], bool],
     pause: Callable[[float], object] = lambda _seconds: None,
     until_empty: bool = False,
+    timed: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> int:
     """Run the continuous run in slices until ``stop()``; return how many records were handled.
 
-    ``pause`` waits for some seconds (an event's ``wait``) while the stream is away. Raises as ``LiveRun`` and ``run_slices``.
+    ``pause`` waits for some seconds (an event's ``wait``) while the stream is away. Each slice runs in a context of
+    ``timed()``. Raises as ``LiveRun`` and ``run_slices``.
     """
     from pipeline.drivers.reader import MergingReader
     from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices, run_slices
@@ -143,7 +160,9 @@ def run_in_slices(
     try:
         resumption = live.resumption()
         merge = Merge(resumption.start, done=resumption.done, last=live.state.last_key)
-        reader = MergingReader(live.raw, merge, clock_ms=clock_ms, on_lost=live.record_lost)
+        reader = MergingReader(
+            live.raw, merge, clock_ms=clock_ms, on_lost=live.offsets.lost, on_appeared=live.offsets.appeared
+        )
 
         def after(_count: int) -> None:
             live.relay()
@@ -157,6 +176,7 @@ def run_in_slices(
             until_empty=until_empty,
             after=after,
             pause=pause,
+            timed=timed,
         )
     finally:
         live.close()

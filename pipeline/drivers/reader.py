@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from pipeline.errors import OffsetOutOfRange
@@ -15,6 +15,7 @@ PARTITIONS_EVERY_MS = 10_000
 FETCH_BYTES = 8 << 20
 
 Lost = Callable[[int, int, int], None]
+Appeared = Callable[[Collection[int]], Mapping[int, int]]
 
 
 def skew_ms(url: str) -> int:
@@ -57,7 +58,8 @@ class MergingReader:
 
     ``clock_ms`` must be the clock that stamps the records, give or take the skew. ``on_lost`` is called with (partition,
     first, last) where retention deleted records before they were read, once for each range without an outcome; reading
-    goes on behind them. If ``on_lost`` raises, it is called again at the next read.
+    goes on behind them. ``on_appeared`` is called with partitions that are new, and gives the offsets to read them from (at
+    least theirs); without it they are read from the log's start. If either raises, it is called again at the next read.
     """
 
     def __init__(
@@ -68,9 +70,11 @@ class MergingReader:
         clock_ms: Callable[[], int],
         skew: int | None = None,
         on_lost: Lost | None = None,
+        on_appeared: Appeared | None = None,
     ) -> None:
         self.stream, self.merge = stream, merge
         self._now_ms, self._on_lost = _SteadyClock(clock_ms), on_lost
+        self._appeared = on_appeared or (lambda new: stream.start_offsets(list(new)))
         self._skew_ms = skew_ms(stream.url) if skew is None else skew
         self._partitions_at_ms: int | None = None
         self._hollow: dict[int, _Hollow] = {}
@@ -168,6 +172,7 @@ class MergingReader:
         known = set(self.merge.partitions)
         new = [partition for partition in self.stream.partitions() if partition not in known]
         if new:
-            for partition, offset in self.stream.start_offsets(new).items():
-                self.merge.add_partition(partition, offset)
+            offsets = self._appeared(new)
+            for partition in new:
+                self.merge.add_partition(partition, offsets[partition])
         self._partitions_at_ms = now_ms

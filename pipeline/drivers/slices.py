@@ -7,6 +7,7 @@ most: what the ledger has of it gives nothing new.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -112,10 +113,12 @@ def run_slices(
     wait_ms: int = 250,
     after: Callable[[int], None] = lambda _count: None,
     pause: Callable[[float], object] = lambda _seconds: None,
+    timed: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> int:
     """Run slice after slice until ``stop()``, or until nothing is left; return how many records were handled.
 
-    ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress.
+    ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress. Each
+    slice runs in a context of ``timed()``.
     While the stream can't be reached it says so once and tries again, with ``pause`` called for growing waits (seconds).
     Other errors go to the caller: starting anew from the ledger repeats one slice at most.
     """
@@ -135,7 +138,8 @@ def run_slices(
             log.warning("the stream is back")
             away_s = 0.0
         if envelopes:
-            graph.run(envelopes)
+            with timed():
+                graph.run(envelopes)
             total += len(envelopes)
         after(len(envelopes))
         if not envelopes and until_empty:

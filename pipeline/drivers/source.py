@@ -26,11 +26,12 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from pipeline.clock import wall_ms
 from pipeline.drivers.in_flight import InFlight
+from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
 from pipeline.errors import StreamUnavailable
 from pipeline.order import Merge, MergeMark, Numbered
 from pipeline.records import OrderKey, Position
-from pipeline.store import RunLedger, open_store
+from pipeline.store import RunLedger, RunState, open_store
 from pipeline.streams import open_stream
 from pipeline.transforms.elements import Envelope, MarkCoder
 
@@ -43,7 +44,8 @@ class StreamSource:
     given) hold for a new epoch.
 
     With a ``store_url``, reading waits while more than ``in_flight_bytes`` were read in this ``epoch`` and are not
-    handled yet, and after ``alarm_s`` of that the record waited for is named in the log.
+    handled yet, and after ``alarm_s`` of that the record waited for is named in the log. With the run's ``state`` as it was
+    taken, too, partitions that appear and offsets that were deleted unread are stored.
     ``poll_s`` is the pause after nothing was found, ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
     """
 
@@ -55,6 +57,7 @@ class StreamSource:
     last: OrderKey | None = None
     skew_ms: int | None = None
     store_url: str = ""
+    state: RunState | None = None
     epoch: int = 0
     in_flight_bytes: int = 64 << 20
     alarm_s: float = 60.0
@@ -93,6 +96,7 @@ class _Read(beam.DoFn):
         self._reader: MergingReader | None = None
         self._stands_at: MergeMark | None = None
         self._in_flight: InFlight | None = None
+        self._ledger: RunLedger | None = None
 
     def process(
         self,
@@ -142,16 +146,33 @@ class _Read(beam.DoFn):
             source = self._source
             merge = Merge(mark) if mark else Merge(source.start, done=source.done, last=source.last)
             stream = open_stream(source.url, source.name)
-            self._reader = MergingReader(stream, merge, clock_ms=wall_ms, skew=source.skew_ms)
+            offsets = self._offsets(stream.uuid)
+            self._reader = MergingReader(
+                stream,
+                merge,
+                clock_ms=wall_ms,
+                skew=source.skew_ms,
+                on_lost=offsets.lost if offsets else None,
+                on_appeared=offsets.appeared if offsets else None,
+            )
             self._stands_at = mark
         return self._reader
+
+    def _offsets(self, uuid: str) -> RunOffsets | None:
+        state = self._source.state
+        return RunOffsets(self._ledger_of(state.owner), state, uuid) if state else None
+
+    def _ledger_of(self, owner: str) -> RunLedger:
+        if self._ledger is None:
+            self._ledger = RunLedger(open_store(self._source.store_url), self._source.run, owner)
+        return self._ledger
 
     def _watched(self) -> InFlight:
         if self._in_flight is None:
             source = self._source
             handled: Callable[[], int] = lambda: 1 << 62  # noqa: E731 - nothing to ask: nothing is ever in flight
             if source.store_url:
-                ledger = RunLedger(open_store(source.store_url), source.run, "")
+                ledger = self._ledger_of(source.state.owner if source.state else "")
                 handled = lambda: ledger.handled(source.epoch)  # noqa: E731
             self._in_flight = InFlight(
                 handled, limit_bytes=source.in_flight_bytes, alarm_s=source.alarm_s, monotonic=time.monotonic

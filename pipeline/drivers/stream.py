@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 
 import apache_beam as beam
 import structlog
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
+from pipeline.drivers import prism
+from pipeline.drivers.flink_rest import FlinkJob, FlinkJobs
 from pipeline.drivers.live import LiveRun
+from pipeline.drivers.prism import OwnPrism, runner_name, with_precautions
 from pipeline.drivers.source import ReadInOrder, StreamSource
-from pipeline.errors import Fenced, UsageError, WirewatchError
+from pipeline.errors import Fenced, StoreError, StreamUnavailable, UsageError, WirewatchError
 from pipeline.flow import build
 from pipeline.settings import Settings
 from pipeline.store.ledger import UNOWNED
@@ -27,6 +30,7 @@ FLINK = (
     "--finish_bundle_before_checkpointing",
 )
 REFUSED = {
+    "switchingdirectrunner": "it is the DirectRunner or another by its own choice",
     "directrunner": "it keeps no order and leaks memory while idle",
     "bundlebaseddirectrunner": "it keeps no order and leaks memory while idle",
     "fnapirunner": "it only runs bounded work; use the slices driver",
@@ -38,13 +42,17 @@ def submit(
 ) -> tuple[LiveRun, PipelineResult]:
     """Take the run and submit the graph; Beam's ``options`` name the runner and its workers.
 
-    The run's position is the runner's checkpoint from here on; a new submission goes on from the ledger. The caller
-    relays the outbox (``LiveRun.relay``) and closes the run. Raises UsageError for a runner that can't do it.
+    With a ``flink_rest_url``, jobs that earlier submitters left on the cluster are cancelled first: those of the same name,
+    ``wirewatch-RUN`` unless the options have a ``--job_name``. The run's position is the runner's checkpoint from here on; a
+    new submission goes on from the ledger. The caller relays the outbox (``LiveRun.relay``) and closes the run. Raises
+    UsageError for a runner that can't do it, FlinkRefused where the old jobs can't be cancelled.
     """
-    beam_options = PipelineOptions([*FLINK, *options], streaming=True)
-    runner = (beam_options.view_as(StandardOptions).runner or "DirectRunner").lower().rpartition(".")[2]
+    runner = runner_name(options)
     if runner in REFUSED:
-        raise UsageError(f"{runner} can't run continuously: {REFUSED[runner]}", hint="use Flink, or leave out --runner")
+        raise UsageError(f"{runner} can't run continuously: {REFUSED[runner]}", hint="use Flink or Prism, or leave out --runner")
+    beam_options = _beam_options(settings, options)
+    for job in _cancel_on_cluster(settings, options):
+        log.warning("an earlier job of this run was cancelled", job=job.id, job_name=job.name)
     live = LiveRun(settings, clock_ms)
     try:
         resumption = live.resumption()
@@ -56,9 +64,10 @@ def submit(
             done=resumption.done,
             last=live.state.last_key,
             store_url=settings.store,
+            state=live.state,
             epoch=live.state.epoch,
         )
-        pipeline = beam.Pipeline(options=beam_options)
+        pipeline = beam.Pipeline(OwnPrism() if runner in prism.NAMES else None, options=beam_options)
         build(pipeline | "Read" >> ReadInOrder(source), InOrder(), live.flow())
         return live, pipeline.run()
     except SystemExit as error:
@@ -82,7 +91,8 @@ def run_as_stream(
 ) -> None:
     """Submit, relay until ``stop()``, then cancel; submit anew where the store turns out to be behind the runner's state.
 
-    Raises WirewatchError where the job ends by itself, Fenced where another pipeline takes the run.
+    While the store is away it waits: the job has restarts of its own. Raises WirewatchError where the job ends by itself,
+    Fenced where another pipeline takes the run.
     """
     while not stop():
         live, result = submit(settings, options, clock_ms=clock_ms)
@@ -91,19 +101,52 @@ def run_as_stream(
         finally:
             result.cancel()
             live.close()
+        # Only here: who was fenced would cancel the job of the one that has the run now.
+        _cancel_on_cluster(settings, options)
+
+
+def _beam_options(settings: Settings, options: Sequence[str]) -> PipelineOptions:
+    known = with_precautions(options) if runner_name(options) in prism.NAMES else [*FLINK, *options]
+    return PipelineOptions([f"--job_name=wirewatch-{settings.run}", *known], streaming=True)
+
+
+def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[FlinkJob]:
+    """Cancel this run's jobs by Flink's own REST: Beam's job server, asked to cancel, only stops waiting."""
+    if not settings.flink_rest_url:
+        return []
+    name = _beam_options(settings, options).view_as(GoogleCloudOptions).job_name
+    return FlinkJobs(settings.flink_rest_url).cancel(name)
 
 
 def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], object], stop: Callable[[], bool]) -> None:
     """Relay until ``stop()``, or until a worker asks for a new start from the ledger."""
+    away = False
     while not stop():
         if PipelineState.is_terminal(result.state):
             raise WirewatchError(f"the job ended: {result.state}", hint="the runner's log says why")
-        owner = live.ledger.owner_now()
-        if owner == UNOWNED:
-            log.warning("the store is behind the runner's state; starting anew from the ledger")
-            return
-        if owner != live.owner:
-            raise Fenced(f"run {live.settings.run!r} was taken over", hint="only one pipeline may write a run")
-        live.relay()
-        live.mirror_ledger()
+        try:
+            if not _still_ours(live):
+                return
+            live.relay()
+            live.mirror_ledger()
+        except Fenced:
+            raise
+        except (StoreError, StreamUnavailable) as error:
+            # The job restarts by itself until they are back; a new one would only cost time.
+            if not away:
+                log.warning("store or stream can't be reached; waiting until they can", error=str(error))
+            away = True
+        else:
+            away = False
         wait(0.5)
+
+
+def _still_ours(live: LiveRun) -> bool:
+    """False where a worker asked for a new start. Raises Fenced where another pipeline has the run."""
+    owner = live.ledger.owner_now()
+    if owner == UNOWNED:
+        log.warning("the store is behind the runner's state; starting anew from the ledger")
+        return False
+    if owner != live.owner:
+        raise Fenced(f"run {live.settings.run!r} was taken over", hint="only one pipeline may write a run")
+    return True

@@ -3,10 +3,39 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from pipeline.records.article import Match
+
+Level = Literal["low", "normal", "high", "urgent"]
+LEVELS: tuple[Level, ...] = ("low", "normal", "high", "urgent")
+"""How pressing an alert is, upwards."""
+
+NewsKind = Literal["sources", "figures", "quotes", "corrections", "edits"]
+ALL_NEWS: tuple[NewsKind, ...] = ("sources", "figures", "quotes", "corrections", "edits")
+"""What may raise a further alert in a story that a subscription was alerted of."""
+
+State = Literal["active", "paused", "muted"]
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When alerts go out. Times are local times of ``zone`` (an IANA name), as ``HH:MM``.
+
+    ``kind``: ``immediate``, or gathered into a digest: ``hourly`` at the full hour, ``daily`` at ``at``. ``quiet``
+    (``22:00-07:00``, empty for none) holds back what is below ``breakthrough`` into a digest at its end. More than
+    ``per_hour`` messages in an hour (0: no limit) are held back into a digest at the next full hour. Further alerts of one
+    story follow each other after ``gather_s`` seconds at the earliest, together. Nothing that is held back is dropped.
+    """
+
+    kind: Literal["immediate", "hourly", "daily"] = "immediate"
+    at: str = "08:00"
+    zone: str = "UTC"
+    quiet: str = ""
+    breakthrough: Literal["low", "normal", "high", "urgent", "never"] = "urgent"
+    per_hour: int = 20
+    gather_s: int = 600
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +43,11 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
     ``effective_from_ms`` is the event time from which this version holds (its saving plus a margin; the smallest time
     for one that holds from a run's beginning). A version with ``active`` False ends the subscription from then on.
+
+    Of an article must hold: the query, one of ``topics``, one of ``languages`` (ISO 639-1), one of ``outlets`` (source
+    names); an empty list asks for nothing. ``delivery`` names channels. ``state``: ``paused`` raises no alerts; ``muted``
+    raises them, for the desk to see, and sends none. ``news`` is what raises further alerts in a story. ``level`` is that
+    of its alerts (a retraction is ``urgent`` whatever stands here). ``edited_by`` and ``saved_ms`` (UTC) tell of this version.
     """
 
     id: str
@@ -23,14 +57,65 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     effective_from_ms: int = 0
     active: bool = True
+    topics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    outlets: tuple[str, ...] = ()
+    delivery: tuple[str, ...] = ()
+    schedule: Schedule = Schedule()
+    state: State = "active"
+    news: tuple[NewsKind, ...] = ALL_NEWS
+    level: Level = "normal"
+    note: str = ""
+    edited_by: str = ""
+    saved_ms: int = 0
     schema: int = 1
+
+
+class Snippet(msgspec.Struct, frozen=True):
+    """Matched words in context. ``spans`` are code points (start in, end out) of ``text``; ``field``: title or text."""
+
+    field: str
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+class News(msgspec.Struct, frozen=True):
+    """What is new in a story: ``kind`` is one of story, sources, figures, quotes, correction, retraction, edit, takedown.
+
+    ``text`` says it in words: the figure with the words around it, the quote, the sentence of the correction.
+    """
+
+    kind: str
+    text: str
+
+
+class Rewording(msgspec.Struct, frozen=True):
+    """A changed stretch of an edited article, as words before and after. ``field``: title or text."""
+
+    field: str
+    before: str
+    after: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Where to read on. ``published_at`` is the publisher's claim."""
+
+    url: str
+    title: str
+    source: str
+    published_at: datetime | None = None
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One subscription meeting news in one story.
 
     ``id`` is a hash of subscription, story, ``reason`` and ``parameter``, so raising it again changes nothing. ``raised_at``
-    is the event time of the article that raised it, UTC.
+    is the event time of the article that raised it, UTC. ``reason`` is the first of ``news``.
+
+    ``snippets`` show the matched words, ``clause`` is the part of the query that held, ``outlets`` those that carried the
+    story so far (at most 20, sorted), ``sources`` how many of them are independent. A further alert has ``previous`` (the
+    alert before it), and says in ``news`` what is new and in ``changes`` how an article was reworded. ``withdrawn`` are
+    articles that no longer stand. ``channels`` are those that the subscription's version asked for.
     """
 
     id: str
@@ -48,4 +133,19 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     matches: tuple[Match, ...] = ()
     topics: tuple[str, ...] = ()
+    level: Level = "normal"
+    article_version: int = 1
+    published_at: datetime | None = None
+    fetched_at: datetime | None = None
+    outlets: tuple[str, ...] = ()
+    sources: int = 0
+    snippets: tuple[Snippet, ...] = ()
+    clause: str = ""
+    news: tuple[News, ...] = ()
+    changes: tuple[Rewording, ...] = ()
+    links: tuple[Link, ...] = ()
+    previous: str | None = None
+    withdrawn: tuple[str, ...] = ()
+    told: int = 0
+    channels: tuple[str, ...] = ()
     schema: int = 1

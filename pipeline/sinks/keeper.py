@@ -7,13 +7,22 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 
-from pipeline.errors import Fenced, StoreError
-from pipeline.records import Alert
-from pipeline.store import RunLedger, open_store
-from pipeline.store.ledger import BundleContext, Stale
-from pipeline.stories import Handled, StoryIndex, StoryStage, raise_alerts
-from pipeline.transforms.elements import Draft
+import msgspec
+import structlog
 
+from pipeline.errors import Fenced, StoreError
+from pipeline.records import Alert, OutcomeKind
+from pipeline.store import QueryShelf, RunLedger, open_store
+from pipeline.store.history import STAGE, Takedowns
+from pipeline.store.history_runs import base_of
+from pipeline.store.ledger import BundleContext, Stale
+from pipeline.store.memory import SubscriptionVersions, read_memories
+from pipeline.store.queries import LIVE
+from pipeline.stories import AlertRule, Handled, StoryIndex, StoryStage
+from pipeline.stories.memory import StoryFacts
+from pipeline.transforms.elements import Draft, Problem
+
+log = structlog.get_logger()
 TRIES = 5
 MANY = 10_000
 
@@ -25,8 +34,10 @@ class RunKeeper:
     has the run, StoreError where the store fails; then nothing of the batch is stored, and the index is loaded anew.
     """
 
-    def __init__(self, ledger: RunLedger, *, publish: bool) -> None:
+    def __init__(self, ledger: RunLedger, *, publish: bool, scope: str = LIVE) -> None:
         self._ledger, self._publish = ledger, publish
+        self._subscriptions = SubscriptionVersions(QueryShelf(ledger.store, scope))
+        self._takedowns, self._stamp = Takedowns(ledger.store), -1
         self._lock = threading.Lock()
         self._stage: StoryStage | None = None
         self._seq = -1
@@ -52,6 +63,8 @@ class RunKeeper:
 
     def _keep(self, drafts: Sequence[Draft]) -> None:
         context, stage = self._begin(drafts)
+        # After the run's seq was read: a takedown raises it, so one that comes later makes this batch stale.
+        drafts = self._allowed(drafts)
         handled = stage.handle(
             drafts,
             done=context.done,
@@ -61,7 +74,7 @@ class RunKeeper:
         )
         if not handled.told:
             return
-        alerts = self._alerts(handled)
+        alerts, facts = self._alerts(handled)
         self._seq = self._ledger.commit(
             context.state,
             handled.told,
@@ -69,7 +82,23 @@ class RunKeeper:
             last_key=handled.last_key,
             publish=self._publish,
             handled=max(draft.number for draft in drafts),
+            gauges={"index_entries": len(stage.index), "index_bytes": stage.index.nbytes},
+            facts=facts,
         )
+        _say(handled, alerts)
+
+    def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """The drafts; those of articles that were taken down are rejected, whatever is in them."""
+        stamp, reasons = self._takedowns.check(draft.article.id for draft in drafts if draft.article is not None)
+        before, self._stamp = self._stamp, stamp
+        if before not in (-1, stamp):
+            raise Stale("an article was taken down: the index may hold it")
+        return [
+            msgspec.structs.replace(draft, article=None, problem=Problem(STAGE, reasons[draft.article.id]))
+            if draft.article is not None and draft.article.id in reasons
+            else draft
+            for draft in drafts
+        ]
 
     def _begin(self, drafts: Sequence[Draft]) -> tuple[BundleContext, StoryStage]:
         stage, since_ms = self._stage, 0
@@ -99,20 +128,50 @@ class RunKeeper:
         self._stage, self._seq = stage, context.state.seq
         return context, stage
 
-    def _alerts(self, handled: Handled) -> list[Alert]:
-        raised = self._ledger.raised(handled.possible_alerts())
+    def _alerts(self, handled: Handled) -> tuple[list[Alert], dict[str, StoryFacts]]:
+        """The alerts of a batch, and the facts of the stories that they told of, where those have changed."""
+        articles = [told.article for told in handled.told if told.article is not None]
+        matched = {one.story_id or "" for one in articles if one.subscriptions}
+        memories = read_memories(
+            self._ledger.store, self._ledger.run, {one.story_id or "" for one in articles}, matched
+        )
+        self._subscriptions.begin({(m.subscription, m.version) for one in articles for m in one.subscriptions})
+        rule = AlertRule(memories, self._subscriptions)
         alerts: list[Alert] = []
         for told in handled.told:
             if told.article is not None:
-                new = raise_alerts(told.article, told.key, raised)
-                alerts.extend(new)
-                raised.update(alert.id for alert in new)
-        return alerts
+                alerts += rule.tell(told.article, told.key, told.difference)
+        return alerts, {story: memory.facts for story, memory in rule.memories.items() if memory.learnt}
+
+
+def _say(handled: Handled, alerts: Sequence[Alert]) -> None:
+    """Log what people ask for: refusals and alerts; with ``--verbose`` each record."""
+    for told in handled.told:
+        end = told.outcome
+        facts = {
+            "run": end.run,
+            "position": f"{end.run}/{end.stream}/{end.partition}/{end.first_offset}",
+            "item": end.item,
+        }
+        if end.kind is OutcomeKind.REJECTED:
+            log.info("rejected", **facts, stage=end.stage, reason=end.reason)
+        else:
+            log.debug("stored", **facts, stage="tell", article=end.article, kind=str(end.kind), version=end.version)
+    for alert in alerts:
+        log.info(
+            "alert",
+            run=alert.run,
+            stage="tell",
+            article=alert.article,
+            story=alert.story,
+            subscription=alert.subscription,
+        )
 
 
 @cache
-def shared_keeper(store_url: str, run: str, owner: str, *, publish: bool) -> RunKeeper:
+def shared_keeper(store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> RunKeeper:
     """The one keeper of a run in this process: its index is too dear to be loaded for every bundle."""
     if not owner:
         raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
-    return RunKeeper(RunLedger(open_store(store_url), run, owner), publish=publish)
+    store = open_store(store_url)
+    return RunKeeper(RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope)

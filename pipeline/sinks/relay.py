@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -15,10 +15,19 @@ BATCH = 200
 
 
 class Relay:
-    """Moves rows to the streams of their destinations. One instance belongs to one thread."""
+    """Moves rows to the streams of their destinations. One instance belongs to one thread.
 
-    def __init__(self, outbox: Outbox, streams: Mapping[str, Stream], clock_ms: Callable[[], int]) -> None:
-        self._outbox, self._streams, self._clock_ms = outbox, streams, clock_ms
+    ``sent`` is told of the rows that a stream acknowledged, or that were struck off; it may be told of one twice.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        streams: Mapping[str, Stream],
+        clock_ms: Callable[[], int],
+        sent: Callable[[Sequence[Taken]], None] = lambda _rows: None,
+    ) -> None:
+        self._outbox, self._streams, self._clock_ms, self._sent = outbox, streams, clock_ms, sent
 
     def pump(self) -> int:
         """Relay all that waits, and return how many records that were.
@@ -48,6 +57,7 @@ class Relay:
     def _settle(self, rows: list[Taken], over: list[Taken]) -> None:
         struck = {row.id for row in over}
         if over:
+            self._sent(over)
             self._outbox.done(over)
         if left := [row for row in rows if row.id not in struck]:
             self._outbox.give_back(left)

@@ -1,1 +1,132 @@
-"""The tables of delivery: what was sent to whom, and what is held back."""
+"""The tables of delivery: what the alert rule has told, what was sent to whom, and what is held back.
+
+All times are milliseconds since the epoch, UTC. ``subscription`` is an id of the scope ``live``.
+
+=====================  ============================================================================================
+story_facts            figures, quotes and corrections that a story's matching articles have told, bounded
+alert_marks            what a subscription was told of a story last
+channels               ways to reach people, with their secrets and how they fare
+mutes                  stories and outlets that a subscription (or all of an owner) does not want to hear of for now
+deliveries             one row an alert and channel: held, muted, queued, sent, failed, withdrawn
+messages               what is sent at once: one delivery, or a digest of several; its id tells a repeat
+=====================  ============================================================================================
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
+
+from pipeline.store.metadata import SafeString, SafeText, metadata
+
+story_facts = Table(
+    "story_facts",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("story", SafeString, primary_key=True),
+    Column("record", Text, nullable=False),
+)
+
+alert_marks = Table(
+    "alert_marks",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("story", SafeString, primary_key=True),
+    Column("subscription", SafeString, primary_key=True),
+    Column("version", Integer, nullable=False),
+    # The latest alert, how many independent sources it counted, and up to which number of the story's facts it told.
+    Column("alert", SafeString, nullable=False),
+    Column("sources", Integer, nullable=False),
+    Column("told", Integer, nullable=False),
+    # The last articles that alerted, as JSON [[article, source]].
+    Column("articles", Text, nullable=False),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("name", SafeString, primary_key=True),
+    Column("kind", SafeString, nullable=False),
+    Column("owner", SafeText, nullable=False, default=""),
+    # Addresses and tokens as JSON: never shown whole.
+    Column("config", SafeText, nullable=False),
+    Column("per_minute", Integer, nullable=False),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("added_ms", BigInteger, nullable=False),
+    # new, ok, failing
+    Column("health", SafeString, nullable=False, default="new"),
+    Column("problem", SafeText),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("last_ok_ms", BigInteger),
+    Column("last_failed_ms", BigInteger),
+    # Nothing goes out before: its pace, or a pause after a failure.
+    Column("not_before_ms", BigInteger, nullable=False, default=0),
+    # One process at a time sends on a channel: it keeps order and pace.
+    Column("leased_by", SafeString),
+    Column("lease_until_ms", BigInteger, nullable=False, default=0),
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", SafeString, primary_key=True),
+    # Empty: all subscriptions of the owner.
+    Column("subscription", SafeString, nullable=False),
+    Column("owner", SafeText, nullable=False),
+    # story, outlet
+    Column("kind", SafeString, nullable=False),
+    Column("value", SafeText, nullable=False),
+    # Null: until it is taken back.
+    Column("until_ms", BigInteger),
+    Column("muted_by", SafeText, nullable=False),
+    Column("muted_ms", BigInteger, nullable=False),
+    Index("ix_mutes_subscription", "subscription"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", SafeString, primary_key=True),
+    Column("run", SafeString, nullable=False),
+    Column("alert", SafeString, nullable=False),
+    Column("subscription", SafeString, nullable=False),
+    Column("story", SafeString, nullable=False),
+    Column("article", SafeString, nullable=False),
+    Column("channel", SafeString, nullable=False),
+    # alert, kill
+    Column("kind", SafeString, nullable=False),
+    Column("level", SafeString, nullable=False),
+    # held, muted, queued, sent, failed, withdrawn
+    Column("status", SafeString, nullable=False),
+    Column("why", SafeText, nullable=False, default=""),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("planned_ms", BigInteger, nullable=False),
+    Column("message", SafeString),
+    Column("sent_ms", BigInteger),
+    # The alert as JSON.
+    Column("record", Text, nullable=False),
+    Index("ix_deliveries_status_due_ms", "status", "due_ms"),
+    Index("ix_deliveries_alert", "alert"),
+    Index("ix_deliveries_message", "message"),
+    Index("ix_deliveries_subscription_story", "subscription", "story"),
+    Index("ix_deliveries_article", "article"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", SafeString, primary_key=True),
+    Column("channel", SafeString, nullable=False),
+    Column("subscription", SafeString, nullable=False),
+    # alert, digest, kill, test
+    Column("kind", SafeString, nullable=False),
+    Column("level", SafeString, nullable=False),
+    # waiting, sent, failed, cancelled
+    Column("status", SafeString, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("queued_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("problem", SafeText),
+    Column("sent_ms", BigInteger),
+    Index("ix_messages_status_channel_due_ms", "status", "channel", "due_ms"),
+    Index("ix_messages_subscription_channel_queued_ms", "subscription", "channel", "queued_ms"),
+)

@@ -66,6 +66,15 @@ hub_subscriptions = Table(
     Column("problem", SafeText),
 )
 
+host_pace = Table(
+    "host_pace",
+    metadata,
+    # Host and port as in addresses.
+    Column("host", SafeString(255), primary_key=True),
+    # When any process may ask it next.
+    Column("free_at", BigInteger, nullable=False),
+)
+
 feed_items = Table(
     "feed_items",
     metadata,

@@ -11,21 +11,16 @@ import sqlalchemy as sa
 from pipeline.clock import wall_ms
 from pipeline.errors import Fenced, StoreError
 from pipeline.records import Alert, OrderKey, Outcome, OutcomeKind, Position
+from pipeline.store import counts
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
-from pipeline.store.outbox import OutboxRow, outbox_rows
-from pipeline.store.rows import (
-    alert_cause,
-    alert_places,
-    alert_row,
-    article_row,
-    chunks,
-    entry,
-    outcome_row,
-    version_row,
-)
-from pipeline.store.stories import update_stories
+from pipeline.store.history_base import Base, known
+from pipeline.store.memory import write_facts
+from pipeline.store.outbox import OutboxRow
+from pipeline.store.rows import chunks, entry, outcome_row
+from pipeline.store.writing import write_bundle, write_outcomes
 from pipeline.stories.index import Entry
+from pipeline.stories.memory import StoryFacts
 from pipeline.stories.stage import Told
 
 UNOWNED = ""
@@ -63,12 +58,15 @@ class BundleContext:
 class RunLedger:
     """Reads and writes one run on behalf of one owner. Raises Fenced once another owner has taken the run.
 
-    ``clock_ms`` (wall clock, ms) stamps when a transaction was stored; no result depends on it.
+    ``clock_ms`` (wall clock, ms) stamps when a transaction was stored; no result depends on it. ``base``: what a partial
+    replay is seeded from; it is only read.
     """
 
-    def __init__(self, store: Store, run: str, owner: str, clock_ms: Callable[[], int] = wall_ms) -> None:
+    def __init__(
+        self, store: Store, run: str, owner: str, clock_ms: Callable[[], int] = wall_ms, base: Base | None = None
+    ) -> None:
         self.store, self.run, self.owner = store, run, owner
-        self._clock_ms = clock_ms
+        self._clock_ms, self._base = clock_ms, base
 
     def take(self, *, kind: str, now_ms: int, spec: str = "{}") -> RunState:
         """Make the run or take it over: earlier owners are fenced from now on, a new epoch begins (from 1)."""
@@ -93,14 +91,19 @@ class RunLedger:
             histories: dict[str, list[Entry]] = {}
             texts: dict[str, tuple[str, str]] = {}
             for part in chunks(sorted(set(articles))):
-                query = sa.select(t.versions).where(t.versions.c.run == self.run, t.versions.c.article.in_(part))
-                for row in connection.execute(query.order_by(t.versions.c.version)):
-                    histories.setdefault(row.article, []).append(entry(row))
-                    texts[row.article] = (row.title, row.text)
-            newer = sa.select(t.versions).where(
-                t.versions.c.run == self.run, t.versions.c.seq > since_seq, t.versions.c.event_ms >= since_ms
-            )
-            entries = [entry(row) for row in connection.execute(newer)] if state.seq > since_seq else []
+                for mine in known(self.run, self._base, t.versions):
+                    query = sa.select(t.versions).where(mine, t.versions.c.article.in_(part))
+                    for row in connection.execute(query.order_by(t.versions.c.version)):
+                        histories.setdefault(row.article, []).append(entry(row))
+                        texts[row.article] = (row.title, row.text)
+            entries: list[Entry] = []
+            # An index that holds anything has all of the base, which does not change.
+            for mine in known(self.run, self._base if since_seq < 0 else None, t.versions):
+                newer = sa.select(t.versions).where(mine, t.versions.c.event_ms >= since_ms)
+                if since_seq >= 0:
+                    newer = newer.where(t.versions.c.seq > since_seq)
+                if state.seq > since_seq:
+                    entries += map(entry, connection.execute(newer))
             return BundleContext(state, done, histories, texts, entries)
 
     def raised(self, alerts: Iterable[str]) -> set[str]:
@@ -108,8 +111,9 @@ class RunLedger:
         found: set[str] = set()
         with self.store.reading() as connection:
             for part in chunks(sorted(set(alerts))):
-                query = sa.select(t.alerts.c.id).where(t.alerts.c.run == self.run, t.alerts.c.id.in_(part))
-                found.update(connection.execute(query).scalars())
+                for mine in known(self.run, self._base, t.alerts):
+                    query = sa.select(t.alerts.c.id).where(mine, t.alerts.c.id.in_(part))
+                    found.update(connection.execute(query).scalars())
         return found
 
     def commit(
@@ -121,8 +125,12 @@ class RunLedger:
         last_key: OrderKey | None,
         publish: bool,
         handled: int = -1,
+        gauges: Mapping[str, int] | None = None,
+        facts: Mapping[str, StoryFacts] | None = None,
     ) -> int:
         """Record a bundle in one transaction and return the new seq. ``handled``: the highest number of the epoch in it.
+
+        ``gauges``: figures of the stage, such as the size of its index. ``facts``: what stories have told by now, by story.
 
         Raises Stale, writing nothing, where somebody else has written since ``state`` was read, Fenced where the run has
         another owner. ``publish``: also put the records into the outbox, for the output streams.
@@ -130,22 +138,23 @@ class RunLedger:
         seq = state.seq + 1
         with self.store.writing() as connection:
             self._advance(connection, state, seq, last_key)
-            stamp = {"run": self.run, "seq": seq, "stored_ms": self._clock_ms(), "epoch": state.epoch}
+            stored_ms = self._clock_ms()
+            stamp = {"run": self.run, "seq": seq, "stored_ms": stored_ms, "epoch": state.epoch}
             connection.execute(t.commits.insert(), stamp | {"handled": handled})
-            self.store.insert_new(
-                connection, t.outcomes, [outcome_row(one.outcome, seq, late=one.late) for one in told]
+            rows = write_bundle(
+                self.store,
+                connection,
+                self.run,
+                told,
+                alerts,
+                seq=seq,
+                stored_ms=stored_ms,
+                gauges=gauges or {},
             )
-            articles = {one.article.id: one for one in told if one.article is not None}
-            self.store.upsert(connection, t.articles, [article_row(one, self.run, seq) for one in articles.values()])
-            self.store.upsert(
-                connection, t.versions, [version_row(one, self.run, seq) for one in told if one.entry is not None]
-            )
-            update_stories(self.store, connection, self.run, told, seq)
-            places = alert_places(told)
-            rows = [alert_row(alert, self.run, seq, places.get(alert_cause(alert))) for alert in alerts]
-            self.store.insert_new(connection, t.alerts, rows)
+            if facts:
+                write_facts(self.store, connection, self.run, facts)
             if publish:
-                self._enqueue(connection, outbox_rows(self.run, told, alerts))
+                self._enqueue(connection, rows)
         return seq
 
     def ask_for_restart(self) -> None:
@@ -175,7 +184,8 @@ class RunLedger:
         with self.store.writing() as connection:
             self._check_owner(connection)
             rows = [outcome_row(outcome, state.seq, late=False) for outcome in outcomes]
-            self.store.insert_new(connection, t.outcomes, rows)
+            ended = write_outcomes(self.store, connection, rows)
+            counts.add_counts(self.store, connection, self.run, ended)
 
     def first_offsets(self, stream: str, offered: Mapping[int, int]) -> dict[int, int]:
         """The run's first offset of each partition: stored on first sight, the stored one ever after."""
@@ -217,6 +227,17 @@ class RunLedger:
                 found[partition] = (lowest, beyond)
         return found
 
+    def saved_frontier(self, stream: str) -> dict[int, int]:
+        """For each partition an offset below which each record has an outcome: where ``frontier`` may begin to look."""
+        with self.store.reading() as connection:
+            return counts.read_frontier(connection, self.run, stream)
+
+    def save_frontier(self, stream: str, positions: Mapping[int, int]) -> None:
+        """Save that each record below these offsets has an outcome. It never steps back."""
+        with self.store.writing() as connection:
+            self._check_owner(connection)
+            counts.save_frontier(self.store, connection, self.run, stream, positions)
+
     def late_keys(self, stream: str) -> dict[tuple[int, int], OrderKey]:
         """(partition, offset) → effective key of the records that came too late: a replay of this run loads them."""
         query = sa.select(t.outcomes.c.partition, t.outcomes.c.first_offset, t.outcomes.c.place).where(
@@ -237,6 +258,11 @@ class RunLedger:
         # The row stays locked, so that nobody takes the run between this and the end of the transaction.
         connection.execute(sa.select(t.runs.c.name).where(t.runs.c.name == self.run).with_for_update(read=True))
         self._state(connection)
+
+    def done(self, positions: Sequence[Position]) -> set[Position]:
+        """Those of the positions that have an outcome in this run."""
+        with self.store.reading() as connection:
+            return set(self._done(connection, positions))
 
     def _advance(self, connection: sa.Connection, state: RunState, seq: int, last_key: OrderKey | None) -> None:
         place = last_key.sortable() if last_key else None

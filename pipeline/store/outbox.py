@@ -18,6 +18,12 @@ from pipeline.store.rows import chunks
 from pipeline.stories.stage import Told
 
 ENRICHED, ALERTS, REJECTED = "enriched-articles", "alerts", "rejected"
+CANARIES = "canaries"
+"""Where the alerts of canaries go: no reader of the other streams meets one."""
+
+PEOPLE = "people"
+"""What ``desk.delivery`` takes: alerts of subscriptions that name a channel."""
+
 # A batch taken longer ago than this was taken by a worker that died.
 LEASE_MS = 60_000
 
@@ -49,7 +55,17 @@ def outbox_rows(run: str, told: Sequence[Told], alerts: Sequence[Alert]) -> list
         elif one.outcome.kind is OutcomeKind.REJECTED:
             where = f"{one.outcome.stream}/{one.outcome.partition}/{one.outcome.first_offset}"
             rows.append(OutboxRow(run, REJECTED, where, encode(_sayable(one.outcome)).decode()))
-    return rows + [OutboxRow(run, ALERTS, alert.id, encode(alert).decode()) for alert in alerts]
+    for alert in alerts:
+        record = encode(alert).decode()
+        rows.append(OutboxRow(run, ALERTS, alert.id, record))
+        if alert.channels:
+            rows.append(OutboxRow(run, PEOPLE, alert.id, record))
+    return rows
+
+
+def canary_rows(run: str, alerts: Sequence[Alert]) -> list[OutboxRow]:
+    """What the alerts of canaries tell the output streams. The key is the canary's id."""
+    return [OutboxRow(run, CANARIES, alert.article, encode(alert).decode()) for alert in alerts]
 
 
 def _sayable(outcome: Outcome) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from pipeline.records import Subscription
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
 from pipeline.store.metadata import storable
+from pipeline.store.rows import chunks
 
 # A version holds from its saving plus this: time for every worker to see it before it must match with it.
 MARGIN_MS = 2_000
@@ -20,6 +21,9 @@ MARGIN_MS = 2_000
 FRESH_MS = 1_000
 FROM_THE_BEGINNING = 0
 LIVE = "live"
+# Stored as JSON, each only where it differs from its default.
+RULES = ("topics", "languages", "outlets", "delivery", "schedule", "state", "news", "level", "note")
+_UNRULED = Subscription(id="", query="")
 
 
 class StoredTopic(msgspec.Struct, frozen=True):
@@ -58,18 +62,8 @@ class QueryShelf:
         topics = sa.select(t.topics).where(t.topics.c.scope == self.scope)
         with self.store.reading() as connection:
             stamp = self._stamp(connection)
-            found = tuple(
-                Subscription(
-                    id=row.id,
-                    query=row.query,
-                    name=row.name,
-                    owner=row.owner,
-                    version=row.version,
-                    effective_from_ms=row.effective_from_ms,
-                    active=row.active,
-                )
-                for row in connection.execute(subscriptions.order_by(t.subscriptions.c.id, t.subscriptions.c.version))
-            )
+            ordered = subscriptions.order_by(t.subscriptions.c.id, t.subscriptions.c.version)
+            found = tuple(subscription(row) for row in connection.execute(ordered))
             shelved = tuple(
                 StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active)
                 for row in connection.execute(topics.order_by(t.topics.c.name, t.topics.c.version))
@@ -81,7 +75,8 @@ class QueryShelf:
     ) -> int:
         """Save what differs from the newest stored version of each, and return how many that were.
 
-        They hold from now plus the margin, or from the beginning of time. ``version`` of what is given is ignored.
+        They hold from now plus the margin, or from the beginning of time. ``version``, ``effective_from_ms`` and
+        ``saved_ms`` of what is given are ignored; ``edited_by`` is kept as who made the version, but is no difference.
         """
         start = FROM_THE_BEGINNING if from_the_beginning else now_ms + MARGIN_MS
         with self.store.writing() as connection:
@@ -91,17 +86,40 @@ class QueryShelf:
             for one in wanted:
                 identity = storable(one.id)
                 texts = {"query": storable(one.query), "name": storable(one.name), "owner": storable(one.owner)}
-                what: dict[str, Any] = texts | {"active": one.active}
+                what: dict[str, Any] = texts | {"active": one.active, "rules": rules_of(one)}
                 old = newest.get(identity)
                 if old is not None and all(old[name] == value for name, value in what.items()):
                     continue
                 version = old["version"] + 1 if old is not None else 1
                 row = {"scope": self.scope, "id": identity, "version": version, "effective_from_ms": start} | what
-                rows.append(row | {"saved_ms": now_ms})
+                rows.append(row | {"saved_ms": now_ms, "edited_by": storable(one.edited_by)})
                 # An id given twice: the second is compared with the first.
                 newest[identity] = rows[-1]
             self.store.insert_new(connection, t.subscriptions, rows)
             return len(rows)
+
+    def newest(self, identity: str) -> Subscription | None:
+        """The newest version of one subscription, whether it has been ended or not; None where there never was one."""
+        return next(iter(self.history(identity)), None)
+
+    def history(self, identity: str) -> list[Subscription]:
+        """All versions of one subscription, newest first: who made each when, and from when it holds."""
+        c = t.subscriptions.c
+        query = sa.select(t.subscriptions).where(c.scope == self.scope, c.id == identity).order_by(c.version.desc())
+        with self.store.reading() as connection:
+            return [subscription(row) for row in connection.execute(query)]
+
+    def versions(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Subscription]:
+        """These versions, by (id, version), those that there are. A version never changes."""
+        c = t.subscriptions.c
+        found = {}
+        with self.store.reading() as connection:
+            for part in chunks(sorted({identity for identity, _ in wanted})):
+                query = sa.select(t.subscriptions).where(c.scope == self.scope, c.id.in_(part))
+                for row in connection.execute(query):
+                    if (row.id, row.version) in wanted:
+                        found[row.id, row.version] = subscription(row)
+        return found
 
     def save_topics(self, definitions: Mapping[str, str], *, now_ms: int) -> int:
         """Save topics (name → TOML text) that differ from what is stored, and return how many that were.
@@ -135,3 +153,27 @@ class QueryShelf:
     def _newest(self, connection: sa.Connection, table: sa.Table, key: str) -> dict[str, Mapping[str, Any]]:
         query = sa.select(table).where(table.c.scope == self.scope).order_by(table.c.version)
         return {row[key]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def rules_of(one: Subscription) -> str:
+    """What a subscription asks for besides its query, as JSON for the column ``rules``."""
+    different = {name: getattr(one, name) for name in RULES if getattr(one, name) != getattr(_UNRULED, name)}
+    return storable(msgspec.json.encode(different).decode())
+
+
+def subscription(row: sa.Row[Any]) -> Subscription:
+    """The subscription of a row of ``subscriptions``."""
+    plain = {
+        "id": row.id,
+        "query": row.query,
+        "name": row.name,
+        "owner": row.owner,
+        "version": row.version,
+        "effective_from_ms": row.effective_from_ms,
+        "active": row.active,
+        "edited_by": row.edited_by,
+        "saved_ms": row.saved_ms,
+    }
+    if row.rules == "{}":
+        return Subscription(**plain)
+    return msgspec.convert(plain | msgspec.json.decode(row.rules), Subscription)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from pipeline.records import Alert, Article, OrderKey, Outcome, OutcomeKind, decode
+from pipeline.records.canary import PREFIX
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
 
@@ -66,7 +67,7 @@ class StoreReader:
             c = t.outcomes.c
             rejected = connection.execute(
                 sa.select(t.outcomes)
-                .where(c.run == self.run, c.seq > seq, c.kind == OutcomeKind.REJECTED)
+                .where(c.run == self.run, c.seq > seq, c.kind == OutcomeKind.REJECTED, ~c.item.startswith(PREFIX))
                 .order_by(c.place)
             ).all()
         return (

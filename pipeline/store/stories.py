@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
+from pipeline.store.history_base import read_base, stories_as_of
 from pipeline.store.rows import chunks
 from pipeline.stories.stage import Told
 from pipeline.stories.story import Story, grown
@@ -16,7 +17,7 @@ from pipeline.stories.story import Story, grown
 
 def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequence[Told], seq: int) -> None:
     """Let the stories of a bundle's articles grow, in the bundle's order, in the caller's transaction."""
-    kept = read_stories(connection, run, {one.article.story_id or "" for one in told if one.article is not None})
+    kept = _known_stories(connection, run, {one.article.story_id or "" for one in told if one.article is not None})
     touched: dict[str, Story] = {}
     for one in told:
         if one.article is not None:
@@ -28,6 +29,15 @@ def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequ
         fields["sources"] = msgspec.json.encode(story.sources).decode()
         rows.append({"run": run, **fields, "seq": seq})
     store.upsert(connection, t.stories, rows)
+
+
+def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
+    """The run's own, and of what it has not those that its base had when it began."""
+    wanted = set(ids)
+    kept = read_stories(connection, run, wanted)
+    if (missing := wanted - kept.keys()) and (base := read_base(connection, run)):
+        kept |= stories_as_of(connection, base.run, missing, before=base.before)
+    return kept
 
 
 def read_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:

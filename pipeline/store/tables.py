@@ -163,6 +163,9 @@ subscriptions = Table(
     Column("name", SafeText, nullable=False, default=""),
     Column("owner", SafeText, nullable=False, default=""),
     Column("saved_ms", BigInteger, nullable=False),
+    # Filters, delivery, schedule and the like, as JSON; what has its default is left out.
+    Column("rules", Text, nullable=False, default="{}", server_default="{}"),
+    Column("edited_by", SafeText, nullable=False, default="", server_default=""),
 )
 
 topics = Table(

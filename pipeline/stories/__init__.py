@@ -4,7 +4,7 @@ No Beam, Kafka, SQL, files or clock: a decision is a function of the article, it
 versions, and the index asked as of that place.
 """
 
-from pipeline.stories.alerts import raise_alerts
+from pipeline.stories.alerts import AlertRule
 from pipeline.stories.decide import Decision, decide, entry_of
 from pipeline.stories.features import features
 from pipeline.stories.grouping import LexicalSimilarity, Similarity
@@ -13,6 +13,7 @@ from pipeline.stories.stage import Handled, StoryStage, Told
 from pipeline.stories.story import Story, grown, independent_source
 
 __all__ = [
+    "AlertRule",
     "Decision",
     "Entry",
     "Handled",
@@ -27,5 +28,4 @@ __all__ = [
     "features",
     "grown",
     "independent_source",
-    "raise_alerts",
 ]

@@ -1,44 +1,237 @@
-"""Which alerts an article raises."""
+"""Which alerts an article raises: one for each subscription and story, then one for each piece of news in it. Pure.
+
+News is (``Subscription.news`` says what of it is wanted):
+
+- ``corrections``: a note that the article was corrected or retracted;
+- ``edits``: an article that had alerted was rewritten in large part;
+- ``sources``: the story is told by 3, 10, 30, 100 … outlets in words of their own;
+- ``figures`` and ``quotes``: one that the story's matching articles had not told when the subscription was alerted last.
+
+An article raises at most one alert for a subscription; all that is new in it stands in ``news``. It must meet the
+subscription, but corrections and edits of an article that had alerted are told whatever its text says by now, and so is the
+retraction that the same outlet publishes beside it. Copies and backfilled articles: a copy alerts where its story was silent
+for that subscription; backfill never does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable
+from itertools import takewhile
 
-from pipeline.records import Alert, Article, OrderKey, alert_id, from_ms
+from pipeline.errors import QueryError
+from pipeline.query.filters import effective_query
+from pipeline.query.fired import document_of, fired
+from pipeline.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
+from pipeline.records.alert import LEVELS, Level, Link, News, Rewording
+from pipeline.stories.facts import facts_of
+from pipeline.stories.memory import Known, Mark, StoryMemory, learn, marked
+from pipeline.stories.snippets import snippets_of
+from pipeline.stories.story import grown
+from pipeline.text.difference import Difference, Size
 
 NEW_STORY = "story"
+SOURCE_COUNTS = (3, 10, 30, 100, 300, 1_000)
+MOST_OUTLETS, MOST_NEWS, MOST_CHANGES = 20, 12, 20
+CHANGE_CHARS = 300
+
+InForce = Callable[[str, int | None, int], Subscription | None]
+"""(id, version or None, event time in ms) → that version, or the one in force at the time; None where there is none."""
 
 
-def raise_alerts(article: Article, key: OrderKey, raised: Container[str]) -> list[Alert]:
-    """One alert for each subscription that the article meets and that its story has not alerted yet.
+class AlertRule:
+    """The rule over a batch. ``memories`` are the stories that it touches, as they were before it; they are kept up here.
 
-    ``article`` has its story. ``raised`` holds the ids of alerts that exist. Backfilled articles alert nobody; news after
-    them in the same story does. Copies and new versions alert only where the story was silent for that subscription.
+    Not thread-safe. What it decides depends on what it is given alone, so doing a batch again gives the same alerts.
     """
-    if article.backfill or article.story_id is None:
-        return []
-    alerts = []
-    for match in article.subscriptions:
-        identity = alert_id(match.subscription, article.story_id, NEW_STORY)
-        if identity in raised:
-            continue
-        alerts.append(
-            Alert(
-                id=identity,
-                run=article.position.run,
-                subscription=match.subscription,
-                subscription_version=match.version,
-                story=article.story_id,
-                article=article.id,
-                reason=NEW_STORY,
-                parameter="",
-                raised_at=from_ms(key.time_ms),
-                url=article.url,
-                title=article.title,
-                source=article.source,
-                language=article.language,
-                matches=match.matches,
-                topics=tuple(topic.topic for topic in article.topics),
+
+    def __init__(self, memories: dict[str, StoryMemory], in_force: InForce) -> None:
+        self.memories, self._in_force = memories, in_force
+
+    def tell(self, article: Article, key: OrderKey, difference: Difference | None = None) -> list[Alert]:
+        """The alerts of one article that has its story, in the run's order. ``difference``: what an edit changed."""
+        if article.story_id is None:
+            return []
+        memory = self.memories.setdefault(article.story_id, StoryMemory())
+        memory.story = grown(memory.story, article, key)
+        memory.outlets.add(article.source)
+        if not article.subscriptions and not memory.marks:
+            return []
+        reworded = [change.after for change in difference.changes] if difference is not None else []
+        facts = facts_of(article.title, article.text, reworded=reworded)
+        before = memory.facts
+        memory.facts, known = learn(before, facts, key.time_ms)
+        memory.learnt |= memory.facts is not before
+        if article.backfill:
+            return []
+        telling = _Telling(article, key, memory, known, difference)
+        met = {one.subscription for one in article.subscriptions}
+        alerts = []
+        for one in article.subscriptions:
+            mark = memory.marks.get(one.subscription)
+            alert = (
+                self._first(telling, one.subscription, one.version, one.matches)
+                if mark is None
+                else self._further(telling, mark, one.version, one.matches)
             )
+            if alert is not None:
+                alerts.append(alert)
+        if telling.concerns_others:
+            # Sorted: marks come from the store in no order of their own.
+            for name in sorted(memory.marks.keys() - met):
+                mark = memory.marks[name]
+                if telling.concerns(mark) and (alert := self._further(telling, mark, None, ())) is not None:
+                    alerts.append(alert)
+        for alert in alerts:
+            mark = memory.marks.get(alert.subscription)
+            memory.marks[alert.subscription] = mark.after(alert) if mark else marked(alert)
+        return alerts
+
+    def _first(self, telling: _Telling, name: str, version: int, matches: tuple[Match, ...]) -> Alert:
+        wanted = self._in_force(name, version, telling.key.time_ms)
+        news = (News(NEW_STORY, telling.article.title),)
+        return telling.alert(name, version, wanted, matches, news, parameter="")
+
+    def _further(self, telling: _Telling, mark: Mark, version: int | None, matches: tuple[Match, ...]) -> Alert | None:
+        if not telling.may_be_news(mark):
+            return None
+        wanted = self._in_force(mark.subscription, version, telling.key.time_ms)
+        if wanted is None or wanted.state == "paused":
+            return None
+        news, parameter = telling.news(mark, wanted, met=version is not None)
+        if not news:
+            return None
+        number = version if version is not None else wanted.version
+        return telling.alert(mark.subscription, number, wanted, matches, news, parameter=parameter, mark=mark)
+
+
+class _Telling:
+    """One article as it is told: what is worked out once for all its subscriptions."""
+
+    def __init__(
+        self, article: Article, key: OrderKey, memory: StoryMemory, known: Known, difference: Difference | None
+    ) -> None:
+        self.article, self.key, self._memory, self._known = article, key, memory, known
+        self._edit = difference if difference is not None and difference.size is Size.MAJOR else None
+        self._difference = difference
+        self._sources = memory.story.independent_sources if memory.story else 0
+        self._newest = known.newest()
+        self._retracted = any(kind == "retraction" for _, kind, _ in known.notices)
+        self._outlets = tuple(sorted(memory.outlets)[:MOST_OUTLETS])
+        self._document = None if not article.subscriptions else document_of(article)
+        self._link = Link(article.url, article.title, article.source, article.published_at)
+
+    @property
+    def concerns_others(self) -> bool:
+        """Whether subscriptions that the article doesn't meet may have to hear of it."""
+        return bool(self._known.notices) or self._edit is not None
+
+    def concerns(self, mark: Mark) -> bool:
+        """Whether it is about an article that alerted this subscription."""
+        return bool(self._about(mark))
+
+    def may_be_news(self, mark: Mark) -> bool:
+        """A quick look that refuses most."""
+        return self._newest > mark.told or self._edit is not None or _reached(mark.sources, self._sources) is not None
+
+    def news(self, mark: Mark, wanted: Subscription, *, met: bool) -> tuple[tuple[News, ...], str]:
+        """What is new for a subscription, the most pressing first, and the parameter of its alert's id."""
+        found: list[News] = []
+        if "corrections" in wanted.news:
+            new = [News(kind, text) for number, kind, text in self._known.notices if number > mark.told]
+            found += sorted(new, key=lambda one: one.kind != "retraction")
+        if "edits" in wanted.news and self._edit is not None:
+            words = f"{self._edit.removed} words removed, {self._edit.added} added"
+            found.append(News("edit", f"rewritten: {words}"))
+        parameter = f"{self.article.id}/{self.article.version}"
+        if met:
+            reached = _reached(mark.sources, self._sources)
+            if "sources" in wanted.news and reached is not None:
+                if not found:
+                    parameter = str(reached)
+                found.append(News("sources", f"{self._sources} independent sources by now"))
+            for kind, told in (("figures", self._known.figures), ("quotes", self._known.quotes)):
+                if kind in wanted.news:
+                    found += [News(kind, text) for number, _, text in told if number > mark.told]
+        return tuple(found[:MOST_NEWS]), parameter
+
+    def alert(
+        self,
+        name: str,
+        version: int,
+        wanted: Subscription | None,
+        matches: tuple[Match, ...],
+        news: tuple[News, ...],
+        *,
+        parameter: str,
+        mark: Mark | None = None,
+    ) -> Alert:
+        """The alert of a subscription."""
+        article, reason = self.article, news[0].kind
+        return Alert(
+            id=alert_id(name, article.story_id or "", reason, parameter),
+            run=article.position.run,
+            subscription=name,
+            subscription_version=version,
+            story=article.story_id or "",
+            article=article.id,
+            reason=reason,
+            parameter=parameter,
+            raised_at=from_ms(self.key.time_ms),
+            url=article.url,
+            title=article.title,
+            source=article.source,
+            language=article.language,
+            matches=matches,
+            topics=tuple(topic.topic for topic in article.topics),
+            level=_level(wanted.level if wanted is not None else "normal", reason),
+            article_version=article.version,
+            published_at=article.published_at,
+            fetched_at=article.fetched_at,
+            outlets=self._outlets,
+            sources=self._sources,
+            snippets=snippets_of(article.title, article.text, matches),
+            clause=self._clause(wanted) if matches or mark is None else "",
+            news=news,
+            changes=self._changes(),
+            links=(self._link,),
+            previous=mark.alert if mark is not None else None,
+            withdrawn=self._about(mark) if mark is not None and reason == "retraction" else (),
+            told=self._memory.facts.count,
+            channels=wanted.delivery if wanted is not None else (),
         )
-    return alerts
+
+    def _about(self, mark: Mark) -> tuple[str, ...]:
+        """The articles that alerted this subscription and that this one corrects, rewrites or retracts."""
+        own = {self.article.id, self.article.duplicate_of}
+        return tuple(
+            article
+            for article, source in mark.articles
+            if article in own or (self._retracted and source == self.article.source)
+        )
+
+    def _clause(self, wanted: Subscription | None) -> str:
+        if wanted is None or self._document is None:
+            return ""
+        try:
+            return fired(effective_query(wanted), self._document)
+        except (QueryError, OverflowError):
+            return ""
+
+    def _changes(self) -> tuple[Rewording, ...]:
+        if self._difference is None:
+            return ()
+        return tuple(
+            Rewording(change.field, change.before[:CHANGE_CHARS], change.after[:CHANGE_CHARS])
+            for change in self._difference.changes[:MOST_CHANGES]
+        )
+
+
+def _reached(told: int, now: int) -> int | None:
+    """The highest count of sources that was passed since ``told``."""
+    passed = [count for count in takewhile(lambda count: count <= now, SOURCE_COUNTS) if count > told]
+    return passed[-1] if passed else None
+
+
+def _level(base: Level, reason: str) -> Level:
+    least: Level = {"retraction": "urgent", "correction": "high"}.get(reason, "low")  # type: ignore[assignment]
+    return max(base, least, key=LEVELS.index)

@@ -8,8 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from pipeline.records import Article, OrderKey, Outcome, OutcomeKind, Position, alert_id
-from pipeline.stories.alerts import NEW_STORY
+from pipeline.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from pipeline.stories.decide import decide
 from pipeline.stories.index import Entry, StoryIndex
 from pipeline.text.difference import Difference, difference
@@ -74,15 +73,6 @@ class Handled:
 
     told: list[Told] = field(default_factory=list)
     last_key: OrderKey | None = None
-
-    def possible_alerts(self) -> set[str]:
-        """Ids of the alerts that this batch could raise: the store is asked which of them exist."""
-        return {
-            alert_id(match.subscription, told.article.story_id or "", NEW_STORY)
-            for told in self.told
-            if told.article is not None
-            for match in told.article.subscriptions
-        }
 
 
 class StoryStage:

@@ -21,6 +21,7 @@ from pipeline.streams.base import Appended, NewRecord, StreamRecord
 from pipeline.streams.kafka_admin import KafkaAdmin
 from pipeline.streams.kafka_client import KafkaLocation, ours
 from pipeline.streams.kafka_reader import KafkaReader
+from pipeline.streams.plans import StreamPlan
 from pipeline.streams.rules import FREE_KEY_BYTES, check_sizes
 
 _BATCH_BYTES = 256 << 10
@@ -67,6 +68,19 @@ class KafkaStream:
             stream._admin.create(partitions, {"cleanup.policy": "delete", **kind})
             stream.partitions()
             stream._admin.check_kind(kind["message.timestamp.type"])
+        return stream
+
+    @classmethod
+    def create_planned(cls, url: str, plan: StreamPlan) -> KafkaStream:
+        """Open a topic, making it as planned where it is missing. Raises as ``create_planned``."""
+        location = KafkaLocation.parse(url)
+        stream = cls(location, plan.name)
+        with stream._closed_on_error():
+            if stream._admin.facts() is None:
+                copies = plan.copies or stream._admin.default_copies()
+                stream._admin.create(plan.partitions, plan.configs(copies), copies=copies)
+            stream.partitions()
+            stream._admin.check_kind("LogAppendTime", compacted=plan.compacted)
         return stream
 
     @classmethod

@@ -15,10 +15,12 @@ from kafka.structs import OffsetAndMetadata
 
 from pipeline.errors import StreamError
 from pipeline.streams.kafka_client import KafkaLocation, ours, transient
+from pipeline.streams.plans import StreamFacts
 
 T = TypeVar("T")
 
 _BACKOFF_S = 0.1
+_UNKNOWN = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 
 
 class KafkaAdmin:
@@ -39,14 +41,40 @@ class KafkaAdmin:
         """The topic with its id and partitions, as ``describe_topics`` gives it."""
         return self._ask(lambda client: _described(client, self._name))
 
-    def create(self, partitions: int, configs: Mapping[str, str]) -> None:
+    def facts(self) -> StreamFacts | None:
+        """The topic as it is now; None where there is none."""
+        topic = self._ask(lambda client: _found(client, self._name))
+        if topic is None:
+            return None
+        self.forget_settings()
+        copies = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
+        return StreamFacts(self._name, len(topic["partitions"]), copies, self.settings())
+
+    def default_copies(self) -> int:
+        """The replication factor that a topic made without one gets: the URL's, else the cluster's."""
+        if self._location.replication_factor > 0:
+            return self._location.replication_factor
+        found = self._ask(_broker_settings)
+        return int(found.get("default.replication.factor", "1"))
+
+    def create(self, partitions: int, configs: Mapping[str, str], *, copies: int = 0) -> None:
         """Make the topic where it is missing, and wait until the brokers know it."""
         topic = {
             "num_partitions": partitions,
-            "replication_factor": self._location.replication_factor,
+            "replication_factor": copies or self._location.replication_factor,
             "configs": configs,
         }
         self._ask(lambda client: _creating(client, self._name, topic, self._timeout_ms()))
+
+    def alter(self, configs: Mapping[str, str]) -> None:
+        """Change these of the topic's settings, and leave the others."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, self._name, dict(configs))
+        self._ask(lambda client: client.alter_configs([resource]))
+        self.forget_settings()
+
+    def add_partitions(self, count: int) -> None:
+        """Let the topic have ``count`` partitions in all; more than it has."""
+        self._ask(lambda client: client.create_partitions({self._name: count}, timeout_ms=self._timeout_ms()))
 
     def delete(self) -> None:
         """Delete the topic and wait until the cluster doesn't know it any more."""
@@ -69,21 +97,21 @@ class KafkaAdmin:
         """Ask anew for the settings when they are needed next."""
         self._config = None
 
-    def check_kind(self, wanted: str) -> None:
-        """Raise StreamError where the topic is compacted, or its ``message.timestamp.type`` is not ``wanted``."""
+    def check_kind(self, wanted: str, *, compacted: bool = False) -> None:
+        """Raise StreamError where the topic is of another ``message.timestamp.type``, or compacted and may not be."""
         settings = self.settings()
-        if "compact" in settings["cleanup.policy"]:
+        if "compact" in settings["cleanup.policy"] and not compacted:
             raise StreamError(
                 self._label,
                 "the topic is compacted, so records of one key would vanish",
-                hint="set its cleanup.policy to delete, or choose another name",
+                hint="wirewatch streams create --apply sets its cleanup.policy to delete; or choose another name",
             )
         stamped = settings["message.timestamp.type"]
         if stamped != wanted:
             raise StreamError(
                 self._label,
                 f"the topic exists with message.timestamp.type={stamped}, not {wanted}",
-                hint=f"set it to {wanted} (kafka-configs.sh --alter --entity-type topics) or choose another name",
+                hint="wirewatch streams create --apply changes it for what comes from then on; or choose another name",
             )
 
     def list_offsets(self, specs: Mapping[int, int], *, committed: bool) -> Mapping[int, int]:
@@ -151,6 +179,20 @@ def _described(client: Any, name: str) -> Any:
     if topic["error_code"]:
         raise kafka_errors.for_code(topic["error_code"])(name)
     return topic
+
+
+def _found(client: Any, name: str) -> Any:
+    try:
+        return _described(client, name)
+    except _UNKNOWN:
+        return None
+
+
+def _broker_settings(client: Any) -> Mapping[str, str]:
+    broker = client.describe_cluster()["brokers"][0]["broker_id"]
+    resource = ConfigResource(ConfigResourceType.BROKER, str(broker))
+    found = client.describe_configs([resource], config_filter="all")["broker"][str(broker)]
+    return {key: str(entry["value"]) for key, entry in found.items()}
 
 
 def _creating(client: Any, name: str, topic: Mapping[str, Any], timeout_ms: int) -> None:

@@ -11,8 +11,10 @@ from urllib.parse import unquote
 
 from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
+from kafka.net.selector import NetworkSelector
 
 from pipeline.errors import StreamError, StreamUnavailable, UsageError
+from pipeline.streams.kafka_security import RefusalsEnd, TlsRefused, checked, client_config
 from pipeline.streams.rules import parse_options, positive
 
 T = TypeVar("T")
@@ -23,7 +25,6 @@ logging.getLogger("kafka").addHandler(logging.NullHandler())
 _SECRET: Final = ("sasl_plain_username", "sasl_plain_password", "ssl_password")
 _PLAIN: Final = ("client_id", "sasl_mechanism", "security_protocol", "ssl_cafile", "ssl_certfile", "ssl_keyfile")
 _OWN: Final = ("max_value_bytes", "replication_factor", "timeout_s")
-_PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _REFUSED: Final = (
     kafka_errors.AuthorizationError,
     kafka_errors.SaslAuthenticationFailedError,
@@ -32,6 +33,10 @@ _REFUSED: Final = (
     kafka_errors.SecurityDisabledError,
 )
 _GONE: Final = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
+
+
+class Unreachable(kafka_errors.KafkaTimeoutError):  # type: ignore[misc]
+    """No connection until the time was over; the message says why the last try failed."""
 
 
 @dataclass(frozen=True)
@@ -64,27 +69,29 @@ class KafkaLocation:
             user, _, password = login.partition(":")
             security |= {"sasl_plain_username": unquote(user), "sasl_plain_password": unquote(password)}
             security.setdefault("security_protocol", "SASL_SSL")
-        protocol = security.get("security_protocol", "PLAINTEXT")
-        if protocol not in _PROTOCOLS:
-            raise UsageError(f"security_protocol can't be {protocol!r}", hint=f"use one of {', '.join(_PROTOCOLS)}")
-        if protocol.startswith("SASL"):
-            security.setdefault("sasl_mechanism", "PLAIN")
         limit = int(positive(options, "max_value_bytes", 0))
         return cls(
             servers,
             f"kafka://{','.join(servers)}",
-            security,
+            checked(security),
             limit or None,
             int(positive(options, "replication_factor", -1)),
             positive(options, "timeout_s", cls.timeout_s),
         )
 
     def connect(self, make: Callable[..., T], timeout_s: float, **config: Any) -> T:
-        """``make(**config)`` for this cluster, bounded by ``timeout_s``; where it fails, nothing is left running."""
+        """``make(**config)`` for this cluster, bounded by ``timeout_s``; where it fails, nothing is left running.
+
+        Raises UsageError for a TLS file that can't be used, else what kafka-python raises.
+        """
         clients: list[Any] = []
+        managers: list[RefusalsEnd] = []
+        security = client_config(self.security)
 
         def client(**settings: Any) -> Any:
-            clients.append(KafkaNetClient(**settings))
+            net = NetworkSelector(**settings)
+            managers.append(RefusalsEnd(net, **settings))
+            clients.append(KafkaNetClient(net, managers[-1]))
             return clients[-1]
 
         try:
@@ -94,12 +101,15 @@ class KafkaLocation:
                 request_timeout_ms=max(1, int(self.timeout_s * 1000)),
                 reconnect_backoff_max_ms=1000,
                 kafka_client=client,
-                **{"client_id": "wirewatch", **self.security, **config},
+                **{"client_id": "wirewatch", **security, **config},
             )
-        except BaseException:
+        except BaseException as error:
             # The constructors begin a thread before they try to connect and leave it behind when they can't.
             for left in clients:
                 left.close()
+            problems = [manager.last_problem for manager in managers if manager.last_problem]
+            if isinstance(error, kafka_errors.KafkaTimeoutError) and problems:
+                raise Unreachable(problems[-1]) from error
             raise
 
 
@@ -124,7 +134,13 @@ def ours(label: str, error: Exception) -> StreamError:
     """A kafka-python error as ours; ``label`` names the stream."""
     kind = type(error).__name__.removesuffix("Error")
     if isinstance(error, _GONE):
-        return StreamError(label, "there is no such stream", hint="make it with create_stream")
+        return StreamError(label, "there is no such stream", hint="wirewatch streams create makes it")
+    if isinstance(error, TlsRefused):
+        return StreamError(
+            label,
+            f"no connection to the broker: {error.args[0]}",
+            hint="check security_protocol, ssl_cafile (who signed its certificate), ssl_certfile, ssl_keyfile, host and port",
+        )
     if isinstance(error, _REFUSED):
         return StreamError(
             label, f"the broker refuses ({kind})", hint="check user, password and the rights on this stream"
@@ -132,7 +148,7 @@ def ours(label: str, error: Exception) -> StreamError:
     if transient(error):
         return StreamUnavailable(
             label,
-            f"the broker can't be reached ({kind})",
+            f"the broker can't be reached ({error.args[0] if isinstance(error, Unreachable) else kind})",
             hint="check that one runs there and that the URL's security options fit, then try again",
         )
     return StreamError(label, f"Kafka failed ({kind}: {error})", hint="see the broker's log")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pipeline.errors import UsageError
 from pipeline.streams.base import Stream
+from pipeline.streams.plans import StreamPlan
 from pipeline.streams.rules import check_name, check_partitions
 
 
@@ -55,6 +56,24 @@ def create_stream(
             from pipeline.streams.kafka import KafkaStream
 
             return KafkaStream.create(url, name, partitions, archive=archive)
+
+
+def create_planned(url: str, plan: StreamPlan, *, clock: Callable[[], int] = wall_clock_ms) -> Stream:
+    """Open a stream, making it as planned where it is missing; one that exists keeps what it has.
+
+    On Kafka one of another kind is refused with StreamError: record times that are not the broker's, or compaction where
+    none is planned. Else as ``open_stream``.
+    """
+    check_name(plan.name)
+    match _scheme(url):
+        case "sqlite":
+            from pipeline.streams.sqlite import SqliteStream
+
+            return SqliteStream.create(url, plan.name, plan.partitions, clock=clock)
+        case _:
+            from pipeline.streams.kafka import KafkaStream
+
+            return KafkaStream.create_planned(url, plan)
 
 
 def delete_stream(url: str, name: str) -> None:

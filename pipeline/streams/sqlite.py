@@ -46,7 +46,7 @@ class SqliteStream:
         with translated(self._label):
             row = connection.execute("SELECT id, uuid, partitions FROM streams WHERE name = ?", (name,)).fetchone()
         if row is None:
-            raise StreamError(self._label, "there is no such stream", hint="make it with create_stream")
+            raise StreamError(self._label, "there is no such stream", hint="wirewatch streams create makes it")
         self._id, self._uuid, self._partitions = int(row[0]), str(row[1]), range(int(row[2]))
         self._inode = self._inode_now()
 

@@ -94,7 +94,7 @@ def connect(location: Location, *, make: bool) -> sqlite3.Connection:
                 location.url, f"the folder can't be made: {error.strerror}", hint="choose a path that you may write to"
             ) from error
     elif not location.path.exists():
-        raise StreamError(location.url, "there is no such file", hint="make the stream with create_stream")
+        raise StreamError(location.url, "there is no such file", hint="wirewatch streams create makes it")
     with translated(location.url):
         mode = "rwc" if make else "rw"
         connection = sqlite3.connect(

@@ -11,6 +11,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline.errors import ExtractionError
+from pipeline.logs import configure_worker
 from pipeline.records import Article, RawArticle, article_id, canonical_url, version_hash
 from pipeline.stories.features import features
 from pipeline.text.characters import normal_line
@@ -52,6 +53,7 @@ class _Extract(beam.DoFn):
         self._processes = processes
 
     def setup(self) -> None:
+        configure_worker()
         self._extraction = shared_extraction(self._processes)
 
     def start_bundle(self) -> None:

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from pipeline.errors import ExtractionError, WirewatchError
+from pipeline.logs import configure_worker
 from pipeline.records import RawArticle
 from pipeline.text.clean import Extracted
 
@@ -116,6 +117,7 @@ def serve(pipe: Connection, function: Extractor) -> None:
     """The life of such a process: pages in, what came of them out, until the pipe is closed."""
     # Ctrl-C reaches all processes of a terminal: the owner decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_worker(service="extraction")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     # Nobody's page waits for what is loaded with the first one.
     attempt(function, _WARM_UP)

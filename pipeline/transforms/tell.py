@@ -5,7 +5,9 @@ from __future__ import annotations
 import apache_beam as beam
 
 from pipeline.errors import WirewatchError
+from pipeline.logs import configure_worker
 from pipeline.sinks.keeper import shared_keeper
+from pipeline.store.queries import LIVE
 from pipeline.transforms.elements import Draft
 from pipeline.transforms.failures import report_failure
 
@@ -16,20 +18,22 @@ BATCH = 500
 class TellStories(beam.PTransform):
     """Draft in order → nothing: the results are in the store when the bundle ends, in its outbox for the streams."""
 
-    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool) -> None:
+    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> None:
         super().__init__()
-        self._tell = _Tell(store_url, run, owner, publish=publish)
+        self._tell = _Tell(store_url, run, owner, publish=publish, scope=scope)
 
     def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[None]:
         return drafts | "Decide and store" >> beam.ParDo(self._tell).with_output_types(None)
 
 
 class _Tell(beam.DoFn):
-    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool) -> None:
+    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str) -> None:
         self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
+        self._scope = scope
 
     def setup(self) -> None:
-        self._keeper = shared_keeper(self._store_url, self._run, self._owner, publish=self._publish)
+        configure_worker(run=self._run)
+        self._keeper = shared_keeper(self._store_url, self._run, self._owner, publish=self._publish, scope=self._scope)
 
     def start_bundle(self) -> None:
         self._batch: list[Draft] = []

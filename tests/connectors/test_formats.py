@@ -14,7 +14,8 @@ from connectors.discovery import FeedFinder
 from connectors.feeds import FeedConnector, FeedPolicy, parse_feed
 from connectors.feeds.links import feeds_named
 from connectors.feeds.opml import Outline, parse_opml, write_opml
-from connectors.feeds.sitemap import MAX_LISTED, UNPACKED_BYTES
+from connectors.feeds.reading import UNPACKED_BYTES
+from connectors.feeds.sitemap import MAX_LISTED
 from connectors.http import Http
 from connectors.pacing import HostPacing
 from pipeline.errors import FeedError, InputError

@@ -19,6 +19,7 @@ from pipeline.settings import Settings
 from pipeline.store import QueryShelf, StoreReader, open_store
 from pipeline.streams import NewRecord, Stream, create_stream
 from tests.flink.articles import raw_articles
+from tests.flink.workers import worker_pids
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
 
@@ -86,7 +87,7 @@ def test_a_killed_python_worker_loses_nothing_and_repeats_nothing(
         _append(raw, 0, 100)
         until(_handled(reader, 50), "first results")
         for start in range(100, COUNT, 100):
-            for pid in _workers():
+            for pid in worker_pids():
                 os.kill(pid, signal.SIGKILL)
             _append(raw, start, start + 100)
             until(_handled(reader, start + 50), f"results after the kill at {start}")
@@ -113,17 +114,3 @@ def test_a_killed_flink_goes_on_from_the_ledger(kafka_server: str, tmp_path: Pat
             workers.kill()
             live.close()
     _check(reader, _reference(kafka_server, tmp_path, "flink-kill"))
-
-
-def _workers() -> list[int]:
-    """Processes of Beam's Python workers that the pools of this test run started."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                line = (process / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"SdkHarness(" in line:
-                found.append(int(process.name))
-    return found

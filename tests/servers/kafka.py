@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
@@ -28,11 +29,13 @@ class ServerFailed(Exception):
 class KafkaServer:
     """One broker on loopback with ports of its own; ``directory`` keeps its data and its log from start to start.
 
-    ``bootstrap`` (host:port) and ``url`` stay the same when it is stopped, killed and started again.
+    ``bootstrap`` (host:port) and ``url`` stay the same when it is stopped, killed and started again. ``further`` gives
+    more settings for the broker, from its port and its controller's.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, further: Callable[[int, int], str] | None = None) -> None:
         self.directory = directory
+        self._further = further
         self.log = directory / "kafka.log"
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -71,6 +74,11 @@ class KafkaServer:
                 return
 
     def _launch(self) -> None:
+        environment = dict(os.environ)
+        if self._further:
+            extra = self.directory / "extra.properties"
+            extra.write_text(self._further(self.port, self._controller_port))
+            environment["KAFKA_EXTRA"] = str(extra)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [LAUNCHER, str(self.directory), str(self.port), str(self._controller_port)],
@@ -78,6 +86,7 @@ class KafkaServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env=environment,
             )
         deadline = time.monotonic() + START_S
         while not answers(self.bootstrap):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipeline.store import RunLedger, RunState, Store, StoreReader, open_store
 from pipeline.store import tables as t
 from pipeline.store.ledger import Stale
 from pipeline.stories import Told
+from pipeline.stories.memory import StoryFacts
 from pipeline.transforms.elements import Draft, Problem
 from tests.transforms.support import draft
 
@@ -60,6 +61,8 @@ class Flaky(RunLedger):
         last_key: OrderKey | None,
         publish: bool,
         handled: int = -1,
+        gauges: Mapping[str, int] | None = None,
+        facts: Mapping[str, StoryFacts] | None = None,
     ) -> int:
         self.commits += 1
         how = self.plan.pop(0) if self.plan else ""
@@ -67,7 +70,9 @@ class Flaky(RunLedger):
             raise StoreError("the disk is full")
         if how == "stale":
             raise Stale("another was quicker")
-        seq = super().commit(state, told, alerts, last_key=last_key, publish=publish, handled=handled)
+        seq = super().commit(
+            state, told, alerts, last_key=last_key, publish=publish, handled=handled, gauges=gauges, facts=facts
+        )
         if how == "lost":
             raise StoreError("the connection was lost at the commit")
         return seq

@@ -248,15 +248,6 @@ def test_an_own_earlier_text_is_no_reason_to_be_a_copy() -> None:
     assert told[1].article.duplicate_of is None
 
 
-def test_possible_alerts_hold_all_that_are_raised() -> None:
-    desk = Desk()
-    drafts = [article(A, ONE, at_ms=1, subscriptions=["s", "t"]), article(B, ONE, at_ms=2, subscriptions=["u"])]
-    stage = StoryStage(StoryIndex())
-    handled = stage.handle([desk._draft(one, None) for one in drafts], done={}, histories={}, last_key=None)
-    desk.tell_all(drafts)
-    assert {alert.id for alert in desk.alerts} == handled.possible_alerts()
-
-
 def test_keys_are_those_given() -> None:
     desk = Desk()
     key = OrderKey(5, "a" * 32, "b" * 32, 2)

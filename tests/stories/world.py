@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
 
@@ -12,13 +13,15 @@ from pipeline.records import (
     OrderKey,
     OutcomeKind,
     Position,
+    Subscription,
     SubscriptionMatch,
     article_id,
     from_ms,
     raw_hash,
     version_hash,
 )
-from pipeline.stories import Entry, StoryIndex, StoryStage, Told, raise_alerts
+from pipeline.stories import AlertRule, Entry, StoryIndex, StoryStage, Told
+from pipeline.stories.memory import StoryMemory
 from pipeline.text.fingerprint import fingerprint
 from pipeline.transforms.elements import Draft, Problem
 
@@ -64,6 +67,11 @@ def article(
     )
 
 
+def subscription(name: str) -> Subscription:
+    """One that wants all news."""
+    return Subscription(id=name, query="word")
+
+
 @dataclass
 class Desk:
     """The story stage with its index, and the memory that the store is for it."""
@@ -73,6 +81,9 @@ class Desk:
     alerts: list[Alert] = field(default_factory=list)
     last_key: OrderKey | None = None
     handled: int = 0
+    memories: dict[str, StoryMemory] = field(default_factory=dict)
+    wanted: dict[str, Subscription] = field(default_factory=dict)
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def tell(self, one: Article | Problem, key: OrderKey | None = None) -> Told:
         """Handle one record."""
@@ -85,16 +96,17 @@ class Desk:
         histories: dict[str, list[Entry]] = {}
         for entry in self.entries:
             histories.setdefault(entry.article, []).append(entry)
-        handled = self.stage.handle(drafts, done={}, histories=histories, last_key=self.last_key)
+        handled = self.stage.handle(
+            drafts, done={}, histories=histories, last_key=self.last_key, texts=dict(self.texts)
+        )
         self.last_key = handled.last_key
-        raised = {alert.id for alert in self.alerts}
+        rule = AlertRule(self.memories, lambda name, version, _time_ms: self.wanted.get(name, subscription(name)))
         for told in handled.told:
             if told.entry is not None:
                 self.entries.append(told.entry)
             if told.article is not None:
-                new = raise_alerts(told.article, told.key, raised)
-                raised |= {alert.id for alert in new}
-                self.alerts += new
+                self.texts[told.article.id] = (told.article.title, told.article.text)
+                self.alerts += rule.tell(told.article, told.key, told.difference)
         return handled.told
 
     def restarted(self) -> Desk:
@@ -102,7 +114,8 @@ class Desk:
         stage = StoryStage(StoryIndex())
         for entry in self.entries:
             stage.index.add(entry)
-        return Desk(stage, list(self.entries), list(self.alerts), self.last_key, self.handled)
+        kept = deepcopy(self.memories), dict(self.wanted), dict(self.texts)
+        return Desk(stage, list(self.entries), list(self.alerts), self.last_key, self.handled, *kept)
 
     def _draft(self, one: Article | Problem, key: OrderKey | None) -> Draft:
         self.handled += 1

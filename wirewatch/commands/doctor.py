@@ -18,7 +18,9 @@ from connectors.state import FeedState
 from pipeline.errors import WirewatchError
 from pipeline.settings import Settings, load_settings
 from pipeline.store import QueryShelf, open_store
-from pipeline.streams import create_stream
+from pipeline.store.operation import CanaryHealth, canary_state
+from pipeline.streams.installation import raw_plan
+from pipeline.streams.open import create_planned
 from wirewatch import console
 
 
@@ -58,6 +60,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     )
     yield _guarded("store", lambda: _store(settings), "check store_url, and that its folder can be written")
     yield _guarded("feeds", lambda: _feeds(settings), "")
+    yield _guarded("canary", lambda: _canary(settings), "")
     yield _java()
     yield _maven()
     yield _disk(settings)
@@ -75,7 +78,7 @@ def _python() -> Finding:
 
 
 def _stream(settings: Settings) -> Finding:
-    with create_stream(settings.stream, settings.raw_stream, settings.partitions) as stream:
+    with create_planned(settings.stream, raw_plan(settings)) as stream:
         ends = stream.end_offsets(stream.partitions())
         starts = stream.start_offsets(stream.partitions())
         stored = sum(ends.values()) - sum(starts.values())
@@ -99,6 +102,16 @@ def _feeds(settings: Settings) -> Finding:
     return Finding(
         "feeds", "ok", f"{len(feeds)} watched, {len(ill)} with problems", "wirewatch feed list" if ill else ""
     )
+
+
+def _canary(settings: Settings) -> Finding:
+    store = open_store(settings.store)
+    state = canary_state(store, settings.run, now_ms=console.now_ms(), interval_s=settings.canary_interval_s)
+    if state.health is not CanaryHealth.SILENT:
+        return Finding("canary", "ok", state.summary)
+    # Not "failed": on a machine where nothing runs, everything may be in order.
+    advice = "is it running? wirewatch up, or the services; wirewatch status says more"
+    return Finding("canary", "missing", state.summary, advice)
 
 
 def _java() -> Finding:

@@ -9,14 +9,16 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from connectors.archives.items import source_of
 from connectors.catalogue import load_catalogue
 from connectors.discovery import FeedFinder
-from connectors.feeds.items import ParsedFeed, describe_feed, describe_item
+from connectors.feeds.entries import feed_entries
+from connectors.feeds.items import describe_feed, one_line
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
-from connectors.http import FEED_BYTES, Failure, Http
+from connectors.http import FEED_BYTES, Failure, Fetched, Http
 from connectors.pacing import HostPacing
 from connectors.state import FeedAbout, FeedRow, FeedState
 from pipeline.errors import InputError, UsageError
@@ -38,22 +40,29 @@ def parse(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a feed holds: RSS, Atom, RDF, JSON Feed or a sitemap."""
-    feed = _fetched(place, load_settings(context.obj)) if "://" in place else _read(Path(place))
-    if as_json:
-        typer.echo(msgspec.json.encode(describe_feed(feed)).decode())
-        for item in feed.items:
-            typer.echo(msgspec.json.encode(describe_item(item)).decode())
-        return
-    console.out.print(f"{feed.title or '(no title)'}", style="bold", markup=False)
-    console.out.print(
-        f"{feed.format}, {feed.language or 'no language'}, {len(feed.items)} items", style="dim", markup=False
+    """Show a feed's entries as feedparser reads them; a JSON line each with --json, or into a pipe."""
+    body = (
+        _fetched(place, load_settings(context.obj))
+        if "://" in place
+        else Fetched(Path(place).name, 200, _bytes(Path(place)))
     )
-    for remark in feed.notes:
+    about = parse_feed(body.body, url=body.url, content_type=body.content_type)
+    base = body.url if "://" in body.url else ""
+    entries = feed_entries(body.body, url=body.url, base=base, content_type=body.content_type)
+    if feed_health.for_program(as_json=as_json):
+        for entry in entries:
+            typer.echo(msgspec.json.encode(entry).decode())
+        return
+    console.out.print(f"{about.title or '(no title)'}", style="bold", markup=False)
+    words = f"{about.format}, {about.language or 'no language'}, {len(entries)} entries"
+    console.out.print(words, style="dim", markup=False)
+    for remark in about.notes:
         console.note(f"note: {remark}", "yellow")
     table = Table("published", "title", "address", box=None, header_style="bold")
-    for item in feed.items:
-        table.add_row(item.published or item.updated or "–", item.title or "–", item.url if item.fetchable else "–")
+    for entry in entries:
+        table.add_row(
+            *(Text(one_line(cell) or "–") for cell in (entry.published or entry.updated, entry.title, entry.link))
+        )
     console.out.print(table)
 
 
@@ -96,7 +105,7 @@ def discover(
         raise UsageError(f"{url}: not an address", hint="give one that begins with http:// or https://")
     settings = load_settings(context.obj)
     count = 0
-    with Http(contact=settings.contact or None, allow_private=settings.allow_private) as http:
+    with Http.of_settings(settings) as http:
         finder = FeedFinder(http, HostPacing(settings.host_gap_s), clock=console.utc_now, wait=time.sleep)
         for found in finder.find(url):
             count += 1
@@ -180,10 +189,6 @@ def _state(row: FeedRow) -> str:
     return "unverified" if row.health == "new" and row.verified_at is None else row.health
 
 
-def _read(path: Path) -> ParsedFeed:
-    return parse_feed(_bytes(path), url=path.name)
-
-
 def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -195,12 +200,9 @@ def _bytes(path: Path) -> bytes:
     return body
 
 
-def _fetched(url: str, settings: Settings) -> ParsedFeed:
-    http = Http(contact=settings.contact or None, allow_private=settings.allow_private)
-    try:
+def _fetched(url: str, settings: Settings) -> Fetched:
+    with Http.of_settings(settings) as http:
         found = http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES)
-    finally:
-        http.close()
     if isinstance(found, Failure):
         raise found.error()
-    return parse_feed(found.body, url=found.url, content_type=found.content_type)
+    return found

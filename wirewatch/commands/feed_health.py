@@ -25,6 +25,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
 _STYLES = {"ok": "green", "new": "cyan", "unverified": "yellow", "silent": "yellow", "failing": "red", "gone": "red"}
 
 
+def for_program(*, as_json: bool) -> bool:
+    """Whether JSON Lines are wanted: asked for, or nobody looks at a terminal."""
+    return as_json or not console.out.is_terminal
+
+
 def check(
     context: typer.Context,
     urls: Annotated[
@@ -45,7 +50,7 @@ def check(
     if not wanted:
         console.note("all feeds were read before; --all checks them again")
     pacing, bad = HostPacing(settings.host_gap_s), 0
-    with Http(contact=settings.contact or None, allow_private=settings.allow_private) as http:
+    with Http.of_settings(settings) as http:
         for row in _paced(wanted, pacing):
             problem, items = _asked(http, state.address(row.id)[0])
             bad += problem is not None

@@ -19,8 +19,10 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.records import RawArticle
 from pipeline.settings import Settings, load_settings
 from pipeline.store import open_store
-from pipeline.streams import create_stream
+from pipeline.streams.installation import raw_plan
+from pipeline.streams.open import create_planned
 from wirewatch import console
+from wirewatch.connector_metrics import ConnectorProbes
 
 LOOK_S = 30.0
 
@@ -31,6 +33,9 @@ def listen(
     port: Annotated[int, typer.Option(help="Port to listen on; 0: any.", min=0, max=65_535)] = 8410,
     public_url: Annotated[str, typer.Option(help="Where hubs reach this server; none: no hub is asked.")] = "",
     token: Annotated[str, typer.Option(envvar="PUSH_TOKEN", help="Who pushes articles must show it.")] = "",
+    metrics_port: Annotated[
+        int, typer.Option(help="Port of /metrics, /healthz and /readyz; 0: none (default: the setting).", min=-1)
+    ] = -1,
 ) -> None:
     """Take pushes: of WebSub hubs (the feed is polled at once) and of articles (POST /articles), until stopped."""
     from wirewatch.commands.services import stop_on_signals
@@ -40,13 +45,16 @@ def listen(
     if token and len(token) < 16:
         raise UsageError("the token is too short", hint="take 16 characters or more")
     settings = load_settings(context.obj)
+    console.configure_service("listen", settings)
     stop = stop_on_signals()
     store = open_store(settings.store)
+    probes = ConnectorProbes(settings, store, console.utc_now, "listen")
+    probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
     hubs = HubBook(store.engine)
-    with Http(contact=settings.contact or None, allow_private=settings.allow_private) as http:
+    with Http.of_settings(settings) as http:
         public = public_url.rstrip("/")
         subscriber = websub.WebSub(hubs, FeedState(store.engine), http, public, clock=console.utc_now)
-        hook = webhook.Webhook(token, _appending(settings), clock=console.utc_now) if token else None
+        hook = webhook.Webhook(token, _appending(settings, probes), clock=console.utc_now) if token else None
 
         def handle(request: Request) -> Response:
             if request.path.startswith(websub.PREFIX):
@@ -62,6 +70,7 @@ def listen(
         with serving(server):
             console.note(f"listening on http://{host}:{server.server_address[1]}", "bold")
             while True:
+                probes.tend()
                 if public_url:
                     _ask_hubs(subscriber)
                 if stop.wait(LOOK_S):
@@ -77,13 +86,14 @@ def _ask_hubs(subscriber: websub.WebSub) -> None:
         console.note(error.message, "red")
 
 
-def _appending(settings: Settings) -> webhook.Append:
+def _appending(settings: Settings, probes: ConnectorProbes) -> webhook.Append:
     """An append that any thread may call. A stream belongs to one thread, so each call opens it; calls take turns."""
     lock = threading.Lock()
 
     def append(articles: Sequence[RawArticle]) -> None:
-        with lock, create_stream(settings.stream, settings.raw_stream, settings.partitions) as stream:
-            records, _ = to_records(tuple(articles), stream.max_value_bytes)
+        with lock, create_planned(settings.stream, raw_plan(settings)) as stream:
+            records, stubs = to_records(tuple(articles), stream.max_value_bytes)
             stream.append(records)
+            probes.appended(len(records), sum(len(record.value) for record in records), stubs)
 
     return append

@@ -11,20 +11,27 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace as replace_settings
 
+from connectors.canary import CanarySource
 from connectors.feeds.connector import FeedConnector
 from connectors.feeds.decide import FeedPolicy
 from connectors.http import Http
 from connectors.pacing import HostPacing
 from connectors.robots import Robots
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run
+from connectors.shared_pace import SharedPace
 from connectors.state import FeedState
 from pipeline.settings import load_settings
 from pipeline.store import open_store
-from pipeline.streams import create_stream
+from pipeline.store.operation import CanaryBook, new_token
+from pipeline.streams.installation import raw_plan
+from pipeline.streams.open import create_planned
 from wirewatch import console
+from wirewatch.canary import CanaryWatch
 from wirewatch.commands.listen import listen
-from wirewatch.metrics import serve_metrics
+from wirewatch.connector_metrics import ConnectorProbes
+from wirewatch.metrics import PipelineProbes
 
 SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 DAY_S = 86_400.0
@@ -44,22 +51,51 @@ def _group() -> None:
 @connectors.command("run")
 def run_connectors(
     context: typer.Context,
-    proxy: Annotated[str, typer.Option(help="Proxy for all requests, as http://host:port (default: none).")] = "",
+    proxy: Annotated[
+        str, typer.Option(help="Proxy for all requests, as http://host:port (default: the setting).")
+    ] = "",
+    metrics_port: Annotated[
+        int, typer.Option(help="Port of /metrics, /healthz and /readyz; 0: none (default: the setting).", min=-1)
+    ] = -1,
 ) -> None:
     """Poll all feeds and append their articles to the raw stream, until stopped. Several may run on one store."""
     settings = load_settings(context.obj)
+    if proxy:
+        settings = replace_settings(settings, proxy=proxy)
+    console.configure_service("connectors", settings)
     store = open_store(settings.store)
     owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
-    state = FeedState(store.engine, owner=owner, linger_s=2 * settings.host_gap_s)
-    http = Http(contact=settings.contact or None, allow_private=settings.allow_private, proxy=proxy or None)
-    pacing = HostPacing(settings.host_gap_s)
+    state = FeedState(store.engine, owner=owner, lease_s=settings.feed_lease_s, linger_s=2 * settings.host_gap_s)
+    http = Http.of_settings(settings)
+    pace = SharedPace(store.engine)
+    pace.forget(console.utc_now())
+    pacing = HostPacing(settings.host_gap_s, pace)
     robots = Robots(http, pacing)
     policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll, ceiling_s=DAY_S)
     if settings.poll_interval_s < policy.change_gap_s:
         # Who polls every few seconds (the demo, a test feed) wants to see edits as quickly.
         policy = replace(policy, ceiling_s=None, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
     stop = stop_on_signals()
-    with create_stream(settings.stream, settings.raw_stream, settings.partitions) as stream:
+    probes = ConnectorProbes(settings, store, console.utc_now)
+    probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
+    CanaryWatch(probes.look).start(stop)
+    with create_planned(settings.stream, raw_plan(settings)) as stream:
+        canary = CanarySource(
+            CanaryBook(store, settings.run),
+            stream,
+            interval_s=settings.canary_interval_s,
+            clock=console.utc_now,
+            token=new_token,
+        )
+
+        def tend() -> None:
+            probes.tend()
+            canary.tend()
+
+        def tell(event: Event) -> None:
+            probes.on_event(event)
+            _say(event)
+
         run(
             state,
             lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy, robots=robots),
@@ -67,8 +103,9 @@ def run_connectors(
             clock=console.utc_now,
             wait=stop.wait,
             stop=stop.is_set,
-            on_event=_say,
-            options=RunnerOptions(workers=4),
+            on_event=tell,
+            options=RunnerOptions(workers=settings.pollers),
+            tend=tend,
         )
     http.close()
     state.release(console.utc_now())
@@ -92,13 +129,24 @@ def run_pipeline(
     from pipeline.drivers.stream import run_as_stream
 
     settings = load_settings(context.obj)
+    console.configure_service("pipeline", settings)
     stop = stop_on_signals()
-    serve_metrics(settings, console.now_ms)
+    probes = PipelineProbes(settings, console.now_ms)
+    probes.serve()
+    if not until_empty:
+        CanaryWatch(probes.look).start(stop)
     if runner:
         options = [f"--runner={runner}", *(beam_option or [])]
         run_as_stream(settings, options, clock_ms=console.now_ms, wait=stop.wait, stop=stop.is_set)
         return
-    count = run_in_slices(settings, clock_ms=console.now_ms, stop=stop.is_set, pause=stop.wait, until_empty=until_empty)
+    count = run_in_slices(
+        settings,
+        clock_ms=console.now_ms,
+        stop=stop.is_set,
+        pause=stop.wait,
+        until_empty=until_empty,
+        timed=probes.timed,
+    )
     console.note(f"{count} records handled")
 
 

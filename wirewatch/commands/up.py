@@ -65,7 +65,9 @@ def _supervise(
     supervisor = Supervisor(
         _environment(settings), monotonic=time.monotonic, say=lambda text: console.note(text, "red")
     )
-    supervisor.add("connectors", "connectors", "run")
+    # Both would take the same port else.
+    metrics_port = settings.metrics_port + 1 if settings.metrics_port else 0
+    supervisor.add("connectors", "connectors", "run", "--metrics-port", str(metrics_port))
     supervisor.add("pipeline", "pipeline", "run")
     said = False
     last_new_s = time.monotonic()
@@ -112,6 +114,7 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
             host_gap_s=0.0,
             allow_private=(address,),
             pages_per_poll=50,
+            canary_interval_s=0.0,
         )
         store = open_store(changed.store)
         _prepare(store, samples.subscriptions_path, feed_urls(server.base_url, samples))

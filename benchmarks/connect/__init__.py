@@ -1,0 +1,1 @@
+"""How quickly feeds are polled, beside a plain loop, and what the schedule saves."""

@@ -1,0 +1,31 @@
+"""``python -m benchmarks.connect [feeds]``: one core for the poller, another one for the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from benchmarks.connect import simulate
+from benchmarks.connect.rounds import rounds
+
+NAMES = ("first round, all is new", "next round, a fifth has news", "third round, the same")
+
+
+def main(count: int = 5_000) -> None:
+    """Both pollers, then the simulated weeks."""
+    cores = sorted(os.sched_getaffinity(0))
+    mine, theirs = rounds("ours", count, cores), rounds("plain", count, cores)
+    print(f"{count:,} feeds of 20 items, polled by one core, 16 at once")
+    for name, own, peer in zip(NAMES, mine, theirs, strict=True):
+        print(f"{name}:")
+        for who, one in (("Wirewatch", own), ("plain asyncio+httpx+feedparser", peer)):
+            print(
+                f"  {who}: {one.rate:,.0f} feeds/s, {one.cpu_s / one.feeds * 1e3:.2f} ms CPU a feed, "
+                f"{one.items:,} new items, {one.resident_mb:,.0f} MB"
+            )
+        print(f"  ratio: {own.rate / peer.rate:.2f} times the plain loop's speed, {own.resident_mb / peer.resident_mb:.2f} times its memory")
+    simulate.main()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))

@@ -1,0 +1,67 @@
+"""Our connectors on the server: the runner, a store and a stream as in production, rounds one after the other."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from benchmarks.connect.measure import Round, measured
+from benchmarks.connect.server import Feeds
+from connectors.feeds.connector import FeedConnector
+from connectors.feeds.decide import FeedPolicy
+from connectors.http import Http
+from connectors.pacing import HostPacing
+from connectors.runner import Event, Polled, RunnerOptions, run
+from connectors.state import FeedState
+from pipeline.store import open_store
+from pipeline.streams import create_stream
+
+START = datetime(2031, 3, 4, 12, tzinfo=UTC)
+
+
+def rounds(feeds: Feeds, count: int, turns: int, folder: Path, *, workers: int = 16) -> list[Round]:
+    """Poll all feeds once a round. The clock stands still in a round, so that each feed is due once."""
+    store = open_store(f"sqlite:///{folder / 'store.db'}")
+    state = FeedState(store.engine, owner="bench", linger_s=0.0)
+    for feed in range(count):
+        state.add(feeds.url(feed), "bench", START)
+    # Only news is fetched, nothing of what the feeds held at first.
+    policy = FeedPolicy(max_backfill=0, ceiling_s=86_400.0)
+    pacing = HostPacing(0.0)
+    found: list[Round] = []
+    with (
+        Http(allow_private=[f"127.0.0.1:{feeds.port}"]) as http,
+        create_stream(f"sqlite:///{folder / 'streams.db'}", "raw-articles", 4) as stream,
+    ):
+        for turn in range(turns):
+            feeds.turn(turn)
+            now = START + timedelta(days=2 * turn)
+            done: set[str] = set()
+            items = 0
+
+            def note(event: Event) -> None:
+                nonlocal items
+                if not isinstance(event, Polled):
+                    raise TypeError(event)
+                if event.error:
+                    raise event.error
+                if event.wake_at is None or event.wake_at > now:
+                    done.add(event.name)
+                items += event.appended
+
+            with measured() as spent:
+                run(
+                    state,
+                    lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy),
+                    stream,
+                    clock=lambda now=now: now,  # type: ignore[misc]
+                    wait=time.sleep,
+                    stop=lambda done=done: len(done) >= count,  # type: ignore[misc]
+                    on_event=note,
+                    options=RunnerOptions(workers=workers),
+                )
+            found.append(Round(count, items, *spent))
+    store.close()
+    return found
+

@@ -1,0 +1,1 @@
+"""Search and backtests over a million generated articles."""

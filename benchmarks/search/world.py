@@ -1,0 +1,109 @@
+"""A month of made-up news: Zipf words in five scripts, outlets, stories, topics."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.search.results import FoundArticle
+
+END_MS = 1_772_366_400_000
+DAYS = 30
+DAY_MS = 86_400_000
+_VOCABULARY = 150_000
+_OUTLETS = 2_000
+_BATCH = 1_000
+_SYLLABLES = {
+    "en": "ba be bi co da de en er fi ga ing ion ka la ma mo na or pa ra re sa ser sta ta ter tra ul ver wi".split(),
+    "fr": "ai be cé con de des eau é er fe ga ie la le mé mo ne ou pa qui ra ré sou ta té tion ve vi".split(),
+    "ru": "ба ве го да ени ест за ив ка ла ми на ние ов по пра ра ре ро ско ста та тель ти ход це ший я".split(),
+    "ar": "با تر حا دو را سا شر صا عا فر قا كا لا ما نا هي وا يم مد سل حر كت در".split(),
+    "zh": list("国中人大会在不有这个上们来到时地为子就出要以得里后自之年发作用道行所然家种事成方多经么去法学"),
+}
+_SHARES = {"en": 0.70, "fr": 0.08, "ru": 0.10, "ar": 0.07, "zh": 0.05}
+_TOPICS = {"syria": 0.03, "ukraine-talks": 0.05, "iran-saudi": 0.02, "economy": 0.2, "sport": 0.15}
+SUBJECTS = {
+    # Words that are asked for, put into this share of English articles, once to four times.
+    **{"government": 0.30, "minister": 0.20, "talks": 0.12, "attack": 0.08, "sanctions": 0.04, "ceasefire": 0.02},
+    **{"Syria": 0.03, "Damascus": 0.01, "Kyiv": 0.04, "Odesa": 0.005, "Riyadh": 0.008, "Hodeidah": 0.0005, "WHO": 0.03},
+    **{"Black Sea": 0.004, "al-Tanf": 0.0008, "who": 0.35, "U.S.": 0.15, "grain": 0.01, "shipping": 0.015, "ports": 0.012},
+}
+
+
+class World:
+    """Makes the same articles each time, oldest first."""
+
+    def __init__(self, count: int, seed: int = 11) -> None:
+        self.count = count
+        self._rng = random.Random(seed)
+        self._numbers = np.random.default_rng(seed)
+        self._words = {language: self._vocabulary(language) for language in _SYLLABLES}
+        weights = 1.0 / (np.arange(_VOCABULARY) + 2.7) ** 1.03
+        self._cumulated = np.cumsum(weights) / weights.sum()
+        outlets = 1.0 / (np.arange(_OUTLETS) + 5.0)
+        self._outlets = np.cumsum(outlets) / outlets.sum()
+        self._recent: list[str] = []
+
+    def articles(self) -> Iterator[FoundArticle]:
+        """All of them."""
+        step = DAYS * DAY_MS / self.count
+        for first in range(0, self.count, _BATCH):
+            size = min(_BATCH, self.count - first)
+            lengths = self._numbers.integers(80, 420, size)
+            ranks = np.searchsorted(self._cumulated, self._numbers.random(int(lengths.sum()))).tolist()
+            outlets = np.searchsorted(self._outlets, self._numbers.random(size)).tolist()
+            languages = self._rng.choices(list(_SHARES), list(_SHARES.values()), k=size)
+            at = 0
+            for i in range(size):
+                length = int(lengths[i])
+                time_ms = END_MS - DAYS * DAY_MS + int((first + i) * step)
+                yield self._article(first + i, time_ms, languages[i], ranks[at : at + length], outlets[i])
+                at += length
+
+    def _article(self, number: int, time_ms: int, language: str, ranks: list[int], outlet: int) -> FoundArticle:
+        rng, vocabulary = self._rng, self._words[language]
+        words = [vocabulary[rank] for rank in ranks]
+        if language == "en":
+            for word, share in SUBJECTS.items():
+                if rng.random() < share:
+                    for _ in range(rng.randint(1, 4)):
+                        words[rng.randrange(len(words))] = word
+        for start in range(0, len(words), 17):
+            words[start] = words[start].capitalize()
+            words[start - 1] += "."
+        join = "" if language == "zh" else " "
+        identity = f"{rng.getrandbits(128):032x}"
+        story, copy = self._story(identity)
+        topics = tuple(topic for topic, share in _TOPICS.items() if rng.random() < share)
+        return FoundArticle(
+            id=identity,
+            url=f"https://outlet{outlet}.test/news/{number}",
+            title=join.join(words[:9]),
+            text=join.join(words[9:]),
+            source=f"outlet{outlet}.test",
+            time_ms=time_ms,
+            story=story,
+            language=language,
+            topics=topics,
+            duplicate_of=story if copy else None,
+            authors=(f"Writer {outlet % 97}",),
+        )
+
+    def _story(self, identity: str) -> tuple[str, bool]:
+        if self._recent and self._rng.random() < 0.55:
+            return self._rng.choice(self._recent), self._rng.random() < 0.5
+        self._recent.append(identity)
+        if len(self._recent) > 3_000:
+            self._recent[self._rng.randrange(len(self._recent))] = self._recent.pop()
+        return identity, False
+
+    def _vocabulary(self, language: str) -> list[str]:
+        syllables = _SYLLABLES[language]
+        longest = 3 if language == "zh" else 4
+        words: dict[str, None] = dict.fromkeys(syllables)
+        while len(words) < _VOCABULARY:
+            size = self._rng.randint(1, longest) if len(words) < 1_000 else self._rng.randint(2, longest + 1)
+            words["".join(self._rng.choice(syllables) for _ in range(size))] = None
+        return list(words)

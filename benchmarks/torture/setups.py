@@ -1,0 +1,288 @@
+"""The three installations that are tortured, and what can be done to each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import msgspec
+
+from benchmarks.torture.disks import FileLimit, SmallDisk
+from benchmarks.torture.parts import Flink, Part, Postgres, service
+from pipeline.settings import PREFIX, Settings
+from tests.servers.kafka import KafkaServer
+
+T = TypeVar("T")
+MIB = 1 << 20
+Tend = Callable[[float], None]
+"""Waits for some seconds while services that end are started again, as a supervisor would."""
+Fault = Callable[["Installation", Random, Tend], bool]
+"""Does harm and undoes it; False: it found nothing to harm."""
+
+
+@dataclass
+class Installation:
+    """One set-up that runs.
+
+    ``tended`` are started again when they end; ``disk_by`` says how a disk is filled; ``feed`` brings news.
+    """
+
+    name: str
+    settings: Settings
+    trap: Path
+    tended: dict[str, Part]
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+    disks: dict[str, SmallDisk | FileLimit] = field(default_factory=dict)
+    disk_by: str = "tmpfs"
+    kafka: KafkaServer | None = None
+    postgres: Postgres | None = None
+    flink: Flink | None = None
+    feed: Callable[[], None] = lambda: None
+
+    def repair(self) -> None:
+        """Bring back every server, with room on its disk."""
+        for disk in self.disks.values():
+            disk.free()
+        if self.postgres:
+            self.postgres.start()
+        if self.kafka and not alive(self.kafka):
+            self.kafka.kill()
+            self.kafka.start()
+        if self.flink:
+            self.flink.start()
+
+
+def alive(kafka: KafkaServer) -> bool:
+    """Whether the broker's process runs."""
+    process = kafka._process  # noqa: SLF001 - a helper of the tests, like this one
+    return process is not None and process.poll() is None
+
+
+def _kill(*names: str) -> Fault:
+    def fault(here: Installation, random: Random, _tend: Tend) -> bool:
+        for name in names:
+            here.tended[name].kill()
+        # A pause now and then: what comes in meanwhile is a backlog.
+        if random.random() < 0.3:
+            time.sleep(random.uniform(0, 2))
+        return True
+
+    return fault
+
+
+def _sink(here: Installation, random: Random, tend: Tend) -> bool:
+    """The process that holds the sink dies in the middle of its next transaction."""
+    # A transaction has at least four statements, some twenty with articles and alerts in it.
+    how = f"statement {random.randint(1, 12)}" if random.random() < 0.6 else f"commit {random.uniform(0, 12):.1f}"
+    here.trap.write_text(how)
+    until = time.monotonic() + 30
+    while here.trap.exists() and time.monotonic() < until:
+        # Without news there is no transaction.
+        here.feed()
+        tend(0.5)
+    sprung = not here.trap.exists()
+    here.trap.unlink(missing_ok=True)
+    return sprung
+
+
+def _broker(here: Installation, random: Random, tend: Tend) -> bool:
+    kafka = _there(here.kafka)
+    (kafka.kill if random.random() < 0.6 else kafka.stop)()
+    tend(random.uniform(0, 3))
+    kafka.start()
+    return True
+
+
+def _postgres(here: Installation, random: Random, tend: Tend) -> bool:
+    server = _there(here.postgres)
+    server.kill()
+    tend(random.uniform(0, 1.5))
+    server.start()
+    return True
+
+
+def _backends(here: Installation, _random: Random, _tend: Tend) -> bool:
+    return _there(here.postgres).end_backends() > 0
+
+
+def _full(name: str) -> Fault:
+    def fault(here: Installation, random: Random, tend: Tend) -> bool:
+        here.disks[name].fill()
+        try:
+            tend(random.uniform(0.5, 4))
+        finally:
+            here.disks[name].free()
+        here.repair()
+        return True
+
+    return fault
+
+
+def _worker(here: Installation, random: Random, _tend: Tend) -> bool:
+    """One of Flink's Python workers dies."""
+    workers = _there(here.flink).parts["workers"].children()
+    if workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(random.choice(workers), signal.SIGKILL)
+    return bool(workers)
+
+
+def _flink(name: str) -> Fault:
+    def fault(here: Installation, random: Random, tend: Tend) -> bool:
+        flink = _there(here.flink)
+        flink.parts[name].kill(family=True)
+        tend(random.uniform(0, 2))
+        flink.start()
+        return True
+
+    return fault
+
+
+def _there(part: T | None) -> T:
+    if part is None:
+        raise LookupError("this set-up has no such part")
+    return part
+
+
+SERVICES: Mapping[str, Fault] = {
+    "connectors": _kill("connectors"),
+    "pipeline": _kill("pipeline"),
+    "sink": _sink,
+    "both services": _kill("connectors", "pipeline"),
+}
+SERVERS: Mapping[str, Fault] = {
+    "broker": _broker,
+    "postgres": _postgres,
+    "connections": _backends,
+    "disk of kafka": _full("kafka"),
+    "disk of postgres": _full("postgres"),
+}
+CLUSTER: Mapping[str, Fault] = {
+    "worker": _worker,
+    "task manager": _flink("taskmanager"),
+    "job manager": _flink("jobmanager"),
+    "job server": _flink("jobserver"),
+    "disk of checkpoints": _full("checkpoints"),
+}
+
+
+@contextlib.contextmanager
+def sqlite_in_slices(folder: Path, allowed: list[str]) -> Iterator[Installation]:
+    """Everything embedded: stream and store are files on one small disk."""
+    settings = _settings(folder / "disk", allowed, "", "")
+    trap, tended = folder / "trap", _services(settings, folder, folder / "trap", ())
+    disks: dict[str, SmallDisk | FileLimit] = {}
+    by = "tmpfs"
+    try:
+        disks["data"] = SmallDisk(folder / "disk", 96 * MIB)
+    except OSError:
+        disks["data"], by = FileLimit(list(tended.values())), "RLIMIT_FSIZE"
+    here = Installation("SQLite in slices", settings, trap, tended, {**SERVICES, "disk": _full("data")}, disks, by)
+    with _ended(here):
+        yield here
+
+
+@contextlib.contextmanager
+def servers_in_slices(folder: Path, allowed: list[str]) -> Iterator[Installation]:
+    """Kafka and PostgreSQL, each on a small disk of its own; the pipeline in slices."""
+    with _servers(folder, allowed) as here:
+        here.name = "Kafka+PostgreSQL in slices"
+        here.tended = _services(here.settings, folder, here.trap, ())
+        here.faults = _possible({**SERVICES, **SERVERS}, here)
+        with _ended(here):
+            yield here
+
+
+@contextlib.contextmanager
+def servers_on_flink(folder: Path, allowed: list[str]) -> Iterator[Installation]:
+    """Kafka and PostgreSQL, the pipeline on a Flink cluster with its checkpoints on a small disk."""
+    with _servers(folder, allowed) as here, contextlib.ExitStack() as stack:
+        if here.disk_by == "tmpfs":
+            disk = here.disks["checkpoints"] = SmallDisk(folder / "flink/checkpoints", 64 * MIB)
+            stack.callback(disk.close)
+        flink = here.flink = Flink(folder / "flink", here.trap)
+        stack.callback(flink.close)
+        flink.start()
+        here.name = "Kafka+PostgreSQL on Flink"
+        here.settings = _changed(here.settings, flink_rest_url=flink.rest)
+        here.tended = _services(here.settings, folder, here.trap, flink.options())
+        here.faults = _possible({**SERVICES, **SERVERS, **CLUSTER}, here)
+        with _ended(here):
+            yield here
+
+
+SETUPS = {"sqlite": sqlite_in_slices, "kafka": servers_in_slices, "flink": servers_on_flink}
+
+
+@contextlib.contextmanager
+def _servers(folder: Path, allowed: list[str]) -> Iterator[Installation]:
+    with contextlib.ExitStack() as stack:
+        disks: dict[str, SmallDisk | FileLimit] = {}
+        by = "tmpfs"
+        for name, size in (("kafka", 192 * MIB), ("postgres", 320 * MIB)):
+            try:
+                disks[name] = SmallDisk(folder / name, size)
+                stack.callback(disks[name].close)
+            except OSError:
+                by = "none"
+                (folder / name).mkdir(exist_ok=True)
+        kafka, postgres = KafkaServer(folder / "kafka"), Postgres(folder / "postgres")
+        stack.callback(postgres.close)
+        stack.callback(kafka.kill)
+        postgres.start()
+        kafka.start()
+        settings = _settings(folder, allowed, f"{kafka.url}?timeout_s=5", postgres.url)
+        yield Installation("", settings, folder / "trap", {}, disks=disks, disk_by=by, kafka=kafka, postgres=postgres)
+
+
+def _possible(faults: Mapping[str, Fault], here: Installation) -> dict[str, Fault]:
+    """Without those that need a disk that could not be mounted."""
+    return {name: fault for name, fault in faults.items() if here.disks or not name.startswith("disk")}
+
+
+def _settings(data: Path, allowed: list[str], stream_url: str, store_url: str) -> Settings:
+    return Settings(
+        data_dir=str(data),
+        stream_url=stream_url,
+        store_url=store_url,
+        extraction_processes=0,
+        poll_interval_s=0.5,
+        host_gap_s=0.0,
+        feed_lease_s=5.0,
+        allow_private=tuple(allowed),
+    )
+
+
+def _changed(settings: Settings, **fields: str) -> Settings:
+    return msgspec.structs.replace(settings, **fields)
+
+
+def _services(settings: Settings, folder: Path, trap: Path, options: list[str] | tuple[()]) -> dict[str, Part]:
+    environment = {
+        f"{PREFIX}{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
+        for name in settings.__struct_fields__
+        if (value := getattr(settings, name)) is not None
+    }
+    commands = {"connectors": ("connectors", "run"), "pipeline": ("pipeline", "run", *options)}
+    return {
+        name: service(name, *command, folder=folder, settings=environment, trap=trap)
+        for name, command in commands.items()
+    }
+
+
+@contextlib.contextmanager
+def _ended(here: Installation) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for part in here.tended.values():
+            part.kill(family=True)
+        for disk in here.disks.values():
+            disk.close()

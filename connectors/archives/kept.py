@@ -1,0 +1,164 @@
+"""Raw records of our own in WARC files: whatever was on the raw stream comes back to the byte.
+
+A page is a ``response`` that every tool understands, followed by a ``metadata`` record with all that the raw record had beside
+it: the feed's words, when it came, where it lay. What is no raw article with a page is a ``metadata`` record alone, and so
+is what is left of a URL that was taken down.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import uuid
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import msgspec
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from connectors.archives.items import Kept
+from pipeline.errors import InputError
+from pipeline.records import RawArticle, article_id, decode, encode, from_ms, raw_hash
+from pipeline.streams import StreamRecord
+
+MEDIA_TYPE = "application/vnd.wirewatch.raw+json"
+MARK = "WARC-Wirewatch"
+_SPACE = uuid.UUID("6f1c0f52-6f0e-5c39-9f0e-3c7f6a3d1b55")
+
+
+class _Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What stands in a metadata record. One of ``raw`` (a page's, without the page), ``value`` and ``gone`` is set."""
+
+    event_ms: int
+    stream: str
+    partition: int
+    offset: int
+    digest: str
+    article: str
+    schema: int = 1
+    raw: RawArticle | None = None
+    value: str | None = None
+    url: str | None = None
+    gone: str | None = None
+
+
+class KeptWriter:
+    """Writes records of one stream to a file that is open for writing. ``gone``: article id → reason, of takedowns."""
+
+    def __init__(self, file: BinaryIO, stream: str, *, gone: Mapping[str, str]) -> None:
+        self._writer = WARCWriter(file, gzip=True, warc_version="WARC/1.1")
+        self._stream, self._gone = stream, gone
+
+    def begin(self, software: str) -> None:
+        """Write what the file is, as the format wants it."""
+        info = self._writer.create_warcinfo_record(None, {"software": software, "format": "WARC File Format 1.1"})
+        self._writer.write_record(info)
+
+    def write(self, record: StreamRecord, article: str) -> None:
+        """Write one record. ``article`` is its key's article id."""
+        raw = _exact(record.value)
+        note = _Note(
+            event_ms=record.timestamp_ms,
+            stream=self._stream,
+            partition=record.partition,
+            offset=record.offset,
+            digest=raw_hash(record.value),
+            article=article,
+        )
+        reason = self._gone.get(article) or (self._gone.get(article_id(raw.url)) if raw else None)
+        if reason is not None:
+            self._note(msgspec.structs.replace(note, gone=reason, url=raw.url if raw else None), None)
+        elif raw is None or raw.html is None:
+            self._note(msgspec.structs.replace(note, value=base64.b64encode(record.value).decode()), raw)
+        else:
+            self._note(
+                msgspec.structs.replace(note, raw=msgspec.structs.replace(raw, html=None)), raw, self._page(note, raw)
+            )
+
+    def copy(self, kept: Kept, gone: str) -> None:
+        """Write what is left of a record that an archive holds and that is taken down now."""
+        where = {"stream": kept.stream, "partition": kept.partition, "offset": kept.offset}
+        note = _Note(
+            event_ms=kept.event_ms,
+            digest=kept.digest,
+            article=kept.article,
+            url=kept.url,
+            gone=gone,
+            **where,  # type: ignore[arg-type]
+        )
+        self._note(note, None)
+
+    def _page(self, note: _Note, raw: RawArticle) -> str:
+        identity = f"<urn:uuid:{uuid.uuid5(_SPACE, f'{note.stream}/{note.partition}/{note.offset}')}>"
+        record = self._writer.create_warc_record(
+            raw.url,
+            "response",
+            payload=io.BytesIO((raw.html or "").encode()),
+            http_headers=StatusAndHeaders(
+                "200 OK", [("Content-Type", "text/html; charset=utf-8")], protocol="HTTP/1.1"
+            ),
+            warc_headers_dict={"WARC-Date": _date(raw), "WARC-Record-ID": identity, MARK: "page"},
+        )
+        self._writer.write_record(record)
+        return identity
+
+    def _note(self, note: _Note, raw: RawArticle | None, page: str | None = None) -> None:
+        headers = {"WARC-Date": _date(raw) if raw else _iso(note.event_ms)}
+        if page:
+            headers["WARC-Concurrent-To"] = page
+        record = self._writer.create_warc_record(
+            raw.url if raw else f"urn:wirewatch:{note.stream}:{note.partition}:{note.offset}",
+            "metadata",
+            payload=io.BytesIO(encode(note)),
+            warc_content_type=MEDIA_TYPE,
+            warc_headers_dict=headers,
+        )
+        self._writer.write_record(record)
+
+
+def read_kept(note: bytes, page: bytes | None, where: str) -> Kept:
+    """A raw record again, to the byte. ``page``: the body of the response that the note belongs to. Raises InputError."""
+    try:
+        found = decode(note, _Note)
+        if found.gone is not None:
+            value = b""
+        elif found.raw is not None and page is not None:
+            value = encode(msgspec.structs.replace(found.raw, html=page.decode()))
+        elif found.value is not None:
+            value = base64.b64decode(found.value, validate=True)
+        else:
+            raise InputError(where, "the page that this belongs to is missing")
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InputError(where, f"no raw record: {error}") from error
+    if found.gone is None and raw_hash(value) != found.digest:
+        raise InputError(where, "not what was archived: its digest differs")
+    return Kept(
+        event_ms=found.event_ms,
+        stream=found.stream,
+        partition=found.partition,
+        offset=found.offset,
+        digest=found.digest,
+        article=found.article,
+        value=value,
+        gone=found.gone,
+        url=found.url or (found.raw.url if found.raw else None),
+        paged=found.raw is not None,
+    )
+
+
+def _exact(value: bytes) -> RawArticle | None:
+    """The raw article, if writing it again gives the same bytes."""
+    try:
+        raw = decode(value, RawArticle)
+        return raw if encode(raw) == value else None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def _date(raw: RawArticle) -> str:
+    return raw.fetched_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _iso(ms: int) -> str:
+    return from_ms(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,66 @@
+"""The canary's beginning: an article of our own on the raw stream every few minutes (``pipeline.records.canary``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from connectors.runner import to_records
+from pipeline.errors import StoreError, StreamUnavailable
+from pipeline.records import from_ms, to_ms
+from pipeline.records.canary import canary_page
+from pipeline.store.operation import CanaryBook
+from pipeline.streams.base import Stream
+
+log = structlog.get_logger()
+# How often the book is asked at most; of several connectors services the first that asks makes the canary.
+LOOK_S = 10.0
+
+
+class CanarySource:
+    """Appends a canary where one is due. ``clock`` gives UTC; ``token`` a new one that can't be guessed.
+
+    It works in the loop of the connectors, so that a loop that hangs makes none. The stream belongs to the caller's thread.
+    """
+
+    def __init__(
+        self,
+        book: CanaryBook,
+        stream: Stream,
+        *,
+        interval_s: float,
+        clock: Callable[[], datetime],
+        token: Callable[[], str],
+    ) -> None:
+        self._book, self._stream, self._interval_s = book, stream, interval_s
+        self._clock, self._token = clock, token
+        self._look_at: datetime | None = None
+
+    def tend(self) -> bool:
+        """Append one if it is due, and say whether one was. A stream or store that is away is tried again later."""
+        now = self._clock()
+        pause = timedelta(seconds=min(LOOK_S, self._interval_s))
+        # A clock that was set back must not silence it.
+        if self._interval_s <= 0 or (self._look_at is not None and self._look_at - pause <= now < self._look_at):
+            return False
+        self._look_at = now + pause
+        try:
+            return self._append(to_ms(now))
+        except (StreamUnavailable, StoreError) as error:
+            log.warning("the canary could not be appended; it is tried again", error=error.message)
+            return False
+
+    def _append(self, now_ms: int) -> bool:
+        if not self._book.due(now_ms=now_ms, interval_s=self._interval_s):
+            return False
+        canary = self._book.claim(self._token(), now_ms=now_ms, interval_s=self._interval_s)
+        if canary is None:
+            return False
+        # The same bytes at each try: a second copy ends as unchanged.
+        page = canary_page(canary.token, from_ms(canary.made_ms))
+        records, _ = to_records((page,), self._stream.max_value_bytes)
+        self._stream.append(records)
+        self._book.appended(canary.id, to_ms(self._clock()))
+        return True

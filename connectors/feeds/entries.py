@@ -1,0 +1,110 @@
+"""A feed's entries exactly as feedparser gives them, for people and programs that look at a feed. Pure.
+
+The connector itself works with ``parse``'s items: the same entries, cut to sane lengths, titles as plain text, links
+absolute, twins left out.
+"""
+
+from __future__ import annotations
+
+from calendar import timegm
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from time import struct_time
+from typing import Any
+
+import msgspec
+
+from connectors.feeds.items import FeedItem
+from connectors.feeds.parse import parse_feed
+from connectors.feeds.reading import is_json, is_sitemap, read_xml, text_of
+from connectors.links import without_credentials
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. ``id``, ``title``, ``link``, ``author``, ``published`` and ``updated`` are verbatim, ``authors`` are names.
+
+    ``published_at`` and ``updated_at`` are the dates as feedparser reads them, UTC; None where it can't.
+    """
+
+    id: str | None = None
+    title: str | None = None
+    link: str | None = None
+    author: str | None = None
+    authors: tuple[str, ...] = ()
+    published: str | None = None
+    published_at: datetime | None = None
+    updated: str | None = None
+    updated_at: datetime | None = None
+    summary: str | None = None
+    language: str | None = None
+    content_chars: int = 0
+
+
+def feed_entries(body: bytes, *, url: str, base: str = "", content_type: str | None = None) -> tuple[FeedEntry, ...]:
+    """All entries in the feed's order. ``url`` is for messages; ``base`` what relative links are relative to.
+
+    Of a JSON Feed or a sitemap, which feedparser does not read, our own items. Raises FeedError for what is no feed.
+    """
+    url = without_credentials(url)
+    text = text_of(body, url=url, content_type=content_type).text
+    if is_json(text) or is_sitemap(text):
+        return tuple(_of_item(item) for item in parse_feed(body, url=base or url, content_type=content_type).items)
+    return tuple(_entries(read_xml(text, url=url, base=without_credentials(base))))
+
+
+def _entries(parsed: Any) -> Iterator[FeedEntry]:
+    for entry in parsed.get("entries") or ():
+        contents = [part for part in entry.get("content") or () if isinstance(part.get("value"), str)]
+        yield FeedEntry(
+            id=_text(entry.get("id")),
+            title=_text(entry.get("title")),
+            link=_text(entry.get("link")),
+            author=_text(entry.get("author")),
+            authors=tuple(name for author in entry.get("authors") or () if (name := _text(author.get("name")))),
+            published=_text(entry.get("published")),
+            published_at=_moment(entry.get("published_parsed")),
+            # Not entry.get("updated"): where there is none, feedparser answers with "published".
+            updated=_text(dict.get(entry, "updated")),
+            updated_at=_moment(dict.get(entry, "updated_parsed")),
+            summary=_text(entry.get("summary")),
+            language=_text((contents or [{}])[0].get("language")),
+            content_chars=max((len(part["value"]) for part in contents), default=0),
+        )
+
+
+def _of_item(item: FeedItem) -> FeedEntry:
+    return FeedEntry(
+        id=item.guid or (item.url if item.fetchable else None),
+        title=item.title,
+        link=item.url if item.fetchable else None,
+        author=item.authors[0] if item.authors else None,
+        authors=item.authors,
+        published=item.published,
+        published_at=_iso(item.published),
+        updated=item.updated,
+        updated_at=_iso(item.updated),
+        summary=item.summary,
+        language=item.language,
+        content_chars=len(item.content or ""),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else None
+
+
+def _moment(parsed: object) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(seconds=timegm(parsed)) if isinstance(parsed, struct_time) else None
+    except (OverflowError, ValueError):
+        return None
+
+
+def _iso(text: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if text else None
+        return None if found is None else (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,115 @@
+"""Slack, Teams, Telegram, Mattermost, Matrix, ntfy and a hundred more, by Apprise.
+
+Apprise says only that something failed, and logs why: its log is listened to while it sends, and shown without secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apprise
+from apprise import NotifyFormat, NotifyType
+
+from desk.delivery.channels.base import Options, Trouble
+from desk.delivery.guard import Refused, checked
+from desk.delivery.render import Notice
+from desk.delivery.secrets import redacted
+from pipeline.errors import UsageError
+from pipeline.store.delivery import Channel
+
+REFUSED_SCHEMES = ("dbus", "gnome", "kde", "macosx", "windows", "syslog", "file")
+"""They act on this machine, not on a receiver."""
+
+
+class Chat:
+    """One Apprise address."""
+
+    def __init__(self, channel: Channel, options: Options) -> None:
+        self._channel, self._options = channel, options
+        self._plugin = plugin_of(str(channel.config["url"]))
+
+    def send(self, notice: Notice) -> None:
+        """Send it; the id goes along as a header where the service has headers, else at the end of the text."""
+        plugin = self._plugin
+        self._guard(plugin)
+        headers = getattr(plugin, "headers", None)
+        if isinstance(headers, dict):
+            headers["Idempotency-Key"] = notice.id
+        plugin.socket_connect_timeout = plugin.socket_read_timeout = self._options.timeout_s
+        plugin.overflow_mode = "split"
+        kind = {"kill": NotifyType.FAILURE, "test": NotifyType.INFO}.get(notice.kind, NotifyType.INFO)
+        body = f"{notice.chat}\n\nref {notice.id[:12]}"
+        with _listening() as said:
+            try:
+                done = plugin.notify(body=body, title=notice.subject, notify_type=kind, body_format=NotifyFormat.TEXT)
+            except Exception as error:
+                # Plug-ins of many hands: whatever one raises is its trouble, not ours.
+                raise Trouble(redacted(f"the service failed: {type(error).__name__}", self._channel)) from error
+        if not done:
+            raise Trouble(redacted(said[-1] if said else "the service did not take it", self._channel))
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _guard(self, plugin: Any) -> None:
+        # Those with a host of the user's own; a service's own host stands in its plug-in.
+        host = getattr(plugin, "host", None)
+        if not isinstance(host, str) or not host or not hasattr(plugin, "port"):
+            return
+        try:
+            port = plugin.port or (443 if getattr(plugin, "secure", False) else 80)
+            checked(host, int(port), self._options.allowed, self._options.look_up)
+        except Refused as error:
+            raise Trouble(str(error), again=False) from error
+        except OSError as error:
+            raise Trouble("the service's host can't be found") from error
+
+
+def plugin_of(url: str) -> Any:
+    """The Apprise plug-in of an address. Raises UsageError, which never shows the address."""
+    scheme = url.partition(":")[0].lower()
+    if scheme in REFUSED_SCHEMES:
+        raise UsageError(f"{scheme}: acts on this machine, and is no channel")
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
+    made = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    if made is None:
+        raise UsageError(
+            f"that is no address of {scheme or 'a service'} that Apprise understands",
+            hint="Apprise's manual has the form for each service; in a shell, quote it",
+        )
+    return made
+
+
+_lock = threading.Lock()
+_listeners: dict[int, list[str]] = {}
+
+
+class _Ears(logging.Handler):
+    """Keeps what Apprise logs for the thread that sends."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        said = _listeners.get(threading.get_ident())
+        if said is not None and record.levelno >= logging.WARNING:
+            said.append(record.getMessage())
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    logger = logging.getLogger("apprise")
+    with _lock:
+        if not any(isinstance(one, _Ears) for one in logger.handlers):
+            logger.addHandler(_Ears())
+            # Its lines hold addresses: they go to us alone.
+            logger.propagate = False
+        logger.setLevel(logging.WARNING)
+    said: list[str] = []
+    _listeners[threading.get_ident()] = said
+    try:
+        yield said
+    finally:
+        _listeners.pop(threading.get_ident(), None)

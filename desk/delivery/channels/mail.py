@@ -1,0 +1,148 @@
+"""E-mail by SMTP: text and HTML, with headers by which mail programs thread a story and recognise a repeat."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from desk.delivery.channels.base import Options, Trouble
+from desk.delivery.guard import Refused, checked
+from desk.delivery.render import Notice
+from pipeline.errors import UsageError
+from pipeline.records import from_ms
+from pipeline.store.delivery import Channel
+
+_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
+_SAFE = re.compile(r"[^A-Za-z0-9._-]")
+PORTS = {"smtp": 587, "smtps": 465}
+
+
+class Server(NamedTuple):
+    """A mail server. ``security``: tls from the first byte, starttls (or nothing is sent), none."""
+
+    host: str
+    port: int
+    security: str
+    user: str = ""
+    password: str = ""
+
+
+def server_of(url: str) -> Server:
+    """The server of ``smtp://user:password@host:587`` (STARTTLS), ``smtps://…`` (TLS), or with ``?security=none``.
+
+    Raises UsageError, which never shows the URL.
+    """
+    try:
+        split = urlsplit(url)
+        host, port = split.hostname, split.port
+    except ValueError:
+        host, port, split = None, None, urlsplit("")
+    if split.scheme not in PORTS or not host:
+        raise UsageError("that is no mail server", hint="use smtp://user:password@host:587 or smtps://…")
+    security = parse_qs(split.query).get("security", ["tls" if split.scheme == "smtps" else "starttls"])[0]
+    if security not in ("tls", "starttls", "none"):
+        raise UsageError(f"security={security} is not known", hint="use tls, starttls or none")
+    user, password = unquote(split.username or ""), unquote(split.password or "")
+    return Server(host, port or PORTS[split.scheme], security, user, password)
+
+
+def recipients_of(url: str) -> list[str]:
+    """The addresses of ``mailto:a@x,b@y`` or of ``?to=`` in an SMTP URL. Raises UsageError."""
+    split = urlsplit(url)
+    given = split.path if split.scheme == "mailto" else ",".join(parse_qs(split.query).get("to", []))
+    found = [unquote(one).strip() for one in given.split(",") if one.strip()]
+    if not found or not all(_ADDRESS.fullmatch(one) for one in found):
+        raise UsageError("no addresses that mail could go to", hint="use mailto:ann@outlet.example,bob@outlet.example")
+    return found
+
+
+class Mail:
+    """Mail to some addresses, one connection a message."""
+
+    def __init__(self, channel: Channel, options: Options) -> None:
+        url = str(channel.config["url"])
+        own = not url.startswith("mailto:")
+        if not own and not options.smtp:
+            raise UsageError("there is no mail server", hint="set smtp_url in wirewatch.toml")
+        self._server = server_of(url if own else options.smtp)
+        # The installation's own server is in its own network as often as not; one that a user names is not.
+        self._guarded = own
+        self._to, self._options = recipients_of(url), options
+        self._sender = str(parse_qs(urlsplit(url).query).get("from", [options.sender])[0]) if own else options.sender
+        self._domain = _SAFE.sub("-", self._sender.rpartition("@")[2]) or "localhost"
+
+    def send(self, notice: Notice) -> None:
+        """Send one mail to all addresses. Taken over when the server accepted it for one of them."""
+        message = self.message(notice)
+        try:
+            with self._connected() as server:
+                refused = server.send_message(message, self._sender, self._to)
+        except Refused as error:
+            raise Trouble(str(error), again=False) from error
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            raise Trouble(
+                f"the mail server refused the addresses ({codes[0]})", again=all(code < 500 for code in codes)
+            ) from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise Trouble("the mail server refused user and password") from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise Trouble("the mail server offers no STARTTLS, and mail is not sent in the open") from error
+        except smtplib.SMTPResponseException as error:
+            gone = error.smtp_code >= 500
+            raise Trouble(f"the mail server answered {error.smtp_code}", again=not gone, channel=not gone) from error
+        except ssl.SSLError as error:
+            raise Trouble("the mail server's certificate or TLS can't be accepted") from error
+        except (smtplib.SMTPException, TimeoutError) as error:
+            raise Trouble("the mail server broke off or did not answer in time") from error
+        except OSError as error:
+            raise Trouble(f"the mail server can't be reached: {error.strerror or 'no connection'}") from error
+        if refused:
+            # Sent to the others: a repeat for them would be worse than saying so.
+            notice.remarks.append(f"{len(refused)} of {len(self._to)} addresses were refused")
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def message(self, notice: Notice) -> EmailMessage:
+        """The mail: the same for every try."""
+        mail = EmailMessage()
+        mail["Subject"] = notice.subject
+        mail["From"] = Address("Wirewatch", addr_spec=self._sender)
+        mail["To"] = ", ".join(self._to)
+        mail["Date"] = format_datetime(from_ms(notice.at_ms))
+        mail["Message-ID"] = f"<{notice.id}@{self._domain}>"
+        mail["X-Wirewatch-Id"] = notice.id
+        if notice.thread:
+            mail["References"] = f"<{notice.thread}@{self._domain}>"
+        mail["List-Id"] = f"<{_SAFE.sub('-', notice.subscription_id) or 'wirewatch'}.wirewatch.{self._domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(notice.text)
+        mail.add_alternative(notice.html, subtype="html")
+        return mail
+
+    def _connected(self) -> smtplib.SMTP:
+        host, port, limit = self._server.host, self._server.port, self._options.timeout_s
+        if self._guarded:
+            checked(host, port, self._options.allowed, self._options.look_up)
+        context = ssl.create_default_context()
+        if self._server.security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=limit, context=context)
+        else:
+            server = smtplib.SMTP(host, port, timeout=limit, local_hostname=socket.gethostname() or "localhost")
+        try:
+            if self._server.security == "starttls":
+                server.starttls(context=context)
+            if self._server.user:
+                server.login(self._server.user, self._server.password)
+        except BaseException:
+            server.close()
+            raise
+        return server

@@ -1,0 +1,127 @@
+"""Webhooks: a signed POST of JSON, as https://www.standardwebhooks.com says it, so that existing libraries check it.
+
+Headers: ``webhook-id`` (the idempotency key: the same for every try), ``webhook-timestamp`` (seconds), ``webhook-signature``
+(``v1,`` and the Base64 of HMAC-SHA256 over ``id.timestamp.body``). The secret is ``whsec_`` and Base64. The body's form is in
+``docs/alert.schema.json``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from email.utils import parsedate_to_datetime
+
+import httpcore
+import msgspec
+
+from desk.delivery.channels.base import Options, Trouble
+from desk.delivery.guard import GuardedBackend, Refused
+from desk.delivery.render import Notice
+from pipeline.errors import UsageError
+from pipeline.records import from_ms
+from pipeline.store.delivery import Channel
+
+PREFIX = "whsec_"
+MOST_ANSWER = 65_536
+
+
+class Webhook:
+    """One receiver."""
+
+    def __init__(self, channel: Channel, options: Options) -> None:
+        self._url = str(channel.config["url"])
+        self._secret = str(channel.config.get("secret", ""))
+        self._options = options
+        self._pool = httpcore.ConnectionPool(
+            network_backend=GuardedBackend(options.allowed, options.look_up), max_connections=1
+        )
+
+    def send(self, notice: Notice) -> None:
+        """POST it. 2xx: taken over. 408, 425, 429 and 5xx: again later. Others: refused. Redirects are not followed."""
+        body = msgspec.json.encode(notice.payload())
+        now_ms = self._options.clock_ms()
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "wirewatch",
+            "idempotency-key": notice.id,
+            "webhook-id": notice.id,
+            "webhook-timestamp": str(now_ms // 1000),
+        }
+        if self._secret:
+            headers["webhook-signature"] = sign(self._secret, notice.id, now_ms // 1000, body)
+        limit = self._options.timeout_s
+        timeouts = {"connect": limit, "read": limit, "write": limit, "pool": limit}
+        begun = self._options.monotonic()
+        try:
+            with self._pool.stream(
+                "POST", self._url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
+            ) as answer:
+                size = 0
+                for part in answer.iter_stream():
+                    size += len(part)
+                    # What it says is of no use; it is read so that the connection can be kept.
+                    if size > MOST_ANSWER or self._options.monotonic() - begun > self._options.total_s:
+                        break
+                self._judge(answer.status, {k.decode().lower(): v.decode("latin-1") for k, v in answer.headers})
+        except Refused as error:
+            raise Trouble(str(error), again=False) from error
+        except (httpcore.TimeoutException, TimeoutError) as error:
+            raise Trouble("the receiver did not answer in time") from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise Trouble(f"the receiver can't be reached: {_plain(error)}") from error
+        except (httpcore.UnsupportedProtocol, ValueError) as error:
+            raise Trouble("the address is no web address", again=False) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+    def _judge(self, status: int, headers: dict[str, str]) -> None:
+        if 200 <= status < 300:
+            return
+        wish = retry_after_s(headers.get("retry-after", ""), self._options.clock_ms())
+        if status in (408, 425, 429) or status >= 500:
+            said = "asks for fewer messages (429)" if status == 429 else f"answered {status}"
+            raise Trouble(f"the receiver {said}", retry_after_s=wish)
+        if 300 <= status < 400:
+            raise Trouble(f"the receiver answered {status}: it has moved, give its new address", again=False)
+        if status in (401, 403, 404, 410):
+            raise Trouble(f"the receiver refused us ({status}): check the address and secret", again=False)
+        raise Trouble(f"the receiver refused this message ({status})", again=False, channel=False)
+
+
+def sign(secret: str, identity: str, timestamp_s: int, body: bytes) -> str:
+    """The value of ``webhook-signature``. Raises UsageError for a secret that is none."""
+    digest = hmac.new(key_of(secret), f"{identity}.{timestamp_s}.".encode() + body, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def key_of(secret: str) -> bytes:
+    """The key in a ``whsec_`` secret. Raises UsageError."""
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(PREFIX) or not 16 <= len(key) <= 64:
+        raise UsageError("a webhook's secret is whsec_ and the Base64 of 16 to 64 bytes")
+    return key
+
+
+def retry_after_s(value: str, now_ms: int) -> float | None:
+    """Seconds of a Retry-After header: a number or a date; None where it is neither. At most a day."""
+    try:
+        wish = float(int(value))
+    except ValueError:
+        try:
+            wish = (parsedate_to_datetime(value) - from_ms(now_ms)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(wish, 0.0), 86_400.0)
+
+
+def _plain(error: BaseException) -> str:
+    # Names and numbers of the system; no address of ours is in it.
+    text = str(error).strip() or type(error).__name__
+    return text.split("] ")[-1]

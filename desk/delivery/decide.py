@@ -1,0 +1,174 @@
+"""What becomes of an alert on a channel, and when. Pure: everything it depends on is given, the clock too.
+
+Rules, the first that applies:
+
+1. the subscription or channel is gone: withdrawn;
+2. a retraction: on a channel that was sent what it takes back it is a kill notice; what is still held is withdrawn, and
+   where nothing had gone out there is nothing to take back;
+3. subscription muted or paused, story muted, outlet muted: muted, for the desk to see;
+4. at or above the breakthrough level: now;
+5. a digest schedule: held until the next digest;
+6. quiet hours: held until they end;
+7. more on a story that this channel heard of less than ``gather_s`` ago: held until then;
+8. ``per_hour`` messages in the last hour: held until the next full hour;
+9. otherwise: now.
+
+What is held goes out together, when it is due. A time that falls into quiet hours moves to their end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from desk.delivery.times import after_quiet, next_digest, next_hour, quiet_until, zone_of
+from pipeline.records import Alert, Subscription, encode, from_ms, to_ms
+from pipeline.records.alert import LEVELS, Level, Schedule
+from pipeline.store.delivery import Delivery, Mute, Status, key_of
+from pipeline.store.sending import HOUR_MS, Background
+
+RETRACTION = "retraction"
+UNSENT = "what it takes back had not been sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a delivery, from when, and why in plain words."""
+
+    status: Status
+    due_ms: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Deliveries to store, and (id, why) of held ones to take back."""
+
+    deliveries: tuple[Delivery, ...]
+    withdrawn: tuple[tuple[str, str], ...]
+
+
+def plan_all(alerts: Sequence[Alert], known: Background, now_ms: int) -> Plan:
+    """Plan alerts in order: each sees what the ones before it will have sent."""
+    planned: list[Delivery] = []
+    withdrawn: list[tuple[str, str]] = []
+    for alert in alerts:
+        subscription = known.subscriptions.get(alert.subscription)
+        channels = subscription.delivery if subscription is not None and subscription.active else alert.channels
+        for channel in dict.fromkeys(channels):
+            earlier = [
+                one for one in known.earlier.get((alert.subscription, alert.story), ()) if one.channel == channel
+            ]
+            kind = "alert"
+            if alert.reason == RETRACTION:
+                held, sent = _taken_back(alert, earlier)
+                withdrawn += [(one.id, "retracted before it was sent") for one in held]
+                kind = "kill" if sent else "alert"
+                verdict = (
+                    decide(alert, channel, subscription, known, now_ms, kill=True)
+                    if sent
+                    else Verdict("withdrawn", now_ms, UNSENT)
+                )
+            else:
+                verdict = decide(alert, channel, subscription, known, now_ms)
+            one = delivery(alert, channel, kind, verdict, now_ms)
+            planned.append(one)
+            _remember(known, one, now_ms)
+    return Plan(tuple(planned), tuple(withdrawn))
+
+
+def decide(
+    alert: Alert, channel: str, subscription: Subscription | None, known: Background, now_ms: int, *, kill: bool = False
+) -> Verdict:
+    """The verdict on one alert for one channel. ``kill``: it takes back something that went out there, so no mute holds it."""
+    if subscription is None or not subscription.active:
+        return Verdict("withdrawn", now_ms, "the subscription was removed")
+    if channel not in known.channels:
+        return Verdict("withdrawn", now_ms, f"there is no channel {channel!r}")
+    if not kill and (why := muted(alert, subscription, known.mutes, now_ms)):
+        return Verdict("muted", now_ms, why)
+    schedule, now = subscription.schedule, from_ms(now_ms)
+    if breaks_through(alert.level, schedule):
+        return Verdict("queued", now_ms)
+    if schedule.kind != "immediate" and not kill:
+        return _held(after_quiet(schedule, next_digest(schedule, now)), f"{schedule.kind} digest")
+    if (until := quiet_until(schedule, now)) is not None:
+        return _held(until, "quiet hours")
+    last_ms = known.told.get((subscription.id, channel, alert.story))
+    if last_ms is not None and not kill and now_ms < last_ms + schedule.gather_s * 1_000:
+        due = from_ms(last_ms) + timedelta(seconds=schedule.gather_s)
+        return _held(after_quiet(schedule, due), "more on a story just sent: what comes meanwhile goes with it")
+    lately = [at for at in known.queued.get((subscription.id, channel), ()) if at > now_ms - HOUR_MS]
+    if schedule.per_hour and len(lately) >= schedule.per_hour and not kill:
+        due = after_quiet(schedule, next_hour(now, zone_of(schedule.zone)))
+        return _held(due, f"over {schedule.per_hour} messages in an hour: the rest comes in a digest")
+    return Verdict("queued", now_ms)
+
+
+def muted(alert: Alert, subscription: Subscription, mutes: Sequence[Mute], now_ms: int) -> str:
+    """Why the subscription does not want to hear of this now; empty where it does."""
+    if subscription.state in ("muted", "paused"):
+        return f"the subscription is {subscription.state}"
+    for mute in mutes:
+        mine = mute.subscription == subscription.id or (not mute.subscription and mute.owner == subscription.owner)
+        if not mine or (mute.until_ms is not None and mute.until_ms <= now_ms):
+            continue
+        if mute.kind == "story" and mute.value == alert.story:
+            return "the story is muted"
+        if mute.kind == "outlet" and mute.value.casefold() == alert.source.casefold():
+            return f"the outlet {alert.source} is muted"
+    return ""
+
+
+def breaks_through(level: Level, schedule: Schedule) -> bool:
+    """Whether an alert of this level goes out whatever the schedule says."""
+    return schedule.breakthrough != "never" and LEVELS.index(level) >= LEVELS.index(schedule.breakthrough)
+
+
+def may_go(level: str, kind: str, schedule: Schedule | None, now_ms: int) -> int | None:
+    """None where a message may go out now; else when it may: it waited for its channel, and quiet hours began meanwhile."""
+    if schedule is None or kind == "test" or (level in LEVELS and breaks_through(level, schedule)):
+        return None
+    until = quiet_until(schedule, from_ms(now_ms))
+    return None if until is None else to_ms(until)
+
+
+def delivery(alert: Alert, channel: str, kind: str, verdict: Verdict, now_ms: int) -> Delivery:
+    """The delivery of an alert on a channel. Its id is made of run, alert, channel and kind."""
+    return Delivery(
+        id=key_of("delivery", alert.run, alert.id, channel, kind),
+        run=alert.run,
+        alert=alert.id,
+        subscription=alert.subscription,
+        story=alert.story,
+        article=alert.article,
+        channel=channel,
+        kind="kill" if kind == "kill" else "alert",
+        level=alert.level,
+        status=verdict.status,
+        why=verdict.why,
+        due_ms=verdict.due_ms,
+        planned_ms=now_ms,
+        record=encode(replace(alert, matches=())).decode(),
+    )
+
+
+def _held(due: datetime, why: str) -> Verdict:
+    return Verdict("held", to_ms(due.astimezone(UTC)), why)
+
+
+def _taken_back(alert: Alert, earlier: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+    """Of the earlier deliveries that a retraction takes back, those still held, and those that went out or may have."""
+    about = [one for one in earlier if one.article in alert.withdrawn and one.alert != alert.id]
+    held = [one for one in about if one.status == "held"]
+    return held, [one for one in about if one.status in ("sent", "queued")]
+
+
+def _remember(known: Background, one: Delivery, now_ms: int) -> None:
+    known.earlier.setdefault((one.subscription, one.story), []).append(one)
+    if one.status == "queued":
+        known.told[one.subscription, one.channel, one.story] = now_ms
+        known.queued.setdefault((one.subscription, one.channel), []).append(now_ms)

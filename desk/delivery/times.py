@@ -1,0 +1,121 @@
+"""Local times: the next digest, and quiet hours, across changes of the clock. Pure; all moments are aware.
+
+A local time that a day skips (02:30 on the day summer time begins) is the first moment after the gap, so a digest comes
+once on that day too. One that a day has twice is its first for a digest; quiet hours begin with the first and end with the
+second, so they are never shorter than they say.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import UsageError
+from pipeline.records.alert import Schedule
+
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_QUIET = re.compile(r"(\d\d:\d\d)\s*[-–]\s*(\d\d:\d\d)")
+DAY = timedelta(days=1)
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Raise UsageError, naming what is wrong, for a zone, time or quiet hours that can't be read."""
+    zone_of(schedule.zone)
+    clock_time(schedule.at)
+    quiet_hours(schedule.quiet)
+    if schedule.per_hour < 0 or schedule.gather_s < 0:
+        raise UsageError("per_hour and gather_s are 0 or more")
+
+
+@lru_cache(maxsize=256)
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of an IANA name. Raises UsageError."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(f"there is no time zone {name!r}", hint="use a name such as Europe/Berlin or UTC") from error
+
+
+def clock_time(text: str) -> time:
+    """``HH:MM`` as a time. Raises UsageError."""
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        raise UsageError(f"{text!r} is no time of day", hint="use HH:MM, as in 07:30")
+    return time(int(found[1]), int(found[2]))
+
+
+def quiet_hours(text: str) -> tuple[time, time] | None:
+    """``22:00-07:00`` as two times; None for the empty text. Raises UsageError."""
+    if not text.strip():
+        return None
+    found = _QUIET.fullmatch(text.strip())
+    if not found:
+        raise UsageError(f"{text!r} are no quiet hours", hint="use HH:MM-HH:MM, as in 22:00-07:00")
+    start, end = clock_time(found[1]), clock_time(found[2])
+    if start == end:
+        raise UsageError(f"quiet hours {text!r} would be all day or none", hint="mute the subscription instead")
+    return start, end
+
+
+def next_digest(schedule: Schedule, now: datetime) -> datetime:
+    """The first time after ``now`` at which a digest of this schedule is due: the full local hour, or the daily time; UTC."""
+    zone = zone_of(schedule.zone)
+    local = now.astimezone(zone)
+    if schedule.kind == "daily":
+        at = clock_time(schedule.at)
+        for days in range(3):
+            due = moment_of(local.date() + days * DAY, at, zone)
+            if due > now:
+                return due
+        raise AssertionError("every day has every time, or a moment in its place")
+    return next_hour(now, zone)
+
+
+def next_hour(now: datetime, zone: ZoneInfo) -> datetime:
+    """The next full hour of local time, in UTC."""
+    local = now.astimezone(zone)
+    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    return now.astimezone(UTC) - past + timedelta(hours=1)
+
+
+def quiet_until(schedule: Schedule, now: datetime) -> datetime | None:
+    """When the quiet hours end that ``now`` lies in, UTC; None outside them. Their end is no longer quiet."""
+    hours = quiet_hours(schedule.quiet)
+    if hours is None:
+        return None
+    start, end = hours
+    zone = zone_of(schedule.zone)
+    today = now.astimezone(zone).date()
+    for day in (today - DAY, today):
+        begins = moment_of(day, start, zone)
+        ends = moment_of(day if start < end else day + DAY, end, zone, last=True)
+        if begins <= now < ends:
+            return ends
+    return None
+
+
+def after_quiet(schedule: Schedule, due: datetime) -> datetime:
+    """``due``, or the end of the quiet hours that it falls into."""
+    return quiet_until(schedule, due) or due
+
+
+def moment_of(day: date, at: time, zone: ZoneInfo, *, last: bool = False) -> datetime:
+    """The moment of a local time, in UTC: see the module for times that a day skips or has twice (``last``: the second)."""
+    first, second = (datetime.combine(day, at, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first > second:
+        return _end_of_gap(second, first, zone)
+    return second if last else first
+
+
+def _end_of_gap(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """The change of the clock between two moments, to the second."""
+    after = high.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == after:
+            high = middle
+        else:
+            low = middle
+    return (high + timedelta(milliseconds=500)).replace(microsecond=0)

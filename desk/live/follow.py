@@ -1,0 +1,101 @@
+"""Following the store: what changed since the last look, as cards and records. One for each process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from desk.live.board import Board
+from desk.live.hub import Batch
+from desk.views.cards import Card, make_card
+from desk.views.outlets import Outlet
+from pipeline.store import QueryShelf, Store
+from pipeline.store.desk_feeds import FeedFacts
+from pipeline.store.desk_reading import DeskReader, StoryRow
+
+# Of a story's articles so many are looked at for its card; what older ones brought stays on it.
+EACH = 30
+PAGE = 200
+# Transactions taken at one look: bounds the memory of catching up.
+TRANSACTIONS = 200
+# Outlets' and subscriptions' names are read again after so long.
+NAMES_MS = 10_000
+
+
+class Follower:
+    """Keeps the board up. Belongs to one thread at a time. ``clock_ms``: the wall clock. Raises StoreError."""
+
+    def __init__(self, store: Store, run: str, board: Board, *, clock_ms: Callable[[], int]) -> None:
+        self.reader, self.board = DeskReader(store, run), board
+        self._feeds, self._shelf, self._clock_ms = FeedFacts(store), QueryShelf(store), clock_ms
+        self._seq: int | None = None
+        self._names_ms = 0
+        self.outlets: dict[str, Outlet] = {}
+        self.names: dict[str, str] = {}
+
+    def load(self, stories: int) -> None:
+        """Fill the board with the newest stories, page by page: the first page can be seen while the rest comes."""
+        self._read_names()
+        # Before the stories: what comes between is then looked at twice, not never.
+        self._seq = self.reader.seq() if self._seq is None else self._seq
+        before: tuple[int, str] | None = None
+        while stories > 0:
+            rows = self.reader.stories(limit=min(PAGE, stories), before=before)
+            self.board.put(self._cards(rows), self._seq)
+            if len(rows) < PAGE:
+                return
+            before, stories = (rows[-1].story.last_ms, rows[-1].story.id), stories - len(rows)
+
+    def look(self) -> Batch | None:
+        """What changed since the last look (or ``load``); None for nothing."""
+        if self._seq is None:
+            self._seq = self.reader.seq()
+        if self.reader.seq() < self._seq:
+            # The store came back from a backup, or the run was made anew: what the board shows may not be there.
+            self._seq = 0
+        changes = self.reader.changes(self._seq, most=TRANSACTIONS)
+        if changes.seq == self._seq:
+            return None
+        if self._clock_ms() - self._names_ms >= NAMES_MS:
+            self._read_names()
+        cards = self._cards(self.reader.stories_with(changes.stories))
+        self.board.put(cards, changes.seq)
+        self._seq = changes.seq
+        ordered = sorted(cards, key=lambda card: (card.seq, card.order))
+        return Batch(changes.seq, tuple(ordered), tuple(changes.articles), tuple(changes.alerts))
+
+    def page(self, *, limit: int, before: tuple[int, str] | None) -> list[Card]:
+        """Cards of stored stories, the one that changed last first, also those that are not on the board."""
+        cards = self._cards(self.reader.stories(limit=limit, before=before))
+        return sorted(cards, key=lambda card: card.order, reverse=True)
+
+    def card(self, story: str) -> Card | None:
+        """The card of any stored story."""
+        return self.board.get(story) or next(iter(self._cards(self.reader.stories_with([story]))), None)
+
+    def _cards(self, rows: Sequence[StoryRow]) -> list[Card]:
+        articles = self.reader.articles_of((row.story.id for row in rows), each=EACH)
+        return [
+            make_card(
+                row,
+                articles[row.story.id],
+                outlets=self.outlets,
+                names=self.names,
+                before=self.board.get(row.story.id),
+            )
+            for row in rows
+            if row.story.id in articles
+        ]
+
+    def _read_names(self) -> None:
+        now_ms = self._clock_ms()
+        found: dict[str, Outlet] = {}
+        for one in self._feeds.outlets():
+            old = found.get(one.source)
+            # Of an outlet with several feeds, the first that says something.
+            found[one.source] = Outlet(
+                (old.name if old else "") or one.name or "", (old.country if old else None) or one.country
+            )
+        self.outlets = found
+        subscriptions = self._shelf.read(now_ms=now_ms).subscriptions
+        self.names = {one.id: one.name or one.id for one in subscriptions if one.active}
+        self._names_ms = now_ms

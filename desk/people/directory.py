@@ -1,0 +1,185 @@
+"""People, as the desk and ``wirewatch people`` deal with them: accounts, sign-in, sessions, tokens, each act audited."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import NamedTuple
+
+from desk.people.passwords import Passwords
+from desk.people.roles import Caller, Means, Role, role_named
+from desk.people.secrets import TOKEN_PREFIX, hashed, new_secret, new_token
+from pipeline.errors import InputError, UsageError
+from pipeline.store import Store
+from pipeline.store.desk_audit import Audit, AuditLine
+from pipeline.store.desk_people import AccessToken, Account, PeopleStore, Session, folded
+
+IDLE_MS = 24 * 3_600_000
+"""A session ends when it wasn't used for a day; an open page uses it."""
+LONGEST_MS = 30 * IDLE_MS
+"""It ends after so long whatever happens."""
+DAY_MS = 86_400_000
+
+
+class By(NamedTuple):
+    """Who does something, for the audit trail. The command line has no ``caller``."""
+
+    caller: Caller | None = None
+    address: str = ""
+    name: str = ""
+
+
+COMMAND_LINE = By(name="command line")
+
+
+class Directory:
+    """All of one store's people. Thread-safe. ``clock_ms``: the wall clock, ms UTC. Raises StoreError."""
+
+    def __init__(self, store: Store, *, clock_ms: Callable[[], int], passwords: Passwords | None = None) -> None:
+        self.people, self.trail = PeopleStore(store), Audit(store)
+        self._clock_ms, self._passwords = clock_ms, passwords or Passwords()
+
+    def note(self, by: By, action: str, subject: str = "", detail: str = "") -> None:
+        """Write a line of the audit trail."""
+        caller = by.caller
+        self.trail.note(
+            AuditLine(
+                at_ms=self._clock_ms(),
+                action=action,
+                person=caller.id if caller else None,
+                name=caller.name if caller else by.name,
+                address=by.address,
+                subject=subject,
+                detail=detail,
+            )
+        )
+
+    def add(self, name: str, role: Role, password: str | None, by: By) -> Account:
+        """Add a person; without a password they can sign in by a proxy only.
+
+        Raises UsageError for a name that is empty, too long or taken, or a password that is too short.
+        """
+        shown = " ".join(name.split())
+        if not 0 < len(folded(shown)) <= 100 or not shown.isprintable():
+            raise UsageError("a name has 1 to 100 characters")
+        account = Account(
+            id=secrets.token_hex(16),
+            name=folded(shown),
+            shown=shown,
+            role=role.value,
+            password=self._passwords.hash(password) if password is not None else None,
+            active=True,
+            created_ms=self._clock_ms(),
+        )
+        if not self.people.add(account):
+            raise UsageError(f"there is a person called {shown} already")
+        self.note(by, "person added", shown, role.value)
+        return account
+
+    def known(self, name: str) -> Account:
+        """The person of this name. Raises InputError."""
+        account = self.people.named(name)
+        if account is None:
+            raise InputError(name, "no such person", hint="wirewatch people list shows them")
+        return account
+
+    def set_role(self, account: Account, role: Role, by: By) -> None:
+        """Give a person another role, from their next request on. Raises UsageError for the last admin."""
+        self._change(account, {"role": role.value}, "role changed", f"{account.role} to {role}", by)
+
+    def set_active(self, account: Account, *, active: bool, by: By) -> None:
+        """Close an account, which ends its sessions and tokens, or open it again. Raises UsageError for the last admin."""
+        self._change(account, {"active": active}, "account opened" if active else "account closed", "", by)
+
+    def set_password(self, account: Account, password: str, by: By) -> None:
+        """Set a password: all sessions of the person end. Raises UsageError for one that is too short."""
+        self.people.change(account.id, {"password": self._passwords.hash(password)}, sign_out=True)
+        self.note(by, "password set", account.shown)
+
+    def check(self, account: Account, password: str) -> bool:
+        """Whether it is the person's password."""
+        return self._passwords.fits(password, account.password)
+
+    def sign_in(self, name: str, password: str, *, address: str, agent: str) -> tuple[str, Account] | None:
+        """The secret of a new session and its person; None where name and password don't fit, and nobody learns why."""
+        account = self.people.named(name)
+        fits = self._passwords.fits(password, account.password if account is not None else None)
+        if account is None or not fits or not account.active:
+            self.note(By(address=address, name=name[:100]), "sign-in refused")
+            return None
+        if account.password is not None and self._passwords.is_old(account.password):
+            self.people.change(account.id, {"password": self._passwords.hash(password)})
+        secret, now_ms = new_secret(), self._clock_ms()
+        self.people.begin_session(
+            Session(
+                hash=hashed(secret),
+                person=account.id,
+                created_ms=now_ms,
+                seen_ms=now_ms,
+                ends_ms=now_ms + LONGEST_MS,
+                address=address,
+                agent=agent[:300],
+            )
+        )
+        self.note(By(_caller(account, "session"), address), "signed in")
+        return secret, account
+
+    def by_session(self, secret: str) -> Caller | None:
+        """Who holds this cookie; None where the session has ended or the account is closed."""
+        found = self.people.session(hashed(secret))
+        if found is None:
+            return None
+        session, account = found
+        now_ms = self._clock_ms()
+        if not account.active or now_ms >= session.ends_ms or now_ms - session.seen_ms >= IDLE_MS:
+            return None
+        self.people.touch_session(session, now_ms=now_ms)
+        return _caller(account, "session", session=session.hash)
+
+    def by_token(self, token: str) -> Caller | None:
+        """Whose program this is; None for an unknown or outdated token or a closed account."""
+        found = self.people.token(hashed(token)) if token.startswith(TOKEN_PREFIX) else None
+        if found is None:
+            return None
+        kept, account = found
+        now_ms = self._clock_ms()
+        if not account.active or (kept.ends_ms is not None and now_ms >= kept.ends_ms):
+            return None
+        self.people.touch_token(kept, now_ms=now_ms)
+        return _caller(account, "token", writes=kept.scope == "write")
+
+    def by_proxy(self, name: str) -> Caller | None:
+        """The person whom a trusted proxy names; None where there is no open account of that name."""
+        account = self.people.named(name)
+        return _caller(account, "proxy") if account is not None and account.active else None
+
+    def make_token(self, account: Account, name: str, scope: str, days: int | None, by: By) -> str:
+        """A new token, which is shown this once. Raises UsageError for what the person's role doesn't allow."""
+        if scope not in ("read", "write"):
+            raise UsageError(f"{scope!r} is no scope", hint="scopes are read and write")
+        if scope == "write" and role_named(account.role) is Role.READER:
+            raise UsageError("a reader's token can only read")
+        label = " ".join(name.split())[:100] or "token"
+        token, now_ms = new_token(), self._clock_ms()
+        self.people.add_token(
+            AccessToken(
+                id=secrets.token_hex(16),
+                hash=hashed(token),
+                person=account.id,
+                name=label,
+                scope=scope,
+                created_ms=now_ms,
+                ends_ms=now_ms + days * DAY_MS if days else None,
+            )
+        )
+        self.note(by, "token made", account.shown, f"{label}, {scope}")
+        return token
+
+    def _change(self, account: Account, values: dict[str, object], action: str, detail: str, by: By) -> None:
+        if not self.people.change(account.id, values, sign_out=values.get("active") is False):
+            raise UsageError(f"{account.shown} is the last admin", hint="make somebody else an admin first")
+        self.note(by, action, account.shown, detail)
+
+
+def _caller(account: Account, means: Means, *, writes: bool = True, session: str | None = None) -> Caller:
+    return Caller(account.id, account.shown, Role(account.role), means, writes, session)

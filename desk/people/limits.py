@@ -1,0 +1,87 @@
+"""How often somebody may ask: token buckets in this process's memory. The clock is passed in."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``burst`` at once, then one more every ``every_s`` seconds."""
+
+    burst: int
+    every_s: float
+
+
+SIGN_IN_NAME = Limit(10, 60.0)
+"""Tries for one name, from anywhere: a guesser gets 1,450 a day."""
+SIGN_IN_ADDRESS = Limit(20, 15.0)
+"""Tries from one address, for any name."""
+API = Limit(120, 0.1)
+"""Requests of one token, session or address to the API: 600 a minute."""
+PAGES = Limit(240, 0.05)
+"""Everything else of one person or address: a desk that works fast stays far below."""
+STREAMS = 12
+"""Event streams that one person may hold open at once."""
+
+_KEYS = 20_000
+
+
+class Buckets:
+    """A bucket a key. Thread-safe. Full buckets are forgotten once there are more than 20,000 keys."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # For each key, the moment at which its bucket is full again.
+        self._full_at: dict[str, float] = {}
+
+    def take(self, key: str, limit: Limit, now_s: float) -> float:
+        """Take one: 0, or, where the bucket is empty, the seconds until there is one (and nothing is taken)."""
+        with self._lock:
+            full_at = max(self._full_at.get(key, now_s), now_s)
+            wait_s = full_at - now_s - (limit.burst - 1) * limit.every_s
+            if wait_s > 1e-9:
+                return wait_s
+            self._full_at[key] = full_at + limit.every_s
+            if len(self._full_at) > _KEYS:
+                self._forget(now_s)
+            return 0.0
+
+    def give_back(self, key: str, limit: Limit) -> None:
+        """Undo a take: what it stood for was rightly done."""
+        with self._lock:
+            if key in self._full_at:
+                self._full_at[key] -= limit.every_s
+
+    def _forget(self, now_s: float) -> None:
+        kept = sorted(((at, key) for key, at in self._full_at.items() if at > now_s), reverse=True)
+        self._full_at = {key: at for at, key in kept[: _KEYS // 2]}
+
+
+class Slots:
+    """How many things each key holds at once. Thread-safe."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock, self._held = most, threading.Lock(), dict[str, int]()
+
+    def full(self, key: str) -> bool:
+        """Whether the key holds the most it may."""
+        with self._lock:
+            return self._held.get(key, 0) >= self._most
+
+    def take(self, key: str) -> bool:
+        """Take a slot. False: the key holds the most it may."""
+        with self._lock:
+            held = self._held.get(key, 0)
+            if held >= self._most:
+                return False
+            self._held[key] = held + 1
+            return True
+
+    def give_back(self, key: str) -> None:
+        """Let a slot go."""
+        with self._lock:
+            left = self._held.pop(key, 0) - 1
+            if left > 0:
+                self._held[key] = left

@@ -1,0 +1,1 @@
+"""What pages show, worked out from records. Pure: no store, no clock, no HTML (templates write that, and escape it)."""

@@ -1,0 +1,172 @@
+"""A story as one line of the Live page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from desk.views.marks import Segment, in_context, marked, spans_in
+from desk.views.outlets import Outlets, outlet_name
+from pipeline.records import Article, Match
+from pipeline.store.desk_reading import ArticleRow, StoryRow
+
+ReadState = Literal["new", "changed", "read"]
+MOST_TOPICS = 6
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """One story. Times are event times in ms, UTC; ``seq`` is the transaction that changed it last.
+
+    ``why`` are the words for which it is here, in context; ``why_label`` the subscription or topic that wants them.
+    ``sources`` counts independent ones, ``copies`` articles that repeat another's text. ``outlets`` are source ids.
+    ``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles, sorted.
+    """
+
+    id: str
+    seq: int
+    headline: tuple[Segment, ...]
+    language: str | None
+    first_ms: int
+    last_ms: int
+    articles: int
+    copies: int
+    sources: int
+    lead_outlet: str
+    change: str
+    why: tuple[Segment, ...] = ()
+    why_label: str = ""
+    why_kind: Literal["subscription", "topic", ""] = ""
+    why_language: str | None = None
+    edited: bool = False
+    backfill: bool = False
+    topics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    outlets: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    subscription_names: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """By this, falling, stories stand on the page."""
+        return self.last_ms, self.id
+
+    @property
+    def title(self) -> str:
+        """The headline as plain text."""
+        return "".join(segment.text for segment in self.headline)
+
+
+def make_card(
+    row: StoryRow,
+    articles: Sequence[ArticleRow],
+    *,
+    outlets: Outlets,
+    names: Mapping[str, str],
+    before: Card | None = None,
+) -> Card:
+    """The card of a story, from its newest articles (newest first, at least one).
+
+    ``names``: subscriptions' names by id. ``before``: the card until now; its facets stay, since the articles behind
+    them may not be among those given.
+    """
+    story = row.story
+    newest = articles[0].article
+    lead = next((one.article for one in articles if one.article.id == story.id), None)
+    shown = lead or newest
+    label, kind, matches, cause = _why(shown, [one.article for one in articles])
+    in_title = [*spans_in("title", matches)] if cause is shown else []
+    headline = shown.title if lead is not None else story.headline
+    in_text = spans_in("text", matches)
+    if in_text:
+        why = in_context(cause.text, in_text)
+    else:
+        # Matched in a headline: it is marked there, unless that headline isn't the one shown.
+        why = in_context(cause.title, spans_in("title", matches)) if cause is not shown else ()
+    found = [one.article for one in articles]
+    countries = {known.country for one in found if (known := outlets.get(one.source)) and known.country}
+    old = before or _NONE
+    subscriptions = _union(old.subscriptions, (match.subscription for one in found for match in one.subscriptions))
+    return Card(
+        id=story.id,
+        seq=max(row.seq, *(one.seq for one in articles)),
+        headline=marked(headline, in_title if lead is not None or len(articles) == 1 else ()),
+        language=shown.language,
+        first_ms=story.first_ms,
+        last_ms=story.last_ms,
+        articles=story.articles,
+        copies=story.copies,
+        sources=story.independent_sources,
+        lead_outlet=outlet_name(shown.source, outlets),
+        change=_change(newest, outlets, first=story.articles == 1),
+        why=why,
+        why_label=names.get(label, label) if kind == "subscription" else label,
+        why_kind=kind,
+        why_language=cause.language,
+        edited=any(one.version > 1 for one in found),
+        backfill=all(one.backfill for one in found) and old.backfill,
+        topics=_union(old.topics, (topic.topic for one in found for topic in one.topics)),
+        languages=_union(old.languages, (one.language or "" for one in found)),
+        outlets=_union(old.outlets, (one.source for one in found)),
+        countries=_union(old.countries, countries),
+        subscriptions=subscriptions,
+        subscription_names=tuple(names.get(one, one) for one in subscriptions),
+    )
+
+
+def read_state(card_seq: int, read_seq: int | None, floor: int) -> ReadState:
+    """What a story is to a person. ``read_seq``: its seq when they read it, -1 where they want it unread.
+
+    ``floor``: up to there everything counts as read.
+    """
+    if read_seq is None:
+        return "read" if card_seq <= floor else "new"
+    if read_seq < 0:
+        return "new"
+    return "read" if card_seq <= max(floor, read_seq) else "changed"
+
+
+def _why(
+    shown: Article, articles: Sequence[Article]
+) -> tuple[str, Literal["subscription", "topic", ""], tuple[Match, ...], Article]:
+    # The article in the headline first: its words are those that a reader sees.
+    for article in [shown, *articles]:
+        for match in article.subscriptions:
+            if match.matches:
+                return match.subscription, "subscription", match.matches, article
+    for article in [shown, *articles]:
+        for topic in sorted(article.topics, key=lambda one: -one.score):
+            if topic.matches:
+                return topic.topic, "topic", topic.matches, article
+    return "", "", (), shown
+
+
+def _change(newest: Article, outlets: Outlets, *, first: bool) -> str:
+    name = outlet_name(newest.source, outlets)
+    if newest.version > 1:
+        return f"edited by {name}, version {newest.version}"
+    if newest.duplicate_of is not None:
+        return f"copied by {name}"
+    return f"first from {name}" if first else f"joined by {name}"
+
+
+def _union(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*old, *filter(None, new)}))
+
+
+_NONE = Card(
+    id="",
+    seq=0,
+    headline=(),
+    language=None,
+    first_ms=0,
+    last_ms=0,
+    articles=0,
+    copies=0,
+    sources=0,
+    lead_outlet="",
+    change="",
+    backfill=True,
+)

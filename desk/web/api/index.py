@@ -1,0 +1,65 @@
+"""What the API is: its description for programs, and a plain page for people."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from desk.people.roles import Role
+from desk.web.api.common import PREFIX, problems
+from desk.web.deps import TheCaller
+from desk.web.guard import allow
+from desk.web.render import page
+
+router = APIRouter()
+
+
+class Me(BaseModel):
+    """Who asks. ``means``: session, token, proxy or demo; ``writes`` False: a token that only reads."""
+
+    name: str
+    role: str
+    means: str
+    writes: bool
+
+
+@router.get(f"{PREFIX}/me", responses=problems(), tags=["me"])
+@allow(Role.READER)
+def me(caller: TheCaller) -> Me:
+    """Who this session or token belongs to."""
+    return Me(name=caller.name, role=caller.role.value, means=caller.means, writes=caller.writes)
+
+
+@router.get(f"{PREFIX}/openapi.json", include_in_schema=False)
+@allow(Role.READER)
+def description(request: Request) -> JSONResponse:
+    """The OpenAPI description."""
+    return JSONResponse(openapi(request.app))
+
+
+@router.get("/api/", include_in_schema=False)
+@allow(Role.READER)
+def for_people(request: Request) -> Response:
+    """The same as a page."""
+    whole = openapi(request.app)
+    routes = [
+        (method.upper(), path, route) for path, methods in whole["paths"].items() for method, route in methods.items()
+    ]
+    return page(request, "api.html", routes=routes, openapi_path=f"{PREFIX}/openapi.json")
+
+
+@cache
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The description: all routes of the API, and how to sign in."""
+    whole = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    whole["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    whole["security"] = [{"token": []}]
+    for methods in whole["paths"].values():
+        for route in methods.values():
+            route["responses"].pop("422", None) if not route.get("parameters") and "requestBody" not in route else None
+    return whole

@@ -1,0 +1,104 @@
+"""Search over all stored articles, in the query language."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from desk.people.roles import Role
+from desk.web.api.common import MOST_MS, PREFIX, CursorText, Limit, Words, problems
+from desk.web.api.models import MatchOut
+from desk.web.deps import TheDesk
+from desk.web.guard import allow
+from desk.web.problems import Refused
+from pipeline.records import from_ms
+from pipeline.search import Filters, Hit, Order
+
+router = APIRouter(prefix=PREFIX, tags=["search"])
+Moment = Annotated[int | None, Query(ge=0, le=MOST_MS, description="ms since the epoch, UTC.")]
+
+
+class HitOut(BaseModel):
+    """A found article. ``matches`` are code points of its ``title`` or ``text``."""
+
+    id: str
+    url: str
+    title: str
+    text: str
+    source: str
+    language: str | None
+    received: datetime
+    story: str
+    version: int
+    topics: list[str]
+    duplicate_of: str | None
+    score: float | None
+    matches: list[MatchOut]
+
+
+class Found(BaseModel):
+    """A page. ``total`` is for people; ``partial``: the time allowed ran out, ``cursor`` goes on from there."""
+
+    items: list[HitOut]
+    total: str
+    cursor: str | None
+    partial: bool
+
+
+@router.get("/search", responses=problems(400))
+@allow(Role.READER)
+def search(
+    desk: TheDesk,
+    query: Annotated[str, Query(max_length=20_000, description="In the query language; empty: everything.")] = "",
+    since_ms: Moment = None,
+    until_ms: Moment = None,
+    topic: Words = [],  # noqa: B006 - FastAPI's way
+    source: Words = [],  # noqa: B006
+    lang: Words = [],  # noqa: B006
+    *,
+    copies: bool = True,
+    order: Order = "newest",
+    limit: Limit = 20,
+    cursor: CursorText = None,
+) -> Found:
+    """Articles that match, newest first, oldest first or by relevance."""
+    if desk.search is None:
+        raise Refused(503, "this desk has no search index")
+    results = desk.search.search(
+        query,
+        since_ms=since_ms,
+        until_ms=until_ms,
+        filters=Filters(topics=tuple(topic), sources=tuple(source), languages=tuple(lang), copies=copies),
+        order=order,
+        limit=limit,
+        cursor=cursor,
+        facets=False,
+    )
+    return Found(
+        items=[_out(hit) for hit in results.hits],
+        total=str(results.total),
+        cursor=results.cursor,
+        partial=results.partial,
+    )
+
+
+def _out(hit: Hit) -> HitOut:
+    one = hit.article
+    return HitOut(
+        id=one.id,
+        url=one.url,
+        title=one.title,
+        text=one.text,
+        source=one.source,
+        language=one.language,
+        received=from_ms(one.time_ms),
+        story=one.story,
+        version=one.version,
+        topics=list(one.topics),
+        duplicate_of=one.duplicate_of,
+        score=hit.score,
+        matches=[MatchOut(field=m.field, start=m.start, end=m.end, text=m.text) for m in hit.matches],
+    )

@@ -1,0 +1,144 @@
+"""Who may do what: the one place that every request to a page or the API passes.
+
+In this order: who asks (token, session, proxy, demo), how often, whether the route allows them, and for anything that changes
+something, whether the request comes from a page of ours. A route without a rule is refused to everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from desk.people.addresses import client_address, trusted
+from desk.people.limits import API, PAGES
+from desk.people.roles import DEMO, Caller, Role
+from desk.people.secrets import is_form_token, new_secret
+from desk.web.deps import Desk, desk_of
+from desk.web.problems import Refused, SignInNeeded, is_api
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+SAFE = ("GET", "HEAD", "OPTIONS")
+SESSION_COOKIE, FORM_COOKIE = "wirewatch", "wirewatch_form"
+FORM_FIELD, FORM_HEADER = "form_token", "x-form-token"
+
+RULES: dict[Callable[..., Any], Role | None] = {}
+"""For each endpoint the role that it asks for; None: anybody, signed in or not."""
+
+
+def allow(role: Role | None) -> Callable[[Endpoint], Endpoint]:
+    """The endpoint may be used by this role and those above; None: by anybody."""
+
+    def note(endpoint: Endpoint) -> Endpoint:
+        RULES[endpoint] = role
+        return endpoint
+
+    return note
+
+
+async def guard(request: Request) -> None:
+    """Let the request through, or raise Refused. Sets ``caller``, ``address`` and ``form_cookie`` in ``request.state``."""
+    desk = desk_of(request)
+    peer = request.client.host if request.client else ""
+    request.state.address = client_address(peer, request.headers.get("x-forwarded-for", ""), desk.proxies)
+    request.state.form_cookie = request.state.caller = None
+    caller = await run_in_threadpool(_caller, desk, request, peer)
+    request.state.caller = caller
+    request.state.form_cookie = _form_cookie(desk, request, caller)
+    _limit(desk, request, caller)
+    endpoint = request.scope.get("endpoint")
+    if endpoint not in RULES:
+        raise Refused(403, "this address has no rule who may use it")
+    role = RULES[endpoint]
+    if role is not None:
+        if caller is None:
+            raise SignInNeeded
+        if not caller.role.covers(role):
+            raise Refused(403, f"this takes the role {role}; you are {caller.role}")
+    if request.method in SAFE:
+        return
+    if caller is not None and caller.means == "token":
+        if not caller.writes:
+            raise Refused(403, "this token may only read")
+        return
+    await _check_form(request)
+
+
+def still_in(desk: Desk, request: Request) -> bool:
+    """Whether whoever opened a long stream may go on reading: sessions end and accounts are closed meanwhile."""
+    try:
+        return _caller(desk, request, request.client.host if request.client else "") is not None
+    except Refused:
+        return False
+
+
+def cookie_name(desk: Desk, name: str) -> str:
+    """With https, a name that no other host and no plain connection can set."""
+    return f"__Host-{name}" if desk.secure else name
+
+
+def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s: int | None = None) -> None:
+    """Set a cookie that no script can read and no other site can send with a form; ``max_age_s`` 0 deletes it."""
+    parts = [f"{cookie_name(desk, name)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    if desk.secure:
+        parts.append("Secure")
+    if max_age_s is not None:
+        parts.append(f"Max-Age={max_age_s}")
+    request.state.cookies.append("; ".join(parts))
+
+
+def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and is_api(request):
+        caller = desk.directory.by_token(token.strip())
+        if caller is None:
+            raise Refused(
+                401, "this token is unknown, outdated or its owner's account is closed", {"WWW-Authenticate": "Bearer"}
+            )
+        return caller
+    if desk.demo:
+        return DEMO
+    header = desk.settings.desk_proxy_header
+    if header and trusted(peer, desk.proxies) and (name := request.headers.get(header, "").strip()):
+        caller = desk.directory.by_proxy(name)
+        if caller is None:
+            raise Refused(403, f"the proxy signed you in as {name[:100]!r}, but there is no open account of that name")
+        return caller
+    cookie = request.cookies.get(cookie_name(desk, SESSION_COOKIE), "")
+    return desk.directory.by_session(cookie) if cookie else None
+
+
+def _form_cookie(desk: Desk, request: Request, caller: Caller | None) -> str:
+    """What form tokens are made of: the session's secret, or for callers without a session a cookie for just that."""
+    if caller is not None and caller.means == "session":
+        return request.cookies[cookie_name(desk, SESSION_COOKIE)]
+    kept = request.cookies.get(cookie_name(desk, FORM_COOKIE), "")
+    if len(kept) >= 32:
+        return kept
+    made = new_secret()
+    set_cookie(desk, request, FORM_COOKIE, made)
+    return made
+
+
+def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
+    who = caller.id if caller is not None else request.state.address
+    what, limit = ("api", API) if is_api(request) else ("pages", PAGES)
+    wait_s = desk.buckets.take(f"{what} {who}", limit, desk.monotonic())
+    if wait_s:
+        raise Refused(
+            429, f"too many requests: try again in {wait_s:.0f} s", {"Retry-After": str(max(1, round(wait_s)))}
+        )
+
+
+async def _check_form(request: Request) -> None:
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Refused(403, "this request was sent by another site")
+    given = request.headers.get(FORM_HEADER, "")
+    kind = request.headers.get("content-type", "")
+    if not given and kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+        value = (await request.form()).get(FORM_FIELD, "")
+        given = value if isinstance(value, str) else ""
+    if not is_form_token(given, request.state.form_cookie):
+        raise Refused(403, "the page that sent this is too old: load it again and repeat what you did")

@@ -1,0 +1,112 @@
+"""One's own account: password, sessions, tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from starlette.responses import RedirectResponse
+
+from desk.people.limits import SIGN_IN_NAME
+from desk.people.roles import DOES, Caller, Role
+from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
+from desk.web.guard import allow
+from desk.web.problems import Refused
+from desk.web.render import page
+from pipeline.errors import UsageError
+from pipeline.store.desk_people import Account
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/account")
+@allow(Role.READER)
+def show(request: Request, desk: TheDesk, caller: TheCaller) -> Response:
+    """Sessions and tokens of the caller."""
+    return _page(request, desk, caller)
+
+
+@router.post("/account/password")
+@allow(Role.READER)
+def change_password(
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    by: TheActor,
+    old: Annotated[str, Form(max_length=2_000)],
+    new: Annotated[str, Form(max_length=2_000)],
+) -> Response:
+    """Change the password, which takes the old one; all sessions end."""
+    account = _account(desk, caller)
+    wait_s = desk.buckets.take(f"sign-in name {account.name}", SIGN_IN_NAME, desk.monotonic())
+    if wait_s:
+        raise Refused(429, "too many tries: wait a minute", {"Retry-After": str(max(1, round(wait_s)))})
+    if not desk.directory.check(account, old):
+        return _page(request, desk, caller, problem="The old password is another one.", status=403)
+    try:
+        desk.directory.set_password(account, new, by)
+    except UsageError as error:
+        return _page(request, desk, caller, problem=error.message, status=400)
+    return RedirectResponse("/sign-in", 303)
+
+
+@router.post("/account/sign-out-others")
+@allow(Role.READER)
+def sign_out_others(desk: TheDesk, caller: TheCaller, by: TheActor) -> Response:
+    """End all sessions but this one."""
+    count = desk.directory.people.end_sessions(_account(desk, caller).id, but=caller.session)
+    desk.directory.note(by, "sessions ended", caller.name, str(count))
+    return RedirectResponse("/account", 303)
+
+
+@router.post("/account/tokens")
+@allow(Role.READER)
+def make_token(
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    by: TheActor,
+    name: Annotated[str, Form(max_length=100)],
+    scope: Annotated[str, Form()] = "read",
+    days: Annotated[int | None, Form(ge=1, le=3_650)] = 90,
+) -> Response:
+    """Make a token; it is shown this once."""
+    try:
+        token = desk.directory.make_token(_account(desk, caller), name, scope, days, by)
+    except UsageError as error:
+        return _page(request, desk, caller, problem=error.message, status=400)
+    return _page(request, desk, caller, token=token)
+
+
+@router.post("/account/tokens/drop")
+@allow(Role.READER)
+def drop_token(desk: TheDesk, caller: TheCaller, by: TheActor, token: Annotated[str, Form(max_length=32)]) -> Response:
+    """Delete a token: it no longer opens anything."""
+    if not desk.directory.people.drop_token(caller.id, token):
+        raise Refused(404, "you have no such token")
+    desk.directory.note(by, "token deleted", caller.name)
+    return RedirectResponse("/account", 303)
+
+
+def _account(desk: Desk, caller: Caller) -> Account:
+    account = desk.directory.people.person(caller.id)
+    if account is None:
+        raise Refused(400, "the demo's person has no account")
+    return account
+
+
+def _page(
+    request: Request, desk: Desk, caller: Caller, *, problem: str = "", token: str = "", status: int = 200
+) -> Response:
+    people = desk.directory.people
+    return page(
+        request,
+        "account.html",
+        status=status,
+        account=people.person(caller.id),
+        does=DOES[caller.role],
+        sessions=people.sessions_of(caller.id),
+        tokens=people.tokens_of(caller.id),
+        problem=problem,
+        token=token,
+    )

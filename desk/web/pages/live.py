@@ -1,0 +1,148 @@
+"""Live: stories as they come, narrowed by facets; read and unread, stars, export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from desk.people.roles import Caller, Role
+from desk.views.cards import Card, ReadState, read_state
+from desk.views.exports import FORMATS, story_export
+from desk.views.filters import FACETS, HOURS, Filter, choices, filter_of, wanted
+from desk.views.languages import language_name
+from desk.views.outlets import outlet_name
+from desk.web.deps import Desk, TheCaller, TheDesk
+from desk.web.forms import done
+from desk.web.guard import allow
+from desk.web.problems import Refused
+from desk.web.render import page
+
+router = APIRouter(include_in_schema=False)
+PAGE = 60
+EXPORTED = 2_000
+
+
+@router.get("/")
+@allow(Role.READER)
+def live(request: Request, desk: TheDesk, caller: TheCaller, before: str = "") -> Response:
+    """The newest stories that the filter lets through."""
+    wish = filter_of(request.query_params.multi_items())
+    seq = desk.board.seq
+    cards = desk.board.snapshot()
+    found, states, starred, more = _page(desk, caller, cards, wish, before)
+    facets = choices(cards, wish, _labels(desk, cards))
+    return page(
+        request,
+        "live.html",
+        cards=found,
+        states=states,
+        starred_ids=starred,
+        wish=wish,
+        facets=facets,
+        facet_names=FACETS,
+        hours=HOURS,
+        more=more,
+        seq=seq,
+        total=len(cards),
+        paged=bool(before),
+    )
+
+
+@router.get("/live/export.{kind}")
+@allow(Role.READER)
+def export(request: Request, desk: TheDesk, caller: TheCaller, kind: str) -> Response:
+    """What the page shows, all of it, as CSV, JSON Lines or Atom."""
+    if kind not in FORMATS:
+        raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
+    wish = filter_of(request.query_params.multi_items())
+    found, _, _, _ = _page(desk, caller, desk.board.snapshot(), wish, "", limit=EXPORTED)
+    base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    body = story_export(kind, found, base_url=base, self_url=str(request.url), now_ms=desk.clock_ms())
+    headers = {"Content-Disposition": f'attachment; filename="wirewatch-live.{kind}"'}
+    return Response(body, headers=headers, media_type=FORMATS[kind])
+
+
+@router.post("/live/read")
+@allow(Role.READER)
+def read(
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    story: Annotated[str, Form(max_length=100)],
+    seq: Annotated[int | None, Form()] = None,
+    back: Annotated[str, Form()] = "/",
+) -> Response:
+    """Mark a story as read as of ``seq``, or, without it, as unread."""
+    desk.marks.read(caller.id, story, seq)
+    return done(request, back)
+
+
+@router.post("/live/star")
+@allow(Role.READER)
+def star(
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    story: Annotated[str, Form(max_length=100)],
+    starred: Annotated[bool, Form()],
+    back: Annotated[str, Form()] = "/",
+) -> Response:
+    """Star a story, or take the star away."""
+    desk.marks.star(caller.id, story, desk.clock_ms() if starred else None)
+    return done(request, back)
+
+
+@router.post("/live/read-all")
+@allow(Role.READER)
+def read_all(
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    seq: Annotated[int, Form(ge=0)],
+    back: Annotated[str, Form()] = "/",
+) -> Response:
+    """Everything up to what the page showed counts as read."""
+    desk.marks.read_all(caller.id, seq)
+    return done(request, back)
+
+
+def _page(
+    desk: Desk, caller: Caller, cards: Sequence[Card], wish: Filter, before: str, *, limit: int = PAGE
+) -> tuple[list[Card], dict[str, ReadState], set[str], str | None]:
+    """The cards to show, what each is to the caller, which are starred, and where the next page begins."""
+    now_ms, cursor = desk.clock_ms(), _cursor(before)
+    if wish.show == "starred":
+        cards = _starred(desk, caller)
+    candidates = [card for card in cards if wanted(card, wish, now_ms) and (cursor is None or card.order < cursor)]
+    narrowed = candidates if wish.show in ("unread", "starred") else candidates[: limit + 1]
+    marks = desk.marks.of(caller.id, (card.id for card in narrowed))
+    floor = desk.marks.floor(caller.id)
+    states: dict[str, ReadState] = {
+        card.id: read_state(card.seq, marks[card.id].read_seq if card.id in marks else None, floor) for card in narrowed
+    }
+    if wish.show == "unread":
+        narrowed = [card for card in narrowed if states[card.id] != "read"]
+    shown = narrowed[:limit]
+    more = f"{shown[-1].last_ms}-{shown[-1].id}" if len(narrowed) > limit else None
+    return shown, states, {story for story, mark in marks.items() if mark.starred_ms}, more
+
+
+def _starred(desk: Desk, caller: Caller) -> list[Card]:
+    found = (desk.follower.card(story) for story in desk.marks.starred(caller.id))
+    return sorted((card for card in found if card is not None), key=lambda card: card.order, reverse=True)
+
+
+def _cursor(text: str) -> tuple[int, str] | None:
+    moment, _, identity = text.partition("-")
+    return (int(moment), identity) if moment.isascii() and moment.isdigit() and len(moment) < 17 else None
+
+
+def _labels(desk: Desk, cards: Sequence[Card]) -> dict[str, dict[str, str]]:
+    outlets = desk.follower.outlets
+    return {
+        "lang": {code: language_name(code) for card in cards for code in card.languages},
+        "outlet": {source: outlet_name(source, outlets) for card in cards for source in card.outlets},
+        "subscription": desk.follower.names,
+    }

@@ -1,0 +1,97 @@
+"""Refusals and errors as answers: problem+json (RFC 9457) below ``/api/``, a page elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import quote
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+
+from desk.web.render import page
+from pipeline.errors import InputError, QueryError, StoreError, UsageError, WirewatchError
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class Refused(Exception):
+    """The request is not carried out. ``detail`` is for the person who made it."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, dict(headers or {})
+
+
+class SignInNeeded(Refused):
+    """Nobody is signed in."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            401, "sign in, or send an API token as 'Authorization: Bearer …'", {"WWW-Authenticate": "Bearer"}
+        )
+
+
+def is_api(request: Request) -> bool:
+    """Whether a program asks."""
+    return request.url.path.startswith("/api/")
+
+
+def answer(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem, for a program or a person."""
+    title = HTTPStatus(status).phrase
+    if is_api(request):
+        body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        return Response(msgspec.json.encode(body), status, dict(headers or {}), PROBLEM_JSON)
+    return page(request, "problem.html", status=status, title=title, detail=detail, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer with problems."""
+
+    def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)  # noqa: S101 - registered for it
+        if isinstance(error, SignInNeeded) and not is_api(request):
+            if request.method in ("GET", "HEAD") and "text/event-stream" not in request.headers.get("accept", ""):
+                here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"/sign-in?next={quote(here, safe='')}", 303)
+            return answer(request, 401, "you are signed out: sign in again")
+        return answer(request, error.status, error.detail, error.headers)
+
+    def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+        detail = "there is no such page" if error.status_code == 404 else str(error.detail)
+        return answer(request, error.status_code, detail, error.headers)
+
+    def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+        parts = [
+            f"{'.'.join(str(part) for part in one['loc'][1:]) or one['loc'][0]}: {one['msg']}" for one in error.errors()
+        ]
+        return answer(request, 422, "; ".join(parts)[:1_000])
+
+    def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, WirewatchError)  # noqa: S101 - registered for it
+        return answer(request, status_of(error), str(error))
+
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(WirewatchError, ours)
+    app.add_exception_handler(
+        Exception, lambda request, _error: answer(request, 500, "this is our fault; the log says more")
+    )
+
+
+def status_of(error: WirewatchError) -> int:
+    """The HTTP status of an error of ours."""
+    match error:
+        case QueryError() | UsageError() | InputError():
+            return 400
+        case StoreError():
+            return 503
+        case _:
+            return 502

@@ -1,0 +1,124 @@
+"""Pages from templates. Everything is escaped; what comes from feeds is only ever text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import jinja2
+from fastapi import Request
+from starlette.responses import HTMLResponse
+
+from desk.people.roles import Role
+from desk.people.secrets import form_token
+from desk.views import times
+from desk.views.languages import language_name
+
+if TYPE_CHECKING:
+    from desk.web.deps import Desk
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+NAVIGATION = (
+    ("/", "Live", Role.READER),
+    ("/search", "Search", Role.READER),
+    ("/subscriptions", "Subscriptions", Role.READER),
+    ("/coverage", "Coverage", Role.READER),
+    ("/handover", "Handover", Role.READER),
+)
+"""Pages in the head; those that the application doesn't have are left out."""
+
+
+def safe_link(url: str | None) -> str:
+    """The address if it is one of the web, else nothing: no ``javascript:`` from a feed becomes a link."""
+    try:
+        parts = urlsplit((url or "").strip())
+    except ValueError:
+        return ""
+    return (url or "").strip() if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a file of ours, with its digest, so that browsers may keep it."""
+    digest = hashlib.blake2b((STATIC / name).read_bytes(), digest_size=8).hexdigest()
+    return f"/static/{name}?v={digest}"
+
+
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["safe_link"] = safe_link
+    made.filters["language"] = language_name
+    made.filters["iso"] = times.iso
+    made.filters["span"] = times.span
+    made.globals["static"] = static_url
+    made.globals["Role"] = Role
+    return made
+
+
+ENVIRONMENT = _environment()
+
+
+class Clock:
+    """Times in the desk's zone, as of one moment; what templates call."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.now_ms, self._zone = desk.clock_ms(), desk.zone
+
+    def short(self, ms: int) -> str:
+        """See ``times.clock``."""
+        return times.clock(ms, self._zone, self.now_ms)
+
+    def full(self, ms: int) -> str:
+        """See ``times.full``."""
+        return times.full(ms, self._zone)
+
+    def age(self, ms: int) -> str:
+        """See ``times.age``."""
+        return times.age(ms, self.now_ms)
+
+    def moment(self, moment: Any) -> str:
+        """See ``times.from_datetime``."""
+        return times.from_datetime(moment, self._zone)
+
+    @property
+    def zone(self) -> str:
+        """The zone's name."""
+        return str(self._zone)
+
+
+def fragment(template: str, /, **values: Any) -> str:
+    """A template without request: a part of a page that is the same for everybody."""
+    return ENVIRONMENT.get_template(template).render(**values)
+
+
+def page(
+    request: Request, template: str, /, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """A whole page, for whoever asked."""
+    desk: Desk = request.app.state.desk
+    caller = getattr(request.state, "caller", None)
+    cookie: str = getattr(request.state, "form_cookie", "")
+    html = ENVIRONMENT.get_template(template).render(
+        caller=caller,
+        can=lambda role: caller is not None and caller.role.covers(Role(role)),
+        form_token=form_token(cookie) if cookie else "",
+        navigation=[one for one in NAVIGATION if one[0] in request.app.state.paths],
+        path=request.url.path,
+        clock=Clock(desk),
+        status=desk.status,
+        demo=desk.demo,
+        page_status=status,
+        **values,
+    )
+    return HTMLResponse(html, status, dict(headers or {}))

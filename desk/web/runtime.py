@@ -1,0 +1,123 @@
+"""What the desk does while nobody asks: follow the store, look after the status strip, keep the search index up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+
+from desk.live.board import SIZE
+from desk.views.status import status
+from desk.web.deps import Desk
+from pipeline.errors import WirewatchError
+from pipeline.store import StoreReader
+from pipeline.store.desk_feeds import FeedFacts
+from pipeline.store.operation import CanaryState, canary_state
+
+LOOK_S = 0.2
+"""Between two looks at the store: one query by primary key, whatever the number of readers."""
+STATUS_S = 2.0
+SEARCH_S = 1.0
+AFTER_ERROR_S = 2.0
+LOADED_S = 10.0
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def running(desk: Desk) -> AsyncIterator[None]:
+    """Run all of it in the background, from the first page of the board being loaded until the desk closes."""
+    # Threads of their own: slow pages must not hold up what everybody waits for.
+    with ThreadPoolExecutor(3, "desk") as threads:
+        tasks = [asyncio.create_task(work) for work in (_follow(desk, threads), _strip(desk, threads))]
+        if desk.search is not None:
+            tasks.append(asyncio.create_task(_index(desk, threads)))
+        try:
+            # A page that is asked for at once should not be half empty; a store that can't be read must not stop it.
+            await _within(desk.hub.ready, LOADED_S)
+            yield
+        finally:
+            desk.hub.close()
+            await asyncio.gather(*tasks)
+
+
+async def _follow(desk: Desk, threads: ThreadPoolExecutor) -> None:
+    loaded = False
+    while not desk.hub.closing.is_set():
+        try:
+            if not loaded:
+                await _in(threads, lambda: desk.follower.load(SIZE))
+                loaded = True
+                desk.hub.ready.set()
+            batch = await _in(threads, desk.follower.look)
+            desk.problem = None
+        except WirewatchError as error:
+            desk.problem = str(error)
+            log.warning("the desk can't follow the store", problem=desk.problem)
+            await _pause(desk, AFTER_ERROR_S)
+            continue
+        if batch is None:
+            await _pause(desk, LOOK_S)
+        else:
+            desk.hub.publish(batch)
+
+
+async def _strip(desk: Desk, threads: ThreadPoolExecutor) -> None:
+    facts = FeedFacts(desk.store)
+    while not desk.hub.closing.is_set():
+        try:
+            canary = await _in(threads, lambda: _canary(desk))
+            counts = await _in(threads, facts.counts)
+            problem = desk.problem
+        except WirewatchError as error:
+            canary, counts, problem = None, None, str(error)
+        cards = desk.board.snapshot()
+        desk.status = status(
+            canary=canary,
+            last_ms=cards[0].last_ms if cards else None,
+            feeds=counts,
+            problem=problem,
+            now_ms=desk.clock_ms(),
+        )
+        await _pause(desk, STATUS_S)
+
+
+def _canary(desk: Desk) -> CanaryState:
+    settings = desk.settings
+    return canary_state(desk.store, settings.run, now_ms=desk.clock_ms(), interval_s=settings.canary_interval_s)
+
+
+async def _index(desk: Desk, threads: ThreadPoolExecutor) -> None:
+    search = desk.search
+    if search is None:
+        return
+    reader = StoreReader(desk.store, desk.settings.run)
+    while not desk.hub.closing.is_set():
+        try:
+            # In parts, so that closing the desk need not wait for a whole archive.
+            current = await _in(threads, lambda: search.refresh(reader, most=5_000))
+        except WirewatchError as error:
+            log.warning("the search index can't be kept up", problem=str(error))
+            current = True
+        if current:
+            await _pause(desk, SEARCH_S)
+
+
+async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+
+async def _pause(desk: Desk, seconds: float) -> None:
+    await _within(desk.hub.closing, seconds)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

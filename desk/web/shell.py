@@ -1,0 +1,102 @@
+"""What holds for every answer: security headers, hosts that we answer to, the largest body; plain ASGI, streams too."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from desk.people.addresses import LOOPBACK, host_of
+
+LARGEST_BODY = 8 << 20
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing runs, is styled or shown that doesn't come from this desk's own files: whatever an article smuggles in."""
+
+_HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # A publisher need not know who reads it, and from which page.
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+class _TooLarge(Exception):
+    """The body is over the limit."""
+
+
+class Shell:
+    """``hosts``: those that we answer to (a name that was bent to this machine is none); None: any. ``secure``: https only."""
+
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] | None, secure: bool) -> None:
+        self._app, self._hosts, self._secure = app, hosts, secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        cookies: list[str] = []
+        scope.setdefault("state", {})["cookies"] = cookies
+        headers = Headers(scope=scope)
+        begun = False
+        got = 0
+
+        async def counted() -> Message:
+            nonlocal got
+            message = await receive()
+            got += len(message.get("body", b""))
+            if got > LARGEST_BODY:
+                raise _TooLarge
+            return message
+
+        async def dressed(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                self._dress(scope, MutableHeaders(scope=message), cookies)
+            await send(message)
+
+        refusal = None
+        if self._hosts is not None and host_of(headers.get("host", "")) not in self._hosts:
+            refusal = PlainTextResponse("this desk has another name\n", 421)
+        elif _length(headers.get("content-length")) > LARGEST_BODY:
+            refusal = PlainTextResponse(f"more than {LARGEST_BODY >> 20} MiB\n", 413)
+        if refusal is not None:
+            await refusal(scope, receive, dressed)
+            return
+        try:
+            await self._app(scope, counted, dressed)
+        except _TooLarge:
+            if not begun:
+                await PlainTextResponse(f"more than {LARGEST_BODY >> 20} MiB\n", 413)(scope, receive, dressed)
+
+    def _dress(self, scope: Scope, headers: MutableHeaders, cookies: list[str]) -> None:
+        for name, value in _HEADERS.items():
+            headers[name] = value
+        if self._secure:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if scope["path"].startswith("/static/"):
+            kept = b"v=" in scope.get("query_string", b"")
+            headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        elif "cache-control" not in headers:
+            headers["Cache-Control"] = "no-store"
+        for cookie in cookies:
+            headers.append("Set-Cookie", cookie)
+
+
+def hosts_of(public_url: str, *, demo: bool) -> frozenset[str] | None:
+    """The hosts to answer to: with a public address, that and this machine; in the demo, without sign-in, this machine."""
+    if public_url:
+        return frozenset({host_of(public_url.partition("://")[2].partition("/")[0]), *LOOPBACK})
+    return frozenset(LOOPBACK) if demo else None
+
+
+def _length(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0

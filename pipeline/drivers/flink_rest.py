@@ -1,0 +1,106 @@
+"""Jobs on a Flink cluster, by its REST interface: list, cancel, savepoint. The standard library does.
+
+Beam's job server leaves a job on the cluster when its submitter ends: asked to cancel, it only stops waiting (seen with
+Beam 2.62 and Flink 1.19). An uncancelled job of an earlier submitter can't write, as the run has a new owner, but it
+restarts for ever and takes slots.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pipeline.errors import UsageError, WirewatchError
+
+OVER = {"CANCELED", "FAILED", "FINISHED", "SUSPENDED"}
+PATIENCE_S, ANSWER_S = 120.0, 30.0
+
+
+class FlinkRefused(WirewatchError):
+    """What the cluster said, or that it can't be reached."""
+
+
+class FlinkJob(NamedTuple):
+    """A job as the cluster lists it; ``name`` is Beam's ``--job_name``."""
+
+    id: str
+    state: str
+    name: str
+
+    @property
+    def over(self) -> bool:
+        """Whether it will never run again."""
+        return self.state in OVER
+
+
+class FlinkJobs:
+    """The jobs of the cluster whose REST interface is at ``rest`` (http or https). Calls raise FlinkRefused."""
+
+    def __init__(self, rest: str) -> None:
+        if not rest.startswith(("http://", "https://")):
+            raise UsageError(f"{rest}: the REST address begins with http:// or https://")
+        self._rest = rest.rstrip("/")
+
+    def listing(self) -> list[FlinkJob]:
+        """All jobs that the cluster remembers."""
+        return [FlinkJob(job["jid"], job["state"], job["name"]) for job in self._ask("/jobs/overview")["jobs"]]
+
+    def running(self, name: str) -> list[FlinkJob]:
+        """The jobs of this name that are not over."""
+        return [job for job in self.listing() if job.name == name and not job.over]
+
+    def cancel(self, name: str) -> list[FlinkJob]:
+        """Cancel all jobs of this name, wait until they are over, and return them; none is no error."""
+        jobs = self.running(name)
+        for job in jobs:
+            self._ask(f"/jobs/{job.id}?mode=cancel", method="PATCH")
+        self._until(lambda: not self.running(name), "end of the cancelled jobs")
+        return jobs
+
+    def savepoint(self, name: str, folder: str) -> str:
+        """Save the one job of this name below ``folder`` (a URL), and return the savepoint's place. The job goes on."""
+        jobs = self.running(name)
+        if len(jobs) != 1:
+            raise FlinkRefused(f"{len(jobs)} jobs of the name {name!r} run, not one")
+        path = f"/jobs/{jobs[0].id}/savepoints"
+        begun = self._ask(path, {"target-directory": folder, "cancel-job": False})
+        told: dict[str, Any] = {}
+
+        def over() -> bool:
+            told.update(self._ask(f"{path}/{begun['request-id']}"))
+            return bool(told["status"]["id"] == "COMPLETED")
+
+        self._until(over, "savepoint")
+        operation = told["operation"]
+        if "location" not in operation:
+            cause = str(operation.get("failure-cause", {}).get("stack-trace", operation)).partition("\n")[0]
+            raise FlinkRefused(f"the savepoint failed: {cause}")
+        return str(operation["location"])
+
+    def _ask(self, path: str, body: object = None, *, method: str | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310 - http and https only, as checked above
+            self._rest + path, data=data, headers={"Content-Type": "application/json"}, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
+                return json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            said = error.read(500).decode(errors="replace")
+            raise FlinkRefused(f"{self._rest}: HTTP {error.code} for {path}: {said}") from error
+        except (OSError, ValueError) as error:
+            raise FlinkRefused(
+                f"{self._rest}: {error}", hint="does the cluster run, and is this its address?"
+            ) from error
+
+    @staticmethod
+    def _until(condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise FlinkRefused(f"no {what} within {PATIENCE_S:.0f} s")
+            time.sleep(0.5)

@@ -1,0 +1,149 @@
+"""A stretch of a raw stream's past, in the order in which its run handled it (DESIGN section 5).
+
+Records that came late in that run stand where it put them: ``late`` holds their stored places. They go on under their own
+keys, so that topics and subscriptions are asked as of their own times and the ordered stage gives them the same places again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from pipeline.drivers.reader import MergingReader
+from pipeline.drivers.slices import SliceLimits
+from pipeline.order import Merge, Numbered
+from pipeline.order.merge import article_of
+from pipeline.records import OrderKey, Position, raw_hash
+from pipeline.streams import Stream
+from pipeline.transforms.elements import Envelope
+
+Late = Mapping[tuple[int, int], OrderKey]
+# A leader's change may set append times back by so much.
+SLACK_MS = 60_000
+PROBE_MS = 2_000
+
+
+class History(Protocol):
+    """A past to replay, from front to back."""
+
+    def take(self, limits: SliceLimits) -> list[Envelope]:
+        """The next records in order, numbered from 0 without gaps; none: nothing more for now, see ``ended``."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+
+    @property
+    def total(self) -> int | None:
+        """About how many records there are from where this began; None where that is not known."""
+
+
+class StreamHistory:
+    """The records of a stream whose places lie in ``from_ms`` (in) to ``to_ms`` (out), event times, for the run ``run``.
+
+    ``after_ms``: go on from there, as a resumed replay does; what comes again is for the ledger to know. ``lost`` counts
+    offsets that retention deleted while this read. Single-threaded; the stream is the caller's to close. Raises
+    StreamUnavailable: nothing is lost then.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        run: str,
+        *,
+        from_ms: int,
+        to_ms: int,
+        late: Late,
+        clock_ms: Callable[[], int],
+        after_ms: int | None = None,
+    ) -> None:
+        self._stream, self._run, self._from_ms, self._to_ms = stream, run, from_ms, to_ms
+        begin_ms = max(from_ms, after_ms or 0)
+        self._late = {where: key for where, key in late.items() if begin_ms <= key.time_ms}
+        self._ahead = sorted(((key.time_ms, *where) for where, key in self._late.items()), reverse=True)
+        partitions = list(stream.partitions())
+        starts = stream.start_offsets(partitions)
+        self.begins_late = _begins_late(stream, starts, from_ms)
+        offsets = {partition: offset_at(stream, partition, begin_ms - SLACK_MS) for partition in partitions}
+        for partition, offset in self._late:
+            if partition in offsets:
+                offsets[partition] = max(starts[partition], min(offsets[partition], offset))
+        ends = {partition: offset_at(stream, partition, to_ms) for partition in partitions}
+        self.total: int | None = sum(
+            max(0, ends[partition] - offset_at(stream, partition, begin_ms)) for partition in partitions
+        )
+        self._merge = Merge(offsets, effective=self._effective)
+        self._reader = MergingReader(stream, self._merge, clock_ms=clock_ms, on_lost=self._on_lost)
+        self._number, self.lost, self.ended = 0, 0, False
+
+    def take(self, limits: SliceLimits) -> list[Envelope]:
+        """As in ``History``."""
+        taken: list[Envelope] = []
+        size = 0
+        while not self.ended and len(taken) < limits.records and size < limits.bytes:
+            self._read_ahead()
+            found = self._reader.next(wait_ms=0 if taken else 250)
+            if found is None:
+                # Nothing is there; nothing earlier than the end can come any more.
+                self.ended = self._merge.safe_ms() >= self._to_ms
+                break
+            if found.key.time_ms >= self._to_ms:
+                self.ended = True
+            elif found.key.time_ms >= self._from_ms:
+                taken.append(self._envelope(found))
+                size += len(found.record.value)
+        return taken
+
+    def _envelope(self, found: Numbered) -> Envelope:
+        record = found.record
+        key = found.key
+        if (record.partition, record.offset) in self._late:
+            key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
+        number, self._number = self._number, self._number + 1
+        position = Position(run=self._run, stream=self._stream.uuid, partition=record.partition, offset=record.offset)
+        return Envelope(number=number, position=position, key=key, value=record.value)
+
+    def _effective(self, partition: int, offset: int) -> OrderKey | None:
+        return self._late.get((partition, offset))
+
+    def _read_ahead(self) -> None:
+        """Read as far as every late record that may be next: the merge can't know that one lies behind its own place."""
+        while self._ahead and (head_ms := self._merge.head_ms) is not None and self._ahead[-1][0] <= head_ms:
+            _, partition, offset = self._ahead[-1]
+            reached = self._merge.next_offsets().get(partition, offset + 1)
+            records = self._stream.read({partition: reached}, wait_ms=PROBE_MS) if reached <= offset else ()
+            if records:
+                self._merge.offer(records)
+            else:
+                self._ahead.pop()
+
+    def _on_lost(self, _partition: int, first: int, last: int) -> None:
+        self.lost += last - first + 1
+
+
+def offset_at(stream: Stream, partition: int, time_ms: int) -> int:
+    """The first offset of a record at or after ``time_ms``, where times rise; the end where there is none.
+
+    By halving: some twenty reads of one record, whatever the stream's size.
+    """
+    low, high = stream.start_offsets([partition])[partition], stream.end_offsets([partition])[partition]
+    while low < high:
+        middle = (low + high) // 2
+        records = stream.read({partition: middle}, max_bytes=1, wait_ms=PROBE_MS)
+        if not records or records[0].timestamp_ms >= time_ms:
+            high = middle
+        else:
+            low = records[0].offset + 1
+    return low
+
+
+def _begins_late(stream: Stream, starts: Mapping[int, int], from_ms: int) -> int | None:
+    """The event time at which a stream begins whose earlier records are gone, if that is behind ``from_ms``."""
+    gone = {partition: offset for partition, offset in starts.items() if offset > 0}
+    first = [
+        records[0].timestamp_ms
+        for partition, offset in gone.items()
+        if (records := stream.read({partition: offset}, max_bytes=1, wait_ms=PROBE_MS))
+    ]
+    latest = max(first, default=None)
+    return latest if latest is not None and latest > from_ms else None

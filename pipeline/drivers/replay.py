@@ -1,0 +1,138 @@
+"""Replaying a history as a run of its own: slice after slice, at the pace that is asked for, resumable at any moment."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.drivers.history import History
+from pipeline.drivers.slices import SliceGraph, SliceLimits
+from pipeline.flow import Flow
+from pipeline.store import RunLedger, Store
+from pipeline.store.history_runs import FINISHED, RUNNING, STOPPED, Replay, ReplayBook, base_of
+from pipeline.transforms.elements import Envelope
+
+# Small enough that progress moves and a stop is heeded soon.
+LIMITS = SliceLimits(records=250, bytes=32 << 20)
+LOOK_S = 0.5
+
+
+class Pace:
+    """When a record's turn is, at ``factor`` times the speed of its day; None: at once.
+
+    ``monotonic`` gives seconds. The first record's turn is when it is first asked for.
+    """
+
+    def __init__(self, factor: float | None, monotonic: Callable[[], float]) -> None:
+        self._factor, self._monotonic = factor, monotonic
+        self._began: tuple[int, float] | None = None
+
+    def wait_s(self, time_ms: int) -> float:
+        """Seconds until the turn of a record of this event time; 0 or less: it has come."""
+        # What has no time waits for nothing.
+        if self._factor is None or time_ms <= 0:
+            return 0.0
+        if self._began is None:
+            self._began = time_ms, self._monotonic()
+        first_ms, began_s = self._began
+        return began_s + (time_ms - first_ms) / 1000 / self._factor - self._monotonic()
+
+    def due(self, envelopes: Sequence[Envelope]) -> int:
+        """How many of the records, from the first, have their turn."""
+        for count, envelope in enumerate(envelopes):
+            if self.wait_s(envelope.key.time_ms) > 0:
+                return count
+        return len(envelopes)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a replay is. ``done`` of ``total`` (None: not known) in all; ``time_ms``: event time of the last record."""
+
+    done: int
+    total: int | None
+    time_ms: int | None
+
+
+class ReplayRun:
+    """One start of a replay: takes the run, so that an earlier start of the same is fenced.
+
+    ``store_url`` is what the graph's workers open. ``now_ms`` is the wall clock, for the record alone.
+    """
+
+    def __init__(
+        self, store: Store, store_url: str, replay: Replay, *, scope: str, processes: int, now_ms: int
+    ) -> None:
+        self.store, self.replay = store, replay
+        self._book = ReplayBook(store)
+        owner = secrets.token_hex(8)
+        self.ledger = RunLedger(store, replay.name, owner, base=base_of(store, replay.name))
+        self.state = self.ledger.take(kind="replay", now_ms=now_ms, spec=replay.spec)
+        self._flow = Flow(
+            store_url, replay.name, owner, scope=scope, publish=replay.delivers, extraction_processes=processes
+        )
+        self._done = replay.done
+
+    @property
+    def after_ms(self) -> int | None:
+        """The event time from which to go on: what is before has its end already. None: from the beginning."""
+        last = self.state.last_key
+        return None if last is None else last.time_ms
+
+    def run(
+        self,
+        history: History,
+        *,
+        pace: Pace,
+        stop: Callable[[], bool],
+        pause: Callable[[float], object],
+        clock_ms: Callable[[], int],
+        progress: Callable[[Progress], None] = lambda _progress: None,
+        after: Callable[[], object] = lambda: None,
+        limits: SliceLimits = LIMITS,
+    ) -> Replay:
+        """Replay to the end, or until ``stop()``; the replay as it stands then.
+
+        A slice is stored when ``progress`` hears of it; ``after`` is called then, for relaying. Raises Fenced, StoreError,
+        StreamError: then the same again goes on.
+        """
+        name = self.replay.name
+        total = self._total(history)
+        self._book.note(name, state=RUNNING, total=total)
+        graph, waiting = SliceGraph(self._flow), list[Envelope]()
+        state = STOPPED
+        try:
+            while not stop():
+                if not waiting:
+                    waiting = history.take(limits)
+                if not waiting:
+                    if history.ended:
+                        state = FINISHED
+                        break
+                    pause(LOOK_S)
+                    continue
+                due = pace.due(waiting)
+                if not due:
+                    pause(min(LOOK_S, pace.wait_s(waiting[0].key.time_ms)))
+                    continue
+                slice_, waiting = waiting[:due], waiting[due:]
+                self._handle(graph, slice_)
+                progress(Progress(self._done, total, slice_[-1].key.time_ms))
+                after()
+        finally:
+            ended = clock_ms() if state == FINISHED else None
+            self._book.note(name, state=state, done=self._done, finished_ms=ended)
+        found = self._book.get(name)
+        return found or self.replay
+
+    def _handle(self, graph: SliceGraph, envelopes: Sequence[Envelope]) -> None:
+        # A start that goes on reads the last millisecond's records once more, and what came late behind them.
+        done = self.ledger.done([envelope.position for envelope in envelopes])
+        fresh = [envelope for envelope in envelopes if envelope.position not in done]
+        if fresh:
+            graph.run(fresh)
+            self._done += len(fresh)
+
+    def _total(self, history: History) -> int | None:
+        return None if history.total is None else max(self._done, self._done + history.total)

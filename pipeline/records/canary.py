@@ -1,0 +1,70 @@
+"""The canary: an article of our own that goes through everything every few minutes: so a desk knows quiet from broken.
+
+Pure. A canary is made like any article: a page that must be extracted, a text that no other article resembles, words
+that the reserved subscription looks for. People never see one: its results are stored under a run name of their own
+(``canary_run``), so whoever reads a run does not meet them, and it meets no subscription but the reserved one. Its
+outcome is in the ledger as everybody's is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from pipeline.records.alert import Subscription
+from pipeline.records.raw import RawArticle
+
+SOURCE = "wirewatch-canary"
+# No server can have this name, so nothing that is fetched can pass for one.
+PREFIX = "https://canary.wirewatch.invalid/"
+SUBSCRIPTION = Subscription(
+    id=SOURCE, query=f'source:{SOURCE} AND "wirewatch canary"', name="Canary", owner="wirewatch", version=1
+)
+"""The reserved subscription. It is in force at all times and in no list."""
+
+_SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu", "she")
+_SENTENCES, _WORDS, _WORD = 9, 11, 5
+
+
+def is_canary(url: str) -> bool:
+    """Whether an article's URL, or an outcome's item, is a canary's."""
+    return url.startswith(PREFIX)
+
+
+def canary_run(run: str) -> str:
+    """The run name under which the canaries of a run are stored."""
+    return f"{run}#canary"
+
+
+def canary_url(token: str) -> str:
+    """The URL of the canary with this token (letters and digits that nobody can guess)."""
+    return f"{PREFIX}{token}"
+
+
+def canary_page(token: str, made_at: datetime) -> RawArticle:
+    """The raw article of a canary: a function of its token and time (UTC).
+
+    Its words are made up from the token, so it is no copy of another canary and joins no story.
+    """
+    words = _made_up(token, _SENTENCES * _WORDS)
+    sentences = [" ".join(words[start : start + _WORDS]).capitalize() + "." for start in range(0, len(words), _WORDS)]
+    paragraphs = "".join(f"<p>{sentence}</p>" for sentence in sentences)
+    title = f"Wirewatch canary {token}"
+    moment = made_at.isoformat()
+    return RawArticle(
+        url=canary_url(token),
+        source=SOURCE,
+        fetched_at=made_at,
+        html=f'<!doctype html><html lang="en"><head><title>{title}</title></head><body>'
+        f'<nav><a href="/">Start</a></nav><article><h1>{title}</h1><time datetime="{moment}">{moment}</time>'
+        f"{paragraphs}</article>"
+        "<footer>Nobody reads this.</footer></body></html>",
+    )
+
+
+def _made_up(token: str, count: int) -> list[str]:
+    stream = hashlib.shake_128(token.encode()).digest(count * _WORD)
+    return [
+        "".join(_SYLLABLES[byte % len(_SYLLABLES)] for byte in stream[at : at + _WORD])
+        for at in range(0, len(stream), _WORD)
+    ]

@@ -1,0 +1,63 @@
+"""Search over all stored articles of a run, in the query language, and backtests on the same index.
+
+::
+
+    store ──► indexer (follow by seq) ──► folder of the index ──► SearchIndex.search / backtest / compare
+
+A query becomes a query of the inverted index (``plan``) whose answer is either exact or a superset; a superset goes
+through the exact matcher of ``pipeline.query``. Terms are the folded keys of ``pipeline.query.words``, positions its places.
+One process writes at a time (whoever calls ``refresh`` first keeps the writer's lock until it closes or ends), any number
+read. The folder is a copy: it can be deleted at any time and is made again from the store.
+
+Use::
+
+    index = SearchIndex.open(search_folder(settings), run=settings.run)
+    index.refresh(StoreReader(store, settings.run))        # in a background thread, every second
+    page = index.search("syria NEAR/5 aid", since_ms=…, limit=20)
+    page = index.search("syria NEAR/5 aid", since_ms=…, limit=20, cursor=page.cursor, facets=False)
+    report = backtest(index, "syria NEAR/5 aid", since_ms, until_ms, budget_ms=250)
+    change = compare(index, before, after, since_ms, until_ms, budget_ms=250)
+
+Thread-safe. Raises QueryError for a query that does not parse, UsageError for a cursor that is not this query's,
+StoreError where the folder cannot be read or written.
+"""
+
+from pipeline.search.backtest import backtest, compare
+from pipeline.search.index import SearchIndex, search_folder
+from pipeline.search.results import (
+    BacktestReport,
+    Comparison,
+    Cost,
+    Count,
+    DayCount,
+    Facets,
+    FacetValue,
+    Filters,
+    FoundArticle,
+    Hit,
+    Order,
+    Results,
+    StoryHit,
+    Volume,
+)
+
+__all__ = [
+    "BacktestReport",
+    "Comparison",
+    "Cost",
+    "Count",
+    "DayCount",
+    "FacetValue",
+    "Facets",
+    "Filters",
+    "FoundArticle",
+    "Hit",
+    "Order",
+    "Results",
+    "SearchIndex",
+    "StoryHit",
+    "Volume",
+    "backtest",
+    "compare",
+    "search_folder",
+]

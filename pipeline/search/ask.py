@@ -1,0 +1,183 @@
+"""A question to one state of the index: query, period and filters together; and the exact matcher on what comes of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tantivy
+
+from pipeline.query import CompiledQuery, Document, compile_query, parse
+from pipeline.records import from_ms
+from pipeline.records.article import Match
+from pipeline.search.plan import EVERYTHING, Planner, both
+from pipeline.search.results import Facets, FacetValue, Filters, FoundArticle, Volume
+from pipeline.search.schema import BACKFILL, LONG, order_of, read_record
+
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+_FACET_VALUES = 30
+_MOST_STEPS = 4_000
+"""Steps of a volume: a clock that was wrong once may spread the articles over fifty years."""
+
+
+class Snapshot(NamedTuple):
+    """One state of the index, and how far that had followed the run. Holds its files open for as long as it is held."""
+
+    searcher: tantivy.Searcher
+    schema: tantivy.Schema
+    generation: int
+    seq: int
+
+
+class Asked(NamedTuple):
+    """What is looked for. ``wanted`` finds every match (and with ``exact`` no other); ``matcher`` None: everything matches."""
+
+    snapshot: Snapshot
+    matcher: CompiledQuery | None
+    wanted: tantivy.Query
+    exact: bool
+    checked: dict[str, tuple[Match, ...] | None]
+    """What ``check`` found, by id."""
+
+    def check(self, article: FoundArticle) -> tuple[Match, ...] | None:
+        """What in the article matches; None: it does not."""
+        if article.id not in self.checked:
+            self.checked[article.id] = self._check(article)
+        return self.checked[article.id]
+
+    def _check(self, article: FoundArticle) -> tuple[Match, ...] | None:
+        if self.matcher is None:
+            return ()
+        try:
+            return self.matcher.match(document_of(article))
+        except OverflowError:
+            # A page made to blow up a NEAR: the pipeline reports it and goes on, and so does a search.
+            return None
+
+    def article(self, address: tantivy.DocAddress) -> FoundArticle:
+        """The article at an address of the snapshot."""
+        return read_record(self.snapshot.searcher.doc(address))
+
+    def within(self, more: tantivy.Query) -> tantivy.Query:
+        """``wanted``, and ``more`` besides."""
+        return both(self.wanted, more) or self.wanted
+
+    def size(self) -> int:
+        """How many articles the index can't rule out."""
+        return counted(self.snapshot, self.wanted)
+
+
+def ask(
+    snapshot: Snapshot, query: str, since_ms: int | None, until_ms: int | None, filters: Filters | None = None
+) -> Asked:
+    """Make a query ready for one state of the index; an empty one finds everything. Raises QueryError."""
+    compiled = compile_query(parse(query)) if query.strip() else None
+    plan = EVERYTHING
+    if compiled is not None:
+        cut = snapshot.searcher.doc_freq("stem", LONG) > 0
+        plan = Planner(snapshot.schema, cut_words=cut).plan(compiled.core)
+    more = [_unscored(one) for one in _restrictions(snapshot.schema, since_ms, until_ms, filters or Filters())]
+    wanted = both(plan.query, *more) or tantivy.Query.all_query()
+    return Asked(snapshot, compiled, wanted, plan.exact, {})
+
+
+def document_of(article: FoundArticle) -> Document:
+    """The article as the matcher sees it."""
+    return Document(
+        article.title,
+        article.text,
+        source=article.source,
+        language=article.language,
+        topics=article.topics,
+        url=article.url,
+        authors=article.authors,
+    )
+
+
+def counted(snapshot: Snapshot, query: tantivy.Query) -> int:
+    """How many documents a query of the index finds."""
+    return int(snapshot.searcher.search(query, limit=1).count)  # type: ignore[attr-defined]
+
+
+def order_range(
+    schema: tantivy.Schema, low: int | None, high: int | None, *, to_the_end: bool = False
+) -> tantivy.Query:
+    """Documents whose ``order`` is from ``low`` (in) to ``high`` (out, unless ``to_the_end``)."""
+    return tantivy.Query.range_query(
+        schema, "order", tantivy.FieldType.Integer, low, high, include_lower=True, include_upper=to_the_end
+    )
+
+
+def facets_and_volume(asked: Asked, *, hourly: bool) -> tuple[Facets, Volume]:
+    """Over all that ``asked`` finds in the index."""
+    terms = {name: {"terms": {"field": name, "size": _FACET_VALUES}} for name in ("is_topic", "is_source", "is_lang")}
+    step = HOUR_MS if hourly else DAY_MS
+    span = {"first": {"min": {"field": "time"}}, "last": {"max": {"field": "time"}}}
+    found: Any = asked.snapshot.searcher.aggregate(asked.wanted, {**terms, **span})
+    counts: dict[int, int] = {}
+    first, last = found["first"]["value"], found["last"]["value"]
+    if first is not None and last is not None:
+        while (last - first) / step > _MOST_STEPS:
+            step *= 7
+        steps: Any = asked.snapshot.searcher.aggregate(
+            asked.wanted, {"steps": {"histogram": {"field": "time", "interval": step, "min_doc_count": 1}}}
+        )
+        counts = {int(bucket["key"]): int(bucket["doc_count"]) for bucket in steps["steps"]["buckets"]}
+    values = {
+        name: tuple(FacetValue(str(bucket["key"]), int(bucket["doc_count"])) for bucket in found[name]["buckets"])
+        for name in terms
+    }
+    certainty = "exact" if asked.exact else "at_most"
+    facets = Facets(
+        topics=values["is_topic"],
+        sources=values["is_source"],
+        languages=values["is_lang"],
+        days=days_of(counts) if step <= DAY_MS else (),
+        certainty=certainty,  # type: ignore[arg-type]
+    )
+    return facets, volume_of(counts, step, exact=asked.exact)
+
+
+def volume_of(counts: dict[int, int], step_ms: int, *, exact: bool) -> Volume:
+    """A volume of counts by the beginning of their step, the steps without any between them filled up."""
+    if not counts:
+        return Volume(step_ms=step_ms)
+    first, last = min(counts), max(counts)
+    filled = tuple(counts.get(start, 0) for start in range(first, last + 1, step_ms))
+    return Volume(start_ms=first, step_ms=step_ms, counts=filled, certainty="exact" if exact else "at_most")
+
+
+def days_of(counts: dict[int, int]) -> tuple[FacetValue, ...]:
+    """Counts by time as counts by day, rising."""
+    days: dict[str, int] = {}
+    for start in sorted(counts):
+        days[day_of(start)] = days.get(day_of(start), 0) + counts[start]
+    return tuple(FacetValue(day, count) for day, count in days.items())
+
+
+def day_of(time_ms: int) -> str:
+    """The day of a time, UTC, as ``YYYY-MM-DD``."""
+    return from_ms(time_ms).date().isoformat()
+
+
+def _restrictions(
+    schema: tantivy.Schema, since_ms: int | None, until_ms: int | None, filters: Filters
+) -> list[tantivy.Query]:
+    found = []
+    if since_ms is not None or until_ms is not None:
+        low, high = (None if bound is None else order_of(bound) for bound in (since_ms, until_ms))
+        found.append(order_range(schema, low, high))
+    names = {
+        "is_topic": filters.topics,
+        "is_source": filters.sources,
+        "is_lang": filters.languages,
+        "story_id": filters.stories,
+    }
+    found += [tantivy.Query.term_set_query(schema, name, list(values)) for name, values in names.items() if values]
+    if not filters.copies:
+        originals = [tantivy.Query.term_query(schema, "flags", flags) for flags in (0, BACKFILL)]
+        found.append(tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in originals]))
+    return found
+
+
+def _unscored(query: tantivy.Query) -> tantivy.Query:
+    return tantivy.Query.const_score_query(query, 0.0)

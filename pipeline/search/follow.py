@@ -1,0 +1,223 @@
+"""The one writer of an index: takes over from the store what is new since last time.
+
+How far it is lies beside the index in ``state.json``, written after each commit: what was done between the two is done
+again, which changes nothing, since an article replaces the one of its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+import tantivy
+
+from pipeline.errors import StoreError
+from pipeline.records import OrderKey, to_ms
+from pipeline.search.results import FoundArticle
+from pipeline.search.schema import index_document, read_record
+from pipeline.store import StoreReader
+from pipeline.store import tables as t
+from pipeline.store.history import Takedowns
+
+log = structlog.get_logger()
+
+PAGE = 1_000
+"""Articles read in one transaction of the store."""
+COMMIT = 20_000
+"""Articles between two commits of the index while much is to be done."""
+HEAP_BYTES = 96 << 20
+STATE = "state.json"
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an index has followed its run: all articles with a ``seq`` up to this one, unless ``after`` names the last.
+
+    ``created_ms`` tells a run from a later one of its name.
+    """
+
+    created_ms: int = 0
+    seq: int = 0
+    after: str | None = None
+    """Of the articles of ``seq``, those up to this id are in; None: all."""
+
+
+class _Topic(msgspec.Struct):
+    topic: str
+
+
+class _Stored(msgspec.Struct):
+    """What is needed of a stored article's record; the rest isn't even parsed."""
+
+    id: str
+    url: str
+    title: str
+    text: str
+    source: str
+    key: OrderKey
+    version: int = 1
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    topics: tuple[_Topic, ...] = ()
+    duplicate_of: str | None = None
+    origin: str | None = None
+    story: str | None = None
+    backfill: bool = False
+
+
+_decoder = msgspec.json.Decoder(_Stored)
+
+
+def found_article(record: str) -> FoundArticle:
+    """The article of a stored record. Raises msgspec.DecodeError."""
+    one = _decoder.decode(record)
+    return FoundArticle(
+        id=one.id,
+        url=one.url,
+        title=one.title,
+        text=one.text,
+        source=one.source,
+        time_ms=one.key.time_ms,
+        story=one.story or one.id,
+        version=one.version,
+        language=one.language,
+        authors=one.authors,
+        topics=tuple(topic.topic for topic in one.topics),
+        published_ms=to_ms(one.published) if one.published else None,
+        duplicate_of=one.duplicate_of,
+        origin=one.origin,
+        backfill=one.backfill,
+    )
+
+
+def read_state(folder: Path) -> State:
+    """How far the index in ``folder`` is; at nothing where that can't be told."""
+    try:
+        return msgspec.json.decode((folder / STATE).read_bytes(), type=State)
+    except (OSError, msgspec.DecodeError):
+        return State()
+
+
+def stored_state(reader: StoreReader) -> State:
+    """How far the run itself is; at nothing where the store has no such run."""
+    query = sa.select(t.runs.c.created_ms, t.runs.c.seq).where(t.runs.c.name == reader.run)
+    with reader.store.reading() as connection:
+        row = connection.execute(query).one_or_none()
+    return State(created_ms=row.created_ms, seq=row.seq) if row is not None else State()
+
+
+class Follower:
+    """Writes to one index. Holds tantivy's lock of it, so that there is one at a time; not for several threads at once."""
+
+    def __init__(self, folder: Path, index: tantivy.Index) -> None:
+        """Raises ValueError where another writer holds the lock."""
+        self._folder = folder
+        self._writer = index.writer(HEAP_BYTES, 1)
+        index.reload()
+        self._index = index
+        self._empty = index.searcher().num_docs == 0
+        """Nothing is in the index that an article could have to replace."""
+        self._takedowns: int | None = None
+        """Stamp of the newest takedown that was seen to; None: not since this writer began."""
+
+    def close(self) -> None:
+        """Give up the lock once merges are done."""
+        self._writer.wait_merging_threads()
+
+    def follow(self, reader: StoreReader, most: int | None = None) -> bool:
+        """Take over what is new, at most about ``most`` articles, and commit. True: everything is in."""
+        state = read_state(self._folder)
+        now = stored_state(reader)
+        if now.created_ms != state.created_ms or now.seq < state.seq:
+            # Another run of this name, or a store that came back from a backup.
+            self._writer.delete_all_documents()
+            self._empty, state = True, State(created_ms=now.created_ms)
+            self._commit(state)
+        done, since_commit, bulk = 0, 0, self._empty
+        while state.seq < now.seq or state.after is not None:
+            rows = self._rows(reader, state, now.seq)
+            _, gone = Takedowns(reader.store).check(row.id for row in rows)
+            for row in rows:
+                self._add(row, replacing=not bulk, gone=row.id in gone)
+            done, since_commit = done + len(rows), since_commit + len(rows)
+            complete = len(rows) < PAGE
+            state = msgspec.structs.replace(
+                state,
+                seq=now.seq if complete else rows[-1].seq,
+                after=None if complete else rows[-1].id,
+            )
+            enough = most is not None and done >= most
+            if complete or enough or since_commit >= COMMIT:
+                self._commit(state)
+                since_commit = 0
+            if enough and not complete:
+                # What is stored meanwhile may replace what is in already.
+                self._empty = False
+                return False
+        self._empty = self._empty and not done
+        self._remove_what_is_gone(reader)
+        return True
+
+    def _rows(self, reader: StoreReader, state: State, until: int) -> Sequence[sa.Row[Any]]:
+        c = t.articles.c
+        query = sa.select(c.id, c.seq, c.record).where(c.run == reader.run, c.seq <= until)
+        if state.after is None:
+            query = query.where(c.seq > state.seq)
+        else:
+            query = query.where(sa.tuple_(c.seq, c.id) > sa.tuple_(state.seq, state.after))
+        with reader.store.reading() as connection:
+            return connection.execute(query.order_by(c.seq, c.id).limit(PAGE)).all()
+
+    def _add(self, row: sa.Row[Any], *, replacing: bool, gone: bool) -> None:
+        if replacing:
+            self._writer.delete_documents_by_term("id", row.id)
+        if gone:
+            return
+        try:
+            article = found_article(row.record)
+        except msgspec.DecodeError as error:
+            log.warning("a stored article can't be read", article=row.id, error=str(error))
+            return
+        self._writer.add_document(index_document(article))
+
+    def _commit(self, state: State) -> None:
+        try:
+            self._writer.commit()
+            part = self._folder / f"{STATE}.part"
+            part.write_bytes(msgspec.json.encode(state))
+            part.replace(self._folder / STATE)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self._folder}: {error}", hint="free some disk space, or delete the folder") from error
+
+    def _remove_what_is_gone(self, reader: StoreReader) -> None:
+        """What takedowns took out of the store; and once for each writer, whatever else has left it."""
+        takedowns = Takedowns(reader.store)
+        stamp, _ = takedowns.check(())
+        gone: set[str] = set()
+        if self._takedowns is None:
+            gone |= self._strangers(reader)
+        if stamp != (self._takedowns or 0):
+            gone |= {one.article for one in takedowns.listing(after_stamp=self._takedowns or 0)}
+        for identity in sorted(gone):
+            self._writer.delete_documents_by_term("id", identity)
+        if gone:
+            self._writer.commit()
+        self._takedowns = stamp
+
+    def _strangers(self, reader: StoreReader) -> set[str]:
+        """Ids that the index has and the store has not."""
+        c = t.articles.c
+        self._index.reload()
+        searcher = self._index.searcher()
+        with reader.store.reading() as connection:
+            stored = connection.execute(sa.select(sa.func.count()).where(c.run == reader.run)).scalar_one()
+            if stored >= searcher.num_docs:
+                return set()
+            ids = {row.id for row in connection.execute(sa.select(c.id).where(c.run == reader.run))}
+        every = searcher.search(tantivy.Query.all_query(), limit=max(searcher.num_docs, 1)).hits
+        return {read_record(searcher.doc(address)).id for _, address in every} - ids

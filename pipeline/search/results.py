@@ -1,0 +1,179 @@
+"""What a search and a backtest give back. All times are event times in whole milliseconds, UTC."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pipeline.records.article import Match
+
+Order = Literal["newest", "oldest", "relevance"]
+Certainty = Literal["exact", "at_least", "at_most", "about"]
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What hits must be besides matching the query: of each field given, any of its values. Values as facets show them."""
+
+    topics: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    stories: tuple[str, ...] = ()
+    copies: bool = True
+    """False: without articles that repeat another's text."""
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many, and how sure that is. ``str`` is what a person reads: ``1,234``, ``more than 10,000``, ``about 1,200``."""
+
+    value: int
+    certainty: Certainty = "exact"
+
+    def __str__(self) -> str:
+        before = {"exact": "", "at_least": "at least ", "at_most": "at most ", "about": "about "}[self.certainty]
+        return f"{before}{self.value:,}"
+
+
+class FacetValue(msgspec.Struct, frozen=True):
+    """One value and how many hits have it."""
+
+    value: str
+    count: int
+
+
+class Facets(msgspec.Struct, frozen=True, kw_only=True):
+    """The most frequent values among all hits (not only this page), most frequent first; ``days`` rising, ``YYYY-MM-DD``.
+
+    ``certainty``: ``exact``; or ``at_most``, counted over the candidates, some of which don't match.
+    """
+
+    topics: tuple[FacetValue, ...] = ()
+    sources: tuple[FacetValue, ...] = ()
+    languages: tuple[FacetValue, ...] = ()
+    days: tuple[FacetValue, ...] = ()
+    certainty: Certainty = "exact"
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """Hits over time for a chart: ``counts[i]`` from ``start_ms + i * step_ms`` on. Steps are whole hours or days."""
+
+    start_ms: int = 0
+    step_ms: int = 86_400_000
+    counts: tuple[int, ...] = ()
+    certainty: Certainty = "exact"
+
+
+class FoundArticle(msgspec.Struct, frozen=True, kw_only=True):
+    """An article as the index keeps it: enough to show, match and export it. ``time_ms`` is its event time."""
+
+    id: str
+    url: str
+    title: str
+    text: str
+    source: str
+    time_ms: int
+    story: str
+    version: int = 1
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    published_ms: int | None = None
+    duplicate_of: str | None = None
+    origin: str | None = None
+    backfill: bool = False
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A found article. ``matches`` are code points of its own ``title`` or ``text``, sorted (see CompiledQuery.match)."""
+
+    article: FoundArticle
+    matches: tuple[Match, ...] = ()
+    score: float | None = None
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """One page. ``cursor``: give it back for the next page; None at the end.
+
+    ``facets`` and ``volume`` are None where not asked for (later pages need none). ``checked`` of ``candidates`` were run
+    through the exact matcher; an ``exact`` total needed none of them. ``partial``: the time allowed ran out before the page
+    was full, and ``cursor`` goes on from there. ``seq`` is how far the index had followed its run.
+    """
+
+    hits: tuple[Hit, ...]
+    total: Count
+    facets: Facets | None = None
+    volume: Volume | None = None
+    cursor: str | None = None
+    candidates: int = 0
+    checked: int = 0
+    partial: bool = False
+    seq: int = 0
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query costs as a subscription.
+
+    ``articles`` lie in the period, ``candidates`` of them the index could not rule out, ``checked`` were run through the
+    exact matcher, at ``ms_per_check`` each (None: none had to be). ``filterable`` False: no word must occur for a match
+    (``NOT a``), so that the pipeline has to try it on every article.
+    """
+
+    articles: int
+    candidates: int
+    checked: int
+    ms_per_check: float | None
+    filterable: bool
+    anchors: tuple[str, ...] = ()
+    """Words of which every match has one, as the pipeline files the query (the first few)."""
+
+
+class DayCount(msgspec.Struct, frozen=True):
+    """One day (UTC, ``YYYY-MM-DD``): articles that match, and alerts that they would raise."""
+
+    day: str
+    articles: int
+    alerts: int
+
+
+class StoryHit(msgspec.Struct, frozen=True, kw_only=True):
+    """A story that the query finds, by the article that would raise its alert; ``articles`` of it match."""
+
+    story: str
+    articles: int
+    hit: Hit
+
+
+class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query would have found from ``since_ms`` (in) to ``until_ms`` (out).
+
+    One alert for each story with a match that isn't backfill: what the pipeline raises for a subscription that exists all
+    that time. Where ``complete`` is False the time allowed ran out: counts are over the newest part, from
+    ``covered_since_ms`` on, and are ``at_least``; ``alerts_a_day`` is over that part.
+    """
+
+    query: str
+    since_ms: int
+    until_ms: int
+    articles: Count
+    stories: Count
+    alerts: Count
+    alerts_a_day: float
+    days: tuple[DayCount, ...]
+    examples: tuple[StoryHit, ...]
+    cost: Cost
+    complete: bool = True
+    covered_since_ms: int = 0
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """A changed query beside the query before: stories only the new one finds (``won``), and only the old one (``lost``).
+
+    Over the time that both covered. Examples are newest first.
+    """
+
+    before: BacktestReport
+    after: BacktestReport
+    won: Count
+    lost: Count
+    won_examples: tuple[StoryHit, ...]
+    lost_examples: tuple[StoryHit, ...]

@@ -1,0 +1,188 @@
+"""The inverted index's fields, and an article as one document of it.
+
+=============================  ==================================================================================
+title, text                    keys of the words (``pipeline.query.words``), position = place
+source, lang, topic, url,      keys of the words of this metadata field; values of ``author`` and ``topic`` lie apart
+author
+stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
+cased                          words of title and text as they are written, where that is not their key
+is_source, is_lang, is_topic   whole values: for filters and facets
+id, story_id                   article and story
+time, story, flags             event time in ms; hash of the story id; see BACKFILL and COPY
+order                          ``order_of`` the article: by time, and of one time by id
+record                         ``FoundArticle`` as MessagePack, stored
+=============================  ==================================================================================
+
+A term is at most LONGEST code points of its word: hostile pages have words of megabytes. Raise VERSION with every change
+here, or in how words are cut or stemmed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import msgspec
+import tantivy
+
+from pipeline.query.ast import WHOLE_FIELDS
+from pipeline.query.stems import stems_in
+from pipeline.query.words import as_written, fold, scan
+from pipeline.search.results import FoundArticle
+
+VERSION = 1
+LONGEST = 120
+LONG = "\N{HORIZONTAL ELLIPSIS}"
+"""Ends a term that was cut: no key holds it."""
+GAP = 100_000
+"""Places between two values of one field: further apart than any phrase or NEAR reaches."""
+BACKFILL, COPY = 1, 2
+_TIES, _LATEST_MS = 20, (1 << 43) - 1
+
+METADATA = ("source", "lang", "topic", "url", "author")
+_encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(FoundArticle)
+
+
+def build_schema() -> tantivy.Schema:
+    """The schema of the index."""
+    builder = tantivy.SchemaBuilder()
+    for name in ("title", "text", *METADATA):
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
+    for name in ("stem", "cased"):
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
+    for name in ("is_source", "is_lang", "is_topic"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in ("id", "story_id"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in ("time", "order"):
+        builder.add_integer_field(name, indexed=False, fast=True)
+    builder.add_unsigned_field("story", fast=True)
+    builder.add_unsigned_field("flags", indexed=True, fast=True)
+    builder.add_bytes_field("record", stored=True)
+    return builder.build()
+
+
+def term_of(word: str) -> str:
+    """The term of a key, stem or written word."""
+    return word if len(word) <= LONGEST else word[:LONGEST] + LONG
+
+
+def story_number(story: str) -> int:
+    """The 64-bit number that stands for a story in the columns."""
+    return _hash(story)
+
+
+def order_of(time_ms: int, identity: str | None = None) -> int:
+    """A number that sorts articles by event time, those of one millisecond by a hash; without ``identity`` the least."""
+    base = min(max(time_ms, 0), _LATEST_MS) << _TIES
+    if identity is None:
+        return base
+    return base | _hash(identity) >> (64 - _TIES)
+
+
+def time_of(order: int) -> int:
+    """The event time of an ``order``, in ms."""
+    return order >> _TIES
+
+
+def index_document(article: FoundArticle) -> tantivy.Document:
+    """What is added to the index for ``article``."""
+    document = tantivy.Document()
+    written: set[str] = set()
+    particles = article.language in (None, "ar")
+    for name, text in (("title", article.title), ("text", article.text)):
+        places, words = _places(text, particles)
+        _add_places(document, name, places)
+        written |= words
+    cut = {LONG} if any(len(word) > LONGEST for word in written) else set()
+    _add_words(document, "stem", _stems(written, article.language) | cut)
+    _add_words(document, "cased", {form for word in written if (form := _cased(word))})
+    values = {
+        "source": (article.source,),
+        "lang": (article.language,) if article.language else (),
+        "topic": article.topics,
+        "url": (article.url,),
+        "author": article.authors,
+    }
+    for name, each in values.items():
+        _add_places(document, name, _apart(name, each))
+    for name, each in (("is_source", values["source"]), ("is_lang", values["lang"]), ("is_topic", values["topic"])):
+        for value in each:
+            document.add_text(name, _sound(value))
+    document.add_text("id", _sound(article.id))
+    document.add_text("story_id", _sound(article.story))
+    document.add_integer("time", article.time_ms)
+    document.add_integer("order", order_of(article.time_ms, article.id))
+    document.add_unsigned("story", story_number(article.story))
+    document.add_unsigned("flags", BACKFILL * article.backfill | COPY * (article.duplicate_of is not None))
+    document.add_bytes("record", _encoder.encode(article))
+    return document
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+def read_record(document: tantivy.Document) -> FoundArticle:
+    """The article of a document of the index."""
+    return _decoder.decode(document.get_first("record") or b"")
+
+
+def _places(text: str, particles: bool) -> tuple[Sequence[tuple[str, ...] | str], set[str]]:
+    """The keys at each place (a string: its only key), and the words as they stand in the text."""
+    starts, ends, postings = scan(text, particles)
+    keys: list[tuple[str, ...] | str] = [""] * len(starts)
+    for key, places in postings.items():
+        term = term_of(key)
+        for place in places:
+            known = keys[place]
+            keys[place] = term if not known else (*((known,) if isinstance(known, str) else known), term)
+    return keys, {text[start:end] for start, end in zip(starts, ends, strict=True)}
+
+
+def _apart(name: str, values: Iterable[str]) -> Sequence[tuple[str, ...] | str]:
+    found: list[tuple[str, ...] | str] = []
+    for value in values:
+        whole = [term] if (term := term_of(fold(value))) else []
+        found += [*([()] if found else []), *(whole if name in WHOLE_FIELDS else _places(value, False)[0])]
+    return found
+
+
+def _add_places(document: tantivy.Document, name: str, places: Sequence[tuple[str, ...] | str]) -> None:
+    """Add the keys with their places. An empty tuple begins another value, GAP places on.
+
+    Text that is cut at white space costs a third of tokens made here, and gives the same where each place has one key.
+    """
+    if all(isinstance(keys, str) for keys in places):
+        if places:
+            document.add_text(name, " ".join(places))  # type: ignore[arg-type]
+        return
+    tokens, place = [], 0
+    for keys in places:
+        if keys == ():
+            place += GAP
+        tokens += [tantivy.Token(key, place, 0, 0) for key in ((keys,) if isinstance(keys, str) else keys)]
+        place += 1
+    document.add_pre_tokenized_text(name, tantivy.PreTokenizedString("", tokens))
+
+
+def _add_words(document: tantivy.Document, name: str, words: Iterable[str]) -> None:
+    if text := " ".join(words):
+        document.add_text(name, text)
+
+
+@lru_cache(maxsize=1 << 17)
+def _cased(word: str) -> str:
+    form = as_written(word)
+    return term_of(form) if form != fold(word) else ""
+
+
+def _stems(words: Iterable[str], language: str | None) -> set[str]:
+    stems = stems_in(language)
+    return {term_of(stem) for word in words for stem in stems[word]}
+
+
+def _sound(text: str) -> str:
+    """``text`` without halves of surrogate pairs, which the index can't take."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,186 @@
+"""Counts of a run, kept up in the transaction that stores its results: a scrape reads some rows, whatever the run's age.
+
+=====================  =====================  ================================================================
+name                   label                  value
+=====================  =====================  ================================================================
+outcomes               kind of outcome        raw records; a lost range counts with all its offsets
+latency.STAGE          upper bound in s       records that took so long, not cumulative; ``inf``: longer than all
+latency_ms             STAGE                  milliseconds in all
+=====================  =====================  ================================================================
+
+Stages: ``published_to_fetched`` (new articles with a credible date that the feed didn't hold before), ``fetched_to_append``,
+``append_to_store`` (all records), ``store_to_delivery`` (counted by whoever delivers).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import OutcomeKind, to_ms
+from pipeline.records.canary import is_canary
+from pipeline.store.engine import Store
+from pipeline.store.operation_tables import counters, gauges, run_frontiers, source_activity
+from pipeline.stories.stage import Told
+
+_QUICK_S = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300)
+LATENCY_S: Mapping[str, tuple[float, ...]] = {
+    "published_to_fetched": (30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400),
+    "fetched_to_append": _QUICK_S,
+    "append_to_store": _QUICK_S,
+    "store_to_delivery": _QUICK_S,
+}
+"""Bounds of the buckets of each stage, in seconds."""
+
+OUTCOMES, INF = "outcomes", "inf"
+SOURCE_CHARS = 300
+Counts = Counter[tuple[str, str]]
+"""By name and label."""
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """One stage's histogram: (upper bound in seconds or ``inf``, records up to it), cumulative, and the sum in seconds."""
+
+    stage: str
+    buckets: tuple[tuple[float, int], ...]
+    sum_s: float
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """One source: how many articles it has given, and the event time and id of the last."""
+
+    source: str
+    articles: int
+    last_ms: int
+    last_article: str
+
+
+def latency_counts(stage: str, waits_ms: Iterable[int]) -> Counts:
+    """Counts of some waits, in milliseconds; a negative one (clocks differ) counts as 0."""
+    found: Counts = Counter()
+    bounds = LATENCY_S[stage]
+    for wait_ms in waits_ms:
+        place = bisect_left(bounds, max(0, wait_ms) / 1000)
+        found[f"latency.{stage}", f"{bounds[place]:g}" if place < len(bounds) else INF] += 1
+        found["latency_ms", stage] += max(0, wait_ms)
+    return found
+
+
+def bundle_counts(told: Sequence[Told], stored_ms: int) -> Counts:
+    """What a bundle that is stored at ``stored_ms`` adds, but for its outcomes. Pure."""
+    published, fetched, stored = [], [], []
+    for one in told:
+        stored.append(stored_ms - one.key.time_ms)
+        if one.article is None:
+            continue
+        fetched_ms = to_ms(one.article.fetched_at)
+        fetched.append(one.key.time_ms - fetched_ms)
+        new = one.outcome.kind is OutcomeKind.PUBLISHED and not one.article.backfill
+        if new and one.article.published_at and not one.article.published_flag and not is_canary(one.article.url):
+            published.append(fetched_ms - to_ms(one.article.published_at))
+    counts = latency_counts("append_to_store", stored)
+    counts.update(latency_counts("fetched_to_append", fetched))
+    counts.update(latency_counts("published_to_fetched", published))
+    return counts
+
+
+def add_counts(store: Store, connection: sa.Connection, run: str, counts: Mapping[tuple[str, str], int]) -> None:
+    """Add in the caller's transaction. Who counts for one run from several processes at once must not hold others up."""
+    # In one order, or two transactions could wait for each other.
+    rows = [
+        {"run": run, "name": name, "label": label, "value": value} for (name, label), value in sorted(counts.items())
+    ]
+    if rows:
+        statement = store.insert(counters)
+        added = {"value": counters.c.value + statement.excluded.value}
+        connection.execute(statement.on_conflict_do_update(index_elements=["run", "name", "label"], set_=added), rows)
+
+
+def add_activity(store: Store, connection: sa.Connection, run: str, told: Sequence[Told]) -> None:
+    """Count a bundle's new articles by source, in the caller's transaction. Canaries have none."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in told:
+        if one.article is not None and one.outcome.kind is OutcomeKind.PUBLISHED and not is_canary(one.article.url):
+            # PostgreSQL's index takes no key of any length.
+            source = one.article.source[:SOURCE_CHARS]
+            row = rows.setdefault(source, {"run": run, "source": source, "articles": 0})
+            row["articles"] += 1
+            row |= {"last_ms": one.key.time_ms, "last_article": one.article.id}
+    if rows:
+        statement = store.insert(source_activity)
+        c, new = source_activity.c, statement.excluded
+        later = new.last_ms >= c.last_ms
+        changed = {
+            "articles": c.articles + new.articles,
+            "last_ms": sa.case((later, new.last_ms), else_=c.last_ms),
+            "last_article": sa.case((later, new.last_article), else_=c.last_article),
+        }
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["run", "source"], set_=changed), list(rows.values())
+        )
+
+
+def set_gauges(store: Store, connection: sa.Connection, run: str, values: Mapping[str, int], at_ms: int) -> None:
+    """Set what holds at ``at_ms``, in the caller's transaction."""
+    rows = [{"run": run, "name": name, "value": value, "at_ms": at_ms} for name, value in sorted(values.items())]
+    store.upsert(connection, gauges, rows)
+
+
+def read_counts(connection: sa.Connection, run: str) -> Counts:
+    """All counts of a run."""
+    rows = connection.execute(sa.select(counters).where(counters.c.run == run))
+    return Counter({(row.name, row.label): int(row.value) for row in rows})
+
+
+def read_gauges(connection: sa.Connection, run: str) -> dict[str, int]:
+    """All gauges of a run."""
+    return {row.name: int(row.value) for row in connection.execute(sa.select(gauges).where(gauges.c.run == run))}
+
+
+def read_activity(connection: sa.Connection, run: str) -> list[Activity]:
+    """The sources of a run, the one silent for longest last."""
+    query = sa.select(source_activity).where(source_activity.c.run == run)
+    rows = connection.execute(query.order_by(source_activity.c.last_ms.desc(), source_activity.c.source))
+    return [Activity(row.source, int(row.articles), int(row.last_ms), row.last_article) for row in rows]
+
+
+def latencies(counts: Counts) -> list[Latency]:
+    """The histograms in counts, for stages that counted anything. Pure."""
+    found = []
+    for stage, bounds in LATENCY_S.items():
+        total, buckets = 0, []
+        for bound in bounds:
+            total += counts[f"latency.{stage}", f"{bound:g}"]
+            buckets.append((bound, total))
+        total += counts[f"latency.{stage}", INF]
+        if total:
+            found.append(Latency(stage, (*buckets, (float("inf"), total)), counts["latency_ms", stage] / 1000))
+    return found
+
+
+def read_frontier(connection: sa.Connection, run: str, stream: str) -> dict[int, int]:
+    """The saved frontier of each partition of a stream."""
+    c = run_frontiers.c
+    rows = connection.execute(sa.select(c.partition, c.next_offset).where(c.run == run, c.stream == stream))
+    return {int(row.partition): int(row.next_offset) for row in rows}
+
+
+def save_frontier(store: Store, connection: sa.Connection, run: str, stream: str, positions: Mapping[int, int]) -> None:
+    """Save, in the caller's transaction, that each record below these offsets has an outcome. It never steps back."""
+    rows = [
+        {"run": run, "stream": stream, "partition": partition, "next_offset": offset}
+        for partition, offset in sorted(positions.items())
+    ]
+    if rows:
+        statement = store.insert(run_frontiers)
+        c, new = run_frontiers.c, statement.excluded
+        ahead = sa.case((new.next_offset > c.next_offset, new.next_offset), else_=c.next_offset)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["run", "stream", "partition"], set_={"next_offset": ahead}),
+            rows,
+        )

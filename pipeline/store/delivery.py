@@ -1,0 +1,231 @@
+"""Delivery as it stands in the store: channels, mutes, and what was sent to whom.
+
+This module only carries: what is sent when is decided by ``desk.delivery``. Times are milliseconds since the epoch, UTC.
+Every call is one transaction; all raise StoreError where the store fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Alert, decode
+from pipeline.store import delivery_tables as d
+from pipeline.store.engine import Store
+from pipeline.store.metadata import storable
+from pipeline.store.rows import chunks
+
+MuteKind = Literal["story", "outlet"]
+Status = Literal["held", "muted", "queued", "sent", "failed", "withdrawn"]
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to reach people. ``config`` holds addresses and tokens: show it only by ``desk.delivery.secrets``.
+
+    ``health`` is new, ok or failing; ``problem`` says in plain words what went wrong last, without secrets. Nothing is sent
+    before ``not_before_ms``.
+    """
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    owner: str = ""
+    per_minute: int = 60
+    active: bool = True
+    added_ms: int = 0
+    health: str = "new"
+    problem: str | None = None
+    failures: int = 0
+    last_ok_ms: int | None = None
+    last_failed_ms: int | None = None
+    not_before_ms: int = 0
+
+
+class Mute(msgspec.Struct, frozen=True, kw_only=True):
+    """A story or an outlet that is not to be heard of until ``until_ms`` (None: until it is taken back).
+
+    ``subscription`` empty: for all subscriptions of ``owner``.
+    """
+
+    kind: MuteKind
+    value: str
+    owner: str
+    id: str = ""
+    subscription: str = ""
+    until_ms: int | None = None
+    muted_by: str = ""
+    muted_ms: int = 0
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one alert on one channel. ``id`` is made of both, so planning it again changes nothing.
+
+    ``why`` says in plain words why it is held, muted or withdrawn. ``message`` is the id under which it was or will be sent.
+    """
+
+    id: str
+    run: str
+    alert: str
+    subscription: str
+    story: str
+    article: str
+    channel: str
+    kind: Literal["alert", "kill"]
+    level: str
+    status: Status
+    why: str
+    due_ms: int
+    planned_ms: int
+    message: str | None = None
+    sent_ms: int | None = None
+    record: str = ""
+
+    @property
+    def content(self) -> Alert:
+        """The alert itself."""
+        return decode(self.record.encode(), Alert)
+
+
+class DeliveryBook:
+    """Channels, mutes and deliveries, for the command line and the desk."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def save_channel(self, channel: Channel) -> bool:
+        """Add a channel, or change its kind, address, owner, pace; True where there was none. Its health begins anew."""
+        row = {
+            "name": storable(channel.name),
+            "kind": channel.kind,
+            "owner": storable(channel.owner),
+            "config": msgspec.json.encode(channel.config).decode(),
+            "per_minute": channel.per_minute,
+            "active": True,
+            "added_ms": channel.added_ms,
+            "health": "new",
+            "problem": None,
+            "failures": 0,
+            "not_before_ms": 0,
+        }
+        with self.store.writing() as connection:
+            known = connection.execute(
+                sa.select(d.channels.c.name).where(d.channels.c.name == row["name"], d.channels.c.active)
+            ).first()
+            self.store.upsert(connection, d.channels, [{**row, "lease_until_ms": 0}])
+            return known is None
+
+    def channels(self, owner: str | None = None) -> list[Channel]:
+        """All channels that there are, by name; of one owner, if given."""
+        query = sa.select(d.channels).where(d.channels.c.active).order_by(d.channels.c.name)
+        if owner is not None:
+            query = query.where(d.channels.c.owner == owner)
+        with self.store.reading() as connection:
+            return [channel_of(row) for row in connection.execute(query)]
+
+    def channel(self, name: str) -> Channel | None:
+        """One channel; None where it is not there (any more)."""
+        query = sa.select(d.channels).where(d.channels.c.name == name, d.channels.c.active)
+        with self.store.reading() as connection:
+            row = connection.execute(query).one_or_none()
+            return channel_of(row) if row is not None else None
+
+    def remove_channel(self, name: str) -> bool:
+        """Remove a channel and its address; False where there is none. What waits for it is marked as failed, not deleted."""
+        c = d.channels.c
+        with self.store.writing() as connection:
+            gone = connection.execute(
+                d.channels.update().where(c.name == name, c.active).values(active=False, config="{}")
+            )
+            if gone.rowcount:
+                why = "the channel was removed"
+                waiting = d.messages.c.channel == name, d.messages.c.status == "waiting"
+                connection.execute(d.messages.update().where(*waiting).values(status="failed", problem=why))
+                left = d.deliveries.c.channel == name, d.deliveries.c.status.in_(("held", "queued"))
+                connection.execute(d.deliveries.update().where(*left).values(status="failed", why=why))
+            return bool(gone.rowcount)
+
+    def retry_channel(self, name: str, *, now_ms: int) -> int:
+        """Let the channel try at once, and put what failed on it into the queue again; how many messages that were."""
+        c = d.messages.c
+        with self.store.writing() as connection:
+            connection.execute(d.channels.update().where(d.channels.c.name == name).values(not_before_ms=0))
+            failed = connection.execute(sa.select(c.id).where(c.channel == name, c.status == "failed")).scalars().all()
+            for part in chunks(failed):
+                again = {"status": "waiting", "due_ms": now_ms, "attempts": 0, "queued_ms": now_ms}
+                connection.execute(d.messages.update().where(c.id.in_(part)).values(**again))
+                theirs = d.deliveries.c.message.in_(part)
+                connection.execute(d.deliveries.update().where(theirs).values(status="queued", why=""))
+            return len(failed)
+
+    def mute(self, one: Mute) -> Mute:
+        """Keep a mute; one of the same thing is changed. Its ``id`` is worked out here."""
+        made = msgspec.structs.replace(one, id=key_of("mute", one.owner, one.subscription, one.kind, one.value))
+        row = msgspec.structs.asdict(made)
+        with self.store.writing() as connection:
+            self.store.upsert(connection, d.mutes, [row])
+        return made
+
+    def unmute(self, identity: str) -> bool:
+        """Take a mute back; False where there is none."""
+        with self.store.writing() as connection:
+            return bool(connection.execute(d.mutes.delete().where(d.mutes.c.id == identity)).rowcount)
+
+    def mutes(
+        self, *, now_ms: int, owner: str | None = None, subscriptions: Collection[str] | None = None
+    ) -> list[Mute]:
+        """Mutes in force, oldest first: all, of an owner, or of these subscriptions (then also those for all of an owner's)."""
+        c = d.mutes.c
+        query = sa.select(d.mutes).where(c.until_ms.is_(None) | (c.until_ms > now_ms)).order_by(c.muted_ms, c.id)
+        if owner is not None:
+            query = query.where(c.owner == owner)
+        if subscriptions is not None:
+            query = query.where(c.subscription.in_(["", *sorted(subscriptions)]))
+        with self.store.reading() as connection:
+            return [Mute(**row) for row in connection.execute(query).mappings()]
+
+    def deliveries_of(self, alerts: Iterable[str]) -> dict[str, list[Delivery]]:
+        """What became of these alerts, channel by channel, by alert id; alerts that nobody is sent are missing."""
+        found: dict[str, list[Delivery]] = {}
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(alerts))):
+                query = sa.select(d.deliveries).where(d.deliveries.c.alert.in_(part))
+                for row in connection.execute(query.order_by(d.deliveries.c.planned_ms, d.deliveries.c.id)):
+                    found.setdefault(row.alert, []).append(delivery_of(row))
+        return found
+
+    def recent(self, *, subscription: str | None = None, channel: str | None = None, limit: int = 50) -> list[Delivery]:
+        """The latest deliveries, newest first."""
+        c = d.deliveries.c
+        query = sa.select(d.deliveries).order_by(c.planned_ms.desc(), c.id).limit(limit)
+        if subscription is not None:
+            query = query.where(c.subscription == subscription)
+        if channel is not None:
+            query = query.where(c.channel == channel)
+        with self.store.reading() as connection:
+            return [delivery_of(row) for row in connection.execute(query)]
+
+
+def key_of(*parts: str) -> str:
+    """A hash of the parts: the id of a delivery (alert, channel, kind), of a message, of a mute."""
+    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(joined, digest_size=16).hexdigest()
+
+
+def channel_of(row: Any) -> Channel:
+    """The channel of a row."""
+    values = {name: getattr(row, name) for name in Channel.__struct_fields__}
+    return Channel(**{**values, "config": msgspec.json.decode(row.config)})
+
+
+def delivery_of(row: Any) -> Delivery:
+    """The delivery of a row."""
+    return Delivery(**{name: getattr(row, name) for name in Delivery.__struct_fields__})
+
+
+def rows_of(several: Sequence[Delivery]) -> list[dict[str, Any]]:
+    """Deliveries as rows."""
+    return [msgspec.structs.asdict(one) for one in several]

@@ -1,0 +1,72 @@
+"""What one person has read or starred. Each call is one short transaction. Raises StoreError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from pipeline.store import desk_tables as d
+from pipeline.store.engine import Store
+from pipeline.store.rows import chunks
+
+UNREAD = -1
+ALL = ""
+"""Stands for a story in the row that says up to where everything is read."""
+
+
+class Mark(NamedTuple):
+    """One person's marks on one story. ``read_seq``: the story's seq when it was read; None: never; -1: unread again."""
+
+    read_seq: int | None = None
+    starred_ms: int | None = None
+
+
+class StoryMarks:
+    """Marks on the stories of one run."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        self.store, self.run = store, run
+
+    def of(self, person: str, stories: Iterable[str]) -> dict[str, Mark]:
+        """The person's marks on these stories; those without any are left out."""
+        c = d.story_marks.c
+        found: dict[str, Mark] = {}
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(stories))):
+                query = sa.select(c.story, c.read_seq, c.starred_ms)
+                query = query.where(c.person == person, c.run == self.run, c.story.in_(part))
+                found |= {row.story: Mark(row.read_seq, row.starred_ms) for row in connection.execute(query)}
+        return found
+
+    def starred(self, person: str, *, limit: int = 500) -> list[str]:
+        """Ids of the stories that the person starred, the latest first."""
+        c = d.story_marks.c
+        query = sa.select(c.story).where(c.person == person, c.run == self.run, c.starred_ms.is_not(None))
+        with self.store.reading() as connection:
+            return list(connection.execute(query.order_by(c.starred_ms.desc()).limit(limit)).scalars())
+
+    def floor(self, person: str) -> int:
+        """All stories whose seq is not above this count as read by the person."""
+        mark = self.of(person, [ALL]).get(ALL)
+        return (mark.read_seq or 0) if mark is not None else 0
+
+    def read(self, person: str, story: str, seq: int | None) -> None:
+        """Mark as read as of ``seq``; None: unread again."""
+        self._set(person, story, {"read_seq": UNREAD if seq is None else seq})
+
+    def star(self, person: str, story: str, at_ms: int | None) -> None:
+        """Star it; None: take the star away."""
+        self._set(person, story, {"starred_ms": at_ms})
+
+    def read_all(self, person: str, seq: int) -> None:
+        """Everything up to ``seq`` counts as read, but for stories marked as unread."""
+        self._set(person, ALL, {"read_seq": seq})
+
+    def _set(self, person: str, story: str, values: dict[str, int | None]) -> None:
+        row: dict[str, object] = {"person": person, "run": self.run, "story": story, **values}
+        statement = self.store.insert(d.story_marks).values(**row)
+        keys = [column.name for column in d.story_marks.primary_key]
+        with self.store.writing() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))

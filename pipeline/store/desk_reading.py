@@ -1,0 +1,243 @@
+"""What the desk reads of one run: pages of stories, articles and alerts by index, and changes by ``seq``.
+
+A run's ``seq`` rises by one with every sink transaction, and each waits for the one before (``commit`` updates the run's
+row first): so unlike PostgreSQL's row ids these numbers become visible in order, and ``seq > last`` misses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Alert, Article, decode
+from pipeline.store import tables as t
+from pipeline.store.engine import Store
+from pipeline.store.rows import chunks
+from pipeline.stories.story import Story
+
+
+class StoryRow(NamedTuple):
+    """A story, and the number of the transaction that changed it last."""
+
+    story: Story
+    seq: int
+
+
+class ArticleRow(NamedTuple):
+    """An article with its place (sortable order key) and the number of the transaction that changed it last."""
+
+    article: Article
+    place: str
+    seq: int
+
+
+class AlertRow(NamedTuple):
+    """An alert with its place and number."""
+
+    alert: Alert
+    place: str
+    seq: int
+
+
+class VersionRow(NamedTuple):
+    """One version of an article. ``difference``: JSON of what changed since the one before, where that was worked out."""
+
+    version: int
+    event_ms: int
+    title: str
+    text: str
+    language: str | None
+    source: str
+    duplicate_of: str | None
+    difference: str | None
+
+
+class OutcomeRow(NamedTuple):
+    """How one raw record ended, and where it lies. ``place`` begins with its event time."""
+
+    kind: str
+    version: int | None
+    stage: str | None
+    reason: str | None
+    stream: str
+    partition: int
+    offset: int
+    place: str | None
+    late: bool
+
+
+class Changes(NamedTuple):
+    """What transactions up to ``seq`` wrote. ``stories`` are ids."""
+
+    seq: int
+    articles: list[ArticleRow]
+    alerts: list[AlertRow]
+    stories: list[str]
+
+
+class DeskReader:
+    """Reads one run. Each call sees one state of the store. Raises StoreError."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        self.store, self.run = store, run
+
+    def seq(self) -> int:
+        """The run's number now; 0 before it begins."""
+        with self.store.reading() as connection:
+            return self._seq(connection)
+
+    def changes(self, after: int, *, most: int) -> Changes:
+        """What was written after number ``after``, oldest first. At most ``most`` transactions: call again for the rest."""
+        with self.store.reading() as connection:
+            now = self._seq(connection)
+            upto = min(now, after + most)
+            if upto <= after:
+                return Changes(max(now, after), [], [], [])
+            articles = self._between(connection, t.articles, after, upto)
+            alerts = self._between(connection, t.alerts, after, upto)
+            c = t.stories.c
+            stories = sa.select(c.id).where(c.run == self.run, c.seq > after, c.seq <= upto).order_by(c.seq, c.id)
+            return Changes(
+                upto,
+                [_article(row) for row in articles],
+                [_alert(row) for row in alerts],
+                list(connection.execute(stories).scalars()),
+            )
+
+    def stories(self, *, limit: int, before: tuple[int, str] | None = None) -> list[StoryRow]:
+        """Stories, the one that changed last first. ``before``: (last_ms, id) of the last one of the page before."""
+        c = t.stories.c
+        query = sa.select(t.stories).where(c.run == self.run)
+        if before is not None:
+            # Spelt out: on a comparison of tuples SQLite uses the index by its first column only.
+            query = query.where(c.last_ms <= before[0], sa.or_(c.last_ms < before[0], c.id < before[1]))
+        with self.store.reading() as connection:
+            rows = connection.execute(query.order_by(c.last_ms.desc(), c.id.desc()).limit(limit)).all()
+        return [_story(row) for row in rows]
+
+    def stories_with(self, ids: Iterable[str]) -> list[StoryRow]:
+        """The stories with these ids, those that there are, in no order."""
+        found: list[StoryRow] = []
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(ids))):
+                query = sa.select(t.stories).where(t.stories.c.run == self.run, t.stories.c.id.in_(part))
+                found += [_story(row) for row in connection.execute(query)]
+        return found
+
+    def articles_of(self, stories: Iterable[str], *, each: int) -> dict[str, list[ArticleRow]]:
+        """The newest ``each`` articles of each story, newest first."""
+        c = t.articles.c
+        found: dict[str, list[ArticleRow]] = {}
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(stories))):
+                rank = sa.func.row_number().over(partition_by=c.story, order_by=c.place.desc()).label("rank")
+                inner = sa.select(c.story, c.record, c.place, c.seq, rank)
+                ranked = inner.where(c.run == self.run, c.story.in_(part)).subquery()
+                query = sa.select(ranked).where(ranked.c.rank <= each).order_by(ranked.c.story, ranked.c.rank)
+                for row in connection.execute(query):
+                    found.setdefault(row.story, []).append(_article(row))
+        return found
+
+    def articles(
+        self,
+        *,
+        limit: int,
+        source: str | None = None,
+        story: str | None = None,
+        since_ms: int | None = None,
+        before: str | None = None,
+    ) -> list[ArticleRow]:
+        """Current versions, newest first. ``before``: the place of the last one of the page before."""
+        c = t.articles.c
+        query = sa.select(c.record, c.place, c.seq).where(c.run == self.run)
+        query = query if source is None else query.where(c.source == source)
+        query = query if story is None else query.where(c.story == story)
+        query = query if since_ms is None else query.where(c.place >= f"{since_ms:015d}")
+        query = query if before is None else query.where(c.place < before)
+        with self.store.reading() as connection:
+            return [_article(row) for row in connection.execute(query.order_by(c.place.desc()).limit(limit))]
+
+    def article(self, identity: str) -> ArticleRow | None:
+        """One article's current version."""
+        c = t.articles.c
+        query = sa.select(c.record, c.place, c.seq).where(c.run == self.run, c.id == identity)
+        with self.store.reading() as connection:
+            row = connection.execute(query).first()
+        return _article(row) if row is not None else None
+
+    def versions(self, articles: Sequence[str]) -> dict[str, list[VersionRow]]:
+        """All versions of these articles, rising, by article."""
+        c = t.versions.c
+        found: dict[str, list[VersionRow]] = {}
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(articles))):
+                query = sa.select(
+                    c.article,
+                    c.version,
+                    c.event_ms,
+                    c.title,
+                    c.text,
+                    c.language,
+                    c.source,
+                    c.duplicate_of,
+                    c.difference,
+                )
+                query = query.where(c.run == self.run, c.article.in_(part)).order_by(c.article, c.version)
+                for row in connection.execute(query):
+                    found.setdefault(row.article, []).append(VersionRow(*row[1:]))
+        return found
+
+    def alerts(
+        self, *, limit: int, subscription: str | None = None, story: str | None = None, before: str | None = None
+    ) -> list[AlertRow]:
+        """Alerts, newest first. ``before``: the ``alert_cursor`` of the last one of the page before."""
+        c = t.alerts.c
+        query = sa.select(c.record, c.place, c.seq, c.id).where(c.run == self.run)
+        query = query if subscription is None else query.where(c.subscription == subscription)
+        query = query if story is None else query.where(c.story == story)
+        if before is not None:
+            place, _, identity = before.partition(" ")
+            query = query.where(c.place <= place, sa.or_(c.place < place, c.id < identity))
+        with self.store.reading() as connection:
+            return [_alert(row) for row in connection.execute(query.order_by(c.place.desc(), c.id.desc()).limit(limit))]
+
+    def outcomes(self, article: str, *, limit: int = 200) -> list[OutcomeRow]:
+        """How the raw records of an article ended, in order."""
+        c = t.outcomes.c
+        query = sa.select(
+            c.kind, c.version, c.stage, c.reason, c.stream, c.partition, c.first_offset, c.place, c.late
+        ).where(c.run == self.run, c.article == article)
+        with self.store.reading() as connection:
+            return [OutcomeRow(*row) for row in connection.execute(query.order_by(c.place).limit(limit))]
+
+    def _seq(self, connection: sa.Connection) -> int:
+        return connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == self.run)).scalar() or 0
+
+    def _between(self, connection: sa.Connection, table: sa.Table, after: int, upto: int) -> list[Any]:
+        c = table.c
+        query = sa.select(c.record, c.place, c.seq).where(c.run == self.run, c.seq > after, c.seq <= upto)
+        return list(connection.execute(query.order_by(c.seq, c.place, c.id)).all())
+
+
+def alert_cursor(row: AlertRow) -> str:
+    """What ``alerts`` goes on from: several alerts can stand at one place."""
+    return f"{row.place} {row.alert.id}"
+
+
+def _story(row: Any) -> StoryRow:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    seq = values.pop("seq")
+    del values["run"]
+    values["sources"] = msgspec.json.decode(values["sources"], type=tuple[str, ...])
+    return StoryRow(Story(**values), seq)
+
+
+def _article(row: Any) -> ArticleRow:
+    return ArticleRow(decode(row.record.encode(), Article), row.place, row.seq)
+
+
+def _alert(row: Any) -> AlertRow:
+    return AlertRow(decode(row.record.encode(), Alert), row.place, row.seq)

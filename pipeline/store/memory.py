@@ -1,0 +1,139 @@
+"""What the alert rule remembers of stories, read from the store: marks from its alerts, facts from a row of the story.
+
+Both are functions of what the run (and the base of a replay, as of its start) has stored, so whoever handles a record, and
+however often, decides alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Subscription
+from pipeline.store import delivery_tables as d
+from pipeline.store import tables as t
+from pipeline.store.engine import Store
+from pipeline.store.history_base import Base, known, read_base, stories_as_of
+from pipeline.store.queries import QueryShelf
+from pipeline.store.rows import chunks
+from pipeline.store.stories import read_stories
+from pipeline.stories.memory import MOST_ARTICLES, Mark, StoryFacts, StoryMemory
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """Of an alert, what a mark needs."""
+
+    id: str
+    subscription: str
+    subscription_version: int
+    story: str
+    article: str
+    source: str
+    sources: int = 0
+    told: int = 0
+
+
+_TOLD = msgspec.json.Decoder(_Told)
+_FACTS = msgspec.json.Decoder(StoryFacts)
+
+
+def read_memories(store: Store, run: str, stories: Collection[str], matched: Collection[str]) -> dict[str, StoryMemory]:
+    """The memories of those of ``stories`` that alerted somebody, or are in ``matched``: the others need none."""
+    with store.reading() as connection:
+        base = read_base(connection, run)
+        memories = {story: StoryMemory() for story in matched}
+        for story, marks in _marks(connection, run, base, stories).items():
+            memories.setdefault(story, StoryMemory()).marks = marks
+        _add_facts(connection, run, base, memories)
+        kept = read_stories(connection, run, memories)
+        if base is not None and (missing := memories.keys() - kept.keys()):
+            kept |= stories_as_of(connection, base.run, missing, before=base.before)
+        for story, memory in memories.items():
+            memory.story = kept.get(story)
+        for condition in known(run, base, t.articles):
+            for part in chunks(sorted(kept)):
+                query = sa.select(t.articles.c.story, t.articles.c.source).distinct()
+                for row in connection.execute(query.where(condition, t.articles.c.story.in_(part))):
+                    memories[row.story].outlets.add(row.source)
+        return memories
+
+
+def write_facts(store: Store, connection: sa.Connection, run: str, facts: Mapping[str, StoryFacts]) -> None:
+    """Store the facts of stories, in the caller's transaction."""
+    rows = [{"run": run, "story": story, "record": _json(one)} for story, one in sorted(facts.items())]
+    store.upsert(connection, d.story_facts, rows)
+
+
+def _json(facts: StoryFacts) -> str:
+    return msgspec.json.encode(facts).decode()
+
+
+def _marks(
+    connection: sa.Connection, run: str, base: Base | None, stories: Iterable[str]
+) -> dict[str, dict[str, Mark]]:
+    c = t.alerts.c
+    marks: dict[str, dict[str, Mark]] = {}
+    for condition in known(run, base, t.alerts):
+        for part in chunks(sorted(set(stories))):
+            query = sa.select(c.record).where(condition, c.story.in_(part)).order_by(c.place, c.id)
+            for record in connection.execute(query).scalars():
+                _add_mark(marks, _TOLD.decode(record))
+    return marks
+
+
+def _add_mark(marks: dict[str, dict[str, Mark]], one: _Told) -> None:
+    of_story = marks.setdefault(one.story, {})
+    here, before = (one.article, one.source), of_story.get(one.subscription)
+    articles = before.articles if before is not None else ()
+    of_story[one.subscription] = Mark(
+        one.subscription,
+        one.subscription_version,
+        one.id,
+        # What was counted only grows; two alerts of one millisecond may be read in either order.
+        max(one.sources, before.sources if before is not None else 0),
+        max(one.told, before.told if before is not None else 0),
+        articles if here in articles else (*articles, here)[-MOST_ARTICLES:],
+    )
+
+
+def _add_facts(connection: sa.Connection, run: str, base: Base | None, memories: Mapping[str, StoryMemory]) -> None:
+    c = d.story_facts.c
+    sources = [(run, None)] if base is None else [(base.run, int(base.before[:15])), (run, None)]
+    for name, before_ms in sources:
+        for part in chunks(sorted(memories)):
+            for row in connection.execute(sa.select(c.story, c.record).where(c.run == name, c.story.in_(part))):
+                facts = _FACTS.decode(row.record)
+                memories[row.story].facts = facts if before_ms is None else facts.before(before_ms)
+
+
+class SubscriptionVersions:
+    """Versions of a scope's subscriptions for the alert rule (``stories.alerts.InForce``). Not thread-safe.
+
+    A version never changes and is kept; which one is in force is looked up anew for every batch (``begin``): the margin
+    before a version holds makes sure that it is stored by the time a record needs it.
+    """
+
+    def __init__(self, shelf: QueryShelf) -> None:
+        self._shelf = shelf
+        self._versions: dict[tuple[str, int], Subscription] = {}
+        self._current: dict[str, list[Subscription]] | None = None
+
+    def begin(self, needed: Collection[tuple[str, int]]) -> None:
+        """Load these versions, where they are not known yet, and forget what is in force."""
+        self._current = None
+        if missing := [one for one in needed if one not in self._versions]:
+            self._versions |= self._shelf.versions(missing)
+
+    def __call__(self, name: str, version: int | None, time_ms: int) -> Subscription | None:
+        """The version, or without one the version in force at the event time; None where there is none."""
+        if version is not None:
+            return self._versions.get((name, version))
+        if self._current is None:
+            self._current = {}
+            for one in self._shelf.read(now_ms=0).subscriptions:
+                self._current.setdefault(one.id, []).append(one)
+        held = [one for one in self._current.get(name, []) if one.effective_from_ms <= time_ms]
+        newest = max(held, key=lambda one: one.version, default=None)
+        return newest if newest is not None and newest.active else None

@@ -1,0 +1,261 @@
+"""Whether all is well: when each canary passed which stage, and what that says (docs/operations.md).
+
+::
+
+    connectors ─made─► raw stream ─appended─► pipeline ─handled, alert─► outbox ─relayed─► delivery ─delivered─►
+
+Each stage writes its own time into the canary's row. ``canary_state`` tells from those times alone whether the last canary came
+out at the end in time, and if not, which stage is silent. Delivery is part of the way once it has delivered a canary.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Alert, article_id, from_ms
+from pipeline.records.canary import canary_run, canary_url, is_canary
+from pipeline.store import tables as t
+from pipeline.store.engine import Store
+from pipeline.store.operation_tables import canaries
+from pipeline.stories.stage import Told
+
+DAY_MS = 86_400_000
+KEPT_MS = 7 * DAY_MS
+# Three in a row that don't come out: one may meet a restart.
+MISSED = 3
+STAGES = ("made", "appended", "handled", "alert", "relayed", "delivered")
+_SILENT = {
+    "made": ("connectors", "no canary made: no connectors service runs"),
+    "appended": ("raw stream", "not on the raw stream"),
+    "handled": ("pipeline", "on the raw stream, not in the ledger"),
+    "alert": ("alerts", "in the ledger, but it raised no alert"),
+    "relayed": ("relay", "its alert is in the outbox, not relayed"),
+    "delivered": ("delivery", "relayed, not delivered"),
+}
+
+
+class CanaryHealth(StrEnum):
+    """``off``: none is made. ``waiting``: none came out yet, and none is overdue."""
+
+    OFF = "off"
+    WAITING = "waiting"
+    OK = "ok"
+    SILENT = "silent"
+
+
+class CanaryState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the canaries of a run say at a time.
+
+    ``age_s``: since the last one came out at the end (before the first: since the run began); None where none is made.
+    ``limit_s``: from that age on it is silent. ``silent_stage`` (connectors, raw stream, pipeline, alerts, relay, delivery) is
+    the first that none passed in time. ``summary`` is one line for a person, times in UTC. ``passed``: when each stage was
+    last passed. ``took_s``: how long the last one that came out took from its making to each stage.
+    """
+
+    health: CanaryHealth
+    age_s: float | None
+    limit_s: float
+    summary: str
+    silent_stage: str | None = None
+    last_out: datetime | None = None
+    passed: Mapping[str, datetime] = {}
+    took_s: Mapping[str, float] = {}
+
+
+class Canary(msgspec.Struct, frozen=True, kw_only=True):
+    """One canary: when (ms) it passed each stage, None for those it hasn't. ``alert_ms`` is that of its transaction."""
+
+    id: str
+    token: str
+    made_ms: int
+    appended_ms: int | None = None
+    handled_ms: int | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    alert: str | None = None
+    relayed_ms: int | None = None
+    delivered_ms: int | None = None
+
+    def at(self, stage: str) -> int | None:
+        """When it passed a stage of ``STAGES``."""
+        if stage == "alert":
+            return self.handled_ms if self.alert else None
+        moment: int | None = getattr(self, f"{stage}_ms")
+        return moment
+
+
+def new_token() -> str:
+    """The token of a new canary: letters and digits that nobody can guess."""
+    return secrets.token_hex(8)
+
+
+def limit_ms(interval_s: float) -> int:
+    """From this age on the canary is silent."""
+    return int(MISSED * interval_s * 1000)
+
+
+def judge(known: Sequence[Canary], *, since_ms: int, now_ms: int, interval_s: float) -> CanaryState:
+    """What canaries, newest first, say at ``now_ms``. ``since_ms``: when the run began. Pure."""
+    limit = limit_ms(interval_s)
+    if interval_s <= 0:
+        return CanaryState(
+            health=CanaryHealth.OFF, age_s=None, limit_s=0, summary="no canaries: canary_interval_s is 0"
+        )
+    stages = STAGES if any(one.delivered_ms for one in known) else STAGES[:-1]
+    passed = {stage: max((one.at(stage) or 0 for one in known), default=0) for stage in stages}
+    out_ms = passed[stages[-1]]
+    age_ms = max(0, now_ms - (out_ms or since_ms))
+    last = next((one for one in known if out_ms and one.at(stages[-1]) == out_ms), None)
+    silent = next((stage for stage in stages if now_ms - (passed[stage] or since_ms) > limit), None)
+    health = CanaryHealth.OK if out_ms else CanaryHealth.WAITING
+    if age_ms > limit and silent is not None:
+        health = CanaryHealth.SILENT
+    came = f"came through at {_clock(out_ms)}" if out_ms else "none came through yet"
+    summary = f"the last {came}" if out_ms else came
+    if health is CanaryHealth.SILENT and silent is not None:
+        summary = f"{_where(known, stages, silent)}; {summary}"
+    return CanaryState(
+        health=health,
+        age_s=age_ms / 1000,
+        limit_s=limit / 1000,
+        summary=summary,
+        silent_stage=_SILENT[silent][0] if health is CanaryHealth.SILENT and silent else None,
+        last_out=from_ms(out_ms) if out_ms else None,
+        passed={stage: from_ms(moment) for stage, moment in passed.items() if moment},
+        took_s={stage: ((last.at(stage) or last.made_ms) - last.made_ms) / 1000 for stage in stages} if last else {},
+    )
+
+
+def _where(known: Sequence[Canary], stages: Sequence[str], silent: str) -> str:
+    name, words = _SILENT[silent]
+    before = stages[stages.index(silent) - 1] if silent != stages[0] else None
+    stuck = next((one for one in known if before and one.at(before) and not one.at(silent)), None)
+    if stuck is None or before is None:
+        return f"{name} silent: {words}"
+    why = f" ({stuck.outcome}: {stuck.reason})" if silent == "alert" and stuck.reason else ""
+    return f"{name} silent: {before} {_clock(stuck.at(before) or 0)}, {words}{why}"
+
+
+def _clock(moment_ms: int) -> str:
+    return f"{from_ms(moment_ms):%Y-%m-%d %H:%M} UTC"
+
+
+def canary_state(store: Store, run: str, *, now_ms: int, interval_s: float) -> CanaryState:
+    """What the canaries of a run say now. Raises StoreError. Cheap: some hundred rows at most."""
+    c = canaries.c
+    with store.reading() as connection:
+        recent = sa.select(canaries).where(c.run == run, c.made_ms >= now_ms - DAY_MS).order_by(c.made_ms.desc())
+        rows = connection.execute(recent).all()
+        if not any(row.relayed_ms for row in rows):
+            # It is long ago: the last that are kept say how long.
+            older = sa.select(canaries).where(c.run == run).order_by(c.made_ms.desc()).limit(2_500)
+            rows = connection.execute(older).all()
+        began = connection.execute(sa.select(t.runs.c.created_ms).where(t.runs.c.name == run)).scalar()
+    return judge([_canary(row) for row in rows], since_ms=began or now_ms, now_ms=now_ms, interval_s=interval_s)
+
+
+def _canary(row: sa.Row[tuple[object, ...]]) -> Canary:
+    # Its names are SQLAlchemy's own kind of string.
+    fields = {str(name): value for name, value in row._mapping.items() if name != "run"}  # noqa: SLF001 - its public name
+    return msgspec.convert(fields, Canary)
+
+
+class CanaryBook:
+    """The rows of a run's canaries. Raises StoreError. Safe for threads and processes."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        self._store, self._run = store, run
+
+    def claim(self, token: str, *, now_ms: int, interval_s: float) -> Canary | None:
+        """The canary to append now; None where none is due, since this or another connectors service made one.
+
+        One that was made and is not known to be on the stream comes again, with its own token. Old ones are forgotten.
+        """
+        c = canaries.c
+        with self._store.writing() as connection:
+            self._store.serialise(connection, f"canary of {self._run}")
+            newest = connection.execute(
+                sa.select(canaries).where(c.run == self._run).order_by(c.made_ms.desc()).limit(1)
+            ).first()
+            # A clock that was set back must not silence them.
+            if newest is not None and 0 <= now_ms - newest.made_ms < interval_s * 1000:
+                return None if newest.appended_ms is not None else _canary(newest)
+            made = Canary(id=article_id(canary_url(token)), token=token, made_ms=now_ms)
+            row = {"run": self._run, "id": made.id, "token": token, "made_ms": now_ms}
+            self._store.insert_new(connection, canaries, [row])
+            self._forget(connection, now_ms - KEPT_MS)
+            return made
+
+    def due(self, *, now_ms: int, interval_s: float) -> bool:
+        """Whether ``claim`` would give one: a look that takes no write lock."""
+        c = canaries.c
+        with self._store.reading() as connection:
+            query = sa.select(c.made_ms, c.appended_ms).where(c.run == self._run).order_by(c.made_ms.desc()).limit(1)
+            newest = connection.execute(query).first()
+        return newest is None or newest.appended_ms is None or not 0 <= now_ms - newest.made_ms < interval_s * 1000
+
+    def appended(self, identity: str, now_ms: int) -> None:
+        """The raw stream acknowledged it."""
+        self._mark([identity], "appended_ms", now_ms)
+
+    def relayed(self, identities: Collection[str], now_ms: int) -> None:
+        """The output stream acknowledged the alerts of these canaries."""
+        self._mark(identities, "relayed_ms", now_ms)
+
+    def undelivered(self, limit: int = 100) -> list[Canary]:
+        """Canaries that raised their alert and were not delivered yet, oldest first: for the delivery service.
+
+        It sends each through an internal channel and calls ``delivered``.
+        """
+        c = canaries.c
+        query = sa.select(canaries).where(c.run == self._run, c.alert.is_not(None), c.delivered_ms.is_(None))
+        with self._store.reading() as connection:
+            return [_canary(row) for row in connection.execute(query.order_by(c.made_ms).limit(limit))]
+
+    def delivered(self, identities: Collection[str], now_ms: int) -> None:
+        """The delivery service has delivered them. From the first on, delivery is part of the way."""
+        self._mark(identities, "delivered_ms", now_ms)
+
+    def _mark(self, identities: Collection[str], column: str, now_ms: int) -> None:
+        if not identities:
+            return
+        c = canaries.c
+        with self._store.writing() as connection:
+            # The first time counts: appending and relaying may be repeated.
+            mine = (c.run == self._run) & c.id.in_(sorted(identities)) & c[column].is_(None)
+            connection.execute(canaries.update().where(mine).values({column: now_ms}))
+
+    def _forget(self, connection: sa.Connection, before_ms: int) -> None:
+        c = canaries.c
+        old = connection.execute(sa.select(c.id).where(c.run == self._run, c.made_ms < before_ms).limit(300))
+        if ids := list(old.scalars()):
+            hidden = canary_run(self._run)
+            for table, column in (
+                (t.articles, "id"),
+                (t.versions, "article"),
+                (t.alerts, "article"),
+                (t.stories, "id"),
+            ):
+                connection.execute(table.delete().where(table.c.run == hidden, table.c[column].in_(ids)))
+            connection.execute(canaries.delete().where(c.run == self._run, c.id.in_(ids)))
+
+
+def mark_handled(
+    connection: sa.Connection, run: str, told: Sequence[Told], alerts: Sequence[Alert], stored_ms: int
+) -> None:
+    """Note the canaries of a bundle as handled, in the caller's transaction. Ones that nobody made change nothing."""
+    raised = {alert.article: alert.id for alert in alerts}
+    c = canaries.c
+    for one in told:
+        if is_canary(one.outcome.item):
+            identity = article_id(one.outcome.item)
+            first = (c.run == run) & (c.id == identity) & c.handled_ms.is_(None)
+            values = {"handled_ms": stored_ms, "outcome": str(one.outcome.kind), "alert": raised.get(identity)}
+            why = f"{one.outcome.stage}: {one.outcome.reason}" if one.outcome.reason else None
+            connection.execute(canaries.update().where(first).values(**values, reason=why))

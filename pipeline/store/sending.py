@@ -1,0 +1,247 @@
+"""The queue of delivery: alerts from the outbox become deliveries, deliveries become messages, messages are sent.
+
+    outbox ─ planned ─► deliveries: queued │ held until due │ muted │ withdrawn
+                             queued ─► message of one        held, once due ─► message of all that is due: a digest
+    messages: waiting ─ a process claims their channel ─► sent, or waiting again with a pause, or failed
+
+Each arrow is one transaction, and doing it again changes nothing: ids are made of what they stand for, and what is there
+stays. So a process may die anywhere, and several may work side by side. Decisions are the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Subscription
+from pipeline.store import delivery_tables as d
+from pipeline.store import tables as t
+from pipeline.store.delivery import Channel, Delivery, Mute, channel_of, delivery_of, key_of
+from pipeline.store.engine import Store
+from pipeline.store.outbox import PEOPLE, Outbox, Taken
+from pipeline.store.queries import LIVE, subscription
+from pipeline.store.rows import chunks
+
+LEASE_MS = 60_000
+HOUR_MS = 3_600_000
+MOST_IN_DIGEST = 200
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sent at once. ``id`` is the idempotency key that the receiver sees: the same for every try."""
+
+    id: str
+    channel: str
+    subscription: str
+    kind: Literal["alert", "digest", "kill", "test"]
+    level: str
+    status: str = "waiting"
+    due_ms: int = 0
+    queued_ms: int = 0
+    attempts: int = 0
+    problem: str | None = None
+    sent_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What planning must know of some alerts, in one state of the store.
+
+    ``queued``: times of the messages of the last hour by (subscription, channel). ``told``: when a channel last heard of a
+    story, by (subscription, channel, story). ``earlier``: deliveries of the stories, by (subscription, story).
+    """
+
+    subscriptions: dict[str, Subscription]
+    channels: dict[str, Channel]
+    mutes: list[Mute]
+    queued: dict[tuple[str, str], list[int]]
+    told: dict[tuple[str, str, str], int]
+    earlier: dict[tuple[str, str], list[Delivery]]
+
+
+def message_of(one: Delivery) -> Message:
+    """The message of a delivery that goes out by itself."""
+    return Message(
+        id=key_of("message", one.id),
+        channel=one.channel,
+        subscription=one.subscription,
+        kind=one.kind,
+        level=one.level,
+        due_ms=one.due_ms,
+        queued_ms=one.planned_ms,
+    )
+
+
+class SendQueue:
+    """The queue as one process sees it. ``worker`` names it; no two may have one name. Safe for several threads."""
+
+    def __init__(self, store: Store, worker: str) -> None:
+        self.store, self.worker = store, worker
+        self._outbox = Outbox(store, f"deliver-{worker}")
+
+    def take_alerts(self, limit: int, *, now_ms: int) -> list[Taken]:
+        """Alerts to plan, this process's for a minute."""
+        if not self._outbox.waiting({PEOPLE}):
+            return []
+        return self._outbox.take(limit, now_ms=now_ms, destinations={PEOPLE})
+
+    def background(self, subscriptions: Iterable[str], stories: Iterable[str], *, now_ms: int) -> Background:
+        """What is known of these subscriptions and stories."""
+        names, about = sorted(set(subscriptions)), sorted(set(stories))
+        with self.store.reading() as connection:
+            newest: dict[str, Subscription] = {}
+            queued: dict[tuple[str, str], list[int]] = {}
+            m, s = d.messages.c, t.subscriptions.c
+            for part in chunks(names):
+                mine = sa.select(t.subscriptions).where(s.scope == LIVE, s.id.in_(part)).order_by(s.version)
+                newest |= {row.id: subscription(row) for row in connection.execute(mine)}
+                lately = sa.select(m.subscription, m.channel, m.queued_ms).where(
+                    m.subscription.in_(part), m.queued_ms > now_ms - HOUR_MS, m.kind != "test"
+                )
+                for row in connection.execute(lately.order_by(m.queued_ms)):
+                    queued.setdefault((row.subscription, row.channel), []).append(row.queued_ms)
+            earlier: dict[tuple[str, str], list[Delivery]] = {}
+            told: dict[tuple[str, str, str], int] = {}
+            c = d.deliveries.c
+            for some in chunks(names):
+                for part in chunks(about):
+                    theirs = sa.select(d.deliveries).where(c.subscription.in_(some), c.story.in_(part))
+                    for found in connection.execute(theirs.order_by(c.planned_ms)):
+                        one = delivery_of(found)
+                        earlier.setdefault((one.subscription, one.story), []).append(one)
+                        if one.status in ("queued", "sent"):
+                            key = (one.subscription, one.channel, one.story)
+                            told[key] = max(told.get(key, 0), one.sent_ms or one.planned_ms)
+            channels = {
+                row.name: channel_of(row)
+                for row in connection.execute(sa.select(d.channels).where(d.channels.c.active))
+            }
+            until = d.mutes.c.until_ms
+            in_force = sa.select(d.mutes).where(until.is_(None) | (until > now_ms))
+            mutes = [Mute(**row) for row in connection.execute(in_force).mappings()]
+            return Background(newest, channels, mutes, queued, told, earlier)
+
+    def plan(self, taken: Sequence[Taken], planned: Sequence[Delivery], withdrawn: Sequence[tuple[str, str]]) -> None:
+        """Store what was decided of some alerts, and strike them off. ``withdrawn``: (id, why) of held deliveries."""
+        queued = [message_of(one) for one in planned if one.status == "queued"]
+        by_delivery = {one.id: key_of("message", one.id) for one in planned if one.status == "queued"}
+        rows = [msgspec.structs.asdict(one) | {"message": by_delivery.get(one.id)} for one in planned]
+        with self.store.writing() as connection:
+            self.store.insert_new(connection, d.deliveries, rows)
+            self.store.insert_new(connection, d.messages, [msgspec.structs.asdict(one) for one in queued])
+            withdraw(connection, withdrawn)
+            for part in chunks([row.id for row in taken]):
+                connection.execute(t.outbox.delete().where(t.outbox.c.id.in_(part)))
+
+    def gather(self, *, now_ms: int) -> int:
+        """Make messages of what was held and is due: one for each subscription and channel; how many that were.
+
+        What is due soon does not join; more than 200 make several messages.
+        """
+        c = d.deliveries.c
+        with self.store.reading() as connection:
+            if (
+                connection.execute(sa.select(c.id).where(c.status == "held", c.due_ms <= now_ms).limit(1)).first()
+                is None
+            ):
+                return 0
+        with self.store.writing() as connection:
+            self.store.serialise(connection, "digests")
+            due = sa.select(d.deliveries).where(c.status == "held", c.due_ms <= now_ms)
+            groups: dict[tuple[str, str], list[Delivery]] = {}
+            for row in connection.execute(due.order_by(c.planned_ms, c.id).limit(20 * MOST_IN_DIGEST)):
+                groups.setdefault((row.subscription, row.channel), []).append(delivery_of(row))
+            made = 0
+            for several in groups.values():
+                for start in range(0, len(several), MOST_IN_DIGEST):
+                    self._bundle(connection, several[start : start + MOST_IN_DIGEST], now_ms)
+                    made += 1
+            return made
+
+    def _bundle(self, connection: sa.Connection, several: Sequence[Delivery], now_ms: int) -> None:
+        first = several[0]
+        if len(several) == 1:
+            message = msgspec.structs.replace(message_of(first), due_ms=now_ms, queued_ms=now_ms)
+        else:
+            identity = key_of("digest", *sorted(one.id for one in several))
+            message = Message(
+                id=identity,
+                channel=first.channel,
+                subscription=first.subscription,
+                kind="digest",
+                level=first.level,
+                due_ms=now_ms,
+                queued_ms=now_ms,
+            )
+        self.store.insert_new(connection, d.messages, [msgspec.structs.asdict(message)])
+        for part in chunks([one.id for one in several]):
+            change = d.deliveries.update().where(d.deliveries.c.id.in_(part))
+            connection.execute(change.values(status="queued", message=message.id))
+
+    def claim(self, *, now_ms: int, busy: Iterable[str] = (), limit: int = 8) -> list[Channel]:
+        """Channels with messages that may go out now, now this process's for a minute. ``busy``: leave these out."""
+        m, c = d.messages.c, d.channels.c
+        free = c.active, c.not_before_ms <= now_ms, c.lease_until_ms <= now_ms, c.name.not_in(sorted(busy))
+        with self.store.reading() as connection:
+            waiting = sa.select(m.id).where(m.channel == c.name, m.status == "waiting", m.due_ms <= now_ms).exists()
+            names = connection.execute(sa.select(c.name).where(*free, waiting).limit(limit)).scalars().all()
+        claimed = []
+        for name in names:
+            with self.store.writing() as connection:
+                mine = d.channels.update().where(c.name == name, *free)
+                if connection.execute(mine.values(leased_by=self.worker, lease_until_ms=now_ms + LEASE_MS)).rowcount:
+                    row = connection.execute(sa.select(d.channels).where(c.name == name)).one()
+                    claimed.append(channel_of(row))
+        return claimed
+
+    def messages(self, channel: str, *, now_ms: int, limit: int = 50) -> list[tuple[Message, list[Delivery]]]:
+        """What waits for a channel, the oldest first, with its deliveries; those of a mere test have none."""
+        m, c = d.messages.c, d.deliveries.c
+        with self.store.reading() as connection:
+            due = sa.select(d.messages).where(m.channel == channel, m.status == "waiting", m.due_ms <= now_ms)
+            rows = connection.execute(due.order_by(m.queued_ms, m.due_ms, m.id).limit(limit)).mappings().all()
+            parts: dict[str, list[Delivery]] = {}
+            for some in chunks([row["id"] for row in rows]):
+                theirs = sa.select(d.deliveries).where(c.message.in_(some), c.status == "queued")
+                for found in connection.execute(theirs.order_by(c.planned_ms, c.id)):
+                    parts.setdefault(found.message, []).append(delivery_of(found))
+            return [(Message(**row), parts.get(row["id"], [])) for row in rows]
+
+    def settle(
+        self,
+        channel: str,
+        changes: Sequence[tuple[Message, dict[str, Any]]],
+        health: dict[str, Any],
+        *,
+        now_ms: int,
+        release: bool,
+    ) -> bool:
+        """Store what became of some messages, and how the channel fares, in one transaction.
+
+        ``release``: the channel is free for others again. False where another process has the channel by now.
+        """
+        c = d.channels.c
+        lease = {"lease_until_ms": 0, "leased_by": None} if release else {"lease_until_ms": now_ms + LEASE_MS}
+        with self.store.writing() as connection:
+            for message, change in changes:
+                connection.execute(d.messages.update().where(d.messages.c.id == message.id).values(**change))
+                status = change.get("status")
+                if status in ("sent", "failed"):
+                    theirs = d.deliveries.c.message == message.id, d.deliveries.c.status == "queued"
+                    values: dict[str, Any] = {"status": status, "sent_ms": change.get("sent_ms")}
+                    if status == "failed":
+                        values["why"] = change.get("problem") or ""
+                    connection.execute(d.deliveries.update().where(*theirs).values(**values))
+            mine = d.channels.update().where(c.name == channel, c.leased_by == self.worker)
+            return bool(connection.execute(mine.values(**health, **lease)).rowcount)
+
+
+def withdraw(connection: sa.Connection, several: Iterable[tuple[str, str]]) -> None:
+    """Take back deliveries that were held, in the caller's transaction: (id, why)."""
+    for identity, why in several:
+        held = d.deliveries.c.id == identity, d.deliveries.c.status == "held"
+        connection.execute(d.deliveries.update().where(*held).values(status="withdrawn", why=why))

@@ -1,0 +1,119 @@
+"""What the alert rule must know of a story: what it has told so far, and what each subscription was told of it. Pure.
+
+Facts are numbered: a fact's number says with which telling it first came up in the story, an alert's ``told`` up to which
+number it told. So "new for this subscription" is a comparison, and a story's memory is one for all its subscriptions. The
+store keeps facts in a row of the story, and marks are read from its alerts: both are functions of what lies before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from pipeline.records import Alert
+from pipeline.stories.facts import Facts
+from pipeline.stories.story import Story
+
+MOST_FIGURES, MOST_RUNS, MOST_NOTICES = 256, 2_048, 64
+MOST_ARTICLES = 50
+
+Seen = dict[int, tuple[int, int]]
+"""Key of a fact → its number, and the event time in ms at which it came up."""
+
+
+class StoryFacts(msgspec.Struct, frozen=True):
+    """Facts that a story has told, numbered from 1 in the order in which they came up. The oldest go when it is full."""
+
+    count: int = 0
+    figures: Seen = {}
+    quotes: Seen = {}
+    notices: Seen = {}
+
+    def before(self, time_ms: int) -> StoryFacts:
+        """The facts as they were before an event time (but for those that had to go since)."""
+        parts = ({key: at for key, at in seen.items() if at[1] < time_ms} for seen in self._all())
+        figures, quotes, notices = parts
+        numbers = [at[0] for seen in (figures, quotes, notices) for at in seen.values()]
+        return StoryFacts(max(numbers, default=0), figures, quotes, notices)
+
+    def _all(self) -> tuple[Seen, Seen, Seen]:
+        return self.figures, self.quotes, self.notices
+
+
+class Known(msgspec.Struct, frozen=True):
+    """One telling's facts with their numbers: (number, kind, text), in reading order."""
+
+    notices: tuple[tuple[int, str, str], ...] = ()
+    figures: tuple[tuple[int, str, str], ...] = ()
+    quotes: tuple[tuple[int, str, str], ...] = ()
+
+    def newest(self) -> int:
+        """The highest number among them: who was told up to it has heard all of this."""
+        return max((one[0] for part in (self.notices, self.figures, self.quotes) for one in part), default=0)
+
+
+def learn(known: StoryFacts, facts: Facts, time_ms: int) -> tuple[StoryFacts, Known]:
+    """The story's facts with those of one more article, and that article's with their numbers.
+
+    A quote's number is such that it is new to whom more than half of its words are.
+    """
+    number = known.count + 1
+    at = (number, time_ms)
+    figures = _grown(known.figures, [figure.key for figure in facts.figures], at, MOST_FIGURES)
+    runs = _grown(known.quotes, [key for quote in facts.quotes for key in quote.keys], at, MOST_RUNS)
+    notices = _grown(known.notices, [notice.key for notice in facts.notices], at, MOST_NOTICES)
+    said = Known(
+        tuple((notices.get(one.key, at)[0], one.kind, one.text) for one in facts.notices),
+        tuple((figures.get(one.key, at)[0], "figures", one.text) for one in facts.figures),
+        tuple((_number(runs, one.keys, at), "quotes", one.text) for one in facts.quotes),
+    )
+    changed = figures is not known.figures or runs is not known.quotes or notices is not known.notices
+    return (StoryFacts(number, figures, runs, notices) if changed else known), said
+
+
+def _grown(seen: Seen, keys: Iterable[int], at: tuple[int, int], most: int) -> Seen:
+    new = {key: at for key in keys if key not in seen}
+    if not new:
+        return seen
+    grown = seen | new
+    return grown if len(grown) <= most else dict(sorted(grown.items(), key=lambda one: (one[1], one[0]))[-most:])
+
+
+def _number(runs: Mapping[int, tuple[int, int]], keys: tuple[int, ...], at: tuple[int, int]) -> int:
+    numbers = sorted((runs.get(key, at)[0] for key in set(keys)), reverse=True)
+    return numbers[len(numbers) // 2] if numbers else 0
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What a subscription was told of a story last. ``articles``: (article, outlet) of its alerts, at most 50."""
+
+    subscription: str
+    version: int
+    alert: str
+    sources: int
+    told: int
+    articles: tuple[tuple[str, str], ...] = ()
+
+    def after(self, alert: Alert) -> Mark:
+        """The mark once one more alert was raised."""
+        return marked(alert, self.articles)
+
+
+def marked(alert: Alert, before: tuple[tuple[str, str], ...] = ()) -> Mark:
+    """The mark that an alert leaves."""
+    here = (alert.article, alert.source)
+    articles = before if here in before else (*before, here)[-MOST_ARTICLES:]
+    return Mark(alert.subscription, alert.subscription_version, alert.id, alert.sources, alert.told, articles)
+
+
+@dataclass(slots=True)
+class StoryMemory:
+    """A story as the alert rule knows it, kept up article by article within a batch. ``learnt``: its facts have changed."""
+
+    story: Story | None = None
+    outlets: set[str] = field(default_factory=set)
+    facts: StoryFacts = field(default_factory=StoryFacts)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    learnt: bool = False

@@ -1,0 +1,93 @@
+"""A stream as it ought to be and as it is: partitions, copies, what is kept and for how long. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+DAY_MS = 86_400_000
+MESSAGE_BYTES = 4 << 20
+"""A page is 0.3 MB at the median and compresses to a sixth, but the limit is of the record before that."""
+
+_LEAST_SEGMENT_BYTES, _MOST_SEGMENT_BYTES = 16 << 20, 1 << 30
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """One stream as it ought to be. ``retention_bytes`` is for all partitions together, 0: no limit.
+
+    ``copies``: the replication factor of a stream that is made; 0: what the stream's URL says, else the cluster's default.
+    """
+
+    name: str
+    partitions: int
+    retention_ms: int
+    retention_bytes: int = 0
+    compacted: bool = False
+    max_message_bytes: int = MESSAGE_BYTES
+    copies: int = 0
+
+    def configs(self, copies: int) -> dict[str, str]:
+        """The topic's settings in Kafka's names, for a topic that has so many copies."""
+        configs = {
+            "cleanup.policy": "compact,delete" if self.compacted else "delete",
+            "compression.type": "zstd",
+            "max.message.bytes": str(self.max_message_bytes),
+            "message.timestamp.type": "LogAppendTime",
+            "retention.ms": str(self.retention_ms),
+        }
+        if self.compacted:
+            configs["min.compaction.lag.ms"] = str(7 * DAY_MS)
+        else:
+            # Kafka counts by partition, and deletes whole segments only.
+            share = self.retention_bytes // self.partitions
+            configs["retention.bytes"] = str(share or -1)
+            if share:
+                configs["segment.bytes"] = str(min(_MOST_SEGMENT_BYTES, max(_LEAST_SEGMENT_BYTES, share // 8)))
+        if copies >= 3:
+            # With acks=all, a record that was acknowledged outlives the loss of a broker.
+            configs["min.insync.replicas"] = "2"
+        return configs
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """One stream as it is. ``copies`` 0 and no ``configs``: not a matter of this kind of stream."""
+
+    name: str
+    partitions: int
+    copies: int = 0
+    configs: Mapping[str, str] = field(default_factory=dict)
+
+
+class Difference(NamedTuple):
+    """Something that is not as planned. ``what`` is Kafka's name of a setting, ``partitions`` or ``copies``."""
+
+    what: str
+    found: str
+    wanted: str
+
+
+def differences(plan: StreamPlan, facts: StreamFacts) -> Sequence[Difference]:
+    """Where a stream is not as planned. More partitions than planned are fine: somebody needed them."""
+    found = []
+    if facts.partitions < plan.partitions:
+        found.append(Difference("partitions", str(facts.partitions), str(plan.partitions)))
+    if plan.copies and facts.copies and facts.copies != plan.copies:
+        found.append(Difference("copies", str(facts.copies), str(plan.copies)))
+    if facts.configs:
+        wanted = plan.configs(facts.copies)
+        if plan.retention_bytes:
+            # A partition's share goes by the partitions that there are.
+            wanted = replace(plan, partitions=max(facts.partitions, plan.partitions)).configs(facts.copies)
+        for name, value in wanted.items():
+            is_now = facts.configs.get(name, "")
+            if _normal(is_now) != _normal(value):
+                found.append(Difference(name, is_now, value))
+    return found
+
+
+def _normal(value: str) -> tuple[str, ...]:
+    # Kafka keeps lists as they were written: "delete,compact" says the same as "compact,delete".
+    return tuple(sorted(part.strip() for part in value.split(",")))

@@ -1,0 +1,128 @@
+"""The stream driver's own loop, beside the runner: waiting for a store that is away, fencing, starting anew."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from pipeline.drivers import stream
+from pipeline.errors import Fenced, StoreError, StreamUnavailable, WirewatchError
+from pipeline.settings import Settings
+from pipeline.store.ledger import UNOWNED
+
+
+class Job:
+    """A submitted job; ``state`` as Beam tells it."""
+
+    def __init__(self) -> None:
+        self.state, self.cancelled = "RUNNING", False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Live:
+    """A run whose store answers from a script: a name is the owner, an exception is raised."""
+
+    def __init__(self, *answers: str | Exception) -> None:
+        self.settings, self.owner, self.ledger = Settings(), "me", self
+        self.answers, self.relayed, self.closed = list(answers), 0, False
+
+    def owner_now(self) -> str:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def relay(self) -> None:
+        self.relayed += 1
+
+    def mirror_ledger(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def drive(*runs: Live, settings: Settings | None = None) -> tuple[list[Job], mock.Mock]:
+    """Run the driver over these submissions until the last one's script is used up."""
+    jobs = [Job() for _ in runs]
+    submitted = iter(zip(runs, jobs, strict=True))
+    on_cluster = mock.Mock(return_value=mock.Mock(cancel=mock.Mock(return_value=[])))
+
+    def submit(*_arguments: Any, **_options: Any) -> tuple[Live, Job]:
+        return next(submitted)
+
+    with mock.patch.object(stream, "submit", submit), mock.patch.object(stream, "FlinkJobs", on_cluster):
+        try:
+            stream.run_as_stream(
+                settings or Settings(),
+                ["--runner=PortableRunner"],
+                clock_ms=lambda: 0,
+                wait=lambda _seconds: None,
+                stop=lambda: not runs[-1].answers,
+            )
+        finally:
+            assert all(job.cancelled for job in jobs)
+            assert all(run.closed for run in runs)
+    return jobs, on_cluster
+
+
+def test_a_store_or_stream_that_is_away_is_waited_for_with_the_same_job() -> None:
+    live = Live("me", StoreError("gone"), StreamUnavailable("kafka://x", "gone"), "me", "me")
+    drive(live)
+    assert live.relayed == 3
+
+
+def test_a_run_that_was_taken_over_ends_and_leaves_the_other_job_alone() -> None:
+    on_cluster = mock.Mock()
+    with mock.patch.object(stream, "_cancel_on_cluster", on_cluster), pytest.raises(Fenced, match="taken over"):
+        drive(Live("me", "somebody", "me"), settings=Settings(flink_rest_url="http://cluster:8081"))
+    on_cluster.assert_not_called()
+
+
+def test_a_store_behind_the_runner_starts_a_new_job() -> None:
+    first, second = Live("me", UNOWNED), Live("me")
+    jobs, _ = drive(first, second)
+    assert (len(jobs), first.relayed, second.relayed) == (2, 1, 1)
+
+
+def test_a_job_that_ended_is_an_error() -> None:
+    live = Live("me")
+    ended = mock.patch.object(Job, "__init__", lambda self: vars(self).update(state="FAILED", cancelled=False))
+    with ended, pytest.raises(WirewatchError, match="the job ended: FAILED"):
+        drive(live)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [((), "wirewatch-live"), (("--job_name=wirewatch-of-mine",), "wirewatch-of-mine")]
+)
+def test_an_earlier_job_of_the_run_is_cancelled_before_it_is_taken(options: tuple[str, ...], name: str) -> None:
+    done: list[str] = []
+
+    class Jobs:
+        def __init__(self, rest: str) -> None:
+            assert rest == "http://cluster:8081"
+
+        def cancel(self, job_name: str) -> list[Any]:
+            done.append(f"cancelled {job_name}")
+            return []
+
+    def take(*_arguments: Any) -> Any:
+        done.append("taken")
+        raise StoreError("enough seen")
+
+    settings = Settings(flink_rest_url="http://cluster:8081")
+    with (
+        mock.patch.object(stream, "FlinkJobs", Jobs),
+        mock.patch.object(stream, "LiveRun", take),
+        pytest.raises(StoreError, match="enough"),
+    ):
+        stream.submit(settings, ["--runner=PortableRunner", *options], clock_ms=lambda: 0)
+    assert done == [f"cancelled {name}", "taken"]
+    done.clear()
+    with mock.patch.object(stream, "LiveRun", take), pytest.raises(StoreError, match="enough"):
+        stream.submit(Settings(), ["--runner=PortableRunner", *options], clock_ms=lambda: 0)
+    assert done == ["taken"], "without an address nobody is asked"

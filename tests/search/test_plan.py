@@ -1,0 +1,123 @@
+"""The index never misses a match, and where it says that it is exact, it finds nothing else."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import tantivy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.query import compile_query, parse
+from pipeline.search.ask import Snapshot, ask, document_of
+from pipeline.search.results import FoundArticle
+from tests.search.world import found, in_memory, mixed
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
+import query_oracle as oracle
+import query_strategies as strategies
+
+
+@cache
+def corpus() -> tuple[list[FoundArticle], Snapshot]:
+    articles = mixed(strategies._WORDS, strategies._GLUE, 400)
+    return articles, in_memory(articles)
+
+
+def candidates(snapshot: Snapshot, query: tantivy.Query) -> set[str]:
+    hits = snapshot.searcher.search(query, limit=10_000).hits
+    return {str(ask_id(snapshot, address)) for _, address in hits}
+
+
+def ask_id(snapshot: Snapshot, address: tantivy.DocAddress) -> str:
+    from pipeline.search.schema import read_record
+
+    return read_record(snapshot.searcher.doc(address)).id
+
+
+def check(articles: list[FoundArticle], snapshot: Snapshot, query: str) -> bool:
+    asked = ask(snapshot, query, None, None)
+    matcher = compile_query(parse(query))
+    wanted = {one.id for one in articles if matcher.holds(document_of(one))}
+    possible = candidates(snapshot, asked.wanted)
+    assert wanted <= possible
+    if asked.exact:
+        assert possible == wanted
+    return asked.exact
+
+
+@settings(max_examples=400, deadline=None)
+@given(strategies.queries)
+def test_candidates_hold_every_match(query: str) -> None:
+    check(*corpus(), query)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(strategies.texts | strategies.wild_texts, strategies.texts, strategies.metadata), max_size=5),
+    st.lists(strategies.queries, min_size=1, max_size=8),
+)
+def test_on_generated_documents(texts: list[tuple[str, str, oracle.Meta]], queries: list[str]) -> None:
+    articles = [
+        found(
+            number,
+            title,
+            text,
+            source=meta.source or "",
+            language=meta.language,
+            topics=meta.topics,
+            url=meta.url or "",
+            authors=meta.authors,
+        )
+        for number, (title, text, meta) in enumerate(texts)
+    ]
+    snapshot = in_memory(articles)
+    for query in queries:
+        check(articles, snapshot, query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "syria",
+        '"al tanf"',
+        "syr*",
+        "s?ria",
+        "iran NEAR/3 syria",
+        "iran ONEAR/3 syria",
+        "(iran OR don) NEAR/4 (syria OR best)",
+        "title:(syria NEAR/2 iran)",
+        "stem:negotiate",
+        "cs:BEST",
+        "syria NOT iran",
+        "topic:syria lang:en",
+        "source:reuters.com",
+        'author:"jane doe"',
+        "NOT syria",
+        "syria OR NOT iran",
+    ],
+)
+def test_what_is_asked_most_needs_no_check(query: str) -> None:
+    assert check(*corpus(), query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["LEAD/3(syria)", "ATLEAST/2(syria)", "cs:best", '"al tanf" NEAR/3 syria', "(a NEAR/2 b) NEAR/3 c", "cs:s*a"],
+)
+def test_the_rest_is_checked(query: str) -> None:
+    assert not check(*corpus(), query)
+
+
+def test_words_longer_than_a_term() -> None:
+    long = "ab" * 40_000
+    articles = [found(1, text=f"x {long}z y"), found(2, text=f"x {long}q y"), found(3, text="x abz y")]
+    snapshot = in_memory(articles)
+    for query in (f"{long}z", "ab*", "a*z", f"{long}*", f'"x {long}z"', f"x NEAR/1 {long}q", f"cs:{long}z"):
+        if len(query) < 100_000:
+            check(articles, snapshot, query)
+    assert check(articles, snapshot, "x") is True
+    assert check(articles, snapshot, "a*z") is False

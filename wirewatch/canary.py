@@ -1,0 +1,97 @@
+"""The operator's side of the canary: its age for Prometheus, a line for the probes, a log line when it falls silent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import structlog
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pipeline.errors import StoreError
+from pipeline.settings import Settings
+from pipeline.store import Store
+from pipeline.store.operation import CanaryHealth, CanaryState, canary_state
+from wirewatch.probes import Check
+
+log = structlog.get_logger()
+WATCH_S = 15.0
+
+
+class CanaryMetrics(Collector):
+    """``wirewatch_canary_age_seconds``, and how long the last one took to each stage. Each service tells the same."""
+
+    def __init__(self, look: Callable[[], CanaryState]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing where the store is away or no canaries are made: an absence alerts."""
+        try:
+            state = self._look()
+        except StoreError:
+            return
+        if state.age_s is not None:
+            yield GaugeMetricFamily(
+                "wirewatch_canary_age_seconds", "Since the last canary came out at the end.", value=state.age_s
+            )
+        journey = GaugeMetricFamily(
+            "wirewatch_canary_journey_seconds",
+            "From the making of the last canary that came out to each stage.",
+            labels=["stage"],
+        )
+        for stage, took_s in state.took_s.items():
+            journey.add_metric([stage], took_s)
+        yield journey
+
+
+def looking(settings: Settings, store: Store, clock_ms: Callable[[], int]) -> Callable[[], CanaryState]:
+    """A look at the canaries of the settings' run. It raises StoreError."""
+    return lambda: canary_state(store, settings.run, now_ms=clock_ms(), interval_s=settings.canary_interval_s)
+
+
+def canary_check(look: Callable[[], CanaryState]) -> Check:
+    """A line for /healthz and /readyz. Never fatal: starting this service anew may not help at all."""
+    try:
+        state = look()
+    except StoreError as error:
+        return Check("canary", ok=False, words=f"unknown: {error.message}", fatal=False)
+    words = f"{state.health}: {state.summary}"
+    return Check("canary", ok=state.health is not CanaryHealth.SILENT, words=words, fatal=False)
+
+
+class CanaryWatch:
+    """Logs an error when the canaries fall silent, naming the stage, and a warning when they are back."""
+
+    def __init__(self, look: Callable[[], CanaryState]) -> None:
+        self._look = look
+        self._silent: str | None = None
+
+    def look(self) -> None:
+        """Look once; something is logged only when it changed."""
+        try:
+            state = self._look()
+        except StoreError as error:
+            log.warning("the canaries can't be looked at", error=error.message)
+            return
+        if state.silent_stage == self._silent:
+            return
+        if state.silent_stage is not None:
+            log.error(
+                "no canary comes through",
+                silent=state.silent_stage,
+                summary=state.summary,
+                age_s=round(state.age_s or 0),
+            )
+        else:
+            log.warning("canaries come through again", summary=state.summary)
+        self._silent = state.silent_stage
+
+    def start(self, stop: threading.Event) -> None:
+        """Look every 15 s in a thread, until ``stop``: a service whose main loop hangs still says so."""
+
+        def watch() -> None:
+            while not stop.wait(WATCH_S):
+                self.look()
+
+        threading.Thread(target=watch, name="canary-watch", daemon=True).start()

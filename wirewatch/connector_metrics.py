@@ -1,0 +1,143 @@
+"""What the connectors service tells of itself: polls, items, errors, feeds, how late it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import partial
+from http.server import ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from connectors.runner import Broke, Event, Outrun, Polled, Waiting
+from connectors.state import FeedState
+from pipeline.errors import StoreError
+from pipeline.settings import Settings
+from pipeline.store import Store
+from wirewatch.canary import CanaryMetrics, canary_check, looking
+from wirewatch.probes import Check, serve_probes
+
+# The loop turns every second or so; the longest it may be held up is a stream or store that is away.
+HANGS_S = 120.0
+_KINDS = (
+    ("timeout", re.compile(r"timed out")),
+    ("name", re.compile(r"could not resolve")),
+    ("refused", re.compile(r"^refused:")),
+    ("connection", re.compile(r"could not connect|connection|certificate|proxy refused")),
+    ("redirects", re.compile(r"redirects")),
+    ("robots", re.compile(r"robots\.txt")),
+    ("too_large", re.compile(r"larger than|more than [\d,]+ elements")),
+    ("feed", re.compile(r"not a (feed|sitemap|page)|a feed that|a sitemap that|an index of indexes|an empty page")),
+)
+_STATUS = re.compile(r"^(?:HTTP status )?([1-5])\d\d\b")
+
+
+def error_kind(problem: str) -> str:
+    """A word for a feed's problem: ``http_4xx``, ``timeout``, ``feed`` …; ``other`` for what has none. Pure."""
+    if status := _STATUS.match(problem):
+        return f"http_{status[1]}xx"
+    return next((kind for kind, pattern in _KINDS if pattern.search(problem)), "other")
+
+
+class FeedMetrics(Collector):
+    """Feeds by health, and how far behind its schedule the one longest overdue is; from the store at each scrape."""
+
+    def __init__(self, state: FeedState, clock: Callable[[], datetime]) -> None:
+        self._state, self._clock = state, clock
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing where the store is away."""
+        try:
+            listing = [feed for feed in self._state.listing() if feed.active]
+        except StoreError:
+            return
+        health = GaugeMetricFamily("wirewatch_feeds", "Feeds by health.", labels=["health"])
+        for one in sorted({feed.health for feed in listing}):
+            health.add_metric([one], sum(feed.health == one for feed in listing))
+        yield health
+        now = self._clock()
+        late = [(now - feed.next_poll_at).total_seconds() for feed in listing if feed.next_poll_at is not None]
+        yield GaugeMetricFamily(
+            "wirewatch_schedule_lag_seconds",
+            "How long the feed longest overdue should have been polled ago.",
+            value=max(0.0, *late) if late else 0.0,
+        )
+
+
+class ConnectorProbes:
+    """Counts the runner's events since this process began. ``tend`` and ``on_event`` are the runner's to call."""
+
+    def __init__(
+        self, settings: Settings, store: Store, clock: Callable[[], datetime], what: str = "connectors"
+    ) -> None:
+        self._settings, self._clock, self._what = settings, clock, what
+        self.registry = CollectorRegistry()
+        self.look = looking(settings, store, lambda: int(clock().timestamp() * 1000))
+        self.registry.register(FeedMetrics(FeedState(store.engine), clock))
+        self.registry.register(CanaryMetrics(self.look))
+        ProcessCollector(registry=self.registry)
+        made = partial(Counter, registry=self.registry)
+        self._polls = made("wirewatch_polls", "Polls of feeds, by how they ended.", ["result"])
+        self._errors = made(
+            "wirewatch_poll_errors", "Polls and pages that failed, by what it was.", ["of", "kind"], **made
+        )
+        self._items = made("wirewatch_items", "Items seen in feeds, by what they were.", ["state"])
+        self._appended = made("wirewatch_appended_records", "Raw records appended.")
+        self._bytes = made("wirewatch_appended_bytes", "Bytes of raw records appended, not compressed.")
+        self._stubs = made("wirewatch_stubs", "Raw records without their body: over the stream's limit.")
+        self._waits = made("wirewatch_waits", "Waits for a stream or store that was away.")
+        self._moved = clock()
+
+    def tend(self) -> None:
+        """The loop turns."""
+        self._moved = self._clock()
+
+    def on_event(self, event: Event) -> None:
+        """Count what the runner tells."""
+        self.tend()
+        match event:
+            case Polled():
+                self._polled(event)
+            case Broke():
+                self._polls.labels("broke").inc()
+            case Outrun():
+                self._polls.labels("outrun").inc()
+            case Waiting():
+                self._waits.inc()
+
+    def appended(self, records: int, size_bytes: int, stubs: int = 0) -> None:
+        """Count records that came by another way than a poll."""
+        self._appended.inc(records)
+        self._bytes.inc(size_bytes)
+        self._stubs.inc(stubs)
+
+    def _polled(self, event: Polled) -> None:
+        report = event.report
+        result = "failed" if event.error else "not_modified" if report.not_modified else "ok"
+        self._polls.labels(result).inc()
+        if event.error:
+            self._errors.labels("feed", error_kind(event.error.problem)).inc()
+        for _, words in report.page_failures:
+            self._errors.labels("page", error_kind(words)).inc()
+        for state in ("new", "changed", "unchanged", "deferred", "given_up"):
+            self._items.labels(state).inc(getattr(report, state))
+        self.appended(event.appended, event.size_bytes, event.stubs)
+
+    def serve(self, port: int) -> ThreadingHTTPServer | None:
+        """Serve on ``port``; None where it is 0. Raises UsageError where it is taken."""
+        return serve_probes(self._settings.metrics_host, port, self.registry, health=self.health, ready=self.ready)
+
+    def health(self) -> Iterable[Check]:
+        """Not healthy once the loop has not turned for two minutes."""
+        still_s = (self._clock() - self._moved).total_seconds()
+        words = "alive" if still_s < HANGS_S else f"the loop has not turned for {still_s:.0f} s"
+        return [Check(self._what, ok=still_s < HANGS_S, words=words), canary_check(self.look)]
+
+    def ready(self) -> Iterable[Check]:
+        """The store can be read."""
+        check = canary_check(self.look)
+        unknown = check.words.startswith("unknown")
+        return [Check(self._what, ok=not unknown, words="the store can't be reached" if unknown else "ready"), check]

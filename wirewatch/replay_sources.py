@@ -1,0 +1,177 @@
+"""Where the records of a replay come from: the raw stream itself, or an index of archives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connectors.archives import ArchiveItem
+from connectors.archives.folder import files_between
+from connectors.archives.snapshots import HistoryReader
+from connectors.archives.warc import read_warc
+from pipeline.drivers.history import History, StreamHistory
+from pipeline.drivers.history_index import IndexHistory, IndexWriter, Where
+from pipeline.drivers.slices import SliceLimits
+from pipeline.errors import WirewatchError
+from pipeline.records import article_id, encode, from_ms, raw_hash, to_ms
+from pipeline.settings import Settings
+from pipeline.store import Store
+from pipeline.store.history import STAGE
+from pipeline.store.history_past import late_places, stored_versions
+from pipeline.streams import Stream, open_stream
+from wirewatch.replay_spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
+
+_FEW = SliceLimits(records=100, bytes=16 << 20)
+
+
+class Sources:
+    """The records of a replay, wherever they come from. ``notes`` are said to the person; ``close`` it at the end."""
+
+    def __init__(
+        self, settings: Settings, store: Store, sources: Sequence[str], *, of: str, name: str, span: tuple[int, int]
+    ) -> None:
+        self._settings, self._store, self._sources = settings, store, sources
+        self._of, self._name, self._span = of, name, span
+        self.notes: list[str] = []
+        self._stream: Stream | None = None
+        self._index: IndexHistory | None = None
+
+    def history(self, after_ms: int | None, clock_ms: Callable[[], int], progress: Callable[[int], None]) -> History:
+        """The history; archives are indexed first, unless an earlier start did. ``progress``: how many records are indexed."""
+        since, until = self._span
+        if tuple(self._sources) == (STREAM,):
+            found = self._stretch(self._name, after_ms, clock_ms)
+            if found.begins_late is not None:
+                self.notes.append(
+                    f"the stream begins at {from_ms(found.begins_late):%Y-%m-%d %H:%M} UTC: what is older is gone from it; "
+                    "--source archive --source stream also reads the archive"
+                )
+            return found
+        path = index_path(self._settings, self._name)
+        if not path.exists():
+            self._build(path, clock_ms, progress)
+        self._index = IndexHistory(path, self._name, from_ms=since, to_ms=until, after_ms=after_ms)
+        facts = self._index.facts
+        if facts.get("problems"):
+            self.notes.append(
+                f"{facts['problems']} items could not be read; each ends as rejected, with its file and offset"
+            )
+        if facts.get("unchanged"):
+            self.notes.append(f"{facts['unchanged']} items of feed snapshots were as in the snapshot before")
+        if facts.get("outside"):
+            self.notes.append(f"{facts['outside']} records are of other times")
+        return self._index
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._stream is not None:
+            self._stream.close()
+        if self._index is not None:
+            self._index.close()
+
+    def _stretch(self, run: str, after_ms: int | None, clock_ms: Callable[[], int]) -> StreamHistory:
+        since, until = self._span
+        if self._stream is None:
+            self._stream = open_stream(self._settings.stream, self._settings.raw_stream)
+        uuid = self._stream.uuid
+        late = {place[1:]: key for place, key in late_places(self._store, self._of).items() if place[0] == uuid}
+        return StreamHistory(
+            self._stream, run, from_ms=since, to_ms=until, late=late, clock_ms=clock_ms, after_ms=after_ms
+        )
+
+    def _build(self, path: Path, clock_ms: Callable[[], int], progress: Callable[[int], None]) -> None:
+        try:
+            writer = IndexWriter(
+                path, late={Where(*place): key for place, key in late_places(self._store, self._of).items()}
+            )
+        except OSError as error:
+            raise WirewatchError(f"{path.parent}: {error.strerror}", hint="choose another data_dir") from error
+        facts = {"outside": 0, "unchanged": 0}
+        try:
+            for source in self._sources:
+                for _ in self._add(writer, source, facts, clock_ms):
+                    if writer.count % 100 == 0:
+                        progress(writer.count)
+            if not writer.count:
+                raise WirewatchError(
+                    "there is nothing to replay in that time", hint="look at --from, --to and --source"
+                )
+            writer.finish(**facts)
+        except BaseException:
+            writer.give_up()
+            raise
+
+    def _add(
+        self, writer: IndexWriter, source: str, facts: dict[str, int], clock_ms: Callable[[], int]
+    ) -> Iterator[None]:
+        since, until = self._span
+        if source == STREAM:
+            stretch = self._stretch(self._name, None, clock_ms)
+            while not stretch.ended:
+                for envelope in stretch.take(_FEW):
+                    position, key = envelope.position, envelope.key
+                    where = Where(position.stream, position.partition, position.offset)
+                    writer.add(
+                        envelope.value,
+                        time_ms=key.time_ms,
+                        article=key.article,
+                        digest=key.raw_hash,
+                        item="",
+                        where=where,
+                    )
+                    yield
+        elif source.partition(":")[0] == STORE and not Path(source).exists():
+            run = source.partition(":")[2] or self._of
+            for key, raw in stored_versions(self._store, run, from_ms_=since, to_ms_=until):
+                value = encode(raw)
+                writer.add(
+                    value, time_ms=key.time_ms, article=article_id(raw.url), digest=raw_hash(value), item=raw.url
+                )
+                yield
+        else:
+            for item in self._items(source, facts):
+                _add_item(writer, item, (since, until), facts)
+                yield
+
+    def _items(self, source: str, facts: dict[str, int]) -> Iterator[ArchiveItem]:
+        if source == ARCHIVE and not Path(source).exists():
+            folder = archive_dir(self._settings)
+            for file in files_between(folder, *self._span):
+                yield from read_warc(file.path, file.path.name, datetime(1970, 1, 1, tzinfo=UTC))
+            return
+        reader = HistoryReader(Path(source))
+        yield from reader.items()
+        facts["unchanged"] += reader.repeats
+
+
+def _add_item(writer: IndexWriter, item: ArchiveItem, span: tuple[int, int], facts: dict[str, int]) -> None:
+    kept = item.kept
+    if kept is not None:
+        if (
+            not span[0] <= kept.event_ms < span[1]
+            and Where(kept.stream, kept.partition, kept.offset) not in writer.late
+        ):
+            facts["outside"] += 1
+            return
+        writer.add(
+            kept.value,
+            time_ms=kept.event_ms,
+            article=kept.article,
+            digest=kept.digest,
+            item=(kept.url or "") if kept.gone else "",
+            where=Where(kept.stream, kept.partition, kept.offset),
+            problem=(STAGE, kept.gone) if kept.gone else None,
+        )
+    elif item.raw is None:
+        name = item.name.encode("utf-8", "replace")
+        problem = ("read", item.problem or "unreadable")
+        writer.add(name, time_ms=0, article="", digest=raw_hash(name), item=item.name, problem=problem)
+    else:
+        time_ms = to_ms(item.raw.fetched_at)
+        if not span[0] <= time_ms < span[1]:
+            facts["outside"] += 1
+            return
+        value = encode(item.raw)
+        article = article_id(item.raw.url)
+        writer.add(value, time_ms=time_ms, article=article, digest=raw_hash(value), item=item.raw.url)
