@@ -8,8 +8,9 @@ STAMP := $(VENV)/installed
 DEV := $(VENV)/installed-dev
 PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
+KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-stories lock clean
+.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-stories soak bench-latency lock clean torture prism
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -50,6 +51,9 @@ jars: ## fetch Kafka and Flink into .cache (Maven)
 	@deploy/local/kafka.sh --fetch
 	@deploy/local/flink.sh --fetch
 
+prism: ## build Prism, Beam's runner in one binary, into .cache (Go); the tests do it too where there is Go
+	@deploy/local/prism.sh
+
 test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
 
 test-quick: dev ## tests that need no server
@@ -63,6 +67,16 @@ bench-match: dev ## query matching beside Lucene Monitor, and with 350,000 queri
 
 bench-stories: dev ## the story stage with 300,000 articles in the window
 	$(BIN)/python -m benchmarks.stories
+
+torture: dev jars ## kill everything at random moments, on SQLite, Kafka+PostgreSQL and Flink (KILLS=200 SEED=...)
+	$(BIN)/python -m benchmarks.torture --kills $(KILLS) $(if $(SEED),--seed $(SEED)) --out benchmarks/torture/results/torture.csv $(ARGS)
+
+soak: dev jars ## 30 minutes at 10 articles/s on real servers, then idle: memory, CPU, lag into a CSV (MINUTES RATE IDLE_MINUTES DRIVER=slices|flink STORE=postgres|sqlite)
+	$(BIN)/python -m benchmarks.soak --driver $(or $(DRIVER),slices) --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),30) --rate $(or $(RATE),10) --idle-minutes $(or $(IDLE_MINUTES),3)
+
+bench-latency: dev jars ## raw append to stored alert at 5 articles/s on both drivers (MINUTES RATE STORE)
+	$(BIN)/python -m benchmarks.soak latency --driver slices --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),3) --rate $(or $(RATE),5)
+	$(BIN)/python -m benchmarks.soak latency --driver flink --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),3) --rate $(or $(RATE),5)
 
 lock: ## bring the constraints files up to date (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group build -o constraints.txt

@@ -11,6 +11,8 @@ import codecs
 import re
 from typing import NamedTuple
 
+from pipeline.charset import guess_charset
+
 _DECLARED_IN = 4_096
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)[\"']", re.IGNORECASE)
@@ -65,7 +67,16 @@ def decode_body(body: bytes, content_type: str | None = None) -> Decoded:
         except UnicodeDecodeError:
             continue
     # A declared encoding with a few bad bytes is likelier than another one.
-    return _lenient(body, labels[0] if labels else "utf-8" if body.isascii() else "cp1252")
+    if labels:
+        return _lenient(body, labels[0])
+    return _lenient(body, "utf-8" if body.isascii() else "utf-8" if _damaged_utf8(body) else guess_charset(body))
+
+
+def _damaged_utf8(body: bytes) -> bool:
+    """Whether nearly all of it is UTF-8: then a broken place is damage, not another charset."""
+    start = body[:100_000]
+    lost = start.decode("utf-8", "replace").count("\ufffd")
+    return lost * 20 < sum(byte > 0xBF for byte in start)
 
 
 def _labels(body: bytes, content_type: str | None) -> list[str]:

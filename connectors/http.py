@@ -228,8 +228,9 @@ class Http:
                 return Failure(url, "the proxy refused", FailureKind.CONNECTION)
             case httpcore.TimeoutException():
                 return Failure(url, f"timed out after {self._total_s:g} s", FailureKind.TIMEOUT)
-            case httpcore.ConnectError() if isinstance(error.__cause__, ssl.SSLError):
-                return Failure(url, f"no secure connection: {_ssl_words(error.__cause__)}", FailureKind.CONNECTION)
+            # The pool raises it "from None", which leaves the reason in the context only.
+            case httpcore.ConnectError(__context__=ssl.SSLError() as reason):
+                return Failure(url, f"no secure connection: {_ssl_words(reason)}", FailureKind.CONNECTION)
             case httpcore.ConnectError():
                 return Failure(url, "could not connect", FailureKind.CONNECTION)
             case httpcore.NetworkError() | httpcore.RemoteProtocolError() | OSError():

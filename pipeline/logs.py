@@ -24,7 +24,9 @@ _TEXTS = (
     (re.compile(r"(?<=://)[^/\s@]+(?=@)"), HIDDEN),
     # parameters of a URL, and words like password=…
     (
-        re.compile(r"(?i)\b([\w.-]*(?:password|passwd|secret|token|api_?key|signature)[\w.-]*\s*[=:]\s*)[^\s&;,'\"]+"),
+        re.compile(
+            r"(?i)\b([\w.-]*(?:password|passwd|secret|token|api_?key|signature)[\w.-]*\s*[=:]\s*['\"]?)[^\s&;,'\"]+"
+        ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {HIDDEN}"),

@@ -38,7 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     archive_dir: Annotated[str, _help("folder of the raw stream's archive; empty: archive in data_dir")] = ""
     raw_stream: Annotated[str, _help("name of the raw stream")] = "raw-articles"
     partitions: Annotated[int, _help("partitions of streams that are made")] = 4
-    retention_days: Annotated[float, _help("how long the raw stream keeps records: as far back as a replay can go")] = 30.0
+    retention_days: Annotated[float, _help("how long the raw stream keeps records: as far back as a replay can go")] = (
+        30.0
+    )
     retention_bytes: Annotated[int, _help("most bytes that the raw stream keeps, compressed; 0: no limit")] = 0
     run: Annotated[str, _help("name of the continuous run")] = "live"
     topics_dir: Annotated[str, _help("folder of topic files beside the built-in ones; empty: none")] = ""
@@ -46,9 +48,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slice_records: Annotated[int, _help("most records in a slice")] = 2_000
     slice_bytes: Annotated[int, _help("most bytes in a slice")] = 64 << 20
     flink_rest_url: Annotated[
-        str, _help("REST address of the Flink cluster: the pipeline cancels there what an earlier one left; empty: none")
+        str,
+        _help("REST address of the Flink cluster: the pipeline cancels there what an earlier one left; empty: none"),
     ] = ""
-    poll_interval_s: Annotated[float, _help("pause between two polls of a feed")] = 300.0
+    poll_interval_s: Annotated[
+        float, _help("least pause between two polls of a feed; its own rhythm makes it longer")
+    ] = 120.0
+    poll_average_s: Annotated[
+        float, _help("feeds are polled as often, all together, as if each were asked once in so many seconds")
+    ] = 600.0
     host_gap_s: Annotated[float, _help("pause between two requests to one host")] = 5.0
     pages_per_poll: Annotated[int, _help("most article pages fetched at one poll of a feed")] = 20
     metrics_port: Annotated[int, _help("port of /metrics, /healthz and /readyz; 0: none")] = 0
@@ -74,7 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _help("address at which people reach the desk, as https://desk.example; empty: by desk_host and desk_port")
     ] = ""
     desk_proxies: Annotated[
-        str, _help("addresses or networks of reverse proxies whose headers are believed, separated by commas; empty: none")
+        str,
+        _help("addresses or networks of reverse proxies whose headers are believed, separated by commas; empty: none"),
     ] = ""
     desk_proxy_header: Annotated[
         str, _help("header in which such a proxy names the person whom it has signed in; empty: people sign in here")
@@ -82,6 +91,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow_private: Annotated[
         tuple[str, ...], _help("hosts (or host:port) fetched although their addresses are private")
     ] = ()
+    smtp_url: Annotated[
+        str, _help("mail server of delivery: smtp://user:password@host:587 (STARTTLS) or smtps://…; empty: no mail")
+    ] = ""
+    smtp_from: Annotated[str, _help("address that alerts are sent from")] = "wirewatch@localhost"
+    delivery_allow_private: Annotated[
+        str, _help("hosts (or host:port), with commas between, that channels may reach though they are private")
+    ] = ""
+    delivery_templates: Annotated[str, _help("folder of message templates of one's own; empty: the built-in ones")] = ""
 
     @property
     def stream(self) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("connectors", "desk", "pipeline", "wirewatch")
-SHARED = {"records", "errors", "settings", "streams", "store", "query", "search"}
+SHARED = {"charset", "records", "errors", "settings", "streams", "store", "query", "search"}
 PURE = ("pipeline/text", "pipeline/query", "pipeline/stories")
 # Beam, Kafka and SQL; files, processes and sockets; the clock.
 IMPURE = {

@@ -12,17 +12,29 @@ import typer
 from pipeline.errors import WirewatchError
 from wirewatch import console
 from wirewatch.commands import (
+    archive,
+    backtest,
+    channels,
+    deliver,
+    desk,
     doctor,
     feed,
     match,
+    people,
     query,
     replay,
     run,
+    runs,
+    search,
     services,
+    show,
     status,
     streams,
     subscriptions,
+    tail,
+    takedown,
     topics,
+    trace,
     up,
 )
 
@@ -37,14 +49,26 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("run")(run.run)
 app.command("replay")(replay.replay)
+app.command("archive")(archive.archive)
+app.command("trace")(trace.trace)
+app.command("show")(show.show)
+app.command("takedown")(takedown.takedown)
 app.command("match")(match.match)
+app.command("search")(search.search)
+app.command("backtest")(backtest.backtest_query)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
+app.command("desk")(desk.desk)
+app.command("deliver")(deliver.deliver)
+app.command("tail")(tail.tail)
 app.add_typer(feed.app, name="feed")
 app.add_typer(query.app, name="query")
 app.add_typer(topics.app, name="topics")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(channels.app, name="channels")
 app.add_typer(streams.app, name="streams")
+app.add_typer(people.app, name="people")
+app.add_typer(runs.app, name="runs")
 app.add_typer(services.connectors, name="connectors")
 app.add_typer(services.pipeline, name="pipeline")
 

@@ -81,9 +81,7 @@ class ConnectorProbes:
         ProcessCollector(registry=self.registry)
         made = partial(Counter, registry=self.registry)
         self._polls = made("wirewatch_polls", "Polls of feeds, by how they ended.", ["result"])
-        self._errors = made(
-            "wirewatch_poll_errors", "Polls and pages that failed, by what it was.", ["of", "kind"], **made
-        )
+        self._errors = made("wirewatch_poll_errors", "Polls and pages that failed, by what it was.", ["of", "kind"])
         self._items = made("wirewatch_items", "Items seen in feeds, by what they were.", ["state"])
         self._appended = made("wirewatch_appended_records", "Raw records appended.")
         self._bytes = made("wirewatch_appended_bytes", "Bytes of raw records appended, not compressed.")

@@ -18,7 +18,7 @@ from pipeline.records import article_id, encode, from_ms, raw_hash, to_ms
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.store.history import STAGE
-from pipeline.store.history_past import late_places, stored_versions
+from pipeline.store.history_past import first_place_ms, late_places, stored_versions
 from pipeline.streams import Stream, open_stream
 from wirewatch.replay_spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
 
@@ -26,7 +26,10 @@ _FEW = SliceLimits(records=100, bytes=16 << 20)
 
 
 class Sources:
-    """The records of a replay, wherever they come from. ``notes`` are said to the person; ``close`` it at the end."""
+    """The records of a replay, wherever they come from. ``notes`` are said to the person; ``close`` it at the end.
+
+    ``no_claim``: why, after all, the results may differ from the run's.
+    """
 
     def __init__(
         self, settings: Settings, store: Store, sources: Sequence[str], *, of: str, name: str, span: tuple[int, int]
@@ -34,6 +37,7 @@ class Sources:
         self._settings, self._store, self._sources = settings, store, sources
         self._of, self._name, self._span = of, name, span
         self.notes: list[str] = []
+        self.no_claim: str | None = None
         self._stream: Stream | None = None
         self._index: IndexHistory | None = None
 
@@ -42,11 +46,11 @@ class Sources:
         since, until = self._span
         if tuple(self._sources) == (STREAM,):
             found = self._stretch(self._name, after_ms, clock_ms)
-            if found.begins_late is not None:
-                self.notes.append(
-                    f"the stream begins at {from_ms(found.begins_late):%Y-%m-%d %H:%M} UTC: what is older is gone from it; "
-                    "--source archive --source stream also reads the archive"
-                )
+            known = first_place_ms(self._store, self._of)
+            if found.begins_late is not None and (known is None or found.begins_late > known):
+                begins = f"the stream begins at {from_ms(found.begins_late):%Y-%m-%d %H:%M} UTC, what is older is gone from it"
+                self.notes.append(f"{begins}; --source archive --source stream also reads the archive")
+                self.no_claim = begins
             return found
         path = index_path(self._settings, self._name)
         if not path.exists():

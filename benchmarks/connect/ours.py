@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from benchmarks.connect.measure import Round, measured
@@ -36,32 +37,42 @@ def rounds(feeds: Feeds, count: int, turns: int, folder: Path, *, workers: int =
     ):
         for turn in range(turns):
             feeds.turn(turn)
-            now = START + timedelta(days=2 * turn)
-            done: set[str] = set()
-            items = 0
-
-            def note(event: Event) -> None:
-                nonlocal items
-                if not isinstance(event, Polled):
-                    raise TypeError(event)
-                if event.error:
-                    raise event.error
-                if event.wake_at is None or event.wake_at > now:
-                    done.add(event.name)
-                items += event.appended
-
+            seen = _Seen(START + timedelta(days=2 * turn))
             with measured() as spent:
                 run(
                     state,
                     lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy),
                     stream,
-                    clock=lambda now=now: now,  # type: ignore[misc]
+                    clock=partial(_still, seen.now),
                     wait=time.sleep,
-                    stop=lambda done=done: len(done) >= count,  # type: ignore[misc]
-                    on_event=note,
+                    stop=partial(seen.all_done, count),
+                    on_event=seen.note,
                     options=RunnerOptions(workers=workers),
                 )
-            found.append(Round(count, items, *spent))
+            found.append(Round(count, seen.items, *spent))
     store.close()
     return found
 
+
+def _still(now: datetime) -> datetime:
+    return now
+
+
+class _Seen:
+    """Which feeds have had their poll of the round, and what came of it."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now, self.items = now, 0
+        self._done: set[str] = set()
+
+    def all_done(self, count: int) -> bool:
+        return len(self._done) >= count
+
+    def note(self, event: Event) -> None:
+        if not isinstance(event, Polled):
+            raise TypeError(event)
+        if event.error:
+            raise event.error
+        self.items += event.appended
+        if event.wake_at is None or event.wake_at > self.now:
+            self._done.add(event.name)

@@ -18,7 +18,11 @@ _ITEM = (
     "<item><title>Report {n} of outlet {feed}</title><link>http://127.0.0.1:1/{feed}/{n}</link><guid>{feed}-{n}</guid>"
     "<pubDate>Tue, 04 Mar 2031 12:{minute:02}:00 GMT</pubDate><description>" + _SENTENCE * 4 + "</description></item>"
 )
-_FLASH = "<item><title>Flash {n} of outlet {feed}</title><guid>{feed}-flash-{n}</guid><description>" + _SENTENCE + "</description></item>"
+_FLASH = (
+    "<item><title>Flash {n} of outlet {feed}</title><guid>{feed}-flash-{n}</guid><description>"
+    + _SENTENCE
+    + "</description></item>"
+)
 
 
 def feed_body(feed: int, turn: int) -> tuple[bytes, str]:
@@ -26,7 +30,8 @@ def feed_body(feed: int, turn: int) -> tuple[bytes, str]:
     news = turn if feed % CHANGED == 0 else 0
     items = "".join(_FLASH.format(feed=feed, n=n) for n in range(news, 0, -1))
     items += "".join(_ITEM.format(feed=feed, n=n, minute=n) for n in range(ITEMS))
-    xml = f"<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel><title>Outlet {feed}</title>{items}</channel></rss>"
+    start = "<?xml version='1.0' encoding='UTF-8'?><rss version='2.0'><channel>"
+    xml = f"{start}<title>Outlet {feed}</title>{items}</channel></rss>"
     return xml.encode(), f'"{feed}-{news}"'
 
 

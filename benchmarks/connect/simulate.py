@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
+import heapq
 import random
 import statistics
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from connectors.budget import LOOK_AGAIN
+from connectors.feeds.budget import worth_for
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy, feed_went_well
 from connectors.feeds.schedule import Listed
@@ -19,6 +25,7 @@ START_MS = 1_930_089_600_000 // (7 * DAY_MS) * 7 * DAY_MS + 4 * DAY_MS
 DAYS = 28
 FIXED_S = 600
 LIST = 30
+AVERAGE_S = Settings().poll_average_s
 DEFAULT = FeedPolicy(interval_s=Settings().poll_interval_s, ceiling_s=86_400.0)
 
 Busy = Callable[[float], float]
@@ -75,23 +82,36 @@ class Watched(NamedTuple):
     missed: int
 
 
-def by_rhythm(times: list[int], rng: random.Random, policy: FeedPolicy = DEFAULT) -> Watched:
-    """Poll as the connector does: the very function that decides there decides here."""
-    now, seen, requests, missed = START_MS, 0, 1, 0
-    delays: list[float] = []
-    facts = FeedFacts(listed=False)
-    facts = feed_went_well(facts, now, policy, rng, Listed(0, 0, LIST))
-    facts = FeedFacts(listed=True, rhythm=facts.rhythm, poll_at_ms=facts.poll_at_ms)
-    while (now := facts.poll_at_ms) < START_MS + DAYS * DAY_MS:
-        until = bisect.bisect_right(times, now)
-        new = until - seen
-        requests += 1
-        missed += max(new - LIST, 0)
-        delays += [(now - at) / 1000 for at in times[max(seen, until - LIST) : until]]
-        seen = until
+def by_rhythm(times: list[list[int]], policy: FeedPolicy = DEFAULT) -> list[Watched]:
+    """Poll all feeds as the connectors do: the very functions that decide there decide here."""
+    watched = [Watched(1, [], 0) for _ in times]
+    seen = [0] * len(times)
+    rngs = [random.Random(number) for number in range(len(times))]
+    facts = [
+        replace(feed_went_well(FeedFacts(), START_MS, policy, rng, Listed(0, 0, LIST)), listed=True) for rng in rngs
+    ]
+    queue = [(one.poll_at_ms, number) for number, one in enumerate(facts)]
+    heapq.heapify(queue)
+    look_at = START_MS
+    while queue[0][0] < START_MS + DAYS * DAY_MS:
+        now, number = heapq.heappop(queue)
+        if now >= look_at:
+            look_at = now + int(LOOK_AGAIN.total_seconds() * 1000)
+            worth_s = worth_for(
+                [one.rhythm for one in facts], AVERAGE_S, floor_s=policy.interval_s, ceiling_s=policy.ceiling_s or 0
+            )
+            policy = dataclasses.replace(policy, worth_s=worth_s)
+        due, before = times[number], watched[number]
+        until = bisect.bisect_right(due, now)
+        new = until - seen[number]
+        delays = [(now - at) / 1000 for at in due[max(seen[number], until - LIST) : until]]
+        before.delays.extend(delays)
+        watched[number] = Watched(before.requests + 1, before.delays, before.missed + max(new - LIST, 0))
+        seen[number] = until
         listed = Listed(min(new, LIST), max(LIST - new, 0), LIST) if new else Listed()
-        facts = feed_went_well(facts, now, policy, rng, listed)
-    return Watched(requests, delays, missed)
+        facts[number] = feed_went_well(facts[number], now, policy, rngs[number], listed)
+        heapq.heappush(queue, (facts[number].poll_at_ms, number))
+    return watched
 
 
 def fixed(times: list[int], rng: random.Random) -> Watched:
@@ -104,33 +124,37 @@ def fixed(times: list[int], rng: random.Random) -> Watched:
 def desk(rng: random.Random, feeds: int) -> list[Outlet]:
     """Outlets as a desk has them: few publish much, most a little."""
     kinds = (around_the_clock, newsroom, newsroom, newsroom, office, office, crisis, dying)
-    return [Outlet(10 ** rng.uniform(-1, 2.8), kinds[n % len(kinds)], rng.choice((0, 2, 3, 3, -5, 8))) for n in range(feeds)]
+    return [
+        Outlet(10 ** rng.uniform(-1, 2.8), kinds[n % len(kinds)], rng.choice((0, 2, 3, 3, -5, 8))) for n in range(feeds)
+    ]
 
 
 def populations(rng: random.Random) -> dict[str, list[Outlet]]:
     """A desk, and two that suit the schedule less."""
     return {
         "a desk: 64 feeds, 0.1 to 630 items a day": desk(rng, 64),
-        "small outlets only: 0.1 to 10 a day": [one._replace(per_day=one.per_day ** 0.36) for one in desk(rng, 32)],
+        "small outlets only: 0.1 to 10 a day": [one._replace(per_day=one.per_day**0.36) for one in desk(rng, 32)],
         "all alike: 48 a day around the clock": [Outlet(48, around_the_clock, 0) for _ in range(16)],
     }
 
 
 def main(policy: FeedPolicy = DEFAULT) -> None:
     """Print requests and delays."""
-    print(f"\n{DAYS} simulated days; least pause {policy.interval_s:g} s (the default), against every {FIXED_S // 60} minutes")
+    print(
+        f"\n{DAYS} simulated days; least pause {policy.interval_s:g} s (the default), against every {FIXED_S // 60} minutes"
+    )
     for name, outlets in populations(random.Random(4)).items():
-        ours, plain = [], []
-        for number, outlet in enumerate(outlets):
-            times = list(published(outlet, random.Random(number)))
-            ours.append(by_rhythm(times, random.Random(number), policy))
-            plain.append(fixed(times, random.Random(number)))
+        times = [list(published(outlet, random.Random(number))) for number, outlet in enumerate(outlets)]
+        ours = by_rhythm(times, policy)
+        plain = [fixed(one, random.Random(number)) for number, one in enumerate(times)]
         print(f"{name}: {sum(len(one.delays) for one in plain):,} items")
         _line("every 10 minutes", plain)
         _line("by rhythm", ours)
         delay = _median(ours) / _median(plain)
         asked = sum(one.requests for one in ours) / sum(one.requests for one in plain)
-        verdict = "target met" if delay <= 0.5 and asked <= 1 else "target (half the delay for no more requests) not met"
+        verdict = (
+            "target met" if delay <= 0.5 and asked <= 1 else "target (half the delay for no more requests) not met"
+        )
         print(f"  ratio: {delay:.2f} of the delay with {asked:.2f} of the requests: {verdict}")
 
 

@@ -22,7 +22,9 @@ def index_folder(cache: Path, count: int) -> Path:
     made = folder.parent / MADE
     if made.is_file():
         told = json.loads(made.read_text())
-        print(f"index of {count:,} articles: there already (built in {told['seconds']:.0f} s, {told['megabytes']:,} MB)")
+        print(
+            f"index of {count:,} articles: there already (built in {told['seconds']:.0f} s, {told['megabytes']:,} MB)"
+        )
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -37,10 +37,13 @@ BEATS = (
 SUBSCRIPTIONS = [
     Subscription(id=beat, query=f'{beat} AND (minister OR "said on" OR council NEAR/5 {beat})') for beat in BEATS
 ]
-_SMALL = tuple(  # noqa: SIM905 - a list of a hundred quoted words reads worse
-    "the of and to in a is that for it as was with be by on not he his but at are this have from or had an they which one "
-    "you were all her she there would their we him been has when who will no more if out so up said what its about than "
-    "into them can only other time new some could these two may first then do any like my now over such our man me even".split()
+_SMALL = (
+    *("the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "as", "was", "with", "be", "by", "on", "not"),
+    *("he", "his", "but", "at", "are", "this", "have", "from", "or", "had", "an", "they", "which", "one", "you"),
+    *("were", "all", "her", "she", "there", "would", "their", "we", "him", "been", "has", "when", "who", "will"),
+    *("no", "more", "if", "out", "so", "up", "said", "what", "its", "about", "than", "into", "them", "can", "only"),
+    *("other", "time", "new", "some", "could", "these", "two", "may", "first", "then", "do", "any", "like", "my"),
+    *("now", "over", "such", "our", "man", "me", "even"),
 )
 _SYLLABLES = (
     *("bra", "cor", "del", "fen", "gal", "hir", "jo", "kel", "lum", "mar", "nes", "or", "pel", "ris", "sol", "tav"),
@@ -88,19 +91,17 @@ def _told(number: int, version: int) -> tuple[str, list[str]]:
             words[3:3] = ["the", "minister", "said", "on", "the", beat]
         paragraphs.append(" ".join(words).capitalize() + f", {names[place % 12]} added.")
     if version > 1:
-        paragraphs.append(
-            f"This was changed: {_name(Random(-number))} now says that the {beat} is to wait until {number}."
-        )
+        paragraphs.append(f"Changed: {_name(Random(-number))} now says that the {beat} waits until {number}.")
     return title, paragraphs
 
 
 def _html(number: int, title: str, paragraphs: list[str], now: datetime) -> str:
     rng = Random(number + 1_000_003)
-    links = "".join(
+    links = [
         f'<li class="teaser"><a href="/news/{rng.randrange(10**6)}"><span>{_name(rng)} and {_name(rng)}</span>'
-        f'<img src="/i/{rng.randrange(10**6)}.jpg" alt="" width="320" height="180" loading="lazy"></a></li>'
+        f'<img src="/i/{rng.randrange(10**6)}.jpg" alt="" width="320" height="180"></a></li>'
         for _ in range(rng.randint(60, 260))
-    )
+    ]
     script = "".join(
         f"window.w{place}={{id:{rng.randrange(10**9)},s:'{_name(rng)}'}};" for place in range(rng.randint(200, 700))
     )
@@ -108,9 +109,10 @@ def _html(number: int, title: str, paragraphs: list[str], now: datetime) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta property="og:title" content="{title}"><meta property="article:published_time" content="{now.isoformat()}">'
-        f"<script>{script}</script></head><body><header><nav><ul>{links[: len(links) // 3]}</ul></nav></header>"
+        f"<script>{script}</script></head><body><header><nav><ul>{''.join(links[: len(links) // 3])}</ul></nav></header>"
         f'<main><article><h1>{title}</h1><time datetime="{now.isoformat()}">{now:%d %B %Y}</time>{body}</article>'
-        f"<aside><h2>Most read</h2><ul>{links}</ul></aside></main><footer><p>All rights reserved.</p></footer></body></html>"
+        f"<aside><h2>Most read</h2><ul>{''.join(links)}</ul></aside></main>"
+        "<footer><p>All rights reserved.</p></footer></body></html>"
     )
 
 

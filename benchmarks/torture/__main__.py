@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument(
         "--setup", action="append", choices=list(SETUPS), help="one set-up; may be repeated (default: all)"
     )
+    parser.add_argument("--kind", action="append", help="one kind of fault; may be repeated (default: all)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: random, and printed")
     parser.add_argument(
         "--limit-s", type=float, default=3_600, help="no more kills in a set-up after so long (default: 3600)"
@@ -54,6 +55,7 @@ def main() -> int:
             seed=options.seed,
             limit_s=options.limit_s,
             say=lambda text: console.print(text, style="dim", highlight=False, markup=False),
+            kinds=options.kind or (),
         )
         results.append(result)
         show(result, console)

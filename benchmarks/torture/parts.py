@@ -34,7 +34,7 @@ class Part:
     """A process in a group of its own, with a log that goes on from start to start."""
 
     def __init__(self, name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> None:
-        self.name, self._command, self._log, self._environment = name, command, log, environment
+        self.name, self._command, self.log, self._environment = name, command, log, environment
         self._process: subprocess.Popen[bytes] | None = None
         self.starts, self.started_s = 0, 0.0
 
@@ -46,7 +46,7 @@ class Part:
     def start(self) -> None:
         """Start it unless it runs."""
         if not self.pid:
-            with self._log.open("ab") as log:
+            with self.log.open("ab") as log:
                 self._process = subprocess.Popen(
                     self._command, stdout=log, stderr=log, env={**os.environ, **self._environment}, **_GROUP
                 )
@@ -83,7 +83,7 @@ class Part:
 
     def log_tail(self, lines: int = 15) -> str:
         """The end of its log."""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:]) if self._log.exists() else ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
 
 def service(name: str, *arguments: str, folder: Path, settings: Mapping[str, str], trap: Path) -> Part:
@@ -105,6 +105,7 @@ class Postgres:
         self.socket = Path(tempfile.mkdtemp(prefix="wirewatch-pg-"))
         user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._who: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        self.log = self.socket / "log"
         self.socket.chmod(0o755)
         if user:
             for one in (folder, self.socket):
@@ -150,7 +151,7 @@ class Postgres:
         # fsync off: what is tried is killed processes, which the system's cache outlives; a small log for small disks.
         settings = ("fsync=off", "max_wal_size=64MB", "min_wal_size=32MB", "listen_addresses=", "max_connections=100")
         options = [part for one in (*settings, f"unix_socket_directories={self.socket}") for part in ("-c", one)]
-        with (self.socket / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", "-D", self._data, *options],
                 cwd="/",
@@ -159,7 +160,7 @@ class Postgres:
                 **_GROUP,
                 **self._who,
             )
-        _until(lambda: answers(self.socket), self._process, "PostgreSQL", self.socket / "log")
+        _until(lambda: answers(self.socket), self._process, "PostgreSQL", self.log)
 
     def kill(self) -> None:
         """End it and its backends at once, as a crash does: it recovers from its log at the next start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,16 @@ class Installation:
     postgres: Postgres | None = None
     flink: Flink | None = None
     feed: Callable[[], None] = lambda: None
+
+    def signs(self) -> tuple[int, ...]:
+        """What changes when a part complains or ends."""
+        logs = [part.log for part in self.tended.values()]
+        if self.flink:
+            logs += [part.log for part in self.flink.parts.values()]
+        if self.postgres:
+            logs.append(self.postgres.log)
+        said = sum(log.stat().st_size for log in logs if log.exists())
+        return said, sum(part.starts for part in self.tended.values()), int(self.kafka is None or alive(self.kafka))
 
     def repair(self) -> None:
         """Bring back every server, with room on its disk."""
@@ -114,15 +125,31 @@ def _backends(here: Installation, _random: Random, _tend: Tend) -> bool:
 
 def _full(name: str) -> Fault:
     def fault(here: Installation, random: Random, tend: Tend) -> bool:
+        if name == "data":
+            _shorten_logs(Path(here.settings.data_dir))
+        before = here.signs()
         here.disks[name].fill()
         try:
-            tend(random.uniform(0.5, 4))
+            # Until somebody has noticed, and then for a random while.
+            until = time.monotonic() + 20
+            while here.signs() == before and time.monotonic() < until:
+                here.feed()
+                tend(0.3)
+            noticed = here.signs() != before
+            tend(random.uniform(0, 3))
         finally:
             here.disks[name].free()
         here.repair()
-        return True
+        return noticed
 
     return fault
+
+
+def _shorten_logs(folder: Path) -> None:
+    """Empty SQLite's write-ahead logs: else small writes go on for long in the room that those have."""
+    for path in folder.glob("*.db"):
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=5)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _worker(here: Installation, random: Random, _tend: Tend) -> bool:

@@ -134,6 +134,9 @@ class FeedConnector:
         if isinstance(answer, Failure):
             heed(self._pacing, address, answer, now)
             return self._failed(cursor, answer.error(), now_ms, answer)
+        if answer.not_modified and not (conditional and facts.listed):
+            problem = "says that nothing changed (304) although it was not asked that"
+            return self._failed(cursor, FeedError(answer.url, problem), now_ms, None)
         digest = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
         if answer.not_modified or (facts.listed and digest == facts.body_digest):
             facts = self._learnt(facts, address, answer, now_ms, _SAME, conditional=conditional)

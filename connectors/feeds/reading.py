@@ -76,7 +76,7 @@ def read_xml(text: str, *, url: str, base: str, own_ids: bool = False) -> Any:
     if not (parsed.get("version") or _looks_usable(root, entries)):
         raise FeedError(url, f"not a feed: {_looks_like(text)}")
     if parsed.get("bozo") and not entries and f"</{root}" not in text[-1_000:].lower():
-        raise FeedError(url, "a feed that is cut short before its first item ends")
+        raise FeedError(url, "a feed that is cut short before its first item")
     return parsed
 
 

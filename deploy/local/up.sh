@@ -85,6 +85,7 @@ set -a
 # shellcheck source=/dev/null
 . "$dir/env"
 set +a
+"$python" -m wirewatch streams create >>"$dir/logs/streams.log" || fail "the streams can't be made: see above"
 options=()
 if [ "$flink" ]; then
   wait_for workers "port $workers" listens "$workers"

@@ -93,7 +93,10 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise last
 
     def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ARG002 - httpcore's signature
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
         """Never."""
         raise Refused(path, "a socket of this machine")

@@ -14,7 +14,9 @@ SHORTEST = 4
 """A shorter part of an address is no secret, and would hide innocent words."""
 
 _URL = re.compile(r"\b([a-z][a-z0-9+.-]*)://\S+", re.IGNORECASE)
-_KEY = re.compile(r"(?i)\b(token|secret|password|passwd|api[_-]?key|authorization|bearer)([\"']?\s*[:=]\s*|\s+)[^\s,;\"']{4,}")
+_KEY = re.compile(
+    r"(?i)\b(token|secret|password|passwd|api[_-]?key|authorization|bearer)([\"']?\s*[:=]\s*|\s+)[^\s,;\"']{4,}"
+)
 
 
 def shown_address(channel: Channel) -> str:

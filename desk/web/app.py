@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from desk.web import problems
-from desk.web.api import ROUTERS as API_ROUTERS
 from desk.web.deps import Desk
 from desk.web.guard import guard
-from desk.web.pages import ROUTERS as PAGE_ROUTERS
 from desk.web.render import STATIC
+from desk.web.routes import ROUTERS
 from desk.web.runtime import running
 from desk.web.shell import Shell, hosts_of
-
-ROUTERS: tuple[APIRouter, ...] = (*PAGE_ROUTERS, *API_ROUTERS)
-"""All routes, with their whole paths."""
 
 
 def create_app(desk: Desk) -> FastAPI:

@@ -63,7 +63,7 @@ class StreamHistory:
         self._ahead = sorted(((key.time_ms, *where) for where, key in self._late.items()), reverse=True)
         partitions = list(stream.partitions())
         starts = stream.start_offsets(partitions)
-        self.begins_late = _begins_late(stream, starts, from_ms)
+        self.begins_late = _begins_late(stream, starts, from_ms, to_ms)
         offsets = {partition: offset_at(stream, partition, begin_ms - SLACK_MS) for partition in partitions}
         for partition, offset in self._late:
             if partition in offsets:
@@ -137,7 +137,7 @@ def offset_at(stream: Stream, partition: int, time_ms: int) -> int:
     return low
 
 
-def _begins_late(stream: Stream, starts: Mapping[int, int], from_ms: int) -> int | None:
+def _begins_late(stream: Stream, starts: Mapping[int, int], from_ms: int, to_ms: int) -> int | None:
     """The event time at which a stream begins whose earlier records are gone, if that is behind ``from_ms``."""
     gone = {partition: offset for partition, offset in starts.items() if offset > 0}
     first = [
@@ -145,5 +145,6 @@ def _begins_late(stream: Stream, starts: Mapping[int, int], from_ms: int) -> int
         for partition, offset in gone.items()
         if (records := stream.read({partition: offset}, max_bytes=1, wait_ms=PROBE_MS))
     ]
-    latest = max(first, default=None)
-    return latest if latest is not None and latest > from_ms else None
+    # By time, retention cuts all partitions at once: the earliest that is left is the nearest to it.
+    begins = min(first, default=to_ms)
+    return begins if gone and begins > from_ms else None

@@ -117,22 +117,23 @@ class ReplayRun:
                     pause(min(LOOK_S, pace.wait_s(waiting[0].key.time_ms)))
                     continue
                 slice_, waiting = waiting[:due], waiting[due:]
-                self._handle(graph, slice_)
-                progress(Progress(self._done, total, slice_[-1].key.time_ms))
-                after()
+                if self._handle(graph, slice_):
+                    progress(Progress(self._done, total, slice_[-1].key.time_ms))
+                    after()
         finally:
             ended = clock_ms() if state == FINISHED else None
             self._book.note(name, state=state, done=self._done, finished_ms=ended)
         found = self._book.get(name)
         return found or self.replay
 
-    def _handle(self, graph: SliceGraph, envelopes: Sequence[Envelope]) -> None:
-        # A start that goes on reads the last millisecond's records once more, and what came late behind them.
+    def _handle(self, graph: SliceGraph, envelopes: Sequence[Envelope]) -> bool:
+        """Whether any of them had no end yet. A start that goes on reads the last minute's records once more."""
         done = self.ledger.done([envelope.position for envelope in envelopes])
         fresh = [envelope for envelope in envelopes if envelope.position not in done]
         if fresh:
             graph.run(fresh)
             self._done += len(fresh)
+        return bool(fresh)
 
     def _total(self, history: History) -> int | None:
         return None if history.total is None else max(self._done, self._done + history.total)

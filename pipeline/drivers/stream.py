@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import apache_beam as beam
+import grpc  # type: ignore[import-untyped]
 import structlog
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
@@ -49,7 +51,8 @@ def submit(
     """
     runner = runner_name(options)
     if runner in REFUSED:
-        raise UsageError(f"{runner} can't run continuously: {REFUSED[runner]}", hint="use Flink or Prism, or leave out --runner")
+        why = f"{runner} can't run continuously: {REFUSED[runner]}"
+        raise UsageError(why, hint="use Flink or Prism, or leave out --runner")
     beam_options = _beam_options(settings, options)
     for job in _cancel_on_cluster(settings, options):
         log.warning("an earlier job of this run was cancelled", job=job.id, job_name=job.name)
@@ -70,6 +73,9 @@ def submit(
         pipeline = beam.Pipeline(OwnPrism() if runner in prism.NAMES else None, options=beam_options)
         build(pipeline | "Read" >> ReadInOrder(source), InOrder(), live.flow())
         return live, pipeline.run()
+    except (grpc.RpcError, grpc.FutureTimeoutError) as error:
+        live.close()
+        raise WirewatchError("the runner can't be reached", hint="does Beam's job server run?") from error
     except SystemExit as error:
         # Beam parses options like a command line, with what the runner says that it knows.
         live.close()
@@ -99,7 +105,8 @@ def run_as_stream(
         try:
             _tend(live, result, wait=wait, stop=stop)
         finally:
-            result.cancel()
+            with contextlib.suppress(grpc.RpcError):  # gone already
+                result.cancel()
             live.close()
         # Only here: who was fenced would cancel the job of the one that has the run now.
         _cancel_on_cluster(settings, options)
@@ -122,8 +129,7 @@ def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], obje
     """Relay until ``stop()``, or until a worker asks for a new start from the ledger."""
     away = False
     while not stop():
-        if PipelineState.is_terminal(result.state):
-            raise WirewatchError(f"the job ended: {result.state}", hint="the runner's log says why")
+        _check_runs(result)
         try:
             if not _still_ours(live):
                 return
@@ -139,6 +145,17 @@ def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], obje
         else:
             away = False
         wait(0.5)
+
+
+def _check_runs(result: PipelineResult) -> None:
+    try:
+        state = result.state
+    except grpc.RpcError as error:
+        raise WirewatchError(
+            "the runner can't be reached any more", hint="nothing is lost: see that it runs, then start this again"
+        ) from error
+    if PipelineState.is_terminal(state):
+        raise WirewatchError(f"the job ended: {state}", hint="the runner's log says why")
 
 
 def _still_ours(live: LiveRun) -> bool:

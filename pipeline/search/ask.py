@@ -103,7 +103,13 @@ def order_range(
 ) -> tantivy.Query:
     """Documents whose ``order`` is from ``low`` (in) to ``high`` (out, unless ``to_the_end``)."""
     return tantivy.Query.range_query(
-        schema, "order", tantivy.FieldType.Integer, low, high, include_lower=True, include_upper=to_the_end
+        schema,
+        "order",
+        tantivy.FieldType.Integer,
+        low,
+        high,
+        include_lower=True,
+        include_upper=to_the_end or high is None,
     )
 
 
@@ -168,7 +174,7 @@ def _restrictions(
         found.append(order_range(schema, low, high))
     names = {
         "is_topic": filters.topics,
-        "is_source": filters.sources,
+        "from_source": tuple(source.casefold() for source in filters.sources),
         "is_lang": filters.languages,
         "story_id": filters.stories,
     }

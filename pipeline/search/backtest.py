@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from pipeline.query.anchors import guess, necessary
 from pipeline.search.ask import DAY_MS, Asked, ask, counted, day_of
 from pipeline.search.gather import Gathered, gather
 from pipeline.search.index import SearchIndex
-from pipeline.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Hit, StoryHit
+from pipeline.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Filters, Hit, StoryHit
 
 _ANCHORS_SHOWN = 12
 Clock = Callable[[], float]
@@ -31,6 +30,7 @@ def backtest(
     since_ms: int,
     until_ms: int,
     *,
+    filters: Filters = Filters(),  # noqa: B008 - frozen
     budget_ms: float | None = None,
     examples: int = 5,
     clock: Clock = time.perf_counter,
@@ -38,9 +38,10 @@ def backtest(
     """What ``query`` would have found from ``since_ms`` (in) to ``until_ms`` (out), event time.
 
     ``budget_ms``: answer in about this time with what was seen by then, newest first, said to be ``at_least`` (None: until
-    it is complete). ``examples``: newest stories to show. Raises QueryError.
+    it is complete). ``examples``: newest stories to show. ``filters``: a subscription's topics, languages and outlets.
+    Raises QueryError.
     """
-    asked, found = _gathered(index, query, since_ms, until_ms, budget_ms, clock)
+    asked, found = _gathered(index, query, since_ms, until_ms, filters, budget_ms, clock)
     return _report(asked, found, query, since_ms, until_ms, examples)
 
 
@@ -51,22 +52,26 @@ def compare(
     since_ms: int,
     until_ms: int,
     *,
+    filters: Filters = Filters(),  # noqa: B008 - frozen
+    filters_before: Filters | None = None,
     budget_ms: float | None = None,
     examples: int = 5,
     clock: Clock = time.perf_counter,
 ) -> Comparison:
     """What changing the query ``before`` into ``after`` would have won and lost, in stories alerted. See ``backtest``.
 
-    Each of the two gets half of ``budget_ms``. Where one was not complete, the stories are compared over the time that both covered, and
-    are ``at_least``. Raises QueryError for either.
+    ``filters_before``: where the filters change too (None: they stay).
+    Each of the two gets half of ``budget_ms``. Where one was not complete, the stories are compared over the time that
+    both covered, and are ``at_least``. Raises QueryError for either.
     """
     half = None if budget_ms is None else budget_ms / 2
-    asked_before, was = _gathered(index, before, since_ms, until_ms, half, clock)
-    asked_after, now = _gathered(index, after, since_ms, until_ms, half, clock)
+    held = filters if filters_before is None else filters_before
+    asked_before, was = _gathered(index, before, since_ms, until_ms, held, half, clock)
+    asked_after, now = _gathered(index, after, since_ms, until_ms, filters, half, clock)
     covered = max(was.covered_since_ms, now.covered_since_ms)
     alerts_was, alerts_now = _alerting(was.since(covered)), _alerting(now.since(covered))
-    won = [row for row in alerts_now if now.stories[row] not in _numbers(was, alerts_was)]
-    lost = [row for row in alerts_was if was.stories[row] not in _numbers(now, alerts_now)]
+    won = alerts_now[~np.isin(now.stories[alerts_now], was.stories[alerts_was])]
+    lost = alerts_was[~np.isin(was.stories[alerts_was], now.stories[alerts_now])]
     certainty = "exact" if was.complete and now.complete else "at_least"
     return Comparison(
         before=_report(asked_before, was, before, since_ms, until_ms, examples),
@@ -79,11 +84,17 @@ def compare(
 
 
 def _gathered(
-    index: SearchIndex, query: str, since_ms: int, until_ms: int, budget_ms: float | None, clock: Clock
+    index: SearchIndex,
+    query: str,
+    since_ms: int,
+    until_ms: int,
+    filters: Filters,
+    budget_ms: float | None,
+    clock: Clock,
 ) -> tuple[Asked, Gathered]:
     deadline = None if budget_ms is None else clock() + budget_ms / 1000
     parse(query)
-    asked = ask(index.snapshot(), query, since_ms, until_ms)
+    asked = ask(index.snapshot(), query, since_ms, until_ms, filters)
     return asked, gather(asked, since_ms, until_ms, clock, deadline)
 
 
@@ -92,10 +103,6 @@ def _alerting(found: Gathered) -> NDArray[np.int64]:
     news = np.flatnonzero(~found.backfill)[::-1]
     _, first = np.unique(found.stories[news], return_index=True)
     return np.sort(news[first])
-
-
-def _numbers(found: Gathered, rows: NDArray[np.int64]) -> set[np.uint64]:
-    return set(found.stories[rows])
 
 
 def _report(asked: Asked, found: Gathered, query: str, since_ms: int, until_ms: int, examples: int) -> BacktestReport:
@@ -111,7 +118,7 @@ def _report(asked: Asked, found: Gathered, query: str, since_ms: int, until_ms: 
         alerts=Count(len(alerting), certainty),  # type: ignore[arg-type]
         alerts_a_day=round(len(alerting) / days, 2),
         days=_days(found, alerting, until_ms),
-        examples=_examples(asked, found, list(islice(alerting, examples)), examples),
+        examples=_examples(asked, found, alerting, examples),
         cost=_cost(asked, found, query, since_ms, until_ms),
         complete=found.complete,
         covered_since_ms=found.covered_since_ms,
@@ -130,7 +137,7 @@ def _days(found: Gathered, alerting: NDArray[np.int64], until_ms: int) -> tuple[
     )
 
 
-def _examples(asked: Asked, found: Gathered, rows: list[np.int64], most: int) -> tuple[StoryHit, ...]:
+def _examples(asked: Asked, found: Gathered, rows: NDArray[np.int64], most: int) -> tuple[StoryHit, ...]:
     shown = []
     for row in rows[:most]:
         article = asked.article(found.addresses[row])

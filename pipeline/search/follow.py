@@ -163,7 +163,7 @@ class Follower:
         self._remove_what_is_gone(reader)
         return True
 
-    def _rows(self, reader: StoreReader, state: State, until: int) -> Sequence[sa.Row[Any]]:
+    def _rows(self, reader: StoreReader, state: State, until: int) -> Sequence[Any]:
         c = t.articles.c
         query = sa.select(c.id, c.seq, c.record).where(c.run == reader.run, c.seq <= until)
         if state.after is None:

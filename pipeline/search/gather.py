@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from pipeline.search.ask import Asked, order_range
 from pipeline.search.schema import BACKFILL, time_of
 
-_EXACT_PART, _CHECKED_PART = 100_000, 64
-"""Articles between two looks at the clock."""
+_EXACT_PART, _CHECKED_PART = 200_000, 256
+"""Articles that are taken from the index at a time; parts grow."""
+_LOOK = 16
+"""Articles that are checked between two looks at the clock."""
 _TIMED = 24
 """Matches that are run through the matcher for its price alone, where the index needs no check."""
 
@@ -56,30 +58,34 @@ def gather(asked: Asked, since_ms: int, until_ms: int, clock: Callable[[], float
     addresses: list[tantivy.DocAddress] = []
     last: int | None = None
     candidates = asked.size()
-    checked, spent, complete = 0, 0.0, False
+    checked, spent, complete, late = 0, 0.0, False, False
     searcher = asked.snapshot.searcher
     size = _EXACT_PART if asked.exact else _CHECKED_PART
     seen: set[tuple[int, int]] = set()
-    while not complete:
+    while not complete and not late:
         found = searcher.search(_up_to(asked, last), limit=size, count=False, order_by_field="order").hits
-        fresh = [(int(order), one) for order, one in found if (one.segment_ord, one.doc) not in seen]
+        # What was had before stands first: the articles of the last moment of the part before.
+        again = sum(1 for order, one in found[: len(seen)] if (one.segment_ord, one.doc) in seen)
+        fresh = found[again:]
         complete = len(found) < size
-        if not fresh and not complete:
-            size *= 2  # more articles of one moment than a part holds
-            continue
-        began = clock()
-        for order, address in fresh:
-            if asked.exact or asked.check(asked.article(address)) is not None:
-                orders.append(order)
-                addresses.append(address)
-        if not asked.exact:
-            checked += len(fresh)
+        size *= 2
+        if asked.exact:
+            orders += [order for order, _ in fresh]
+            addresses += [address for _, address in fresh]
+            last = fresh[-1][0] if fresh else last
+            late = deadline is not None and clock() > deadline
+        else:
+            began = clock()
+            for order, address in fresh:
+                if checked % _LOOK == 0 and checked and deadline is not None and clock() > deadline:
+                    complete, late = False, True
+                    break
+                if asked.check(asked.article(address)) is not None:
+                    orders.append(order)
+                    addresses.append(address)
+                checked, last = checked + 1, order
             spent += clock() - began
-        if fresh:
-            last = fresh[-1][0]
-        seen = {(one.segment_ord, one.doc) for order, one in found if int(order) == last}
-        if not complete and deadline is not None and clock() > deadline:
-            break
+        seen = {(one.segment_ord, one.doc) for order, one in found if order == last}
     timed = checked
     if asked.exact:
         timed, spent = _price(asked, addresses, clock)

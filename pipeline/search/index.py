@@ -82,6 +82,11 @@ class SearchIndex:
                 self._snapshot = snapshot
             return done
 
+    @property
+    def writes(self) -> bool:
+        """Whether this object holds the writer's lock."""
+        return self._follower is not None
+
     def snapshot(self) -> Snapshot:
         """The state that searches see now; it stays as it is."""
         with self._lock:

@@ -13,7 +13,10 @@ Certainty = Literal["exact", "at_least", "at_most", "about"]
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What hits must be besides matching the query: of each field given, any of its values. Values as facets show them."""
+    """What hits must be besides matching the query: of each field given, any of its values, as facets show them.
+
+    Of sources case doesn't count, as in a subscription's outlets.
+    """
 
     topics: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

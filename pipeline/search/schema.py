@@ -7,6 +7,7 @@ author
 stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
 cased                          words of title and text as they are written, where that is not their key
 is_source, is_lang, is_topic   whole values: for filters and facets
+from_source                    the source, case-folded: a filter on an outlet doesn't mind case
 id, story_id                   article and story
 time, story, flags             event time in ms; hash of the story id; see BACKFILL and COPY
 order                          ``order_of`` the article: by time, and of one time by id
@@ -53,7 +54,7 @@ def build_schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
     for name in ("is_source", "is_lang", "is_topic"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
-    for name in ("id", "story_id"):
+    for name in ("id", "story_id", "from_source"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("time", "order"):
         builder.add_integer_field(name, indexed=False, fast=True)
@@ -110,6 +111,7 @@ def index_document(article: FoundArticle) -> tantivy.Document:
     for name, each in (("is_source", values["source"]), ("is_lang", values["lang"]), ("is_topic", values["topic"])):
         for value in each:
             document.add_text(name, _sound(value))
+    document.add_text("from_source", _sound(article.source.casefold()))
     document.add_text("id", _sound(article.id))
     document.add_text("story_id", _sound(article.story))
     document.add_integer("time", article.time_ms)

@@ -4,11 +4,11 @@ All times are milliseconds since the epoch, UTC. ``subscription`` is an id of th
 
 =====================  ============================================================================================
 story_facts            figures, quotes and corrections that a story's matching articles have told, bounded
-alert_marks            what a subscription was told of a story last
 channels               ways to reach people, with their secrets and how they fare
 mutes                  stories and outlets that a subscription (or all of an owner) does not want to hear of for now
 deliveries             one row an alert and channel: held, muted, queued, sent, failed, withdrawn
 messages               what is sent at once: one delivery, or a digest of several; its id tells a repeat
+delivery_state         how far delivery is in the list of takedowns
 =====================  ============================================================================================
 """
 
@@ -24,21 +24,6 @@ story_facts = Table(
     Column("run", SafeString, primary_key=True),
     Column("story", SafeString, primary_key=True),
     Column("record", Text, nullable=False),
-)
-
-alert_marks = Table(
-    "alert_marks",
-    metadata,
-    Column("run", SafeString, primary_key=True),
-    Column("story", SafeString, primary_key=True),
-    Column("subscription", SafeString, primary_key=True),
-    Column("version", Integer, nullable=False),
-    # The latest alert, how many independent sources it counted, and up to which number of the story's facts it told.
-    Column("alert", SafeString, nullable=False),
-    Column("sources", Integer, nullable=False),
-    Column("told", Integer, nullable=False),
-    # The last articles that alerted, as JSON [[article, source]].
-    Column("articles", Text, nullable=False),
 )
 
 channels = Table(
@@ -109,6 +94,13 @@ deliveries = Table(
     Index("ix_deliveries_message", "message"),
     Index("ix_deliveries_subscription_story", "subscription", "story"),
     Index("ix_deliveries_article", "article"),
+)
+
+delivery_state = Table(
+    "delivery_state",
+    metadata,
+    Column("name", SafeString, primary_key=True),
+    Column("stamp", BigInteger, nullable=False),
 )
 
 messages = Table(

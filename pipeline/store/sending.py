@@ -211,6 +211,20 @@ class SendQueue:
                     parts.setdefault(found.message, []).append(delivery_of(found))
             return [(Message(**row), parts.get(row["id"], [])) for row in rows]
 
+    def waits_for(self, kill: Delivery) -> bool:
+        """Whether what a kill notice takes back is still on its way: the notice must not come before it."""
+        c = d.deliveries.c
+        query = sa.select(c.id).where(
+            c.subscription == kill.subscription,
+            c.story == kill.story,
+            c.channel == kill.channel,
+            c.kind == "alert",
+            c.status == "queued",
+            c.planned_ms <= kill.planned_ms,
+        )
+        with self.store.reading() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def settle(
         self,
         channel: str,

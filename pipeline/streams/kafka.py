@@ -77,8 +77,12 @@ class KafkaStream:
         stream = cls(location, plan.name)
         with stream._closed_on_error():
             if stream._admin.facts() is None:
-                copies = plan.copies or stream._admin.default_copies()
-                stream._admin.create(plan.partitions, plan.configs(copies), copies=copies)
+                stream._admin.create(plan.partitions, plan.configs(plan.copies), copies=plan.copies)
+                # How many copies the cluster makes unasked is known only now; and only then may rights to alter be needed.
+                made = stream._admin.facts()
+                configs = plan.configs(made.copies) if made else {}
+                if made and configs.get("min.insync.replicas", "") not in ("", made.configs["min.insync.replicas"]):
+                    stream._admin.alter({"min.insync.replicas": configs["min.insync.replicas"]})
             stream.partitions()
             stream._admin.check_kind("LogAppendTime", compacted=plan.compacted)
         return stream

@@ -50,13 +50,6 @@ class KafkaAdmin:
         copies = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
         return StreamFacts(self._name, len(topic["partitions"]), copies, self.settings())
 
-    def default_copies(self) -> int:
-        """The replication factor that a topic made without one gets: the URL's, else the cluster's."""
-        if self._location.replication_factor > 0:
-            return self._location.replication_factor
-        found = self._ask(_broker_settings)
-        return int(found.get("default.replication.factor", "1"))
-
     def create(self, partitions: int, configs: Mapping[str, str], *, copies: int = 0) -> None:
         """Make the topic where it is missing, and wait until the brokers know it."""
         topic = {
@@ -186,13 +179,6 @@ def _found(client: Any, name: str) -> Any:
         return _described(client, name)
     except _UNKNOWN:
         return None
-
-
-def _broker_settings(client: Any) -> Mapping[str, str]:
-    broker = client.describe_cluster()["brokers"][0]["broker_id"]
-    resource = ConfigResource(ConfigResourceType.BROKER, str(broker))
-    found = client.describe_configs([resource], config_filter="all")["broker"][str(broker)]
-    return {key: str(entry["value"]) for key, entry in found.items()}
 
 
 def _creating(client: Any, name: str, topic: Mapping[str, Any], timeout_ms: int) -> None:

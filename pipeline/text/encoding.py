@@ -1,7 +1,7 @@
 """Bytes of a page to text.
 
 A byte order mark wins; then UTF-8 where the bytes are valid UTF-8 (chance hardly ever makes them so, and servers declare
-wrong charsets more often); then what HTTP or the page declares; then Windows-1252. Names are read as browsers read
+wrong charsets more often); then what HTTP or the page declares; then what the bytes look like. Names are read as browsers read
 them: ``iso-8859-1`` means Windows-1252, ``gb2312`` means GB 18030.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from pipeline.charset import guess_charset
 from pipeline.errors import ExtractionError
 
 _META = re.compile(
@@ -80,7 +81,7 @@ def decode_page(data: bytes, charset: str | None = None) -> str:
     for known in declared:
         if not known.startswith("utf-16"):
             return data.decode(known, "replace")
-    return data.decode("cp1252", "replace")
+    return data.decode(guess_charset(data), "replace")
 
 
 def _codec(name: str) -> str | None:

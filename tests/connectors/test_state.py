@@ -119,7 +119,7 @@ def test_only_what_changed_is_written(engine: Engine, state: FeedState) -> None:
     assert [statement.split()[0] for statement in statements] == ["UPDATE"]
     statements.clear()
     state.save(name, replace(before, revision=2), result(replace(before, revision=2, items={})))
-    assert {statement.split()[0] for statement in statements} == {"UPDATE", "DELETE"}
+    assert {statement.split()[0] for statement in statements} == {"SELECT", "UPDATE", "DELETE"}
 
 
 def test_the_second_to_save_over_one_cursor_is_told_and_writes_nothing(state: FeedState) -> None:

@@ -20,7 +20,6 @@ import typer.main
 import yaml
 
 from pipeline.settings import Settings
-from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED
 from tests.deploy import files
 from wirewatch.cli import app
 
@@ -60,7 +59,7 @@ def test_compose_names_only_what_it_has() -> None:
         for other, how in service.get("depends_on", {}).items():
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in services[other], f"{name} waits for {other}"
-    assert {name for name, service in services.items() if "healthcheck" in service} == LONG_LIVED - {"connectors"}
+    assert {name for name, service in services.items() if "healthcheck" in service} == LONG_LIVED
     assert all(service["restart"] == "unless-stopped" for name, service in services.items() if name in LONG_LIVED)
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert all(port.startswith("127.0.0.1:") for port in published)
@@ -107,16 +106,6 @@ def test_services_of_one_copy_are_never_two() -> None:
         if one["kind"] == "Deployment" and one["metadata"]["name"] != "connectors":
             assert one["spec"]["replicas"] == 1
             assert one["spec"]["strategy"] == {"type": "Recreate"}
-
-
-def test_streams_are_those_that_wirewatch_would_make() -> None:
-    streams = {one["metadata"]["name"]: one["spec"] for one in files.manifests() if one["kind"] == "KafkaTopic"}
-    assert set(streams) == {Settings().raw_stream, ENRICHED, ALERTS, REJECTED}
-    for name, spec in streams.items():
-        assert spec["config"]["cleanup.policy"] == "delete", name
-        assert spec["config"]["message.timestamp.type"] == "LogAppendTime", name
-    wanted = files.environment_lines(files.KUBERNETES / "settings.env")["WIREWATCH_PARTITIONS"]
-    assert {spec["partitions"] for spec in streams.values()} == {int(wanted)}
 
 
 def test_the_autoscaler_stays_within_the_jobs_parallelism() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,10 +34,11 @@ def _record(number: int) -> NewRecord:
     return NewRecord(article_id(url).encode(), encode(raw))
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A run that has come to rest."""
-    made = Settings(data_dir=str(tmp_path / "data"), extraction_processes=0)
+@pytest.fixture(scope="module")
+def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stream and store of a run that has come to rest."""
+    folder = tmp_path_factory.mktemp("rest")
+    made = Settings(data_dir=str(folder), extraction_processes=0)
     store = open_store(made.store)
     QueryShelf(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
     store.close()
@@ -44,7 +46,14 @@ def settings(tmp_path: Path) -> Settings:
         for number in range(COUNT):
             raw.append([_record(number)])
     run_in_slices(made, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
-    return made
+    return folder
+
+
+@pytest.fixture
+def settings(at_rest: Path, tmp_path: Path) -> Settings:
+    """A copy of it, to be tampered with."""
+    shutil.copytree(at_rest, tmp_path / "data")
+    return Settings(data_dir=str(tmp_path / "data"), extraction_processes=0)
 
 
 def _judged(settings: Settings, folder: Path, published: set[tuple[int, int]] = PUBLISHED) -> Findings:

@@ -146,6 +146,8 @@ def _go(
             bar.update(indexing, visible=False)
             for note in sources.notes:
                 console.note(note, "yellow")
+            if sources.no_claim and not row.no_claim:
+                ReplayBook(store).note(row.name, no_claim=sources.no_claim)
             if done:
                 console.note(f"going on behind {done} records")
             task = bar.add_task(row.name, total=None, completed=done, rate="", when="")

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace as replace_settings
 
+from connectors.budget import Budget
 from connectors.canary import CanarySource
 from connectors.feeds.connector import FeedConnector
 from connectors.feeds.decide import FeedPolicy
@@ -24,6 +25,7 @@ from connectors.shared_pace import SharedPace
 from connectors.state import FeedState
 from pipeline.settings import load_settings
 from pipeline.store import open_store
+from pipeline.store.history_polls import PollLog
 from pipeline.store.operation import CanaryBook, new_token
 from pipeline.streams.installation import raw_plan
 from pipeline.streams.open import create_planned
@@ -32,6 +34,7 @@ from wirewatch.canary import CanaryWatch
 from wirewatch.commands.listen import listen
 from wirewatch.connector_metrics import ConnectorProbes
 from wirewatch.metrics import PipelineProbes
+from wirewatch.poll_notes import note_poll
 
 SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 DAY_S = 86_400.0
@@ -75,6 +78,7 @@ def run_connectors(
     if settings.poll_interval_s < policy.change_gap_s:
         # Who polls every few seconds (the demo, a test feed) wants to see edits as quickly.
         policy = replace(policy, ceiling_s=None, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
+    budget = Budget(policy, lambda: state.facts().values(), settings.poll_average_s)
     stop = stop_on_signals()
     probes = ConnectorProbes(settings, store, console.utc_now)
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
@@ -92,13 +96,18 @@ def run_connectors(
             probes.tend()
             canary.tend()
 
+        polls = PollLog(store)
+
         def tell(event: Event) -> None:
             probes.on_event(event)
+            note_poll(polls, event, console.now_ms())
             _say(event)
 
         run(
             state,
-            lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy, robots=robots),
+            lambda name: FeedConnector(
+                *state.address(name), http, pacing, policy=budget.policy(console.utc_now()), robots=robots
+            ),
             stream,
             clock=console.utc_now,
             wait=stop.wait,

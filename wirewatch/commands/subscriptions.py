@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from pipeline.errors import InputError, QueryError, UsageError
-from pipeline.query import parse
-from pipeline.records import Subscription
+from desk.subscriptions import PORTABLE, Saved, Subscriptions, changed, read, to_json_lines, to_toml
+from desk.terminal import harmless
+from pipeline.errors import QueryError, UsageError
+from pipeline.records import Subscription, from_ms
+from pipeline.records.alert import ALL_NEWS, Level
 from pipeline.settings import load_settings
-from pipeline.store import QueryShelf, open_store
+from pipeline.store import open_store
 from wirewatch import console
+from wirewatch.commands.subscription_trial import not_relevant, trial
 
 app = typer.Typer(help="Subscriptions: stored queries that raise alerts.", no_args_is_help=True, rich_markup_mode=None)
+app.command("test")(trial)
+app.command("not-relevant")(not_relevant)
+
+Json = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
+Identity = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
+By = Annotated[str, typer.Option("--by", help="Who makes the change (default: the user of this machine).")]
+Name = Annotated[str | None, typer.Option(help="A name for people.")]
+Owner = Annotated[str | None, typer.Option(help="Whose it is.")]
+Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only these topics; may be repeated, - for any.")]
+Languages = Annotated[list[str] | None, typer.Option("--language", help="Only these languages (en, ar …), - for any.")]
+Outlets = Annotated[list[str] | None, typer.Option("--outlet", help="Only these outlets (source names), - for any.")]
+Channels = Annotated[list[str] | None, typer.Option("--channel", help="A channel to deliver to; - for none.")]
+News = Annotated[
+    list[str] | None, typer.Option("--news", help=f"What raises a further alert: {', '.join(ALL_NEWS)}; - for nothing.")
+]
+Digest = Annotated[str | None, typer.Option(help="immediate, hourly, or the local time of a daily digest (07:30).")]
+Zone = Annotated[str | None, typer.Option(help="Time zone, such as Europe/Berlin.")]
+Quiet = Annotated[str | None, typer.Option(help="Quiet hours, local, as 22:00-07:00; - for none.")]
+Breakthrough = Annotated[str | None, typer.Option(help="Level that goes out whatever the hour: low … urgent, never.")]
+PerHour = Annotated[int | None, typer.Option(help="Most messages an hour; the rest comes in a digest. 0: no limit.")]
+AlertLevel = Annotated[str | None, typer.Option("--level", help="Level of its alerts: low, normal, high, urgent.")]
+Note = Annotated[str | None, typer.Option(help="Why: kept with this version.")]
+
+
+class Form(StrEnum):
+    """Of an export."""
+
+    JSONL = "jsonl"
+    TOML = "toml"
 
 
 @app.command("add")
@@ -25,63 +61,240 @@ def add(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help="The query.")],
     identity: Annotated[str, typer.Option("--id", help="Its id; saving under an id again makes a new version.")],
-    name: Annotated[str, typer.Option(help="A name for people.")] = "",
-    owner: Annotated[str, typer.Option(help="Whose it is.")] = "",
+    name: Name = None,
+    owner: Owner = None,
+    topic: Topics = None,
+    language: Languages = None,
+    outlet: Outlets = None,
+    channel: Channels = None,
+    news: News = None,
+    digest: Digest = None,
+    zone: Zone = None,
+    quiet: Quiet = None,
+    breakthrough: Breakthrough = None,
+    per_hour: PerHour = None,
+    level: AlertLevel = None,
+    note: Note = None,
+    by: By = "",
 ) -> None:
     """Store a query. It holds from now on; the running pipeline takes it up within seconds."""
-    parse(query)
-    _save(context, [Subscription(id=identity, query=query, name=name, owner=owner)])
+    changes = _changes(name, owner, topic, language, outlet, channel, news, level, note)
+    changes |= _schedule(digest, zone, quiet, breakthrough, per_hour)
+    _show(_service(context).save(changed(Subscription(id=identity, query=query), changes), by=by or _me()))
 
 
-@app.command("import")
-def import_file(context: typer.Context, file: Annotated[Path, typer.Argument(help="JSON Lines.")]) -> None:
-    """Store the queries of a file; lines are {"id", "query", "name"?, "owner"?}. All or none."""
-    _save(context, read_subscriptions(file))
+@app.command("edit")
+def edit(
+    context: typer.Context,
+    identity: Identity,
+    query: Annotated[str | None, typer.Option(help="Another query.")] = None,
+    name: Name = None,
+    owner: Owner = None,
+    topic: Topics = None,
+    language: Languages = None,
+    outlet: Outlets = None,
+    channel: Channels = None,
+    news: News = None,
+    digest: Digest = None,
+    zone: Zone = None,
+    quiet: Quiet = None,
+    breakthrough: Breakthrough = None,
+    per_hour: PerHour = None,
+    level: AlertLevel = None,
+    note: Note = None,
+    by: By = "",
+) -> None:
+    """Change what is given; all else stays. A new version, which the history shows."""
+    changes = _changes(name, owner, topic, language, outlet, channel, news, level, note)
+    changes |= _schedule(digest, zone, quiet, breakthrough, per_hour)
+    if query is not None:
+        changes["query"] = query
+    if not changes:
+        raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists what can be")
+    _show(_service(context).edit(identity, changes, by=by or _me()))
+
+
+@app.command("pause")
+def pause(
+    context: typer.Context,
+    identity: Identity,
+    *,
+    mute: Annotated[bool, typer.Option("--mute", help="Go on raising alerts for the desk, send none.")] = False,
+    by: By = "",
+) -> None:
+    """Raise no alerts until it is resumed."""
+    _show(_service(context).edit(identity, {"state": "muted" if mute else "paused"}, by=by or _me()))
+
+
+@app.command("resume")
+def resume(context: typer.Context, identity: Identity, by: By = "") -> None:
+    """End a pause. What came meanwhile is not alerted afterwards; wirewatch subscriptions test shows it."""
+    _show(_service(context).edit(identity, {"state": "active"}, by=by or _me()))
+
+
+@app.command("remove")
+def remove(context: typer.Context, identity: Identity, by: By = "") -> None:
+    """End a subscription. Its history and its alerts stay."""
+    _service(context).remove(identity, by=by or _me())
+    console.note(f"{identity} is removed")
 
 
 @app.command("list")
 def list_all(
-    context: typer.Context, *, as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False
+    context: typer.Context,
+    *,
+    as_json: Json = False,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that were removed.")] = False,
 ) -> None:
     """List the newest version of each subscription."""
-    with_store = open_store(load_settings(context.obj).store)
-    newest = {one.id: one for one in QueryShelf(with_store).read(now_ms=console.now_ms()).subscriptions}
+    found = _service(context).all(ended=ended)
     if as_json:
-        for one in newest.values():
+        for one in found:
             typer.echo(msgspec.json.encode(one).decode())
         return
-    table = Table("id", "version", "name", "owner", "query", box=None, header_style="bold")
-    for one in newest.values():
-        table.add_row(one.id, str(one.version), one.name, one.owner, one.query)
+    table = Table("id", "version", "state", "name", "owner", "delivery", "query", box=None, header_style="bold")
+    for one in found:
+        state = one.state if one.active else "removed"
+        when = one.schedule.kind if one.schedule.kind != "daily" else f"daily at {one.schedule.at}"
+        delivery = f"{', '.join(one.delivery)} ({when})" if one.delivery else "-"
+        cells = (one.id, str(one.version), state, one.name, one.owner, delivery, one.query)
+        table.add_row(*(Text(harmless(cell)) for cell in cells))
     console.out.print(table)
 
 
-def _save(context: typer.Context, subscriptions: Sequence[Subscription]) -> None:
-    store = open_store(load_settings(context.obj).store)
-    count = QueryShelf(store).save_subscriptions(subscriptions, now_ms=console.now_ms())
-    console.note(f"{count} saved, {len(subscriptions) - count} as they were")
+@app.command("show")
+def show(context: typer.Context, identity: Identity, *, as_json: Json = False) -> None:
+    """Show one subscription with all its settings."""
+    one = _service(context).get(identity)
+    if as_json:
+        typer.echo(msgspec.json.encode(one).decode())
+        return
+    plain: dict[str, Any] = msgspec.to_builtins(one)
+    plain |= {f"schedule.{name}": value for name, value in plain.pop("schedule").items()}
+    for name, value in plain.items():
+        text = (
+            ", ".join(value)
+            if isinstance(value, list | tuple)
+            else _time(value)
+            if name.endswith("_ms")
+            else str(value)
+        )
+        console.out.print(Text(f"{name:<22}", style="dim").append(harmless(text) or "-", style="default"))
+
+
+@app.command("history")
+def history(context: typer.Context, identity: Identity, *, as_json: Json = False) -> None:
+    """Show who changed what when, newest first."""
+    versions = _service(context).history(identity)
+    if as_json:
+        for one in versions:
+            typer.echo(msgspec.json.encode(one).decode())
+        return
+    for one, before in zip(versions, [*versions[1:], None], strict=True):
+        line = Text(f"version {one.version}", style="bold")
+        line.append(
+            f"  {_time(one.saved_ms)}  {harmless(one.edited_by) or 'unknown'}  {harmless(one.note)}", style="dim"
+        )
+        console.out.print(line)
+        old, new = (_flat(two) for two in (before or Subscription(id="", query=""), one))
+        for name in (name for name in new if new[name] != old[name]):
+            shown = Text(f"  {name}: ")
+            if before is not None:
+                shown.append(harmless(old[name]) or "-", style="red strike").append(" ")
+            console.out.print(shown.append(harmless(new[name]) or "-", style="green"))
+
+
+@app.command("import")
+def import_file(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="JSON Lines, or TOML (.toml).")], by: By = ""
+) -> None:
+    """Store the subscriptions of a file; lines are {"id", "query", "name"?, "owner"? …}. All or none."""
+    saved = _service(context).save_all(read_subscriptions(file), by=by or _me())
+    for one in saved:
+        for warning in one.warnings:
+            console.note(f"{one.subscription.id}: {warning.severity}: {warning.message}", "yellow")
+    count = sum(one.changed for one in saved)
+    console.note(f"{count} saved, {len(saved) - count} as they were")
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    identities: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which (default: all).")] = None,
+    form: Annotated[Form, typer.Option("--format", help="JSON Lines, or TOML for people.")] = Form.JSONL,
+) -> None:
+    """Print subscriptions, for import elsewhere."""
+    found = [_service(context).get(one) for one in identities] if identities else _service(context).all()
+    typer.echo(to_toml(found) if form is Form.TOML else to_json_lines(found), nl=False)
 
 
 def read_subscriptions(file: Path) -> list[Subscription]:
-    """The subscriptions of a JSON Lines file. Raises UsageError naming the line, QueryError with the position."""
-    found: dict[str, Subscription] = {}
+    """The subscriptions of a file. Raises UsageError naming the line, QueryError with the position."""
     try:
-        lines = file.read_bytes().splitlines()
+        data = file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
-    for number, line in enumerate(lines, start=1):
-        where = f"{file}:{number}"
-        if not line.strip():
-            continue
-        try:
-            one = msgspec.json.decode(line, type=Subscription)
-            parse(one.query)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise UsageError(str(InputError(where, str(error).replace("`$.", "`")))) from error
-        except QueryError as error:
-            console.err.print(f"{where}: query {one.id!r}:", style="bold", markup=False)
-            raise error from None
-        if one.id in found:
-            raise UsageError(f"{where}: the id {one.id!r} is there twice")
-        found[one.id] = one
-    return list(found.values())
+    return read(data, str(file), toml=file.suffix == ".toml")
+
+
+def _service(context: typer.Context) -> Subscriptions:
+    return Subscriptions(open_store(load_settings(context.obj).store), console.now_ms)
+
+
+def _me() -> str:
+    with contextlib.suppress(OSError, KeyError):
+        return getpass.getuser()
+    return ""
+
+
+def _changes(
+    name: str | None,
+    owner: str | None,
+    topic: Sequence[str] | None,
+    language: Sequence[str] | None,
+    outlet: Sequence[str] | None,
+    channel: Sequence[str] | None,
+    news: Sequence[str] | None,
+    level: Level | str | None,
+    note: str | None,
+) -> dict[str, Any]:
+    given: dict[str, Any] = {"name": name, "owner": owner, "level": level, "note": note}
+    lists = {"topics": topic, "languages": language, "outlets": outlet, "delivery": channel, "news": news}
+    given |= {key: [one for one in value if one != "-"] for key, value in lists.items() if value}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _schedule(
+    digest: str | None, zone: str | None, quiet: str | None, breakthrough: str | None, per_hour: int | None
+) -> dict[str, Any]:
+    given: dict[str, Any] = {"zone": zone, "breakthrough": breakthrough, "per_hour": per_hour}
+    if digest is not None:
+        given |= {"kind": digest} if digest in ("immediate", "hourly") else {"kind": "daily", "at": digest}
+    if quiet is not None:
+        given["quiet"] = "" if quiet == "-" else quiet
+    given = {key: value for key, value in given.items() if value is not None}
+    return {"schedule": given} if given else {}
+
+
+def _show(saved: Saved) -> None:
+    one = saved.subscription
+    for finding in saved.warnings:
+        console.note(f"{finding.severity}: {finding.message}", "yellow")
+        if finding.severity == "warning":
+            console.note(QueryError(finding.message, query=one.query, position=finding.position).pointer())
+        if finding.suggestion:
+            console.note(f"instead: {finding.suggestion}", "green")
+    console.note(f"{one.id}: version {one.version} saved" if saved.changed else f"{one.id}: as it was")
+
+
+def _time(value: Any) -> str:
+    return f"{from_ms(value):%Y-%m-%d %H:%M:%S} UTC" if value else "-"
+
+
+def _flat(one: Subscription) -> dict[str, str]:
+    """What people change, as text, the schedule's parts each for itself."""
+    plain = {name: getattr(one, name) for name in PORTABLE if name not in ("id", "note", "schedule")}
+    plain |= {"removed": not one.active} | {
+        name: getattr(one.schedule, name) for name in one.schedule.__struct_fields__
+    }
+    return {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in plain.items()}

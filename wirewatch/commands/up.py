@@ -20,6 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.settings import PREFIX, Settings, load_settings
 from pipeline.store import QueryShelf, Store, StoreReader, open_store
 from wirewatch import console
+from wirewatch.commands.desk import address, free_port
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.commands.subscriptions import read_subscriptions
 from wirewatch.supervisor import Supervisor
@@ -69,6 +70,11 @@ def _supervise(
     metrics_port = settings.metrics_port + 1 if settings.metrics_port else 0
     supervisor.add("connectors", "connectors", "run", "--metrics-port", str(metrics_port))
     supervisor.add("pipeline", "pipeline", "run")
+    delivery_port = settings.metrics_port + 2 if settings.metrics_port else 0
+    supervisor.add("delivery", "deliver", "--metrics-port", str(delivery_port))
+    demo = demo_over is not None
+    supervisor.add("desk", "desk", *(["--demo"] if demo else []))
+    console.note(f"the desk: {address(settings)}{' (no sign-in: it is the demo)' if demo else ''}", "bold")
     said = False
     last_new_s = time.monotonic()
     try:
@@ -112,6 +118,10 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
             store_url="",
             poll_interval_s=max(0.5, 2.0 / speed),
             host_gap_s=0.0,
+            desk_host="127.0.0.1",
+            desk_port=free_port(settings.desk_port),
+            desk_public_url="",
+            desk_proxy_header="",
             allow_private=(address,),
             pages_per_poll=50,
             canary_interval_s=0.0,

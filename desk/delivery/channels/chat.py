@@ -6,6 +6,7 @@ Apprise says only that something failed, and logs why: its log is listened to wh
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,10 +43,10 @@ class Chat:
         plugin.socket_connect_timeout = plugin.socket_read_timeout = self._options.timeout_s
         plugin.overflow_mode = "split"
         kind = {"kill": NotifyType.FAILURE, "test": NotifyType.INFO}.get(notice.kind, NotifyType.INFO)
-        body = f"{notice.chat}\n\nref {notice.id[:12]}"
+        body, title = _calm(f"{notice.chat}\n\nref {notice.id[:12]}"), _calm(notice.subject)
         with _listening() as said:
             try:
-                done = plugin.notify(body=body, title=notice.subject, notify_type=kind, body_format=NotifyFormat.TEXT)
+                done = plugin.notify(body=body, title=title, notify_type=kind, body_format=NotifyFormat.TEXT)
             except Exception as error:
                 # Plug-ins of many hands: whatever one raises is its trouble, not ours.
                 raise Trouble(redacted(f"the service failed: {type(error).__name__}", self._channel)) from error
@@ -84,6 +85,12 @@ def plugin_of(url: str) -> Any:
     return made
 
 
+def _calm(text: str) -> str:
+    """A headline must not call everybody in the room (``@everyone``, ``@here``, Slack's ``<!channel>``)."""
+    return _CALLS.sub(lambda found: f"{found[0]} ", text)
+
+
+_CALLS = re.compile(r"(?:@|<!)(?=everyone|here|channel|all|room)", re.IGNORECASE)
 _lock = threading.Lock()
 _listeners: dict[int, list[str]] = {}
 

@@ -10,6 +10,15 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+# A store that is in use already: what was counted on demand until now.
+FILLED = (
+    "INSERT INTO counters (run, name, label, value) "
+    "SELECT run, 'outcomes', kind, SUM(last_offset - first_offset + 1) FROM outcomes GROUP BY run, kind",
+    "INSERT INTO source_activity (run, source, articles, last_ms, last_article) "
+    "SELECT run, SUBSTR(source, 1, 300), COUNT(*), MAX(CAST(SUBSTR(place, 1, 15) AS BIGINT)), MAX(id) "
+    "FROM articles GROUP BY run, SUBSTR(source, 1, 300)",
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -62,12 +71,5 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("canaries", schema=None) as batch_op:
         batch_op.create_index("ix_canaries_run_made_ms", ["run", "made_ms"], unique=False)
-    # A store that is in use already: what was counted on demand until now.
-    op.execute(
-        "INSERT INTO counters (run, name, label, value) "
-        "SELECT run, 'outcomes', kind, SUM(last_offset - first_offset + 1) FROM outcomes GROUP BY run, kind"
-    )
-    op.execute(
-        "INSERT INTO source_activity (run, source, articles, last_ms, last_article) "
-        "SELECT run, source, COUNT(*), MAX(CAST(SUBSTR(place, 1, 15) AS BIGINT)), MAX(id) FROM articles GROUP BY run, source"
-    )
+    for statement in FILLED:
+        op.execute(statement)

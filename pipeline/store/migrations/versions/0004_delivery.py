@@ -39,18 +39,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "story", name=op.f("pk_story_facts")),
     )
     op.create_table(
-        "alert_marks",
-        _string("run"),
-        _string("story"),
-        _string("subscription"),
-        _whole("version"),
-        _string("alert"),
-        _whole("sources"),
-        _whole("told"),
-        _text("articles"),
-        sa.PrimaryKeyConstraint("run", "story", "subscription", name=op.f("pk_alert_marks")),
-    )
-    op.create_table(
         "channels",
         _string("name"),
         _string("kind"),
@@ -121,3 +109,9 @@ def upgrade() -> None:
     )
     for columns in (["status", "channel", "due_ms"], ["subscription", "channel", "queued_ms"]):
         op.create_index(f"ix_messages_{'_'.join(columns)}", "messages", columns)
+    op.create_table(
+        "delivery_state",
+        _string("name"),
+        _ms("stamp"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_delivery_state")),
+    )

@@ -1,0 +1,156 @@
+"""How a message reads: subject, text, HTML, the short form for chats, and the JSON of webhooks.
+
+Templates are Jinja2 (``templates/``); a folder of one's own may replace any of them by name. HTML is escaped by itself.
+Everything in a message comes from strangers: text loses control characters and changes of direction before it is set.
+The same message is rendered alike at every try, unless its template was changed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from desk.delivery.times import zone_of
+from desk.terminal import harmless
+from pipeline.errors import UsageError
+from pipeline.records import Alert, Subscription
+from pipeline.records.alert import Snippet
+from pipeline.store.delivery import Delivery, key_of
+from pipeline.store.sending import Message
+
+SUBJECT_CHARS = 180
+SCHEMA = 1
+TEMPLATES = ("subject.txt", "message.txt", "message.html", "chat.txt")
+
+
+@dataclass
+class Notice:
+    """One message as it goes out. ``id`` is its idempotency key; ``thread`` joins messages on one story.
+
+    ``remarks``: what a channel has to say though the message went out.
+    """
+
+    id: str
+    kind: str
+    subscription_id: str
+    subscription_name: str
+    owner: str
+    subject: str
+    text: str
+    html: str
+    chat: str
+    thread: str
+    at_ms: int
+    alerts: tuple[Alert, ...] = ()
+    remarks: list[str] = field(default_factory=list)
+
+    def payload(self) -> dict[str, Any]:
+        """What a webhook gets: ``docs/alert.schema.json``."""
+        alerts: list[dict[str, Any]] = msgspec.to_builtins(self.alerts)
+        for one in alerts:
+            del one["matches"], one["told"], one["channels"]
+        return {
+            "schema": SCHEMA,
+            "id": self.id,
+            "kind": self.kind,
+            "subject": self.subject,
+            "subscription": {"id": self.subscription_id, "name": self.subscription_name, "owner": self.owner},
+            "alerts": alerts,
+        }
+
+
+class Renderer:
+    """Renders messages. ``folder``: templates of one's own. ``link``: the desk's address, for links to its alerts."""
+
+    def __init__(self, folder: str = "", link: str = "") -> None:
+        own = Path(__file__).parent / "templates"
+        folders = [folder, str(own)] if folder else [str(own)]
+        if folder and not Path(folder).is_dir():
+            raise UsageError(f"{folder}: no such folder of templates")
+        self._link = link.rstrip("/")
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.FileSystemLoader(folders),
+            autoescape=lambda name: bool(name and name.endswith(".html")),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["pieces"] = pieces
+
+    def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
+        """The notice of a message. Raises UsageError where a template fails, naming it."""
+        alerts = tuple(one.content for one in deliveries)
+        name = harmless((subscription.name if subscription else "") or message.subscription) or "Wirewatch"
+        zone = zone_of(subscription.schedule.zone if subscription else "UTC")
+        context: dict[str, Any] = {
+            "kind": message.kind,
+            "name": name,
+            "alerts": [_view(one, zone) for one in alerts],
+            "link": self._link,
+            "zone": str(zone),
+            "reference": message.id[:12],
+        }
+        parts = {}
+        for template in TEMPLATES:
+            try:
+                parts[template] = self._environment.get_template(template).render(context)
+            except jinja2.TemplateError as error:
+                raise UsageError(f"template {template}: {error}") from error
+        stories = {one.story for one in alerts}
+        return Notice(
+            id=message.id,
+            kind=message.kind,
+            subscription_id=message.subscription,
+            subscription_name=name,
+            owner=subscription.owner if subscription else "",
+            subject=harmless(parts["subject.txt"]).strip()[:SUBJECT_CHARS],
+            text=parts["message.txt"].strip() + "\n",
+            html=parts["message.html"],
+            chat=parts["chat.txt"].strip(),
+            thread=key_of("thread", message.subscription, *stories) if len(stories) == 1 else "",
+            at_ms=message.queued_ms,
+            alerts=alerts,
+        )
+
+
+def pieces(snippet: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """A snippet as (text, whether it matched) in reading order."""
+    at, text = 0, snippet["text"]
+    for start, end in snippet["spans"]:
+        if start > at:
+            yield harmless(text[at:start]), False
+        yield harmless(text[start:end]), True
+        at = end
+    if at < len(text):
+        yield harmless(text[at:]), False
+
+
+def _view(alert: Alert, zone: Any) -> dict[str, Any]:
+    """An alert for templates: plain values, texts made harmless, times local."""
+    shown: dict[str, Any] = _harmless(msgspec.to_builtins(msgspec.structs.replace(alert, matches=(), snippets=())))
+    shown["snippets"] = [_snippet(one) for one in alert.snippets]
+    for name in ("raised_at", "published_at", "fetched_at"):
+        moment: datetime | None = getattr(alert, name)
+        shown[name] = f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment is not None else ""
+    shown["url"] = alert.url if alert.url.startswith(("http://", "https://")) else ""
+    return shown
+
+
+def _snippet(one: Snippet) -> dict[str, Any]:
+    # Its spans count its own characters: made harmless piece by piece.
+    return {"field": one.field, "text": one.text, "spans": list(one.spans)}
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, dict):
+        return {key: _harmless(one) for key, one in value.items()}
+    return [_harmless(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,220 @@
+"""Subscriptions as people handle them: checked, edited, paused, exported. The API, the desk and the command line use this.
+
+Every change is a new version in the store, with who made it, from which the running pipeline goes some two seconds later
+on any runner.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from desk.delivery.times import check_schedule
+from pipeline.errors import InputError, QueryError, UsageError
+from pipeline.query import Finding, lint
+from pipeline.query.filters import effective_query
+from pipeline.records import Subscription
+from pipeline.records.alert import Schedule
+from pipeline.store import QueryShelf, Store
+from pipeline.store.delivery import DeliveryBook
+from pipeline.store.queries import RULES
+
+PORTABLE = ("id", "name", "owner", "query", *RULES)
+"""What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""
+
+_ID = re.compile(r"[^\s/\x00-\x1f]{1,100}")
+_LANGUAGE = re.compile(r"[a-z]{2}")
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """What saving came to: the newest version as it stands, whether it is a new one, and what the linter had to say."""
+
+    subscription: Subscription
+    changed: bool
+    warnings: tuple[Finding, ...] = ()
+
+
+class Subscriptions:
+    """The subscriptions of a store. ``clock_ms``: the wall clock, ms. Raises StoreError where the store fails."""
+
+    def __init__(self, store: Store, clock_ms: Callable[[], int]) -> None:
+        self._shelf, self._book, self._clock_ms = QueryShelf(store), DeliveryBook(store), clock_ms
+
+    def all(self, *, ended: bool = False) -> list[Subscription]:
+        """The newest version of each, by id; with ``ended`` also of those that were removed."""
+        newest = {one.id: one for one in self._shelf.read(now_ms=self._clock_ms()).subscriptions}
+        return [one for one in newest.values() if ended or one.active]
+
+    def get(self, identity: str) -> Subscription:
+        """The newest version. Raises UsageError where there is none, or it was removed."""
+        found = self._shelf.newest(identity)
+        if found is None or not found.active:
+            raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
+        return found
+
+    def history(self, identity: str) -> list[Subscription]:
+        """All versions, newest first. Raises UsageError where there never was one."""
+        found = self._shelf.history(identity)
+        if not found:
+            raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
+        return found
+
+    def save(self, wanted: Subscription, *, by: str) -> Saved:
+        """Store a new version. Raises UsageError (QueryError with a position) for what can't be, and stores nothing."""
+        (saved,) = self.save_all([wanted], by=by)
+        return saved
+
+    def save_all(self, wanted: Sequence[Subscription], *, by: str) -> list[Saved]:
+        """Store several, all or none."""
+        channels = {one.name for one in self._book.channels()}
+        warnings = [check(one, channels) for one in wanted]
+        now_ms = self._clock_ms()
+        marked = [replace(one, edited_by=by, active=True) for one in wanted]
+        before = {one.id: self._shelf.newest(one.id) for one in wanted}
+        self._shelf.save_subscriptions(marked, now_ms=now_ms)
+        saved = []
+        for one, found in zip(marked, warnings, strict=True):
+            newest, old = self._shelf.newest(one.id), before[one.id]
+            changed = newest is not None and (old is None or newest.version != old.version)
+            saved.append(Saved(subscription=newest or one, changed=changed, warnings=found))
+        return saved
+
+    def edit(self, identity: str, changes: dict[str, Any], *, by: str) -> Saved:
+        """Change some fields (``schedule`` may name some of its own fields only). Raises UsageError."""
+        return self.save(changed(self.get(identity), changes), by=by)
+
+    def remove(self, identity: str, *, by: str) -> None:
+        """End it: its history stays, and saving under the id begins it again. Raises UsageError where there is none."""
+        ended = replace(self.get(identity), active=False, edited_by=by)
+        self._shelf.save_subscriptions([ended], now_ms=self._clock_ms())
+
+
+def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Finding, ...]:
+    """Warnings and notes of the linter. Raises UsageError for what can't run; QueryError tells where in the query.
+
+    ``channels``: the names that there are; None: not looked at.
+    """
+    if not _ID.fullmatch(one.id):
+        raise UsageError(f"{one.id!r} is no id", hint="use up to 100 characters without spaces and slashes")
+    parsed = effective_query(one)
+    findings = lint(one.query)
+    if error := next((found for found in findings if found.severity == "error"), None):
+        raise QueryError(error.message, query=one.query, position=min(error.position, len(one.query)))
+    wrong = next((code for code in one.languages if not _LANGUAGE.fullmatch(code.lower())), None)
+    if wrong is not None:
+        raise UsageError(f"{wrong!r} is no language", hint="use two-letter codes, such as en or ar")
+    check_schedule(one.schedule)
+    if channels is not None and (missing := [name for name in one.delivery if name not in set(channels)]):
+        raise UsageError(f"there is no channel {missing[0]!r}", hint="wirewatch channels add NAME ADDRESS")
+    if parsed.text != one.query:
+        # What the filters add is no fault of the query's; but with them it may be tried on few articles only.
+        whole = {found.message for found in lint(parsed.text)}
+        findings = [found for found in findings if found.message in whole or found.severity == "note"]
+    return tuple(findings)
+
+
+def changed(one: Subscription, changes: dict[str, Any]) -> Subscription:
+    """The subscription with other values, as they come from JSON. Raises UsageError naming the field."""
+    if unknown := sorted(changes.keys() - {*PORTABLE} - {"id"}):
+        raise UsageError(f"subscriptions have no {unknown[0]!r}", hint=f"they have {', '.join(PORTABLE)}")
+    plain: dict[str, Any] = msgspec.to_builtins(one)
+    schedule = changes.get("schedule")
+    merged = {**plain, **changes, "id": one.id}
+    if isinstance(schedule, dict):
+        merged["schedule"] = {**plain["schedule"], **schedule}
+    return _converted(merged)
+
+
+def portable(one: Subscription) -> dict[str, Any]:
+    """A subscription as an export holds it: what has its default is left out."""
+    plain: dict[str, Any] = msgspec.to_builtins(one)
+    default: dict[str, Any] = msgspec.to_builtins(Subscription(id="", query=""))
+    kept = {name: plain[name] for name in PORTABLE if name in ("id", "query") or plain[name] != default[name]}
+    if "schedule" in kept:
+        usual = msgspec.to_builtins(Schedule())
+        kept["schedule"] = {name: value for name, value in kept["schedule"].items() if value != usual[name]}
+    return kept
+
+
+def to_json_lines(several: Iterable[Subscription]) -> str:
+    """One JSON object a line."""
+    return "".join(msgspec.json.encode(portable(one)).decode() + "\n" for one in several)
+
+
+def to_toml(several: Iterable[Subscription]) -> str:
+    """``[[subscription]]`` tables, which people edit by hand."""
+    blocks = []
+    for one in several:
+        plain = portable(one)
+        schedule = plain.pop("schedule", None)
+        lines = ["[[subscription]]", *(f"{name} = {_toml(value)}" for name, value in plain.items())]
+        if schedule:
+            lines += ["[subscription.schedule]", *(f"{name} = {_toml(value)}" for name, value in schedule.items())]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def read(data: bytes, where: str, *, toml: bool) -> list[Subscription]:
+    """The subscriptions of an export (or of any JSON Lines with ``id`` and ``query``). All are checked.
+
+    Raises UsageError naming line or table, QueryError with the position.
+    """
+    found: dict[str, Subscription] = {}
+    for place, plain in _tables(data, where) if toml else _lines(data, where):
+        one = _read(plain, place)
+        if one.id in found:
+            raise UsageError(f"{place}: the id {one.id!r} is there twice")
+        found[one.id] = one
+    return list(found.values())
+
+
+def _lines(data: bytes, where: str) -> Iterable[tuple[str, Any]]:
+    for number, line in enumerate(data.splitlines(), start=1):
+        if line.strip():
+            try:
+                yield f"{where}:{number}", msgspec.json.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise UsageError(str(InputError(f"{where}:{number}", str(error)))) from error
+
+
+def _tables(data: bytes, where: str) -> Iterable[tuple[str, Any]]:
+    try:
+        read_in = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{where}: {error}") from error
+    several = read_in.get("subscription")
+    if not isinstance(several, list) or set(read_in) != {"subscription"}:
+        raise UsageError(f"{where}: holds no [[subscription]] tables, or something else beside them")
+    for number, plain in enumerate(several, start=1):
+        yield f"{where}: subscription {number}", plain
+
+
+def _read(plain: Any, place: str) -> Subscription:
+    try:
+        one = _converted(plain)
+        check(one)
+    except QueryError as error:
+        problem = f"{place}: {error.problem}"
+        raise QueryError(problem, query=error.query, position=error.position, expected=error.expected) from error
+    except UsageError as error:
+        raise UsageError(f"{place}: {error.message}", hint=error.hint) from error
+    return one
+
+
+def _converted(plain: Any) -> Subscription:
+    try:
+        return msgspec.convert(plain, Subscription)
+    except msgspec.ValidationError as error:
+        raise UsageError(str(error).replace("`$.", "`").replace(" - at ", " at ")) from error
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    # A JSON string, number or truth value is one of TOML's too, but for DEL.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")

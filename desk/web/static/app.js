@@ -1,0 +1,107 @@
+// What every page has: theme, clock, ages, dialogs, keyboard.
+
+const token = document.querySelector('meta[name="form-token"]')?.content ?? "";
+
+/** Send a form's values; true when the desk did it. */
+export async function post(address, values) {
+  try {
+    const answer = await fetch(address, {
+      method: "POST",
+      headers: { "X-Form-Token": token },
+      body: new URLSearchParams(values),
+    });
+    if (answer.ok) return true;
+    say(answer.status === 401 || answer.status === 403 ? "Not saved: sign in again" : "Not saved: try again");
+  } catch {
+    say("Not saved: the desk can't be reached");
+  }
+  return false;
+}
+
+/** Tell people who listen and people who look. */
+export function say(text) {
+  const place = document.getElementById("said");
+  if (place) place.textContent = text;
+}
+
+/** How long ago, in one unit; the same words as the server's. */
+export function age(at, now) {
+  const seconds = Math.max(0, Math.floor((now - at) / 1000));
+  if (seconds < 60) return "now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 86400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+}
+
+const clock = document.getElementById("clock");
+// The desk's clock counts, not that of the machine before the screen.
+const ahead = clock ? Date.parse(clock.dateTime) - Date.now() : 0;
+const hours = clock && new Intl.DateTimeFormat("en-GB", { timeZone: clock.dataset.zone, hour: "2-digit", minute: "2-digit" });
+
+/** Bring all ages and the clock up to date. */
+export function tick() {
+  const now = Date.now() + ahead;
+  if (clock) clock.textContent = hours.format(now);
+  for (const one of document.querySelectorAll(".age[data-at]")) {
+    const text = age(Number(one.dataset.at), now);
+    if (one.textContent !== text) one.textContent = text;
+  }
+}
+setInterval(tick, 10_000);
+tick();
+
+const THEMES = ["system", "light", "dark"];
+const theme = document.getElementById("theme");
+function showTheme() {
+  const now = document.documentElement.dataset.theme ?? "system";
+  theme.textContent = { system: "Auto", light: "Light", dark: "Dark" }[now];
+}
+theme?.addEventListener("click", () => {
+  const now = document.documentElement.dataset.theme ?? "system";
+  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
+  if (next === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("theme", next);
+  } catch {
+    // Then it holds for this page.
+  }
+  showTheme();
+});
+if (theme) showTheme();
+
+/** Open a dialog by its id. */
+export function open(name) {
+  document.getElementById(name)?.showModal();
+}
+document.getElementById("help-open")?.addEventListener("click", () => open("help"));
+
+const keys = new Map([
+  ["?", () => open("help")],
+  [
+    "/",
+    () => {
+      const field = document.querySelector("[data-search], #find");
+      if (field) field.focus();
+      else if (document.querySelector('nav a[href="/search"]')) location.href = "/search";
+    },
+  ],
+]);
+
+/** Let a key do something, wherever nobody is typing. */
+export function on(key, act) {
+  keys.set(key, act);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (typing) {
+    if (event.key === "Escape") typing.blur();
+    return;
+  }
+  if (document.querySelector("dialog[open]")) return;
+  const act = keys.get(event.key);
+  if (!act) return;
+  event.preventDefault();
+  act();
+});

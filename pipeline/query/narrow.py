@@ -1,0 +1,157 @@
+"""Small changes to a query, each of which would no longer have matched one article. Pure.
+
+"This alert is not relevant" becomes a choice between a few narrower queries. What each would lose besides is for a backtest
+to say; here it is only made sure that each parses and excludes the article.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import msgspec
+import regex  # type: ignore[import-untyped]
+
+from pipeline.errors import QueryError
+from pipeline.query.ast import And, AtLeast, Lead, Near, Node, Not, Or, Phrase, Query, Term
+from pipeline.query.document import Document
+from pipeline.query.format import format_node
+from pipeline.query.lower import lower
+from pipeline.query.match import compile_query
+from pipeline.query.parse import parse
+from pipeline.records.article import Match
+
+MOST_PHRASES = 10
+NEAR_DISTANCES = (40, 20, 10, 5, 2)
+LEADS = (150, 60, 30)
+MOST_COUNT = 6
+SHORTEST = 4
+
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’-]*")
+
+
+class Proposal(msgspec.Struct, frozen=True, order=True):
+    """A narrower query. ``size``: how many words and operators longer or other it is; ``change`` says what in words.
+
+    ``kind``: phrase, source, topic, title, lead, near, atleast.
+    """
+
+    size: int
+    kind: str
+    query: str
+    change: str
+
+
+def narrow(query: Query, document: Document, *, title: str, source: str = "") -> list[Proposal]:
+    """Queries that ask for little more than ``query`` and do not match ``document``, the smallest change first.
+
+    Empty where ``document`` does not match anyhow. ``title`` and ``source`` are the article's: phrases of the title that the
+    query did not look for are what tells it from others most often.
+    """
+    matches = compile_query(query).match(document)
+    if matches is None:
+        return []
+    found: dict[str, Proposal] = {}
+    for one in _candidates(query, document, title, source, matches):
+        if one.query not in found and _excludes(one.query, document):
+            found[one.query] = one
+    return sorted(found.values())
+
+
+def _excludes(text: str, document: Document) -> bool:
+    try:
+        return not compile_query(parse(text)).holds(document)
+    except (QueryError, OverflowError):
+        return False
+
+
+def _candidates(
+    query: Query, document: Document, title: str, source: str, matches: tuple[Match, ...]
+) -> Iterator[Proposal]:
+    root = query.root
+    for phrase in _phrases(title, matches):
+        shown = format_node(parse(f'"{phrase}"').root)
+        yield Proposal(2 + len(phrase.split()), "phrase", _but(root, shown), f"not where it says {shown}")
+    if source:
+        asked = f'source:"{source}"'
+        yield Proposal(3, "source", _but(root, asked), f"not from {source}")
+    for topic in document.metadata.get("topic", ()):
+        yield Proposal(3, "topic", _but(root, f'topic:"{topic}"'), f"not on the topic {topic}")
+    yield Proposal(2, "title", f"title:({format_node(root)})", "only in titles")
+    for count in LEADS:
+        text = format_node(Lead(count=count, part=root))
+        yield Proposal(2, "lead", text, f"only within the first {count} words")
+    for node, kind, change in _variants(root, document):
+        yield Proposal(2, kind, format_node(node), change)
+
+
+def _but(root: Node, refused: str) -> str:
+    text = format_node(root)
+    return f"({text}) AND NOT {refused}" if isinstance(root, Or) else f"{text} AND NOT {refused}"
+
+
+def _phrases(title: str, matches: tuple[Match, ...]) -> list[str]:
+    """Pairs of neighbouring words of the title that the query did not look for, then single words, the longest first."""
+    taken = [(one.start, one.end) for one in matches if one.field == "title"]
+    words = list(_WORD.finditer(title))
+    free = [not any(found.start() < end and found.end() > start for start, end in taken) for found in words]
+    pairs = [
+        f"{one[0]} {other[0]}"
+        for one, other, ok, okay in zip(words, words[1:], free, free[1:], strict=False)
+        if ok and okay and max(len(one[0]), len(other[0])) >= SHORTEST and title[one.end() : other.start()] == " "
+    ]
+    single = [found[0] for found, ok in zip(words, free, strict=True) if ok and len(found[0]) >= SHORTEST]
+    ordered = sorted(dict.fromkeys(single), key=len, reverse=True)[: MOST_PHRASES // 2]
+    pairs = sorted(dict.fromkeys(pairs), key=len, reverse=True)[: MOST_PHRASES - len(ordered)]
+    return [one for one in ordered + pairs if _parses(one)]
+
+
+def _parses(phrase: str) -> bool:
+    try:
+        parse(f'"{phrase}"')
+    except QueryError:
+        return False
+    return True
+
+
+def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]:
+    """The tree with one part of it made stricter, so that the part no longer holds."""
+    match node:
+        case Near(left=left, right=right, distance=distance, ordered=ordered):
+            closer = (
+                Near(left=left, right=right, distance=near, ordered=ordered)
+                for near in range(min(distance, 60) - 1, -1, -1)
+            )
+            tighter = next((one for one in closer if not lower(one).holds(document)), None)
+            if tighter is not None:
+                yield tighter, "near", f"at most {tighter.distance} words between, not {distance}"
+        case Term() | Phrase():
+            for count in range(2, MOST_COUNT + 1):
+                more = AtLeast(count=count, part=node)
+                if not lower(more).holds(document):
+                    yield more, "atleast", f"{format_node(node)} at least {count} times"
+                    break
+        case And(parts=parts) | Or(parts=parts):
+            if isinstance(node, And):
+                yield from _nearer(node, document)
+            for place, part in enumerate(parts):
+                if isinstance(part, Not) or not lower(part).holds(document):
+                    continue
+                for stricter, kind, change in _variants(part, document):
+                    changed = (*parts[:place], stricter, *parts[place + 1 :])
+                    yield type(node)(parts=changed), kind, change
+
+
+def _nearer(node: And, document: Document) -> Iterator[tuple[Node, str, str]]:
+    """Two parts of an AND, which may stand anywhere, near each other."""
+    places = [place for place, part in enumerate(node.parts) if isinstance(part, Term | Phrase | Or | Near)]
+    for first, second in pairwise(places):
+        left, right = node.parts[first], node.parts[second]
+        for distance in NEAR_DISTANCES:
+            near = Near(left=left, right=right, distance=distance, ordered=False)
+            if lower(near).holds(document):
+                continue
+            rest = tuple(part for place, part in enumerate(node.parts) if place not in (first, second))
+            whole = And(parts=(near, *rest)) if rest else near
+            yield whole, "near", f"{format_node(left)} within {distance} words of {format_node(right)}"
+            break

@@ -1,0 +1,128 @@
+"""Taking an article out of everything that is stored, in every run, in one transaction.
+
+What is left: the tombstone, and outcomes that say why there is nothing. Copies of the text in other outlets are articles
+of their own and stay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import Alert, OutcomeKind, article_id, decode, encode
+from pipeline.store import counts
+from pipeline.store import history_tables as h
+from pipeline.store import tables as t
+from pipeline.store.delivery_tables import deliveries, story_facts
+from pipeline.store.engine import Store
+from pipeline.store.history import STAGE, newest_stamp
+from pipeline.store.history_base import stories_as_of
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a takedown removed, over all runs. ``days``: when its records came, as ms since the epoch of their event times."""
+
+    article: str
+    articles: int = 0
+    versions: int = 0
+    alerts: int = 0
+    outcomes: int = 0
+    copies: int = 0
+    event_ms: tuple[int, ...] = ()
+
+
+def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> Removed:
+    """Remove what is stored of the article at ``url``, and reject it from now on. Doing it again removes what came back.
+
+    Every run's seq rises, so that a pipeline at work decides again what it has in hand.
+    """
+    article = article_id(url)
+    total: Counter[str] = Counter()
+    times: set[int] = set()
+    with store.writing() as connection:
+        store.serialise(connection, "takedowns")
+        row = {"article": article, "url": url, "reason": reason, "by": by, "taken_ms": now_ms}
+        store.upsert(connection, h.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
+        connection.execute(t.runs.update().values(seq=t.runs.c.seq + 1))
+        c = t.outcomes.c
+        for run in _runs_with(connection, article):
+            mine = (c.run == run) & (c.article == article)
+            ended = connection.execute(sa.select(c.kind, c.place).where(mine)).all()
+            times.update(int(one.place[:15]) for one in ended if one.place)
+            connection.execute(
+                t.outcomes.update()
+                .where(mine)
+                .values(kind=OutcomeKind.REJECTED, article=None, version=None, stage=STAGE, reason=reason)
+            )
+            moved = Counter((counts.OUTCOMES, one.kind) for one in ended)
+            changes = Counter({key: -value for key, value in moved.items()})
+            changes[counts.OUTCOMES, str(OutcomeKind.REJECTED)] += len(ended)
+            counts.add_counts(store, connection, run, changes)
+            total["outcomes"] += len(ended)
+            total.update(_empty(store, connection, run, article, url))
+        connection.execute(
+            deliveries.update()
+            .where(deliveries.c.article == article)
+            .values(record="{}", status="withdrawn", why=reason)
+        )
+    return Removed(article=article, event_ms=tuple(sorted(times)), **total)
+
+
+def _runs_with(connection: sa.Connection, article: str) -> list[str]:
+    names: set[str] = set()
+    for table in (t.outcomes, t.versions):
+        found = sa.select(table.c.run).where(table.c.article == article).distinct()
+        names.update(connection.execute(found).scalars())
+    return sorted(names)
+
+
+def _empty(store: Store, connection: sa.Connection, run: str, article: str, url: str) -> Counter[str]:
+    """Everything of one run that holds words of the article."""
+    total: Counter[str] = Counter()
+    a, v = t.articles.c, t.versions.c
+    story = connection.execute(sa.select(v.story).where(v.run == run, v.article == article).limit(1)).scalar()
+    total["articles"] = connection.execute(t.articles.delete().where(a.run == run, a.id == article)).rowcount
+    total["versions"] = connection.execute(t.versions.delete().where(v.run == run, v.article == article)).rowcount
+    told = [article]
+    if story is not None:
+        told += (alerts := _alerts(connection, run, story, article, url))
+        total["alerts"] = len(alerts)
+        members = sa.select(a.id).where(a.run == run, a.story == story, a.id != article)
+        total["copies"] = len(connection.execute(members).all())
+        _story(store, connection, run, story)
+        connection.execute(story_facts.delete().where(story_facts.c.run == run, story_facts.c.story == story))
+    connection.execute(t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_(told)))
+    return total
+
+
+def _alerts(connection: sa.Connection, run: str, story: str, article: str, url: str) -> list[str]:
+    """Delete the alerts that the article raised, and its link in others'; the ids of those deleted."""
+    c = t.alerts.c
+    gone = []
+    rows = connection.execute(sa.select(c.id, c.article, c.record).where(c.run == run, c.story == story)).all()
+    for row in rows:
+        mine = (c.run == run) & (c.id == row.id)
+        alert = decode(row.record.encode(), Alert)
+        if row.article == article:
+            gone.append(row.id)
+            connection.execute(t.alerts.delete().where(mine))
+        elif any(link.url == url for link in alert.links):
+            links = tuple(link for link in alert.links if link.url != url)
+            record = encode(msgspec.structs.replace(alert, links=links)).decode()
+            connection.execute(t.alerts.update().where(mine).values(record=record))
+    return gone
+
+
+def _story(store: Store, connection: sa.Connection, run: str, story: str) -> None:
+    """The story without it; none where nothing else is in it."""
+    left = stories_as_of(connection, run, [story]).get(story)
+    mine = (t.stories.c.run == run) & (t.stories.c.id == story)
+    if left is None:
+        connection.execute(t.stories.delete().where(mine))
+        return
+    fields = msgspec.structs.asdict(left)
+    fields["sources"] = msgspec.json.encode(left.sources).decode()
+    seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == run.partition("#")[0])).scalar() or 0
+    store.upsert(connection, t.stories, [{"run": run, **fields, "seq": seq}])

@@ -1,0 +1,61 @@
+"""Kill notices in the store: which takedowns have had theirs, and what was sent of an article."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.records import encode
+from pipeline.store import delivery_tables as d
+from pipeline.store.delivery import Delivery, delivery_of, key_of
+from pipeline.store.engine import Store
+from pipeline.store.history import newest_stamp
+from pipeline.store.sending import message_of, withdraw
+
+_ROW = "takedowns"
+
+
+class KillBook:
+    """Where delivery stands in the list of takedowns."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def stamp(self) -> int:
+        """The stamp of the last takedown whose kill notices are out; 0 for none."""
+        with self.store.reading() as connection:
+            query = sa.select(d.delivery_state.c.stamp).where(d.delivery_state.c.name == _ROW)
+            return int(connection.execute(query).scalar() or 0)
+
+    def newest(self) -> int:
+        """The stamp of the newest takedown."""
+        with self.store.reading() as connection:
+            return newest_stamp(connection)
+
+    def note(self, stamp: int) -> None:
+        """Kill notices are out up to this stamp."""
+        with self.store.writing() as connection:
+            self.store.upsert(connection, d.delivery_state, [{"name": _ROW, "stamp": stamp}])
+
+    def kill(self, article: str, notice: Callable[[Delivery], Delivery], why: str) -> int:
+        """Withdraw what is held of an article and queue a notice for each channel that was sent it; how many those are."""
+        c = d.deliveries.c
+        with self.store.writing() as connection:
+            theirs = sa.select(d.deliveries).where(c.article == article, c.kind == "alert")
+            rows = [delivery_of(row) for row in connection.execute(theirs)]
+            withdraw(connection, [(one.id, why) for one in rows if one.status == "held"])
+            made = {one.id: one for one in (notice(row) for row in rows if row.status in ("sent", "queued"))}
+            known = set(connection.execute(sa.select(c.id).where(c.id.in_(list(made)))).scalars())
+            new = [one for one in made.values() if one.id not in known]
+            messages = {one.id: key_of("message", one.id) for one in new}
+            self.store.insert_new(
+                connection, d.deliveries, [msgspec.structs.asdict(one) | {"message": messages[one.id]} for one in new]
+            )
+            self.store.insert_new(connection, d.messages, [msgspec.structs.asdict(message_of(one)) for one in new])
+            for one in rows:
+                # What is taken down goes from here too; the headline stays, so that people know what it was.
+                kept = msgspec.structs.replace(one.content, snippets=(), changes=(), news=(), matches=())
+                connection.execute(d.deliveries.update().where(c.id == one.id).values(record=encode(kept).decode()))
+            return len(new)

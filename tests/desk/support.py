@@ -1,0 +1,199 @@
+"""A desk with a store of its own, and a wire that appends articles to it as the pipeline would."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import uvicorn
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from desk.people.directory import COMMAND_LINE
+from desk.people.passwords import Passwords
+from desk.people.roles import Role
+from desk.views.coverage import CoverageView, FeedLine, FoundFeed
+from desk.web.app import create_app
+from desk.web.deps import Desk
+from pipeline.errors import FeedError, InputError, UsageError
+from pipeline.records import Match, SubscriptionMatch, TopicMatch, article_id
+from pipeline.settings import Settings
+from pipeline.store import RunLedger, Store
+from tests.store.support import alert, commit, told
+from tests.transforms.support import NOON_MS
+from tests.waiting import until
+
+PASSWORD = "twelve little letters"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""The real thing takes 64 MiB and a tenth of a second each time."""
+
+
+def words(field: str, text: str, *wanted: str) -> tuple[Match, ...]:
+    """Matches of these words where they first stand in the text."""
+    return tuple(Match(field, text.index(word), text.index(word) + len(word), word) for word in wanted)
+
+
+@dataclass
+class Wire:
+    """Appends articles to the run ``live``, one transaction each. ``number`` is the second after noon."""
+
+    ledger: RunLedger
+    number: int = 0
+
+    def article(
+        self,
+        title: str,
+        text: str = "Nothing more is known.",
+        *,
+        url: str | None = None,
+        story: str | None = None,
+        copy_of: str | None = None,
+        topics: dict[str, Sequence[str]] | None = None,
+        subscriptions: dict[str, Sequence[str]] | None = None,
+        **fields: Any,
+    ) -> str:
+        """Store an article and return its id. ``topics`` and ``subscriptions``: the words of the text (or title) they found."""
+        self.number += 1
+        url = url or f"https://{fields.get('source', 'a.example')}/{self.number}"
+        found = [TopicMatch(name, 1.5, self._found(title, text, those)) for name, those in (topics or {}).items()]
+        met = [
+            SubscriptionMatch(one, 1, self._found(title, text, those)) for one, those in (subscriptions or {}).items()
+        ]
+        one = told(
+            self.number,
+            url,
+            story=story,
+            copy_of=copy_of,
+            title=title,
+            text=text,
+            topics=tuple(found),
+            subscriptions=tuple(met),
+            **fields,
+        )
+        alerts = [alert(one, match.subscription) for match in met if copy_of is None and fields.get("version", 1) == 1]
+        commit(self.ledger, [one], alerts)
+        return article_id(url)
+
+    @staticmethod
+    def _found(title: str, text: str, wanted: Sequence[str]) -> tuple[Match, ...]:
+        return tuple(
+            match
+            for word in wanted
+            for match in (words("title", title, word) if word in title else words("text", text, word))
+        )
+
+
+@dataclass
+class Feeds:
+    """Feeds in memory, behind the port that the connectors stand behind elsewhere."""
+
+    watched: dict[str, str] = field(default_factory=lambda: {"https://a.example/feed.xml": "a.example"})
+    lines: list[FeedLine] = field(default_factory=list)
+
+    def report(self) -> CoverageView:
+        made = [
+            FeedLine(url=url, source=source, outlet=source, state="ok", expected_per_day=4, seen_last_day=3)
+            for url, source in self.watched.items()
+        ]
+        feeds = (*made, *self.lines)
+        return CoverageView(feeds=feeds, states={"ok": len(made)}, risks=tuple(r for one in feeds for r in one.risks))
+
+    def add(self, url: str, source: str = "") -> bool:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(f"{url}: not an address")
+        return self.watched.setdefault(url, source or "new.example") is not None and bool(url)
+
+    def remove(self, url: str) -> bool:
+        return self.watched.pop(url, None) is not None
+
+    def find(self, url: str) -> Iterator[FoundFeed]:
+        if "broken" in url:
+            raise FeedError(url, "the server says 404")
+        yield FoundFeed(url=f"{url}feed.xml", title="<b>All</b> news", format="rss", items=12, how="named by the page")
+
+    def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
+        if not body.startswith(b"<"):
+            raise InputError(name, "no OPML list of feeds")
+        self.watched["https://listed.example/feed"] = "listed.example"
+        return 1, 1, ("1 without an address left out",)
+
+    def export_opml(self) -> str:
+        return "<opml/>"
+
+
+class Clock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self, now_ms: int = NOON_MS + 3_600_000) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def seconds(self) -> float:
+        return self.now_ms / 1000
+
+    def forward(self, seconds: float) -> None:
+        self.now_ms += int(seconds * 1000)
+
+
+def make_desk(store: Store, clock: Clock | None = None, **changed: Any) -> Desk:
+    """A desk on this store. ``changed``: settings, or fields of the desk."""
+    moment = clock or Clock()
+    known = {name: changed.pop(name) for name in list(changed) if name in Settings.__struct_fields__}
+    settings = Settings(store_url=store.url, **{"canary_interval_s": 0.0, **known})
+    values: dict[str, Any] = {"feeds": Feeds(), "passwords": Passwords(CHEAP), **changed}
+    return Desk(settings=settings, store=store, clock_ms=moment, monotonic=moment.seconds, **values)
+
+
+def add_people(desk: Desk) -> None:
+    """One of each role: ``reader``, ``editor``, ``admin``, all with ``PASSWORD``."""
+    for role in Role:
+        desk.directory.add(role.value, role, PASSWORD, COMMAND_LINE)
+
+
+def form_token(client: TestClient, path: str = "/sign-in") -> str:
+    """The token of a page's forms."""
+    found = re.search(r'name="form-token" content="([^"]*)"', client.get(path).text)
+    assert found is not None
+    return found[1]
+
+
+def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> httpx.Response:
+    """Sign in by the form; the client keeps the session."""
+    values = {"name": name, "password": password, "form_token": form_token(client)}
+    answer: httpx.Response = client.post("/sign-in", data=values, follow_redirects=False)
+    return answer
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application on a real socket of this machine; gives its address."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="desk under test", daemon=True)
+    thread.start()
+    until(lambda: server.started or not thread.is_alive(), "desk that listens", seconds=60)
+    assert server.started
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        app.state.desk.hub.close() if not server.started else None
+        thread.join(20)
+
+
+def client_of(desk: Desk) -> TestClient:
+    """A browser without scripts, for the desk's application."""
+    return TestClient(create_app(desk), base_url="http://127.0.0.1:8642", raise_server_exceptions=False)
+
+
+def real_clock() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,203 @@
+"""Feed content is hostile: whatever it holds stays text, on every page and in every format."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from lxml import html
+from msgspec import json
+from starlette.testclient import TestClient
+
+from desk.views.coverage import FeedLine
+from desk.views.sanitised import page_preview
+from desk.web.deps import Desk
+from desk.web.render import safe_link
+from pipeline.records import HttpFacts, RawArticle, encode
+from pipeline.streams import NewRecord, create_stream
+from tests.desk.support import Feeds, Wire, client_of, make_desk, sign_in
+from tests.waiting import until
+
+PAYLOADS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg onload=alert(1)>",
+    "</title><script src=//evil.example/x.js></script>",
+    "{{ 7 * 7 }}{% include '/etc/passwd' %}",
+    "]]><a href=javascript:alert(1)>x</a>",
+    "data: x\n\nevent: story\ndata: {}",
+)
+BAD = ("script", "img", "svg[onload]", "iframe", "object", "embed", "base", "link[href*=evil]")
+
+
+def hostile(payload: str) -> dict[str, object]:
+    return {
+        "source": f"out{payload}let",
+        "authors": (payload,),
+        "summary": payload,
+        "language": "en",
+        "origin": payload,
+    }
+
+
+def check(page: str, payload: str) -> None:
+    """No element came from the payload, and no attribute that runs something."""
+    tree = html.document_fromstring(page)
+    scripts = [one for one in tree.iter("script") if not str(one.get("src", "")).startswith("/static/")]
+    assert scripts == []
+    for one in tree.iter():
+        if not isinstance(one.tag, str):
+            continue
+        assert one.tag not in ("img", "iframe", "object", "embed", "base", "style"), one.tag
+        assert not [name for name in one.attrib if name.startswith("on")], one.attrib
+        for name in ("href", "src", "action", "formaction"):
+            address = one.get(name, "").strip().lower()
+            assert not address.startswith(("javascript:", "data:", "vbscript:", "//")), address
+        if one.tag == "a" and one.get("href", "").startswith("http"):
+            assert {"noopener", "noreferrer", "nofollow"} <= set(one.get("rel", "").split())
+    assert "49" not in re.sub(r"\d{4,}|:\d\d", "", tree.text_content()) or "7 * 7" not in payload
+
+
+@pytest.fixture
+def raw_settings(tmp_path: Path) -> dict[str, str]:
+    return {"stream_url": f"sqlite:///{tmp_path}/streams.db"}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_payloads_in_every_field_stay_text(wire: Wire, desk: Desk, as_editor: TestClient, payload: str) -> None:
+    text = f"First {payload} line.\nSecond {payload} line."
+    story = wire.article(
+        f"About {payload}", text, topics={payload: [payload]}, subscriptions={payload: ["Second"]}, **hostile(payload)
+    )
+    wire.article(
+        f"Anew {payload}",
+        text + payload,
+        story=story,
+        version=2,
+        url=f"https://a.example/{wire.number}",
+        **hostile(payload),
+    )
+    other = wire.article(f"Copy {payload}", text, story=story, copy_of=story, **hostile(payload))
+    assert isinstance(desk.feeds, Feeds)
+    desk.feeds.lines = [
+        FeedLine(
+            url=f"javascript:alert(1)//{payload}",
+            source=payload,
+            outlet=payload,
+            state="failing",
+            expected_per_day=1,
+            seen_last_day=0,
+            problem=payload,
+            country=payload,
+            language=payload,
+            risks=(payload,),
+        )
+    ]
+    until(lambda: bool(desk.board.snapshot()) and desk.board.snapshot()[0].articles >= 2, "the story")
+    for path in (
+        "/",
+        f"/story/{story}",
+        f"/story/{story}?article={other}",
+        f"/article/{story}",
+        "/coverage",
+        f"/?topic={quote(payload)}",
+    ):
+        answer = as_editor.get(path)
+        assert answer.status_code == 200
+        check(answer.text, payload)
+    row = next(iter(desk.board.snapshot()))
+    assert payload in row.title
+    for kind in ("jsonl", "atom", "csv"):
+        exported = as_editor.get(f"/live/export.{kind}")
+        assert exported.headers["content-disposition"].startswith("attachment")
+        if kind == "atom":
+            from lxml import etree
+
+            assert payload.split("\n")[0] in "".join(etree.fromstring(exported.content).itertext())
+
+
+def test_addresses_that_are_not_of_the_web_become_no_links() -> None:
+    for bad in (
+        "javascript:alert(1)",
+        " JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "//x",
+        "",
+        None,
+        "http://[",
+    ):
+        assert safe_link(bad) == ""
+    assert safe_link(" https://a.example/x?y=1 ") == "https://a.example/x?y=1"
+
+
+def test_an_articles_own_address_may_be_anything(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
+    story = wire.article("Click me", url="javascript:alert(document.cookie)")
+    until(lambda: bool(desk.board.snapshot()), "the story")
+    page = as_reader.get(f"/story/{story}").text
+    check(page, "")
+    assert "javascript:alert(document.cookie)</span>" in page
+
+
+def test_a_page_is_shown_without_what_runs_or_loads(wire: Wire, store: object, raw_settings: dict[str, str]) -> None:
+    page = (
+        "<html><body onload=alert(1)><h1>Kept</h1><script>alert(1)</script><img src=https://evil.example/pixel.gif>"
+        "<a href='javascript:alert(1)' onclick=x>a</a><a href='https://b.example/' rel=x>b</a><style>*{display:none}</style>"
+        "<form action=/people/add><input name=x></form><p style='position:fixed'>Text</p></body></html>"
+    )
+    raw = RawArticle(
+        url="https://a.example/1",
+        source="a.example",
+        fetched_at=datetime(2026, 3, 1, tzinfo=UTC),
+        html=page,
+        title="<b>t</b>",
+        http=HttpFacts(status=200),
+    )
+    with create_stream(raw_settings["stream_url"], "raw-articles", 1) as stream:
+        stream.append([NewRecord(b"k", encode(raw))])
+        uuid = stream.uuid
+    from pipeline.records import Position
+
+    identity = wire.article("Kept", position=Position(run="live", stream=uuid, partition=0, offset=0))
+    # The ledger's outcome says where the raw record lies.
+    from pipeline.store import tables as t
+
+    with wire.ledger.store.writing() as connection:
+        connection.execute(t.outcomes.update().values(stream=uuid, partition=0, first_offset=0, last_offset=0))
+    desk = make_desk(wire.ledger.store, **raw_settings)
+    from tests.desk.support import add_people
+
+    add_people(desk)
+    with client_of(desk) as client:
+        sign_in(client, "reader")
+        shown = client.get(f"/article/{identity}").text
+    check(shown, "")
+    assert "<h1>Kept</h1>" in shown
+    assert "evil.example" not in shown.split('class="preview"')[1].split("</details>")[0]
+    assert "&lt;b&gt;t&lt;/b&gt;" in shown
+    assert json.decode(encode(raw)) is not None
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_the_sanitiser_lets_nothing_through(payload: str) -> None:
+    clean = str(page_preview(f"<p>{payload}</p>"))
+    for bad in ("<script", "<img", "<svg", "onerror", "javascript:"):
+        assert bad not in clean.lower() or f"&lt;{bad[1:]}" in clean.lower() or bad == "onerror"
+
+
+def test_every_answer_carries_the_policy(as_reader: TestClient) -> None:
+    for path in ("/", "/coverage", "/static/live.js", "/api/v1/me", "/api/v1/nothing", "/nothing", "/sign-in"):
+        headers = as_reader.get(path, follow_redirects=False).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "data:" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_body_that_is_too_large_is_refused(as_reader: TestClient) -> None:
+    assert as_reader.post("/live/star", content=b"x" * (9 << 20)).status_code == 413

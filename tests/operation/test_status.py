@@ -1,0 +1,176 @@
+"""``wirewatch status`` and ``doctor``, the connectors' figures, and a start that reads only what is recent."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from prometheus_client.parser import text_string_to_metric_families
+
+from connectors.base import PollReport
+from connectors.runner import Broke, Outrun, Polled, Waiting
+from connectors.state import FeedState
+from pipeline.clock import wall_ms
+from pipeline.drivers.live import LiveRun, run_in_slices
+from pipeline.errors import FeedError
+from pipeline.records import RawArticle, article_id, encode, from_ms
+from pipeline.settings import Settings
+from pipeline.store import RunLedger, open_store
+from pipeline.store.operation import CanaryBook
+from pipeline.streams import NewRecord, create_stream
+from tests.cli.command import wirewatch
+from tests.servers.kafka import free_ports
+from wirewatch.connector_metrics import ConnectorProbes, error_kind
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def _settings(folder: Path, **fields: object) -> Settings:
+    return Settings(data_dir=str(folder), extraction_processes=0, **fields)  # type: ignore[arg-type]
+
+
+def _append(settings: Settings, start: int, end: int) -> None:
+    def record(number: int) -> NewRecord:
+        url = f"https://outlet.example/{number}"
+        text = f"The council of village {number} met on Monday and talked about bridge {number} over the river for an hour."
+        raw = RawArticle(url=url, source=f"outlet{number % 2}", fetched_at=from_ms(wall_ms()), text=text)
+        return NewRecord(article_id(url).encode(), encode(raw))
+
+    create_stream(settings.stream, settings.raw_stream).append([record(number) for number in range(start, end)])
+
+
+def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    _append(settings, 0, 4)
+    run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
+    _append(settings, 4, 6)
+    where = {"WIREWATCH_DATA_DIR": str(tmp_path)}
+    done = wirewatch("status", cwd=tmp_path, **where)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["canary"]["health"]) == (0, "waiting")
+    assert told["outcomes"] == {"published": 4}
+    assert sum(told["lag"]["records"].values()) == 2
+    assert [(one["source"], one["articles"]) for one in told["sources"]] == [("outlet0", 2), ("outlet1", 2)] or len(
+        told["sources"]
+    ) == 2
+    store = open_store(settings.store)
+    book = CanaryBook(store, "live")
+    old = book.claim("old", now_ms=wall_ms() - 3_600_000, interval_s=300)
+    assert old is not None
+    with store.writing() as connection:
+        connection.execute(sa.text("UPDATE runs SET created_ms = created_ms - 7200000"))
+    store.close()
+    done = wirewatch("status", cwd=tmp_path, **where)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["canary"]["health"], told["canary"]["silent_stage"]) == (1, "silent", "connectors")
+    found = [json.loads(line) for line in wirewatch("doctor", "--json", cwd=tmp_path, **where).stdout.splitlines()]
+    [canary] = [one for one in found if one["what"] == "canary"]
+    assert "no connectors service runs" in canary["facts"]
+    assert canary["advice"]
+
+
+def test_a_new_start_reads_only_what_came_after_the_last_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _settings(tmp_path, partitions=1)
+    create_stream(settings.stream, settings.raw_stream, 1)
+    now_ms = wall_ms()
+    _append(settings, 0, 30)
+    run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
+    asked: list[dict[int, int]] = []
+    whole = RunLedger.frontier
+
+    def noted(self: RunLedger, stream: str, first: dict[int, int]) -> dict[int, tuple[int, list[int]]]:
+        asked.append(dict(first))
+        return whole(self, stream, first)
+
+    monkeypatch.setattr(RunLedger, "frontier", noted)
+    live = LiveRun(settings, wall_ms)
+    assert live.resumption().start == {0: 30}
+    assert asked == [{0: 30}]
+    # And it is what the whole ledger says.
+    assert whole(live.ledger, live.raw.uuid, {0: 0}) == {0: (30, [])}
+    live.close()
+    _append(settings, 30, 35)
+    assert run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True) == 5
+    assert wall_ms() >= now_ms
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        ("404 not found", "http_4xx"),
+        ("HTTP status 599", "http_5xx"),
+        ("timed out after 20 s", "timeout"),
+        ("could not resolve host", "name"),
+        ("refused: the host is at a private address", "refused"),
+        ("no secure connection: the certificate is not valid (x)", "connection"),
+        ("could not connect", "connection"),
+        ("redirects more than 5 times", "redirects"),
+        ("the site's robots.txt asks not to fetch this page", "robots"),
+        ("larger than 10 MiB", "too_large"),
+        ("not a feed: empty", "feed"),
+        ("something else", "other"),
+    ],
+)
+def test_errors_have_a_kind(problem: str, kind: str) -> None:
+    assert error_kind(problem) == kind
+
+
+def _get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    now = NOON
+    store = open_store(_settings(tmp_path).store)
+    FeedState(store.engine).add("https://outlet.example/feed", "outlet", NOON - timedelta(seconds=40))
+    probes = ConnectorProbes(_settings(tmp_path), store, lambda: now)
+    server = probes.serve(port)
+    assert server is not None
+    try:
+        report = PollReport(new=3, unchanged=2, page_failures=(("https://outlet.example/1", "timed out after 20 s"),))
+        probes.on_event(Polled("a", report, 3, 1, None, None, 900))
+        probes.on_event(Polled("b", PollReport(), 0, 0, FeedError("https://x.example", "404 not found"), None))
+        probes.on_event(Polled("c", PollReport(not_modified=True), 0, 0, None, None))
+        probes.on_event(Broke("d", "internal error", NOON))
+        probes.on_event(Outrun("e"))
+        probes.on_event(Waiting("f", "away", 1.0))
+        samples = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(_get(port, "/metrics")[1])
+            for sample in family.samples
+        }
+        for result in ("ok", "failed", "not_modified", "broke", "outrun"):
+            assert samples["wirewatch_polls_total", result] == 1
+        assert samples["wirewatch_poll_errors_total", "feed", "http_4xx"] == 1
+        assert samples["wirewatch_poll_errors_total", "page", "timeout"] == 1
+        assert samples["wirewatch_items_total", "new"] == 3
+        assert (samples[("wirewatch_appended_records_total",)], samples[("wirewatch_appended_bytes_total",)]) == (
+            3,
+            900,
+        )
+        assert (samples[("wirewatch_stubs_total",)], samples[("wirewatch_waits_total",)]) == (1, 1)
+        assert samples["wirewatch_feeds", "new"] == 1
+        assert samples[("wirewatch_schedule_lag_seconds",)] == 40
+        assert samples[("process_resident_memory_bytes",)] > 1_000_000
+        code, words = _get(port, "/healthz")
+        assert code == 200
+        assert "connectors: alive\ncanary: waiting" in words
+        assert _get(port, "/readyz")[0] == 200
+        now = NOON + timedelta(seconds=130)
+        assert _get(port, "/healthz")[0] == 503
+        probes.tend()
+        assert _get(port, "/healthz")[0] == 200
+    finally:
+        server.shutdown()
+        server.server_close()
+        store.close()

@@ -1,0 +1,130 @@
+"""A live run and a replay of its raw stream give the same records, stories and alerts (DESIGN section 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.drivers.slices import SliceLimits
+from pipeline.store.history_diff import differences, span_of
+from pipeline.store.history_runs import FINISHED, STOPPED
+from pipeline.store.history_takedown import take_down
+from tests.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
+
+
+KINDS = ["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One for the tests that only read it."""
+    url = str(request.getfixturevalue("kafka_server")) if request.param == "kafka" else ""
+    yield from _lived(tmp_path_factory.mktemp("world"), url)
+
+
+@pytest.fixture(params=KINDS)
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """One for a test that changes it."""
+    url = str(request.getfixturevalue("kafka_server")) if request.param == "kafka" else ""
+    yield from _lived(tmp_path, url)
+
+
+def _lived(folder: Path, url: str) -> Iterator[World]:
+    """A live run that handled the day, with queries edited in its middle, and then records that came late."""
+    made = World.at(folder, url)
+    made.edit_queries()
+    made.append_day()
+    made.live()
+    made.append(late_records())
+    made.live()
+    yield made
+    made.close()
+
+
+def test_the_day_has_what_makes_a_replay_hard(world: World) -> None:
+    found = world.results("live")
+    assert sum(bool(one["key"]["late"]) for one in found["outcomes"]) == 2
+    versions = {alert["subscription_version"] for alert in found["alerts"] if alert["subscription"] == "outlet"}
+    assert versions == {1, 2}
+    assert any(alert["subscription"] == "new" for alert in found["alerts"])
+    assert {one["kind"] for one in found["outcomes"]} == {"published", "updated", "duplicate", "unchanged", "rejected"}
+
+
+def test_a_replay_of_the_stream_is_the_live_run_again(world: World) -> None:
+    name, row = world.replay(limits=SliceLimits(records=7, bytes=1 << 20))
+    assert row.state == FINISHED
+    assert world.results(name) == world.results("live")
+    assert list(differences(world.store, "live", name, span_of(world.store, "live", name))) == []
+
+
+def test_a_replay_of_a_replay_is_the_same_too(world: World) -> None:
+    first, _ = world.replay()
+    second, _ = world.replay(of=first)
+    assert world.results(second) == world.results("live")
+
+
+def test_a_replay_that_is_stopped_again_and_again_goes_on_where_it_was(world: World) -> None:
+    name, row = world.replay(slices=2)
+    assert row.state == STOPPED
+    starts = 1
+    while row.state != FINISHED:
+        starts += 1
+        assert starts < 20
+        _, row = world.replay(name=name, slices=2)
+    assert starts > 2
+    assert world.results(name) == world.results("live")
+
+
+@pytest.mark.parametrize("since", [1_000, 2_000, 5_000, 6_000, 9_000])
+def test_a_replay_of_a_part_knows_what_the_live_run_knew_then(world: World, since: int) -> None:
+    begin = START_MS + since
+    name, _ = world.replay(from_ms=begin, base="live", slices=1)
+    _, row = world.replay(name=name)
+    assert row.state == FINISHED
+    span = {"from_ms": begin, "to_ms": END_MS}
+    assert world.results(name, **span) == world.results("live", **span)
+    assert list(differences(world.store, "live", name, span_of(world.store, "live", name))) == []
+
+
+def test_with_an_empty_memory_a_part_differs(world: World) -> None:
+    name, _ = world.replay(from_ms=EDIT_MS)
+    found = list(differences(world.store, "live", name, span_of(world.store, "live", name)))
+    assert {change.what for change in found} >= {"article", "story"}
+
+
+def test_a_takedown_holds_in_both(own: World) -> None:
+    before = own.results("live")
+    gone = next(one for one in before["outcomes"] if one["item"].startswith("https://late.test/late-port"))
+    removed = take_down(own.store, gone["item"], "court order 7", by="ann", now_ms=END_MS)
+    assert (removed.articles, removed.outcomes) == (1, 1)
+    name, _ = own.replay()
+    after = own.results("live")
+    assert own.results(name) == after
+    assert gone["item"] not in {article["url"] for article in after["articles"]}
+    [ended] = [one for one in after["outcomes"] if one["item"] == gone["item"]]
+    assert (ended["kind"], ended["stage"], ended["reason"]) == ("rejected", "takedown", "court order 7")
+    assert ended["key"] == gone["key"]
+
+
+def test_a_takedown_is_heeded_by_a_pipeline_that_is_at_work(own: World) -> None:
+    [record] = [one for one in late_records() if b"late-port" in one[2]]
+    take_down(own.store, "https://late.test/late-port", "wrong", by="", now_ms=END_MS)
+    own.append([dataclasses.astuple(_Again(*record))])
+    assert own.live() == 1
+    kinds = [one for one in own.results("live")["outcomes"] if one["item"] == "https://late.test/late-port"]
+    assert {(one["kind"], one["reason"]) for one in kinds} == {("rejected", "wrong")}
+    assert len(kinds) == 2
+
+
+@dataclasses.dataclass
+class _Again:
+    partition: int
+    key: bytes
+    value: bytes
+    time_ms: int
+
+    def __post_init__(self) -> None:
+        self.time_ms = END_MS

@@ -1,0 +1,226 @@
+"""Search gives what the plain matcher gives, in order, page by page, with counts that are true."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import QueryError, StoreError, UsageError
+from pipeline.query import compile_query, parse
+from pipeline.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
+from pipeline.search.ask import day_of, document_of
+from pipeline.search.follow import Follower
+from pipeline.search.schema import index_document
+from tests.search.world import DAY_MS, START_MS, found, mixed
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
+import query_strategies as strategies
+
+FOREVER_MS = 1e9
+
+
+def fill(index: SearchIndex, articles: list[FoundArticle]) -> None:
+    """Put articles in without a store."""
+    follower = Follower(index.folder, index._index)
+    for article in articles:
+        follower._writer.delete_documents_by_term("id", article.id)
+        follower._writer.add_document(index_document(article))
+    follower._writer.commit()
+    follower.close()
+    index._index.reload()
+    index._snapshot = index._look()
+
+
+@cache
+def articles() -> list[FoundArticle]:
+    return mixed(strategies._WORDS, strategies._GLUE, 300, seed=3)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+    made = SearchIndex.open(tmp_path_factory.mktemp("full"))
+    fill(made, articles())
+    return made
+
+
+def wanted(query: str, given: list[FoundArticle] | None = None) -> list[tuple[FoundArticle, object]]:
+    matcher = compile_query(parse(query)) if query else None
+    pairs = [
+        (one, matcher.match(document_of(one)) if matcher else ()) for one in (articles() if given is None else given)
+    ]
+    return [(one, matches) for one, matches in reversed(pairs) if matches is not None]
+
+
+def pages(index: SearchIndex, query: str, limit: int, order: Order = "newest") -> list[Results]:
+    got = [index.search(query, limit=limit, order=order, budget_ms=FOREVER_MS)]
+    while got[-1].cursor is not None:
+        got.append(index.search(query, limit=limit, order=order, budget_ms=FOREVER_MS, cursor=got[-1].cursor))
+    return got
+
+
+def hits_of(got: list[Results]) -> list[Hit]:
+    return [hit for page in got for hit in page.hits]
+
+
+@settings(max_examples=150, deadline=None)
+@given(strategies.queries, st.integers(1, 60))
+def test_the_same_as_the_matcher_on_every_article(full: SearchIndex, query: str, limit: int) -> None:
+    got = pages(full, query, limit)
+    assert [(hit.article, hit.matches) for hit in hits_of(got)] == wanted(query)
+    assert all(len(page.hits) <= limit and not page.partial for page in got)
+    assert str(got[0].total) == f"{len(wanted(query)):,}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(strategies.queries)
+def test_facets_and_volume_count_all_matches(full: SearchIndex, query: str) -> None:
+    got = full.search(query, limit=1, budget_ms=FOREVER_MS)
+    those = [article for article, _ in wanted(query)]
+    assert got.facets is not None
+    assert got.volume is not None
+    assert got.facets.certainty == got.volume.certainty == "exact"
+    facets = {name: {one.value: one.count for one in getattr(got.facets, name)} for name in ("topics", "sources")}
+    assert facets["topics"] == Counter(topic for one in those for topic in one.topics)
+    assert facets["sources"] == Counter(one.source for one in those)
+    assert {one.value: one.count for one in got.facets.days} == Counter(day_of(one.time_ms) for one in those)
+    assert sum(got.volume.counts) == len(those)
+    start, step = got.volume.start_ms, got.volume.step_ms
+    for i, number in enumerate(got.volume.counts):
+        assert number == sum(start + i * step <= one.time_ms < start + (i + 1) * step for one in those)
+
+
+@pytest.mark.parametrize("order", ["oldest", "relevance"])
+@pytest.mark.parametrize("query", ["syria", "LEAD/4(syria OR iran)", "NOT syria", ""])
+def test_other_orders_page_completely(full: SearchIndex, query: str, order: Order) -> None:
+    hits = hits_of(pages(full, query, 7, order))
+    assert Counter(hit.article.id for hit in hits) == Counter(one.id for one, _ in wanted(query))
+    if order == "oldest":
+        assert [hit.article for hit in hits] == [one for one, _ in wanted(query)][::-1]
+    else:
+        scores = [hit.score or 0.0 for hit in hits]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_title_and_repetition_rank_before_a_mention_and_new_before_old(tmp_path: Path) -> None:
+    index = SearchIndex.open(tmp_path)
+    filler = " ".join(f"word{n}" for n in range(60))
+    made = [
+        found(1, "Nothing much", f"{filler} grain", time_ms=START_MS),
+        found(2, "Grain ships leave", f"grain grain {filler}", time_ms=START_MS),
+        found(3, "Nothing much", f"{filler} grain", time_ms=START_MS + 60 * DAY_MS),
+    ]
+    fill(index, made)
+    ranked = [hit.article.id for hit in index.search("grain", order="relevance", now_ms=START_MS).hits]
+    assert ranked[0] == made[1].id
+    ranked = [hit.article.id for hit in index.search("grain", order="relevance").hits]
+    assert ranked.index(made[2].id) < ranked.index(made[0].id)
+
+
+@pytest.mark.parametrize("query", ["", "grain", "LEAD/9(grain)"])
+def test_pages_by_time_hold_while_articles_come_and_change(tmp_path: Path, query: str) -> None:
+    index = SearchIndex.open(tmp_path)
+    # Many of one millisecond: a page ends among them.
+    fill(index, [found(n, text=f"grain {n}", time_ms=START_MS + n // 10) for n in range(60)])
+    seen: list[str] = []
+    page = index.search(query, limit=7)
+    for number in count(60):
+        seen += [hit.article.id for hit in page.hits]
+        if page.cursor is None:
+            break
+        fill(index, [found(number, text="grain new", time_ms=START_MS + 100 + number)])
+        page = index.search(query, limit=7, cursor=page.cursor)
+    assert len(seen) == len(set(seen)) == 60
+
+
+def test_ranked_pages_hold_while_articles_come(tmp_path: Path) -> None:
+    index = SearchIndex.open(tmp_path)
+    fill(index, [found(n, text="grain " * (n % 7 + 1)) for n in range(40)])
+    page, seen = index.search("grain", limit=7, order="relevance"), []
+    for number in count(40):
+        seen += [hit.article.id for hit in page.hits]
+        if page.cursor is None:
+            break
+        fill(index, [found(number, "Grain", text="grain " * 9)])
+        page = index.search("grain", limit=7, order="relevance", cursor=page.cursor)
+    assert len(seen) == len(set(seen)) == 40
+
+
+def test_period_and_filters(full: SearchIndex) -> None:
+    since, until = START_MS + 50 * 3_600_000, START_MS + 200 * 3_600_000
+    filters = Filters(sources=("afp", "REUTERS.com"), languages=("ar", "en"), copies=False)
+    got = full.search("", since_ms=since, until_ms=until, filters=filters, limit=500)
+    those = [
+        one
+        for one in articles()[50:200]
+        if one.source in ("AFP", "reuters.com") and one.language in ("ar", "en") and one.duplicate_of is None
+    ]
+    assert those
+    assert [hit.article for hit in got.hits] == those[::-1]
+    assert got.total.value == len(those)
+    story = articles()[0].story
+    by_story = full.search("", filters=Filters(stories=(story,), topics=("syria",)), limit=500)
+    assert [hit.article for hit in by_story.hits] == [
+        one for one in reversed(articles()) if one.story == story and "syria" in one.topics
+    ]
+
+
+def test_when_time_runs_out_the_page_goes_on_and_counts_are_no_promise(full: SearchIndex) -> None:
+    ticks = count()
+    full._clock = lambda: float(next(ticks))
+    try:
+        got = [full.search("LEAD/6(syria OR iran)", limit=10, budget_ms=5_000)]
+        while got[-1].cursor is not None:
+            got.append(full.search("LEAD/6(syria OR iran)", limit=10, budget_ms=5_000, cursor=got[-1].cursor))
+    finally:
+        import time
+
+        full._clock = time.perf_counter
+    assert got[0].partial
+    assert got[0].total.certainty in ("about", "at_most")
+    assert got[0].facets is not None
+    assert got[0].facets.certainty == "at_most"
+    assert [hit.article for hit in hits_of(got)] == [one for one, _ in wanted("LEAD/6(syria OR iran)")]
+
+
+def test_wrong_use_is_named(full: SearchIndex, tmp_path: Path) -> None:
+    with pytest.raises(QueryError):
+        full.search("syria AND")
+    with pytest.raises(UsageError, match="another search"):
+        full.search("iran", cursor=full.search("NOT xyz", limit=1).cursor)
+    for bad in ("x", "!!!", "é", "AAAA" * 40):
+        with pytest.raises(UsageError, match="no cursor"):
+            full.search("iran", cursor=bad)
+    with pytest.raises(UsageError, match="500"):
+        full.search("iran", limit=501)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError):
+        SearchIndex.open(tmp_path / "file")
+
+
+def test_a_hostile_page_that_blows_a_near_up_is_left_out(tmp_path: Path) -> None:
+    index = SearchIndex.open(tmp_path)
+    rng = random.Random(1)
+    bomb = " ".join(rng.choice("ab") for _ in range(6_000))
+    fill(index, [found(1, text=bomb), found(2, text="a x b")])
+    hits = index.search("(a NEAR/900 b) NEAR/900 a OR x", limit=10).hits
+    assert [hit.article.id for hit in hits] == [found(2).id]
+
+
+def test_texts_that_databases_and_terminals_choke_on(tmp_path: Path) -> None:
+    index = SearchIndex.open(tmp_path)
+    made = [
+        found(1, "a\x00b grain", "x" * 300_000 + " grain \ud800"),
+        found(2, "", ""),
+        found(3, "\u202e grain", "é" * 9),
+    ]
+    fill(index, made[1:])
+    assert [hit.article.id for hit in index.search("grain").hits] == [made[2].id]
+    assert index.search("").total.value == 2

@@ -1,0 +1,99 @@
+"""``wirewatch deliver``: alerts to people, until stopped."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from typing import Annotated
+
+import typer
+from prometheus_client import CollectorRegistry, start_http_server
+
+from desk.delivery.channels import Options
+from desk.delivery.metrics import DeliveryMetrics
+from desk.delivery.render import Notice, Renderer
+from desk.delivery.service import DeliveryService
+from pipeline.errors import StoreError, UsageError
+from pipeline.settings import Settings, load_settings
+from pipeline.store import open_store
+from pipeline.store.delivery import key_of
+from pipeline.store.sending import Message
+from wirewatch import console
+from wirewatch.commands.services import stop_on_signals
+
+LOOK_S = 0.25
+AWAY_S = 5.0
+
+
+def deliver(
+    context: typer.Context,
+    metrics_port: Annotated[int, typer.Option(help="Port of its own /metrics; 0: none.", min=0, max=65_535)] = 0,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left that may go out now.")] = False,
+) -> None:
+    """Deliver alerts to mail, webhooks and chats. Several may run on one store; stopping loses nothing."""
+    settings = load_settings(context.obj)
+    store = open_store(settings.store)
+    worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+    service = DeliveryService(store, worker, delivery_options(settings), renderer_of(settings))
+    if metrics_port:
+        registry = CollectorRegistry()
+        DeliveryMetrics(store, console.now_ms, registry)
+        try:
+            start_http_server(metrics_port, settings.metrics_host, registry)
+        except OSError as error:
+            raise UsageError(f"{settings.metrics_host}:{metrics_port}: {error.strerror}") from error
+    stop = stop_on_signals()
+    try:
+        while not stop.is_set():
+            try:
+                done = service.step()
+            except StoreError as error:
+                if once:
+                    raise
+                console.note(f"{error}; trying again", "red")
+                stop.wait(AWAY_S)
+                continue
+            if once:
+                service.wait_idle()
+                if done.idle:
+                    break
+            elif done.idle:
+                stop.wait(LOOK_S)
+            else:
+                stop.wait(LOOK_S / 10)
+    finally:
+        service.close()
+        store.close()
+
+
+def delivery_options(settings: Settings) -> Options:
+    """What channels are given."""
+    allowed = frozenset(one.strip().lower() for one in settings.delivery_allow_private.split(",") if one.strip())
+    return Options(
+        clock_ms=console.now_ms,
+        monotonic=time.monotonic,
+        smtp=settings.smtp_url,
+        sender=settings.smtp_from,
+        allowed=allowed,
+    )
+
+
+def renderer_of(settings: Settings) -> Renderer:
+    """The templates in force, and the desk that messages link to."""
+    return Renderer(settings.delivery_templates, settings.desk_public_url)
+
+
+def test_notice(settings: Settings, channel: str, now_ms: int) -> Notice:
+    """A message that says it is a test."""
+    message = Message(
+        id=key_of("test", channel, str(now_ms)),
+        channel=channel,
+        subscription=channel,
+        kind="test",
+        level="normal",
+        queued_ms=now_ms,
+    )
+    return renderer_of(settings).render(message, [], None)

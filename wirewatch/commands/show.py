@@ -1,0 +1,90 @@
+"""``wirewatch show``: articles, stories or alerts of a run, now or as they were at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.text import Text
+
+from pipeline.errors import UsageError
+from pipeline.records import from_ms
+from pipeline.settings import load_settings
+from pipeline.store import open_store
+from pipeline.store.history_as_of import AsOf, SeenAlert, SeenArticle
+from pipeline.store.history_runs import run_names
+from pipeline.stories.story import Story
+from wirewatch import console
+from wirewatch.replay_spec import parse_moment
+
+
+class What(StrEnum):
+    """What can be shown."""
+
+    ARTICLES = "articles"
+    STORIES = "stories"
+    ALERTS = "alerts"
+
+
+def show(
+    context: typer.Context,
+    what: Annotated[What, typer.Argument(help="articles, stories or alerts.")],
+    as_of: Annotated[str, typer.Option("--as-of", help="2026-03-05T10:00Z, or 3h (ago): what was known then.")] = "now",
+    run: Annotated[str, typer.Option(help="The run (default: the continuous one).")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest first; 0: all.", min=0)] = 50,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
+) -> None:
+    """Show what the desk knew at a moment: what had been fetched and seen by then, and which alerts had gone out."""
+    settings = load_settings(context.obj)
+    moment = parse_moment(as_of, console.utc_now())
+    store = open_store(settings.store)
+    name = run or settings.run
+    if name not in run_names(store):
+        raise UsageError(f"there is no run {name!r}", hint="wirewatch runs list shows them")
+    past = AsOf(store, name, moment)
+    machine = as_json or not console.out.is_terminal
+    found: Iterator[SeenArticle] | Iterator[SeenAlert] | Iterator[Story]
+    match what:
+        case What.ARTICLES:
+            found = past.articles()
+        case What.STORIES:
+            found = past.stories()
+        case What.ALERTS:
+            found = past.alerts()
+    count = 0
+    one: SeenArticle | SeenAlert | Story
+    for one in islice(found, limit or None):
+        count += 1
+        if machine:
+            typer.echo(msgspec.json.encode(one).decode())
+        else:
+            console.out.print(_line(one))
+    if not machine:
+        console.note(
+            f"{count} {what.value} as of {moment:%Y-%m-%d %H:%M:%S} UTC"
+            + (" (more with --limit)" if count == limit else "")
+        )
+    store.close()
+
+
+def _line(one: SeenArticle | SeenAlert | Story) -> Text:
+    if isinstance(one, Story):
+        facts = f"{one.articles} articles, {len(one.sources)} sources"
+        return Text.assemble((f"{_when(from_ms(one.last_ms))}  ", "dim"), (one.headline, "bold"), (f"  {facts}", "dim"))
+    if isinstance(one, SeenAlert):
+        sent = f"  sent {_when(one.delivered_at)}" if one.delivered_at else "  not sent"
+        head = f"{_when(one.seen_at)}  "
+        return Text.assemble((head, "dim"), (f"{one.alert.subscription}  ", "yellow"), one.alert.title, (sent, "dim"))
+    facts = "  ".join([f"version {one.version}"] * (one.version > 1) + list(one.topics or ()))
+    head = f"{_when(one.event_at)}  seen {one.seen_at:%H:%M:%S}  "
+    return Text.assemble((head, "dim"), (f"{one.source}  ", "cyan"), one.title, (f"  {facts}", "dim"))
+
+
+def _when(moment: datetime | None) -> str:
+    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,257 @@
+"""What became of a URL, from its feed to its alerts; and where nothing did, why that may be."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from connectors.feeds.items import FeedItem, build_items
+from connectors.links import host_of
+from connectors.state import FeedRow, FeedState
+from pipeline.errors import UsageError
+from pipeline.query import Document, parse
+from pipeline.query.explain import explain
+from pipeline.records import Article, Subscription, article_id, canonical_url, decode, from_ms
+from pipeline.store import QueryShelf, Store, StoredTopic
+from pipeline.store import tables as t
+from pipeline.store.feed_tables import feed_items
+from pipeline.store.history import Takedowns
+from pipeline.store.history_polls import PollLog
+from pipeline.topics import Tagger, load_topic
+from wirewatch.trace_records import ArticleTrace, EndTrace, FeedTrace, ItemTrace, QueryTrace, TopicTrace, Trace
+from wirewatch.trace_words import failed_clauses, verdict_of, why_never_seen
+
+_EVERYTHING = -1_000_000.0
+SHOWN_POLLS = 5
+
+
+class Tracer:
+    """Traces URLs in one run. ``scope``: where its topics and subscriptions are. ``now`` is UTC."""
+
+    def __init__(self, store: Store, run: str, *, scope: str, now: datetime) -> None:
+        self._store, self._run, self._scope, self._now = store, run, scope, now
+
+    def trace(self, url: str, *, explained: bool = False) -> Trace:
+        """What became of the article at ``url``. ``explained``: with every clause of every query."""
+        identity = article_id(url)
+        _, gone = Takedowns(self._store).check([identity])
+        article, ends = self._article(identity), self._ends(identity, url)
+        rows = FeedState(self._store.engine).listing()
+        items = self._items(url)
+        feeds = self._feeds(rows, url, {item.feed for item in items}, article)
+        not_had = PollLog(self._store).about(url, limit=SHOWN_POLLS)
+        found = Trace(
+            url=url,
+            id=identity,
+            canonical=canonical_url(url),
+            run=self._run,
+            verdict="",
+            taken_down=gone.get(identity),
+            feeds=feeds,
+            items=tuple(items),
+            pages_not_had=tuple(not_had),
+            ends=tuple(ends),
+            article=self._shown(article) if article else None,
+            topics=self._topics(article) if article else (),
+            queries=self._queries(article, explained=explained) if article else (),
+        )
+        seen = found.article is not None or bool(ends)
+        maybe = () if seen or found.taken_down else why_never_seen(found, self._now)
+        return msgspec.structs.replace(found, verdict=verdict_of(found), maybe=maybe)
+
+    def _article(self, identity: str) -> Article | None:
+        a = t.articles.c
+        with self._store.reading() as connection:
+            query = sa.select(a.record).where(a.run == self._run, a.id == identity)
+            record = connection.execute(query).scalar()
+        return decode(record.encode(), Article) if record else None
+
+    def _ends(self, identity: str, url: str) -> list[EndTrace]:
+        c = t.outcomes.c
+        known = (c.run == self._run) & (c.article == identity)
+        # A rejected record has no article: it is known by its address alone.
+        rejected = (c.run == self._run) & c.article.is_(None) & c.item.in_(sorted({url, url.rstrip("/"), f"{url}/"}))
+        with self._store.reading() as connection:
+            rows = [
+                row
+                for mine in (known, rejected)
+                for row in connection.execute(
+                    sa.select(t.outcomes, t.commits.c.stored_ms)
+                    .outerjoin(t.commits, (t.commits.c.run == c.run) & (t.commits.c.seq == c.seq))
+                    .where(mine)
+                )
+            ]
+        rows.sort(key=lambda row: row.place or "")
+        return [
+            EndTrace(
+                kind=row.kind,
+                event_at=from_ms(int(row.place[:15])) if row.place else None,
+                seen_at=from_ms(row.stored_ms) if row.stored_ms else None,
+                position=f"{row.stream}/{row.partition}/{row.first_offset}",
+                version=row.version,
+                late=row.late,
+                stage=row.stage,
+                reason=row.reason,
+            )
+            for row in rows
+        ]
+
+    def _items(self, url: str) -> list[ItemTrace]:
+        # A feed's item is kept under a digest of its guid or link; while it waits for its page, whole.
+        keys = {
+            one.key for draft in ("", url) for one in build_items([FeedItem(key="", url=url, guid=draft or None)], url)
+        }
+        c = feed_items.c
+        mine = c.key.in_(sorted(keys)) | c.item.contains(url, autoescape=True)
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(feed_items).where(mine).order_by(c.first_seen_at)).all()
+        return [
+            ItemTrace(
+                feed=row.feed,
+                status=row.status,
+                first_seen_at=from_ms(row.first_seen_at),
+                backfill=row.backfill,
+                attempts=row.attempts,
+                problem=row.problem,
+                retry_at=from_ms(row.retry_at) if row.retry_at and row.status == "pending" else None,
+                appended_at=from_ms(row.done_at) if row.done_at else None,
+                left_at=from_ms(row.left_at) if row.left_at else None,
+            )
+            for row in rows
+        ]
+
+    def _feeds(self, rows: list[FeedRow], url: str, named: set[str], article: Article | None) -> tuple[FeedTrace, ...]:
+        host = _outlet(url)
+        log = PollLog(self._store)
+        return tuple(
+            FeedTrace(
+                url=row.url,
+                source=row.source,
+                active=row.active,
+                health=row.health,
+                problem=row.problem,
+                last_ok_at=row.last_ok_at,
+                next_poll_at=row.next_poll_at,
+                polls=tuple(log.of(row.id, limit=SHOWN_POLLS)),
+            )
+            for row in rows
+            if row.id in named or _outlet(row.url) == host or (article is not None and row.url == article.feed_url)
+        )
+
+    def _shown(self, article: Article) -> ArticleTrace:
+        a, s = t.articles.c, t.stories.c
+        with self._store.reading() as connection:
+            story = connection.execute(
+                sa.select(s.headline).where(s.run == self._run, s.id == (article.story_id or ""))
+            ).scalar()
+            copied = connection.execute(
+                sa.select(a.record).where(a.run == self._run, a.id == (article.duplicate_of or ""))
+            ).scalar()
+        return ArticleTrace(
+            title=article.title,
+            version=article.version,
+            source=article.source,
+            fetched_at=article.fetched_at,
+            published_at=article.published_at,
+            published_flag=article.published_flag,
+            text_chars=len(article.text),
+            language=article.language,
+            language_confidence=article.language_confidence,
+            language_decided_by=article.language_decided_by,
+            story=article.story_id,
+            story_headline=story,
+            duplicate_of=article.duplicate_of,
+            duplicate_title=decode(copied.encode(), Article).title if copied else None,
+            backfill=article.backfill,
+            feed_url=article.feed_url,
+        )
+
+    def _in_force(self, versions: Any, name: str, time_ms: int) -> list[Any]:
+        newest: dict[str, Any] = {}
+        for one in versions:
+            if one.effective_from_ms <= time_ms:
+                newest[getattr(one, name)] = one
+        return [one for one in newest.values() if one.active]
+
+    def _topics(self, article: Article) -> tuple[TopicTrace, ...]:
+        shelf = QueryShelf(self._store, self._scope).read(now_ms=0)
+        found = []
+        stored: list[StoredTopic] = self._in_force(shelf.topics, "name", article.key.time_ms)
+        for one in stored:
+            try:
+                topic = load_topic(one.definition, one.name)
+            except UsageError:
+                continue
+            # With no threshold to reach, the tagger tells the score whatever it is.
+            asked = Tagger([msgspec.structs.replace(topic, threshold=_EVERYTHING)])
+            scores = [match.score for match in asked.tag(article.title, article.text, article.language)]
+            held = any(match.topic == topic.name for match in article.topics)
+            found.append(
+                TopicTrace(topic=topic.name, score=max(scores, default=0.0), threshold=topic.threshold, held=held)
+            )
+        return tuple(sorted(found, key=lambda one: (-one.held, -one.score, one.topic)))
+
+    def _queries(self, article: Article, *, explained: bool) -> tuple[QueryTrace, ...]:
+        document = Document(
+            article.title,
+            article.text,
+            source=article.source,
+            language=article.language,
+            topics=[topic.topic for topic in article.topics],
+            url=article.url,
+            authors=article.authors,
+        )
+        shelf = QueryShelf(self._store, self._scope).read(now_ms=0)
+        matched = {match.subscription for match in article.subscriptions}
+        stored: list[Subscription] = self._in_force(shelf.subscriptions, "id", article.key.time_ms)
+        found = []
+        for one in stored:
+            try:
+                tree = explain(parse(one.query), document)
+            except UsageError as error:
+                found.append(
+                    QueryTrace(
+                        subscription=one.id, version=one.version, query=one.query, held=False, failed=(str(error),)
+                    )
+                )
+                continue
+            held = one.id in matched
+            found.append(
+                QueryTrace(
+                    subscription=one.id,
+                    version=one.version,
+                    query=one.query,
+                    held=held,
+                    failed=()
+                    if held
+                    else tuple(failed_clauses(tree)) or ("what the subscription asks beside its query",),
+                    alert=self._alert(article, one.id) if held else "",
+                    explanation=tree if explained else None,
+                )
+            )
+        return tuple(sorted(found, key=lambda query: (-query.held, len(query.failed), query.subscription)))
+
+    def _alert(self, article: Article, subscription: str) -> str:
+        c = t.alerts.c
+        with self._store.reading() as connection:
+            query = sa.select(c.article).where(
+                c.run == self._run, c.story == (article.story_id or ""), c.subscription == subscription
+            )
+            raised_by = set(connection.execute(query).scalars())
+        if article.id in raised_by:
+            return "alerted"
+        if article.backfill:
+            return "no alert: the feed held it when it was first polled"
+        if raised_by:
+            return "no alert of its own: its story had alerted this subscription already"
+        return "no alert"
+
+
+def _outlet(url: str) -> str:
+    host = host_of(url).lower().partition(":")[0]
+    for prefix in ("www.", "feeds.", "rss.", "m.", "amp.", "mobile."):
+        host = host.removeprefix(prefix)
+    return host
