@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-stories soak bench-latency lock clean torture prism
+.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-stories bench-search bench-alerts bench-replay soak bench-latency lock clean torture prism
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -77,6 +77,15 @@ soak: dev jars ## 30 minutes at 10 articles/s on real servers, then idle: memory
 bench-latency: dev jars ## raw append to stored alert at 5 articles/s on both drivers (MINUTES RATE STORE)
 	$(BIN)/python -m benchmarks.soak latency --driver slices --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),3) --rate $(or $(RATE),5)
 	$(BIN)/python -m benchmarks.soak latency --driver flink --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),3) --rate $(or $(RATE),5)
+
+bench-replay: dev ## articles a second from a WARC at --speed max beside bare trafilatura (../shared/corpora)
+	$(BIN)/python -m benchmarks.replay
+
+bench-alerts: dev ## 10,000 subscriptions, a burst of 1,000 articles about one event: one alert each
+	$(BIN)/python -m benchmarks.alerts
+
+bench-search: dev ## search and backtests over 1,000,000 generated articles (3 GB in .cache, made once)
+	$(BIN)/python -m benchmarks.search $(ARGS)
 
 lock: ## bring the constraints files up to date (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group build -o constraints.txt

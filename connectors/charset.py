@@ -11,7 +11,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from pipeline.charset import guess_charset
+from pipeline.charset import guess_charset, is_damaged_utf8
 
 _DECLARED_IN = 4_096
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
@@ -66,17 +66,13 @@ def decode_body(body: bytes, content_type: str | None = None) -> Decoded:
             return Decoded(_clean(body.decode(encoding)), encoding)
         except UnicodeDecodeError:
             continue
-    # A declared encoding with a few bad bytes is likelier than another one.
-    if labels:
-        return _lenient(body, labels[0])
-    return _lenient(body, "utf-8" if body.isascii() else "utf-8" if _damaged_utf8(body) else guess_charset(body))
-
-
-def _damaged_utf8(body: bytes) -> bool:
-    """Whether nearly all of it is UTF-8: then a broken place is damage, not another charset."""
-    start = body[:100_000]
-    lost = start.decode("utf-8", "replace").count("\ufffd")
-    return lost * 20 < sum(byte > 0xBF for byte in start)
+    if is_damaged_utf8(body):
+        return _lenient(body, "utf-8")
+    # A declared encoding with a few bad bytes is likelier than another one, but it is not UTF-8.
+    declared = [encoding for encoding in labels if encoding != "utf-8"]
+    if declared or body.isascii():
+        return _lenient(body, declared[0] if declared else "utf-8")
+    return _lenient(body, guess_charset(body))
 
 
 def _labels(body: bytes, content_type: str | None) -> list[str]:

@@ -50,6 +50,13 @@ def guess_charset(data: bytes) -> str:
     return _best(sample, _OTHERS) or DEFAULT
 
 
+def is_damaged_utf8(data: bytes) -> bool:
+    """Whether nearly all of it is UTF-8: then a broken place is damage, not another charset."""
+    start = data[:100_000]
+    lost = start.decode("utf-8", "replace").count("\ufffd")
+    return lost * 3 < sum(byte > 0xBF for byte in start)
+
+
 def _best(sample: bytes, names: list[str]) -> str | None:
     matches = from_bytes(sample, cp_isolation=names, steps=4, chunk_size=512)
     best = matches.best()

@@ -36,7 +36,9 @@ class CanaryMetrics(Collector):
                 "wirewatch_canary_age_seconds", "Since the last canary came out at the end.", value=state.age_s
             )
         silent = GaugeMetricFamily(
-            "wirewatch_canary_silent_seconds", "The age, where it is over the limit: the stage is silent.", labels=["stage"]
+            "wirewatch_canary_silent_seconds",
+            "The age, where it is over the limit: the stage is silent.",
+            labels=["stage"],
         )
         if state.silent_stage is not None and state.age_s is not None:
             silent.add_metric([state.silent_stage], state.age_s)

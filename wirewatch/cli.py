@@ -18,6 +18,7 @@ from wirewatch.commands import (
     deliver,
     desk,
     doctor,
+    export,
     feed,
     match,
     people,
@@ -56,6 +57,7 @@ app.command("takedown")(takedown.takedown)
 app.command("match")(match.match)
 app.command("search")(search.search)
 app.command("backtest")(backtest.backtest_query)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.command("desk")(desk.desk)

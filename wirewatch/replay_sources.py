@@ -135,7 +135,7 @@ class Sources:
                 yield
         else:
             for item in self._items(source, facts):
-                _add_item(writer, item, (since, until), facts)
+                add_item(writer, item, (since, until), facts)
                 yield
 
     def _items(self, source: str, facts: dict[str, int]) -> Iterator[ArchiveItem]:
@@ -149,7 +149,13 @@ class Sources:
         facts["unchanged"] += reader.repeats
 
 
-def _add_item(writer: IndexWriter, item: ArchiveItem, span: tuple[int, int], facts: dict[str, int]) -> None:
+def read_items(path: Path) -> Iterator[ArchiveItem]:
+    """The items of a file or folder of others."""
+    return HistoryReader(path).items()
+
+
+def add_item(writer: IndexWriter, item: ArchiveItem, span: tuple[int, int], facts: dict[str, int]) -> None:
+    """Put an item into the index; one of another time is counted in ``facts["outside"]``. Problems have no time."""
     kept = item.kept
     if kept is not None:
         if (

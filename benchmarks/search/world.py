@@ -1,4 +1,8 @@
-"""A month of made-up news: Zipf words in five scripts, outlets, stories, topics."""
+"""A month of made-up news: Zipf words in five scripts, outlets, stories, topics.
+
+To make a million articles in minutes, there are only TEXTS different texts; each comes again as other articles, with ids,
+outlets, stories and times of their own. So lists of the index are as long as with a million texts, its vocabulary is smaller.
+"""
 
 from __future__ import annotations
 
@@ -12,128 +16,15 @@ from pipeline.search.results import FoundArticle
 END_MS = 1_772_366_400_000
 DAYS = 30
 DAY_MS = 86_400_000
-_VOCABULARY = 150_000
+TEXTS = 40_000
+_VOCABULARY = 80_000
 _OUTLETS = 2_000
-_BATCH = 1_000
 _SYLLABLES = {
-    "en": [
-        "ba",
-        "be",
-        "bi",
-        "co",
-        "da",
-        "de",
-        "en",
-        "er",
-        "fi",
-        "ga",
-        "ing",
-        "ion",
-        "ka",
-        "la",
-        "ma",
-        "mo",
-        "na",
-        "or",
-        "pa",
-        "ra",
-        "re",
-        "sa",
-        "ser",
-        "sta",
-        "ta",
-        "ter",
-        "tra",
-        "ul",
-        "ver",
-        "wi",
-    ],
-    "fr": [
-        "ai",
-        "be",
-        "cé",
-        "con",
-        "de",
-        "des",
-        "eau",
-        "é",
-        "er",
-        "fe",
-        "ga",
-        "ie",
-        "la",
-        "le",
-        "mé",
-        "mo",
-        "ne",
-        "ou",
-        "pa",
-        "qui",
-        "ra",
-        "ré",
-        "sou",
-        "ta",
-        "té",
-        "tion",
-        "ve",
-        "vi",
-    ],
-    "ru": [
-        "ба",
-        "ве",
-        "го",
-        "да",
-        "ени",
-        "ест",
-        "за",
-        "ив",
-        "ка",
-        "ла",
-        "ми",
-        "на",
-        "ние",
-        "ов",
-        "по",
-        "пра",
-        "ра",
-        "ре",
-        "ро",
-        "ско",
-        "ста",
-        "та",
-        "тель",
-        "ти",
-        "ход",
-        "це",
-        "ший",
-        "я",
-    ],
-    "ar": [
-        "با",
-        "تر",
-        "حا",
-        "دو",
-        "را",
-        "سا",
-        "شر",
-        "صا",
-        "عا",
-        "فر",
-        "قا",
-        "كا",
-        "لا",
-        "ما",
-        "نا",
-        "هي",
-        "وا",
-        "يم",
-        "مد",
-        "سل",
-        "حر",
-        "كت",
-        "در",
-    ],
-    "zh": list("国中人大会在不有这个上们来到时地为子就出要以得里后自之年发作用道行所然家种事成方多经么去法学"),
+    "en": "ba be bi co da de en er fi ga ing ion ka la ma mo na or pa ra re sa ser sta ta ter tra ul ver wi",
+    "fr": "ai be cé con de des eau é er fe ga ie la le mé mo ne ou pa qui ra ré sou ta té tion ve vi",
+    "ru": "ба ве го да ени ест за ив ка ла ми на ние ов по пра ра ре ро ско ста та тель ти ход це ший я",
+    "ar": "با تر حا دو را سا شر صا عا فر قا كا لا ما نا هي وا يم مد سل حر كت در",
+    "zh": " ".join("国中人大会在不有这个上们来到时地为子就出要以得里后自之年发作用道行所然家种事成方多经么去法学"),
 }
 _SHARES = {"en": 0.70, "fr": 0.08, "ru": 0.10, "ar": 0.07, "zh": 0.05}
 _TOPICS = {"syria": 0.03, "ukraine-talks": 0.05, "iran-saudi": 0.02, "economy": 0.2, "sport": 0.15}
@@ -176,24 +67,41 @@ class World:
         self._outlets = np.cumsum(outlets) / outlets.sum()
         self._recent: list[str] = []
 
-    def articles(self) -> Iterator[FoundArticle]:
-        """All of them."""
-        step = DAYS * DAY_MS / self.count
-        for first in range(0, self.count, _BATCH):
-            size = min(_BATCH, self.count - first)
-            lengths = self._numbers.integers(80, 420, size)
-            ranks = np.searchsorted(self._cumulated, self._numbers.random(int(lengths.sum()))).tolist()
-            outlets = np.searchsorted(self._outlets, self._numbers.random(size)).tolist()
-            languages = self._rng.choices(list(_SHARES), list(_SHARES.values()), k=size)
-            at = 0
-            for i in range(size):
-                length = int(lengths[i])
-                time_ms = END_MS - DAYS * DAY_MS + int((first + i) * step)
-                yield self._article(first + i, time_ms, languages[i], ranks[at : at + length], outlets[i])
-                at += length
+    def texts(self) -> list[tuple[str, str, str]]:
+        """Title, text and language of each text."""
+        return [self._text() for _ in range(min(self.count, TEXTS))]
 
-    def _article(self, number: int, time_ms: int, language: str, ranks: list[int], outlet: int) -> FoundArticle:
-        rng, vocabulary = self._rng, self._words[language]
+    def articles(self, texts: list[tuple[str, str, str]]) -> Iterator[tuple[int, FoundArticle]]:
+        """All articles, each with the number of its text."""
+        rng = self._rng
+        step = DAYS * DAY_MS / self.count
+        outlets = np.searchsorted(self._outlets, self._numbers.random(self.count)).tolist()
+        for number in range(self.count):
+            which = number if number < len(texts) else rng.randrange(len(texts))
+            title, text, language = texts[which]
+            identity = f"{rng.getrandbits(128):032x}"
+            story, copy = self._story(identity)
+            outlet = outlets[number]
+            article = FoundArticle(
+                id=identity,
+                url=f"https://outlet{outlet}.test/news/{number}",
+                title=title,
+                text=text,
+                source=f"outlet{outlet}.test",
+                time_ms=END_MS - DAYS * DAY_MS + int(number * step),
+                story=story,
+                language=language,
+                topics=tuple(topic for topic, share in _TOPICS.items() if rng.random() < share),
+                duplicate_of=story if copy else None,
+                authors=(f"Writer {outlet % 97}",),
+            )
+            yield which, article
+
+    def _text(self) -> tuple[str, str, str]:
+        rng = self._rng
+        language = rng.choices(list(_SHARES), list(_SHARES.values()))[0]
+        ranks = np.searchsorted(self._cumulated, self._numbers.random(rng.randint(80, 420))).tolist()
+        vocabulary = self._words[language]
         words = [vocabulary[rank] for rank in ranks]
         if language == "en":
             for word, share in SUBJECTS.items():
@@ -204,36 +112,20 @@ class World:
             words[start] = words[start].capitalize()
             words[start - 1] += "."
         join = "" if language == "zh" else " "
-        identity = f"{rng.getrandbits(128):032x}"
-        story, copy = self._story(identity)
-        topics = tuple(topic for topic, share in _TOPICS.items() if rng.random() < share)
-        return FoundArticle(
-            id=identity,
-            url=f"https://outlet{outlet}.test/news/{number}",
-            title=join.join(words[:9]),
-            text=join.join(words[9:]),
-            source=f"outlet{outlet}.test",
-            time_ms=time_ms,
-            story=story,
-            language=language,
-            topics=topics,
-            duplicate_of=story if copy else None,
-            authors=(f"Writer {outlet % 97}",),
-        )
+        return join.join(words[:9]), join.join(words[9:]), language
 
     def _story(self, identity: str) -> tuple[str, bool]:
         if self._recent and self._rng.random() < 0.55:
             return self._rng.choice(self._recent), self._rng.random() < 0.5
         self._recent.append(identity)
         if len(self._recent) > 3_000:
-            self._recent[self._rng.randrange(len(self._recent))] = self._recent.pop()
+            self._recent[self._rng.randrange(len(self._recent) - 1)] = self._recent.pop()
         return identity, False
 
     def _vocabulary(self, language: str) -> list[str]:
-        syllables = _SYLLABLES[language]
-        longest = 3 if language == "zh" else 4
+        syllables = _SYLLABLES[language].split()
         words: dict[str, None] = dict.fromkeys(syllables)
         while len(words) < _VOCABULARY:
-            size = self._rng.randint(1, longest) if len(words) < 1_000 else self._rng.randint(2, longest + 1)
-            words["".join(self._rng.choice(syllables) for _ in range(size))] = None
+            size = self._rng.randint(1, 3) if len(words) < 1_000 else self._rng.randint(2, 5)
+            words["".join(self._rng.choices(syllables, k=size))] = None
         return list(words)

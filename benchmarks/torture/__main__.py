@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="CSV file for the figures")
     parser.add_argument("--keep", action="store_true", help="keep the folder with data and logs")
     options = parser.parse_args()
+    # Asked to end, it ends what it started: in the background SIGINT is ignored, and SIGTERM would leave all of it behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console()
     configure_logging(verbose=False)
     console.print(f"seed {options.seed}")

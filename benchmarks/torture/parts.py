@@ -196,6 +196,8 @@ class Flink:
         self.job_port, [self.worker_port] = consecutive_ports(3), free_ports(1)
         folder.mkdir(parents=True, exist_ok=True)
         ports: dict[str, str] = {"FLINK_REST_PORT": str(self.rest_port), "FLINK_RPC_PORT": str(rpc)}
+        # A task manager that a new job manager doesn't get to know ends itself, after five minutes by default.
+        ports["FLINK_CONFIG"] = "taskmanager.registration.timeout: 20 s"
         workers: list[str | Path] = [sys.executable, "-m", "pipeline.drivers.workers", str(self.worker_port)]
         job_server: list[str | Path] = [JOB_SERVER, folder, str(self.job_port)]
         commands: tuple[tuple[str, list[str | Path], dict[str, str]], ...] = (

@@ -47,11 +47,13 @@ class Installation:
     flink: Flink | None = None
     feed: Callable[[], None] = lambda: None
 
+    def supervised(self) -> list[Part]:
+        """What is started again when it ends: the services, and Flink's parts, as a cluster's own keepers do."""
+        return [*self.tended.values(), *(self.flink.parts.values() if self.flink else ())]
+
     def signs(self) -> tuple[int, ...]:
         """What changes when a part complains or ends."""
-        logs = [part.log for part in self.tended.values()]
-        if self.flink:
-            logs += [part.log for part in self.flink.parts.values()]
+        logs = [part.log for part in self.supervised()]
         if self.postgres:
             logs.append(self.postgres.log)
         said = sum(log.stat().st_size for log in logs if log.exists())

@@ -248,7 +248,7 @@ class _Loop:
         """Be the supervisor for some seconds, at least for one look."""
         until = time.monotonic() + seconds
         while True:
-            for part in self._here.tended.values():
+            for part in self._here.supervised():
                 if not part.pid and time.monotonic() - part.started_s > RESTART_S:
                     part.start()
             if time.monotonic() >= until:

@@ -60,6 +60,8 @@ def _parsed(frame: Frame) -> tuple[ArcWarcRecord | None, str | None]:
     try:
         record = next(iter(ArchiveIterator(io.BytesIO(frame.data))), None)
     except Exception as error:  # damaged headers fail deep inside the library, in ways of its own
+        if b"warc-target-uri:" not in frame.data.partition(b"\r\n\r\n")[0].lower():
+            return None, f"damaged at offset {frame.offset}: a response without an address"
         return None, f"damaged at offset {frame.offset}: {error}"
     if record is None or not record.rec_type:
         return None, f"damaged at offset {frame.offset}: it does not say what it is"
@@ -90,6 +92,9 @@ def _item(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveIte
 
 def _page(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveItem | None:
     header = record.rec_headers.get_header
+    url = (header("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">")
+    if not url:
+        return ArchiveItem(where, problem="a response without an address")
     if record.rec_type == "resource":
         kind, status = header("Content-Type") or "", "200"
     elif record.http_headers is None:
@@ -100,9 +105,6 @@ def _page(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveIte
             return ArchiveItem(where, problem="a response that is not HTTP")
     if not status.startswith("2") or not ("html" in kind.lower() or kind.lower().startswith("text/plain")):
         return None
-    url = (header("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">")
-    if not url:
-        return ArchiveItem(where, problem="a response without an address")
     date = header("WARC-Date")
     fetched = moment(date, where) if date else fetched_at
     body = record.content_stream().read(MAX_PAGE_BYTES + 1)

@@ -74,7 +74,8 @@ def plan_all(alerts: Sequence[Alert], known: Background, now_ms: int) -> Plan:
                 )
             else:
                 verdict = decide(alert, channel, subscription, known, now_ms)
-            one = delivery(alert, channel, kind, verdict, now_ms)
+            # A millisecond apart, so that they go out in their order.
+            one = delivery(alert, channel, kind, verdict, now_ms + len(planned))
             planned.append(one)
             _remember(known, one, now_ms)
     return Plan(tuple(planned), tuple(withdrawn))

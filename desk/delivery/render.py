@@ -7,9 +7,10 @@ The same message is rendered alike at every try, unless its template was changed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from pipeline.store.sending import Message
 
 SUBJECT_CHARS = 180
 SCHEMA = 1
-TEMPLATES = ("subject.txt", "message.txt", "message.html", "chat.txt")
 
 
 @dataclass
@@ -43,13 +43,27 @@ class Notice:
     subscription_name: str
     owner: str
     subject: str
-    text: str
-    html: str
-    chat: str
     thread: str
     at_ms: int
+    template: Callable[[str], str]
     alerts: tuple[Alert, ...] = ()
     remarks: list[str] = field(default_factory=list)
+
+    # Each is worked out where a channel wants it: a webhook needs none of them. Raise UsageError as ``render`` does.
+    @cached_property
+    def text(self) -> str:
+        """The message as plain text."""
+        return self.template("message.txt").strip() + "\n"
+
+    @cached_property
+    def html(self) -> str:
+        """The message as a page."""
+        return self.template("message.html")
+
+    @cached_property
+    def chat(self) -> str:
+        """The message in short."""
+        return self.template("chat.txt").strip()
 
     def payload(self) -> dict[str, Any]:
         """What a webhook gets: ``docs/alert.schema.json``."""
@@ -97,12 +111,13 @@ class Renderer:
             "zone": str(zone),
             "reference": message.id[:12],
         }
-        parts = {}
-        for template in TEMPLATES:
+
+        def template(name: str) -> str:
             try:
-                parts[template] = self._environment.get_template(template).render(context)
+                return self._environment.get_template(name).render(context)
             except jinja2.TemplateError as error:
-                raise UsageError(f"template {template}: {error}") from error
+                raise UsageError(f"template {name}: {error}") from error
+
         stories = {one.story for one in alerts}
         return Notice(
             id=message.id,
@@ -110,10 +125,8 @@ class Renderer:
             subscription_id=message.subscription,
             subscription_name=name,
             owner=subscription.owner if subscription else "",
-            subject=harmless(parts["subject.txt"]).strip()[:SUBJECT_CHARS],
-            text=parts["message.txt"].strip() + "\n",
-            html=parts["message.html"],
-            chat=parts["chat.txt"].strip(),
+            subject=harmless(template("subject.txt")).strip()[:SUBJECT_CHARS],
+            template=template,
             thread=key_of("thread", message.subscription, *stories) if len(stories) == 1 else "",
             at_ms=message.queued_ms,
             alerts=alerts,

@@ -23,7 +23,7 @@ from desk.delivery.retry import gives_up, pace_ms, pause_s
 from desk.delivery.secrets import redacted
 from desk.delivery.takedowns import kill_taken_down
 from pipeline.errors import StoreError, UsageError
-from pipeline.records import Alert, decode
+from pipeline.records import Alert, Subscription, decode
 from pipeline.store import QueryShelf, Store
 from pipeline.store.delivery import Channel, Delivery
 from pipeline.store.sending import LEASE_MS, Message, SendQueue
@@ -150,6 +150,8 @@ class _Sending:
         self._health: dict[str, Any] = {}
         self._noted_ms = options.clock_ms()
         self._failures = channel.failures
+        # As of this batch: an edit holds for the next.
+        self._known: dict[str, Subscription | None] = {}
 
     def run(self, make: Callable[[Channel, Options], Carrier]) -> None:
         """Send until nothing waits, the pace says no, or there is trouble."""
@@ -162,6 +164,7 @@ class _Sending:
         try:
             while not self.stop.is_set():
                 now_ms = self._options.clock_ms()
+                self._known.clear()
                 batch = self._queue.messages(self._channel.name, now_ms=now_ms, limit=SEND_BATCH)
                 if not batch:
                     break
@@ -177,7 +180,7 @@ class _Sending:
         now_ms = self._options.clock_ms()
         if self.stop.is_set():
             return False
-        subscription = self._shelf.newest(message.subscription) if message.kind != "test" else None
+        subscription = self._subscription(message)
         if not parts and message.kind != "test":
             self._changes.append((message, {"status": "cancelled", "problem": "nothing is left of it"}))
             return True
@@ -208,6 +211,13 @@ class _Sending:
             return False
         return pace == 0 or (pace <= WAITED_MS and not self.wait(pace / 1_000))
 
+    def _subscription(self, message: Message) -> Subscription | None:
+        if message.kind == "test":
+            return None
+        if message.subscription not in self._known:
+            self._known[message.subscription] = self._shelf.newest(message.subscription)
+        return self._known[message.subscription]
+
     def _failed(self, message: Message, trouble: Trouble) -> bool:
         now_ms = self._options.clock_ms()
         words = redacted(trouble.words, self._channel)
@@ -216,7 +226,7 @@ class _Sending:
             change["status"] = "failed"
         elif message.attempts or not trouble.channel:
             # From the second time on others go first: it may be this message that the receiver stumbles over.
-            tries = message.attempts + 1
+            tries = message.attempts + (2 if trouble.channel else 1)
             change["due_ms"] = now_ms + int(1_000 * pause_s(tries, trouble.retry_after_s, self.chance()))
         self._changes.append((message, change))
         log.warning("a message did not go out", channel=self._channel.name, message=message.id, problem=words)

@@ -51,16 +51,22 @@ def side_by_side(before: str, after: str, *, context: int = CONTEXT) -> tuple[Pa
     # Compared without the space behind a word: where a line breaks is no change.
     opcodes = Indel.opcodes([word.strip() for word in old], [word.strip() for word in new])
     parts: list[Part] = []
+    gone = come = ""
     changed = False
     for op in opcodes:
-        if op.tag == "equal":
-            words = new[op.dest_start : op.dest_end]
-            parts += _same(words, context, first=op.dest_start == 0, last=op.dest_end == len(new))
+        if op.tag != "equal":
+            changed = True
+            gone, come = (
+                gone + "".join(old[op.src_start : op.src_end]),
+                come + "".join(new[op.dest_start : op.dest_end]),
+            )
             continue
-        changed = True
-        gone, come = "".join(old[op.src_start : op.src_end]), "".join(new[op.dest_start : op.dest_end])
-        parts += [Part("gone", gone)] if gone else []
-        parts += [Part("new", come)] if come else []
+        # What went stands before what came in its place.
+        parts += [Part("gone", gone), Part("new", come)]
+        gone = come = ""
+        words = new[op.dest_start : op.dest_end]
+        parts += _same(words, context, first=op.dest_start == 0, last=op.dest_end == len(new))
+    parts += [Part("gone", gone), Part("new", come)]
     return tuple(_joined(parts)) if changed else ()
 
 

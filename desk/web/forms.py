@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
 from starlette.responses import RedirectResponse
 
 from desk.web.guard import FORM_HEADER
@@ -19,3 +21,15 @@ def done(request: Request, back: str) -> Response:
     if FORM_HEADER in request.headers:
         return Response(status_code=204)
     return RedirectResponse(inside(back), 303)
+
+
+async def sent(request: Request) -> dict[str, list[str]]:
+    """All fields of a form by name, for forms with boxes and lists; files are left out."""
+    found: dict[str, list[str]] = {}
+    for name, value in (await request.form(max_fields=500)).multi_items():
+        if isinstance(value, str):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+TheForm = Annotated[dict[str, list[str]], Depends(sent)]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from desk.people.addresses import client_address, trusted
@@ -57,6 +58,8 @@ async def guard(request: Request) -> None:
             raise SignInNeeded
         if not caller.role.covers(role):
             raise Refused(403, f"this takes the role {role}; you are {caller.role}")
+    if is_api(request):
+        _check_parameters(request)
     if request.method in SAFE:
         return
     if caller is not None and caller.means == "token":
@@ -130,6 +133,17 @@ def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
         raise Refused(
             429, f"too many requests: try again in {wait_s:.0f} s", {"Retry-After": str(max(1, round(wait_s)))}
         )
+
+
+def _check_parameters(request: Request) -> None:
+    """A misspelt filter would silently give everything."""
+    route = request.scope.get("route")
+    if isinstance(route, APIRoute):
+        known = {field.alias for field in route.dependant.query_params}
+        for name in request.query_params:
+            if name not in known:
+                there = f"there are {', '.join(sorted(known))}" if known else "there are none"
+                raise Refused(422, f"unknown parameter {name[:100]!r}; {there}")
 
 
 async def _check_form(request: Request) -> None:

@@ -33,6 +33,9 @@ NAVIGATION = (
 """Pages in the head; those that the application doesn't have are left out."""
 
 
+MODULES = frozenset(path.name for path in STATIC.glob("*.js")) - {"theme.js"}
+
+
 def safe_link(url: str | None) -> str:
     """The address if it is one of the web, else nothing: no ``javascript:`` from a feed becomes a link."""
     try:
@@ -44,7 +47,12 @@ def safe_link(url: str | None) -> str:
 
 @cache
 def static_url(name: str) -> str:
-    """The address of a file of ours, with its digest, so that browsers may keep it."""
+    """The address of a file of ours, with its digest, so that browsers may keep it.
+
+    Modules have none: they import each other by their plain names, and under two addresses one would run twice.
+    """
+    if name in MODULES:
+        return f"/static/{name}"
     digest = hashlib.blake2b((STATIC / name).read_bytes(), digest_size=8).hexdigest()
     return f"/static/{name}?v={digest}"
 

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 
 from desk.web.api import articles, feeds, index, search, stories, stream, subscriptions
 from desk.web.pages import account, article, coverage, discovery, live, people, sign_in, story, streaming
+from desk.web.pages import search as search_page
 
 ROUTERS: tuple[APIRouter, ...] = (
     live.router,
     streaming.router,
     story.router,
     article.router,
+    search_page.router,
     coverage.router,
     discovery.router,
     sign_in.router,

@@ -11,7 +11,9 @@ from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.flow import Flow
 from pipeline.store import RunLedger, Store
 from pipeline.store.history_runs import FINISHED, RUNNING, STOPPED, Replay, ReplayBook, base_of
+from pipeline.transforms.decode import decode_envelope
 from pipeline.transforms.elements import Envelope
+from pipeline.transforms.extraction import PoolExtraction, shared_extraction
 
 # Small enough that progress moves and a stop is heeded soon.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)
@@ -27,6 +29,11 @@ class Pace:
     def __init__(self, factor: float | None, monotonic: Callable[[], float]) -> None:
         self._factor, self._monotonic = factor, monotonic
         self._began: tuple[int, float] | None = None
+
+    @property
+    def at_once(self) -> bool:
+        """Whether no record waits for its turn."""
+        return self._factor is None
 
     def wait_s(self, time_ms: int) -> float:
         """Seconds until the turn of a record of this event time; 0 or less: it has come."""
@@ -73,6 +80,7 @@ class ReplayRun:
             store_url, replay.name, owner, scope=scope, publish=replay.delivers, extraction_processes=processes
         )
         self._done = replay.done
+        self._extraction = shared_extraction(processes)
 
     @property
     def after_ms(self) -> int | None:
@@ -100,12 +108,12 @@ class ReplayRun:
         name = self.replay.name
         total = self._total(history)
         self._book.note(name, state=RUNNING, total=total)
-        graph, waiting = SliceGraph(self._flow), list[Envelope]()
+        graph, waiting, ahead = SliceGraph(self._flow), list[Envelope](), list[Envelope]()
         state = STOPPED
         try:
             while not stop():
                 if not waiting:
-                    waiting = history.take(limits)
+                    waiting, ahead = ahead or self._begun(history.take(limits)), []
                 if not waiting:
                     if history.ended:
                         state = FINISHED
@@ -117,10 +125,14 @@ class ReplayRun:
                     pause(min(LOOK_S, pace.wait_s(waiting[0].key.time_ms)))
                     continue
                 slice_, waiting = waiting[:due], waiting[due:]
+                if not waiting and pace.at_once:
+                    # The pool extracts the next slice while this one is decided and stored.
+                    ahead = self._begun(history.take(limits))
                 if self._handle(graph, slice_):
                     progress(Progress(self._done, total, slice_[-1].key.time_ms))
                     after()
         finally:
+            self._forget()
             ended = clock_ms() if state == FINISHED else None
             self._book.note(name, state=state, done=self._done, finished_ms=ended)
         found = self._book.get(name)
@@ -134,6 +146,19 @@ class ReplayRun:
             graph.run(fresh)
             self._done += len(fresh)
         return bool(fresh)
+
+    def _begun(self, envelopes: list[Envelope]) -> list[Envelope]:
+        """The records, their pages in the pool's hands already."""
+        if isinstance(self._extraction, PoolExtraction):
+            for envelope in envelopes:
+                raw = decode_envelope(envelope).raw
+                if raw is not None:
+                    self._extraction.submit_ahead(raw, envelope.position)
+        return envelopes
+
+    def _forget(self) -> None:
+        if isinstance(self._extraction, PoolExtraction):
+            self._extraction.forget_ahead()
 
     def _total(self, history: History) -> int | None:
         return None if history.total is None else max(self._done, self._done + history.total)

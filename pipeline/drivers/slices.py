@@ -28,6 +28,9 @@ from pipeline.transforms.ordered import SortedSlice
 
 log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+# A read ends with the first record, so a long wait delays none; each turn of an idle loop asks broker and store. Under a
+# profiler a quarter of a second took 4.7 % of a core, a second 3.5 %.
+IDLE_WAIT_MS = 1_000
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def run_slices(
     limits: SliceLimits,
     stop: Callable[[], bool],
     until_empty: bool = False,
-    wait_ms: int = 250,
+    wait_ms: int = IDLE_WAIT_MS,
     after: Callable[[int], None] = lambda _count: None,
     pause: Callable[[float], object] = lambda _seconds: None,
     timed: Callable[[], AbstractContextManager[object]] = nullcontext,
@@ -125,7 +128,7 @@ def run_slices(
     total, away_s = 0, 0.0
     while not stop():
         try:
-            envelopes = slices.take(limits, wait_ms=wait_ms)
+            envelopes = slices.take(limits, wait_ms=min(wait_ms, 250) if until_empty else wait_ms)
         except StreamUnavailable as error:
             if until_empty:
                 raise

@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 import tantivy
@@ -42,6 +43,9 @@ BACKFILL, COPY = 1, 2
 _TIES, _LATEST_MS = 20, (1 << 43) - 1
 
 METADATA = ("source", "lang", "topic", "url", "author")
+Placed = str | tantivy.PreTokenizedString
+"""Words with their places: at every place one, between white space; or each with its place."""
+
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(FoundArticle)
 
 
@@ -87,18 +91,35 @@ def time_of(order: int) -> int:
     return order >> _TIES
 
 
-def index_document(article: FoundArticle) -> tantivy.Document:
-    """What is added to the index for ``article``."""
-    document = tantivy.Document()
+class Terms(NamedTuple):
+    """What title and text put into the index: most of the work, and the same for articles of the same words."""
+
+    title: Placed
+    text: Placed
+    stem: str
+    cased: str
+
+
+def terms_of(title: str, text: str, language: str | None) -> Terms:
+    """The terms of title and text in a document of this language."""
+    placed: list[Placed] = []
     written: set[str] = set()
-    particles = article.language in (None, "ar")
-    for name, text in (("title", article.title), ("text", article.text)):
-        places, words = _places(text, particles)
-        _add_places(document, name, places)
+    for value in (title, text):
+        places, words = _places(value, language in (None, "ar"))
+        placed.append(_placed(places))
         written |= words
     cut = {LONG} if any(len(word) > LONGEST for word in written) else set()
-    _add_words(document, "stem", _stems(written, article.language) | cut)
-    _add_words(document, "cased", {form for word in written if (form := _cased(word))})
+    cased = {form for word in written if (form := _cased(word))}
+    return Terms(placed[0], placed[1], " ".join(_stems(written, language) | cut), " ".join(cased))
+
+
+def index_document(article: FoundArticle, terms: Terms | None = None) -> tantivy.Document:
+    """What is added to the index for ``article``. ``terms``: those of its title and text, where they are known already."""
+    document = tantivy.Document()
+    for name, value in zip(
+        Terms._fields, terms or terms_of(article.title, article.text, article.language), strict=True
+    ):
+        _add(document, name, value)
     values = {
         "source": (article.source,),
         "lang": (article.language,) if article.language else (),
@@ -107,7 +128,7 @@ def index_document(article: FoundArticle) -> tantivy.Document:
         "author": article.authors,
     }
     for name, each in values.items():
-        _add_places(document, name, _apart(name, each))
+        _add(document, name, _placed(_apart(name, each)))
     for name, each in (("is_source", values["source"]), ("is_lang", values["lang"]), ("is_topic", values["topic"])):
         for value in each:
             document.add_text(name, _sound(value))
@@ -151,27 +172,27 @@ def _apart(name: str, values: Iterable[str]) -> Sequence[tuple[str, ...] | str]:
     return found
 
 
-def _add_places(document: tantivy.Document, name: str, places: Sequence[tuple[str, ...] | str]) -> None:
-    """Add the keys with their places. An empty tuple begins another value, GAP places on.
+def _placed(places: Sequence[tuple[str, ...] | str]) -> Placed:
+    """The keys with their places. An empty tuple begins another value, GAP places on.
 
     Text that is cut at white space costs a third of tokens made here, and gives the same where each place has one key.
     """
     if all(isinstance(keys, str) for keys in places):
-        if places:
-            document.add_text(name, " ".join(places))  # type: ignore[arg-type]
-        return
+        return " ".join(places)  # type: ignore[arg-type]
     tokens, place = [], 0
     for keys in places:
         if keys == ():
             place += GAP
         tokens += [tantivy.Token(key, place, 0, 0) for key in ((keys,) if isinstance(keys, str) else keys)]
         place += 1
-    document.add_pre_tokenized_text(name, tantivy.PreTokenizedString("", tokens))
+    return tantivy.PreTokenizedString("", tokens)
 
 
-def _add_words(document: tantivy.Document, name: str, words: Iterable[str]) -> None:
-    if text := " ".join(words):
-        document.add_text(name, text)
+def _add(document: tantivy.Document, name: str, value: Placed) -> None:
+    if isinstance(value, tantivy.PreTokenizedString):
+        document.add_pre_tokenized_text(name, value)
+    elif value:
+        document.add_text(name, value)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -15,7 +15,7 @@ from pipeline.records import Alert, OutcomeKind, article_id, decode, encode
 from pipeline.store import counts
 from pipeline.store import history_tables as h
 from pipeline.store import tables as t
-from pipeline.store.delivery_tables import deliveries, story_facts
+from pipeline.store.delivery_tables import story_facts
 from pipeline.store.engine import Store
 from pipeline.store.history import STAGE, newest_stamp
 from pipeline.store.history_base import stories_as_of
@@ -36,7 +36,8 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
 def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> Removed:
     """Remove what is stored of the article at ``url``, and reject it from now on. Doing it again removes what came back.
 
-    Every run's seq rises, so that a pipeline at work decides again what it has in hand.
+    What was delivered is delivery's to call back (``pipeline.store.killing``). Every run's seq rises, so that a pipeline at
+    work decides again what it has in hand.
     """
     article = article_id(url)
     total: Counter[str] = Counter()
@@ -62,11 +63,6 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
             counts.add_counts(store, connection, run, changes)
             total["outcomes"] += len(ended)
             total.update(_empty(store, connection, run, article, url))
-        connection.execute(
-            deliveries.update()
-            .where(deliveries.c.article == article)
-            .values(record="{}", status="withdrawn", why=reason)
-        )
     return Removed(article=article, event_ms=tuple(sorted(times)), **total)
 
 
@@ -92,7 +88,6 @@ def _empty(store: Store, connection: sa.Connection, run: str, article: str, url:
         members = sa.select(a.id).where(a.run == run, a.story == story, a.id != article)
         total["copies"] = len(connection.execute(members).all())
         _story(store, connection, run, story)
-        connection.execute(story_facts.delete().where(story_facts.c.run == run, story_facts.c.story == story))
     connection.execute(t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_(told)))
     return total
 
@@ -121,6 +116,7 @@ def _story(store: Store, connection: sa.Connection, run: str, story: str) -> Non
     mine = (t.stories.c.run == run) & (t.stories.c.id == story)
     if left is None:
         connection.execute(t.stories.delete().where(mine))
+        connection.execute(story_facts.delete().where(story_facts.c.run == run, story_facts.c.story == story))
         return
     fields = msgspec.structs.asdict(left)
     fields["sources"] = msgspec.json.encode(left.sources).decode()

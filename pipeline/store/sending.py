@@ -158,14 +158,15 @@ class SendQueue:
             made = 0
             for several in groups.values():
                 for start in range(0, len(several), MOST_IN_DIGEST):
-                    self._bundle(connection, several[start : start + MOST_IN_DIGEST], now_ms)
+                    # A millisecond apart, so that they go out in their order.
+                    self._bundle(connection, several[start : start + MOST_IN_DIGEST], now_ms, now_ms + made)
                     made += 1
             return made
 
-    def _bundle(self, connection: sa.Connection, several: Sequence[Delivery], now_ms: int) -> None:
+    def _bundle(self, connection: sa.Connection, several: Sequence[Delivery], now_ms: int, queued_ms: int) -> None:
         first = several[0]
         if len(several) == 1:
-            message = msgspec.structs.replace(message_of(first), due_ms=now_ms, queued_ms=now_ms)
+            message = msgspec.structs.replace(message_of(first), due_ms=now_ms, queued_ms=queued_ms)
         else:
             identity = key_of("digest", *sorted(one.id for one in several))
             message = Message(
@@ -175,7 +176,7 @@ class SendQueue:
                 kind="digest",
                 level=first.level,
                 due_ms=now_ms,
-                queued_ms=now_ms,
+                queued_ms=queued_ms,
             )
         self.store.insert_new(connection, d.messages, [msgspec.structs.asdict(message)])
         for part in chunks([one.id for one in several]):

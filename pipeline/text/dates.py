@@ -56,6 +56,10 @@ _TIME = re.compile(
 _RFC822 = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{2,4}\s+\d{1,2}:\d\d(?!.*[ap]\.?m\b)", re.IGNORECASE
 )
+# C's and Java's own way: the year stands last.
+_YEAR_LAST = re.compile(
+    r"[A-Za-z]{3,9},?\s+([A-Za-z]{3,9})\s+(\d{1,2})\s+(\d{1,2}:\d\d(?::\d\d)?)(\s+[A-Za-z]{1,5}|\s+[+-]\d{4})?\s+(\d{4})"
+)
 _URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[01])(?=[/_-]|\b)")
 
 
@@ -128,6 +132,8 @@ def _epoch(text: str) -> datetime | None:
 
 
 def _rfc822(text: str) -> datetime | None:
+    if found := _YEAR_LAST.fullmatch(text):
+        text = f"{found[2]} {found[1][:3]} {found[5]} {found[3]}{found[4] or ''}"
     if not _RFC822.match(text):
         return None
     moment = parsedate_to_datetime(text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from pipeline.charset import guess_charset
+from pipeline.charset import guess_charset, is_damaged_utf8
 from pipeline.errors import ExtractionError
 
 _META = re.compile(
@@ -78,8 +78,10 @@ def decode_page(data: bytes, charset: str | None = None) -> str:
         # One broken place in a long page is damage, not another charset.
         if error.start > 1_000 and not data[: error.start].isascii():
             return data.decode("utf-8", "replace")
+    if is_damaged_utf8(data):
+        return data.decode("utf-8", "replace")
     for known in declared:
-        if not known.startswith("utf-16"):
+        if not known.startswith("utf-"):
             return data.decode(known, "replace")
     return data.decode(guess_charset(data), "replace")
 

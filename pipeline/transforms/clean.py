@@ -60,7 +60,7 @@ class _Extract(beam.DoFn):
         self._pending: list[tuple[Decoded, Future[Extracted] | None]] = []
 
     def process(self, decoded: Decoded) -> Iterator[Draft]:
-        future = self._extraction.submit(decoded.raw) if decoded.raw is not None else None
+        future = self._extraction.submit(decoded.raw, decoded.position) if decoded.raw is not None else None
         self._pending.append((decoded, future))
         return iter(())
 

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from pipeline.errors import ExtractionError
-from pipeline.records import RawArticle
+from pipeline.records import Position, RawArticle
 from pipeline.text.clean import Extracted, extract, extract_text
 from pipeline.transforms.processes import Extractor, PageProcess, attempt
 
@@ -61,7 +61,7 @@ class InlineExtraction:
     def __init__(self, function: Extractor = extract_raw) -> None:
         self._function = function
 
-    def submit(self, raw: RawArticle) -> Future[Extracted]:
+    def submit(self, raw: RawArticle, _position: Position | None = None) -> Future[Extracted]:
         """The finished future of a page."""
         return _settled(Future(), attempt(self._function, raw))
 
@@ -74,6 +74,7 @@ class PoolExtraction:
 
     def __init__(self, processes: int, limit_s: float = TIME_LIMIT_S, function: Extractor = extract_raw) -> None:
         self._pages: SimpleQueue[tuple[RawArticle, Future[Extracted]] | None] = SimpleQueue()
+        self._ahead: dict[Position, Future[Extracted]] = {}
         self._threads = [
             threading.Thread(target=self._work, args=[PageProcess(function, limit_s)], daemon=True)
             for _ in range(processes)
@@ -81,8 +82,21 @@ class PoolExtraction:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, raw: RawArticle) -> Future[Extracted]:
-        """The future of a page; see ``outcome_of``. Its time does not run while it waits for a process."""
+    def submit_ahead(self, raw: RawArticle, position: Position) -> None:
+        """Begin with a page that the graph will ask for later, so that processes have work while a slice is stored."""
+        self._ahead[position] = self.submit(raw)
+
+    def forget_ahead(self) -> None:
+        """Nobody will ask for what was begun ahead."""
+        self._ahead.clear()
+
+    def submit(self, raw: RawArticle, position: Position | None = None) -> Future[Extracted]:
+        """The future of a page; see ``outcome_of``. Its time does not run while it waits for a process.
+
+        ``position``: that of its record, by which one that was begun ahead is known.
+        """
+        if position is not None and (begun := self._ahead.pop(position, None)) is not None:
+            return begun
         future: Future[Extracted] = Future()
         self._pages.put((raw, future))
         return future

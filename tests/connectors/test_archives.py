@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from connectors.archives import ArchiveItem, read_path
+from connectors.archives import ArchiveItem, read_path, text_lines
 
 PAGE = b"<html><body><p>The council met on Monday and talked about the bridge.</p></body></html>"
 
@@ -90,3 +93,61 @@ def test_a_file_that_the_manifest_names_twice_is_read_once_and_said(tmp_path: Pa
     assert [item.problem for item in items if item.problem] == [
         "the manifest names it more than once; the first counts"
     ]
+
+
+def test_gzip_in_gzip_is_unpacked_and_other_binaries_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "twice.html.gz").write_bytes(gzip.compress(gzip.compress(PAGE)))
+    (tmp_path / "four.txt.gz").write_bytes(
+        gzip.compress(gzip.compress(gzip.compress(gzip.compress(gzip.compress(PAGE)))))
+    )
+    (tmp_path / "bomb.txt.gz").write_bytes(gzip.compress(gzip.compress(b"\0" * (40 << 20))))
+    (tmp_path / "pdf.txt").write_bytes(b"%PDF-1.7 \xe2\xe3")
+    (tmp_path / "lines.jsonl.gz").write_bytes(
+        gzip.compress(gzip.compress(b'{"url": "https://a.example/1", "text": "x"}\n'))
+    )
+    found = {item.name: item for item in read_path(tmp_path)}
+    assert found["twice.html.gz"].raw is not None
+    assert found["twice.html.gz"].raw.html == PAGE.decode()
+    assert {name: item.problem for name, item in found.items() if item.problem} == {
+        "four.txt.gz": "packed more than 3 times",
+        "bomb.txt.gz": "larger than 32 MiB when unpacked",
+        "pdf.txt": "no text but a PDF document",
+        "lines.jsonl.gz": "no lines but gzip data",
+    }
+
+
+def test_blank_lines_cost_no_step_each_and_line_numbers_hold(tmp_path: Path) -> None:
+    line = b'{"url": "https://a.example/%d", "text": "x"}\n'
+    path = tmp_path / "lines.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(line % 1)
+        for _ in range(64):
+            file.write(b"\n" * (1 << 20))
+        file.write(b"  \t\r\n" + line % 2 + b"\n\n" + (line % 3).rstrip())
+    found = _read(path)
+    assert [(item.name, item.problem) for item in found] == [
+        ("lines.jsonl.gz:1", None),
+        (f"lines.jsonl.gz:{(64 << 20) + 3}", None),
+        (f"lines.jsonl.gz:{(64 << 20) + 6}", None),
+    ]
+
+
+def test_nothing_but_blank_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_lines, "MAX_BLANK", 3 << 20)
+    path = tmp_path / "blank.jsonl"
+    path.write_bytes(b"\n" * (6 << 20))
+    [item] = _read(path)
+    assert item.problem is not None
+    assert item.problem.startswith("nothing but blank lines for 3 MiB")
+
+
+@given(
+    st.lists(st.sampled_from([b"\n", b" ", b"\r\n", b"a", b"bc\n", b"\t\n", b"d" * 9]), max_size=40), st.integers(1, 9)
+)
+def test_lines_are_those_of_the_plain_way(pieces: list[bytes], block: int) -> None:
+    data = b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_lines, "_BLOCK", block)
+        found = [(number, line.strip()) for number, line in text_lines.text_lines(BytesIO(data), "x", 1_000)]
+    plain = [(number, line.strip()) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
+    assert found == plain

@@ -234,13 +234,21 @@ class Mailbox:
         return "250 OK"
 
 
+class _Anywhere(Controller):
+    """A server on whatever port is free."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
 @contextmanager
 def mail_server(**settings: Any) -> Iterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0, **settings)
+    controller = _Anywhere(box, hostname="127.0.0.1", port=0, **settings)
     controller.start()
     try:
-        box.port = controller.server.sockets[0].getsockname()[1]
+        box.port = controller.port
         yield box
     finally:
         controller.stop()

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,13 +14,14 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis.checks import CHECKS
+from schemathesis import checks
 from starlette.testclient import TestClient
 
 from desk.people.directory import COMMAND_LINE
 from desk.web.app import create_app
 from desk.web.deps import Desk
-from pipeline.store import Store
+from pipeline.search import SearchIndex
+from pipeline.store import Store, StoreReader
 from tests.desk.support import Wire, add_people, make_desk, served, sign_in
 from tests.waiting import until
 
@@ -106,7 +108,12 @@ def test_subscriptions_are_saved_linted_and_ended(desk: Desk, client: TestClient
 
 
 # It calls without the token, but not without the headers given here; test_access asks every route without any.
-NOT_HERE = CHECKS.get_by_names(["ignored_auth"])
+# Queries and cursors have grammars that a JSON schema can't tell: what it allows may still be refused with 400.
+NOT_HERE = [checks.ignored_auth, checks.positive_data_acceptance]
+
+
+# In an address a word is a list of one word: what Schemathesis means to be wrong there is right.
+WORDS = {"GET /api/v1/stories", "GET /api/v1/search"}
 
 
 class Listener:
@@ -176,11 +183,13 @@ def test_the_description_is_a_page_too(desk: Desk, as_reader: TestClient) -> Non
             assert route["description"]
 
 
-def test_the_api_does_what_its_description_says(store: Store, wire: Wire) -> None:
+def test_the_api_does_what_its_description_says(store: Store, wire: Wire, tmp_path: Path) -> None:
     """Requests that the description allows and requests that it doesn't, made up by Schemathesis, for every operation."""
     for number in range(5):
         wire.article(f"Story {number}", topics={"syria": ["Story"]}, subscriptions={"ann": ["Story"]})
-    desk = make_desk(store)
+    index = SearchIndex.open(tmp_path)
+    index.refresh(StoreReader(store, "live"))
+    desk = make_desk(store, search=index)
     # Time goes on, or the rate limit would be all that is tested.
     ticks = itertools.count(1_800_000_000)
     desk.monotonic = lambda: float(next(ticks))
@@ -191,7 +200,7 @@ def test_the_api_does_what_its_description_says(store: Store, wire: Wire) -> Non
     for result in schema.exclude(path="/api/v1/stream").get_all_operations():
         operation = result.ok()
         seen.append(operation.label)
-        for mode in schemathesis.GenerationMode:
+        for mode in [schemathesis.GenerationMode.POSITIVE] if operation.label in WORDS else schemathesis.GenerationMode:
 
             @given(case=operation.as_strategy(generation_mode=mode))
             @settings(

@@ -145,14 +145,14 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
         probes.on_event(Outrun("e"))
         probes.on_event(Waiting("f", "away", 1.0))
         samples = {
-            (sample.name, *sample.labels.values()): sample.value
+            (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(_get(port, "/metrics")[1])
             for sample in family.samples
         }
         for result in ("ok", "failed", "not_modified", "broke", "outrun"):
             assert samples["wirewatch_polls_total", result] == 1
-        assert samples["wirewatch_poll_errors_total", "feed", "http_4xx"] == 1
-        assert samples["wirewatch_poll_errors_total", "page", "timeout"] == 1
+        assert samples["wirewatch_poll_errors_total", "http_4xx", "feed"] == 1
+        assert samples["wirewatch_poll_errors_total", "timeout", "page"] == 1
         assert samples["wirewatch_items_total", "new"] == 3
         assert (samples[("wirewatch_appended_records_total",)], samples[("wirewatch_appended_bytes_total",)]) == (
             3,

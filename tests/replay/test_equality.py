@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pipeline.drivers.slices import SliceLimits
+from pipeline.store.history_as_of import AsOf
 from pipeline.store.history_diff import differences, span_of
-from pipeline.store.history_runs import FINISHED, STOPPED
+from pipeline.store.history_runs import FINISHED, STOPPED, drop_run, run_names
 from pipeline.store.history_takedown import take_down
+from pipeline.store.stories import read_stories
 from tests.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
+from tests.servers.postgres import fresh_database
 
-
-KINDS = ["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)]
+KINDS = [
+    "sqlite",
+    pytest.param("postgres", marks=pytest.mark.postgres),
+    pytest.param("kafka", marks=pytest.mark.kafka),
+]
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One for the tests that only read it."""
-    url = str(request.getfixturevalue("kafka_server")) if request.param == "kafka" else ""
-    yield from _lived(tmp_path_factory.mktemp("world"), url)
+    yield from _lived(request, tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(params=KINDS)
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """One for a test that changes it."""
-    url = str(request.getfixturevalue("kafka_server")) if request.param == "kafka" else ""
-    yield from _lived(tmp_path, url)
+    yield from _lived(request, tmp_path)
 
 
-def _lived(folder: Path, url: str) -> Iterator[World]:
+def _lived(request: pytest.FixtureRequest, folder: Path) -> Iterator[World]:
     """A live run that handled the day, with queries edited in its middle, and then records that came late."""
-    made = World.at(folder, url)
-    made.edit_queries()
-    made.append_day()
-    made.live()
-    made.append(late_records())
-    made.live()
-    yield made
-    made.close()
+    with contextlib.ExitStack() as stack:
+        stream_url = str(request.getfixturevalue("kafka_server")) if request.param == "kafka" else ""
+        store_url = ""
+        if request.param == "postgres":
+            store_url = stack.enter_context(fresh_database(request.getfixturevalue("postgres_server")))
+        made = World.at(folder, stream_url, store_url)
+        stack.callback(made.close)
+        made.edit_queries()
+        made.append_day()
+        made.live()
+        made.append(late_records())
+        made.live()
+        yield made
 
 
 def test_the_day_has_what_makes_a_replay_hard(world: World) -> None:
@@ -107,6 +118,34 @@ def test_a_takedown_holds_in_both(own: World) -> None:
     [ended] = [one for one in after["outcomes"] if one["item"] == gone["item"]]
     assert (ended["kind"], ended["stage"], ended["reason"]) == ("rejected", "takedown", "court order 7")
     assert ended["key"] == gone["key"]
+
+
+def test_a_dropped_run_leaves_nothing(own: World) -> None:
+    before = own.results("live")
+    name, _ = own.replay()
+    assert sum(drop_run(own.store, name)) > 0
+    assert own.results(name) == {"articles": [], "alerts": [], "outcomes": []}
+    assert own.results("live") == before
+    assert name not in run_names(own.store)
+
+
+def test_what_was_known_at_a_moment(own: World) -> None:
+    url = "https://late.test/late-port"
+    far = AsOf(own.store, "live", datetime(2200, 1, 1, tzinfo=UTC))
+    assert [one.id for one in far.articles()] == [one["id"] for one in reversed(own.results("live")["articles"])]
+    current = {story.id: story for story in far.stories()}
+    with own.store.reading() as connection:
+        assert current == read_stories(connection, "live", current)
+    commits = sorted({one.seen_at for one in far.articles()})
+    assert [len(list(AsOf(own.store, "live", moment).articles())) for moment in commits[:-1]] == sorted(
+        len(list(AsOf(own.store, "live", moment).articles())) for moment in commits[:-1]
+    )
+    early = AsOf(own.store, "live", commits[0] - timedelta(milliseconds=1))
+    assert (list(early.articles()), list(early.stories()), list(early.alerts())) == ([], [], [])
+    [late] = [one for one in far.articles() if one.url == url]
+    before = AsOf(own.store, "live", late.seen_at - timedelta(milliseconds=1))
+    assert url not in {one.url for one in before.articles()}
+    assert len(list(before.alerts())) < len(list(far.alerts()))
 
 
 def test_a_takedown_is_heeded_by_a_pipeline_that_is_at_work(own: World) -> None:

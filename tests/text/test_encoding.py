@@ -16,7 +16,9 @@ HEBREW = "השר אמר ביום שלישי כי השיחות יימשכו אף 
 GREEK = "Ο υπουργός δήλωσε την Τρίτη ότι οι συνομιλίες θα συνεχιστούν."
 POLISH = "Minister powiedział we wtorek, że rozmowy będą kontynuowane, choć nie wyznaczono daty następnego spotkania."
 FRENCH = "Le ministre a déclaré mardi que les négociations se poursuivraient, même si aucune date n’a été fixée."
-GERMAN = "Der Minister sagte, dass die Gespräche fortgeführt würden, obwohl für das nächste Treffen kein Termin feststehe."
+GERMAN = (
+    "Der Minister sagte, dass die Gespräche fortgeführt würden, obwohl für das nächste Treffen kein Termin feststehe."
+)
 CHINESE = "部长星期二表示，谈判将继续进行，尽管下一次会议的日期尚未确定。"
 JAPANESE = "大臣は火曜日、次回会合の日程は決まっていないものの、協議は続くと述べた。"
 KOREAN = "장관은 화요일에 다음 회의 날짜가 정해지지 않았지만 협상은 계속될 것이라고 말했다."
@@ -58,7 +60,9 @@ def test_what_is_declared_counts_before_what_it_looks_like() -> None:
     page = f"<meta charset='koi8-r'><p>{RUSSIAN}</p>".encode("koi8-r")
     assert RUSSIAN in decode_body(page).text
     assert RUSSIAN in decode_page(page)
-    assert decode_page(f"<p>{FRENCH}</p>".encode("cp1250", "replace"), "windows-1250").startswith("<p>Le ministre a déclaré")
+    assert decode_page(f"<p>{FRENCH}</p>".encode("cp1250", "replace"), "windows-1250").startswith(
+        "<p>Le ministre a déclaré"
+    )
 
 
 def test_damaged_utf8_stays_utf8() -> None:

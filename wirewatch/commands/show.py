@@ -49,16 +49,8 @@ def show(
         raise UsageError(f"there is no run {name!r}", hint="wirewatch runs list shows them")
     past = AsOf(store, name, moment)
     machine = as_json or not console.out.is_terminal
-    found: Iterator[SeenArticle] | Iterator[SeenAlert] | Iterator[Story]
-    match what:
-        case What.ARTICLES:
-            found = past.articles()
-        case What.STORIES:
-            found = past.stories()
-        case What.ALERTS:
-            found = past.alerts()
+    found = _found(past, what)
     count = 0
-    one: SeenArticle | SeenAlert | Story
     for one in islice(found, limit or None):
         count += 1
         if machine:
@@ -71,6 +63,16 @@ def show(
             + (" (more with --limit)" if count == limit else "")
         )
     store.close()
+
+
+def _found(past: AsOf, what: What) -> Iterator[SeenArticle | SeenAlert | Story]:
+    match what:
+        case What.ARTICLES:
+            return past.articles()
+        case What.STORIES:
+            return past.stories()
+        case What.ALERTS:
+            return past.alerts()
 
 
 def _line(one: SeenArticle | SeenAlert | Story) -> Text:

@@ -83,3 +83,30 @@ def upgrade() -> None:
     op.create_index("ix_articles_run_source_place", "articles", ["run", "source", "place"])
     op.create_index("ix_alerts_run_subscription_place", "alerts", ["run", "subscription", "place"])
     op.create_index("ix_stories_run_seq", "stories", ["run", "seq"])
+    op.create_table(
+        "shift_stories",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("holder", sa.String(32)),
+        sa.Column("holder_name", sa.Text(), nullable=False),
+        sa.Column("by_name", sa.Text(), nullable=False),
+        sa.Column("changed_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "story", name=op.f("pk_shift_stories")),
+    )
+    op.create_index("ix_shift_stories_run_state_changed_ms", "shift_stories", ["run", "state", "changed_ms"])
+    op.create_table(
+        "shift_notes",
+        sa.Column("id", _row_id, autoincrement=True, nullable=False),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("person", sa.String(32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shift_notes")),
+    )
+    op.create_index("ix_shift_notes_run_at_ms", "shift_notes", ["run", "at_ms"])
+    op.create_index("ix_shift_notes_run_story", "shift_notes", ["run", "story"])
+    op.create_index("ix_deliveries_run_planned_ms", "deliveries", ["run", "planned_ms"])

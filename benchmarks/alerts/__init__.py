@@ -1,0 +1,1 @@
+"""Alerts in a burst: one event, very many subscriptions."""

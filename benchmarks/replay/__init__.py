@@ -1,0 +1,1 @@
+"""How fast a WARC is replayed, beside a bare extraction loop over the same file."""

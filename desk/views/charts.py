@@ -1,0 +1,82 @@
+"""Counts over time as bars: the geometry of a chart, which a template draws as SVG. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from itertools import zip_longest
+from typing import NamedTuple
+
+from pipeline.records import from_ms
+
+WIDTH, HEIGHT = 1_000.0, 100.0
+MOST_BARS = 180
+DAY_MS = 86_400_000
+
+
+class Bar(NamedTuple):
+    """One step: its rectangle in units of the chart, its period in ms (end out), its count, and all that in words."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    start_ms: int
+    end_ms: int
+    count: int
+    label: str
+
+
+class Chart(NamedTuple):
+    """``WIDTH`` by ``HEIGHT``, y downwards. ``words`` say what it shows, for those who can't see it."""
+
+    bars: tuple[Bar, ...]
+    most: int
+    total: int
+    first: str
+    last: str
+    words: str
+
+
+def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone: tzinfo = UTC) -> Chart | None:
+    """The chart of counts in equal steps; None for none. Too many steps are gathered, several into one bar.
+
+    Days are those of UTC, as they were counted; hours are shown in ``zone``. ``what``: what is counted, as ``articles``.
+    """
+    if not counts:
+        return None
+    each = -(-len(counts) // MOST_BARS)
+    gathered = [sum(part) for part in zip_longest(*[iter(counts)] * each, fillvalue=0)]
+    step_ms *= each
+    most, slot = max(*gathered, 1), WIDTH / len(gathered)
+    shown = zone if step_ms < DAY_MS else UTC
+    made = []
+    for place, count in enumerate(gathered):
+        begin = start_ms + place * step_ms
+        # What is there is seen, however little it is beside the rest.
+        height = max(count / most * HEIGHT, 2.0) if count else 0.0
+        made.append(
+            Bar(
+                round(place * slot, 2),
+                round(HEIGHT - height, 2),
+                round(slot * 0.86, 2),
+                round(height, 2),
+                begin,
+                begin + step_ms,
+                count,
+                f"{_period(begin, step_ms, shown)}: {count:,} {what}",
+            )
+        )
+    total = sum(gathered)
+    first, last = _period(start_ms, step_ms, shown), _period(start_ms + (len(made) - 1) * step_ms, step_ms, shown)
+    top = max(made, key=lambda bar: bar.count)
+    words = f"{total:,} {what} from {first} to {last}; most in one step: {top.label}"
+    return Chart(tuple(made), most, total, first, last, words)
+
+
+def _period(start_ms: int, step_ms: int, zone: tzinfo) -> str:
+    moment: datetime = from_ms(start_ms).astimezone(zone)
+    if step_ms < DAY_MS:
+        return f"{moment.day} {moment:%b %H:%M}"
+    day = f"{moment.day} {moment:%b %Y}"
+    return day if step_ms == DAY_MS else f"{step_ms // DAY_MS} days from {day}"

@@ -1,0 +1,101 @@
+"""What a query would have brought, in words and bars, for people who are changing it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from desk.views.charts import DAY_MS, Chart, bars
+from desk.views.hits import HitView, hit_view
+from desk.views.outlets import Outlets
+from pipeline.query import Finding
+from pipeline.records import from_ms
+from pipeline.search import BacktestReport, Comparison, Count, StoryHit
+
+DAYS = 30
+
+
+class StoryView(NamedTuple):
+    """A story that a query finds: the article that would raise its alert, and how many of it match."""
+
+    story: str
+    articles: int
+    hit: HitView
+
+
+class Trial(NamedTuple):
+    """The answer to a query being typed. ``problem`` with a caret below the place: nothing else is known then."""
+
+    findings: tuple[Finding, ...] = ()
+    problem: str = ""
+    sentence: str = ""
+    change: str = ""
+    cost: str = ""
+    chart: Chart | None = None
+    examples: tuple[StoryView, ...] = ()
+    won: tuple[StoryView, ...] = ()
+    lost: tuple[StoryView, ...] = ()
+
+
+def trial(
+    findings: Sequence[Finding],
+    report: BacktestReport,
+    change: Comparison | None,
+    outlets: Outlets,
+    *,
+    days: int = DAYS,
+) -> Trial:
+    """``change``: beside the query as it is stored, if it is, whose part ``after`` is then the report."""
+    first = report.days[0].day if report.days else ""
+    counts = [one.alerts for one in report.days]
+    start_ms = (date.fromisoformat(first) - date(1970, 1, 1)).days * DAY_MS if first else 0
+    return Trial(
+        tuple(findings),
+        sentence=sentence(report, change, days=days),
+        change=_change(change) if change is not None else "",
+        cost=_cost(report),
+        chart=bars(counts, start_ms, DAY_MS, what="stories") if counts else None,
+        examples=_stories(report.examples, outlets),
+        won=_stories(change.won_examples if change else (), outlets),
+        lost=_stories(change.lost_examples if change else (), outlets),
+    )
+
+
+def sentence(report: BacktestReport, change: Comparison | None, *, days: int = DAYS) -> str:
+    """As in: 31 stories in the last 30 days, 1.0 a day; 4 more than before."""
+    period = f"in the last {days} days"
+    if not report.complete:
+        covered = from_ms(report.covered_since_ms)
+        period = f"since {covered.day} {covered:%b %H:%M} UTC, which is as far as the time allowed went"
+    text = f"{_number(report.alerts)} {period}, {report.alerts_a_day:,.1f} a day"
+    if change is None:
+        return text
+    more = change.after.alerts.value - change.before.alerts.value
+    if not (change.before.complete and change.after.complete):
+        # The two may have been looked at over different times: only what was compared can be said.
+        more = change.won.value - change.lost.value
+    than = "as many as before" if not more else f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
+    return f"{text}; {than}"
+
+
+def _number(count: Count) -> str:
+    return f"{count} {'story' if count.value == 1 else 'stories'}"
+
+
+def _change(change: Comparison) -> str:
+    if not change.won.value and not change.lost.value:
+        return "The same stories as before."
+    return f"{_number(change.won)} more would come, {_number(change.lost)} would no longer come."
+
+
+def _cost(report: BacktestReport) -> str:
+    cost = report.cost
+    if not cost.filterable:
+        return f"Costly: no word must occur, so it is tried on every article ({cost.articles:,} in this time)."
+    each = f", {cost.ms_per_check:.2f} ms each" if cost.ms_per_check is not None else ""
+    return f"Tried on {cost.candidates:,} of {cost.articles:,} articles{each}."
+
+
+def _stories(found: Sequence[StoryHit], outlets: Outlets) -> tuple[StoryView, ...]:
+    return tuple(StoryView(one.story, one.articles, hit_view(one.hit, outlets)) for one in found)

@@ -1,0 +1,214 @@
+"""The enriched archive: a run's articles, stories and alerts as Parquet files by day, for DuckDB, pandas, Spark.
+
+``docs/data.md`` explains the columns. A day is that of the event time, UTC. A day's file is written anew where something
+of it was stored since the last export (told by the run's ``seq``, kept in each file's metadata)
+and left alone otherwise, so an export can be repeated and stopped at any moment. Files appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import sqlalchemy as sa
+
+from pipeline.errors import StoreError
+from pipeline.records import Alert, Article, decode, from_ms
+from pipeline.store import StoreReader
+from pipeline.store import tables as t
+
+SCHEMA_VERSION = 1
+DAY_MS = 86_400_000
+_ROWS = 2_000
+_TIME = pa.timestamp("ms", tz="UTC")
+_MATCH = pa.struct([("field", pa.string()), ("start", pa.int32()), ("end", pa.int32()), ("text", pa.string())])
+_TOPIC = pa.struct([("topic", pa.string()), ("score", pa.float64()), ("matches", pa.list_(_MATCH))])
+_SUBSCRIPTION = pa.struct([("subscription", pa.string()), ("version", pa.int32()), ("matches", pa.list_(_MATCH))])
+
+ARTICLES = pa.schema(
+    [
+        ("id", pa.string()), ("version", pa.int32()), ("time", _TIME), ("url", pa.string()),
+        ("canonical_url", pa.string()), ("source", pa.string()), ("title", pa.string()), ("text", pa.string()),
+        ("summary", pa.string()), ("language", pa.string()), ("language_confidence", pa.float64()),
+        ("language_decided_by", pa.string()), ("authors", pa.list_(pa.string())), ("published", _TIME),
+        ("published_flag", pa.string()), ("fetched", _TIME), ("feed_url", pa.string()), ("topics", pa.list_(_TOPIC)),
+        ("subscriptions", pa.list_(_SUBSCRIPTION)), ("story", pa.string()), ("duplicate_of", pa.string()),
+        ("origin", pa.string()), ("backfill", pa.bool_()), ("marks", pa.list_(pa.string())),
+    ]
+)  # fmt: skip
+STORIES = pa.schema(
+    [
+        ("id", pa.string()), ("headline", pa.string()), ("first", _TIME), ("last", _TIME), ("articles", pa.int32()),
+        ("copies", pa.int32()), ("sources", pa.list_(pa.string())),
+    ]
+)  # fmt: skip
+ALERTS = pa.schema(
+    [
+        ("id", pa.string()), ("time", _TIME), ("subscription", pa.string()), ("subscription_version", pa.int32()),
+        ("story", pa.string()), ("article", pa.string()), ("reason", pa.string()), ("parameter", pa.string()),
+        ("url", pa.string()), ("title", pa.string()), ("source", pa.string()), ("language", pa.string()),
+        ("matches", pa.list_(_MATCH)), ("topics", pa.list_(pa.string())),
+    ]
+)  # fmt: skip
+
+
+class Kind(NamedTuple):
+    """One kind of files: a folder, its schema, the column of the store that tells the day, and the row of a record."""
+
+    name: str
+    schema: pa.Schema
+    table: sa.Table
+    day_column: sa.Column[Any]
+    identity: sa.Column[Any]
+
+
+KINDS = (
+    Kind("articles", ARTICLES, t.articles, t.articles.c.place, t.articles.c.id),
+    Kind("stories", STORIES, t.stories, t.stories.c.first_ms, t.stories.c.id),
+    Kind("alerts", ALERTS, t.alerts, t.alerts.c.place, t.alerts.c.id),
+)
+
+
+class Written(NamedTuple):
+    """What became of a day's file: ``rows`` in it, and whether it was ``written`` (else it was up to date), or ``removed``."""
+
+    path: Path
+    rows: int
+    written: bool
+    removed: bool = False
+
+
+def export(
+    reader: StoreReader, folder: Path, since_ms: int | None = None, until_ms: int | None = None
+) -> Iterator[Written]:
+    """Bring the files below ``folder`` up to date, a day at a time, oldest first: ``articles/day=2026-03-05/live.parquet``.
+
+    ``since_ms`` and ``until_ms`` choose days: every one that has a part in the period, and a day is always whole.
+    A day without rows any more loses its file. Raises StoreError where the store can't be read or the folder not be written.
+    """
+    for kind in KINDS:
+        days = _days(reader, kind)
+        for day in sorted({*days, *_days_on_disk(folder, kind, reader.run)}):
+            if since_ms is not None and (day + 1) * DAY_MS <= since_ms:
+                continue
+            if until_ms is not None and day * DAY_MS >= until_ms:
+                continue
+            yield _export_day(reader, folder, kind, day, days.get(day))
+
+
+def day_path(folder: Path, kind: str, day: int, run: str) -> Path:
+    """The file of a day (days since the epoch)."""
+    safe = "".join(char if char.isalnum() or char in "-_" else f"%{ord(char):02X}" for char in run)
+    return folder / kind / f"day={from_ms(day * DAY_MS).date().isoformat()}" / f"{safe}.parquet"
+
+
+def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, stand: tuple[int, int] | None) -> Written:
+    path = day_path(folder, kind.name, day, reader.run)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if stand is None:
+            path.unlink(missing_ok=True)
+            return Written(path, 0, False, removed=True)
+        told = {"schema": str(SCHEMA_VERSION), "run": reader.run, "rows": str(stand[0]), "seq": str(stand[1])}
+        if _told(path) == told:
+            return Written(path, stand[0], False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metadata = {f"wirewatch.{name}": value for name, value in told.items()}
+        rows = 0
+        with pq.ParquetWriter(part, kind.schema.with_metadata(metadata), compression="zstd") as writer:
+            for batch in _batches(reader, kind, day):
+                writer.write_table(pa.Table.from_pylist(batch, schema=kind.schema))
+                rows += len(batch)
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: {error.strerror or error}", hint="free some space, or choose another folder"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return Written(path, rows, True)
+
+
+def _told(path: Path) -> dict[str, str] | None:
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return None
+    mark = b"wirewatch."
+    return {key.removeprefix(mark).decode(): value.decode() for key, value in metadata.items() if key.startswith(mark)}
+
+
+def _day_of(kind: Kind) -> sa.ColumnElement[int]:
+    # A place begins with the event time in 15 digits. Integers divided by integers: both databases round down.
+    column = kind.day_column
+    ms = column if kind.name == "stories" else sa.cast(sa.func.substr(column, 1, 15), sa.BigInteger)
+    return sa.cast(ms, sa.BigInteger).op("/")(DAY_MS)
+
+
+def _days(reader: StoreReader, kind: Kind) -> dict[int, tuple[int, int]]:
+    """Each day with rows → how many, and the newest ``seq`` among them."""
+    c = kind.table.c
+    day = _day_of(kind).label("day")
+    query = sa.select(day, sa.func.count(), sa.func.max(c.seq)).where(c.run == reader.run).group_by(day)
+    with reader.store.reading() as connection:
+        return {int(row[0]): (int(row[1]), int(row[2])) for row in connection.execute(query)}
+
+
+def _days_on_disk(folder: Path, kind: Kind, run: str) -> set[int]:
+    name = day_path(folder, kind.name, 0, run).name
+    found = set()
+    for path in (folder / kind.name).glob(f"day=*/{name}"):
+        try:
+            found.add(_number(path.parent.name.removeprefix("day=")))
+        except ValueError:
+            continue
+    return found
+
+
+def _number(day: str) -> int:
+    return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal()
+
+
+def _batches(reader: StoreReader, kind: Kind, day: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a day in order, some at a time."""
+    c = kind.table.c
+    column, identity = kind.day_column, kind.identity
+    low: Any = day * DAY_MS if kind.name == "stories" else f"{day * DAY_MS:015d}"
+    high: Any = (day + 1) * DAY_MS if kind.name == "stories" else f"{(day + 1) * DAY_MS:015d}"
+    after: tuple[Any, str] | None = None
+    while True:
+        query = sa.select(kind.table).where(c.run == reader.run, column >= low, column < high)
+        if after is not None:
+            query = query.where(sa.tuple_(column, identity) > sa.tuple_(*after))
+        with reader.store.reading() as connection:
+            rows = connection.execute(query.order_by(column, identity).limit(_ROWS)).all()
+        if rows:
+            yield [_row(kind, row) for row in rows]
+        if len(rows) < _ROWS:
+            return
+        after = getattr(rows[-1], column.name), rows[-1].id
+
+
+def _row(kind: Kind, row: Any) -> dict[str, Any]:
+    if kind.name == "stories":
+        fields = {name: getattr(row, name) for name in ("id", "headline", "articles", "copies")}
+        sources = msgspec.json.decode(row.sources)
+        return {**fields, "first": from_ms(row.first_ms), "last": from_ms(row.last_ms), "sources": sources}
+    if kind.name == "alerts":
+        alert = decode(row.record.encode(), Alert)
+        return {**_plain(alert), "time": alert.raised_at}
+    article = decode(row.record.encode(), Article)
+    renamed = {"published": article.published_at, "fetched": article.fetched_at, "story": article.story_id}
+    return {**_plain(article), **renamed, "time": from_ms(article.key.time_ms)}
+
+
+def _plain(record: Alert | Article) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(record)
+    wanted = ("matches", "topics", "subscriptions")
+    return {**fields, **{name: msgspec.to_builtins(fields[name]) for name in wanted if name in fields}}

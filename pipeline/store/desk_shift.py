@@ -1,0 +1,165 @@
+"""Shifts: who has which story, notes for the next shift, and what was held back. Times are ms, UTC. Raises StoreError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from pipeline.store import delivery_tables as dt
+from pipeline.store import desk_tables as d
+from pipeline.store import tables as t
+from pipeline.store.delivery import Delivery, delivery_of
+from pipeline.store.engine import Store
+from pipeline.store.rows import chunks
+
+HoldState = Literal["claimed", "assigned", "done", "open"]
+NoteKind = Literal["note", "claimed", "assigned", "done", "open", "handover"]
+WHOLE = ""
+"""Stands for a story in a note about the shift as a whole."""
+HANDOVER = "handover"
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has a story. ``holder`` None with ``done`` or ``open``: nobody (any more). ``by_name`` made it so."""
+
+    story: str
+    state: HoldState
+    changed_ms: int
+    holder: str | None = None
+    holder_name: str = ""
+    by_name: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody is at it."""
+        return self.state in ("claimed", "assigned")
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wrote or did. ``story`` empty: about the shift as a whole."""
+
+    at_ms: int
+    person: str
+    name: str
+    kind: NoteKind
+    story: str = WHOLE
+    text: str = ""
+    id: int | None = None
+
+
+class HeldBack(NamedTuple):
+    """Deliveries that did not go out, the newest first, and whether there are more than were read."""
+
+    deliveries: list[Delivery]
+    more: bool
+
+
+class Shift:
+    """The shifts of one run. Each call is one short transaction."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        self.store, self.run = store, run
+
+    def holds(self, stories: Iterable[str]) -> dict[str, Hold]:
+        """Who has these stories, by story; those that nobody ever took are left out."""
+        c = d.shift_stories.c
+        found: dict[str, Hold] = {}
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(stories))):
+                query = sa.select(d.shift_stories).where(c.run == self.run, c.story.in_(part))
+                found |= {row.story: _hold(row) for row in connection.execute(query)}
+        return found
+
+    def taken(self, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
+        """Stories that somebody has, and those done since, the latest change first."""
+        c = d.shift_stories.c
+        mine = sa.or_(c.state.in_(("claimed", "assigned")), sa.and_(c.state == "done", c.changed_ms >= done_since_ms))
+        query = sa.select(d.shift_stories).where(c.run == self.run, mine).order_by(c.changed_ms.desc(), c.story)
+        with self.store.reading() as connection:
+            return [_hold(row) for row in connection.execute(query.limit(limit))]
+
+    def take(self, hold: Hold, note: Note, *, over: str | None) -> bool:
+        """Let somebody have a story, or nobody, and write it down. False, and nothing is done, where another got there first.
+
+        ``over``: whom the page showed as holder (None: nobody); two people who claim at once don't both get it.
+        """
+        row: dict[str, Any] = {**msgspec.structs.asdict(hold), "run": self.run}
+        c = d.shift_stories.c
+        with self.store.writing() as connection:
+            self.store.serialise(connection, f"shift of {self.run}")
+            query = sa.select(c.holder, c.state).where(c.run == self.run, c.story == hold.story)
+            now = connection.execute(query).first()
+            holder = now.holder if now is not None and now.state in ("claimed", "assigned") else None
+            if holder != over:
+                return False
+            self.store.upsert(connection, d.shift_stories, [row])
+            self._add(connection, note)
+            return True
+
+    def write(self, note: Note) -> None:
+        """Keep a note."""
+        with self.store.writing() as connection:
+            self._add(connection, note)
+
+    def notes(
+        self, *, since_ms: int | None = None, stories: Iterable[str] | None = None, limit: int = 500
+    ) -> list[Note]:
+        """Notes, the newest first: since a moment, or about these stories."""
+        c = d.shift_notes.c
+        query = sa.select(d.shift_notes).where(c.run == self.run).order_by(c.id.desc()).limit(limit)
+        query = query if since_ms is None else query.where(c.at_ms >= since_ms)
+        found: list[Note] = []
+        with self.store.reading() as connection:
+            if stories is None:
+                return [_note(row) for row in connection.execute(query)]
+            for part in chunks(sorted(set(stories))):
+                found += [_note(row) for row in connection.execute(query.where(c.story.in_(part)))]
+        return found
+
+    def handovers(self, *, limit: int = 5) -> list[Note]:
+        """When a shift was handed over, the latest first."""
+        c = d.shift_notes.c
+        query = sa.select(d.shift_notes).where(c.run == self.run, c.kind == HANDOVER, c.story == WHOLE)
+        with self.store.reading() as connection:
+            return [_note(row) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
+
+    def held_back(self, *, since_ms: int, limit: int = 300) -> HeldBack:
+        """Deliveries planned since a moment that were held, muted, withdrawn or failed; the newest first."""
+        c = dt.deliveries.c
+        statuses = ("held", "muted", "failed", "withdrawn")
+        query = sa.select(dt.deliveries).where(c.run == self.run, c.planned_ms >= since_ms, c.status.in_(statuses))
+        with self.store.reading() as connection:
+            rows = connection.execute(query.order_by(c.planned_ms.desc(), c.id).limit(limit + 1)).all()
+        return HeldBack([delivery_of(row) for row in rows[:limit]], len(rows) > limit)
+
+    def _add(self, connection: sa.Connection, note: Note) -> None:
+        values = {**msgspec.structs.asdict(note), "run": self.run}
+        del values["id"]
+        connection.execute(d.shift_notes.insert().values(**values))
+
+
+class AlertCount(NamedTuple):
+    """How many alerts a subscription raised, and when the latest."""
+
+    count: int
+    latest_ms: int
+
+
+def alert_counts(store: Store, run: str, *, since_ms: int) -> dict[str, AlertCount]:
+    """For each subscription that raised any since a moment (event time)."""
+    c = t.alerts.c
+    query = sa.select(c.subscription, sa.func.count(), sa.func.max(c.place))
+    query = query.where(c.run == run, c.place >= f"{since_ms:015d}").group_by(c.subscription)
+    with store.reading() as connection:
+        return {row[0]: AlertCount(row[1], int(row[2][:15])) for row in connection.execute(query)}
+
+
+def _hold(row: Any) -> Hold:
+    return Hold(**{name: getattr(row, name) for name in Hold.__struct_fields__})
+
+
+def _note(row: Any) -> Note:
+    return Note(**{name: getattr(row, name) for name in Note.__struct_fields__})

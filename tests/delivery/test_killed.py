@@ -1,0 +1,80 @@
+"""The real process, killed with SIGKILL in the middle of its work: everything arrives, repeats are told by their id."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from pipeline.records.alert import Schedule
+from pipeline.store import open_store
+from tests.delivery.support import Receiver, alert, hook, put, statuses, subscribe, subscription
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[2]
+ALERTS = 120
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+    settings = {"WIREWATCH_DATA_DIR": str(folder), "WIREWATCH_DELIVERY_ALLOW_PRIVATE": "127.0.0.1"}
+    command = [sys.executable, "-m", "wirewatch", "deliver", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=clean | settings, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def test_killed_again_and_again_then_stopped_cleanly(tmp_path: Path, receiver: Receiver) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    subscribe(store, subscription(schedule=Schedule(per_hour=0)))
+    hook(store, receiver.url)
+    put(store, *(alert(number) for number in range(ALERTS)))
+    receiver.answers = [(200, {}) if number % 7 else (503, {}) for number in range(40)]
+    for share in (0.1, 0.4, 0.7):
+        process = start(tmp_path)
+        until(lambda share=share: len(receiver.got) >= ALERTS * share, "messages")  # type: ignore[misc]
+        process.kill()
+        process.wait(30)
+        # What a dead process held is free after its lease: a minute by the wall clock, which no test waits for.
+        with store.writing() as connection:
+            connection.exec_driver_sql("UPDATE channels SET lease_until_ms = 0, not_before_ms = 0")
+            connection.exec_driver_sql("UPDATE outbox SET taken_ms = 0")
+            connection.exec_driver_sql("UPDATE messages SET due_ms = 0 WHERE status = 'waiting'")
+    process = start(tmp_path, "--metrics-port", "0")
+    until(lambda: statuses(store) == {"sent": ALERTS}, "all sent")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+    bodies: dict[str, set[bytes]] = {}
+    for got in receiver.got:
+        bodies.setdefault(got.id, set()).add(got.body)
+    assert len(bodies) == ALERTS
+    assert {len(same) for same in bodies.values()} == {1}
+    assert sorted(set(receiver.titles())) == sorted(f"Headline {number}" for number in range(ALERTS))
+    store.close()
+
+
+def test_its_metrics_say_what_was_sent_and_what_waits(tmp_path: Path, receiver: Receiver) -> None:
+    from tests.servers.kafka import free_ports
+
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    subscribe(store, subscription(), subscription("later", schedule=Schedule(kind="daily")))
+    hook(store, receiver.url)
+    put(store, alert(0), alert(1, "later"))
+    (port,) = free_ports(1)
+    process = start(tmp_path, "--metrics-port", str(port))
+    try:
+        until(lambda: statuses(store) == {"sent": 1, "held": 1}, "one sent and one held")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+    finally:
+        process.terminate()
+        process.wait(30)
+        store.close()
+    assert 'wirewatch_messages{channel="hook",status="sent"} 1.0' in lines
+    assert 'wirewatch_deliveries{status="held"} 1.0' in lines
+    assert 'wirewatch_deliveries{status="failed"} 0.0' in lines
+    assert "wirewatch_delivery_oldest_seconds 0.0" in lines
+    assert 'wirewatch_channel_failing{channel="hook"} 0.0' in lines

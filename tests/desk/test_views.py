@@ -1,0 +1,182 @@
+"""The pure parts: marks, differences, filters, the status strip, limits, addresses."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from desk.people.addresses import client_address, host_of, is_loopback, networks
+from desk.people.limits import Buckets, Limit, Slots
+from desk.views.cards import read_state
+from desk.views.difference import side_by_side
+from desk.views.filters import Filter, filter_of
+from desk.views.marks import Span, in_context, marked
+from desk.views.status import status
+from desk.views.times import age
+from desk.web.forms import inside
+from pipeline.errors import UsageError
+from pipeline.store.desk_feeds import FeedCounts
+from pipeline.store.operation import CanaryHealth, CanaryState
+from tests.transforms.support import NOON_MS
+
+SPANS = st.lists(st.builds(Span, st.integers(-3, 30), st.integers(-3, 30), st.sampled_from(["a", "b", ""])), max_size=8)
+
+
+@given(st.text(max_size=25), SPANS)
+def test_marking_changes_no_character_and_marks_what_is_meant(text: str, spans: list[Span]) -> None:
+    segments = marked(text, spans)
+    assert "".join(one.text for one in segments) == text
+    at = 0
+    for one in segments:
+        for place in range(at, at + len(one.text)):
+            over = [span for span in spans if span.start <= place < span.end]
+            assert one.marked == bool(over)
+            assert set(one.labels) == {span.label for span in over} - {""}
+        at += len(one.text)
+
+
+@given(st.text(alphabet="ab c\n", max_size=400), st.integers(0, 390), st.integers(1, 10))
+def test_a_snippet_holds_its_words_and_little_more(text: str, start: int, length: int) -> None:
+    end = min(len(text), start + length)
+    segments = in_context(text, [Span(start, end)] if start < end else [])
+    if start >= end:
+        assert segments == ()
+        return
+    assert "".join(one.text for one in segments if one.marked) == " ".join(text[start:end].split("\n"))
+    assert sum(len(one.text) for one in segments) <= length + 2 * 80 + 6
+
+
+OLD = st.lists(st.sampled_from(["one", "two", "three", "four", "12", "15"]), max_size=80)
+NEW = st.lists(st.sampled_from(["one", "two", "six", "15"]), max_size=80)
+
+
+@given(OLD, NEW)
+def test_a_difference_tells_both_versions(before: list[str], after: list[str]) -> None:
+    old, new = " ".join(before), " ".join(after)
+    parts = side_by_side(old, new, context=1_000)
+    if old == new:
+        assert parts == ()
+        return
+    assert "".join(one.text for one in parts if one.kind in ("same", "new")).split() == after
+    # Runs of words may meet without a space, where one stood at the end of the other version.
+    told = "".join(one.text for one in parts if one.kind in ("same", "gone"))
+    assert told.replace(" ", "") == "".join(before)
+
+
+def test_long_stretches_without_a_change_are_left_out() -> None:
+    words = [f"word{number}" for number in range(200)]
+    parts = side_by_side(" ".join(words), " ".join([*words[:100], "changed", *words[101:]]))
+    assert [one.kind for one in parts] == ["gap", "same", "gone", "new", "same", "gap"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["topic", "lang", "outlet", "country", "subscription", "hours", "show", "x"]),
+            st.sampled_from(["syria", "&=?", "24", "unread", "-1", ""]),
+        ),
+        max_size=10,
+    )
+)
+def test_a_filter_survives_its_own_address(query: list[tuple[str, str]]) -> None:
+    from urllib.parse import parse_qsl
+
+    wish = filter_of(query)
+    assert filter_of(parse_qsl(wish.query())) == wish
+
+
+def test_clicking_a_facet_twice_is_clicking_it_not_at_all() -> None:
+    from urllib.parse import parse_qsl
+
+    once = filter_of(parse_qsl(Filter().toggled("topic", "syria")))
+    assert once.topic == ("syria",)
+    assert filter_of(parse_qsl(once.toggled("topic", "syria"))).empty
+
+
+@pytest.mark.parametrize(
+    ("seq", "read", "floor", "state"),
+    [
+        (5, None, 0, "new"),
+        (5, None, 5, "read"),
+        (5, 5, 0, "read"),
+        (6, 5, 0, "changed"),
+        (5, -1, 9, "new"),
+        (6, 5, 6, "read"),
+    ],
+)
+def test_read_unread_changed(seq: int, read: int | None, floor: int, state: str) -> None:
+    assert read_state(seq, read, floor) == state
+
+
+def canary(health: CanaryHealth, summary: str = "canary through") -> CanaryState:
+    return CanaryState(health=health, age_s=1, limit_s=2, summary=summary)
+
+
+def test_the_strip_tells_quiet_from_broken() -> None:
+    hour = 3_600_000
+    feeds = FeedCounts(watched=3, failing=0, last_ok_ms=None)
+    quiet = status(canary=canary(CanaryHealth.OK), last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
+    assert (quiet.level, quiet.text) == ("ok", "Quiet, not broken: last article 1 hour ago")
+    unknown = status(canary=None, last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
+    assert unknown.text == "Last article 1 hour ago"
+    silent = canary(CanaryHealth.SILENT, "pipeline silent")
+    broken = status(canary=silent, last_ms=NOON_MS, feeds=feeds, problem=None, now_ms=NOON_MS)
+    assert (broken.level, broken.text) == ("bad", "Broken: pipeline silent")
+    failing = status(canary=None, last_ms=NOON_MS, feeds=feeds._replace(failing=2), problem=None, now_ms=NOON_MS)
+    assert (failing.level, failing.text) == ("warn", "2 of 3 feeds failing")
+    gone = status(canary=None, last_ms=None, feeds=None, problem="disk full", now_ms=NOON_MS)
+    assert (gone.level, gone.more) == ("bad", ("disk full",))
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+    buckets, limit = Buckets(), Limit(3, 10.0)
+    assert [buckets.take("a", limit, 100.0) for _ in range(4)] == [0, 0, 0, 10.0]
+    assert buckets.take("b", limit, 100.0) == 0
+    assert buckets.take("a", limit, 110.0) == 0
+    assert buckets.take("a", limit, 110.0) == 10.0
+    buckets.give_back("a", limit)
+    assert buckets.take("a", limit, 110.0) == 0
+
+
+def test_slots_come_back() -> None:
+    slots = Slots(2)
+    assert [slots.take("a"), slots.take("a"), slots.take("a")] == [True, True, False]
+    slots.give_back("a")
+    assert slots.take("a")
+
+
+def test_only_our_proxies_are_believed() -> None:
+    ours = networks("10.0.0.0/8, ::1")
+    assert client_address("192.0.2.1", "203.0.113.9", ours) == "192.0.2.1"
+    assert client_address("10.1.1.1", "203.0.113.9, 198.51.100.2, 10.0.0.3", ours) == "198.51.100.2"
+    assert client_address("10.1.1.1", "nonsense", ours) == "10.1.1.1"
+    assert client_address("::ffff:10.1.1.1", "198.51.100.2", ours) == "198.51.100.2"
+    with pytest.raises(UsageError, match="'example' is no address"):
+        networks("10.0.0.1, example")
+
+
+def test_hosts_and_ways_back() -> None:
+    assert [host_of(one) for one in ("A.Example:80", "[::1]:80", "127.0.0.1", "")] == [
+        "a.example",
+        "[::1]",
+        "127.0.0.1",
+        "",
+    ]
+    assert all(is_loopback(one) for one in ("127.0.0.9", "::1", "localhost"))
+    assert not any(is_loopback(one) for one in ("10.0.0.1", "desk.example", ""))
+    assert [inside(one) for one in ("/a?b", "//a", "/\\a", "https://a", "", "/a\n")] == [
+        "/a?b",
+        "/",
+        "/",
+        "/",
+        "/",
+        "/",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(0, "now"), (59_999, "now"), (60_000, "1 min"), (7_200_000, "2 h"), (200_000_000, "2 d")]
+)
+def test_ages(ms: int, text: str) -> None:
+    assert age(NOON_MS - ms, NOON_MS) == text
