@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-stories bench-search bench-alerts bench-replay soak bench-latency lock clean torture prism
+.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-connect bench-stories bench-search bench-alerts bench-replay soak bench-latency lock clean torture prism
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -64,6 +64,9 @@ test-servers: dev jars ## tests on a real Kafka and a real Flink
 
 bench-match: dev ## query matching beside Lucene Monitor, and with 350,000 queries (a JDK, Maven, ../shared/corpora)
 	$(BIN)/python -m benchmarks.match
+
+bench-connect: dev ## 5,000 feeds polled beside a plain loop, and four simulated weeks of the schedule
+	$(BIN)/python -m benchmarks.connect
 
 bench-stories: dev ## the story stage with 300,000 articles in the window
 	$(BIN)/python -m benchmarks.stories

@@ -64,8 +64,8 @@ def judge(row: FeedRow, facts: FeedFacts, week: tuple[int, int], day: tuple[int,
     else:
         state = "silent" if silent else row.health
     risks = []
-    if state == "unverified":
-        risks.append(f"could never be read{f': {row.problem}' if row.problem else ''}")
+    if state == "unverified" and row.problem:
+        risks.append(f"could never be read: {row.problem}")
     elif state == "failing":
         since = f" since {row.last_ok_at:%Y-%m-%d %H:%M} UTC" if row.last_ok_at else ""
         risks.append(f"not read{since}: {row.problem}")
@@ -103,9 +103,13 @@ def coverage(feeds: Sequence[FeedHealth]) -> Coverage:
     for feed in watched:
         states[feed.state] = states.get(feed.state, 0) + 1
     countries, languages = _shares(watched, "country"), _shares(watched, "language")
-    risks = [
+    # What was only just added is no gap yet; one line says it of all of them.
+    unasked = [feed for feed in watched if feed.state == "unverified" and not feed.problem]
+    new = [f"{len(unasked)} feeds were not asked yet: wirewatch feed check asks them"] if unasked else []
+    asked = [feed for feed in watched if feed not in unasked]
+    risks = new + [
         f"nothing from {name} is being read ({total} feed{'s' if total > 1 else ''})"
-        for name, (working, total) in [*countries.items(), *languages.items()]
+        for name, (working, total) in [*_shares(asked, "country").items(), *_shares(asked, "language").items()]
         if not working
     ]
     worst = sorted(watched, key=lambda feed: -feed.expected_per_day)

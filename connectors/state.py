@@ -68,7 +68,13 @@ class FeedState(FeedBook):
         """Note that the feed could be read, if that was not known yet."""
         with self._writing("note a check") as connection:
             mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
-            connection.execute(mine.values(verified_at=to_ms(now)))
+            connection.execute(mine.values(verified_at=to_ms(now), problem=None))
+
+    def unreadable(self, name: str, problem: str) -> None:
+        """Note what a check met, for a feed that could never be read; of others the polls tell more."""
+        with self._writing("note a check") as connection:
+            mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
+            connection.execute(mine.values(problem=problem))
 
     def poke(self, name: str, now: datetime) -> None:
         """Let the feed be polled at once: somebody said that there is news."""

@@ -41,7 +41,7 @@ class ReplaySpec(msgspec.Struct, frozen=True, kw_only=True):
     def differences(self, other: ReplaySpec) -> list[str]:
         """Names of the options in which two differ."""
         names = {"since": "--from", "until": "--to", "sources": "--source", "seeded": "--fresh"}
-        fields = self.__struct_fields__
+        fields = [one for one in self.__struct_fields__ if one not in ("scope", "schema")]
         return [names.get(one, f"--{one}") for one in fields if getattr(self, one) != getattr(other, one)]
 
 

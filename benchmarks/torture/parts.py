@@ -63,11 +63,11 @@ class Part:
             self._process.wait()
 
     def stop(self) -> None:
-        """Ask it to end (SIGTERM); one that doesn't within 30 s is killed."""
+        """Ask it to end (SIGTERM); one that doesn't within two minutes is killed."""
         if self.pid and self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(30)
+                self._process.wait(120)
         self.kill(family=True)
 
     def children(self) -> list[int]:

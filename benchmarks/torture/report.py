@@ -91,7 +91,7 @@ def machine() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "beam": version("apache-beam"),
-        "kafka": _pinned("kafka-pom.xml", r"<artifactId>kafka_2.13</artifactId>\s*<version>([^<]+)"),
+        "kafka": _pinned("kafka-pom.xml", r"<kafka.version>([^<]+)"),
         "flink_beam_java": _pinned("flink-pom.xml", r"beam-runners-flink-([^<]+)</artifactId>\s*<version>([^<]+)"),
         "postgres": " ".join(said.split()[-1:]),
     }

@@ -142,9 +142,16 @@ def read_kept(note: bytes, page: bytes | None, where: str) -> Kept:
         article=found.article,
         value=value,
         gone=found.gone,
-        url=found.url or (found.raw.url if found.raw else None),
+        url=found.url or (found.raw.url if found.raw else _url_of(value)),
         paged=found.raw is not None,
     )
+
+
+def _url_of(value: bytes) -> str | None:
+    try:
+        return decode(value, RawArticle).url if value else None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
 
 
 def _exact(value: bytes) -> RawArticle | None:

@@ -42,6 +42,12 @@ class Board:
             self._ordered = tuple(ordered)
             self._seq = max(self._seq, seq)
 
+    def drop_all(self) -> dict[str, Card]:
+        """Forget all cards, and return them: what is stored may no longer hold what they show."""
+        with self._lock:
+            old, self._cards, self._ordered = self._cards, {}, ()
+            return old
+
     def since(self, seq: int) -> Sequence[Card]:
         """Cards that changed after this transaction, the one that changed first first."""
         return sorted((card for card in self._ordered if card.seq > seq), key=lambda card: (card.seq, card.order))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from desk.live.board import Board
+from msgspec.structs import replace
+
+from desk.live.board import SIZE, Board
 from desk.live.hub import Batch
 from desk.views.cards import Card, make_card
 from desk.views.outlets import Outlet
@@ -28,6 +30,7 @@ class Follower:
         self.reader, self.board = DeskReader(store, run), board
         self._feeds, self._shelf, self._clock_ms = FeedFacts(store), QueryShelf(store), clock_ms
         self._seq: int | None = None
+        self.takedowns: int | None = None
         self._names_ms = 0
         self.outlets: dict[str, Outlet] = {}
         self.names: dict[str, str] = {}
@@ -37,6 +40,7 @@ class Follower:
         self._read_names()
         # Before the stories: what comes between is then looked at twice, not never.
         self._seq = self.reader.seq() if self._seq is None else self._seq
+        self.takedowns = self.reader.takedowns() if self.takedowns is None else self.takedowns
         before: tuple[int, str] | None = None
         while stories > 0:
             rows = self.reader.stories(limit=min(PAGE, stories), before=before)
@@ -47,11 +51,17 @@ class Follower:
 
     def look(self) -> Batch | None:
         """What changed since the last look (or ``load``); None for nothing."""
-        if self._seq is None:
-            self._seq = self.reader.seq()
-        if self.reader.seq() < self._seq:
+        now = self.reader.seq()
+        if self._seq is None or now < self._seq:
             # The store came back from a backup, or the run was made anew: what the board shows may not be there.
             self._seq = 0
+        if now == self._seq:
+            return None
+        # A takedown raises the run's number too.
+        stamp = self.reader.takedowns()
+        if self.takedowns is not None and stamp != self.takedowns:
+            return self._after_takedown(stamp)
+        self.takedowns = stamp
         changes = self.reader.changes(self._seq, most=TRANSACTIONS)
         if changes.seq == self._seq:
             return None
@@ -62,6 +72,20 @@ class Follower:
         self._seq = changes.seq
         ordered = sorted(cards, key=lambda card: (card.seq, card.order))
         return Batch(changes.seq, tuple(ordered), tuple(changes.articles), tuple(changes.alerts))
+
+    def _after_takedown(self, stamp: int) -> Batch:
+        """Everything anew: what was taken down must go from open pages too. Changed stories count as changed now."""
+        seq = self._seq = self.reader.seq()
+        old = self.board.drop_all()
+        self.takedowns = stamp
+        self.load(SIZE)
+        changed = [
+            replace(card, seq=max(seq, old[card.id].seq + 1))
+            for card in self.board.snapshot()
+            if card.id in old and card != old[card.id]
+        ]
+        self.board.put(changed, seq)
+        return Batch(seq, tuple(changed), gone=tuple(story for story in old if self.board.get(story) is None))
 
     def page(self, *, limit: int, before: tuple[int, str] | None) -> list[Card]:
         """Cards of stored stories, the one that changed last first, also those that are not on the board."""

@@ -15,12 +15,13 @@ QUEUED = 500
 
 
 class Batch(NamedTuple):
-    """What transactions up to ``seq`` changed, in the order of the store."""
+    """What transactions up to ``seq`` changed, in the order of the store. ``gone``: stories that were taken down."""
 
     seq: int
     cards: tuple[Card, ...] = ()
     articles: tuple[ArticleRow, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class Reader:

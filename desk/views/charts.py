@@ -23,7 +23,7 @@ class Bar(NamedTuple):
     height: float
     start_ms: int
     end_ms: int
-    count: int
+    number: int
     label: str
 
 
@@ -69,7 +69,7 @@ def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone:
         )
     total = sum(gathered)
     first, last = _period(start_ms, step_ms, shown), _period(start_ms + (len(made) - 1) * step_ms, step_ms, shown)
-    top = max(made, key=lambda bar: bar.count)
+    top = max(made, key=lambda bar: bar.number)
     words = f"{total:,} {what} from {first} to {last}; most in one step: {top.label}"
     return Chart(tuple(made), most, total, first, last, words)
 

@@ -5,8 +5,24 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from desk.web.api import articles, feeds, index, search, stories, stream, subscriptions
-from desk.web.pages import account, article, coverage, discovery, live, people, sign_in, story, streaming
+from desk.web.pages import (
+    account,
+    article,
+    channels,
+    coverage,
+    discovery,
+    handover,
+    live,
+    people,
+    query_tools,
+    sign_in,
+    story,
+    streaming,
+    subscription_files,
+)
+from desk.web.pages import alerts as alerts_page
 from desk.web.pages import search as search_page
+from desk.web.pages import subscriptions as subscriptions_page
 
 ROUTERS: tuple[APIRouter, ...] = (
     live.router,
@@ -14,6 +30,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     story.router,
     article.router,
     search_page.router,
+    subscriptions_page.router,
+    subscription_files.router,
+    query_tools.router,
+    alerts_page.router,
+    channels.router,
+    handover.router,
     coverage.router,
     discovery.router,
     sign_in.router,

@@ -72,8 +72,8 @@ def _candidates(
     for phrase in _phrases(title, matches):
         shown = format_node(parse(f'"{phrase}"').root)
         yield Proposal(2 + len(phrase.split()), "phrase", _but(root, shown), f"not where it says {shown}")
-    if source:
-        asked = f'source:"{source}"'
+    if source and _parses(source):
+        asked = f'source:"{source.replace(chr(34), " ")}"'
         yield Proposal(3, "source", _but(root, asked), f"not from {source}")
     for topic in document.metadata.get("topic", ()):
         yield Proposal(3, "topic", _but(root, f'topic:"{topic}"'), f"not on the topic {topic}")
@@ -86,7 +86,7 @@ def _candidates(
 
 
 def _but(root: Node, refused: str) -> str:
-    text = format_node(root)
+    text, refused = format_node(root), format_node(parse(refused).root)
     return f"({text}) AND NOT {refused}" if isinstance(root, Or) else f"{text} AND NOT {refused}"
 
 

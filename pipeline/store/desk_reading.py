@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pipeline.records import Alert, Article, decode
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
+from pipeline.store.history import newest_stamp
 from pipeline.store.rows import chunks
 from pipeline.stories.story import Story
 
@@ -88,6 +89,11 @@ class DeskReader:
         """The run's number now; 0 before it begins."""
         with self.store.reading() as connection:
             return self._seq(connection)
+
+    def takedowns(self) -> int:
+        """Rises with every takedown and every one taken back: then stored stories can have lost articles, or be gone."""
+        with self.store.reading() as connection:
+            return newest_stamp(connection)
 
     def changes(self, after: int, *, most: int) -> Changes:
         """What was written after number ``after``, oldest first. At most ``most`` transactions: call again for the rest."""

@@ -19,7 +19,7 @@ HoldState = Literal["claimed", "assigned", "done", "open"]
 NoteKind = Literal["note", "claimed", "assigned", "done", "open", "handover"]
 WHOLE = ""
 """Stands for a story in a note about the shift as a whole."""
-HANDOVER = "handover"
+HANDOVER: NoteKind = "handover"
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +144,7 @@ class Shift:
 class AlertCount(NamedTuple):
     """How many alerts a subscription raised, and when the latest."""
 
-    count: int
+    number: int
     latest_ms: int
 
 

@@ -19,6 +19,7 @@ import pytest
 from connectors.catalogue import FILE, load_catalogue
 from pipeline.errors import InputError
 from pipeline.records import RawArticle, decode
+from pipeline.settings import load_settings
 from pipeline.streams import open_stream
 from tests.cli.command import wirewatch
 from tests.connectors.support import Answer, Site, site
@@ -79,10 +80,41 @@ def test_check_says_which_feeds_can_be_read_and_coverage_what_may_be_missing(tmp
     assert report.returncode == 0, report.stderr
     whole, *feeds = lines(report)
     assert whole["feeds"] == 2
-    assert whole["risks"] == [f"{web.url('/bad')}: could never be read"]
+    assert whole["risks"] == [f"{web.url('/bad')}: could never be read: not a feed: an HTML page"]
     assert {feed["url"]: feed["state"] for feed in feeds} == {web.url("/bad"): "unverified", web.url("/good"): "new"}
-    assert "may be missing" in wirewatch("feed", "coverage", cwd=tmp_path).stderr
+    piped = lines(wirewatch("feed", "coverage", cwd=tmp_path))
+    assert piped[0]["risks"] == whole["risks"], "JSON Lines go into a pipe without being asked for"
     assert wirewatch("feed", "check", "https://nowhere.example/", cwd=tmp_path).returncode == 1
+
+
+def test_the_proxy_setting_carries_requests_and_its_password_is_shown_nowhere(tmp_path: Path, web: Site) -> None:
+    web.pages["http://public.example/rss"] = rss(web, "a")
+    wirewatch("feed", "add", "http://public.example/rss", cwd=tmp_path)
+    proxy = {"WIREWATCH_PROXY": f"http://desk:secret-word@{web.host}"}
+    done = wirewatch("feed", "check", cwd=tmp_path, **proxy)
+    assert done.returncode == 0, done.stderr
+    assert web.paths() == ["http://public.example/rss"]
+    assert web.asked[0][1]["proxy-authorization"].startswith("Basic ")
+    for inside in (
+        "http://localhost/rss",
+        "http://router/rss",
+        "http://10.1.2.3/rss",
+        "http://db.internal/rss",
+        "http://2130706433/",
+    ):
+        refused = wirewatch("feed", "parse", inside, cwd=tmp_path, **proxy)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "refused: the host is at a " in refused.stderr
+    assert len(web.asked) == 1, "the proxy was asked for none of them"
+    wrong = wirewatch("feed", "check", "--all", cwd=tmp_path, WIREWATCH_PROXY="socks5://desk:secret-word@proxy.example")
+    assert wrong.returncode == 2
+    assert "the proxy's address can't be understood" in wrong.stderr
+    assert "secret-word" not in done.stderr + done.stdout + wrong.stderr
+    settings = load_settings(None, {"WIREWATCH_PROXY": "http://desk:secret-word@proxy.example:3128",
+                                    "WIREWATCH_STORE_URL": "postgresql://ann:pw1@db/w?sslpassword=pw2&a=b"})  # fmt: skip
+    assert settings.shown()["proxy"] == "http://***@proxy.example:3128"
+    assert settings.shown()["store_url"] == "postgresql://***@db/w?sslpassword=***&a=b"
+    assert "pw" not in str(settings.shown()["store_url"]).replace("sslpassword", "")
 
 
 def test_a_list_comes_in_and_goes_out(tmp_path: Path) -> None:
@@ -113,7 +145,9 @@ def test_the_catalogue_is_sound_and_its_feeds_can_be_added_by_topic(tmp_path: Pa
     added = lines(wirewatch("feed", "list", "--json", cwd=tmp_path))
     assert len(added) == len(catalogue.chosen(["syria"]))
     assert {feed["health"] for feed in added} == {"new"}
-    assert "unverified" in wirewatch("feed", "list", cwd=tmp_path).stdout
+    assert {feed["state"] for feed in added} == {"unverified"}
+    whole = lines(wirewatch("feed", "coverage", cwd=tmp_path))[0]
+    assert whole["risks"] == [f"{len(added)} feeds were not asked yet: wirewatch feed check asks them"]
     wrong = wirewatch("feed", "add", "--catalogue", "--topic", "sport", cwd=tmp_path)
     assert wrong.returncode == 1
     assert "there are iran-saudi, syria, ukraine-talks" in wrong.stderr
@@ -148,9 +182,11 @@ def test_listen_takes_pushed_articles_onto_the_raw_stream(tmp_path: Path) -> Non
     )
     try:
         assert service.stderr
-        said = service.stderr.readline()
-        base = re.search(r"http://\S+", said)
-        assert base, said
+        said = ""
+        while not (base := re.search(r"http://\S+", said)):
+            line = service.stderr.readline()
+            assert line, said
+            said += line
         body = b'{"url": "https://outlet.example/a", "text": "Something happened.", "title": "T"}\n'
         request = urllib.request.Request(f"{base[0]}/articles", data=body, headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=30) as answer:

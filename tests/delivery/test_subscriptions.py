@@ -219,9 +219,7 @@ def test_narrower_queries_exclude_the_article_and_are_small() -> None:
     other = Document(
         "Silver mine floods", "The silver mine was flooded; the mine is closed. Bendigo is far.", source="herald"
     )
-    assert all(
-        compile_query(query).holds(other) for one in found if compile_query(parse(one.query)).holds(other)
-    )
+    assert all(compile_query(query).holds(other) for one in found if compile_query(parse(one.query)).holds(other))
 
 
 def test_a_near_is_drawn_closer_and_an_or_keeps_its_parentheses() -> None:

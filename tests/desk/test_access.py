@@ -24,13 +24,20 @@ ROUTES = [
     for router in ROUTERS
     for route in router.routes
     if isinstance(route, APIRoute)
-    for method in sorted(route.methods)
+    for method in sorted(route.methods or ())
 ]
 IDS = [f"{method} {path}" for method, path, _ in ROUTES]
 EVERYBODY = {("GET", "/sign-in"), ("POST", "/sign-in")}
 EDITORS = {
     *(("POST", f"/coverage/{what}") for what in ("add", "remove", "opml", "find")),
     ("GET", "/coverage/find/{name}"),
+    ("GET", "/subscriptions/new"),
+    *(("POST", f"/subscriptions/{what}") for what in ("save", "state", "remove", "import")),
+    *(("POST", f"/subscriptions/{what}") for what in ("check", "explain", "translate")),
+    ("GET", "/alerts/{alert}/narrower"),
+    *(("POST", f"/alerts/{what}") for what in ("mute", "unmute")),
+    *(("POST", f"/channels/{what}") for what in ("add", "test", "retry", "remove")),
+    *(("POST", f"/handover/{what}") for what in ("claim", "assign", "done", "note", "over")),
     ("PUT", "/api/v1/subscriptions/{subscription}"),
     ("DELETE", "/api/v1/subscriptions/{subscription}"),
     ("POST", "/api/v1/feeds"),

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
-from lxml import html
-from msgspec import json
+from lxml import etree, html
 from starlette.testclient import TestClient
 
 from desk.views.coverage import FeedLine
 from desk.views.sanitised import page_preview
 from desk.web.deps import Desk
 from desk.web.render import safe_link
-from pipeline.records import HttpFacts, RawArticle, encode
+from pipeline.records import HttpFacts, Position, RawArticle, encode
+from pipeline.store import tables as t
 from pipeline.streams import NewRecord, create_stream
-from tests.desk.support import Feeds, Wire, client_of, make_desk, sign_in
+from tests.desk.support import Feeds, Wire, add_people, client_of, make_desk, sign_in
 from tests.waiting import until
 
 PAYLOADS = (
@@ -30,10 +30,9 @@ PAYLOADS = (
     "]]><a href=javascript:alert(1)>x</a>",
     "data: x\n\nevent: story\ndata: {}",
 )
-BAD = ("script", "img", "svg[onload]", "iframe", "object", "embed", "base", "link[href*=evil]")
 
 
-def hostile(payload: str) -> dict[str, object]:
+def hostile(payload: str) -> dict[str, Any]:
     return {
         "source": f"out{payload}let",
         "authors": (payload,),
@@ -58,11 +57,11 @@ def check(page: str, payload: str) -> None:
             assert not address.startswith(("javascript:", "data:", "vbscript:", "//")), address
         if one.tag == "a" and one.get("href", "").startswith("http"):
             assert {"noopener", "noreferrer", "nofollow"} <= set(one.get("rel", "").split())
-    assert "49" not in re.sub(r"\d{4,}|:\d\d", "", tree.text_content()) or "7 * 7" not in payload
+    assert "{{ 7 * 7 }}" not in payload or "About 49" not in tree.text_content()
 
 
 @pytest.fixture
-def raw_settings(tmp_path: Path) -> dict[str, str]:
+def raw_settings(tmp_path: Path) -> dict[str, Any]:
     return {"stream_url": f"sqlite:///{tmp_path}/streams.db"}
 
 
@@ -114,8 +113,6 @@ def test_payloads_in_every_field_stay_text(wire: Wire, desk: Desk, as_editor: Te
         exported = as_editor.get(f"/live/export.{kind}")
         assert exported.headers["content-disposition"].startswith("attachment")
         if kind == "atom":
-            from lxml import etree
-
             assert payload.split("\n")[0] in "".join(etree.fromstring(exported.content).itertext())
 
 
@@ -142,7 +139,7 @@ def test_an_articles_own_address_may_be_anything(wire: Wire, desk: Desk, as_read
     assert "javascript:alert(document.cookie)</span>" in page
 
 
-def test_a_page_is_shown_without_what_runs_or_loads(wire: Wire, store: object, raw_settings: dict[str, str]) -> None:
+def test_a_page_is_shown_without_what_runs_or_loads(wire: Wire, store: object, raw_settings: dict[str, Any]) -> None:
     page = (
         "<html><body onload=alert(1)><h1>Kept</h1><script>alert(1)</script><img src=https://evil.example/pixel.gif>"
         "<a href='javascript:alert(1)' onclick=x>a</a><a href='https://b.example/' rel=x>b</a><style>*{display:none}</style>"
@@ -159,17 +156,11 @@ def test_a_page_is_shown_without_what_runs_or_loads(wire: Wire, store: object, r
     with create_stream(raw_settings["stream_url"], "raw-articles", 1) as stream:
         stream.append([NewRecord(b"k", encode(raw))])
         uuid = stream.uuid
-    from pipeline.records import Position
-
     identity = wire.article("Kept", position=Position(run="live", stream=uuid, partition=0, offset=0))
     # The ledger's outcome says where the raw record lies.
-    from pipeline.store import tables as t
-
     with wire.ledger.store.writing() as connection:
         connection.execute(t.outcomes.update().values(stream=uuid, partition=0, first_offset=0, last_offset=0))
     desk = make_desk(wire.ledger.store, **raw_settings)
-    from tests.desk.support import add_people
-
     add_people(desk)
     with client_of(desk) as client:
         sign_in(client, "reader")
@@ -178,7 +169,6 @@ def test_a_page_is_shown_without_what_runs_or_loads(wire: Wire, store: object, r
     assert "<h1>Kept</h1>" in shown
     assert "evil.example" not in shown.split('class="preview"')[1].split("</details>")[0]
     assert "&lt;b&gt;t&lt;/b&gt;" in shown
-    assert json.decode(encode(raw)) is not None
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

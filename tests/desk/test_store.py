@@ -16,6 +16,7 @@ from pipeline.store.desk_feeds import FeedFacts
 from pipeline.store.desk_marks import Mark, StoryMarks
 from pipeline.store.desk_people import AccessToken, Account, PeopleStore, Session
 from pipeline.store.desk_reading import DeskReader, alert_cursor
+from pipeline.store.history_takedown import take_down
 from tests.desk.support import Clock, Wire
 from tests.transforms.support import NOON_MS
 
@@ -91,6 +92,27 @@ def test_the_follower_keeps_the_board_like_a_fresh_one(store: Store, wire: Wire)
     assert card is not None
     assert (card.articles, card.copies, card.sources, card.languages) == (2, 1, 1, ("ar", "en"))
     assert [one.id for one in follower.board.since(2)] == [card.id for card in batch.cards if card.seq > 2]
+
+
+def test_what_is_taken_down_goes_from_the_board(store: Store, wire: Wire) -> None:
+    follower = Follower(store, "live", Board(), clock_ms=Clock())
+    follower.load(100)
+    bad = wire.article("Must not be", url="https://a.example/bad")
+    kept = wire.article("Stays", url="https://a.example/kept")
+    copy = wire.article("Stays too", url="https://b.example/kept", story=kept)
+    follower.look()
+    take_down(store, "https://a.example/bad", "court order", by="ann", now_ms=NOON_MS)
+    batch = follower.look()
+    assert batch is not None
+    assert batch.gone == (bad,)
+    assert [card.id for card in follower.board.snapshot()] == [kept]
+    take_down(store, "https://b.example/kept", "court order", by="ann", now_ms=NOON_MS)
+    batch = follower.look()
+    assert batch is not None
+    assert [(card.id, card.articles) for card in batch.cards] == [(kept, 1)]
+    assert batch.cards[0].seq == batch.seq
+    assert DeskReader(store, "live").article(copy) is None
+    assert follower.look() is None
 
 
 def test_a_board_keeps_the_newest(store: Store, wire: Wire) -> None:

@@ -29,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         told(
             number,
             f"https://a.example/{number}",
-            title=f"=Grain deal {number}" if number % 2 else f"\x1b[31mTalks {number}",
+            title=f"=Grain deal {number}" if number % 2 else f"\x1b[31m Talks {number}",
             text=f"The Black Sea ports, number {number}.",
             story=f"story{number // 2}",
             language="en",

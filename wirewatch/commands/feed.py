@@ -58,7 +58,8 @@ def parse(
     console.out.print(words, style="dim", markup=False)
     for remark in about.notes:
         console.note(f"note: {remark}", "yellow")
-    table = Table("published", "title", "address", box=None, header_style="bold")
+    table = Table("published", "title", box=None, header_style="bold")
+    table.add_column("address", overflow="fold")
     for entry in entries:
         table.add_row(
             *(Text(one_line(cell) or "–") for cell in (entry.published or entry.updated, entry.title, entry.link))
@@ -109,7 +110,7 @@ def discover(
         finder = FeedFinder(http, HostPacing(settings.host_gap_s), clock=console.utc_now, wait=time.sleep)
         for found in finder.find(url):
             count += 1
-            if as_json:
+            if feed_health.for_program(as_json=as_json):
                 line = {"url": found.url, "how": found.how, **describe_feed(found.feed)}
                 typer.echo(msgspec.json.encode(line).decode())
             else:
@@ -170,14 +171,18 @@ def remove(context: typer.Context, url: Annotated[str, typer.Argument(help="Addr
 def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List the feeds with their health."""
     rows = FeedState(open_store(load_settings(context.obj).store).engine).listing()
-    if as_json:
+    if feed_health.for_program(as_json=as_json):
         for row in rows:
-            typer.echo(msgspec.json.encode(row).decode())
+            typer.echo(msgspec.json.encode(msgspec.to_builtins(row) | {"state": _state(row)}).decode())
         return
-    table = Table("source", "address", "health", "last good poll", "problem", box=None, header_style="bold")
+    table = Table("source", box=None, header_style="bold")
+    # Whole addresses: they are what one copies.
+    table.add_column("address", overflow="fold")
+    for name in ("state", "last good poll", "problem"):
+        table.add_column(name)
     for row in rows:
-        last = row.last_ok_at.isoformat(timespec="seconds") if row.last_ok_at else "never"
-        table.add_row(row.source, row.url, _state(row), last, row.problem or "")
+        last = f"{row.last_ok_at:%Y-%m-%d %H:%M} UTC" if row.last_ok_at else "never"
+        table.add_row(*map(Text, (row.source, row.url, _state(row), last, row.problem or "")))
     console.out.print(table)
     if not rows:
         console.note("no feeds yet: wirewatch feed add URL")

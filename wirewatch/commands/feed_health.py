@@ -22,6 +22,7 @@ from pipeline.store import open_store
 from wirewatch import console
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
+MOST_RISKS = 20
 _STYLES = {"ok": "green", "new": "cyan", "unverified": "yellow", "silent": "yellow", "failing": "red", "gone": "red"}
 
 
@@ -56,7 +57,9 @@ def check(
             bad += problem is not None
             if problem is None:
                 state.verified(row.id, console.utc_now())
-            if as_json:
+            else:
+                state.unreadable(row.id, problem)
+            if for_program(as_json=as_json):
                 typer.echo(msgspec.json.encode({"url": row.url, "problem": problem, "items": items}).decode())
             else:
                 words = f"{items} items" if problem is None else problem
@@ -69,12 +72,15 @@ def report(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Say how each feed does against its own rhythm, and what the desk may be missing."""
     feeds = _healths(FeedState(open_store(load_settings(context.obj).store).engine))
     whole = coverage(feeds)
-    if as_json:
+    if for_program(as_json=as_json):
         typer.echo(msgspec.json.encode(whole).decode())
         for feed in feeds:
             typer.echo(msgspec.json.encode(feed).decode())
         return
-    table = Table("feed", "state", "expected/day", "last day", "asked every", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    table.add_column("feed", overflow="fold")
+    for name in ("state", "expected/day", "last day", "asked every"):
+        table.add_column(name)
     for feed in feeds:
         asked = "–" if feed.poll_every_s is None else f"{feed.poll_every_s / 60:.0f} min"
         style = _STYLES.get(feed.state, "")
@@ -85,8 +91,10 @@ def report(context: typer.Context, *, as_json: AsJson = False) -> None:
     console.out.print(table)
     states = ", ".join(f"{count} {name}" for name, count in whole.states.items()) or "none"
     console.note(f"{whole.feeds} feeds: {states}", "bold")
-    for risk in whole.risks:
+    for risk in whole.risks[:MOST_RISKS]:
         console.note(f"may be missing: {risk}", "yellow")
+    if len(whole.risks) > MOST_RISKS:
+        console.note(f"and {len(whole.risks) - MOST_RISKS} more: wirewatch feed coverage --json", "yellow")
 
 
 def _healths(state: FeedState) -> list[FeedHealth]:

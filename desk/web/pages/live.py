@@ -45,6 +45,7 @@ def live(request: Request, desk: TheDesk, caller: TheCaller, before: str = "") -
         hours=HOURS,
         more=more,
         seq=seq,
+        takedowns=desk.follower.takedowns or 0,
         total=len(cards),
         paged=bool(before),
     )

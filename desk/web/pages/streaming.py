@@ -55,7 +55,8 @@ def last_id(request: Request, otherwise: int) -> int:
 async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[ServerSentEvent]:
     wish = filter_of(request.query_params.multi_items())
     told, checked_s = "", desk.monotonic()
-    yield ServerSentEvent(event="hello", data=str(desk.board.seq), retry=1_000)
+    # A browser that was away during a takedown learns of it by this number, and loads the page again.
+    yield ServerSentEvent(event="hello", data=str(desk.follower.takedowns or 0), retry=1_000)
     with desk.hub.reader() as reader:
         # After the reader is there: what comes between is told twice, not never.
         for event in _told(desk, [card for card in desk.board.since(last) if wanted(card, wish, desk.clock_ms())]):
@@ -66,6 +67,8 @@ async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[Serv
                 told = strip
                 yield ServerSentEvent(event="status", data=strip)
             batch = await reader.next(PATIENCE_S)
+            for story in batch.gone if batch is not None else ():
+                yield ServerSentEvent(event="gone", data=story)
             cards = batch.cards if batch is not None else ()
             for event in _told(desk, [card for card in cards if wanted(card, wish, desk.clock_ms())]):
                 yield event

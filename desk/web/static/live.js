@@ -118,6 +118,16 @@ async function readAll() {
 function follow() {
   const source = new EventSource(list.dataset.events);
   source.addEventListener("story", told);
+  source.addEventListener("hello", (event) => {
+    // Something was taken down while nobody listened: it may still stand here.
+    if (event.data !== list.dataset.takedowns) location.reload();
+  });
+  source.addEventListener("gone", (event) => {
+    waiting.delete(event.data);
+    rowOf(event.data)?.remove();
+    showPill();
+    narrow();
+  });
   source.addEventListener("status", (event) => strip(event.data));
   source.addEventListener("signed-out", () => location.reload());
   source.addEventListener("open", () => document.body.classList.remove("cut-off"));

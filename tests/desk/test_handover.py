@@ -1,0 +1,182 @@
+"""Shift handover: what is new, changed, taken and held back since a moment; claims that meet; notes."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from desk.views.shifts import handed, moment_of
+from desk.web.deps import Desk
+from pipeline.records import encode
+from pipeline.store.delivery import Delivery, key_of
+from pipeline.store.delivery import rows_of as delivery_rows
+from pipeline.store.delivery_tables import deliveries
+from tests.desk.support import Clock, Wire, client_of, form_token, sign_in
+from tests.transforms.support import NOON_MS
+from tests.waiting import until
+
+HOUR_MS = 3_600_000
+
+
+def send(client: TestClient, what: str, **values: object) -> httpx.Response:
+    answer: httpx.Response = client.post(
+        f"/handover/{what}", data={**values, "form_token": form_token(client, "/account")}
+    )
+    return answer
+
+
+def section(page: str, name: str) -> str:
+    """The part of the page under one heading."""
+    found = re.search(rf'id="{name}"><h2>.*?(?=<div class="section"|</section>)', page, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+def on_board(desk: Desk, number: int) -> None:
+    until(lambda: len(desk.board.snapshot()) == number, "the stories on the board")
+
+
+def test_new_and_changed_since_a_moment(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -> None:
+    old = wire.article("Old and quiet")
+    grows = wire.article("Old and growing")
+    wire.number = 1_800
+    wire.article("More on it", story=grows, source="b.example")
+    wire.article("Born lately", subscriptions={"ports": ["Born"]})
+    wire.article("Found in an archive", backfill=True)
+    on_board(desk, 4)
+    # Now is 13:00; twenty minutes ago was 12:40, and a page in the desk's zone says since when.
+    page = as_reader.get("/handover?since=2026-03-05T12:20").text
+    since = re.search(r"since <b>([^<]*)</b>", page)
+    assert since is not None
+    moment = moment_of("2026-03-05T12:20", desk.zone)
+    assert moment is not None
+    recent = handed(desk.board.snapshot(), NOON_MS + 1_200_000)
+    assert [card.title for card in recent.new] == ["Born lately"]
+    assert [card.id for card in recent.changed] == [grows]
+    whole = handed(desk.board.snapshot(), NOON_MS)
+    assert [card.title for card in whole.new][:2] == ["Born lately", "Old and growing"]
+    assert old in {card.id for card in whole.new}
+    cut = handed(desk.board.snapshot(), NOON_MS, shown=1)
+    assert (len(cut.new), cut.new_more) == (1, 2)
+    everything = as_reader.get("/handover?hours=8").text
+    assert "Born lately" in section(everything, "new")
+    assert "Found in an archive" not in everything
+
+
+def test_claim_assign_done_and_give_back(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    story = wire.article("A bridge falls")
+    on_board(desk, 1)
+    editor, admin = (desk.directory.known(name).id for name in ("editor", "admin"))
+    send(as_editor, "claim", story=story)
+    page = as_editor.get("/handover").text
+    assert "editor has it" in section(page, "taken")
+    send(as_editor, "assign", story=story, person=admin, over=editor)
+    page = as_editor.get("/handover").text
+    assert "admin has it" in section(page, "taken")
+    assert "given by editor" in page
+    send(as_editor, "note", story=story, text="The mayor calls back at 15:00.\r\nAsk for figures.")
+    assert "The mayor calls back at 15:00.\nAsk for figures." in section(as_editor.get("/handover").text, "taken")
+    send(as_editor, "done", story=story, over=admin)
+    page = as_editor.get("/handover").text
+    assert "A bridge falls" in section(page, "finished")
+    assert "Nobody has a story" in section(page, "taken")
+    send(as_editor, "claim", story=story)
+    send(as_editor, "done", story=story, over=editor, release="true")
+    assert "Nobody has a story" in section(as_editor.get("/handover").text, "taken")
+    acts = [line.action for line in desk.directory.trail.page()]
+    assert {"story claimed", "story assigned", "story done", "story given back"} <= set(acts)
+
+
+def test_of_two_who_claim_at_once_one_gets_it(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    story = wire.article("Both want it")
+    on_board(desk, 1)
+    other = client_of(desk)
+    sign_in(other, "admin")
+    assert send(as_editor, "claim", story=story).status_code == 200
+    # The page of the other still showed that nobody had it.
+    late = send(other, "claim", story=story)
+    assert late.status_code == 409
+    assert "somebody else took" in late.text
+    assert "editor has it" in other.get("/handover").text
+
+
+def test_a_handover_is_where_the_next_shift_begins(wire: Wire, desk: Desk, clock: Clock, as_editor: TestClient) -> None:
+    wire.article("Before")
+    on_board(desk, 1)
+    send(as_editor, "over", text="Quiet so far. Watch <Odesa>.")
+    page = as_editor.get("/handover").text
+    assert "the last handover (" in page
+    assert "Watch &lt;Odesa&gt;." in page
+    assert "No new stories" in section(page, "new")
+    wire.number = 3_700
+    wire.article("After")
+    on_board(desk, 2)
+    clock.forward(600)
+    page = as_editor.get("/handover").text
+    assert "After" in section(page, "new")
+    assert "Before" not in section(page, "new")
+    assert "Before" in as_editor.get("/handover?hours=4").text
+
+
+def test_what_was_held_back_says_why(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
+    story = wire.article("Night news", subscriptions={"ports": ["Night"]})
+    on_board(desk, 1)
+    alert = desk.reader.alerts(limit=1)[0].alert
+
+    def planned(channel: str, status: str, why: str) -> Delivery:
+        return Delivery(
+            id=key_of("delivery", alert.id, channel),
+            run="live",
+            alert=alert.id,
+            subscription="ports",
+            story=story,
+            article=alert.article,
+            channel=channel,
+            kind="alert",
+            level="normal",
+            status=status,  # type: ignore[arg-type]
+            why=why,
+            due_ms=NOON_MS + 8 * HOUR_MS,
+            planned_ms=NOON_MS,
+            record=encode(alert).decode(),
+        )
+
+    rows = [
+        planned("mail", "held", "quiet hours"),
+        planned("chat", "sent", ""),
+        planned("hook", "muted", "the story is muted"),
+    ]
+    with desk.store.writing() as connection:
+        connection.execute(deliveries.insert(), delivery_rows(rows))
+    held = section(as_reader.get("/handover?hours=8").text, "held")
+    assert "Night news" in held
+    assert "held: quiet hours" in held
+    assert "muted: the story is muted" in held
+    assert "2 messages" in held
+    assert "Nothing was held back" in as_reader.get("/handover?since=2099-01-01T00:00").text
+
+
+def test_a_shift_longer_than_the_board_is_read_from_the_store(
+    wire: Wire, desk: Desk, as_reader: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        wire.article(f"Story {number:02}")
+    on_board(desk, 30)
+    monkeypatch.setattr(desk.board, "_ordered", desk.board.snapshot()[:5])
+    assert ">30 new</a>" in as_reader.get("/handover?hours=8").text
+
+
+def test_what_makes_no_sense_is_refused(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    story = wire.article("One")
+    on_board(desk, 1)
+    assert send(as_editor, "claim", story="none").status_code == 404
+    assert send(as_editor, "assign", story=story, person="nobody").status_code == 404
+    reader = desk.directory.known("reader").id
+    assert send(as_editor, "assign", story=story, person=reader).status_code == 404
+    assert send(as_editor, "note", text="  ").status_code == 400
+    for query in ("hours=0", "hours=x", "since=soon", "since=0001-01-01T00:00", "since=2026-03-05T12:00%2B02:00"):
+        assert as_editor.get(f"/handover?{query}").status_code == 200
+    assert desk.directory.trail.page(limit=1)[0].action == "signed in"

@@ -1,0 +1,262 @@
+"""Subscriptions over HTTP: check while typing, save, history, import, alerts that are not relevant, channels."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from desk.web.deps import Desk
+from pipeline.records import Subscription
+from pipeline.search import SearchIndex
+from pipeline.store import Store, StoreReader
+from pipeline.store.delivery import DeliveryBook
+from tests.delivery.support import receiving
+from tests.desk.support import Clock, Wire, add_people, client_of, form_token, make_desk, sign_in
+
+WHOLE = {"boxes": "yes", "new": "yes", "news": ["sources", "edits"]}
+
+
+@pytest.fixture
+def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
+    """A desk with a search index, which may send to this machine."""
+    index = SearchIndex.open(tmp_path / "search")
+    made = make_desk(store, clock, search=index, delivery_allow_private="127.0.0.1")
+    add_people(made)
+    yield made
+    index.close()
+
+
+def indexed(desk: Desk) -> None:
+    assert desk.search is not None
+    assert desk.search.refresh(StoreReader(desk.store, "live"))
+
+
+def send(client: TestClient, path: str, values: dict[str, object], **more: object) -> httpx.Response:
+    token = form_token(client, "/account")
+    answer: httpx.Response = client.post(path, data={**values, "form_token": token}, **more)  # type: ignore[arg-type]
+    return answer
+
+
+def save(desk: Desk, identity: str, query: str, **fields: object) -> None:
+    one = Subscription(id=identity, query=query, owner="editor", **fields)  # type: ignore[arg-type]
+    desk.shelf.save_subscriptions([one], now_ms=desk.clock_ms())
+
+
+def test_a_query_is_judged_while_it_is_typed(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    for number in range(31):
+        wire.article(f"Grain {number}", "From Odesa by ship.")
+    for number in range(4):
+        wire.article(f"Corn {number}", "From Odesa by ship.")
+    indexed(desk)
+    save(desk, "ports", "grain AND odesa")
+    fresh = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain AND odesa"}).text
+    assert "31 stories in the last 30 days, 1.0 a day<" in fresh
+    changed = send(as_editor, "/subscriptions/check", {"id": "ports", "query": "(grain OR corn) AND odesa"}).text
+    assert "35 stories in the last 30 days, 1.2 a day; 4 more than before" in changed
+    assert "4 stories more would come, 0 stories would no longer come." in changed
+    assert changed.count("<mark>Corn</mark>") >= 4
+    assert "Stories a day" in changed
+    fewer = send(as_editor, "/subscriptions/check", {"id": "ports", "query": "grain AND odesa", "outlets": "b.example"})
+    assert "0 stories in the last 30 days, 0.0 a day; 31 fewer than before" in fewer.text
+    same = send(as_editor, "/subscriptions/check", {"id": "ports", "query": "odesa AND grain"}).text
+    assert "as many as before" in same
+
+
+def test_what_is_wrong_is_said_with_its_place_and_a_better_query(desk: Desk, as_editor: TestClient) -> None:
+    broken = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain AND ("}).text
+    assert re.search(r"grain AND \(\n\s+\^", broken)
+    assert 'data-severity="error"' in broken
+    warned = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain or corn"}).text
+    assert 'data-query="grain OR corn"' in warned
+    assert "in the last 30 days" in warned
+    assert "no language" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "languages": "xxx"}).text
+    assert "no time of day" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "at": "25:00"}).text
+    hostile = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "<script>alert(1)</script>("}).text
+    assert "<script" not in hostile
+
+
+def test_save_edit_and_history(desk: Desk, as_editor: TestClient) -> None:
+    values = {**WHOLE, "query": "grain\r\nAND odesa", "name": "Black Sea ports", "topics": "syria, ukraine-talks"}
+    answer = send(as_editor, "/subscriptions/save", values)
+    assert answer.url.path == "/subscriptions/of/black-sea-ports"
+    assert "Version 1 is saved" in answer.text
+    stored = desk.shelf.newest("black-sea-ports")
+    assert stored is not None
+    assert (stored.query, stored.owner, stored.edited_by) == ("grain\nAND odesa", "editor", "editor")
+    assert stored.topics == ("syria", "ukraine-talks")
+    assert stored.news == ("sources", "edits")
+    second = {
+        "boxes": "yes",
+        "id": stored.id,
+        "based_on": "1",
+        "query": "grain",
+        "quiet": "22:00-07:00",
+        "note": "wider",
+    }
+    assert "Version 2 is saved" in send(as_editor, "/subscriptions/save", second).text
+    page = as_editor.get("/subscriptions/of/black-sea-ports").text
+    assert '<del dir="auto">grain\nAND odesa</del> <ins dir="auto">grain</ins>' in page
+    assert "wider" in page
+    late = send(as_editor, "/subscriptions/save", {**second, "query": "corn"})
+    assert late.status_code == 400
+    assert "somebody else saved it meanwhile" in late.text
+    assert ">corn</textarea>" in late.text
+    assert "Nothing was changed" in send(as_editor, "/subscriptions/save", {**second, "based_on": "2"}).text
+    assert [line.action for line in desk.directory.trail.page()][:2] == ["subscription saved"] * 2
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"query": "grain AND ("}, "Not saved"),
+        ({"query": "grain", "id": "a b"}, "is no id"),
+        ({"query": "grain", "delivery": "nowhere"}, "there is no channel"),
+        ({"query": "grain", "zone": "Mars/Olympus"}, "there is no time zone"),
+        ({"query": "grain", "per_hour": "many"}, "is no number"),
+        ({"query": "grain", "id": "ports"}, "already"),
+    ],
+)
+def test_what_cannot_be_is_not_stored(desk: Desk, as_editor: TestClient, values: dict[str, str], said: str) -> None:
+    save(desk, "ports", "port*")
+    answer = send(as_editor, "/subscriptions/save", {**WHOLE, **values})
+    assert answer.status_code == 400
+    assert said in html.unescape(answer.text)
+    assert len(desk.shelf.read(now_ms=desk.clock_ms()).subscriptions) == 1
+
+
+def test_pause_resume_remove(desk: Desk, as_editor: TestClient) -> None:
+    save(desk, "ports", "port*", name="Ports")
+    send(as_editor, "/subscriptions/state", {"subscription": "ports", "state": "paused"})
+    assert 'data-state="paused"' in as_editor.get("/subscriptions").text
+    send(as_editor, "/subscriptions/state", {"subscription": "ports", "state": "active"})
+    assert send(as_editor, "/subscriptions/state", {"subscription": "ports", "state": "asleep"}).status_code == 400
+    assert "ports is removed" in send(as_editor, "/subscriptions/remove", {"subscription": "ports"}).text
+    assert as_editor.get("/subscriptions/of/ports").status_code == 404
+    assert "removed" in as_editor.get("/subscriptions?ended=true").text
+
+
+def test_explain_on_a_stored_article_or_a_text(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    identity = wire.article("Grain leaves", "By ship.", url="https://a.example/grain")
+    for document in (identity, "https://a.example/grain?utm_source=x", "Grain leaves\nBy ship."):
+        part = send(
+            as_editor, "/subscriptions/explain", {"query": "grain AND (ship OR rail)", "document": document}
+        ).text
+        assert "<b>Matches</b>" in part
+        assert 'class="no"><span class="unseen">does not hold: </span><code dir="auto">rail</code>' in part
+        assert "title: Grain" in part
+    gone = send(as_editor, "/subscriptions/explain", {"query": "a", "document": "https://a.example/none"}).text
+    assert "not stored" in gone
+
+
+def test_other_vendors_queries(desk: Desk, as_editor: TestClient) -> None:
+    part = send(as_editor, "/subscriptions/translate", {"query": "grain near5 odesa", "dialect": "factiva"}).text
+    assert 'data-query="grain NEAR/4 odesa"' in part
+    assert "What reads differently" in part
+    assert "There is no dialect" in send(as_editor, "/subscriptions/translate", {"query": "a", "dialect": "x"}).text
+    broken = send(as_editor, "/subscriptions/translate", {"query": "grain near5", "dialect": "factiva"}).text
+    assert "note bad" in broken
+
+
+def test_export_comes_back_by_import(desk: Desk, as_editor: TestClient) -> None:
+    save(desk, "ports", 'port* AND "black sea"', name="Ports", topics=("syria",))
+    lines, toml = (as_editor.get(f"/subscriptions/export.{kind}").content for kind in ("jsonl", "toml"))
+    send(as_editor, "/subscriptions/remove", {"subscription": "ports"})
+    for name, body, count in (("mine.jsonl", lines, 1), ("mine.toml", toml, 0)):
+        answer = send(as_editor, "/subscriptions/import", {}, files={"file": (name, body)})
+        assert f"{name}: {count} saved, {1 - count} as they were" in answer.text
+    stored = desk.shelf.newest("ports")
+    assert stored is not None
+    assert stored.topics == ("syria",)
+    assert send(as_editor, "/subscriptions/import", {}, files={"file": ("x.jsonl", b"{")}).status_code == 400
+
+
+def test_an_alert_that_is_not_relevant_proposes_narrower_queries(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    save(desk, "ports", "grain AND odesa")
+    wire.article("Grain leaves Odesa", "Ships sail.", subscriptions={"ports": ["Grain", "Odesa"]})
+    wire.article("Odesa bakery wins grain prize", "Cakes.", subscriptions={"ports": ["grain", "Odesa"]})
+    indexed(desk)
+    listing = as_editor.get("/alerts?subscription=ports").text
+    assert listing.count("Not relevant</a>") == 2
+    address = re.search(r'href="(/alerts/[^"]*/narrower)"', listing)
+    assert address is not None
+    page = as_editor.get(html.unescape(address[1])).text
+    assert page.count("Use this query") >= 3
+    assert "loses nothing else, keeps 1" in page
+    used = re.search(r'href="(/subscriptions/of/ports\?query=[^"]*)"', page)
+    assert used is not None
+    editor = as_editor.get(html.unescape(used[1])).text
+    assert "it holds once you save it" in editor
+    proposed = html.unescape(re.search(r"<textarea class=\"query\"[^>]*>([^<]*)<", editor)[1])  # type: ignore[index]
+    assert "1 story in the last 30 days, 0.0 a day; 1 fewer than before" in (
+        send(as_editor, "/subscriptions/check", {"id": "ports", "query": proposed}).text
+    )
+
+
+def test_a_story_and_an_outlet_can_be_muted(wire: Wire, desk: Desk, clock: Clock, as_editor: TestClient) -> None:
+    save(desk, "ports", "grain")
+    story = wire.article("Grain", subscriptions={"ports": ["Grain"]}, source="b.example")
+    identity = desk.reader.alerts(limit=1)[0].alert.id
+    assert "the story is muted" in send(as_editor, "/alerts/mute", {"alert": identity, "kind": "story"}).text
+    send(as_editor, "/alerts/mute", {"alert": identity, "kind": "outlet", "hours": "24"})
+    mutes = {one.kind: one for one in DeliveryBook(desk.store).mutes(now_ms=clock())}
+    assert (mutes["story"].value, mutes["story"].until_ms, mutes["story"].owner) == (story, None, "editor")
+    assert (mutes["outlet"].value, mutes["outlet"].until_ms) == ("b.example", clock() + 24 * 3_600_000)
+    assert "taken back" in send(as_editor, "/alerts/unmute", {"mute": mutes["story"].id}).text
+    assert len(DeliveryBook(desk.store).mutes(now_ms=clock())) == 1
+
+
+def test_channels_are_added_tested_and_never_shown_whole(desk: Desk, as_editor: TestClient) -> None:
+    with receiving() as receiver:
+        secret_url = f"{receiver.url}/s3cret-token"
+        page = send(as_editor, "/channels/add", {"name": "hook", "address": secret_url}).text
+        assert "hook is added" in page
+        assert "whsec_" in page
+        assert "s3cret-token" not in page
+        assert "whsec_" not in as_editor.get("/channels").text
+        said = send(as_editor, "/channels/test", {"name": "hook"}, headers={"x-form-token": form_token(as_editor, "/")})
+        assert (said.status_code, said.text) == (200, "hook: the receiver took the test message")
+        assert len(receiver.got) == 1
+        receiver.answers = [(500, {})]
+        failed = send(as_editor, "/channels/test", {"name": "hook"})
+        assert failed.status_code == 400
+        assert "500" in failed.text
+        assert "s3cret-token" not in failed.text
+    # Used by a subscription's delivery.
+    send(as_editor, "/subscriptions/save", {**WHOLE, "query": "grain", "id": "g", "delivery": "hook", "kind": "hourly"})
+    stored = desk.shelf.newest("g")
+    assert stored is not None
+    assert (stored.delivery, stored.schedule.kind) == (("hook",), "hourly")
+    assert ">g</td>" in as_editor.get("/channels").text
+    assert "s3cret-token" not in repr(desk.directory.trail.page())
+    for bad in ("nonsense", "https://", "file:///etc/passwd"):
+        answer = send(as_editor, "/channels/add", {"name": "bad", "address": bad})
+        assert answer.status_code == 400, bad
+    for _ in range(8):
+        send(as_editor, "/channels/test", {"name": "hook"})
+    assert send(as_editor, "/channels/test", {"name": "hook"}).status_code == 429
+
+
+def test_a_feed_of_alerts(wire: Wire, desk: Desk, as_reader: TestClient) -> None:
+    save(desk, "ports", "grain", name="Ports")
+    wire.article("Grain & <more>", subscriptions={"ports": ["Grain"]})
+    feed = ET.fromstring(as_reader.get("/subscriptions/of/ports/alerts.atom").content)
+    assert [one.text for one in feed.iter("{http://www.w3.org/2005/Atom}title")][1:] == ["Grain & <more>"]
+
+
+def test_a_reader_sees_and_cannot_change(desk: Desk, client: TestClient) -> None:
+    save(desk, "ports", "grain")
+    sign_in(client, "reader")
+    page = client.get("/subscriptions/of/ports").text
+    assert "readonly" in page
+    assert "Save a new version" not in page
+    assert "New subscription" not in client.get("/subscriptions").text
+    assert send(client, "/subscriptions/save", {"id": "ports", "query": "corn"}).status_code == 403
+    other = client_of(desk)
+    assert other.get("/subscriptions", follow_redirects=False).status_code == 303
