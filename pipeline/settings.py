@@ -19,7 +19,9 @@ from pipeline.errors import UsageError
 FILE = "wirewatch.toml"
 PREFIX = "WIREWATCH_"
 # What stands before the host's @, and parameters that are named like secrets.
-_SECRET = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=[?&;])(?i:[^=&;]*(?:password|secret|token|key)[^=&;]*)=[^&;\s]*")
+_SECRET = re.compile(
+    r"(?<=://)[^/\s]*(?=@)|(?<=[?&;])([^=&;]*(?:password|secret|token|key)[^=&;]*=)[^&;\s]*", re.IGNORECASE
+)
 
 
 def _help(text: str) -> msgspec.Meta:
@@ -113,7 +115,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def shown(self) -> dict[str, object]:
         """All settings for people and logs: user names, passwords and other secrets of addresses are ``***``."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: _SECRET.sub("***", value) if isinstance(value, str) else value for name, value in values.items()}
+        return {
+            name: _SECRET.sub(r"\1***", value) if isinstance(value, str) else value for name, value in values.items()
+        }
 
 
 def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

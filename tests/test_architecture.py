@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -144,7 +145,14 @@ def test_what_is_pure_knows_no_beam_kafka_sql_files_or_clock(pure: str) -> None:
 
 @pytest.mark.parametrize("pure", PURE)
 def test_what_is_pure_imports_of_the_pipeline_only_what_is_pure(pure: str) -> None:
-    allowed = ("pipeline.text", "pipeline.query", "pipeline.stories", "pipeline.records", "pipeline.errors")
+    allowed = (
+        "pipeline.text",
+        "pipeline.query",
+        "pipeline.stories",
+        "pipeline.records",
+        "pipeline.errors",
+        "pipeline.charset",
+    )
     broken = [
         f"{path}:{line} imports {name}"
         for path in modules(pure)
@@ -194,6 +202,15 @@ def test_every_step_of_a_graph_has_a_label() -> None:
                     broken.append(f"{path}:{step.lineno} applies {name} without a label")
     assert labelled > 15
     assert broken == []
+
+
+def test_the_command_line_starts_without_beam() -> None:
+    # Beam takes seconds to load, and warns on stderr: only commands that run a graph may load it.
+    code = (
+        "import sys, wirewatch.cli; print(sorted({'apache_beam', 'fastapi', 'pyarrow', 'apprise'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_no_module_is_too_long() -> None:

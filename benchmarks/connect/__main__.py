@@ -24,7 +24,8 @@ def main(count: int = 5_000) -> None:
                 f"{one.items:,} new items, {one.resident_mb:,.0f} MB"
             )
         print(
-            f"  ratio: {own.rate / peer.rate:.2f} times the plain loop's speed, {peer.cpu_s / own.cpu_s:.2f} by CPU, "
+            f"  ratio: {peer.cpu_s / own.cpu_s:.2f} times the plain loop's feeds a second of CPU "
+            f"({own.rate / peer.rate:.2f} by the clock, which counts what else runs here), "
             f"{own.resident_mb / peer.resident_mb:.2f} times its memory"
         )
     simulate.main()

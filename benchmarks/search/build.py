@@ -13,7 +13,7 @@ from benchmarks.search.world import World
 from pipeline.search.schema import VERSION, build_schema, index_document, terms_of
 
 MADE = "made.json"
-_HEAP_BYTES = 256 << 20
+_HEAP_BYTES = 600 << 20
 
 
 def index_folder(cache: Path, count: int) -> Path:
@@ -29,7 +29,7 @@ def index_folder(cache: Path, count: int) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     index = tantivy.Index(build_schema(), path=str(folder))
-    writer = index.writer(_HEAP_BYTES, 1)
+    writer = index.writer(_HEAP_BYTES, 3)
     world = World(count)
     texts = world.texts()
     start = perf_counter()

@@ -16,7 +16,7 @@ from pipeline.search.results import FoundArticle
 END_MS = 1_772_366_400_000
 DAYS = 30
 DAY_MS = 86_400_000
-TEXTS = 40_000
+TEXTS = 20_000
 _VOCABULARY = 80_000
 _OUTLETS = 2_000
 _SYLLABLES = {

@@ -11,6 +11,7 @@ from pipeline.records import from_ms
 
 WIDTH, HEIGHT = 1_000.0, 100.0
 MOST_BARS = 180
+WIDEST = 60.0
 DAY_MS = 86_400_000
 
 
@@ -39,16 +40,16 @@ class Chart(NamedTuple):
 
 
 def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone: tzinfo = UTC) -> Chart | None:
-    """The chart of counts in equal steps; None for none. Too many steps are gathered, several into one bar.
+    """The chart of counts in equal steps; None where there is nothing. Too many steps are gathered, several into one bar.
 
     Days are those of UTC, as they were counted; hours are shown in ``zone``. ``what``: what is counted, as ``articles``.
     """
-    if not counts:
+    if not any(counts):
         return None
     each = -(-len(counts) // MOST_BARS)
     gathered = [sum(part) for part in zip_longest(*[iter(counts)] * each, fillvalue=0)]
     step_ms *= each
-    most, slot = max(*gathered, 1), WIDTH / len(gathered)
+    most, slot = max(gathered), WIDTH / len(gathered)
     shown = zone if step_ms < DAY_MS else UTC
     made = []
     for place, count in enumerate(gathered):
@@ -59,7 +60,7 @@ def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone:
             Bar(
                 round(place * slot, 2),
                 round(HEIGHT - height, 2),
-                round(slot * 0.86, 2),
+                round(min(slot * 0.86, WIDEST), 2),
                 round(height, 2),
                 begin,
                 begin + step_ms,

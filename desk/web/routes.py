@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from desk.web.api import articles, feeds, index, search, stories, stream, subscriptions
+from desk.web.api import articles, feeds, index, queries, search, shifts, stories, stream, subscriptions
 from desk.web.pages import (
     account,
     article,
@@ -46,6 +46,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     subscriptions.router,
     feeds.router,
     search.router,
+    queries.router,
+    shifts.router,
     stream.router,
     index.router,
 )

@@ -14,7 +14,8 @@ from pipeline.search.results import Facets, FacetValue, Filters, FoundArticle, V
 from pipeline.search.schema import BACKFILL, LONG, order_of, read_record
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-_FACET_VALUES = 30
+_FACET_VALUES, _COUNTED_VALUES = 30, 20_000
+"""Values of a facet that are given, and that are counted in each part of the index: with more, counts are about right."""
 _MOST_STEPS = 4_000
 """Steps of a volume: a clock that was wrong once may spread the articles over fifty years."""
 
@@ -115,7 +116,8 @@ def order_range(
 
 def facets_and_volume(asked: Asked, *, hourly: bool) -> tuple[Facets, Volume]:
     """Over all that ``asked`` finds in the index."""
-    terms = {name: {"terms": {"field": name, "size": _FACET_VALUES}} for name in ("is_topic", "is_source", "is_lang")}
+    sizes = {"size": _FACET_VALUES, "segment_size": _COUNTED_VALUES}
+    terms = {name: {"terms": {"field": name, **sizes}} for name in ("is_topic", "is_source", "is_lang")}
     step = HOUR_MS if hourly else DAY_MS
     span = {"first": {"min": {"field": "time"}}, "last": {"max": {"field": "time"}}}
     found: Any = asked.snapshot.searcher.aggregate(asked.wanted, {**terms, **span})
@@ -132,7 +134,8 @@ def facets_and_volume(asked: Asked, *, hourly: bool) -> tuple[Facets, Volume]:
         name: tuple(FacetValue(str(bucket["key"]), int(bucket["doc_count"])) for bucket in found[name]["buckets"])
         for name in terms
     }
-    certainty = "exact" if asked.exact else "at_most"
+    sure = not any(found[name].get("doc_count_error_upper_bound") for name in terms)
+    certainty = ("exact" if sure else "about") if asked.exact else "at_most"
     facets = Facets(
         topics=values["is_topic"],
         sources=values["is_source"],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.search.ask import Asked, order_range
 from pipeline.search.schema import BACKFILL, time_of
 
-_EXACT_PART, _CHECKED_PART = 200_000, 256
+_EXACT_PART, _CHECKED_PART = 30_000, 256
 """Articles that are taken from the index at a time; parts grow."""
 _LOOK = 16
 """Articles that are checked between two looks at the clock."""

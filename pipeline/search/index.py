@@ -58,11 +58,11 @@ class SearchIndex:
         return cls(folder / f"v{VERSION}" / name)
 
     def refresh(self, reader: StoreReader, *, most: int | None = None) -> bool:
-        """Take over what the store has and the index has not (the writer), and see what others wrote. True: up to date.
+        """Take over what the store has and the index has not (the writer), and see what others wrote. True: nothing left to do.
 
         ``most``: at most about so many articles now; call again for the rest. Where another process holds the writer's
-        lock, only what that one wrote is seen; when that process ends, the next call takes its place. Doing it again after
-        a crash at any point changes nothing. Raises StoreError.
+        lock, only what that one wrote is seen (``behind`` tells how that stands); when that process ends, the next call
+        takes its place. Doing it again after a crash at any point changes nothing. Raises StoreError.
         """
         with self._writing:
             done = True
@@ -76,11 +76,13 @@ class SearchIndex:
                 done = self._follower.follow(reader, most)
             self._index.reload()
             snapshot = self._look()
-            if self._follower is None:
-                done = read_state(self.folder).seq >= stored_state(reader).seq
             with self._lock:
                 self._snapshot = snapshot
             return done
+
+    def behind(self, reader: StoreReader) -> bool:
+        """Whether the store has something that searches don't see yet. Raises StoreError."""
+        return self.snapshot().seq < stored_state(reader).seq
 
     @property
     def writes(self) -> bool:

@@ -1,7 +1,7 @@
 """What a query asks of the inverted index: a query of the index that finds every match, and whether it finds nothing else.
 
-Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, AND, OR, NOT, and NEAR between
-plain words. The rest (LEAD, ATLEAST, NEAR of phrases …) is
+Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, LEAD of words, AND, OR, NOT, and
+NEAR between plain words. The rest (ATLEAST, NEAR of phrases …) is
 narrowed down as far as the index can, for the exact matcher to finish.
 A new construct of ``pipeline.query.core`` needs a case here; what is unknown raises TypeError.
 """
@@ -18,7 +18,7 @@ import tantivy
 from pipeline.query.ast import Exact, Prefix, Wild
 from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
 from pipeline.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
-from pipeline.search.schema import LONG, LONGEST, term_of
+from pipeline.search.schema import LONG, LONGEST, START, term_of
 
 _TITLE_WEIGHT = 2.0
 _MOST_PAIRS = 64
@@ -98,10 +98,30 @@ class Planner:
         narrowed = both(found, *(one.query for one in extra))
         if fields == _TEXT and len(leaf.words) == 1 and isinstance(leaf.words[0][1], CasedWord):
             return Plan(narrowed, extra[0].exact and not leaf.lead)
-        return Plan(narrowed, all(one.exact for one in plans) and not leaf.lead)
+        led = not leaf.lead or (len(leaf.words) == 1 and isinstance(leaf.words[0][1], Exact) and fields[0] in _TEXT)
+        return Plan(narrowed, all(one.exact for one in plans) and led)
 
     def _leaf_in(self, field: str, leaf: Leaf) -> Plan:
         """The words of a leaf in one field, as far as keys and places go."""
+        leading = self._leading(field, leaf)
+        if len(leaf.words) == 1 and leading is not None:
+            return leading
+        found = self._together(field, leaf)
+        return found if leading is None else Plan(both(found.query, leading.query), False)
+
+    def _leading(self, field: str, leaf: Leaf) -> Plan | None:
+        """That the first word of a leaf under LEAD is near the beginning; None where that can't be asked."""
+        word = leaf.words[0][1]
+        if not leaf.lead or field not in _TEXT or not isinstance(word, Exact):
+            return None
+        if (behind := leaf.lead - _extent(leaf)) < 0:
+            return Plan(tantivy.Query.empty_query(), True)
+        # As ONEAR: from 1 to behind + 1 places after START.
+        words: list[str | tuple[int, str]] = [(0, START), (1 + behind // 2, term_of(word.key))]
+        query = tantivy.Query.phrase_query(self._schema, field, words, (behind + 1) // 2)
+        return Plan(query, len(word.key) <= LONGEST)
+
+    def _together(self, field: str, leaf: Leaf) -> Plan:
         if len(leaf.words) == 1:
             return self._word(field, leaf.words[0][1])
         exact = [(offset, term_of(word.key)) for offset, word in leaf.words if isinstance(word, Exact)]
@@ -194,7 +214,8 @@ class Planner:
             behind, slop = 0, near.distance + max(_extent(one), _extent(other))
         words: list[str | tuple[int, str]] = [(0, first), (behind, second)]
         query = tantivy.Query.phrase_query(self._schema, field, words, slop)
-        plain = _plain(one) and _plain(other)
+        # The place of initials has two keys, with and without dots.
+        plain = _plain(one) and _plain(other) and first.replace(".", "") != second.replace(".", "")
         return Plan(query if plain else both(found, query), plain)
 
 
@@ -252,7 +273,7 @@ def _extent(leaf: Leaf) -> int:
 
 
 def _plain(leaf: Leaf) -> bool:
-    """One word that shares its place with no other key: no initials, no script that has several keys at a place."""
+    """One word of a script that has one key at a place."""
     word = leaf.words[0][1]
     return (
         len(leaf.words) == 1
@@ -260,7 +281,6 @@ def _plain(leaf: Leaf) -> bool:
         and isinstance(word, Exact)
         and word.width == 1
         and len(word.key) <= LONGEST
-        and "." not in word.key
         and all(char < "\u0590" for char in word.key)
     )
 

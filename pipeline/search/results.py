@@ -47,7 +47,7 @@ class FacetValue(msgspec.Struct, frozen=True):
 class Facets(msgspec.Struct, frozen=True, kw_only=True):
     """The most frequent values among all hits (not only this page), most frequent first; ``days`` rising, ``YYYY-MM-DD``.
 
-    ``certainty``: ``exact``; or ``at_most``, counted over the candidates, some of which don't match.
+    ``certainty``: ``exact``; ``at_most``: over the candidates, some of which don't match; ``about``: over 20,000 outlets.
     """
 
     topics: tuple[FacetValue, ...] = ()

@@ -1,7 +1,7 @@
 """The inverted index's fields, and an article as one document of it.
 
 =============================  ==================================================================================
-title, text                    keys of the words (``pipeline.query.words``), position = place
+title, text                    START, then keys of the words (``pipeline.query.words``): position = place + 1
 source, lang, topic, url,      keys of the words of this metadata field; values of ``author`` and ``topic`` lie apart
 author
 stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
@@ -33,10 +33,12 @@ from pipeline.query.stems import stems_in
 from pipeline.query.words import as_written, fold, scan
 from pipeline.search.results import FoundArticle
 
-VERSION = 1
+VERSION = 2
 LONGEST = 120
 LONG = "\N{HORIZONTAL ELLIPSIS}"
 """Ends a term that was cut: no key holds it."""
+START = "^"
+"""Stands before the first word of title and text, so that LEAD is a matter of distance. No key holds it either."""
 GAP = 100_000
 """Places between two values of one field: further apart than any phrase or NEAR reaches."""
 BACKFILL, COPY = 1, 2
@@ -106,7 +108,7 @@ def terms_of(title: str, text: str, language: str | None) -> Terms:
     written: set[str] = set()
     for value in (title, text):
         places, words = _places(value, language in (None, "ar"))
-        placed.append(_placed(places))
+        placed.append(_placed([START, *places] if places else places))
         written |= words
     cut = {LONG} if any(len(word) > LONGEST for word in written) else set()
     cased = {form for word in written if (form := _cased(word))}

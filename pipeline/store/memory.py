@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pipeline.records import Subscription
+from pipeline.records.canary import canary_run
 from pipeline.store import delivery_tables as d
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
@@ -52,11 +53,7 @@ def read_memories(store: Store, run: str, stories: Collection[str], matched: Col
             kept |= stories_as_of(connection, base.run, missing, before=base.before)
         for story, memory in memories.items():
             memory.story = kept.get(story)
-        for condition in known(run, base, t.articles):
-            for part in chunks(sorted(kept)):
-                query = sa.select(t.articles.c.story, t.articles.c.source).distinct()
-                for row in connection.execute(query.where(condition, t.articles.c.story.in_(part))):
-                    memories[row.story].outlets.add(row.source)
+        _add_outlets(connection, run, base, kept, memories)
         return memories
 
 
@@ -106,6 +103,20 @@ def _add_facts(connection: sa.Connection, run: str, base: Base | None, memories:
             for row in connection.execute(sa.select(c.story, c.record).where(c.run == name, c.story.in_(part))):
                 facts = _FACTS.decode(row.record)
                 memories[row.story].facts = facts if before_ms is None else facts.before(before_ms)
+
+
+def _add_outlets(
+    connection: sa.Connection, run: str, base: Base | None, stories: Iterable[str], memories: Mapping[str, StoryMemory]
+) -> None:
+    # Of all versions, as within a batch: an article's row only knows the outlet that carried its address last.
+    v, a = t.versions.c, t.articles.c
+    runs = [one for name in ([run] if base is None else [base.run, run]) for one in (name, canary_run(name))]
+    for condition in known(run, base, t.versions):
+        for part in chunks(sorted(stories)):
+            members = sa.select(a.id).where(a.run.in_(runs), a.story.in_(part))
+            query = sa.select(v.story, v.source).distinct()
+            for row in connection.execute(query.where(condition, v.article.in_(members), v.story.in_(part))):
+                memories[row.story].outlets.add(row.source)
 
 
 class SubscriptionVersions:

@@ -91,24 +91,18 @@ def version_row(told: Told, run: str, seq: int) -> dict[str, object]:
     }
 
 
-AlertCause = tuple[str, int, str]
-"""Article, event time in ms, and subscription: what an alert is traced back by."""
+AlertCause = tuple[str, int]
+"""Article and its version: what an alert is traced back by. Not its time, which two versions may share."""
 
 
 def alert_cause(alert: Alert) -> AlertCause:
     """What raised it."""
-    return alert.article, to_ms(alert.raised_at), alert.subscription
+    return alert.article, alert.article_version
 
 
 def alert_places(told: Iterable[Told]) -> dict[AlertCause, str]:
-    """The place of the record that raised an alert: the first of its article and time that meets the subscription."""
-    places: dict[AlertCause, str] = {}
-    for one in told:
-        if one.article is not None:
-            for match in one.article.subscriptions:
-                cause = (one.article.id, one.key.time_ms, match.subscription)
-                places.setdefault(cause, one.key.sortable())
-    return places
+    """The place of the record that raised an alert: the one that brought this version of the article."""
+    return {(one.article.id, one.article.version): one.key.sortable() for one in told if one.article is not None}
 
 
 def alert_row(alert: Alert, run: str, seq: int, place: str | None) -> dict[str, object]:

@@ -43,7 +43,9 @@ def text_hash(text: str) -> str:
     if not enough:
         return ""
     # Splitting is six times as fast as a regular expression. Of a dump of megabytes head and length must do.
-    flat = " ".join(unicodedata.normalize("NFKC", text[:MAX_HASHED]).split()) + str(max(len(text) - MAX_HASHED, 0))
+    head = text[:MAX_HASHED]
+    flat = " ".join((head if head.isascii() else unicodedata.normalize("NFKC", head)).split())
+    flat += str(max(len(text) - MAX_HASHED, 0))
     return hashlib.blake2b(flat.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

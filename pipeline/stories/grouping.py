@@ -41,7 +41,7 @@ class Similarity(Protocol):
 
 
 class LexicalSimilarity:
-    """Cosine of the weighted terms, rare ones counting more; less where the names are others, and with age."""
+    """Cosine of the weighted terms, rare ones counting more; less with age, where names are others, or figures a day later."""
 
     def __init__(self, join_at: float = 0.27) -> None:
         self.join_at = join_at
@@ -60,19 +60,28 @@ class LexicalSimilarity:
         shared = np.where(ranked[places] == terms, own[order][places], 0.0)
         norms = np.sqrt((own**2).sum() * (weights**2).sum(axis=1))
         cosine = (shared * weights).sum(axis=1) / np.maximum(norms, 1e-9)
-        common = (shared * weights > 0).sum(axis=1)
+        cosine *= 1.0 - _AGEING * np.minimum(ages_ms / (72 * HOUR_MS), 1.0)
+        cosine[(shared * weights > 0).sum(axis=1) < _MIN_COMMON] = 0.0
+        # What speaks against it only lowers a score: where none is high enough, there is nothing to be lowered.
+        if not (cosine >= self.join_at).any():
+            return cosine
         names, names_seen = overlap(asked["names"], rows["names"])
         # Two reports on one event share names; where both have several and share none, they are on one subject.
-        strangers = (names_seen >= _MIN_NAMES) & (names < _NAMES_ALIKE)
-        cosine = np.where(strangers, cosine * _STRANGERS, cosine)
-        cosine = cosine * (1.0 - _AGEING * np.minimum(ages_ms / (72 * HOUR_MS), 1.0))
-        return np.where(common >= _MIN_COMMON, cosine, 0.0)
+        cosine[(names_seen >= _MIN_NAMES) & (names < _NAMES_ALIKE)] *= _STRANGERS
+        figures, figures_seen = overlap(asked["figures"], rows["figures"])
+        # Tomorrow's market report and the next match of the same teams have the same words and names, but no figure in common.
+        another_day = (ages_ms >= _SERIAL_MS) & (figures_seen >= _MIN_FIGURES) & (figures == 0.0)
+        cosine[another_day] *= _SERIAL
+        return cosine
 
 
 _MIN_COMMON = 4
 _MIN_NAMES = 3
 _NAMES_ALIKE = 0.2
 _STRANGERS = 0.6
+_MIN_FIGURES = 2
+_SERIAL = 0.5
+_SERIAL_MS = 12 * HOUR_MS
 _AGEING = 0.2
 
 

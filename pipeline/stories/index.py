@@ -82,14 +82,14 @@ class StoryIndex:
         alike = _NONE
         if text_hash:
             number = number_of(text_hash)
-            (same,) = self._by_text.find([number >> 32])
+            same, _ = self._by_text.find([number >> 32])
             same = same[columns.texts[same] == number]
             alike = same[self._visible(same, own, as_of)]
         known = read_features(fingerprint)
         if known["shingles"]:
             slots = self._candidates(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)
             if len(slots):
-                alike = np.concatenate((alike, slots[are_copies(known, columns.features[slots])]))
+                alike = np.concatenate((alike, slots[are_copies(known, columns.features.take(slots))]))
         return columns.entry(columns.earliest(alike)) if len(alike) else None
 
     def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> Entry | None:
@@ -106,12 +106,15 @@ class StoryIndex:
         background = self._frequencies.as_of(*self._ends(as_of))
         terms = self._rare_terms(known, background)
         slots = self._candidates(self._by_term, terms, MAX_GROUP_CANDIDATES, own, as_of, language=number)
-        slots = self._latest_versions(slots)
         if not len(slots):
             return None
-        slots = np.asarray(sorted(slots.tolist(), key=columns.places.__getitem__), np.int64)
         ages = as_of.time_ms - columns.times[slots]
-        scores = self.similarity.scores(known, columns.features[slots], ages, background)
+        scores = self.similarity.scores(known, columns.features.take(slots), ages, background)
+        # Most texts are near none: their candidates need be neither sorted nor freed of old versions.
+        if scores.max() < self.similarity.join_at:
+            return None
+        rows = self._latest_versions(slots)
+        scores, slots = scores[rows], slots[rows]
         best = best_story(scores, columns.stories[slots], self.similarity.join_at)
         return None if best is None else columns.entry(int(slots[best]))
 
@@ -149,15 +152,13 @@ class StoryIndex:
         self, held: Multimap, keys: list[int], most: int, own: int, as_of: OrderKey, language: int | None = None
     ) -> Slots:
         """Different slots under the rarest keys, about ``most``: keys are taken whole, the first with a slot always."""
-        found = held.find(keys)
-        together = np.concatenate(found) if found else _NONE
+        together, by_key = held.find(keys)
         if not len(together):
             return _NONE
         seen = self._visible(together, own, as_of, language)
         slots = np.unique(together[seen])
         if len(slots) <= most:
             return slots
-        by_key = np.repeat(np.arange(len(keys)), [len(each) for each in found])
         counts = np.bincount(by_key[seen], minlength=len(keys)).tolist()
         taken: list[int] = []
         total = 0
@@ -178,13 +179,13 @@ class StoryIndex:
         return [term for place, (_, term) in enumerate(rarest) if not place or total[place] <= MAX_TERM_ARTICLES]
 
     def _latest_versions(self, slots: Slots) -> Slots:
+        """The rows of ``slots`` that are their article's latest, in the run's order."""
         columns = self._columns
-        latest: dict[int, int] = {}
-        for slot, article in zip(slots.tolist(), columns.articles[slots].tolist(), strict=True):
-            other = latest.get(article)
-            if other is None or columns.places[other] < columns.places[slot]:
-                latest[article] = slot
-        return np.asarray(list(latest.values()), np.int64)
+        places = [columns.places[slot] for slot in slots.tolist()]
+        rows = sorted(range(len(places)), key=places.__getitem__)
+        articles = columns.articles[slots].tolist()
+        latest = {articles[row]: row for row in rows}
+        return np.asarray([row for row in rows if latest[articles[row]] == row], np.int64)
 
     def _counted_terms(self, slots: Slots) -> tuple[NDArray[np.uint32], int]:
         # A live blog's hundred versions are one article.

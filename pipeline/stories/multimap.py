@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Slots = NDArray[np.int64]
-_EMPTY: Slots = np.empty(0, np.int64)
 _SLOT_BITS = np.uint64(32)
-_SLOT_MASK = np.uint64(0xFFFFFFFF)
+_LAST_KEY = np.uint32(0xFFFFFFFF)
 # A run is that much longer than the next: few runs to search, and a pair is merged some twenty times in its life.
 _FACTOR = 8
 
@@ -24,65 +23,96 @@ class Multimap:
 
     def __init__(self, buffer_pairs: int = 65_536) -> None:
         self._buffer_pairs = buffer_pairs
-        self._buffer: dict[int, list[int]] = {}
+        # Most keys have one slot: a list for each would be the dearest part of adding, and more for the collector to visit.
+        self._buffer: dict[int, int | list[int]] = {}
+        self._pending: list[NDArray[np.uint64]] = []
         self._buffered = 0
-        self._runs: list[NDArray[np.uint64]] = []
+        # Keys apart from slots: half the memory to go through when searching. A highest key behind the last ends each.
+        self._runs: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
 
     def __len__(self) -> int:
-        return self._buffered + sum(map(len, self._runs))
+        return self._buffered + sum(len(slots) for _, slots in self._runs)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the sorted runs; the dictionary of new pairs is bounded and not counted."""
-        return sum(run.nbytes for run in self._runs)
+        return sum(keys.nbytes + slots.nbytes for keys, slots in self._runs)
 
     def add(self, keys: Iterable[int], slot: int) -> None:
         """Put a slot under each key."""
-        buffer = self._buffer
-        for key in keys:
+        buffer, listed = self._buffer, list(keys)
+        for key in listed:
             held = buffer.get(key)
             if held is None:
-                buffer[key] = [slot]
+                buffer[key] = slot
+            elif isinstance(held, int):
+                buffer[key] = [held, slot]
             else:
                 held.append(slot)
-            self._buffered += 1
+        if listed:
+            self._pending.append(np.asarray(listed, np.uint64) << _SLOT_BITS | np.uint64(slot))
+            self._buffered += len(listed)
         if self._buffered >= self._buffer_pairs:
             self._settle()
 
-    def find(self, keys: list[int]) -> list[Slots]:
-        """The slots under each key, in no order."""
-        found: list[list[Slots]] = [[] for _ in keys]
+    def find(self, keys: list[int]) -> tuple[Slots, Slots]:
+        """The slots under the keys, in no order, and beside each by which of ``keys`` it was found (its place in the list)."""
+        found: list[Slots] = []
+        by: list[Slots] = []
         if self._runs:
-            asked = np.asarray(keys, np.uint64)
-            first = asked << _SLOT_BITS
-            for run in self._runs:
-                starts = run.searchsorted(first)
+            asked = np.asarray(keys, np.uint32)
+            for held, slots in self._runs:
+                starts = held.searchsorted(asked)
                 # Most keys are in no run: where they end is asked only for those that are.
-                hits = (run[np.minimum(starts, len(run) - 1)] >> _SLOT_BITS == asked).nonzero()[0]
+                hits = (held.take(starts) == asked).nonzero()[0]
                 if len(hits):
-                    ends = run.searchsorted(first[hits] | _SLOT_MASK, "right").tolist()
-                    for place, start, end in zip(hits.tolist(), starts[hits].tolist(), ends, strict=True):
-                        found[place].append((run[start:end] & _SLOT_MASK).astype(np.int64))
+                    starts = starts.take(hits)
+                    counts = np.minimum(held.searchsorted(asked.take(hits), "right"), len(slots)) - starts
+                    rows = np.repeat(starts - counts.cumsum() + counts, counts)
+                    found.append(slots.take(rows + np.arange(len(rows))).astype(np.int64))
+                    by.append(hits.repeat(counts))
+        new: list[int] = []
+        places: list[int] = []
         for place, key in enumerate(keys):
-            if held := self._buffer.get(key):
-                found[place].append(np.asarray(held, np.int64))
-        return [_EMPTY if not parts else parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in found]
+            one = self._buffer.get(key)
+            if one is None:
+                continue
+            if isinstance(one, int):
+                new.append(one)
+                places.append(place)
+            else:
+                new += one
+                places += [place] * len(one)
+        if new or not found:
+            found.append(np.array(new, np.int64))
+            by.append(np.array(places, np.int64))
+        return (found[0], by[0]) if len(found) == 1 else (np.concatenate(found), np.concatenate(by))
 
     def keep(self, alive: NDArray[np.bool_]) -> None:
         """Forget the pairs of slots that are not ``alive`` (by slot)."""
         self._settle()
-        runs = [run[alive[(run & _SLOT_MASK).astype(np.int64)]] for run in self._runs]
-        self._runs = [run for run in runs if len(run)]
+        kept = []
+        for keys, slots in self._runs:
+            live = alive[slots]
+            if live.any():
+                kept.append((np.append(keys[:-1][live], _LAST_KEY), slots[live]))
+        self._runs = kept
 
     def _settle(self) -> None:
         if self._buffered:
-            pairs = np.fromiter(
-                (key << 32 | slot for key, slots in self._buffer.items() for slot in slots), np.uint64, self._buffered
-            )
-            pairs.sort()
-            self._runs.append(pairs)
-            self._buffer, self._buffered = {}, 0
-        while len(self._runs) > 1 and len(self._runs[-1]) * _FACTOR > len(self._runs[-2]):
-            merged = np.concatenate((self._runs[-2], self._runs[-1]))
-            merged.sort(kind="stable")
-            self._runs[-2:] = [merged]
+            self._runs.append(_run(np.concatenate(self._pending)))
+            self._buffer, self._pending, self._buffered = {}, [], 0
+        while len(self._runs) > 1 and len(self._runs[-1][1]) * _FACTOR > len(self._runs[-2][1]):
+            self._runs[-2:] = [_run(np.concatenate([_pairs(*run) for run in self._runs[-2:]]))]
+
+
+def _run(pairs: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    # Stable means radix or merge sort here: two sorted halves are merged in one pass.
+    pairs.sort(kind="stable")
+    keys = np.empty(len(pairs) + 1, np.uint32)
+    keys[:-1], keys[-1] = pairs >> _SLOT_BITS, _LAST_KEY
+    return keys, pairs.astype(np.uint32)
+
+
+def _pairs(keys: NDArray[np.uint32], slots: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    return keys[:-1].astype(np.uint64) << _SLOT_BITS | slots

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import regex  # type: ignore[import-untyped]
 
-from pipeline.stories.function_words import FUNCTION_WORDS
+from pipeline.stories.function_words import FUNCTION_WORDS, FUNCTION_WORDS_UNSPACED
 from pipeline.text.fingerprint import is_unspaced
 
 TEXT_CHARS = 20_000
@@ -36,6 +36,9 @@ _ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\
 _NAME = regex.compile(r"(?<=[\p{L}\p{N},)] )\p{Lu}[\w]+|\b\p{Lu}{2,}\b")
 _FIGURE = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
 _UNSPACED_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+# Two kana are mostly grammar, endings and particles; digits count as whole figures.
+_DULL_PAIR = re.compile("[\u3040-\u309f]{2}|\\d")
+_LITTLE = frozenset(FUNCTION_WORDS_UNSPACED)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -121,9 +124,10 @@ def _unspaced(head: str, body: str) -> Terms:
         for token in _TOKEN.findall(text):
             for start in range(len(token) - 1):
                 pair = token[start : start + 2]
-                # Two kana are mostly grammar: endings and particles.
-                if not all("\u3040" <= char <= "\u309f" or char.isdigit() for char in pair):
+                if _LITTLE.isdisjoint(pair) and pair not in FUNCTION_WORDS and not _DULL_PAIR.search(pair):
                     weights[pair] = weights.get(pair, 0) + weight
+        for found in _UNSPACED_FIGURE.findall(text):
+            _add(weights, found, weight)
     figures = {figure for found in _UNSPACED_FIGURE.findall(body) if (figure := _figure(found)) is not None}
     return Terms(
         {hashed(term): min(weight, 255) for term, weight in weights.items()},

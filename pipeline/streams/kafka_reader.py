@@ -16,10 +16,11 @@ from pipeline.errors import OffsetOutOfRange, StreamUnavailable
 from pipeline.streams.base import StreamRecord
 from pipeline.streams.kafka_client import KafkaLocation, translated
 
-_FETCH_WAIT_MS = 100
-"""How long the broker keeps an empty fetch open: the longest that a read elsewhere waits for the last one to end."""
+_FETCH_WAIT_MS = 400
+"""How long the broker keeps an empty fetch open: the longest that a read elsewhere waits for the last one to end. A fetch
+ends with the first record, so it delays none; each empty one costs both sides a turn (100 ms: a third of the idle CPU)."""
 
-_POLL_MS = 50
+_POLL_MS = 200
 _POLL_RECORDS = 200
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from desk.views import times
 from desk.views.shifts import handed, moment_of
 from desk.web.deps import Desk
-from pipeline.records import encode
+from pipeline.records import encode, from_ms, to_ms
 from pipeline.store.delivery import Delivery, key_of
 from pipeline.store.delivery import rows_of as delivery_rows
 from pipeline.store.delivery_tables import deliveries
@@ -32,7 +35,7 @@ def section(page: str, name: str) -> str:
     """The part of the page under one heading."""
     found = re.search(rf'id="{name}"><h2>.*?(?=<div class="section"|</section>)', page, re.DOTALL)
     assert found is not None
-    return found[0]
+    return re.sub("</?mark[^>]*>", "", found[0])
 
 
 def on_board(desk: Desk, number: int) -> None:
@@ -47,12 +50,15 @@ def test_new_and_changed_since_a_moment(wire: Wire, desk: Desk, clock: Clock, as
     wire.article("Born lately", subscriptions={"ports": ["Born"]})
     wire.article("Found in an archive", backfill=True)
     on_board(desk, 4)
-    # Now is 13:00; twenty minutes ago was 12:40, and a page in the desk's zone says since when.
-    page = as_reader.get("/handover?since=2026-03-05T12:20").text
-    since = re.search(r"since <b>([^<]*)</b>", page)
-    assert since is not None
-    moment = moment_of("2026-03-05T12:20", desk.zone)
-    assert moment is not None
+    # Now is 13:00. The moment is one of the desk's zone.
+    chosen = from_ms(NOON_MS + 1_200_000)
+    page = as_reader.get(f"/handover?since={chosen:%Y-%m-%dT%H:%M}").text
+    assert f"since <b>{times.full(NOON_MS + 1_200_000, desk.zone)}</b>" in page
+    assert "Born lately" in section(page, "new")
+    assert "Old and growing" in section(page, "changed")
+    assert "Old and quiet" not in page
+    winter = moment_of("2026-01-05T12:20", ZoneInfo("Europe/Berlin"))
+    assert winter == to_ms(datetime(2026, 1, 5, 11, 20, tzinfo=UTC))
     recent = handed(desk.board.snapshot(), NOON_MS + 1_200_000)
     assert [card.title for card in recent.new] == ["Born lately"]
     assert [card.id for card in recent.changed] == [grows]

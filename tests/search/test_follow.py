@@ -162,9 +162,13 @@ def test_one_writes_and_others_read(ledger: RunLedger, reader: StoreReader, tmp_
     writer, other = SearchIndex.open(tmp_path), SearchIndex.open(tmp_path)
     assert writer.refresh(reader)
     commit(ledger, [told(1, "https://a.example/1")])
-    assert not other.refresh(reader), "the other holds the lock, and has not written it yet"
-    assert writer.refresh(reader)
     assert other.refresh(reader)
+    assert other.behind(reader), "the other holds the lock, and has not written it yet"
+    assert not other.writes
+    assert writer.refresh(reader)
+    assert writer.writes
+    assert other.refresh(reader)
+    assert not other.behind(reader)
     assert urls(other) == ["https://a.example/1"]
     # The writer goes, and the next one who asks takes its place.
     writer.close()

@@ -14,7 +14,6 @@ from pipeline.settings import load_settings
 from pipeline.store import open_store
 from pipeline.streams import open_stream
 from wirewatch import console
-from wirewatch.archiving import archive_days
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.replay_spec import archive_dir
 
@@ -31,6 +30,8 @@ def archive(
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
 ) -> None:
     """Write each day that is over to a WARC.gz, from where the archive stands; stopped anywhere, it goes on from there."""
+    from wirewatch.archiving import archive_days  # it loads Beam, which takes seconds
+
     settings = load_settings(context.obj)
     where = folder or archive_dir(settings)
     stop = stop_on_signals()

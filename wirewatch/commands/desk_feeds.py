@@ -81,7 +81,9 @@ class Feeds:
         """See FeedPort."""
         _check(url)
         settings = self._settings
-        with Http(contact=settings.contact or None, allow_private=settings.allow_private) as http:
+        with Http(
+            contact=settings.contact or None, allow_private=settings.allow_private, proxy=settings.proxy or None
+        ) as http:
             pacing = HostPacing(settings.host_gap_s)
             for one in FeedFinder(http, pacing, clock=console.utc_now, wait=self._closing.wait).find(url):
                 yield FoundFeed(

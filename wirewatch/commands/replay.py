@@ -19,7 +19,6 @@ from pipeline.store import Store, StoreReader, open_store
 from pipeline.store.history_runs import FINISHED, Replay, ReplayBook
 from wirewatch import console
 from wirewatch.commands.services import stop_on_signals
-from wirewatch.replay_sources import Sources
 from wirewatch.replay_spec import (
     ARCHIVE,
     STORE,
@@ -129,8 +128,10 @@ def _go(
     *,
     machine: bool,
 ) -> None:
+    # They load Beam, which takes seconds.
     from pipeline.drivers.replay import Pace, ReplayRun
     from pipeline.drivers.replay import Progress as Stand
+    from wirewatch.replay_sources import Sources
 
     done = StoreReader(store, row.name).count_outcomes().total()
     row = msgspec.structs.replace(row, done=done)

@@ -108,14 +108,11 @@ def open_index(settings: Settings, run: str) -> SearchIndex:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as progress:
         task = progress.add_task("bringing the search index up to date")
-        size = -1
         while not index.refresh(reader, most=_PART):
             now = index.snapshot().searcher.num_docs
-            if now == size and not index.writes:
-                console.note("another process is bringing the search index up to date: what it has so far", "yellow")
-                break
-            size = now
             progress.update(task, description=f"bringing the search index up to date: {now:,} articles")
+    if not index.writes and index.behind(reader):
+        console.note("another process is bringing the search index up to date: this is what it has so far", "yellow")
     store.close()
     index.close()
     return index

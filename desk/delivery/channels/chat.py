@@ -12,9 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import apprise
-from apprise import NotifyFormat, NotifyType
-
 from desk.delivery.channels.base import Options, Trouble
 from desk.delivery.guard import Refused, checked
 from desk.delivery.render import Notice
@@ -35,6 +32,8 @@ class Chat:
 
     def send(self, notice: Notice) -> None:
         """Send it; the id goes along as a header where the service has headers, else at the end of the text."""
+        from apprise import NotifyFormat, NotifyType  # see plugin_of
+
         plugin = self._plugin
         self._guard(plugin)
         headers = getattr(plugin, "headers", None)
@@ -72,6 +71,8 @@ class Chat:
 
 def plugin_of(url: str) -> Any:
     """The Apprise plug-in of an address. Raises UsageError, which never shows the address."""
+    import apprise  # a hundred plug-ins: commands that send nothing need not load them
+
     scheme = url.partition(":")[0].lower()
     if scheme in REFUSED_SCHEMES:
         raise UsageError(f"{scheme}: acts on this machine, and is no channel")

@@ -26,6 +26,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     words = {400: "what was asked for makes no sense", 401: "not signed in", 403: "not allowed", 404: "not there"}
     words |= {
+        409: "somebody else was first",
         422: "a parameter is wrong",
         429: "too many requests",
         503: "not available now",

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, Field
 
 from desk.people.roles import Role
+from desk.subscriptions import Subscriptions as Service
+from desk.subscriptions import changed
 from desk.web.api.common import PREFIX, problems
 from desk.web.deps import Desk, TheActor, TheDesk
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from pipeline.query import parse
 from pipeline.records import Subscription
+from pipeline.records.alert import Level, State
 
 router = APIRouter(prefix=PREFIX)
 SubscriptionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -36,10 +38,16 @@ class SubscriptionOut(BaseModel):
 
 
 class SubscriptionIn(BaseModel):
-    """What to store. What is left out stays as it is."""
+    """What to store. What is left out stays as it is. Lists empty: of those, any."""
 
     query: Annotated[str, Field(min_length=1, max_length=20_000)]
     name: Annotated[str | None, Field(max_length=200)] = None
+    state: State | None = None
+    level: Level | None = None
+    topics: list[str] | None = None
+    languages: list[str] | None = None
+    outlets: list[str] | None = None
+    delivery: Annotated[list[str] | None, Field(description="Names of channels.")] = None
 
 
 class Subscriptions(BaseModel):
@@ -83,13 +91,10 @@ def save(
     desk: TheDesk, by: TheActor, subscription: SubscriptionId, wanted: Annotated[SubscriptionIn, Body()]
 ) -> SubscriptionOut:
     """Store a query, or a new version of it. It holds for what comes from two seconds later on."""
-    parse(wanted.query)
     name = by.caller.name if by.caller else ""
     old = _newest(desk).get(subscription) or Subscription(id=subscription, query="", owner=name)
-    new = msgspec.structs.replace(
-        old, query=wanted.query, name=old.name if wanted.name is None else wanted.name, active=True, edited_by=name
-    )
-    if desk.shelf.save_subscriptions([new], now_ms=desk.clock_ms()):
+    given = {key: value for key, value in wanted.model_dump().items() if value is not None}
+    if Service(desk.store, desk.clock_ms).save(changed(old, given), by=name).changed:
         desk.directory.note(by, "subscription saved", subscription, wanted.query[:2_000])
     return _out(_known(desk, subscription))
 

@@ -43,7 +43,7 @@ def listing(request: Request, desk: TheDesk, subscription: str = "", before: str
         snippets={one.id: _snippet(one) for one in alerts},
         deliveries=book.deliveries_of(one.id for one in alerts),
         mutes=book.mutes(now_ms=desk.clock_ms()),
-        names=desk.follower.names,
+        names=_names(desk),
         subscription=subscription,
         more=alert_cursor(shown[-1]) if len(rows) > PAGE else "",
         done=done[:300],
@@ -61,7 +61,7 @@ def show(request: Request, desk: TheDesk, alert: str) -> Response:
         one=one,
         snippet=_snippet(one),
         deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
-        names=desk.follower.names,
+        names=_names(desk),
         proposals=None,
         problem="",
         stored=desk.shelf.newest(one.subscription),
@@ -93,7 +93,7 @@ def narrower(request: Request, desk: TheDesk, alert: str) -> Response:
         one=one,
         snippet=_snippet(one),
         deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
-        names=desk.follower.names,
+        names=_names(desk),
         proposals=found,
         problem=problem,
         stored=stored,
@@ -146,6 +146,12 @@ def _known(desk: Desk, identity: str) -> Alert:
     if found is None:
         raise Refused(404, "there is no such alert")
     return found
+
+
+def _names(desk: Desk) -> dict[str, str]:
+    """Subscriptions' names by id, those that were just saved too; the board's are some seconds old."""
+    several = desk.shelf.read(now_ms=desk.clock_ms()).subscriptions
+    return {one.id: one.name or one.id for one in several}
 
 
 def _snippet(one: Alert) -> tuple[Segment, ...]:

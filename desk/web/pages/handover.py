@@ -38,7 +38,7 @@ def show(request: Request, desk: TheDesk, caller: TheCaller, hours: str = "", si
     shift = shift_of(desk)
     handovers = shift.handovers()
     moment = _since(desk, handovers, hours, since)
-    stories = handed(_cards(desk, moment.ms), moment.ms)
+    stories = handed(cards_since(desk, moment.ms), moment.ms)
     taken = shift.taken(done_since_ms=moment.ms)
     held_back = shift.held_back(since_ms=moment.ms)
     cards = {card.id: card for card in (*stories.new, *stories.changed)}
@@ -65,6 +65,7 @@ def show(request: Request, desk: TheDesk, caller: TheCaller, hours: str = "", si
         notes=notes,
         log=[one for one in shift.notes(since_ms=moment.ms, limit=200) if not one.story],
         people=people_of(desk, caller),
+        me=caller.id,
         names=desk.follower.names,
         back=f"/handover?{request.url.query}" if request.url.query else "/handover",
     )
@@ -136,9 +137,7 @@ def note(
     """Write something down for the next shift, about a story or the shift as a whole."""
     if not text.strip():
         raise Refused(400, "the note is empty")
-    if story and desk.follower.card(story) is None:
-        raise Refused(404, "there is no such story")
-    _write(desk, caller, "note", story, text)
+    write(desk, caller, "note", story, text)
     return done(request, back)
 
 
@@ -146,7 +145,7 @@ def note(
 @allow(Role.EDITOR)
 def hand_over(request: Request, desk: TheDesk, caller: TheCaller, by: TheActor, text: Text = "") -> Response:
     """The shift ends here: the next one's page begins at this moment."""
-    _write(desk, caller, HANDOVER, "", text)
+    write(desk, caller, HANDOVER, "", text)
     desk.directory.note(by, "shift handed over")
     return done(request, "/handover")
 
@@ -182,7 +181,10 @@ def take(
         raise Refused(409, "somebody else took or gave this story meanwhile: look at the page again")
 
 
-def _write(desk: Desk, caller: Caller, kind: NoteKind, story: str, text: str) -> None:
+def write(desk: Desk, caller: Caller, kind: NoteKind, story: str, text: str) -> None:
+    """Keep a note. Raises Refused for one about a story that is not there."""
+    if story and desk.follower.card(story) is None:
+        raise Refused(404, "there is no such story")
     plain = text.replace("\r\n", "\n").strip()
     shift_of(desk).write(
         Note(at_ms=desk.clock_ms(), person=caller.id, name=caller.name, kind=kind, story=story, text=plain)
@@ -201,7 +203,7 @@ def _since(desk: Desk, handovers: list[Note], hours: str, since: str) -> Since:
     return Since(now_ms - USUAL_HOURS * HOUR_MS, str(USUAL_HOURS))
 
 
-def _cards(desk: Desk, since_ms: int) -> list[Card]:
+def cards_since(desk: Desk, since_ms: int) -> list[Card]:
     """Stories that changed since: from the board if it reaches back so far, else from the store."""
     board = desk.board.snapshot()
     if not board or board[-1].last_ms >= since_ms:

@@ -1,0 +1,1 @@
+"""The desk on a store of a million generated articles: pages, search, open streams, memory."""

@@ -1,0 +1,267 @@
+"""What a browser does with Search, Subscriptions, Alerts, Channels and Handover."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from desk.web.app import create_app
+from desk.web.deps import Desk
+from pipeline.drivers.live import run_in_slices
+from pipeline.records import RawArticle, Subscription, article_id, encode, from_ms
+from pipeline.search import SearchIndex
+from pipeline.settings import Settings
+from pipeline.store import Store
+from pipeline.store.delivery import Channel, DeliveryBook
+from pipeline.streams import NewRecord
+from pipeline.streams.installation import planned_streams
+from pipeline.streams.open import create_planned
+from tests.delivery.support import receiving
+from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.support import Wire, add_people, make_desk, real_clock, served
+from tests.waiting import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as made:
+        yield made
+
+
+@dataclass
+class Room:
+    """A desk with a search index, and a page that shows it to the editor."""
+
+    desk: Desk
+    url: str
+    page: Page
+    problems: list[str]
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        return self.page
+
+
+@pytest.fixture
+def desk(store: Store, tmp_path: Path) -> Iterator[Desk]:
+    """On the real clock: the pipeline beside it is."""
+    index = SearchIndex.open(tmp_path / "search")
+    made = make_desk(store, search=index, delivery_allow_private="127.0.0.1")
+    made.clock_ms = real_clock
+    made.directory._clock_ms = real_clock
+    made.monotonic = time.monotonic
+    add_people(made)
+    yield made
+    index.close()
+
+
+@pytest.fixture
+def room(desk: Desk, browser: Browser) -> Iterator[Room]:
+    problems: list[str] = []
+    with served(create_app(desk)) as url:
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        sign_in(page, url)
+        yield Room(desk, url, page, problems)
+        context.close()
+    assert problems == []
+
+
+def seen(room: Room, number: int) -> None:
+    """Wait until so many articles can be searched."""
+    search = room.desk.search
+    assert search is not None
+    until(lambda: search.search("", limit=1).total.value == number, "the articles in the index")
+
+
+def append(settings: Settings, title: str, text: str) -> str:
+    """An article on the raw stream, as a connector puts it there; then the pipeline, until it has done all."""
+    url = f"https://a.example/{title.replace(' ', '-').lower()}"
+    raw = RawArticle(url=url, source="a.example", fetched_at=from_ms(real_clock()), title=title, text=text)
+    stream = create_planned(settings.stream, planned_streams(settings)[settings.raw_stream])
+    stream.append([NewRecord(article_id(url).encode(), encode(raw))])
+    stream.close()
+    run_in_slices(settings, clock_ms=real_clock, stop=lambda: False, until_empty=True)
+    return article_id(url)
+
+
+def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=str(tmp_path), store_url=room.desk.store.url, stream_url=f"sqlite:///{tmp_path}/streams.db"
+    )
+    append(
+        settings, "Grain ship leaves Odesa", "A ship with grain sailed on Tuesday, the harbour master of Odesa said."
+    )
+    append(
+        settings,
+        "Barley prices fall",
+        "Farmers in Kansas sold barley for less this week, brokers at the exchange found.",
+    )
+    seen(room, 2)
+    page = room.go("/subscriptions/new")
+    page.get_by_label("Query", exact=True).fill("grain or barley")
+    expect(page.locator("#lint")).to_contain_text("the operator is OR")
+    page.locator("#lint .use").click()
+    expect(page.get_by_label("Query", exact=True)).to_have_value("grain OR barley")
+    expect(page.locator("#trial .headline")).to_have_text("2 stories in the last 30 days, 0.1 a day")
+    page.get_by_label("Query", exact=True).fill("grain NEAR/6 (")
+    expect(page.locator("#lint pre")).to_contain_text("grain NEAR/6 (")
+    page.get_by_label("Query", exact=True).fill("grain AND odesa")
+    expect(page.locator("#trial .headline")).to_have_text("1 story in the last 30 days, 0.0 a day")
+    expect(page.locator("#trial mark").first).to_have_text("Grain")
+    page.locator("#trial").get_by_role("button", name="Explain").first.click()
+    expect(page.locator("#explain-body")).to_contain_text("Matches")
+    page.get_by_label("Name", exact=True).fill("Odesa grain")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Version 1 is saved.")).to_be_visible()
+    saved = room.desk.shelf.newest("odesa-grain")
+    assert saved is not None
+    until(lambda: real_clock() > saved.effective_from_ms, "the version to hold")
+    append(settings, "Odesa sends barley and grain", "The second convoy of the month has left, said the port of Odesa.")
+    until(lambda: len(room.desk.reader.alerts(limit=5)) == 1, "the alert")
+    room.go("/alerts")
+    expect(page.locator(".shift h3")).to_have_text("Odesa sends barley and grain")
+    expect(page.locator(".shift .chip.alert")).to_have_text("Odesa grain")
+    seen(room, 3)
+    page.get_by_role("link", name="Not relevant").click()
+    expect(page.locator(".proposals > li").first).to_contain_text("keeps 1")
+    page.locator(".proposals > li").first.get_by_role("link", name="Use this query").click()
+    expect(page.get_by_text("it holds once you save it")).to_be_visible()
+    expect(page.locator("#trial .headline")).to_have_text("1 story in the last 30 days, 0.0 a day; 1 fewer than before")
+    expect(page.locator("#trial .lost a")).to_have_text("Odesa sends barley and grain")
+
+
+def test_search_with_marks_keyboard_and_export(room: Room, wire: Wire) -> None:
+    for number in range(3):
+        wire.article(f"Aid for Aleppo {number}", "Forty lorries with aid.", topics={"syria": ["aid"]}, language="en")
+    wire.article("Something else", "Without.", source="b.example")
+    seen(room, 4)
+    page = room.page
+    page.keyboard.press("/")
+    room.go("/search")
+    expect(page.get_by_label("Query")).to_be_focused()
+    page.keyboard.type("aid AND lorries")
+    page.keyboard.press("Enter")
+    expect(page.locator(".hit")).to_have_count(3)
+    expect(page.locator(".hit mark").first).to_have_text("Aid")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(".hit h2 a").nth(1)).to_be_focused()
+    page.keyboard.press("e")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text("utf-8-sig").splitlines()))
+    assert [row["title"] for row in rows] == ["Aid for Aleppo 2", "Aid for Aleppo 1", "Aid for Aleppo 0"]
+    page.keyboard.press("Escape")
+    # A click on a bar narrows to its days.
+    page.locator("svg g .bar").first.click()
+    expect(page.locator('input[name="since"]')).not_to_have_value("")
+    expect(page.locator(".hit")).to_have_count(3)
+    page.get_by_role("link", name="syria").click()
+    expect(page.locator(".facets [aria-current]", has_text="syria")).to_be_visible()
+    page.get_by_role("link", name="Save as a subscription").click()
+    expect(page.get_by_label("Query", exact=True)).to_have_value("aid AND lorries")
+    expect(page.get_by_label("Topics")).to_have_value("syria")
+    room.go("/search?q=aid+OR+(")
+    expect(page.get_by_role("alert")).to_contain_text("can't be read")
+    # The browser notes the status 400.
+    room.problems.clear()
+
+
+def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
+    with receiving() as receiver:
+        page = room.go("/channels")
+        page.get_by_label("Name").fill("hook")
+        page.get_by_label("Address").fill(receiver.url)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("hook is added")).to_be_visible()
+        room.go("/subscriptions/new")
+        page.get_by_role("button", name="Send a test to hook").click()
+        expect(page.locator("#tested")).to_have_text("hook: the receiver took the test message")
+        assert len(receiver.got) == 1
+    page.get_by_text("Import another vendor's query").click()
+    page.locator("#translate").get_by_label("From").select_option("factiva")
+    page.get_by_label("Their query").fill("grain near5 odesa")
+    page.get_by_role("button", name="Translate").click()
+    page.get_by_role("button", name="Use this query").click()
+    expect(page.get_by_label("Query", exact=True)).to_have_value("grain NEAR/4 odesa")
+    expect(page.locator("#trial .headline")).to_contain_text("0 stories")
+    page.evaluate("() => document.getElementById('editor').dispatchEvent(new Event('submit'))")
+
+
+def test_handover_claim_note_and_done(room: Room, wire: Wire) -> None:
+    story = told(room, wire)
+    page = room.go("/handover?since=2020-01-01T00:00")
+    row = page.locator(f"#new #at-{story}")
+    row.get_by_role("button", name="Claim").click()
+    expect(page.locator(f"#taken #at-{story}")).to_contain_text("editor has it")
+    taken = page.locator(f"#taken #at-{story}")
+    taken.get_by_text("Note, assign").click()
+    taken.get_by_label("Note on this story").fill("Call the mayor")
+    taken.get_by_role("button", name="Add note").click()
+    expect(page.locator(f"#taken #at-{story} blockquote")).to_contain_text("Call the mayor")
+    page.locator(f"#taken #at-{story}").get_by_role("button", name="Done").click()
+    expect(page.locator(f"#finished #at-{story}")).to_contain_text("done by editor")
+    page.get_by_label("Last words").fill("All quiet")
+    page.get_by_role("button", name="Hand over now").click()
+    expect(page.locator(".notes")).to_contain_text("All quiet")
+    expect(page.locator("#new")).to_contain_text("No new stories")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
+    room: Room, wire: Wire, scheme: str
+) -> None:
+    page = room.page
+    story = told(room, wire)
+    wire.article("Aid for Aleppo", "Forty lorries with aid.", topics={"syria": ["aid"]}, subscriptions={"ann": ["aid"]})
+    seen(room, 2)
+    room.desk.shelf.save_subscriptions(
+        [Subscription(id="ann", query="aid", name="Aid", owner="editor")], now_ms=real_clock()
+    )
+    hook = Channel(name="hook", kind="webhook", config={"url": "https://hook.example/in"}, health="failing")
+    DeliveryBook(room.desk.store).save_channel(hook)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    room.go("/handover?since=2020-01-01T00:00")
+    page.locator(f"#at-{story}").get_by_role("button", name="Claim").click()
+    alert = room.desk.reader.alerts(limit=1)[0].alert.id
+    paths = (
+        "/search",
+        "/search?q=aid&order=relevance",
+        "/search?q=nothing-at-all",
+        "/subscriptions",
+        "/subscriptions/of/ann",
+        "/subscriptions/new?query=aid+or+lorries",
+        "/alerts",
+        f"/alerts/{alert}",
+        f"/alerts/{alert}/narrower",
+        "/channels",
+        "/handover?since=2020-01-01T00:00",
+    )
+    for path in paths:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        room.go(path)
+        if page.locator("#trial").count():
+            expect(page.locator("#trial .headline")).to_be_visible()
+            for one in page.locator(".aside > details > summary").all():
+                one.click()
+        assert serious_faults(page) == [], path
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 360, path
+
+
+def told(room: Room, wire: Wire) -> str:
+    """One story on the board."""
+    story = wire.article("A bridge falls", "Two were hurt.", language="en")
+    until(lambda: room.desk.board.get(story) is not None, "the story")
+    return story
