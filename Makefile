@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-connect bench-stories bench-search bench-alerts bench-replay soak bench-latency lock clean torture prism screenshots
+.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay soak bench-latency lock clean torture prism screenshots
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -92,6 +92,9 @@ bench-search: dev ## search and backtests over 1,000,000 generated articles (3 G
 
 screenshots: dev ## pictures of the desk's pages, from the demo, into docs/images (Chromium)
 	$(BIN)/python -m tests.desk.screenshots
+
+bench-desk: dev ## the desk on 1,000,000 stored articles: pages, search, first paint, 200 open streams, memory (12 GB in .cache; ARTICLES PARTS)
+	$(BIN)/python -m benchmarks.desk --articles $(or $(ARTICLES),1000000) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
 
 lock: ## bring the constraints files up to date (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group build -o constraints.txt

@@ -75,8 +75,8 @@ class Report:
             rows.writerow(["store", "stories", self._built.stories, "", "", ""])
             rows.writerow(["store", "alerts", self._built.alerts, "", "", ""])
             for one in self.figures:
-                target = "" if one.most is None else one.most
-                rows.writerow([one.group, one.name, round(one.value, 2), one.unit, target, one.verdict])
+                most = "" if one.most is None else shown(one.most)
+                rows.writerow([one.group, one.name, round(one.value, 2), one.unit, most, one.verdict])
 
     def _machine(self) -> str:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,19 +16,27 @@ from tests.stories_quality.scores import bcubed
 from tests.stories_quality.stage import Teller, article, originals, stories
 
 CASES = Path(__file__).parents[1] / "cases"
-FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text(encoding="utf-8"))["events"]
+ALL_FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text(encoding="utf-8"))
+FLOORS = ALL_FLOORS["events"]
 LANGUAGES = ("en", "de", "ru", "ar")
+SETS = {
+    "hard": ("en", "fr", "ru", "zh", "fa"),
+    "held": ("en", "es", "de", "tr", "uk", "ar", "zh", "fa"),
+}
+"""Harder sets. The errors of "held" were never looked at one by one, so it shows what the rules do with events they don't know."""
+
 HOUR = 3_600_000
 
 
 @cache
-def events(language: str) -> Sequence[dict[str, Any]]:
-    loaded = tomllib.loads((CASES / f"events_{language}.toml").read_text(encoding="utf-8"))
+def events(language: str, which: str = "") -> Sequence[dict[str, Any]]:
+    name = f"events_{which}_{language}.toml" if which else f"events_{language}.toml"
+    loaded = tomllib.loads((CASES / name).read_text(encoding="utf-8"))
     assert loaded["language"] == language
     return sorted(loaded["articles"], key=lambda each: float(each["hours"]))
 
 
-def articles(language: str) -> list[Article]:
+def articles(language: str, which: str = "") -> list[Article]:
     return [
         article(
             f"https://{language}{place}.example/a",
@@ -37,12 +46,12 @@ def articles(language: str) -> list[Article]:
             source=f"{language}{place}.example",
             language=language,
         )
-        for place, each in enumerate(events(language))
+        for place, each in enumerate(events(language, which))
     ]
 
 
-def gold(language: str) -> list[str]:
-    return [f"{language} {each['event']}" for each in events(language)]
+def gold(language: str, which: str = "") -> list[str]:
+    return [f"{language} {each['event']}" for each in events(language, which)]
 
 
 def test_the_cases_are_many() -> None:
@@ -64,6 +73,32 @@ def test_events_are_told_apart_and_together() -> None:
     print(f"\nall: {score}\neach article a story of its own: {alone}")
     assert score.f1 >= FLOORS["f1"]
     assert score.precision >= FLOORS["precision"]
+
+
+def test_the_harder_sets_are_many() -> None:
+    labels = [(which, label) for which, languages in SETS.items() for one in languages for label in gold(one, which)]
+    sizes = Counter(labels)
+    assert sum(size >= 2 for size in sizes.values()) >= 40
+    assert {label[:2] for _, label in labels} == {"en", "fr", "ru", "zh", "fa", "es", "de", "tr", "uk", "ar"}
+    assert {path.name for path in CASES.glob("events_*.toml")} == {
+        *(f"events_{language}.toml" for language in LANGUAGES),
+        *(f"events_{which}_{language}.toml" for which, languages in SETS.items() for language in languages),
+    }
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_harder_events_are_told_apart_and_together(which: str) -> None:
+    every, found = [], []
+    for language in SETS[which]:
+        told = Teller().tell(articles(language, which))
+        assert {one.outcome.kind for one in told} == {OutcomeKind.PUBLISHED}
+        print(f"\n{which} {language}: {bcubed(gold(language, which), stories(told))}", end="")
+        every += gold(language, which)
+        found += stories(told)
+    score = bcubed(every, found)
+    print(f"\n{which}, all: {score}\neach article a story of its own: {bcubed(every, range(len(every)))}")
+    assert score.f1 >= ALL_FLOORS[f"events_{which}"]["f1"]
+    assert score.precision >= ALL_FLOORS[f"events_{which}"]["precision"]
 
 
 def test_languages_side_by_side_change_nothing_much() -> None:
