@@ -55,7 +55,8 @@ def main() -> int:
             _readers(report, desk, built, chosen)
         _memory(report, desk, "at the end")
         report.add("CPU", "of the desk, all in all", desk.use().cpu_s, "s")
-    report.write(RESULTS / f"desk-{built.articles}.csv")
+    only = "" if len(parts) == len(PARTS) else "-" + "-".join(parts)
+    report.write(RESULTS / f"desk-{built.articles}{only}.csv")
     return 0 if report.met else 1
 
 

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from benchmarks.torture.articles import told
 from benchmarks.torture.check import Findings, marks, verify
+from benchmarks.torture.faults import Installation
 from benchmarks.torture.feed import Press
-from benchmarks.torture.setups import SETUPS, Installation
+from benchmarks.torture.setups import SETUPS
 from connectors.state import FeedState
 from pipeline.clock import wall_ms
 from pipeline.drivers.flink_rest import FlinkJobs

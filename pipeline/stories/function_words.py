@@ -49,8 +49,9 @@ _LISTS = {
     "دو سه بین پس پیش گفت اما اگر روز",
     "tr": "ve ile bir bu şu o da de ki için gibi kadar daha en çok ama fakat veya ya ne mi mı mu mü olan olarak oldu olduğu "
     "olduğunu edildi etti ettiği eden var yok her sonra önce göre iki üç dedi söyledi açıkladı belirtti ise tarafından",
-    "zh": "周一 周二 周三 周四 周五 周六 周日 星期 今天 昨天 明天 昨日 今日 上午 下午 晚上 凌晨 中午 目前 截至 记者 報道 报道 消息 表示 "
-    "指出 认为 強調 强调 宣布 介绍 称将 可能 已经 没有 进行 以及 通过 由于 因为 如果 这个 我们 他们 其中 造成 发生 举行 附近 超过 左右",
+    "zh": "周一 周二 周三 周四 周五 周六 周日 星期 今天 昨天 明天 昨日 今日 上午 下午 晚上 凌晨 中午 目前 "
+    "截至 记者 報道 报道 消息 表示 指出 认为 強調 强调 宣布 介绍 称将 可能 已经 没有 进行 以及 通过 由于 "
+    "因为 如果 这个 我们 他们 其中 造成 发生 举行 附近 超过 左右",
     "pl": "i w we z ze na do od po za o u nie jest są był była było były być to ten ta te że się jak który która które dla "
     "przez przy bez oraz lub ale także już jego jej ich dwa trzy",
 }

@@ -59,7 +59,7 @@ class LexicalSimilarity:
         places = np.minimum(ranked.searchsorted(terms), len(ranked) - 1)
         shared = np.where(ranked[places] == terms, own[order][places], 0.0)
         norms = np.sqrt((own**2).sum() * (weights**2).sum(axis=1))
-        cosine = (shared * weights).sum(axis=1) / np.maximum(norms, 1e-9)
+        cosine = np.asarray((shared * weights).sum(axis=1) / np.maximum(norms, 1e-9), np.float64)
         cosine *= 1.0 - _AGEING * np.minimum(ages_ms / (72 * HOUR_MS), 1.0)
         cosine[(shared * weights > 0).sum(axis=1) < _MIN_COMMON] = 0.0
         # What speaks against it only lowers a score: where none is high enough, there is nothing to be lowered.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.torture.setups import SERVERS, SERVICES
+from benchmarks.torture.faults import DISK, SERVERS, SERVICES
 from benchmarks.torture.torture import Result, torture
 
 
@@ -34,7 +34,7 @@ def _run(setup: str, folder: Path, kills: int, seed: int, kinds: tuple[str, ...]
 
 def test_sqlite_in_slices(folder: Path) -> None:
     result = _run("sqlite", folder, kills=5, seed=1)
-    assert set(result.kills) == {*SERVICES, "disk"}
+    assert set(result.kills) == {*SERVICES, *DISK}
 
 
 @pytest.mark.kafka

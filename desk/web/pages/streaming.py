@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from desk.people.roles import Role
 from desk.views.cards import Card
 from desk.views.filters import filter_of, wanted
+from desk.views.status import Status
 from desk.web.deps import Desk, TheCaller, TheDesk
 from desk.web.guard import allow, still_in
 from desk.web.problems import Refused
@@ -81,7 +83,13 @@ async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[Serv
 
 def strip_html(desk: Desk) -> str:
     """The status strip, on one line."""
-    return " ".join(fragment("_status.html", status=desk.status).split())
+    return _strip_of(desk.status)
+
+
+@lru_cache(maxsize=4)
+def _strip_of(status: Status) -> str:
+    # Rendered once for all open streams: each asks after every batch.
+    return " ".join(fragment("_status.html", status=status).split())
 
 
 def _told(desk: Desk, cards: Sequence[Card]) -> Iterator[ServerSentEvent]:

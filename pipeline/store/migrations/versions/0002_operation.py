@@ -12,11 +12,15 @@ depends_on = None
 
 # A store that is in use already: what was counted on demand until now.
 FILLED = (
-    "INSERT INTO counters (run, name, label, value) "
-    "SELECT run, 'outcomes', kind, SUM(last_offset - first_offset + 1) FROM outcomes GROUP BY run, kind",
-    "INSERT INTO source_activity (run, source, articles, last_ms, last_article) "
-    "SELECT run, SUBSTR(source, 1, 300), COUNT(*), MAX(CAST(SUBSTR(place, 1, 15) AS BIGINT)), MAX(id) "
-    "FROM articles GROUP BY run, SUBSTR(source, 1, 300)",
+    (
+        "INSERT INTO counters (run, name, label, value) "
+        "SELECT run, 'outcomes', kind, SUM(last_offset - first_offset + 1) FROM outcomes GROUP BY run, kind"
+    ),
+    (
+        "INSERT INTO source_activity (run, source, articles, last_ms, last_article) "
+        "SELECT run, SUBSTR(source, 1, 300), COUNT(*), MAX(CAST(SUBSTR(place, 1, 15) AS BIGINT)), MAX(id) "
+        "FROM articles GROUP BY run, SUBSTR(source, 1, 300)"
+    ),
 )
 
 
