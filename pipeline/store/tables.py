@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
-from pipeline.store.metadata import Place, SafeString, SafeText, metadata
+from pipeline.store.metadata import IndexedString, Place, SafeString, SafeText, metadata
 
 # SQLite numbers rows by itself only for INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -88,7 +88,7 @@ articles = Table(
     Column("version", Integer, nullable=False),
     Column("place", Place, nullable=False),
     Column("story", SafeString, nullable=False),
-    Column("source", SafeString, nullable=False),
+    Column("source", IndexedString, nullable=False),
     Column("record", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_articles_run_place", "run", "place"),
@@ -140,7 +140,7 @@ alerts = Table(
     metadata,
     Column("run", SafeString, primary_key=True),
     Column("id", SafeString, primary_key=True),
-    Column("subscription", SafeString, nullable=False),
+    Column("subscription", IndexedString, nullable=False),
     Column("story", SafeString, nullable=False),
     Column("article", SafeString, nullable=False),
     Column("place", Place, nullable=False),
