@@ -75,7 +75,7 @@ def test_services_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
         start_new_session=True,
     )
     try:
-        until(lambda: len(_children(demo.pid)) == 2, "two services")
+        until(lambda: len(_children(demo.pid)) == 4, "connectors, pipeline, delivery, desk")
         services = _children(demo.pid)
         demo.send_signal(signal.SIGKILL)
         demo.wait()

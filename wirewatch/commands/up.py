@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ def up(
 
 
 def _supervise(
-    settings: Settings, stop: threading.Event, *, demo_over: float | None = None, once: bool = False
+    settings: Settings, stop: threading.Event, *, demo_over: Callable[[], bool] | None = None, once: bool = False
 ) -> None:
     store = open_store(settings.store)
     feeds = [feed for feed in FeedState(store.engine).listing() if feed.active]
@@ -76,14 +76,16 @@ def _supervise(
     supervisor.add("desk", "desk", *(["--demo"] if demo else []))
     console.note(f"the desk: {address(settings)}{' (no sign-in: it is the demo)' if demo else ''}", "bold")
     said = False
-    last_new_s = time.monotonic()
+    last_new_s: float | None = None
     try:
         while not stop.wait(LOOK_S):
             supervisor.look()
             now_s = time.monotonic()
             if view.show_new():
                 last_new_s = now_s
-            if demo_over is not None and not said and now_s > demo_over and now_s - last_new_s > QUIET_S:
+            if last_new_s is None or demo_over is None or said:
+                continue  # nothing came through yet: services take seconds to start on a slow machine
+            if demo_over() and now_s - last_new_s > QUIET_S:
                 said = True
                 _summary(reader)
                 if once:
@@ -103,13 +105,16 @@ def _summary(reader: StoreReader) -> None:
 
 
 @contextmanager
-def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings, float]]:
-    """Settings for the demo, and the monotonic second after which the outlets publish nothing more."""
+def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings, Callable[[], bool]]]:
+    """Settings for the demo, and whether the outlets publish nothing more."""
     from wirewatch.demo import DemoOutlets, feed_urls, load_samples, serve
 
     samples = load_samples()
     outlets = DemoOutlets(samples, console.utc_now(), speed=speed)
-    with tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder, serve(outlets, time.monotonic) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder,
+        serve(outlets, time.monotonic, waits=True) as server,
+    ):
         address = server.base_url.partition("://")[2]
         changed = replace(
             settings,
@@ -131,7 +136,7 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
         store.close()
         server.start()
         console.note(f"sample outlets at {server.base_url}, publishing for {outlets.finished_after_s():.0f} s", "bold")
-        yield changed, time.monotonic() + outlets.finished_after_s()
+        yield changed, lambda: server.elapsed_s() > outlets.finished_after_s()
 
 
 def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) -> None:

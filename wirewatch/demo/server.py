@@ -27,9 +27,16 @@ class DemoServer:
     """Serves the outlets until closed. Bound on creation, so ``base_url`` is known at once; answers after ``start``."""
 
     def __init__(
-        self, outlets: DemoOutlets, clock: Callable[[], float], host: str = "127.0.0.1", port: int = 0
+        self,
+        outlets: DemoOutlets,
+        clock: Callable[[], float],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        waits: bool = False,
     ) -> None:
-        self._clock, self._origin = clock, clock()
+        self._clock = clock
+        self._origin: float | None = None if waits else clock()
         try:
             self._http = _Server((host, port), _handler(self._answer))
         except (OSError, OverflowError) as error:
@@ -48,8 +55,8 @@ class DemoServer:
         return self._outlets.samples
 
     def elapsed_s(self) -> float:
-        """Seconds since creation, by the given clock."""
-        return self._clock() - self._origin
+        """Seconds since creation, or since the first request if it waits for that, by the given clock."""
+        return 0.0 if self._origin is None else self._clock() - self._origin
 
     def start(self) -> None:
         """Begin to answer, in a thread. Starting twice is harmless."""
@@ -68,6 +75,8 @@ class DemoServer:
         self._http.server_close()
 
     def _answer(self, target: str, headers: Any) -> DemoResponse:
+        if self._origin is None:
+            self._origin = self._clock()
         return self._outlets.get(
             target,
             self.elapsed_s(),
@@ -85,12 +94,15 @@ class DemoServer:
         self.close()
 
 
-def serve(outlets: DemoOutlets, clock: Callable[[], float], host: str = "127.0.0.1", port: int = 0) -> DemoServer:
+def serve(
+    outlets: DemoOutlets, clock: Callable[[], float], host: str = "127.0.0.1", port: int = 0, *, waits: bool = False
+) -> DemoServer:
     """Make a server for ``outlets``, bound but not started. ``clock`` gives monotonic seconds; its reading now is time 0.
 
+    With ``waits`` time 0 is the first request: on a slow machine the readers start seconds later than the outlets.
     Port 0 is a free port. Raises UsageError where the address can't be had.
     """
-    return DemoServer(outlets, clock, host, port)
+    return DemoServer(outlets, clock, host, port, waits=waits)
 
 
 def feed_urls(base_url: str, samples: Samples | None = None) -> list[tuple[str, str]]:
