@@ -36,7 +36,13 @@ class Local:
             text=True,
             check=False,
             timeout=300,
-            env={**os.environ, "PORT_BASE": str(self.base), "PYTHON": sys.executable},
+            # Without canaries: the tests count the raw records.
+            env={
+                **os.environ,
+                "PORT_BASE": str(self.base),
+                "PYTHON": sys.executable,
+                "WIREWATCH_CANARY_INTERVAL_S": "0",
+            },
         )
         if done.returncode:
             raise ServerFailed(done.stderr[-3000:])

@@ -18,7 +18,7 @@ from pipeline.records import RawArticle, Subscription
 from pipeline.records.projection import project
 from pipeline.settings import Settings
 from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.streams import create_stream
+from pipeline.streams import create_stream, open_stream
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.corpus]
@@ -86,7 +86,8 @@ def test_kafka_in_slices_flink_and_a_bounded_run_agree(
         assert len(shared) == in_slices.count_outcomes().total() - in_slices.count_outcomes()["rejected"]
         for article in shared:
             assert _content(project(article)) == _content(project(by_id[article.id]))
-    assert create_stream(kafka_server, "enriched-articles", 4).end_offsets([0, 1, 2, 3]).values()
+    with open_stream(kafka_server, "enriched-articles") as enriched:
+        assert sum(enriched.end_offsets(enriched.partitions()).values()) > 0
 
 
 def _all_done(reader: StoreReader, count: int):  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -65,7 +66,7 @@ class World:
 
     @classmethod
     def at(cls, folder: Path, stream_url: str = "", store_url: str = "") -> World:
-        name = f"raw-{next(_names)}"
+        name = f"raw-{uuid4().hex}"  # one broker serves several test processes
         stream_url = stream_url or f"sqlite:///{folder}/streams.db"
         store_url = store_url or f"sqlite:///{folder}/store.db"
         store = open_store(store_url)
