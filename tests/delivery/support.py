@@ -181,7 +181,12 @@ def receiving() -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            size = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(size)
+            if len(body) < size:
+                # The sender died between headers and body: nothing that a receiver would take for a message.
+                self.close_connection = True
+                return
             if receiver.stall is not None:
                 receiver.stall.wait(60)
             with lock:

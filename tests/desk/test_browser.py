@@ -153,6 +153,8 @@ def test_the_keyboard_does_it_all(room: Newsroom) -> None:
     page.keyboard.press("j")
     page.keyboard.press("o")
     expect(page.locator(".story-page h1")).to_have_text("Story 3")
+    # The heading stands before the page's script has run.
+    page.wait_for_load_state()
     page.keyboard.press("u")
     page.wait_for_url(f"{room.url}/")
     page.keyboard.press("Shift+A")

@@ -154,6 +154,7 @@ def test_search_with_marks_keyboard_and_export(room: Room, wire: Wire) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".hit")).to_have_count(3)
     expect(page.locator(".hit mark").first).to_have_text("Aid")
+    page.wait_for_load_state()
     page.keyboard.press("j")
     page.keyboard.press("j")
     expect(page.locator(".hit h2 a").nth(1)).to_be_focused()

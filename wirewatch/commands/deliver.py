@@ -34,6 +34,7 @@ def deliver(
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left that may go out now.")] = False,
 ) -> None:
     """Deliver alerts to mail, webhooks and chats. Several may run on one store; stopping loses nothing."""
+    stop = stop_on_signals()
     settings = load_settings(context.obj)
     store = open_store(settings.store)
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -45,7 +46,6 @@ def deliver(
             start_http_server(metrics_port, settings.metrics_host, registry)
         except OSError as error:
             raise UsageError(f"{settings.metrics_host}:{metrics_port}: {error.strerror}") from error
-    stop = stop_on_signals()
     try:
         while not stop.is_set():
             try:
