@@ -2,8 +2,8 @@
 
 ::
 
-    envelopes ─► decode ─► clean ─► language ─► fingerprint ─► tag ─► match ─► order ─► stories, alerts, outcomes ─► store
-                 └──────────── stateless, any order, any number of workers ─────────┘   └───────── one key per run ──────┘
+    envelopes ─► clean (decode, extract, language, features) ─► tag ─► match ─► order ─► stories, alerts, outcomes ─► store
+                 └───────── stateless, any order, any number of workers ──────┘    └───────── one key per run ──────┘
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from pipeline.transforms.clean import Clean, DetectLanguage, Fingerprint
-from pipeline.transforms.decode import Decode
+from pipeline.transforms.clean import Clean
 from pipeline.transforms.elements import Draft, Envelope
 from pipeline.transforms.match import MatchSubscriptions, TagTopics
 from pipeline.transforms.tell import TellStories
@@ -40,10 +39,7 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
     return (
         envelopes
         | "Spread" >> beam.Reshuffle()
-        | "Decode" >> Decode()
         | "Clean" >> Clean(flow.extraction_processes)
-        | "Language" >> DetectLanguage()
-        | "Fingerprint" >> Fingerprint()
         | "Tag" >> TagTopics(flow.store_url, flow.scope)
         | "Match" >> MatchSubscriptions(flow.store_url, flow.scope)
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])

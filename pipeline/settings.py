@@ -100,6 +100,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     delivery_allow_private: Annotated[
         str, _help("hosts (or host:port), with commas between, that channels may reach though they are private")
     ] = ""
+    delivery_keep_days: Annotated[
+        float, _help("how long sent messages are kept; what waits, is held or failed stays; 0: for ever")
+    ] = 90.0
     delivery_templates: Annotated[str, _help("folder of message templates of one's own; empty: the built-in ones")] = ""
 
     @property

@@ -19,7 +19,7 @@ from pipeline.records import OrderKey, Position, Subscription, raw_hash
 from pipeline.records.projection import project
 from pipeline.settings import Settings
 from pipeline.store import QueryShelf, RunLedger, StoreReader, open_store
-from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
+from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, id_of
 from pipeline.streams import Stream, StreamRecord, open_stream
 from pipeline.topics.shelf import builtin_definitions
 from pipeline.transforms.elements import Envelope
@@ -204,7 +204,7 @@ def _relayed(found: Findings, reader: StoreReader, settings: Settings) -> None:
     with open_stream(settings.stream, ALERTS) as stream:
         for record in read_all(stream):
             total += 1
-            by_id.setdefault((record.key or b"").decode(), set()).add(record.value)
+            by_id.setdefault(id_of((record.key or b"").decode()), set()).add(record.value)
     found.relayed_alerts = total
     found.repeats += total - len(by_id)
     stored = {alert.id for alert in reader.alerts()}

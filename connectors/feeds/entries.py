@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.feeds.items import FeedItem
 from connectors.feeds.parse import parse_feed
-from connectors.feeds.reading import is_json, is_sitemap, read_xml, text_of
+from connectors.feeds.reading import bytes_of, is_json, is_sitemap, read_as_sent, read_xml, text_of
 from connectors.links import without_credentials
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +51,11 @@ def feed_entries(body: bytes, *, url: str, base: str = "", content_type: str | N
     text = text_of(body, url=url, content_type=content_type).text
     if is_json(text) or is_sitemap(text):
         return tuple(_of_item(item) for item in parse_feed(body, url=base or url, content_type=content_type).items)
-    return tuple(_entries(read_xml(text, url=url, base=without_credentials(base))))
+    base = without_credentials(base)
+    parsed = read_xml(text, url=url, base=base)
+    # Shown is what feedparser makes of it by itself. Where its rules for encodings find nothing, ours may.
+    as_sent = read_as_sent(bytes_of(body, url=url), base=base, content_type=content_type)
+    return tuple(_entries(as_sent if as_sent is not None and as_sent.get("entries") else parsed))
 
 
 def _entries(parsed: Any) -> Iterator[FeedEntry]:

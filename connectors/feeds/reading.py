@@ -18,20 +18,28 @@ MAX_MARKS = 300_000
 UNPACKED_BYTES = 20 << 20
 """Sitemaps are often stored as gzip files."""
 
+_FAILS = (RecursionError, ValueError, AssertionError, LookupError, TypeError, AttributeError)
+"""What feedparser raises for odd feeds."""
+
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
 _NO_ELEMENT = re.compile(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
 _HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
 
 
-def text_of(body: bytes, *, url: str, content_type: str | None) -> Decoded:
-    """Unpack and decode. Raises FeedError for what can be no feed by its first bytes."""
+def bytes_of(body: bytes, *, url: str) -> bytes:
+    """Unpack. Raises FeedError."""
     if not body.strip(b"\0 \t\r\n"):
         raise FeedError(url, "not a feed: empty")
     try:
-        body = unpacked(body, UNPACKED_BYTES)
+        return unpacked(body, UNPACKED_BYTES)
     except NotUnpacked as error:
         raise FeedError(url, f"not a feed: {error}") from error
+
+
+def text_of(body: bytes, *, url: str, content_type: str | None) -> Decoded:
+    """Unpack and decode. Raises FeedError for what can be no feed by its first bytes."""
+    body = bytes_of(body, url=url)
     if name := binary_kind(body):
         raise FeedError(url, f"not a feed: {name}")
     text, encoding = decode_body(body, content_type)
@@ -55,6 +63,15 @@ def is_sitemap(text: str) -> bool:
     return _root(text).rpartition(":")[2] in ("urlset", "sitemapindex")
 
 
+def read_as_sent(body: bytes, *, base: str, content_type: str | None) -> Any:
+    """Give feedparser's result for the bytes as they came, its own rules for encodings included; None where it fails."""
+    headers = {"content-location": base} | ({"content-type": content_type} if content_type else {})
+    try:
+        return feedparser.parse(io.BytesIO(body), response_headers=headers)
+    except _FAILS:
+        return None
+
+
 def read_xml(text: str, *, url: str, base: str, own_ids: bool = False) -> Any:
     """Give feedparser's result for RSS, RDF or Atom. ``base`` is what relative links are relative to, may be empty.
 
@@ -70,7 +87,7 @@ def read_xml(text: str, *, url: str, base: str, own_ids: bool = False) -> Any:
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": base}
     try:
         parsed: Any = feedparser.parse(io.BytesIO(text.encode("utf-8", "replace")), response_headers=headers)
-    except (RecursionError, ValueError, AssertionError, LookupError, TypeError, AttributeError) as error:
+    except _FAILS as error:
         raise FeedError(url, f"not a feed: could not be read ({type(error).__name__})") from error
     root, entries = _root(text), parsed.get("entries") or []
     if not (parsed.get("version") or _looks_usable(root, entries)):
@@ -82,7 +99,7 @@ def read_xml(text: str, *, url: str, base: str, own_ids: bool = False) -> Any:
 
 def _looks_usable(root: str, entries: list[Any]) -> bool:
     """Whether what names no version of a feed is one: feedparser finds items in nearly anything."""
-    if root in ("", "html", "head", "body", "div", "p", "opml", "svg"):
+    if root in ("html", "head", "body", "div", "p", "opml", "svg"):
         return False
     return (root == "channel" and bool(entries)) or any(entry.get("title") or entry.get("link") for entry in entries)
 

@@ -7,6 +7,6 @@ set -euo pipefail
 dir=$(cd "$1" && pwd)
 # shellcheck source=deploy/local/processes.sh
 . "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
-for name in connectors pipeline jobserver workers taskmanager jobmanager kafka; do stop "$name" TERM; done
+for name in desk delivery connectors pipeline jobserver workers taskmanager jobmanager kafka; do stop "$name" TERM; done
 # PostgreSQL's own word for "end now, but in good order".
 stop postgres INT

@@ -37,7 +37,7 @@ dir=$(cd "$target" && pwd)
 # shellcheck source=deploy/local/processes.sh
 . "$here/processes.sh"
 base=${PORT_BASE:-19000}
-kafka=$base controller=$((base + 1)) rest=$((base + 2)) rpc=$((base + 3)) job=$((base + 4)) workers=$((base + 7))
+kafka=$base controller=$((base + 1)) rest=$((base + 2)) rpc=$((base + 3)) job=$((base + 4)) workers=$((base + 7)) desk=$((base + 8))
 
 as_postgres=()
 if [ "$(id -u)" = 0 ]; then
@@ -103,7 +103,9 @@ if [ "$services" ]; then
   if [ "$flink" ] && ! alive pipeline; then "$python" "$here/../flink_jobs.py" "http://127.0.0.1:$rest" cancel wirewatch-live; fi
   start connectors "$python" -m wirewatch connectors run
   start pipeline "$python" -m wirewatch pipeline run "${options[@]}"
+  start delivery "$python" -m wirewatch deliver
+  start desk "$python" -m wirewatch desk --port "$desk"
 fi
-echo "Kafka 127.0.0.1:$kafka${flink:+, Flink http://127.0.0.1:$rest, job server 127.0.0.1:$job, workers 127.0.0.1:$workers}"
+echo "Kafka 127.0.0.1:$kafka${services:+, desk http://127.0.0.1:$desk}${flink:+, Flink http://127.0.0.1:$rest, job server 127.0.0.1:$job, workers 127.0.0.1:$workers}"
 echo "for other commands:  set -a; . $dir/env; set +a"
 echo "logs in $dir/logs; end it with ${here##"$PWD"/}/down.sh $dir"

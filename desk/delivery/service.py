@@ -22,10 +22,12 @@ from desk.delivery.render import Renderer
 from desk.delivery.retry import gives_up, pace_ms, pause_s
 from desk.delivery.secrets import redacted
 from desk.delivery.takedowns import kill_taken_down
+from desk.delivery.tending import CanaryMarks, Forgetting
 from pipeline.errors import StoreError, UsageError
 from pipeline.records import Alert, Subscription, decode
 from pipeline.store import QueryShelf, Store
 from pipeline.store.delivery import Channel, Delivery
+from pipeline.store.operation import CanaryBook
 from pipeline.store.sending import LEASE_MS, Message, SendQueue
 
 log = structlog.get_logger()
@@ -54,7 +56,10 @@ class Round:
 
 
 class DeliveryService:
-    """One process's delivery. ``step`` and ``close`` belong to one thread."""
+    """One process's delivery. ``step`` and ``close`` belong to one thread.
+
+    ``canaries``: those of the run whose way leads through here. ``keep_ms``: how long sent messages are kept; 0: for ever.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class DeliveryService:
         carrier: Callable[[Channel, Options], Carrier] = carrier_of,
         chance: Callable[[], float] = random.random,
         wait: Callable[[float], object] | None = None,
+        canaries: CanaryBook | None = None,
+        keep_ms: int = 0,
     ) -> None:
         self._store, self._options, self._renderer = store, options, renderer
         self._queue, self._shelf = SendQueue(store, worker), QueryShelf(store)
@@ -74,10 +81,14 @@ class DeliveryService:
         self._running: dict[str, Future[None]] = {}
         self._stop = threading.Event()
         self._wait = wait or self._stop.wait
+        self._canaries = CanaryMarks(canaries, options.clock_ms, self._pool.submit) if canaries else None
+        self._forgetting = Forgetting(store, keep_ms)
 
     def step(self) -> Round:
         """One round: plan what is new, gather what is due, start channels that have something to send."""
         now_ms = self._options.clock_ms()
+        if self._canaries:
+            self._canaries.before(now_ms)
         done = Round(planned=self.plan(now_ms))
         kill_taken_down(self._store, now_ms=now_ms)
         done.gathered = self._queue.gather(now_ms=now_ms)
@@ -87,6 +98,9 @@ class DeliveryService:
         for channel in self._queue.claim(now_ms=now_ms, busy=self._running, limit=free) if free else ():
             self._running[channel.name] = self._pool.submit(self.send_on, channel)
             done.started += 1
+        if self._canaries:
+            self._canaries.after()
+        self._forgetting.tend(now_ms)
         return done
 
     def plan(self, now_ms: int) -> int:
@@ -105,10 +119,12 @@ class DeliveryService:
         return total
 
     def wait_idle(self) -> None:
-        """Wait until no channel is sending."""
+        """Wait until no channel is sending and no canary is being marked."""
         for name in list(self._running):
             self._running[name].exception()
             self._finished(name)
+        if self._canaries:
+            self._canaries.wait()
 
     def close(self) -> None:
         """Let what is being sent end, and stop."""

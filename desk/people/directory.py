@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from desk.people.passwords import Passwords
 from desk.people.roles import Caller, Means, Role, role_named
-from desk.people.secrets import TOKEN_PREFIX, hashed, new_secret, new_token
+from desk.people.secrets import FEED_PREFIX, TOKEN_PREFIX, hashed, hashed_for, new_feed_token, new_secret, new_token
 from pipeline.errors import InputError, UsageError
 from pipeline.store import Store
 from pipeline.store.desk_audit import Audit, AuditLine
@@ -19,6 +19,7 @@ IDLE_MS = 24 * 3_600_000
 LONGEST_MS = 30 * IDLE_MS
 """It ends after so long whatever happens."""
 DAY_MS = 86_400_000
+FEED_SCOPE = "feed"
 
 
 class By(NamedTuple):
@@ -148,6 +149,14 @@ class Directory:
         self.people.touch_token(kept, now_ms=now_ms)
         return _caller(account, "token", writes=kept.scope == "write")
 
+    def by_feed_token(self, token: str, address: str) -> Caller | None:
+        """Whose feed this is; None where the token is not that of the feed at ``address``, or the account is closed."""
+        found = self.people.token(hashed_for(token, address)) if token.startswith(FEED_PREFIX) else None
+        if found is None or found[0].scope != FEED_SCOPE or not found[1].active:
+            return None
+        self.people.touch_token(found[0], now_ms=self._clock_ms())
+        return _caller(found[1], "feed", writes=False)
+
     def by_proxy(self, name: str) -> Caller | None:
         """The person whom a trusted proxy names; None where there is no open account of that name."""
         account = self.people.named(name)
@@ -159,21 +168,30 @@ class Directory:
             raise UsageError(f"{scope!r} is no scope", hint="scopes are read and write")
         if scope == "write" and role_named(account.role) is Role.READER:
             raise UsageError("a reader's token can only read")
-        label = " ".join(name.split())[:100] or "token"
-        token, now_ms = new_token(), self._clock_ms()
+        token = new_token()
+        self._keep_token(account, hashed(token), " ".join(name.split())[:100] or "token", scope, days, by)
+        return token
+
+    def make_feed_token(self, account: Account, address: str, by: By) -> str:
+        """A token that opens the feed at ``address`` (path and query) and nothing else, until it is deleted."""
+        token = new_feed_token()
+        self._keep_token(account, hashed_for(token, address), address[:300], FEED_SCOPE, None, by)
+        return token
+
+    def _keep_token(self, account: Account, hash_: str, name: str, scope: str, days: int | None, by: By) -> None:
+        now_ms = self._clock_ms()
         self.people.add_token(
             AccessToken(
                 id=secrets.token_hex(16),
-                hash=hashed(token),
+                hash=hash_,
                 person=account.id,
-                name=label,
+                name=name,
                 scope=scope,
                 created_ms=now_ms,
                 ends_ms=now_ms + days * DAY_MS if days else None,
             )
         )
-        self.note(by, "token made", account.shown, f"{label}, {scope}")
-        return token
+        self.note(by, "token made", account.shown, f"{name}, {scope}")
 
     def _change(self, account: Account, values: dict[str, object], action: str, detail: str, by: By) -> None:
         if not self.people.change(account.id, values, sign_out=values.get("active") is False):

@@ -8,8 +8,9 @@ from typing import Literal
 
 from pipeline.errors import UsageError
 
-Means = Literal["session", "token", "proxy", "demo"]
-"""How somebody is known: by a cookie, a program's token, a reverse proxy's word, or as the demo's one person."""
+Means = Literal["session", "token", "feed", "proxy", "demo"]
+"""How somebody is known: by a cookie, a program's token, the token in one feed's address, a reverse proxy's word, or as the
+demo's one person."""
 
 
 class Role(StrEnum):

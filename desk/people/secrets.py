@@ -9,6 +9,10 @@ import secrets
 TOKEN_PREFIX = "ww_"  # noqa: S105 - what all tokens begin with, so that scanners recognise one in a file
 
 
+FEED_PREFIX = "wwf_"
+"""What the token of one feed begins with; no other door takes it."""
+
+
 def new_secret() -> str:
     """256 random bits, for a cookie."""
     return secrets.token_urlsafe(32)
@@ -17,6 +21,16 @@ def new_secret() -> str:
 def new_token() -> str:
     """A token for a program."""
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def new_feed_token() -> str:
+    """A token for the address of one feed."""
+    return FEED_PREFIX + secrets.token_urlsafe(32)
+
+
+def hashed_for(token: str, address: str) -> str:
+    """What is stored of a feed's token. The address is part of it: at another address the token is an unknown one."""
+    return hashed(f"{token}\n{address}")
 
 
 def hashed(secret: str) -> str:

@@ -11,7 +11,8 @@ from pipeline.records import from_ms
 
 WIDTH, HEIGHT = 1_000.0, 100.0
 MOST_BARS = 180
-WIDEST = 60.0
+FEWEST = 24
+"""Steps shown at least: with a store of one day, one bar would fill the chart and say nothing."""
 DAY_MS = 86_400_000
 
 
@@ -40,7 +41,8 @@ class Chart(NamedTuple):
 
 
 def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone: tzinfo = UTC) -> Chart | None:
-    """The chart of counts in equal steps; None where there is nothing. Too many steps are gathered, several into one bar.
+    """The chart of counts in equal steps; None where there is nothing. Too many steps are gathered, several into one bar;
+    before too few there are empty ones.
 
     Days are those of UTC, as they were counted; hours are shown in ``zone``. ``what``: what is counted, as ``articles``.
     """
@@ -48,6 +50,8 @@ def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone:
         return None
     each = -(-len(counts) // MOST_BARS)
     gathered = [sum(part) for part in zip_longest(*[iter(counts)] * each, fillvalue=0)]
+    missing = max(0, FEWEST - len(gathered))
+    gathered, start_ms = [0] * missing + gathered, start_ms - missing * each * step_ms
     step_ms *= each
     most, slot = max(gathered), WIDTH / len(gathered)
     shown = zone if step_ms < DAY_MS else UTC
@@ -60,7 +64,7 @@ def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone:
             Bar(
                 round(place * slot, 2),
                 round(HEIGHT - height, 2),
-                round(min(slot * 0.86, WIDEST), 2),
+                round(slot * 0.86, 2),
                 round(height, 2),
                 begin,
                 begin + step_ms,

@@ -34,8 +34,13 @@ _COLUMNS = (
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def story_export(kind: str, cards: Sequence[Card], *, base_url: str, self_url: str, now_ms: int) -> bytes:
-    """The stories in the given order. ``base_url`` has no slash at its end; ``self_url`` names an Atom feed."""
+def story_export(
+    kind: str, cards: Sequence[Card], *, base_url: str, self_url: str, identity: str, now_ms: int
+) -> bytes:
+    """The stories in the given order. ``base_url`` has no slash at its end.
+
+    Of an Atom feed, ``identity`` stays the same whoever fetches it; ``self_url`` may carry a reader's token.
+    """
     rows = [_row(card, base_url) for card in cards]
     match kind:
         case "csv":
@@ -43,7 +48,7 @@ def story_export(kind: str, cards: Sequence[Card], *, base_url: str, self_url: s
         case "jsonl":
             return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
         case _:
-            return _atom(cards, base_url, self_url, now_ms)
+            return _atom(cards, base_url, self_url, identity, now_ms)
 
 
 def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
@@ -87,7 +92,7 @@ def _row(card: Card, base_url: str) -> dict[str, object]:
     }
 
 
-def _atom(cards: Sequence[Card], base_url: str, self_url: str, now_ms: int) -> bytes:
+def _atom(cards: Sequence[Card], base_url: str, self_url: str, identity: str, now_ms: int) -> bytes:
     updated = iso(max((card.last_ms for card in cards), default=now_ms))
     entries = "".join(
         f"<entry><title>{xml_text(card.title)}</title><id>urn:wirewatch:story:{xml_text(card.id)}</id>"
@@ -100,6 +105,6 @@ def _atom(cards: Sequence[Card], base_url: str, self_url: str, now_ms: int) -> b
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-        f'<title>Wirewatch</title><id>{xml_text(self_url)}</id><link rel="self" href={quoteattr(self_url)}/>'
+        f'<title>Wirewatch</title><id>{xml_text(identity)}</id><link rel="self" href={quoteattr(self_url)}/>'
         f"<updated>{updated}</updated>\n{entries}</feed>\n"
     ).encode()

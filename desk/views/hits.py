@@ -55,13 +55,16 @@ def json_lines(hits: Iterable[Hit]) -> bytes:
     )
 
 
-def atom_of(hits: Sequence[Hit], *, title: str, base_url: str, self_url: str, now_ms: int) -> bytes:
-    """An Atom feed of the hits in the order given. ``base_url`` has no slash at its end."""
+def atom_of(hits: Sequence[Hit], *, title: str, base_url: str, self_url: str, identity: str, now_ms: int) -> bytes:
+    """An Atom feed of the hits in the order given. ``base_url`` has no slash at its end.
+
+    ``identity`` stays the same whoever fetches it; ``self_url`` may carry a reader's token.
+    """
     entries = "".join(_entry(hit, base_url) for hit in hits)
     updated = iso(max((hit.article.time_ms for hit in hits), default=now_ms))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-        f"<title>{xml_text(title)}</title><id>{xml_text(self_url)}</id>"
+        f"<title>{xml_text(title)}</title><id>{xml_text(identity)}</id>"
         f'<link rel="self" href={quoteattr(self_url)}/>'
         f"<updated>{updated}</updated>\n{entries}</feed>\n"
     ).encode("utf-8", "replace")

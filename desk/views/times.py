@@ -20,6 +20,12 @@ def clock(ms: int, zone: tzinfo, now_ms: int) -> str:
     return f"{moment.day} {moment:%b %H:%M}" if moment.year == now.year else f"{moment.day} {moment:%b %Y %H:%M}"
 
 
+def short(moment: datetime, zone: tzinfo, now_ms: int) -> str:
+    """``clock`` of a record's own time; one without a zone is taken as UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return clock(int(aware.timestamp() * 1000), zone, now_ms)
+
+
 def full(ms: int, zone: tzinfo) -> str:
     """Day, time to the second, and the zone."""
     moment = from_ms(ms).astimezone(zone)

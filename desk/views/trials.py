@@ -31,6 +31,7 @@ class Trial(NamedTuple):
     problem: str = ""
     sentence: str = ""
     change: str = ""
+    hint: str = ""
     cost: str = ""
     chart: Chart | None = None
     examples: tuple[StoryView, ...] = ()
@@ -54,6 +55,7 @@ def trial(
         tuple(findings),
         sentence=sentence(report, change, days=days),
         change=_change(change) if change is not None else "",
+        hint=report.hint,
         cost=_cost(report),
         chart=bars(counts, start_ms, DAY_MS, what="stories") if counts else None,
         examples=_stories(report.examples, outlets),
@@ -68,14 +70,23 @@ def sentence(report: BacktestReport, change: Comparison | None, *, days: int = D
     if not report.complete:
         covered = from_ms(report.covered_since_ms)
         period = f"since {covered.day} {covered:%b %H:%M} UTC, which is as far as the time allowed went"
-    text = f"{_number(report.alerts)} {period}, {report.alerts_a_day:,.1f} a day"
+    text = f"{_number(report.alerts)} {period}"
+    if report.alerts.value:
+        # One in a month is not "0.0 a day".
+        rate = report.alerts_a_day
+        text += f", {rate:,.1f} a day" if rate >= 0.1 else f", {rate:.2f} a day"
     if change is None:
         return text
     more = change.after.alerts.value - change.before.alerts.value
     if not (change.before.complete and change.after.complete):
         # The two may have been looked at over different times: only what was compared can be said.
         more = change.won.value - change.lost.value
-    than = "as many as before" if not more else f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
+    if not change.won.value and not change.lost.value:
+        than = "the same as before"
+    elif not more:
+        than = "as many as before"
+    else:
+        than = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
     return f"{text}; {than}"
 
 
@@ -85,7 +96,7 @@ def _number(count: Count) -> str:
 
 def _change(change: Comparison) -> str:
     if not change.won.value and not change.lost.value:
-        return "The same stories as before."
+        return ""
     return f"{_number(change.won)} more would come, {_number(change.lost)} would no longer come."
 
 

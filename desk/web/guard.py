@@ -1,7 +1,7 @@
 """Who may do what: the one place that every request to a page or the API passes.
 
-In this order: who asks (token, session, proxy, demo), how often, whether the route allows them, and for anything that changes
-something, whether the request comes from a page of ours. A route without a rule is refused to everybody.
+In this order: who asks (a feed's token, a program's, session, proxy, demo), how often, whether the route allows them, and for
+anything that changes something, whether the request comes from a page of ours. A route without a rule is refused to everybody.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from desk.people.limits import API, PAGES
 from desk.people.roles import DEMO, Caller, Role
 from desk.people.secrets import is_form_token, new_secret
 from desk.web.deps import Desk, desk_of
+from desk.web.feeds import PARAMETER, asked_address, is_feed
 from desk.web.problems import Refused, SignInNeeded, is_api
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -93,6 +94,11 @@ def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s
 
 
 def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
+    if PARAMETER in request.query_params and request.method in ("GET", "HEAD") and is_feed(request.url.path):
+        caller = desk.directory.by_feed_token(request.query_params[PARAMETER], asked_address(request))
+        if caller is None:
+            raise Refused(403, "this feed's address is no longer valid: make a new one at the desk")
+        return caller
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):
         caller = desk.directory.by_token(token.strip())
@@ -115,6 +121,8 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
 
 def _form_cookie(desk: Desk, request: Request, caller: Caller | None) -> str:
     """What form tokens are made of: the session's secret, or for callers without a session a cookie for just that."""
+    if caller is not None and caller.means == "feed":
+        return ""
     if caller is not None and caller.means == "session":
         return request.cookies[cookie_name(desk, SESSION_COOKIE)]
     kept = request.cookies.get(cookie_name(desk, FORM_COOKIE), "")
@@ -128,6 +136,9 @@ def _form_cookie(desk: Desk, request: Request, caller: Caller | None) -> str:
 def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
     who = caller.id if caller is not None else request.state.address
     what, limit = ("api", API) if is_api(request) else ("pages", PAGES)
+    if caller is not None and caller.means == "feed":
+        # An address that got into many hands must not lock its owner out of the pages.
+        what = "feeds"
     wait_s = desk.buckets.take(f"{what} {who}", limit, desk.monotonic())
     if wait_s:
         raise Refused(

@@ -17,6 +17,8 @@ from desk.people.roles import Role
 from desk.people.secrets import form_token
 from desk.views import times
 from desk.views.languages import language_name
+from desk.views.outlets import outlet_name
+from desk.views.words import closed_up, reason_in_words
 
 if TYPE_CHECKING:
     from desk.web.deps import Desk
@@ -25,6 +27,7 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 NAVIGATION = (
     ("/", "Live", Role.READER),
+    ("/alerts", "Alerts", Role.READER),
     ("/search", "Search", Role.READER),
     ("/subscriptions", "Subscriptions", Role.READER),
     ("/coverage", "Coverage", Role.READER),
@@ -69,6 +72,8 @@ def _environment() -> jinja2.Environment:
     made.filters["language"] = language_name
     made.filters["iso"] = times.iso
     made.filters["span"] = times.span
+    made.filters["reason"] = reason_in_words
+    made.filters["closed_up"] = closed_up
     made.globals["static"] = static_url
     made.globals["Role"] = Role
     return made
@@ -94,6 +99,10 @@ class Clock:
     def age(self, ms: int) -> str:
         """See ``times.age``."""
         return times.age(ms, self.now_ms)
+
+    def brief(self, moment: Any) -> str:
+        """See ``times.short``."""
+        return times.short(moment, self._zone, self.now_ms)
 
     def moment(self, moment: Any) -> str:
         """See ``times.from_datetime``."""
@@ -126,6 +135,7 @@ def page(
         clock=Clock(desk),
         status=desk.status,
         demo=desk.demo,
+        outlet_of=lambda source: outlet_name(source, desk.follower.outlets),
         page_status=status,
         **values,
     )

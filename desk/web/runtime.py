@@ -23,7 +23,8 @@ LOOK_S = 0.2
 STATUS_S = 2.0
 SEARCH_S = 1.0
 AFTER_ERROR_S = 2.0
-LOADED_S = 10.0
+LOADED_S = 1.0
+"""So long the first request waits for the board; then it is answered with what is there, and the page says so."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ async def running(desk: Desk) -> AsyncIterator[None]:
         if desk.search is not None:
             tasks.append(asyncio.create_task(_index(desk, threads)))
         try:
-            # A page that is asked for at once should not be half empty; a store that can't be read must not stop it.
+            # Most stores are there by then; a big one, or one that can't be read, must not keep people waiting.
             await _within(desk.hub.ready, LOADED_S)
             yield
         finally:

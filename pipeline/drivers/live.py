@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.sinks.relay import Relay
 from pipeline.store import QueryShelf, RunLedger, RunState, Store, open_store
 from pipeline.store.operation import CanaryBook
-from pipeline.store.outbox import CANARIES, Outbox, Taken
+from pipeline.store.outbox import CANARIES, Outbox, Taken, id_of
 from pipeline.streams import Stream
 from pipeline.streams.installation import group_of, planned_streams
 from pipeline.streams.keeping import retain
@@ -63,7 +63,7 @@ class LiveRun:
         self.offsets = RunOffsets(self.ledger, self.state, self.raw.uuid)
         self._canaries = CanaryBook(self.store, settings.run)
         self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms, self._relayed)
-        self._committed_ms = 0
+        self._committed_ms = self._looked_ms = 0
         self._mirrored: dict[int, int] = {}
         self._frontier: Mapping[int, int] = {}
         self._retained_ms: int | None = None
@@ -95,13 +95,17 @@ class LiveRun:
         return self._relay.pump()
 
     def _relayed(self, rows: Sequence[Taken]) -> None:
-        self._canaries.relayed([row.key for row in rows if row.destination == CANARIES], self._clock_ms())
+        self._canaries.relayed([id_of(row.key) for row in rows if row.destination == CANARIES], self._clock_ms())
 
     def mirror(self, positions: Mapping[int, int]) -> None:
         """Mirror the position (next offset of each partition) to the consumer group, every 5 s at most, if it moved."""
         now_ms = self._clock_ms()
         self._retain(now_ms, positions)
-        if positions == self._mirrored or now_ms - self._committed_ms < COMMIT_EVERY_MS:
+        if not 0 <= now_ms - self._committed_ms < COMMIT_EVERY_MS:
+            self._commit(now_ms, positions)
+
+    def _commit(self, now_ms: int, positions: Mapping[int, int]) -> None:
+        if positions == self._mirrored:
             return
         self._committed_ms = now_ms
         self.ledger.save_frontier(self.raw.uuid, positions)
@@ -124,12 +128,16 @@ class LiveRun:
 
     def mirror_ledger(self) -> None:
         """Mirror what the ledger has to the consumer group: for drivers that don't know the reader's position."""
-        if self._clock_ms() - self._committed_ms < COMMIT_EVERY_MS:
+        now_ms = self._clock_ms()
+        # An idle run commits nothing, and asking how far it is costs the same.
+        if 0 <= now_ms - self._looked_ms < COMMIT_EVERY_MS:
             return
+        self._looked_ms = now_ms
         # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
         known = self.offsets.appeared(()) | dict(self._frontier or self.resumption().start)
         self._frontier = {p: lowest for p, (lowest, _) in self.ledger.frontier(self.raw.uuid, known).items()}
-        self.mirror(self._frontier)
+        self._retain(now_ms, self._frontier)
+        self._commit(now_ms, self._frontier)
 
     def close(self) -> None:
         """Close streams and store."""

@@ -11,7 +11,6 @@ from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.flow import Flow
 from pipeline.store import RunLedger, Store
 from pipeline.store.history_runs import FINISHED, RUNNING, STOPPED, Replay, ReplayBook, base_of
-from pipeline.transforms.decode import decode_envelope
 from pipeline.transforms.elements import Envelope
 from pipeline.transforms.extraction import PoolExtraction, shared_extraction
 
@@ -151,9 +150,7 @@ class ReplayRun:
         """The records, their pages in the pool's hands already."""
         if isinstance(self._extraction, PoolExtraction):
             for envelope in envelopes:
-                raw = decode_envelope(envelope).raw
-                if raw is not None:
-                    self._extraction.submit_ahead(raw, envelope.position)
+                self._extraction.submit_ahead(envelope)
         return envelopes
 
     def _forget(self) -> None:

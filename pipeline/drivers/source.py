@@ -46,7 +46,9 @@ class StreamSource:
     With a ``store_url``, reading waits while more than ``in_flight_bytes`` were read in this ``epoch`` and are not
     handled yet, and after ``alarm_s`` of that the record waited for is named in the log. With the run's ``state`` as it was
     taken, too, partitions that appear and offsets that were deleted unread are stored.
-    ``poll_s`` is the pause after nothing was found, ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
+    ``wait_ms`` is how long a read waits for a first record: it ends with one, so an idle run costs a bundle in that time,
+    and no record waits. A checkpoint waits for it too. ``poll_s`` is the pause after a read that found nothing and did not
+    wait, ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
     """
 
     url: str
@@ -61,6 +63,7 @@ class StreamSource:
     epoch: int = 0
     in_flight_bytes: int = 64 << 20
     alarm_s: float = 60.0
+    wait_ms: int = 1_000
     poll_s: float = 0.2
     bundle_records: int = 200
     bundle_bytes: int = 16 << 20
@@ -118,7 +121,7 @@ class _Read(beam.DoFn):
         try:
             in_flight = self._watched()
             while count < source.bundle_records and size < source.bundle_bytes and not in_flight.full():
-                found = _next(reader)
+                found = _next(reader, wait_ms=0 if count else source.wait_ms)
                 if found is None:
                     break
                 count, size = count + 1, size + len(found.record.value)
@@ -130,7 +133,11 @@ class _Read(beam.DoFn):
             if count:
                 stands_at = reader.merge.mark()
                 mark.write(stands_at)
-            again.set(Timestamp.of(time.time() + (0 if count else source.poll_s)))
+            waited_s = time.monotonic() - began
+            # After a read that waited in vain the next may begin; one that ended early (the stream is away, too much is in
+            # flight) would otherwise turn in circles.
+            pause_s = 0.0 if count else max(0.0, source.poll_s - waited_s)
+            again.set(Timestamp.of(time.time() + pause_s))
             self._reader, self._stands_at = reader, stands_at
         finally:
             if self._reader is not reader:
@@ -185,9 +192,9 @@ class _Read(beam.DoFn):
             self._reader = None
 
 
-def _next(reader: MergingReader) -> Numbered | None:
+def _next(reader: MergingReader, *, wait_ms: int) -> Numbered | None:
     try:
-        return reader.next()
+        return reader.next(wait_ms=wait_ms)
     except StreamUnavailable:
         # An exception would fail the bundle and restart the job; no data now is the truth.
         return None

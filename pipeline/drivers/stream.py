@@ -31,6 +31,7 @@ FLINK = (
     "--checkpointing_interval=10000",
     "--finish_bundle_before_checkpointing",
 )
+BUSY_S, IDLE_S = 0.5, 1.0
 REFUSED = {
     "switchingdirectrunner": "it is the DirectRunner or another by its own choice",
     "directrunner": "it keeps no order and leaks memory while idle",
@@ -127,13 +128,13 @@ def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[Flink
 
 def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], object], stop: Callable[[], bool]) -> None:
     """Relay until ``stop()``, or until a worker asks for a new start from the ledger."""
-    away = False
+    away, relayed = False, 0
     while not stop():
         _check_runs(result)
         try:
             if not _still_ours(live):
                 return
-            live.relay()
+            relayed = live.relay()
             live.mirror_ledger()
         except Fenced:
             raise
@@ -144,7 +145,8 @@ def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], obje
             away = True
         else:
             away = False
-        wait(0.5)
+        # Each turn asks the job server once and the store twice.
+        wait(BUSY_S if relayed or away else IDLE_S)
 
 
 def _check_runs(result: PipelineResult) -> None:

@@ -6,19 +6,19 @@ takes nobody along, and Flink restarts the job from its checkpoint.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-from pathlib import Path
 
-from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
+from pipeline.logs import configure_worker
 
 
 def serve(port: int) -> None:
     """Serve workers on ``port`` until the process is ended."""
-    # Beam starts workers with whatever "python" is on the path: it must be the one that has Wirewatch.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    _, server = BeamFnExternalWorkerPoolServicer.start(use_process=True, port=port, state_cache_size=32 << 20)
+    # Before Beam is loaded: it warns then of libraries that it lacks, which is no news and not in the form of our logs.
+    configure_worker(service="workers")
+    from pipeline.drivers.worker_pool import STATE_CACHE_BYTES, Pool
+
+    _, server = Pool.start(use_process=True, port=port, state_cache_size=STATE_CACHE_BYTES)
     try:
         threading.Event().wait()
     finally:

@@ -7,10 +7,10 @@ A *positional* node has places of its own (``hits``); the others only hold or do
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.query.document import MASK, Document, Hits, hit
-from pipeline.query.leaves import Leaf, Word
+from pipeline.query.leaves import Leaf, Pair, Word
 
 _MOST_PAIRS = 1_000_000
 """Pairs of places that one NEAR may have in a document. News have thousands; a hostile page could ask for any memory."""
@@ -69,16 +69,20 @@ class AllOf:
 class AnyOf:
     """OR. Positional where all its parts are. Lists of words, thousands long on some desks, are one set."""
 
-    __slots__ = ("_by_key", "_others", "_rest", "keys", "parts", "positional")
+    __slots__ = ("_by_key", "_others", "_pairs", "_pairs_by_word", "_rest", "keys", "parts", "positional")
 
     def __init__(self, parts: tuple[Core, ...]) -> None:
         self.parts = parts
         self.positional: bool = all(part.positional for part in parts)
         self.keys = frozenset(part.key for part in parts if isinstance(part, Word) and part.width == 1)
         self._others = tuple(part for part in parts if not isinstance(part, Word) or part.width > 1)
+        self._pairs = {part.bigram: part for part in parts if isinstance(part, Pair)}
+        self._pairs_by_word: dict[str, list[Pair]] | None = None
         self._by_key: dict[str, list[Core]] = {}
         rest = []
         for part in self._others:
+            if isinstance(part, Pair):
+                continue
             # The longest word of a phrase is seldom in a document that lacks the phrase.
             if isinstance(part, Leaf) and part.keys:
                 self._by_key.setdefault(max(part.keys, key=len), []).append(part)
@@ -96,9 +100,25 @@ class AnyOf:
         if not self._others:
             return ()
         likely = list(self._rest)
-        for key in self._by_key.keys() & document.words:
-            likely += self._by_key[key]
+        if self._by_key:
+            for key in self._by_key.keys() & document.words:
+                likely += self._by_key[key]
+        if not self._pairs:
+            return likely
+        if (known := document.known_bigrams) is not None:
+            likely += map(self._pairs.__getitem__, self._pairs.keys() & known)
+        else:
+            likely += self._pairs_by_their_words(document)
         return likely
+
+    def _pairs_by_their_words(self, document: Document) -> Iterator[Pair]:
+        """For a document whose bigrams nobody has asked for: only where there is no index, so the table is made late."""
+        if self._pairs_by_word is None:
+            self._pairs_by_word = {}
+            for pair in self._pairs.values():
+                self._pairs_by_word.setdefault(max(pair.first, pair.second, key=len), []).append(pair)
+        for word in self._pairs_by_word.keys() & document.words:
+            yield from (pair for pair in self._pairs_by_word[word] if pair.holds(document))
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches."""
@@ -106,6 +126,8 @@ class AnyOf:
             return True
         if not self._others:
             return False
+        if self._pairs and (known := document.known_bigrams) is not None and not self._pairs.keys().isdisjoint(known):
+            return True
         for part in self._likely(document):  # noqa: SIM110 - see AllOf
             if part.holds(document):
                 return True
@@ -113,12 +135,14 @@ class AnyOf:
 
     def hits(self, document: Document) -> Hits:
         """Where it matches, if it is positional."""
-        found: set[int] = set()
+        return document.hits(self)
+
+    def find(self, document: Document) -> Iterator[int]:
+        """Where it matches, worked out anew."""
         for key in self.keys & document.words:
-            found.update(document.word_hits(key))
+            yield from document.word_hits(key)
         for part in self._likely(document):
-            found.update(part.hits(document))  # type: ignore[union-attr]
-        return tuple(sorted(found))
+            yield from part.hits(document)  # type: ignore[union-attr]
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
         """Add the hits of the parts that hold to ``out``, with ``kept`` those of the parts that have a place in it."""

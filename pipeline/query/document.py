@@ -7,16 +7,13 @@ words" are about. Only what is reported becomes a ``Match``.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
+from typing import Protocol
 
 from pipeline.query.stems import stems_in
 from pipeline.query.words import Scan, as_written, fold, keys_of, scan
 from pipeline.records.article import Match
-
-if TYPE_CHECKING:
-    from pipeline.query.leaves import Leaf
 
 _BITS = 32
 MASK = (1 << _BITS) - 1
@@ -31,7 +28,15 @@ def hit(field: int, first: int, last: int) -> int:
     return (field << _BITS | first) << _BITS | last
 
 
-_FIRST_OF_METADATA = hit(2, 0, 0)
+_FIRST_OF_TITLE, _FIRST_OF_METADATA = hit(1, 0, 0), hit(2, 0, 0)
+_ONE_PLACE = hit(0, 1, 1)
+
+
+class Findable(Protocol):
+    """A part of a query that has places of its own. Hashed by identity."""
+
+    def find(self, document: Document) -> Iterable[int]:
+        """Its hits in ``document``, in any order, worked out anew."""
 
 
 class TextField:
@@ -99,6 +104,14 @@ class TextField:
         return found
 
     @property
+    def stems(self) -> set[str]:
+        """All stems, each as ``stems`` writes it: a third of the work of ``by_stem``, since a word counts once."""
+        if self._by_stem is not None:
+            return set(self._by_stem)
+        written = set(map(self.text.__getitem__, map(slice, self.starts, self.ends)))
+        return set(chain.from_iterable(map(stems_in(self._language).__getitem__, written)))
+
+    @property
     def by_stem(self) -> dict[str, list[int]]:
         """Places by stem, each stem as ``stems`` writes it."""
         if self._by_stem is None:
@@ -155,7 +168,7 @@ class Document:
         }
         self._numbered = list(self.fields)
         self._matches = _Matches(self._numbered)
-        self._hits: dict[Leaf, Hits] = {}
+        self._hits: dict[Findable, Hits] = {}
         self._words_hits: dict[str, Hits] = {}
 
     def part(self, title: str, text: str) -> Document:
@@ -179,7 +192,7 @@ class Document:
     @property
     def stems(self) -> set[str]:
         """The stems of all words of title and text, as ``stems`` writes them."""
-        return set().union(*(field.by_stem for field in self.fields))
+        return set().union(*(field.stems for field in self.fields))
 
     def beginning(self, prefix: str) -> list[str]:
         """Keys of title and text that begin with ``prefix``, sorted."""
@@ -213,20 +226,21 @@ class Document:
             self._scopes[name] = known
         return known
 
-    def hits(self, leaf: Leaf) -> Hits:
-        """Where ``leaf`` is found, worked out once."""
-        if (known := self._hits.get(leaf)) is None:
-            known = self._hits[leaf] = tuple(sorted(set(leaf.find(self))))
+    def hits(self, node: Findable) -> Hits:
+        """Where ``node`` is found, worked out once."""
+        if (known := self._hits.get(node)) is None:
+            known = self._hits[node] = tuple(sorted(set(node.find(self))))
         return known
 
     def word_hits(self, key: str, width: int = 1) -> Hits:
         """Where the word ``key``, which is ``width`` places wide, is found in title and text."""
         if (known := self._words_hits.get(key)) is None:
-            known = self._words_hits[key] = tuple(
-                hit(field.number, place, place + width - 1)
-                for field in self.fields
-                for place in field.postings.get(key, ())
-            )
+            more = width - 1
+            text, title = self.fields
+            found = [place * _ONE_PLACE + more for place in text.postings.get(key, ())]
+            if title.text and (places := title.postings.get(key)):
+                found += [_FIRST_OF_TITLE + place * _ONE_PLACE + more for place in places]
+            known = self._words_hits[key] = tuple(found)
         return known
 
     def matches_of(self, hits: set[int], *, shown: bool) -> tuple[Match, ...]:

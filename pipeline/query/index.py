@@ -20,15 +20,20 @@ from pipeline.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
 
-_PATIENCE = 16
-_REFILED_AT_ONCE = 3
-"""Queries filed anew after one document; the others' turn comes at their next try. A list of thousands takes milliseconds."""
+_PATIENCE, _KNOWING = 4, 48
+"""Vain tries after which a query is filed anew; one is enough if it was filed before so many documents were counted."""
+_REFILED_AT_LEAST = 32
+"""Anchors of queries filed anew after one document: so many, or as many as queries were tried where those are more.
+
+The others' turn comes at their next try. So an index that begins with hundreds of thousands of queries and knows nothing is
+filed well after some hundred documents, and a document costs at most twice as much while it learns.
+"""
 _GUESS_WORTH = 8
 """Documents that a guess of an anchor's frequency weighs as much as."""
 
 
-_SAMPLED = 16
-"""Words are counted in each of the first so many documents, then in one of so many: it costs as much as finding candidates."""
+_SAMPLED, _SAMPLED_AT_FIRST = 16, 256
+"""Words are counted in one of so many documents, and in each of the first: it costs as much as finding candidates."""
 _WORDS_COUNTED = 1 << 19
 """Words whose frequency is remembered; over that, those met once are forgotten."""
 
@@ -55,7 +60,7 @@ class _Entry(Generic[Id]):
     def __init__(self, id: Id, query: CompiledQuery, order: int) -> None:  # noqa: A002 - the public word for it
         self.id, self.query, self.order = id, query, order
         self.anchors: Anchors | None = ()
-        self.vain, self.patience = 0, _PATIENCE
+        self.vain, self.patience = 0, 1
 
 
 def _order(entry: _Entry[Id]) -> int:
@@ -91,6 +96,7 @@ class QueryIndex(Generic[Id]):
         self._met = Counter[str]()  # in how many of the counted documents each word was
         self._counted = 0
         self._documents = 0
+        self._tried = 0  # queries that the last document could have met
         self._added = 0
 
     def __len__(self) -> int:
@@ -106,6 +112,8 @@ class QueryIndex(Generic[Id]):
         entry = self._entries[id] = _Entry(id, compiled, self._added)
         self._added += 1
         self._file(entry, necessary(compiled.core, self._weight))
+        if self._counted >= _KNOWING:
+            entry.patience = _PATIENCE
 
     def remove(self, id: Id) -> None:  # noqa: A002
         """Forget the query of this id; nothing happens where there is none."""
@@ -132,8 +140,7 @@ class QueryIndex(Generic[Id]):
                 matches.append((entry.order, entry.id, found))
             else:
                 _tried_in_vain(entry, refile)
-        for entry in refile[:_REFILED_AT_ONCE]:
-            self._refile(entry)
+        self._refile(refile)
         matches.sort(key=lambda item: item[0])
         return IndexResult({id: found for _, id, found in matches}, failures)  # noqa: A001
 
@@ -147,13 +154,8 @@ class QueryIndex(Generic[Id]):
                 found.append(entry)
             else:
                 _tried_in_vain(entry, refile)
-        for entry in refile[:_REFILED_AT_ONCE]:
-            self._refile(entry)
+        self._refile(refile)
         return [entry.id for entry in sorted(found, key=_order)]
-
-    def observe(self, document: Document) -> None:
-        """Learn from ``document`` how frequent words are, so that queries added later are filed well at once."""
-        self._count(document.words)
 
     def candidates(self, document: Document) -> list[Id]:
         """The queries that the presearcher can't rule out for ``document``, or for any part of it, in the order of filing."""
@@ -168,7 +170,9 @@ class QueryIndex(Generic[Id]):
         """The candidates that the document has the plainest words for: most are refused here, in a third of a microsecond."""
         words = document.words
         possible: list[_Entry[Id]] = []
-        for entry in self._candidates(document):
+        candidates = self._candidates(document)
+        self._tried = len(candidates)
+        for entry in candidates:
             query = entry.query
             if query.required <= words and (query.guard is None or not query.guard.isdisjoint(words)):
                 possible.append(entry)
@@ -181,7 +185,7 @@ class QueryIndex(Generic[Id]):
     def _candidates(self, document: Document) -> set[_Entry[Id]]:
         found = set(self._always.values())
         words = document.words
-        if self._documents < _SAMPLED or self._documents % _SAMPLED == 0:
+        if self._documents < _SAMPLED_AT_FIRST or self._documents % _SAMPLED == 0:
             self._count(words)
         _collect(self._by_word, words, found)
         if self._by_bigram:
@@ -248,12 +252,19 @@ class QueryIndex(Generic[Id]):
                 if not table and table is self._by_prefix.get(len(key)):
                     del self._by_prefix[len(key)]
 
-    def _refile(self, entry: _Entry[Id]) -> None:
-        anchors = necessary(entry.query.core, self._weight)
-        if anchors != entry.anchors:
-            self._unfile(entry)
-            self._file(entry, anchors)
-        entry.vain, entry.patience = 0, entry.patience * 2
+    def _refile(self, impatient: list[_Entry[Id]]) -> None:
+        if self._counted < _KNOWING:
+            return
+        left = max(_REFILED_AT_LEAST, self._tried)
+        for entry in impatient:
+            left -= len(entry.anchors or ()) or 1
+            anchors = necessary(entry.query.core, self._weight)
+            if anchors != entry.anchors:
+                self._unfile(entry)
+                self._file(entry, anchors)
+            entry.vain, entry.patience = 0, max(_PATIENCE, entry.patience * 2)
+            if left <= 0:
+                break
 
 
 def _collect(table: dict[str, _Filed[Id]], keys: Iterable[str], found: set[_Entry[Id]]) -> None:

@@ -96,6 +96,31 @@ class Leaf:
                     yield hit(field.number, start, start + extent - 1)
 
 
+class Pair(Leaf):
+    """Two words side by side in title and text: the usual phrase. Half the time of the general way."""
+
+    __slots__ = ("bigram", "first", "second")
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(((0, Exact(first)), (1, Exact(second))), None, 0)
+        self.first, self.second, self.bigram = first, second, f"{first} {second}"
+
+    def holds(self, document: Document) -> bool:
+        """Whether the document matches."""
+        if (known := document.known_bigrams) is not None:
+            return self.bigram in known
+        words = document.words
+        return self.first in words and self.second in words and bool(document.hits(self))
+
+    def find(self, document: Document) -> Iterable[int]:
+        """Where it matches, worked out anew."""
+        for field in document.fields:
+            postings = field.postings
+            if (firsts := postings.get(self.first)) and (seconds := postings.get(self.second)):
+                behind = set(seconds)
+                yield from (hit(field.number, place, place + 1) for place in firsts if place + 1 in behind)
+
+
 class Word(Leaf):
     """A single word of title and text: by far the most frequent leaf."""
 
@@ -113,12 +138,21 @@ class Word(Leaf):
         """Where it matches."""
         return document.word_hits(self.key, self.width)
 
+    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+        """Add the hits to ``out``, with ``kept`` only those in it."""
+        found = document.word_hits(self.key, self.width)
+        out.update(found if kept is None else kept.intersection(found))
+
 
 @lru_cache(maxsize=1 << 17)
 def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> Leaf:
     """The leaf of these words, shared between queries: what it finds is worked out once a document."""
-    if len(words) == 1 and scope is None and not lead and isinstance(word := words[0][1], Exact):
-        return Word(word.key, word.width)
+    if scope is None and not lead:
+        match words:
+            case ((0, Exact(key=key, width=width)),):
+                return Word(key, width)
+            case ((0, Exact(key=first, width=1)), (1, Exact(key=second, width=1))):
+                return Pair(first, second)
     return Leaf(words, scope, lead)
 
 

@@ -18,37 +18,38 @@ original string, and one or more *keys*, the folded forms that it is found by:
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from itertools import chain, filterfalse, pairwise
 from typing import NamedTuple
 
+import numpy as np
 import regex  # type: ignore[import-untyped]
 
 from pipeline.query.arabic import without_particles
+from pipeline.query.folding import APOSTROPHES, INVISIBLE
+from pipeline.query.folding import as_written as as_written
+from pipeline.query.folding import fold as fold
 
 _UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\uff70\uff9e\uff9f"
 )
-_INVISIBLE = r"\u00ad\u200c\u200d\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
-_APOSTROPHES = r"'’‘＇"
-_BASIC = rf"\p{{L}}\p{{M}}\p{{N}}{_INVISIBLE}"
+_BASIC = rf"\p{{L}}\p{{M}}\p{{N}}{INVISIBLE}"
 _CACHED_CHUNK = 48  # longer ones are rare, and a hostile text must not fill the cache with megabytes
 _CACHED_CHUNKS = 1 << 17
 
 
 def _chunk_pattern(wild: str) -> regex.Pattern[str]:
     word = rf"[{_BASIC}{wild}]"
-    return regex.compile(rf"{word}++(?:[.,{_APOSTROPHES}]{word}++)*+")
+    return regex.compile(rf"{word}++(?:[.,{APOSTROPHES}]{word}++)*+")
 
 
 def _part_pattern(wild: str) -> regex.Pattern[str]:
     spaced = rf"[[{_BASIC}{wild}]--[{_UNSPACED}]]"
     return regex.compile(
-        rf"(?P<unspaced>[{_UNSPACED}][{_UNSPACED}\p{{M}}{_INVISIBLE}]*+)"
+        rf"(?P<unspaced>[{_UNSPACED}][{_UNSPACED}\p{{M}}{INVISIBLE}]*+)"
         rf"|(?P<initials>(?<!{spaced})\p{{L}}(?:\.\p{{L}})+(?!{spaced}))"
         r"|\p{Nd}+(?:[.,]\p{Nd}+)+"
-        rf"|{spaced}+(?:(?:(?<=\p{{Cyrillic}})[{_APOSTROPHES}](?=\p{{Cyrillic}})|(?<=[nN])[{_APOSTROPHES}](?=[tT](?!{spaced})))"
+        rf"|{spaced}+(?:(?:(?<=\p{{Cyrillic}})[{APOSTROPHES}](?=\p{{Cyrillic}})|(?<=[nN])[{APOSTROPHES}](?=[tT](?!{spaced})))"
         rf"{spaced}+)*",
         regex.V1,
     )
@@ -61,19 +62,7 @@ _COARSE = re.compile(
 )
 _CHUNK, _PART = _chunk_pattern(""), _part_pattern("")
 _QUERY_CHUNK, _QUERY_PART = _chunk_pattern("*?"), _part_pattern("*?")
-_UNIT = regex.compile(rf"[{_UNSPACED}][\p{{M}}{_INVISIBLE}]*")
-
-# Marks of scripts where they are accents or vowel signs. Elsewhere (Devanagari, Thai, Japanese) they make another word.
-_DROPPED = regex.compile(
-    rf"[{_INVISIBLE}{_APOSTROPHES}\u02b9-\u02bf\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
-    r"\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05f3\u05f4"
-    r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff\s]"
-)
-_KEPT = frozenset("йї")
-_LETTERS = {
-    "ı": "i", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ł": "l", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th",
-    "ٱ": "ا", "ى": "ي", "ی": "ي", "ے": "ي", "ې": "ي", "ک": "ك", "ڪ": "ك", "ة": "ه", "ە": "ه", "ہ": "ه", "ھ": "ه", "ۃ": "ه",
-}  # fmt: skip
+_UNIT = regex.compile(rf"[{_UNSPACED}][\p{{M}}{INVISIBLE}]*")
 
 
 class Scan(NamedTuple):
@@ -99,43 +88,6 @@ class QueryWord(NamedTuple):
     width: int
     unspaced: bool
     written: str
-
-
-class _Folding(dict[int, str]):
-    """Code point → folded text, worked out when first asked for."""
-
-    def __missing__(self, code: int) -> str:
-        folded = ""
-        for char in chr(code).casefold():
-            if char in _KEPT:
-                folded += char
-                continue
-            for part in unicodedata.normalize("NFKD", char):
-                decimal = unicodedata.decimal(part, None)
-                plain = str(decimal) if decimal is not None else _LETTERS.get(part, part)
-                folded += "" if _DROPPED.match(plain) else plain
-        self[code] = folded = unicodedata.normalize("NFC", folded)
-        return folded
-
-
-_folding = _Folding()
-
-
-def fold(word: str) -> str:
-    """The form in which words are compared. Folding again changes nothing. May be empty (a word of marks only)."""
-    if word.isascii():
-        return word.lower().replace("'", "")
-    folded = unicodedata.normalize("NFKC", word).translate(_folding)
-    # A composed letter may fold to one that composes with its neighbour; a second round settles that.
-    return unicodedata.normalize("NFC", folded).translate(_folding)
-
-
-_INVISIBLES = regex.compile(f"[{_INVISIBLE}]")
-
-
-def as_written(word: str) -> str:
-    """The form in which words are compared where case counts: composed, without invisible characters."""
-    return word if word.isascii() else unicodedata.normalize("NFC", _INVISIBLES.sub("", word))
 
 
 _Part = tuple[int, int, tuple[str, ...]]  # start and end within the chunk, keys
@@ -250,11 +202,55 @@ def keys_of(text: str, particles: bool = False) -> set[str]:
 
 def scan(text: str, particles: bool = False) -> Scan:
     """Cut ``text`` into words; with ``particles``, Arabic ones have keys without them too. Never raises."""
+    chunks = _arabic_chunks if particles else _plain_chunks
+    small = text.replace("?", " ").encode("ascii", "replace")
+    if small.count(_FOREIGN) * _MOSTLY_ASCII <= len(small):
+        return _scan_latin(text, small.translate(_SMALL), chunks)
     starts: list[int] = []
     ends: list[int] = []
     postings: defaultdict[str, list[int]] = defaultdict(list)
-    chunks = _arabic_chunks if particles else _plain_chunks
-    for found in _COARSE.finditer(text):
+    _place(text, 0, len(text), chunks, starts, ends, postings)
+    postings.default_factory = None
+    return Scan(starts, ends, postings)
+
+
+def _scan_latin(text: str, small: bytes, chunks: _Chunks) -> Scan:
+    """``scan`` by the bytes of ``keys_of``, one a code point: three fifths of the time where nearly all is ASCII."""
+    for closing in (b". ", b", ", b"' ", b" '"):
+        small = small.replace(closing, b"  ")  # the marks of nearly all stretches that are no bare words
+    inside = np.frombuffer(b" " + small + b" ", np.uint8) != ord(" ")
+    edges = np.flatnonzero(inside[1:] != inside[:-1]).tolist()
+    firsts, lasts = edges[::2], edges[1::2]
+    starts: list[int] = []
+    ends: list[int] = []
+    postings: defaultdict[str, list[int]] = defaultdict(list)
+    taken = shift = 0
+    for number, stretch in enumerate(small.decode("ascii").split()):
+        if stretch.isalnum():
+            postings[stretch].append(number + shift)
+            continue
+        starts += firsts[taken:number]
+        ends += lasts[taken:number]
+        _place(text, firsts[number], lasts[number], chunks, starts, ends, postings)
+        taken = number + 1
+        shift = len(starts) - taken
+    starts += firsts[taken:]
+    ends += lasts[taken:]
+    postings.default_factory = None
+    return Scan(starts, ends, postings)
+
+
+def _place(
+    text: str,
+    begin: int,
+    stop: int,
+    chunks: _Chunks,
+    starts: list[int],
+    ends: list[int],
+    postings: defaultdict[str, list[int]],
+) -> None:
+    """Add the words of a stretch of ``text``."""
+    for found in _COARSE.finditer(text, begin, stop):
         base, end = found.span()
         analysed = chunks[found[0]]
         if isinstance(analysed, str):
@@ -267,8 +263,6 @@ def scan(text: str, particles: bool = False) -> Scan:
                 postings[key].append(len(starts))
             starts.append(base + part_start)
             ends.append(base + part_end)
-    postings.default_factory = None
-    return Scan(starts, ends, postings)
 
 
 def query_words(text: str) -> list[QueryWord]:

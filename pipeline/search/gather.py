@@ -80,7 +80,7 @@ def gather(asked: Asked, since_ms: int, until_ms: int, clock: Callable[[], float
                 if checked % _LOOK == 0 and checked and deadline is not None and clock() > deadline:
                     complete, late = False, True
                     break
-                if asked.check(asked.article(address)) is not None:
+                if asked.holds(asked.article(address)):
                     orders.append(order)
                     addresses.append(address)
                 checked, last = checked + 1, order
@@ -112,7 +112,7 @@ def _price(asked: Asked, addresses: list[tantivy.DocAddress], clock: Callable[[]
     sample = [asked.article(one) for one in addresses[:: max(1, len(addresses) // _TIMED)][:_TIMED]]
     began = clock()
     for article in sample:
-        asked.check(article)
+        asked.holds(article)
     return len(sample), clock() - began
 
 

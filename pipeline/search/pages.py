@@ -10,11 +10,11 @@ import tantivy
 
 from pipeline.search.ask import (
     DAY_MS,
-    HOUR_MS,
     Asked,
     days_of,
     facets_and_volume,
     order_range,
+    step_of,
     volume_of,
 )
 from pipeline.search.cursor import Cursor
@@ -162,9 +162,9 @@ def _results(
             seen = _check_more(asked, wish, total)
         count = _estimate(seen, total)
         if seen.complete and wish.facets:
-            facets, volume = _of_hits([hit.article for hit in seen.hits], HOUR_MS if wish.hourly else DAY_MS)
+            facets, volume = _of_hits([hit.article for hit in seen.hits], hourly=wish.hourly)
     if wish.facets and facets is None:
-        facets, volume = facets_and_volume(asked, hourly=wish.hourly)
+        facets, volume = facets_and_volume(asked, total, hourly=wish.hourly)
     return Results(
         hits=tuple(hits),
         total=count,
@@ -202,11 +202,13 @@ def _estimate(seen: _Checked, total: int) -> Count:
     return Count(matched + round((total - seen.number) * matched / seen.number), "about")
 
 
-def _of_hits(articles: list[FoundArticle], step_ms: int) -> tuple[Facets, Volume]:
+def _of_hits(articles: list[FoundArticle], *, hourly: bool) -> tuple[Facets, Volume]:
     def top(values: Iterator[str]) -> tuple[FacetValue, ...]:
         counted = sorted(Counter(values).items(), key=lambda one: (-one[1], one[0]))
         return tuple(FacetValue(value, count) for value, count in counted[:30])
 
+    times = [article.time_ms for article in articles]
+    step_ms = step_of(min(times), max(times), hourly=hourly) if times else DAY_MS
     steps = Counter(article.time_ms // step_ms * step_ms for article in articles)
     facets = Facets(
         topics=top(topic for article in articles for topic in article.topics),

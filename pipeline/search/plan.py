@@ -1,8 +1,8 @@
 """What a query asks of the inverted index: a query of the index that finds every match, and whether it finds nothing else.
 
-Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, LEAD of words, AND, OR, NOT, and
-NEAR between plain words. The rest (ATLEAST, NEAR of phrases …) is
-narrowed down as far as the index can, for the exact matcher to finish.
+Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, LEAD of words, AND, OR, NOT, and NEAR and
+ATLEAST of plain words. The rest (NEAR of phrases, ATLEAST of wildcards …) is narrowed down as far as the index can, for the
+exact matcher to finish.
 A new construct of ``pipeline.query.core`` needs a case here; what is unknown raises TypeError.
 """
 
@@ -18,6 +18,8 @@ import tantivy
 from pipeline.query.ast import Exact, Prefix, Wild
 from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
 from pipeline.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
+from pipeline.search.combine import both, either, none
+from pipeline.search.counts import MOST_TIMES, at_least, counted_words
 from pipeline.search.schema import LONG, LONGEST, START, term_of
 
 _TITLE_WEIGHT = 2.0
@@ -59,12 +61,11 @@ class Planner:
                 inner = self.plan(part)
                 if not inner.exact:
                     return ANYTHING
-                return Plan(_none(inner.query), True)
+                return Plan(none(inner.query), True)
             case Close():
                 return self._close(node)
-            case Count(count=count, part=part):
-                inner = self.plan(part)
-                return Plan(inner.query, inner.exact and count <= 1)
+            case Count():
+                return self._count(node)
         raise TypeError(f"{type(node).__name__} has no plan")
 
     def _all(self, parts: Iterable[Core]) -> Plan:
@@ -85,6 +86,19 @@ class Planner:
         queries = [one.query for one in plans if one.query is not None]
         # One part that rules nothing out, and neither does the whole.
         return Plan(either(queries) if len(queries) == len(plans) else None, all(one.exact for one in plans))
+
+    def _count(self, node: Count) -> Plan:
+        """ATLEAST: of plain words by how often they stand there, of anything else that it stands there."""
+        words = counted_words(node.part)
+        if words is None or node.count <= 1:
+            inner = self.plan(node.part)
+            return Plan(inner.query, inner.exact and node.count <= 1)
+        least = min(node.count, MOST_TIMES)
+        query = at_least(self._schema, [term_of(word.key) for word in words], least)
+        # Two keys of one place (initials, particles) count once, but as two terms.
+        alone = len(words) == 1 or all(_plain(word) and "." not in word.key for word in words)
+        exact = alone and least == node.count and all(len(word.key) <= LONGEST for word in words)
+        return Plan(query, exact)
 
     def _leaf(self, leaf: Leaf) -> Plan:
         fields = _fields(leaf)
@@ -217,30 +231,6 @@ class Planner:
         # The place of initials has two keys, with and without dots.
         plain = _plain(one) and _plain(other) and first.replace(".", "") != second.replace(".", "")
         return Plan(query if plain else both(found, query), plain)
-
-
-def both(*queries: tantivy.Query | None) -> tantivy.Query | None:
-    """All of them; None rules nothing out."""
-    needed = [query for query in queries if query is not None]
-    if len(needed) < 2:
-        return needed[0] if needed else None
-    return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in needed])
-
-
-def either(queries: list[tantivy.Query]) -> tantivy.Query:
-    """Any of them; of none, nothing."""
-    if len(queries) == 1:
-        return queries[0]
-    if not queries:
-        return tantivy.Query.empty_query()
-    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
-
-
-def _none(query: tantivy.Query | None) -> tantivy.Query:
-    if query is None:
-        return tantivy.Query.empty_query()
-    everything = tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)
-    return tantivy.Query.boolean_query([(tantivy.Occur.Must, everything), (tantivy.Occur.MustNot, query)])
 
 
 def _fields(leaf: Leaf) -> tuple[str, ...]:

@@ -47,7 +47,8 @@ class FacetValue(msgspec.Struct, frozen=True):
 class Facets(msgspec.Struct, frozen=True, kw_only=True):
     """The most frequent values among all hits (not only this page), most frequent first; ``days`` rising, ``YYYY-MM-DD``.
 
-    ``certainty``: ``exact``; ``at_most``: over the candidates, some of which don't match; ``about``: over 20,000 outlets.
+    ``certainty``: ``exact``; ``at_most``: over the candidates, some of which don't match; ``about``: from a sample of very many
+    hits, or over 20,000 outlets.
     """
 
     topics: tuple[FacetValue, ...] = ()
@@ -58,7 +59,7 @@ class Facets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """Hits over time for a chart: ``counts[i]`` from ``start_ms + i * step_ms`` on. Steps are whole hours or days."""
+    """Hits over time for a chart: ``counts[i]`` from ``start_ms + i * step_ms`` on. In steps of five minutes, hours, days."""
 
     start_ms: int = 0
     step_ms: int = 86_400_000
@@ -166,6 +167,14 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost
     complete: bool = True
     covered_since_ms: int = 0
+
+    @property
+    def hint(self) -> str:
+        """Why there is no alert, where all that matches was in its feed before that was watched; else empty."""
+        if self.alerts.value or not self.stories.value:
+            return ""
+        found = f"{self.stories} matching {'story was' if self.stories.value == 1 else 'stories were'}"
+        return f"{found} in the feeds before they were watched: such are stored and found by search, and never alerted."
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,12 @@ title, text                    START, then keys of the words (``pipeline.query.w
 source, lang, topic, url,      keys of the words of this metadata field; values of ``author`` and ``topic`` lie apart
 author
 stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
+often                          words that stand in title and text together more than once (``counts``)
 cased                          words of title and text as they are written, where that is not their key
 is_source, is_lang, is_topic   whole values: for filters and facets
 from_source                    the source, case-folded: a filter on an outlet doesn't mind case
 id, story_id                   article and story
+sample                         one of SAMPLES numbers, by the id: a share of the articles, told by chance
 time, story, flags             event time in ms; hash of the story id; see BACKFILL and COPY
 order                          ``order_of`` the article: by time, and of one time by id
 record                         ``FoundArticle`` as MessagePack, stored
@@ -21,6 +23,7 @@ here, or in how words are cut or stemmed.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -31,9 +34,10 @@ import tantivy
 from pipeline.query.ast import WHOLE_FIELDS
 from pipeline.query.stems import stems_in
 from pipeline.query.words import as_written, fold, scan
+from pipeline.search.counts import often_terms
 from pipeline.search.results import FoundArticle
 
-VERSION = 2
+VERSION = 3
 LONGEST = 120
 LONG = "\N{HORIZONTAL ELLIPSIS}"
 """Ends a term that was cut: no key holds it."""
@@ -42,6 +46,7 @@ START = "^"
 GAP = 100_000
 """Places between two values of one field: further apart than any phrase or NEAR reaches."""
 BACKFILL, COPY = 1, 2
+SAMPLES = 16
 _TIES, _LATEST_MS = 20, (1 << 43) - 1
 
 METADATA = ("source", "lang", "topic", "url", "author")
@@ -56,11 +61,11 @@ def build_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for name in ("title", "text", *METADATA):
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
-    for name in ("stem", "cased"):
+    for name in ("stem", "cased", "often"):
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
     for name in ("is_source", "is_lang", "is_topic"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
-    for name in ("id", "story_id", "from_source"):
+    for name in ("id", "story_id", "from_source", "sample"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("time", "order"):
         builder.add_integer_field(name, indexed=False, fast=True)
@@ -100,19 +105,22 @@ class Terms(NamedTuple):
     text: Placed
     stem: str
     cased: str
+    often: str
 
 
 def terms_of(title: str, text: str, language: str | None) -> Terms:
     """The terms of title and text in a document of this language."""
     placed: list[Placed] = []
     written: set[str] = set()
+    counts: Counter[str] = Counter()
     for value in (title, text):
-        places, words = _places(value, language in (None, "ar"))
+        places, words = _places(value, language in (None, "ar"), counts)
         placed.append(_placed([START, *places] if places else places))
         written |= words
     cut = {LONG} if any(len(word) > LONGEST for word in written) else set()
     cased = {form for word in written if (form := _cased(word))}
-    return Terms(placed[0], placed[1], " ".join(_stems(written, language) | cut), " ".join(cased))
+    stems = " ".join(_stems(written, language) | cut)
+    return Terms(placed[0], placed[1], stems, " ".join(cased), " ".join(often_terms(counts)))
 
 
 def index_document(article: FoundArticle, terms: Terms | None = None) -> tantivy.Document:
@@ -137,6 +145,7 @@ def index_document(article: FoundArticle, terms: Terms | None = None) -> tantivy
     document.add_text("from_source", _sound(article.source.casefold()))
     document.add_text("id", _sound(article.id))
     document.add_text("story_id", _sound(article.story))
+    document.add_text("sample", str(_hash(article.id) % SAMPLES))
     document.add_integer("time", article.time_ms)
     document.add_integer("order", order_of(article.time_ms, article.id))
     document.add_unsigned("story", story_number(article.story))
@@ -154,12 +163,19 @@ def read_record(document: tantivy.Document) -> FoundArticle:
     return _decoder.decode(document.get_first("record") or b"")
 
 
-def _places(text: str, particles: bool) -> tuple[Sequence[tuple[str, ...] | str], set[str]]:
-    """The keys at each place (a string: its only key), and the words as they stand in the text."""
+def _places(
+    text: str, particles: bool, counts: Counter[str] | None = None
+) -> tuple[Sequence[tuple[str, ...] | str], set[str]]:
+    """The keys at each place (a string: its only key), and the words as they stand in the text.
+
+    ``counts`` grows by how often each term stands there.
+    """
     starts, ends, postings = scan(text, particles)
     keys: list[tuple[str, ...] | str] = [""] * len(starts)
     for key, places in postings.items():
         term = term_of(key)
+        if counts is not None:
+            counts[term] += len(places)
         for place in places:
             known = keys[place]
             keys[place] = term if not known else (*((known,) if isinstance(known, str) else known), term)

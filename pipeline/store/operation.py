@@ -2,10 +2,12 @@
 
 ::
 
-    connectors ─made─► raw stream ─appended─► pipeline ─handled, alert─► outbox ─relayed─► delivery ─delivered─►
+                                                                                  ┌─ relayed ─► output streams
+    connectors ─made─► raw stream ─appended─► pipeline ─handled, alert─► outbox ──┴─ delivered ─► delivery service
 
 Each stage writes its own time into the canary's row. ``canary_state`` tells from those times alone whether the last canary came
-out at the end in time, and if not, which stage is silent. Delivery is part of the way once it has delivered a canary.
+out at both ends in time, and if not, which stage is silent. Delivery is part of the way where there is a channel, or once
+it has delivered a canary.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import sqlalchemy as sa
 from pipeline.records import Alert, article_id, from_ms
 from pipeline.records.canary import canary_run, canary_url, is_canary
 from pipeline.store import tables as t
+from pipeline.store.delivery_tables import channels
 from pipeline.store.engine import Store
 from pipeline.store.operation_tables import canaries
 from pipeline.stories.stage import Told
@@ -30,13 +33,14 @@ KEPT_MS = 7 * DAY_MS
 # Three in a row that don't come out: one may meet a restart.
 MISSED = 3
 STAGES = ("made", "appended", "handled", "alert", "relayed", "delivered")
+ENDS = ("relayed", "delivered")
 _SILENT = {
     "made": ("connectors", "no canary made: no connectors service runs"),
     "appended": ("raw stream", "not on the raw stream"),
     "handled": ("pipeline", "on the raw stream, not in the ledger"),
     "alert": ("alerts", "in the ledger, but it raised no alert"),
     "relayed": ("relay", "its alert is in the outbox, not relayed"),
-    "delivered": ("delivery", "relayed, not delivered"),
+    "delivered": ("delivery", "its alert is in the outbox, and no delivery service has been through that"),
 }
 
 
@@ -100,18 +104,24 @@ def limit_ms(interval_s: float) -> int:
     return int(MISSED * interval_s * 1000)
 
 
-def judge(known: Sequence[Canary], *, since_ms: int, now_ms: int, interval_s: float) -> CanaryState:
-    """What canaries, newest first, say at ``now_ms``. ``since_ms``: when the run began. Pure."""
+def judge(
+    known: Sequence[Canary], *, since_ms: int, now_ms: int, interval_s: float, delivering: bool = False
+) -> CanaryState:
+    """What canaries, newest first, say at ``now_ms``. ``since_ms``: when the run began. Pure.
+
+    ``delivering``: delivery is part of the way, whether it has ever delivered one or not.
+    """
     limit = limit_ms(interval_s)
     if interval_s <= 0:
         return CanaryState(
             health=CanaryHealth.OFF, age_s=None, limit_s=0, summary="no canaries: canary_interval_s is 0"
         )
-    stages = STAGES if any(one.delivered_ms for one in known) else STAGES[:-1]
+    stages = STAGES if delivering or any(one.delivered_ms for one in known) else STAGES[:-1]
     passed = {stage: max((one.at(stage) or 0 for one in known), default=0) for stage in stages}
-    out_ms = passed[stages[-1]]
+    # The end that is further behind counts: neither hides the other's silence.
+    out_ms = min(passed[end] for end in ENDS if end in stages)
     age_ms = max(0, now_ms - (out_ms or since_ms))
-    last = next((one for one in known if out_ms and one.at(stages[-1]) == out_ms), None)
+    last = next((one for one in known if all(one.at(stage) for stage in stages)), None)
     silent = next((stage for stage in stages if now_ms - (passed[stage] or since_ms) > limit), None)
     health = CanaryHealth.OK if out_ms else CanaryHealth.WAITING
     if age_ms > limit and silent is not None:
@@ -134,7 +144,7 @@ def judge(known: Sequence[Canary], *, since_ms: int, now_ms: int, interval_s: fl
 
 def _where(known: Sequence[Canary], stages: Sequence[str], silent: str) -> str:
     name, words = _SILENT[silent]
-    before = stages[stages.index(silent) - 1] if silent != stages[0] else None
+    before = "alert" if silent in ENDS else stages[stages.index(silent) - 1] if silent != stages[0] else None
     stuck = next((one for one in known if before and one.at(before) and not one.at(silent)), None)
     if stuck is None or before is None:
         return f"{name} silent: {words}"
@@ -150,14 +160,19 @@ def canary_state(store: Store, run: str, *, now_ms: int, interval_s: float) -> C
     """What the canaries of a run say now. Raises StoreError. Cheap: some hundred rows at most."""
     c = canaries.c
     with store.reading() as connection:
+        # Asked beside the rows of a day: a delivery that is silent for longer must not drop out of the way.
+        once = sa.select(c.id).where(c.run == run, c.delivered_ms.is_not(None)).limit(1)
+        channel = sa.select(channels.c.name).where(channels.c.active).limit(1)
+        delivering = any(connection.execute(query).first() is not None for query in (channel, once))
         recent = sa.select(canaries).where(c.run == run, c.made_ms >= now_ms - DAY_MS).order_by(c.made_ms.desc())
         rows = connection.execute(recent).all()
-        if not any(row.relayed_ms for row in rows):
+        if not all(any(row._mapping[f"{end}_ms"] for row in rows) for end in (ENDS if delivering else ENDS[:1])):  # noqa: SLF001 - its public name
             # It is long ago: the last that are kept say how long.
             older = sa.select(canaries).where(c.run == run).order_by(c.made_ms.desc()).limit(2_500)
             rows = connection.execute(older).all()
         began = connection.execute(sa.select(t.runs.c.created_ms).where(t.runs.c.name == run)).scalar()
-    return judge([_canary(row) for row in rows], since_ms=began or now_ms, now_ms=now_ms, interval_s=interval_s)
+    known = [_canary(row) for row in rows]
+    return judge(known, since_ms=began or now_ms, now_ms=now_ms, interval_s=interval_s, delivering=delivering)
 
 
 def _canary(row: sa.Row[tuple[object, ...]]) -> Canary:
@@ -211,7 +226,7 @@ class CanaryBook:
     def undelivered(self, limit: int = 100) -> list[Canary]:
         """Canaries that raised their alert and were not delivered yet, oldest first: for the delivery service.
 
-        It sends each through an internal channel and calls ``delivered``.
+        It has to go through the outbox after this, and then calls ``delivered``: nobody is sent one.
         """
         c = canaries.c
         query = sa.select(canaries).where(c.run == self._run, c.alert.is_not(None), c.delivered_ms.is_(None))
@@ -219,7 +234,7 @@ class CanaryBook:
             return [_canary(row) for row in connection.execute(query.order_by(c.made_ms).limit(limit))]
 
     def delivered(self, identities: Collection[str], now_ms: int) -> None:
-        """The delivery service has delivered them. From the first on, delivery is part of the way."""
+        """The delivery service has been through the outbox since they were in it."""
         self._mark(identities, "delivered_ms", now_ms)
 
     def _mark(self, identities: Collection[str], column: str, now_ms: int) -> None:

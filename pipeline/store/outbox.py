@@ -29,7 +29,10 @@ LEASE_MS = 60_000
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
-    """One record to relay. ``key`` identifies it, so that a receiver can tell a repeat."""
+    """One record to relay. ``key`` (``RUN/ID``) identifies it, so that a receiver can tell a repeat.
+
+    The run stands in it, or two runs that publish into one compacted stream would displace each other's records.
+    """
 
     run: str
     destination: str
@@ -51,21 +54,30 @@ def outbox_rows(run: str, told: Sequence[Told], alerts: Sequence[Alert]) -> list
     rows = []
     for one in told:
         if one.article is not None:
-            rows.append(OutboxRow(run, ENRICHED, one.article.id, encode(one.article).decode()))
+            rows.append(OutboxRow(run, ENRICHED, _key(run, one.article.id), encode(one.article).decode()))
         elif one.outcome.kind is OutcomeKind.REJECTED:
             where = f"{one.outcome.stream}/{one.outcome.partition}/{one.outcome.first_offset}"
-            rows.append(OutboxRow(run, REJECTED, where, encode(_sayable(one.outcome)).decode()))
+            rows.append(OutboxRow(run, REJECTED, _key(run, where), encode(_sayable(one.outcome)).decode()))
     for alert in alerts:
         record = encode(alert).decode()
-        rows.append(OutboxRow(run, ALERTS, alert.id, record))
+        rows.append(OutboxRow(run, ALERTS, _key(run, alert.id), record))
         if alert.channels:
-            rows.append(OutboxRow(run, PEOPLE, alert.id, record))
+            rows.append(OutboxRow(run, PEOPLE, _key(run, alert.id), record))
     return rows
 
 
 def canary_rows(run: str, alerts: Sequence[Alert]) -> list[OutboxRow]:
-    """What the alerts of canaries tell the output streams. The key is the canary's id."""
-    return [OutboxRow(run, CANARIES, alert.article, encode(alert).decode()) for alert in alerts]
+    """What the alerts of canaries tell the output streams. The id in the key is the canary's."""
+    return [OutboxRow(run, CANARIES, _key(run, alert.article), encode(alert).decode()) for alert in alerts]
+
+
+def id_of(key: str) -> str:
+    """The id in the key of an article, an alert or a canary. Keys of before the run stood in them are ids alone."""
+    return key.rpartition("/")[2]
+
+
+def _key(run: str, identity: str) -> str:
+    return f"{run}/{identity}"
 
 
 def _sayable(outcome: Outcome) -> Outcome:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from pipeline.records import Subscription
 from pipeline.store import delivery_tables as d
 from pipeline.store import tables as t
+from pipeline.store.delivered import count_delivered
 from pipeline.store.delivery import Channel, Delivery, Mute, channel_of, delivery_of, key_of
 from pipeline.store.engine import Store
 from pipeline.store.outbox import PEOPLE, Outbox, Taken
@@ -252,7 +253,11 @@ class SendQueue:
                         values["why"] = change.get("problem") or ""
                     connection.execute(d.deliveries.update().where(*theirs).values(**values))
             mine = d.channels.update().where(c.name == channel, c.leased_by == self.worker)
-            return bool(connection.execute(mine.values(**health, **lease)).rowcount)
+            ours = bool(connection.execute(mine.values(**health, **lease)).rowcount)
+            # Last, as others count in the same rows.
+            went = {message.id: change["sent_ms"] for message, change in changes if change.get("status") == "sent"}
+            count_delivered(self.store, connection, went)
+            return ours
 
 
 def withdraw(connection: sa.Connection, several: Iterable[tuple[str, str]]) -> None:

@@ -3,9 +3,11 @@
 News is (``Subscription.news`` says what of it is wanted):
 
 - ``corrections``: a note that the article was corrected or retracted;
-- ``edits``: an article that had alerted was rewritten in large part;
+- ``edits``: an article that had alerted was rewritten in large part (not for the third time in half an hour);
 - ``sources``: the story is told by 3, 10, 30, 100 … outlets in words of their own;
 - ``figures`` and ``quotes``: one that the story's matching articles had not told when the subscription was alerted last.
+
+A live page (six edits in half an hour) is looked at for figures and quotes every ten minutes: what stands there then counts.
 
 An article raises at most one alert for a subscription; all that is new in it stands in ``news``. It must meet the
 subscription, but corrections and edits of an article that had alerted are told whatever its text says by now, and so is the
@@ -23,8 +25,8 @@ from pipeline.query.filters import effective_query
 from pipeline.query.fired import document_of, fired
 from pipeline.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
 from pipeline.records.alert import LEVELS, Level, Link, News, Rewording
-from pipeline.stories.facts import facts_of
-from pipeline.stories.memory import Known, Mark, StoryMemory, learn, marked
+from pipeline.stories.facts import Facts, facts_of
+from pipeline.stories.memory import Known, Mark, Pace, StoryMemory, edited, learn, marked
 from pipeline.stories.snippets import snippets_of
 from pipeline.stories.story import grown
 from pipeline.text.difference import Difference, Size
@@ -56,14 +58,19 @@ class AlertRule:
         memory.outlets.add(article.source)
         if not article.subscriptions and not memory.marks:
             return []
-        reworded = [change.after for change in difference.changes] if difference is not None else []
-        facts = facts_of(article.title, article.text, reworded=reworded)
-        before = memory.facts
-        memory.facts, known = learn(before, facts, key.time_ms)
+        changes = difference.changes if difference is not None else ()
+        facts = facts_of(article.title, article.text, language=article.language, changes=changes)
+        before, pace = memory.facts, Pace()
+        if difference is not None:
+            memory.facts, pace = edited(before, article.id, key.time_ms)
+            if pace.taken_ms != key.time_ms:
+                facts = Facts(notices=facts.notices)
+        memory.facts, known = learn(memory.facts, facts, key.time_ms)
         memory.learnt |= memory.facts is not before
         if article.backfill:
             return []
-        telling = _Telling(article, key, memory, known, difference)
+        told_edit = None if pace.often(key.time_ms) else difference
+        telling = _Telling(article, key, memory, known, difference, told_edit)
         met = {one.subscription for one in article.subscriptions}
         alerts = []
         for one in article.subscriptions:
@@ -108,10 +115,16 @@ class _Telling:
     """One article as it is told: what is worked out once for all its subscriptions."""
 
     def __init__(
-        self, article: Article, key: OrderKey, memory: StoryMemory, known: Known, difference: Difference | None
+        self,
+        article: Article,
+        key: OrderKey,
+        memory: StoryMemory,
+        known: Known,
+        difference: Difference | None,
+        told_edit: Difference | None,
     ) -> None:
         self.article, self.key, self._memory, self._known = article, key, memory, known
-        self._edit = difference if difference is not None and difference.size is Size.MAJOR else None
+        self._edit = told_edit if told_edit is not None and told_edit.size is Size.MAJOR else None
         self._difference = difference
         self._sources = memory.story.independent_sources if memory.story else 0
         self._newest = known.newest()

@@ -1,8 +1,7 @@
 """What a text tells that a later one may tell anew: figures, quotes, corrections and retractions. Pure.
 
 Figures are those of the title and the lead, where an article says what its news is; quotes those of its first 20,000
-characters. A figure is its number (with a scale or unit: "3 million", "40%"), whatever stands around it; years, dates, clock
-times and numbers glued to letters are none. A quote is the runs of four words in it, so that a shorter or slightly
+characters. What a figure is says ``figures``. A quote is the runs of four words in it, so that a shorter or slightly
 different wording of a known one is not new.
 """
 
@@ -15,7 +14,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from pipeline.stories.figures import figures_in
 from pipeline.stories.notices import Notice, notices_of
+from pipeline.text.difference import Change, settled, words_of
 from pipeline.text.fingerprint import is_unspaced
 
 LEAD_WORDS = 90
@@ -26,31 +27,8 @@ MOST_QUOTE_CHARS = 1_200
 MOST_QUOTES = 40
 MOST_FIGURES = 40
 SHOWN_CHARS = 240
+_AROUND_CHANGE = 60
 
-_FIGURE = re.compile(
-    r"(?<![\w.,:/\-–])(?P<money>[$€£¥₽₺₴])?\s?(?P<number>\d+(?:[.,\u00a0\u202f ]\d{3})*(?:[.,]\d+)?)"
-    r"\s?(?P<scale>%|percent\b|per\s?cent\b|million\w*|billion\w*|bn\b|mn\b|млн\b|млрд\b|Mio\b|Mrd\b|Millionen\b|Milliarden\b"
-    r"|milli(?:on|ard)s?\b|millones\b|milyon\b|milyar\b|миллион\w*|миллиард\w*|мільйон\w*|мільярд\w*|مليون|مليار|میلیون|میلیارد"
-    r"|万|亿|億)?(?![\w]|[.,:/\-–]\d)",
-    re.IGNORECASE,
-)
-_FIGURE_UNSPACED = re.compile(
-    r"(?P<money>[$€£¥])?(?P<number>\d+(?:[.,]\d+)*)(?P<scale>%|万|亿|億)?(?![年月日時时点:\d])"
-)
-_MONTH = re.compile(
-    r"\s*(?:de\s)?(?:jan|feb|f[ée]v|mar|m[äa]r|apr|avr|abr|may|ma[iy]|jun|juin|jul|juil|aug|ao[uû]t|ago|sep|o[ck]t|nov|de[cz]|d[ée]c|ene"
-    r"|янв|фев|март|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек|січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру"
-    r"|oca|şub|nis|haz|tem|ağu|eyl|eki|kas|ara|يناير|فبراير|مارس|أبريل|مايو|يونيو|يوليو|أغسطس|سبتمبر|أكتوبر|نوفمبر|ديسمبر"
-    r"|ژانویه|فوریه|آوریل|ژوئن|ژوئیه|اوت|سپتامبر|اکتبر|نوامبر|دسامبر)",
-    re.IGNORECASE,
-)
-_MONTH_BEFORE = re.compile(
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
-    r"|dec(?:ember)?)\.?\s$",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(r"\s?(?:[ap]\.?m\b|h\b|uhr\b|gmt\b|utc\b|hours?\s+(?:gmt|local))", re.IGNORECASE)
-_YEAR = re.compile(r"(?:19|20)\d\d")
 _QUOTED = re.compile(
     r"“([^“”]{8,1200})”|«([^«»]{8,1200})»|„([^„“”]{8,1200})[“”]|「([^「」]{6,600})」|『([^『』]{6,600})』"
     r"|(?<!\w)\"([^\"\n]{8,1200})\"(?!\w)"
@@ -80,13 +58,19 @@ class Facts(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
 
 
-def facts_of(title: str, text: str, *, reworded: Sequence[str] = ()) -> Facts:
-    """The facts of an article. ``reworded``: stretches that an edit put in, whose figures count wherever they stand."""
-    lead = _lead(text)
+def facts_of(title: str, text: str, *, language: str | None = None, changes: Sequence[Change] = ()) -> Facts:
+    """The facts of an article in ``language``. ``changes``: what an edit changed, whose figures count wherever they stand."""
+    body = settled(text)
     figures: dict[int, Figure] = {}
-    for part in (title, lead, *reworded):
-        for figure in _figures(part):
-            figures.setdefault(figure.key, figure)
+    for part in (title, _lead(body)):
+        for one in figures_in(part, language):
+            figures.setdefault(one.key, Figure(one.key, _around(part, one.start, one.end)))
+    for start, end in _changed(body, changes):
+        # A figure that was changed in part is whole in the text, not in the words of the change.
+        low, high = max(0, start - _AROUND_CHANGE), min(len(body), end + _AROUND_CHANGE)
+        for one in figures_in(body[low:high], language):
+            if one.end + low > start and one.start + low < end:
+                figures.setdefault(one.key, Figure(one.key, _around(body, one.start + low, one.end + low)))
     return Facts(
         tuple(figures.values())[:MOST_FIGURES],
         tuple(_quotes(text[:QUOTED_CHARS]))[:MOST_QUOTES],
@@ -94,41 +78,29 @@ def facts_of(title: str, text: str, *, reworded: Sequence[str] = ()) -> Facts:
     )
 
 
+def _changed(body: str, changes: Sequence[Change]) -> Iterator[tuple[int, int]]:
+    """Where in the new text its changed words are, in code points."""
+    wanted = [(one.at, len(one.after.split(" "))) for one in changes if one.field == "text" and one.after]
+    if not wanted:
+        return
+    places: list[tuple[int, int]] = []
+    at = 0
+    for word in words_of(body):
+        at = body.find(word, at)
+        if at < 0:
+            return  # a letter that was composed: the lead must do
+        places.append((at, at + len(word)))
+        at += len(word)
+    for first, count in wanted:
+        if first + count <= len(places):
+            yield places[first][0], places[first + count - 1][1]
+
+
 def _lead(text: str) -> str:
     if is_unspaced(text[:500]):
         return text[:LEAD_CHARS_UNSPACED]
     words = text[: LEAD_WORDS * 30].split()[:LEAD_WORDS]
     return " ".join(words)
-
-
-def _figures(text: str) -> Iterator[Figure]:
-    pattern = _FIGURE_UNSPACED if is_unspaced(text) else _FIGURE
-    for found in pattern.finditer(text):
-        number, scale, money = found["number"], found["scale"] or "", found["money"] or ""
-        digits = "".join(str(unicodedata.digit(char, "")) for char in number if char.isdigit())
-        bare = not scale and not money
-        if bare and (_YEAR.fullmatch(digits) and len(number) == 4):
-            continue
-        before, after = text[max(0, found.start() - 12) : found.start()], text[found.end() : found.end() + 14]
-        if bare and (_MONTH.match(after) or _MONTH_BEFORE.search(before) or _CLOCK.match(after)):
-            continue
-        yield Figure(_key("#", money, _plain_number(number), _scale(scale)), _around(text, found.start(), found.end()))
-
-
-def _plain_number(number: str) -> str:
-    # 1,204 and 1.204 and 1 204 are one number; 3.5 and 3,5 are another.
-    groups = re.split(r"[.,\u00a0\u202f ]", number)
-    digits = ["".join(str(unicodedata.digit(char, "")) for char in group) for group in groups]
-    if len(groups) > 1 and len(groups[-1]) != 3:
-        return "".join(digits[:-1]) + "." + digits[-1]
-    return "".join(digits)
-
-
-def _scale(scale: str) -> str:
-    folded = scale.casefold()
-    if folded.startswith(("%", "per")):
-        return "%"
-    return folded[:3]
 
 
 def _quotes(text: str) -> Iterator[Quote]:

@@ -80,8 +80,9 @@ def features(title: str, text: str) -> bytes:
     made["figures"] = _bottom(terms.figures, FIGURES_KEPT)
     made["terms"] = PAD
     heaviest = sorted(terms.weighted.items(), key=lambda item: (-item[1], item[0]))[:TERMS_KEPT]
-    for place, (term, weight) in enumerate(heaviest):
-        made["terms"][place], made["weights"][place] = term, weight
+    # One assignment for all: each place of its own costs a microsecond.
+    made["terms"][: len(heaviest)] = [term for term, _ in heaviest]
+    made["weights"][: len(heaviest)] = [weight for _, weight in heaviest]
     return made.tobytes()
 
 

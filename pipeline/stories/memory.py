@@ -7,6 +7,7 @@ store keeps facts in a row of the story, and marks are read from its alerts: bot
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,25 +19,59 @@ from pipeline.stories.story import Story
 
 MOST_FIGURES, MOST_RUNS, MOST_NOTICES = 256, 2_048, 64
 MOST_ARTICLES = 50
+MOST_PAGES = 64
+OFTEN_EDITS, LIVE_EDITS, LIVE_WITHIN_MS = 3, 6, 30 * 60_000
+LIVE_PAUSE_MS = 10 * 60_000
 
 Seen = dict[int, tuple[int, int]]
 """Key of a fact → its number, and the event time in ms at which it came up."""
 
 
+class Pace(msgspec.Struct, frozen=True, array_like=True):
+    """How an article is edited: event times in ms of its last edits, and of the last one whose facts were taken."""
+
+    edits: tuple[int, ...] = ()
+    taken_ms: int = 0
+
+    def after(self, time_ms: int) -> Pace:
+        """With one more edit."""
+        edits = (*self.edits, time_ms)[-LIVE_EDITS:]
+        paced = Pace(edits, self.taken_ms)
+        return paced if paced.held(time_ms) else Pace(edits, time_ms)
+
+    def often(self, time_ms: int) -> bool:
+        """Whether it is rewritten again and again, so that one more time is no news by itself."""
+        return len([at for at in self.edits if at > time_ms - LIVE_WITHIN_MS]) >= OFTEN_EDITS
+
+    def held(self, time_ms: int) -> bool:
+        """Whether it is a live page whose facts were taken just now: what is still there in the next versions is taken then."""
+        live = len(self.edits) == LIVE_EDITS and self.edits[0] > time_ms - LIVE_WITHIN_MS
+        return live and self.taken_ms > time_ms - LIVE_PAUSE_MS
+
+
 class StoryFacts(msgspec.Struct, frozen=True):
-    """Facts that a story has told, numbered from 1 in the order in which they came up. The oldest go when it is full."""
+    """Facts that a story has told, numbered from 1 in the order in which they came up. The oldest go when it is full.
+
+    ``pages``: the pace of its articles that were edited, by a digest of the article's id.
+    """
 
     count: int = 0
     figures: Seen = {}
     quotes: Seen = {}
     notices: Seen = {}
+    pages: dict[int, Pace] = {}
 
     def before(self, time_ms: int) -> StoryFacts:
         """The facts as they were before an event time (but for those that had to go since)."""
         parts = ({key: at for key, at in seen.items() if at[1] < time_ms} for seen in self._all())
         figures, quotes, notices = parts
         numbers = [at[0] for seen in (figures, quotes, notices) for at in seen.values()]
-        return StoryFacts(max(numbers, default=0), figures, quotes, notices)
+        pages = {
+            page: Pace(edits, pace.taken_ms if pace.taken_ms < time_ms else edits[-1])
+            for page, pace in self.pages.items()
+            if (edits := tuple(at for at in pace.edits if at < time_ms))
+        }
+        return StoryFacts(max(numbers, default=0), figures, quotes, notices, pages)
 
     def _all(self) -> tuple[Seen, Seen, Seen]:
         return self.figures, self.quotes, self.notices
@@ -70,7 +105,16 @@ def learn(known: StoryFacts, facts: Facts, time_ms: int) -> tuple[StoryFacts, Kn
         tuple((_number(runs, one.keys, at), "quotes", one.text) for one in facts.quotes),
     )
     changed = figures is not known.figures or runs is not known.quotes or notices is not known.notices
-    return (StoryFacts(number, figures, runs, notices) if changed else known), said
+    return (StoryFacts(number, figures, runs, notices, known.pages) if changed else known), said
+
+
+def edited(known: StoryFacts, article: str, time_ms: int) -> tuple[StoryFacts, Pace]:
+    """The story's facts after one more edit of an article, and that article's pace."""
+    page = zlib.crc32(article.encode())
+    pace = known.pages.get(page, Pace()).after(time_ms)
+    pages = {other: one for other, one in known.pages.items() if other != page}
+    kept = dict([*pages.items(), (page, pace)][-MOST_PAGES:])
+    return msgspec.structs.replace(known, pages=kept), pace
 
 
 def _grown(seen: Seen, keys: Iterable[int], at: tuple[int, int], most: int) -> Seen:

@@ -37,7 +37,7 @@ _WITHDRAWN = re.compile(
 )
 _CORRECTED_TITLE = re.compile(
     r"^\W*(?:correct(?:ed|ion)|corr|refile|clarification|erratum|korrektur|berichtigung|rectificatif|correctif|corrección|rectificación"
-    r"|исправлен[оа]?|исправление|уточнение|виправлен[оа]?|виправлення|düzeltme|تصحيح|اصلاحیه|تصحیح|更正)\s*(?:\d+\s*)?[:\-–—)\]]",
+    r"|исправлен[оа]?|исправление|уточнение|виправлен[оа]?|виправлення|düzeltme|تصحيح|اصلاحیه|تصحیح|更正)\s*(?:\d+\s*)?[:：\-–—)\]]",
     re.IGNORECASE,
 )
 _CORRECTED = re.compile(

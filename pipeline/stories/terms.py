@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import regex  # type: ignore[import-untyped]
 
 from pipeline.stories.function_words import FUNCTION_WORDS, FUNCTION_WORDS_UNSPACED
+from pipeline.text.characters import one_spelling
 from pipeline.text.fingerprint import is_unspaced
 
 TEXT_CHARS = 20_000
@@ -29,8 +30,6 @@ STEM = 6
 _TITLE_WEIGHT, _LEAD_WEIGHT, _REST_WEIGHT, _NAME_WEIGHT, _FIGURE_WEIGHT = 6, 3, 1, 3, 4
 
 _TOKEN = re.compile(r"[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3]+(?:[.,]\d+)*")
-_LOOSE_MARKS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
-_ARABIC_VARIANTS = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه"})
 _ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 # A capital inside a sentence: behind a word and a space. At a sentence's start only an acronym is a name.
 _NAME = regex.compile(r"(?<=[\p{L}\p{N},)] )\p{Lu}[\w]+|\b\p{Lu}{2,}\b")
@@ -86,7 +85,7 @@ def hashed(term: str) -> int:
 
 
 def _prepared(text: str) -> str:
-    return _LOOSE_MARKS.sub("", unicodedata.normalize("NFKC", text).translate(_ARABIC_VARIANTS))
+    return one_spelling(unicodedata.normalize("NFKC", text))
 
 
 def _stem(folded: str) -> str:

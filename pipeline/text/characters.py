@@ -23,6 +23,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _WORD = re.compile(r"[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3]+")
 # Accents that compose with nothing (a case-folded İ leaves one) and Arabic vowel signs, which writers set or leave out.
 _LOOSE_MARKS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
+_VARIED = re.compile("[\u0622-\u0649]")
 _ARABIC_VARIANTS = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "ة": "ه"})
 
 
@@ -42,8 +43,13 @@ def normal_line(text: str) -> str:
 
 def folded(text: str) -> str:
     """Give the words of ``text`` in one form, a space between: two texts that read alike compare equal."""
-    flat = unicodedata.normalize("NFKC", text).casefold().translate(_ARABIC_VARIANTS)
-    return " ".join(_WORD.findall(_LOOSE_MARKS.sub("", flat)))
+    return " ".join(_WORD.findall(one_spelling(unicodedata.normalize("NFKC", text).casefold())))
+
+
+def one_spelling(text: str) -> str:
+    """Give ``text`` without the marks that writers set or leave out, Arabic letters in one of their forms each."""
+    # Translating goes by single characters and takes as long as all the rest together: only where there is something to do.
+    return _LOOSE_MARKS.sub("", text.translate(_ARABIC_VARIANTS) if _VARIED.search(text) else text)
 
 
 def count_letters(text: str, *, enough: int | None = None) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lxml.etree import ElementDefaultClassLookup
 from lxml.html import HtmlElement, HTMLParser, fromstring
 
 from pipeline.errors import ExtractionError
@@ -45,6 +46,7 @@ _MARKUP = re.compile(
     r"<(?:/(?:p|div|a|li|ul|b|i|em|strong|span|h[1-6])|p|br|div|p\s[^<>]*|br\s*/|div\s[^<>]*|img\s[^<>]*)>",
     re.IGNORECASE,
 )
+_ONE_CLASS = ElementDefaultClassLookup(element=HtmlElement)
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -198,6 +200,9 @@ def _parsed(page: str) -> HtmlElement:
     parser = HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, default_doctype=False
     )
+    # lxml asks a Python function for the class of each element that is touched; forms and fields of classes of their own
+    # serve nobody here.
+    parser.set_element_class_lookup(_ONE_CLASS)
     # Bytes: a str with an XML declaration that names an encoding would be refused. NULs would end the document.
     data = page.replace("\0", "").encode("utf-8", "replace")
     try:

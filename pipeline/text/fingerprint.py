@@ -49,7 +49,12 @@ def fingerprint(text: str) -> bytes:
 
 def shingle_hashes(text: str) -> list[int]:
     """Give the 64-bit hashes of the text's shingles in the order of the text, repetitions included."""
-    return [_hash(shingle) for shingle in _shingle_list(text[:MAX_CHARS])]
+    shingles, hashed = _shingle_list(text[:MAX_CHARS]), hashlib.blake2b
+    # A surrogate would not encode: NFKC leaves it, and text from elsewhere than ``normal_text`` may hold one.
+    digests = b"".join(
+        [hashed(shingle.encode("utf-8", "surrogatepass"), digest_size=8).digest() for shingle in shingles]
+    )
+    return list(struct.unpack(f"<{len(shingles)}Q", digests))
 
 
 def signature(hashes: Iterable[int]) -> bytes:
@@ -103,8 +108,4 @@ def _shingles(text: str) -> set[str]:
 
 def is_unspaced(text: str) -> bool:
     """Tell whether most of a text is in scripts that write no spaces between words."""
-    return len(_UNSPACED.findall(text)) * 2 > len(text.replace(" ", ""))
-
-
-def _hash(shingle: str) -> int:
-    return int.from_bytes(hashlib.blake2b(shingle.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return _UNSPACED.search(text) is not None and len(_UNSPACED.findall(text)) * 2 > len(text.replace(" ", ""))

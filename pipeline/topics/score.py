@@ -22,8 +22,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pipeline.query import CompiledQuery, Document, QueryIndex, compile_query, parse
+from pipeline.query import CompiledQuery, Document, compile_query, parse
 from pipeline.records.article import Match, TopicMatch
+from pipeline.topics.gate import Gate
 from pipeline.topics.model import Topic, WeightedQuery
 
 LEAD_WORDS = 60
@@ -75,7 +76,7 @@ class Tagger:
             for number, topic in enumerate(self.topics)
             for weighted in topic.queries
         ]
-        self._indexes: dict[str | None, QueryIndex[int]] = {}
+        self._by_language: dict[str | None, tuple[Gate, list[_Rule]]] = {}
 
     def tag(
         self, title: str, text: str, language: str | None, document: Document | None = None
@@ -87,15 +88,17 @@ class Tagger:
         """
         if document is None:
             document = Document(title, text, language=language)
-        candidates = self._index(language).candidates(document)
-        if not candidates:
+        gate, rules = self._of(language)
+        possible = gate.topics(document)
+        if not possible:
             return ()
         passages, words = _passages(title, text, document)
         positive: defaultdict[int, _Strength] = defaultdict(_Strength)
         negative: defaultdict[int, _Strength] = defaultdict(_Strength)
         evidence: defaultdict[int, set[Match]] = defaultdict(set)
-        for number in candidates:
-            rule = self._rules[number]
+        for rule in rules:
+            if rule.topic not in possible:
+                continue
             weight = rule.weighted.weight
             found = _apply(rule, passages, document, (positive if weight > 0 else negative)[rule.topic])
             if weight > 0:
@@ -108,13 +111,13 @@ class Tagger:
                 results.append(TopicMatch(topic.name, round(score, 3), tuple(sorted(evidence[number]))))
         return tuple(sorted(results, key=lambda result: (-result.score, result.topic)))
 
-    def _index(self, language: str | None) -> QueryIndex[int]:
-        if (index := self._indexes.get(language)) is None:
-            index = self._indexes[language] = QueryIndex()
-            for number, rule in enumerate(self._rules):
-                if language is None or rule.weighted.language in (None, language):
-                    index.add(number, rule.compiled)
-        return index
+    def _of(self, language: str | None) -> tuple[Gate, list[_Rule]]:
+        """The rules for a language, and what its articles must pass first."""
+        if (known := self._by_language.get(language)) is None:
+            rules = [rule for rule in self._rules if language is None or rule.weighted.language in (None, language)]
+            gate = Gate((rule.topic, rule.compiled) for rule in rules if rule.weighted.weight > 0)
+            known = self._by_language[language] = gate, rules
+        return known
 
 
 def tag(title: str, text: str, language: str | None, topics: Iterable[Topic]) -> tuple[TopicMatch, ...]:

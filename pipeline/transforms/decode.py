@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import apache_beam as beam
 import msgspec
 
 from pipeline.records import RawArticle, decode
-from pipeline.transforms.elements import Decoded, Envelope, Problem
+from pipeline.transforms.values import Decoded, Envelope, Problem
 
 SCHEMAS = frozenset({1})
-
-
-class Decode(beam.PTransform):
-    """Envelope → Decoded. What is no JSON, no raw article or of an unknown schema becomes a problem."""
-
-    def expand(self, envelopes: beam.PCollection[Envelope]) -> beam.PCollection[Decoded]:
-        return envelopes | "Read JSON" >> beam.Map(decode_envelope).with_output_types(Decoded)
 
 
 def decode_envelope(envelope: Envelope) -> Decoded:

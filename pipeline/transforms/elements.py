@@ -13,43 +13,10 @@ import msgspec
 from apache_beam.coders.coders import Coder
 
 from pipeline.order import MergeMark
-from pipeline.records import Article, OrderKey, Position, RawArticle
+from pipeline.records import Position
+from pipeline.transforms.values import Draft, Envelope, Problem, pack, unpack
 
-
-class Problem(msgspec.Struct, frozen=True):
-    """Why a record is rejected: the stage that could not go on, and its short reason."""
-
-    stage: str
-    reason: str
-
-
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw record on its way: numbered, with its place and its order key. ``item`` names a bounded input's file and line."""
-
-    number: int
-    position: Position
-    key: OrderKey
-    value: bytes
-    item: str = ""
-    problem: Problem | None = None
-
-
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw record after the stateless steps: an article without its story, or a problem. Never both, never neither.
-
-    ``page_language`` and ``feed_language`` are claims, for the step that decides the language. ``after`` is the position
-    of the record handled before, which the reorder buffer remembers: the ledger must have it.
-    """
-
-    number: int
-    position: Position
-    key: OrderKey
-    item: str
-    article: Article | None = None
-    problem: Problem | None = None
-    page_language: str | None = None
-    feed_language: str | None = None
-    after: Position | None = None
+__all__ = ["Draft", "DraftCoder", "Envelope", "EnvelopeCoder", "MarkCoder", "Problem", "Turn", "TurnCoder"]
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):
@@ -60,43 +27,14 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
     last: Position | None = None
 
 
-class Decoded(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw record, read: an article as fetched, or a problem."""
-
-    number: int
-    position: Position
-    key: OrderKey
-    item: str
-    raw: RawArticle | None = None
-    problem: Problem | None = None
-
-
-class _Head(msgspec.Struct, frozen=True, array_like=True):
-    number: int
-    position: Position
-    key: OrderKey
-    item: str
-    problem: Problem | None
-
-
 class EnvelopeCoder(Coder):
-    """One line of JSON, then the value verbatim: pages are large, and Base64 would make them a third larger."""
+    """Envelopes as ``pack`` writes them."""
 
     def encode(self, value: Envelope) -> bytes:
-        head = _Head(value.number, value.position, value.key, value.item, value.problem)
-        return msgspec.json.encode(head) + b"\n" + value.value
+        return pack(value)
 
     def decode(self, encoded: bytes) -> Envelope:
-        line, _, value = encoded.partition(b"\n")
-        head = msgspec.json.decode(line, type=_Head)
-        return Envelope(
-            number=head.number,
-            position=head.position,
-            key=head.key,
-            value=value,
-            item=head.item,
-            problem=head.problem,
-        )
+        return unpack(encoded)
 
     def is_deterministic(self) -> bool:
         return True
@@ -127,12 +65,6 @@ class DraftCoder(_JsonCoder):
     kind = Draft
 
 
-class DecodedCoder(_JsonCoder):
-    """Decoded records as JSON."""
-
-    kind = Decoded
-
-
 class TurnCoder(_JsonCoder):
     """The reorder buffer's turn as JSON."""
 
@@ -146,5 +78,4 @@ class MarkCoder(_JsonCoder):
 
 
 beam.coders.registry.register_coder(Envelope, EnvelopeCoder)
-beam.coders.registry.register_coder(Decoded, DecodedCoder)
 beam.coders.registry.register_coder(Draft, DraftCoder)

@@ -1,7 +1,7 @@
-"""Where pages are extracted: in this process, or in a pool of processes with a time limit for each page.
+"""Where records are prepared: in this process, or in a pool of processes with a time limit for each page.
 
-Extraction takes nine tenths of all time and holds the interpreter's lock, and a hostile page can hang, fill memory or
-kill its process. In the pool that costs one page (DESIGN section 7).
+Preparing (``prepare``: mostly extraction) takes nine tenths of all time and holds the interpreter's lock, and a hostile page
+can hang, fill memory or kill its process. In the pool that costs one page (DESIGN section 7).
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any
 from pipeline.errors import ExtractionError
 from pipeline.records import Position, RawArticle
 from pipeline.text.clean import Extracted, extract, extract_text
-from pipeline.transforms.processes import Extractor, PageProcess, attempt
+from pipeline.transforms.prepare import Extractor, prepare
+from pipeline.transforms.processes import PageProcess
+from pipeline.transforms.values import Draft, Envelope
 
 TIME_LIMIT_S = 5.0
 # The feed's own text is taken where it is that long, and so many times longer than what the page gave.
@@ -50,31 +52,28 @@ def extract_raw(raw: RawArticle) -> Extracted:
     return page
 
 
-def outcome_of(future: Future[Extracted]) -> Extracted:
-    """What came of a page. Raises ExtractionError, also for a page that took too long or killed its process."""
-    return future.result()
-
-
 class InlineExtraction:
-    """Extracts in this process, at once: for tests and small inputs."""
+    """Prepares in this process, at once: for tests and small inputs."""
 
     def __init__(self, function: Extractor = extract_raw) -> None:
         self._function = function
 
-    def submit(self, raw: RawArticle, _position: Position | None = None) -> Future[Extracted]:
-        """The finished future of a page."""
-        return _settled(Future(), attempt(self._function, raw))
+    def submit(self, envelope: Envelope) -> Future[Draft]:
+        """The finished future of a record's draft."""
+        future: Future[Draft] = Future()
+        future.set_result(prepare(envelope, self._function).draft)
+        return future
 
 
 class PoolExtraction:
-    """Extracts in processes of its own (see ``pipeline.transforms.processes``), each page for at most ``limit_s``.
+    """Prepares in processes of its own (see ``pipeline.transforms.processes``), each page for at most ``limit_s``.
 
     ``function`` must be importable by name; tests give it a hostile one.
     """
 
     def __init__(self, processes: int, limit_s: float = TIME_LIMIT_S, function: Extractor = extract_raw) -> None:
-        self._pages: SimpleQueue[tuple[RawArticle, Future[Extracted]] | None] = SimpleQueue()
-        self._ahead: dict[Position, Future[Extracted]] = {}
+        self._pages: SimpleQueue[tuple[Envelope, Future[Draft]] | None] = SimpleQueue()
+        self._ahead: dict[Position, Future[Draft]] = {}
         self._threads = [
             threading.Thread(target=self._work, args=[PageProcess(function, limit_s)], daemon=True)
             for _ in range(processes)
@@ -82,27 +81,29 @@ class PoolExtraction:
         for thread in self._threads:
             thread.start()
 
-    def submit_ahead(self, raw: RawArticle, position: Position) -> None:
-        """Begin with a page that the graph will ask for later, so that processes have work while a slice is stored."""
-        self._ahead[position] = self.submit(raw)
+    def submit_ahead(self, envelope: Envelope) -> None:
+        """Begin with a record that the graph will ask for later, so that processes have work while a slice is stored."""
+        self._ahead[envelope.position] = self._queued(envelope)
 
     def forget_ahead(self) -> None:
         """Nobody will ask for what was begun ahead."""
         self._ahead.clear()
 
-    def submit(self, raw: RawArticle, position: Position | None = None) -> Future[Extracted]:
-        """The future of a page; see ``outcome_of``. Its time does not run while it waits for a process.
+    def submit(self, envelope: Envelope) -> Future[Draft]:
+        """The future of a record's draft. A page that took too long or killed its process is a draft with a problem.
 
-        ``position``: that of its record, by which one that was begun ahead is known.
+        A page's time does not run while it waits for a process. The future raises WirewatchError where none can be
+        started.
         """
-        if position is not None and (begun := self._ahead.pop(position, None)) is not None:
-            return begun
-        future: Future[Extracted] = Future()
-        self._pages.put((raw, future))
+        return self._ahead.pop(envelope.position, None) or self._queued(envelope)
+
+    def _queued(self, envelope: Envelope) -> Future[Draft]:
+        future: Future[Draft] = Future()
+        self._pages.put((envelope, future))
         return future
 
     def close(self) -> None:
-        """Extract what was submitted, then end the processes."""
+        """Prepare what was submitted, then end the processes."""
         for _ in self._threads:
             self._pages.put(None)
         for thread in self._threads:
@@ -111,21 +112,13 @@ class PoolExtraction:
     def _work(self, process: PageProcess) -> None:
         try:
             while (page := self._pages.get()) is not None:
-                raw, future = page
+                envelope, future = page
                 try:
-                    _settled(future, process.extract(raw))
+                    future.set_result(process.prepare(envelope))
                 except BaseException as error:
                     future.set_exception(error)
         finally:
             process.stop()
-
-
-def _settled(future: Future[Extracted], result: Extracted | ExtractionError) -> Future[Extracted]:
-    if isinstance(result, ExtractionError):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
-    return future
 
 
 _lock = threading.Lock()

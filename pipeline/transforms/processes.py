@@ -1,8 +1,10 @@
-"""One process that extracts pages for its owner, one after another, and may be lost at any of them.
+"""One process that prepares records for its owner, one page after another, and may be lost at any of them.
 
 Processes are spawned, never forked: gRPC has threads. Each has a pipe of its own, so killing one while it hangs can't
 damage what another is sending; a process that ends while it has nothing to do is replaced with its next page. A page's
 time starts when a process that has loaded its libraries is given it.
+
+Records and drafts cross the pipe as JSON (``values.pack``), never as pickle, like all that crosses a border.
 
 A page that fails for its process's sake (memory used up, process ended) in a process that had handled others is tried once
 more in a new one: what a page comes to must not depend on the pages before it.
@@ -14,15 +16,17 @@ import multiprocessing
 import resource
 import signal
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+import msgspec
+
 from pipeline.errors import ExtractionError, WirewatchError
 from pipeline.logs import configure_worker
-from pipeline.records import RawArticle
-from pipeline.text.clean import Extracted
+from pipeline.records import OrderKey, Position, RawArticle, encode
+from pipeline.transforms.prepare import Extractor, Prepared, prepare, refused
+from pipeline.transforms.values import Draft, Envelope, pack, unpack
 
 # A page of 8 MiB takes some 300 MB at worst; the libraries themselves map about 700 MB.
 MEMORY_LIMIT_BYTES = 3 << 30
@@ -31,9 +35,8 @@ MAX_PAGES = 2_000
 # A new process loads its libraries first; on a busy machine that takes a while.
 START_S = 120.0
 
-Extractor = Callable[[RawArticle], Extracted]
-_READY = "ready"
-_TAINTED = ("crashed", "out_of_memory")
+_READY = b"ready"
+_prepared = msgspec.json.Decoder(Prepared)
 # Starting a process isn't meant for several threads at once.
 _starting = threading.Lock()
 
@@ -47,15 +50,15 @@ class PageProcess:
         self._pipe: Connection | None = None
         self._handled = 0
 
-    def extract(self, raw: RawArticle) -> Extracted | ExtractionError:
-        """What came of a page. Raises WirewatchError where no process can be started, which is not the page's fault."""
-        result, used = self._extract(raw)
-        if used and isinstance(result, ExtractionError) and result.reason in _TAINTED:
+    def prepare(self, envelope: Envelope) -> Draft:
+        """What came of a record. Raises WirewatchError where no process can be started, which is not the page's fault."""
+        result, used = self._prepare(envelope)
+        if used and result.tainted:
             self.stop()
-            result, _ = self._extract(raw)
-        if isinstance(result, ExtractionError) and result.reason in _TAINTED:
+            result, _ = self._prepare(envelope)
+        if result.tainted:
             self.stop()
-        return result
+        return result.draft
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -66,21 +69,23 @@ class PageProcess:
             process.kill()
             process.join()
 
-    def _extract(self, raw: RawArticle) -> tuple[Extracted | ExtractionError, bool]:
-        """What came of the page, and whether its process had handled others before."""
+    def _prepare(self, envelope: Envelope) -> tuple[Prepared, bool]:
+        """What came of the record, and whether its process had handled others before."""
         process, pipe = self._running()
         used, self._handled = self._handled > 0, self._handled + 1
         try:
-            pipe.send(raw)
+            pipe.send_bytes(pack(envelope))
             if not wait([pipe, process.sentinel], self._limit_s):
                 self.stop()
-                return ExtractionError("timeout", f"it took longer than {self._limit_s:g} s"), used
-            result: Extracted | ExtractionError = pipe.recv()
+                error = ExtractionError("timeout", f"it took longer than {self._limit_s:g} s")
+                return Prepared(refused(envelope, error)), used
+            result = _prepared.decode(pipe.recv_bytes())
         except (OSError, EOFError):
             process.join()
             code = process.exitcode
             self.stop()
-            return ExtractionError("crashed", f"the process ended with {code}"), used
+            error = ExtractionError("crashed", f"the process ended with {code}")
+            return Prepared(refused(envelope, error), tainted=True), used
         return result, used
 
     def _running(self) -> tuple[BaseProcess, Connection]:
@@ -100,7 +105,7 @@ class PageProcess:
         # Held here too, it would hide that the process has ended.
         theirs.close()
         try:
-            if wait([pipe], START_S) and pipe.recv() == _READY:
+            if wait([pipe], START_S) and pipe.recv_bytes() == _READY:
                 return process, pipe
         except (OSError, EOFError):
             pass
@@ -114,40 +119,30 @@ class PageProcess:
 
 
 def serve(pipe: Connection, function: Extractor) -> None:
-    """The life of such a process: pages in, what came of them out, until the pipe is closed."""
+    """The life of such a process: records in, what came of them out, until the pipe is closed."""
     # Ctrl-C reaches all processes of a terminal: the owner decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_worker(service="extraction")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     # Nobody's page waits for what is loaded with the first one.
-    attempt(function, _WARM_UP)
+    prepare(_warm_up(), function)
     try:
-        pipe.send(_READY)
+        pipe.send_bytes(_READY)
         while True:
-            pipe.send(attempt(function, pipe.recv()))
+            pipe.send_bytes(encode(prepare(unpack(pipe.recv_bytes()), function)))
     except (EOFError, OSError):
         # The owner has gone.
         return
 
 
-def attempt(function: Extractor, raw: RawArticle) -> Extracted | ExtractionError:
-    """What ``function`` makes of a page: every way to fail is a value."""
-    try:
-        return function(raw)
-    except ExtractionError as error:
-        # Extraction turns all that fails into its own error.
-        return ExtractionError("out_of_memory") if isinstance(error.__cause__, MemoryError) else error
-    except MemoryError:
-        return ExtractionError("out_of_memory")
-    except Exception as error:
-        return ExtractionError("extractor_failed", f"{type(error).__name__}: {str(error)[:200]}")
-
-
-_WARM_UP = RawArticle(
-    url="https://warm-up.invalid/",
-    source="",
-    fetched_at=datetime(2000, 1, 1, tzinfo=UTC),
-    html="<html><body><article><h1>Warm up</h1><p>"
-    + "Some words for the libraries to load on. " * 12
-    + "</p></article>",
-)
+def _warm_up() -> Envelope:
+    page = RawArticle(
+        url="https://warm-up.invalid/",
+        source="",
+        fetched_at=datetime(2000, 1, 1, tzinfo=UTC),
+        html="<html><body><article><h1>Warm up</h1><p>"
+        + "Some words for the libraries to load on. " * 12
+        + "</p></article>",
+    )
+    position = Position(run="", stream="", partition=0, offset=0)
+    return Envelope(number=0, position=position, key=OrderKey(0, "", ""), value=encode(page))

@@ -29,6 +29,8 @@ TOOLS = Path(sys.executable).parent
 LONG_LIVED = {
     "connectors",
     "pipeline",
+    "delivery",
+    "desk",
     "workers",
     "kafka",
     "postgres",
@@ -98,7 +100,7 @@ def test_pods_are_hardened_and_see_no_stray_settings() -> None:
             assert mounts <= {volume["name"] for volume in spec.get("volumes", [])}, where
             for ask in ("args", "command"):
                 assert all(isinstance(part, str) for part in container.get(ask, [])), where
-    assert checked == 5
+    assert checked == 7
 
 
 def test_services_of_one_copy_are_never_two() -> None:
@@ -212,7 +214,7 @@ def test_units_pass_systemds_own_check(tmp_path: Path) -> None:
         for file in (tmp_path / extra.name).iterdir():
             file.write_text(re.sub(r"/opt/wirewatch/\.venv/bin/\w+", "/bin/true", file.read_text("utf-8")))
     units = sorted(str(unit) for unit in tmp_path.glob("*.service"))
-    assert len(units) == 3
+    assert len(units) == 5
     done = subprocess.run([analyze, "verify", "--man=no", *units], capture_output=True, text=True, check=False)
     about_ours = [line for line in (done.stdout + done.stderr).splitlines() if "wirewatch" in line]
     assert about_ours == []

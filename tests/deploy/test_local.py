@@ -92,7 +92,18 @@ def test_flink_jobs_says_what_is_wrong(arguments: tuple[str, ...], code: int, wo
 def test_all_of_it_survives_the_loss_of_a_task_manager_and_of_the_pipeline() -> None:
     with local() as here:
         here.up()
-        names = ["connectors", "jobmanager", "jobserver", "kafka", "pipeline", "postgres", "taskmanager", "workers"]
+        names = [
+            "connectors",
+            "delivery",
+            "desk",
+            "jobmanager",
+            "jobserver",
+            "kafka",
+            "pipeline",
+            "postgres",
+            "taskmanager",
+        ]
+        names.append("workers")
         assert list(here.parts()) == names
         told = here.environment()
         store = open_store(told["WIREWATCH_STORE_URL"])

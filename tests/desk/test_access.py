@@ -27,7 +27,7 @@ ROUTES = [
     for method in sorted(route.methods or ())
 ]
 IDS = [f"{method} {path}" for method, path, _ in ROUTES]
-EVERYBODY = {("GET", "/sign-in"), ("POST", "/sign-in")}
+EVERYBODY = {("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/healthz")}
 EDITORS = {
     *(("POST", f"/coverage/{what}") for what in ("add", "remove", "opml", "find")),
     ("GET", "/coverage/find/{name}"),
@@ -53,7 +53,7 @@ ADMINS = {
 READERS = {
     ("POST", "/sign-out"),
     *(("POST", f"/live/{what}") for what in ("read", "star", "read-all")),
-    *(("POST", f"/account/{what}") for what in ("password", "sign-out-others", "tokens", "tokens/drop")),
+    *(("POST", f"/account/{what}") for what in ("password", "sign-out-others", "tokens", "tokens/drop", "feeds")),
 }
 """What changes something and yet is any reader's: only what is their own."""
 OPEN_ENDED = {"/live/events", "/api/v1/stream"}

@@ -117,7 +117,7 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     page.get_by_label("Query", exact=True).fill("grain NEAR/6 (")
     expect(page.locator("#lint pre")).to_contain_text("grain NEAR/6 (")
     page.get_by_label("Query", exact=True).fill("grain AND odesa")
-    expect(page.locator("#trial .headline")).to_have_text("1 story in the last 30 days, 0.0 a day")
+    expect(page.locator("#trial .headline")).to_have_text("1 story in the last 30 days, 0.03 a day")
     expect(page.locator("#trial mark").first).to_have_text("Grain")
     page.locator("#trial").get_by_role("button", name="Explain").first.click()
     expect(page.locator("#explain-body")).to_contain_text("Matches")
@@ -137,7 +137,9 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     expect(page.locator(".proposals > li").first).to_contain_text("keeps 1")
     page.locator(".proposals > li").first.get_by_role("link", name="Use this query").click()
     expect(page.get_by_text("it holds once you save it")).to_be_visible()
-    expect(page.locator("#trial .headline")).to_have_text("1 story in the last 30 days, 0.0 a day; 1 fewer than before")
+    expect(page.locator("#trial .headline")).to_have_text(
+        "1 story in the last 30 days, 0.03 a day; 1 fewer than before"
+    )
     expect(page.locator("#trial .lost a")).to_have_text("Odesa sends barley and grain")
 
 
@@ -219,6 +221,20 @@ def test_handover_claim_note_and_done(room: Room, wire: Wire) -> None:
     expect(page.locator("#new")).to_contain_text("No new stories")
 
 
+def test_a_story_is_claimed_and_done_from_the_keyboard(room: Room, wire: Wire) -> None:
+    story = told(room, wire)
+    page = room.go(f"/story/{story}")
+    work = page.locator("#work")
+    expect(work).to_contain_text("Nobody has it")
+    for key, words in (("c", "editor has it"), ("c", "Nobody has it"), ("c", "editor has it"), ("d", "done by editor")):
+        # The page's script is there, or the key would do nothing.
+        page.wait_for_load_state()
+        page.keyboard.press(key)
+        expect(work).to_contain_text(words)
+    actions = [line.action for line in room.desk.directory.trail.page()[:4]]
+    assert actions == ["story done", "story claimed", "story given back", "story claimed"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
     room: Room, wire: Wire, scheme: str
@@ -248,6 +264,7 @@ def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
         f"/alerts/{alert}/narrower",
         "/channels",
         "/handover?since=2020-01-01T00:00",
+        f"/story/{story}",
     )
     for path in paths:
         page.set_viewport_size({"width": 1280, "height": 800})

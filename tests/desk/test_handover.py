@@ -186,3 +186,34 @@ def test_what_makes_no_sense_is_refused(wire: Wire, desk: Desk, as_editor: TestC
     for query in ("hours=0", "hours=x", "since=soon", "since=0001-01-01T00:00", "since=2026-03-05T12:00%2B02:00"):
         assert as_editor.get(f"/handover?{query}").status_code == 200
     assert desk.directory.trail.page(limit=1)[0].action == "signed in"
+
+
+def work(client: TestClient, story: str) -> str:
+    """What a story's page says about who has it."""
+    found = re.search(r'<div class="desk-work" id="work">.*?</header>', client.get(f"/story/{story}").text, re.DOTALL)
+    return found[0] if found else ""
+
+
+def test_a_story_is_claimed_noted_and_done_on_its_own_page(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    story = wire.article("A bridge falls")
+    on_board(desk, 1)
+    assert "Nobody has it" in work(as_editor, story)
+    answer = send(as_editor, "claim", story=story, back=f"/story/{story}")
+    assert answer.url.path == f"/story/{story}"
+    send(as_editor, "note", story=story, text="<b>Ring</b> the mayor", back=f"/story/{story}")
+    mine = work(as_editor, story)
+    assert "editor has it" in mine
+    assert ">Give back<" in mine
+    assert ">Claim<" not in mine
+    assert "&lt;b&gt;Ring&lt;/b&gt; the mayor" in mine
+    editor = desk.directory.known("editor").id
+    send(as_editor, "done", story=story, over=editor, back=f"/story/{story}")
+    assert "done by editor" in work(as_editor, story)
+    assert [line.action for line in desk.directory.trail.page()[:3]] == ["story done", "note written", "story claimed"]
+    other = client_of(desk)
+    sign_in(other, "reader")
+    seen = work(other, story)
+    assert "done by editor" in seen
+    assert "the mayor" in seen
+    assert "<form" not in seen
+    assert "<button" not in seen

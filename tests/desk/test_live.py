@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 
+import pytest
 from starlette.testclient import TestClient
 
 from desk.web.deps import Desk
-from tests.desk.support import Wire, form_token
+from pipeline.store import Store
+from tests.desk.support import Wire, client_of, form_token, make_desk
 from tests.waiting import until
 
 
@@ -96,3 +99,28 @@ def test_older_stories_come_page_by_page(wire: Wire, desk: Desk, as_reader: Test
     assert second.count('<li class="story"') == 10
     assert "Story 00" in second
     assert "Story 10<" not in second
+
+
+def test_a_desk_that_still_reads_its_stories_answers_at_once(
+    wire: Wire, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.article("A bridge falls")
+    desk, go = make_desk(store, demo=True), threading.Event()
+    load = desk.follower.load
+
+    def held(stories: int) -> None:
+        assert go.wait(120)
+        load(stories)
+
+    monkeypatch.setattr(desk.follower, "load", held)
+    with client_of(desk) as client:
+        page = client.get("/").text
+        assert "still reads its stories" in page
+        assert "data-loading" in page
+        assert "No stories yet" not in page
+        assert client.get("/healthz").text == "ok, still loading its stories\n"
+        go.set()
+        until(lambda: client.get("/healthz").text == "ok\n", "the loaded desk")
+        page = client.get("/").text
+        assert "A bridge falls" in page
+        assert "data-loading" not in page

@@ -159,3 +159,34 @@ def test_saving_a_search_brings_its_filters_along(found: Wire, as_editor: TestCl
 
 def test_a_reader_may_search_but_not_save(found: Wire, as_reader: TestClient) -> None:
     assert "Save as a subscription" not in as_reader.get("/search?q=grain").text
+
+
+def test_the_api_counts_facets_and_volume_over_all_pages(found: Wire, as_reader: TestClient) -> None:
+    first = as_reader.get("/api/v1/search?query=grain+OR+aid&facets=true&limit=1").json()
+    assert first["total"] == "3"
+    assert first["facets"]["sources"] == [
+        {"value": "a.example", "count": 1},
+        {"value": "b.example", "count": 1},
+        {"value": "c.example", "count": 1},
+    ]
+    assert first["facets"]["topics"] == [{"value": "syria", "count": 1}]
+    assert first["facets"]["certainty"] == first["volume"]["certainty"] == "exact"
+    assert sum(first["volume"]["counts"]) == 3
+    seen, cursor = [one["id"] for one in first["items"]], first["cursor"]
+    while cursor is not None:
+        page = as_reader.get(f"/api/v1/search?query=grain+OR+aid&facets=true&limit=1&cursor={cursor}").json()
+        # The same on each page: they count what matches, not what is shown.
+        assert (page["facets"], page["volume"]) == (first["facets"], first["volume"])
+        seen += [one["id"] for one in page["items"]]
+        cursor = page["cursor"]
+    assert len(seen) == len(set(seen)) == 3
+    plain = as_reader.get("/api/v1/search?query=grain&limit=1").json()
+    assert plain["facets"] is plain["volume"] is None
+
+
+def test_a_store_of_one_day_is_shown_by_the_hour_or_less(found: Wire, as_reader: TestClient) -> None:
+    volume = as_reader.get("/api/v1/search?facets=true").json()["volume"]
+    assert volume["step_ms"] == 300_000
+    page = as_reader.get("/search?q=grain").text
+    # Not one bar as wide as the page.
+    assert page.count('class="back"') >= 24

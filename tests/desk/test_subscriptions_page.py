@@ -65,9 +65,24 @@ def test_a_query_is_judged_while_it_is_typed(wire: Wire, desk: Desk, as_editor: 
     assert changed.count("<mark>Corn</mark>") >= 4
     assert "Stories a day" in changed
     fewer = send(as_editor, "/subscriptions/check", {"id": "ports", "query": "grain AND odesa", "outlets": "b.example"})
-    assert "0 stories in the last 30 days, 0.0 a day; 31 fewer than before" in fewer.text
+    assert "0 stories in the last 30 days; 31 fewer than before" in fewer.text
     same = send(as_editor, "/subscriptions/check", {"id": "ports", "query": "odesa AND grain"}).text
-    assert "as many as before" in same
+    assert "the same as before" in same
+
+
+def test_that_all_matches_were_there_before_is_said(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
+    wire.article("Grain one", "From Odesa by ship.", backfill=True)
+    wire.article("Grain two", "From Odesa by rail.", backfill=True)
+    indexed(desk)
+    told = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain"}).text
+    assert "0 stories in the last 30 days<" in told
+    assert "2 matching stories were in the feeds before they were watched" in told
+    wire.article("Grain three", "From Odesa by air.")
+    indexed(desk)
+    told = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain"}).text
+    assert "1 story in the last 30 days" in told
+    assert "before they were watched" not in told
+    assert "before they were watched" not in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "maize"}).text
 
 
 def test_what_is_wrong_is_said_with_its_place_and_a_better_query(desk: Desk, as_editor: TestClient) -> None:
@@ -195,7 +210,7 @@ def test_an_alert_that_is_not_relevant_proposes_narrower_queries(wire: Wire, des
     editor = as_editor.get(html.unescape(used[1])).text
     assert "it holds once you save it" in editor
     proposed = html.unescape(re.search(r"<textarea class=\"query\"[^>]*>([^<]*)<", editor)[1])  # type: ignore[index]
-    assert "1 story in the last 30 days, 0.0 a day; 1 fewer than before" in (
+    assert "1 story in the last 30 days, 0.03 a day; 1 fewer than before" in (
         send(as_editor, "/subscriptions/check", {"id": "ports", "query": proposed}).text
     )
 

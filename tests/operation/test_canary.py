@@ -309,7 +309,9 @@ def test_the_watch_speaks_once_when_it_falls_silent_and_once_when_it_is_back(des
         desk.handle()
         watch.look()
         watch.look()
-        assert [line["event"] for line in logs] == ["no canary comes through", "canaries come through again"]
+        # What the pipeline says in between depends on how much this process was told to log.
+        said = [line["event"] for line in logs if "canar" in line["event"]]
+        assert said == ["no canary comes through", "canaries come through again"]
     check = canary_check(lambda: desk.state(1_000.0))
     assert (check.ok, check.fatal) == (False, False)
     assert "no connectors service runs" in check.words

@@ -101,6 +101,9 @@ def test_on_generated_documents(texts: list[tuple[str, str, oracle.Meta]], queri
         "U.S. NEAR/3 syria",
         "NOT syria",
         "syria OR NOT iran",
+        "ATLEAST/2(syria)",
+        "ATLEAST/3(syria OR iran OR best)",
+        "iran NOT ATLEAST/2(syria)",
     ],
 )
 def test_what_is_asked_most_needs_no_check(query: str) -> None:
@@ -109,10 +112,49 @@ def test_what_is_asked_most_needs_no_check(query: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["LEAD/3(syr*)", "ATLEAST/2(syria)", "cs:best", '"al tanf" NEAR/3 syria', "(a NEAR/2 b) NEAR/3 c", "cs:s*a"],
+    [
+        "LEAD/3(syr*)",
+        "ATLEAST/2(syr*)",
+        "ATLEAST/9(syria)",
+        "ATLEAST/2(title:syria)",
+        "cs:best",
+        '"al tanf" NEAR/3 syria',
+        "(a NEAR/2 b) NEAR/3 c",
+        "cs:s*a",
+    ],
 )
 def test_the_rest_is_checked(query: str) -> None:
     assert not check(*corpus(), query)
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("ATLEAST/2(port)", {2, 3, 4, 5}),
+        ("ATLEAST/3(port)", {4, 5}),
+        ("ATLEAST/6(port)", {5}),
+        ("ATLEAST/7(port)", {5}),
+        ("ATLEAST/8(port)", set()),
+        ("ATLEAST/3(port OR ship)", {3, 4, 5, 6}),
+        ("ATLEAST/4(port OR ship OR none)", {4, 5}),
+        ("ATLEAST/2(us)", {7}),
+        ("ATLEAST/3(us OR u.s.)", set()),
+    ],
+)
+def test_how_often_words_stand_there(query: str, wanted: set[int]) -> None:
+    articles = [
+        found(1, "Port", "ship"),
+        found(2, "Port", "port"),
+        found(3, "", "Ports. A port, the PORT; a ship"),
+        found(4, "Port port", "port ship"),
+        found(5, "port", "port " * 6),
+        found(6, "ship", "ship ship"),
+        found(7, "", "U.S. and U.S. again"),
+    ]
+    snapshot = in_memory(articles)
+    check(articles, snapshot, query)
+    matcher = compile_query(parse(query))
+    assert {one.id for one in articles if matcher.holds(document_of(one))} == {articles[n - 1].id for n in wanted}
 
 
 def test_words_longer_than_a_term() -> None:

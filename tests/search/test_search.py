@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from pipeline.query import compile_query, parse
 from pipeline.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
 from pipeline.search.ask import day_of, document_of
 from pipeline.search.follow import Follower
-from pipeline.search.schema import index_document
+from pipeline.search.schema import SAMPLES, index_document, read_record, story_number
 from tests.search.world import DAY_MS, START_MS, found, mixed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
@@ -224,3 +225,27 @@ def test_texts_that_databases_and_terminals_choke_on(tmp_path: Path) -> None:
     fill(index, made[1:])
     assert [hit.article.id for hit in index.search("grain").hits] == [made[2].id]
     assert index.search("").total.value == 2
+
+
+def test_of_very_many_hits_facets_and_volume_are_told_from_a_sample(
+    full: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = full.search("")
+    assert exact.facets is not None
+    assert exact.volume is not None
+    monkeypatch.setattr("pipeline.search.ask.SAMPLED", exact.total.value - 1)
+    about = full.search("")
+    assert about.facets is not None
+    assert about.volume is not None
+    assert about.total == exact.total
+    assert about.hits == exact.hits
+    assert about.facets.certainty == about.volume.certainty == "about"
+    assert {one.count % SAMPLES for one in about.facets.languages} == {0}
+    assert {one.value for one in about.facets.languages} <= {one.value for one in exact.facets.languages}
+    # Each article is in it by chance: of those of the sample all, sixteenfold.
+    addresses = full.snapshot().searcher.search(tantivy.Query.all_query(), limit=10_000).hits
+    ids = [read_record(full.snapshot().searcher.doc(one)).id for _, one in addresses]
+    sampled = sum(story_number(one) % SAMPLES == 0 for one in ids)
+    assert sum(about.volume.counts) == sampled * SAMPLES
+    monkeypatch.setattr("pipeline.search.ask.SAMPLED", exact.total.value)
+    assert full.search("").facets == exact.facets

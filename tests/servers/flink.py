@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -57,7 +58,8 @@ class _Process:
         """End it and all its children at once (SIGKILL)."""
         process, self._process = self._process, None
         if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it had ended
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def log_tail(self, lines: int = 60) -> str:
@@ -78,8 +80,17 @@ class FlinkServer(_Process):
         fetched = subprocess.run([LAUNCHER, "--fetch"], capture_output=True, text=True, timeout=900, check=False)
         if fetched.returncode:
             raise ServerFailed(f"Maven can't fetch Flink's jars: {(fetched.stderr or fetched.stdout).strip()[-2000:]}")
-        self.port = consecutive_ports(3)
-        self._launch([LAUNCHER, str(self.directory), str(self.port)])
+        for last in (False, False, True):
+            self.port = consecutive_ports(3)
+            try:
+                self._launch([LAUNCHER, str(self.directory), str(self.port)])
+            except ServerFailed as error:
+                # Until it has started, anybody's outgoing connection may take one of them.
+                if last or "Address already in use" not in str(error):
+                    raise
+                self.kill()
+            else:
+                return
 
     @property
     def options(self) -> list[str]:

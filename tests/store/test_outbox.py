@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pipeline.records import Alert, Article, Outcome, decode
 from pipeline.store import RunLedger, Store, open_store
 from pipeline.store import tables as t
-from pipeline.store.outbox import ALERTS, ENRICHED, LEASE_MS, REJECTED, Outbox, Taken
+from pipeline.store.outbox import ALERTS, ENRICHED, LEASE_MS, REJECTED, Outbox, Taken, id_of, outbox_rows
 from tests.store.support import alert, commit, match, refused, told
 
 
@@ -35,14 +35,26 @@ def test_what_a_bundle_tells_lies_there_in_its_order(store: Store, ledger: RunLe
     commit(ledger, [told(3)], publish=False)
     rows = Outbox(store, "w").take(10, now_ms=0)
     assert [(row.destination, row.key) for row in rows] == [
-        (ENRICHED, batch[0].key.article),
-        (REJECTED, "stream/0/1"),
-        (ENRICHED, batch[0].key.article),
-        (ALERTS, alert(batch[0]).id),
+        (ENRICHED, f"live/{batch[0].key.article}"),
+        (REJECTED, "live/stream/0/1"),
+        (ENRICHED, f"live/{batch[0].key.article}"),
+        (ALERTS, f"live/{alert(batch[0]).id}"),
     ]
+    assert [id_of(row.key) for row in rows if row.destination == ENRICHED] == [batch[0].key.article] * 2
     assert decode(rows[0].payload.encode(), Article) == batch[0].article
     assert decode(rows[1].payload.encode(), Outcome) == batch[1].outcome
     assert decode(rows[3].payload.encode(), Alert) == alert(batch[0])
+
+
+def test_two_runs_tell_one_stream_under_different_keys() -> None:
+    batch = [told(0, subscriptions=(match("ann"),)), refused(1)]
+    live, replay = (outbox_rows(run, batch, [alert(batch[0])]) for run in ("live", "november"))
+    assert [id_of(row.key) for row in live] == [id_of(row.key) for row in replay]
+    assert not {row.key for row in live} & {row.key for row in replay}
+
+
+def test_a_key_of_before_the_run_stood_in_it_is_an_id() -> None:
+    assert (id_of("0" * 32), id_of(f"a/b/{'0' * 32}")) == ("0" * 32, "0" * 32)
 
 
 def test_rows_are_taken_oldest_first_by_one_worker_and_struck_off(store: Store) -> None:

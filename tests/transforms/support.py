@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.records import Article, OrderKey, Position, RawArticle, article_id, from_ms, raw_hash, version_hash
+from pipeline.records import (
+    Article,
+    OrderKey,
+    Position,
+    RawArticle,
+    article_id,
+    encode,
+    from_ms,
+    raw_hash,
+    version_hash,
+)
 from pipeline.text.fingerprint import fingerprint
-from pipeline.transforms.elements import Decoded, Draft, Problem
+from pipeline.transforms.values import Draft, Envelope, Problem
 
 NOON_MS = 1_772_366_400_000
 """2026-03-01 12:00 UTC."""
@@ -23,9 +33,9 @@ def key(number: int = 0, url: str = "https://a.example/", *, time_ms: int | None
     return OrderKey(when, article_id(url), raw_hash(str(number).encode()))
 
 
-def decoded(raw: RawArticle | None, problem: Problem | None = None, *, number: int = 0) -> Decoded:
-    item = raw.url if raw else ""
-    return Decoded(number=number, position=position(number), key=key(number), item=item, raw=raw, problem=problem)
+def envelope(raw: RawArticle | bytes, problem: Problem | None = None, *, number: int = 0) -> Envelope:
+    value = raw if isinstance(raw, bytes) else encode(raw)
+    return Envelope(number=number, position=position(number), key=key(number), value=value, problem=problem)
 
 
 def article(number: int = 0, url: str = "https://a.example/1", **fields: Any) -> Article:

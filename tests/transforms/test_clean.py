@@ -1,4 +1,4 @@
-"""From decoded records to drafts: in order, each with an article or a problem, hints used and then dropped."""
+"""From raw records to drafts: in order, each with an article or a problem, hints used and then dropped."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.records import RawArticle, article_id, version_hash
-from pipeline.stories.features import SIZE
+from pipeline.stories.features import features
 from pipeline.transforms import clean
-from pipeline.transforms.clean import _Extract, with_fingerprint, with_language
-from pipeline.transforms.elements import Draft, Problem
+from pipeline.transforms.clean import _Prepare
 from pipeline.transforms.extraction import InlineExtraction
+from pipeline.transforms.values import Draft, Problem
 from tests.transforms.hostile import obey, page
-from tests.transforms.support import decoded, key, position
+from tests.transforms.support import envelope, key, position
 
 TEXT = (
     "The council of the port agreed on Monday to mend the northern pier before the winter storms. Divers had found cracks "
@@ -22,13 +22,13 @@ TEXT = (
 
 def drafts_of(pages: list[RawArticle | Problem], monkeypatch: pytest.MonkeyPatch, **options: object) -> list[Draft]:
     monkeypatch.setattr(clean, "shared_extraction", lambda _processes: InlineExtraction(**options))  # type: ignore[arg-type]
-    step = _Extract(0)
+    step = _Prepare(0)
     step.setup()
     step.start_bundle()
     for number, one in enumerate(pages):
         problem = one if isinstance(one, Problem) else None
-        raw = None if isinstance(one, Problem) else one
-        assert list(step.process(decoded(raw, problem, number=number))) == []
+        raw = b"" if isinstance(one, Problem) else one
+        assert list(step.process(envelope(raw, problem, number=number))) == []
     return [windowed.value for windowed in step.finish_bundle()]
 
 
@@ -62,17 +62,11 @@ def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted(monkeypat
     assert (made.id, made.url, made.canonical_url) == (article_id(raw.url), raw.url, "https://a.example/a")
     assert (made.title, made.text, made.summary, made.backfill) == (raw.title, TEXT, "In short.", True)
     assert (made.version_hash, made.fetched_at) == (version_hash(made.title, made.text), raw.fetched_at)
-    assert (found.feed_language, found.page_language) == ("en-GB", None)
-
-    spoken = with_language(found)
-    assert spoken.article is not None
-    assert (spoken.article.language, spoken.feed_language, spoken.page_language) == ("en", None, None)
-    printed = with_fingerprint(spoken)
-    assert printed.article is not None
-    assert len(printed.article.fingerprint) == SIZE
-    assert replace(printed.article, fingerprint=b"") == spoken.article
+    assert (made.language, made.language_decided_by) == ("en", "text")
+    assert made.fingerprint == features(made.title, made.text)
 
 
-def test_a_problem_passes_the_later_steps_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = drafts_of([Problem("decode", "no JSON")], monkeypatch)
-    assert with_fingerprint(with_language(found)) == found
+def test_a_claimed_language_helps_a_text_that_is_too_short_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = drafts_of([replace(page("a"), text="Oslo, Bergen, Tromsø, Bodø.", language="nb-NO")], monkeypatch)
+    assert found.article is not None
+    assert (found.article.language, found.article.language_decided_by) == ("no", "feed")

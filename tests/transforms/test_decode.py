@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.records import decode, encode
 from pipeline.transforms.decode import decode_envelope
-from pipeline.transforms.elements import DecodedCoder, Envelope, Problem
+from pipeline.transforms.extraction import extract_raw
+from pipeline.transforms.prepare import prepare
+from pipeline.transforms.values import Draft, Envelope, Problem
 from tests.transforms.support import key, position
 
 CASES = tomllib.loads((Path(__file__).parents[1] / "cases/decode.toml").read_text("utf-8"))["case"]
@@ -72,8 +75,10 @@ def test_an_item_of_a_file_keeps_its_name_and_a_problem_that_came_along_stays() 
 
 
 @given(st.binary())
-def test_any_bytes_give_an_element_that_can_travel(value: bytes) -> None:
+def test_any_bytes_give_a_draft_that_can_travel(value: bytes) -> None:
     result = decode_envelope(envelope(value))
     assert (result.raw is None) != (result.problem is None)
-    coder = DecodedCoder()
-    assert coder.decode(coder.encode(result)) == result
+    draft = prepare(envelope(value), extract_raw).draft
+    assert (draft.article is None) != (draft.problem is None)
+    assert draft.problem == result.problem or result.problem is None
+    assert decode(encode(draft), Draft) == draft

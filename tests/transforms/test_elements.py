@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
-from pipeline.records import HttpFacts, Match, OrderKey, Position, RawArticle, SubscriptionMatch, TopicMatch
+from pipeline.records import Match, OrderKey, Position, SubscriptionMatch, TopicMatch
 from pipeline.transforms.elements import (
-    Decoded,
-    DecodedCoder,
     Draft,
     DraftCoder,
     Envelope,
@@ -35,19 +33,6 @@ TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.ju
 POSITIONS = st.builds(Position, run=TEXT, stream=TEXT, partition=st.integers(0, 999), offset=NUMBER)
 KEYS = st.builds(OrderKey, NUMBER, TEXT, TEXT, st.integers(0, 9), st.integers(0, 9))
 PROBLEMS = st.builds(Problem, TEXT, TEXT)
-RAWS = st.builds(
-    RawArticle,
-    url=TEXT,
-    source=TEXT,
-    fetched_at=TIMES,
-    title=MAYBE,
-    authors=st.lists(TEXT, max_size=3).map(tuple),
-    html=MAYBE,
-    text=MAYBE,
-    backfill=st.booleans(),
-    stub=MAYBE,
-    http=st.none() | st.builds(HttpFacts, status=st.none() | st.integers(100, 599), etag=MAYBE),
-)
 MATCHES = st.lists(st.builds(Match, TEXT, st.integers(0, 99), st.integers(0, 99), TEXT), max_size=2).map(tuple)
 ARTICLES = st.builds(
     article,
@@ -69,10 +54,7 @@ ENVELOPES = st.builds(
     value=st.binary() | st.just(b"\n\n[1,\n"),
     problem=st.none() | PROBLEMS,
 )
-DECODED = st.builds(Decoded, **COMMON, raw=RAWS) | st.builds(Decoded, **COMMON, problem=PROBLEMS)
-DRAFTS = st.builds(Draft, **COMMON, article=ARTICLES, page_language=MAYBE, feed_language=MAYBE) | st.builds(
-    Draft, **COMMON, problem=PROBLEMS
-)
+DRAFTS = st.builds(Draft, **COMMON, article=ARTICLES) | st.builds(Draft, **COMMON, problem=PROBLEMS)
 MARKS = st.builds(
     MergeMark,
     number=NUMBER,
@@ -91,11 +73,6 @@ def test_envelopes(element: Envelope) -> None:
     assert written.endswith(b"\n" + element.value)
 
 
-@given(DECODED)
-def test_decoded(element: Decoded) -> None:
-    assert DecodedCoder().decode(DecodedCoder().encode(element)) == element
-
-
 @given(DRAFTS)
 def test_drafts(element: Draft) -> None:
     assert DraftCoder().decode(DraftCoder().encode(element)) == element
@@ -106,7 +83,7 @@ def test_marks(element: MergeMark) -> None:
     assert MarkCoder().decode(MarkCoder().encode(element)) == element
 
 
-@pytest.mark.parametrize(("kind", "coder"), [(Envelope, EnvelopeCoder), (Decoded, DecodedCoder), (Draft, DraftCoder)])
+@pytest.mark.parametrize(("kind", "coder"), [(Envelope, EnvelopeCoder), (Draft, DraftCoder)])
 def test_beam_takes_these_coders_and_not_pickle(kind: type[Any], coder: type[Any]) -> None:
     found = beam.coders.registry.get_coder(kind)
     assert isinstance(found, coder)
@@ -115,6 +92,6 @@ def test_beam_takes_these_coders_and_not_pickle(kind: type[Any], coder: type[Any
 
 @pytest.mark.parametrize("written", [b"", b"{}", b"\x80\x04K\x01.", b'{"number":"x"}'])
 def test_what_another_program_wrote_is_refused(written: bytes) -> None:
-    for coder in (EnvelopeCoder(), DecodedCoder(), DraftCoder(), MarkCoder()):
+    for coder in (EnvelopeCoder(), DraftCoder(), MarkCoder()):
         with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
             coder.decode(written)

@@ -12,12 +12,13 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.errors import ExtractionError, WirewatchError
-from pipeline.text.clean import Extracted
+from pipeline.records import RawArticle
+from pipeline.stories.features import SIZE
 from pipeline.transforms import processes
-from pipeline.transforms.clean import collected
-from pipeline.transforms.extraction import InlineExtraction, PoolExtraction, extract_raw, outcome_of
+from pipeline.transforms.extraction import InlineExtraction, PoolExtraction, extract_raw
+from pipeline.transforms.values import Draft
 from tests.transforms.hostile import obey, page
-from tests.transforms.support import decoded
+from tests.transforms.support import envelope
 
 # Long against the microseconds of a harmless page, short for whoever waits for the tests.
 LIMIT_S = 1.0
@@ -45,12 +46,22 @@ def one() -> Iterator[PoolExtraction]:
     made.close()
 
 
-def reason(future: Future[Extracted]) -> str:
-    try:
-        outcome_of(future)
-    except ExtractionError as error:
-        return error.reason
-    return "done"
+def begin(extraction: PoolExtraction | InlineExtraction, raw: RawArticle) -> Future[Draft]:
+    return extraction.submit(envelope(raw))
+
+
+def text_of(future: Future[Draft]) -> str:
+    article = future.result().article
+    assert article is not None
+    return article.text
+
+
+def reason(future: Future[Draft]) -> str:
+    problem = future.result().problem
+    if problem is None:
+        return "done"
+    assert problem.stage == "clean"
+    return problem.reason.partition(":")[0]
 
 
 HOSTILE = [
@@ -70,21 +81,22 @@ def test_a_hostile_page_fails_alone_and_the_others_of_its_bundle_come_in_order(
     two: PoolExtraction, name: str, why: str
 ) -> None:
     names = ["a-1", "a-2", name, "a-3", "a-4"]
-    futures = [two.submit(page(each)) for each in names]
+    futures = [begin(two, page(each)) for each in names]
     assert [reason(future) for future in futures] == ["done", "done", why, "done", "done"]
-    assert [outcome_of(future).title for future in futures if not future.exception()] == [
+    assert [draft.article.title for future in futures if (draft := future.result()).article] == [
         page(each).url for each in names if each != name
     ]
+    assert [future.result().item for future in futures] == [page(each).url for each in names]
 
 
 def test_a_pool_goes_on_after_every_kind_of_hostile_page_at_once(two: PoolExtraction) -> None:
-    futures = [two.submit(page(each)) for name, _ in HOSTILE for each in (name, f"a-{name}")]
+    futures = [begin(two, page(each)) for name, _ in HOSTILE for each in (name, f"a-{name}")]
     assert [reason(future) for future in futures] == [each for _, why in HOSTILE for each in (why, "done")]
 
 
 def test_a_page_that_waits_for_its_turn_does_not_use_up_its_time(one: PoolExtraction) -> None:
     # One process, and before the last page others that take the limit twice over.
-    futures = [one.submit(page(name)) for name in ("hang-1", "hang-2", "a-1")]
+    futures = [begin(one, page(name)) for name in ("hang-1", "hang-2", "a-1")]
     assert [reason(future) for future in futures] == ["timeout", "timeout", "done"]
 
 
@@ -93,29 +105,29 @@ def test_loading_the_libraries_does_not_count_as_the_time_of_the_first_page() ->
     pool = PoolExtraction(1, 0.5)
     text = "The council of the port agreed on Monday to mend the northern pier. " * 5
     try:
-        first = outcome_of(pool.submit(replace(page("first"), html=f"<html><body><p>{text}</p></body></html>")))
+        first = text_of(begin(pool, replace(page("first"), html=f"<html><body><p>{text}</p></body></html>")))
     finally:
         pool.close()
-    assert first.text == text.strip()
+    assert first == text.strip()
 
 
 def test_a_process_that_died_while_idle_is_replaced(one: PoolExtraction) -> None:
     # With pebble's pool this broke it for good: every later page was refused.
-    idle = int(outcome_of(one.submit(page("a-1"))).text)
+    idle = int(text_of(begin(one, page("a-1"))))
     os.kill(idle, signal.SIGKILL)
-    after = int(outcome_of(one.submit(page("a-2"))).text)
+    after = int(text_of(begin(one, page("a-2"))))
     assert after != idle
 
 
 def test_a_page_that_fails_only_in_a_used_process_is_done_in_a_new_one(one: PoolExtraction) -> None:
-    first = outcome_of(one.submit(page("a-1")))
-    second = outcome_of(one.submit(page("used")))
-    assert second.text != first.text
+    first = text_of(begin(one, page("a-1")))
+    second = text_of(begin(one, page("used")))
+    assert second != first
 
 
 def test_a_process_is_replaced_after_so_many_pages(monkeypatch: pytest.MonkeyPatch, one: PoolExtraction) -> None:
     monkeypatch.setattr(processes, "MAX_PAGES", 2)
-    ids = [outcome_of(one.submit(page(f"a-{number}"))).text for number in range(5)]
+    ids = [text_of(begin(one, page(f"a-{number}"))) for number in range(5)]
     assert (len(set(ids)), ids[0] == ids[1], ids[2] == ids[3]) == (3, True, True)
 
 
@@ -124,7 +136,7 @@ def test_processes_that_cannot_start_are_no_fault_of_the_page(monkeypatch: pytes
     pool = PoolExtraction(1, LIMIT_S, obey)
     try:
         with pytest.raises(WirewatchError, match="no process for extraction") as caught:
-            outcome_of(pool.submit(page("a-1")))
+            begin(pool, page("a-1")).result()
     finally:
         pool.close()
     assert not isinstance(caught.value, ExtractionError)
@@ -134,9 +146,44 @@ def _no_start(*_: object) -> None:
     os._exit(4)
 
 
+def test_a_record_that_was_begun_ahead_is_done_once(one: PoolExtraction) -> None:
+    first, second = envelope(page("a-1"), number=1), envelope(page("a-2"), number=2)
+    for each in (first, second):
+        one.submit_ahead(each)
+    asked = [one.submit(each).result() for each in (first, second, first)]
+    assert [draft.number for draft in asked] == [1, 2, 1]
+    one.submit_ahead(second)
+    one.forget_ahead()
+    assert one.submit(second).result() == asked[1]
+
+
+@pytest.mark.parametrize("value", [b"no JSON", b'{"url":"x"}'])
+def test_a_record_that_cannot_be_read_is_a_draft_with_its_problem(one: PoolExtraction, value: bytes) -> None:
+    inline = InlineExtraction().submit(envelope(value)).result()
+    assert inline.problem is not None
+    assert inline.problem.stage == "decode"
+    assert one.submit(envelope(value)).result() == inline
+
+
+def test_a_process_makes_of_a_page_what_this_one_makes_of_it() -> None:
+    text = (
+        "<p>Der Rat der Stadt beschloss am Montag, die nördliche Brücke über den Fluss bis zum Winter zu erneuern.</p>"
+        * 3
+    )
+    raw = replace(page("gleich"), html=f"<html lang='de'><body><article>{text}</article></body></html>", title="Brücke")
+    pool = PoolExtraction(1)
+    try:
+        found = pool.submit(envelope(raw)).result()
+    finally:
+        pool.close()
+    assert found == InlineExtraction().submit(envelope(raw)).result()
+    assert found.article is not None
+    assert (found.article.language, len(found.article.fingerprint)) == ("de", SIZE)
+
+
 def test_closing_ends_the_processes() -> None:
     pool = PoolExtraction(1, LIMIT_S, obey)
-    process = int(outcome_of(pool.submit(page("a-1"))).text)
+    process = int(text_of(begin(pool, page("a-1"))))
     pool.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
@@ -144,11 +191,11 @@ def test_closing_ends_the_processes() -> None:
 
 @pytest.mark.parametrize(("name", "why"), [case for case in HOSTILE if case[0] in ("memory", "hidden", "bug", "none")])
 def test_in_this_process_every_failure_is_a_value_too(name: str, why: str) -> None:
-    assert reason(InlineExtraction(obey).submit(page(name))) == why
+    assert reason(begin(InlineExtraction(obey), page(name))) == why
 
 
 def test_a_draft_says_why_in_words_that_json_can_hold() -> None:
-    draft = collected(decoded(page("bug")), InlineExtraction(obey).submit(page("bug")))
+    draft = begin(InlineExtraction(obey), page("bug")).result()
     assert draft.problem is not None
     assert (draft.article, draft.problem.stage) == (None, "clean")
     assert draft.problem.reason.encode().startswith(b"extractor_failed: KeyError")

@@ -9,43 +9,56 @@ import time
 from typing import Annotated
 
 import typer
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from desk.delivery.channels import Options
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.service import DeliveryService
-from pipeline.errors import StoreError, UsageError
+from pipeline.errors import StoreError
 from pipeline.settings import Settings, load_settings
-from pipeline.store import open_store
+from pipeline.store import Store, open_store
 from pipeline.store.delivery import key_of
+from pipeline.store.operation import CanaryBook
 from pipeline.store.sending import Message
 from wirewatch import console
+from wirewatch.canary import CanaryMetrics, CanaryWatch, canary_check, looking
 from wirewatch.commands.services import stop_on_signals
+from wirewatch.probes import Check, serve_probes
 
 LOOK_S = 0.25
 AWAY_S = 5.0
+DAY_MS = 86_400_000
 
 
 def deliver(
     context: typer.Context,
-    metrics_port: Annotated[int, typer.Option(help="Port of its own /metrics; 0: none.", min=0, max=65_535)] = 0,
+    metrics_port: Annotated[
+        int,
+        typer.Option(
+            help="Port of /metrics, /healthz and /readyz; 0: none (default: the setting).", min=-1, max=65_535
+        ),
+    ] = -1,
     *,
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left that may go out now.")] = False,
 ) -> None:
     """Deliver alerts to mail, webhooks and chats. Several may run on one store; stopping loses nothing."""
     stop = stop_on_signals()
     settings = load_settings(context.obj)
+    console.configure_service("delivery", settings)
     store = open_store(settings.store)
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
-    service = DeliveryService(store, worker, delivery_options(settings), renderer_of(settings))
-    if metrics_port:
-        registry = CollectorRegistry()
-        DeliveryMetrics(store, console.now_ms, registry)
-        try:
-            start_http_server(metrics_port, settings.metrics_host, registry)
-        except OSError as error:
-            raise UsageError(f"{settings.metrics_host}:{metrics_port}: {error.strerror}") from error
+    service = DeliveryService(
+        store,
+        worker,
+        delivery_options(settings),
+        renderer_of(settings),
+        canaries=CanaryBook(store, settings.run),
+        keep_ms=int(settings.delivery_keep_days * DAY_MS),
+    )
+    _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port)
+    if not once:
+        CanaryWatch(looking(settings, store, console.now_ms)).start(stop)
     try:
         while not stop.is_set():
             try:
@@ -67,6 +80,20 @@ def deliver(
     finally:
         service.close()
         store.close()
+
+
+def _serve(settings: Settings, store: Store, port: int) -> None:
+    """The service's own probes. Raises UsageError where the port is taken."""
+    registry = CollectorRegistry()
+    look = looking(settings, store, console.now_ms)
+    DeliveryMetrics(store, console.now_ms, registry)
+    registry.register(CanaryMetrics(look))
+    ProcessCollector(registry=registry)
+
+    def health() -> list[Check]:
+        return [Check("delivery", ok=True, words="alive"), canary_check(look)]
+
+    serve_probes(settings.metrics_host, port, registry, health=health, ready=health)
 
 
 def delivery_options(settings: Settings) -> Options:

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from desk.people.addresses import is_loopback
 from pipeline.errors import UsageError
 from pipeline.settings import Settings, load_settings
+from pipeline.store import Store, open_store
+from pipeline.store.desk_people import PeopleStore
 from wirewatch import console
 from wirewatch.commands.services import SUPERVISED, stop_on_signals
 
@@ -39,16 +41,19 @@ def desk(
 
 
 def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
+    if not os.environ.get(SUPERVISED):
+        console.note("the desk starts …")
     # Here, so that other commands don't wait for a web server to be loaded.
     import uvicorn
 
     from desk.web.app import create_app
     from desk.web.deps import Desk
     from pipeline.search import SearchIndex, search_folder
-    from pipeline.store import open_store
     from wirewatch.commands.desk_feeds import Feeds
 
     store = open_store(settings.store)
+    if not demo:
+        _somebody_may_in(settings, store)
     feeds = Feeds(settings, store)
     app = create_app(
         made := Desk(
@@ -64,8 +69,6 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     if not os.environ.get(SUPERVISED):
         # Under ``up`` the supervisor has said so.
         console.note(f"the desk is at {address(settings, listening.getsockname()[1])}; Ctrl-C ends it", "bold")
-    if not demo and not made.directory.people.listing() and not settings.desk_proxy_header:
-        console.note("nobody can sign in yet: wirewatch people add NAME --role admin", "yellow")
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -91,6 +94,20 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     asyncio.run(until_stopped())
     feeds.close()
     store.close()
+
+
+def _somebody_may_in(settings: Settings, store: Store) -> None:
+    """Nobody being let in yet is fine on this machine; a desk that is open to others should not wait there like that.
+
+    Raises UsageError.
+    """
+    if settings.desk_proxy_header or PeopleStore(store).listing():
+        return
+    hint = "wirewatch people add NAME --role admin"
+    if not is_loopback(settings.desk_host):
+        store.close()
+        raise UsageError(f"nobody can sign in yet, and {settings.desk_host} can be reached by others", hint=hint)
+    console.note(f"nobody can sign in yet: {hint}", "yellow")
 
 
 def address(settings: Settings, port: int | None = None) -> str:

@@ -70,11 +70,14 @@ def look(settings: Settings, store: Store, now_ms: int) -> Status:
         outcomes = recent_outcomes(connection, settings.run, now_ms - HOUR_MS)
         sources = tuple(read_activity(connection, settings.run))
     canary = canary_state(store, settings.run, now_ms=now_ms, interval_s=settings.canary_interval_s)
+    metrics = RunMetrics(settings, lambda: now_ms)
     try:
-        behind, oldest_ms = RunMetrics(settings, lambda: now_ms).lag()
+        behind, oldest_ms = metrics.lag()
         lag = Lag(behind, max(0, oldest_ms) / 1000)
     except WirewatchError as error:
         lag = Lag(problem=error.message)
+    finally:
+        metrics.close()
     return Status(settings.run, canary, lag, outcomes, sources)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
@@ -15,7 +16,7 @@ from desk.web.deps import TheDesk
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from pipeline.records import from_ms
-from pipeline.search import Filters, Hit, Order
+from pipeline.search import Facets, FacetValue, Filters, Hit, Order
 
 router = APIRouter(prefix=PREFIX, tags=["search"])
 Moment = Annotated[int | None, Query(ge=0, le=MOST_MS, description="ms since the epoch, UTC.")]
@@ -39,13 +40,43 @@ class HitOut(BaseModel):
     matches: list[MatchOut]
 
 
+class FacetOut(BaseModel):
+    """A value, as a filter takes it, and how many articles have it."""
+
+    value: str
+    count: int
+
+
+class FacetsOut(BaseModel):
+    """The most frequent 30 of each, over all that matches, whatever the page. ``certainty``: exact, at_most or about."""
+
+    topics: list[FacetOut]
+    sources: list[FacetOut]
+    languages: list[FacetOut]
+    certainty: str
+
+
+class VolumeOut(BaseModel):
+    """Articles over time: ``counts[i]`` from ``start_ms + i * step_ms`` on, UTC. ``certainty``: exact, at_most or about."""
+
+    start_ms: int
+    step_ms: int
+    counts: list[int]
+    certainty: str
+
+
 class Found(BaseModel):
-    """A page. ``total`` is for people; ``partial``: the time allowed ran out, ``cursor`` goes on from there."""
+    """A page. ``total`` is for people; ``partial``: the time allowed ran out, ``cursor`` goes on from there.
+
+    ``facets`` and ``volume`` are there where ``facets=true`` asked for them.
+    """
 
     items: list[HitOut]
     total: str
     cursor: str | None
     partial: bool
+    facets: FacetsOut | None = None
+    volume: VolumeOut | None = None
 
 
 @router.get("/search", responses=problems(400))
@@ -60,6 +91,7 @@ def search(
     lang: Words = [],  # noqa: B006
     *,
     copies: bool = True,
+    facets: Annotated[bool, Query(description="Also count topics, outlets, languages and articles over time.")] = False,
     order: Order = "newest",
     limit: Limit = 20,
     cursor: CursorText = None,
@@ -75,13 +107,27 @@ def search(
         order=order,
         limit=limit,
         cursor=cursor,
-        facets=False,
+        facets=facets,
     )
     return Found(
         items=[_out(hit) for hit in results.hits],
         total=str(results.total),
         cursor=results.cursor,
         partial=results.partial,
+        facets=_facets(results.facets) if results.facets is not None else None,
+        volume=VolumeOut(**msgspec.structs.asdict(results.volume)) if results.volume is not None else None,
+    )
+
+
+def _facets(found: Facets) -> FacetsOut:
+    def listed(values: tuple[FacetValue, ...]) -> list[FacetOut]:
+        return [FacetOut(value=one.value, count=one.count) for one in values]
+
+    return FacetsOut(
+        topics=listed(found.topics),
+        sources=listed(found.sources),
+        languages=listed(found.languages),
+        certainty=found.certainty,
     )
 
 

@@ -108,7 +108,8 @@ def hold(
 
 @router.post("/handover/notes", responses=problems(400, 404), status_code=204)
 @allow(Role.EDITOR)
-def note(desk: TheDesk, caller: TheCaller, wanted: Annotated[NoteIn, Body()]) -> Response:
+def note(desk: TheDesk, caller: TheCaller, by: TheActor, wanted: Annotated[NoteIn, Body()]) -> Response:
     """Write something down for the next shift."""
     write(desk, caller, "note", wanted.story, wanted.text)
+    desk.directory.note(by, "note written", wanted.story)
     return Response(status_code=204)

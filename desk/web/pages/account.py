@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from desk.people.limits import SIGN_IN_NAME
 from desk.people.roles import DOES, Caller, Role
 from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
+from desk.web.feeds import feed_address, with_token
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
@@ -78,6 +79,24 @@ def make_token(
     return _page(request, desk, caller, token=token)
 
 
+@router.post("/account/feeds")
+@allow(Role.READER)
+def make_feed(
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    by: TheActor,
+    feed: Annotated[str, Form(max_length=25_000)],
+) -> Response:
+    """Make an address of a feed for a feed reader; it is shown this once."""
+    account, address = _account(desk, caller), feed_address(feed)
+    if address is None:
+        raise Refused(400, "that is no Atom feed of this desk")
+    base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    made = with_token(base + address, desk.directory.make_feed_token(account, address, by))
+    return _page(request, desk, caller, feed=made)
+
+
 @router.post("/account/tokens/drop")
 @allow(Role.READER)
 def drop_token(desk: TheDesk, caller: TheCaller, by: TheActor, token: Annotated[str, Form(max_length=32)]) -> Response:
@@ -96,7 +115,14 @@ def _account(desk: Desk, caller: Caller) -> Account:
 
 
 def _page(
-    request: Request, desk: Desk, caller: Caller, *, problem: str = "", token: str = "", status: int = 200
+    request: Request,
+    desk: Desk,
+    caller: Caller,
+    *,
+    problem: str = "",
+    token: str = "",
+    feed: str = "",
+    status: int = 200,
 ) -> Response:
     people = desk.directory.people
     return page(
@@ -109,4 +135,5 @@ def _page(
         tokens=people.tokens_of(caller.id),
         problem=problem,
         token=token,
+        feed=feed,
     )

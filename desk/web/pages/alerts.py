@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request, Response
@@ -40,7 +40,7 @@ def listing(request: Request, desk: TheDesk, subscription: str = "", before: str
         request,
         "alerts.html",
         alerts=alerts,
-        snippets={one.id: _snippet(one) for one in alerts},
+        shown={one.id: _shown(one) for one in alerts},
         deliveries=book.deliveries_of(one.id for one in alerts),
         mutes=book.mutes(now_ms=desk.clock_ms()),
         names=_names(desk),
@@ -59,7 +59,7 @@ def show(request: Request, desk: TheDesk, alert: str) -> Response:
         request,
         "alert.html",
         one=one,
-        snippet=_snippet(one),
+        shown=_shown(one),
         deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
         names=_names(desk),
         proposals=None,
@@ -91,7 +91,7 @@ def narrower(request: Request, desk: TheDesk, alert: str) -> Response:
         request,
         "alert.html",
         one=one,
-        snippet=_snippet(one),
+        shown=_shown(one),
         deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
         names=_names(desk),
         proposals=found,
@@ -154,8 +154,20 @@ def _names(desk: Desk) -> dict[str, str]:
     return {one.id: one.name or one.id for one in several}
 
 
-def _snippet(one: Alert) -> tuple[Segment, ...]:
-    """The first words that matched, marked; none in alerts of older versions."""
+class _Shown(NamedTuple):
+    """The headline and a stretch of the text, what matched in them marked; ``why`` is empty where the headline says it all."""
+
+    title: tuple[Segment, ...]
+    why: tuple[Segment, ...] = ()
+
+
+def _shown(one: Alert) -> _Shown:
+    """What to show of an alert. Those of older versions have no snippets."""
+    title, why = marked(one.title, ()), tuple[Segment, ...]()
     for snippet in one.snippets:
-        return marked(snippet.text, [Span(start, end) for start, end in snippet.spans])
-    return ()
+        segments = marked(snippet.text, [Span(start, end) for start, end in snippet.spans])
+        if snippet.text == one.title:
+            title = segments
+        elif not why:
+            why = segments
+    return _Shown(title, why)

@@ -132,12 +132,19 @@ def finish(
 @router.post("/handover/note")
 @allow(Role.EDITOR)
 def note(
-    request: Request, desk: TheDesk, caller: TheCaller, text: Text, story: Story = "", back: Back = "/handover"
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    by: TheActor,
+    text: Text,
+    story: Story = "",
+    back: Back = "/handover",
 ) -> Response:
     """Write something down for the next shift, about a story or the shift as a whole."""
     if not text.strip():
         raise Refused(400, "the note is empty")
     write(desk, caller, "note", story, text)
+    desk.directory.note(by, "note written", story)
     return done(request, back)
 
 

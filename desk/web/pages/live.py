@@ -48,6 +48,7 @@ def live(request: Request, desk: TheDesk, caller: TheCaller, before: str = "") -
         takedowns=desk.follower.takedowns or 0,
         total=len(cards),
         paged=bool(before),
+        loading=not desk.hub.ready.is_set(),
     )
 
 
@@ -60,7 +61,14 @@ def export(request: Request, desk: TheDesk, caller: TheCaller, kind: str) -> Res
     wish = filter_of(request.query_params.multi_items())
     found, _, _, _ = _page(desk, caller, desk.board.snapshot(), wish, "", limit=EXPORTED)
     base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    body = story_export(kind, found, base_url=base, self_url=str(request.url), now_ms=desk.clock_ms())
+    body = story_export(
+        kind,
+        found,
+        base_url=base,
+        self_url=f"{base}/live/export.atom?{request.url.query}",
+        identity=f"{base}/live/export.atom?{wish.query()}",
+        now_ms=desk.clock_ms(),
+    )
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-live.{kind}"'}
     return Response(body, headers=headers, media_type=FORMATS[kind])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -25,6 +25,8 @@ from pipeline.search import Hit, Results, SearchIndex
 
 router = APIRouter(include_in_schema=False)
 PAGE = 40
+_ROUGHLY: Mapping[str, str] = {"about": ", about", "at_most": ", at most"}
+_SIGNS: Mapping[str, str] = {"about": "≈", "at_most": "≤"}
 EXPORTED = 10_000
 ATOM = 100
 _BUDGET_MS, _EXPORT_BUDGET_MS, _EXPORT_PAGE = 150.0, 5_000.0, 200
@@ -69,7 +71,8 @@ def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Re
         facets=facet_choices(facets, wish, labels),
         facet_names=FACETS,
         chart=bars(volume.counts, volume.start_ms, volume.step_ms, what="articles", zone=desk.zone) if volume else None,
-        roughly=volume is not None and volume.certainty != "exact",
+        roughly=_ROUGHLY.get(volume.certainty if volume is not None else "exact", ""),
+        sign=_SIGNS.get(facets.certainty if facets is not None else "exact", ""),
         days=DAYS,
         later=bool(cursor),
         at_ms=at_ms,
@@ -97,7 +100,8 @@ def export(request: Request, desk: TheDesk, kind: str) -> Response:
             first.hits,
             title=f"Wirewatch: {wish.q or 'everything'}",
             base_url=base,
-            self_url=f"{base}/search/export.atom?{wish.query()}",
+            self_url=f"{base}/search/export.atom?{request.url.query}",
+            identity=f"{base}/search/export.atom?{wish.query()}",
             now_ms=at_ms,
         )
         return Response(body, media_type=FORMATS[kind])

@@ -10,6 +10,7 @@ from desk.views.outlets import outlet_name
 from desk.views.timeline import timeline, version_views
 from desk.web.deps import TheCaller, TheDesk
 from desk.web.guard import allow
+from desk.web.pages.handover import people_of, shift_of
 from desk.web.problems import Refused
 from desk.web.render import page
 
@@ -32,7 +33,7 @@ def show(
     by_id = {row.article.id: row for row in articles}
     chosen = by_id.get(article) or by_id.get(story) or articles[-1]
     versions = desk.reader.versions(list(by_id))
-    mark = desk.marks.of(caller.id, [story]).get(story)
+    mark, shift = desk.marks.of(caller.id, [story]).get(story), shift_of(desk)
     answer = page(
         request,
         "story.html",
@@ -49,6 +50,10 @@ def show(
         versions=version_views(versions.get(chosen.article.id, [])),
         alerts=desk.reader.alerts(limit=50, story=story),
         names=desk.follower.names,
+        hold=shift.holds([story]).get(story),
+        notes=[one for one in shift.notes(stories=[story]) if one.kind == "note"],
+        people=people_of(desk, caller),
+        me=caller.id,
     )
     # After the answer: nobody waits for a write in order to read.
     background.add_task(desk.marks.read, caller.id, story, card.seq)

@@ -30,7 +30,10 @@ KEPT = 4_000
 @router.get("/live/events")
 @allow(Role.READER)
 async def events(request: Request, desk: TheDesk, caller: TheCaller, since: int = 0) -> Response:
-    """Changed stories (``story``), the strip (``status``). Ids are transactions: a browser that comes back misses nothing."""
+    """Changed stories (``story``), the strip (``status``), that all stories are there (``loaded``).
+
+    Ids are transactions: a browser that comes back misses nothing.
+    """
     if desk.streams.full(caller.id):
         raise Refused(429, "you have too many pages open", {"Retry-After": "30"})
     last = last_id(request, since)
@@ -56,7 +59,7 @@ def last_id(request: Request, otherwise: int) -> int:
 
 async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[ServerSentEvent]:
     wish = filter_of(request.query_params.multi_items())
-    told, checked_s = "", desk.monotonic()
+    told, checked_s, loaded = "", desk.monotonic(), False
     # A browser that was away during a takedown learns of it by this number, and loads the page again.
     yield ServerSentEvent(event="hello", data=str(desk.follower.takedowns or 0), retry=1_000)
     with desk.hub.reader() as reader:
@@ -64,6 +67,10 @@ async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[Serv
         for event in _told(desk, [card for card in desk.board.since(last) if wanted(card, wish, desk.clock_ms())]):
             yield event
         while not (desk.hub.closing.is_set() or reader.lagging):
+            if not loaded and desk.hub.ready.is_set():
+                # For pages that were made before all stories were there.
+                loaded = True
+                yield ServerSentEvent(event="loaded", data="")
             strip = strip_html(desk)
             if strip != told:
                 told = strip

@@ -54,6 +54,7 @@ def alerts(request: Request, desk: TheDesk, subscription: str) -> Response:
     stored = known(desk, subscription)
     base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
     found = alerts_of(desk.store, desk.settings.run, stored.id)
+    query = f"?{request.url.query}" if request.url.query else ""
     return Response(
-        atom_feed(stored, found, self_url=f"{base}{request.url.path}", desk_url=base), media_type=MEDIA_TYPE
+        atom_feed(stored, found, self_url=f"{base}{request.url.path}{query}", desk_url=base), media_type=MEDIA_TYPE
     )

@@ -122,6 +122,7 @@ function follow() {
     // Something was taken down while nobody listened: it may still stand here.
     if (event.data !== list.dataset.takedowns) location.reload();
   });
+  source.addEventListener("loaded", () => list.hasAttribute("data-loading") && location.reload());
   source.addEventListener("gone", (event) => {
     waiting.delete(event.data);
     rowOf(event.data)?.remove();

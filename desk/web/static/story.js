@@ -29,6 +29,12 @@ on("s", star);
 on("u", async () => {
   if (await post("/live/read", { story: story.dataset.id })) location.href = "/";
 });
+const press = (...addresses) => {
+  const found = addresses.map((one) => story.querySelector(`#work form[action="${one}"] button`));
+  found.find(Boolean)?.click();
+};
+on("c", () => press("/handover/claim", "/handover/done"));
+on("d", () => [...story.querySelectorAll('#work form[action="/handover/done"] button')].at(-1)?.click());
 on("o", () => {
   const link = story.querySelector(".timeline a:focus") ?? document.getElementById("original");
   link?.click();

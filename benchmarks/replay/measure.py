@@ -1,0 +1,122 @@
+"""``python -m benchmarks.replay.measure KIND WARC FOLDER PROCESSES CORES``: one measurement, in a process of its own.
+
+So each begins with the same memory and caches, and can be kept to so many cores from its first thread on. KIND is
+``bare`` or ``replay``. Prints one line of JSON: seconds of the clock, of CPU here and in children, peak memory here in MiB.
+
+Before the clock starts, libraries are loaded and ``WARM`` pages have gone through each process: a long archive sees
+neither the loading nor what trafilatura reads at the first page that needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import trafilatura
+from warcio.archiveiterator import ArchiveIterator
+
+from benchmarks.replay.archive import pages
+from pipeline.drivers.history_index import IndexHistory, IndexWriter
+from pipeline.drivers.replay import Pace, ReplayRun
+from pipeline.records import OrderKey, Position, RawArticle, encode, from_ms
+from pipeline.store import QueryShelf, open_store
+from pipeline.store.history_runs import RUNNING, Replay, ReplayBook
+from pipeline.topics.shelf import builtin_definitions
+from pipeline.transforms.extraction import shared_extraction
+from pipeline.transforms.values import Draft, Envelope
+from wirewatch.replay_sources import add_item, read_items
+
+WARM = 129
+LATEST_MS = 1 << 42
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Meter:
+    """What passes from its making to ``read``."""
+
+    def __init__(self) -> None:
+        self._began = (time.perf_counter(), time.process_time(), children_s())
+
+    def read(self) -> dict[str, float]:
+        """What has passed."""
+        clock, own, children = self._began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {
+            "clock_s": time.perf_counter() - clock,
+            "own_cpu_s": time.process_time() - own,
+            "children_cpu_s": children_s() - children,
+            "peak_mib": peak,
+        }
+
+
+def children_s() -> float:
+    """CPU seconds of the processes that this one has started and that live."""
+    total = 0
+    for task in Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text("ascii").split():
+            fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def bare(path: Path) -> dict[str, float]:
+    """What anybody would write: every response through ``trafilatura.extract``."""
+    for _, _, body in pages()[:WARM]:
+        trafilatura.extract(body)
+    meter = Meter()
+    with path.open("rb") as file:
+        for record in ArchiveIterator(file):
+            if record.rec_type == "response":
+                trafilatura.extract(record.content_stream().read())
+    return meter.read()
+
+
+def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
+    """Index and replay the file as ``wirewatch replay --speed max`` does."""
+    url = f"sqlite:///{folder}/store.db"
+    store = open_store(url)
+    QueryShelf(store).save_topics(builtin_definitions(), now_ms=0)
+    row = Replay(
+        name="bench", spec="{}", base=None, from_ms=0, to_ms=LATEST_MS, no_claim="bench", state=RUNNING, started_ms=0
+    )
+    ReplayBook(store).put(row)
+    run = ReplayRun(store, url, row, scope="live", processes=processes, now_ms=0)
+    warm_up(processes)
+    meter = Meter()
+    writer = IndexWriter(folder / "index.db", late={})
+    for item in read_items(path):
+        add_item(writer, item, (0, LATEST_MS), {"outside": 0})
+    writer.finish()
+    history = IndexHistory(folder / "index.db", "bench", from_ms=0, to_ms=LATEST_MS)
+    run.run(history, pace=Pace(None, time.monotonic), stop=lambda: False, pause=time.sleep, clock_ms=lambda: 0)
+    cost = meter.read()
+    store.close()
+    return cost
+
+
+def warm_up(processes: int) -> None:
+    """Pages through every process of the pool."""
+    pool = shared_extraction(processes)
+    futures: list[Future[Draft]] = []
+    for number, (url, _, body) in enumerate(pages()[:WARM] * processes):
+        raw = RawArticle(url=url, source="", fetched_at=from_ms(0), html=body.decode("utf-8", "replace"))
+        place = Position(run="warm", stream="", partition=0, offset=number)
+        futures.append(pool.submit(Envelope(number=number, position=place, key=OrderKey(0, "", ""), value=encode(raw))))
+    for future in futures:
+        future.result()
+
+
+def main(kind: str, path: str, folder: str, processes: str, cores: str) -> None:
+    """Measure, and print."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
+    cost = bare(Path(path)) if kind == "bare" else replay(Path(path), Path(folder), int(processes))
+    print(json.dumps(cost))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,54 @@
+"""Beam's pool of external workers, but for how a worker's process begins."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from apache_beam.portability.api import beam_fn_api_pb2
+from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
+
+STATE_CACHE_BYTES = 32 << 20
+_PROGRAM = """\
+from pipeline.logs import configure_worker
+configure_worker(service="worker")
+from apache_beam.runners.worker.sdk_worker import SdkHarness
+SdkHarness({url!r}, worker_id={name!r}, state_cache_size={cache}, data_buffer_time_limit_ms=-1).run()
+"""
+
+
+class Pool(BeamFnExternalWorkerPoolServicer):
+    """Starts workers with this interpreter, whatever is on the path, and with our logs from their first line on."""
+
+    def StartWorker(  # noqa: N802 - its name in Beam's interface
+        self,
+        start_worker_request: beam_fn_api_pb2.StartWorkerRequest,
+        unused_context: Any,  # noqa: ARG002
+    ) -> beam_fn_api_pb2.StartWorkerResponse:
+        """Start a process; an error is told to the runner."""
+        name = start_worker_request.worker_id
+        program = program_of(start_worker_request.control_endpoint.url, name)
+        try:
+            # Its standard output is ours: Beam gives it a pipe that nobody reads, and that would fill up.
+            self._worker_processes[name] = subprocess.Popen(  # noqa: S603 - our own program, all else in it is text
+                [sys.executable, "-c", program], close_fds=True, env=environment(os.environ)
+            )
+        except OSError as error:
+            return beam_fn_api_pb2.StartWorkerResponse(error=f"a worker can't be started: {error.strerror}")
+        return beam_fn_api_pb2.StartWorkerResponse()
+
+
+def program_of(url: str, name: str) -> str:
+    """What a worker runs. Whatever stands in ``url`` and ``name``, it is text there. Pure."""
+    return _PROGRAM.format(url=url, name=name, cache=STATE_CACHE_BYTES)
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """A worker's environment. Pure.
+
+    Each of its threads would have heaps of its own, which keep what bundles once took: two do.
+    """
+    return {"MALLOC_ARENA_MAX": "2", **ours}

@@ -1,0 +1,91 @@
+"""``wirewatch desk`` as a process: it starts, answers, refuses what is not safe, and ends when it is told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.cli.command import wirewatch
+from tests.servers.kafka import free_ports
+from tests.waiting import until
+
+PASSWORD = "twelve little letters\n"
+
+
+@contextmanager
+def running(folder: Path, port: int, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """The desk's process and what it says; killed at the end if it is still there."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+    said = folder / "said.txt"
+    with said.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "wirewatch", "desk", "--port", str(port), *arguments],
+            cwd=folder,
+            env=clean,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        yield process, said
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def answers(url: str) -> bool:
+    """Whether the desk says there that it works."""
+    try:
+        return httpx.get(url, timeout=30).text == "ok\n"
+    except httpx.TransportError:
+        return False
+
+
+def test_it_starts_answers_and_ends_on_sigterm(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    with running(tmp_path, port) as (process, said):
+        until(lambda: process.poll() is not None or answers(f"{url}/healthz"), "desk that answers")
+        assert process.poll() is None, said.read_text()
+        # Nobody was let in yet, so there is a form and nothing else.
+        assert httpx.get(url, timeout=30).headers["location"].startswith("/sign-in")
+        assert httpx.get(f"{url}/api/v1/stories", timeout=30).status_code == 401
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    told = said.read_text()
+    assert f"the desk is at http://127.0.0.1:{port}/" in told
+    assert "nobody can sign in yet: wirewatch people add" in told
+    assert "Traceback" not in told
+
+
+def test_it_is_not_opened_to_others_before_anybody_is_let_in(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    refused = wirewatch("desk", "--host", "0.0.0.0", "--port", str(port), cwd=tmp_path)  # noqa: S104 - refused
+    assert refused.returncode == 2
+    assert "nobody can sign in yet, and 0.0.0.0 can be reached by others" in refused.stderr
+    assert "wirewatch people add" in refused.stderr
+
+
+def test_the_demo_without_sign_in_is_no_option_of_its_own(tmp_path: Path) -> None:
+    refused = wirewatch("desk", "--demo", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "without sign-in the desk is for the demo alone" in refused.stderr
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = wirewatch("desk", "--port", str(port), cwd=tmp_path)
+    assert refused.returncode == 2
+    assert f"the desk can't listen on 127.0.0.1:{port}" in refused.stderr

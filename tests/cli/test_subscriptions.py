@@ -1,0 +1,78 @@
+"""``wirewatch subscriptions``, ``test`` and ``not-relevant`` as a person runs them, on a store that a pipeline wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.clock import wall_ms
+from pipeline.drivers.live import run_in_slices
+from pipeline.records import RawArticle, article_id, encode, from_ms
+from pipeline.settings import Settings
+from pipeline.store import StoreReader, open_store
+from pipeline.streams import NewRecord, create_stream
+from tests.cli.command import wirewatch
+from tests.waiting import until
+
+TEXTS = {
+    "strike": "Dockers at the port of Varna began a strike over night pay on Monday, and cranes stood still for a day.",
+    "football": "The football club of the port town lost again after a strike from the halfway line late in the match.",
+    "opera": "The opera house opened its season with a work that nobody had heard for a hundred years or more.",
+}
+
+
+@pytest.fixture(scope="module")
+def desk_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose store holds what the pipeline made of three articles, and the alerts of one subscription."""
+    folder = tmp_path_factory.mktemp("desk")
+    added = wirewatch("subscriptions", "add", "port AND strike", "--id", "ports", cwd=folder)
+    assert added.returncode == 0, added.stderr
+    settings = Settings(data_dir=str(folder / "var"), extraction_processes=0)
+    raw = create_stream(settings.stream, settings.raw_stream)
+    # A subscription holds from two seconds after it was saved.
+    saved_ms = wall_ms()
+    until(lambda: wall_ms() > saved_ms + 2_000, "the moment from which the subscription holds")
+    for name, text in TEXTS.items():
+        url = f"https://outlet.example/{name}"
+        record = RawArticle(url=url, source="outlet", fetched_at=from_ms(wall_ms()), title=name.title(), text=text)
+        raw.append([NewRecord(article_id(url).encode(), encode(record))])
+    assert run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True) == len(TEXTS)
+    return folder
+
+
+def test_what_it_would_have_alerted(desk_folder: Path) -> None:
+    told = wirewatch("subscriptions", "test", "ports", cwd=desk_folder)
+    assert told.returncode == 0, told.stderr
+    assert "2 alerts in 7 days" in told.stdout
+    assert "outlet: Strike" in told.stdout
+    assert "Opera" not in told.stdout
+    other = wirewatch("subscriptions", "test", "ports", "--query", "opera", "--json", cwd=desk_folder)
+    report = json.loads(other.stdout)
+    assert (report["alerts"]["value"], report["stories"]["value"], report["complete"]) == (1, 1, True)
+    unknown = wirewatch("subscriptions", "test", "none", cwd=desk_folder)
+    assert unknown.returncode != 0
+    assert "none" in unknown.stderr
+
+
+def test_what_would_spare_an_alert(desk_folder: Path) -> None:
+    store = open_store(f"sqlite:///{desk_folder}/var/store.db")
+    alerts = {one.title: one.id for one in StoreReader(store, "live").alerts()}
+    store.close()
+    assert set(alerts) == {"Strike", "Football"}
+    told = wirewatch("subscriptions", "not-relevant", alerts["Football"], "--json", cwd=desk_folder)
+    assert told.returncode == 0, told.stderr
+    choices = [json.loads(line) for line in told.stdout.splitlines()]
+    assert choices
+    # At least one keeps the alert that is wanted, and what is proposed is a query that the command line takes.
+    assert any(one["kept"] == 1 and one["lost"] == 0 for one in choices)
+    for one in choices[:1]:
+        report = wirewatch("subscriptions", "test", "ports", "--query", one["query"], "--json", cwd=desk_folder)
+        titles = [story["hit"]["article"]["title"] for story in json.loads(report.stdout)["examples"]]
+        assert "Football" not in titles
+    person = wirewatch("subscriptions", "not-relevant", alerts["Football"], cwd=desk_folder)
+    assert "loses nothing else in 30 days, keeps 1" in person.stdout
+    refused = wirewatch("subscriptions", "not-relevant", "zzzz", cwd=desk_folder)
+    assert refused.returncode == 2
+    assert "there is no alert 'zzzz'" in refused.stderr

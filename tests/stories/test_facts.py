@@ -1,0 +1,106 @@
+"""Figures, corrections and retractions in ten languages, from the tables of cases."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.stories.facts import facts_of
+from pipeline.stories.figures import figures_in
+from pipeline.stories.notices import notices_of
+from pipeline.text.difference import difference
+
+CASES = Path(__file__).parents[1] / "cases"
+LANGUAGES = {"en", "fr", "de", "es", "ru", "uk", "tr", "ar", "fa", "zh"}
+NOTICES: dict[str, dict[str, list[str]]] = tomllib.loads((CASES / "alert_notices.toml").read_text("utf-8"))
+FIGURES: dict[str, dict[str, list[Any]]] = tomllib.loads((CASES / "alert_figures.toml").read_text("utf-8"))
+
+
+def rows(table: dict[str, dict[str, list[Any]]], *kinds: str) -> list[Any]:
+    return [
+        pytest.param(language, kind, row, id=f"{language} {kind}: {row if isinstance(row, str) else row[0]}")
+        for language, cases in table.items()
+        for kind in kinds
+        for row in cases.get(kind, ())
+    ]
+
+
+def keys(text: str, language: str) -> list[int]:
+    return sorted(figure.key for figure in figures_in(text, language))
+
+
+def test_all_ten_languages_have_cases() -> None:
+    assert set(NOTICES) == set(FIGURES) == LANGUAGES
+    for cases in NOTICES.values():
+        assert len(cases["none"]) >= 4
+
+
+@pytest.mark.parametrize(("language", "kind", "line"), rows(NOTICES, "retraction", "correction", "none"))
+def test_a_note_to_readers(language: str, kind: str, line: str) -> None:
+    around = "Before it stood a line.\n{}\nAnd one after it."
+    found = [notice.kind for notice in notices_of("A title", around.format(line))]
+    assert found == ([] if kind == "none" else [kind])
+
+
+@pytest.mark.parametrize(
+    ("language", "kind", "title"), rows(NOTICES, "retraction_title", "correction_title", "none_title")
+)
+def test_a_slug_in_the_title(language: str, kind: str, title: str) -> None:
+    found = [notice.kind for notice in notices_of(title, "A text.")]
+    assert found == ([] if kind == "none_title" else [kind.removesuffix("_title")])
+
+
+@pytest.mark.parametrize(("language", "kind", "row"), rows(FIGURES, "figures"))
+def test_figures(language: str, kind: str, row: list[str]) -> None:
+    text, values = row
+    # Each value by itself is the figure that it is in the sentence.
+    wanted = sorted(key for value in values.split() for key in keys(value, "en"))
+    assert wanted
+    assert keys(text, language) == wanted
+
+
+@pytest.mark.parametrize(("language", "kind", "row"), rows(FIGURES, "same"))
+def test_ways_of_writing_one_figure(language: str, kind: str, row: list[str]) -> None:
+    found = {tuple(keys(text, language)) for text in row}
+    assert len(found) == 1
+    assert len(found.pop()) == 1
+
+
+@pytest.mark.parametrize(("language", "kind", "text"), rows(FIGURES, "none"))
+def test_what_is_no_figure(language: str, kind: str, text: str) -> None:
+    assert [text[one.start : one.end] for one in figures_in(text, language)] == []
+
+
+WORDS = "The council met in the old hall and spoke of roads, schools and the harbour. " * 12
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "figures"),
+    [
+        ("The fire burned 1,204 houses.", "The fire burned 1,305 houses.", {"1,305"}),
+        ("The fund holds $3.5 million.", "The fund holds $3.7 million.", {"$3.7 million"}),
+        ("It began at 12:31 there.", "It began at 12:48 there.", set()),
+        ("They lead by 2-1 at the break.", "They lead by 3-1 at the break.", set()),
+        ("The line is 030 123 4567 now.", "The line is 030 123 4599 now.", set()),
+        ("It was on 12 March that year.", "It was on 14 March that year.", set()),
+        ("Seven people were killed there.", "Nine people were killed there.", {"Nine"}),
+    ],
+)
+def test_an_edits_figures_far_down_are_whole(before: str, after: str, figures: set[str]) -> None:
+    old, new = f"{WORDS}{before} {WORDS}", f"{WORDS}{after} {WORDS}"
+    changes = difference(("T", old), ("T", new)).changes
+    assert changes
+    found = facts_of("T", new, language="en", changes=changes).figures
+    assert {one.key for one in found} == {
+        key for text in figures for key in keys(f"{text} people killed" if text == "Nine" else text, "en")
+    }
+
+
+@pytest.mark.parametrize(
+    "line", ["Updated 12:31", "1,204 comments", "5 minutes ago", "Last updated: 12 March 2026, 14:02"]
+)
+def test_clockwork_at_the_top_of_a_page_is_no_figure(line: str) -> None:
+    assert facts_of("T", f"{line}\n{WORDS}", language="en").figures == ()
