@@ -16,6 +16,8 @@ from pipeline.store.feed_tables import feed_items, feeds
 
 __all__ = ["NEVER_MS", "FeedAbout", "FeedRow", "FeedState", "feed_id"]
 
+_POKES_MS = 60_000
+
 
 class FeedState(FeedBook):
     """All feeds: the book and what people do with it. Raises StoreError."""
@@ -77,12 +79,17 @@ class FeedState(FeedBook):
             connection.execute(mine.values(problem=problem))
 
     def poke(self, name: str, now: datetime) -> None:
-        """Let the feed be polled at once: somebody said that there is news."""
+        """Let the feed be polled: somebody said that there is news. At once, but not within a minute of the poke before.
+
+        Else who has one signed push could repeat it, and make us a nuisance to the feed.
+        """
         now_ms = to_ms(now)
-        sooner = case((feeds.c.next_poll_at < now_ms, feeds.c.next_poll_at), else_=now_ms)
         with self._writing("poke a feed") as connection:
+            before = connection.execute(select(feeds.c.poke_at).where(feeds.c.id == name)).scalar()
+            at = max(now_ms, (before or 0) + _POKES_MS) if (before or 0) <= now_ms else before
+            sooner = case((feeds.c.next_poll_at < at, feeds.c.next_poll_at), else_=at)
             mine = update(feeds).where(feeds.c.id == name, feeds.c.active.is_(True))
-            connection.execute(mine.values(poke_at=now_ms, next_poll_at=sooner))
+            connection.execute(mine.values(poke_at=at, next_poll_at=sooner))
 
     def pending(self) -> int:
         """Return how many items of active feeds still wait for their article."""

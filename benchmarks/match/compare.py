@@ -8,9 +8,11 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.match.lucene import LuceneMonitor
+from benchmarks.results import keep, machine
 from pipeline.query import Document, QueryIndex, compile_query, parse
 
 WARM_UP = 3
+RESULTS = Path(__file__).parent / "results"
 LISTED = 40
 
 
@@ -20,6 +22,7 @@ def compare(corpus: Path, rounds: int) -> float:
     A round is every document once, from its text to the ids of the matching queries: words cut, queries picked and run.
     Rounds alternate, so that other load on the machine meets both. The middle one counts.
     """
+    known = machine()
     lines = [line for line in (corpus / "queries").read_text("utf-8").splitlines() if line.strip()]
     texts = [path.read_bytes().decode("utf-8", "replace") for path in sorted((corpus / "docs").iterdir())]
     index = QueryIndex[int]()
@@ -53,6 +56,11 @@ def compare(corpus: Path, rounds: int) -> float:
         each = median(times) / len(texts)
         print(f"  {each * 1e3:8.3f} ms a document  {1 / each:9,.0f} documents/s   {name}")
     ratio = median(theirs) / median(ours)
+    row = {
+        name: median(times) / len(texts) * 1e3
+        for name, times in (("lucene_ms", theirs), ("ids_ms", ours), ("spans_ms", shown))
+    }
+    keep(RESULTS / "luwak.csv", known, {**row, "lucene_cold_ms": cold[0], "ids_cold_ms": cold[1], "ratio": ratio})
     print(f"ratio: {ratio:.1f} times as many documents a second (with spans {median(theirs) / median(shown):.1f})")
     _differences(index, lines, texts, listed)
     return ratio

@@ -11,10 +11,12 @@ from statistics import median, quantiles
 from time import perf_counter, process_time
 
 from benchmarks.match.generate import Desk
+from benchmarks.results import keep, machine
 from pipeline.query import Document, QueryIndex, parse
 
 SEED = 5
 WARM_UP = 400
+RESULTS = Path(__file__).parent / "results"
 
 
 def scale(corpus: Path, count: int) -> float:
@@ -24,6 +26,7 @@ def scale(corpus: Path, count: int) -> float:
     nothing when the queries come, as in production; a first part of the documents runs once, so that it learns which words
     are rare; the rest are measured, each once.
     """
+    known = machine()
     rng = random.Random(SEED)
     texts = [path.read_bytes().decode("utf-8", "replace") for path in sorted((corpus / "docs").iterdir())]
     rng.shuffle(texts)
@@ -61,6 +64,21 @@ def scale(corpus: Path, count: int) -> float:
     for text, metadata in documents[-50:]:
         tried += len(index.candidates(Document("", text, **metadata)))
     mean = sum(times) / len(times)
+    keep(
+        RESULTS / "scale.csv",
+        known,
+        {
+            "queries": count,
+            "load_s": loaded,
+            "ms_a_document": mean,
+            "cpu_ms_a_document": processor,
+            "median_ms": median(times),
+            "p99_ms": quantiles(times, n=100)[98],
+            "matches_a_document": matched / len(times),
+            "tried_a_document": tried / 50,
+            "memory_mb": _resident_mb(),
+        },
+    )
     print(
         f"  {mean:.2f} ms a document ({processor:.2f} of the processor; "
         f"median {median(times):.2f}, 99th percentile {quantiles(times, n=100)[98]:.2f}), "

@@ -3,8 +3,8 @@
 So each begins with the same memory and caches, and can be kept to so many cores from its first thread on. KIND is
 ``bare`` or ``replay``. Prints one line of JSON: seconds of the clock, of CPU here and in children, peak memory here in MiB.
 
-Before the clock starts, libraries are loaded and ``WARM`` pages have gone through each process: a long archive sees
-neither the loading nor what trafilatura reads at the first page that needs it.
+Before the clock starts, libraries are loaded and about ``WARM`` pages have gone through each process: a long archive does not
+see that.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from pipeline.store import QueryShelf, open_store
 from pipeline.store.history_runs import RUNNING, Replay, ReplayBook
 from pipeline.topics.shelf import builtin_definitions
 from pipeline.transforms.extraction import shared_extraction
+from pipeline.transforms.match import shared_matcher
 from pipeline.transforms.values import Draft, Envelope
 from wirewatch.replay_sources import add_item, read_items
 
-WARM = 129
+WARM = 40
 LATEST_MS = 1 << 42
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -86,7 +87,7 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
     )
     ReplayBook(store).put(row)
     run = ReplayRun(store, url, row, scope="live", processes=processes, now_ms=0)
-    warm_up(processes)
+    warm_up(processes, url)
     meter = Meter()
     writer = IndexWriter(folder / "index.db", late={})
     for item in read_items(path):
@@ -99,16 +100,18 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
     return cost
 
 
-def warm_up(processes: int) -> None:
-    """Pages through every process of the pool."""
+def warm_up(processes: int, store_url: str) -> None:
+    """Pages through every process of the pool, and topics parsed."""
     pool = shared_extraction(processes)
     futures: list[Future[Draft]] = []
     for number, (url, _, body) in enumerate(pages()[:WARM] * processes):
         raw = RawArticle(url=url, source="", fetched_at=from_ms(0), html=body.decode("utf-8", "replace"))
         place = Position(run="warm", stream="", partition=0, offset=number)
         futures.append(pool.submit(Envelope(number=number, position=place, key=OrderKey(0, "", ""), value=encode(raw))))
+    matcher = shared_matcher(store_url, "live")
     for future in futures:
-        future.result()
+        if (article := future.result().article) is not None:
+            matcher.topics_of(article)
 
 
 def main(kind: str, path: str, folder: str, processes: str, cores: str) -> None:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.results import keep, machine
 from benchmarks.stories.peer import SIGNATURE_BYTES, PlainIndex
 from benchmarks.stories.world import World
 from pipeline.stories import StoryIndex, StoryStage, Told, features
 from pipeline.stories.features import LAYOUT
 
 BATCH = 500
+RESULTS = Path(__file__).parent / "results"
 PEER_ARTICLES = 20_000
 WINDOW_MS = 72 * 3_600_000
 
@@ -30,6 +32,7 @@ def resident_bytes() -> int:
 
 def main(articles: int = 300_000, measured: int = 5_000) -> None:
     """Fill a window, measure the stage on what comes next, then the peer."""
+    known = machine()
     world, ms_apart = World(), WINDOW_MS / (articles + measured)
     # Only what the index keeps is measured: the world's own memory is made first.
     entries_at_once = 10_000
@@ -74,6 +77,15 @@ def main(articles: int = 300_000, measured: int = 5_000) -> None:
         if article is not None:
             index.copy_of(article.version_hash, article.fingerprint, article=article.id, as_of=article.key)
     questions = len(drafts) / (time.process_time() - begun)
+    row = {
+        "articles": len(index),
+        "added_a_second": articles / filling,
+        "bytes_an_article": used / articles,
+        "documents_a_cpu_second": rate,
+        "slowest_batch_ms_a_document": slowest * 1000,
+        "copy_questions_a_second": questions,
+    }
+    keep(RESULTS / "stories.csv", known, row)
     awkward(stage, drafts[-1].key.time_ms)
     peer(world, ms_apart, questions)
 

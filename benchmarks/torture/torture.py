@@ -35,6 +35,7 @@ SUBSCRIPTIONS = (
 OUTLETS = 6
 # Long: on a busy machine a Flink job takes minutes to start.
 PROGRESS_S, REST_S = 300.0, 300.0
+JOB_S = 180.0
 RESTART_S = 0.3
 
 
@@ -203,8 +204,12 @@ class _Loop:
         """On Flink: whether the cluster has as many jobs of the run as it should."""
         if self._here.flink is None:
             return []
-        jobs = FlinkJobs(self._here.flink.rest).running(f"wirewatch-{self._here.settings.run}")
-        return [] if len(jobs) == expected else [f"{len(jobs)} jobs on the cluster {when}"]
+        on_cluster, name = FlinkJobs(self._here.flink.rest), f"wirewatch-{self._here.settings.run}"
+        deadline = time.monotonic() + (JOB_S if expected else 0)
+        while (count := len(on_cluster.running(name))) < expected and time.monotonic() < deadline:
+            # All records may have their end while a pipeline that was killed last is still submitting its job anew.
+            self._tend(1.0)
+        return [] if count == expected else [f"{count} jobs on the cluster {when}"]
 
     def _feed(self) -> None:
         """News at the outlets, and records from elsewhere."""

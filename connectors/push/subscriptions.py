@@ -37,7 +37,8 @@ class HubBook:
     def wanting(self, now_ms: int, *, renew_ms: int, retry_ms: int, limit: int) -> Sequence[HubSubscription]:
         """Subscriptions to ask a hub for now: feeds that name a hub and have none, or one that soon ends.
 
-        They are noted as asked, so that nobody asks again for ``retry_ms``. A feed that names another hub begins anew.
+        They are noted as asked, so that nobody asks again for ``retry_ms``. A feed that names another hub begins anew, no
+        sooner than that.
         """
         asked: list[HubSubscription] = []
         with self._transaction("look for hubs") as connection:
@@ -50,10 +51,12 @@ class HubBook:
                 topic = facts.topic or facts.moved_to or row.url
                 before = known.get(row.id)
                 fresh = before is None or (before.hub, before.topic) != (facts.hub, topic)
-                if not fresh and before is not None:
-                    ends = before.status == "active" and before.lease_until - now_ms > renew_ms
-                    if ends or now_ms - before.asked_at < retry_ms:
-                        continue
+                # Also of one that names another hub each time: or a feed could make us post to strangers at every poll.
+                if before is not None and now_ms - before.asked_at < retry_ms:
+                    continue
+                held = before is not None and before.status == "active" and before.lease_until - now_ms > renew_ms
+                if held and not fresh:
+                    continue
                 asked.append(self._ask(connection, str(row.id), facts.hub, topic, None if fresh else before, now_ms))
         return asked
 

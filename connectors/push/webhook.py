@@ -37,6 +37,8 @@ class Webhook:
             return Response(405, "method not allowed\n")
         if not self._is_allowed(request):
             return Response(401, "a bearer token or a signature is needed\n")
+        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            return Response(415, "send the body as it is, not compressed\n")
         lines = [line for line in request.body.splitlines() if line.strip()]
         if not lines or len(lines) > MAX_ARTICLES:
             return Response(400, f"from 1 to {MAX_ARTICLES} lines, not {len(lines)}\n")

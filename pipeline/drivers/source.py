@@ -63,7 +63,7 @@ class StreamSource:
     epoch: int = 0
     in_flight_bytes: int = 64 << 20
     alarm_s: float = 60.0
-    wait_ms: int = 1_000
+    wait_ms: int = 2_000
     poll_s: float = 0.2
     bundle_records: int = 200
     bundle_bytes: int = 16 << 20

@@ -183,9 +183,9 @@ def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str
     if page.count("<") > _MAX_TAGS:
         raise ExtractionError("too_complex", "there are hundreds of thousands of tags")
     # libxml2 compares each attribute of an element with all others: 200,000 of them take minutes.
-    if any(
-        len(piece) > _LONG_TAG_CHARS and piece.count("=") > _MAX_ATTRIBUTES and _is_long_tag(piece)
-        for piece in page.split(">")
+    pieces = page.split(">")
+    if max(map(len, pieces)) > _LONG_TAG_CHARS and any(
+        len(piece) > _LONG_TAG_CHARS and piece.count("=") > _MAX_ATTRIBUTES and _is_long_tag(piece) for piece in pieces
     ):
         raise ExtractionError("too_complex", "an element has thousands of attributes")
     return page

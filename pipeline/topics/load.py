@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import QueryError, UsageError
-from pipeline.query import parse
-from pipeline.topics.model import Topic
+from pipeline.topics.model import Topic, parsed
 
 
 def load_topic(data: bytes | str, name: str) -> Topic:
@@ -31,7 +30,7 @@ def load_topic(data: bytes | str, name: str) -> Topic:
         raise UsageError(f"{name}: {str(error).replace('`$.', '`')}") from error
     for number, weighted in enumerate(topic.queries, start=1):
         try:
-            parse(weighted.query)
+            parsed(weighted.query)
         except QueryError as error:
             where = f"{name}: query {number} ({weighted.language or 'every language'})"
             raise UsageError(f"{where}: {error}", hint=f"the query begins {weighted.query[:60]!r}") from error

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
 
+from pipeline.query import Query, parse
+
 FieldName = Literal["any", "title", "lead", "body"]
+
+
+@lru_cache(maxsize=1_024)
+def parsed(query: str) -> Query:
+    """The query read, once for its check and its use: the built-in topics take 0.2 s each time. Raises QueryError."""
+    return parse(query)
 
 
 class WeightedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,10 +22,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pipeline.query import CompiledQuery, Document, compile_query, parse
+from pipeline.query import CompiledQuery, Document, compile_query
 from pipeline.records.article import Match, TopicMatch
 from pipeline.topics.gate import Gate
-from pipeline.topics.model import Topic, WeightedQuery
+from pipeline.topics.model import Topic, WeightedQuery, parsed
 
 LEAD_WORDS = 60
 PASSAGE_WORDS = 80
@@ -72,7 +72,7 @@ class Tagger:
     def __init__(self, topics: Iterable[Topic]) -> None:
         self.topics = tuple(topics)
         self._rules = [
-            _Rule(number, weighted, compile_query(parse(weighted.query)))
+            _Rule(number, weighted, compile_query(parsed(weighted.query)))
             for number, topic in enumerate(self.topics)
             for weighted in topic.queries
         ]

@@ -3,53 +3,57 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from typer.testing import CliRunner
 
 from desk.people.directory import Directory
 from desk.people.roles import Role
 from pipeline.clock import wall_ms
+from pipeline.errors import WirewatchError
 from pipeline.store import open_store
+from tests.cli.command import wirewatch
+from wirewatch.cli import app
 
 PASSWORD = "twelve little letters"
 
 
-def people(folder: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    """``wirewatch people …`` with a line on its standard input."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "wirewatch", "people", *arguments],
-        cwd=folder,
-        env=clean,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert PASSWORD not in done.stdout + done.stderr
-    return done
+class Done(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def people(folder: Path, *arguments: str, typed: str = "") -> Done:
+    """``wirewatch people …`` with a line on its standard input, in this process: starting a new one takes seconds."""
+    environment = {"WIREWATCH_DATA_DIR": str(folder / "var")}
+    ran = CliRunner().invoke(app, ["people", *arguments], input=typed, env=environment)
+    error = ran.exception
+    assert error is None or isinstance(error, (WirewatchError, SystemExit)), repr(error)
+    code = error.exit_code if isinstance(error, WirewatchError) else ran.exit_code
+    said = ran.stderr + (str(error) if isinstance(error, WirewatchError) else "")
+    assert PASSWORD not in ran.stdout + said
+    return Done(code, ran.stdout, said)
 
 
 def listed(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in people(folder, "list", "--json").stdout.splitlines()]
+    return [json.loads(line) for line in people(folder, "list", "--json").out.splitlines()]
 
 
 def test_somebody_is_let_in_changed_and_closed_out(tmp_path: Path) -> None:
     assert listed(tmp_path) == []
     added = people(tmp_path, "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n")
-    assert (added.returncode, "Ann may use the desk as admin" in added.stderr) == (0, True)
-    assert people(tmp_path, "add", "Bo", "--by-proxy").returncode == 0
+    assert (added.code, "Ann may use the desk as admin" in added.err) == (0, True)
+    assert people(tmp_path, "add", "Bo", "--by-proxy").code == 0
     assert [(one["name"], one["role"], one["active"], one["password"]) for one in listed(tmp_path)] == [
         ("Ann", "admin", True, True),
         ("Bo", "reader", True, False),
     ]
-    assert people(tmp_path, "role", "Bo", "editor").returncode == 0
-    token = people(tmp_path, "token", "bo", "--for", "a script").stdout.strip()
+    assert people(tmp_path, "role", "Bo", "editor").code == 0
+    token = people(tmp_path, "token", "bo", "--for", "a script").out.strip()
     store = open_store(f"sqlite:///{tmp_path}/var/store.db")
     directory = Directory(store, clock_ms=wall_ms)
     caller = directory.by_token(token)
@@ -57,16 +61,16 @@ def test_somebody_is_let_in_changed_and_closed_out(tmp_path: Path) -> None:
     assert (caller.name, caller.role, caller.writes) == ("Bo", Role.EDITOR, False)
     signed = directory.sign_in("ann", PASSWORD, address="here", agent="a test")
     assert signed is not None
-    assert people(tmp_path, "close", "Bo").returncode == 0
+    assert people(tmp_path, "close", "Bo").code == 0
     assert directory.by_token(token) is None
-    assert people(tmp_path, "password", "Ann", typed="another twelve letters\n").returncode == 0
+    assert people(tmp_path, "password", "Ann", typed="another twelve letters\n").code == 0
     assert directory.by_session(signed[0]) is None
     assert directory.sign_in("ann", "another twelve letters", address="here", agent="a test") is not None
     store.close()
 
 
 def test_what_makes_no_sense_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
-    assert people(tmp_path, "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n").returncode == 0
+    assert people(tmp_path, "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n").code == 0
     for arguments, typed, why in (
         (("add", "ann"), f"{PASSWORD}\n", "there is a person called ann already"),
         (("add", "Bo"), "short\n", "12 characters"),
@@ -75,8 +79,12 @@ def test_what_makes_no_sense_is_one_line_and_exit_code_2(tmp_path: Path) -> None
         (("token", "Ann", "--scope", "all"), "", "'all' is no scope"),
     ):
         refused = people(tmp_path, *arguments, typed=typed)
-        assert refused.returncode == 2, arguments
-        assert why in refused.stderr
+        assert refused.code == 2, arguments
+        assert why in refused.err
     unknown = people(tmp_path, "role", "Nobody", "editor")
-    assert unknown.returncode != 0
-    assert "no such person" in unknown.stderr
+    assert unknown.code == 1
+    assert "no such person" in unknown.err
+    # The whole command, once.
+    whole = wirewatch("people", "role", "Ann", "reader", cwd=tmp_path)
+    assert whole.returncode == 2
+    assert "Ann is the last admin" in whole.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from connectors.base import PollResult
@@ -155,6 +156,72 @@ def test_a_lease_is_renewed_a_day_before_its_end_with_the_same_callback(world: W
     assert world.row()["lease_until"] == to_ms(after(9 * 86_400 + 60 + 300)), "no hub makes us ask all the time"
 
 
+def test_a_replayed_push_asks_the_feed_once_a_minute(world: World) -> None:
+    ((one, _),) = world.subscriber.subscribe()
+    world.verify()
+    for second in (100, 101, 130, 159):
+        world.clock.now = after(second)
+        assert world.push(b"news", world.sign(b"news")).status == 202
+    world.feeds.save(one.feed, world.feeds.load(one.feed), PollResult((), polled_at(world, 159), after(86_400)))
+    assert world.feeds.due(after(159), limit=1) == [], "what came after the poll is looked at a minute after the first"
+    assert world.feeds.due(after(161), limit=1) == [one.feed]
+
+
+def polled_at(world: World, second: int) -> FeedCursor:
+    facts = FeedFacts(listed=True, ok_at_ms=1, hub=world.web.url("/hub"), topic=TOPIC)
+    return FeedCursor(facts=replace(facts, asked_ms=to_ms(after(second)), poll_at_ms=to_ms(after(86_400))))
+
+
+def test_a_restart_in_the_middle_takes_the_hubs_answer_all_the_same(world: World, store: Store) -> None:
+    world.subscriber.subscribe()
+    with Http() as http:
+        world.subscriber = WebSub(HubBook(store.engine), world.feeds, http, "https://us.example", clock=world.clock)
+        assert world.subscriber.subscribe() == [], "asked for already"
+        assert world.verify() == Response(200, "c-1")
+    assert world.row()["status"] == "active"
+
+
+def test_an_unsubscription_that_we_did_not_ask_for_changes_nothing(world: World) -> None:
+    world.subscriber.subscribe()
+    world.verify()
+    before = world.row()
+    assert world.verify(**{"hub.mode": "unsubscribe"}).status == 404
+    assert world.row() == before
+
+
+def test_each_feed_has_a_secret_of_its_own_and_no_other_opens_it(world: World) -> None:
+    world.subscriber.subscribe()
+    world.verify()
+    other = "https://other.example/rss"
+    world.feeds.add(other, "o", NOON)
+    (name,) = world.feeds.due(NOON, limit=1)
+    facts = FeedFacts(listed=True, ok_at_ms=1, hub=world.web.url("/hub"), topic=other, poll_at_ms=to_ms(after(86_400)))
+    world.feeds.save(name, world.feeds.load(name), PollResult((), FeedCursor(facts=facts), after(86_400)))
+    world.subscriber.subscribe()
+    first, second = world.posts
+    assert first["hub.secret"] != second["hub.secret"]
+    assert first["hub.callback"] != second["hub.callback"]
+    world.clock.now = after(10)
+    # Signed with the first one's secret, sent to the second one's callback.
+    signature = hmac.new(first["hub.secret"].encode(), b"x", hashlib.sha256).hexdigest()
+    query = {"hub.mode": "subscribe", "hub.topic": other, "hub.challenge": "c"}
+    world.subscriber.handle(Request("GET", world.path, query))
+    assert world.push(b"x", f"sha256={signature}").status == 202
+    assert world.feeds.due(after(10), limit=2) == []
+
+
+def test_a_feed_that_names_another_hub_each_time_does_not_make_us_post_each_time(world: World) -> None:
+    ((one, _),) = world.subscriber.subscribe()
+    for second in (200, 400, 600):
+        world.clock.now = after(second)
+        facts = FeedFacts(listed=True, ok_at_ms=1, hub=world.web.url(f"/hub{second}"), topic=TOPIC)
+        cursor = FeedCursor(facts=replace(facts, poll_at_ms=to_ms(after(86_400))))
+        world.feeds.save(one.feed, world.feeds.load(one.feed), PollResult((), cursor, after(86_400)))
+        assert world.subscriber.subscribe() == []
+    world.clock.now = after(3_700)
+    assert len(world.subscriber.subscribe()) == 1
+
+
 def test_a_hub_that_is_down_or_redirects_is_plain_words(world: World) -> None:
     world.web.pages["/hub"] = Answer(status=307, headers={"Location": "/else"})
     ((_, problem),) = world.subscriber.subscribe()
@@ -239,6 +306,14 @@ def test_of_a_request_with_a_bad_line_nothing_is_taken(body: bytes, said: str) -
     answer = push(Webhook(TOKEN, sink, clock=lambda: NOON), body)
     assert (answer.status, sink.articles) == (400, [])
     assert said in answer.text
+
+
+def test_a_compressed_push_is_refused_in_words() -> None:
+    sink = Sink()
+    answer = push(
+        Webhook(TOKEN, sink, clock=lambda: NOON), line(), authorization=f"Bearer {TOKEN}", content_encoding="gzip"
+    )
+    assert (answer.status, sink.articles) == (415, [])
 
 
 def test_while_the_stream_is_away_the_sender_is_told_to_come_again() -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.desk.browser import launched
+from tests.servers.kafka import free_ports
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -51,12 +52,20 @@ def main() -> None:
 def demo() -> Iterator[str]:
     """The demo in a scratch folder; gives the desk's address, and ends the demo afterwards."""
     with tempfile.TemporaryDirectory() as folder:
+        # A port of its own: another demo on this machine may come and go.
+        [port] = free_ports(1)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
         command = [sys.executable, "-m", "wirewatch", "up", "--demo", "--speed", "1"]
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**clean, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "WIREWATCH_DESK_ZONE": "Europe/Berlin"},
+            env={
+                **clean,
+                "PYTHONPATH": str(ROOT),
+                "COLUMNS": "200",
+                "WIREWATCH_DESK_ZONE": "Europe/Berlin",
+                "WIREWATCH_DESK_PORT": str(port),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -86,9 +95,11 @@ def live(page: Page, url: str) -> None:
     until(lambda: reached(page, url), "the desk", seconds=120)
 
     def enough() -> bool:
-        page.goto(f"{url}/search?q={SEARCHED}")
+        if not reached(page, f"{url}/search?q={SEARCHED}"):
+            return False
         hits = page.locator(".hit").count()
-        page.goto(f"{url}/alerts")
+        if not reached(page, f"{url}/alerts"):
+            return False
         alerts = page.locator(".shift h3").count()
         return hits >= HITS and alerts >= ALERTS
 
@@ -128,7 +139,8 @@ def editor(page: Page, url: str) -> None:
     page.locator('a[href^="/subscriptions/of/"]').first.click()
     field = page.get_by_label("Query", exact=True)
     field.fill(f"({field.input_value()}) OR negotiation*")
-    expect(page.locator("#trial .headline")).to_contain_text("before")
+    # The trial of the stored query stands there at first.
+    expect(page.locator("#trial .headline")).to_contain_text("more than before", timeout=60_000)
     expect(page.locator("#trial.busy")).to_have_count(0)
     keep(page, "subscription")
     page.locator("#editor").evaluate("form => form.reset()")
@@ -147,10 +159,12 @@ def alert(page: Page, url: str) -> None:
 def story(page: Page, url: str) -> None:
     """The story that most outlets tell."""
     page.goto(url)
-    page.get_by_label("Find in this list").fill("copies")
+    page.get_by_label("Find in this list").fill("copy")
     link = page.locator(".story:visible h2 a")
     (link if link.count() else page.locator(".story h2 a")).first.evaluate("one => one.click()")
     expect(page.locator(".story-page")).to_be_visible()
+    page.get_by_role("button", name="Claim").click()
+    expect(page.locator("#work")).to_contain_text("has it")
     keep(page, "story")
 
 

@@ -113,7 +113,7 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     expect(page.locator("#lint")).to_contain_text("the operator is OR")
     page.locator("#lint .use").click()
     expect(page.get_by_label("Query", exact=True)).to_have_value("grain OR barley")
-    expect(page.locator("#trial .headline")).to_have_text("2 stories in the last 30 days, 0.1 a day")
+    expect(page.locator("#trial .headline")).to_have_text("2 stories in the last 30 days, 0.07 a day")
     page.get_by_label("Query", exact=True).fill("grain NEAR/6 (")
     expect(page.locator("#lint pre")).to_contain_text("grain NEAR/6 (")
     page.get_by_label("Query", exact=True).fill("grain AND odesa")

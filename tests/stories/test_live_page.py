@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from pipeline.records import Alert
+from pipeline.stories.memory import StoryFacts
+from pipeline.stories.memory import edited as noted
 from tests.stories.world import Desk, article, edited, prose
 
 MINUTE = 60_000
@@ -74,3 +77,17 @@ def test_what_was_held_back_is_told_when_the_page_is_looked_at_again() -> None:
     figures = [alert for alert in told(versions) if alert.reason == "figures"]
     assert len(figures) == 1
     assert figures[0].news[0].text.startswith("17 people")
+
+
+def test_the_pace_of_a_page_is_kept_as_json_and_known_as_it_was_before() -> None:
+    facts = StoryFacts()
+    for at in range(1, 10):
+        facts, pace = noted(facts, "a", at * 2 * MINUTE)
+    assert pace.often(18 * MINUTE)
+    assert pace.held(18 * MINUTE)
+    again = msgspec.json.decode(msgspec.json.encode(facts), type=StoryFacts)
+    assert again == facts
+    (before,) = facts.before(15 * MINUTE).pages.values()
+    assert before.edits == (8 * MINUTE, 10 * MINUTE, 12 * MINUTE, 14 * MINUTE)
+    assert before.taken_ms <= 14 * MINUTE
+    assert facts.before(MINUTE).pages == {}

@@ -38,21 +38,32 @@ def up(
     ] = False,
     once: Annotated[bool, typer.Option("--once", help="With --demo: end when all of it is through.")] = False,
     speed: Annotated[float, typer.Option(help="With --demo: so many times faster.", min=0.1, max=60)] = 1.0,
+    archive: Annotated[
+        bool,
+        typer.Option("--archive", help="Also write each day that is over to WARC files, for replays after retention."),
+    ] = False,
 ) -> None:
     """Start everything on this machine: connectors, pipeline, and articles and alerts on the terminal. Ctrl-C ends it."""
     settings = load_settings(context.obj)
     if once and not demo:
         raise UsageError("--once goes with --demo")
+    if archive and demo:
+        raise UsageError("--archive does not go with --demo", hint="the demo's folder is thrown away at its end")
     stop = stop_on_signals()
     if demo:
         with _demo_settings(settings, speed) as (changed, demo_over):
             _supervise(changed, stop, demo_over=demo_over, once=once)
     else:
-        _supervise(settings, stop)
+        _supervise(settings, stop, archive=archive)
 
 
 def _supervise(
-    settings: Settings, stop: threading.Event, *, demo_over: Callable[[], bool] | None = None, once: bool = False
+    settings: Settings,
+    stop: threading.Event,
+    *,
+    demo_over: Callable[[], bool] | None = None,
+    once: bool = False,
+    archive: bool = False,
 ) -> None:
     store = open_store(settings.store)
     feeds = [feed for feed in FeedState(store.engine).listing() if feed.active]
@@ -72,6 +83,8 @@ def _supervise(
     supervisor.add("pipeline", "pipeline", "run")
     delivery_port = settings.metrics_port + 2 if settings.metrics_port else 0
     supervisor.add("delivery", "deliver", "--metrics-port", str(delivery_port))
+    if archive:
+        supervisor.add("archive", "archive", "--follow")
     demo = demo_over is not None
     supervisor.add("desk", "desk", *(["--demo"] if demo else []))
     console.note(f"the desk: {address(settings)}{' (no sign-in: it is the demo)' if demo else ''}", "bold")

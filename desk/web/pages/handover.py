@@ -40,6 +40,12 @@ def show(request: Request, desk: TheDesk, caller: TheCaller, hours: str = "", si
     moment = _since(desk, handovers, hours, since)
     stories = handed(cards_since(desk, moment.ms), moment.ms)
     taken = shift.taken(done_since_ms=moment.ms)
+    # What somebody has, or has done, stands in its own section only.
+    known = {one.story for one in taken if one.held or one.state == "done"}
+    stories = stories._replace(
+        new=tuple(card for card in stories.new if card.id not in known),
+        changed=tuple(card for card in stories.changed if card.id not in known),
+    )
     held_back = shift.held_back(since_ms=moment.ms)
     cards = {card.id: card for card in (*stories.new, *stories.changed)}
     for one in taken:
