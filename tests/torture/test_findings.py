@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
+from benchmarks.torture import torture
 from benchmarks.torture.articles import told
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.slices import SliceLimits
@@ -56,3 +58,17 @@ def test_an_alert_knows_the_one_before_it_also_where_both_are_of_one_millisecond
     assert len(whole) > 2
     assert [alert["previous"] for alert in whole] == [None, *(alert["id"] for alert in whole[:-1])]
     assert cut == whole
+
+
+def test_the_judge_waits_for_a_job_that_is_still_being_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All data were there, and the pipeline that was killed last was submitting: "0 jobs" was no finding."""
+    found = iter([[], [], ["job"], ["job", "another"], ["left"]])
+    monkeypatch.setattr(torture, "FlinkJobs", lambda _rest: SimpleNamespace(running=lambda _name: next(found)))
+    loop = object.__new__(torture._Loop)
+    loop._here = SimpleNamespace(flink=SimpleNamespace(rest=""), settings=SimpleNamespace(run="live"))  # type: ignore[assignment]
+    waited: list[float] = []
+    monkeypatch.setattr(loop, "_tend", waited.append)
+    assert loop._jobs("while the pipeline runs", 1) == []
+    assert len(waited) == 2
+    assert loop._jobs("while the pipeline runs", 1) == ["2 jobs on the cluster while the pipeline runs"]
+    assert loop._jobs("after the pipeline was stopped", 0) == ["1 jobs on the cluster after the pipeline was stopped"]

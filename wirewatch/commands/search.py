@@ -206,7 +206,8 @@ def _facets(facets: Facets) -> None:
         if values:
             shown = ", ".join(f"{harmless(one.value)} {one.count:,}" for one in values[:_SHOWN_FACETS])
             more = " …" if len(values) > _SHOWN_FACETS else ""
-            console.note(f"{name}{'' if facets.certainty == 'exact' else ' (at most)'}: {shown}{more}")
+            doubt = "" if facets.certainty == "exact" else f" ({facets.certainty.replace('_', ' ')})"
+            console.note(f"{name}{doubt}: {shown}{more}")
 
 
 def _iso(time_ms: int) -> str:

@@ -44,9 +44,11 @@ def trial(
         typer.echo(msgspec.json.encode(report).decode())
         return
     console.out.print(
-        f"{report.alerts} alerts in {days} days ({report.alerts_a_day} a day), from {report.articles} articles",
+        f"{report.alerts} alerts in {days} days ({report.alerts_a_day:,.1f} a day), from {report.articles} articles",
         style="bold",
     )
+    if report.hint:
+        console.note(report.hint, "yellow")
     for story in report.examples:
         article = story.hit.article
         line = Text(f"{from_ms(article.time_ms):%Y-%m-%d %H:%M}  ", style="dim")
