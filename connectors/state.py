@@ -16,7 +16,7 @@ from pipeline.store.feed_tables import feed_items, feeds
 
 __all__ = ["NEVER_MS", "FeedAbout", "FeedRow", "FeedState", "feed_id"]
 
-_POKES_MS = 60_000
+_POKES_MS = 10_000
 
 
 class FeedState(FeedBook):
@@ -79,7 +79,7 @@ class FeedState(FeedBook):
             connection.execute(mine.values(problem=problem))
 
     def poke(self, name: str, now: datetime) -> None:
-        """Let the feed be polled: somebody said that there is news. At once, but not within a minute of the poke before.
+        """Let the feed be polled: somebody said that there is news. At once, but not within ten seconds of the poke before.
 
         Else who has one signed push could repeat it, and make us a nuisance to the feed.
         """

@@ -7,7 +7,7 @@ anything that changes something, whether the request comes from a page of ours. 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -147,14 +147,16 @@ def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
 
 
 def _check_parameters(request: Request) -> None:
-    """A misspelt filter would silently give everything."""
+    """A misspelt filter would silently give everything, and of one that is given twice only the last would hold."""
     route = request.scope.get("route")
     if isinstance(route, APIRoute):
-        known = {field.alias for field in route.dependant.query_params}
+        known = {field.alias: field.field_info.annotation for field in route.dependant.query_params}
         for name in request.query_params:
             if name not in known:
                 there = f"there are {', '.join(sorted(known))}" if known else "there are none"
                 raise Refused(422, f"unknown parameter {name[:100]!r}; {there}")
+            if get_origin(known[name]) is not list and len(request.query_params.getlist(name)) > 1:
+                raise Refused(422, f"the parameter {name!r} may be given once")
 
 
 async def _check_form(request: Request) -> None:

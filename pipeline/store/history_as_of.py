@@ -24,9 +24,10 @@ PAGE = 200
 
 
 class SeenArticle(msgspec.Struct, frozen=True, kw_only=True):
-    """An article in the version that was the newest then. ``topics`` None: that version's were not kept, a later one came.
+    """An article in the version that was the newest then, with the topics that it was given then.
 
-    ``fetched_at`` None: likewise; ``event_at`` is when it came onto the stream. Times are UTC.
+    ``topics`` and ``fetched_at`` are None where a later version replaced one that was stored before schema 0008.
+    ``event_at`` is when it came onto the stream. Times are UTC.
     """
 
     id: str
@@ -152,9 +153,21 @@ def _seen(row: sa.Row[tuple[object, ...]]) -> SeenArticle:
         language=str(fields["language"]) if fields["language"] else None,
         duplicate_of=str(fields["duplicate_of"]) if fields["duplicate_of"] else None,
         url=record.url if record else None,
-        fetched_at=record.fetched_at if record and same else None,
-        topics=tuple(topic.topic for topic in record.topics) if record and same else None,
+        fetched_at=_fetched(fields["fetched_ms"], record if same else None),
+        topics=_topics(fields["topics"], record if same else None),
     )
+
+
+def _fetched(stored_ms: object, record: Article | None) -> datetime | None:
+    if stored_ms is not None:
+        return from_ms(int(str(stored_ms)))
+    return record.fetched_at if record else None
+
+
+def _topics(stored: object, record: Article | None) -> tuple[str, ...] | None:
+    if stored is not None:
+        return msgspec.json.decode(str(stored), type=tuple[str, ...])
+    return tuple(topic.topic for topic in record.topics) if record else None
 
 
 def _paged(articles: Iterator[SeenArticle]) -> Iterator[list[SeenArticle]]:

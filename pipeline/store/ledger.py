@@ -106,16 +106,6 @@ class RunLedger:
                     entries += map(entry, connection.execute(newer))
             return BundleContext(state, done, histories, texts, entries)
 
-    def raised(self, alerts: Iterable[str]) -> set[str]:
-        """Which of these alert ids exist already."""
-        found: set[str] = set()
-        with self.store.reading() as connection:
-            for part in chunks(sorted(set(alerts))):
-                for mine in known(self.run, self._base, t.alerts):
-                    query = sa.select(t.alerts.c.id).where(mine, t.alerts.c.id.in_(part))
-                    found.update(connection.execute(query).scalars())
-        return found
-
     def commit(
         self,
         state: RunState,

@@ -87,6 +87,8 @@ def version_row(told: Told, run: str, seq: int) -> dict[str, object]:
         "backfill": entry.backfill,
         "title": article.title,
         "text": article.text,
+        "topics": encode([topic.topic for topic in article.topics]).decode(),
+        "fetched_ms": to_ms(article.fetched_at),
         "seq": seq,
     }
 

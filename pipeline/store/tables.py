@@ -77,7 +77,6 @@ outcomes = Table(
     Column("late", Boolean, nullable=False, default=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_outcomes_run_place", "run", "place"),
-    Index("ix_outcomes_run_article", "run", "article"),
 )
 
 articles = Table(
@@ -92,7 +91,6 @@ articles = Table(
     Column("record", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_articles_run_place", "run", "place"),
-    Index("ix_articles_run_story", "run", "story"),
     Index("ix_articles_run_seq", "run", "seq"),
 )
 
@@ -115,6 +113,8 @@ versions = Table(
     Column("backfill", Boolean, nullable=False, default=False),
     Column("title", SafeText, nullable=False),
     Column("text", SafeText, nullable=False),
+    Column("topics", SafeText),
+    Column("fetched_ms", BigInteger),
     Column("seq", BigInteger, nullable=False),
     Index("ix_versions_run_event_ms", "run", "event_ms"),
     Index("ix_versions_run_seq", "run", "seq"),
@@ -147,7 +147,6 @@ alerts = Table(
     Column("record", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_alerts_run_place", "run", "place"),
-    Index("ix_alerts_run_story", "run", "story"),
     Index("ix_alerts_run_seq", "run", "seq"),
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 HEAD = KNOWN[-1]
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -164,9 +164,10 @@ def test_a_poke_makes_a_feed_due_at_once_and_is_not_lost_while_it_is_polled(stor
     assert cursor.facts.poll_at_ms == to_ms(after(60)), "the feed itself is due too, not only its pages"
     state.poke(name, after(62))
     assert state.save(name, cursor, polled(after(61), after(3_600)))
-    assert state.due(after(62), limit=1) == [name], "a poke during the poll counts"
-    assert state.save(name, state.load(name), polled(after(63), after(3_600)))
-    assert state.due(after(70), limit=1) == []
+    assert state.due(after(69), limit=1) == [], "pokes are ten seconds apart"
+    assert state.due(after(70), limit=1) == [name], "a poke during the poll counts"
+    assert state.save(name, state.load(name), polled(after(71), after(3_600)))
+    assert state.due(after(90), limit=1) == []
 
 
 def test_a_feed_that_is_gone_is_retired_and_adding_it_again_revives_it(store: Store) -> None:

@@ -75,6 +75,7 @@ def test_an_articles_spans_point_at_its_words(wire: Wire, desk: Desk, client: Te
         ("/api/v1/stories/none", 404),
         ("/api/v1/nothing", 404),
         ("/api/v1/articles?limit=0", 422),
+        ("/api/v1/articles?source=a&source=b", 422),
         ("/api/v1/articles?cursor=bm9uc2Vuc2U", 400),
         ("/api/v1/alerts?cursor=%F0%9F%9A%9A", 400),
         ("/api/v1/search?query=a", 503),
