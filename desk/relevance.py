@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.errors import UsageError
-from pipeline.query import compile_query, parse
+from pipeline.query import compile_query, document_of, parse
 from pipeline.query.filters import effective_query
-from pipeline.query.fired import document_of
 from pipeline.query.narrow import Proposal, narrow
 from pipeline.records import Alert, Article, Subscription
 from pipeline.search import Filters, SearchIndex, StoryHit, compare

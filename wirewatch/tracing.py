@@ -12,7 +12,7 @@ from connectors.feeds.items import FeedItem, build_items
 from connectors.links import host_of
 from connectors.state import FeedRow, FeedState
 from pipeline.errors import UsageError
-from pipeline.query import Document, parse
+from pipeline.query import document_of, parse
 from pipeline.query.explain import explain
 from pipeline.records import Article, Subscription, article_id, canonical_url, decode, from_ms
 from pipeline.store import QueryShelf, Store, StoredTopic
@@ -195,15 +195,7 @@ class Tracer:
         return tuple(sorted(found, key=lambda one: (-one.held, -one.score, one.topic)))
 
     def _queries(self, article: Article, *, explained: bool) -> tuple[QueryTrace, ...]:
-        document = Document(
-            article.title,
-            article.text,
-            source=article.source,
-            language=article.language,
-            topics=[topic.topic for topic in article.topics],
-            url=article.url,
-            authors=article.authors,
-        )
+        document = document_of(article)
         shelf = QueryShelf(self._store, self._scope).read(now_ms=0)
         matched = {match.subscription for match in article.subscriptions}
         stored: list[Subscription] = self._in_force(shelf.subscriptions, "id", article.key.time_ms)

@@ -6,7 +6,7 @@ does it for many queries at once. ``format_query`` turns a tree into text again,
 """
 
 from pipeline.query.ast import Query
-from pipeline.query.document import Document
+from pipeline.query.document import Document, document_of
 from pipeline.query.explain import Explanation, explain
 from pipeline.query.format import format_query
 from pipeline.query.index import IndexResult, QueryFailure, QueryIndex
@@ -24,6 +24,7 @@ __all__ = [
     "QueryFailure",
     "QueryIndex",
     "compile_query",
+    "document_of",
     "explain",
     "format_query",
     "lint",

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pipeline.query.stems import stems_in
 from pipeline.query.words import Scan, as_written, fold, keys_of, scan
-from pipeline.records.article import Match
+from pipeline.records.article import Article, Match
 
 _BITS = 32
 MASK = (1 << _BITS) - 1
@@ -267,3 +267,16 @@ class _Matches(dict[int, Match]):
         start, end = field.starts[found >> _BITS & MASK], field.ends[found & MASK]
         self[found] = known = Match(field.name, start, end, field.text[start:end])
         return known
+
+
+def document_of(article: Article) -> Document:
+    """The article as queries see it."""
+    return Document(
+        article.title,
+        article.text,
+        source=article.source,
+        language=article.language,
+        topics=[topic.topic for topic in article.topics],
+        url=article.url,
+        authors=article.authors,
+    )

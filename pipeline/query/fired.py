@@ -8,25 +8,11 @@ from pipeline.query.ast import And, Node, Or, Query
 from pipeline.query.document import Document
 from pipeline.query.format import format_node
 from pipeline.query.lower import lower
-from pipeline.records.article import Article
 
 MOST_CHARS = 300
 MOST_ALTERNATIVES = 3
 LONGEST_EXPLAINED = 20_000
 """A longer query isn't taken apart: that costs its length times its depth."""
-
-
-def document_of(article: Article) -> Document:
-    """The article as queries see it."""
-    return Document(
-        article.title,
-        article.text,
-        source=article.source,
-        language=article.language,
-        topics=[topic.topic for topic in article.topics],
-        url=article.url,
-        authors=article.authors,
-    )
 
 
 def fired(query: Query, document: Document) -> str:

@@ -21,8 +21,9 @@ from collections.abc import Callable
 from itertools import takewhile
 
 from pipeline.errors import QueryError
+from pipeline.query.document import document_of
 from pipeline.query.filters import effective_query
-from pipeline.query.fired import document_of, fired
+from pipeline.query.fired import fired
 from pipeline.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
 from pipeline.records.alert import LEVELS, Level, Link, News, Rewording
 from pipeline.stories.facts import Facts, facts_of

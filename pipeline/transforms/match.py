@@ -15,7 +15,7 @@ import structlog
 from pipeline.clock import wall_ms
 from pipeline.errors import UsageError
 from pipeline.logs import configure_worker
-from pipeline.query import Document, QueryIndex, parse
+from pipeline.query import QueryIndex, document_of, parse
 from pipeline.query.filters import admits, effective_query
 from pipeline.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from pipeline.records import canary as canaries
@@ -144,15 +144,7 @@ class Matcher:
             if len(self._index) == 1 and not canaries.is_canary(article.url):
                 # Only the canary's own query is there: nobody need cut the words.
                 return ()
-            document = Document(
-                article.title,
-                article.text,
-                source=article.source,
-                language=article.language,
-                topics=[topic.topic for topic in article.topics],
-                url=article.url,
-                authors=article.authors,
-            )
+            document = document_of(article)
             result = self._index.evaluate(document)
             for failure in result.failures:
                 log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))

@@ -163,7 +163,9 @@ def test_a_replayed_push_asks_the_feed_once_in_ten_seconds(world: World) -> None
         world.clock.now = after(second)
         assert world.push(b"news", world.sign(b"news")).status == 202
     world.feeds.save(one.feed, world.feeds.load(one.feed), PollResult((), polled_at(world, 109), after(86_400)))
-    assert world.feeds.due(after(109), limit=1) == [], "what came after the poll is looked at ten seconds after the first"
+    assert world.feeds.due(after(109), limit=1) == [], (
+        "what came after the poll is looked at ten seconds after the first"
+    )
     assert world.feeds.due(after(111), limit=1) == [one.feed]
 
 

@@ -140,6 +140,11 @@ def test_what_was_known_at_a_moment(own: World) -> None:
     assert [len(list(AsOf(own.store, "live", moment).articles())) for moment in commits[:-1]] == sorted(
         len(list(AsOf(own.store, "live", moment).articles())) for moment in commits[:-1]
     )
+    last = {one.id: one.version for one in far.articles()}
+    every = [one for moment in commits for one in AsOf(own.store, "live", moment).articles()]
+    replaced = [one for one in every if one.version < last[one.id]]
+    assert replaced
+    assert all(one.topics is not None and one.fetched_at is not None for one in replaced)
     early = AsOf(own.store, "live", commits[0] - timedelta(milliseconds=1))
     assert (list(early.articles()), list(early.stories()), list(early.alerts())) == ([], [], [])
     [late] = [one for one in far.articles() if one.url == url]

@@ -195,7 +195,6 @@ def test_stories_count_articles_and_copies_once_each_whatever_their_versions(sto
 def test_only_alerts_that_exist_are_raised(ledger: RunLedger) -> None:
     cause = told(0, subscriptions=(match("ann"),))
     commit(ledger, [cause], [alert(cause, identity="a1")])
-    many = [f"x{number}" for number in range(1_000)]
     # Raising it again changes nothing.
     commit(ledger, [told(1)], [alert(cause, "bob", "a1")])
     assert [one.subscription for one in StoreReader(ledger.store, "live").alerts()] == ["ann"]

@@ -19,8 +19,7 @@ from desk.web.guard import allow
 from desk.web.pages.search import index_of
 from desk.web.render import Clock, fragment
 from pipeline.errors import QueryError, UsageError
-from pipeline.query import Document, explain, parse
-from pipeline.query.fired import document_of
+from pipeline.query import Document, document_of, explain, parse
 from pipeline.query.importing import DIALECTS, import_query
 from pipeline.records import Subscription, article_id
 
