@@ -20,8 +20,11 @@ from pipeline.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
 
-_PATIENCE, _KNOWING = 4, 48
-"""Vain tries after which a query is filed anew; one is enough if it was filed before so many documents were counted."""
+_DEAR = 8
+"""Cost of a vain try that the plainest words did not refuse, in tries that they did."""
+_EAGER, _PATIENCE, _KNOWING = 8, 64, 48
+"""Cost of vain tries after which a query is filed anew (which costs more than either); less is enough if it was filed before so
+many documents were counted."""
 _REFILED_AT_LEAST = 32
 """Anchors of queries filed anew after one document: so many, or as many as queries were tried where those are more.
 
@@ -60,7 +63,7 @@ class _Entry(Generic[Id]):
     def __init__(self, id: Id, query: CompiledQuery, order: int) -> None:  # noqa: A002 - the public word for it
         self.id, self.query, self.order = id, query, order
         self.anchors: Anchors | None = ()
-        self.vain, self.patience = 0, 1
+        self.vain, self.patience = 0, _EAGER
 
 
 def _order(entry: _Entry[Id]) -> int:
@@ -68,7 +71,7 @@ def _order(entry: _Entry[Id]) -> int:
 
 
 def _tried_in_vain(entry: _Entry[Id], refile: list[_Entry[Id]]) -> None:
-    entry.vain += 1
+    entry.vain += _DEAR
     if entry.vain >= entry.patience:
         refile.append(entry)
 
