@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from operator import itemgetter
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request
@@ -24,13 +26,13 @@ def feed_address(address: str) -> str | None:
         return None
     if parts.scheme or parts.netloc or not is_feed(parts.path):
         return None
-    return _bound(parts.path, parts.query)
+    return _bound(parts.path, parse_qsl(parts.query, keep_blank_values=True))
 
 
 def asked_address(request: Request) -> str:
-    """The same of a request, its path as it was sent."""
+    """The same of a request, its path as it was sent, its parameters as those who answer it read them."""
     path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0]
-    return _bound(path, request.url.query)
+    return _bound(path, request.query_params.multi_items())
 
 
 def with_token(address: str, token: str) -> str:
@@ -38,6 +40,7 @@ def with_token(address: str, token: str) -> str:
     return f"{address}{'&' if '?' in address else '?'}{PARAMETER}={token}"
 
 
-def _bound(path: str, query: str) -> str:
-    values = [(name, value) for name, value in parse_qsl(query) if name != PARAMETER]
-    return f"{path}?{urlencode(sorted(values))}" if values else path
+def _bound(path: str, parameters: Iterable[tuple[str, str]]) -> str:
+    values = [(name, value) for name, value in parameters if name != PARAMETER]
+    # Several of one name stay in their order, and empty ones too: which of them holds is for those who answer to say.
+    return f"{path}?{urlencode(sorted(values, key=itemgetter(0)))}" if values else path

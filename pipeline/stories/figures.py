@@ -18,7 +18,7 @@ from pipeline.stories.number_words import numbers_in
 from pipeline.text.fingerprint import is_unspaced
 
 _MONTHS = (
-    r"(?:jan(?:uary|vier|uar)?|feb(?:ruary|ruar)?|f[ée]v(?:rier)?|march|mar|mars|m[äa]rz|apr(?:il)?|avril|may|mai"
+    r"(?:jan(?:uary|vier|uar)?|feb(?:ruary|ruar)?|f[ée]v(?:rier)?|march|mar|mars|m[äa]rz|apr(?:il)?|avril|may(?!\s(?:have|be|not|still|also|yet|well|never|soon)\b)|mai"
     r"|june?|juni|juin|july?|juli|juillet"
     r"|aug(?:ust)?|ao[uû]t|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|de[cz](?:ember)?|d[ée]c(?:embre)?"
     r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
@@ -40,8 +40,10 @@ _LONG_AGO = (
     r"|أشهر|سنوات|سنة|عاما?)"
 )
 _TO = r"(?:\s?[-–—/]\s?|\s(?:and|to|und|bis|et|au|y|al|и|по|до|и|та|і|ve|و|تا|إلى)\s)"
+# No run of digits, dots or letters is gone through from each of its places: texts are hostile, and here no time limit holds.
+_COUNT = r"(?<!\d)\d{1,12}"
 _NONE = re.compile(
-    rf"""https?://\S+ | www\.\S+ | \S+@\S+\.\w+
+    rf"""https?://\S+ | www\.\S+ | (?<!\S)[^\s@]{{1,64}}@[^\s@]{{1,255}}\.\w+
     # telephones
     | (?:\+|(?<!\d)00)\d[\d\s().\-/]{{6,18}}\d | \(0?\d{{2,5}}\)\s?\d[\d\s.\-/]{{4,14}}\d
     | (?<![\d.,])0\d{{1,5}}[\s\-/]\d[\d\s\-/]{{3,14}}\d
@@ -53,7 +55,7 @@ _NONE = re.compile(
     | (?<!\w)(?:\d{{1,2}}\.?(?:st|nd|rd|th|er|º)?{_TO})?\d{{1,2}}(?:st|nd|rd|th|er|º|-?го|-?е)?\.?\s*(?:de\s|of\s
     |من\s)?{_MONTHS}
     | (?<!\w){_MONTHS}\.?\s\d{{1,2}}(?:{_TO}\d{{1,2}})?(?:st|nd|rd|th)?(?![\w%]|[.,]?\d|\s?%)
-    | (?<!\w)(?:{_DAYS}),?\s\d{{1,2}}(?!\w|[.,]\d) | \d+\s?[年月日号號](?:\d+\s?[月日号號])*
+    | (?<!\w)(?:{_DAYS}),?\s\d{{1,2}}(?!\w|[.,]\d) | {_COUNT}\s?[年月日号號](?:{_COUNT}\s?[月日号號])*
     # times of day
     | (?<![\d.,])\d{{1,2}}\s?(?:[:：hHч]\s?\d{{2}}|[.:]\d{{2}}(?=\s?(?:[ap]\.?m|uhr|h\b|gmt|utc|msk
     |мск)))(?::\d\d)?(?:\s?(?:[ap]\.?m\b|uhr\b|h\b|gmt\b|utc\b))?
@@ -61,20 +63,20 @@ _NONE = re.compile(
     |годин[іи]\s(?:ранку|вечора))
     | (?<!\w)(?:saat|الساعة|ساعت)\s\d{{1,2}}(?:[.:]\d\d)?
     | (?<!\w)(?:at|um|à|at|в|о|об|alle|las)\s[012]?\d[.]\d\d(?![\d%]|\s?%)
-    | \d+\s?[时時点點](?:\d+\s?分)?
+    | {_COUNT}\s?[时時点點](?:{_COUNT}\s?分)?
     # how long ago, ages, scores
-    | \d+\s?(?:seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?)\s(?:ago|earlier)
-    | (?<!\w)(?:vor|il\sy\sa|hace|منذ|قبل)\s\d+\s{_LONG_AGO}(?!\w) | \d+\s\w+\s(?:назад|тому|önce|پیش)(?!\w)
-    | \d+\s?(?:秒|分钟|分鐘|小时|小時|天|周|个月|年)前
+    | {_COUNT}\s?(?:seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?)\s(?:ago|earlier)
+    | (?<!\w)(?:vor|il\sy\sa|hace|منذ|قبل)\s\d+\s{_LONG_AGO}(?!\w) | {_COUNT}\s\w{{1,40}}\s(?:назад|тому|önce|پیش)(?!\w)
+    | {_COUNT}\s?(?:秒|分钟|分鐘|小时|小時|天|周|个月|年)前
     | \d{{1,3}}[-–\s]year[-–\s]olds? | (?<!\w)aged?\s\d{{1,3}}(?!\w) | \d{{1,3}}-?(?:jährig|летн|річн)\w*
     | \d{{1,3}}\s?(?:岁|歲|ساله)
     | \d{{1,3}}\syaşında\w* | \d{{1,3}}\s(?:años\sde\sedad|ans,) | (?<=[^\W\d],\s)\d{{1,2}}(?=,\s)
     | (?<![\d.,])\d{{1,3}}(?:\s?[-–—]\s?|\s?:\s?|\s?比\s?)\d{{1,3}}(?![\d.,]?\d)
     # counters, identifiers
-    | [\d.,]+\s?[kK]?\s?(?:comments?|shares?|views?|likes?|reactions?|readers|kommentare?|aufrufe|commentaires?|vues
-    |partages|comentarios|lecturas
+    | (?<![\d.,])[\d.,]{{1,20}}\s?[kK]?\s?(?:comments?|shares?|views?|likes?|reactions?|readers|kommentare?|aufrufe
+    |commentaires?|vues|partages|comentarios|lecturas
       |комментари\w*|просмотр\w*|коментар\w*|перегляд\w*|yorum|görüntülenme|تعليق\w*|مشاهد\w*|بازدید|评论|阅读)
-    | \d+[\s-]?min(?:ute)?s?\.?[\s-](?:read|lesezeit|de\slecture|de\slectura)
+    | {_COUNT}[\s-]?min(?:ute)?s?\.?[\s-](?:read|lesezeit|de\slecture|de\slectura)
     | (?<!\w)(?:resolution|article|artikel|section|paragraph|§|route|highway|boeing|airbus|flight|chapter|no\.|nr\.|№
     |\#|резолюци\w+|стать\w+|قرار|المادة|第)\s?\d+
     """,

@@ -81,10 +81,11 @@ class PageProcess:
                 return Prepared(refused(envelope, error)), used
             result = _prepared.decode(pipe.recv_bytes())
         except (OSError, EOFError):
-            process.join()
+            # It has ended, or ends now; one that lives on with a broken pipe is ended by us.
+            process.join(self._limit_s)
             code = process.exitcode
             self.stop()
-            error = ExtractionError("crashed", f"the process ended with {code}")
+            error = ExtractionError("crashed", "its pipe broke" if code is None else f"the process ended with {code}")
             return Prepared(refused(envelope, error), tainted=True), used
         return result, used
 

@@ -12,11 +12,12 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 import sqlalchemy as sa
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from desk.people.directory import COMMAND_LINE
 from desk.web.deps import Desk
-from desk.web.feeds import feed_address
+from desk.web.feeds import asked_address, feed_address
 from pipeline.records import Subscription
 from pipeline.search import SearchIndex
 from pipeline.store import RunLedger, Store, StoreReader, open_store
@@ -153,3 +154,27 @@ def test_only_feeds_of_the_desk_get_an_address(client: TestClient) -> None:
     sign_in(client, "reader")
     values = {"feed": "/account", "form_token": form_token(client, "/account")}
     assert client.post("/account/feeds", data=values).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "same"),
+    [
+        (b"q=bridge&feed_token=t", True),
+        (b"feed_token=t&q=bridge", True),
+        (b"q=bridge#&q=ferry&feed_token=t", False),
+        (b"q=bridge#feed_token=t&q=ferry&feed_token=t", False),
+        (b"q=bridge&q=&feed_token=t", False),
+        (b"q=ferry&q=bridge&feed_token=t", False),
+    ],
+)
+def test_a_token_is_bound_to_the_parameters_as_they_are_read(query: bytes, same: bool) -> None:
+    # A client may send a "#": then the parameters go on behind it, though a URL would end there.
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/search/export.atom",
+        "raw_path": b"/search/export.atom",
+        "query_string": query,
+        "headers": [(b"host", b"desk.example")],
+    }
+    assert (asked_address(Request(scope)) == feed_address(SEARCH)) is same

@@ -104,3 +104,19 @@ def test_an_edits_figures_far_down_are_whole(before: str, after: str, figures: s
 )
 def test_clockwork_at_the_top_of_a_page_is_no_figure(line: str) -> None:
     assert facts_of("T", f"{line}\n{WORDS}", language="en").figures == ()
+
+
+@pytest.mark.parametrize(
+    "unit", ["@", "a@", "1", ",", ".", "1.", "1,000,", "1年", "+1", "1 www.", "1 ", "(0123) ", "twelve ", "mil ", "a1"]
+)
+def test_no_pattern_goes_through_a_hostile_text_from_each_of_its_places(unit: str) -> None:
+    # Where one does, this takes minutes.
+    text = unit * (30_000 // len(unit))
+    places = [(one.start, one.end) for language in ("en", "zh") for one in figures_in(text, language)]
+    assert all(0 <= start < end <= len(text) for start, end in places)
+
+
+def test_the_month_may_is_no_verb() -> None:
+    for text in ("12 may have died in the blast", "Some 12 may be dead"):
+        assert [text[one.start : one.end] for one in figures_in(text, "en")] == ["12"]
+    assert not list(figures_in("They met on 12 May in Geneva", "en"))
