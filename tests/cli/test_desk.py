@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import httpx
 
+from pipeline.settings import Settings
 from tests.cli.command import wirewatch
 from tests.servers.kafka import free_ports
 from tests.waiting import until
+from wirewatch.commands.desk import listen
 
 PASSWORD = "twelve little letters\n"
 
@@ -89,3 +92,11 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         refused = wirewatch("desk", "--port", str(port), cwd=tmp_path)
     assert refused.returncode == 2
     assert f"the desk can't listen on 127.0.0.1:{port}" in refused.stderr
+
+
+def test_an_answer_does_not_wait_until_its_head_is_acknowledged() -> None:
+    # asyncio turns Nagle's algorithm off only on sockets that say what they speak.
+    with listen(Settings(desk_port=0)) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.proto == socket.IPPROTO_TCP
