@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pipeline.errors import FeedError
 
 MAX_RETRY_AFTER_S = 86_400.0
+PRIVATE_HINT = "a host of your own may be fetched once the setting allow_private names it"
 
 
 class FailureKind(StrEnum):
@@ -45,7 +46,8 @@ class Failure:
 
     def error(self) -> FeedError:
         """Make an exception of it, for callers that raise."""
-        return FeedError(self.url, self.problem, retry_after_s=self.retry_after_s)
+        hint = PRIVATE_HINT if self.kind is FailureKind.REFUSED else None
+        return FeedError(self.url, self.problem, retry_after_s=self.retry_after_s, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from connectors.feeds.cursor import FeedFacts
-from connectors.feeds.schedule import expected, is_silent
+from connectors.feeds.schedule import Rhythm, expected, is_silent
 from connectors.rows import FeedRow
 from pipeline.records import from_ms, to_ms
 
@@ -16,11 +16,15 @@ _DAY = timedelta(days=1)
 RECENT = timedelta(days=7)
 """How long ago a gap or a failed page still counts in the report."""
 
+EARLY_MS = 3_600_000
+"""A feed that was watched for less has shown no rhythm yet: its state is ``early``, and no full day is expected of it."""
+
 _MANY_FAILED = 0.2
 
 
 class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One feed. ``state``: ok, new, unverified (never read well), failing, silent, gone, removed.
+    """One feed. ``state``: ok, early (too early to tell), new, unverified (never read well), failing, silent,
+    gone, ended, removed.
 
     ``expected_per_day`` by its own rhythm, beside what came in the last day. ``risks`` say in plain words what may be
     missing. Times are UTC.
@@ -63,6 +67,7 @@ def judge(row: FeedRow, facts: FeedFacts, week: tuple[int, int], day: tuple[int,
         state = "unverified"
     else:
         state = "silent" if silent else row.health
+        state = "early" if state == "ok" and _watched_ms(rhythm, now_ms) < EARLY_MS else state
     risks = []
     if state == "unverified" and row.problem:
         risks.append(f"could never be read: {row.problem}")
@@ -88,12 +93,20 @@ def judge(row: FeedRow, facts: FeedFacts, week: tuple[int, int], day: tuple[int,
         kind=about.kind,
         state=state,
         problem=row.problem,
-        expected_per_day=round(expected(rhythm, now_ms, now_ms + 86_400_000), 1) if rhythm.days else 0.0,
+        expected_per_day=(
+            round(expected(rhythm, now_ms, now_ms + 86_400_000), 1) if rhythm.days and state != "early" else 0.0
+        ),
         seen_last_day=day[0],
         poll_every_s=rhythm.wait_ms / 1000 if rhythm.wait_ms else None,
         last_new_at=from_ms(rhythm.last_new_ms) if rhythm.last_new_ms else None,
         risks=tuple(risks),
     )
+
+
+def _watched_ms(rhythm: Rhythm, now_ms: int) -> float:
+    # Of the days noted, old ones count less: that matters to none that was watched for so short a time.
+    since_last = max(0, now_ms - rhythm.at_ms) if rhythm.at_ms else 0
+    return rhythm.days * 86_400_000 + since_last
 
 
 def coverage(feeds: Sequence[FeedHealth]) -> Coverage:
@@ -128,5 +141,5 @@ def _shares(feeds: Iterable[FeedHealth], field: str) -> dict[str, tuple[int, int
     for feed in feeds:
         if name := getattr(feed, field):
             working, total = shares.get(name, (0, 0))
-            shares[name] = (working + (feed.state in ("ok", "silent")), total + 1)
+            shares[name] = (working + (feed.state in ("ok", "early", "silent")), total + 1)
     return dict(sorted(shares.items()))

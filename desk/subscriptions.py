@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -40,10 +41,15 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscriptions:
-    """The subscriptions of a store. ``clock_ms``: the wall clock, ms. Raises StoreError where the store fails."""
+    """The subscriptions of a store. ``clock_ms``: the wall clock, ms. Raises StoreError where the store fails.
 
-    def __init__(self, store: Store, clock_ms: Callable[[], int]) -> None:
+    ``topics``: names that there are beside the store's own, which a pipeline has first to save. Where no name is known
+    at all, topics are not checked.
+    """
+
+    def __init__(self, store: Store, clock_ms: Callable[[], int], topics: Collection[str] = ()) -> None:
         self._shelf, self._book, self._clock_ms = QueryShelf(store), DeliveryBook(store), clock_ms
+        self._topics = frozenset(topics)
 
     def all(self, *, ended: bool = False) -> list[Subscription]:
         """The newest version of each, by id; with ``ended`` also of those that were removed."""
@@ -74,8 +80,13 @@ class Subscriptions:
         channels = {one.name for one in self._book.channels()}
         warnings = [check(one, channels) for one in wanted]
         now_ms = self._clock_ms()
-        marked = [replace(one, edited_by=by, active=True) for one in wanted]
         before = {one.id: self._shelf.newest(one.id) for one in wanted}
+        if any(one.topics for one in wanted):
+            stored = {one.name: one.active for one in self._shelf.read(now_ms=now_ms).topics}
+            known = self._topics | {name for name, active in stored.items() if active}
+            for one in wanted:
+                check_topics(one, before[one.id], known)
+        marked = [_noted(replace(one, edited_by=by, active=True), before[one.id]) for one in wanted]
         self._shelf.save_subscriptions(marked, now_ms=now_ms)
         saved = []
         for one, found in zip(marked, warnings, strict=True):
@@ -90,7 +101,7 @@ class Subscriptions:
 
     def remove(self, identity: str, *, by: str) -> None:
         """End it: its history stays, and saving under the id begins it again. Raises UsageError where there is none."""
-        ended = replace(self.get(identity), active=False, edited_by=by)
+        ended = replace(self.get(identity), active=False, edited_by=by, note="")
         self._shelf.save_subscriptions([ended], now_ms=self._clock_ms())
 
 
@@ -118,13 +129,35 @@ def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Fin
     return tuple(findings)
 
 
+def check_topics(one: Subscription, before: Subscription | None, known: Collection[str]) -> None:
+    """Raise UsageError for a topic that is not ``known`` and that the stored version did not ask for already."""
+    kept = before.topics if before is not None else ()
+    for name in one.topics if known else ():
+        if name not in kept and name.casefold() not in {each.casefold() for each in known}:
+            close = get_close_matches(name.casefold(), sorted(known), n=1)
+            meant = f"did you mean {close[0]}? " if close else ""
+            raise UsageError(f"there is no topic {name!r}", hint=f"{meant}there are {', '.join(sorted(known))}")
+
+
+def _noted(one: Subscription, before: Subscription | None) -> Subscription:
+    """``one`` as it was where all that differs is that nobody gave a note this time: that is no new version."""
+    if before is None or one.note:
+        return one
+    silent = replace(one, note=before.note)
+    same = all(getattr(silent, name) == getattr(before, name) for name in (*PORTABLE, "active"))
+    return silent if same else one
+
+
 def changed(one: Subscription, changes: dict[str, Any]) -> Subscription:
-    """The subscription with other values, as they come from JSON. Raises UsageError naming the field."""
+    """The subscription with other values, as they come from JSON. Raises UsageError naming the field.
+
+    A note belongs to the version that it was given for: without one among ``changes`` there is none.
+    """
     if unknown := sorted(changes.keys() - {*PORTABLE} - {"id"}):
         raise UsageError(f"subscriptions have no {unknown[0]!r}", hint=f"they have {', '.join(PORTABLE)}")
     plain: dict[str, Any] = msgspec.to_builtins(one)
     schedule = changes.get("schedule")
-    merged = {**plain, **changes, "id": one.id}
+    merged = {**plain, "note": "", **changes, "id": one.id}
     if isinstance(schedule, dict):
         merged["schedule"] = {**plain["schedule"], **schedule}
     return _converted(merged)

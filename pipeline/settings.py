@@ -5,12 +5,13 @@ Each setting stands here once: its name with its unit, its default, what it mean
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 
@@ -133,8 +134,15 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     if file is not None or path.exists():
         try:
             values = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UsageError(f"{path}: {error}") from error
+        except OSError as error:
+            hint = "--config takes the name of a settings file; without it, wirewatch.toml here is read"
+            raise UsageError(f"{path}: {(error.strerror or 'it cannot be read').lower()}", hint=hint) from error
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"{path}: not UTF-8 text", hint="settings are a TOML file of lines name = value"
+            ) from error
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"{path}: not TOML: {error}", hint='lines are name = value, words in "quotes"') from error
     _check(values, str(path), strict=True)
     for variable, text in sorted((os.environ if environment is None else environment).items()):
         if variable.startswith(PREFIX):
@@ -146,9 +154,32 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
 
 
 def _check(values: Mapping[str, object], where: str, *, strict: bool) -> None:
-    try:
-        msgspec.convert(values, Settings, strict=strict)
-    except msgspec.ValidationError as error:
-        known = ", ".join(sorted(Settings.__struct_fields__))
-        hint = f"known settings are {known}" if "unknown field" in str(error) else None
-        raise UsageError(f"{where}: {str(error).replace(' - at ', ' at ')}", hint=hint) from error
+    for name, value in values.items():
+        if name not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(name, Settings.__struct_fields__, n=1)
+            known = f"known settings are {', '.join(sorted(Settings.__struct_fields__))}"
+            hint = f"did you mean {near[0]}?" if near else known
+            raise UsageError(f"{where}: there is no setting {name!r}", hint=hint)
+        try:
+            msgspec.convert({name: value}, Settings, strict=strict)
+        except msgspec.ValidationError as error:
+            kind, meaning = _described(name)
+            raise UsageError(f"{where}: {name} must be {kind}", hint=f"it says: {meaning}") from error
+
+
+def _described(name: str) -> tuple[str, str]:
+    """What a setting takes and what it means, in words. The library's own words speak of Python's types."""
+    settings = cast("msgspec.inspect.StructType", msgspec.inspect.type_info(Settings))
+    found = cast("msgspec.inspect.Metadata", next(field.type for field in settings.fields if field.name == name))
+    match found.type:
+        case msgspec.inspect.IntType():
+            kind = "a whole number"
+        case msgspec.inspect.FloatType():
+            kind = "a number"
+        case msgspec.inspect.LiteralType(values=values):
+            kind = f"one of {', '.join(map(str, values))}"
+        case msgspec.inspect.StrType():
+            kind = "text in quotes"
+        case _:
+            kind = "a list of texts"
+    return kind, str((found.extra_json_schema or {})["description"])

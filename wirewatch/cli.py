@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import WirewatchError
-from wirewatch import console
+from wirewatch import console, existing
 from wirewatch.commands import (
     archive,
     backtest,
@@ -73,6 +73,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(runs.app, name="runs")
 app.add_typer(services.connectors, name="connectors")
 app.add_typer(services.pipeline, name="pipeline")
+existing.guard(app)
 
 
 def _version(*, wanted: bool) -> None:

@@ -62,7 +62,8 @@ class TopicTrace(msgspec.Struct, frozen=True, kw_only=True):
 class QueryTrace(msgspec.Struct, frozen=True, kw_only=True):
     """A subscription in force then. ``failed``: the innermost clauses that kept it from holding.
 
-    ``alert``: what came of it where it held.
+    ``alert``: what came of it where it held. ``not_then``: why it was not in force, for one that was asked for by name;
+    then ``explanation`` is what its query would have said.
     """
 
     subscription: str
@@ -71,6 +72,7 @@ class QueryTrace(msgspec.Struct, frozen=True, kw_only=True):
     held: bool
     failed: tuple[str, ...] = ()
     alert: str = ""
+    not_then: str = ""
     explanation: Explanation | None = None
 
 

@@ -21,7 +21,8 @@ def verdict_of(trace: Trace) -> str:
         topics = ", ".join(one.topic for one in trace.topics if one.held) or "no topic"
         held = [one for one in trace.queries if one.held]
         alerted = sum(one.alert == "alerted" for one in held)
-        return f"{words} of {article.source}, {topics}; it met {len(held)} of {len(trace.queries)} queries, {alerted} alerted"
+        tried = len(trace.queries) - sum(bool(one.not_then) for one in trace.queries)
+        return f"{words} of {article.source}, {topics}; it met {len(held)} of {tried} queries, {alerted} alerted"
     if trace.ends:
         last = trace.ends[-1]
         return f"it came {len(trace.ends)} times and ended as {last.kind}" + (

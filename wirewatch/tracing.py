@@ -34,8 +34,14 @@ class Tracer:
     def __init__(self, store: Store, run: str, *, scope: str, now: datetime) -> None:
         self._store, self._run, self._scope, self._now = store, run, scope, now
 
-    def trace(self, url: str, *, explained: bool = False) -> Trace:
-        """What became of the article at ``url``. ``explained``: with every clause of every query."""
+    def trace(self, url: str, *, explained: bool = False, asked: str = "") -> Trace:
+        """What became of the article at ``url``. ``explained``: with every clause of every query.
+
+        ``asked``: a subscription that is among the queries even if it was not in force for the article. Raises UsageError
+        where there never was one.
+        """
+        if asked and not QueryShelf(self._store, self._scope).history(asked):
+            raise UsageError(f"there is no subscription {asked!r}", hint="wirewatch subscriptions list shows them")
         identity = article_id(url)
         _, gone = Takedowns(self._store).check([identity])
         article, ends = self._article(identity), self._ends(identity, url)
@@ -56,7 +62,7 @@ class Tracer:
             ends=tuple(ends),
             article=self._shown(article) if article else None,
             topics=self._topics(article) if article else (),
-            queries=self._queries(article, explained=explained) if article else (),
+            queries=self._queries(article, explained=explained, asked=asked) if article else (),
         )
         seen = found.article is not None or bool(ends)
         maybe = () if seen or found.taken_down else why_never_seen(found, self._now)
@@ -194,11 +200,26 @@ class Tracer:
             )
         return tuple(sorted(found, key=lambda one: (-one.held, -one.score, one.topic)))
 
-    def _queries(self, article: Article, *, explained: bool) -> tuple[QueryTrace, ...]:
+    def _not_then(self, asked: str, time_ms: int) -> tuple[Subscription, str]:
+        """The version that shows best what ``asked`` looks for, and why it was not in force then."""
+        versions = QueryShelf(self._store, self._scope).history(asked)[::-1]
+        ended = [one for one in versions if one.effective_from_ms <= time_ms]
+        if not ended:
+            began = from_ms(versions[0].effective_from_ms)
+            return versions[-1], f"it began {began:%Y-%m-%d %H:%M:%S} UTC, after this article"
+        gone = from_ms(ended[-1].effective_from_ms)
+        shown = next((one for one in reversed(ended) if one.active), ended[-1])
+        return shown, f"it was removed {gone:%Y-%m-%d %H:%M:%S} UTC, before this article"
+
+    def _queries(self, article: Article, *, explained: bool, asked: str = "") -> tuple[QueryTrace, ...]:
         document = document_of(article)
         shelf = QueryShelf(self._store, self._scope).read(now_ms=0)
         matched = {match.subscription for match in article.subscriptions}
         stored: list[Subscription] = self._in_force(shelf.subscriptions, "id", article.key.time_ms)
+        not_then: dict[str, str] = {}
+        if asked and asked not in {one.id for one in stored}:
+            other, not_then[asked] = self._not_then(asked, article.key.time_ms)
+            stored.append(other)
         found = []
         for one in stored:
             try:
@@ -218,9 +239,10 @@ class Tracer:
                     query=one.query,
                     held=held,
                     failed=()
-                    if held
+                    if held or (one.id in not_then and tree.held)
                     else tuple(failed_clauses(tree)) or ("what the subscription asks beside its query",),
                     alert=self._alert(article, one.id) if held else "",
+                    not_then=not_then.get(one.id, ""),
                     explanation=tree if explained else None,
                 )
             )

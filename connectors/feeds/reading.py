@@ -48,7 +48,7 @@ def text_of(body: bytes, *, url: str, content_type: str | None) -> Decoded:
         raise FeedError(
             url,
             "not a feed: an HTML page",
-            hint="give the address of the feed itself; the page's source often names it",
+            hint="wirewatch feed discover finds the feeds that a page names",
         )
     return Decoded(text, encoding)
 

@@ -12,7 +12,7 @@ import msgspec
 
 
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One feed. ``state``: ok, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
+    """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
 
     ``expected_per_day`` by its own rhythm; ``seen_last_day`` what came. Times are ms, UTC.
     """
@@ -74,12 +74,17 @@ class FeedPort(Protocol):
         """The watched feeds as OPML."""
 
 
-STATE_ORDER = ("failing", "gone", "silent", "unverified", "new", "ended", "ok", "removed")
+STATE_ORDER = ("failing", "gone", "silent", "unverified", "new", "early", "ended", "ok", "removed")
 
 
 def worst_first(feeds: Sequence[FeedLine]) -> list[FeedLine]:
     """What needs somebody's eye first; among equals, the feed of which most is expected."""
     return sorted(feeds, key=lambda feed: (STATE_ORDER.index(feed.state), -feed.expected_per_day, feed.url))
+
+
+def state_words(state: str) -> str:
+    """A state as people read it: ``early``, watched for less than an hour, is no verdict."""
+    return "too early to tell" if state == "early" else state
 
 
 def share_seen(feed: FeedLine) -> float:

@@ -29,6 +29,7 @@ from pipeline.query.ast import (
 from pipeline.query.check import children, nearest_field
 from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
 from pipeline.query.grammar import QUOTES
+from pipeline.query.grouping import mixed
 from pipeline.query.leaves import Leaf
 from pipeline.query.lower import lower
 from pipeline.query.parse import parse
@@ -37,7 +38,8 @@ SHORTEST_PREFIX = 3
 """Letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
 
 _CURLY = re.compile("[“”„‟«»＂]")
-_LOWER_OPERATORS = {"or": "OR", "and": "AND", "not": "NOT", "near": "NEAR/5"}
+_LOWER_OPERATORS = {"or": "OR", "and": "AND", "not": "NOT", "near": "NEAR/5", "onear": "ONEAR/5"}
+_LOWER_DISTANCE = re.compile(r"(?:o?near|atleast|lead)/\d+", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
 Severity = Literal["error", "warning", "note"]
@@ -66,6 +68,7 @@ def lint(query: str) -> list[Finding]:
         findings.append(Finding(error.position, "error", f"{error.problem}{expected}", repaired))
         return _sorted(findings)
     findings += _operators(parsed)
+    findings += _grouping(query)
     findings += _words(parsed.root, None)
     findings += _logic(parsed)
     return _sorted(findings)
@@ -103,8 +106,8 @@ def _operators(query: Query) -> Iterator[Finding]:
     found = [
         (node, operator)
         for node in _walk(query.root)
-        if isinstance(node, Term)
-        and (operator := _LOWER_OPERATORS.get(node.text))
+        if isinstance(node, Term | Phrase)
+        and (operator := _operator(node.text))
         and query.text[node.start] not in QUOTES
     ]
     better = query.text
@@ -113,6 +116,21 @@ def _operators(query: Query) -> Iterator[Finding]:
     for node, operator in found:
         message = f'"{node.text}" is looked for as a word; the operator is {operator}'
         yield Finding(node.start, "warning", message, _parses(better))
+
+
+def _operator(text: str) -> str | None:
+    """The operator that the word ``text`` would be in upper case."""
+    return text.upper() if _LOWER_DISTANCE.fullmatch(text) else _LOWER_OPERATORS.get(text)
+
+
+def _grouping(query: str) -> Iterator[Finding]:
+    """OR and AND at one level. What is suggested is how the query is read: whoever meant something else sees it."""
+    places, better = mixed(query)
+    for place in places:
+        message = (
+            "OR and AND without parentheses: AND, and words side by side, bind tighter; say with ( ) what is meant"
+        )
+        yield Finding(place, "warning", message, _parses(better))
 
 
 def _walk(node: Node) -> Iterator[Node]:

@@ -77,7 +77,11 @@ def test_feeds_and_subscriptions_are_kept(tmp_path: Path) -> None:
     assert (feed["url"], feed["source"]) == ("https://outlet.example/feed", "outlet")
     assert wirewatch("feed", "add", "outlet.example", cwd=tmp_path).returncode == 2
     assert wirewatch("subscriptions", "add", "syria AND talks", "--id", "s", cwd=tmp_path).returncode == 0
-    assert wirewatch("subscriptions", "add", "syria OR talks", "--id", "s", cwd=tmp_path).returncode == 0
+    refused = wirewatch("subscriptions", "add", "syria OR talks", "--id", "s", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "wirewatch subscriptions edit s" in refused.stderr
+    replaced = wirewatch("subscriptions", "add", "syria OR talks", "--id", "s", "--replace", cwd=tmp_path)
+    assert replaced.returncode == 0, replaced.stderr
     assert wirewatch("subscriptions", "add", "syria OR", "--id", "t", cwd=tmp_path).returncode == 2
     [one] = [
         json.loads(line) for line in wirewatch("subscriptions", "list", "--json", cwd=tmp_path).stdout.splitlines()

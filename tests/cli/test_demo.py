@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,11 +12,16 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.records import RawArticle, article_id, from_ms
+from pipeline.settings import Settings
+from pipeline.store import open_store
 from tests.cli.command import wirewatch
 from tests.servers.kafka import alive
 from tests.waiting import until
+from wirewatch.commands.up import demo_folder
 from wirewatch.demo import DemoOutlets, load_samples
 
 
@@ -62,7 +68,33 @@ def test_the_demo_shows_articles_and_alerts_and_ends(tmp_path: Path) -> None:
     assert "was there before" in done.stdout
     assert "✗" in done.stdout
     assert "raw articles:" in done.stderr
+    assert "deleted at the end" in done.stderr
+    [folder] = re.findall(r"WIREWATCH_DATA_DIR=(\S+) wirewatch search", done.stderr)
+    assert "wirewatch-demo-" in folder
+    assert not Path(folder).exists()
     assert not (tmp_path / "var").exists()
+
+
+def test_a_folder_that_somebody_chose_is_used_and_kept_and_a_store_in_it_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("WIREWATCH_DATA_DIR", raising=False)
+    chosen = tmp_path / "my demo"
+    settings = Settings(data_dir=str(chosen))
+    with demo_folder(settings) as folder:
+        assert folder == chosen
+        open_store(f"sqlite:///{chosen / 'store.db'}").close()
+    assert (chosen / "store.db").exists()
+    assert f"(kept); ask it from a second terminal: WIREWATCH_DATA_DIR='{chosen}' wirewatch" in capsys.readouterr().err
+    with demo_folder(settings) as folder:
+        assert folder.exists()
+        assert folder != chosen
+    assert not folder.exists()
+    assert "holds a store already: the demo leaves it alone" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WIREWATCH_DATA_DIR", "var")
+    with demo_folder(Settings()) as folder:
+        assert folder == Path("var"), "chosen, though it is the default's name"
 
 
 def test_services_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:

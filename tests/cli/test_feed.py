@@ -212,3 +212,62 @@ def test_a_short_token_and_a_bad_address_are_refused(tmp_path: Path) -> None:
     assert "too short" in short.stderr
     assert wirewatch("connectors", "listen", "--public-url", "us.example", cwd=tmp_path).returncode == 2
     assert wirewatch("feed", "add", "--topic", "syria", cwd=tmp_path).returncode == 2
+
+
+def watched(tmp_path: Path) -> list[tuple[str, str]]:
+    return [(feed["url"], feed["source"]) for feed in lines(wirewatch("feed", "list", "--json", cwd=tmp_path))]
+
+
+def test_add_looks_once_and_takes_the_one_feed_that_a_home_page_names(tmp_path: Path, web: Site) -> None:
+    link = "<link rel='alternate' type='application/rss+xml' href='/{}'>"
+    web.pages |= {
+        "/rss": rss(web, "a"),
+        "/one": Answer(f"<html><head>{link.format('rss')}</head></html>".encode()),
+        "/two": Answer(f"<html><head>{link.format('rss')}{link.format('atom')}</head></html>".encode()),
+        "/dead": Answer(f"<html><head>{link.format('gone')}</head></html>".encode()),
+        "/none": Answer(b"<html><body>hello</body></html>"),
+        "/picture": Answer(b"\x89PNG\r\n\x1a\n0000"),
+    }
+    for path, said in (
+        ("/two", f"names 2 feeds: {web.url('/rss')}, {web.url('/atom')}"),
+        ("/none", f"names no feed — wirewatch feed discover {web.url('/none')}"),
+        ("/dead", f"the page names one feed, {web.url('/gone')}: "),
+        ("/picture", "not a feed: "),
+    ):
+        refused = wirewatch("feed", "add", web.url(path), cwd=tmp_path, **local(web))
+        assert (refused.returncode, refused.stdout) == (2, ""), path
+        assert said in refused.stderr
+        assert not (tmp_path / "var").exists()
+    done = wirewatch("feed", "add", web.url("/one"), "--source", "local", cwd=tmp_path, **local(web))
+    assert done.returncode == 0, done.stderr
+    assert f"{web.url('/one')} is an HTML page; the feed that it names is added instead" in done.stderr
+    assert f"added {web.url('/rss')} as source local" in done.stderr
+    asked = len(web.asked)
+    again = wirewatch("feed", "add", web.url("/rss"), cwd=tmp_path, **local(web))
+    assert (again.returncode, len(web.asked)) == (0, asked + 1)
+    assert "watched already" in again.stderr
+    assert watched(tmp_path) == [(web.url("/rss"), "local")]
+
+
+def test_add_of_a_host_that_is_not_reached_adds_it_and_says_that_it_was_not_checked(tmp_path: Path, web: Site) -> None:
+    web.pages["/none"] = Answer(b"<html></html>")
+    done = wirewatch("feed", "add", web.url("/rss"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "not checked: refused: the host is at a loopback address" in done.stderr
+    assert "allow_private" in done.stderr
+    bare = wirewatch("feed", "add", web.url("/none"), "--unchecked", cwd=tmp_path, **local(web))
+    assert (bare.returncode, "not checked" in bare.stderr) == (0, False)
+    assert web.asked == []
+    assert {url for url, _ in watched(tmp_path)} == {web.url("/rss"), web.url("/none")}
+
+
+def test_parse_of_a_home_page_or_a_private_host_says_what_to_do(tmp_path: Path, web: Site) -> None:
+    web.pages["/"] = Answer(b"<html></html>")
+    done = wirewatch("feed", "parse", web.url("/"), cwd=tmp_path, **local(web))
+    assert done.returncode == 1
+    assert "not a feed: an HTML page — wirewatch feed discover finds the feeds" in done.stderr
+    inside = wirewatch("feed", "parse", web.url("/"), cwd=tmp_path)
+    assert (
+        "the host is at a loopback address — a host of your own may be fetched once the setting allow_private names it"
+        in (inside.stderr)
+    )

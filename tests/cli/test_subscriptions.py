@@ -76,3 +76,30 @@ def test_what_would_spare_an_alert(desk_folder: Path) -> None:
     refused = wirewatch("subscriptions", "not-relevant", "zzzz", cwd=desk_folder)
     assert refused.returncode == 2
     assert "there is no alert 'zzzz'" in refused.stderr
+
+
+def test_tail_and_trace_refuse_an_id_that_is_not_there(desk_folder: Path) -> None:
+    for command in (("tail", "prots", "--no-follow"), ("trace", "https://outlet.example/strike", "--query", "prots")):
+        refused = wirewatch(*command, cwd=desk_folder)
+        assert refused.returncode == 2
+        assert "there is no subscription 'prots'" in refused.stderr
+        assert "wirewatch subscriptions list" in refused.stderr
+    shown = wirewatch("tail", "ports", "--no-follow", "--json", cwd=desk_folder)
+    assert shown.returncode == 0, shown.stderr
+    assert {json.loads(line)["subscription"] for line in shown.stdout.splitlines()} == {"ports"}
+
+
+def test_trace_explains_a_query_that_began_after_the_article(desk_folder: Path) -> None:
+    assert wirewatch("subscriptions", "add", "opera AND wheat", "--id", "late", cwd=desk_folder).returncode == 0
+    told = wirewatch("trace", "https://outlet.example/opera", "--query", "late", "--json", cwd=desk_folder)
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    [query] = found["queries"]
+    assert query["not_then"].startswith("it began ")
+    assert query["not_then"].endswith("after this article")
+    assert (query["held"], query["failed"]) == (False, ["wheat"])
+    assert [(part["clause"], part["held"]) for part in query["explanation"]["parts"]] == [
+        ("opera", True),
+        ("wheat", False),
+    ]
+    assert "it met 0 of 1 queries" in found["verdict"]

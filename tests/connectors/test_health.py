@@ -66,3 +66,14 @@ def test_the_report_names_countries_and_languages_of_which_nothing_is_read() -> 
         "nothing from fa is being read (1 feed)",
         "https://b.example/rss: x",
     )
+
+
+def test_a_feed_watched_for_less_than_an_hour_gets_no_verdict_and_no_full_day_is_expected_of_it() -> None:
+    fresh = Rhythm(at_ms=to_ms(NOON), last_new_ms=to_ms(NOON), size=30)
+    early = health(rhythm=fresh, hours=0.5)
+    assert (early.state, early.expected_per_day, early.seen_last_day, early.risks) == ("early", 0.0, 6, ())
+    polled = health(rhythm=replace(fresh, days=0.25 / 24, at_ms=to_ms(NOON + timedelta(minutes=15))), hours=0.5)
+    assert polled.state == "early"
+    assert health(rhythm=fresh, hours=1).state == "ok"
+    assert health(replace(ROW, health="failing", problem="503"), rhythm=fresh).state == "failing"
+    assert coverage([early]).countries == {"SY": (1, 1)}, "it is being read"

@@ -52,6 +52,33 @@ def test_every_change_is_a_version_with_who_and_when(any_store: Store, clock: Cl
     assert desk.save(Subscription(id="s", query="mine"), by="ann").subscription.version == 4
 
 
+def test_a_note_is_kept_with_the_version_that_it_was_given_for(store: Store, clock: Clock) -> None:
+    desk = people(store, clock)
+    desk.save(Subscription(id="s", query="mine", note="a first try"), by="ann")
+    assert not desk.edit("s", {"query": "mine"}, by="bob").changed
+    assert desk.get("s").note == "a first try"
+    desk.edit("s", {"query": "mine OR pit"}, by="bob")
+    desk.edit("s", {"level": "high", "note": "the minister asked"}, by="ann")
+    assert not desk.edit("s", {"level": "high"}, by="ann").changed
+    desk.remove("s", by="ann")
+    assert [one.note for one in desk.history("s")] == ["", "the minister asked", "", "a first try"]
+
+
+def test_a_topic_that_is_not_there_is_refused_and_one_that_went_stays(store: Store, clock: Clock) -> None:
+    desk = people(store, clock)
+    # Nothing is known yet, so nothing can be said against it.
+    desk.save(Subscription(id="old", query="mine", topics=("gone",)), by="ann")
+    desk = Subscriptions(store, clock, topics={"syria", "ukraine-talks"})
+    with pytest.raises(UsageError, match="no topic 'ukraine-talk'") as caught:
+        desk.save(Subscription(id="s", query="mine", topics=("Syria", "ukraine-talk")), by="ann")
+    assert caught.value.hint == "did you mean ukraine-talks? there are syria, ukraine-talks"
+    assert desk.all()[0].id == "old"
+    assert len(desk.all()) == 1
+    assert desk.edit("old", {"query": "pit"}, by="ann").changed
+    QueryShelf(store).save_topics({"harbours": "stored"}, now_ms=clock())
+    assert desk.save(Subscription(id="s", query="mine", topics=("harbours", "Syria")), by="ann").changed
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

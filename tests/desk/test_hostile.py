@@ -116,6 +116,20 @@ def test_payloads_in_every_field_stay_text(wire: Wire, desk: Desk, as_editor: Te
             assert payload.split("\n")[0] in "".join(etree.fromstring(exported.content).itertext())
 
 
+def test_a_feed_watched_for_less_than_an_hour_is_no_verdict_on_the_coverage_page(
+    desk: Desk, as_editor: TestClient
+) -> None:
+    assert isinstance(desk.feeds, Feeds)
+    early = FeedLine(
+        url="https://e.example/f", source="e", outlet="e", state="early", expected_per_day=0, seen_last_day=2
+    )
+    desk.feeds.lines = [early]
+    text = as_editor.get("/coverage").text
+    assert 'data-state="early">too early to tell</span>' in text
+    assert "2 so far" in text
+    assert "2 of 0" not in text
+
+
 def test_addresses_that_are_not_of_the_web_become_no_links() -> None:
     for bad in (
         "javascript:alert(1)",

@@ -74,6 +74,15 @@ def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
     assert canary["advice"]
 
 
+def test_status_whose_stream_is_away_says_so_and_exits_1(tmp_path: Path) -> None:
+    where = {"WIREWATCH_DATA_DIR": str(tmp_path), "WIREWATCH_STREAM_URL": "kafka://127.0.0.1:9?timeout_s=2"}
+    open_store(_settings(tmp_path).store).close()
+    done = wirewatch("status", cwd=tmp_path, **where)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["canary"]["health"]) == (1, "waiting")
+    assert "can't be reached" in told["lag"]["problem"]
+
+
 def test_a_new_start_reads_only_what_came_after_the_last_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _settings(tmp_path, partitions=1)
     create_stream(settings.stream, settings.raw_stream, 1)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.query import Document, compile_query, lint, parse
+from pipeline.query.grouping import mixed
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_strategies as strategies
@@ -43,3 +44,12 @@ def test_any_text_gets_findings_and_suggestions_parse(query: str) -> None:
     for one in lint(query):
         assert 0 <= one.position <= len(query)
         assert one.suggestion is None or parse(one.suggestion)
+
+
+@settings(max_examples=300, deadline=None)
+@given(strategies.queries)
+def test_parentheses_that_are_shown_are_how_the_query_is_read(query: str) -> None:
+    places, better = mixed(query)
+    assert parse(better) == parse(query)
+    assert bool(places) == (better != query)
+    assert mixed(better) == ([], better)

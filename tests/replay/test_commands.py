@@ -166,6 +166,7 @@ def test_trace_show_and_takedown(folder: Path) -> None:
 
 
 def test_never_seen_says_why_it_may_be(tmp_path: Path) -> None:
+    wirewatch("subscriptions", "add", "syria", "--id", "s", cwd=tmp_path)
     nothing = wirewatch("trace", "https://outlet.test/missed", "--json", cwd=tmp_path)
     assert nothing.returncode == 1
     [found] = lines_of(nothing)

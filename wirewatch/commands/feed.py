@@ -25,7 +25,7 @@ from pipeline.errors import InputError, UsageError
 from pipeline.settings import Settings, load_settings
 from pipeline.store import open_store
 from wirewatch import console
-from wirewatch.commands import feed_health
+from wirewatch.commands import feed_add, feed_health
 
 app = typer.Typer(help="Feeds: find, add, list, check and remove them.", no_args_is_help=True, rich_markup_mode=None)
 app.command("check")(feed_health.check)
@@ -75,8 +75,12 @@ def add(
     *,
     from_catalogue: Annotated[bool, typer.Option("--catalogue", help="The feeds of the catalogue.")] = False,
     topic: Annotated[list[str] | None, typer.Option(help="With --catalogue: only feeds of this topic.")] = None,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Don't look first whether it is a feed.")] = False,
 ) -> None:
-    """Watch a feed, or those of the catalogue. What a feed holds at first is stored, never alerted."""
+    """Watch a feed, or those of the catalogue. What a feed holds at first is stored, never alerted.
+
+    The address is looked at once. A page that names one feed adds that; one that names several, or none, adds nothing.
+    """
     if from_catalogue:
         if url:
             raise UsageError("--catalogue and an address exclude each other")
@@ -89,9 +93,8 @@ def add(
         raise UsageError("--topic goes with --catalogue")
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{url or 'no address'}: not an address", hint="give one that begins with http:// or https://")
-    state = FeedState(open_store(load_settings(context.obj).store).engine)
-    new = state.add(url, source or source_of(url), console.utc_now())
-    console.note("added" if new else "it is watched already")
+    settings = load_settings(context.obj)
+    feed_add.add_one(settings, url, source, unchecked=unchecked)
 
 
 @app.command("discover")
@@ -163,7 +166,7 @@ def export(context: typer.Context) -> None:
 def remove(context: typer.Context, url: Annotated[str, typer.Argument(help="Address of the feed.")]) -> None:
     """Stop watching a feed. What was stored stays."""
     if not FeedState(open_store(load_settings(context.obj).store).engine).remove(url):
-        raise InputError(url, "no such feed", hint="wirewatch feed list shows them")
+        raise UsageError(f"{url}: no such feed", hint="wirewatch feed list shows them")
     console.note("removed")
 
 

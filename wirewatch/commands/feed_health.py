@@ -16,6 +16,7 @@ from connectors.health import FeedHealth, coverage, judge
 from connectors.http import FEED_BYTES, Failure, Http
 from connectors.pacing import HostPacing
 from connectors.state import FeedRow, FeedState
+from desk.views.coverage import state_words
 from pipeline.errors import FeedError, InputError
 from pipeline.settings import load_settings
 from pipeline.store import open_store
@@ -23,7 +24,15 @@ from wirewatch import console
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
 MOST_RISKS = 20
-_STYLES = {"ok": "green", "new": "cyan", "unverified": "yellow", "silent": "yellow", "failing": "red", "gone": "red"}
+_STYLES = {
+    "ok": "green",
+    "new": "cyan",
+    "early": "cyan",
+    "unverified": "yellow",
+    "silent": "yellow",
+    "failing": "red",
+    "gone": "red",
+}
 
 
 def for_program(*, as_json: bool) -> bool:
@@ -83,13 +92,14 @@ def report(context: typer.Context, *, as_json: AsJson = False) -> None:
         table.add_column(name)
     for feed in feeds:
         asked = "–" if feed.poll_every_s is None else f"{feed.poll_every_s / 60:.0f} min"
-        style = _STYLES.get(feed.state, "")
+        style, words = _STYLES.get(feed.state, ""), state_words(feed.state)
         table.add_row(
-            feed.url, f"[{style}]{feed.state}[/]" if style else feed.state, f"{feed.expected_per_day:g}",
+            feed.url, f"[{style}]{words}[/]" if style else words,
+            "–" if feed.state == "early" else f"{feed.expected_per_day:g}",
             str(feed.seen_last_day), asked,
         )  # fmt: skip
     console.out.print(table)
-    states = ", ".join(f"{count} {name}" for name, count in whole.states.items()) or "none"
+    states = ", ".join(f"{count} {state_words(name)}" for name, count in whole.states.items()) or "none"
     console.note(f"{whole.feeds} feeds: {states}", "bold")
     for risk in whole.risks[:MOST_RISKS]:
         console.note(f"may be missing: {risk}", "yellow")

@@ -18,7 +18,11 @@ from pipeline.query.importing import import_query
 from pipeline.records.article import Match
 from wirewatch import console
 
-app = typer.Typer(help="Queries: check them, explain them, import them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Queries: check them, explain them, import them. The language: docs/queries.md.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 Query = Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The query, in one argument.")]
 File = Annotated[
     Path | None,

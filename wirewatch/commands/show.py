@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -33,7 +34,7 @@ class What(StrEnum):
 
 def show(
     context: typer.Context,
-    what: Annotated[What, typer.Argument(help="articles, stories or alerts.")],
+    what: Annotated[str, typer.Argument(metavar="{articles|stories|alerts}", help="articles, stories or alerts.")],
     as_of: Annotated[str, typer.Option("--as-of", help="2026-03-05T10:00Z, or 3h (ago): what was known then.")] = "now",
     run: Annotated[str, typer.Option(help="The run (default: the continuous one).")] = "",
     limit: Annotated[int, typer.Option(help="At most so many, the newest first; 0: all.", min=0)] = 50,
@@ -41,6 +42,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
 ) -> None:
     """Show what the desk knew at a moment: what had been fetched and seen by then, and which alerts had gone out."""
+    kind = _kind(what)
     settings = load_settings(context.obj)
     moment = parse_moment(as_of, console.utc_now())
     store = open_store(settings.store)
@@ -49,7 +51,7 @@ def show(
         raise UsageError(f"there is no run {name!r}", hint="wirewatch runs list shows them")
     past = AsOf(store, name, moment)
     machine = as_json or not console.out.is_terminal
-    found = _found(past, what)
+    found = _found(past, kind)
     count = 0
     for one in islice(found, limit or None):
         count += 1
@@ -59,10 +61,19 @@ def show(
             console.out.print(_line(one))
     if not machine:
         console.note(
-            f"{count} {what.value} as of {moment:%Y-%m-%d %H:%M:%S} UTC"
+            f"{count} {kind.value} as of {moment:%Y-%m-%d %H:%M:%S} UTC"
             + (" (more with --limit)" if count == limit else "")
         )
     store.close()
+
+
+def _kind(what: str) -> What:
+    try:
+        return What(what)
+    except ValueError as error:
+        near = difflib.get_close_matches(what, list(What), n=1)
+        hint = f"did you mean wirewatch show {near[0]}?" if near else "wirewatch show articles, stories or alerts"
+        raise UsageError(f"{what!r} can't be shown", hint=hint) from error
 
 
 def _found(past: AsOf, what: What) -> Iterator[SeenArticle | SeenAlert | Story]:

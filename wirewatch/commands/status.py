@@ -50,7 +50,7 @@ def status(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with all sources.")] = False,
 ) -> None:
-    """Say whether a quiet desk is quiet or broken; exit 1 where no canary comes through."""
+    """Say whether a quiet desk is quiet or broken; exit 1 where no canary comes through, or the lag can't be known."""
     settings = load_settings(context.obj)
     found = look(settings, open_store(settings.store), console.now_ms())
     if as_json or not console.out.is_terminal:
@@ -60,7 +60,7 @@ def status(
             console.out.print(part)
         if found.sources:
             console.out.print(_table(found.sources, sources, console.utc_now()))
-    if found.canary.health is CanaryHealth.SILENT:
+    if found.canary.health is CanaryHealth.SILENT or found.lag.problem is not None:
         raise typer.Exit(1)
 
 

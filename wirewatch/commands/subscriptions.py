@@ -14,19 +14,22 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from desk.subscriptions import PORTABLE, Saved, Subscriptions, changed, read, to_json_lines, to_toml
+from desk.subscriptions import Saved, Subscriptions, changed, read, to_json_lines, to_toml
 from desk.terminal import harmless
 from pipeline.errors import QueryError, UsageError
-from pipeline.records import Subscription, from_ms
+from pipeline.records import Subscription
 from pipeline.records.alert import ALL_NEWS, Level
 from pipeline.settings import load_settings
 from pipeline.store import open_store
 from wirewatch import console
+from wirewatch.commands.subscription_history import history, when
+from wirewatch.commands.subscription_known import known_topics, outlets_never_seen
 from wirewatch.commands.subscription_trial import not_relevant, trial
 
 app = typer.Typer(help="Subscriptions: stored queries that raise alerts.", no_args_is_help=True, rich_markup_mode=None)
 app.command("test")(trial)
 app.command("not-relevant")(not_relevant)
+app.command("history")(history)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
 Identity = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
@@ -59,8 +62,8 @@ class Form(StrEnum):
 @app.command("add")
 def add(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="The query.")],
-    identity: Annotated[str, typer.Option("--id", help="Its id; saving under an id again makes a new version.")],
+    query: Annotated[str, typer.Argument(help="The query; docs/queries.md tells the language.")],
+    identity: Annotated[str, typer.Option("--id", help="Its id; one that is not there yet, or --replace.")],
     name: Name = None,
     owner: Owner = None,
     topic: Topics = None,
@@ -76,11 +79,22 @@ def add(
     level: AlertLevel = None,
     note: Note = None,
     by: By = "",
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Where the id is there, make this its new version.")
+    ] = False,
 ) -> None:
-    """Store a query. It holds from now on; the running pipeline takes it up within seconds."""
+    """Store a query. It holds from now on; the running pipeline takes it up within seconds.
+
+    The language of queries: docs/queries.md. One that is stored already is changed with edit.
+    """
     changes = _changes(name, owner, topic, language, outlet, channel, news, level, note)
     changes |= _schedule(digest, zone, quiet, breakthrough, per_hour)
-    _show(_service(context).save(changed(Subscription(id=identity, query=query), changes), by=by or _me()))
+    service = _service(context, checks=True)
+    if not replace and any(one.id == identity for one in service.all()):
+        hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
+        raise UsageError(f"there is a subscription {identity!r} already", hint=hint)
+    _show(context, service.save(changed(Subscription(id=identity, query=query), changes), by=by or _me()))
 
 
 @app.command("edit")
@@ -111,7 +125,7 @@ def edit(
         changes["query"] = query
     if not changes:
         raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists what can be")
-    _show(_service(context).edit(identity, changes, by=by or _me()))
+    _show(context, _service(context, checks=True).edit(identity, changes, by=by or _me()))
 
 
 @app.command("pause")
@@ -123,13 +137,13 @@ def pause(
     by: By = "",
 ) -> None:
     """Raise no alerts until it is resumed."""
-    _show(_service(context).edit(identity, {"state": "muted" if mute else "paused"}, by=by or _me()))
+    _show(context, _service(context).edit(identity, {"state": "muted" if mute else "paused"}, by=by or _me()))
 
 
 @app.command("resume")
 def resume(context: typer.Context, identity: Identity, by: By = "") -> None:
     """End a pause. What came meanwhile is not alerted afterwards; wirewatch subscriptions test shows it."""
-    _show(_service(context).edit(identity, {"state": "active"}, by=by or _me()))
+    _show(context, _service(context).edit(identity, {"state": "active"}, by=by or _me()))
 
 
 @app.command("remove")
@@ -173,35 +187,9 @@ def show(context: typer.Context, identity: Identity, *, as_json: Json = False) -
     plain |= {f"schedule.{name}": value for name, value in plain.pop("schedule").items()}
     for name, value in plain.items():
         text = (
-            ", ".join(value)
-            if isinstance(value, list | tuple)
-            else _time(value)
-            if name.endswith("_ms")
-            else str(value)
+            ", ".join(value) if isinstance(value, list | tuple) else when(value) if name.endswith("_ms") else str(value)
         )
         console.out.print(Text(f"{name:<22}", style="dim").append(harmless(text) or "-", style="default"))
-
-
-@app.command("history")
-def history(context: typer.Context, identity: Identity, *, as_json: Json = False) -> None:
-    """Show who changed what when, newest first."""
-    versions = _service(context).history(identity)
-    if as_json:
-        for one in versions:
-            typer.echo(msgspec.json.encode(one).decode())
-        return
-    for one, before in zip(versions, [*versions[1:], None], strict=True):
-        line = Text(f"version {one.version}", style="bold")
-        line.append(
-            f"  {_time(one.saved_ms)}  {harmless(one.edited_by) or 'unknown'}  {harmless(one.note)}", style="dim"
-        )
-        console.out.print(line)
-        old, new = (_flat(two) for two in (before or Subscription(id="", query=""), one))
-        for name in (name for name in new if new[name] != old[name]):
-            shown = Text(f"  {name}: ")
-            if before is not None:
-                shown.append(harmless(old[name]) or "-", style="red strike").append(" ")
-            console.out.print(shown.append(harmless(new[name]) or "-", style="green"))
 
 
 @app.command("import")
@@ -209,10 +197,11 @@ def import_file(
     context: typer.Context, file: Annotated[Path, typer.Argument(help="JSON Lines, or TOML (.toml).")], by: By = ""
 ) -> None:
     """Store the subscriptions of a file; lines are {"id", "query", "name"?, "owner"? …}. All or none."""
-    saved = _service(context).save_all(read_subscriptions(file), by=by or _me())
+    saved = _service(context, checks=True).save_all(read_subscriptions(file), by=by or _me())
     for one in saved:
         for warning in one.warnings:
             console.note(f"{one.subscription.id}: {warning.severity}: {warning.message}", "yellow")
+    _warn_of_outlets(context, sorted({outlet for one in saved for outlet in one.subscription.outlets}))
     count = sum(one.changed for one in saved)
     console.note(f"{count} saved, {len(saved) - count} as they were")
 
@@ -237,8 +226,11 @@ def read_subscriptions(file: Path) -> list[Subscription]:
     return read(data, str(file), toml=file.suffix == ".toml")
 
 
-def _service(context: typer.Context) -> Subscriptions:
-    return Subscriptions(open_store(load_settings(context.obj).store), console.now_ms)
+def _service(context: typer.Context, *, checks: bool = False) -> Subscriptions:
+    """``checks``: what is saved may name topics that were not asked for before."""
+    settings = load_settings(context.obj)
+    topics = known_topics(settings) if checks else ()
+    return Subscriptions(open_store(settings.store), console.now_ms, topics=topics)
 
 
 def _me() -> str:
@@ -276,8 +268,16 @@ def _schedule(
     return {"schedule": given} if given else {}
 
 
-def _show(saved: Saved) -> None:
+def _warn_of_outlets(context: typer.Context, outlets: Sequence[str]) -> None:
+    for outlet in outlets_never_seen(load_settings(context.obj), outlets):
+        console.note(
+            f"warning: no feed or article has an outlet {outlet!r} (names count whole, without case)", "yellow"
+        )
+
+
+def _show(context: typer.Context, saved: Saved) -> None:
     one = saved.subscription
+    _warn_of_outlets(context, one.outlets)
     for finding in saved.warnings:
         console.note(f"{finding.severity}: {finding.message}", "yellow")
         if finding.severity == "warning":
@@ -285,16 +285,3 @@ def _show(saved: Saved) -> None:
         if finding.suggestion:
             console.note(f"instead: {finding.suggestion}", "green")
     console.note(f"{one.id}: version {one.version} saved" if saved.changed else f"{one.id}: as it was")
-
-
-def _time(value: Any) -> str:
-    return f"{from_ms(value):%Y-%m-%d %H:%M:%S} UTC" if value else "-"
-
-
-def _flat(one: Subscription) -> dict[str, str]:
-    """What people change, as text, the schedule's parts each for itself."""
-    plain = {name: getattr(one, name) for name in PORTABLE if name not in ("id", "note", "schedule")}
-    plain |= {"removed": not one.active} | {
-        name: getattr(one.schedule, name) for name in one.schedule.__struct_fields__
-    }
-    return {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in plain.items()}

@@ -11,11 +11,13 @@ from rich.text import Text
 
 from desk.delivery.render import pieces
 from desk.terminal import harmless
+from pipeline.errors import UsageError
 from pipeline.records import Alert
 from pipeline.settings import load_settings
 from pipeline.store import QueryShelf, StoreReader, open_store
 from wirewatch import console
 from wirewatch.commands.services import stop_on_signals
+from wirewatch.replay_spec import scope_of
 
 LOOK_S = 0.3
 
@@ -30,9 +32,15 @@ def tail(
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on until stopped.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
 ) -> None:
-    """Show alerts as they come: what is new, the words in context, and why. Ctrl-C ends it."""
+    """Show alerts as they come: what is new, the words in context, and why. Ctrl-C ends it.
+
+    An id that no subscription ever had is refused: nothing would ever come.
+    """
     settings = load_settings(context.obj)
     store = open_store(settings.store)
+    known = _names(QueryShelf(store, scope_of(store, settings.run)))
+    if unknown := [one for one in subscription or () if one not in known]:
+        raise UsageError(f"there is no subscription {unknown[0]!r}", hint="wirewatch subscriptions list shows them")
     reader = StoreReader(store, settings.run)
     wanted = set(subscription or ())
     as_json = as_json or not console.out.is_terminal

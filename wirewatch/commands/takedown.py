@@ -53,6 +53,8 @@ def takedown(
         raise WirewatchError(
             f"{error.filename}: {error.strerror}", hint="the store is done; give the same again for the archive"
         ) from error
+    if not (removed.articles or removed.versions or removed.outcomes or files):
+        console.note("nothing stored had this address: check its spelling (it is rejected from now on)", "yellow")
     if as_json:
         fields = {**msgspec.structs.asdict(removed), "archive_files": files}
         typer.echo(msgspec.json.encode(fields).decode())

@@ -43,9 +43,7 @@ def trace(
     if run and run not in run_names(store):
         raise UsageError(f"there is no run {run!r}", hint="wirewatch runs list shows them")
     tracer = Tracer(store, name, scope=scope_of(store, name), now=console.utc_now())
-    found = tracer.trace(url, explained=bool(query))
-    if query and query not in {one.subscription for one in found.queries} and found.article:
-        raise UsageError(f"no subscription {query!r} was in force then", hint="wirewatch subscriptions list shows them")
+    found = tracer.trace(url, explained=bool(query), asked=query)
     if query:
         found = msgspec.structs.replace(found, queries=tuple(one for one in found.queries if one.subscription == query))
     if as_json or not console.out.is_terminal:
@@ -114,7 +112,10 @@ def _article(found: Trace, *, every: bool) -> Iterator[Text]:
 
 
 def _query(query: QueryTrace) -> Iterator[Text]:
-    if query.held:
+    if query.not_then:
+        would = "would not have held" if query.failed else "would have held"
+        yield _line("query", f"– {query.subscription}: {query.not_then}; its query {would}", "yellow")
+    elif query.held:
         yield _line("query", f"✓ {query.subscription}: {query.alert}", "green")
     else:
         yield _line("query", f"✗ {query.subscription}: failed: {'; '.join(query.failed)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import tempfile
 import threading
 import time
@@ -125,15 +127,17 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
     samples = load_samples()
     outlets = DemoOutlets(samples, console.utc_now(), speed=speed)
     with (
-        tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder,
+        demo_folder(settings) as folder,
         serve(outlets, time.monotonic, waits=True) as server,
     ):
         address = server.base_url.partition("://")[2]
         changed = replace(
             settings,
-            data_dir=str(Path(folder)),
+            data_dir=str(folder),
             stream_url="",
             store_url="",
+            search_dir="",
+            archive_dir="",
             poll_interval_s=max(0.5, 2.0 / speed),
             host_gap_s=0.0,
             desk_host="127.0.0.1",
@@ -150,6 +154,29 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
         server.start()
         console.note(f"sample outlets at {server.base_url}, publishing for {outlets.finished_after_s():.0f} s", "bold")
         yield changed, lambda: server.elapsed_s() > outlets.finished_after_s()
+
+
+@contextmanager
+def demo_folder(settings: Settings) -> Iterator[Path]:
+    """Where the demo keeps its things: the data_dir that somebody chose, else a folder that goes at the end.
+
+    A folder that holds a store already is left alone: the demo's desk lets everybody in, and its articles are made up.
+    """
+    chosen = Path(settings.data_dir)
+    if f"{PREFIX}DATA_DIR" in os.environ or settings.data_dir != Settings().data_dir:
+        if not (chosen / "store.db").exists():
+            _say_folder(chosen.absolute(), "kept")
+            yield chosen
+            return
+        console.note(f"{chosen.absolute()} holds a store already: the demo leaves it alone", "yellow")
+    with tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder:
+        _say_folder(Path(folder), "deleted at the end")
+        yield Path(folder)
+
+
+def _say_folder(folder: Path, end: str) -> None:
+    ask = f"WIREWATCH_DATA_DIR={shlex.quote(str(folder))} wirewatch search syria"
+    console.note(f"its data is in {folder} ({end}); ask it from a second terminal: {ask}", "bold")
 
 
 def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) -> None:

@@ -20,7 +20,7 @@ router = APIRouter(prefix=PREFIX, tags=["feeds"])
 
 
 class FeedOut(BaseModel):
-    """A feed. ``state``: ok, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing."""
+    """A feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing."""
 
     url: str
     source: str

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from desk.people.roles import Role
-from desk.views.coverage import FeedPort, share_seen, worst_first
+from desk.views.coverage import FeedPort, share_seen, state_words, worst_first
 from desk.web.deps import Desk, TheActor, TheDesk
 from desk.web.guard import allow
 from desk.web.problems import Refused
@@ -85,6 +85,7 @@ def _page(request: Request, desk: Desk, *, done: str = "", remarks: tuple[str, .
         feeds=[feed for feed in feeds if feed.state != "removed"],
         removed=[feed for feed in feeds if feed.state == "removed"],
         share_seen=share_seen,
+        state_words=state_words,
         done=done,
         remarks=remarks,
     )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pipeline.query.importing.lexer import Lexer, Token, alone
 from pipeline.query.importing.reader import OPERAND, Reader
-from pipeline.query.importing.tree import All, Cased, In, Near, Node, Phrase, Word
+from pipeline.query.importing.tree import Cased, In, Node, Phrase, Word
 
 _FIELDS = {"title": "title", "url": "url", "author": "author", "authorname": "author", "site": "url"}
 _FIELDS |= {"language": "lang", "lang": "lang"}
@@ -23,11 +23,11 @@ class Brandwatch(Reader):
             ("AND", alone("AND")),
             ("OR", alone("OR")),
             ("NOT", alone("NOT")),
-            ("NEAR", alone(r"NEAR/\d+f?")),
+            ("NEAR", alone(r"(?i:near)/\d+[fF]?")),
             ("SLOP", r"~(\d+)"),
             ("CASED", r"\{([^{}]*)\}"),
             ("RAW", r"raw:"),
-            ("FIELD", r"([A-Za-z_]+):(?!//)"),
+            ("FIELD", r"([A-Za-z_][\w.]*):(?!//)"),
             ("WORD", r"[^\s()（）\"“”„‟«»＂\u200b\ufeff~{}]+"),
         )
     )
@@ -48,10 +48,12 @@ class Brandwatch(Reader):
             if token.text == "NEAR":
                 self._fail(token, "NEAR without a number", "NEAR/n or NEAR/nf")
             return None
-        ordered = token.text.endswith("f")
-        words = self._number(token, token.text.removeprefix("NEAR/").removesuffix("f"))
+        count = token.text.lower().removeprefix("near/")
+        ordered, words = count.endswith("f"), self._number(token, count.removesuffix("f"))
         if ordered:
             self._note(token, f"{token.text} became ONEAR/{words}: the same order and distance")
+        elif not token.text.isupper():
+            self._note(token, f"{token.text} became NEAR/{words}: our operators are upper case")
         return words, ordered
 
     def _special(self, token: Token) -> Node | None:
@@ -99,24 +101,4 @@ class Brandwatch(Reader):
     def _suffix(self, node: Node) -> Node:
         if self._token.kind != "SLOP":
             return node
-        token = self._take()
-        words = self._number(token, token.value)
-        parts: tuple[Node, ...] = ()
-        if isinstance(node, Phrase):
-            parts = tuple(Word(word) for word in node.text.split())
-        elif isinstance(node, All):
-            parts = node.parts
-        if len(parts) < 2:
-            self._fail(token, f"{token.text} stands behind a single term", 'a "phrase" of two or more words before it')
-        near = parts[0]
-        for part in parts[1:]:
-            near = Near(near, part, words, False)
-        if len(parts) == 2:
-            self._note(token, f"{token.text} behind a phrase became NEAR/{words} between its words")
-        else:
-            self._note(
-                token,
-                f"{token.text} behind {len(parts)} words became NEAR/{words} from each to the next: a little wider than "
-                "Brandwatch, which counts the distance once for all",
-            )
-        return near
+        return self._slop(self._take(), node)

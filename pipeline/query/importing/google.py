@@ -25,10 +25,10 @@ class Google(Reader):
             ("AND", alone("AND")),
             ("NOT", rf"[-−–](?=[\w({QUOTES}])"),
             ("PLUS", rf"\+(?=[\w{QUOTES}])"),
-            ("NEAR", r"AROUND\((\d+)\)"),
+            ("NEAR", r"(?i:around)\((\d+)\)"),
             ("SYNONYM", r"~\w+"),
             ("RANGE", r"\$?\d+\.\.\$?\d*"),
-            ("FIELD", r"([A-Za-z]+):(?!//)\s*"),
+            ("FIELD", r"([A-Za-z_][\w.]*):(?!//)\s*"),
         )
     )
 

@@ -10,7 +10,10 @@ from pipeline.query.importing.tree import AtLeast, In, Lead, Node
 
 _NEAR_WORDS = 4
 _INGRESS_WORDS = 60
-_FIELDS = {"title": "title", "url": "url", "author": "author", "source": "source", "language": "lang", "lang": "lang"}
+_FIELDS = {
+    "title": "title", "url": "url", "author": "author", "source": "source", "metadata.source.name": "source",
+    "language": "lang", "lang": "lang",
+}  # fmt: skip
 
 
 class Meltwater(Reader):
@@ -22,13 +25,15 @@ class Meltwater(Reader):
             ("AND", alone("(?i:and)")),
             ("OR", alone("(?i:or)")),
             ("NOT", alone("(?i:not)")),
-            ("NEAR", alone(r"(?:ONEAR|NEAR)(?:/\d+)?")),
+            ("NEAR", alone(r"(?i:onear|near)(?:/\d+)?")),
+            ("WORD", alone(r"(?i:w|pre|adj)/\d+")),
+            ("SLOP", r"~(\d+)"),
             ("BOOST", r"\^\d*"),
             ("TIMES", r"/(\d+)(?=[\s()（）^\u200b\ufeff]|$)"),
-            ("FIELD", r"([A-Za-z_]+):(?!//)\s*"),
+            ("FIELD", r"([A-Za-z_][\w.]*):(?!//)\s*"),
             (
                 "WORD",
-                r"[^\s()（）\"“”„‟«»＂\u200b\ufeff^/]+(?:/(?!\d+(?:[\s()（）^\u200b\ufeff]|$))[^\s()（）\"“”„‟«»＂\u200b\ufeff^/]*)*",
+                r"(?:(?!~\d+(?:[\s()（）^]|$))[^\s()（）\"“”„‟«»＂\u200b\ufeff^/])+(?:/(?!\d+(?:[\s()（）^\u200b\ufeff]|$))[^\s()（）\"“”„‟«»＂\u200b\ufeff^/]*)*",
             ),
         )
     )
@@ -42,11 +47,13 @@ class Meltwater(Reader):
     def _distance(self, token: Token) -> tuple[int, bool] | None:
         if token.kind != "NEAR":
             return None
-        operator, _, count = token.text.partition("/")
+        operator, _, count = token.text.upper().partition("/")
         if not count:
             self._note(
                 token, f"{operator} became {operator}/{_NEAR_WORDS}: Meltwater allows {_NEAR_WORDS} words between"
             )
+        elif token.text != token.text.upper():
+            self._note(token, f"{token.text} became {token.text.upper()}: our operators are upper case")
         return self._number(token, count) if count else _NEAR_WORDS, operator == "ONEAR"
 
     def _special(self, token: Token) -> Node | None:
@@ -71,8 +78,11 @@ class Meltwater(Reader):
         return In(field, self._language(token, part) if field == "lang" else part)
 
     def _suffix(self, node: Node) -> Node:
-        while self._token.kind in ("BOOST", "TIMES"):
+        while self._token.kind in ("BOOST", "TIMES", "SLOP"):
             token = self._take()
+            if token.kind == "SLOP":
+                node = self._slop(token, node)
+                continue
             if token.kind == "TIMES":
                 count = self._number(token, token.value, 1)
                 self._note(token, f"{token.text} behind a term became ATLEAST/{count}(…): that many times or more")

@@ -11,13 +11,15 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 from pipeline.errors import QueryError
 from pipeline.query.importing.lexer import END, QUOTES, Lexer, Token
-from pipeline.query.importing.tree import Near, Node, Phrase, Word, all_of, any_of, leaves, negative
+from pipeline.query.importing.tree import All, Near, Node, Phrase, Word, all_of, any_of, leaves, negative
 
 MAX_NUMBER = 1_000
 """Largest number of an operator, the least of those that our own parser takes."""
 MAX_DEPTH = 60
 """Levels of parentheses, below what our own parser takes."""
 OPERAND = 'a term, a "phrase" or ('
+_FOREIGN = re.compile(r"(?:o?near|adj|w|pre)/\d+f?|(?:o?near|adj)\d+", re.IGNORECASE)
+_FIELD = re.compile(r"[A-Za-z_][\w.]*:(?!//|\d)")
 CURLY = "curly quotes became straight ones"
 
 
@@ -212,8 +214,39 @@ class Reader:
         text = text.strip(QUOTES + ",;")
         if not any(char.isalnum() for char in text):
             self._fail(token, f"no letter or digit in {token.text}", OPERAND)
+        # Each of these would be looked for as words, and the query would quietly ask for something else.
+        if re.fullmatch(r"~\d*", text):
+            self._unknown(token, text, f"{self.name} has no distance behind a phrase that we know of")
+        if _FOREIGN.fullmatch(text):
+            self._unknown(token, text, f"{self.name} has no such operator", "quotes around it, if the word is meant")
+        if field := _FIELD.match(text):
+            self._unknown(token, field[0], f"{self.name} has no such field", "quotes around it, if the words are meant")
         self._wildcards(token, text)
         return Word(text)
+
+    def _slop(self, token: Token, node: Node) -> Node:
+        """``node``, behind which ``token`` gives a distance for all its words."""
+        words = self._number(token, token.value)
+        parts: tuple[Node, ...] = ()
+        if isinstance(node, Phrase):
+            parts = tuple(Word(word) for word in node.text.split())
+        elif isinstance(node, All):
+            parts = node.parts
+        if len(parts) < 2:
+            what = "a single term" if isinstance(node, Word) else "no phrase"
+            self._fail(token, f"{token.text} stands behind {what}", 'a "phrase" of two or more words before it')
+        near = parts[0]
+        for part in parts[1:]:
+            near = Near(near, part, words, False)
+        if len(parts) == 2:
+            self._note(token, f"{token.text} behind a phrase became NEAR/{words} between its words")
+        else:
+            self._note(
+                token,
+                f"{token.text} behind {len(parts)} words became NEAR/{words} from each to the next: a little wider than "
+                f"{self.name}, which counts the distance once for all",
+            )
+        return near
 
     def _wildcards(self, token: Token, word: str) -> None:
         """Refuse a wildcard that our language hasn't."""

@@ -1,0 +1,109 @@
+"""Where there is no store, commands that read say so and make nothing; those that write make it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipeline.errors import StoreError
+from pipeline.settings import Settings
+from tests.cli.command import wirewatch
+from wirewatch.cli import app
+from wirewatch.existing import READING, guard, named_commands, require_store
+
+MAKING = {
+    *("up", "run", "replay", "archive", "doctor", "desk", "deliver", "connectors run", "connectors listen"),
+    *("pipeline run", "feed add", "feed import", "subscriptions add", "subscriptions import", "channels add"),
+    *("people add", "streams create"),
+}
+STORELESS = {
+    *("match", "feed parse", "feed discover", "query lint", "query explain", "query import", "topics list"),
+    *("topics test", "streams list", "streams describe"),
+}
+
+
+def test_of_every_command_it_is_decided_whether_it_makes_the_store() -> None:
+    assert {name for name, _ in named_commands(app)} == READING | MAKING | STORELESS
+    assert not READING & MAKING
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["search syria", "tail --no-follow", "runs list", "subscriptions list", "feed list", "status", "channels list",
+     "backtest syria", "export --parquet out", "takedown https://a.example/x --reason r", "trace https://a.example/x",
+     "show stories", "people list"],
+)  # fmt: skip
+def test_reading_without_a_store_is_one_line_with_the_next_step_and_makes_nothing(tmp_path: Path, words: str) -> None:
+    done = wirewatch(*words.split(), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert f"there is no store at {tmp_path / 'var/store.db'} — wirewatch up makes it" in line
+    assert "data_dir / WIREWATCH_DATA_DIR" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_writes_makes_the_store_and_then_reading_goes(tmp_path: Path) -> None:
+    assert wirewatch("subscriptions", "add", "syria", "--id", "s", cwd=tmp_path).returncode == 0
+    done = wirewatch("subscriptions", "list", "--json", cwd=tmp_path)
+    assert (done.returncode, json.loads(done.stdout)["id"]) == (0, "s")
+    assert wirewatch("subscriptions", "list", "--help", cwd=tmp_path / "var").returncode == 0
+
+
+def test_help_needs_no_store(tmp_path: Path) -> None:
+    done = wirewatch("search", "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Search the stored articles" in done.stdout
+    assert "--days" in done.stdout
+
+
+def test_a_server_is_asked_itself_and_a_name_without_command_is_a_fault(tmp_path: Path) -> None:
+    require_store(Settings(store_url="postgresql://desk@db.example/wirewatch"))
+    require_store(Settings(store_url="sqlite:///:memory:"))
+    with pytest.raises(StoreError, match="there is no store at"):
+        require_store(Settings(data_dir=str(tmp_path)))
+    with pytest.raises(ValueError, match="no such commands: serach"):
+        guard(typer.Typer(), {"serach"})
+
+
+def test_a_takedown_of_an_address_never_seen_says_so_and_still_holds(tmp_path: Path) -> None:
+    wirewatch("subscriptions", "add", "syria", "--id", "s", cwd=tmp_path)
+    done = wirewatch("takedown", "https://a.example/mistyped", "--reason", "court", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing stored had this address: check its spelling" in done.stderr
+    listed = wirewatch("takedown", "--list", "--json", cwd=tmp_path)
+    assert json.loads(listed.stdout)["url"] == "https://a.example/mistyped"
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "said"),
+    [
+        ("--config nope.toml runs list", {}, "nope.toml: no such file or directory — --config takes"),
+        ("--config bad.toml runs list", {}, "bad.toml: not TOML: "),
+        ("--config wrong.toml runs list", {}, "wrong.toml: desk_port must be a whole number — it says: port that"),
+        ("--config near.toml runs list", {}, "near.toml: there is no setting 'desk_prot' — did you mean desk_port?"),
+        ("runs list", {"WIREWATCH_DESK_PORT": "abc"}, "WIREWATCH_DESK_PORT: desk_port must be a whole number"),
+        (
+            "runs list",
+            {"WIREWATCH_LOG_FORMAT": "x"},
+            "WIREWATCH_LOG_FORMAT: log_format must be one of auto, json, text",
+        ),
+        ("show storys", {}, "'storys' can't be shown — did you mean wirewatch show stories?"),
+        ("feed remove https://a.example/none", {}, "https://a.example/none: no such feed — wirewatch feed list"),
+    ],
+)
+def test_wrong_use_is_one_line_in_plain_words_and_exit_2(
+    tmp_path: Path, words: str, environment: dict[str, str], said: str
+) -> None:
+    wirewatch("subscriptions", "add", "syria", "--id", "s", cwd=tmp_path)
+    (tmp_path / "bad.toml").write_text("[a\n")
+    (tmp_path / "wrong.toml").write_text('desk_port = "x"\n')
+    (tmp_path / "near.toml").write_text("desk_prot = 1\n")
+    done = wirewatch(*words.split(), cwd=tmp_path, **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert said in line
+    assert "Errno" not in line
+    assert "`int`" not in line
