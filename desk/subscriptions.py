@@ -20,7 +20,7 @@ from pipeline.errors import InputError, QueryError, UsageError
 from pipeline.query import Finding, lint
 from pipeline.query.filters import effective_query
 from pipeline.records import Subscription
-from pipeline.records.alert import Schedule
+from pipeline.records.alert import ALL_NEWS, LEVELS, Schedule
 from pipeline.store import QueryShelf, Store
 from pipeline.store.delivery import DeliveryBook
 from pipeline.store.queries import RULES
@@ -239,11 +239,17 @@ def _read(plain: Any, place: str) -> Subscription:
     return one
 
 
+_CHOICES = {"`level`": f"there are {', '.join(LEVELS)}", "`news": f"there are {', '.join(ALL_NEWS)}"}
+
+
 def _converted(plain: Any) -> Subscription:
     try:
         return msgspec.convert(plain, Subscription)
     except msgspec.ValidationError as error:
-        raise UsageError(str(error).replace("`$.", "`").replace(" - at ", " at ")) from error
+        problem = str(error).replace("`$.", "`").replace(" - at ", " at ").replace("Invalid enum value", "there is no")
+        raise UsageError(
+            problem, hint=next((hint for name, hint in _CHOICES.items() if name in problem), None)
+        ) from error
 
 
 def _toml(value: Any) -> str:

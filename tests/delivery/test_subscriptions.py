@@ -89,8 +89,8 @@ def test_a_topic_that_is_not_there_is_refused_and_one_that_went_stays(store: Sto
         ({"schedule": {"quiet": "all night"}}, "no quiet hours"),
         ({"schedule": {"whenever": 1}}, "unknown field"),
         ({"delivery": ["nowhere"]}, "no channel 'nowhere'"),
-        ({"level": "loud"}, "Invalid enum value"),
-        ({"news": ["gossip"]}, "Invalid enum value"),
+        ({"level": "loud"}, "there is no 'loud' at `level`"),
+        ({"news": ["gossip"]}, "there is no 'gossip'"),
         ({"colour": "red"}, "no 'colour'"),
     ],
 )
