@@ -53,7 +53,7 @@ class Brandwatch(Reader):
         if ordered:
             self._note(token, f"{token.text} became ONEAR/{words}: the same order and distance")
         elif not token.text.isupper():
-            self._note(token, f"{token.text} became NEAR/{words}: our operators are upper case")
+            self._upper(token, f"NEAR/{words}")
         return words, ordered
 
     def _special(self, token: Token) -> Node | None:

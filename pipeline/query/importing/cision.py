@@ -18,6 +18,7 @@ class Cision(Reader):
     """A query of Cision."""
 
     name = "Cision"
+    any_case = True
     lexer: ClassVar = Lexer(
         (
             ("AND", alone("(?i:and)")),
@@ -27,12 +28,6 @@ class Cision(Reader):
             ("FUNCTION", r"([A-Za-z_]+)[(（]"),
         )
     )
-
-    def _take(self) -> Token:
-        token = super()._take()
-        if token.kind in ("AND", "OR", "NOT") and not token.text.isupper():
-            self._note(token, f"{token.text} became {token.text.upper()}: our operators are upper case")
-        return token
 
     def _distance(self, token: Token) -> tuple[int, bool] | None:
         if token.kind != "NEAR":

@@ -20,6 +20,7 @@ class Meltwater(Reader):
     """A query of Meltwater."""
 
     name = "Meltwater"
+    any_case = True
     lexer: ClassVar = Lexer(
         (
             ("AND", alone("(?i:and)")),
@@ -38,12 +39,6 @@ class Meltwater(Reader):
         )
     )
 
-    def _take(self) -> Token:
-        token = super()._take()
-        if token.kind in ("AND", "OR", "NOT") and not token.text.isupper():
-            self._note(token, f"{token.text} became {token.text.upper()}: our operators are upper case")
-        return token
-
     def _distance(self, token: Token) -> tuple[int, bool] | None:
         if token.kind != "NEAR":
             return None
@@ -53,7 +48,7 @@ class Meltwater(Reader):
                 token, f"{operator} became {operator}/{_NEAR_WORDS}: Meltwater allows {_NEAR_WORDS} words between"
             )
         elif token.text != token.text.upper():
-            self._note(token, f"{token.text} became {token.text.upper()}: our operators are upper case")
+            self._upper(token, token.text.upper())
         return self._number(token, count) if count else _NEAR_WORDS, operator == "ONEAR"
 
     def _special(self, token: Token) -> Node | None:

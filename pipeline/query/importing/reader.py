@@ -31,12 +31,13 @@ class Change(NamedTuple):
 
 
 class Reader:
-    """One query of one dialect."""
+    """One query of one dialect. ``any_case``: AND, OR and NOT may be written in lower case, though upper case is usual."""
 
     name: ClassVar[str]
     lexer: ClassVar[Lexer]
     or_first: ClassVar[bool] = False
     side_by_side: ClassVar[str] = "AND"
+    any_case: ClassVar[bool] = False
 
     def __init__(self, query: str) -> None:
         self._query = query
@@ -74,7 +75,12 @@ class Reader:
         """The next token; then the one after it is next."""
         token = self._tokens[self._at]
         self._at = min(self._at + 1, len(self._tokens) - 1)
+        if self.any_case and token.kind in ("AND", "OR", "NOT") and not token.text.isupper():
+            self._upper(token, token.text.upper())
         return token
+
+    def _upper(self, token: Token, ours: str) -> None:
+        self._note(token, f"{token.text} became {ours}: our operators are upper case")
 
     def _note(self, token: Token, text: str) -> None:
         """List a change, once."""
