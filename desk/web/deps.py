@@ -91,6 +91,11 @@ def by_of(request: Request) -> By:
     return By(request.state.caller, request.state.address)
 
 
+def base_url(request: Request, desk: Desk) -> str:
+    """Where people reach the desk, without a slash at its end: the setting, or what the request was sent to."""
+    return desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
 TheDesk = Annotated[Desk, Depends(desk_of)]
 TheCaller = Annotated[Caller, Depends(caller_of)]
 TheActor = Annotated[By, Depends(by_of)]

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 
 from desk.people.limits import SIGN_IN_NAME
 from desk.people.roles import DOES, Caller, Role
-from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
+from desk.web.deps import Desk, TheActor, TheCaller, TheDesk, base_url
 from desk.web.feeds import feed_address, with_token
 from desk.web.guard import allow
 from desk.web.problems import Refused
@@ -92,7 +92,7 @@ def make_feed(
     account, address = _account(desk, caller), feed_address(feed)
     if address is None:
         raise Refused(400, "that is no Atom feed of this desk")
-    base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    base = base_url(request, desk)
     made = with_token(base + address, desk.directory.make_feed_token(account, address, by))
     return _page(request, desk, caller, feed=made)
 

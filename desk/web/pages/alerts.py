@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from desk.web.pages.search import index_of
 from desk.web.problems import Refused
 from desk.web.render import page
 from pipeline.errors import UsageError
-from pipeline.records import Alert
+from pipeline.records import Alert, Subscription
 from pipeline.store.alerts import find_alert, find_article
 from pipeline.store.delivery import DeliveryBook, Mute, MuteKind
 from pipeline.store.desk_reading import alert_cursor
@@ -55,18 +56,7 @@ def listing(request: Request, desk: TheDesk, subscription: str = "", before: str
 def show(request: Request, desk: TheDesk, alert: str) -> Response:
     """One alert: what messages link to."""
     one = _known(desk, alert)
-    return page(
-        request,
-        "alert.html",
-        one=one,
-        shown=_shown(one),
-        deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
-        names=_names(desk),
-        proposals=None,
-        problem="",
-        stored=desk.shelf.newest(one.subscription),
-        others={},
-    )
+    return _page(request, desk, one, desk.shelf.newest(one.subscription))
 
 
 @router.get("/alerts/{alert}/narrower")
@@ -86,19 +76,7 @@ def narrower(request: Request, desk: TheDesk, alert: str) -> Response:
             found = choices(index_of(desk), stored, one, article, now_ms=desk.clock_ms())
         except UsageError as error:
             problem = str(error)
-    outlets = desk.follower.outlets
-    return page(
-        request,
-        "alert.html",
-        one=one,
-        shown=_shown(one),
-        deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
-        names=_names(desk),
-        proposals=found,
-        problem=problem,
-        stored=stored,
-        others={choice.query: [hit_view(story.hit, outlets) for story in choice.examples] for choice in found},
-    )
+    return _page(request, desk, one, stored, proposals=found, problem=problem)
 
 
 @router.post("/alerts/mute")
@@ -146,6 +124,32 @@ def _known(desk: Desk, identity: str) -> Alert:
     if found is None:
         raise Refused(404, "there is no such alert")
     return found
+
+
+def _page(
+    request: Request,
+    desk: Desk,
+    one: Alert,
+    stored: Subscription | None,
+    *,
+    proposals: Sequence[Choice] | None = None,
+    problem: str = "",
+) -> Response:
+    outlets = desk.follower.outlets
+    return page(
+        request,
+        "alert.html",
+        one=one,
+        shown=_shown(one),
+        deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
+        names=_names(desk),
+        proposals=proposals,
+        problem=problem,
+        stored=stored,
+        others={
+            choice.query: [hit_view(story.hit, outlets) for story in choice.examples] for choice in proposals or ()
+        },
+    )
 
 
 def _names(desk: Desk) -> dict[str, str]:

@@ -13,7 +13,7 @@ from desk.views.exports import FORMATS, story_export
 from desk.views.filters import FACETS, HOURS, Filter, choices, filter_of, wanted
 from desk.views.languages import language_name
 from desk.views.outlets import outlet_name
-from desk.web.deps import Desk, TheCaller, TheDesk
+from desk.web.deps import Desk, TheCaller, TheDesk, base_url
 from desk.web.forms import done
 from desk.web.guard import allow
 from desk.web.problems import Refused
@@ -60,7 +60,7 @@ def export(request: Request, desk: TheDesk, caller: TheCaller, kind: str) -> Res
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
     wish = filter_of(request.query_params.multi_items())
     found, _, _, _ = _page(desk, caller, desk.board.snapshot(), wish, "", limit=EXPORTED)
-    base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    base = base_url(request, desk)
     body = story_export(
         kind,
         found,

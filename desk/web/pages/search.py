@@ -15,7 +15,7 @@ from desk.views.hits import atom_of, csv_lines, hit_view, json_lines
 from desk.views.languages import language_name
 from desk.views.outlets import outlet_name
 from desk.views.searching import DAYS, FACETS, Wish, facet_choices, wish_of
-from desk.web.deps import Desk, TheDesk
+from desk.web.deps import Desk, TheDesk, base_url
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
@@ -95,7 +95,7 @@ def export(request: Request, desk: TheDesk, kind: str) -> Response:
     first = _ask(desk, index, wish, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-search.{kind}"'}
     if kind == "atom":
-        base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
+        base = base_url(request, desk)
         body = atom_of(
             first.hits,
             title=f"Wirewatch: {wish.q or 'everything'}",

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 from desk.delivery.atom import MEDIA_TYPE, atom_feed
 from desk.people.roles import Role
 from desk.subscriptions import read, to_json_lines, to_toml
-from desk.web.deps import TheActor, TheCaller, TheDesk
+from desk.web.deps import TheActor, TheCaller, TheDesk, base_url
 from desk.web.guard import allow
 from desk.web.pages.subscriptions import known, subscriptions_of
 from desk.web.problems import Refused
@@ -52,7 +52,7 @@ def import_file(desk: TheDesk, by: TheActor, caller: TheCaller, file: Annotated[
 def alerts(request: Request, desk: TheDesk, subscription: str) -> Response:
     """The newest alerts of a subscription, for a feed reader."""
     stored = known(desk, subscription)
-    base = desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    base = base_url(request, desk)
     found = alerts_of(desk.store, desk.settings.run, stored.id)
     query = f"?{request.url.query}" if request.url.query else ""
     return Response(
