@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 
-GIVE_BACK_EVERY_MS = 60_000
+GIVE_BACK_EVERY_BYTES = 32 << 20
 _M_ARENA_MAX, _ARENAS = -8, 2
 """From glibc's malloc.h, and as many heaps for all threads as the workers on Flink have."""
 
@@ -25,20 +25,18 @@ def give_back() -> None:
 
 
 class GiveBack:
-    """``give_back`` once a minute at most, by a wall clock in milliseconds, and only after work."""
+    """``give_back`` after each 32 MiB of records: by work, not by time, so a replay and an idle run each get their due."""
 
-    def __init__(self, clock_ms: Callable[[], int], trim: Callable[[], None] = give_back) -> None:
-        self._clock_ms, self._trim = clock_ms, trim
-        self._last_ms = clock_ms()
-        self._worked = False
+    def __init__(self, trim: Callable[[], None] = give_back) -> None:
+        self._trim = trim
+        self._handled = 0
 
-    def after(self, count: int) -> None:
-        """Note that ``count`` records were handled; the time may have come."""
-        self._worked = self._worked or count > 0
-        # A clock that was set back counts as time passed.
-        if self._worked and not 0 <= self._clock_ms() - self._last_ms < GIVE_BACK_EVERY_MS:
+    def after(self, size: int) -> None:
+        """Note that records of ``size`` bytes were handled; the time may have come."""
+        self._handled += size
+        if self._handled >= GIVE_BACK_EVERY_BYTES:
+            self._handled = 0
             self._trim()
-            self._last_ms, self._worked = self._clock_ms(), False
 
 
 def _call(name: str, *numbers: int) -> None:

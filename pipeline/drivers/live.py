@@ -160,13 +160,10 @@ def run_in_slices(
     ``pause`` waits for some seconds (an event's ``wait``) while the stream is away. Each slice runs in a context of
     ``timed()``. Raises as ``LiveRun`` and ``run_slices``.
     """
-    from pipeline.drivers.heap import GiveBack, share_heaps
     from pipeline.drivers.reader import MergingReader
     from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices, run_slices
     from pipeline.order import Merge
 
-    share_heaps()
-    heap = GiveBack(clock_ms)
     live = LiveRun(settings, clock_ms)
     try:
         resumption = live.resumption()
@@ -175,9 +172,8 @@ def run_in_slices(
             live.raw, merge, clock_ms=clock_ms, on_lost=live.offsets.lost, on_appeared=live.offsets.appeared
         )
 
-        def after(count: int) -> None:
+        def after(_count: int) -> None:
             live.relay()
-            heap.after(count)
             live.mirror({partition: mark.next for partition, mark in merge.mark().partitions.items()})
 
         return run_slices(

@@ -18,6 +18,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from pipeline.drivers.handoff import Handoff, TakeSlice
+from pipeline.drivers.heap import GiveBack, share_heaps
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.source import envelope
 from pipeline.errors import StreamUnavailable, WirewatchError
@@ -51,6 +52,9 @@ class SliceGraph:
     """The graph, built once. ``run`` may be called again and again, by one thread."""
 
     def __init__(self, flow: Flow) -> None:
+        # Before the runner begins its threads.
+        share_heaps()
+        self._heap = GiveBack()
         self._handoff = Handoff()
         self._options = PipelineOptions([], runner="FnApiRunner", direct_num_workers=1)
         self._runner = FnApiRunner()
@@ -71,6 +75,7 @@ class SliceGraph:
             raise reported_failure() or _plain(error) from error
         finally:
             self._handoff.clear()
+        self._heap.after(sum(len(one.value) for one in envelopes))
 
 
 def _plain(error: Exception) -> WirewatchError:
