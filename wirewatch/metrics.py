@@ -70,7 +70,9 @@ class RunMetrics(Collector):
         if "index_entries" in gauges:
             entries, size = gauges["index_entries"], gauges["index_bytes"]
             yield GaugeMetricFamily("wirewatch_story_index_entries", "Versions in the story index.", value=entries)
-            yield GaugeMetricFamily("wirewatch_story_index_bytes", "Bytes of the story index's arrays.", value=size)
+            yield GaugeMetricFamily(
+                "wirewatch_story_index_bytes", "Bytes that the story index's entries take.", value=size
+            )
         feeds = GaugeMetricFamily("wirewatch_feeds", "Feeds by health.", labels=["health"])
         listing = [feed.health for feed in FeedState(self.store.engine).listing() if feed.active]
         for health in sorted(set(listing)):

@@ -1,7 +1,9 @@
-"""What the C library keeps of memory that was freed, given back to the system.
+"""How the C library keeps memory: given back to the system once it is freed.
 
-FnApiRunner holds a slice's collections whole. When they are freed, glibc keeps their pages in heaps of its own, one for each
-thread, cut up by what lives longer: after a backlog a process would stay as large as its largest slices.
+FnApiRunner holds a slice's collections whole, and the story index's arrays grow by being copied. When such memory is freed,
+glibc keeps its pages in heaps of its own, one for each thread, cut up by what lives longer: after a backlog a process would
+stay as large as its largest slices. And each large block that is freed raises the size from which blocks have pages of their
+own, up to 32 MB, so that ever more of them lie in the heaps (mallopt(3), M_MMAP_THRESHOLD).
 """
 
 from __future__ import annotations
@@ -10,12 +12,20 @@ import ctypes
 from collections.abc import Callable
 
 GIVE_BACK_EVERY_BYTES = 32 << 20
+_M_MMAP_THRESHOLD, _OWN_PAGES_FROM = -3, 256 << 10
 _M_ARENA_MAX, _ARENAS = -8, 2
-"""From glibc's malloc.h, and as many heaps for all threads as the workers on Flink have."""
+"""From glibc's malloc.h."""
+
+TIDY = {"MALLOC_ARENA_MAX": str(_ARENAS), "MALLOC_MMAP_THRESHOLD_": str(_OWN_PAGES_FROM)}
+"""What ``tidy_heaps`` does, as the environment of a process that is yet to be started."""
 
 
-def share_heaps() -> None:
-    """Let all threads begun from now on share two heaps. Does nothing where the C library isn't glibc."""
+def tidy_heaps() -> None:
+    """Let all threads begun from now on share two heaps, and blocks from 256 KiB have pages of their own, as long as they live.
+
+    Does nothing where the C library isn't glibc.
+    """
+    _call("mallopt", _M_MMAP_THRESHOLD, _OWN_PAGES_FROM)
     _call("mallopt", _M_ARENA_MAX, _ARENAS)
 
 

@@ -18,7 +18,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from pipeline.drivers.handoff import Handoff, TakeSlice
-from pipeline.drivers.heap import GiveBack, share_heaps
+from pipeline.drivers.heap import GiveBack, tidy_heaps
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.source import envelope
 from pipeline.errors import StreamUnavailable, WirewatchError
@@ -53,7 +53,7 @@ class SliceGraph:
 
     def __init__(self, flow: Flow) -> None:
         # Before the runner begins its threads.
-        share_heaps()
+        tidy_heaps()
         self._heap = GiveBack()
         self._handoff = Handoff()
         self._options = PipelineOptions([], runner="FnApiRunner", direct_num_workers=1)

@@ -11,6 +11,8 @@ from typing import Any
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
+from pipeline.drivers.heap import TIDY
+
 STATE_CACHE_BYTES = 32 << 20
 _PROGRAM = """\
 from pipeline.logs import configure_worker
@@ -47,8 +49,5 @@ def program_of(url: str, name: str) -> str:
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """A worker's environment. Pure.
-
-    Each of its threads would have heaps of its own, which keep what bundles once took: two do.
-    """
-    return {"MALLOC_ARENA_MAX": "2", **ours}
+    """A worker's environment: with tidy heaps, unless ours says otherwise. Pure."""
+    return {**TIDY, **ours}

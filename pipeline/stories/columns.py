@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from sys import getsizeof
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from pipeline.stories.features import LAYOUT, Features, read_features, written
 Slots = NDArray[np.int64]
 _FIRST_ROWS = 1_024
 _ID_DIGITS = 32
+_LISTED = 1 + 2 * 8 + 2 * 8
+"""Bytes of a row in ``alive``, in two lists, and in the two of the order of places (background.py)."""
+
 _MASK = 2**64 - 1
 
 
@@ -23,6 +27,7 @@ class Columns:
         self._free: list[int] = []
         self._dropped: list[int] = []
         self._size = 0
+        self._held = 0
         self._languages: dict[str | None, int] = {None: 0}
         self.places: list[bytes] = []
         self.packed: list[bytes] = []
@@ -40,22 +45,24 @@ class Columns:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the rows in use."""
+        """Bytes of the rows in use: their places in the arrays, their keys and packed fields with what lists them."""
         arrays = (self.features, self.times, self.texts, self.articles, self.stories, self.languages, self.versions)
-        return self._size * (sum(array.itemsize for array in arrays) + 1)
+        return self._size * (sum(array.itemsize for array in arrays) + _LISTED) + self._held
 
     def __len__(self) -> int:
         return self._size - len(self._free) - len(self._dropped)
 
     def put(self, entry: Entry) -> int:
         """Give the entry a slot."""
+        place, packed = place_of(entry.key), pack(entry)
+        self._held += getsizeof(place) + getsizeof(packed)
         if self._free:
             slot = self._free.pop()
-            self.places[slot], self.packed[slot] = place_of(entry.key), pack(entry)
+            self.places[slot], self.packed[slot] = place, packed
         else:
             slot, self._size = self._size, self._size + 1
-            self.places.append(place_of(entry.key))
-            self.packed.append(pack(entry))
+            self.places.append(place)
+            self.packed.append(packed)
             if slot == len(self.times):
                 self._grow()
         self.features[slot] = read_features(entry.fingerprint)
@@ -82,6 +89,7 @@ class Columns:
 
     def drop(self, slot: int) -> None:
         """Forget a row."""
+        self._held -= getsizeof(self.places[slot]) + getsizeof(self.packed[slot])
         self.alive[slot] = False
         self.places[slot] = self.packed[slot] = b""
         self._dropped.append(slot)

@@ -58,7 +58,7 @@ class StoryIndex:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the arrays, without Python's own objects."""
+        """Bytes that the entries take. The dictionaries of the newest pairs are bounded (some 20 MB) and not counted."""
         maps = (self._by_text, self._by_band, self._by_term)
         return self._columns.nbytes + sum(each.nbytes for each in maps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.drivers.heap import GIVE_BACK_EVERY_BYTES, GiveBack, give_back, share_heaps
+from pipeline.drivers.heap import GIVE_BACK_EVERY_BYTES, GiveBack, give_back, tidy_heaps
 
 _PART = GIVE_BACK_EVERY_BYTES // 4
 
@@ -18,5 +18,5 @@ def test_it_is_given_back_after_so_many_bytes_and_not_while_idle() -> None:
 
 
 def test_the_c_library_is_asked_where_there_is_one() -> None:
-    share_heaps()
+    tidy_heaps()
     give_back()

@@ -59,7 +59,7 @@ def test_a_worker_that_cannot_be_started_is_an_answer(monkeypatch: pytest.Monkey
 
 
 def test_who_runs_it_may_choose_the_number_of_heaps() -> None:
-    assert environment({"A": "b"}) == {"A": "b", "MALLOC_ARENA_MAX": "2"}
+    assert environment({"A": "b"}) == {"A": "b", "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
     assert environment({"MALLOC_ARENA_MAX": "8"})["MALLOC_ARENA_MAX"] == "8"
 
 
