@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from connectors.state import FeedState
 from pipeline.errors import WirewatchError
+from pipeline.records import OutcomeKind
 from pipeline.settings import Settings
 from pipeline.store import RunLedger, open_store
 from pipeline.store import tables as t
@@ -52,9 +53,9 @@ class RunMetrics(Collector):
             waiting = connection.execute(sa.select(sa.func.count()).select_from(t.outbox)).scalar_one()
             counts, gauges = read_counts(connection, run), read_gauges(connection, run)
         outcomes = CounterMetricFamily("wirewatch_outcomes", "How raw records ended.", labels=["run", "kind"])
-        for (name, label), count in counts.items():
-            if name == OUTCOMES:
-                outcomes.add_metric([run, label], count)
+        # All kinds from the beginning, at nought: what first shows up as 5 has not increased, for Prometheus.
+        for kind in OutcomeKind:
+            outcomes.add_metric([run, kind], counts.get((OUTCOMES, kind), 0))
         yield outcomes
         latency = HistogramMetricFamily(
             "wirewatch_latency_seconds",
