@@ -35,7 +35,7 @@ _UNSPACED = (
 )
 _BASIC = rf"\p{{L}}\p{{M}}\p{{N}}{INVISIBLE}"
 _CACHED_CHUNK = 48  # longer ones are rare, and a hostile text must not fill the cache with megabytes
-_CACHED_CHUNKS = 1 << 17
+_CACHED_CHUNKS = 1 << 16  # some 20 MB in each of the caches
 
 
 def _chunk_pattern(wild: str) -> regex.Pattern[str]:
@@ -186,7 +186,7 @@ def keys_of(text: str, particles: bool = False) -> set[str]:
     small = text.replace("?", " ").encode("ascii", "replace")
     if small.count(_FOREIGN) * _MOSTLY_ASCII > len(small):
         return set(chain.from_iterable(map(keys.__getitem__, set(text.split()))))
-    small = small.translate(_SMALL)
+    small = _bare(small)
     found = set(small.decode("ascii").split())
     odd = list(filterfalse(str.isalnum, found))
     found.difference_update(odd)
@@ -205,7 +205,7 @@ def scan(text: str, particles: bool = False) -> Scan:
     chunks = _arabic_chunks if particles else _plain_chunks
     small = text.replace("?", " ").encode("ascii", "replace")
     if small.count(_FOREIGN) * _MOSTLY_ASCII <= len(small):
-        return _scan_latin(text, small.translate(_SMALL), chunks)
+        return _scan_latin(text, _bare(small), chunks)
     starts: list[int] = []
     ends: list[int] = []
     postings: defaultdict[str, list[int]] = defaultdict(list)
@@ -214,10 +214,19 @@ def scan(text: str, particles: bool = False) -> Scan:
     return Scan(starts, ends, postings)
 
 
+def _bare(small: bytes) -> bytes:
+    """The bytes that stand for a text in small letters, without what is in no word and without the marks at the ends of words.
+
+    With those marks each word would be a second stretch to keep in mind: "talks" and "talks,".
+    """
+    small = small.translate(_SMALL)
+    for closing in (b". ", b", ", b"' ", b" '"):
+        small = small.replace(closing, b"  ")
+    return small
+
+
 def _scan_latin(text: str, small: bytes, chunks: _Chunks) -> Scan:
     """``scan`` by the bytes of ``keys_of``, one a code point: three fifths of the time where nearly all is ASCII."""
-    for closing in (b". ", b", ", b"' ", b" '"):
-        small = small.replace(closing, b"  ")  # the marks of nearly all stretches that are no bare words
     inside = np.frombuffer(b" " + small + b" ", np.uint8) != ord(" ")
     edges = np.flatnonzero(inside[1:] != inside[:-1]).tolist()
     firsts, lasts = edges[::2], edges[1::2]
