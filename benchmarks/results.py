@@ -10,29 +10,36 @@ import time
 from pathlib import Path
 
 
-def machine() -> dict[str, object]:
-    """Time (UTC), cores, processor, memory, load, Python and commit."""
+def machine(*, dirty: bool = False) -> dict[str, object]:
+    """Time (UTC), cores, processor, memory, load, Python and commit; nothing that names the machine.
+
+    ``dirty``: the commit's name says whether files differ from it. Not for benches that add to a file under version control.
+    """
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
-        platform.processor() or "?",
+        platform.processor() or platform.machine() or "?",
     )
-    known = next((line for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), "MemTotal: 0 kB")
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    naming = ["describe", "--always", "--dirty"] if dirty else ["rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(["git", *naming], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return {
         "when": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
         "cores": os.cpu_count(),
         "cpu": model,
-        "memory_gib": round(int(known.split()[1]) / 2**20, 1),
-        "load_before": round(os.getloadavg()[0], 2),
+        "memory_gib": round(memory_gib(), 1),
+        "load_before": round(load(), 2),
         "python": platform.python_version(),
         "commit": commit.stdout.strip() or "?",
     }
+
+
+def memory_gib() -> float:
+    """The machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+
+
+def load() -> float:
+    """How many processes wanted to run, on the average of the last minute."""
+    return os.getloadavg()[0]
 
 
 def keep(path: Path, facts: dict[str, object], row: dict[str, object]) -> None:

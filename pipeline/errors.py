@@ -46,11 +46,11 @@ class UsageError(WirewatchError):
 
 
 class QueryError(UsageError):
-    """A query that does not parse. ``position`` is a 0-based code point offset into ``query``."""
+    """A query that does not parse. ``position`` is a 0-based code point offset into ``query``; the message counts from 1."""
 
     def __init__(self, problem: str, *, query: str, position: int, expected: str | None = None) -> None:
         self.query, self.position, self.problem, self.expected = query, position, problem, expected
-        where = f"at position {position}: {problem}"
+        where = f"at position {position + 1}: {problem}"
         super().__init__(f"{where}; expected {expected}" if expected else where)
 
     def pointer(self) -> str:

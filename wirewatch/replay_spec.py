@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,8 +19,6 @@ from wirewatch.commands.subscriptions import read_subscriptions
 
 STREAM, ARCHIVE, STORE = "stream", "archive", "store"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_AGO = re.compile(r"(\d{1,5})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class ReplaySpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,22 +49,6 @@ def check_name(name: str, live: str) -> str:
     if name == live:
         raise UsageError(f"{name!r} is the continuous run", hint="give the replay another name")
     return name
-
-
-def parse_moment(text: str, now: datetime) -> datetime:
-    """A time: ``2026-03-05``, ``2026-03-05T10:00``, ``7d`` (ago), ``now``. UTC where no zone is named. Raises UsageError."""
-    if text == "now":
-        return now
-    if ago := _AGO.fullmatch(text):
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        found = datetime.fromisoformat(text)
-        aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-        if 1970 <= aware.year < 2200:
-            return aware
-    except (ValueError, OverflowError):
-        pass
-    raise UsageError(f"{text!r} is no time", hint="write 2026-03-05, 2026-03-05T10:00Z, or 7d for seven days ago")
 
 
 def parse_speed(text: str) -> float | None:

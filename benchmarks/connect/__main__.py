@@ -1,9 +1,9 @@
-"""``python -m benchmarks.connect [feeds]``: one core for the poller, another one for the server."""
+"""``python -m benchmarks.connect [FEEDS]``: one core for the poller, another one for the server."""
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from pathlib import Path
 
 from benchmarks.connect import simulate
@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 NAMES = ("first round, all is new", "next round, a fifth has news", "third round, the same")
 
 
-def main(count: int = 5_000) -> None:
+def main(count: int) -> None:
     """Both pollers, then the simulated weeks."""
     known = machine()
     cores = sorted(os.sched_getaffinity(0))
@@ -48,4 +48,6 @@ def main(count: int = 5_000) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    options = argparse.ArgumentParser(prog="python -m benchmarks.connect", description=__doc__)
+    options.add_argument("feeds", nargs="?", type=int, default=5_000)
+    main(options.parse_args().feeds)

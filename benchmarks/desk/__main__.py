@@ -15,7 +15,8 @@ from benchmarks.desk.build import Built, build_store, link_index
 from benchmarks.desk.pages import first_paints, quantile, times_of_pages, times_of_searches, total_found
 from benchmarks.desk.process import DeskProcess, running_desk
 from benchmarks.desk.readers import stream
-from benchmarks.desk.report import Report
+from benchmarks.desk.report import DeskReport
+from benchmarks.figures import Report
 from benchmarks.search.build import index_folder
 
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -40,7 +41,7 @@ def main() -> int:
     built = build_store(CACHE, chosen.articles)
     # Without it the desk would index the store meanwhile, and that would be measured.
     search = link_index(index_folder(CACHE, built.articles) if "search" in parts else None, built)
-    report = Report(built, parts)
+    report = DeskReport(built)
     with running_desk(built, search) as desk:
         report.add("start", "from the process's start to the first full Live page", desk.started_s, "s")
         _memory(report, desk, "after the start")

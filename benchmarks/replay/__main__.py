@@ -6,10 +6,10 @@ the load before and after each measurement. The result goes to ``results/`` with
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.replay.archive import PAGES, build
+from benchmarks.results import load, machine
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ SETUPS = (
 
 def measured(setup: Setup, path: Path, articles: int) -> dict[str, object]:
     """A row of the result."""
-    before = os.getloadavg()[0]
+    before = load()
     with tempfile.TemporaryDirectory(prefix="wirewatch-bench-") as folder:
         words = [setup.kind, str(path), folder, str(setup.processes), str(setup.cores)]
         done = subprocess.run(
@@ -59,29 +60,27 @@ def measured(setup: Setup, path: Path, articles: int) -> dict[str, object]:
         "per_cpu_s": round(articles / cpu, 2),
         "per_clock_s": round(articles / cost["clock_s"], 2),
         "load_before": round(before, 1),
-        "load_after": round(os.getloadavg()[0], 1),
+        "load_after": round(load(), 1),
     }
 
 
 def facts(path: Path, articles: int) -> dict[str, object]:
     """What the figures hang on."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT)
-    processors = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in processors if line.startswith("model name")]
+    known = machine()
     return {
-        "when": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}",
+        "when": known["when"],
         "articles": articles,
         "warc_mib": path.stat().st_size >> 20,
-        "cpu": names[0] if names else platform.machine(),
-        "cpu_count": os.cpu_count(),
-        "python": platform.python_version(),
+        "cpu": known["cpu"],
+        "cpu_count": known["cores"],
+        "python": known["python"],
         "trafilatura": version("trafilatura"),
         "beam": version("apache-beam"),
-        "commit": commit.stdout.strip() or "none",
+        "commit": known["commit"],
     }
 
 
-def main(times: int = 4) -> None:
+def main(times: int, folder: Path = RESULTS) -> None:
     """Measure, print and write down."""
     if not PAGES.is_dir():
         sys.exit("the evaluation pages (../shared/corpora/pages) are not beside the project")
@@ -89,9 +88,7 @@ def main(times: int = 4) -> None:
         path = Path(scratch) / "crawl.warc.gz"
         articles = build(path, times)
         known = facts(path, articles)
-        print(
-            f"{articles} pages, {known['warc_mib']} MiB of WARC.gz; load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores"
-        )
+        print(f"{articles} pages, {known['warc_mib']} MiB of WARC.gz; load {load():.1f}, {known['cpu_count']} cores")
         rows = []
         for setup in SETUPS:
             row = measured(setup, path, articles)
@@ -108,15 +105,21 @@ def main(times: int = 4) -> None:
     print(
         f"target 1.8 times on two cores: {clocks[2] / clocks[1]:.2f} by the clock (means something on an idle machine only)"
     )
-    RESULTS.mkdir(exist_ok=True)
-    target = RESULTS / f"replay-{datetime.now(UTC):%Y%m%dT%H%MZ}.csv"
+    folder.mkdir(exist_ok=True)
+    target = folder / f"replay-{datetime.now(UTC):%Y%m%dT%H%MZ}.csv"
     with target.open("w", encoding="utf-8", newline="") as file:
         file.writelines(f"# {name}: {value}\n" for name, value in known.items())
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    print(f"written to {target.relative_to(ROOT)}")
+    print(f"written to {os.path.relpath(target, ROOT)}")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    options = argparse.ArgumentParser(
+        prog="python -m benchmarks.replay", description=(__doc__ or "").partition("\n")[0]
+    )
+    options.add_argument("times", nargs="?", type=int, default=4, help="how often each page comes (default: 4)")
+    options.add_argument("--out", type=Path, default=RESULTS, help="folder for the CSV file")
+    chosen = options.parse_args()
+    main(chosen.times, chosen.out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
@@ -12,8 +13,8 @@ from time import perf_counter, process_time
 
 import numpy as np
 
+from benchmarks.figures import Report
 from benchmarks.search.build import index_folder
-from benchmarks.search.report import Report
 from benchmarks.search.world import DAY_MS, DAYS, END_MS, World
 from pipeline.query import compile_query, parse
 from pipeline.search import SearchIndex, backtest
@@ -58,11 +59,14 @@ def main() -> int:
     options.add_argument("--articles", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=5, help="searches of each kind and order")
     chosen = options.parse_args()
-    index, report = SearchIndex(index_folder(CACHE, chosen.articles)), Report()
+    index = SearchIndex(index_folder(CACHE, chosen.articles))
+    report = Report(f"tantivy {version('tantivy')}", digits=3)
     report.add("index", "articles", chosen.articles, "")
     met = _searches(index, chosen.rounds, report)
     met = _backtests(index, chosen.articles, report) and met
-    report.write(RESULTS / f"search-{chosen.articles}.csv")
+    kept = RESULTS / f"search-{chosen.articles}.csv"
+    report.keep(kept)
+    print(f"figures: {kept.name}")
     return 0 if met else 1
 
 

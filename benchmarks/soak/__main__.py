@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
-import platform
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -25,7 +22,8 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.soak.installation import ROOT, BenchFailed, Installation, installed
+from benchmarks.results import machine
+from benchmarks.soak.installation import BenchFailed, Installation, installed
 from benchmarks.soak.pages import SUBSCRIPTIONS, raw_article
 from benchmarks.soak.sampling import COLUMNS, Sampler
 from benchmarks.soak.verdict import FLAT_MB_PER_HOUR, IDLE_LIMIT_PERCENT, P99_LIMIT_S, Verdict, judge
@@ -151,32 +149,18 @@ def _memory(row: dict[str, object]) -> str:
 
 def facts(options: argparse.Namespace) -> dict[str, object]:
     """The machine and what ran on it."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        "",
-    )
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    known = machine(dirty=True)
+    when, commit = known.pop("when"), known.pop("commit")
     return {
-        "when": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
+        "when": when,
         "driver": options.driver,
         "store": options.store,
         "minutes": options.minutes,
         "rate": options.rate,
-        "cores": os.cpu_count(),
-        "cpu": model,
-        "memory_gib": round(memory, 1),
-        "load_before": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
+        **known,
         "beam": version("apache-beam"),
         "servers": "Kafka 4.1.0" + (", Flink 1.19.0 with Beam 2.62.0" if options.driver == "flink" else ""),
-        "commit": commit.stdout.strip() or "?",
+        "commit": commit,
     }
 
 

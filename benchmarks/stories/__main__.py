@@ -1,11 +1,11 @@
-"""``python -m benchmarks.stories [articles in the window] [articles measured]``: one process, one core."""
+"""``python -m benchmarks.stories [ARTICLES] [MEASURED]``: one process, one core."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import gc
 import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -30,7 +30,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def main(articles: int = 300_000, measured: int = 5_000) -> None:
+def main(articles: int, measured: int) -> None:
     """Fill a window, measure the stage on what comes next, then the peer."""
     known = machine()
     world, ms_apart = World(), WINDOW_MS / (articles + measured)
@@ -148,4 +148,8 @@ def peer(world: World, ms_apart: float, questions: float) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    options = argparse.ArgumentParser(prog="python -m benchmarks.stories", description=__doc__)
+    options.add_argument("articles", nargs="?", type=int, default=300_000, help="in the window (default: 300,000)")
+    options.add_argument("measured", nargs="?", type=int, default=5_000, help="that come next (default: 5,000)")
+    chosen = options.parse_args()
+    main(chosen.articles, chosen.measured)

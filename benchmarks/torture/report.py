@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import platform
 import re
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import machine, memory_gib
 from benchmarks.torture.torture import Result
 from tests.servers.postgres import programs
 
@@ -45,7 +45,7 @@ def show(result: Result, console: Console) -> None:
 
 def keep(results: Sequence[Result], path: Path, when: str) -> None:
     """Write a row a set-up, with the machine's facts. Raises OSError."""
-    facts = machine()
+    known = facts()
     rows = []
     for result in results:
         found = result.findings
@@ -71,7 +71,7 @@ def keep(results: Sequence[Result], path: Path, when: str) -> None:
                 "verdict": result.verdict,
                 "problems": " | ".join(found.problems),
                 "seconds": round(result.seconds),
-                **facts,
+                **known,
             }
         )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,15 +81,15 @@ def keep(results: Sequence[Result], path: Path, when: str) -> None:
         writer.writerows(rows)
 
 
-def machine() -> dict[str, object]:
-    """Cores, memory and versions; nothing that names the machine."""
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+def facts() -> dict[str, object]:
+    """The machine, and versions of what ran on it; nothing that names the machine."""
+    known = machine()
     said = subprocess.run([programs() / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
     return {
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory_gib),
+        "cores": known["cores"],
+        "memory_gib": round(memory_gib()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
+        "python": known["python"],
         "beam": version("apache-beam"),
         "kafka": _pinned("kafka-pom.xml", r"<kafka.version>([^<]+)"),
         "flink_beam_java": _pinned("flink-pom.xml", r"beam-runners-flink-([^<]+)</artifactId>\s*<version>([^<]+)"),

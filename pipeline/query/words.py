@@ -215,10 +215,7 @@ def scan(text: str, particles: bool = False) -> Scan:
 
 
 def _bare(small: bytes) -> bytes:
-    """The bytes that stand for a text in small letters, without what is in no word and without the marks at the ends of words.
-
-    With those marks each word would be a second stretch to keep in mind: "talks" and "talks,".
-    """
+    """In small letters, without what is in no word, nor the marks at words' ends: else "talks," were one more stretch to keep."""
     small = small.translate(_SMALL)
     for closing in (b". ", b", ", b"' ", b" '"):
         small = small.replace(closing, b"  ")

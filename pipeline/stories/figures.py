@@ -17,9 +17,11 @@ from typing import NamedTuple
 from pipeline.stories.number_words import numbers_in
 from pipeline.text.fingerprint import is_unspaced
 
+# Not the verb, as in "12 may have died".
+_MAY = r"may(?!\s(?:have|be|not|still|also|yet|well|never|soon)\b)"
 _MONTHS = (
-    r"(?:jan(?:uary|vier|uar)?|feb(?:ruary|ruar)?|f[ée]v(?:rier)?|march|mar|mars|m[äa]rz|apr(?:il)?|avril|may(?!\s(?:have|be|not|still|also|yet|well|never|soon)\b)|mai"
-    r"|june?|juni|juin|july?|juli|juillet"
+    r"(?:jan(?:uary|vier|uar)?|feb(?:ruary|ruar)?|f[ée]v(?:rier)?|march|mar|mars|m[äa]rz|apr(?:il)?|avril"
+    rf"|{_MAY}|mai|june?|juni|juin|july?|juli|juillet"
     r"|aug(?:ust)?|ao[uû]t|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|de[cz](?:ember)?|d[ée]c(?:embre)?"
     r"|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
     r"|январ[яь]|феврал[яь]|марта?|апрел[яь]|ма[йя]|июн[яь]|июл[яь]|августа?|сентябр[яь]|октябр[яь]|ноябр[яь]|декабр[яь]"
@@ -93,7 +95,6 @@ _SCALES = {
 _SCALE = "|".join(f"(?P<s{number}>{words})" for number, words in enumerate(_SCALES.values()))
 _FIGURE = re.compile(
     rf"(?<![\w.,:/\-–])(?P<money>[$€£¥₽₺₴])?\s?(?P<number>\d+(?:[.,\u00a0\u202f ]\d{{3}}(?!\d))*(?:[.,]\d+)?)\s?(?:{_SCALE})?"
-    rf""
     r"(?![\w]|[.,:/\-–]\d)",
     re.IGNORECASE,
 )

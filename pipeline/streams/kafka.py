@@ -19,9 +19,9 @@ from kafka.admin import OffsetSpec
 from pipeline.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable
 from pipeline.streams.base import Appended, NewRecord, StreamRecord
 from pipeline.streams.kafka_admin import KafkaAdmin
-from pipeline.streams.kafka_client import KafkaLocation, ours
+from pipeline.streams.kafka_client import KafkaLocation, end_producer, ours
 from pipeline.streams.kafka_reader import KafkaReader
-from pipeline.streams.plans import StreamPlan
+from pipeline.streams.plans import StreamPlan, guarded
 from pipeline.streams.rules import FREE_KEY_BYTES, check_sizes
 
 _BATCH_BYTES = 256 << 10
@@ -65,7 +65,8 @@ class KafkaStream:
             else {"message.timestamp.type": "LogAppendTime"}
         )
         with stream._closed_on_error():
-            stream._admin.create(partitions, {"cleanup.policy": "delete", **kind})
+            copies = stream._admin.usual_copies()
+            stream._admin.create(partitions, {"cleanup.policy": "delete", **kind, **guarded(copies)}, copies)
             stream.partitions()
             stream._admin.check_kind(kind["message.timestamp.type"])
         return stream
@@ -77,12 +78,8 @@ class KafkaStream:
         stream = cls(location, plan.name)
         with stream._closed_on_error():
             if stream._admin.facts() is None:
-                stream._admin.create(plan.partitions, plan.configs(plan.copies), copies=plan.copies)
-                # How many copies the cluster makes unasked is known only now; and only then may rights to alter be needed.
-                made = stream._admin.facts()
-                configs = plan.configs(made.copies) if made else {}
-                if made and configs.get("min.insync.replicas", "") not in ("", made.configs["min.insync.replicas"]):
-                    stream._admin.alter({"min.insync.replicas": configs["min.insync.replicas"]})
+                copies = plan.copies or stream._admin.usual_copies()
+                stream._admin.create(plan.partitions, plan.configs(copies), copies)
             stream.partitions()
             stream._admin.check_kind("LogAppendTime", compacted=plan.compacted)
         return stream
@@ -288,8 +285,7 @@ class KafkaStream:
     def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with contextlib.suppress(kafka_errors.KafkaError):
-                producer.close(timeout=1)
+            end_producer(producer)
 
     def _drop_reader(self) -> None:
         reader, self._reader = self._reader, None

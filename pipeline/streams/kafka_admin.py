@@ -11,15 +11,19 @@ from kafka import TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.protocol.consumer import IsolationLevel
+from kafka.protocol.metadata import MetadataRequest
 from kafka.structs import OffsetAndMetadata
 
 from pipeline.errors import StreamError
 from pipeline.streams.kafka_client import KafkaLocation, ours, transient
-from pipeline.streams.plans import StreamFacts
+from pipeline.streams.plans import StreamFacts, copies_for
 
 T = TypeVar("T")
 
 _BACKOFF_S = 0.1
+_LEARNT_S = 2.0
+"""Brokers learn one after the other of topics and partitions that are made: so long one isn't believed that a topic is gone
+which another has shown us."""
 _UNKNOWN = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 
 
@@ -36,10 +40,13 @@ class KafkaAdmin:
         self._label = label
         self._client: Any = None
         self._config: Mapping[str, str] | None = None
+        self._seen = False
 
     def describe(self) -> Mapping[str, Any]:
         """The topic with its id and partitions, as ``describe_topics`` gives it."""
-        return self._ask(lambda client: _described(client, self._name))
+        topic: Mapping[str, Any] = self._ask(lambda client: _described(client, self._name))
+        self._seen = True
+        return topic
 
     def facts(self) -> StreamFacts | None:
         """The topic as it is now; None where there is none."""
@@ -48,16 +55,22 @@ class KafkaAdmin:
             return None
         self.forget_settings()
         copies = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
-        return StreamFacts(self._name, len(topic["partitions"]), copies, self.settings())
+        return StreamFacts(self._name, len(topic["partitions"]), copies, self.settings(), self.usual_copies())
 
-    def create(self, partitions: int, configs: Mapping[str, str], *, copies: int = 0) -> None:
-        """Make the topic where it is missing, and wait until the brokers know it."""
-        topic = {
-            "num_partitions": partitions,
-            "replication_factor": copies or self._location.replication_factor,
-            "configs": configs,
-        }
+    def usual_copies(self) -> int:
+        """How many copies a topic gets where its plan leaves that open: what the URL says, else by the brokers there are.
+
+        A broker that is away just now counts too, from Kafka 4.0 on: it gets its copy when it is back.
+        """
+        if self._location.replication_factor:
+            return self._location.replication_factor
+        return copies_for(len(self._ask(lambda client: client.describe_cluster())["brokers"]))
+
+    def create(self, partitions: int, configs: Mapping[str, str], copies: int) -> None:
+        """Make the topic where it is missing, and wait until all brokers know it that can be asked."""
+        topic = {"num_partitions": partitions, "replication_factor": copies, "configs": configs}
         self._ask(lambda client: _creating(client, self._name, topic, self._timeout_ms()))
+        self._await_all(_ready)
 
     def alter(self, configs: Mapping[str, str]) -> None:
         """Change these of the topic's settings, and leave the others."""
@@ -68,15 +81,13 @@ class KafkaAdmin:
     def add_partitions(self, count: int) -> None:
         """Let the topic have ``count`` partitions in all; more than it has."""
         self._ask(lambda client: client.create_partitions({self._name: count}, timeout_ms=self._timeout_ms()))
+        self._await_all(lambda topic: _ready(topic) and len(topic["partitions"]) >= count)
 
     def delete(self) -> None:
         """Delete the topic and wait until the cluster doesn't know it any more."""
-        deadline = time.monotonic() + self._location.timeout_s
         self._ask(lambda client: _deleting(client, self._name))
-        while self._ask(lambda client: client.describe_topics([self._name]))[0]["error_code"] == 0:
-            if time.monotonic() > deadline:
-                raise StreamError(self._label, "the cluster still has the stream", hint="see the broker's log")
-            time.sleep(_BACKOFF_S)
+        if not self._await_all(lambda topic: topic["error_code"] != 0):
+            raise StreamError(self._label, "the cluster still has the stream", hint="see the broker's log")
 
     def settings(self) -> Mapping[str, str]:
         """The topic's settings, asked once."""
@@ -148,12 +159,25 @@ class KafkaAdmin:
             with contextlib.suppress(kafka_errors.KafkaError):
                 client.close()
 
+    def _await_all(self, holds: Callable[[Mapping[str, Any]], bool]) -> bool:
+        """Wait until the topic is so in the eyes of each broker that answers; False where time is over before.
+
+        Brokers learn of a change one after the other, and the next question, ours or a service's, may go to another one.
+        """
+        deadline = time.monotonic() + self._location.timeout_s
+        while not all(holds(view) for view in self._ask(lambda client: _views(client, self._name))):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_BACKOFF_S)
+        return True
+
     def _timeout_ms(self) -> int:
         return int(self._location.timeout_s * 1000)
 
     def _ask(self, question: Callable[[Any], T]) -> T:
         """What ``question`` gives for the client; asked again with a new one while the broker can't be reached."""
-        deadline = time.monotonic() + self._location.timeout_s
+        began = time.monotonic()
+        deadline = began + self._location.timeout_s
         while True:
             try:
                 if self._client is None:
@@ -162,7 +186,9 @@ class KafkaAdmin:
                 return question(self._client)
             except (kafka_errors.KafkaError, OSError) as error:
                 self.close()
-                if not transient(error) or time.monotonic() + _BACKOFF_S >= deadline:
+                now = time.monotonic()
+                learning = self._seen and isinstance(error, _UNKNOWN) and now < began + _LEARNT_S
+                if not (learning or transient(error)) or now + _BACKOFF_S >= deadline:
                     raise ours(self._label, error) from error
                 time.sleep(_BACKOFF_S)
 
@@ -184,8 +210,27 @@ def _found(client: Any, name: str) -> Any:
 def _creating(client: Any, name: str, topic: Mapping[str, Any], timeout_ms: int) -> None:
     with contextlib.suppress(kafka_errors.TopicAlreadyExistsError):
         client.create_topics({name: topic}, timeout_ms=timeout_ms)
-    # Brokers learn of a new topic a moment later, whoever made it.
-    client.wait_for_topics([name], timeout_ms=timeout_ms)
+
+
+def _views(client: Any, name: str) -> list[Mapping[str, Any]]:
+    """The topic's metadata in the words of each broker, without brokers that don't answer now."""
+    wanted = [MetadataRequest.MetadataRequestTopic(name=name)]
+    request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
+
+    async def ask(node: int) -> Any:
+        return await client._manager.send(request, node_id=node)  # noqa: SLF001 (its own methods choose the broker)
+
+    views = []
+    for broker in client.describe_cluster()["brokers"]:
+        # One that is away learns of everything before it is let in again.
+        if not broker.get("is_fenced"):
+            with contextlib.suppress(kafka_errors.KafkaError, OSError):
+                views += client._manager.run(ask, broker["broker_id"]).to_dict()["topics"]  # noqa: SLF001
+    return views
+
+
+def _ready(topic: Mapping[str, Any]) -> bool:
+    return topic["error_code"] == 0 and all(partition["leader_id"] >= 0 for partition in topic["partitions"])
 
 
 def _deleting(client: Any, name: str) -> None:

@@ -32,6 +32,13 @@ _REFUSED: Final = (
     kafka_errors.IllegalSaslStateError,
     kafka_errors.SecurityDisabledError,
 )
+# A new producer, which is what the next append makes, begins with a state of its own.
+_LOST_STATE: Final = (
+    kafka_errors.InvalidProducerEpochError,
+    kafka_errors.InvalidProducerIdMappingError,
+    kafka_errors.OutOfOrderSequenceNumberError,
+    kafka_errors.UnknownProducerIdError,
+)
 _GONE: Final = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 
 
@@ -44,14 +51,14 @@ class KafkaLocation:
     """A cluster, and how to talk to it. ``url`` holds no credentials; ``security`` (kafka-python's names) may.
 
     ``timeout_s`` bounds every call. ``max_value_bytes`` None: what the stream's own ``max.message.bytes`` leaves.
-    ``replication_factor`` -1: the cluster's default; used for streams that are made.
+    ``replication_factor`` is for streams that are made; 0: as many copies as ``plans.copies_for`` says.
     """
 
     servers: tuple[str, ...]
     url: str
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_value_bytes: int | None = None
-    replication_factor: int = -1
+    replication_factor: int = 0
     timeout_s: float = 10.0
 
     @classmethod
@@ -75,7 +82,7 @@ class KafkaLocation:
             f"kafka://{','.join(servers)}",
             checked(security),
             limit or None,
-            int(positive(options, "replication_factor", -1)),
+            int(positive(options, "replication_factor", 0)),
             positive(options, "timeout_s", cls.timeout_s),
         )
 
@@ -126,7 +133,12 @@ def transient(error: Exception) -> bool:
     """Whether the same request may work a little later."""
     return (
         not isinstance(error, _GONE)
-        and (getattr(error, "retriable", False) or isinstance(error, kafka_errors.BrokerNotAvailableError))
+        and (
+            getattr(error, "retriable", False)
+            or isinstance(
+                error, (kafka_errors.BrokerNotAvailableError, kafka_errors.UnknownBrokerIdError, *_LOST_STATE)
+            )
+        )
     ) or isinstance(error, OSError)
 
 
@@ -149,7 +161,8 @@ def ours(label: str, error: Exception) -> StreamError:
         return StreamUnavailable(
             label,
             f"the broker can't be reached ({error.args[0] if isinstance(error, Unreachable) else kind})",
-            hint="check that one runs there and that the URL's security options fit, then try again",
+            hint="check that one runs there (as many as min.insync.replicas asks for, where there are several) and that the "
+            "URL's security options fit, then try again",
         )
     return StreamError(label, f"Kafka failed ({kind}: {error})", hint="see the broker's log")
 
@@ -161,3 +174,14 @@ def translated(label: str) -> Iterator[None]:
         yield
     except (kafka_errors.KafkaError, OSError) as error:
         raise ours(label, error) from error
+
+
+def end_producer(producer: Any) -> None:
+    """Close a producer within about two seconds; what it hasn't sent by then is never sent."""
+    try:
+        producer.close(timeout=1)
+    except kafka_errors.KafkaError:
+        # kafka-python 3.0.12 gives up before it ends the thread, where a record is still on its way. Left alone, that would
+        # go on sending what the caller was told had failed, perhaps after the caller has appended it again.
+        producer._sender.force_close()  # noqa: SLF001
+        producer._sender.join(1)  # noqa: SLF001

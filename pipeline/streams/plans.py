@@ -10,6 +10,9 @@ DAY_MS = 86_400_000
 MESSAGE_BYTES = 4 << 20
 """A page is 0.3 MB at the median and compresses to a sixth, but the limit is of the record before that."""
 
+COPIES = 3
+"""With three, and two of them to hold a record before it counts, any one broker may be lost, and writing goes on."""
+
 _LEAST_SEGMENT_BYTES, _MOST_SEGMENT_BYTES = 16 << 20, 1 << 30
 
 
@@ -17,7 +20,7 @@ _LEAST_SEGMENT_BYTES, _MOST_SEGMENT_BYTES = 16 << 20, 1 << 30
 class StreamPlan:
     """One stream as it ought to be. ``retention_bytes`` is for all partitions together, 0: no limit.
 
-    ``copies``: the replication factor of a stream that is made; 0: what the stream's URL says, else the cluster's default.
+    ``copies``: the replication factor of a stream that is made; 0: what the stream's URL says, else as ``copies_for``.
     """
 
     name: str
@@ -45,20 +48,31 @@ class StreamPlan:
             configs["retention.bytes"] = str(share or -1)
             if share:
                 configs["segment.bytes"] = str(min(_MOST_SEGMENT_BYTES, max(_LEAST_SEGMENT_BYTES, share // 8)))
-        if copies >= 3:
-            # With acks=all, a record that was acknowledged outlives the loss of a broker.
-            configs["min.insync.replicas"] = "2"
-        return configs
+        return configs | guarded(copies)
+
+
+def copies_for(brokers: int) -> int:
+    """How many copies a stream has on so many brokers where nobody says how many; Kafka's own default is one."""
+    return max(1, min(COPIES, brokers))
+
+
+def guarded(copies: int) -> dict[str, str]:
+    """What makes so many copies worth having: with acks=all, an acknowledged record outlives the loss of a broker."""
+    return {"min.insync.replicas": "2"} if copies >= COPIES else {}
 
 
 @dataclass(frozen=True)
 class StreamFacts:
-    """One stream as it is. ``copies`` 0 and no ``configs``: not a matter of this kind of stream."""
+    """One stream as it is. ``copies`` 0 and no ``configs``: not a matter of this kind of stream.
+
+    ``usual_copies``: how many it would get if it were made now and the plan left it open; 0: not known.
+    """
 
     name: str
     partitions: int
     copies: int = 0
     configs: Mapping[str, str] = field(default_factory=dict)
+    usual_copies: int = 0
 
 
 class Difference(NamedTuple):
@@ -70,12 +84,16 @@ class Difference(NamedTuple):
 
 
 def differences(plan: StreamPlan, facts: StreamFacts) -> Sequence[Difference]:
-    """Where a stream is not as planned. More partitions than planned are fine: somebody needed them."""
+    """Where a stream is not as planned. More partitions than planned are fine: somebody needed them.
+
+    So are more copies than usual, where the plan leaves them open.
+    """
     found = []
     if facts.partitions < plan.partitions:
         found.append(Difference("partitions", str(facts.partitions), str(plan.partitions)))
-    if plan.copies and facts.copies and facts.copies != plan.copies:
-        found.append(Difference("copies", str(facts.copies), str(plan.copies)))
+    copies = plan.copies or max(facts.copies, facts.usual_copies)
+    if facts.copies and facts.copies != copies:
+        found.append(Difference("copies", str(facts.copies), str(copies)))
     if facts.configs:
         wanted = plan.configs(facts.copies)
         if plan.retention_bytes:

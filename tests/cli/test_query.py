@@ -7,11 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from pipeline.errors import InputError, QueryError, UsageError
 from pipeline.query.importing import DIALECTS
 from tests.cli.command import wirewatch
+from wirewatch import console
 from wirewatch.cli import app as command
 from wirewatch.commands import query
 
@@ -23,27 +25,55 @@ def run(*arguments: str | Path, stdin: str | None = None) -> Result:
     return CliRunner().invoke(query.app, [str(one) for one in arguments], input=stdin)
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stdout is taken for a terminal, one without colours."""
+    monkeypatch.setattr(
+        console, "out", Console(force_terminal=True, color_system=None, highlight=False, soft_wrap=True)
+    )
+
+
+@pytest.mark.usefixtures("terminal")
 def test_a_clean_query() -> None:
     done = run("lint", "syria AND (talks OR truce)")
     assert (done.exit_code, done.output) == (0, "nothing to say\n")
     assert json.loads(run("lint", "syria", "--json").stdout) == {"query": "syria", "parses": True, "findings": []}
 
 
+@pytest.mark.usefixtures("terminal")
 def test_warnings_point_and_propose() -> None:
     done = run("lint", "syria or iraq")
     assert done.exit_code == 0
     message, line, caret, better = done.output.splitlines()
-    assert message.startswith("warning at position 6: ")
+    assert message.startswith("warning at position 7: ")
     assert (line, caret) == ("syria or iraq", "      ^")
     assert better == "instead: syria OR iraq"
     [finding] = json.loads(run("lint", "syria or iraq", "--json").stdout)["findings"]
     assert (finding["position"], finding["severity"], finding["suggestion"]) == (6, "warning", "syria OR iraq")
 
 
+@pytest.mark.usefixtures("terminal")
 def test_a_query_that_can_never_match_fails() -> None:
     done = run("lint", "syria AND NOT syria")
     assert done.exit_code == 1
     assert "can never match" in done.output
+
+
+def test_a_pipe_gets_json_lines_with_offsets_from_0(tmp_path: Path) -> None:
+    for arguments in (("lint", "syria or iraq"), ("lint", "syria AND NOT syria"), ("lint", "syria")):
+        piped = run(*arguments)
+        assert (piped.exit_code, piped.stdout) == (
+            run(*arguments, "--json").exit_code,
+            run(*arguments, "--json").stdout,
+        )
+        [line] = piped.stdout.splitlines()
+        assert json.loads(line)["parses"] is True
+    [finding] = json.loads(run("lint", "syria or iraq").stdout)["findings"]
+    assert "syria or iraq"[finding["position"] :].startswith("or ")
+    (tmp_path / "doc.txt").write_text("Syria and Iraq.", "utf-8")
+    explained = run("explain", "syria AND iran", "--doc", tmp_path / "doc.txt")
+    [told] = map(json.loads, explained.stdout.splitlines())
+    assert (told["held"], [part["held"] for part in told["parts"]]) == (False, [True, False])
 
 
 @pytest.mark.parametrize("case", MALFORMED, ids=[case["name"] for case in MALFORMED])
@@ -58,6 +88,7 @@ def test_malformed_queries_are_wrong_use(case: dict[str, str]) -> None:
     assert json.loads(run("lint", "--json", "--", case["query"]).stdout)["parses"] is False
 
 
+@pytest.mark.usefixtures("terminal")
 def test_explain_shows_each_clause_and_its_words(tmp_path: Path) -> None:
     (tmp_path / "doc.json").write_text(
         json.dumps(
@@ -81,6 +112,7 @@ def test_explain_shows_each_clause_and_its_words(tmp_path: Path) -> None:
     assert run("explain", "kurds", "--doc", tmp_path / "doc.json").output.splitlines() == ["does not match", "✗ kurds"]
 
 
+@pytest.mark.usefixtures("terminal")
 def test_explain_takes_plain_text_and_counts_repeats(tmp_path: Path) -> None:
     (tmp_path / "doc.txt").write_text("Syria. Syria. Syria and SYRIA.", "utf-8")
     assert "✓ syria   text: 'Syria' ×3, text: 'SYRIA'" in run("explain", "syria", "--doc", tmp_path / "doc.txt").output
@@ -99,7 +131,7 @@ def test_import_gives_the_query_on_stdout_and_the_changes_on_stderr(tmp_path: Pa
     done = run("import", "--from", "factiva", "--file", tmp_path / "old.txt")
     assert done.exit_code == 0
     assert done.stdout == "(kyiv NEAR/4 moscow) AND title:talks\n"
-    assert "near5 became NEAR/4: Factiva counts from 1" in done.stderr
+    assert "at position 6: near5 became NEAR/4: Factiva counts from 1" in done.stderr
     told = json.loads(run("import", "--from", "factiva", "kyiv near5 moscow", "--json").stdout)
     assert (told["from"], told["query"]) == ("factiva", "kyiv NEAR/4 moscow")
     assert [change["position"] for change in told["changes"]] == [5]
@@ -136,5 +168,5 @@ def test_the_real_command_exits_2_and_points(tmp_path: Path) -> None:
     done = wirewatch("query", "lint", "syria AND", cwd=tmp_path)
     assert done.returncode == 2
     line, query_line, caret = done.stderr.splitlines()
-    assert line.startswith("wirewatch: at position 9: ")
+    assert line.startswith("wirewatch: at position 10: ")
     assert (query_line, caret) == ("syria AND", "         ^")

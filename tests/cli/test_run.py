@@ -140,7 +140,7 @@ def test_a_dangling_link_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         (["run", "--out", "out"], 2, "--input"),
         (["run", "--input", "one.txt", "--out", "one.txt"], 2, "one.txt"),
         (["run", "--input", "one.txt", "--out", "out", "--subscriptions", "gone"], 2, "gone: No such file"),
-        (["run", "--input", "one.txt", "--out", "out", "--subscriptions", "bad.jsonl"], 2, "position 4"),
+        (["run", "--input", "one.txt", "--out", "out", "--subscriptions", "bad.jsonl"], 2, "position 5: bad.jsonl:1: "),
         (["run", "--input", "one.txt", "--out", "out", "--topics", "one.txt"], 2, "one.txt"),
         (["--config", "gone.toml", "topics", "list"], 0, ""),
         (["--config", "gone.toml", "doctor"], 2, "gone.toml"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.cli.command import wirewatch
+from tests.cli.command import on_terminal, wirewatch
 
 
 def test_an_unknown_topic_is_refused_and_an_unknown_outlet_is_a_warning(tmp_path: Path) -> None:
@@ -31,9 +33,61 @@ def test_an_unknown_topic_is_refused_and_an_unknown_outlet_is_a_warning(tmp_path
 def test_history_says_what_was_and_what_is_now_and_notes_stay_with_their_version(tmp_path: Path) -> None:
     assert wirewatch("subscriptions", "add", "port*", "--id", "p", "--note", "first", cwd=tmp_path).returncode == 0
     assert wirewatch("subscriptions", "edit", "p", "--query", "harbour", cwd=tmp_path).returncode == 0
-    told = wirewatch("subscriptions", "history", "p", cwd=tmp_path)
+    told = on_terminal("subscriptions", "history", "p", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "query: was port* now harbour" in told.stdout
     newest, oldest = told.stdout.split("version 1")
     assert "first" not in newest
     assert "first" in oldest
+
+
+def test_outlets_are_looked_at_where_they_are_given_not_at_every_change(tmp_path: Path) -> None:
+    warning = "no feed or article has an outlet 'Mourning Post'"
+    added = wirewatch("subscriptions", "add", "port*", "--id", "p", "--outlet", "Mourning Post", cwd=tmp_path)
+    assert warning in added.stderr
+    for change, state in (("pause", "paused"), ("resume", "active")):
+        done = wirewatch("subscriptions", change, "p", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "saved" in done.stderr
+        assert warning not in done.stderr
+        assert json.loads(wirewatch("subscriptions", "show", "p", cwd=tmp_path).stdout)["state"] == state
+    assert warning in wirewatch("subscriptions", "edit", "p", "--name", "Ports", cwd=tmp_path).stderr
+
+
+def test_an_id_that_was_removed_is_free_again(tmp_path: Path) -> None:
+    add = ("subscriptions", "add", "port*", "--id", "p")
+    assert wirewatch(*add, cwd=tmp_path).returncode == 0
+    refused = wirewatch(*add, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "there is a subscription 'p' already" in refused.stderr
+    assert wirewatch("subscriptions", "remove", "p", cwd=tmp_path).returncode == 0
+    assert wirewatch(*add, cwd=tmp_path).returncode == 0
+
+
+def test_a_pipe_gets_json_lines_with_times_in_utc_and_a_terminal_gets_a_table(tmp_path: Path) -> None:
+    began = datetime.now(UTC)
+    for query in ("port*", "harbour"):
+        done = wirewatch("subscriptions", "add", query, "--id", "p", "--replace", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for command in (("list",), ("history", "p"), ("show", "p")):
+        piped = wirewatch("subscriptions", *command, cwd=tmp_path)
+        assert piped.stdout == wirewatch("subscriptions", *command, "--json", cwd=tmp_path).stdout
+        told = [json.loads(line) for line in piped.stdout.splitlines()]
+        assert [one["query"] for one in told] == (["harbour", "port*"] if command[0] == "history" else ["harbour"])
+        for one in told:
+            assert not [name for name in one if name.endswith("_ms")]
+            saved, effective = (datetime.fromisoformat(one[name]) for name in ("saved_at", "effective_from"))
+            assert saved.utcoffset() == timedelta(0)
+            assert began - timedelta(seconds=1) < saved < effective
+    header, row = on_terminal("subscriptions", "list", cwd=tmp_path).stdout.splitlines()
+    assert header.split() == ["id", "version", "state", "name", "owner", "delivery", "query"]
+    assert row.split() == ["p", "2", "active", "-", "harbour"]
+
+
+def test_doctor_writes_json_lines_into_a_pipe_and_marks_on_a_terminal(tmp_path: Path) -> None:
+    told = [json.loads(line) for line in wirewatch("doctor", cwd=tmp_path).stdout.splitlines()]
+    assert {"stream", "store", "disk"} <= {one["what"] for one in told}
+    shown = on_terminal("doctor", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[0].split()[:2] == ["✓", "python"]
+    assert "→ wirewatch feed add URL" in shown.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pipeline.records import RawArticle, article_id, encode, from_ms
 from pipeline.settings import Settings
 from pipeline.store import StoreReader, open_store
 from pipeline.streams import NewRecord, create_stream
-from tests.cli.command import wirewatch
+from tests.cli.command import on_terminal, wirewatch
 from tests.waiting import until
 
 TEXTS = {
@@ -43,7 +44,7 @@ def desk_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_it_would_have_alerted(desk_folder: Path) -> None:
-    told = wirewatch("subscriptions", "test", "ports", cwd=desk_folder)
+    told = on_terminal("subscriptions", "test", "ports", cwd=desk_folder)
     assert told.returncode == 0, told.stderr
     assert "2 alerts in 7 days" in told.stdout
     assert "outlet: Strike" in told.stdout
@@ -51,6 +52,12 @@ def test_what_it_would_have_alerted(desk_folder: Path) -> None:
     other = wirewatch("subscriptions", "test", "ports", "--query", "opera", "--json", cwd=desk_folder)
     report = json.loads(other.stdout)
     assert (report["alerts"]["value"], report["stories"]["value"], report["complete"]) == (1, 1, True)
+    begin, end = (datetime.fromisoformat(report[name]) for name in ("since", "until"))
+    assert (begin.tzinfo, end - begin) == (UTC, timedelta(days=7, milliseconds=1))
+    [story] = report["examples"]
+    assert begin <= datetime.fromisoformat(story["article"]["time"]) < end
+    piped = wirewatch("subscriptions", "test", "ports", "--query", "opera", cwd=desk_folder)
+    assert json.loads(piped.stdout)["examples"] == report["examples"]
     unknown = wirewatch("subscriptions", "test", "none", cwd=desk_folder)
     assert unknown.returncode != 0
     assert "none" in unknown.stderr
@@ -69,9 +76,11 @@ def test_what_would_spare_an_alert(desk_folder: Path) -> None:
     assert any(one["kept"] == 1 and one["lost"] == 0 for one in choices)
     for one in choices[:1]:
         report = wirewatch("subscriptions", "test", "ports", "--query", one["query"], "--json", cwd=desk_folder)
-        titles = [story["hit"]["article"]["title"] for story in json.loads(report.stdout)["examples"]]
+        titles = [story["article"]["title"] for story in json.loads(report.stdout)["examples"]]
         assert "Football" not in titles
-    person = wirewatch("subscriptions", "not-relevant", alerts["Football"], cwd=desk_folder)
+    piped = wirewatch("subscriptions", "not-relevant", alerts["Football"], cwd=desk_folder)
+    assert [json.loads(line)["query"] for line in piped.stdout.splitlines()] == [one["query"] for one in choices]
+    person = on_terminal("subscriptions", "not-relevant", alerts["Football"], cwd=desk_folder)
     assert "loses nothing else in 30 days, keeps 1" in person.stdout
     refused = wirewatch("subscriptions", "not-relevant", "zzzz", cwd=desk_folder)
     assert refused.returncode == 2

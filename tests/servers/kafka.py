@@ -30,14 +30,15 @@ class KafkaServer:
     """One broker on loopback with ports of its own; ``directory`` keeps its data and its log from start to start.
 
     ``bootstrap`` (host:port) and ``url`` stay the same when it is stopped, killed and started again. ``further`` gives
-    more settings for the broker, from its port and its controller's.
+    more settings for the broker, from its port and its controller's; ``jvm`` other options for its JVM than the launcher's.
     """
 
-    def __init__(self, directory: Path, further: Callable[[int, int], str] | None = None) -> None:
+    def __init__(self, directory: Path, further: Callable[[int, int], str] | None = None, *, jvm: str = "") -> None:
         self.directory = directory
         self._further = further
+        self._jvm = jvm
         self.log = directory / "kafka.log"
-        self.port = 0
+        self.port = self._controller_port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,7 +75,13 @@ class KafkaServer:
                 return
 
     def _launch(self) -> None:
+        self._spawn()
+        self._wait(lambda: answers(self.bootstrap))
+
+    def _spawn(self) -> None:
         environment = dict(os.environ)
+        if self._jvm:
+            environment["KAFKA_JVM_OPTS"] = self._jvm
         if self._further:
             extra = self.directory / "extra.properties"
             extra.write_text(self._further(self.port, self._controller_port))
@@ -88,8 +95,11 @@ class KafkaServer:
                 start_new_session=True,
                 env=environment,
             )
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        assert self._process is not None
         deadline = time.monotonic() + START_S
-        while not answers(self.bootstrap):
+        while not ready():
             if self._process.poll() is not None:
                 raise ServerFailed(f"Kafka ended with {self._process.returncode}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
@@ -130,6 +140,15 @@ class KafkaServer:
         return "\n".join(text.splitlines()[-lines:])
 
 
+def kafka_jars() -> Path:
+    """The folder of the broker's jars and tools, fetched where it is missing. Raises ServerFailed."""
+    script = f'. "{LAUNCHER.parent}/jars.sh"; fetch_jars kafka; echo "$jars"'
+    done = subprocess.run(["bash", "-c", script, LAUNCHER], capture_output=True, text=True, timeout=900, check=False)
+    if done.returncode:
+        raise ServerFailed((done.stderr or done.stdout).strip()[-2000:])
+    return Path(done.stdout.strip())
+
+
 def require_java() -> None:
     """Raise ServerFailed, saying what to install, where servers from Maven's jars can't run."""
     missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
@@ -139,11 +158,7 @@ def require_java() -> None:
 
 def answers(bootstrap: str) -> bool:
     """Whether a broker takes requests at ``bootstrap``, and counts itself as part of its cluster."""
-    host, _, port = bootstrap.rpartition(":")
-    # A connection first: kafka-python's clients wait on a dead port for longer than is needed here.
-    try:
-        socket.create_connection((host, int(port)), timeout=1).close()
-    except OSError:
+    if not listens(bootstrap):
         return False
     try:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=2000, request_timeout_ms=2000)
@@ -154,6 +169,16 @@ def answers(bootstrap: str) -> bool:
             return any(not broker["is_fenced"] for broker in admin.describe_cluster()["brokers"])
         except KafkaError:
             return False
+
+
+def listens(bootstrap: str) -> bool:
+    """Whether anything takes connections there: kafka-python's clients wait on a dead port for longer than tests need."""
+    host, _, port = bootstrap.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_ports(count: int) -> list[int]:

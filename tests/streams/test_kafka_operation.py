@@ -31,7 +31,7 @@ from pipeline.streams.open import create_planned
 from pipeline.streams.plans import differences
 from tests.cli.command import wirewatch
 from tests.connectors.support import NOON
-from tests.servers.kafka import LAUNCHER
+from tests.servers.kafka import kafka_jars
 
 pytestmark = pytest.mark.kafka
 WORDS = "The harbour council said on Monday that the old bridge stays closed until the winter storms are over. " * 3
@@ -236,12 +236,10 @@ def _consumer_groups(bootstrap: str, *arguments: str) -> dict[tuple[str, int], t
     """kafka-consumer-groups.sh, without the script: (topic, partition) → committed, end, lag."""
     java = shutil.which("java")
     assert java
-    script = f'. "{LAUNCHER.parent}/jars.sh"; fetch_jars kafka; echo "$jars"'
-    jars = subprocess.run(["bash", "-c", script, LAUNCHER], capture_output=True, text=True, check=True).stdout.strip()
     tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
     options = ["-XX:TieredStopAtLevel=1", "-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"]
     done = subprocess.run(
-        [java, *options, "-cp", f"{jars}/*", tool, "--bootstrap-server", bootstrap, *arguments],
+        [java, *options, "-cp", f"{kafka_jars()}/*", tool, "--bootstrap-server", bootstrap, *arguments],
         capture_output=True,
         text=True,
         timeout=120,

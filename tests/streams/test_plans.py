@@ -14,7 +14,7 @@ from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED
 from pipeline.streams import NewRecord
 from pipeline.streams.installation import planned_streams, raw_plan
 from pipeline.streams.keeping import retain
-from pipeline.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, differences
+from pipeline.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, copies_for, differences
 from pipeline.streams.sqlite import SqliteStream
 
 PLAN = StreamPlan("news", 4, 30 * DAY_MS)
@@ -91,6 +91,18 @@ def test_policies_are_the_same_in_any_order() -> None:
 
 def test_copies_differ_only_where_they_were_asked_for() -> None:
     assert differences(replace(PLAN, copies=3), as_planned(PLAN, 1)) == [Difference("copies", "1", "3")]
+
+
+@pytest.mark.parametrize(("brokers", "copies"), [(0, 1), (1, 1), (2, 2), (3, 3), (9, 3)])
+def test_unasked_a_stream_has_as_many_copies_as_survive_a_broker(brokers: int, copies: int) -> None:
+    assert copies_for(brokers) == copies
+
+
+def test_fewer_copies_than_usual_differ_and_more_do_not() -> None:
+    grown = replace(as_planned(PLAN, 1), usual_copies=3)
+    assert differences(PLAN, grown) == [Difference("copies", "1", "3")]
+    assert differences(replace(PLAN, copies=1), grown) == []
+    assert differences(PLAN, replace(as_planned(PLAN, 4), usual_copies=3)) == []
 
 
 def test_a_limit_by_bytes_goes_by_the_partitions_that_there_are() -> None:

@@ -14,7 +14,7 @@ from pipeline.records import Subscription
 from pipeline.search import BacktestReport, Comparison, Filters, StoryHit, backtest, compare
 from pipeline.settings import Settings, load_settings
 from pipeline.store import QueryShelf, open_store
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands.search import From, Run, To, hit_fields, hit_lines, open_index, period
 
 _BAR = 40
@@ -48,15 +48,15 @@ def backtest_query(
     begin, end = period(30.0 if days is None and not since and not until else days, since, until)
     end = console.now_ms() if end is None else end
     filters = _filters(stored)
-    machine = as_json or not console.out.is_terminal
+    machine = json_lines.wanted(as_json=as_json)
     index = open_index(settings, run or settings.run)
     if stored is not None and query is not None:
         change = compare(index, stored.query, query, begin or 0, end, filters=filters, examples=examples)
-        _show(_comparison_fields(change)) if machine else _show_comparison(change)
+        json_lines.put(_comparison_fields(change)) if machine else _show_comparison(change)
         return
     text = query if query is not None else stored.query if stored is not None else ""
     report = backtest(index, text, begin or 0, end, filters=filters, examples=examples)
-    _show(_fields(report)) if machine else _show_report(report)
+    json_lines.put(report_fields(report)) if machine else _show_report(report)
 
 
 def _stored(settings: Settings, identity: str) -> Subscription:
@@ -74,26 +74,25 @@ def _filters(stored: Subscription | None) -> Filters:
     return Filters(topics=stored.topics, languages=stored.languages, sources=stored.outlets)
 
 
-def _show(fields: dict[str, Any]) -> None:
-    typer.echo(msgspec.json.encode(fields).decode())
-
-
-def _fields(report: BacktestReport) -> dict[str, Any]:
-    return {**msgspec.to_builtins(report), "examples": list(map(_story_fields, report.examples))}
+def report_fields(report: BacktestReport) -> dict[str, Any]:
+    """A report for a program. ``since`` is null where it goes back to the beginning."""
+    fields = json_lines.timed(report, since_ms="since", until_ms="until", covered_since_ms="covered_since")
+    return {**fields, "examples": list(map(story_fields, report.examples))}
 
 
 def _comparison_fields(change: Comparison) -> dict[str, Any]:
     return {
-        "before": _fields(change.before),
-        "after": _fields(change.after),
+        "before": report_fields(change.before),
+        "after": report_fields(change.after),
         "won": msgspec.to_builtins(change.won),
         "lost": msgspec.to_builtins(change.lost),
-        "won_examples": list(map(_story_fields, change.won_examples)),
-        "lost_examples": list(map(_story_fields, change.lost_examples)),
+        "won_examples": list(map(story_fields, change.won_examples)),
+        "lost_examples": list(map(story_fields, change.lost_examples)),
     }
 
 
-def _story_fields(one: StoryHit) -> dict[str, Any]:
+def story_fields(one: StoryHit) -> dict[str, Any]:
+    """A story with its newest article that matches, without its text."""
     fields = hit_fields(one.hit)
     del fields["text"]
     return {"story": one.story, "articles": one.articles, "article": fields}

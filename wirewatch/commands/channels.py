@@ -6,7 +6,6 @@ import base64
 import secrets
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -21,10 +20,16 @@ from pipeline.records import from_ms
 from pipeline.settings import load_settings
 from pipeline.store import open_store
 from pipeline.store.delivery import Channel, DeliveryBook
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands.deliver import delivery_options, test_notice
 
 app = typer.Typer(help="Channels: where alerts are delivered to.", no_args_is_help=True, rich_markup_mode=None)
+_TIMES = {
+    "added_ms": "added_at",
+    "last_ok_ms": "last_ok_at",
+    "last_failed_ms": "last_failed_at",
+    "not_before_ms": "not_before",
+}
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The channel's name.")]
 
 
@@ -79,11 +84,11 @@ def list_all(
 ) -> None:
     """List channels and how they fare. Addresses are shown without secrets."""
     found = _book(context).channels(owner)
-    if as_json:
+    if json_lines.wanted(as_json=as_json):
         for one in found:
-            shown = {**msgspec.to_builtins(one), "address": shown_address(one)}
+            shown = json_lines.timed(one, **_TIMES) | {"address": shown_address(one)}
             del shown["config"]
-            typer.echo(msgspec.json.encode(shown).decode())
+            json_lines.put(shown)
         return
     table = Table("name", "kind", "address", "owner", "health", "last sent", "trouble", box=None, header_style="bold")
     for one in found:

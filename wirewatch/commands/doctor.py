@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import msgspec
 import typer
 from rich.text import Text
 
@@ -21,7 +20,7 @@ from pipeline.store import QueryShelf, open_store
 from pipeline.store.operation import CanaryHealth, canary_state
 from pipeline.streams.installation import raw_plan
 from pipeline.streams.open import create_planned
-from wirewatch import console
+from wirewatch import console, json_lines
 
 
 class Finding(NamedTuple):
@@ -34,15 +33,17 @@ class Finding(NamedTuple):
 
 
 def doctor(
-    context: typer.Context, *, as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines (default where stdout is no terminal).")] = False,
 ) -> None:
     """Say which runner, broker, Java and store there are; exit 1 where the main job can't run."""
     settings = load_settings(context.obj)
     failed = False
     for finding in _findings(settings):
         failed = failed or finding.state == "failed"
-        if as_json:
-            typer.echo(msgspec.json.encode(finding._asdict()).decode())
+        if json_lines.wanted(as_json=as_json):
+            json_lines.put(finding._asdict())
             continue
         mark, style = {"ok": ("✓", "green"), "missing": ("–", "yellow"), "failed": ("✗", "red")}[finding.state]
         console.out.print(Text.assemble((f"{mark} ", style), (f"{finding.what:<14}", "bold"), finding.facts))

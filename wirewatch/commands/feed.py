@@ -24,7 +24,7 @@ from connectors.state import FeedAbout, FeedRow, FeedState
 from pipeline.errors import InputError, UsageError
 from pipeline.settings import Settings, load_settings
 from pipeline.store import open_store
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands import feed_add, feed_health
 
 app = typer.Typer(help="Feeds: find, add, list, check and remove them.", no_args_is_help=True, rich_markup_mode=None)
@@ -49,7 +49,7 @@ def parse(
     about = parse_feed(body.body, url=body.url, content_type=body.content_type)
     base = body.url if "://" in body.url else ""
     entries = feed_entries(body.body, url=body.url, base=base, content_type=body.content_type)
-    if feed_health.for_program(as_json=as_json):
+    if json_lines.wanted(as_json=as_json):
         for entry in entries:
             typer.echo(msgspec.json.encode(entry).decode())
         return
@@ -113,7 +113,7 @@ def discover(
         finder = FeedFinder(http, HostPacing(settings.host_gap_s), clock=console.utc_now, wait=time.sleep)
         for found in finder.find(url):
             count += 1
-            if feed_health.for_program(as_json=as_json):
+            if json_lines.wanted(as_json=as_json):
                 line = {"url": found.url, "how": found.how, **describe_feed(found.feed)}
                 typer.echo(msgspec.json.encode(line).decode())
             else:
@@ -174,7 +174,7 @@ def remove(context: typer.Context, url: Annotated[str, typer.Argument(help="Addr
 def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List the feeds with their health."""
     rows = FeedState(open_store(load_settings(context.obj).store).engine).listing()
-    if feed_health.for_program(as_json=as_json):
+    if json_lines.wanted(as_json=as_json):
         for row in rows:
             typer.echo(msgspec.json.encode(msgspec.to_builtins(row) | {"state": _state(row)}).decode())
         return

@@ -20,7 +20,7 @@ from desk.views.coverage import state_words
 from pipeline.errors import FeedError, InputError
 from pipeline.settings import load_settings
 from pipeline.store import open_store
-from wirewatch import console
+from wirewatch import console, json_lines
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
 MOST_RISKS = 20
@@ -33,11 +33,6 @@ _STYLES = {
     "failing": "red",
     "gone": "red",
 }
-
-
-def for_program(*, as_json: bool) -> bool:
-    """Whether JSON Lines are wanted: asked for, or nobody looks at a terminal."""
-    return as_json or not console.out.is_terminal
 
 
 def check(
@@ -68,7 +63,7 @@ def check(
                 state.verified(row.id, console.utc_now())
             else:
                 state.unreadable(row.id, problem)
-            if for_program(as_json=as_json):
+            if json_lines.wanted(as_json=as_json):
                 typer.echo(msgspec.json.encode({"url": row.url, "problem": problem, "items": items}).decode())
             else:
                 words = f"{items} items" if problem is None else problem
@@ -81,7 +76,7 @@ def report(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Say how each feed does against its own rhythm, and what the desk may be missing."""
     feeds = _healths(FeedState(open_store(load_settings(context.obj).store).engine))
     whole = coverage(feeds)
-    if for_program(as_json=as_json):
+    if json_lines.wanted(as_json=as_json):
         typer.echo(msgspec.json.encode(whole).decode())
         for feed in feeds:
             typer.echo(msgspec.json.encode(feed).decode())

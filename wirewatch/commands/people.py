@@ -7,7 +7,6 @@ import sys
 from datetime import UTC
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
@@ -17,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.records import from_ms
 from pipeline.settings import load_settings
 from pipeline.store import open_store
-from wirewatch import console
+from wirewatch import console, json_lines
 
 app = typer.Typer(
     help="People of the desk: accounts, roles, passwords, API tokens.", no_args_is_help=True, rich_markup_mode=None
@@ -47,10 +46,10 @@ def list_all(
 ) -> None:
     """List all accounts."""
     people = _directory(context).people.listing()
-    if as_json:
+    if json_lines.wanted(as_json=as_json):
         for one in people:
             line = {"name": one.shown, "role": one.role, "active": one.active, "created": from_ms(one.created_ms)}
-            typer.echo(msgspec.json.encode(line | {"password": one.password is not None}).decode())
+            json_lines.put(line | {"password": one.password is not None})
         return
     table = Table("name", "role", "account", "signs in by", "since", box=None, header_style="bold")
     for one in people:

@@ -16,7 +16,7 @@ from pipeline.errors import InputError, QueryError, UsageError
 from pipeline.query import Document, Explanation, Finding, explain, lint, parse
 from pipeline.query.importing import import_query
 from pipeline.records.article import Match
-from wirewatch import console
+from wirewatch import console, json_lines
 
 app = typer.Typer(
     help="Queries: check them, explain them, import them. The language: docs/queries.md.",
@@ -28,7 +28,7 @@ File = Annotated[
     Path | None,
     typer.Option("--file", "-f", help="A file that holds one query; - is standard input.", show_default=False),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object (default where stdout is no terminal).")]
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _SHOWN_WORDS = 8
@@ -83,8 +83,8 @@ def lint_query(query: Query = None, file: File = None, *, as_json: Json = False)
         parse(text)
     except QueryError as error:
         broken = error
-    if as_json:
-        typer.echo(msgspec.json.encode(_Linted(text, broken is None, findings)).decode())
+    if json_lines.wanted(as_json=as_json):
+        json_lines.put(_Linted(text, broken is None, findings))
     else:
         for finding in findings:
             if broken is None or finding.severity != "error":
@@ -112,8 +112,8 @@ def explain_query(
     """Show which clauses of the query hold on a document, and on which words."""
     parsed = parse(_given(query, file))
     explanation = explain(parsed, _document(doc))
-    if as_json:
-        typer.echo(msgspec.json.encode(explanation).decode())
+    if json_lines.wanted(as_json=as_json):
+        json_lines.put(explanation)
         return
     console.out.print("matches" if explanation.held else "does not match", style="bold")
     _tree(explanation, 0)
@@ -125,7 +125,8 @@ def import_from(
     file: File = None,
     *,
     origin: Annotated[Dialect, typer.Option("--from", help="Whose query it is.")],
-    as_json: Json = False,
+    # Not by itself where stdout is no terminal: the query alone is what goes into a file.
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Translate another vendor's query: ours on stdout, what reads differently on stderr.
 
@@ -135,11 +136,11 @@ def import_from(
     parse(imported.query)
     if as_json:
         changes: list[dict[str, int | str]] = [change._asdict() for change in imported.changes]
-        typer.echo(msgspec.json.encode(_Translated(origin.value, imported.query, changes)).decode())
+        json_lines.put(_Translated(origin.value, imported.query, changes))
         return
     typer.echo(imported.query)
     for change in imported.changes:
-        console.note(f"at position {change.position}: {change.text}")
+        console.note(f"at position {change.position + 1}: {change.text}")
 
 
 def _given(query: str | None, file: Path | None) -> str:
@@ -182,7 +183,7 @@ def _document(path: Path) -> Document:
 
 def _show(query: str, finding: Finding) -> None:
     line = Text(finding.severity, style=_STYLES[finding.severity])
-    line.append(f" at position {finding.position}: {_printable(finding.message)}", style="default")
+    line.append(f" at position {finding.position + 1}: {_printable(finding.message)}", style="default")
     console.out.print(line)
     pointer = QueryError(finding.message, query=query, position=finding.position).pointer()
     console.out.print(Text(_printable(pointer), style="dim"))

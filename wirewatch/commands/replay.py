@@ -19,6 +19,7 @@ from pipeline.store import Store, StoreReader, open_store
 from pipeline.store.history_runs import FINISHED, Replay, ReplayBook
 from wirewatch import console
 from wirewatch.commands.services import stop_on_signals
+from wirewatch.moments import desk_zone, parse_moment
 from wirewatch.replay_spec import (
     ARCHIVE,
     STORE,
@@ -27,7 +28,6 @@ from wirewatch.replay_spec import (
     begin_replay,
     check_name,
     digest_of,
-    parse_moment,
     parse_speed,
     scope_of,
 )
@@ -38,7 +38,9 @@ TELL_EVERY_S = 1.0
 def replay(
     context: typer.Context,
     name: Annotated[str, typer.Option("--run", help="Name of the run; the same name and options go on with it.")],
-    since: Annotated[str, typer.Option("--from", help="2026-03-05, 2026-03-05T10:00Z, 7d (ago); none: all.")] = "",
+    since: Annotated[
+        str, typer.Option("--from", help="2026-03-05, 2026-03-05T10:00Z, 07:20, yesterday, 7d (ago); none: all.")
+    ] = "",
     until: Annotated[str, typer.Option("--to", help="As --from; the time itself is left out.")] = "now",
     source: Annotated[
         list[str] | None,
@@ -65,8 +67,9 @@ def replay(
     factor = parse_speed(speed)
     now = console.utc_now()
     sources = tuple(source or [STREAM])
-    begin = to_ms(parse_moment(since, now)) if since else 0
-    end = to_ms(parse_moment(until, now))
+    zone = desk_zone(settings)
+    begin = to_ms(parse_moment(since, now, zone)) if since else 0
+    end = to_ms(parse_moment(until, now, zone))
     if begin >= end:
         raise UsageError(f"--from {since or 'the beginning'} is not before --to {until}")
     for one in sources:

@@ -20,8 +20,9 @@ from pipeline.records import Match, from_ms, to_ms
 from pipeline.search import Facets, Filters, Hit, SearchIndex, search_folder
 from pipeline.settings import Settings, load_settings
 from pipeline.store import StoreReader, open_store
-from wirewatch import console
-from wirewatch.replay_spec import parse_moment
+from wirewatch import console, json_lines
+from wirewatch.json_lines import iso
+from wirewatch.moments import parse_moment
 
 _PART = 5_000
 _PAGE = 100
@@ -37,7 +38,9 @@ class Ordering(StrEnum):
     RELEVANCE = "relevance"
 
 
-From = Annotated[str, typer.Option("--from", help="2026-03-05, 2026-03-05T10:00Z, 7d (ago); none: all.")]
+From = Annotated[
+    str, typer.Option("--from", help="2026-03-05, 2026-03-05T10:00Z, 07:20, yesterday, 7d (ago); none: all.")
+]
 To = Annotated[str, typer.Option("--to", help="As --from; the time itself is left out.")]
 Run = Annotated[str, typer.Option("--run", help="The run (default: the continuous one).")]
 
@@ -71,9 +74,9 @@ def search(
     hits = _hits(index, query, begin, end, filters, order, limit)
     if as_csv:
         _write_csv(hits)
-    elif as_json or not console.out.is_terminal:
+    elif json_lines.wanted(as_json=as_json):
         for hit in hits:
-            typer.echo(msgspec.json.encode(hit_fields(hit)).decode())
+            json_lines.put(hit_fields(hit))
     else:
         count = 0
         for hit in hits:
@@ -87,14 +90,14 @@ def search(
 
 
 def period(days: float | None, since: str, until: str) -> tuple[int | None, int | None]:
-    """The period of ``--days`` or ``--from`` and ``--to``, in ms. Raises UsageError."""
+    """The period of ``--days`` or ``--from`` and ``--to``, in ms; times of day are this machine's. Raises UsageError."""
     now = console.utc_now()
     if days is not None and (since or until):
         raise UsageError("--days goes without --from and --to")
     if days is not None:
         return to_ms(now) - round(days * 86_400_000), None
-    begin = to_ms(parse_moment(since, now)) if since else None
-    end = to_ms(parse_moment(until, now)) if until else None
+    begin = to_ms(parse_moment(since, now, None)) if since else None
+    end = to_ms(parse_moment(until, now, None)) if until else None
     if begin is not None and end is not None and begin >= end:
         raise UsageError(f"--from {since} is not before --to {until}")
     return begin, end
@@ -122,8 +125,8 @@ def hit_fields(hit: Hit) -> dict[str, Any]:
     """A hit as one flat record: the article's fields with times in UTC, and what matched."""
     fields = msgspec.to_builtins(hit.article)
     published = fields.pop("published_ms")
-    fields["time"] = _iso(fields.pop("time_ms"))
-    fields["published"] = None if published is None else _iso(published)
+    fields["time"] = iso(fields.pop("time_ms"))
+    fields["published"] = None if published is None else iso(published)
     return {**fields, "matches": hit.matches, **({} if hit.score is None else {"score": round(hit.score, 4)})}
 
 
@@ -191,7 +194,7 @@ def _write_csv(hits: Iterator[Hit]) -> None:
     for hit in hits:
         one = hit.article
         words = "; ".join(dict.fromkeys(match.text for match in hit.matches))
-        row = (_iso(one.time_ms), one.source, one.language or "", one.title, one.url, " ".join(one.topics), one.story)
+        row = (iso(one.time_ms), one.source, one.language or "", one.title, one.url, " ".join(one.topics), one.story)
         writer.writerow([_cell(value) for value in (*row, words)])
 
 
@@ -208,7 +211,3 @@ def _facets(facets: Facets) -> None:
             more = " …" if len(values) > _SHOWN_FACETS else ""
             doubt = "" if facets.certainty == "exact" else f" ({facets.certainty.replace('_', ' ')})"
             console.note(f"{name}{doubt}: {shown}{more}")
-
-
-def _iso(time_ms: int) -> str:
-    return from_ms(time_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -26,7 +26,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
 Partitions = Annotated[int, typer.Option(help="Partitions of each (default: the setting).", min=0, show_default=False)]
 Copies = Annotated[
     int,
-    typer.Option(help="Replication factor (default: the URL's option, else the cluster's).", min=0, show_default=False),
+    typer.Option(
+        help="Replication factor (default: the URL's, else 3, or the brokers if fewer).", min=0, show_default=False
+    ),
 ]
 MADE, PLANNED, DIFFERS, CHANGED, MISSING = "made", "as planned", "differs", "changed", "missing"
 _STYLES = {MADE: "green", PLANNED: "green", CHANGED: "green", DIFFERS: "yellow", MISSING: "red"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.text import Text
 
@@ -13,7 +12,7 @@ from desk.terminal import harmless
 from pipeline.records import Subscription, from_ms
 from pipeline.settings import load_settings
 from pipeline.store import open_store
-from wirewatch import console
+from wirewatch import console, json_lines
 
 
 def history(
@@ -24,9 +23,9 @@ def history(
 ) -> None:
     """Show who changed what when, newest first."""
     versions = Subscriptions(open_store(load_settings(context.obj).store), console.now_ms).history(identity)
-    if as_json:
+    if json_lines.wanted(as_json=as_json):
         for one in versions:
-            typer.echo(msgspec.json.encode(one).decode())
+            json_lines.put(subscription_fields(one))
         return
     for one, before in zip(versions, [*versions[1:], None], strict=True):
         line = Text(f"version {one.version}", style="bold")
@@ -45,6 +44,11 @@ def changes(before: Subscription | None, one: Subscription) -> list[tuple[str, s
     """What a version changed: name, old, new; of a first version all that is not its default. The note is no change."""
     old, new = (_flat(two) for two in (before or Subscription(id="", query=""), one))
     return [(name, old[name], new[name]) for name in new if new[name] != old[name]]
+
+
+def subscription_fields(one: Subscription) -> dict[str, Any]:
+    """A version for a program. ``effective_from``: event time; null where it holds from the beginning of all."""
+    return json_lines.timed(one, effective_from_ms="effective_from", saved_ms="saved_at")
 
 
 def when(value: Any) -> str:

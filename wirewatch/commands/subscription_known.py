@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pipeline.settings import Settings
-from pipeline.store import open_store
+from pipeline.store import Store
 from pipeline.store.counts import read_activity
 from pipeline.store.feed_tables import feeds
 from pipeline.topics.shelf import builtin_definitions, folder_definitions
@@ -20,13 +20,11 @@ def known_topics(settings: Settings) -> set[str]:
     return {*builtin_definitions(), *own}
 
 
-def outlets_never_seen(settings: Settings, outlets: Collection[str]) -> list[str]:
-    """Those of ``outlets`` that neither a feed nor an article of the run has. Case doesn't count."""
+def outlets_never_seen(store: Store, run: str, outlets: Collection[str]) -> list[str]:
+    """Those of ``outlets`` that neither a feed nor an article of the run has. Case doesn't count. Raises StoreError."""
     if not outlets:
         return []
-    store = open_store(settings.store)
     with store.reading() as connection:
         seen = {source.casefold() for source in connection.execute(sa.select(feeds.c.source)).scalars()}
-        seen |= {activity.source.casefold() for activity in read_activity(connection, settings.run)}
-    store.close()
+        seen |= {activity.source.casefold() for activity in read_activity(connection, run)}
     return [outlet for outlet in outlets if outlet.casefold() not in seen]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 import typer
+from msgspec import structs
 from rich.text import Text
 
 from desk.relevance import DAY_MS, choices
@@ -17,7 +17,8 @@ from pipeline.search import Filters, SearchIndex, backtest, search_folder
 from pipeline.settings import Settings, load_settings
 from pipeline.store import Store, StoreReader, open_store
 from pipeline.store.alerts import find_alert, find_article
-from wirewatch import console
+from wirewatch import console, json_lines
+from wirewatch.commands.backtest import report_fields, story_fields
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Days = Annotated[int, typer.Option(help="How many past days to look at.", min=1, max=3_650)]
@@ -40,8 +41,8 @@ def trial(
     report = backtest(
         _index(settings, store), query or one.query, now_ms - days * DAY_MS, now_ms + 1, filters=filters, examples=10
     )
-    if as_json:
-        typer.echo(msgspec.json.encode(report).decode())
+    if json_lines.wanted(as_json=as_json):
+        json_lines.put(report_fields(report))
         return
     console.out.print(
         f"{report.alerts} alerts in {days} days ({report.alerts_a_day:,.1f} a day), from {report.articles} articles",
@@ -68,9 +69,9 @@ def not_relevant(
     found, article = _alert(store, settings, alert)
     subscription = Subscriptions(store, console.now_ms).get(found.subscription)
     several = choices(_index(settings, store), subscription, found, article, now_ms=console.now_ms(), days=days)
-    if as_json:
+    if json_lines.wanted(as_json=as_json):
         for one in several:
-            typer.echo(msgspec.json.encode(one).decode())
+            json_lines.put(structs.asdict(one) | {"examples": list(map(story_fields, one.examples))})
         return
     console.out.print(Text(f"{harmless(found.title)} ({harmless(found.source)})", style="bold"))
     if not several:

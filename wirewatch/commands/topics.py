@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
 from pipeline.errors import UsageError
 from pipeline.topics import Topic, builtin_topics, check_topic, load_topic_folder
 from pipeline.topics.load import load_topic
-from wirewatch import console
+from wirewatch import console, json_lines
 
 app = typer.Typer(help="Topics: list them, run their examples.", no_args_is_help=True, rich_markup_mode=None)
 Folder = Annotated[Path | None, typer.Option("--topics", help="A folder of topic files beside the built-in ones.")]
@@ -24,9 +23,9 @@ def list_topics(
 ) -> None:
     """List the topics, with their languages and examples."""
     topics = _topics(folder)
-    if as_json:
+    if json_lines.wanted(as_json=as_json):
         for topic in topics:
-            typer.echo(msgspec.json.encode(_facts(topic)).decode())
+            json_lines.put(_facts(topic))
         return
     table = Table("topic", "title", "languages", "queries", "threshold", "examples", box=None, header_style="bold")
     for topic in topics:

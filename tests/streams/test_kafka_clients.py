@@ -1,0 +1,111 @@
+"""How we handle kafka-python's clients where a cluster is of two minds. No server needed."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kafka import errors as kafka_errors
+
+from pipeline.errors import StreamError, StreamUnavailable
+from pipeline.streams import kafka_admin
+from pipeline.streams.kafka_admin import KafkaAdmin
+from pipeline.streams.kafka_client import KafkaLocation, end_producer, ours
+
+TOPIC = {"error_code": 0, "topic_id": "id", "partitions": [{"partition_index": 0, "leader_id": 1}]}
+
+
+class Cluster:
+    """Answers of brokers, one after the other; an exception is raised. The last one is given for ever."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: object) -> None:
+        self._answers = list(answers)
+        self.asked = 0
+        monkeypatch.setattr(kafka_admin, "_BACKOFF_S", 0.001)
+        monkeypatch.setattr(kafka_admin, "_LEARNT_S", 0.05)
+        monkeypatch.setattr(KafkaLocation, "connect", lambda *_, **__: self)
+
+    def describe_topics(self, _names: list[str]) -> list[Any]:
+        self.asked += 1
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return [answer]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def admin() -> KafkaAdmin:
+    return KafkaAdmin(KafkaLocation.parse("kafka://one:9092,two:9092?timeout_s=2"), "news", "kafka://one (news)")
+
+
+def test_a_stream_that_one_broker_has_shown_is_not_gone_because_another_has_not_learnt_of_it(
+    monkeypatch: pytest.MonkeyPatch, admin: KafkaAdmin
+) -> None:
+    cluster = Cluster(monkeypatch, TOPIC, kafka_errors.UnknownTopicOrPartitionError("news"), TOPIC)
+    assert admin.describe() == admin.describe() == TOPIC
+    assert cluster.asked == 3
+
+
+def test_a_stream_that_stays_unknown_is_gone(monkeypatch: pytest.MonkeyPatch, admin: KafkaAdmin) -> None:
+    cluster = Cluster(monkeypatch, TOPIC, kafka_errors.UnknownTopicOrPartitionError("news"))
+    admin.describe()
+    with pytest.raises(StreamError, match="no such stream"):
+        admin.describe()
+    assert cluster.asked > 2
+
+
+def test_a_stream_that_nobody_has_shown_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, admin: KafkaAdmin) -> None:
+    cluster = Cluster(monkeypatch, kafka_errors.UnknownTopicOrPartitionError("news"))
+    with pytest.raises(StreamError, match="no such stream"):
+        admin.describe()
+    assert cluster.asked == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        kafka_errors.OutOfOrderSequenceNumberError(None),
+        kafka_errors.UnknownProducerIdError(None),
+        kafka_errors.NotEnoughReplicasError(None),
+        kafka_errors.NotLeaderForPartitionError(None),
+        kafka_errors.UnknownBrokerIdError(2),
+    ],
+)
+def test_what_a_cluster_says_in_trouble_may_work_later(error: Exception) -> None:
+    found = ours("news", error)
+    assert isinstance(found, StreamUnavailable)
+    assert found.hint
+
+
+class Sender(threading.Thread):
+    """A producer's thread; only force_close ends it."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._forced = threading.Event()
+
+    def run(self) -> None:
+        self._forced.wait()
+
+    def force_close(self) -> None:
+        self._forced.set()
+
+
+def test_a_producer_with_a_record_on_its_way_is_ended_all_the_same() -> None:
+    sender = Sender()
+    sender.start()
+    closed: list[float] = []
+
+    def close(timeout: float) -> None:
+        # As kafka-python 3.0.12 does: it wants to flush first, and leaves the thread where it can't.
+        closed.append(timeout)
+        raise kafka_errors.KafkaTimeoutError("Timeout waiting for future")
+
+    end_producer(SimpleNamespace(close=close, _sender=sender))
+    assert closed == [1]
+    assert not sender.is_alive()
