@@ -215,7 +215,7 @@ def scan(text: str, particles: bool = False) -> Scan:
 
 
 def _bare(small: bytes) -> bytes:
-    """In small letters, without what is in no word, nor the marks at words' ends: else "talks," were one more stretch to keep."""
+    """In small letters, without what is in no word, nor marks at words' ends: else "talks," were one more stretch to keep."""
     small = small.translate(_SMALL)
     for closing in (b". ", b", ", b"' ", b" '"):
         small = small.replace(closing, b"  ")
