@@ -15,6 +15,7 @@ import msgspec
 from benchmarks.results import keep, machine
 from benchmarks.stories.peer import SIGNATURE_BYTES, PlainIndex
 from benchmarks.stories.world import World
+from pipeline.drivers.heap import tidy_heaps
 from pipeline.stories import StoryIndex, StoryStage, Told, features
 from pipeline.stories.features import LAYOUT
 
@@ -33,6 +34,8 @@ def resident_bytes() -> int:
 def main(articles: int, measured: int) -> None:
     """Fill a window, measure the stage on what comes next, then the peer."""
     known = machine()
+    # As every run does.
+    tidy_heaps()
     world, ms_apart = World(), WINDOW_MS / (articles + measured)
     # Only what the index keeps is measured: the world's own memory is made first.
     entries_at_once = 10_000
@@ -49,7 +52,7 @@ def main(articles: int, measured: int) -> None:
         del entries, entry
         world.made = world.made[-30_000:]
     print(f"{len(index):,} articles in the window, {articles / filling:,.0f} added a second")
-    print(f"memory an article: {used / articles:,.0f} bytes resident, {index.nbytes / articles:,.0f} of them in arrays")
+    print(f"memory an article: {used / articles:,.0f} bytes resident, {index.nbytes / articles:,.0f} of them counted")
 
     drafts = list(world.drafts(measured + 1, articles, ms_apart))
     stage = StoryStage(index)

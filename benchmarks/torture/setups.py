@@ -15,6 +15,7 @@ from pipeline.settings import PREFIX, Settings
 from tests.servers.kafka import KafkaServer
 
 MIB = 1 << 20
+# Small enough to be filled at once, large enough not to be full of articles after a quarter of an hour: 96 MiB were.
 
 
 @contextlib.contextmanager
@@ -25,7 +26,7 @@ def sqlite_in_slices(folder: Path, allowed: list[str]) -> Iterator[Installation]
     disks: dict[str, SmallDisk | FileLimit] = {}
     by = "tmpfs"
     try:
-        disks["data"] = SmallDisk(folder / "disk", 96 * MIB)
+        disks["data"] = SmallDisk(folder / "disk", 384 * MIB)
     except OSError:
         disks["data"], by = FileLimit(list(tended.values())), "RLIMIT_FSIZE"
     here = Installation("SQLite in slices", settings, trap, tended, {**SERVICES, **DISK}, disks, by)
@@ -70,7 +71,7 @@ def _servers(folder: Path, allowed: list[str]) -> Iterator[Installation]:
     with contextlib.ExitStack() as stack:
         disks: dict[str, SmallDisk | FileLimit] = {}
         by = "tmpfs"
-        for name, size in (("kafka", 192 * MIB), ("postgres", 320 * MIB)):
+        for name, size in (("kafka", 384 * MIB), ("postgres", 512 * MIB)):
             try:
                 disks[name] = SmallDisk(folder / name, size)
                 stack.callback(disks[name].close)
