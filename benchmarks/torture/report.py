@@ -94,6 +94,8 @@ def facts() -> dict[str, object]:
         "kafka": _pinned("kafka-pom.xml", r"<kafka.version>([^<]+)"),
         "flink_beam_java": _pinned("flink-pom.xml", r"beam-runners-flink-([^<]+)</artifactId>\s*<version>([^<]+)"),
         "postgres": " ".join(said.split()[-1:]),
+        "code": known["commit"],
+        "note": "",
     }
 
 
