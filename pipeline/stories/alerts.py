@@ -70,8 +70,7 @@ class AlertRule:
         memory.learnt |= memory.facts is not before
         if article.backfill:
             return []
-        told_edit = None if pace.often(key.time_ms) else difference
-        telling = _Telling(article, key, memory, known, difference, told_edit)
+        telling = _Telling(article, key, memory, known, difference, often=pace.often(key.time_ms))
         met = {one.subscription for one in article.subscriptions}
         alerts = []
         for one in article.subscriptions:
@@ -122,10 +121,12 @@ class _Telling:
         memory: StoryMemory,
         known: Known,
         difference: Difference | None,
-        told_edit: Difference | None,
+        *,
+        often: bool,
     ) -> None:
         self.article, self.key, self._memory, self._known = article, key, memory, known
-        self._edit = told_edit if told_edit is not None and told_edit.size is Size.MAJOR else None
+        # What a page that is rewritten again and again changes once more is no news by itself.
+        self._edit = difference if difference is not None and difference.size is Size.MAJOR and not often else None
         self._difference = difference
         self._sources = memory.story.independent_sources if memory.story else 0
         self._newest = known.newest()

@@ -69,7 +69,9 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
     assert summary["article"]["lost"] == summary["story"]["lost"] == 0
     assert all(change["before"]["text"] for change in changes if change["what"] == "article")
 
-    names = [run["name"] for run in lines_of(wirewatch("runs", "list", "--json", cwd=folder))]
+    listed = lines_of(wirewatch("runs", "list", "--json", cwd=folder))
+    assert all(run["created_at"].endswith("Z") for run in listed)
+    names = [run["name"] for run in listed]
     assert names == ["march", "quiet"]
     assert wirewatch("runs", "drop", "march", cwd=folder).returncode == 0
     assert [run["name"] for run in lines_of(wirewatch("runs", "list", "--json", cwd=folder))] == ["quiet"]

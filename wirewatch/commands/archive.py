@@ -6,14 +6,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from pipeline.errors import WirewatchError
 from pipeline.settings import load_settings
 from pipeline.store import open_store
 from pipeline.streams import open_stream
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.replay_spec import archive_dir
 
@@ -36,7 +35,7 @@ def archive(
     where = folder or archive_dir(settings)
     stop = stop_on_signals()
     store = open_store(settings.store)
-    machine = as_json or not console.out.is_terminal
+    machine = json_lines.wanted(as_json=as_json)
     count = 0
     with open_stream(settings.stream, settings.raw_stream) as stream:
         while True:
@@ -47,7 +46,7 @@ def archive(
                 ):
                     count += 1
                     if machine:
-                        typer.echo(msgspec.json.encode(day).decode())
+                        json_lines.put(day)
                     else:
                         console.out.print(
                             f"{day.day}  {day.records:>8} records  {day.bytes:>12} bytes  {day.file or '–'}"

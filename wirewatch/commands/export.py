@@ -6,14 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from pipeline.errors import UsageError
 from pipeline.settings import load_settings
 from pipeline.store import StoreReader, open_store
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands.search import From, Run, To, period
 
 
@@ -38,7 +37,7 @@ def export(
         raise UsageError(f"{parquet} is no folder")
     begin, end = period(None, since, until)
     store = open_store(settings.store)
-    machine = as_json or not console.out.is_terminal
+    machine = json_lines.wanted(as_json=as_json)
     files, rows = Counter[str](), Counter[str]()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as progress:
@@ -51,7 +50,7 @@ def export(
             rows[kind] += one.rows
             if machine and what != "unchanged":
                 fields = {"file": str(one.path), "kind": kind, "day": day, "rows": one.rows, "what": what}
-                typer.echo(msgspec.json.encode(fields).decode())
+                json_lines.put(fields)
     store.close()
     counted = ", ".join(f"{rows[kind]:,} {kind}" for kind in ("articles", "stories", "alerts"))
     done = ", ".join(f"{files[what]:,} {what}" for what in ("written", "unchanged", "removed") if files[what])

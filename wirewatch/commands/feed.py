@@ -51,7 +51,7 @@ def parse(
     entries = feed_entries(body.body, url=body.url, base=base, content_type=body.content_type)
     if json_lines.wanted(as_json=as_json):
         for entry in entries:
-            typer.echo(msgspec.json.encode(entry).decode())
+            json_lines.put(entry)
         return
     console.out.print(f"{about.title or '(no title)'}", style="bold", markup=False)
     words = f"{about.format}, {about.language or 'no language'}, {len(entries)} entries"
@@ -115,7 +115,7 @@ def discover(
             count += 1
             if json_lines.wanted(as_json=as_json):
                 line = {"url": found.url, "how": found.how, **describe_feed(found.feed)}
-                typer.echo(msgspec.json.encode(line).decode())
+                json_lines.put(line)
             else:
                 held = f"{len(found.feed.items)} items" if found.feed.items else f"{len(found.feed.children)} sitemaps"
                 words = f"{found.url}  ({found.feed.format}, {held}, {found.how})"
@@ -176,7 +176,7 @@ def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
     rows = FeedState(open_store(load_settings(context.obj).store).engine).listing()
     if json_lines.wanted(as_json=as_json):
         for row in rows:
-            typer.echo(msgspec.json.encode(msgspec.to_builtins(row) | {"state": _state(row)}).decode())
+            json_lines.put(msgspec.to_builtins(row) | {"state": _state(row)})
         return
     table = Table("source", box=None, header_style="bold")
     # Whole addresses: they are what one copies.

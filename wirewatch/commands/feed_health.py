@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
@@ -64,7 +63,7 @@ def check(
             else:
                 state.unreadable(row.id, problem)
             if json_lines.wanted(as_json=as_json):
-                typer.echo(msgspec.json.encode({"url": row.url, "problem": problem, "items": items}).decode())
+                json_lines.put({"url": row.url, "problem": problem, "items": items})
             else:
                 words = f"{items} items" if problem is None else problem
                 console.out.print(f"{'✓' if problem is None else '✗'} {row.url}: {words}", markup=False)
@@ -77,9 +76,9 @@ def report(context: typer.Context, *, as_json: AsJson = False) -> None:
     feeds = _healths(FeedState(open_store(load_settings(context.obj).store).engine))
     whole = coverage(feeds)
     if json_lines.wanted(as_json=as_json):
-        typer.echo(msgspec.json.encode(whole).decode())
+        json_lines.put(whole)
         for feed in feeds:
-            typer.echo(msgspec.json.encode(feed).decode())
+            json_lines.put(feed)
         return
     table = Table(box=None, header_style="bold")
     table.add_column("feed", overflow="fold")

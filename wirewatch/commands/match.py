@@ -11,7 +11,7 @@ import typer
 
 from pipeline.errors import InputError, QueryError, UsageError
 from pipeline.query import Document, QueryIndex, parse
-from wirewatch import console
+from wirewatch import console, json_lines
 
 
 class _Query(msgspec.Struct):
@@ -75,7 +75,7 @@ def match(
             continue
         result = index.evaluate(doc.document())
         for identity, spans in result.matches.items():
-            typer.echo(msgspec.json.encode({"query": identity, "doc": doc.id, "spans": spans}).decode())
+            json_lines.put({"query": identity, "doc": doc.id, "spans": spans})
         for failure in result.failures:
             console.show_error(InputError(f"query {failure.id!r}", f"failed on document {doc.id!r}: {failure.error}"))
             failed = True

@@ -17,7 +17,7 @@ from pipeline.records import from_ms, to_ms
 from pipeline.settings import Settings, load_settings
 from pipeline.store import Store, StoreReader, open_store
 from pipeline.store.history_runs import FINISHED, Replay, ReplayBook
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.moments import desk_zone, parse_moment
 from wirewatch.replay_spec import (
@@ -75,7 +75,7 @@ def replay(
     for one in sources:
         if one.partition(":")[0] not in (STREAM, ARCHIVE, STORE) and not Path(one).exists():
             raise UsageError(f"{one}: no such file or folder", hint="--source also takes stream, archive and store")
-    machine = as_json or not console.out.is_terminal
+    machine = json_lines.wanted(as_json=as_json)
     stop = stop_on_signals()
     store = open_store(settings.store)
     try:
@@ -173,7 +173,7 @@ def _go(
                         "rate": round(rate, 1),
                         "left_s": left,
                     }
-                    typer.echo(msgspec.json.encode(line | {"event_time": when or None}).decode())
+                    json_lines.put(line | {"event_time": when or None})
 
             with _relay(settings, store, row) as relay:
                 pace = Pace(factor, time.monotonic)
@@ -230,7 +230,7 @@ def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled
             "outcomes": counts,
         }
         line |= {"alerts": alerts, "equal_to": None if row.no_claim else spec.of, "no_claim": row.no_claim}
-        typer.echo(msgspec.json.encode(line).decode())
+        json_lines.put(line)
         return
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
     pace = f", {rate:g} a second" if rate else ""

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -16,7 +15,7 @@ from pipeline.errors import UsageError, WirewatchError
 from pipeline.records import Outcome, OutcomeKind
 from pipeline.settings import load_settings
 from pipeline.sinks.files import write_results
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands.subscriptions import read_subscriptions
 
 # More rejections than this on a terminal help nobody; all of them are in outcomes.jsonl.
@@ -73,7 +72,7 @@ def run(
                 raise WirewatchError(f"{out}: {error.strerror}", hint="the results could not be written") from error
             counts, rejected, alerts = bounded.counts(), bounded.rejected(), sum(1 for _ in bounded.reader.alerts())
     if as_json:
-        typer.echo(msgspec.json.encode({"items": sum(counts.values()), **counts, "alerts": alerts}).decode())
+        json_lines.put({"items": sum(counts.values()), **counts, "alerts": alerts})
     _report(counts, rejected, alerts, out)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +16,7 @@ from pipeline.store import open_store
 from pipeline.store.history_diff import Change, differences, span_of
 from pipeline.store.history_runs import RunSummary, drop_run, list_runs, run_names
 from pipeline.text.difference import difference
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.replay_spec import index_path
 
 app = typer.Typer(help="Runs: list, compare, drop.", no_args_is_help=True, rich_markup_mode=None)
@@ -31,9 +30,9 @@ def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List all runs: what each holds, and how far each replay is."""
     store = open_store(load_settings(context.obj).store)
     runs = list_runs(store)
-    if as_json or not console.out.is_terminal:
+    if json_lines.wanted(as_json=as_json):
         for run in runs:
-            typer.echo(msgspec.json.encode(run).decode())
+            json_lines.put(json_lines.timed(run, created_ms="created_at", first_ms="first_at", last_ms="last_at"))
         return
     table = Table(
         "run",
@@ -72,16 +71,16 @@ def diff(
             raise UsageError(f"there is no run {name!r}", hint="wirewatch runs list shows them")
     span = span_of(store, first, second)
     counts: Counter[tuple[str, str]] = Counter()
-    machine = as_json or not console.out.is_terminal
+    machine = json_lines.wanted(as_json=as_json)
     for change in differences(store, first, second, span):
         counts[change.what, change.how] += 1
         if machine:
-            typer.echo(msgspec.json.encode(change).decode())
+            json_lines.put(change)
         else:
             _show(change)
     figures = {what: {how: counts[what, how] for how in _STYLES} for what in ("article", "topic", "story", "alert")}
     if machine:
-        typer.echo(msgspec.json.encode({"from": first, "to": second, "equal": not counts, **figures}).decode())
+        json_lines.put({"from": first, "to": second, "equal": not counts, **figures})
     elif counts:
         words = [f"{how} {what}: {count}" for (what, how), count in sorted(counts.items())]
         console.note(f"{first} → {second}: {', '.join(words)}", "bold")

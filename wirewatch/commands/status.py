@@ -20,7 +20,7 @@ from pipeline.store import Store, open_store
 from pipeline.store import tables as t
 from pipeline.store.counts import Activity, read_activity
 from pipeline.store.operation import CanaryHealth, CanaryState, canary_state
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.metrics import RunMetrics
 
 HOUR_MS = 3_600_000
@@ -35,7 +35,7 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The whole of it, as ``--json`` gives it. ``outcomes``: of raw records of the last hour, by kind."""
+    """The whole of it. With ``--json`` times are ISO instead of ms. ``outcomes``: of raw records of the last hour, by kind."""
 
     run: str
     canary: CanaryState
@@ -53,8 +53,9 @@ def status(
     """Say whether a quiet desk is quiet or broken; exit 1 where no canary comes through, or the lag can't be known."""
     settings = load_settings(context.obj)
     found = look(settings, open_store(settings.store), console.now_ms())
-    if as_json or not console.out.is_terminal:
-        typer.echo(msgspec.json.encode(found).decode())
+    if json_lines.wanted(as_json=as_json):
+        active = [json_lines.timed(one, last_ms="last_at") for one in found.sources]
+        json_lines.put(msgspec.to_builtins(found) | {"sources": active})
     else:
         for part in _lines(found, console.utc_now()):
             console.out.print(part)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +18,7 @@ from pipeline.streams.keeping import find_stream, mend_stream
 from pipeline.streams.open import create_planned
 from pipeline.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, differences
 from pipeline.streams.rules import check_partitions
-from wirewatch import console
+from wirewatch import console, json_lines
 
 app = typer.Typer(help="Streams: make them as planned, compare, describe.", no_args_is_help=True, rich_markup_mode=None)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
@@ -83,8 +82,8 @@ def list_streams(context: typer.Context, *, as_json: AsJson = False) -> None:
         found = differences(plan, facts) if facts else ()
         state = MISSING if facts is None else DIFFERS if found else PLANNED
         records = _records(settings, plan.name) if facts else 0
-        if _for_program(as_json=as_json):
-            _line(_record(plan, facts, state, found) | {"records": records})
+        if json_lines.wanted(as_json=as_json):
+            json_lines.put(_record(plan, facts, state, found) | {"records": records})
             continue
         table.add_row(
             plan.name,
@@ -94,7 +93,7 @@ def list_streams(context: typer.Context, *, as_json: AsJson = False) -> None:
             _kept(settings, plan),
             Text(state, style=_STYLES[state]),
         )
-    if not _for_program(as_json=as_json):
+    if not json_lines.wanted(as_json=as_json):
         console.out.print(table)
         console.note(f"at {_place(settings)}; wirewatch streams create makes what is missing")
 
@@ -118,8 +117,8 @@ def describe(
         group = group_of(settings.run) if plan.name == settings.raw_stream else ""
         rows = list(_partitions(stream, group))
         record = _record(plan, facts, DIFFERS if found else PLANNED, found)
-        if _for_program(as_json=as_json):
-            _line(record | {"uuid": stream.uuid, "group": group or None, "partitions_at": rows})
+        if json_lines.wanted(as_json=as_json):
+            json_lines.put(record | {"uuid": stream.uuid, "group": group or None, "partitions_at": rows})
             return
         console.out.print(Text.assemble((plan.name, "bold"), f"  {stream.url}  {stream.uuid}"))
     wanted = plan.configs(facts.copies)
@@ -176,8 +175,8 @@ def _partitions(stream: Stream, group: str) -> Iterator[dict[str, Any]]:
 def _say(
     settings: Settings, plan: StreamPlan, facts: StreamFacts, state: str, found: Sequence[Difference], *, as_json: bool
 ) -> None:
-    if _for_program(as_json=as_json):
-        _line(_record(plan, facts, state, found))
+    if json_lines.wanted(as_json=as_json):
+        json_lines.put(_record(plan, facts, state, found))
         return
     count = f"{facts.partitions} partitions" + (f", copies: {facts.copies}" if facts.copies else "")
     console.out.print(
@@ -218,11 +217,3 @@ def _place(settings: Settings) -> str:
     # Without credentials: what stands before the host and after the question mark.
     scheme, _, rest = settings.stream.partition("?")[0].partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
-def _for_program(*, as_json: bool) -> bool:
-    return as_json or not console.out.is_terminal
-
-
-def _line(record: Mapping[str, object]) -> None:
-    typer.echo(msgspec.json.encode(record).decode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.text import Text
 
@@ -15,7 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.records import Alert
 from pipeline.settings import load_settings
 from pipeline.store import QueryShelf, StoreReader, open_store
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.replay_spec import scope_of
 
@@ -43,7 +42,7 @@ def tail(
         raise UsageError(f"there is no subscription {unknown[0]!r}", hint="wirewatch subscriptions list shows them")
     reader = StoreReader(store, settings.run)
     wanted = set(subscription or ())
-    as_json = as_json or not console.out.is_terminal
+    as_json = json_lines.wanted(as_json=as_json)
     stop = stop_on_signals()
     seq, _, alerts, _ = reader.since(0)
     shown = [one for one in alerts if not wanted or one.subscription in wanted]
@@ -88,6 +87,6 @@ def _names(shelf: QueryShelf) -> dict[str, str]:
 
 def _show(alert: Alert, names: dict[str, str], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(msgspec.json.encode(alert).decode())
+        json_lines.put(alert)
     else:
         console.out.print(alert_lines(alert, names.get(alert.subscription, alert.subscription)))

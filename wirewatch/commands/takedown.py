@@ -18,7 +18,7 @@ from pipeline.settings import load_settings
 from pipeline.store import open_store
 from pipeline.store.history import Takedowns
 from pipeline.store.history_takedown import Removed, take_down
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.replay_spec import archive_dir
 
 
@@ -57,7 +57,7 @@ def takedown(
         console.note("nothing stored had this address: check its spelling (it is rejected from now on)", "yellow")
     if as_json:
         fields = {**msgspec.structs.asdict(removed), "archive_files": files}
-        typer.echo(msgspec.json.encode(fields).decode())
+        json_lines.put(fields)
         return
     console.out.print(
         f"gone: {removed.articles} articles, {removed.versions} versions, {removed.alerts} alerts over all runs; "
@@ -78,9 +78,9 @@ def _files(folder: Path, removed: Removed, *, everywhere: bool) -> list[DayFile]
 
 def _list(takedowns: Takedowns, *, as_json: bool) -> None:
     found = takedowns.listing()
-    if as_json or not console.out.is_terminal:
+    if json_lines.wanted(as_json=as_json):
         for one in found:
-            typer.echo(msgspec.json.encode(one).decode())
+            json_lines.put(one)
         return
     table = Table("taken down", "address", "reason", "by", box=None, header_style="bold")
     for one in found:

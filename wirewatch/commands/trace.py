@@ -15,7 +15,7 @@ from pipeline.query.explain import Explanation
 from pipeline.settings import load_settings
 from pipeline.store import open_store
 from pipeline.store.history_runs import run_names
-from wirewatch import console
+from wirewatch import console, json_lines
 from wirewatch.replay_spec import scope_of
 from wirewatch.trace_records import FeedTrace, QueryTrace, Trace
 from wirewatch.tracing import Tracer
@@ -46,8 +46,8 @@ def trace(
     found = tracer.trace(url, explained=bool(query), asked=query)
     if query:
         found = msgspec.structs.replace(found, queries=tuple(one for one in found.queries if one.subscription == query))
-    if as_json or not console.out.is_terminal:
-        typer.echo(msgspec.json.encode(found).decode())
+    if json_lines.wanted(as_json=as_json):
+        json_lines.put(found)
     else:
         for line in _lines(found, every=every):
             console.out.print(line)
