@@ -11,7 +11,7 @@ from pipeline.store.history_polls import Poll
 
 
 class FeedTrace(msgspec.Struct, frozen=True, kw_only=True):
-    """One feed of the URL's host, or the one that named it: how it does, and what it was asked last."""
+    """One feed of the URL's host, or one that named it (``named``): how it does, and what it was asked last."""
 
     url: str
     source: str
@@ -20,6 +20,7 @@ class FeedTrace(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
     last_ok_at: datetime | None
     next_poll_at: datetime | None
+    named: bool = False
     polls: tuple[Poll, ...] = ()
 
 

@@ -132,20 +132,25 @@ class Tracer:
     def _feeds(self, rows: list[FeedRow], url: str, named: set[str], article: Article | None) -> tuple[FeedTrace, ...]:
         host = _outlet(url)
         log = PollLog(self._store)
-        return tuple(
-            FeedTrace(
-                url=row.url,
-                source=row.source,
-                active=row.active,
-                health=row.health,
-                problem=row.problem,
-                last_ok_at=row.last_ok_at,
-                next_poll_at=row.next_poll_at,
-                polls=tuple(log.of(row.id, limit=SHOWN_POLLS)),
-            )
-            for row in rows
-            if row.id in named or _outlet(row.url) == host or (article is not None and row.url == article.feed_url)
-        )
+        found = []
+        for row in rows:
+            brought = row.id in named or (article is not None and row.url == article.feed_url)
+            if brought or _outlet(row.url) == host:
+                polls = tuple(log.of(row.id, limit=SHOWN_POLLS))
+                found.append(
+                    FeedTrace(
+                        url=row.url,
+                        source=row.source,
+                        active=row.active,
+                        health=row.health,
+                        problem=row.problem,
+                        last_ok_at=row.last_ok_at,
+                        next_poll_at=row.next_poll_at,
+                        named=brought,
+                        polls=polls,
+                    )
+                )
+        return tuple(found)
 
     def _shown(self, article: Article) -> ArticleTrace:
         a, s = t.articles.c, t.stories.c

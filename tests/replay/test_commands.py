@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from connectors.state import feed_id
 from pipeline.store import QueryShelf, StoreReader, open_store
 from pipeline.store.history_polls import PollLog
-from tests.cli.command import ROOT, wirewatch
+from tests.cli.command import ROOT, on_terminal, wirewatch
 from tests.flow.input import START, day, subscriptions
 from tests.replay.world import START_MS
 from tests.waiting import until
@@ -180,14 +181,36 @@ def test_never_seen_says_why_it_may_be(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/var/store.db")
     log = PollLog(store)
     feed = str(found["feeds"][0]["url"])
-    from connectors.state import feed_id
-
     now = START_MS
     log.add(feed_id(feed), now, new=1, pages=[("https://outlet.test/missed", "robots.txt forbids it")])
     store.close()
     [found] = lines_of(wirewatch("trace", "https://outlet.test/missed", "--json", cwd=tmp_path))
     assert "robots.txt forbids it" in found["maybe"][0]
     assert found["feeds"][0]["polls"][0]["new"] == 1
+
+
+def test_a_feed_tells_its_last_polls_only_where_it_never_named_the_article(tmp_path: Path) -> None:
+    for number in range(4):
+        wirewatch("feed", "add", f"https://www.outlet.test/{number}.xml", cwd=tmp_path)
+    url = "https://outlet.test/missed"
+    [found] = lines_of(wirewatch("trace", url, "--json", cwd=tmp_path))
+    store = open_store(f"sqlite:///{tmp_path}/var/store.db")
+    log = PollLog(store)
+    for minute in range(5):
+        log.add(feed_id(found["feeds"][0]["url"]), START_MS + minute * 60_000, new=minute + 1)
+    store.close()
+    shown = on_terminal("trace", url, cwd=tmp_path).stdout
+    assert [
+        line.split(": ")[1].split(",")[0] for line in shown.splitlines() if "polled" in line and "new," in line
+    ] == [
+        "5 new",
+        "4 new",
+        "3 new",
+    ]
+    assert "… and 1 more feed of this outlet (--all)" in shown
+    whole = on_terminal("trace", url, "--all", cwd=tmp_path).stdout
+    feeds = [line for line in whole.splitlines() if line.startswith("feed ")]
+    assert (whole.count(" new, "), len(feeds)) == (5, 4)
 
 
 def test_like_polls_are_one_row_and_old_ones_go(tmp_path: Path) -> None:

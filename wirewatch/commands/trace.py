@@ -22,6 +22,8 @@ from wirewatch.tracing import Tracer
 
 # A desk has hundreds of queries: those that nearly held are what somebody asks about.
 SHOWN_QUERIES = 12
+# What a feed was asked matters where it never named the article.
+SHOWN_FEEDS, SHOWN_POLLS = 3, 3
 _WIDTH = 14
 
 
@@ -31,7 +33,9 @@ def trace(
     run: Annotated[str, typer.Option(help="The run (default: the continuous one).")] = "",
     query: Annotated[str, typer.Option(help="Show each clause of this subscription.")] = "",
     *,
-    every: Annotated[bool, typer.Option("--all", help="All subscriptions, not only the nearest.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All subscriptions, feeds and polls, not only the nearest.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
 ) -> None:
     """Follow a URL from its feed to its alerts. Exit 1 where it was never seen."""
@@ -59,8 +63,11 @@ def trace(
 def _lines(found: Trace, *, every: bool) -> Iterator[Text]:
     yield Text(found.verdict, style="bold")
     yield _line("id", found.id)
-    for feed in found.feeds:
-        yield from _feed(feed)
+    feeds = [feed for feed in found.feeds if feed.named] or list(found.feeds[:SHOWN_FEEDS])
+    for feed in found.feeds if every else feeds:
+        yield from _feed(feed, len(feed.polls) if every else 0 if feed.named else SHOWN_POLLS)
+    if not every and len(feeds) < len(found.feeds):
+        yield _line("", f"… and {_several(len(found.feeds) - len(feeds))} of this outlet (--all)", "dim")
     for item in found.items:
         words = f"{item.status}, first {_when(item.first_seen_at)}"
         words += f", appended {_when(item.appended_at)}" if item.appended_at else ""
@@ -78,11 +85,15 @@ def _lines(found: Trace, *, every: bool) -> Iterator[Text]:
         yield _line("maybe", reason, "yellow")
 
 
-def _feed(feed: FeedTrace) -> Iterator[Text]:
+def _several(feeds: int) -> str:
+    return "1 more feed" if feeds == 1 else f"{feeds} more feeds"
+
+
+def _feed(feed: FeedTrace, polls: int) -> Iterator[Text]:
     state = feed.health if feed.active else "removed"
     words = f"{feed.url}: {state}" + (f", {feed.problem}" if feed.problem else "")
     yield _line("feed", f"{words}; last read {_when(feed.last_ok_at)}")
-    for poll in feed.polls:
+    for poll in feed.polls[:polls]:
         times = f" ×{poll.times} to {_when(poll.last_at)}" if poll.times > 1 else ""
         what = poll.problem or f"{poll.new} new, {poll.changed} changed, {poll.appended} appended"
         yield _line("  polled", f"{_when(poll.first_at)}{times}: {what}", "dim")
