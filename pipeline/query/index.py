@@ -37,8 +37,17 @@ _GUESS_WORTH = 8
 
 _SAMPLED, _SAMPLED_AT_FIRST = 16, 256
 """Words are counted in one of so many documents, and in each of the first: it costs as much as finding candidates."""
-_WORDS_COUNTED = 1 << 19
-"""Words whose frequency is remembered; over that, those met once are forgotten."""
+_WORDS_COUNTED = 1 << 16
+"""Words whose frequency is remembered, in some 10 MB; over that the rarest are forgotten, and taken for as rare as guessed."""
+
+
+def most_met(met: Counter[str], most: int) -> Counter[str]:
+    """The words met oftenest, ``most`` at most. Those met equally often stay or go together: order decides nothing."""
+    least = 1
+    while len(met) > most:
+        least += 1
+        met = Counter({word: count for word, count in met.items() if count >= least})
+    return met
 
 
 class QueryFailure(NamedTuple, Generic[Id]):
@@ -205,7 +214,7 @@ class QueryIndex(Generic[Id]):
         self._counted += 1
         self._met.update(words)
         if len(self._met) > _WORDS_COUNTED:
-            self._met = Counter({word: count for word, count in self._met.items() if count > 1})
+            self._met = most_met(self._met, _WORDS_COUNTED // 2)
 
     def _weight(self, anchor: str) -> float:
         """Share of documents that have the anchor: a guess, mended by what was seen (of words, before they were filed too)."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.query import Document, QueryIndex, compile_query, parse
+from pipeline.query.index import most_met
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_oracle as oracle
@@ -129,3 +131,14 @@ def test_the_benchmarks_queries_match_as_by_themselves() -> None:
         document = Document(path.name, path.read_text("utf-8", errors="replace"))
         wanted = {n: found for n, query in enumerate(queries) if (found := query.match(document)) is not None}
         assert index.match(document) == wanted
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(1, 5), max_size=30), st.integers(0, 30))
+def test_the_words_met_oftenest_are_kept(met: dict[str, int], most: int) -> None:
+    kept = most_met(Counter(met), most)
+    assert len(kept) <= most
+    assert kept.items() <= met.items()
+    least = min(kept.values(), default=max(met.values(), default=0) + 1)
+    assert all(word in kept for word, count in met.items() if count >= least)
+    if len(met) <= most:
+        assert kept == met
