@@ -190,6 +190,9 @@ class _Loop:
             if self._here.faults[kind](self._here, self._random, self._tend):
                 result.kills[kind] += 1
                 self._say(f"{result.kills.total():4} {kind}")
+            else:
+                # Nobody noticed, on a machine busy with other things: it comes again before any other comes twice.
+                self._deck.insert(0, kind)
             self._here.repair()
         if not self._rest():
             problems.append(f"it did not come to rest within {REST_S:.0f} s: {self._state()}")
