@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import resource
 from collections import Counter
@@ -12,6 +11,7 @@ from time import perf_counter, process_time
 
 from benchmarks.match.generate import Desk
 from benchmarks.results import keep, machine
+from pipeline.heap import settle
 from pipeline.query import Document, QueryIndex, parse
 
 SEED = 5
@@ -48,8 +48,7 @@ def scale(corpus: Path, count: int) -> float:
         f"  parsed and filed in {loaded:.0f} s ({loaded / count * 1e3:.2f} ms a query); "
         f"{_resident_mb() - before:,} MB more memory"
     )
-    gc.collect()
-    gc.freeze()  # the stored queries stay: no collection need walk them again
+    settle()  # the stored queries stay: no collection need walk them again
     documents = [(text, desk.metadata(number)) for number, text in enumerate(texts)]
     for text, metadata in documents[:WARM_UP]:
         index.match(Document("", text, **metadata))

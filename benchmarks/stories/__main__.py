@@ -15,7 +15,7 @@ import msgspec
 from benchmarks.results import keep, machine
 from benchmarks.stories.peer import SIGNATURE_BYTES, PlainIndex
 from benchmarks.stories.world import World
-from pipeline.drivers.heap import tidy_heaps
+from pipeline.heap import settle, tidy_heaps
 from pipeline.stories import StoryIndex, StoryStage, Told, features
 from pipeline.stories.features import LAYOUT
 
@@ -62,8 +62,7 @@ def main(articles: int, measured: int) -> None:
     outcomes: Counter[str] = Counter()
     slowest = 0.0
     # As the pipeline does with a large window (pipeline/sinks/keeper.py).
-    gc.collect()
-    gc.freeze()
+    settle()
     begun = time.process_time()
     for first in range(1, measured + 1, BATCH):
         since = time.perf_counter()

@@ -18,11 +18,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from pipeline.drivers.handoff import Handoff, TakeSlice
-from pipeline.drivers.heap import GiveBack, tidy_heaps
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.source import envelope
 from pipeline.errors import StreamUnavailable, WirewatchError
 from pipeline.flow import Flow, build
+from pipeline.heap import GiveBack, tidy_heaps
 from pipeline.transforms.elements import Envelope
 from pipeline.transforms.failures import reported_failure
 from pipeline.transforms.ordered import SortedSlice

@@ -11,7 +11,7 @@ from typing import Any
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
-from pipeline.drivers.heap import TIDY
+from pipeline.heap import TIDY
 
 STATE_CACHE_BYTES = 32 << 20
 _PROGRAM = """\

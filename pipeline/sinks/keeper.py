@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -11,6 +10,7 @@ import msgspec
 import structlog
 
 from pipeline.errors import Fenced, StoreError
+from pipeline.heap import settle
 from pipeline.records import Alert, OutcomeKind
 from pipeline.store import QueryShelf, RunLedger, open_store
 from pipeline.store.history import STAGE, Takedowns
@@ -122,8 +122,7 @@ class RunKeeper:
             stage.index.add(entry)
         if len(context.entries) >= MANY:
             # The collector would go through a large index again and again, for nothing: 6 % of the stage's time.
-            gc.collect()
-            gc.freeze()
+            settle()
         # Only now: until all entries are in, the index is not worth keeping.
         self._stage, self._seq = stage, context.state.seq
         return context, stage
