@@ -59,29 +59,43 @@ def looking(settings: Settings, store: Store, clock_ms: Callable[[], int]) -> Ca
 
 
 def canary_check(look: Callable[[], CanaryState]) -> Check:
-    """A line for /healthz and /readyz. Never fatal: starting this service anew may not help at all."""
+    """A line for /readyz, looked at now. Never fatal: starting this service anew may not help at all."""
     try:
-        state = look()
+        return _line(look())
     except StoreError as error:
-        return Check("canary", ok=False, words=f"unknown: {error.message}", fatal=False)
+        return _unknown(error)
+
+
+def _unknown(error: StoreError) -> Check:
+    return Check("canary", ok=False, words=f"unknown: {error.message}", fatal=False)
+
+
+def _line(state: CanaryState) -> Check:
     words = f"{state.health}: {state.summary}"
     return Check("canary", ok=state.health is not CanaryHealth.SILENT, words=words, fatal=False)
 
 
 class CanaryWatch:
-    """Logs an error when the canaries fall silent, naming the stage, and a warning when they are back."""
+    """Logs an error when the canaries fall silent, naming the stage, and a warning when they are back.
+
+    ``last`` is the line for /healthz as of the last look: whoever asks if a process is alive must not wait for its store, or
+    a store that is away would have all services killed.
+    """
 
     def __init__(self, look: Callable[[], CanaryState]) -> None:
         self._look = look
         self._silent: str | None = None
+        self.last = Check("canary", ok=True, words="not looked at yet", fatal=False)
 
     def look(self) -> None:
         """Look once; something is logged only when it changed."""
         try:
             state = self._look()
         except StoreError as error:
+            self.last = _unknown(error)
             log.warning("the canaries can't be looked at", error=error.message)
             return
+        self.last = _line(state)
         if state.silent_stage == self._silent:
             return
         if state.silent_stage is not None:
@@ -96,9 +110,10 @@ class CanaryWatch:
         self._silent = state.silent_stage
 
     def start(self, stop: threading.Event) -> None:
-        """Look every 15 s in a thread, until ``stop``: a service whose main loop hangs still says so."""
+        """Look now and every 15 s in a thread, until ``stop``: a service whose main loop hangs still says so."""
 
         def watch() -> None:
+            self.look()
             while not stop.wait(WATCH_S):
                 self.look()
 

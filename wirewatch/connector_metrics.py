@@ -17,7 +17,7 @@ from connectors.state import FeedState
 from pipeline.errors import StoreError
 from pipeline.settings import Settings
 from pipeline.store import Store
-from wirewatch.canary import CanaryMetrics, canary_check, looking
+from wirewatch.canary import CanaryMetrics, CanaryWatch, canary_check, looking
 from wirewatch.probes import Check, serve_probes
 
 # The loop turns every second or so; the longest it may be held up is a stream or store that is away.
@@ -75,9 +75,10 @@ class ConnectorProbes:
     ) -> None:
         self._settings, self._clock, self._what = settings, clock, what
         self.registry = CollectorRegistry()
-        self.look = looking(settings, store, lambda: int(clock().timestamp() * 1000))
+        self._look = looking(settings, store, lambda: int(clock().timestamp() * 1000))
+        self.watch = CanaryWatch(self._look)
         self.registry.register(FeedMetrics(FeedState(store.engine), clock))
-        self.registry.register(CanaryMetrics(self.look))
+        self.registry.register(CanaryMetrics(self._look))
         ProcessCollector(registry=self.registry)
         made = partial(Counter, registry=self.registry)
         self._polls = made("wirewatch_polls", "Polls of feeds, by how they ended.", ["result"])
@@ -132,10 +133,10 @@ class ConnectorProbes:
         """Not healthy once the loop has not turned for two minutes."""
         still_s = (self._clock() - self._moved).total_seconds()
         words = "alive" if still_s < HANGS_S else f"the loop has not turned for {still_s:.0f} s"
-        return [Check(self._what, ok=still_s < HANGS_S, words=words), canary_check(self.look)]
+        return [Check(self._what, ok=still_s < HANGS_S, words=words), self.watch.last]
 
     def ready(self) -> Iterable[Check]:
         """The store can be read."""
-        check = canary_check(self.look)
+        check = canary_check(self._look)
         unknown = check.words.startswith("unknown")
         return [Check(self._what, ok=not unknown, words="the store can't be reached" if unknown else "ready"), check]

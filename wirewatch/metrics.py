@@ -24,9 +24,10 @@ from pipeline.store import RunLedger, open_store
 from pipeline.store import tables as t
 from pipeline.store.counts import OUTCOMES, latencies, read_counts, read_gauges
 from pipeline.streams import Stream, open_stream
-from wirewatch.canary import CanaryMetrics, canary_check, looking
+from wirewatch.canary import CanaryMetrics, CanaryWatch, canary_check, looking
 from wirewatch.probes import Check, serve_probes
 
+ASK_S = 3.0
 SLICE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60)
 
 
@@ -107,9 +108,12 @@ class RunMetrics(Collector):
         partitions = stream.partitions()
         ends = stream.end_offsets(partitions)
         starts = stream.start_offsets(partitions)
-        # From where it last stood, unless the stream is another one by now.
-        known = self._frontier if stream.uuid == self._frontier_of else self._ledger.saved_frontier(stream.uuid)
-        begin = {p: max(start, known.get(p, start)) for p, start in starts.items()}
+        # From where it last stood, unless the stream is another one by now; or from where the run stands, which knows gaps.
+        known = self._frontier if stream.uuid == self._frontier_of else {}
+        saved = self._ledger.saved_frontier(stream.uuid)
+        # What is beyond the end was cut off, and will be other records.
+        known = {p: offset for p, offset in known.items() if offset <= ends.get(p, offset)}
+        begin = {p: max(start, known.get(p, start), saved.get(p, start)) for p, start in starts.items()}
         frontier = self._ledger.frontier(stream.uuid, begin)
         self._frontier_of, self._frontier = stream.uuid, {p: lowest for p, (lowest, _) in frontier.items()}
         behind = {p: max(0, ends[p] - lowest - len(beyond)) for p, (lowest, beyond) in frontier.items()}
@@ -120,13 +124,21 @@ class RunMetrics(Collector):
     def _open(self) -> Stream:
         # Kept: connecting anew for each scrape was a fifth of what an idle pipeline took.
         if self._stream is None:
-            self._stream = open_stream(self._settings.stream, self._settings.raw_stream)
+            self._stream = open_stream(hasty(self._settings.stream), self._settings.raw_stream)
         return self._stream
 
     def _leave_stream(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+
+def hasty(url: str) -> str:
+    """A stream's URL with calls of 3 s at most, unless it says how long they may take: Prometheus gives up after 14 s. Pure."""
+    _, _, options = url.partition("?")
+    if any(option.startswith("timeout_s=") for option in options.split("&")):
+        return url
+    return f"{url}{'&' if options else '?'}timeout_s={ASK_S:g}"
 
 
 class PipelineProbes:
@@ -136,9 +148,10 @@ class PipelineProbes:
         self._settings = settings
         self.registry = CollectorRegistry()
         self.metrics = RunMetrics(settings, clock_ms)
-        self.look = looking(settings, self.metrics.store, clock_ms)
+        self._look = looking(settings, self.metrics.store, clock_ms)
+        self.watch = CanaryWatch(self._look)
         self.registry.register(self.metrics)
-        self.registry.register(CanaryMetrics(self.look))
+        self.registry.register(CanaryMetrics(self._look))
         ProcessCollector(registry=self.registry)
         slices = Histogram(
             "wirewatch_slice_seconds", "How long slices took.", buckets=SLICE_BUCKETS, registry=self.registry
@@ -153,8 +166,8 @@ class PipelineProbes:
         )
 
     def health(self) -> Iterable[Check]:
-        """The process answers; whether anything comes through, the canary says."""
-        return [Check("pipeline", ok=True, words="alive"), canary_check(self.look)]
+        """The process answers; whether anything comes through, the canary says, as of the watch's last look."""
+        return [Check("pipeline", ok=True, words="alive"), self.watch.last]
 
     def ready(self) -> Iterable[Check]:
         """Store and stream can be reached."""
@@ -166,7 +179,7 @@ class PipelineProbes:
             yield Check("pipeline", ok=True, words="ready")
             words = f"{sum(behind.values())} records, the oldest {max(0, oldest_ms) / 1000:.1f} s"
             yield Check("lag", ok=True, words=words, fatal=False)
-        yield canary_check(self.look)
+        yield canary_check(self._look)
 
 
 def serve_metrics(settings: Settings, clock_ms: Callable[[], int]) -> ThreadingHTTPServer | None:

@@ -39,9 +39,10 @@ class DeliveryMetrics(Collector):
             deliveries = connection.execute(
                 sa.select(c.status, sa.func.count().label("number")).group_by(c.status)
             ).all()
-            oldest = connection.execute(
-                sa.select(sa.func.min(m.queued_ms)).where(m.status == "waiting", m.due_ms <= now_ms)
-            ).scalar()
+            # What waits behind a channel in trouble is told of as such.
+            failing = sa.select(d.channels.c.name).where(d.channels.c.health == "failing")
+            due = sa.select(sa.func.min(m.queued_ms)).where(m.status == "waiting", m.due_ms <= now_ms)
+            oldest = connection.execute(due.where(m.channel.not_in(failing))).scalar()
             waiting = sa.select(sa.func.count()).select_from(t.outbox).where(t.outbox.c.destination == PEOPLE)
             unplanned = connection.execute(waiting).scalar_one()
             health = connection.execute(
@@ -60,11 +61,11 @@ class DeliveryMetrics(Collector):
         yield family
         yield GaugeMetricFamily(
             "wirewatch_delivery_oldest_seconds",
-            "Age of the oldest message that is due and not sent.",
+            "Age of the oldest message that is due and not sent, where its channel is not in trouble.",
             value=0 if oldest is None else max(0, now_ms - oldest) / 1_000,
         )
         yield GaugeMetricFamily("wirewatch_delivery_unplanned", "Alerts not planned yet.", value=unplanned)
-        failing = GaugeMetricFamily("wirewatch_channel_failing", "1 for a channel in trouble.", labels=["channel"])
+        trouble = GaugeMetricFamily("wirewatch_channel_failing", "1 for a channel in trouble.", labels=["channel"])
         for name, state, _ in health:
-            failing.add_metric([name], int(state == "failing"))
-        yield failing
+            trouble.add_metric([name], int(state == "failing"))
+        yield trouble

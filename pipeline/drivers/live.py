@@ -10,14 +10,16 @@ from pathlib import Path
 
 import structlog
 
+from pipeline.drivers.cut_off import cuts
 from pipeline.drivers.offsets import RunOffsets
-from pipeline.errors import StreamUnavailable
+from pipeline.errors import OffsetOutOfRange, StreamUnavailable, WirewatchError
 from pipeline.flow import Flow
 from pipeline.settings import Settings
+from pipeline.sinks.keeper import kept
 from pipeline.sinks.relay import Relay
 from pipeline.store import QueryShelf, RunLedger, RunState, Store, open_store
 from pipeline.store.operation import CanaryBook
-from pipeline.store.outbox import CANARIES, Outbox, Taken, id_of
+from pipeline.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
 from pipeline.streams import Stream
 from pipeline.streams.installation import group_of, planned_streams
 from pipeline.streams.keeping import retain
@@ -43,8 +45,8 @@ class LiveRun:
     ``clock_ms`` is the wall clock. Raises StoreError or StreamUnavailable where it can't begin.
     """
 
-    def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
-        self.settings, self._clock_ms = settings, clock_ms
+    def __init__(self, settings: Settings, clock_ms: Callable[[], int], *, publish: bool = True) -> None:
+        self.settings, self._clock_ms, self._publish = settings, clock_ms, publish
         self.store: Store = open_store(settings.store)
         self._plans = planned_streams(settings)
         self.raw: Stream = create_planned(settings.stream, self._plans[settings.raw_stream])
@@ -61,7 +63,6 @@ class LiveRun:
         QueryShelf(self.store).save_topics(definitions, now_ms=clock_ms())
         self.state: RunState = self.ledger.take(kind="live", now_ms=clock_ms())
         self.offsets = RunOffsets(self.ledger, self.state, self.raw.uuid)
-        self._canaries = CanaryBook(self.store, settings.run)
         self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms, self._relayed)
         self._committed_ms = self._looked_ms = 0
         self._mirrored: dict[int, int] = {}
@@ -74,12 +75,13 @@ class LiveRun:
             store_url=self.settings.store,
             run=self.settings.run,
             owner=self.owner,
-            publish=True,
+            publish=self._publish,
             extraction_processes=self.settings.extraction_processes,
         )
 
     def resumption(self) -> Resumption:
-        """Where to go on, from the ledger alone."""
+        """Where to go on, from the ledger alone; where the stream came back shorter, from its cut."""
+        self.strike_cut_off()
         first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
         # From where the run last stood: its whole ledger may be years of outcomes.
         saved = self.ledger.saved_frontier(self.raw.uuid)
@@ -90,12 +92,30 @@ class LiveRun:
             {partition: beyond for partition, (_, beyond) in frontier.items()},
         )
 
+    def strike_cut_off(self) -> int:
+        """Strike the outcomes of records that the stream has lost, so that what comes in their place is handled; how many."""
+        struck = self.ledger.strike_beyond(self.raw.uuid, found) if (found := cuts(self.raw, self.ledger)) else 0
+        if struck:
+            log.error(
+                "the stream came back shorter: records that were handled are gone from it; their articles stay",
+                records=struck,
+                stream=self.raw.name,
+                partitions=sorted(found),
+            )
+        return struck
+
     def relay(self) -> int:
         """Relay what the outbox holds to the output streams."""
         return self._relay.pump()
 
     def _relayed(self, rows: Sequence[Taken]) -> None:
-        self._canaries.relayed([id_of(row.key) for row in rows if row.destination == CANARIES], self._clock_ms())
+        # Also what another run put into the outbox: whoever comes first relays it.
+        runs: dict[str, list[str]] = {}
+        for row in rows:
+            if row.destination == CANARIES:
+                runs.setdefault(run_of(row.key) or self.settings.run, []).append(id_of(row.key))
+        for run, canaries in runs.items():
+            CanaryBook(self.store, run).relayed(canaries, self._clock_ms())
 
     def mirror(self, positions: Mapping[int, int]) -> None:
         """Mirror the position (next offset of each partition) to the consumer group, every 5 s at most, if it moved."""
@@ -108,6 +128,8 @@ class LiveRun:
         if positions == self._mirrored:
             return
         self._committed_ms = now_ms
+        # A store that went back has less than these positions say.
+        self.ledger.seen(kept(self.owner))
         self.ledger.save_frontier(self.raw.uuid, positions)
         try:
             self.raw.commit(group_of(self.settings.run), positions)
@@ -135,9 +157,26 @@ class LiveRun:
         self._looked_ms = now_ms
         # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
         known = self.offsets.appeared(()) | dict(self._frontier or self.resumption().start)
-        self._frontier = {p: lowest for p, (lowest, _) in self.ledger.frontier(self.raw.uuid, known).items()}
+        found = self.ledger.frontier(self.raw.uuid, known)
+        stands = {p: lowest for p, (lowest, beyond) in found.items() if beyond and lowest == known[p]}
+        self._frontier = {p: lowest for p, (lowest, _) in found.items()} | self._past_gaps(stands)
         self._retain(now_ms, self._frontier)
         self._commit(now_ms, self._frontier)
+
+    def _past_gaps(self, stands: Mapping[int, int]) -> dict[int, int]:
+        """Of offsets without an outcome, behind which others have one: where the next record is, if none is there.
+
+        Marks of others' transactions take offsets; a frontier that waits for an outcome of theirs would wait for ever.
+        """
+        past: dict[int, int] = {}
+        for partition, offset in stands.items():
+            try:
+                record = next(iter(self.raw.read({partition: offset}, max_bytes=1)), None)
+            except (StreamUnavailable, OffsetOutOfRange):
+                continue
+            if record is not None and record.offset > offset:
+                past[partition] = record.offset
+        return past
 
     def close(self) -> None:
         """Close streams and store."""
@@ -154,8 +193,11 @@ def run_in_slices(
     pause: Callable[[float], object] = lambda _seconds: None,
     until_empty: bool = False,
     timed: Callable[[], AbstractContextManager[object]] = nullcontext,
+    publish: bool = True,
 ) -> int:
     """Run the continuous run in slices until ``stop()``; return how many records were handled.
+
+    Without ``publish``, results are stored and nobody is told: nothing of them goes to the output streams or to people.
 
     ``pause`` waits for some seconds (an event's ``wait``) while the stream is away. Each slice runs in a context of
     ``timed()``. Raises as ``LiveRun`` and ``run_slices``.
@@ -164,7 +206,7 @@ def run_in_slices(
     from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices, run_slices
     from pipeline.order import Merge
 
-    live = LiveRun(settings, clock_ms)
+    live = LiveRun(settings, clock_ms, publish=publish)
     try:
         resumption = live.resumption()
         merge = Merge(resumption.start, done=resumption.done, last=live.state.last_key)
@@ -176,9 +218,17 @@ def run_in_slices(
             live.relay()
             live.mirror({partition: mark.next for partition, mark in merge.mark().partitions.items()})
 
+        def back() -> None:
+            # The reader may stand behind the cut.
+            if live.strike_cut_off():
+                raise WirewatchError(
+                    "the stream came back shorter", hint="start this again: it goes on from the ledger"
+                )
+
         return run_slices(
             StreamSlices(reader, settings.run),
             SliceGraph(live.flow()),
+            back=back,
             limits=SliceLimits(settings.slice_records, settings.slice_bytes),
             stop=stop,
             until_empty=until_empty,

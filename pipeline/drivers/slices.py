@@ -120,13 +120,15 @@ def run_slices(
     wait_ms: int = IDLE_WAIT_MS,
     after: Callable[[int], None] = lambda _count: None,
     pause: Callable[[float], object] = lambda _seconds: None,
+    back: Callable[[], object] = lambda: None,
     timed: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> int:
     """Run slice after slice until ``stop()``, or until nothing is left; return how many records were handled.
 
     ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress. Each
     slice runs in a context of ``timed()``.
-    While the stream can't be reached it says so once and tries again, with ``pause`` called for growing waits (seconds).
+    While the stream can't be reached it says so once and tries again, with ``pause`` called for growing waits (seconds), and
+    with ``back`` once it can be, before anything that was read then is handled.
     Other errors go to the caller: starting anew from the ledger repeats one slice at most.
     """
     total, away_s = 0, 0.0
@@ -144,6 +146,7 @@ def run_slices(
         if away_s:
             log.warning("the stream is back")
             away_s = 0.0
+            back()
         if envelopes:
             with timed():
                 graph.run(envelopes)

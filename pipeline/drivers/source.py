@@ -28,7 +28,7 @@ from pipeline.clock import wall_ms
 from pipeline.drivers.in_flight import InFlight
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
-from pipeline.errors import StreamUnavailable
+from pipeline.errors import Fenced, OffsetOutOfRange, StreamUnavailable
 from pipeline.order import Merge, MergeMark, Numbered
 from pipeline.records import OrderKey, Position
 from pipeline.store import RunLedger, RunState, open_store
@@ -45,7 +45,8 @@ class StreamSource:
 
     With a ``store_url``, reading waits while more than ``in_flight_bytes`` were read in this ``epoch`` and are not
     handled yet, and after ``alarm_s`` of that the record waited for is named in the log. With the run's ``state`` as it was
-    taken, too, partitions that appear and offsets that were deleted unread are stored.
+    taken, too, partitions that appear and offsets that were deleted unread are stored; and where the stream is another than
+    ``uuid``, or has become shorter than what was read, the driver is asked to begin anew from the ledger.
     ``wait_ms`` is how long a read waits for a first record: it ends with one, so an idle run costs a bundle in that time,
     and no record waits. A checkpoint waits for it too. ``poll_s`` is the pause after a read that found nothing and did not
     wait, ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
@@ -61,6 +62,7 @@ class StreamSource:
     store_url: str = ""
     state: RunState | None = None
     epoch: int = 0
+    uuid: str = ""
     in_flight_bytes: int = 64 << 20
     alarm_s: float = 60.0
     wait_ms: int = 2_000
@@ -121,7 +123,10 @@ class _Read(beam.DoFn):
         try:
             in_flight = self._watched()
             while count < source.bundle_records and size < source.bundle_bytes and not in_flight.full():
-                found = _next(reader, wait_ms=0 if count else source.wait_ms)
+                try:
+                    found = _next(reader, wait_ms=0 if count else source.wait_ms)
+                except OffsetOutOfRange as error:
+                    raise self._given_up(str(error)) from error
                 if found is None:
                     break
                 count, size = count + 1, size + len(found.record.value)
@@ -153,6 +158,11 @@ class _Read(beam.DoFn):
             source = self._source
             merge = Merge(mark) if mark else Merge(source.start, done=source.done, last=source.last)
             stream = open_stream(source.url, source.name)
+            if source.uuid and stream.uuid != source.uuid:
+                stream.close()
+                raise self._given_up(
+                    f"the stream {source.name} was made anew (it was {source.uuid}, now {stream.uuid})"
+                )
             offsets = self._offsets(stream.uuid)
             self._reader = MergingReader(
                 stream,
@@ -164,6 +174,13 @@ class _Read(beam.DoFn):
             )
             self._stands_at = mark
         return self._reader
+
+    def _given_up(self, why: str) -> Fenced:
+        """The mark can't be gone on from, here or after any restart of the job: the driver begins anew from the ledger."""
+        state = self._source.state
+        if state is not None:
+            self._ledger_of(state.owner).ask_for_restart()
+        return Fenced(why, hint="the run starts anew from its ledger")
 
     def _offsets(self, uuid: str) -> RunOffsets | None:
         state = self._source.state

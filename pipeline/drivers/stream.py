@@ -41,14 +41,15 @@ REFUSED = {
 
 
 def submit(
-    settings: Settings, options: Sequence[str], *, clock_ms: Callable[[], int]
+    settings: Settings, options: Sequence[str], *, clock_ms: Callable[[], int], publish: bool = True
 ) -> tuple[LiveRun, PipelineResult]:
     """Take the run and submit the graph; Beam's ``options`` name the runner and its workers.
 
     With a ``flink_rest_url``, jobs that earlier submitters left on the cluster are cancelled first: those of the same name,
     ``wirewatch-RUN`` unless the options have a ``--job_name``. The run's position is the runner's checkpoint from here on; a
-    new submission goes on from the ledger. The caller relays the outbox (``LiveRun.relay``) and closes the run. Raises
-    UsageError for a runner that can't do it, FlinkRefused where the old jobs can't be cancelled.
+    new submission goes on from the ledger. Without ``publish`` results are only stored. The caller relays the outbox
+    (``LiveRun.relay``) and closes the run. Raises UsageError for a runner that can't do it, FlinkRefused where the old jobs
+    can't be cancelled.
     """
     runner = runner_name(options)
     if runner in REFUSED:
@@ -57,7 +58,7 @@ def submit(
     beam_options = _beam_options(settings, options)
     for job in _cancel_on_cluster(settings, options):
         log.warning("an earlier job of this run was cancelled", job=job.id, job_name=job.name)
-    live = LiveRun(settings, clock_ms)
+    live = LiveRun(settings, clock_ms, publish=publish)
     try:
         resumption = live.resumption()
         source = StreamSource(
@@ -70,6 +71,7 @@ def submit(
             store_url=settings.store,
             state=live.state,
             epoch=live.state.epoch,
+            uuid=live.raw.uuid,
         )
         pipeline = beam.Pipeline(OwnPrism() if runner in prism.NAMES else None, options=beam_options)
         build(pipeline | "Read" >> ReadInOrder(source), InOrder(), live.flow())
@@ -95,6 +97,7 @@ def run_as_stream(
     clock_ms: Callable[[], int],
     wait: Callable[[float], object],
     stop: Callable[[], bool],
+    publish: bool = True,
 ) -> None:
     """Submit, relay until ``stop()``, then cancel; submit anew where the store turns out to be behind the runner's state.
 
@@ -102,7 +105,7 @@ def run_as_stream(
     Fenced where another pipeline takes the run.
     """
     while not stop():
-        live, result = submit(settings, options, clock_ms=clock_ms)
+        live, result = submit(settings, options, clock_ms=clock_ms, publish=publish)
         try:
             _tend(live, result, wait=wait, stop=stop)
         finally:
@@ -127,7 +130,10 @@ def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[Flink
 
 
 def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], object], stop: Callable[[], bool]) -> None:
-    """Relay until ``stop()``, or until a worker asks for a new start from the ledger."""
+    """Relay until ``stop()``, or until a new start from the ledger is due.
+
+    That is where a worker asks for one, or the stream came back shorter.
+    """
     away, relayed = False, 0
     while not stop():
         _check_runs(result)
@@ -136,6 +142,8 @@ def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], obje
                 return
             relayed = live.relay()
             live.mirror_ledger()
+            if away and live.strike_cut_off():
+                return
         except Fenced:
             raise
         except (StoreError, StreamUnavailable) as error:

@@ -1,29 +1,118 @@
-"""A pool of external Python workers for Flink: ``python -m pipeline.drivers.workers PORT``.
+"""A pool of external Python workers for Flink: ``python -m pipeline.drivers.workers PORT [--beside HOST:PORT]``.
 
 Flink's task managers ask the pool for a worker each; every worker is a process of its own, so a page that kills it
 takes nobody along, and Flink restarts the job from its checkpoint.
+
+Containers that share a task manager's network keep the old one when the task manager is started again in another, and nobody
+would ever ask them again. With ``--beside`` the pool looks at a port of the task manager's and ends, exit code 1, once
+nothing has listened there for a minute: whoever watches over it then starts it in the new network.
 """
 
 from __future__ import annotations
 
+import argparse
+import signal
+import socket
 import sys
-import threading
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+import structlog
 
 from pipeline.logs import configure_worker
 
+log = structlog.get_logger()
+PATIENCE_S, LOOK_EVERY_S, ANSWER_S = 60.0, 5.0, 5.0
 
-def serve(port: int) -> None:
-    """Serve workers on ``port`` until the process is ended."""
+
+class Vigil:
+    """Decides when a neighbour is gone: nothing was there at any look for ``patience_s`` seconds, also where it never came."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._missed_since: float | None = None
+
+    def gone(self, there: bool, now_s: float) -> bool:
+        """Take in a look at the time ``now_s`` (seconds, any clock that only goes forward)."""
+        if there:
+            self._missed_since = None
+            return False
+        # From the first look in vain, not from the last good one: a process that was held up for long has missed nothing yet.
+        if self._missed_since is None:
+            self._missed_since = now_s
+        return now_s - self._missed_since >= self._patience_s
+
+
+def serve(
+    port: int,
+    beside: tuple[str, int] | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+    look_every_s: float = LOOK_EVERY_S,
+) -> int:
+    """Serve workers on ``port``, all addresses, until ``beside`` (host, port) is gone: returns 1. Without it for ever.
+
+    The workers end with the process, also where it is asked to end (SIGTERM, SIGINT: SystemExit 0). By themselves they
+    would not.
+    """
     # Before Beam is loaded: it warns then of libraries that it lacks, which is no news and not in the form of our logs.
     configure_worker(service="workers")
     from pipeline.drivers.worker_pool import STATE_CACHE_BYTES, Pool
 
+    # Beam ends the workers at the interpreter's exit, which a signal's default action isn't; and process 1 of a container
+    # would not even hear it.
+    for asked in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked, _end)
     _, server = Pool.start(use_process=True, port=port, state_cache_size=STATE_CACHE_BYTES)
+    vigil = Vigil(patience_s)
     try:
-        threading.Event().wait()
+        while beside is None or not vigil.gone(_listens(beside), time.monotonic()):
+            time.sleep(look_every_s)
+        log.error("nothing listens beside these workers any more", item="{}:{}".format(*beside), seconds=patience_s)
+        return 1
     finally:
-        server.stop(0)
+        server.stop(0).wait()
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, ANSWER_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 1 to 65535")
+    return int(text)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not host or not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:9249")
+    return host.removeprefix("[").removesuffix("]"), _port(port)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Raises SystemExit 2 for arguments that it doesn't understand."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.drivers.workers", description="Python workers for Flink.")
+    parser.add_argument("port", metavar="PORT", type=_port, help="port that the pool listens on, all addresses")
+    parser.add_argument(
+        "--beside",
+        metavar="HOST:PORT",
+        type=_address,
+        help="end once nothing has listened here for a minute (the task manager's metrics)",
+    )
+    given = parser.parse_args(arguments)
+    return serve(given.port, given.beside)
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    sys.exit(main())

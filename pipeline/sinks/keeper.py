@@ -15,7 +15,7 @@ from pipeline.records import Alert, OutcomeKind
 from pipeline.store import QueryShelf, RunLedger, open_store
 from pipeline.store.history import STAGE, Takedowns
 from pipeline.store.history_runs import base_of
-from pipeline.store.ledger import BundleContext, Stale
+from pipeline.store.ledger import BundleContext, Stale, WentBack
 from pipeline.store.memory import SubscriptionVersions, read_memories
 from pipeline.store.queries import LIVE
 from pipeline.stories import AlertRule, Handled, StoryIndex, StoryStage
@@ -25,6 +25,12 @@ from pipeline.transforms.elements import Draft, Problem
 log = structlog.get_logger()
 TRIES = 5
 MANY = 10_000
+_KEPT: dict[str, int] = {}
+
+
+def kept(owner: str) -> int:
+    """The seq that a keeper of this owner, a name given once, stored last in this process; -1 for none."""
+    return _KEPT.get(owner, -1)
 
 
 class RunKeeper:
@@ -85,6 +91,7 @@ class RunKeeper:
             gauges={"index_entries": len(stage.index), "index_bytes": stage.index.nbytes},
             facts=facts,
         )
+        _KEPT[self._ledger.owner] = self._seq
         _say(handled, alerts)
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
@@ -110,7 +117,12 @@ class RunKeeper:
         before = drafts[0].after
         if before is not None:
             positions.append(before)
-        context = self._ledger.begin(positions, articles, since_seq=self._seq, since_ms=since_ms)
+        try:
+            context = self._ledger.begin(positions, articles, since_seq=self._seq, since_ms=since_ms)
+        except WentBack:
+            # What it lost lies behind us: only a new start from the ledger reads it again.
+            self._ledger.ask_for_restart()
+            raise
         if before is not None and before not in context.done:
             # The runner's state is ahead of the store, which must have come back from a backup: what lies between would
             # be missing for ever. From the ledger it is all done again.

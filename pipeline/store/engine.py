@@ -18,7 +18,16 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.store.upgrade import UnknownSchema, upgrade
 
 BUSY_MS = 30_000
-_CONNECT_S = 10
+# A server that vanishes without a word (its host lost power, a failover) is given up after a minute, not after the system's
+# two hours. The last of them is for the server, or what we held there would stay locked as long where it is we who vanish.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+}
 _SECRETS = ("password", "sslpassword", "passfile")
 _HINT_URL = "use sqlite:///path/to/file.db or postgresql://user@host/database"
 
@@ -168,8 +177,7 @@ def _options(url: sa.URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": BUSY_MS / 1000, "check_same_thread": False}}
     options: dict[str, Any] = {"pool_pre_ping": True}
-    if "connect_timeout" not in url.query:
-        options["connect_args"] = {"connect_timeout": _CONNECT_S}
+    options["connect_args"] = {name: value for name, value in _PATIENCE.items() if name not in url.query}
     return options
 
 

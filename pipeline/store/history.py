@@ -42,9 +42,8 @@ class Takedowns:
         with self.store.reading() as connection:
             stamp = newest_stamp(connection)
             # Most stores have none: then nothing more is asked.
-            for part in chunks(sorted(set(articles))) if stamp else ():
-                query = sa.select(h.takedowns.c.article, h.takedowns.c.reason).where(h.takedowns.c.article.in_(part))
-                found.update((row.article, row.reason) for row in connection.execute(query))
+            if stamp:
+                found = taken_down(connection, articles)
         return stamp, found
 
     def listing(self, *, after_stamp: int = 0) -> list[Takedown]:
@@ -55,6 +54,15 @@ class Takedowns:
                 Takedown(article=row.article, url=row.url, reason=row.reason, by=row.by, taken_at=from_ms(row.taken_ms))
                 for row in connection.execute(query)
             ]
+
+
+def taken_down(connection: sa.Connection, articles: Iterable[str]) -> dict[str, str]:
+    """Of these articles those that were taken down, with the reason."""
+    found: dict[str, str] = {}
+    for part in chunks(sorted(set(articles))):
+        query = sa.select(h.takedowns.c.article, h.takedowns.c.reason).where(h.takedowns.c.article.in_(part))
+        found.update((row.article, row.reason) for row in connection.execute(query))
+    return found
 
 
 def newest_stamp(connection: sa.Connection) -> int:

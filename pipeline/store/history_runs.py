@@ -56,6 +56,12 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     replay: Replay | None = None
 
 
+def kinds_of_runs(store: Store) -> dict[str, str]:
+    """Name → kind (``live``, ``replay``) of all runs of a store."""
+    with store.reading() as connection:
+        return {row.name: row.kind for row in connection.execute(sa.select(t.runs.c.name, t.runs.c.kind))}
+
+
 class ReplayBook:
     """The rows of replays."""
 

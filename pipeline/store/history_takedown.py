@@ -19,6 +19,7 @@ from pipeline.store.delivery_tables import story_facts
 from pipeline.store.engine import Store
 from pipeline.store.history import STAGE, newest_stamp
 from pipeline.store.history_base import stories_as_of
+from pipeline.store.outbox import keys_of
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ def _empty(store: Store, connection: sa.Connection, run: str, article: str, url:
         members = sa.select(a.id).where(a.run == run, a.story == story, a.id != article)
         total["copies"] = len(connection.execute(members).all())
         _story(store, connection, run, story)
-    connection.execute(t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_(told)))
+    connection.execute(t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_(keys_of(run, told))))
     return total
 
 
@@ -107,6 +108,8 @@ def _alerts(connection: sa.Connection, run: str, story: str, article: str, url: 
             links = tuple(link for link in alert.links if link.url != url)
             record = encode(msgspec.structs.replace(alert, links=links)).decode()
             connection.execute(t.alerts.update().where(mine).values(record=record))
+            waiting = (t.outbox.c.run == run) & t.outbox.c.key.in_(keys_of(run, [row.id]))
+            connection.execute(t.outbox.update().where(waiting).values(payload=record))
     return gone
 
 

@@ -11,19 +11,25 @@ import sqlalchemy as sa
 from pipeline.clock import wall_ms
 from pipeline.errors import Fenced, StoreError
 from pipeline.records import Alert, OrderKey, Outcome, OutcomeKind, Position
-from pipeline.store import counts
+from pipeline.store import counts, frontiers
 from pipeline.store import tables as t
 from pipeline.store.engine import Store
 from pipeline.store.history_base import Base, known
 from pipeline.store.memory import write_facts
-from pipeline.store.outbox import OutboxRow
-from pipeline.store.rows import chunks, entry, outcome_row
-from pipeline.store.writing import write_bundle, write_outcomes
+from pipeline.store.rows import ENTRY, chunks, entry
+from pipeline.store.writing import write_bundle
 from pipeline.stories.index import Entry
 from pipeline.stories.memory import StoryFacts
 from pipeline.stories.stage import Told
 
 UNOWNED = ""
+
+
+FETCH_ROWS = 2_000
+
+
+class WentBack(Fenced):
+    """The store has less of the run than this process has seen there: it came back from a backup or a standby behind."""
 
 
 class Stale(StoreError):
@@ -56,7 +62,8 @@ class BundleContext:
 
 
 class RunLedger:
-    """Reads and writes one run on behalf of one owner. Raises Fenced once another owner has taken the run.
+    """Reads and writes one run on behalf of one owner. Raises Fenced once another owner has taken the run, WentBack where the
+    store has lost transactions that were seen here.
 
     ``clock_ms`` (wall clock, ms) stamps when a transaction was stored; no result depends on it. ``base``: what a partial
     replay is seeded from; it is only read.
@@ -67,6 +74,11 @@ class RunLedger:
     ) -> None:
         self.store, self.run, self.owner = store, run, owner
         self._clock_ms, self._base = clock_ms, base
+        self._seen = -1
+
+    def seen(self, seq: int) -> None:
+        """Somebody in this process has stored ``seq``: a store that has less went back."""
+        self._seen = max(self._seen, seq)
 
     def take(self, *, kind: str, now_ms: int, spec: str = "{}") -> RunState:
         """Make the run or take it over: earlier owners are fenced from now on, a new epoch begins (from 1)."""
@@ -90,20 +102,28 @@ class RunLedger:
             done = self._done(connection, positions)
             histories: dict[str, list[Entry]] = {}
             texts: dict[str, tuple[str, str]] = {}
+            v = t.versions.c
             for part in chunks(sorted(set(articles))):
                 for mine in known(self.run, self._base, t.versions):
-                    query = sa.select(t.versions).where(mine, t.versions.c.article.in_(part))
-                    for row in connection.execute(query.order_by(t.versions.c.version)):
+                    query = sa.select(*ENTRY).where(mine, v.article.in_(part))
+                    newest: dict[str, int] = {}
+                    for row in connection.execute(query.order_by(v.version)):
                         histories.setdefault(row.article, []).append(entry(row))
-                        texts[row.article] = (row.title, row.text)
+                        newest[row.article] = row.version
+                    # Of a live page with many versions, one text.
+                    told = sa.tuple_(v.article, v.version).in_(list(newest.items()))
+                    if newest:
+                        for row in connection.execute(sa.select(v.article, v.title, v.text).where(mine, told)):
+                            texts[row.article] = (row.title, row.text)
             entries: list[Entry] = []
             # An index that holds anything has all of the base, which does not change.
             for mine in known(self.run, self._base if since_seq < 0 else None, t.versions):
-                newer = sa.select(t.versions).where(mine, t.versions.c.event_ms >= since_ms)
+                newer = sa.select(*ENTRY).where(mine, v.event_ms >= since_ms)
                 if since_seq >= 0:
-                    newer = newer.where(t.versions.c.seq > since_seq)
+                    newer = newer.where(v.seq > since_seq)
                 if state.seq > since_seq:
-                    entries += map(entry, connection.execute(newer))
+                    # The first time it is the whole window: never all rows at once, and never their texts.
+                    entries += map(entry, connection.execute(newer.execution_options(yield_per=FETCH_ROWS)))
             return BundleContext(state, done, histories, texts, entries)
 
     def commit(
@@ -143,8 +163,9 @@ class RunLedger:
             )
             if facts:
                 write_facts(self.store, connection, self.run, facts)
-            if publish:
-                self._enqueue(connection, rows)
+            if publish and rows:
+                connection.execute(t.outbox.insert(), [msgspec.structs.asdict(row) for row in rows])
+        self.seen(seq)
         return seq
 
     def ask_for_restart(self) -> None:
@@ -162,19 +183,22 @@ class RunLedger:
 
     def handled(self, epoch: int) -> int:
         """The highest number of an epoch that was handled; -1 where none was."""
-        query = sa.select(sa.func.max(t.commits.c.handled)).where(
-            t.commits.c.run == self.run, t.commits.c.epoch == epoch
-        )
+        # It rises with every commit of an epoch. Asked each second: a maximum over all commits would cost more each day.
+        c = t.commits.c
+        newest = sa.select(c.epoch, c.handled).where(c.run == self.run).order_by(c.seq.desc()).limit(1)
         with self.store.reading() as connection:
-            found = connection.execute(query).scalar()
-            return -1 if found is None else int(found)
+            found = connection.execute(newest).one_or_none()
+            return int(found.handled) if found is not None and found.epoch == epoch else -1
 
     def record_lost(self, state: RunState, outcomes: Sequence[Outcome]) -> None:
-        """Record ranges that retention deleted before they were read. Recording them again changes nothing."""
+        """Record ranges that retention deleted before they were read; of each, what has no outcome yet.
+
+        So recording them again changes nothing, nor does a larger range, as it comes after a rollback: an offset that was
+        handled, or lost before, keeps its outcome.
+        """
         with self.store.writing() as connection:
             self._check_owner(connection)
-            rows = [outcome_row(outcome, state.seq, late=False) for outcome in outcomes]
-            ended = write_outcomes(self.store, connection, rows)
+            ended = frontiers.write_lost(self.store, connection, outcomes, state.seq)
             counts.add_counts(self.store, connection, self.run, ended)
 
     def first_offsets(self, stream: str, offered: Mapping[int, int]) -> dict[int, int]:
@@ -193,29 +217,19 @@ class RunLedger:
 
     def frontier(self, stream: str, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
         """For each partition the lowest offset without an outcome, and the offsets above it that have one."""
-        found: dict[int, tuple[int, list[int]]] = {}
-        columns = (t.outcomes.c.first_offset, t.outcomes.c.last_offset)
         with self.store.reading() as connection:
-            for partition, start in first.items():
-                lowest = start
-                beyond: list[int] = []
-                query = (
-                    sa.select(*columns)
-                    .where(
-                        t.outcomes.c.run == self.run,
-                        t.outcomes.c.stream == stream,
-                        t.outcomes.c.partition == partition,
-                        t.outcomes.c.last_offset >= start,
-                    )
-                    .order_by(t.outcomes.c.first_offset)
-                )
-                for low, high in connection.execute(query):
-                    if low <= lowest:
-                        lowest = max(lowest, high + 1)
-                    else:
-                        beyond.extend(range(low, high + 1))
-                found[partition] = (lowest, beyond)
-        return found
+            return frontiers.read_frontier(connection, self.run, stream, first)
+
+    def newest_handled(self, stream: str, partition: int, upto: int) -> tuple[int, OrderKey] | None:
+        """The highest offset up to ``upto`` that was handled in time, with its key: that of the record which stood there."""
+        with self.store.reading() as connection:
+            return frontiers.newest_handled(connection, self.run, stream, partition, upto)
+
+    def strike_beyond(self, stream: str, ends: Mapping[int, int]) -> int:
+        """Strike the outcomes at and above each partition's offset: records that were cut off; how many those were."""
+        with self.store.writing() as connection:
+            self._check_owner(connection)
+            return frontiers.strike_beyond(self.store, connection, self.run, stream, ends)
 
     def saved_frontier(self, stream: str) -> dict[int, int]:
         """For each partition an offset below which each record has an outcome: where ``frontier`` may begin to look."""
@@ -241,6 +255,12 @@ class RunLedger:
         if row is None or row.owner != self.owner:
             taken = f"run {self.run!r} belongs to another owner now"
             raise Fenced(taken, hint="stop this one; only one may write a run")
+        if row.seq < self._seen:
+            raise WentBack(
+                f"the store has {row.seq} transactions of run {self.run!r}, and had {self._seen}",
+                hint="it came back from a backup, or from a standby that was behind; the run starts anew from its ledger",
+            )
+        self.seen(row.seq)
         last = OrderKey.parse(row.last_place) if row.last_place else None
         return RunState(self.run, row.owner, row.epoch, row.seq, last)
 
@@ -278,8 +298,3 @@ class RunLedger:
                 for offset in connection.execute(query).scalars():
                     done[Position(run=self.run, stream=stream, partition=partition, offset=offset)] = None
         return done
-
-    @staticmethod
-    def _enqueue(connection: sa.Connection, rows: Sequence[OutboxRow]) -> None:
-        if rows:
-            connection.execute(t.outbox.insert(), [msgspec.structs.asdict(row) for row in rows])

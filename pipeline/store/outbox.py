@@ -5,7 +5,7 @@ Rows have a status and are taken one batch at a time, never by ``id > last``: Po
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ CANARIES = "canaries"
 PEOPLE = "people"
 """What ``desk.delivery`` takes: alerts of subscriptions that name a channel."""
 
-# A batch taken longer ago than this was taken by a worker that died.
+# A batch taken longer ago than this was taken by a worker that died; one taken further ahead, under a clock set back since.
 LEASE_MS = 60_000
 
 
@@ -71,9 +71,19 @@ def canary_rows(run: str, alerts: Sequence[Alert]) -> list[OutboxRow]:
     return [OutboxRow(run, CANARIES, _key(run, alert.article), encode(alert).decode()) for alert in alerts]
 
 
+def keys_of(run: str, identities: Iterable[str]) -> list[str]:
+    """The keys that records of these articles or alerts may have: as they are made, and as they were before."""
+    return [key for identity in identities for key in (_key(run, identity), identity)]
+
+
 def id_of(key: str) -> str:
     """The id in the key of an article, an alert or a canary. Keys of before the run stood in them are ids alone."""
     return key.rpartition("/")[2]
+
+
+def run_of(key: str) -> str:
+    """The run in the key; empty for keys of before the run stood in them."""
+    return key.rpartition("/")[0]
 
 
 def _key(run: str, identity: str) -> str:
@@ -103,7 +113,8 @@ class Outbox:
         they are done, given back or 60 s old, so that no later record goes out before an earlier one.
         """
         c = t.outbox.c
-        held = (c.status == "taken") & (c.taken_ms >= now_ms - LEASE_MS) & (c.taken_by != self.worker)
+        lately = c.taken_ms.between(now_ms - LEASE_MS, now_ms + LEASE_MS)
+        held = (c.status == "taken") & lately & (c.taken_by != self.worker)
         query = sa.select(t.outbox).where(~held).order_by(c.id).limit(limit)
         if destinations is not None:
             query = query.where(c.destination.in_(sorted(destinations)))

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pipeline.records import Alert, OrderKey, Outcome, encode, to_ms
+from pipeline.store import tables as t
 from pipeline.stories.index import Entry
 from pipeline.stories.stage import Told
 
@@ -21,6 +22,16 @@ T = TypeVar("T")
 def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
     """The values in parts that fit into one statement."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+
+
+ENTRY = tuple(
+    t.versions.c[name]
+    for name in (
+        *("article", "version", "version_hash", "text_hash", "place", "story"),
+        *("source", "duplicate_of", "language", "fingerprint", "backfill"),
+    )
+)
+"""The columns that ``entry`` needs: titles and texts are by far the most of a row."""
 
 
 def entry(row: sa.Row[Any]) -> Entry:

@@ -23,6 +23,7 @@ from pipeline.store import tables as t
 from pipeline.store.delivered import count_delivered
 from pipeline.store.delivery import Channel, Delivery, Mute, channel_of, delivery_of, key_of
 from pipeline.store.engine import Store
+from pipeline.store.history import taken_down
 from pipeline.store.outbox import PEOPLE, Outbox, Taken
 from pipeline.store.queries import LIVE, subscription
 from pipeline.store.rows import chunks
@@ -127,11 +128,18 @@ class SendQueue:
             return Background(newest, channels, mutes, queued, told, earlier)
 
     def plan(self, taken: Sequence[Taken], planned: Sequence[Delivery], withdrawn: Sequence[tuple[str, str]]) -> None:
-        """Store what was decided of some alerts, and strike them off. ``withdrawn``: (id, why) of held deliveries."""
-        queued = [message_of(one) for one in planned if one.status == "queued"]
-        by_delivery = {one.id: key_of("message", one.id) for one in planned if one.status == "queued"}
-        rows = [msgspec.structs.asdict(one) | {"message": by_delivery.get(one.id)} for one in planned]
+        """Store what was decided of some alerts, and strike them off. ``withdrawn``: (id, why) of held deliveries.
+
+        Alerts of articles that were taken down since they were taken from the outbox go nowhere.
+        """
         with self.store.writing() as connection:
+            # No takedown between this look and the end: one that comes later finds the deliveries and calls them back.
+            self.store.serialise(connection, "takedowns")
+            gone = taken_down(connection, {one.article for one in planned})
+            planned = [one for one in planned if one.article not in gone]
+            queued = [message_of(one) for one in planned if one.status == "queued"]
+            by_delivery = {one.id: key_of("message", one.id) for one in planned if one.status == "queued"}
+            rows = [msgspec.structs.asdict(one) | {"message": by_delivery.get(one.id)} for one in planned]
             self.store.insert_new(connection, d.deliveries, rows)
             self.store.insert_new(connection, d.messages, [msgspec.structs.asdict(one) for one in queued])
             withdraw(connection, withdrawn)
@@ -187,7 +195,9 @@ class SendQueue:
     def claim(self, *, now_ms: int, busy: Iterable[str] = (), limit: int = 8) -> list[Channel]:
         """Channels with messages that may go out now, now this process's for a minute. ``busy``: leave these out."""
         m, c = d.messages.c, d.channels.c
-        free = c.active, c.not_before_ms <= now_ms, c.lease_until_ms <= now_ms, c.name.not_in(sorted(busy))
+        # A lease from further ahead than clocks differ was taken before the clock was set back: its holder may be dead.
+        leased = c.lease_until_ms.between(now_ms + 1, now_ms + 2 * LEASE_MS)
+        free = c.active, c.not_before_ms <= now_ms, ~leased, c.name.not_in(sorted(busy))
         with self.store.reading() as connection:
             waiting = sa.select(m.id).where(m.channel == c.name, m.status == "waiting", m.due_ms <= now_ms).exists()
             names = connection.execute(sa.select(c.name).where(*free, waiting).limit(limit)).scalars().all()

@@ -124,3 +124,18 @@ def test_direct_runner_is_refused_with_the_reason(tmp_path: Path) -> None:
     done = wirewatch("pipeline", "run", "--runner", "DirectRunner", cwd=tmp_path)
     assert done.returncode == 2
     assert "keeps no order" in done.stderr
+
+
+def test_a_second_continuous_run_must_say_whether_people_are_told(tmp_path: Path) -> None:
+    """Its first start meets all that the stream holds: weeks of alerts that were sent already."""
+    assert wirewatch("pipeline", "run", "--until-empty", cwd=tmp_path).returncode == 0
+    again = ("pipeline", "run", "--until-empty")
+    done = wirewatch(*again, cwd=tmp_path, WIREWATCH_RUN="fixed")
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "'fixed' would begin beside 'live'" in line
+    assert "--no-deliver" in line
+    assert wirewatch(*again, "--no-deliver", cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0
+    # Once it is there, it is a run as any other.
+    assert wirewatch(*again, cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0
+    assert wirewatch(*again, "--deliver", cwd=tmp_path, WIREWATCH_RUN="told").returncode == 0

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.clock import wall_ms
@@ -14,7 +15,7 @@ from pipeline.records import RawArticle, article_id, encode, from_ms
 from pipeline.settings import Settings
 from pipeline.streams import NewRecord, create_stream
 from tests.servers.kafka import free_ports
-from wirewatch.metrics import serve_metrics
+from wirewatch.metrics import PipelineProbes, hasty, serve_metrics
 
 
 def _get(port: int, path: str) -> tuple[int, str]:
@@ -63,6 +64,36 @@ def test_the_figures_are_those_of_store_and_stream(tmp_path: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_whether_it_lives_is_answered_without_store_and_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe that waits for a store that is away would have the service killed, again and again."""
+    settings = Settings(data_dir=str(tmp_path), extraction_processes=0)
+    probes = PipelineProbes(settings, wall_ms)
+    probes.watch.look()
+
+    def away(*_arguments: object) -> None:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(probes.metrics.store, "reading", away)
+    monkeypatch.setattr(probes.metrics, "lag", away)
+    checks = list(probes.health())
+    assert [(check.name, check.ok) for check in checks] == [("pipeline", True), ("canary", True)]
+    assert checks[1].words.startswith("waiting: ")
+    assert not any(check.fatal for check in checks if check.name == "canary")
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("kafka://h:9092", "kafka://h:9092?timeout_s=3"),
+        ("kafka://h:9092?replication_factor=3", "kafka://h:9092?replication_factor=3&timeout_s=3"),
+        ("kafka://h:9092?timeout_s=20", "kafka://h:9092?timeout_s=20"),
+        ("sqlite:///streams.db", "sqlite:///streams.db?timeout_s=3"),
+    ],
+)
+def test_a_scrape_does_not_wait_long_for_a_stream_that_is_away(url: str, wanted: str) -> None:
+    assert hasty(url) == wanted
 
 
 def _lag(body: str) -> float:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from desk.delivery.decide import plan_all
 from desk.delivery.service import DeliveryService
-from pipeline.records import article_id
+from pipeline.records import Alert, article_id, decode
 from pipeline.records.alert import Schedule
 from pipeline.store import Store, open_store
 from pipeline.store.delivery import DeliveryBook, Mute
@@ -272,6 +273,26 @@ def test_a_takedown_is_told_to_those_who_had_the_article(store: Store, clock: Cl
     kept = [one for one in DeliveryBook(store).recent() if one.article == article_id(url)]
     assert len(kept) == 3
     assert all("fell in at dawn" not in one.record for one in kept)
+
+
+def test_a_takedown_between_taking_an_alert_and_planning_it_holds(
+    store: Store, clock: Clock, receiver: Receiver
+) -> None:
+    url = "https://outlet.example/0"
+    subscribe(store, subscription())
+    hook(store, receiver.url)
+    put(store, alert(0, article=article_id(url)), alert(1))
+    queue = SendQueue(store, "slow")
+    taken = queue.take_alerts(10, now_ms=clock())
+    alerts = [decode(row.payload.encode(), Alert) for row in taken]
+    known = queue.background(["s"], [one.story for one in alerts], now_ms=clock())
+    planned = plan_all(alerts, known, clock())
+    take_down(store, url)
+    deliver(store, clock)
+    queue.plan(taken, planned.deliveries, planned.withdrawn)
+    deliver(store, clock)
+    assert receiver.titles() == ["Headline 1"]
+    assert statuses(store) == {"sent": 1}
 
 
 def test_a_removed_channel_leaves_what_waited_to_be_seen(store: Store, clock: Clock, receiver: Receiver) -> None:

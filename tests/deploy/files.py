@@ -29,8 +29,8 @@ def documents(file: Path) -> list[Any]:
 
 
 def manifests() -> list[dict[str, Any]]:
-    """All Kubernetes objects, but not the kustomization."""
-    files = sorted(file for file in KUBERNETES.glob("*.yaml") if file.name != "kustomization.yaml")
+    """All Kubernetes objects, those for the Prometheus operator too, but not the kustomizations."""
+    files = sorted(file for file in KUBERNETES.rglob("*.yaml") if file.name != "kustomization.yaml")
     return [one for file in files for one in documents(file)]
 
 
@@ -69,8 +69,8 @@ def settings_named() -> Iterator[tuple[str, str]]:
     for service in compose()["services"].values():
         names = service.get("environment", {})
         yield from (("compose.yaml", name) for name in names if name.startswith("WIREWATCH_"))
-    for file in sorted((DEPLOY / "systemd").rglob("*.service")):
-        for line in file.read_text("utf-8").splitlines():
+    for file in sorted(file for kind in ("*.service", "*.conf") for file in (DEPLOY / "systemd").rglob(kind)):
+        for line in file.read_text("utf-8").splitlines() if file.is_file() else ():
             if line.startswith("Environment=WIREWATCH_"):
                 yield file.name, line.removeprefix("Environment=").split("=")[0]
     for line in (DEPLOY / "Containerfile").read_text("utf-8").split():

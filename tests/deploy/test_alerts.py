@@ -47,6 +47,8 @@ LABELS = {
     "flink_jobmanager_job_lastCheckpointSize": {"job_name"},
     "flink_jobmanager_job_lastCheckpointDuration": {"job_name"},
     "flink_jobmanager_numRegisteredTaskManagers": set(),
+    "kubelet_volume_stats_available_bytes": {"namespace", "persistentvolumeclaim"},
+    "kubelet_volume_stats_capacity_bytes": {"namespace", "persistentvolumeclaim"},
 }
 """The metrics that rules may use, with the labels that they may ask for beside Prometheus' own job and instance."""
 
@@ -110,6 +112,12 @@ def test_prometheus_reads_the_rules_and_asks_services_that_are_there() -> None:
     assert [(PROMETHEUS / name).exists() for name in config["rule_files"]] == [True]
     targets = [
         target for job in config["scrape_configs"] for entry in job["static_configs"] for target in entry["targets"]
+    ]
+    targets += [
+        target
+        for manager in config["alerting"]["alertmanagers"]
+        for entry in manager["static_configs"]
+        for target in entry["targets"]
     ]
     assert {target.split(":")[0] for target in targets} <= set(files.compose()["services"])
 

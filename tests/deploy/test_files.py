@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 from tests.deploy import files
 from wirewatch.cli import app
 
-OURS = {"kafka.strimzi.io/v1", "flink.apache.org/v1beta1", "keda.sh/v1alpha1"}
+OURS = {"kafka.strimzi.io/v1", "flink.apache.org/v1beta1", "keda.sh/v1alpha1", "monitoring.coreos.com/v1"}
 """Interfaces of operators, which kubernetes-validate doesn't know."""
 TOOLS = Path(sys.executable).parent
 LONG_LIVED = {
@@ -37,6 +37,7 @@ LONG_LIVED = {
     "jobmanager",
     "taskmanager",
     "jobserver",
+    "alertmanager",
     "prometheus",
     "grafana",
 }
@@ -55,9 +56,7 @@ def test_compose_names_only_what_it_has() -> None:
         assert set(service.get("depends_on", {})) <= set(services), name
         assert set(service.get("networks", [])) <= set(compose["networks"]), name
         for volume in service.get("volumes", []):
-            source = volume.split(":")[0]
-            found = (files.DEPLOY / source).exists() if source.startswith(".") else source in compose["volumes"]
-            assert found, f"{name}: {source}"
+            assert _there(volume, compose["volumes"]), f"{name}: {volume}"
         for other, how in service.get("depends_on", {}).items():
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in services[other], f"{name} waits for {other}"
@@ -65,6 +64,18 @@ def test_compose_names_only_what_it_has() -> None:
     assert all(service["restart"] == "unless-stopped" for name, service in services.items() if name in LONG_LIVED)
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def _there(volume: str | dict[str, Any], named: Mapping[str, Any]) -> bool:
+    """Whether a service's volume is there: a file or folder of deploy/, or an example of which the file is a copy."""
+    if isinstance(volume, str):
+        source = volume.split(":")[0]
+        return (files.DEPLOY / source).exists() if source.startswith(".") else source in named
+    assert volume["type"] == "bind"
+    copy = files.DEPLOY / volume["source"]
+    ignored = (files.DEPLOY / ".gitignore").read_text("utf-8").split()
+    assert f"/{copy.relative_to(files.DEPLOY)}" in ignored
+    return copy.with_suffix(f".example{copy.suffix}").exists()
 
 
 def test_every_kubernetes_object_is_what_its_interface_says() -> None:
@@ -76,9 +87,11 @@ def test_every_kubernetes_object_is_what_its_interface_says() -> None:
 
 
 def test_the_kustomization_takes_every_file() -> None:
-    [kustomization] = files.documents(files.KUBERNETES / "kustomization.yaml")
-    there = {file.name for file in files.KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
-    assert set(kustomization["resources"]) == there
+    for folder in (files.KUBERNETES, files.KUBERNETES / "monitoring"):
+        [kustomization] = files.documents(folder / "kustomization.yaml")
+        there = {file.name for file in folder.glob("*.yaml")} - {"kustomization.yaml"}
+        assert set(kustomization["resources"]) == there
+        assert kustomization["namespace"] == "wirewatch"
     assert (files.KUBERNETES / "secret.env.example").exists()
     ignored = (files.DEPLOY / ".gitignore").read_text("utf-8").split()
     assert {"/.env", "/kubernetes/secret.env"} <= set(ignored)
@@ -100,7 +113,7 @@ def test_pods_are_hardened_and_see_no_stray_settings() -> None:
             assert mounts <= {volume["name"] for volume in spec.get("volumes", [])}, where
             for ask in ("args", "command"):
                 assert all(isinstance(part, str) for part in container.get(ask, [])), where
-    assert checked == 7
+    assert checked == 6
 
 
 def test_services_of_one_copy_are_never_two() -> None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
-from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun
+from pipeline.clock import wall_ms
+from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
+from pipeline.records import Outcome, OutcomeKind, Subscription, encode
 from pipeline.settings import Settings
-from pipeline.streams import NewRecord
+from pipeline.store import QueryShelf, StoreReader, open_store
+from pipeline.store import tables as t
+from pipeline.store.operation import CanaryBook
+from pipeline.store.operation_tables import canaries
+from pipeline.store.outbox import CANARIES, PEOPLE
+from pipeline.streams import NewRecord, StreamRecord, create_stream
 from pipeline.streams.installation import group_of
+from tests.flink.articles import raw_articles
 
 
 class Clock:
@@ -68,3 +78,90 @@ def test_the_position_is_mirrored_at_most_every_five_seconds_and_only_where_it_m
     clock.now_ms += 1
     live.mirror({0: 2})
     assert live.raw.committed(group) == {0: 2}
+
+
+def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), extraction_processes=0)
+    with create_stream(settings.stream, settings.raw_stream, settings.partitions) as raw:
+        raw.append([NewRecord(key.encode(), encode(article)) for key, article in raw_articles(0, 3)])
+    store = open_store(settings.store)
+    everything = Subscription(id="all", query="NOT zyzzyva", delivery=("hook",))
+    QueryShelf(store).save_subscriptions([everything], now_ms=0, from_the_beginning=True)
+
+    def waiting() -> list[str]:
+        with store.reading() as connection:
+            return list(connection.execute(sa.select(t.outbox.c.destination).distinct()).scalars())
+
+    def drain(run: str, *, publish: bool) -> int:
+        run_in_slices(
+            msgspec.structs.replace(settings, run=run),
+            clock_ms=wall_ms,
+            stop=lambda: False,
+            until_empty=True,
+            publish=publish,
+        )
+        return len(list(StoreReader(store, run).alerts()))
+
+    assert drain("quiet", publish=False) == 3
+    assert waiting() == []
+    assert drain("live", publish=True) == 3
+    assert waiting() == [PEOPLE]
+    store.close()
+
+
+def test_canaries_are_marked_for_the_run_whose_they_are(live: LiveRun, clock: Clock) -> None:
+    """Two runs of one store share the outbox: whoever comes first relays what is in it."""
+    for run in ("live", "fixed"):
+        book = CanaryBook(live.store, run)
+        made = book.claim(f"token-{run}", now_ms=clock(), interval_s=300)
+        assert made is not None
+        with live.store.writing() as connection:
+            row = {"run": run, "destination": CANARIES, "key": f"{run}/{made.id}", "payload": "{}", "status": "waiting"}
+            connection.execute(t.outbox.insert(), row)
+    assert live.relay() == 2
+    with live.store.reading() as connection:
+        marked = connection.execute(sa.select(canaries.c.run, canaries.c.relayed_ms)).all()
+    assert {(row.run, row.relayed_ms) for row in marked} == {("live", clock()), ("fixed", clock())}
+
+
+def test_marks_of_others_transactions_do_not_hold_the_mirror_back(
+    live: LiveRun, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.raw.append([NewRecord(b"k", b"v", partition=0)] * 6)
+    live.ledger.first_offsets(live.raw.uuid, {0: 0})
+    state = live.ledger.begin([], [], since_seq=-1, since_ms=0).state
+    # 0, 1 and 4, 5 are done; at 2 and 3 no record will ever be.
+    for first in (0, 4):
+        live.ledger.record_lost(state, [outcome_at(live, first, first + 1)])
+    read = live.raw.read
+
+    def hollow(offsets: Mapping[int, int], **options: int) -> list[StreamRecord]:
+        found = read({p: 4 if offset in (2, 3) else offset for p, offset in offsets.items()}, **options)
+        return [record for record in found if record.offset not in (2, 3)]
+
+    monkeypatch.setattr(live.raw, "read", hollow)
+    group = group_of("live")
+    for _ in range(3):
+        clock.now_ms += COMMIT_EVERY_MS
+        live.mirror_ledger()
+    assert live.raw.committed(group)[0] == 6
+    # A record that is only not handled yet is waited for.
+    live.raw.append([NewRecord(b"k", b"v", partition=0)] * 3)
+    live.ledger.record_lost(state, [outcome_at(live, 7, 8)])
+    for _ in range(3):
+        clock.now_ms += COMMIT_EVERY_MS
+        live.mirror_ledger()
+    assert live.raw.committed(group)[0] == 6
+
+
+def outcome_at(live: LiveRun, first: int, last: int) -> Outcome:
+    return Outcome(
+        run="live",
+        stream=live.raw.uuid,
+        partition=0,
+        first_offset=first,
+        last_offset=last,
+        kind=OutcomeKind.LOST,
+        stage="read",
+        reason="retention",
+    )

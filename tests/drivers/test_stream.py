@@ -29,6 +29,7 @@ class Live:
     def __init__(self, *answers: str | Exception) -> None:
         self.settings, self.owner, self.ledger = Settings(), "me", self
         self.answers, self.relayed, self.closed = list(answers), 0, False
+        self.cut: list[int] = []
 
     def owner_now(self) -> str:
         answer = self.answers.pop(0)
@@ -38,6 +39,9 @@ class Live:
 
     def relay(self) -> None:
         self.relayed += 1
+
+    def strike_cut_off(self) -> int:
+        return self.cut.pop(0) if self.cut else 0
 
     def mirror_ledger(self) -> None:
         pass
@@ -89,6 +93,13 @@ def test_a_store_behind_the_runner_starts_a_new_job() -> None:
     assert (len(jobs), first.relayed, second.relayed) == (2, 1, 1)
 
 
+def test_a_stream_that_came_back_shorter_starts_a_new_job() -> None:
+    first, second = Live("me", StreamUnavailable("kafka://x", "gone"), "me", "me"), Live("me")
+    first.cut = [3]
+    jobs, _ = drive(first, second)
+    assert (len(jobs), first.answers, second.relayed) == (2, ["me"], 1)
+
+
 def test_a_job_that_ended_is_an_error() -> None:
     live = Live("me")
     ended = mock.patch.object(Job, "__init__", lambda self: vars(self).update(state="FAILED", cancelled=False))
@@ -110,7 +121,7 @@ def test_an_earlier_job_of_the_run_is_cancelled_before_it_is_taken(options: tupl
             done.append(f"cancelled {job_name}")
             return []
 
-    def take(*_arguments: Any) -> Any:
+    def take(*_arguments: Any, **_options: Any) -> Any:
         done.append("taken")
         raise StoreError("enough seen")
 

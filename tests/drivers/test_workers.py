@@ -1,18 +1,25 @@
-"""Flink's Python workers: how their processes begin."""
+"""Flink's Python workers: how their processes begin, and when they and their pool end."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent import futures
+from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc  # type: ignore[import-untyped]
 import pytest
-from apache_beam.portability.api import beam_fn_api_pb2
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
+from pipeline.drivers import workers
 from pipeline.drivers.worker_pool import Pool, environment, program_of
+from tests.servers.kafka import alive, free_ports
 
 
 def _request(name: str) -> Any:
@@ -82,3 +89,108 @@ def test_beam_says_nothing_before_our_logs_begin() -> None:
     assert "UNIMPLEMENTED" in done.stderr, "it came as far as asking the runner"
     assert "apitools" not in done.stderr
     assert "WARNING:root" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("looks", "ended_at"),
+    [
+        ([(0, True), (500, True), (505, False), (560, False), (565, False)], 565),
+        ([(0, True), (5, False), (60, False), (62, True), (65, False), (124, False)], None),
+        # It never came.
+        ([(0, False), (55, False), (60, False)], 60),
+        ([(0, False), (59, False), (61, True), (100, False), (160, False)], 160),
+        # Held up for an hour between two looks, which says nothing of the time between.
+        ([(0, True), (3_600, False), (3_605, False), (3_660, False)], 3_660),
+    ],
+)
+def test_a_neighbour_is_gone_once_it_was_missed_for_a_minute_in_a_row(
+    looks: list[tuple[float, bool]], ended_at: float | None
+) -> None:
+    vigil = workers.Vigil(60)
+    ended = [now_s for now_s, there in looks if vigil.gone(there, now_s)]
+    assert ended == ([] if ended_at is None else [ended_at])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "PORT"),
+        (["0"], "'0' is no port"),
+        (["50000", "--beside", "9249"], "'9249' is no HOST:PORT"),
+        (["50000", "--beside", "localhost:http"], "'http' is no port"),
+    ],
+)
+def test_wrong_arguments_are_told(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        workers.main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_address_beside_may_be_of_either_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def serve(*given: Any) -> int:
+        asked.append(given)
+        return 0
+
+    monkeypatch.setattr(workers, "serve", serve)
+    for beside in ([], ["--beside", "127.0.0.1:9249"], ["--beside", "[::1]:9249"]):
+        assert workers.main(["50000", *beside]) == 0
+    assert asked == [(50_000, None), (50_000, ("127.0.0.1", 9_249)), (50_000, ("::1", 9_249))]
+
+
+def test_a_pool_whose_neighbour_goes_ends_with_its_workers() -> None:
+    with _silent() as neighbour, _silent() as runner, _pool(neighbour.getsockname()) as (pool, port):
+        child = _one_worker(pool, port, runner)
+        neighbour.close()
+        assert pool.wait(60) == 1
+        assert not alive(child)
+        assert pool.stderr is not None
+        assert pool.stderr.read().count(b"nothing listens beside these workers any more") == 1
+
+
+def test_a_pool_that_is_asked_to_end_takes_its_workers_along() -> None:
+    with _silent() as neighbour, _silent() as runner, _pool(neighbour.getsockname()) as (pool, port):
+        child = _one_worker(pool, port, runner)
+        pool.send_signal(signal.SIGTERM)
+        assert pool.wait(60) == 0
+        assert not alive(child)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[socket.socket]:
+    """Takes connections and says nothing: a worker waits for such a runner for a minute."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        # Each look stays in the queue, and a full one would answer no more.
+        listening.listen(4_096)
+        yield listening
+
+
+@contextlib.contextmanager
+def _pool(beside: tuple[str, int]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    [port] = free_ports(1)
+    program = "import sys; from pipeline.drivers.workers import serve; sys.exit(serve({}, {}, patience_s=0.5, look_every_s=.1))"
+    with subprocess.Popen(
+        [sys.executable, "-c", program.format(port, tuple(beside))], stderr=subprocess.PIPE, start_new_session=True
+    ) as pool:
+        try:
+            yield pool, port
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # all of it has ended
+                os.killpg(pool.pid, signal.SIGKILL)
+
+
+def _one_worker(pool: subprocess.Popen[bytes], port: int, runner: socket.socket) -> int:
+    """The process id of a worker that the pool started."""
+    request = _request("1-1")
+    request.control_endpoint.url = "{}:{}".format(*runner.getsockname())
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+        assert stub.StartWorker(request, wait_for_ready=True, timeout=60).error == ""
+    # The thread that answered is the one that started it.
+    found = [file.read_text().split() for file in Path(f"/proc/{pool.pid}/task").glob("*/children")]
+    [child] = [int(one) for words in found for one in words]
+    assert alive(child)
+    return child

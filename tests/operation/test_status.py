@@ -152,6 +152,7 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
         probes.on_event(Broke("d", "internal error", NOON))
         probes.on_event(Outrun("e"))
         probes.on_event(Waiting("f", "away", 1.0))
+        probes.watch.look()
         samples = {
             (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(_get(port, "/metrics")[1])

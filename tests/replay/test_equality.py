@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline.drivers.slices import SliceLimits
+from pipeline.records import encode
+from pipeline.store import StoreReader
+from pipeline.store import tables as t
 from pipeline.store.history_as_of import AsOf
 from pipeline.store.history_diff import differences, span_of
 from pipeline.store.history_runs import FINISHED, STOPPED, drop_run, run_names
 from pipeline.store.history_takedown import take_down
+from pipeline.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox, OutboxRow
 from pipeline.store.stories import read_stories
 from tests.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
 from tests.servers.postgres import fresh_database
@@ -118,6 +123,25 @@ def test_a_takedown_holds_in_both(own: World) -> None:
     [ended] = [one for one in after["outcomes"] if one["item"] == gone["item"]]
     assert (ended["kind"], ended["stage"], ended["reason"]) == ("rejected", "takedown", "court order 7")
     assert ended["key"] == gone["key"]
+
+
+def test_a_takedown_also_takes_what_waits_in_the_outbox(own: World) -> None:
+    """Output streams or receivers may be away just then: nothing of it may go out when they are back."""
+    alerts, articles = own.results("live")["alerts"], own.results("live")["articles"]
+    cause = next(one for one in alerts if sum(other["story"] == one["story"] for other in alerts) > 1)
+    gone = next(one for one in articles if one["id"] == cause["article"])
+    reader = StoreReader(own.store, "live")
+    rows = [OutboxRow("live", ENRICHED, f"live/{one.id}", encode(one).decode()) for one in reader.articles()]
+    for one in reader.alerts():
+        rows += [OutboxRow("live", where, f"live/{one.id}", encode(one).decode()) for where in (ALERTS, PEOPLE)]
+    with own.store.writing() as connection:
+        connection.execute(t.outbox.delete())
+        connection.execute(t.outbox.insert(), [msgspec.structs.asdict(row) for row in rows])
+    removed = take_down(own.store, gone["url"], "court order 9", by="ann", now_ms=END_MS)
+    assert removed.alerts >= 1
+    left = Outbox(own.store, "me").take(10_000, now_ms=END_MS)
+    assert len(left) == len(rows) - 1 - 2 * removed.alerts
+    assert [row.key for row in left if gone["url"] in row.payload] == []
 
 
 def test_a_dropped_run_leaves_nothing(own: World) -> None:

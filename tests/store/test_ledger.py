@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
 from pipeline.errors import Fenced, StoreError
 from pipeline.records import OutcomeKind, Position
 from pipeline.store import RunLedger, Store, StoreReader
+from pipeline.store import ledger as ledger_module
 from pipeline.store import tables as t
 from pipeline.store.ledger import Stale
 from pipeline.store.metadata import metadata
+from pipeline.store.writing import write_bundle
 from tests.store.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
 from tests.transforms.support import NOON_MS, key, position
 
@@ -67,12 +71,13 @@ def test_an_error_in_the_middle_leaves_nothing(
     before = contents(store)
     batch = [told(0, subscriptions=(match("ann"),)), refused(1)]
 
-    def failing(*_: object) -> None:
+    def failing(*arguments: Any, **options: Any) -> None:
+        write_bundle(*arguments, **options)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        # The last of the steps: all others are done by then.
-        patch.setattr(RunLedger, "_enqueue", staticmethod(failing))
+        # All steps but the last are done by then.
+        patch.setattr(ledger_module, "write_bundle", failing)
         with pytest.raises(KeyboardInterrupt):
             commit(ledger, batch, [alert(batch[0])], publish=True)
     assert contents(store) == before

@@ -56,9 +56,10 @@ def deliver(
         canaries=CanaryBook(store, settings.run),
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
     )
-    _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port)
+    watch = CanaryWatch(looking(settings, store, console.now_ms))
+    _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port, watch)
     if not once:
-        CanaryWatch(looking(settings, store, console.now_ms)).start(stop)
+        watch.start(stop)
     try:
         while not stop.is_set():
             try:
@@ -82,7 +83,7 @@ def deliver(
         store.close()
 
 
-def _serve(settings: Settings, store: Store, port: int) -> None:
+def _serve(settings: Settings, store: Store, port: int, watch: CanaryWatch) -> None:
     """The service's own probes. Raises UsageError where the port is taken."""
     registry = CollectorRegistry()
     look = looking(settings, store, console.now_ms)
@@ -91,9 +92,15 @@ def _serve(settings: Settings, store: Store, port: int) -> None:
     ProcessCollector(registry=registry)
 
     def health() -> list[Check]:
-        return [Check("delivery", ok=True, words="alive"), canary_check(look)]
+        return [Check("delivery", ok=True, words="alive"), watch.last]
 
-    serve_probes(settings.metrics_host, port, registry, health=health, ready=health)
+    def ready() -> list[Check]:
+        check = canary_check(look)
+        away = check.words.startswith("unknown")
+        words = "the store can't be reached" if away else "ready"
+        return [Check("delivery", ok=not away, words=words), check]
+
+    serve_probes(settings.metrics_host, port, registry, health=health, ready=ready)
 
 
 def delivery_options(settings: Settings) -> Options:

@@ -23,14 +23,15 @@ from connectors.robots import Robots
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run
 from connectors.shared_pace import SharedPace
 from connectors.state import FeedState
-from pipeline.settings import load_settings
+from pipeline.errors import UsageError
+from pipeline.settings import Settings, load_settings
 from pipeline.store import open_store
 from pipeline.store.history_polls import PollLog
+from pipeline.store.history_runs import kinds_of_runs
 from pipeline.store.operation import CanaryBook, new_token
 from pipeline.streams.installation import raw_plan
 from pipeline.streams.open import create_planned
 from wirewatch import console
-from wirewatch.canary import CanaryWatch
 from wirewatch.commands.listen import listen
 from wirewatch.connector_metrics import ConnectorProbes
 from wirewatch.metrics import PipelineProbes
@@ -82,7 +83,7 @@ def run_connectors(
     stop = stop_on_signals()
     probes = ConnectorProbes(settings, store, console.utc_now)
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
-    CanaryWatch(probes.look).start(stop)
+    probes.watch.start(stop)
     with create_planned(settings.stream, raw_plan(settings)) as stream:
         canary = CanarySource(
             CanaryBook(store, settings.run),
@@ -132,21 +133,33 @@ def run_pipeline(
     until_empty: Annotated[
         bool, typer.Option("--until-empty", help="End once all that is there is done (slices).")
     ] = False,
+    deliver: Annotated[
+        bool | None,
+        typer.Option(
+            "--deliver/--no-deliver",
+            help="Send results to people and output streams, or only store them (default: send).",
+        ),
+    ] = None,
 ) -> None:
-    """Run the pipeline until stopped: in slices, or as a stream on a runner such as Flink."""
+    """Run the pipeline until stopped: in slices, or as a stream on a runner such as Flink.
+
+    A run of another name that begins beside a continuous one meets all that the raw stream still holds, so it must say if
+    people are to be told of it: --no-deliver stores its results and tells nobody, neither people nor the output streams.
+    """
     from pipeline.drivers.live import run_in_slices
     from pipeline.drivers.stream import run_as_stream
 
     settings = load_settings(context.obj)
     console.configure_service("pipeline", settings)
+    publish = _publishes(settings, deliver)
     stop = stop_on_signals()
     probes = PipelineProbes(settings, console.now_ms)
     probes.serve()
     if not until_empty:
-        CanaryWatch(probes.look).start(stop)
+        probes.watch.start(stop)
     if runner:
         options = [f"--runner={runner}", *(beam_option or [])]
-        run_as_stream(settings, options, clock_ms=console.now_ms, wait=stop.wait, stop=stop.is_set)
+        run_as_stream(settings, options, clock_ms=console.now_ms, wait=stop.wait, stop=stop.is_set, publish=publish)
         return
     count = run_in_slices(
         settings,
@@ -155,8 +168,27 @@ def run_pipeline(
         pause=stop.wait,
         until_empty=until_empty,
         timed=probes.timed,
+        publish=publish,
     )
     console.note(f"{count} records handled")
+
+
+def _publishes(settings: Settings, deliver: bool | None) -> bool:
+    """Whether a pipeline's results go out. Raises UsageError where nobody said so and people may be told all over again."""
+    if deliver is not None:
+        return deliver
+    store = open_store(settings.store)
+    try:
+        known = kinds_of_runs(store)
+    finally:
+        store.close()
+    others = sorted(name for name, kind in known.items() if kind == "live")
+    if settings.run in known or not others:
+        return True
+    raise UsageError(
+        f"run {settings.run!r} would begin beside {others[0]!r}, and tell people again of all that the stream holds",
+        hint="--no-deliver only stores its results; --deliver sends them, too",
+    )
 
 
 def stop_on_signals() -> threading.Event:
