@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 from pipeline.sinks.keeper import kept
 from pipeline.sinks.relay import Relay
 from pipeline.store import QueryShelf, RunLedger, RunState, Store, open_store
+from pipeline.store.history_runs import LIVE, QUIET, begin_telling
 from pipeline.store.operation import CanaryBook
 from pipeline.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
 from pipeline.streams import Stream
@@ -61,7 +62,9 @@ class LiveRun:
         if settings.topics_dir:
             definitions |= folder_definitions(Path(settings.topics_dir))
         QueryShelf(self.store).save_topics(definitions, now_ms=clock_ms())
-        self.state: RunState = self.ledger.take(kind="live", now_ms=clock_ms())
+        if publish:
+            begin_telling(self.store, settings.run)
+        self.state: RunState = self.ledger.take(kind=LIVE if publish else QUIET, now_ms=clock_ms())
         self.offsets = RunOffsets(self.ledger, self.state, self.raw.uuid)
         self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms, self._relayed)
         self._committed_ms = self._looked_ms = 0

@@ -15,6 +15,7 @@ from pipeline.store.engine import Store
 from pipeline.store.history_base import Base, read_base
 from pipeline.store.metadata import metadata
 
+LIVE, QUIET = "live", "quiet"
 RUNNING, STOPPED, FINISHED = "running", "stopped", "finished"
 # Rows deleted in one transaction: SQLite's other writers wait meanwhile.
 DROP_ROWS = 2_000
@@ -54,12 +55,6 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     first_ms: int | None
     last_ms: int | None
     replay: Replay | None = None
-
-
-def kinds_of_runs(store: Store) -> dict[str, str]:
-    """Name → kind (``live``, ``replay``) of all runs of a store."""
-    with store.reading() as connection:
-        return {row.name: row.kind for row in connection.execute(sa.select(t.runs.c.name, t.runs.c.kind))}
 
 
 class ReplayBook:
@@ -126,9 +121,15 @@ def list_runs(store: Store) -> list[RunSummary]:
 
 
 def run_names(store: Store) -> dict[str, str]:
-    """Name → kind of all runs."""
+    """Name → kind of all runs: ``live``; ``quiet``, a continuous one that tells nobody; ``replay``."""
     with store.reading() as connection:
         return {row.name: row.kind for row in connection.execute(sa.select(t.runs.c.name, t.runs.c.kind))}
+
+
+def begin_telling(store: Store, run: str) -> None:
+    """A quiet run's results go out from now on."""
+    with store.writing() as connection:
+        connection.execute(t.runs.update().where(t.runs.c.name == run, t.runs.c.kind == QUIET).values(kind=LIVE))
 
 
 def drop_run(store: Store, run: str) -> Iterator[int]:

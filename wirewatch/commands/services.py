@@ -27,7 +27,7 @@ from pipeline.errors import UsageError
 from pipeline.settings import Settings, load_settings
 from pipeline.store import open_store
 from pipeline.store.history_polls import PollLog
-from pipeline.store.history_runs import kinds_of_runs
+from pipeline.store.history_runs import LIVE, QUIET, run_names
 from pipeline.store.operation import CanaryBook, new_token
 from pipeline.streams.installation import raw_plan
 from pipeline.streams.open import create_planned
@@ -144,7 +144,8 @@ def run_pipeline(
     """Run the pipeline until stopped: in slices, or as a stream on a runner such as Flink.
 
     A run of another name that begins beside a continuous one meets all that the raw stream still holds, so it must say if
-    people are to be told of it: --no-deliver stores its results and tells nobody, neither people nor the output streams.
+    people are to be told of it: --no-deliver stores its results and tells nobody, neither people nor the output streams,
+    until it is started with --deliver.
     """
     from pipeline.drivers.live import run_in_slices
     from pipeline.drivers.stream import run_as_stream
@@ -179,16 +180,21 @@ def _publishes(settings: Settings, deliver: bool | None) -> bool:
         return deliver
     store = open_store(settings.store)
     try:
-        known = kinds_of_runs(store)
+        known = run_names(store)
     finally:
         store.close()
-    others = sorted(name for name, kind in known.items() if kind == "live")
-    if settings.run in known or not others:
-        return True
-    raise UsageError(
-        f"run {settings.run!r} would begin beside {others[0]!r}, and tell people again of all that the stream holds",
-        hint="--no-deliver only stores its results; --deliver sends them, too",
-    )
+    hint = "--no-deliver only stores its results; --deliver sends them from now on"
+    if known.get(settings.run) == QUIET:
+        raise UsageError(
+            f"run {settings.run!r} was begun with --no-deliver: say if people are told from now on", hint=hint
+        )
+    others = sorted(name for name, kind in known.items() if kind == LIVE)
+    if others and settings.run not in known:
+        raise UsageError(
+            f"run {settings.run!r} would begin beside {others[0]!r}, and tell people again of all that the stream holds",
+            hint=hint,
+        )
+    return True
 
 
 def stop_on_signals() -> threading.Event:
