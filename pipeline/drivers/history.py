@@ -73,7 +73,7 @@ class StreamHistory:
             max(0, ends[partition] - offset_at(stream, partition, begin_ms)) for partition in partitions
         )
         self._merge = Merge(offsets, effective=self._effective)
-        self._reader = MergingReader(stream, self._merge, clock_ms=clock_ms, on_lost=self._on_lost)
+        self._reader = MergingReader(stream, self._merge, clock_ms=clock_ms, on_lost=self._on_lost, doubts=False)
         self._number, self.lost, self.ended = 0, 0, False
 
     def take(self, limits: SliceLimits) -> list[Envelope]:
@@ -97,7 +97,8 @@ class StreamHistory:
     def _envelope(self, found: Numbered) -> Envelope:
         record = found.record
         key = found.key
-        if (record.partition, record.offset) in self._late:
+        # What was misdated, and taken as of when it was read, keeps its stored place; what came late is late again.
+        if (record.partition, record.offset) in self._late and record.timestamp_ms <= key.time_ms:
             key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
         number, self._number = self._number, self._number + 1
         position = Position(run=self._run, stream=self._stream.uuid, partition=record.partition, offset=record.offset)

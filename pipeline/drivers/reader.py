@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+import structlog
+
 from pipeline.errors import OffsetOutOfRange
 from pipeline.order import Merge, Numbered
+from pipeline.order.merge import Misdated
 from pipeline.streams.base import Stream
 
+log = structlog.get_logger()
 # How far behind its clock a stream may still show a record: the appends under way. More with replicas.
 SKEW_MS = {"kafka": 300, "sqlite": 150}
 PARTITIONS_EVERY_MS = 10_000
 FETCH_BYTES = 8 << 20
+# What a partition may hold of one time.
+HELD_BYTES = 4 * FETCH_BYTES
+# From here on a record's time is no time: the clock that stamped it was wrong, or ours is.
+AHEAD_MS = 60_000
+SAY_EVERY_MS = 600_000
 
 Lost = Callable[[int, int, int], None]
 Appeared = Callable[[Collection[int]], Mapping[int, int]]
@@ -58,8 +67,11 @@ class MergingReader:
 
     ``clock_ms`` must be the clock that stamps the records, give or take the skew. ``on_lost`` is called with (partition,
     first, last) where retention deleted records before they were read, once for each range without an outcome; reading
-    goes on behind them. ``on_appeared`` is called with partitions that are new, and gives the offsets to read them from (at
-    least theirs); without it they are read from the log's start. If either raises, it is called again at the next read.
+    goes on behind them. Records of times far ahead of the clock (a clock that stamped them was wrong, or still is) would be
+    waited for until then, by years at worst: they are taken as of now, at late places, which the ledger keeps for replays.
+    A replay finds them there, and believes all other times (``doubts`` False). ``on_appeared`` is called with partitions that
+    are new, and gives the offsets to read them from (at least theirs); without it they are read from the log's start. If
+    either raises, it is called again at the next read.
     """
 
     def __init__(
@@ -71,6 +83,7 @@ class MergingReader:
         skew: int | None = None,
         on_lost: Lost | None = None,
         on_appeared: Appeared | None = None,
+        doubts: bool = True,
     ) -> None:
         self.stream, self.merge = stream, merge
         self._now_ms, self._on_lost = _SteadyClock(clock_ms), on_lost
@@ -78,6 +91,7 @@ class MergingReader:
         self._skew_ms = skew_ms(stream.url) if skew is None else skew
         self._partitions_at_ms: int | None = None
         self._hollow: dict[int, _Hollow] = {}
+        self._doubts, self._said_ms = doubts, 0
 
     def next(self, *, wait_ms: int = 0) -> Numbered | None:
         """The next record in order; None where none can be handed out yet. Raises StreamUnavailable: nothing is lost then.
@@ -106,6 +120,7 @@ class MergingReader:
         first time.
         """
         self._look_for_partitions()
+        self.merge.settle(HELD_BYTES)
         blocking = self.merge.blocking()
         if not blocking:
             return False
@@ -162,7 +177,16 @@ class MergingReader:
                     self._on_lost(error.partition, first, last)
             self.merge.skip_to(error.partition, error.start)
             return True
-        self.merge.offer(records)
+        now_ms = self._now_ms()
+        wrong = self.merge.offer(records, Misdated(now_ms + AHEAD_MS, now_ms) if self._doubts else None)
+        if wrong and not 0 <= now_ms - self._said_ms < SAY_EVERY_MS:
+            self._said_ms = now_ms
+            log.warning(
+                "records bear times far ahead of the clock; they are taken as of now",
+                partition=wrong[0].partition,
+                offset=wrong[0].offset,
+                ahead_s=round((wrong[0].timestamp_ms - now_ms) / 1000),
+            )
         return bool(records)
 
     def _look_for_partitions(self) -> None:

@@ -14,6 +14,7 @@ import heapq
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -40,6 +41,13 @@ class MergeMark(msgspec.Struct, frozen=True):
     last: OrderKey | None = None
 
 
+class Misdated(NamedTuple):
+    """Event times after ``after_ms`` can't be: ``instead_ms`` is taken for them."""
+
+    after_ms: int
+    instead_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Numbered:
     """A record that left the merge as the ``number``-th (from 0) of its epoch."""
@@ -54,6 +62,8 @@ class _Partition:
     fetch: int
     released: set[int] = field(default_factory=set)
     waiting: list[int] = field(default_factory=list)
+    unplaced_bytes: int = 0
+    misdated: set[int] = field(default_factory=set)
     shown_ms: int = NEVER
     clear_ms: int = NEVER
 
@@ -84,7 +94,8 @@ class Merge:
 
     ``effective`` gives the stored order key of a position that came too late in an earlier run (a replay loads those);
     None for all others. ``last`` is the last place given before a new start, so that identical twins are counted on.
-    Held bytes are in ``held_bytes``: the caller stops offering when they are too many.
+    Held bytes are in ``held_bytes``. They are few where times rise, as only what holds the others back is to be read; for
+    a millisecond that does not end there is ``settle``.
     """
 
     def __init__(
@@ -145,23 +156,39 @@ class Merge:
             return self.partitions
         return [number for number in self.partitions if self._partitions[number].safe_ms <= time_ms]
 
-    def offer(self, records: Sequence[StreamRecord]) -> None:
-        """Records as read, rising by offset within a partition. Offsets below the next one to read are ignored."""
+    def offer(self, records: Sequence[StreamRecord], misdated: Misdated | None = None) -> list[StreamRecord]:
+        """Records as read, rising by offset within a partition. Offsets below the next one to read are ignored.
+
+        ``misdated`` are those that bear a time which can't be, and the time to take for it: they get a late place of that
+        time, and say nothing about what else their partition has. Returns the ones of them that were taken.
+        """
+        wrong: list[StreamRecord] = []
         for record in records:
             state = self._partitions[record.partition]
             if record.offset < state.fetch:
                 continue
             state.fetch = record.offset + 1
-            state.shown_ms = max(state.shown_ms, record.timestamp_ms)
+            place = self._effective(record.partition, record.offset) if self._effective else None
+            instead = misdated if place is None and misdated and record.timestamp_ms > misdated.after_ms else None
+            if instead is None:
+                time_ms = record.timestamp_ms if place is None else min(place.time_ms, record.timestamp_ms)
+                state.shown_ms = max(state.shown_ms, time_ms)
             if record.offset in state.released:
                 continue
-            key = self._effective(record.partition, record.offset) if self._effective else None
-            heap = self._heap if key is None else self._placed
+            heap, key = self._placed, place
             if key is None:
                 key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
+                state.unplaced_bytes += len(record.value)
+                if instead is None:
+                    heap = self._heap
+                else:
+                    key = OrderKey(instead.instead_ms, key.article, key.raw_hash, 0, 1)
+                    state.misdated.add(record.offset)
+                    wrong.append(record)
             heapq.heappush(heap, (key, record.partition, record.offset, record))
             heapq.heappush(state.waiting, record.offset)
             self.held_bytes += len(record.value)
+        return wrong
 
     def missing(self, partition: int, offset: int) -> list[tuple[int, int]]:
         """What ``skip_to`` would leave out: ranges (first, last) below ``offset`` neither offered nor released before."""
@@ -184,6 +211,19 @@ class Merge:
         state = self._partitions[partition]
         state.clear_ms = max(state.clear_ms, clear_ms)
 
+    def settle(self, limit_bytes: int) -> None:
+        """Wait no longer for what a partition may have before the head where it holds more than ``limit_bytes`` already.
+
+        A stream whose clock was set back gives one time to all that comes until that time is reached: memory goes before
+        order there. What is read of that time later may come too late for its place.
+        """
+        time_ms = self.head_ms
+        for number in self.blocking():
+            state = self._partitions[number]
+            # It has shown nothing later, so what it holds is of the head's time, or misdated.
+            if time_ms is not None and state.unplaced_bytes > limit_bytes:
+                self.ended(number, time_ms + 1)
+
     def safe_ms(self) -> int:
         """Records of times below this can leave: no partition can show an earlier one any more."""
         return min((state.safe_ms for state in self._partitions.values()), default=NEVER)
@@ -193,24 +233,29 @@ class Merge:
         time_ms = self.head_ms
         if time_ms is None or time_ms >= self.safe_ms():
             return None
-        key, partition, offset, record = self._take()
+        (key, partition, offset, record), natural = self._take()
         self._last = key if self._last is None or key > self._last else self._last
-        self._release(self._partitions[partition], offset)
+        state = self._partitions[partition]
+        self._release(state, offset)
         self.held_bytes -= len(record.value)
+        if natural or offset in state.misdated:
+            state.unplaced_bytes -= len(record.value)
+            state.misdated.discard(offset)
         numbered = Numbered(self.number, key, record)
         self.number += 1
         return numbered
 
-    def _take(self) -> _Held:
-        """The first of what is held, with its occurrence counted."""
+    def _take(self) -> tuple[_Held, bool]:
+        """The first of what is held, with its occurrence counted, and whether it stands at its own place."""
         if not self._heap:
-            return heapq.heappop(self._placed)
+            return heapq.heappop(self._placed), False
         natural, last = self._heap[0][0], self._last
         if last is not None and self._twin(natural, last):
             natural = OrderKey(natural.time_ms, natural.article, natural.raw_hash, last.occurrence + 1)
         if self._placed and self._placed[0][0] < natural:
-            return heapq.heappop(self._placed)
-        return (natural, *heapq.heappop(self._heap)[1:])
+            return heapq.heappop(self._placed), False
+        _, partition, offset, record = heapq.heappop(self._heap)
+        return (natural, partition, offset, record), True
 
     @staticmethod
     def _twin(key: OrderKey, last: OrderKey) -> bool:

@@ -94,7 +94,7 @@ class StoryStage:
 
         Positions in ``done`` have their result already and give nothing. ``histories`` holds the stored versions of the
         drafts' articles, ``texts`` (title, text) of their latest ones, for the differences. A draft whose key is not behind
-        ``last_key`` came too late: it gets the place directly behind.
+        ``last_key`` came too late: it gets the place directly behind. One whose key is a late place already keeps that.
         """
         shown = dict(texts or {})
         handled = Handled(last_key=last_key)
@@ -103,9 +103,9 @@ class StoryStage:
             if draft.position in done:
                 continue
             last, key = handled.last_key, draft.key
-            late = last is not None and key <= last
-            if late and last is not None:
-                key = last.follower()
+            late = key.late > 0
+            if last is not None and key <= last:
+                key, late = last.follower(), True
             handled.last_key = key
             if draft.article is None:
                 handled.told.append(Told(_rejection(draft, key), key, late))

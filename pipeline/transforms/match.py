@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -108,13 +110,16 @@ def _version(one: StoredTopic | Subscription) -> int:
 class Matcher:
     """All versions of a scope's topics and subscriptions, refreshed before it judges an article newer than what it knows.
 
+    What it knows is never older than a second by ``monotonic`` (seconds), wherever ``clock_ms`` (the wall clock) was set.
     Thread-safe: one lock, since an index belongs to one thread at a time.
     """
 
-    def __init__(self, shelf: QueryShelf, clock_ms: Callable[[], int]) -> None:
-        self._shelf, self._clock_ms = shelf, clock_ms
+    def __init__(
+        self, shelf: QueryShelf, clock_ms: Callable[[], int], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._shelf, self._clock_ms, self._monotonic = shelf, clock_ms, monotonic
         self._lock = threading.Lock()
-        self._good_until_ms = -1
+        self._good_until_ms, self._looked_s = -1, -math.inf
         self._stamp: tuple[int, int] | None = None
         self._topics = Versions[StoredTopic]()
         self._subscriptions = Versions[Subscription]()
@@ -164,12 +169,14 @@ class Matcher:
             return tuple(sorted(found, key=lambda match: match.subscription))
 
     def _refresh(self, time_ms: int) -> None:
-        if time_ms <= self._good_until_ms:
+        now_s = self._monotonic()
+        # Not by the wall clock alone: what was read while it was ahead would be good until it is there again.
+        if time_ms <= self._good_until_ms and now_s - self._looked_s < FRESH_MS / 1000:
             return
         now_ms = self._clock_ms()
         # Every second while news come in, and for each article from the future (clocks differ): it must cost little.
         if self._stamp is not None and self._shelf.stamp() == self._stamp:
-            self._good_until_ms = now_ms + FRESH_MS
+            self._good_until_ms, self._looked_s = now_ms + FRESH_MS, now_s
             return
         shelf = self._shelf.read(now_ms=now_ms)
         for topic in shelf.topics:
@@ -180,7 +187,7 @@ class Matcher:
         self._subscriptions = Versions(shelf.subscriptions, lambda one: one.id)
         self._taggers = {}
         # Last: a refresh that failed half-way is done again.
-        self._stamp, self._good_until_ms = shelf.stamp, shelf.good_until_ms
+        self._stamp, self._good_until_ms, self._looked_s = shelf.stamp, shelf.good_until_ms, now_s
 
     def _load_topic(self, topic: StoredTopic) -> None:
         name = (topic.name, topic.version)

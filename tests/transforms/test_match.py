@@ -72,7 +72,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def matcher(shelf: CountingShelf, clock: Clock) -> Matcher:
-    return Matcher(shelf, clock)
+    return Matcher(shelf, clock, lambda: 0.0)
 
 
 def news(time_ms: int, text: str = "The harbour was closed.") -> Article:

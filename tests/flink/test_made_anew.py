@@ -1,0 +1,76 @@
+"""The raw stream is deleted and made anew under a running job: its records are others, and all of them are handled."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipeline.clock import wall_ms
+from pipeline.drivers.stream import run_as_stream
+from pipeline.records import encode
+from pipeline.settings import Settings
+from pipeline.store import StoreReader, open_store
+from pipeline.streams import NewRecord, Stream, create_stream
+from pipeline.streams.open import delete_stream
+from tests.flink.articles import raw_articles
+from tests.servers.flink import FlinkServer, WorkerPool
+from tests.waiting import until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.flink]
+FIRST, SECOND = 60, 20
+
+
+def _append(stream: Stream, start: int, end: int) -> None:
+    stream.append([NewRecord(key.encode(), encode(raw)) for key, raw in raw_articles(start, end)])
+
+
+def test_a_job_over_a_stream_that_was_made_anew_begins_at_its_start(kafka_server: str, tmp_path: Path) -> None:
+    settings = Settings(
+        stream_url=kafka_server,
+        store_url=f"sqlite:///{tmp_path / 'store.db'}",
+        raw_stream="made-anew",
+        extraction_processes=0,
+    )
+    store = open_store(settings.store)
+    reader = StoreReader(store, "live")
+
+    def ended(stream: Stream) -> int:
+        return sum(one.stream == stream.uuid for one in reader.outcomes())
+
+    first = create_stream(kafka_server, "made-anew", 2)
+    _append(first, 0, FIRST)
+    flink, workers, stop = FlinkServer(tmp_path / "flink"), WorkerPool(tmp_path / "workers"), threading.Event()
+    problems: list[BaseException] = []
+
+    def drive(options: list[str]) -> None:
+        try:
+            run_as_stream(settings, options, clock_ms=wall_ms, wait=stop.wait, stop=stop.is_set)
+        except BaseException as problem:
+            problems.append(problem)
+
+    try:
+        flink.start()
+        workers.start()
+        # The runner's mark is the state of a checkpoint: without one a job would begin at the ledger by itself.
+        options = [*flink.options, *workers.options, "--parallelism=2", "--checkpointing_interval=1000"]
+        driver = threading.Thread(target=drive, args=(options,))
+        driver.start()
+        try:
+            until(lambda: ended(first) == FIRST or bool(problems), "the first stream's records")
+            delete_stream(kafka_server, "made-anew")
+            second = create_stream(kafka_server, "made-anew", 2)
+            assert second.uuid != first.uuid
+            # Fewer than before: where the old job stands, there is nothing yet.
+            _append(second, 100, 100 + SECOND)
+            until(lambda: ended(second) == SECOND or bool(problems), "the second stream's records")
+        finally:
+            stop.set()
+            driver.join(60)
+    finally:
+        flink.kill()
+        workers.kill()
+    assert problems == []
+    assert (ended(first), ended(second)) == (FIRST, SECOND)
+    store.close()
