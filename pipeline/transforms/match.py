@@ -8,14 +8,14 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import apache_beam as beam
 import msgspec
 import structlog
 
 from pipeline.clock import wall_ms
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, WirewatchError
 from pipeline.logs import configure_worker
 from pipeline.query import QueryIndex, document_of, parse
 from pipeline.query.filters import admits, effective_query
@@ -23,8 +23,9 @@ from pipeline.records import Article, Subscription, SubscriptionMatch, TopicMatc
 from pipeline.records import canary as canaries
 from pipeline.store import QueryShelf, StoredTopic, open_store
 from pipeline.store.queries import FRESH_MS
+from pipeline.text.characters import normal_line
 from pipeline.topics import Tagger, Topic, load_topic
-from pipeline.transforms.elements import Draft
+from pipeline.transforms.elements import Draft, Problem
 
 log = structlog.get_logger()
 
@@ -60,18 +61,30 @@ class _Tag(beam.DoFn):
         self._desk = shared_matcher(self._store_url, self._scope)
 
     def process(self, draft: Draft) -> list[Draft]:
-        if draft.article is None:
-            return [draft]
-        topics = self._desk.topics_of(draft.article)
-        return [msgspec.structs.replace(draft, article=msgspec.structs.replace(draft.article, topics=topics))]
+        return [judged(draft, "tag", lambda article: {"topics": self._desk.topics_of(article)})]
 
 
 class _Match(_Tag):
     def process(self, draft: Draft) -> list[Draft]:
-        if draft.article is None:
-            return [draft]
-        found = self._desk.subscriptions_of(draft.article)
-        return [msgspec.structs.replace(draft, article=msgspec.structs.replace(draft.article, subscriptions=found))]
+        return [judged(draft, "match", lambda article: {"subscriptions": self._desk.subscriptions_of(article)})]
+
+
+def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]]) -> Draft:
+    """The draft with what ``judge`` adds to its article; a problem of this stage where that fails.
+
+    An exception would fail the whole slice, or restart the job, again and again. Only ours go to the caller: then the store
+    is away, and the article is as good as any.
+    """
+    if draft.article is None:
+        return draft
+    try:
+        return msgspec.structs.replace(draft, article=msgspec.structs.replace(draft.article, **judge(draft.article)))
+    except WirewatchError:
+        raise
+    except Exception as error:
+        log.exception("an article can't be judged; it is rejected", stage=stage, item=draft.item)
+        why = normal_line(f"{stage}_failed: {type(error).__name__}: {str(error)[:200]}")
+        return msgspec.structs.replace(draft, article=None, problem=Problem(stage, why))
 
 
 V = TypeVar("V", StoredTopic, Subscription)

@@ -15,8 +15,9 @@ from pipeline.errors import StoreError
 from pipeline.records import Article, Subscription
 from pipeline.store import QueryShelf, Store, open_store
 from pipeline.store.queries import FRESH_MS, MARGIN_MS, Shelf
-from pipeline.transforms.match import Matcher, Versions, shared_matcher
-from tests.transforms.support import NOON_MS, at
+from pipeline.transforms.elements import Problem
+from pipeline.transforms.match import Matcher, Versions, judged, shared_matcher
+from tests.transforms.support import NOON_MS, at, draft
 
 ANN = Subscription(id="ann", query="harbour")
 TOPIC = """
@@ -256,3 +257,27 @@ def test_versions_in_force_are_those_of_the_plain_definition(stored: list[Subscr
             if held and (newest := max(held, key=lambda one: one.version)).active:
                 expected.add((name, newest.version))
         assert {(one.id, one.version) for one in versions.in_force(time)} == expected
+
+
+def test_an_article_that_cannot_be_judged_is_rejected_and_a_store_that_is_away_is_not_its_fault() -> None:
+    """Else one article would stop a whole run, for ever."""
+    one = draft(3, "https://a.example/3", text="The harbour was closed.")
+
+    def broken(_article: Article) -> dict[str, object]:
+        raise RecursionError("too deep\nby far \ud800")
+
+    with capture_logs() as logs:
+        found = judged(one, "match", broken)
+    assert (found.article, found.position, found.key, found.item) == (None, one.position, one.key, one.item)
+    assert found.problem is not None
+    assert found.problem.stage == "match"
+    assert found.problem.reason.startswith("match_failed: RecursionError: too deep by far")
+    assert [entry["log_level"] for entry in logs] == ["error"]
+
+    def away(_article: Article) -> dict[str, object]:
+        raise StoreError("away")
+
+    with pytest.raises(StoreError):
+        judged(one, "match", away)
+    refused = draft(4, "https://a.example/4", Problem("clean", "no_text"))
+    assert judged(refused, "match", broken) is refused
