@@ -83,6 +83,7 @@ class FeedBook:
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
         """See Book.due. With an owner, what is returned is leased to it."""
         asked = {"now": to_ms(now), "skip": list(skip), "most": limit, "owner": self._owner}
+        asked["latest"] = to_ms(now) + 2 * max(self._lease_ms, self._linger_ms)
         if self._owner is None:
             with self._reading("find due feeds") as connection:
                 return [str(row.id) for row in connection.execute(statements.DUE, asked)]

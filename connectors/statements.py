@@ -23,12 +23,14 @@ DUE = (
 )
 """now, skip, most: the longest overdue first."""
 
+_LEASED = (_OTHERS.c.lease_until > _NOW) & (_OTHERS.c.lease_until <= bindparam("latest", type_=BigInteger))
 FREE = DUE.where(
     ~select(_OTHERS.c.id)
-    .where(_OTHERS.c.host == feeds.c.host, _OTHERS.c.lease_until > _NOW, _OTHERS.c.leased_by != bindparam("owner"))
+    .where(_OTHERS.c.host == feeds.c.host, _LEASED, _OTHERS.c.leased_by != bindparam("owner"))
     .exists()
 )
-"""The same, and owner: neither the feed nor another one of its host is leased to somebody else."""
+"""The same, owner and latest: neither the feed nor another one of its host is leased to somebody else. A lease beyond
+``latest`` was taken before the clock was set back, perhaps by somebody who died."""
 
 CLAIM = FREE.with_for_update(skip_locked=True, of=feeds)
 """The same; a row that is just being saved is left for the next look."""

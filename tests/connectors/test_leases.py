@@ -54,6 +54,15 @@ def test_no_feed_is_given_to_two_and_a_dead_one_is_replaced_after_its_lease(stor
     assert set(two.due(after(61), limit=9, skip=yours)) == set(mine), "one died: two has taken over"
 
 
+def test_a_lease_from_before_the_clock_was_set_back_holds_nobody_up(store: Store) -> None:
+    one, two = process(store, "one"), process(store, "two")
+    one.add(URLS[0], "s", NOON)
+    # An hour ahead for a moment, and dead since.
+    (name,) = one.due(after(3_600), limit=1)
+    assert two.due(after(1), limit=1) == [name]
+    assert one.due(after(2), limit=1) == [], "and that one's own lease holds"
+
+
 def test_who_ends_gives_its_leases_back(store: Store) -> None:
     one, two = process(store, "one"), process(store, "two")
     one.add(URLS[0], "s", NOON)
