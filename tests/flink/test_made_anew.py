@@ -19,7 +19,7 @@ from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink]
-FIRST, SECOND = 60, 20
+FIRST, SECOND = 40, 90
 
 
 def _append(stream: Stream, start: int, end: int) -> None:
@@ -62,7 +62,7 @@ def test_a_job_over_a_stream_that_was_made_anew_begins_at_its_start(kafka_server
             delete_stream(kafka_server, "made-anew")
             second = create_stream(kafka_server, "made-anew", 2)
             assert second.uuid != first.uuid
-            # Fewer than before: where the old job stands, there is nothing yet.
+            # More than before: where the old job stands, there are others' records, and it would go on behind the first of them.
             _append(second, 100, 100 + SECOND)
             until(lambda: ended(second) == SECOND or bool(problems), "the second stream's records")
         finally:
