@@ -62,7 +62,7 @@ def test_a_job_over_a_stream_that_was_made_anew_begins_at_its_start(kafka_server
             delete_stream(kafka_server, "made-anew")
             second = create_stream(kafka_server, "made-anew", 2)
             assert second.uuid != first.uuid
-            # More than before: where the old job stands, there are others' records, and it would go on behind the first of them.
+            # More than before: where the old job stands there are others' records, and it would go on behind the first ones.
             _append(second, 100, 100 + SECOND)
             until(lambda: ended(second) == SECOND or bool(problems), "the second stream's records")
         finally:
