@@ -66,6 +66,14 @@ def canary_check(look: Callable[[], CanaryState]) -> Check:
         return _unknown(error)
 
 
+def ready_checks(name: str, look: Callable[[], CanaryState]) -> list[Check]:
+    """/readyz of a service that needs the store alone: whether it can be read, which looking at the canary shows."""
+    try:
+        return [Check(name, ok=True, words="ready"), _line(look())]
+    except StoreError as error:
+        return [Check(name, ok=False, words="the store can't be reached"), _unknown(error)]
+
+
 def _unknown(error: StoreError) -> Check:
     return Check("canary", ok=False, words=f"unknown: {error.message}", fatal=False)
 

@@ -17,7 +17,7 @@ from connectors.state import FeedState
 from pipeline.errors import StoreError
 from pipeline.settings import Settings
 from pipeline.store import Store
-from wirewatch.canary import CanaryMetrics, CanaryWatch, canary_check, looking
+from wirewatch.canary import CanaryMetrics, CanaryWatch, looking, ready_checks
 from wirewatch.probes import Check, serve_probes
 
 # The loop turns every second or so; the longest it may be held up is a stream or store that is away.
@@ -137,6 +137,4 @@ class ConnectorProbes:
 
     def ready(self) -> Iterable[Check]:
         """The store can be read."""
-        check = canary_check(self._look)
-        unknown = check.words.startswith("unknown")
-        return [Check(self._what, ok=not unknown, words="the store can't be reached" if unknown else "ready"), check]
+        return ready_checks(self._what, self._look)

@@ -85,15 +85,18 @@ class LiveRun:
     def resumption(self) -> Resumption:
         """Where to go on, from the ledger alone; where the stream came back shorter, from its cut."""
         self.strike_cut_off()
-        first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
-        # From where the run last stood: its whole ledger may be years of outcomes.
-        saved = self.ledger.saved_frontier(self.raw.uuid)
-        begin = {partition: max(offset, saved.get(partition, offset)) for partition, offset in first.items()}
-        frontier = self.ledger.frontier(self.raw.uuid, begin)
+        frontier = self._from_the_ledger()
         return Resumption(
             {partition: lowest for partition, (lowest, _) in frontier.items()},
             {partition: beyond for partition, (_, beyond) in frontier.items()},
         )
+
+    def _from_the_ledger(self) -> dict[int, tuple[int, list[int]]]:
+        first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
+        # From where the run last stood: its whole ledger may be years of outcomes.
+        saved = self.ledger.saved_frontier(self.raw.uuid)
+        begin = {partition: max(offset, saved.get(partition, offset)) for partition, offset in first.items()}
+        return self.ledger.frontier(self.raw.uuid, begin)
 
     def strike_cut_off(self) -> int:
         """Strike the outcomes of records that the stream has lost, so that what comes in their place is handled; how many."""
@@ -159,7 +162,8 @@ class LiveRun:
             return
         self._looked_ms = now_ms
         # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
-        known = self.offsets.appeared(()) | dict(self._frontier or self.resumption().start)
+        begun = self._frontier or {p: lowest for p, (lowest, _) in self._from_the_ledger().items()}
+        known = self.offsets.appeared(()) | dict(begun)
         found = self.ledger.frontier(self.raw.uuid, known)
         stands = {p: lowest for p, (lowest, beyond) in found.items() if beyond and lowest == known[p]}
         self._frontier = {p: lowest for p, (lowest, _) in found.items()} | self._past_gaps(stands)

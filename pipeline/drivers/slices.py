@@ -128,12 +128,14 @@ def run_slices(
     ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress. Each
     slice runs in a context of ``timed()``.
     While the stream can't be reached it says so once and tries again, with ``pause`` called for growing waits (seconds), and
-    with ``back`` once it can be, before anything that was read then is handled.
+    with ``back`` before each new try: it may raise StreamUnavailable too, and what was taken would be lost if it came later.
     Other errors go to the caller: starting anew from the ledger repeats one slice at most.
     """
     total, away_s = 0, 0.0
     while not stop():
         try:
+            if away_s:
+                back()
             envelopes = slices.take(limits, wait_ms=min(wait_ms, 250) if until_empty else wait_ms)
         except StreamUnavailable as error:
             if until_empty:
@@ -146,7 +148,6 @@ def run_slices(
         if away_s:
             log.warning("the stream is back")
             away_s = 0.0
-            back()
         if envelopes:
             with timed():
                 graph.run(envelopes)

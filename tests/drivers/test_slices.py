@@ -145,3 +145,39 @@ def test_the_loop_comes_back_when_the_broker_does() -> None:
     assert [number for one in graph.slices for number in one] == list(range(10))
     # What had been fetched goes out first; then each pause is longer.
     assert pauses == sorted(pauses)
+
+
+def test_before_anything_is_taken_from_a_stream_that_was_away_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was taken never comes again: a look that fails after that would lose it."""
+    stream, graph = ScriptedStream(Clock()), NotingGraph()
+    slices, done = slices_of(stream), list[str]()
+    take = slices.take
+
+    def taking(limits: SliceLimits, *, wait_ms: int) -> list[Envelope]:
+        found = take(limits, wait_ms=wait_ms)
+        done.append(f"took {len(found)}")
+        return found
+
+    def look() -> None:
+        done.append("looked")
+        if done.count("looked") < 3:
+            raise StreamUnavailable("scripted:///", "away once more")
+
+    def pause(_seconds: float) -> None:
+        if stream.away:
+            stream.away = False
+            stream.put(0, 10, 20)
+            stream.put(1, 30)
+
+    monkeypatch.setattr(slices, "take", taking)
+    stream.away = True
+    run_slices(
+        slices,
+        graph,  # type: ignore[arg-type]
+        limits=SliceLimits(),
+        stop=lambda: bool(graph.slices),
+        pause=pause,
+        back=look,
+    )
+    assert done[:4] == ["looked", "looked", "looked", "took 3"]
+    assert graph.slices == [[0, 1, 2]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from pipeline.records import RawArticle, article_id, from_ms
+from pipeline.records import RawArticle, article_id, encode, from_ms
+from pipeline.streams import NewRecord, Stream
 
 _WORDS = (
     *(
@@ -46,6 +47,11 @@ def raw_articles(start: int, end: int) -> Iterator[tuple[str, RawArticle]]:
     """
     for number in range(start, end):
         yield _raw(number)
+
+
+def append_articles(stream: Stream, start: int, end: int) -> None:
+    """Append the raw articles of these numbers in one go, each to the partition of its key."""
+    stream.append([NewRecord(key.encode(), encode(raw)) for key, raw in raw_articles(start, end)])
 
 
 def _raw(number: int) -> tuple[str, RawArticle]:

@@ -9,21 +9,16 @@ import pytest
 
 from pipeline.clock import wall_ms
 from pipeline.drivers.stream import run_as_stream
-from pipeline.records import encode
 from pipeline.settings import Settings
 from pipeline.store import StoreReader, open_store
-from pipeline.streams import NewRecord, Stream, create_stream
+from pipeline.streams import Stream, create_stream
 from pipeline.streams.open import delete_stream
-from tests.flink.articles import raw_articles
+from tests.flink.articles import append_articles
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink]
 FIRST, SECOND = 40, 90
-
-
-def _append(stream: Stream, start: int, end: int) -> None:
-    stream.append([NewRecord(key.encode(), encode(raw)) for key, raw in raw_articles(start, end)])
 
 
 def test_a_job_over_a_stream_that_was_made_anew_begins_at_its_start(kafka_server: str, tmp_path: Path) -> None:
@@ -40,7 +35,7 @@ def test_a_job_over_a_stream_that_was_made_anew_begins_at_its_start(kafka_server
         return sum(one.stream == stream.uuid for one in reader.outcomes())
 
     first = create_stream(kafka_server, "made-anew", 2)
-    _append(first, 0, FIRST)
+    append_articles(first, 0, FIRST)
     flink, workers, stop = FlinkServer(tmp_path / "flink"), WorkerPool(tmp_path / "workers"), threading.Event()
     problems: list[BaseException] = []
 
@@ -63,7 +58,7 @@ def test_a_job_over_a_stream_that_was_made_anew_begins_at_its_start(kafka_server
             second = create_stream(kafka_server, "made-anew", 2)
             assert second.uuid != first.uuid
             # More than before: where the old job stands there are others' records, and it would go on behind the first ones.
-            _append(second, 100, 100 + SECOND)
+            append_articles(second, 100, 100 + SECOND)
             until(lambda: ended(second) == SECOND or bool(problems), "the second stream's records")
         finally:
             stop.set()

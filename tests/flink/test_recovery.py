@@ -13,12 +13,12 @@ import pytest
 from pipeline.clock import wall_ms
 from pipeline.drivers.live import LiveRun
 from pipeline.drivers.stream import submit
-from pipeline.records import Subscription, encode
+from pipeline.records import Subscription
 from pipeline.records.projection import project
 from pipeline.settings import Settings
 from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.streams import NewRecord, Stream, create_stream
-from tests.flink.articles import raw_articles
+from pipeline.streams import Stream, create_stream
+from tests.flink.articles import append_articles
 from tests.flink.workers import worker_pids
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
@@ -35,11 +35,6 @@ def _running(settings: Settings, options: list[str]) -> Iterator[LiveRun]:
     finally:
         result.cancel()
         live.close()
-
-
-def _append(stream: Stream, start: int, end: int) -> None:
-    records = [NewRecord(key.encode(), encode(raw)) for key, raw in raw_articles(start, end)]
-    stream.append(records)
 
 
 def _handled(reader: StoreReader, count: int) -> Callable[[], bool]:
@@ -84,12 +79,12 @@ def test_a_killed_python_worker_loses_nothing_and_repeats_nothing(
     checkpoints = f"--state_backend_storage_path=file://{tmp_path / 'checkpoints'}"
     options = [*flink_options, "--checkpointing_interval=1000", "--state_backend=filesystem", checkpoints]
     with _running(_settings(kafka_server, tmp_path, "worker-kill", "flink"), options):
-        _append(raw, 0, 100)
+        append_articles(raw, 0, 100)
         until(_handled(reader, 50), "first results")
         for start in range(100, COUNT, 100):
             for pid in worker_pids():
                 os.kill(pid, signal.SIGKILL)
-            _append(raw, start, start + 100)
+            append_articles(raw, start, start + 100)
             until(_handled(reader, start + 50), f"results after the kill at {start}")
         until(_handled(reader, COUNT), "all results")
     _check(reader, _reference(kafka_server, tmp_path, "worker-kill"))
@@ -105,7 +100,7 @@ def test_a_killed_flink_goes_on_from_the_ledger(kafka_server: str, tmp_path: Pat
         workers.start()
         live, _ = submit(settings, [*flink.options, *workers.options, "--parallelism=2"], clock_ms=wall_ms)
         try:
-            _append(raw, done, done + COUNT // 2)
+            append_articles(raw, done, done + COUNT // 2)
             done += COUNT // 2
             # The first Flink is killed with half of its work undone, the second is let finish.
             until(_handled(reader, done if attempt else done - 100), "results")

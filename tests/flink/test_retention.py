@@ -10,21 +10,17 @@ from kafka.admin import KafkaAdminClient
 
 from pipeline.clock import wall_ms
 from pipeline.drivers.stream import submit
-from pipeline.records import OutcomeKind, encode
+from pipeline.records import OutcomeKind
 from pipeline.settings import Settings
 from pipeline.store import Store, StoreReader, open_store
 from pipeline.store.counts import OUTCOMES, read_counts
-from pipeline.streams import NewRecord, Stream, create_stream
-from tests.flink.articles import raw_articles
+from pipeline.streams import Stream, create_stream
+from tests.flink.articles import append_articles
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink]
 BEFORE, AFTER = 40, 80
-
-
-def _append(stream: Stream, start: int, end: int) -> None:
-    stream.append([NewRecord(key.encode(), encode(raw)) for key, raw in raw_articles(start, end)])
 
 
 def _delete(kafka: str, stream: Stream, upto: dict[int, int]) -> None:
@@ -73,12 +69,12 @@ def test_what_was_deleted_while_the_job_was_down_is_lost_and_said(kafka_server: 
     store = open_store(settings.store)
     reader = StoreReader(store, "live")
     raw = create_stream(kafka_server, "outrun", 4)
-    _append(raw, 0, BEFORE)
+    append_articles(raw, 0, BEFORE)
     log = _work(settings, reader, tmp_path / "first", BEFORE)
     assert (_lost(store), "deleted before they were read" in log) == (0, False)
 
     ends = raw.end_offsets(raw.partitions())
-    _append(raw, BEFORE, BEFORE + AFTER)
+    append_articles(raw, BEFORE, BEFORE + AFTER)
     later = raw.end_offsets(raw.partitions())
     # One partition loses all of its new records, one half of them, one only what had been handled, the last nothing.
     whole, half, old, _ = sorted(raw.partitions(), key=lambda partition: ends[partition] - later[partition])

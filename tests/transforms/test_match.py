@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from structlog.testing import capture_logs
 
 from pipeline.errors import StoreError
 from pipeline.records import Article, Subscription
-from pipeline.store import QueryShelf, Store, open_store
+from pipeline.store import QueryShelf, Store
 from pipeline.store.queries import FRESH_MS, MARGIN_MS, Shelf
 from pipeline.transforms.elements import Problem
 from pipeline.transforms.match import Matcher, Versions, judged, shared_matcher
@@ -52,13 +51,6 @@ class CountingShelf(QueryShelf):
             self.failing -= 1
             raise StoreError("away")
         return super().read(now_ms=now_ms)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

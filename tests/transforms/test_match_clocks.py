@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
 
 from pipeline.records import Subscription
-from pipeline.store import QueryShelf, Store, open_store
+from pipeline.store import QueryShelf, Store
 from pipeline.store.queries import FRESH_MS, MARGIN_MS
 from pipeline.transforms.match import Matcher
 from tests.transforms.support import NOON_MS, at
@@ -29,13 +26,6 @@ class Clocks:
 
     def monotonic(self) -> float:
         return self.now_ms / 1000
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture

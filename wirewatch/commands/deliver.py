@@ -22,7 +22,7 @@ from pipeline.store.delivery import key_of
 from pipeline.store.operation import CanaryBook
 from pipeline.store.sending import Message
 from wirewatch import console
-from wirewatch.canary import CanaryMetrics, CanaryWatch, canary_check, looking
+from wirewatch.canary import CanaryMetrics, CanaryWatch, looking, ready_checks
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.probes import Check, serve_probes
 
@@ -56,8 +56,7 @@ def deliver(
         canaries=CanaryBook(store, settings.run),
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
     )
-    watch = CanaryWatch(looking(settings, store, console.now_ms))
-    _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port, watch)
+    watch = _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port)
     if not once:
         watch.start(stop)
     try:
@@ -83,10 +82,11 @@ def deliver(
         store.close()
 
 
-def _serve(settings: Settings, store: Store, port: int, watch: CanaryWatch) -> None:
-    """The service's own probes. Raises UsageError where the port is taken."""
+def _serve(settings: Settings, store: Store, port: int) -> CanaryWatch:
+    """The service's own probes, and the watch that one of them tells of. Raises UsageError where the port is taken."""
     registry = CollectorRegistry()
     look = looking(settings, store, console.now_ms)
+    watch = CanaryWatch(look)
     DeliveryMetrics(store, console.now_ms, registry)
     registry.register(CanaryMetrics(look))
     ProcessCollector(registry=registry)
@@ -95,12 +95,10 @@ def _serve(settings: Settings, store: Store, port: int, watch: CanaryWatch) -> N
         return [Check("delivery", ok=True, words="alive"), watch.last]
 
     def ready() -> list[Check]:
-        check = canary_check(look)
-        away = check.words.startswith("unknown")
-        words = "the store can't be reached" if away else "ready"
-        return [Check("delivery", ok=not away, words=words), check]
+        return ready_checks("delivery", look)
 
     serve_probes(settings.metrics_host, port, registry, health=health, ready=ready)
+    return watch
 
 
 def delivery_options(settings: Settings) -> Options:

@@ -24,8 +24,8 @@ from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run
 from connectors.shared_pace import SharedPace
 from connectors.state import FeedState
 from pipeline.errors import UsageError
-from pipeline.settings import Settings, load_settings
-from pipeline.store import open_store
+from pipeline.settings import load_settings
+from pipeline.store import Store, open_store
 from pipeline.store.history_polls import PollLog
 from pipeline.store.history_runs import LIVE, QUIET, run_names
 from pipeline.store.operation import CanaryBook, new_token
@@ -152,9 +152,9 @@ def run_pipeline(
 
     settings = load_settings(context.obj)
     console.configure_service("pipeline", settings)
-    publish = _publishes(settings, deliver)
-    stop = stop_on_signals()
     probes = PipelineProbes(settings, console.now_ms)
+    publish = _publishes(probes.metrics.store, settings.run, deliver)
+    stop = stop_on_signals()
     probes.serve()
     if not until_empty:
         probes.watch.start(stop)
@@ -174,24 +174,18 @@ def run_pipeline(
     console.note(f"{count} records handled")
 
 
-def _publishes(settings: Settings, deliver: bool | None) -> bool:
+def _publishes(store: Store, run: str, deliver: bool | None) -> bool:
     """Whether a pipeline's results go out. Raises UsageError where nobody said so and people may be told all over again."""
     if deliver is not None:
         return deliver
-    store = open_store(settings.store)
-    try:
-        known = run_names(store)
-    finally:
-        store.close()
+    known = run_names(store)
     hint = "--no-deliver only stores its results; --deliver sends them from now on"
-    if known.get(settings.run) == QUIET:
-        raise UsageError(
-            f"run {settings.run!r} was begun with --no-deliver: say if people are told from now on", hint=hint
-        )
+    if known.get(run) == QUIET:
+        raise UsageError(f"run {run!r} was begun with --no-deliver: say if people are told from now on", hint=hint)
     others = sorted(name for name, kind in known.items() if kind == LIVE)
-    if others and settings.run not in known:
+    if others and run not in known:
         raise UsageError(
-            f"run {settings.run!r} would begin beside {others[0]!r}, and tell people again of all that the stream holds",
+            f"run {run!r} would begin beside {others[0]!r}, and tell people again of all that the stream holds",
             hint=hint,
         )
     return True
