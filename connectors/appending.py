@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pipeline.errors import RecordTooLarge
-from pipeline.records import RawArticle, article_id, encode
-from pipeline.streams.base import NewRecord, Stream
+from core.errors import RecordTooLarge
+from core.records import RawArticle, article_id, encode
+from core.streams.base import NewRecord, Stream
 
 TOO_LARGE = "too_large"
 """RawArticle.stub of an article whose body the stream would not take."""

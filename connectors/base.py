@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from pipeline.errors import FeedError
-from pipeline.records import RawArticle
+from core.errors import FeedError
+from core.records import RawArticle
 
 Cursor = TypeVar("Cursor")
 

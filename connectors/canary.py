@@ -1,4 +1,4 @@
-"""The canary's beginning: an article of our own on the raw stream every few minutes (``pipeline.records.canary``)."""
+"""The canary's beginning: an article of our own on the raw stream every few minutes (``core.records.canary``)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from connectors.runner import to_records
-from pipeline.errors import StoreError, StreamUnavailable
-from pipeline.records import from_ms, to_ms
-from pipeline.records.canary import canary_page
-from pipeline.store.operation import CanaryBook
-from pipeline.streams.base import Stream
+from core.errors import StoreError, StreamUnavailable
+from core.records import from_ms, to_ms
+from core.records.canary import canary_page
+from core.store.canary import CanaryBook
+from core.streams.base import Stream
 
 log = structlog.get_logger()
 # How often the book is asked at most; of several connectors services the first that asks makes the canary.

@@ -14,8 +14,8 @@ from typing import Literal
 import msgspec
 
 from connectors.feeds.items import web_address
-from connectors.rows import FeedAbout
-from pipeline.errors import InputError
+from connectors.store.rows import FeedAbout
+from core.errors import InputError
 
 FILE = Path(__file__).with_name("catalogue.toml")
 

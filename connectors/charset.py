@@ -11,7 +11,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from pipeline.charset import guess_charset, is_damaged_utf8
+from core.charset import guess_charset, is_damaged_utf8
 
 _DECLARED_IN = 4_096
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.answers import Failure, Fetched
 from connectors.charset import decode_body
 from connectors.feeds.items import ParsedFeed
 from connectors.feeds.links import feeds_named, usual_places
 from connectors.feeds.parse import parse_feed
-from connectors.http import FEED_BYTES, Http
-from connectors.links import without_credentials
-from connectors.pacing import HostPacing
-from connectors.robots import sitemaps_in
-from pipeline.errors import FeedError
+from connectors.http.answers import Failure, Fetched
+from connectors.http.client import FEED_BYTES, Http
+from connectors.http.links import without_credentials
+from connectors.http.pacing import HostPacing
+from connectors.http.robots import sitemaps_in
+from core.errors import FeedError
 
 MAX_REQUESTS = 25
 

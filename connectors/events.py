@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.base import PollReport
-from pipeline.errors import FeedError
+from core.errors import FeedError
 
 
 @dataclass(frozen=True, slots=True)

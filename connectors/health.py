@@ -9,8 +9,8 @@ import msgspec
 
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.schedule import Rhythm, expected, is_silent
-from connectors.rows import FeedRow
-from pipeline.records import from_ms, to_ms
+from connectors.store.rows import FeedRow
+from core.records import from_ms, to_ms
 
 _DAY = timedelta(days=1)
 RECENT = timedelta(days=7)

@@ -17,8 +17,8 @@ from typing import Generic, Self
 from connectors.appending import TOO_LARGE, append_all, to_records
 from connectors.base import Book, Connector, Cursor, PollResult
 from connectors.events import Broke, Event, Outrun, Polled, Waiting
-from pipeline.errors import StoreError, StreamUnavailable
-from pipeline.streams.base import Stream
+from core.errors import StoreError, StreamUnavailable
+from core.streams.base import Stream
 
 __all__ = ["TOO_LARGE", "Broke", "Event", "Outrun", "Polled", "RunnerOptions", "Waiting", "run", "to_records"]
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from connectors.base import PollResult
-from pipeline.records import RawArticle
+from core.records import RawArticle
 
 
 class Abort(BaseException):

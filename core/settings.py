@@ -15,7 +15,7 @@ from typing import Annotated, Literal, cast
 
 import msgspec
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 
 FILE = "wirewatch.toml"
 PREFIX = "WIREWATCH_"

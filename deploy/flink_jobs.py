@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import sys
 
+from core.errors import WirewatchError
 from pipeline.drivers.flink_rest import FlinkJobs
-from pipeline.errors import WirewatchError
 
 USAGE = "usage: flink_jobs.py REST_URL list | cancel NAME | savepoint NAME FOLDER\n"
 

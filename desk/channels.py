@@ -6,15 +6,15 @@ import base64
 import secrets
 from collections.abc import Callable
 
+from core.errors import UsageError, WirewatchError
+from core.settings import Settings
 from desk.delivery.channels import Options, carrier_of, kind_of
 from desk.delivery.channels.kinds import PER_MINUTE
 from desk.delivery.channels.webhook import PREFIX
 from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted
-from pipeline.errors import UsageError, WirewatchError
-from pipeline.settings import Settings
-from pipeline.store.delivery import Channel, key_of
-from pipeline.store.sending import Message
+from desk.delivery.store.channels import Channel, key_of
+from desk.delivery.store.queue import Message
 
 LONGEST_NAME = 60
 

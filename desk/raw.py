@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.errors import StreamError
-from pipeline.records import RawArticle, decode
-from pipeline.settings import Settings
-from pipeline.streams import open_stream
+from core.errors import StreamError
+from core.records import RawArticle, decode
+from core.settings import Settings
+from core.streams import open_stream
 
 
 class RawRecord(NamedTuple):

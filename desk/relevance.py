@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.errors import UsageError
-from pipeline.query import compile_query, document_of, parse
-from pipeline.query.filters import effective_query
-from pipeline.query.narrow import Proposal, narrow
-from pipeline.records import Alert, Article, Subscription
-from pipeline.search import Filters, SearchIndex, StoryHit, compare
+from core.errors import UsageError
+from core.query import compile_query, document_of, parse
+from core.query.filters import effective_query
+from core.query.narrow import Proposal, narrow
+from core.records import Alert, Article, Subscription
+from core.search import Filters, SearchIndex, StoryHit, compare
 
 DAY_MS = 86_400_000
 DAYS = 30

@@ -15,15 +15,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from core.errors import InputError, QueryError, UsageError
+from core.query import Finding, lint
+from core.query.filters import effective_query
+from core.records import Subscription
+from core.records.alert import ALL_NEWS, LEVELS, Schedule
+from core.store import QueryShelf, Store
+from core.store.subscriptions import RULES
+from desk.delivery.store.channels import DeliveryBook
 from desk.delivery.times import check_schedule
-from pipeline.errors import InputError, QueryError, UsageError
-from pipeline.query import Finding, lint
-from pipeline.query.filters import effective_query
-from pipeline.records import Subscription
-from pipeline.records.alert import ALL_NEWS, LEVELS, Schedule
-from pipeline.store import QueryShelf, Store
-from pipeline.store.delivery import DeliveryBook
-from pipeline.store.queries import RULES
 
 PORTABLE = ("id", "name", "owner", "query", *RULES)
 """What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""

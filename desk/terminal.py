@@ -9,8 +9,8 @@ from datetime import UTC, tzinfo
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.records import Alert, Article, Match, Outcome
-from pipeline.store import StoreReader
+from core.records import Alert, Article, Match, Outcome
+from core.store import StoreReader
 
 TOPIC_STYLES = ("cyan", "magenta", "green", "blue", "bright_red")
 # Characters of context on either side of the first match.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from core.errors import QueryError, UsageError
+from core.query import lint
+from core.records import Subscription
+from core.search import Filters, SearchIndex, backtest, compare
 from desk.subscriptions import check
 from desk.views.outlets import Outlets
 from desk.views.trials import DAYS, Trial, trial
-from pipeline.errors import QueryError, UsageError
-from pipeline.query import lint
-from pipeline.records import Subscription
-from pipeline.search import Filters, SearchIndex, backtest, compare
 
 DAY_MS = 86_400_000
 BUDGET_MS = 400.0

@@ -1,5 +1,4 @@
 """The pipeline: raw stream → clean → language → fingerprint → tag → match → order → story → alert → sinks.
 
-Also holds what every package shares: records, errors, settings, streams, store and query.
-It imports neither ``connectors`` nor ``desk``; a test holds that.
+It imports ``core`` alone, of the product's packages; a test holds that.
 """

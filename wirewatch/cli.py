@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import WirewatchError
-from wirewatch import console, existing
+from core.errors import WirewatchError
+from wirewatch import existing
 from wirewatch.commands import (
     archive,
     backtest,
@@ -38,6 +38,7 @@ from wirewatch.commands import (
     trace,
     up,
 )
+from wirewatch.terminal import console
 
 app = typer.Typer(
     name="wirewatch",

@@ -11,8 +11,8 @@ import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from pipeline.errors import StoreError
-from pipeline.settings import Settings, load_settings
+from core.errors import StoreError
+from core.settings import Settings, load_settings
 
 READING = frozenset(
     {

@@ -1,16 +1,8 @@
-"""All tables of the store: importing this fills ``metadata``."""
+"""All tables of the store: importing this fills ``metadata``. Each domain owns its tables; only here they are all named."""
 
 from __future__ import annotations
 
-from pipeline.store import delivery_tables, desk_tables, feed_tables, history_tables, operation_tables, tables
-from pipeline.store.metadata import metadata
+import pipeline.ledger.tables  # noqa: F401 - all of these are imported for what they register
+from core.store.metadata import metadata
 
-__all__ = [
-    "delivery_tables",
-    "desk_tables",
-    "feed_tables",
-    "history_tables",
-    "metadata",
-    "operation_tables",
-    "tables",
-]
+__all__ = ["metadata"]

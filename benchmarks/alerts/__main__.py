@@ -21,22 +21,14 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
+from core.records import Article, OrderKey, Position, Subscription, article_id, from_ms, raw_hash, version_hash
+from core.store import QueryShelf, StoreReader, open_store
 from desk.delivery.channels import Options
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.service import DeliveryService
-from pipeline.records import (
-    Article,
-    OrderKey,
-    Position,
-    Subscription,
-    article_id,
-    from_ms,
-    raw_hash,
-    version_hash,
-)
-from pipeline.sinks.keeper import RunKeeper
-from pipeline.store import QueryShelf, RunLedger, StoreReader, open_store
-from pipeline.store.delivery import Channel, DeliveryBook
+from desk.delivery.store.channels import Channel, DeliveryBook
+from pipeline.ledger import RunLedger
+from pipeline.ledger.keeper import RunKeeper
 from pipeline.text.fingerprint import fingerprint
 from pipeline.transforms.elements import Draft
 from pipeline.transforms.match import Matcher

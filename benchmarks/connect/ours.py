@@ -11,12 +11,12 @@ from benchmarks.connect.measure import Round, measured
 from benchmarks.connect.server import Feeds
 from connectors.feeds.connector import FeedConnector
 from connectors.feeds.decide import FeedPolicy
-from connectors.http import Http
-from connectors.pacing import HostPacing
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
-from connectors.state import FeedState
-from pipeline.store import open_store
-from pipeline.streams import create_stream
+from connectors.store.state import FeedState
+from core.store import open_store
+from core.streams import create_stream
 
 START = datetime(2031, 3, 4, 12, tzinfo=UTC)
 

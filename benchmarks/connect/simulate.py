@@ -19,7 +19,7 @@ from connectors.feeds.budget import worth_for
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy, feed_went_well
 from connectors.feeds.schedule import Listed
-from pipeline.settings import Settings
+from core.settings import Settings
 
 RESULTS = Path(__file__).parent / "results"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

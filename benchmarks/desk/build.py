@@ -21,21 +21,11 @@ import msgspec
 
 from benchmarks.search.build import MADE
 from benchmarks.search.world import World
-from pipeline.records import (
-    Alert,
-    Article,
-    Match,
-    OrderKey,
-    Position,
-    SubscriptionMatch,
-    TopicMatch,
-    encode,
-    from_ms,
-)
-from pipeline.search.follow import STATE, State
-from pipeline.search.results import FoundArticle
-from pipeline.search.schema import VERSION
-from pipeline.store import open_store
+from core.records import Alert, Article, Match, OrderKey, Position, SubscriptionMatch, TopicMatch, encode, from_ms
+from core.search.follow import STATE, State
+from core.search.results import FoundArticle
+from core.search.schema import VERSION
+from core.store import open_store
 
 RUN = "live"
 CREATED_MS = 1_767_225_600_000

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from benchmarks.desk.process import DeskProcess, person
 from benchmarks.search.__main__ import QUERIES
 from benchmarks.search.world import DAY_MS, DAYS, END_MS
-from pipeline.records import from_ms
+from core.records import from_ms
 
 TIMES = 30
 PAINTS = 8

@@ -17,11 +17,11 @@ import httpx
 
 from benchmarks.desk.build import RUN, Built
 from benchmarks.soak.sampling import parsed
+from core.clock import wall_ms
+from core.settings import PREFIX
+from core.store import open_store
 from desk.people.directory import COMMAND_LINE, Directory
 from desk.people.roles import Role
-from pipeline.clock import wall_ms
-from pipeline.settings import PREFIX
-from pipeline.store import open_store
 
 HEADER = "X-Bench-Person"
 PEOPLE = 40

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from benchmarks.desk.build import RUN, Built
 from benchmarks.desk.process import HEADER, DeskProcess, person
 from benchmarks.search.world import END_MS
-from pipeline.clock import wall_ms
-from pipeline.records import (
+from core.clock import wall_ms
+from core.records import (
     Article,
     OrderKey,
     Outcome,
@@ -24,7 +24,8 @@ from pipeline.records import (
     raw_hash,
     version_hash,
 )
-from pipeline.store import RunLedger, open_store
+from core.store import open_store
+from pipeline.ledger import RunLedger
 from pipeline.stories import Told, entry_of
 from pipeline.text.fingerprint import fingerprint
 

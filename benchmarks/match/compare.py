@@ -9,7 +9,7 @@ from time import perf_counter
 
 from benchmarks.match.lucene import LuceneMonitor
 from benchmarks.results import keep, machine
-from pipeline.query import Document, QueryIndex, compile_query, parse
+from core.query import Document, QueryIndex, compile_query, parse
 
 WARM_UP = 3
 RESULTS = Path(__file__).parent / "results"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TypedDict
 
-from pipeline.query.words import scan
+from core.query.words import scan
 
 GIANT = 20_000
 """Characters of the longest queries."""

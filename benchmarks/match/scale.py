@@ -11,8 +11,8 @@ from time import perf_counter, process_time
 
 from benchmarks.match.generate import Desk
 from benchmarks.results import keep, machine
+from core.query import Document, QueryIndex, parse
 from pipeline.heap import settle
-from pipeline.query import Document, QueryIndex, parse
 
 SEED = 5
 WARM_UP = 400

@@ -21,16 +21,16 @@ import trafilatura
 from warcio.archiveiterator import ArchiveIterator
 
 from benchmarks.replay.archive import pages
+from core.records import OrderKey, Position, RawArticle, encode, from_ms
+from core.store import QueryShelf, open_store
+from core.topics.shelf import builtin_definitions
 from pipeline.drivers.history_index import IndexHistory, IndexWriter
 from pipeline.drivers.replay import Pace, ReplayRun
-from pipeline.records import OrderKey, Position, RawArticle, encode, from_ms
-from pipeline.store import QueryShelf, open_store
-from pipeline.store.history_runs import RUNNING, Replay, ReplayBook
-from pipeline.topics.shelf import builtin_definitions
+from pipeline.replay.runs import RUNNING, Replay, ReplayBook
 from pipeline.transforms.extraction import shared_extraction
 from pipeline.transforms.match import shared_matcher
 from pipeline.transforms.values import Draft, Envelope
-from wirewatch.replay_sources import add_item, read_items
+from wirewatch.replay.sources import add_item, read_items
 
 WARM = 40
 LATEST_MS = 1 << 42

@@ -16,10 +16,10 @@ import numpy as np
 from benchmarks.figures import Report
 from benchmarks.search.build import index_folder
 from benchmarks.search.world import DAY_MS, DAYS, END_MS, World
-from pipeline.query import compile_query, parse
-from pipeline.search import SearchIndex, backtest
-from pipeline.search.ask import document_of
-from pipeline.search.results import FoundArticle
+from core.query import compile_query, parse
+from core.search import SearchIndex, backtest
+from core.search.ask import document_of
+from core.search.results import FoundArticle
 
 CACHE = Path(__file__).parents[2] / ".cache"
 RESULTS = Path(__file__).parent / "results"

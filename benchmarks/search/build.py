@@ -11,7 +11,7 @@ from time import perf_counter, process_time
 import tantivy
 
 from benchmarks.search.world import World
-from pipeline.search.schema import VERSION, Terms, build_schema, index_document, terms_of
+from core.search.schema import VERSION, Terms, build_schema, index_document, terms_of
 
 MADE, BEGUN = "made.json", "begun.json"
 _HEAP_BYTES = 600 << 20

@@ -28,10 +28,10 @@ from benchmarks.soak.pages import SUBSCRIPTIONS, raw_article
 from benchmarks.soak.sampling import COLUMNS, Sampler
 from benchmarks.soak.verdict import FLAT_MB_PER_HOUR, IDLE_LIMIT_PERCENT, P99_LIMIT_S, Verdict, judge
 from connectors.runner import to_records
-from pipeline.clock import wall_ms
-from pipeline.store import QueryShelf, open_store
-from pipeline.store import tables as t
-from pipeline.streams import create_stream
+from core.clock import wall_ms
+from core.store import QueryShelf, open_store
+from core.store import tables as t
+from core.streams import create_stream
 
 RESULTS = Path(__file__).parent / "results"
 EVERY_S = 10.0

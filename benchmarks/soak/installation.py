@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.settings import Settings
+from core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 UP, DOWN = ROOT / "deploy/local/up.sh", ROOT / "deploy/local/down.sh"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from random import Random
 
-from pipeline.records import RawArticle, Subscription
+from core.records import RawArticle, Subscription
 
 OUTLETS = 20
 BEATS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from pipeline.records import OrderKey
+from core.records import OrderKey
 from pipeline.stories import Entry
 from pipeline.text.fingerprint import bands, similarity
 

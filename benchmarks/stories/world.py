@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.records import Article, OrderKey, Position, from_ms, raw_hash
+from core.records import Article, OrderKey, Position, from_ms, raw_hash
 from pipeline.stories import Entry
 from pipeline.stories.features import LAYOUT, PAD
 from pipeline.transforms.elements import Draft

@@ -12,16 +12,17 @@ from typing import Any
 import msgspec
 
 from benchmarks.torture.feed import MARK
+from core.records import OrderKey, Position, Subscription, raw_hash
+from core.records.projection import project
+from core.settings import Settings
+from core.store import QueryShelf, StoreReader, open_store
+from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, id_of
+from core.streams import Stream, StreamRecord, open_stream
+from core.topics.shelf import builtin_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.flow import Flow
+from pipeline.ledger import RunLedger
 from pipeline.order.merge import article_of
-from pipeline.records import OrderKey, Position, Subscription, raw_hash
-from pipeline.records.projection import project
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, RunLedger, StoreReader, open_store
-from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, id_of
-from pipeline.streams import Stream, StreamRecord, open_stream
-from pipeline.topics.shelf import builtin_definitions
 from pipeline.transforms.elements import Envelope
 
 REFERENCE = "reference"

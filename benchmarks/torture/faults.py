@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from benchmarks.torture.disks import FileLimit, SmallDisk
 from benchmarks.torture.parts import Flink, Part, Postgres
-from pipeline.settings import Settings
+from core.settings import Settings
 from tests.servers.kafka import KafkaServer
 
 T = TypeVar("T")

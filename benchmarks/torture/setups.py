@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.torture.disks import FileLimit, SmallDisk
 from benchmarks.torture.faults import CLUSTER, DISK, SERVERS, SERVICES, Fault, Installation
 from benchmarks.torture.parts import Flink, Part, Postgres, service
-from pipeline.settings import PREFIX, Settings
+from core.settings import PREFIX, Settings
 from tests.servers.kafka import KafkaServer
 
 MIB = 1 << 20

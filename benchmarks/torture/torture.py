@@ -17,14 +17,14 @@ from benchmarks.torture.check import Findings, marks, verify
 from benchmarks.torture.faults import Installation
 from benchmarks.torture.feed import Press
 from benchmarks.torture.setups import SETUPS
-from connectors.state import FeedState
-from pipeline.clock import wall_ms
+from connectors.store.state import FeedState
+from core.clock import wall_ms
+from core.errors import StoreError, StreamError
+from core.records import RawArticle, Subscription, article_id, encode, from_ms
+from core.store import QueryShelf, Store, StoreReader, open_store
+from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
+from core.streams import NewRecord, Stream, create_stream
 from pipeline.drivers.flink_rest import FlinkJobs
-from pipeline.errors import StoreError, StreamError
-from pipeline.records import RawArticle, Subscription, article_id, encode, from_ms
-from pipeline.store import QueryShelf, Store, StoreReader, open_store
-from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
-from pipeline.streams import NewRecord, Stream, create_stream
 
 T = TypeVar("T")
 SUBSCRIPTIONS = (

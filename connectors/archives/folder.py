@@ -19,9 +19,9 @@ from connectors.archives.frames import read_frames
 from connectors.archives.items import ArchiveItem, Kept
 from connectors.archives.kept import KeptWriter
 from connectors.archives.warc import read_warc
-from pipeline.errors import InputError
-from pipeline.records import article_id, to_ms
-from pipeline.streams import StreamRecord
+from core.errors import InputError
+from core.records import article_id, to_ms
+from core.streams import StreamRecord
 
 NOTE = "archive.json"
 _NAME = re.compile(r"raw-(\d{4}-\d\d-\d\d)-[0-9A-Za-z_-]{1,16}\.warc\.gz")

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from pipeline.errors import InputError
-from pipeline.records import RawArticle
+from core.errors import InputError
+from core.records import RawArticle
 
 _UNSOUND = re.compile(r"[\x00-\x20\x7f]|^(?:javascript|data|vbscript):", re.IGNORECASE)
 

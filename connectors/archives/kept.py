@@ -18,9 +18,9 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from connectors.archives.items import Kept
-from pipeline.errors import InputError
-from pipeline.records import RawArticle, article_id, decode, encode, from_ms, raw_hash
-from pipeline.streams import StreamRecord
+from core.errors import InputError
+from core.records import RawArticle, article_id, decode, encode, from_ms, raw_hash
+from core.streams import StreamRecord
 
 MEDIA_TYPE = "application/vnd.wirewatch.raw+json"
 MARK = "WARC-Wirewatch"

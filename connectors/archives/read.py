@@ -24,9 +24,9 @@ from connectors.charset import decode_body
 from connectors.feeds.article import raw_article
 from connectors.feeds.items import ParsedFeed
 from connectors.feeds.parse import parse_feed
-from connectors.packed import NotUnpacked, binary_kind, unpacked
-from pipeline.errors import FeedError, InputError, UsageError
-from pipeline.records import RawArticle
+from connectors.http.packed import NotUnpacked, binary_kind, unpacked
+from core.errors import FeedError, InputError, UsageError
+from core.records import RawArticle
 
 MANIFEST = "manifest.jsonl"
 # A page or a line over this is refused before it fills memory; real pages stay under 8 MiB.

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from connectors.archives.items import ArchiveItem, moment, source_of
 from connectors.archives.read import FEED, MANIFEST, ManifestLine, feed_in, kind_of, read_manifest, read_path
 from connectors.feeds.article import raw_article
-from pipeline.errors import FeedError, InputError
+from core.errors import FeedError, InputError
 
 _TIME = re.compile(
     r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[-:_.]?(\d\d)(?:[-:_.]?(\d\d))?(?:[.,](\d{1,6}))?Z?(?!\d)",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
-from pipeline.errors import InputError
+from core.errors import InputError
 
 
 class Readable(Protocol):

@@ -16,8 +16,8 @@ from connectors.archives.frames import Frame, read_frames
 from connectors.archives.items import ArchiveItem, Kept, moment, source_of
 from connectors.archives.kept import MARK, MEDIA_TYPE, read_kept
 from connectors.charset import decode_body
-from pipeline.errors import InputError
-from pipeline.records import HttpFacts, RawArticle, decode
+from core.errors import InputError
+from core.records import HttpFacts, RawArticle, decode
 
 MAX_PAGE_BYTES = 32 << 20
 _PAGES = ("response", "resource")

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from connectors.charset import decode_body
 from connectors.feeds.items import FeedItem
 from connectors.feeds.plain import plain_text
-from connectors.http import Failure, Fetched
-from pipeline.records import HttpFacts, RawArticle
+from connectors.http.client import Failure, Fetched
+from core.records import HttpFacts, RawArticle
 
 FETCH_FAILED = "fetch_failed"
 """RawArticle.stub of an item whose page was not had and whose feed gives no text either."""

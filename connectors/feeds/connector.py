@@ -28,12 +28,12 @@ from connectors.feeds.items import FeedItem, ParsedFeed
 from connectors.feeds.pages import PageRound, heed
 from connectors.feeds.parse import parse_feed
 from connectors.feeds.schedule import Listed
-from connectors.http import FEED_BYTES, Failure, Fetched, Http
-from connectors.links import header_link, host_of, without_credentials
-from connectors.pacing import HostPacing
-from connectors.robots import Robots
-from pipeline.errors import FeedError
-from pipeline.records import RawArticle, from_ms, to_ms
+from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
+from connectors.http.links import header_link, host_of, without_credentials
+from connectors.http.pacing import HostPacing
+from connectors.http.robots import Robots
+from core.errors import FeedError
+from core.records import RawArticle, from_ms, to_ms
 
 _FEED_TYPES = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"

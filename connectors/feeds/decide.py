@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from connectors.feeds.cursor import FeedFacts, ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
 from connectors.feeds.schedule import Listed, next_wait_s, observed
-from connectors.http import Failure, FailureKind
+from connectors.http.client import Failure, FailureKind
 
 _HALF = 16
 _NOTHING = Listed()
@@ -153,7 +153,7 @@ def _left(
 
 
 def pending(items: Mapping[str, ItemState]) -> Mapping[str, ItemState]:
-    """Those whose article is still to be made; ``items`` may have them at hand (``connectors.known``)."""
+    """Those whose article is still to be made; ``items`` may have them at hand (``connectors.store.known``)."""
     at_hand: Mapping[str, ItemState] | None = getattr(items, "pending", None)
     if at_hand is not None:
         return at_hand

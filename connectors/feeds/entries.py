@@ -17,7 +17,7 @@ import msgspec
 from connectors.feeds.items import FeedItem
 from connectors.feeds.parse import parse_feed
 from connectors.feeds.reading import bytes_of, is_json, is_sitemap, read_as_sent, read_xml, text_of
-from connectors.links import without_credentials
+from connectors.http.links import without_credentials
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

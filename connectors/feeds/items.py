@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from pipeline.records import canonical_url
+from core.records import canonical_url
 
 MAX_TITLE = 2_000
 MAX_SUMMARY = 20_000

@@ -23,7 +23,7 @@ from connectors.feeds.items import (
     web_address,
 )
 from connectors.feeds.plain import looks_like_html, plain_text
-from pipeline.errors import FeedError
+from core.errors import FeedError
 
 _VERSION = "jsonfeed.org/version/"
 

@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.charset import decode_body
 from connectors.feeds.items import one_line, web_address
-from pipeline.errors import InputError
+from core.errors import InputError
 
 MAX_OUTLINES = 100_000
 MAX_DEPTH = 50

@@ -10,12 +10,12 @@ from functools import partial
 from connectors.feeds import decide
 from connectors.feeds.cursor import ItemState
 from connectors.feeds.items import FeedItem
-from connectors.http import PAGE_BYTES, Failure, FailureKind, Fetched, Http
-from connectors.links import host_of
-from connectors.pacing import HostPacing
-from connectors.packed import NotUnpacked, binary_kind, unpacked
-from connectors.robots import Robots
-from pipeline.records import RawArticle, to_ms
+from connectors.http.client import PAGE_BYTES, Failure, FailureKind, Fetched, Http
+from connectors.http.links import host_of
+from connectors.http.pacing import HostPacing
+from connectors.http.packed import NotUnpacked, binary_kind, unpacked
+from connectors.http.robots import Robots
+from core.records import RawArticle, to_ms
 
 _ACCEPT = "text/html, application/xhtml+xml, */*;q=0.5"
 _KINDS = frozenset({"", "text/html", "application/xhtml+xml", "text/plain", "text/xml", "application/xml"})

@@ -21,7 +21,7 @@ from connectors.feeds.jsonfeed import parse_json_feed
 from connectors.feeds.plain import looks_like_html, plain_text
 from connectors.feeds.reading import is_json, is_sitemap, read_xml, text_of
 from connectors.feeds.sitemap import parse_sitemap
-from connectors.links import without_credentials
+from connectors.http.links import without_credentials
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> ParsedFeed:

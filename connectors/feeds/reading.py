@@ -9,8 +9,8 @@ from typing import Any
 import feedparser
 
 from connectors.charset import Decoded, decode_body
-from connectors.packed import NotUnpacked, binary_kind, unpacked
-from pipeline.errors import FeedError
+from connectors.http.packed import NotUnpacked, binary_kind, unpacked
+from core.errors import FeedError
 
 MAX_MARKS = 300_000
 """A feed with more ``<`` is refused: feedparser takes up to 40 µs for each, and a real feed of 5,000 items has 60,000."""

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from xml.parsers import expat
 
 from connectors.feeds.items import MAX_NAME, FeedItem, ParsedFeed, build_items, one_line, web_address
-from pipeline.errors import FeedError
+from core.errors import FeedError
 
 MAX_LISTED = 1_000
 """The newest so many pages of a sitemap count; it may list 50,000, most of them years old."""

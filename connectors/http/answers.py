@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
-from pipeline.errors import FeedError
+from core.errors import FeedError
 
 MAX_RETRY_AFTER_S = 86_400.0
 PRIVATE_HINT = "a host of your own may be fetched once the setting allow_private names it"

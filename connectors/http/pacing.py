@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from connectors.links import host_of
+from connectors.http.links import host_of
 
 MAX_CRAWL_DELAY_S = 60.0
 """A Crawl-delay above is cut: some sites ask for a day, and an hour's news would take weeks."""

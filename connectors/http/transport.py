@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 
-from connectors.address import GuardedBackend
-from pipeline.errors import UsageError
+from connectors.http.address import GuardedBackend
+from core.errors import UsageError
 
 
 class Transport(httpx.BaseTransport):

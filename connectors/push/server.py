@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.push.request import Request, Response
-from pipeline.errors import WirewatchError
+from core.errors import WirewatchError
 
 BODY_BYTES = 8 << 20
 MAX_AT_ONCE = 32

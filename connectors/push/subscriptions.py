@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from connectors.rows import facts_of, words
-from pipeline.errors import StoreError
-from pipeline.store.feed_tables import feeds, hub_subscriptions
+from connectors.store.rows import facts_of, words
+from connectors.store.tables import feeds, hub_subscriptions
+from core.errors import StoreError
 
 
 class HubSubscription(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from connectors.archives.items import raw_of_line
 from connectors.feeds.items import web_address
 from connectors.push.request import Request, Response, is_signed
-from pipeline.errors import InputError, StreamError
-from pipeline.records import RawArticle
+from core.errors import InputError, StreamError
+from core.records import RawArticle
 
 PATH = "/articles"
 MAX_ARTICLES = 500

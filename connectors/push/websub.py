@@ -11,12 +11,12 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlencode
 
-from connectors.answers import Failure
-from connectors.http import Http
+from connectors.http.answers import Failure
+from connectors.http.client import Http
 from connectors.push.request import NOT_FOUND, Request, Response, is_signed
 from connectors.push.subscriptions import HubBook, HubSubscription
-from connectors.state import FeedState
-from pipeline.records import to_ms
+from connectors.store.state import FeedState
+from core.records import to_ms
 
 PREFIX = "/websub/"
 LEASE_S = 7 * 86_400

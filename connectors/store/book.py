@@ -30,20 +30,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from connectors import statements
 from connectors.base import PollResult
 from connectors.feeds.cursor import FeedCursor, ItemState
-from connectors.known import StoredItems
-from connectors.rows import (
-    facts_of,
-    feed_values,
-    item_row,
-    item_state,
-    words,
-)
-from pipeline.errors import StoreError
-from pipeline.records import from_ms, to_ms
-from pipeline.store.feed_tables import feed_items, feeds
+from connectors.store import statements
+from connectors.store.known import StoredItems
+from connectors.store.rows import facts_of, feed_values, item_row, item_state, words
+from connectors.store.tables import feed_items, feeds
+from core.errors import StoreError
+from core.records import from_ms, to_ms
 
 _CHUNK = 500
 _CLAIMS = 0x77697265

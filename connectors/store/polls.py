@@ -8,9 +8,9 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import from_ms
-from pipeline.store import history_tables as h
-from pipeline.store.engine import Store
+from connectors.store import tables as h
+from core.records import from_ms
+from core.store.engine import Store
 
 KEEP_MS = 30 * 86_400_000
 SWEEP_EVERY_MS = 3_600_000

@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.base import PollResult
 from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
-from connectors.links import without_credentials
-from pipeline.errors import StoreError
-from pipeline.records import from_ms, to_ms
+from connectors.http.links import without_credentials
+from core.errors import StoreError
+from core.records import from_ms, to_ms
 
 NEVER_MS = (1 << 62) - 1
 """``next_poll_at`` of a source that has ended."""

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from connectors.rows import words
-from pipeline.errors import StoreError
-from pipeline.records import from_ms, to_ms
-from pipeline.store.feed_tables import host_pace
+from connectors.store.rows import words
+from connectors.store.tables import host_pace
+from core.errors import StoreError
+from core.records import from_ms, to_ms
 
 _LONG_PAST_MS = 86_400_000
 

@@ -7,12 +7,12 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import case, func, insert, or_, select, update
 
-from connectors.book import FeedBook
 from connectors.feeds.cursor import FeedFacts, ItemStatus
-from connectors.links import host_of
-from connectors.rows import NEVER_MS, FeedAbout, FeedRow, facts_of, feed_id, listed
-from pipeline.records import to_ms
-from pipeline.store.feed_tables import feed_items, feeds
+from connectors.http.links import host_of
+from connectors.store.book import FeedBook
+from connectors.store.rows import NEVER_MS, FeedAbout, FeedRow, facts_of, feed_id, listed
+from connectors.store.tables import feed_items, feeds
+from core.records import to_ms
 
 __all__ = ["NEVER_MS", "FeedAbout", "FeedRow", "FeedState", "feed_id"]
 

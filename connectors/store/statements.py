@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, bindparam, case, func, select, update
 
 from connectors.feeds.cursor import ItemStatus
-from connectors.rows import COLUMNS, NEVER_MS
-from pipeline.store.feed_tables import feed_items, feeds
+from connectors.store.rows import COLUMNS, NEVER_MS
+from connectors.store.tables import feed_items, feeds
 
 _OTHERS = feeds.alias("others")
 _NAMES: BindParameter[Any] = bindparam("names", expanding=True)

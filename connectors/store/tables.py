@@ -1,6 +1,6 @@
 """The tables of the connectors: feeds, and the items that were seen in them.
 
-Times are milliseconds since the epoch, UTC. Columns are what SQLite and PostgreSQL share. ``connectors.state`` is the
+Times are milliseconds since the epoch, UTC. Columns are what SQLite and PostgreSQL share. ``connectors.store.state`` is the
 only writer.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
-from pipeline.store.metadata import SafeString, SafeText, metadata
+from core.store.metadata import SafeString, SafeText, metadata
 
 feeds = Table(
     "feeds",
@@ -94,4 +94,24 @@ feed_items = Table(
     Column("problem", SafeText),
     # The item as JSON while pending: it may leave the feed before its page was fetched.
     Column("item", Text),
+)
+
+# What feeds answered, like answers in a row as one row; kept for some weeks.
+polls = Table(
+    "polls",
+    metadata,
+    Column("feed", SafeString(32), primary_key=True),
+    Column("first_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_ms", BigInteger, nullable=False),
+    # How many polls in a row gave the same.
+    Column("times", Integer, nullable=False),
+    # Null: the feed was read, or only its pages were fetched.
+    Column("problem", SafeText),
+    Column("new", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("appended", Integer, nullable=False),
+    # [[URL, problem]] of pages that were not had, as JSON.
+    Column("pages", SafeText),
+    Index("ix_polls_last_ms", "last_ms"),
 )

@@ -5,14 +5,14 @@ does it for many queries at once. ``format_query`` turns a tree into text again,
 ``explain`` which clause held and where. Pure: no files, no clock.
 """
 
-from pipeline.query.ast import Query
-from pipeline.query.document import Document, document_of
-from pipeline.query.explain import Explanation, explain
-from pipeline.query.format import format_query
-from pipeline.query.index import IndexResult, QueryFailure, QueryIndex
-from pipeline.query.lint import Finding, lint
-from pipeline.query.match import CompiledQuery, compile_query
-from pipeline.query.parse import parse
+from core.query.ast import Query
+from core.query.document import Document, document_of
+from core.query.explain import Explanation, explain
+from core.query.format import format_query
+from core.query.index import IndexResult, QueryFailure, QueryIndex
+from core.query.lint import Finding, lint
+from core.query.match import CompiledQuery, compile_query
+from core.query.parse import parse
 
 __all__ = [
     "CompiledQuery",

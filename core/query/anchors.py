@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from pipeline.query.ast import Exact, Prefix, Wild
-from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
-from pipeline.query.document import Document
-from pipeline.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
+from core.query.ast import Exact, Prefix, Wild
+from core.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
+from core.query.document import Document
+from core.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
 
 PREFIX_LENGTH = 6  # longer prefixes are filed by their beginning: each length costs a slice of every word
 

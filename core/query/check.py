@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 from lark import Token
 
-from pipeline.query.ast import And, AtLeast, Cased, Exact, Field, Lead, Near, Node, Not, Or, Phrase, Stemmed, Term
-from pipeline.query.grammar import OPERAND, PREFIXES
+from core.query.ast import And, AtLeast, Cased, Exact, Field, Lead, Near, Node, Not, Or, Phrase, Stemmed, Term
+from core.query.grammar import OPERAND, PREFIXES
 
 MAX_NUMBER = 1_000
 """Largest n of NEAR/n, ATLEAST/n; LEAD/n may be ten times that."""

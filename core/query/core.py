@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from pipeline.query.document import MASK, Document, Hits, hit
-from pipeline.query.leaves import Leaf, Pair, Word
+from core.query.document import MASK, Document, Hits, hit
+from core.query.leaves import Leaf, Pair, Word
 
 _MOST_PAIRS = 1_000_000
 """Pairs of places that one NEAR may have in a document. News have thousands; a hostile page could ask for any memory."""

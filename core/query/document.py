@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 from typing import Protocol
 
-from pipeline.query.stems import stems_in
-from pipeline.query.words import Scan, as_written, fold, keys_of, scan
-from pipeline.records.article import Article, Match
+from core.query.folding import as_written, fold
+from core.query.stems import stems_in
+from core.query.words import Scan, keys_of, scan
+from core.records.article import Article, Match
 
 _BITS = 32
 MASK = (1 << _BITS) - 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.query.ast import Node, Query
-from pipeline.query.check import children
-from pipeline.query.document import Document
-from pipeline.query.format import format_node
-from pipeline.query.lower import Around, around, lower
-from pipeline.records.article import Match
+from core.query.ast import Node, Query
+from core.query.check import children
+from core.query.document import Document
+from core.query.format import format_node
+from core.query.lower import Around, around, lower
+from core.records.article import Match
 
 
 class Explanation(msgspec.Struct, frozen=True):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.errors import QueryError
-from pipeline.query.ast import Query
-from pipeline.query.parse import parse
-from pipeline.records.alert import Subscription
+from core.errors import QueryError
+from core.query.ast import Query
+from core.query.parse import parse
+from core.records.alert import Subscription
 
 
 def effective_query(subscription: Subscription) -> Query:

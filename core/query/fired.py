@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pipeline.query.ast import And, Node, Or, Query
-from pipeline.query.document import Document
-from pipeline.query.format import format_node
-from pipeline.query.lower import lower
+from core.query.ast import And, Node, Or, Query
+from core.query.document import Document
+from core.query.format import format_node
+from core.query.lower import lower
 
 MOST_CHARS = 300
 MOST_ALTERNATIVES = 3

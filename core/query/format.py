@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pipeline.query.ast import (
-    And,
-    AtLeast,
-    Cased,
-    Field,
-    Lead,
-    Near,
-    Node,
-    Not,
-    Or,
-    Phrase,
-    Query,
-    Stemmed,
-    Term,
-)
-from pipeline.query.check import Problem, check_word
-from pipeline.query.grammar import PREFIXES, QUOTES
+from core.query.ast import And, AtLeast, Cased, Field, Lead, Near, Node, Not, Or, Phrase, Query, Stemmed, Term
+from core.query.check import Problem, check_word
+from core.query.grammar import PREFIXES, QUOTES
 
 _OR, _AND, _NOT, _NEAR, _SINGLE = range(5)  # how tightly a node binds
 _BARE = re.compile(rf"[^\s()（）{QUOTES}\u200b]+")

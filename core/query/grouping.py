@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.query.grammar import PREFIXES, QUOTES
+from core.query.grammar import PREFIXES, QUOTES
 
 _PIECE = re.compile(rf"[{QUOTES}][^{QUOTES}]*[{QUOTES}]|[(（]|[)）]|[^\s()（）{QUOTES}\u200b]+")
 # NEAR ties two operands into one; a field or function alone belongs to the operand behind it.

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from pipeline.query.anchors import Anchors, guess, in_metadata, necessary
-from pipeline.query.ast import Query
-from pipeline.query.document import Document
-from pipeline.query.match import CompiledQuery, compile_query
-from pipeline.records.article import Match
+from core.query.anchors import Anchors, guess, in_metadata, necessary
+from core.query.ast import Query
+from core.query.document import Document
+from core.query.match import CompiledQuery, compile_query
+from core.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
 

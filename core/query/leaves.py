@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import msgspec
 
-from pipeline.query.ast import Exact, Prefix, Wild, WordPattern
-from pipeline.query.document import Document, Hits, TextField, hit
-from pipeline.query.stems import all_stems
+from core.query.ast import Exact, Prefix, Wild, WordPattern
+from core.query.document import Document, Hits, TextField, hit
+from core.query.stems import all_stems
 
 
 class CasedWord(msgspec.Struct, frozen=True):

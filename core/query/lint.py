@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from pipeline.errors import QueryError
-from pipeline.query.anchors import guess, necessary
-from pipeline.query.ast import (
+from core.errors import QueryError
+from core.query.anchors import guess, necessary
+from core.query.ast import (
     WHOLE_FIELDS,
     And,
     AtLeast,
@@ -26,13 +26,13 @@ from pipeline.query.ast import (
     Wild,
     WordPattern,
 )
-from pipeline.query.check import children, nearest_field
-from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
-from pipeline.query.grammar import QUOTES
-from pipeline.query.grouping import mixed
-from pipeline.query.leaves import Leaf
-from pipeline.query.lower import lower
-from pipeline.query.parse import parse
+from core.query.check import children, nearest_field
+from core.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
+from core.query.grammar import QUOTES
+from core.query.grouping import mixed
+from core.query.leaves import Leaf
+from core.query.lower import lower
+from core.query.parse import parse
 
 SHORTEST_PREFIX = 3
 """Letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""

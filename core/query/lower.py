@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from pipeline.query.ast import (
+from core.query.ast import (
     WHOLE_FIELDS,
     And,
     AtLeast,
@@ -23,10 +23,11 @@ from pipeline.query.ast import (
     Stemmed,
     Term,
 )
-from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf, Positional
-from pipeline.query.leaves import CasedWord, Leaf, StemmedWord, WordTest, leaf
-from pipeline.query.parse import pattern_of
-from pipeline.query.words import fold, query_words
+from core.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf, Positional
+from core.query.folding import fold
+from core.query.leaves import CasedWord, Leaf, StemmedWord, WordTest, leaf
+from core.query.parse import pattern_of
+from core.query.words import query_words
 
 
 class Around(msgspec.Struct, frozen=True):

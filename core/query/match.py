@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.query.ast import Query
-from pipeline.query.core import AllOf, Core
-from pipeline.query.document import Document
-from pipeline.query.leaves import Word
-from pipeline.query.lower import lower
-from pipeline.records.article import Match
+from core.query.ast import Query
+from core.query.core import AllOf, Core
+from core.query.document import Document
+from core.query.leaves import Word
+from core.query.lower import lower
+from core.records.article import Match
 
 
 class CompiledQuery:

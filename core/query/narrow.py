@@ -12,14 +12,14 @@ from itertools import pairwise
 import msgspec
 import regex  # type: ignore[import-untyped]
 
-from pipeline.errors import QueryError
-from pipeline.query.ast import And, AtLeast, Lead, Near, Node, Not, Or, Phrase, Query, Term
-from pipeline.query.document import Document
-from pipeline.query.format import format_node
-from pipeline.query.lower import lower
-from pipeline.query.match import compile_query
-from pipeline.query.parse import parse
-from pipeline.records.article import Match
+from core.errors import QueryError
+from core.query.ast import And, AtLeast, Lead, Near, Node, Not, Or, Phrase, Query, Term
+from core.query.document import Document
+from core.query.format import format_node
+from core.query.lower import lower
+from core.query.match import compile_query
+from core.query.parse import parse
+from core.records.article import Match
 
 MOST_PHRASES = 10
 NEAR_DISTANCES = (40, 20, 10, 5, 2)

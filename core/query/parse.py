@@ -8,8 +8,8 @@ from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
 
-from pipeline.errors import QueryError
-from pipeline.query.ast import (
+from core.errors import QueryError
+from core.query.ast import (
     And,
     AtLeast,
     Cased,
@@ -29,9 +29,9 @@ from pipeline.query.ast import (
     Wild,
     WordPattern,
 )  # fmt: skip
-from pipeline.query.check import Problem, check_word, number_of, raise_for_wildcard
-from pipeline.query.grammar import GRAMMAR, OPERAND, OPERATOR
-from pipeline.query.words import query_words
+from core.query.check import Problem, check_word, number_of, raise_for_wildcard
+from core.query.grammar import GRAMMAR, OPERAND, OPERATOR
+from core.query.words import query_words
 
 MAX_LENGTH = 100_000
 """Code points of the longest query that is taken."""

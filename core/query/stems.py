@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 import simplemma
 import Stemmer  # type: ignore[import-not-found]
 
-from pipeline.query.arabic import without_particles
-from pipeline.query.words import as_written, fold
+from core.query.arabic import without_particles
+from core.query.folding import as_written, fold
 
 _SNOWBALL = {
     "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",

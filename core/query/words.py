@@ -25,10 +25,8 @@ from typing import NamedTuple
 import numpy as np
 import regex  # type: ignore[import-untyped]
 
-from pipeline.query.arabic import without_particles
-from pipeline.query.folding import APOSTROPHES, INVISIBLE
-from pipeline.query.folding import as_written as as_written
-from pipeline.query.folding import fold as fold
+from core.query.arabic import without_particles
+from core.query.folding import APOSTROPHES, INVISIBLE, as_written, fold
 
 _UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\uff70\uff9e\uff9f"

@@ -3,14 +3,14 @@
 Pure: no Beam, Kafka, SQL, files or clock. Times are UTC; event times are whole milliseconds since the epoch.
 """
 
-from pipeline.records.alert import Alert, Subscription
-from pipeline.records.article import Article, Match, SubscriptionMatch, TopicMatch
-from pipeline.records.ids import alert_id, article_id, raw_hash, version_hash
-from pipeline.records.order import OrderKey, Position
-from pipeline.records.outcome import Outcome, OutcomeKind
-from pipeline.records.raw import HttpFacts, RawArticle
-from pipeline.records.urls import canonical_url
-from pipeline.records.wire import decode, encode, from_ms, to_ms
+from core.records.alert import Alert, Subscription
+from core.records.article import Article, Match, SubscriptionMatch, TopicMatch
+from core.records.ids import alert_id, article_id, raw_hash, version_hash
+from core.records.order import OrderKey, Position
+from core.records.outcome import Outcome, OutcomeKind
+from core.records.raw import HttpFacts, RawArticle
+from core.records.urls import canonical_url
+from core.records.wire import decode, encode, from_ms, to_ms
 
 __all__ = [
     "Alert",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from pipeline.records.article import Match
+from core.records.article import Match
 
 Level = Literal["low", "normal", "high", "urgent"]
 LEVELS: tuple[Level, ...] = ("low", "normal", "high", "urgent")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from pipeline.records.order import OrderKey, Position
+from core.records.order import OrderKey, Position
 
 
 class Match(msgspec.Struct, frozen=True, order=True):

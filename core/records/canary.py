@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from pipeline.records.alert import Subscription
-from pipeline.records.raw import RawArticle
+from core.records.alert import Subscription
+from core.records.raw import RawArticle
 
 SOURCE = "wirewatch-canary"
 # No server can have this name, so nothing that is fetched can pass for one.

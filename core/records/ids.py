@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 
-from pipeline.records.urls import canonical_url
+from core.records.urls import canonical_url
 
 _SPACE = re.compile(r"\s+")
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from pipeline.records.order import OrderKey
+from core.records.order import OrderKey
 
 
 class OutcomeKind(StrEnum):

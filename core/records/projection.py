@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from pipeline.records.alert import Alert
-from pipeline.records.article import Article
-from pipeline.records.outcome import Outcome
+from core.records.alert import Alert
+from core.records.article import Article
+from core.records.outcome import Outcome
 
 _OUTSIDE: dict[type[Article | Alert | Outcome], frozenset[str]] = {
     Article: frozenset({"position", "marks"}),

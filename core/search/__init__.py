@@ -5,7 +5,7 @@
     store ──► indexer (follow by seq) ──► folder of the index ──► SearchIndex.search / backtest / compare
 
 A query becomes a query of the inverted index (``plan``) whose answer is either exact or a superset; a superset goes
-through the exact matcher of ``pipeline.query``. Terms are the folded keys of ``pipeline.query.words``, positions its places.
+through the exact matcher of ``core.query``. Terms are the folded keys of ``core.query.words``, positions its places.
 One process writes at a time (whoever calls ``refresh`` first keeps the writer's lock until it closes or ends), any number
 read. The folder is a copy: it can be deleted at any time and is made again from the store.
 
@@ -22,9 +22,9 @@ Thread-safe. Raises QueryError for a query that does not parse, UsageError for a
 StoreError where the folder cannot be read or written.
 """
 
-from pipeline.search.backtest import backtest, compare
-from pipeline.search.index import SearchIndex, search_folder
-from pipeline.search.results import (
+from core.search.backtest import backtest, compare
+from core.search.index import SearchIndex, search_folder
+from core.search.results import (
     BacktestReport,
     Comparison,
     Cost,

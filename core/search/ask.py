@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import tantivy
 from msgspec.structs import replace
 
-from pipeline.query import CompiledQuery, Document, compile_query, parse
-from pipeline.records import from_ms
-from pipeline.records.article import Match
-from pipeline.search.combine import both
-from pipeline.search.plan import EVERYTHING, Planner
-from pipeline.search.results import Facets, FacetValue, Filters, FoundArticle, Volume
-from pipeline.search.schema import BACKFILL, LONG, SAMPLES, order_of, read_record
+from core.query import CompiledQuery, Document, compile_query, parse
+from core.records import from_ms
+from core.records.article import Match
+from core.search.combine import both
+from core.search.plan import EVERYTHING, Planner
+from core.search.results import Facets, FacetValue, Filters, FoundArticle, Volume
+from core.search.schema import BACKFILL, LONG, SAMPLES, order_of, read_record
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _FACET_VALUES, _COUNTED_VALUES = 30, 20_000

@@ -13,12 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.query import compile_query, parse
-from pipeline.query.anchors import guess, necessary
-from pipeline.search.ask import DAY_MS, Asked, ask, counted, day_of
-from pipeline.search.gather import Gathered, gather
-from pipeline.search.index import SearchIndex
-from pipeline.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Filters, Hit, StoryHit
+from core.query import compile_query, parse
+from core.query.anchors import guess, necessary
+from core.search.ask import DAY_MS, Asked, ask, counted, day_of
+from core.search.gather import Gathered, gather
+from core.search.index import SearchIndex
+from core.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Filters, Hit, StoryHit
 
 _ANCHORS_SHOWN = 12
 Clock = Callable[[], float]

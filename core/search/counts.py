@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import tantivy
 
-from pipeline.query.core import AnyOf, Core
-from pipeline.query.leaves import Word
+from core.query.core import AnyOf, Core
+from core.query.leaves import Word
 
 MOST_TIMES = 6
 """Above that the matcher decides: hardly anybody asks for more, and each time is a term."""

@@ -8,7 +8,7 @@ import hashlib
 
 import msgspec
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -16,13 +16,13 @@ import sqlalchemy as sa
 import structlog
 import tantivy
 
-from pipeline.errors import StoreError
-from pipeline.records import OrderKey, to_ms
-from pipeline.search.results import FoundArticle
-from pipeline.search.schema import index_document, read_record
-from pipeline.store import StoreReader
-from pipeline.store import tables as t
-from pipeline.store.history import Takedowns
+from core.errors import StoreError
+from core.records import OrderKey, to_ms
+from core.search.results import FoundArticle
+from core.search.schema import index_document, read_record
+from core.store import StoreReader
+from core.store import tables as t
+from core.store.takedowns import Takedowns
 
 log = structlog.get_logger()
 

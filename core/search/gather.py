@@ -9,8 +9,8 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from pipeline.search.ask import Asked, order_range
-from pipeline.search.schema import BACKFILL, time_of
+from core.search.ask import Asked, order_range
+from core.search.schema import BACKFILL, time_of
 
 _EXACT_PART, _CHECKED_PART = 30_000, 256
 """Articles that are taken from the index at a time; parts grow."""

@@ -12,15 +12,15 @@ from urllib.parse import quote
 
 import tantivy
 
-from pipeline.errors import StoreError, UsageError
-from pipeline.search.ask import DAY_MS, Asked, Snapshot, ask
-from pipeline.search.cursor import Cursor, question_of, read_cursor
-from pipeline.search.follow import Follower, read_state, stored_state
-from pipeline.search.pages import Ranking, Wish, page_by_rank, page_by_time, rank
-from pipeline.search.results import Filters, Order, Results
-from pipeline.search.schema import VERSION, build_schema
-from pipeline.settings import Settings
-from pipeline.store import StoreReader
+from core.errors import StoreError, UsageError
+from core.search.ask import DAY_MS, Asked, Snapshot, ask
+from core.search.cursor import Cursor, question_of, read_cursor
+from core.search.follow import Follower, read_state, stored_state
+from core.search.pages import Ranking, Wish, page_by_rank, page_by_time, rank
+from core.search.results import Filters, Order, Results
+from core.search.schema import VERSION, build_schema
+from core.settings import Settings
+from core.store import StoreReader
 
 MOST = 500
 """Largest page."""

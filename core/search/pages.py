@@ -8,17 +8,9 @@ from typing import NamedTuple
 
 import tantivy
 
-from pipeline.search.ask import (
-    DAY_MS,
-    Asked,
-    days_of,
-    facets_and_volume,
-    order_range,
-    step_of,
-    volume_of,
-)
-from pipeline.search.cursor import Cursor
-from pipeline.search.results import Count, Facets, FacetValue, FoundArticle, Hit, Results, Volume
+from core.search.ask import DAY_MS, Asked, days_of, facets_and_volume, order_range, step_of, volume_of
+from core.search.cursor import Cursor
+from core.search.results import Count, Facets, FacetValue, FoundArticle, Hit, Results, Volume
 
 RANKED = 1_000
 """Articles that are ranked: the best by BM25; more nobody leafs through."""

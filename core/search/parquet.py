@@ -18,10 +18,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import sqlalchemy as sa
 
-from pipeline.errors import StoreError
-from pipeline.records import Alert, Article, decode, from_ms
-from pipeline.store import StoreReader
-from pipeline.store import tables as t
+from core.errors import StoreError
+from core.records import Alert, Article, decode, from_ms
+from core.store import StoreReader
+from core.store import tables as t
 
 SCHEMA_VERSION = 1
 DAY_MS = 86_400_000

@@ -3,7 +3,7 @@
 Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, LEAD of words, AND, OR, NOT, and NEAR and
 ATLEAST of plain words. The rest (NEAR of phrases, ATLEAST of wildcards …) is narrowed down as far as the index can, for the
 exact matcher to finish.
-A new construct of ``pipeline.query.core`` needs a case here; what is unknown raises TypeError.
+A new construct of ``core.query.core`` needs a case here; what is unknown raises TypeError.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import tantivy
 
-from pipeline.query.ast import Exact, Prefix, Wild
-from pipeline.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
-from pipeline.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
-from pipeline.search.combine import both, either, none
-from pipeline.search.counts import MOST_TIMES, at_least, counted_words
-from pipeline.search.schema import LONG, LONGEST, START, term_of
+from core.query.ast import Exact, Prefix, Wild
+from core.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
+from core.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
+from core.search.combine import both, either, none
+from core.search.counts import MOST_TIMES, at_least, counted_words
+from core.search.schema import LONG, LONGEST, START, term_of
 
 _TITLE_WEIGHT = 2.0
 _MOST_PAIRS = 64

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from pipeline.records.article import Match
+from core.records.article import Match
 
 Order = Literal["newest", "oldest", "relevance"]
 Certainty = Literal["exact", "at_least", "at_most", "about"]

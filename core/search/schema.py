@@ -1,7 +1,7 @@
 """The inverted index's fields, and an article as one document of it.
 
 =============================  ==================================================================================
-title, text                    START, then keys of the words (``pipeline.query.words``): position = place + 1
+title, text                    START, then keys of the words (``core.query.words``): position = place + 1
 source, lang, topic, url,      keys of the words of this metadata field; values of ``author`` and ``topic`` lie apart
 author
 stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
@@ -31,11 +31,12 @@ from typing import NamedTuple
 import msgspec
 import tantivy
 
-from pipeline.query.ast import WHOLE_FIELDS
-from pipeline.query.stems import stems_in
-from pipeline.query.words import as_written, fold, scan
-from pipeline.search.counts import often_terms
-from pipeline.search.results import FoundArticle
+from core.query.ast import WHOLE_FIELDS
+from core.query.folding import as_written, fold
+from core.query.stems import stems_in
+from core.query.words import scan
+from core.search.counts import often_terms
+from core.search.results import FoundArticle
 
 VERSION = 3
 LONGEST = 120

@@ -1,17 +1,7 @@
-"""The store: what the pipeline knows, in SQLite (embedded) or PostgreSQL (a team), by SQLAlchemy Core and Alembic."""
+"""The store: what everybody knows, in SQLite (embedded) or PostgreSQL (a team), by SQLAlchemy Core and Alembic."""
 
-from pipeline.store.engine import Store, open_store
-from pipeline.store.ledger import BundleContext, RunLedger, RunState
-from pipeline.store.queries import QueryShelf, StoredTopic
-from pipeline.store.reading import StoreReader
+from core.store.engine import Store, open_store
+from core.store.results import StoreReader
+from core.store.subscriptions import QueryShelf, StoredTopic
 
-__all__ = [
-    "BundleContext",
-    "QueryShelf",
-    "RunLedger",
-    "RunState",
-    "Store",
-    "StoreReader",
-    "StoredTopic",
-    "open_store",
-]
+__all__ = ["QueryShelf", "Store", "StoreReader", "StoredTopic", "open_store"]

@@ -20,13 +20,11 @@ from enum import StrEnum
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, article_id, from_ms
-from pipeline.records.canary import canary_run, canary_url, is_canary
-from pipeline.store import tables as t
-from pipeline.store.delivery_tables import channels
-from pipeline.store.engine import Store
-from pipeline.store.operation_tables import canaries
-from pipeline.stories.stage import Told
+from core.records import article_id, from_ms
+from core.records.canary import canary_run, canary_url
+from core.store import tables as t
+from core.store.engine import Store
+from core.store.tables import canaries
 
 DAY_MS = 86_400_000
 KEPT_MS = 7 * DAY_MS
@@ -156,14 +154,16 @@ def _clock(moment_ms: int) -> str:
     return f"{from_ms(moment_ms):%Y-%m-%d %H:%M} UTC"
 
 
-def canary_state(store: Store, run: str, *, now_ms: int, interval_s: float) -> CanaryState:
-    """What the canaries of a run say now. Raises StoreError. Cheap: some hundred rows at most."""
+def canary_state(store: Store, run: str, *, now_ms: int, interval_s: float, channels: bool) -> CanaryState:
+    """What the canaries of a run say now. Raises StoreError. Cheap: some hundred rows at most.
+
+    ``channels``: whether any channel is active, so that canaries must reach delivery.
+    """
     c = canaries.c
     with store.reading() as connection:
         # Asked beside the rows of a day: a delivery that is silent for longer must not drop out of the way.
         once = sa.select(c.id).where(c.run == run, c.delivered_ms.is_not(None)).limit(1)
-        channel = sa.select(channels.c.name).where(channels.c.active).limit(1)
-        delivering = any(connection.execute(query).first() is not None for query in (channel, once))
+        delivering = channels or connection.execute(once).first() is not None
         recent = sa.select(canaries).where(c.run == run, c.made_ms >= now_ms - DAY_MS).order_by(c.made_ms.desc())
         rows = connection.execute(recent).all()
         if not all(any(row._mapping[f"{end}_ms"] for row in rows) for end in (ENDS if delivering else ENDS[:1])):  # noqa: SLF001 - its public name
@@ -259,18 +259,3 @@ class CanaryBook:
             ):
                 connection.execute(table.delete().where(table.c.run == hidden, table.c[column].in_(ids)))
             connection.execute(canaries.delete().where(c.run == self._run, c.id.in_(ids)))
-
-
-def mark_handled(
-    connection: sa.Connection, run: str, told: Sequence[Told], alerts: Sequence[Alert], stored_ms: int
-) -> None:
-    """Note the canaries of a bundle as handled, in the caller's transaction. Ones that nobody made change nothing."""
-    raised = {alert.article: alert.id for alert in alerts}
-    c = canaries.c
-    for one in told:
-        if is_canary(one.outcome.item):
-            identity = article_id(one.outcome.item)
-            first = (c.run == run) & (c.id == identity) & c.handled_ms.is_(None)
-            values = {"handled_ms": stored_ms, "outcome": str(one.outcome.kind), "alert": raised.get(identity)}
-            why = f"{one.outcome.stage}: {one.outcome.reason}" if one.outcome.reason else None
-            connection.execute(canaries.update().where(first).values(**values, reason=why))

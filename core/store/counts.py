@@ -16,17 +16,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import OutcomeKind, to_ms
-from pipeline.records.canary import is_canary
-from pipeline.store.engine import Store
-from pipeline.store.operation_tables import counters, gauges, run_frontiers, source_activity
-from pipeline.stories.stage import Told
+from core.store.engine import Store
+from core.store.tables import counters, gauges, run_frontiers, source_activity
 
 _QUICK_S = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300)
 LATENCY_S: Mapping[str, tuple[float, ...]] = {
@@ -71,24 +67,6 @@ def latency_counts(stage: str, waits_ms: Iterable[int]) -> Counts:
     return found
 
 
-def bundle_counts(told: Sequence[Told], stored_ms: int) -> Counts:
-    """What a bundle that is stored at ``stored_ms`` adds, but for its outcomes. Pure."""
-    published, fetched, stored = [], [], []
-    for one in told:
-        stored.append(stored_ms - one.key.time_ms)
-        if one.article is None:
-            continue
-        fetched_ms = to_ms(one.article.fetched_at)
-        fetched.append(one.key.time_ms - fetched_ms)
-        new = one.outcome.kind is OutcomeKind.PUBLISHED and not one.article.backfill
-        if new and one.article.published_at and not one.article.published_flag and not is_canary(one.article.url):
-            published.append(fetched_ms - to_ms(one.article.published_at))
-    counts = latency_counts("append_to_store", stored)
-    counts.update(latency_counts("fetched_to_append", fetched))
-    counts.update(latency_counts("published_to_fetched", published))
-    return counts
-
-
 def add_counts(store: Store, connection: sa.Connection, run: str, counts: Mapping[tuple[str, str], int]) -> None:
     """Add in the caller's transaction. Who counts for one run from several processes at once must not hold others up."""
     # In one order, or two transactions could wait for each other.
@@ -99,30 +77,6 @@ def add_counts(store: Store, connection: sa.Connection, run: str, counts: Mappin
         statement = store.insert(counters)
         added = {"value": counters.c.value + statement.excluded.value}
         connection.execute(statement.on_conflict_do_update(index_elements=["run", "name", "label"], set_=added), rows)
-
-
-def add_activity(store: Store, connection: sa.Connection, run: str, told: Sequence[Told]) -> None:
-    """Count a bundle's new articles by source, in the caller's transaction. Canaries have none."""
-    rows: dict[str, dict[str, Any]] = {}
-    for one in told:
-        if one.article is not None and one.outcome.kind is OutcomeKind.PUBLISHED and not is_canary(one.article.url):
-            # PostgreSQL's index takes no key of any length.
-            source = one.article.source[:SOURCE_CHARS]
-            row = rows.setdefault(source, {"run": run, "source": source, "articles": 0})
-            row["articles"] += 1
-            row |= {"last_ms": one.key.time_ms, "last_article": one.article.id}
-    if rows:
-        statement = store.insert(source_activity)
-        c, new = source_activity.c, statement.excluded
-        later = new.last_ms >= c.last_ms
-        changed = {
-            "articles": c.articles + new.articles,
-            "last_ms": sa.case((later, new.last_ms), else_=c.last_ms),
-            "last_article": sa.case((later, new.last_article), else_=c.last_article),
-        }
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["run", "source"], set_=changed), list(rows.values())
-        )
 
 
 def set_gauges(store: Store, connection: sa.Connection, run: str, values: Mapping[str, int], at_ms: int) -> None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from pipeline.errors import StoreError, UsageError
-from pipeline.store.upgrade import UnknownSchema, upgrade
+from core.errors import StoreError, UsageError
+from core.store.upgrade import UnknownSchema, upgrade
 
 BUSY_MS = 30_000
+# SQLite takes at most 32,766 parameters in a statement, older ones 999.
+CHUNK = 400
 # A server that vanishes without a word (its host lost power, a failover) is given up after a minute, not after the system's
 # two hours. The last of them is for the server, or what we held there would stay locked as long where it is we who vanish.
 _PATIENCE = {
@@ -30,6 +32,13 @@ _PATIENCE = {
 }
 _SECRETS = ("password", "sslpassword", "passfile")
 _HINT_URL = "use sqlite:///path/to/file.db or postgresql://user@host/database"
+
+T = TypeVar("T")
+
+
+def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
+    """The values in parts that fit into one statement."""
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 
 class Store:

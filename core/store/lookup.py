@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pipeline.errors import UsageError
-from pipeline.records import Alert, Article, decode
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
+from core.errors import UsageError
+from core.records import Alert, Article, decode
+from core.store import tables as t
+from core.store.engine import Store
 
 SHORTEST_ID = 6
 

@@ -10,12 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, Outcome, OutcomeKind, encode
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.metadata import storable
-from pipeline.store.rows import chunks
-from pipeline.stories.stage import Told
+from core.store import tables as t
+from core.store.engine import Store, chunks
 
 ENRICHED, ALERTS, REJECTED = "enriched-articles", "alerts", "rejected"
 CANARIES = "canaries"
@@ -49,31 +45,9 @@ class Taken(msgspec.Struct, frozen=True):
     payload: str
 
 
-def outbox_rows(run: str, told: Sequence[Told], alerts: Sequence[Alert]) -> list[OutboxRow]:
-    """What a bundle tells the output streams: enriched articles, rejections, alerts, in order."""
-    rows = []
-    for one in told:
-        if one.article is not None:
-            rows.append(OutboxRow(run, ENRICHED, _key(run, one.article.id), encode(one.article).decode()))
-        elif one.outcome.kind is OutcomeKind.REJECTED:
-            where = f"{one.outcome.stream}/{one.outcome.partition}/{one.outcome.first_offset}"
-            rows.append(OutboxRow(run, REJECTED, _key(run, where), encode(_sayable(one.outcome)).decode()))
-    for alert in alerts:
-        record = encode(alert).decode()
-        rows.append(OutboxRow(run, ALERTS, _key(run, alert.id), record))
-        if alert.channels:
-            rows.append(OutboxRow(run, PEOPLE, _key(run, alert.id), record))
-    return rows
-
-
-def canary_rows(run: str, alerts: Sequence[Alert]) -> list[OutboxRow]:
-    """What the alerts of canaries tell the output streams. The id in the key is the canary's."""
-    return [OutboxRow(run, CANARIES, _key(run, alert.article), encode(alert).decode()) for alert in alerts]
-
-
 def keys_of(run: str, identities: Iterable[str]) -> list[str]:
     """The keys that records of these articles or alerts may have: as they are made, and as they were before."""
-    return [key for identity in identities for key in (_key(run, identity), identity)]
+    return [key for identity in identities for key in (key_of(run, identity), identity)]
 
 
 def id_of(key: str) -> str:
@@ -86,15 +60,9 @@ def run_of(key: str) -> str:
     return key.rpartition("/")[0]
 
 
-def _key(run: str, identity: str) -> str:
+def key_of(run: str, identity: str) -> str:
+    """The key of a record: the run and the id of its article, alert or place."""
     return f"{run}/{identity}"
-
-
-def _sayable(outcome: Outcome) -> Outcome:
-    """With names and words that JSON can hold: they may come from a file system or a library."""
-    return msgspec.structs.replace(
-        outcome, item=storable(outcome.item), reason=None if outcome.reason is None else storable(outcome.reason)
-    )
 
 
 class Outbox:

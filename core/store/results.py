@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from pipeline.records import Alert, Article, OrderKey, Outcome, OutcomeKind, decode
-from pipeline.records.canary import PREFIX
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
+from core.records import Alert, Article, OrderKey, Outcome, OutcomeKind, decode
+from core.records.canary import PREFIX
+from core.store import tables as t
+from core.store.engine import Store
 
 PAGE = 500
 

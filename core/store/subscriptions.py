@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Subscription
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.metadata import storable
-from pipeline.store.rows import chunks
+from core.records import Subscription
+from core.store import tables as t
+from core.store.engine import Store, chunks
+from core.store.metadata import storable
 
 # A version holds from its saving plus this: time for every worker to see it before it must match with it.
 MARGIN_MS = 2_000

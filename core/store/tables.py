@@ -1,7 +1,9 @@
 """The tables of the store. Every row belongs to a run; all times are event times in whole milliseconds, UTC.
 
 Only types and constraints that SQLite and PostgreSQL share. Records lie whole as JSON in ``record``; what is searched,
-joined or ordered by has a column of its own. ``place`` is an order key in its sortable form (``OrderKey.sortable``).
+joined or ordered by has a column of its own.
+Times of counts and canaries are wall-clock times, except ``last_ms``
+of ``source_activity``. ``place`` is an order key in its sortable form (``OrderKey.sortable``).
 
 =====================  ============================================================================================
 runs                   one row a run: who owns it, how far it is (``seq`` rises by one with every sink transaction)
@@ -15,6 +17,12 @@ alerts                 one row an alert
 subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
 topics                 every version of every topic, likewise
 outbox                 records waiting to be relayed to streams or people
+takedowns              articles that must not be: their text is gone, whatever comes of them again is rejected
+counters               sums that only rise, by run, name and label; see ``core.store.counts``
+gauges                 what last held, by run and name, and when
+source_activity        how many articles each source has given to a run, and the last of them
+run_frontiers          below this offset each record of a partition has an outcome: where a new start begins to look
+canaries               when each canary passed each stage; those of some days are kept
 =====================  ============================================================================================
 """
 
@@ -22,7 +30,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
-from pipeline.store.metadata import IndexedString, Place, SafeString, SafeText, metadata
+from core.store.metadata import IndexedString, Place, SafeString, SafeText, metadata
 
 # SQLite numbers rows by itself only for INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -192,3 +200,83 @@ outbox = Table(
     Column("taken_ms", BigInteger),
     Index("ix_outbox_status_id", "status", "id"),
 )
+
+takedowns = Table(
+    "takedowns",
+    metadata,
+    Column("article", SafeString, primary_key=True),
+    # Rises with every takedown and every one taken back: readers see by it that something changed.
+    Column("stamp", BigInteger, nullable=False),
+    Column("url", SafeText, nullable=False),
+    Column("reason", SafeText, nullable=False),
+    Column("by", SafeText, nullable=False, default=""),
+    Column("taken_ms", BigInteger, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("name", SafeString, primary_key=True),
+    Column("label", SafeString, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+gauges = Table(
+    "gauges",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("name", SafeString, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+source_activity = Table(
+    "source_activity",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("source", SafeString, primary_key=True),
+    # New ones: versions, copies and the like don't count.
+    Column("articles", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("last_article", SafeString, nullable=False),
+)
+
+run_frontiers = Table(
+    "run_frontiers",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("stream", SafeString, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # The id of its article.
+    Column("id", SafeString, primary_key=True),
+    Column("token", SafeString, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("appended_ms", BigInteger),
+    # The same transaction as its outcome's.
+    Column("handled_ms", BigInteger),
+    Column("outcome", SafeString),
+    Column("reason", SafeText),
+    Column("alert", SafeString),
+    Column("relayed_ms", BigInteger),
+    Column("delivered_ms", BigInteger),
+    Index("ix_canaries_run_made_ms", "run", "made_ms"),
+)
+
+# The desk lists the newest articles of one outlet, and alerts of one subscription; nothing else asks for these.
+articles_by_source = Index("ix_articles_run_source_place", articles.c.run, articles.c.source, articles.c.place)
+alerts_by_subscription = Index("ix_alerts_run_subscription_place", alerts.c.run, alerts.c.subscription, alerts.c.place)
+# What belongs to one story, or to one article, in order. With an index that stops before the place, SQLite rather walks the
+# whole run by place: a story's page took minutes on a million articles.
+articles_by_story = Index("ix_articles_run_story_place", articles.c.run, articles.c.story, articles.c.place)
+alerts_by_story = Index("ix_alerts_run_story_place", alerts.c.run, alerts.c.story, alerts.c.place)
+outcomes_by_article = Index("ix_outcomes_run_article_place", outcomes.c.run, outcomes.c.article, outcomes.c.place)
+# Changes are followed by seq, stories too.
+stories_by_seq = Index("ix_stories_run_seq", stories.c.run, stories.c.seq)

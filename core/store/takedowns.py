@@ -1,6 +1,6 @@
 """Takedowns: articles that must not be. What the keeper asks at every bundle, and the list for everybody else.
 
-The work of taking an article out of what is stored is in ``pipeline.store.history_takedown``.
+The work of taking an article out of what is stored is in ``pipeline.ledger.takedown``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import from_ms
-from pipeline.store import history_tables as h
-from pipeline.store.engine import Store
-from pipeline.store.rows import chunks
+from core.records import from_ms
+from core.store import tables as h
+from core.store.engine import Store, chunks
 
 STAGE = "takedown"
 """``Outcome.stage`` of records that a takedown rejects; the reason is the takedown's."""

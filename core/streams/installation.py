@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
-from pipeline.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED
-from pipeline.streams.plans import DAY_MS, StreamPlan
-from pipeline.streams.rules import check_partitions
+from core.errors import UsageError
+from core.settings import Settings
+from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED
+from core.streams.plans import DAY_MS, StreamPlan
+from core.streams.rules import check_partitions
 
 
 def planned_streams(settings: Settings) -> Mapping[str, StreamPlan]:

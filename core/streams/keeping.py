@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipeline.streams.base import Stream
-from pipeline.streams.plans import Difference, StreamFacts, StreamPlan
-from pipeline.streams.rules import check_name
+from core.streams.base import Stream
+from core.streams.plans import Difference, StreamFacts, StreamPlan
+from core.streams.rules import check_name
 
 if TYPE_CHECKING:
-    from pipeline.streams.kafka_admin import KafkaAdmin
+    from core.streams.kafka.admin import KafkaAdmin
 
 
 def find_stream(url: str, name: str) -> StreamFacts | None:
     """The stream as it is now; None where there is none. Raises UsageError, StreamError, StreamUnavailable."""
     check_name(name)
     if url.startswith("sqlite://"):
-        from pipeline.streams import sqlite_file
+        from core.streams.embedded import file as sqlite_file
 
         location = sqlite_file.Location.parse(url)
         if not location.path.exists():
@@ -53,7 +53,7 @@ def retain(stream: Stream, plan: StreamPlan, now_ms: int, unread: Mapping[int, i
     By time, only records below ``unread`` (partition → offset) go; by bytes, the oldest go whether they were read or not, as
     Kafka's retention does: a full disk would stop everything, and what was lost unread is recorded as lost.
     """
-    from pipeline.streams.sqlite import SqliteStream
+    from core.streams.embedded.stream import SqliteStream
 
     if not isinstance(stream, SqliteStream):
         return 0
@@ -67,8 +67,8 @@ def retain(stream: Stream, plan: StreamPlan, now_ms: int, unread: Mapping[int, i
 
 
 def _admin(url: str, name: str) -> KafkaAdmin:
-    from pipeline.streams.kafka_admin import KafkaAdmin
-    from pipeline.streams.kafka_client import KafkaLocation
+    from core.streams.kafka.admin import KafkaAdmin
+    from core.streams.kafka.client import KafkaLocation
 
     location = KafkaLocation.parse(url)
     return KafkaAdmin(location, name, f"{location.url} ({name})")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pipeline.errors import UsageError
-from pipeline.streams.base import Stream
-from pipeline.streams.plans import StreamPlan
-from pipeline.streams.rules import check_name, check_partitions
+from core.errors import UsageError
+from core.streams.base import Stream
+from core.streams.plans import StreamPlan
+from core.streams.rules import check_name, check_partitions
 
 
 def wall_clock_ms() -> int:
@@ -28,11 +28,11 @@ def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_clock_ms
     check_name(name)
     match _scheme(url):
         case "sqlite":
-            from pipeline.streams.sqlite import SqliteStream
+            from core.streams.embedded.stream import SqliteStream
 
             return SqliteStream.open(url, name, clock=clock)
         case _:
-            from pipeline.streams.kafka import KafkaStream
+            from core.streams.kafka.stream import KafkaStream
 
             return KafkaStream.open(url, name)
 
@@ -49,11 +49,11 @@ def create_stream(
     check_partitions(partitions)
     match _scheme(url):
         case "sqlite":
-            from pipeline.streams.sqlite import SqliteStream
+            from core.streams.embedded.stream import SqliteStream
 
             return SqliteStream.create(url, name, partitions, clock=clock)
         case _:
-            from pipeline.streams.kafka import KafkaStream
+            from core.streams.kafka.stream import KafkaStream
 
             return KafkaStream.create(url, name, partitions, archive=archive)
 
@@ -67,11 +67,11 @@ def create_planned(url: str, plan: StreamPlan, *, clock: Callable[[], int] = wal
     check_name(plan.name)
     match _scheme(url):
         case "sqlite":
-            from pipeline.streams.sqlite import SqliteStream
+            from core.streams.embedded.stream import SqliteStream
 
             return SqliteStream.create(url, plan.name, plan.partitions, clock=clock)
         case _:
-            from pipeline.streams.kafka import KafkaStream
+            from core.streams.kafka.stream import KafkaStream
 
             return KafkaStream.create_planned(url, plan)
 
@@ -81,11 +81,11 @@ def delete_stream(url: str, name: str) -> None:
     check_name(name)
     match _scheme(url):
         case "sqlite":
-            from pipeline.streams.sqlite import SqliteStream
+            from core.streams.embedded.stream import SqliteStream
 
             SqliteStream.delete(url, name)
         case _:
-            from pipeline.streams.kafka import KafkaStream
+            from core.streams.kafka.stream import KafkaStream
 
             KafkaStream.delete(url, name)
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
-from pipeline.errors import RecordTooLarge, UsageError
-from pipeline.streams.base import NewRecord
+from core.errors import RecordTooLarge, UsageError
+from core.streams.base import NewRecord
 
 # Kafka's own rule; the embedded stream holds to it too, so that a name that works on a laptop works on a cluster.
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}\Z")

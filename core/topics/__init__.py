@@ -3,10 +3,10 @@
 ``model`` and ``score`` are pure; ``load`` reads topic files, ``check`` runs a topic's own examples.
 """
 
-from pipeline.topics.check import ExampleFailure, check_topic
-from pipeline.topics.load import builtin_topics, load_topic, load_topic_folder
-from pipeline.topics.model import Example, Topic, WeightedQuery
-from pipeline.topics.score import Tagger, tag
+from core.topics.check import ExampleFailure, check_topic
+from core.topics.load import builtin_topics, load_topic, load_topic_folder
+from core.topics.model import Example, Topic, WeightedQuery
+from core.topics.score import Tagger, tag
 
 __all__ = [
     "Example",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.topics.model import Example, Topic
-from pipeline.topics.score import Tagger
+from core.topics.model import Example, Topic
+from core.topics.score import Tagger
 
 
 class ExampleFailure(NamedTuple):

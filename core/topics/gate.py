@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pipeline.query import CompiledQuery, Document
-from pipeline.query.anchors import Anchors, guess, necessary
-from pipeline.query.core import AllOf
+from core.query import CompiledQuery, Document
+from core.query.anchors import Anchors, guess, necessary
+from core.query.core import AllOf
 
 
 class _Rule(NamedTuple):

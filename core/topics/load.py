@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.errors import QueryError, UsageError
-from pipeline.topics.model import Topic, parsed
+from core.errors import QueryError, UsageError
+from core.topics.model import Topic, parsed
 
 
 def load_topic(data: bytes | str, name: str) -> Topic:

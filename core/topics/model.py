@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from pipeline.query import Query, parse
+from core.query import Query, parse
 
 FieldName = Literal["any", "title", "lead", "body"]
 

@@ -22,10 +22,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pipeline.query import CompiledQuery, Document, compile_query
-from pipeline.records.article import Match, TopicMatch
-from pipeline.topics.gate import Gate
-from pipeline.topics.model import Topic, WeightedQuery, parsed
+from core.query import CompiledQuery, Document, compile_query
+from core.records.article import Match, TopicMatch
+from core.topics.gate import Gate
+from core.topics.model import Topic, WeightedQuery, parsed
 
 LEAD_WORDS = 60
 PASSAGE_WORDS = 80

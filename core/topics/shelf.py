@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from pipeline.errors import UsageError
-from pipeline.topics.load import load_topic
+from core.errors import UsageError
+from core.topics.load import load_topic
 
 
 def builtin_definitions() -> dict[str, str]:
     """Name → TOML text of the topics that come with the program."""
-    files = [file for file in resources.files("pipeline.topics").iterdir() if file.name.endswith(".toml")]
+    files = [file for file in resources.files("core.topics").iterdir() if file.name.endswith(".toml")]
     return _named({file.name: file.read_text("utf-8") for file in files})
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from html import escape
 from xml.etree import ElementTree as ET
 
+from core.records import Alert, Subscription
 from desk.delivery.render import pieces
 from desk.terminal import harmless
-from pipeline.records import Alert, Subscription
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
 MOST = 100

@@ -24,11 +24,11 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
+from core.records import Alert, Subscription, encode, from_ms, to_ms
+from core.records.alert import LEVELS, Level, Schedule
+from desk.delivery.store.channels import Delivery, Mute, Status, key_of
+from desk.delivery.store.queue import HOUR_MS, Background
 from desk.delivery.times import after_quiet, next_digest, next_hour, quiet_until, zone_of
-from pipeline.records import Alert, Subscription, encode, from_ms, to_ms
-from pipeline.records.alert import LEVELS, Level, Schedule
-from pipeline.store.delivery import Delivery, Mute, Status, key_of
-from pipeline.store.sending import HOUR_MS, Background
 
 RETRACTION = "retraction"
 UNSENT = "what it takes back had not been sent"

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpcore
 
-from pipeline.errors import WirewatchError
+from core.errors import WirewatchError
 
 Resolve = Callable[[str, int], list[str]]
 

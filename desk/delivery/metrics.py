@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.store import Store
-from pipeline.store import delivery_tables as d
-from pipeline.store import tables as t
-from pipeline.store.outbox import PEOPLE
+from core.store import Store
+from core.store import tables as t
+from core.store.outbox import PEOPLE
+from desk.delivery.store import tables as d
 
 
 class DeliveryMetrics(Collector):

@@ -18,13 +18,13 @@ import jinja2
 import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from core.errors import UsageError
+from core.records import Alert, Subscription
+from core.records.alert import Snippet
+from desk.delivery.store.channels import Delivery, key_of
+from desk.delivery.store.queue import Message
 from desk.delivery.times import zone_of
 from desk.terminal import harmless
-from pipeline.errors import UsageError
-from pipeline.records import Alert, Subscription
-from pipeline.records.alert import Snippet
-from pipeline.store.delivery import Delivery, key_of
-from pipeline.store.sending import Message
 
 SUBJECT_CHARS = 180
 SCHEMA = 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.store.delivery import Channel
-from pipeline.store.sending import Message
+from desk.delivery.store.channels import Channel
+from desk.delivery.store.queue import Message
 
 FIRST_S, LONGEST_S = 5.0, 3_600.0
 GIVE_UP_MS = 3 * 86_400_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pipeline.store.delivery import Channel
+from desk.delivery.store.channels import Channel
 
 HIDDEN = "***"
 SHORTEST = 4

@@ -16,19 +16,19 @@ from typing import Any
 
 import structlog
 
+from core.errors import StoreError, UsageError
+from core.records import Alert, Subscription, decode
+from core.store import QueryShelf, Store
+from core.store.canary import CanaryBook
 from desk.delivery.channels import Carrier, Options, Trouble, carrier_of
 from desk.delivery.decide import may_go, plan_all
 from desk.delivery.render import Renderer
 from desk.delivery.retry import gives_up, pace_ms, pause_s
 from desk.delivery.secrets import redacted
+from desk.delivery.store.channels import Channel, Delivery
+from desk.delivery.store.queue import LEASE_MS, Message, SendQueue
 from desk.delivery.takedowns import kill_taken_down
 from desk.delivery.tending import CanaryMarks, Forgetting
-from pipeline.errors import StoreError, UsageError
-from pipeline.records import Alert, Subscription, decode
-from pipeline.store import QueryShelf, Store
-from pipeline.store.delivery import Channel, Delivery
-from pipeline.store.operation import CanaryBook
-from pipeline.store.sending import LEASE_MS, Message, SendQueue
 
 log = structlog.get_logger()
 PLAN_BATCH = 200

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from core.records import Alert, alert_id, from_ms
+from core.records.alert import News
+from core.store import Store
+from core.store.takedowns import Takedown, Takedowns
 from desk.delivery.decide import Verdict, delivery
-from pipeline.records import Alert, alert_id, from_ms
-from pipeline.records.alert import News
-from pipeline.store import Store
-from pipeline.store.delivery import Delivery
-from pipeline.store.history import Takedown, Takedowns
-from pipeline.store.killing import KillBook
+from desk.delivery.store.channels import Delivery
+from desk.delivery.store.recalls import KillBook
 
 REASON = "takedown"
 _WITHDRAWN = "the article was taken down before it was sent"

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import structlog
 
-from pipeline.store import Store
-from pipeline.store.delivered import forget_sent
-from pipeline.store.operation import Canary, CanaryBook
+from core.store import Store
+from core.store.canary import Canary, CanaryBook
+from desk.delivery.store.delivered import forget_sent
 
 log = structlog.get_logger()
 LOOK_EVERY_MS = 5_000

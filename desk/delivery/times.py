@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from pipeline.errors import UsageError
-from pipeline.records.alert import Schedule
+from core.errors import UsageError
+from core.records.alert import Schedule
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _QUIET = re.compile(r"(\d\d:\d\d)\s*[-–]\s*(\d\d:\d\d)")

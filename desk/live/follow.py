@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from core.records.outlets import FeedOutlet
+from core.store import QueryShelf, Store
 from desk.live.board import SIZE, Board
 from desk.live.hub import Batch
+from desk.live.reading import DeskReader, StoryRow
 from desk.views.cards import Card, make_card
 from desk.views.outlets import Outlet
-from pipeline.store import QueryShelf, Store
-from pipeline.store.desk_feeds import FeedFacts
-from pipeline.store.desk_reading import DeskReader, StoryRow
 
 # Of a story's articles so many are looked at for its card; what older ones brought stays on it.
 EACH = 30
@@ -26,9 +26,17 @@ NAMES_MS = 10_000
 class Follower:
     """Keeps the board up. Belongs to one thread at a time. ``clock_ms``: the wall clock. Raises StoreError."""
 
-    def __init__(self, store: Store, run: str, board: Board, *, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run: str,
+        board: Board,
+        *,
+        clock_ms: Callable[[], int],
+        outlets: Callable[[], Sequence[FeedOutlet]] = tuple,
+    ) -> None:
         self.reader, self.board = DeskReader(store, run), board
-        self._feeds, self._shelf, self._clock_ms = FeedFacts(store), QueryShelf(store), clock_ms
+        self._outlets, self._shelf, self._clock_ms = outlets, QueryShelf(store), clock_ms
         self._seq: int | None = None
         self.takedowns: int | None = None
         self._names_ms = 0
@@ -113,7 +121,7 @@ class Follower:
     def _read_names(self) -> None:
         now_ms = self._clock_ms()
         found: dict[str, Outlet] = {}
-        for one in self._feeds.outlets():
+        for one in self._outlets():
             old = found.get(one.source)
             # Of an outlet with several feeds, the first that says something.
             found[one.source] = Outlet(

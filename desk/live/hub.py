@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from desk.live.reading import AlertRow, ArticleRow
 from desk.views.cards import Card
-from pipeline.store.desk_reading import AlertRow, ArticleRow
 
 QUEUED = 500
 """Batches that wait for one reader: half a minute and more of the busiest hour."""

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from pipeline.store import desk_tables as d
-from pipeline.store.engine import Store
-from pipeline.store.rows import chunks
+from core.store.engine import Store, chunks
+from desk.live import tables as d
 
 UNREAD = -1
 ALL = ""

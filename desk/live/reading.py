@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, Article, decode
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.history import newest_stamp
-from pipeline.store.rows import chunks
-from pipeline.stories.story import Story
+from core.records import Alert, Article, decode
+from core.records.story import Story
+from core.store import tables as t
+from core.store.engine import Store, chunks
+from core.store.takedowns import newest_stamp
 
 
 class StoryRow(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.store import desk_tables as d
-from pipeline.store.engine import Store
+from core.store.engine import Store
+from desk.people import tables as d
 
 PAGE = 100
 

@@ -7,7 +7,7 @@ import threading
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 
 LEAST, MOST = 12, 1_000
 """Characters of a password."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 
 Means = Literal["session", "token", "feed", "proxy", "demo"]
 """How somebody is known: by a cookie, a program's token, the token in one feed's address, a reverse proxy's word, or as the

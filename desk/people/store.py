@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.store import desk_tables as d
-from pipeline.store.engine import Store
+from core.store.engine import Store
+from desk.people import tables as d
 
 # A session's or token's last use is written down once in so long: else every look at a page would be a write.
 TOUCH_MS = 300_000

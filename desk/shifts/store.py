@@ -8,12 +8,11 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.store import delivery_tables as dt
-from pipeline.store import desk_tables as d
-from pipeline.store import tables as t
-from pipeline.store.delivery import Delivery, delivery_of
-from pipeline.store.engine import Store
-from pipeline.store.rows import chunks
+from core.store import tables as t
+from core.store.engine import Store, chunks
+from desk.delivery.store import tables as dt
+from desk.delivery.store.channels import Delivery, delivery_of
+from desk.shifts import tables as d
 
 HoldState = Literal["claimed", "assigned", "done", "open"]
 NoteKind = Literal["note", "claimed", "assigned", "done", "open", "handover"]

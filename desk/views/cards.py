@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from core.records import Article, Match
+from desk.live.reading import ArticleRow, StoryRow
 from desk.views.marks import Segment, in_context, marked, spans_in
 from desk.views.outlets import Outlets, outlet_name
-from pipeline.records import Article, Match
-from pipeline.store.desk_reading import ArticleRow, StoryRow
 
 ReadState = Literal["new", "changed", "read"]
 MOST_TOPICS = 6

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import zip_longest
 from typing import NamedTuple
 
-from pipeline.records import from_ms
+from core.records import from_ms
 
 WIDTH, HEIGHT = 1_000.0, 100.0
 MOST_BARS = 180

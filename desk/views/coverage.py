@@ -10,6 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from core.records.outlets import FeedCounts, FeedOutlet
+
 
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
@@ -54,6 +56,12 @@ class FoundFeed(msgspec.Struct, frozen=True, kw_only=True):
 
 class FeedPort(Protocol):
     """What polls feeds, as far as the desk needs it. Safe to use from several threads."""
+
+    def outlets(self) -> Sequence[FeedOutlet]:
+        """One for each feed, removed ones too: their articles stay. Raises StoreError."""
+
+    def counts(self) -> FeedCounts:
+        """How the watched feeds do. Cheap: it is asked every few seconds. Raises StoreError."""
 
     def report(self) -> CoverageView:
         """How the feeds do now. Raises StoreError."""

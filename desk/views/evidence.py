@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
+from core.records import Article, Match
 from desk.views.marks import Segment, Span, in_context, marked, spans_in
-from pipeline.records import Article, Match
 
 MOST_SNIPPETS = 4
 

@@ -8,11 +8,11 @@ from xml.sax.saxutils import quoteattr, unescape
 
 import msgspec
 
+from core.search import FoundArticle, Hit
 from desk.views.exports import csv_of, xml_text
 from desk.views.marks import Segment, in_context, marked, spans_in
 from desk.views.outlets import Outlets, outlet_name
 from desk.views.times import iso
-from pipeline.search import FoundArticle, Hit
 
 COLUMNS = ("time", "source", "language", "title", "url", "topics", "story", "copy_of", "matched", "article")
 OPENING = 240

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from pipeline.records import Match
+from core.records import Match
 
 CONTEXT = 80
 

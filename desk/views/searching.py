@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from core.records import to_ms
+from core.search import Facets, Filters, Order
 from desk.views.filters import Choice
-from pipeline.records import to_ms
-from pipeline.search import Facets, Filters, Order
 
 FACETS = ("topic", "source", "lang")
 DAYS = (1, 7, 30, 90, 365)

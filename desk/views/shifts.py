@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
+from core.records import to_ms
+from desk.delivery.store.channels import Delivery
 from desk.views.cards import Card
-from pipeline.records import to_ms
-from pipeline.store.delivery import Delivery
 
 HOUR_MS = 3_600_000
 HOURS = (4, 8, 12, 24)

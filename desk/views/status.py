@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from core.records.outlets import FeedCounts
+from core.store.canary import CanaryHealth, CanaryState
 from desk.views.times import span
-from pipeline.store.desk_feeds import FeedCounts
-from pipeline.store.operation import CanaryHealth, CanaryState
 
 Level = Literal["ok", "warn", "bad"]
 QUIET_MS = 900_000

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.errors import UsageError
-from pipeline.records import Subscription
-from pipeline.records.alert import ALL_NEWS
+from core.errors import UsageError
+from core.records import Subscription
+from core.records.alert import ALL_NEWS
 
 LISTS = ("topics", "languages", "outlets")
 _WORDS = ("name", "note", "level", "state")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from core.records import Article
+from desk.live.reading import ArticleRow, VersionRow
 from desk.views.difference import Judgement, Part, judgement, side_by_side
 from desk.views.outlets import Outlets, outlet_name
-from pipeline.records import Article
-from pipeline.store.desk_reading import ArticleRow, VersionRow
 
 Kind = Literal["first", "report", "copy", "edit"]
 

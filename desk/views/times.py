@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
-from pipeline.records import from_ms
+from core.records import from_ms
 
 
 def iso(ms: int) -> str:

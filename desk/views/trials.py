@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+from core.query import Finding
+from core.records import from_ms
+from core.search import BacktestReport, Comparison, Count, StoryHit
 from desk.views.charts import DAY_MS, Chart, bars
 from desk.views.hits import HitView, hit_view
 from desk.views.outlets import Outlets
-from pipeline.query import Finding
-from pipeline.records import from_ms
-from pipeline.search import BacktestReport, Comparison, Count, StoryHit
 
 DAYS = 30
 

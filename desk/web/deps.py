@@ -9,9 +9,15 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
+from core.errors import UsageError
+from core.search import SearchIndex
+from core.settings import Settings
+from core.store import QueryShelf, Store
 from desk.live.board import Board
 from desk.live.follow import Follower
 from desk.live.hub import Hub
+from desk.live.marks import StoryMarks
+from desk.live.reading import DeskReader
 from desk.people.addresses import Network, networks
 from desk.people.directory import By, Directory
 from desk.people.limits import STREAMS, Buckets, Slots
@@ -19,12 +25,6 @@ from desk.people.passwords import Passwords
 from desk.people.roles import Caller
 from desk.views.coverage import FeedPort
 from desk.views.status import Status
-from pipeline.errors import UsageError
-from pipeline.search import SearchIndex
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, Store
-from pipeline.store.desk_marks import StoryMarks
-from pipeline.store.desk_reading import DeskReader
 
 
 @dataclass
@@ -57,7 +57,8 @@ class Desk:
         self.directory = Directory(self.store, clock_ms=self.clock_ms, passwords=self.passwords)
         self.reader, self.marks = DeskReader(self.store, run), StoryMarks(self.store, run)
         self.shelf = QueryShelf(self.store)
-        self.follower = Follower(self.store, run, self.board, clock_ms=self.clock_ms)
+        outlets = tuple if self.feeds is None else self.feeds.outlets
+        self.follower = Follower(self.store, run, self.board, clock_ms=self.clock_ms, outlets=outlets)
 
     @property
     def secure(self) -> bool:

@@ -12,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from core.errors import InputError, QueryError, StoreError, UsageError, WirewatchError
 from desk.web.render import page
-from pipeline.errors import InputError, QueryError, StoreError, UsageError, WirewatchError
 
 PROBLEM_JSON = "application/problem+json"
 

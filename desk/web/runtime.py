@@ -10,13 +10,14 @@ from typing import TypeVar
 
 import structlog
 
+from core.errors import WirewatchError
+from core.records.outlets import FeedCounts
+from core.store import StoreReader
+from core.store.canary import CanaryState, canary_state
+from desk.delivery.store.channels import any_active
 from desk.live.board import SIZE
 from desk.views.status import status
 from desk.web.deps import Desk
-from pipeline.errors import WirewatchError
-from pipeline.store import StoreReader
-from pipeline.store.desk_feeds import FeedFacts
-from pipeline.store.operation import CanaryState, canary_state
 
 LOOK_S = 0.2
 """Between two looks at the store: one query by primary key, whatever the number of readers."""
@@ -69,11 +70,12 @@ async def _follow(desk: Desk, threads: ThreadPoolExecutor) -> None:
 
 
 async def _strip(desk: Desk, threads: ThreadPoolExecutor) -> None:
-    facts = FeedFacts(desk.store)
+    feeds = desk.feeds
+    look = (lambda: FeedCounts(0, 0, None)) if feeds is None else feeds.counts
     while not desk.hub.closing.is_set():
         try:
             canary = await _in(threads, lambda: _canary(desk))
-            counts = await _in(threads, facts.counts)
+            counts = await _in(threads, look)
             problem = desk.problem
         except WirewatchError as error:
             canary, counts, problem = None, None, str(error)
@@ -90,7 +92,13 @@ async def _strip(desk: Desk, threads: ThreadPoolExecutor) -> None:
 
 def _canary(desk: Desk) -> CanaryState:
     settings = desk.settings
-    return canary_state(desk.store, settings.run, now_ms=desk.clock_ms(), interval_s=settings.canary_interval_s)
+    return canary_state(
+        desk.store,
+        settings.run,
+        now_ms=desk.clock_ms(),
+        interval_s=settings.canary_interval_s,
+        channels=any_active(desk.store),
+    )
 
 
 async def _index(desk: Desk, threads: ThreadPoolExecutor) -> None:

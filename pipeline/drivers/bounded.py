@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from core.records import Outcome, OutcomeKind, RawArticle, Subscription
+from core.store import QueryShelf, StoreReader, open_store
+from core.topics.shelf import builtin_definitions, folder_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.drivers.spool import Spool
 from pipeline.flow import Flow
-from pipeline.records import Outcome, OutcomeKind, RawArticle, Subscription
-from pipeline.store import QueryShelf, RunLedger, StoreReader, open_store
-from pipeline.topics.shelf import builtin_definitions, folder_definitions
+from pipeline.ledger import RunLedger
 
 # Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.errors import OffsetOutOfRange
+from core.errors import OffsetOutOfRange
+from core.records import OrderKey, raw_hash
+from core.streams import Stream
+from pipeline.ledger import RunLedger
 from pipeline.order.merge import article_of
-from pipeline.records import OrderKey, raw_hash
-from pipeline.store import RunLedger
-from pipeline.streams import Stream
 
 
 def cuts(stream: Stream, ledger: RunLedger) -> Mapping[int, int]:

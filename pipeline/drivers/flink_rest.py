@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pipeline.errors import UsageError, WirewatchError
+from core.errors import UsageError, WirewatchError
 
 OVER = {"CANCELED", "FAILED", "FINISHED", "SUSPENDED"}
 PATIENCE_S, ANSWER_S = 120.0, 30.0

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from core.records import OrderKey, Position, raw_hash
+from core.streams import Stream
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import article_of
-from pipeline.records import OrderKey, Position, raw_hash
-from pipeline.streams import Stream
 from pipeline.transforms.elements import Envelope
 
 Late = Mapping[tuple[int, int], OrderKey]

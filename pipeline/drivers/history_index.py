@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import zstandard
 
+from core.records import OrderKey, Position
 from pipeline.drivers.slices import SliceLimits
-from pipeline.records import OrderKey, Position
 from pipeline.transforms.elements import Envelope, Problem
 
 STREAM = "archive"

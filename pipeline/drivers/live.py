@@ -10,22 +10,23 @@ from pathlib import Path
 
 import structlog
 
+from core.errors import OffsetOutOfRange, StreamUnavailable, WirewatchError
+from core.settings import Settings
+from core.store import QueryShelf, Store, open_store
+from core.store.canary import CanaryBook
+from core.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
+from core.streams import Stream
+from core.streams.installation import group_of, planned_streams
+from core.streams.keeping import retain
+from core.streams.open import create_planned
+from core.topics.shelf import builtin_definitions, folder_definitions
 from pipeline.drivers.cut_off import cuts
 from pipeline.drivers.offsets import RunOffsets
-from pipeline.errors import OffsetOutOfRange, StreamUnavailable, WirewatchError
 from pipeline.flow import Flow
-from pipeline.settings import Settings
-from pipeline.sinks.keeper import kept
+from pipeline.ledger import RunLedger, RunState
+from pipeline.ledger.keeper import kept
+from pipeline.replay.runs import LIVE, QUIET, begin_telling
 from pipeline.sinks.relay import Relay
-from pipeline.store import QueryShelf, RunLedger, RunState, Store, open_store
-from pipeline.store.history_runs import LIVE, QUIET, begin_telling
-from pipeline.store.operation import CanaryBook
-from pipeline.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
-from pipeline.streams import Stream
-from pipeline.streams.installation import group_of, planned_streams
-from pipeline.streams.keeping import retain
-from pipeline.streams.open import create_planned
-from pipeline.topics.shelf import builtin_definitions, folder_definitions
 
 log = structlog.get_logger()
 COMMIT_EVERY_MS = 5_000

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 
 import structlog
 
-from pipeline.records import Outcome, OutcomeKind
-from pipeline.store import RunLedger, RunState
+from core.records import Outcome, OutcomeKind
+from pipeline.ledger import RunLedger, RunState
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, PrismRunnerOpt
 from apache_beam.runners.portability.job_server import StopOnExitJobServer
 from apache_beam.runners.portability.prism_runner import PrismJobServer, PrismRunner
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 
 NAMES = frozenset({"prism", "prismrunner"})
 _NO_SPLIT = "--experiments=prism_disable_sdf_split"

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import structlog
 
-from pipeline.errors import OffsetOutOfRange
+from core.errors import OffsetOutOfRange
+from core.streams.base import Stream
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import Misdated
-from pipeline.streams.base import Stream
 
 log = structlog.get_logger()
 # How far behind its clock a stream may still show a record: the appends under way. More with replicas.

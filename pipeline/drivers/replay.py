@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.store import Store
 from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.flow import Flow
-from pipeline.store import RunLedger, Store
-from pipeline.store.history_runs import FINISHED, RUNNING, STOPPED, Replay, ReplayBook, base_of
+from pipeline.ledger import RunLedger
+from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayBook, base_of
 from pipeline.transforms.elements import Envelope
 from pipeline.transforms.extraction import PoolExtraction, shared_extraction
 

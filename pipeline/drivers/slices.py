@@ -17,10 +17,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
+from core.errors import StreamUnavailable, WirewatchError
 from pipeline.drivers.handoff import Handoff, TakeSlice
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.source import envelope
-from pipeline.errors import StreamUnavailable, WirewatchError
 from pipeline.flow import Flow, build
 from pipeline.heap import GiveBack, tidy_heaps
 from pipeline.transforms.elements import Envelope

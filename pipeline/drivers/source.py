@@ -24,15 +24,16 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.errors import Fenced, OffsetOutOfRange, StreamUnavailable
+from core.records import OrderKey, Position
+from core.store import open_store
+from core.streams import open_stream
 from pipeline.drivers.in_flight import InFlight
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
-from pipeline.errors import Fenced, OffsetOutOfRange, StreamUnavailable
+from pipeline.ledger import RunLedger, RunState
 from pipeline.order import Merge, MergeMark, Numbered
-from pipeline.records import OrderKey, Position
-from pipeline.store import RunLedger, RunState, open_store
-from pipeline.streams import open_stream
 from pipeline.transforms.elements import Envelope, MarkCoder
 
 PAUSE_S = 12 * 3600.0

@@ -10,8 +10,8 @@ from typing import Self
 
 import zstandard
 
+from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
 from pipeline.drivers.slices import SliceLimits
-from pipeline.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
 from pipeline.transforms.elements import Envelope, Problem
 
 _SCHEMA = """

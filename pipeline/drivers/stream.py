@@ -11,15 +11,15 @@ import structlog
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
+from core.errors import Fenced, StoreError, StreamUnavailable, UsageError, WirewatchError
+from core.settings import Settings
 from pipeline.drivers import prism
 from pipeline.drivers.flink_rest import FlinkJob, FlinkJobs
 from pipeline.drivers.live import LiveRun
 from pipeline.drivers.prism import OwnPrism, runner_name, with_precautions
 from pipeline.drivers.source import ReadInOrder, StreamSource
-from pipeline.errors import Fenced, StoreError, StreamUnavailable, UsageError, WirewatchError
 from pipeline.flow import build
-from pipeline.settings import Settings
-from pipeline.store.ledger import UNOWNED
+from pipeline.ledger.ledger import UNOWNED
 from pipeline.transforms.ordered import InOrder
 
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import structlog
 
-from pipeline.logs import configure_worker
+from core.logs import configure_worker
 
 log = structlog.get_logger()
 PATIENCE_S, LOOK_EVERY_S, ANSWER_S = 60.0, 5.0, 5.0

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from pipeline.records import OrderKey, Outcome
-from pipeline.store import counts
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.operation_tables import run_frontiers
-from pipeline.store.rows import outcome_row
-from pipeline.store.writing import write_outcomes
+from core.records import OrderKey, Outcome
+from core.store import counts
+from core.store import tables as t
+from core.store.engine import Store
+from core.store.tables import run_frontiers
+from pipeline.ledger.rows import outcome_row
+from pipeline.ledger.writing import write_outcomes
 
 
 def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -9,15 +9,16 @@ from functools import cache
 import msgspec
 import structlog
 
-from pipeline.errors import Fenced, StoreError
+from core.errors import Fenced, StoreError
+from core.records import Alert, OutcomeKind
+from core.store import QueryShelf, open_store
+from core.store.subscriptions import LIVE
+from core.store.takedowns import STAGE, Takedowns
 from pipeline.heap import settle
-from pipeline.records import Alert, OutcomeKind
-from pipeline.store import QueryShelf, RunLedger, open_store
-from pipeline.store.history import STAGE, Takedowns
-from pipeline.store.history_runs import base_of
-from pipeline.store.ledger import BundleContext, Stale, WentBack
-from pipeline.store.memory import SubscriptionVersions, read_memories
-from pipeline.store.queries import LIVE
+from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import BundleContext, Stale, WentBack
+from pipeline.ledger.memory import SubscriptionVersions, read_memories
+from pipeline.replay.runs import base_of
 from pipeline.stories import AlertRule, Handled, StoryIndex, StoryStage
 from pipeline.stories.memory import StoryFacts
 from pipeline.transforms.elements import Draft, Problem

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.clock import wall_ms
-from pipeline.errors import Fenced, StoreError
-from pipeline.records import Alert, OrderKey, Outcome, OutcomeKind, Position
-from pipeline.store import counts, frontiers
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.history_base import Base, known
-from pipeline.store.memory import write_facts
-from pipeline.store.rows import ENTRY, chunks, entry
-from pipeline.store.writing import write_bundle
+from core.clock import wall_ms
+from core.errors import Fenced, StoreError
+from core.records import Alert, OrderKey, Outcome, OutcomeKind, Position
+from core.store import counts
+from core.store import tables as t
+from core.store.engine import Store, chunks
+from pipeline.ledger import frontiers
+from pipeline.ledger.base import Base, known
+from pipeline.ledger.memory import write_facts
+from pipeline.ledger.rows import ENTRY, entry
+from pipeline.ledger.writing import write_bundle
 from pipeline.stories.index import Entry
 from pipeline.stories.memory import StoryFacts
 from pipeline.stories.stage import Told

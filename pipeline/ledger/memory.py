@@ -11,15 +11,14 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Subscription
-from pipeline.records.canary import canary_run
-from pipeline.store import delivery_tables as d
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.history_base import Base, known, read_base, stories_as_of
-from pipeline.store.queries import QueryShelf
-from pipeline.store.rows import chunks
-from pipeline.store.stories import read_stories
+from core.records import Subscription
+from core.records.canary import canary_run
+from core.store import tables as t
+from core.store.engine import Store, chunks
+from core.store.subscriptions import QueryShelf
+from pipeline.ledger import tables as d
+from pipeline.ledger.base import Base, known, read_base, stories_as_of
+from pipeline.ledger.stories import read_stories
 from pipeline.stories.memory import MOST_ARTICLES, Mark, StoryFacts, StoryMemory
 
 

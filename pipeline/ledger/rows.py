@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, OrderKey, Outcome, encode, to_ms
-from pipeline.store import tables as t
+from core.records import Alert, OrderKey, Outcome, encode, to_ms
+from core.store import tables as t
 from pipeline.stories.index import Entry
 from pipeline.stories.stage import Told
-
-# SQLite takes at most 32,766 parameters in a statement, older ones 999.
-CHUNK = 400
-
-T = TypeVar("T")
-
-
-def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
-    """The values in parts that fit into one statement."""
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
-
 
 ENTRY = tuple(
     t.versions.c[name]

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.history_base import read_base, stories_as_of
-from pipeline.store.rows import chunks
+from core.records.story import Story
+from core.store import tables as t
+from core.store.engine import Store, chunks
+from pipeline.ledger.base import read_base, stories_as_of
 from pipeline.stories.stage import Told
-from pipeline.stories.story import Story, grown
+from pipeline.stories.story import grown
 
 
 def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequence[Told], seq: int) -> None:

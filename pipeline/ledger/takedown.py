@@ -11,15 +11,15 @@ from collections import Counter
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, OutcomeKind, article_id, decode, encode
-from pipeline.store import counts
-from pipeline.store import history_tables as h
-from pipeline.store import tables as t
-from pipeline.store.delivery_tables import story_facts
-from pipeline.store.engine import Store
-from pipeline.store.history import STAGE, newest_stamp
-from pipeline.store.history_base import stories_as_of
-from pipeline.store.outbox import keys_of
+from core.records import Alert, OutcomeKind, article_id, decode, encode
+from core.store import counts
+from core.store import tables as h
+from core.store import tables as t
+from core.store.engine import Store
+from core.store.outbox import keys_of
+from core.store.takedowns import STAGE, newest_stamp
+from pipeline.ledger.base import stories_as_of
+from pipeline.ledger.tables import story_facts
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +37,8 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
 def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> Removed:
     """Remove what is stored of the article at ``url``, and reject it from now on. Doing it again removes what came back.
 
-    What was delivered is delivery's to call back (``pipeline.store.killing``). Every run's seq rises, so that a pipeline at
-    work decides again what it has in hand.
+    What was delivered is delivery's to call back (``desk.delivery.store.recalls``). Every run's seq rises, so that a
+    pipeline at work decides again what it has in hand.
     """
     article = article_id(url)
     total: Counter[str] = Counter()

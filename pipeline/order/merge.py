@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.records import OrderKey, raw_hash
-from pipeline.streams.base import StreamRecord
+from core.records import OrderKey, raw_hash
+from core.streams.base import StreamRecord
 
 NEVER = -1
 _ID = re.compile(rb"[0-9a-f]{32}")

@@ -1,7 +1,7 @@
 """Two runs side by side: which articles, topics, stories and alerts one has and the other has not.
 
 Both are read in the order of their ids, so memory holds a page of each, however large the runs are. Compared is what the law
-compares (``pipeline.records.projection``), in the stretch of event time that both were given.
+compares (``core.records.projection``), in the stretch of event time that both were given.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, Article, decode
-from pipeline.records.projection import project
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.history_base import place_at
-from pipeline.store.history_runs import ReplayBook
+from core.records import Alert, Article, decode
+from core.records.projection import project
+from core.store import tables as t
+from core.store.engine import Store
+from pipeline.ledger.base import place_at
+from pipeline.replay.runs import ReplayBook
 
 PAGE = 200
 T = TypeVar("T")

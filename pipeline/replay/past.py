@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from pipeline.records import Article, OrderKey, RawArticle, decode, from_ms
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
+from core.records import Article, OrderKey, RawArticle, decode, from_ms
+from core.store import tables as t
+from core.store.engine import Store
 
 PAGE = 200
 

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records.canary import canary_run
-from pipeline.store import history_tables as h
-from pipeline.store import tables as t
-from pipeline.store.engine import Store
-from pipeline.store.history_base import Base, read_base
-from pipeline.store.metadata import metadata
+from core.records.canary import canary_run
+from core.store import tables as t
+from core.store.engine import Store
+from core.store.metadata import metadata
+from pipeline.ledger import tables as h
+from pipeline.ledger.base import Base, read_base
 
 LIVE, QUIET = "live", "quiet"
 RUNNING, STOPPED, FINISHED = "running", "stopped", "finished"

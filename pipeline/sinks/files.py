@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.records import Article
-from pipeline.store import StoreReader
+from core.records import Article
+from core.store import StoreReader
 
 ENRICHED, ALERTS, OUTCOMES = "enriched.jsonl", "alerts.jsonl", "outcomes.jsonl"
 # Of use to the pipeline alone.

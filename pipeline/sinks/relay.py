@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from pipeline.errors import RecordTooLarge, StreamUnavailable
-from pipeline.store.outbox import Outbox, Taken
-from pipeline.streams import NewRecord, Stream
+from core.errors import RecordTooLarge, StreamUnavailable
+from core.store.outbox import Outbox, Taken
+from core.streams import NewRecord, Stream
 
 log = structlog.get_logger()
 BATCH = 200

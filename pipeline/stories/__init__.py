@@ -4,13 +4,14 @@ No Beam, Kafka, SQL, files or clock: a decision is a function of the article, it
 versions, and the index asked as of that place.
 """
 
+from core.records.story import Story
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.decide import Decision, decide, entry_of
 from pipeline.stories.features import features
 from pipeline.stories.grouping import LexicalSimilarity, Similarity
 from pipeline.stories.index import Entry, StoryIndex
 from pipeline.stories.stage import Handled, StoryStage, Told
-from pipeline.stories.story import Story, grown, independent_source
+from pipeline.stories.story import grown, independent_source
 
 __all__ = [
     "AlertRule",

@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import takewhile
 
-from pipeline.errors import QueryError
-from pipeline.query.document import document_of
-from pipeline.query.filters import effective_query
-from pipeline.query.fired import fired
-from pipeline.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
-from pipeline.records.alert import LEVELS, Level, Link, News, Rewording
+from core.errors import QueryError
+from core.query.document import document_of
+from core.query.filters import effective_query
+from core.query.fired import fired
+from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
+from core.records.alert import LEVELS, Level, Link, News, Rewording
 from pipeline.stories.facts import Facts, facts_of
 from pipeline.stories.memory import Known, Mark, Pace, StoryMemory, edited, learn, marked
 from pipeline.stories.snippets import snippets_of

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pipeline.records import Article, OrderKey, OutcomeKind
+from core.records import Article, OrderKey, OutcomeKind
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import Entry, StoryIndex
 

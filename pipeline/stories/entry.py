@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from pipeline.records import OrderKey
+from core.records import OrderKey
 from pipeline.stories.features import agency_of
 
 _HEX = re.compile("[0-9a-f]{32}")

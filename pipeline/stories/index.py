@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import OrderKey
+from core.records import OrderKey
 from pipeline.stories.background import Frequencies
 from pipeline.stories.columns import Columns, Slots, number_of
 from pipeline.stories.copies import COPY_AT, are_copies

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from pipeline.records import Alert
+from core.records import Alert
+from core.records.story import Story
 from pipeline.stories.facts import Facts
-from pipeline.stories.story import Story
 
 MOST_FIGURES, MOST_RUNS, MOST_NOTICES = 256, 2_048, 64
 MOST_ARTICLES = 50

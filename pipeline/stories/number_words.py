@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from pipeline.query.words import fold
+from core.query.folding import fold
 
 _HARM_BEFORE, _HARM_AFTER = 3, 4
 _THOUSAND, _MILLION, _BILLION = 1_000, 1_000_000, 1_000_000_000

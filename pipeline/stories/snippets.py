@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.records.alert import Snippet
-from pipeline.records.article import Match
+from core.records.alert import Snippet
+from core.records.article import Match
 
 MOST = 3
 CONTEXT = 90

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from pipeline.records import Article, OrderKey, Outcome, OutcomeKind, Position
+from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from pipeline.stories.decide import decide
 from pipeline.stories.index import Entry, StoryIndex
 from pipeline.text.difference import Difference, difference

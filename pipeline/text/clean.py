@@ -15,7 +15,7 @@ from datetime import datetime
 from lxml.etree import ElementDefaultClassLookup
 from lxml.html import HtmlElement, HTMLParser, fromstring
 
-from pipeline.errors import ExtractionError
+from core.errors import ExtractionError
 from pipeline.text.body import extract_body
 from pipeline.text.boilerplate import drop_boilerplate
 from pipeline.text.characters import count_letters, normal_text

@@ -10,8 +10,8 @@ from __future__ import annotations
 import codecs
 import re
 
-from pipeline.charset import guess_charset, is_damaged_utf8
-from pipeline.errors import ExtractionError
+from core.charset import guess_charset, is_damaged_utf8
+from core.errors import ExtractionError
 
 _META = re.compile(
     rb"""<(?:meta|\?xml)[^>]{0,300}?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE

@@ -9,7 +9,7 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.logs import configure_worker
+from core.logs import configure_worker
 from pipeline.transforms.elements import Draft, Envelope
 from pipeline.transforms.extraction import shared_extraction
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.records import RawArticle, decode
+from core.records import RawArticle, decode
 from pipeline.transforms.values import Decoded, Envelope, Problem
 
 SCHEMAS = frozenset({1})

@@ -12,8 +12,8 @@ import apache_beam as beam
 import msgspec
 from apache_beam.coders.coders import Coder
 
+from core.records import Position
 from pipeline.order import MergeMark
-from pipeline.records import Position
 from pipeline.transforms.values import Draft, Envelope, Problem, pack, unpack
 
 __all__ = ["Draft", "DraftCoder", "Envelope", "EnvelopeCoder", "MarkCoder", "Problem", "Turn", "TurnCoder"]

@@ -14,8 +14,8 @@ from functools import cache
 from queue import SimpleQueue
 from typing import Any
 
-from pipeline.errors import ExtractionError
-from pipeline.records import Position, RawArticle
+from core.errors import ExtractionError
+from core.records import Position, RawArticle
 from pipeline.text.clean import Extracted, extract, extract_text
 from pipeline.transforms.prepare import Extractor, prepare
 from pipeline.transforms.processes import PageProcess

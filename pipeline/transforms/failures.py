@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.errors import WirewatchError
+from core.errors import WirewatchError
 
 _failures: list[WirewatchError] = []
 

@@ -14,17 +14,17 @@ import apache_beam as beam
 import msgspec
 import structlog
 
-from pipeline.clock import wall_ms
-from pipeline.errors import UsageError, WirewatchError
-from pipeline.logs import configure_worker
-from pipeline.query import QueryIndex, document_of, parse
-from pipeline.query.filters import admits, effective_query
-from pipeline.records import Article, Subscription, SubscriptionMatch, TopicMatch
-from pipeline.records import canary as canaries
-from pipeline.store import QueryShelf, StoredTopic, open_store
-from pipeline.store.queries import FRESH_MS
+from core.clock import wall_ms
+from core.errors import UsageError, WirewatchError
+from core.logs import configure_worker
+from core.query import QueryIndex, document_of, parse
+from core.query.filters import admits, effective_query
+from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
+from core.records import canary as canaries
+from core.store import QueryShelf, StoredTopic, open_store
+from core.store.subscriptions import FRESH_MS
+from core.topics import Tagger, Topic, load_topic
 from pipeline.text.characters import normal_line
-from pipeline.topics import Tagger, Topic, load_topic
 from pipeline.transforms.elements import Draft, Problem
 
 log = structlog.get_logger()

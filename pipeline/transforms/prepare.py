@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pipeline.errors import ExtractionError
-from pipeline.records import Article, RawArticle, article_id, canonical_url, version_hash
+from core.errors import ExtractionError
+from core.records import Article, RawArticle, article_id, canonical_url, version_hash
 from pipeline.stories.features import features
 from pipeline.text.characters import normal_line
 from pipeline.text.clean import Extracted

@@ -22,9 +22,9 @@ from multiprocessing.process import BaseProcess
 
 import msgspec
 
-from pipeline.errors import ExtractionError, WirewatchError
-from pipeline.logs import configure_worker
-from pipeline.records import OrderKey, Position, RawArticle, encode
+from core.errors import ExtractionError, WirewatchError
+from core.logs import configure_worker
+from core.records import OrderKey, Position, RawArticle, encode
 from pipeline.transforms.prepare import Extractor, Prepared, prepare, refused
 from pipeline.transforms.values import Draft, Envelope, pack, unpack
 

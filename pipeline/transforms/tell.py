@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import apache_beam as beam
 
-from pipeline.errors import WirewatchError
-from pipeline.logs import configure_worker
-from pipeline.sinks.keeper import shared_keeper
-from pipeline.store.queries import LIVE
+from core.errors import WirewatchError
+from core.logs import configure_worker
+from core.store.subscriptions import LIVE
+from pipeline.ledger.keeper import shared_keeper
 from pipeline.transforms.elements import Draft
 from pipeline.transforms.failures import report_failure
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.records import Article, OrderKey, Position, RawArticle
+from core.records import Article, OrderKey, Position, RawArticle
 
 
 class Problem(msgspec.Struct, frozen=True):

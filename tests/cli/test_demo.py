@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from core.records import RawArticle, article_id, from_ms
+from core.settings import Settings
+from core.store import open_store
 from pipeline.drivers.bounded import BoundedRun
-from pipeline.records import RawArticle, article_id, from_ms
-from pipeline.settings import Settings
-from pipeline.store import open_store
 from tests.cli.command import wirewatch
 from tests.servers.kafka import alive
 from tests.waiting import until

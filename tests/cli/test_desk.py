@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.settings import Settings
+from core.settings import Settings
 from tests.cli.command import wirewatch
 from tests.servers.kafka import free_ports
 from tests.waiting import until

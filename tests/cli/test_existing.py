@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipeline.errors import StoreError
-from pipeline.settings import Settings
+from core.errors import StoreError
+from core.settings import Settings
 from tests.cli.command import wirewatch
 from wirewatch.cli import app
 from wirewatch.existing import READING, guard, named_commands, require_store

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from connectors.catalogue import FILE, load_catalogue
-from pipeline.errors import InputError
-from pipeline.records import RawArticle, decode
-from pipeline.settings import load_settings
-from pipeline.streams import open_stream
+from core.errors import InputError
+from core.records import RawArticle, decode
+from core.settings import load_settings
+from core.streams import open_stream
 from tests.cli.command import wirewatch
 from tests.connectors.support import Answer, Site, site
 from tests.connectors.test_feed_connector import rss

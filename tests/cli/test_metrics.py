@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import RawArticle, article_id, encode, from_ms
+from core.settings import Settings
+from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
-from pipeline.records import RawArticle, article_id, encode, from_ms
-from pipeline.settings import Settings
-from pipeline.streams import NewRecord, create_stream
 from tests.servers.kafka import free_ports
-from wirewatch.metrics import PipelineProbes, hasty, serve_metrics
+from wirewatch.monitoring.metrics import PipelineProbes, hasty, serve_metrics
 
 
 def _get(port: int, path: str) -> tuple[int, str]:

@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.errors import UsageError
+from core.records import RawArticle, article_id, encode, from_ms
+from core.settings import Settings
+from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
-from pipeline.errors import UsageError
-from pipeline.records import RawArticle, article_id, encode, from_ms
-from pipeline.settings import Settings
-from pipeline.streams import NewRecord, create_stream
 from tests.cli.command import on_terminal, wirewatch
-from wirewatch.moments import desk_zone, parse_moment
+from wirewatch.terminal.moments import desk_zone, parse_moment
 
 # Half past nine in Berlin, the day after summer time began there: yesterday at nine was seven o'clock UTC too.
 NOW = datetime(2026, 3, 30, 7, 30, tzinfo=UTC)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from typer.testing import CliRunner
 
+from core.clock import wall_ms
+from core.errors import WirewatchError
+from core.store import open_store
 from desk.people.directory import Directory
 from desk.people.roles import Role
-from pipeline.clock import wall_ms
-from pipeline.errors import WirewatchError
-from pipeline.store import open_store
 from tests.cli.command import wirewatch
 from wirewatch.cli import app
 

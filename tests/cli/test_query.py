@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from pipeline.errors import InputError, QueryError, UsageError
-from pipeline.query.importing import DIALECTS
+from core.errors import InputError, QueryError, UsageError
+from core.query.importing import DIALECTS
 from tests.cli.command import wirewatch
-from wirewatch import console
 from wirewatch.cli import app as command
 from wirewatch.commands import query
+from wirewatch.terminal import console
 
 MALFORMED = tomllib.loads((Path(__file__).parents[1] / "cases" / "query_errors.toml").read_text("utf-8"))["case"]
 

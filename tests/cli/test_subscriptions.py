@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import RawArticle, article_id, encode, from_ms
+from core.settings import Settings
+from core.store import StoreReader, open_store
+from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
-from pipeline.records import RawArticle, article_id, encode, from_ms
-from pipeline.settings import Settings
-from pipeline.store import StoreReader, open_store
-from pipeline.streams import NewRecord, create_stream
 from tests.cli.command import on_terminal, wirewatch
 from tests.waiting import until
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from connectors.testing import Abort
-from pipeline.errors import RecordTooLarge, StreamUnavailable
-from pipeline.records import RawArticle, decode
-from pipeline.streams.base import Appended, NewRecord
+from core.errors import RecordTooLarge, StreamUnavailable
+from core.records import RawArticle, decode
+from core.streams.base import Appended, NewRecord
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 

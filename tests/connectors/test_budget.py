@@ -16,7 +16,7 @@ from connectors.feeds.budget import LEAST_WORTH_S, MOST_WORTH_S, worth_for
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy
 from connectors.feeds.schedule import Rhythm
-from pipeline.settings import Settings
+from core.settings import Settings
 from tests.connectors.support import NOON
 
 LIMITS = {"floor_s": 120.0, "ceiling_s": 86_400.0}

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from connectors.feeds import FeedFacts, FeedItem, FeedPolicy, ItemState, decide
 from connectors.feeds.cursor import ItemStatus
-from connectors.http import Failure, FailureKind
+from connectors.http.client import Failure, FailureKind
 
 POLICY = FeedPolicy(interval_s=300, jitter=0.0, seen_count=10)
 MINUTE = 60_000

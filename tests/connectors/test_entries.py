@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from connectors.feeds import FeedConnector, parse_feed
 from connectors.feeds.entries import feed_entries
-from connectors.http import Http
-from connectors.pacing import HostPacing
-from pipeline.errors import FeedError
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
+from core.errors import FeedError
 from pipeline.text.dates import parse_date
 from tests.connectors import support
 from tests.connectors.support import Answer, Site

@@ -11,8 +11,8 @@ import pytest
 
 from connectors.base import PollResult
 from connectors.feeds import FeedConnector, FeedCursor, FeedPolicy
-from connectors.http import Http
-from connectors.pacing import HostPacing
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
 from tests.connectors.support import NOON, Answer, Site, after
 
 POLICY = FeedPolicy(interval_s=10, jitter=0.0, page_retries_s=(5.0, 20.0), change_gap_s=0.0)

@@ -16,9 +16,9 @@ from connectors.feeds.links import feeds_named
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.reading import UNPACKED_BYTES
 from connectors.feeds.sitemap import MAX_LISTED
-from connectors.http import Http
-from connectors.pacing import HostPacing
-from pipeline.errors import FeedError, InputError
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
+from core.errors import FeedError, InputError
 from tests.connectors.support import NOON, Answer, Clock, Site, after
 from tests.connectors.test_feed_connector import page, rss
 

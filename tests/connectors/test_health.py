@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from connectors.feeds import FeedFacts
 from connectors.feeds.schedule import Rhythm
 from connectors.health import FeedHealth, coverage, judge
-from connectors.rows import FeedAbout, FeedRow
-from pipeline.records import to_ms
+from connectors.store.rows import FeedAbout, FeedRow
+from core.records import to_ms
 from tests.connectors.support import NOON
 
 ROW = FeedRow(

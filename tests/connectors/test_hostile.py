@@ -13,12 +13,12 @@ import pytest
 
 from connectors.base import PollReport
 from connectors.feeds import FeedConnector, FeedPolicy
-from connectors.http import Http
-from connectors.pacing import HostPacing
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
-from connectors.state import FeedState, feed_id
-from pipeline.records import RawArticle
-from pipeline.store import open_store
+from connectors.store.state import FeedState, feed_id
+from core.records import RawArticle
+from core.store import open_store
 from tests.connectors import hostile
 from tests.connectors.hostile import RUSSIAN, items, rss, said, xml
 from tests.connectors.support import Answer, Clock, MemoryStream, Site

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.address import AddressRefused, GuardedBackend, is_listed, refusal
-from connectors.http import Failure, FailureKind, Fetched, Http, parse_retry_after
-from connectors.links import without_credentials
-from connectors.pacing import HostPacing
+from connectors.http.address import AddressRefused, GuardedBackend, is_listed, refusal
+from connectors.http.client import Failure, FailureKind, Fetched, Http, parse_retry_after
+from connectors.http.links import without_credentials
+from connectors.http.pacing import HostPacing
 from tests.connectors.support import NOON, Answer, Site, after
 
 

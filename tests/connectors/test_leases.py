@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
 from connectors.runner import Event, Outrun, Polled, RunnerOptions, run
-from connectors.state import FeedState, feed_id
+from connectors.store.state import FeedState, feed_id
 from connectors.testing import Abort
-from pipeline.records import RawArticle, to_ms
-from pipeline.store import Store, open_store
+from core.records import RawArticle, to_ms
+from core.store import Store, open_store
 from tests.connectors.support import NOON, Clock, MemoryStream, after
 
 URLS = [f"https://{name}.example/rss" for name in "abcdef"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.feeds import describe_feed, describe_item, parse_feed
 from connectors.feeds.items import ITEM_PARAMETER
-from pipeline.errors import FeedError
+from core.errors import FeedError
 
 CASES = Path(__file__).parent.parent / "cases" / "feeds"
 NAMES = sorted(path.name.removesuffix(".expected.json") for path in CASES.glob("*.expected.json"))

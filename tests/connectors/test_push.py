@@ -19,18 +19,18 @@ from sqlalchemy import select
 
 from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
-from connectors.http import Http
-from connectors.links import header_link
+from connectors.http.client import Http
+from connectors.http.links import header_link
 from connectors.push.request import Request, Response, is_signed
 from connectors.push.server import BODY_BYTES, PushServer, serving
 from connectors.push.subscriptions import HubBook
 from connectors.push.webhook import MAX_ARTICLES, Webhook
 from connectors.push.websub import LEASE_S, WebSub
-from connectors.state import FeedState
-from pipeline.errors import StreamUnavailable
-from pipeline.records import RawArticle, to_ms
-from pipeline.store import Store, open_store
-from pipeline.store.feed_tables import hub_subscriptions
+from connectors.store.state import FeedState
+from connectors.store.tables import hub_subscriptions
+from core.errors import StreamUnavailable
+from core.records import RawArticle, to_ms
+from core.store import Store, open_store
 from tests.connectors.support import NOON, Answer, Clock, Site, after
 
 FEED = "https://outlet.example/rss"

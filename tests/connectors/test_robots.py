@@ -11,10 +11,10 @@ import pytest
 
 from connectors.base import PollResult
 from connectors.feeds import FeedConnector, FeedCursor, FeedPolicy
-from connectors.http import Failure, FailureKind, Fetched, Http
-from connectors.pacing import HostPacing
-from connectors.robots import MAX_LINES, Robots, parse_robots, sitemaps_in
-from pipeline.errors import UsageError
+from connectors.http.client import Failure, FailureKind, Fetched, Http
+from connectors.http.pacing import HostPacing
+from connectors.http.robots import MAX_LINES, Robots, parse_robots, sitemaps_in
+from core.errors import UsageError
 from tests.connectors.support import NOON, Answer, Site, after, site
 from tests.connectors.test_feed_connector import page, rss
 

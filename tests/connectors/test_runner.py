@@ -11,8 +11,8 @@ import pytest
 from connectors.base import PollResult
 from connectors.runner import Broke, Event, Outrun, Polled, RunnerOptions, Waiting, run, to_records
 from connectors.testing import ABORT, ABORT_BEFORE_SAVE, CUT, EOF, PAUSE, Abort, Mark, MemoryBook, Place, Scripted
-from pipeline.errors import StoreError, StreamError
-from pipeline.records import RawArticle, article_id, encode
+from core.errors import StoreError, StreamError
+from core.records import RawArticle, article_id, encode
 from tests.connectors.support import NOON, Clock, MemoryStream, after, unavailable
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from connectors.feeds import FeedConnector, FeedCursor, FeedPolicy
-from connectors.http import Http
-from connectors.pacing import HostPacing
-from connectors.robots import Robots
-from connectors.shared_pace import SharedPace
-from pipeline.store import Store, open_store
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
+from connectors.http.robots import Robots
+from connectors.store.shared_pace import SharedPace
+from core.store import Store, open_store
 from tests.connectors.support import NOON, Answer, Site, after, site
 from tests.connectors.test_feed_connector import page, rss
 

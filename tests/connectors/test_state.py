@@ -15,14 +15,14 @@ from sqlalchemy import Engine, create_engine, event
 from connectors.base import PollResult
 from connectors.feeds import FeedConnector, FeedCursor, FeedFacts, FeedItem, FeedPolicy, ItemState
 from connectors.feeds.cursor import ItemStatus
-from connectors.http import Http
-from connectors.pacing import HostPacing
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
-from connectors.state import FeedState, feed_id
+from connectors.store.state import FeedState, feed_id
+from connectors.store.tables import feed_items, feeds, hub_subscriptions
 from connectors.testing import Abort
-from pipeline.errors import StoreError
-from pipeline.store.feed_tables import feed_items, feeds, hub_subscriptions
-from pipeline.store.metadata import metadata
+from core.errors import StoreError
+from core.store.metadata import metadata
 from tests.connectors.support import NOON, Clock, MemoryStream, Site, after
 from tests.connectors.test_feed_connector import page, rss
 

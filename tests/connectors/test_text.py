@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from connectors.charset import decode_body
 from connectors.feeds.plain import plain_text
-from connectors.links import host_of, without_credentials
+from connectors.http.links import host_of, without_credentials
 
 RUSSIAN, SPANISH = "Мост открыт", "La presa cerrará mañana — “sí”"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from pipeline.streams import Stream, create_stream, open_stream
-from pipeline.streams.open import delete_stream
+from core.streams import Stream, create_stream, open_stream
+from core.streams.open import delete_stream
 
 
 class Retaining(Protocol):

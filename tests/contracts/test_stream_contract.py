@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable, UsageError
-from pipeline.streams import NewRecord, Stream, StreamRecord, create_stream, open_stream
-from pipeline.streams.rules import partition_of
+from core.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable, UsageError
+from core.streams import NewRecord, Stream, StreamRecord, create_stream, open_stream
+from core.streams.rules import partition_of
 from tests.contracts.stream_places import Place, embedded, kafka, retaining
 from tests.servers.kafka import free_ports
 
@@ -402,7 +402,7 @@ def test_wrong_options_are_named(place: Place, option: str) -> None:
 
 def test_several_processes_make_it_at_once(place: Place) -> None:
     name = place.name()
-    code = "import sys; from pipeline.streams import create_stream; print(create_stream(*sys.argv[1:]).uuid)"
+    code = "import sys; from core.streams import create_stream; print(create_stream(*sys.argv[1:]).uuid)"
     makers = [
         subprocess.Popen([sys.executable, "-c", code, place.url, name], stdout=subprocess.PIPE, text=True)
         for _ in range(4)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.streams import NewRecord, open_stream
+from core.streams import NewRecord, open_stream
 
 
 def main() -> None:

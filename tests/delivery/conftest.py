@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store import Store, open_store
+from core.store import Store, open_store
 from tests.delivery.support import Clock, Receiver, receiving
 
 

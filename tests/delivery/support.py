@@ -14,16 +14,16 @@ from typing import Any
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 
+from core.records import Alert, Subscription, alert_id, encode, from_ms
+from core.records.alert import News, Snippet
+from core.store import QueryShelf, Store
+from core.store import tables as t
+from core.store.outbox import PEOPLE
 from desk.delivery.channels import Options
 from desk.delivery.render import Renderer
 from desk.delivery.service import DeliveryService
-from pipeline.records import Alert, Subscription, alert_id, encode, from_ms
-from pipeline.records.alert import News, Snippet
-from pipeline.store import QueryShelf, Store
-from pipeline.store import delivery_tables as d
-from pipeline.store import tables as t
-from pipeline.store.delivery import Channel, DeliveryBook
-from pipeline.store.outbox import PEOPLE
+from desk.delivery.store import tables as d
+from desk.delivery.store.channels import Channel, DeliveryBook
 
 NOON_MS = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp() * 1_000)
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

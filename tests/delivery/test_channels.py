@@ -16,15 +16,15 @@ import jsonschema
 import msgspec
 import pytest
 
+from core.errors import UsageError
+from core.records.alert import News, Rewording, Snippet
 from desk.delivery.channels import Trouble, carrier_of, kind_of
 from desk.delivery.channels.webhook import retry_after_s, sign
 from desk.delivery.guard import Refused, checked, unfit
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.secrets import redacted, secrets_of, shown_address
-from pipeline.errors import UsageError
-from pipeline.records.alert import News, Rewording, Snippet
-from pipeline.store.delivery import Channel
-from pipeline.store.sending import Message
+from desk.delivery.store.channels import Channel
+from desk.delivery.store.queue import Message
 from tests.delivery.support import (
     NOON_MS,
     SECRET,

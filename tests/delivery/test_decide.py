@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from core.records import Alert, Subscription
+from core.records.alert import LEVELS, Level, Schedule
 from desk.delivery.decide import UNSENT, Plan, decide, may_go, plan_all
 from desk.delivery.retry import GIVE_UP_MS, gives_up, pace_ms, pause_s
-from pipeline.records import Alert, Subscription
-from pipeline.records.alert import LEVELS, Level, Schedule
-from pipeline.store.delivery import Channel, Mute
-from pipeline.store.sending import Background, Message
+from desk.delivery.store.channels import Channel, Mute
+from desk.delivery.store.queue import Background, Message
 from tests.delivery.support import HOUR, MINUTE, NOON_MS, alert, subscription
 
 NIGHT_MS = int(datetime(2026, 3, 2, 23, tzinfo=UTC).timestamp() * 1_000)

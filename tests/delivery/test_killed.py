@@ -10,8 +10,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from pipeline.records.alert import Schedule
-from pipeline.store import open_store
+from core.records.alert import Schedule
+from core.store import open_store
 from tests.delivery.support import Receiver, alert, hook, put, statuses, subscribe, subscription
 from tests.servers.kafka import free_ports
 from tests.waiting import until

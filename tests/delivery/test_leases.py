@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.store import Store
-from pipeline.store.sending import LEASE_MS, SendQueue
+from core.store import Store
+from desk.delivery.store.queue import LEASE_MS, SendQueue
 from tests.delivery.support import HOUR, Clock, Receiver, alert, hook, put, service, settle, subscribe, subscription
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import UsageError
+from core.records import SubscriptionMatch
+from core.search import SearchIndex
+from core.store import Store, StoreReader
 from desk.relevance import choices
-from pipeline.errors import UsageError
-from pipeline.records import SubscriptionMatch
-from pipeline.search import SearchIndex
-from pipeline.store import Store, StoreReader
 from tests.delivery.support import subscription
 from tests.sinks.support import keeper
 from tests.transforms.support import NOON_MS, draft

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from core.records import Alert, article_id, decode
+from core.records.alert import Schedule
+from core.store import Store, open_store
+from core.store.takedowns import Takedown
 from desk.delivery.decide import plan_all
 from desk.delivery.service import DeliveryService
-from pipeline.records import Alert, article_id, decode
-from pipeline.records.alert import Schedule
-from pipeline.store import Store, open_store
-from pipeline.store.delivery import DeliveryBook, Mute
-from pipeline.store.history import Takedown
-from pipeline.store.sending import LEASE_MS, SendQueue
+from desk.delivery.store.channels import DeliveryBook, Mute
+from desk.delivery.store.queue import LEASE_MS, SendQueue
 from tests.delivery.support import (
     HOUR,
     NOON_MS,
@@ -244,7 +244,7 @@ def test_a_kill_notice_follows_and_never_overtakes(store: Store, clock: Clock, r
 
 
 def take_down(store: Store, url: str) -> None:
-    from pipeline.store import history_tables as h
+    from core.store import tables as h
 
     with store.writing() as connection:
         one = Takedown(article=article_id(url), url=url, reason="a court's order", by="ann", taken_at=alert().raised_at)

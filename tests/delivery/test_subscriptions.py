@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from core.errors import QueryError, UsageError
+from core.query import Document, QueryIndex, compile_query, parse
+from core.query.filters import admits, effective_query
+from core.query.narrow import narrow
+from core.records import Subscription
+from core.records.alert import ALL_NEWS, LEVELS, News, Schedule, Snippet
+from core.store import QueryShelf, Store
+from core.store.subscriptions import MARGIN_MS
 from desk.delivery.atom import NAMESPACE, atom_feed
 from desk.subscriptions import Subscriptions, portable, read, to_json_lines, to_toml
-from pipeline.errors import QueryError, UsageError
-from pipeline.query import Document, QueryIndex, compile_query, parse
-from pipeline.query.filters import admits, effective_query
-from pipeline.query.narrow import narrow
-from pipeline.records import Subscription
-from pipeline.records.alert import ALL_NEWS, LEVELS, News, Schedule, Snippet
-from pipeline.store import QueryShelf, Store
-from pipeline.store.queries import MARGIN_MS
 from pipeline.transforms.match import Matcher
 from tests.delivery.support import Clock, Receiver, alert, hook, subscription
 from tests.transforms.support import NOON_MS, at

@@ -9,18 +9,18 @@ from concurrent.futures import Future
 import pytest
 import sqlalchemy as sa
 
+from core.errors import StoreError
+from core.records.alert import Schedule
+from core.store import Store
+from core.store import tables as t
+from core.store.canary import CanaryBook, CanaryHealth, CanaryState, canary_state
+from core.store.counts import latencies, read_counts
+from core.store.tables import canaries
+from desk.delivery.store import delivered as delivered_module
+from desk.delivery.store import tables as d
+from desk.delivery.store.channels import DeliveryBook, any_active
+from desk.delivery.store.delivered import forget_sent
 from desk.delivery.tending import FORGET_EVERY_MS, CanaryMarks
-from pipeline.errors import StoreError
-from pipeline.records.alert import Schedule
-from pipeline.store import Store
-from pipeline.store import delivered as delivered_module
-from pipeline.store import delivery_tables as d
-from pipeline.store import tables as t
-from pipeline.store.counts import latencies, read_counts
-from pipeline.store.delivered import forget_sent
-from pipeline.store.delivery import DeliveryBook
-from pipeline.store.operation import CanaryBook, CanaryHealth, CanaryState, canary_state
-from pipeline.store.operation_tables import canaries
 from tests.delivery.support import (
     HOUR,
     NOON_MS,
@@ -48,7 +48,7 @@ def canary(store: Store, clock: Clock, name: str) -> None:
 
 
 def state(store: Store, clock: Clock) -> CanaryState:
-    return canary_state(store, "live", now_ms=clock(), interval_s=INTERVAL_S)
+    return canary_state(store, "live", now_ms=clock(), interval_s=INTERVAL_S, channels=any_active(store))
 
 
 def test_a_delivery_that_stops_is_heard_of_for_as_long_as_it_stands(any_store: Store, clock: Clock) -> None:

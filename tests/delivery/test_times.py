@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import UsageError
+from core.records.alert import Schedule
 from desk.delivery.times import after_quiet, check_schedule, next_digest, quiet_until
-from pipeline.errors import UsageError
-from pipeline.records.alert import Schedule
 
 
 def utc(text: str) -> datetime:

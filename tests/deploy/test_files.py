@@ -19,7 +19,7 @@ import pytest
 import typer.main
 import yaml
 
-from pipeline.settings import Settings
+from core.settings import Settings
 from tests.deploy import files
 from wirewatch.cli import app
 

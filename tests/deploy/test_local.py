@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.records import Subscription, encode
-from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.streams import NewRecord, create_stream
+from core.records import Subscription, encode
+from core.store import QueryShelf, StoreReader, open_store
+from core.streams import NewRecord, create_stream
 from tests.deploy.local import DOWN, JOBS, UP, Local, local
 from tests.flink.articles import raw_articles
 from tests.servers.kafka import alive

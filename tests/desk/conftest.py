@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from core.store import Store, open_store
 from desk.web.deps import Desk
-from pipeline.store import RunLedger, Store, open_store
+from pipeline.ledger import RunLedger
 from tests.desk.support import Clock, Wire, add_people, client_of, make_desk, sign_in
 from tests.transforms.support import NOON_MS
 

@@ -16,16 +16,17 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from core.errors import FeedError, InputError, UsageError
+from core.records import Match, SubscriptionMatch, TopicMatch, article_id
+from core.settings import Settings
+from core.store import Store
 from desk.people.directory import COMMAND_LINE
 from desk.people.passwords import Passwords
 from desk.people.roles import Role
 from desk.views.coverage import CoverageView, FeedLine, FoundFeed
 from desk.web.app import create_app
 from desk.web.deps import Desk
-from pipeline.errors import FeedError, InputError, UsageError
-from pipeline.records import Match, SubscriptionMatch, TopicMatch, article_id
-from pipeline.settings import Settings
-from pipeline.store import RunLedger, Store
+from pipeline.ledger import RunLedger
 from tests.store.support import alert, commit, told
 from tests.transforms.support import NOON_MS
 from tests.waiting import until

@@ -10,13 +10,13 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
+from core.store import Store
 from desk.people.directory import COMMAND_LINE, IDLE_MS
 from desk.people.roles import Role
 from desk.web.app import create_app
 from desk.web.deps import Desk
 from desk.web.guard import RULES, SAFE, guard
 from desk.web.routes import ROUTERS
-from pipeline.store import Store
 from tests.desk.support import PASSWORD, Clock, add_people, client_of, form_token, make_desk, sign_in
 
 ROUTES = [
@@ -89,7 +89,7 @@ def filled(path: str) -> str:
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, dict[str, TestClient]]]:
     """One client a role, all at one desk with a generous limit, and one that isn't signed in."""
-    from pipeline.store import open_store
+    from core.store import open_store
 
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('access')}/store.db")
     clock = Clock()

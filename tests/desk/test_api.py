@@ -17,11 +17,11 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import checks
 from starlette.testclient import TestClient
 
+from core.search import SearchIndex
+from core.store import Store, StoreReader
 from desk.people.directory import COMMAND_LINE
 from desk.web.app import create_app
 from desk.web.deps import Desk
-from pipeline.search import SearchIndex
-from pipeline.store import Store, StoreReader
 from tests.desk.support import Wire, add_people, make_desk, served, sign_in
 from tests.waiting import until
 

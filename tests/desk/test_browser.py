@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from desk.views.coverage import FeedLine
 from desk.web.app import create_app
 from desk.web.deps import Desk
-from pipeline.store.history_takedown import take_down
+from pipeline.ledger.takedown import take_down
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.support import Feeds, Wire, served
 from tests.waiting import until

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from core.records import RawArticle, Subscription, article_id, encode, from_ms
+from core.search import SearchIndex
+from core.settings import Settings
+from core.store import Store
+from core.streams import NewRecord
+from core.streams.installation import planned_streams
+from core.streams.open import create_planned
+from desk.delivery.store.channels import Channel, DeliveryBook
 from desk.web.app import create_app
 from desk.web.deps import Desk
 from pipeline.drivers.live import run_in_slices
-from pipeline.records import RawArticle, Subscription, article_id, encode, from_ms
-from pipeline.search import SearchIndex
-from pipeline.settings import Settings
-from pipeline.store import Store
-from pipeline.store.delivery import Channel, DeliveryBook
-from pipeline.streams import NewRecord
-from pipeline.streams.installation import planned_streams
-from pipeline.streams.open import create_planned
 from tests.delivery.support import receiving
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.support import Wire, add_people, make_desk, real_clock, served

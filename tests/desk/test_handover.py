@@ -10,13 +10,13 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from core.records import encode, from_ms, to_ms
+from desk.delivery.store.channels import Delivery, key_of
+from desk.delivery.store.channels import rows_of as delivery_rows
+from desk.delivery.store.tables import deliveries
 from desk.views import times
 from desk.views.shifts import handed, moment_of
 from desk.web.deps import Desk
-from pipeline.records import encode, from_ms, to_ms
-from pipeline.store.delivery import Delivery, key_of
-from pipeline.store.delivery import rows_of as delivery_rows
-from pipeline.store.delivery_tables import deliveries
 from tests.desk.support import Clock, Wire, client_of, form_token, sign_in
 from tests.transforms.support import NOON_MS
 from tests.waiting import until

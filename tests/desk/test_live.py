@@ -9,8 +9,8 @@ import threading
 import pytest
 from starlette.testclient import TestClient
 
+from core.store import Store
 from desk.web.deps import Desk
-from pipeline.store import Store
 from tests.desk.support import Wire, client_of, form_token, make_desk
 from tests.waiting import until
 

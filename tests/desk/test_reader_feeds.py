@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from core.records import Subscription
+from core.search import SearchIndex
+from core.store import Store, StoreReader, open_store
 from desk.people.directory import COMMAND_LINE
+from desk.people.tables import access_tokens
 from desk.web.deps import Desk
 from desk.web.feeds import asked_address, feed_address
-from pipeline.records import Subscription
-from pipeline.search import SearchIndex
-from pipeline.store import RunLedger, Store, StoreReader, open_store
-from pipeline.store.desk_tables import access_tokens
+from pipeline.ledger import RunLedger
 from tests.desk.support import Wire, add_people, client_of, form_token, make_desk, sign_in
 from tests.transforms.support import NOON_MS
 from tests.waiting import until

@@ -13,9 +13,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from starlette.testclient import TestClient
 
+from core.search import SearchIndex
+from core.store import Store, StoreReader
 from desk.web.deps import Desk
-from pipeline.search import SearchIndex
-from pipeline.store import Store, StoreReader
 from tests.desk.support import Clock, Wire, add_people, make_desk
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from connectors.store.outlets import Outlets
+from core.store import Store, open_store
 from desk.live.board import Board
 from desk.live.follow import Follower
+from desk.live.marks import Mark, StoryMarks
+from desk.live.reading import DeskReader, alert_cursor
+from desk.people.audit import Audit, AuditLine
 from desk.people.roles import Role
-from pipeline.store import RunLedger, Store, open_store
-from pipeline.store.desk_audit import Audit, AuditLine
-from pipeline.store.desk_feeds import FeedFacts
-from pipeline.store.desk_marks import Mark, StoryMarks
-from pipeline.store.desk_people import AccessToken, Account, PeopleStore, Session
-from pipeline.store.desk_reading import DeskReader, alert_cursor
-from pipeline.store.history_takedown import take_down
+from desk.people.store import AccessToken, Account, PeopleStore, Session
+from pipeline.ledger import RunLedger
+from pipeline.ledger.takedown import take_down
 from tests.desk.support import Clock, Wire
 from tests.transforms.support import NOON_MS
 
@@ -169,4 +170,4 @@ def test_marks_and_audit(store: Store) -> None:
     lines = trail.page(limit=2)
     assert [one.at_ms for one in lines] == [2, 1]
     assert [one.at_ms for one in trail.page(before=lines[-1].id)] == [0]
-    assert FeedFacts(store).counts() == (0, 0, None)
+    assert Outlets(store).counts() == (0, 0, None)

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from core.records import Subscription
+from core.search import SearchIndex
+from core.store import Store, StoreReader
+from desk.delivery.store.channels import DeliveryBook
 from desk.web.deps import Desk
-from pipeline.records import Subscription
-from pipeline.search import SearchIndex
-from pipeline.store import Store, StoreReader
-from pipeline.store.delivery import DeliveryBook
 from tests.delivery.support import receiving
 from tests.desk.support import Clock, Wire, add_people, client_of, form_token, make_desk, sign_in
 

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.store.outlets import FeedCounts
+from core.errors import UsageError
+from core.store.canary import CanaryHealth, CanaryState
 from desk.people.addresses import client_address, host_of, is_loopback, networks
 from desk.people.limits import Buckets, Limit, Slots
 from desk.views.cards import read_state
@@ -15,9 +18,6 @@ from desk.views.marks import Span, in_context, marked
 from desk.views.status import status
 from desk.views.times import age
 from desk.web.forms import inside
-from pipeline.errors import UsageError
-from pipeline.store.desk_feeds import FeedCounts
-from pipeline.store.operation import CanaryHealth, CanaryState
 from tests.transforms.support import NOON_MS
 
 SPANS = st.lists(st.builds(Span, st.integers(-3, 30), st.integers(-3, 30), st.sampled_from(["a", "b", ""])), max_size=8)

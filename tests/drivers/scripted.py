@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from pipeline.errors import OffsetOutOfRange, StreamUnavailable
-from pipeline.streams.base import Appended, NewRecord, StreamRecord
+from core.errors import OffsetOutOfRange, StreamUnavailable
+from core.streams.base import Appended, NewRecord, StreamRecord
 
 URL = "scripted:///"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from core.errors import UsageError
 from pipeline.drivers.flink_rest import FlinkJobs, FlinkRefused
-from pipeline.errors import UsageError
 
 
 class Cluster:

@@ -9,17 +9,17 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import Outcome, OutcomeKind, Subscription, encode
+from core.settings import Settings
+from core.store import QueryShelf, StoreReader, open_store
+from core.store import tables as t
+from core.store.canary import CanaryBook
+from core.store.outbox import CANARIES, PEOPLE
+from core.store.tables import canaries
+from core.streams import NewRecord, StreamRecord, create_stream
+from core.streams.installation import group_of
 from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
-from pipeline.records import Outcome, OutcomeKind, Subscription, encode
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.store import tables as t
-from pipeline.store.operation import CanaryBook
-from pipeline.store.operation_tables import canaries
-from pipeline.store.outbox import CANARIES, PEOPLE
-from pipeline.streams import NewRecord, StreamRecord, create_stream
-from pipeline.streams.installation import group_of
 from tests.flink.articles import raw_articles
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import OutcomeKind, encode
+from core.settings import Settings
+from core.store import StoreReader, open_store
+from core.streams import NewRecord
+from core.streams.embedded.stream import SqliteStream
 from pipeline.drivers.live import run_in_slices
-from pipeline.records import OutcomeKind, encode
-from pipeline.settings import Settings
-from pipeline.store import RunLedger, StoreReader, open_store
-from pipeline.streams import NewRecord
-from pipeline.streams.sqlite import SqliteStream
+from pipeline.ledger import RunLedger
 from tests.drivers.scripted import Clock
 from tests.flink.articles import raw_articles
 

@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.errors import StoreError
+from core.records import encode
+from core.settings import Settings
+from core.store import Store, StoreReader, open_store
+from core.streams import NewRecord, create_stream
+from core.streams.installation import group_of
 from pipeline.drivers import live as live_module
 from pipeline.drivers import reader as reader_module
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import PARTITIONS_EVERY_MS, MergingReader
-from pipeline.errors import StoreError
+from pipeline.ledger import RunLedger
 from pipeline.order import Merge
-from pipeline.records import encode
-from pipeline.settings import Settings
-from pipeline.store import RunLedger, Store, StoreReader, open_store
-from pipeline.streams import NewRecord, create_stream
-from pipeline.streams.installation import group_of
 from tests.drivers.scripted import Clock, ScriptedStream
 from tests.flink.articles import raw_articles
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import OffsetOutOfRange, StoreError, StreamUnavailable
+from core.streams.base import Stream, StreamRecord
 from pipeline.drivers.reader import PARTITIONS_EVERY_MS, MergingReader, skew_ms
-from pipeline.errors import OffsetOutOfRange, StoreError, StreamUnavailable
 from pipeline.order import Merge
-from pipeline.streams.base import Stream, StreamRecord
 from tests.drivers.scripted import Clock, ScriptedStream
 
 SKEW = 300

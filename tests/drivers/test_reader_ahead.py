@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from core.records import OrderKey, decode, encode
+from core.streams import NewRecord
+from core.streams.embedded.stream import SqliteStream
 from pipeline.drivers import reader as reading
 from pipeline.drivers.history import StreamHistory
 from pipeline.drivers.reader import AHEAD_MS, MergingReader
 from pipeline.drivers.slices import SliceLimits
 from pipeline.order import Merge, MergeMark, Numbered
-from pipeline.records import OrderKey, decode, encode
-from pipeline.streams import NewRecord
-from pipeline.streams.sqlite import SqliteStream
 from tests.drivers.scripted import Clock, ScriptedStream
 
 SKEW = 150

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import encode
+from core.settings import Settings
+from core.store import StoreReader, open_store
+from core.store.outbox import ENRICHED
+from core.streams import NewRecord, open_stream
+from core.streams.installation import raw_plan
+from core.streams.open import create_planned
+from core.streams.plans import DAY_MS
 from pipeline.drivers.live import run_in_slices
-from pipeline.records import encode
-from pipeline.settings import Settings
-from pipeline.store import StoreReader, open_store
-from pipeline.store.outbox import ENRICHED
-from pipeline.streams import NewRecord, open_stream
-from pipeline.streams.installation import raw_plan
-from pipeline.streams.open import create_planned
-from pipeline.streams.plans import DAY_MS
 from tests.flink.articles import raw_articles
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import StreamUnavailable
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits, StreamSlices, run_slices
-from pipeline.errors import StreamUnavailable
 from pipeline.order import Merge
 from pipeline.transforms.elements import Envelope
 from tests.drivers.scripted import Clock, ScriptedStream

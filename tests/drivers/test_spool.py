@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.records import RawArticle, article_id, decode
 from pipeline.drivers.slices import SliceLimits
 from pipeline.drivers.spool import Spool
-from pipeline.records import RawArticle, article_id, decode
 from pipeline.transforms.elements import Envelope
 
 START = datetime(2026, 3, 5, tzinfo=UTC)

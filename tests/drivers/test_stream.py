@@ -7,10 +7,10 @@ from unittest import mock
 
 import pytest
 
+from core.errors import Fenced, StoreError, StreamUnavailable, WirewatchError
+from core.settings import Settings
 from pipeline.drivers import stream
-from pipeline.errors import Fenced, StoreError, StreamUnavailable, WirewatchError
-from pipeline.settings import Settings
-from pipeline.store.ledger import UNOWNED
+from pipeline.ledger.ledger import UNOWNED
 
 
 class Job:

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.errors import Fenced
+from core.records import OutcomeKind, encode
+from core.settings import Settings
+from core.store import StoreReader, open_store
+from core.streams import NewRecord, create_stream
+from core.streams.open import delete_stream
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.source import StreamSource, _Read
-from pipeline.errors import Fenced
+from pipeline.ledger.keeper import shared_keeper
+from pipeline.ledger.ledger import UNOWNED, WentBack
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
-from pipeline.records import OutcomeKind, encode
-from pipeline.settings import Settings
-from pipeline.sinks.keeper import shared_keeper
-from pipeline.store import StoreReader, open_store
-from pipeline.store.ledger import UNOWNED, WentBack
-from pipeline.streams import NewRecord, create_stream
-from pipeline.streams.open import delete_stream
 from pipeline.transforms.elements import Envelope
 from tests.flink.articles import raw_articles
 from tests.sinks.support import story

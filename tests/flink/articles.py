@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from pipeline.records import RawArticle, article_id, encode, from_ms
-from pipeline.streams import NewRecord, Stream
+from core.records import RawArticle, article_id, encode, from_ms
+from core.streams import NewRecord, Stream
 
 _WORDS = (
     *(

@@ -16,13 +16,13 @@ from random import Random, SystemRandom
 import msgspec
 import pytest
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.settings import Settings
+from core.store import QueryShelf, StoreReader, open_store
+from core.streams import NewRecord, Stream, create_stream
+from core.topics.shelf import builtin_definitions
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.stream import submit
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.streams import NewRecord, Stream, create_stream
-from pipeline.topics.shelf import builtin_definitions
 from tests.flink.workers import worker_pids
 from tests.flow.input import END_MS, Item, day, subscriptions
 from tests.flow.runs import results

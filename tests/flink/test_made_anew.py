@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.settings import Settings
+from core.store import StoreReader, open_store
+from core.streams import Stream, create_stream
+from core.streams.open import delete_stream
 from pipeline.drivers.stream import run_as_stream
-from pipeline.settings import Settings
-from pipeline.store import StoreReader, open_store
-from pipeline.streams import Stream, create_stream
-from pipeline.streams.open import delete_stream
 from tests.flink.articles import append_articles
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until

@@ -16,9 +16,9 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from core.streams import NewRecord, create_stream
 from pipeline.drivers.source import ReadInOrder, StreamSource
 from pipeline.drivers.stream import FLINK
-from pipeline.streams import NewRecord, create_stream
 from pipeline.transforms.elements import Draft
 from pipeline.transforms.ordered import InOrder
 from tests.flink import steps

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import Subscription
+from core.records.projection import project
+from core.settings import Settings
+from core.store import QueryShelf, StoreReader, open_store
+from core.streams import Stream, create_stream
 from pipeline.drivers.live import LiveRun
 from pipeline.drivers.stream import submit
-from pipeline.records import Subscription
-from pipeline.records.projection import project
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.streams import Stream, create_stream
 from tests.flink.articles import append_articles
 from tests.flink.workers import worker_pids
 from tests.servers.flink import FlinkServer, WorkerPool

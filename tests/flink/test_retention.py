@@ -8,13 +8,13 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import OutcomeKind
+from core.settings import Settings
+from core.store import Store, StoreReader, open_store
+from core.store.counts import OUTCOMES, read_counts
+from core.streams import Stream, create_stream
 from pipeline.drivers.stream import submit
-from pipeline.records import OutcomeKind
-from pipeline.settings import Settings
-from pipeline.store import Store, StoreReader, open_store
-from pipeline.store.counts import OUTCOMES, read_counts
-from pipeline.streams import Stream, create_stream
 from tests.flink.articles import append_articles
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until

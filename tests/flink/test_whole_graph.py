@@ -10,15 +10,15 @@ import pytest
 
 from connectors.archives import read_path
 from connectors.runner import to_records
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import RawArticle, Subscription
+from core.records.projection import project
+from core.settings import Settings
+from core.store import QueryShelf, StoreReader, open_store
+from core.streams import create_stream, open_stream
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.stream import submit
-from pipeline.records import RawArticle, Subscription
-from pipeline.records.projection import project
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.streams import create_stream, open_stream
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.corpus]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.records import RawArticle, Subscription, article_id, encode, to_ms
+from core.records import RawArticle, Subscription, article_id, encode, to_ms
 from wirewatch.demo import DemoOutlets, Samples, load_samples
 
 START = datetime(2026, 3, 5, 8, 30, tzinfo=UTC)

@@ -11,17 +11,18 @@ from random import Random
 from typing import Any
 from unittest import mock
 
+from core.errors import StoreError, WirewatchError
+from core.records.projection import project
+from core.store import QueryShelf, Store, StoreReader, open_store
+from core.store.outbox import Outbox
+from core.streams import NewRecord, Stream, create_stream
+from core.topics.shelf import builtin_definitions
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices
-from pipeline.errors import StoreError, WirewatchError
 from pipeline.flow import Flow
+from pipeline.ledger import RunLedger
 from pipeline.order import Merge
-from pipeline.records.projection import project
-from pipeline.store import QueryShelf, RunLedger, Store, StoreReader, open_store
-from pipeline.store.outbox import Outbox
-from pipeline.streams import NewRecord, Stream, create_stream
-from pipeline.topics.shelf import builtin_definitions
 from pipeline.transforms import tell
 from tests.flow.input import END_MS, Item, subscriptions
 

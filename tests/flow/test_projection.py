@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.records import Alert, Article, OrderKey, Outcome, OutcomeKind, Position
-from pipeline.records.projection import project
+from core.records import Alert, Article, OrderKey, Outcome, OutcomeKind, Position
+from core.records.projection import project
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 KEY = OrderKey(1, "a" * 32, "b" * 32)

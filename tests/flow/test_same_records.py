@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.store import StoreReader
 from pipeline.drivers.slices import SliceLimits
-from pipeline.store import StoreReader
 from tests.flow.input import day
 from tests.flow.runs import Embedded, Results, bounded, spread
 

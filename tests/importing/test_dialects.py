@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import QueryError
-from pipeline.query import format_query, parse
-from pipeline.query.importing import DIALECTS, import_query
+from core.errors import QueryError
+from core.query import format_query, parse
+from core.query.importing import DIALECTS, import_query
 
 CASES = {
     dialect: tomllib.loads((Path(__file__).parents[1] / "cases" / f"import_{dialect}.toml").read_text("utf-8"))["case"]

@@ -18,19 +18,20 @@ from structlog.testing import capture_logs
 
 from connectors.canary import CanarySource
 from connectors.runner import to_records
+from core.clock import wall_ms
+from core.errors import StreamUnavailable
+from core.records import RawArticle, Subscription, from_ms
+from core.records.canary import canary_page, canary_run
+from core.settings import Settings
+from core.store import QueryShelf, Store, StoreReader, open_store
+from core.store.canary import STAGES, Canary, CanaryBook, CanaryHealth, canary_state, judge
+from core.streams import Stream, create_stream
+from desk.delivery.store.channels import any_active
 from desk.terminal import TerminalView
-from pipeline.clock import wall_ms
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.live import LiveRun, run_in_slices
-from pipeline.errors import StreamUnavailable
-from pipeline.records import RawArticle, Subscription, from_ms
-from pipeline.records.canary import canary_page, canary_run
-from pipeline.settings import Settings
 from pipeline.sinks.files import write_results
-from pipeline.store import QueryShelf, Store, StoreReader, open_store
-from pipeline.store.operation import STAGES, Canary, CanaryBook, CanaryHealth, canary_state, judge
-from pipeline.streams import Stream, create_stream
-from wirewatch.canary import CanaryWatch, canary_check
+from wirewatch.monitoring.canary import CanaryWatch, canary_check
 
 EVERYTHING = [
     Subscription(id="all", query="NOT zyzzyva"),
@@ -63,7 +64,13 @@ class Desk:
         return run_in_slices(self.settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
 
     def state(self, later_s: float = 0.0):  # type: ignore[no-untyped-def]
-        return canary_state(self.store, self.settings.run, now_ms=wall_ms() + int(later_s * 1000), interval_s=300.0)
+        return canary_state(
+            self.store,
+            self.settings.run,
+            now_ms=wall_ms() + int(later_s * 1000),
+            interval_s=300.0,
+            channels=any_active(self.store),
+        )
 
 
 @pytest.fixture
@@ -198,7 +205,9 @@ def test_one_that_could_not_be_appended_comes_again_with_its_own_bytes(desk: Des
     assert not source.tend()
     assert len(tried) == 2
     assert tried[0] == tried[1]
-    silent = canary_state(desk.store, "live", now_ms=int(now.timestamp() * 1000) + 1000, interval_s=300)
+    silent = canary_state(
+        desk.store, "live", now_ms=int(now.timestamp() * 1000) + 1000, interval_s=300, channels=any_active(desk.store)
+    )
     assert silent.passed.keys() == {"made"}
 
 

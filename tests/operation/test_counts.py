@@ -10,20 +10,21 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.records import OutcomeKind, from_ms
-from pipeline.store import RunLedger, Store, StoreReader
-from pipeline.store import tables as t
-from pipeline.store.counts import (
+from core.records import OutcomeKind, from_ms
+from core.store import Store, StoreReader
+from core.store import tables as t
+from core.store.counts import (
     LATENCY_S,
     OUTCOMES,
     add_counts,
-    bundle_counts,
     latencies,
     latency_counts,
     read_activity,
     read_counts,
     read_gauges,
 )
+from pipeline.ledger import RunLedger
+from pipeline.ledger.writing import bundle_counts
 from tests.store.conftest import ledger, store, store_url  # noqa: F401 - fixtures
 from tests.store.support import commit, lost, refused, state_of, told
 from wirewatch.commands.status import recent_outcomes
@@ -111,7 +112,7 @@ def _migrated() -> list[str]:
     from importlib import import_module
 
     statements: list[str] = []
-    module = import_module("pipeline.store.migrations.versions.0002_operation")
+    module = import_module("core.store.migrations.versions.0002_operation")
     statements.extend(module.FILLED)
     return statements
 

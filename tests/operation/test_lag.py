@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import StreamUnavailable
-from pipeline.settings import Settings
-from pipeline.streams import NewRecord, Stream, create_stream, open_stream
-from wirewatch import metrics
-from wirewatch.metrics import RunMetrics
+from core.errors import StreamUnavailable
+from core.settings import Settings
+from core.streams import NewRecord, Stream, create_stream, open_stream
+from wirewatch.monitoring import metrics
+from wirewatch.monitoring.metrics import RunMetrics
 
 
 def test_scrapes_share_a_connection_until_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

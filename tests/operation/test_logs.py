@@ -16,7 +16,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import logs
+from core import logs
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-Hunter2"
@@ -125,7 +125,7 @@ def test_whatever_is_logged_is_json_afterwards(value: Any) -> None:
 def test_an_extraction_process_logs_in_the_form_that_its_service_was_asked_for() -> None:
     """A process that something else started: it has the environment alone."""
     code = (
-        "import structlog; from pipeline.logs import configure_worker; configure_worker(service='extraction');"
+        "import structlog; from core.logs import configure_worker; configure_worker(service='extraction');"
         "structlog.get_logger().info('slow page', article='ab12')"
     )
     done = subprocess.run(
@@ -143,8 +143,8 @@ def test_an_extraction_process_logs_in_the_form_that_its_service_was_asked_for()
 
 def test_a_service_logs_json_with_article_and_position(tmp_path: Path) -> None:
     code = (
-        "from pipeline.clock import wall_ms; from pipeline.records import *; from pipeline.records import from_ms;"
-        "from pipeline.settings import load_settings; from pipeline.streams import NewRecord, create_stream;"
+        "from core.clock import wall_ms; from core.records import *; from core.records import from_ms;"
+        "from core.settings import load_settings; from core.streams import NewRecord, create_stream;"
         "s = load_settings(); r = create_stream(s.stream, s.raw_stream);"
         "made = lambda u, x: RawArticle(url=u, source='o', fetched_at=from_ms(wall_ms()), text=x);"
         "w = lambda u, x: NewRecord(article_id(u).encode(), encode(made(u, x)));"

@@ -14,18 +14,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.base import PollReport
 from connectors.runner import Broke, Outrun, Polled, Waiting
-from connectors.state import FeedState
-from pipeline.clock import wall_ms
+from connectors.store.state import FeedState
+from core.clock import wall_ms
+from core.errors import FeedError
+from core.records import RawArticle, article_id, encode, from_ms
+from core.settings import Settings
+from core.store import open_store
+from core.store.canary import CanaryBook
+from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import LiveRun, run_in_slices
-from pipeline.errors import FeedError
-from pipeline.records import RawArticle, article_id, encode, from_ms
-from pipeline.settings import Settings
-from pipeline.store import RunLedger, open_store
-from pipeline.store.operation import CanaryBook
-from pipeline.streams import NewRecord, create_stream
+from pipeline.ledger import RunLedger
 from tests.cli.command import wirewatch
 from tests.servers.kafka import free_ports
-from wirewatch.connector_metrics import ConnectorProbes, error_kind
+from wirewatch.monitoring.connectors import ConnectorProbes, error_kind
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

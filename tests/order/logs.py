@@ -8,10 +8,10 @@ from random import Random
 
 from hypothesis import strategies as st
 
+from core.records import OrderKey, decode, encode, raw_hash
+from core.streams.base import StreamRecord
 from pipeline.order import Merge, MergeMark, Numbered
 from pipeline.order.merge import article_of
-from pipeline.records import OrderKey, decode, encode, raw_hash
-from pipeline.streams.base import StreamRecord
 
 EVER = 1 << 60
 Logs = Mapping[int, list[StreamRecord]]

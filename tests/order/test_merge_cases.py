@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from core.records import OrderKey, raw_hash
+from core.streams.base import StreamRecord
 from pipeline.order import Merge
 from pipeline.order.merge import PartitionMark, article_of
-from pipeline.records import OrderKey, raw_hash
-from pipeline.streams.base import StreamRecord
 from tests.order.logs import EVER, article, record, round_trip, shape
 
 

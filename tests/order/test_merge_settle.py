@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.records import OrderKey
 from pipeline.order import Merge
-from pipeline.records import OrderKey
 from tests.order.logs import Logs, logs, oracle, record, shape
 
 

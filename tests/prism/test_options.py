@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.errors import UsageError
+from core.settings import Settings
 from pipeline.drivers.prism import runner_name, with_precautions
 from pipeline.drivers.stream import submit
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
 from tests.cli.command import wirewatch
 
 

@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.errors import WirewatchError
+from core.records import Subscription, encode
+from core.records.projection import project
+from core.settings import Settings
+from core.store import QueryShelf, StoreReader, open_store
+from core.streams import NewRecord, Stream
+from core.streams.installation import raw_plan
+from core.streams.open import create_planned
 from pipeline.drivers import reader as reader_module
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.stream import run_as_stream, submit
-from pipeline.errors import WirewatchError
-from pipeline.records import Subscription, encode
-from pipeline.records.projection import project
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.streams import NewRecord, Stream
-from pipeline.streams.installation import raw_plan
-from pipeline.streams.open import create_planned
 from tests.flink.articles import raw_articles
 from tests.servers.kafka import LAUNCHER
 from tests.waiting import until

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import trafilatura
 
-from pipeline.errors import ExtractionError
+from core.errors import ExtractionError
 from pipeline.text.boilerplate import is_boilerplate
 from pipeline.text.characters import folded
 from pipeline.text.clean import Extracted, extract, extract_text

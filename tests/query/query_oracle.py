@@ -10,7 +10,7 @@ import unicodedata
 from itertools import product
 from typing import NamedTuple
 
-from pipeline.query.ast import (
+from core.query.ast import (
     And,
     AtLeast,
     Cased,
@@ -27,9 +27,10 @@ from pipeline.query.ast import (
     Term,
     WordPattern,
 )
-from pipeline.query.stems import languages_of, stems
-from pipeline.query.words import fold, query_words, scan
-from pipeline.records.article import Match
+from core.query.folding import fold
+from core.query.stems import languages_of, stems
+from core.query.words import query_words, scan
+from core.records.article import Match
 
 INVISIBLE = re.compile("[\u00ad\u200c-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 

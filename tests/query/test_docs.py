@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.query import Document, compile_query, lint, parse
-from pipeline.query.grammar import PREFIXES
-from pipeline.query.importing import DIALECTS, import_query
+from core.query import Document, compile_query, lint, parse
+from core.query.grammar import PREFIXES
+from core.query.importing import DIALECTS, import_query
 
 PAGE = (Path(__file__).parents[2] / "docs" / "queries.md").read_text("utf-8")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 
-from pipeline.query import Document, Explanation, compile_query, explain, parse
+from core.query import Document, Explanation, compile_query, explain, parse
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_oracle as oracle

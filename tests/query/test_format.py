@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from pipeline.query import format_query, parse
+from core.query import format_query, parse
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_strategies as strategies

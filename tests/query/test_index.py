@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.query import Document, QueryIndex, compile_query, parse
-from pipeline.query.index import most_met
+from core.query import Document, QueryIndex, compile_query, parse
+from core.query.index import most_met
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_oracle as oracle

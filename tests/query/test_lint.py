@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.query import Document, compile_query, lint, parse
-from pipeline.query.grouping import mixed
+from core.query import Document, compile_query, lint, parse
+from core.query.grouping import mixed
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_strategies as strategies

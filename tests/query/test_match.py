@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from pipeline.query import Document, compile_query, parse
+from core.query import Document, compile_query, parse
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_oracle as oracle

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import QueryError
-from pipeline.query.ast import (
+from core.errors import QueryError
+from core.query.ast import (
     And,
     AtLeast,
     Cased,
@@ -27,7 +27,7 @@ from pipeline.query.ast import (
     Term,
     Wild,
 )
-from pipeline.query.parse import MAX_DEPTH, MAX_LENGTH, parse
+from core.query.parse import MAX_DEPTH, MAX_LENGTH, parse
 
 CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "query_errors.toml").read_text("utf-8"))["case"]
 

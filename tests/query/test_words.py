@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from pipeline.query import words
-from pipeline.query.words import fold, keys_of, query_words, scan
+from core.query import words
+from core.query.folding import fold
+from core.query.words import keys_of, query_words, scan
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_strategies as strategies

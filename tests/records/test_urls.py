@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.records import article_id, canonical_url
-from pipeline.records.urls import MAX_URL_CHARS
+from core.records import article_id, canonical_url
+from core.records.urls import MAX_URL_CHARS
 
 CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "urls.toml").read_text(encoding="utf-8"))["case"]
 

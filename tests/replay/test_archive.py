@@ -10,13 +10,13 @@ import pytest
 
 from connectors.archives.folder import DayFile, day_files, day_start_ms, read_note, take_out
 from connectors.archives.warc import read_warc
+from core.records import article_id, raw_hash
 from pipeline.drivers.history_index import IndexHistory, IndexWriter, Where
-from pipeline.records import article_id, raw_hash
-from pipeline.store.history_past import late_places
-from pipeline.store.history_takedown import take_down
+from pipeline.ledger.takedown import take_down
+from pipeline.replay.past import late_places
 from tests.flow.input import START
 from tests.replay.world import END_MS, World, late_records
-from wirewatch.archiving import SETTLED_MS, archive_days
+from wirewatch.replay.archiving import SETTLED_MS, archive_days
 
 DAY = START.date()
 OVER_MS = day_start_ms(DAY + timedelta(days=1)) + SETTLED_MS
@@ -105,7 +105,7 @@ def test_the_second_time_only_what_is_new_is_archived(world: World) -> None:
 
 def test_a_crash_leaves_no_half_file_and_the_day_is_done_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("wirewatch.archiving.write_note", _power_cut)
+        patched.setattr("wirewatch.replay.archiving.write_note", _power_cut)
         with pytest.raises(OSError, match="power cut"):
             archive(world)
     folder = world.folder / "archive"

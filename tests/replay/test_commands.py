@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from connectors.state import feed_id
-from pipeline.store import QueryShelf, StoreReader, open_store
-from pipeline.store.history_polls import PollLog
+from connectors.store.polls import PollLog
+from connectors.store.state import feed_id
+from core.store import QueryShelf, StoreReader, open_store
 from tests.cli.command import ROOT, on_terminal, wirewatch
 from tests.flow.input import START, day, subscriptions
 from tests.replay.world import START_MS

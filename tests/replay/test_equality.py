@@ -11,18 +11,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from core.records import encode
+from core.store import StoreReader
+from core.store import tables as t
+from core.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox, OutboxRow
 from pipeline.drivers.slices import SliceLimits
-from pipeline.records import encode
-from pipeline.store import StoreReader
-from pipeline.store import tables as t
-from pipeline.store.history_as_of import AsOf
-from pipeline.store.history_diff import differences, span_of
-from pipeline.store.history_runs import FINISHED, STOPPED, drop_run, run_names
-from pipeline.store.history_takedown import take_down
-from pipeline.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox, OutboxRow
-from pipeline.store.stories import read_stories
+from pipeline.ledger.stories import read_stories
+from pipeline.ledger.takedown import take_down
+from pipeline.replay.diff import differences, span_of
+from pipeline.replay.runs import FINISHED, STOPPED, drop_run, run_names
 from tests.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
 from tests.servers.postgres import fresh_database
+from wirewatch.replay.as_of import AsOf
 
 KINDS = [
     "sqlite",

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from core.records import OutcomeKind, RawArticle, article_id, decode, to_ms
+from core.settings import Settings
+from core.store import Store, StoreReader, open_store
 from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceLimits
-from pipeline.records import OutcomeKind, RawArticle, article_id, decode, to_ms
-from pipeline.settings import Settings
-from pipeline.store import Store, StoreReader, open_store
-from pipeline.store.history_past import stored_versions
+from pipeline.replay.past import stored_versions
 from tests.replay.world import LATER_MS, World
-from wirewatch.replay_sources import Sources
+from wirewatch.replay.sources import Sources
 
 FEED = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>The Quay</title>
 <link>https://quay.test/</link><description>News of the harbour</description>{items}</channel></rss>"""

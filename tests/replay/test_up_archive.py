@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.settings import Settings
+from core.settings import Settings
 from tests.cli.command import wirewatch
 from wirewatch.commands import up
 

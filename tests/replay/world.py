@@ -11,19 +11,20 @@ from uuid import uuid4
 
 import msgspec
 
+from core.records import Outcome, RawArticle, Subscription, article_id, encode, to_ms
+from core.records.projection import project
+from core.store import QueryShelf, Store, StoreReader, open_store
+from core.streams import NewRecord, Stream, create_stream, open_stream
+from core.topics.shelf import builtin_definitions
 from pipeline.drivers.history import History, StreamHistory
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.replay import Pace, Progress, ReplayRun
 from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices
 from pipeline.flow import Flow
+from pipeline.ledger import RunLedger
 from pipeline.order import Merge
-from pipeline.records import Outcome, RawArticle, Subscription, article_id, encode, to_ms
-from pipeline.records.projection import project
-from pipeline.store import QueryShelf, RunLedger, Store, StoreReader, open_store
-from pipeline.store.history_past import late_places
-from pipeline.store.history_runs import RUNNING, Replay, ReplayBook
-from pipeline.streams import NewRecord, Stream, create_stream, open_stream
-from pipeline.topics.shelf import builtin_definitions
+from pipeline.replay.past import late_places
+from pipeline.replay.runs import RUNNING, Replay, ReplayBook
 from tests.flow.input import END_MS, START, day, subscriptions
 
 Results = dict[str, list[dict[str, Any]]]

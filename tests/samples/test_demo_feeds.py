@@ -11,7 +11,7 @@ from typing import Any
 import feedparser
 import pytest
 
-from pipeline.records import canonical_url
+from core.records import canonical_url
 from tests.samples.conftest import END_S, STARTED_AT
 from wirewatch.demo import DemoOutlets, SampleArticle, Samples, feed_urls
 

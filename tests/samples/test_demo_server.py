@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 from tests.samples.conftest import STARTED_AT
 from wirewatch.demo import DemoOutlets, DemoServer, Samples, feed_urls, serve
 

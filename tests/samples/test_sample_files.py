@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline.errors import InputError, UsageError
-from pipeline.query import Document, compile_query, parse
-from pipeline.records import Subscription
+from core.errors import InputError, UsageError
+from core.query import Document, compile_query, parse
+from core.records import Subscription
 from wirewatch.demo import DemoOutlets, Expect, SampleArticle, Samples, load_samples
 
 TOPICS = {"syria", "ukraine-talks", "iran-saudi"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.search import SearchIndex
-from pipeline.store import Store, StoreReader
+from core.search import SearchIndex
+from core.store import Store, StoreReader
 from tests.store.conftest import ledger, store, store_url
 
 __all__ = ["ledger", "store", "store_url"]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import QueryError
-from pipeline.query import compile_query, parse
-from pipeline.search import Filters, FoundArticle, SearchIndex, backtest, compare
-from pipeline.search import gather as gathering
-from pipeline.search.ask import day_of, document_of
+from core.errors import QueryError
+from core.query import compile_query, parse
+from core.search import Filters, FoundArticle, SearchIndex, backtest, compare
+from core.search import gather as gathering
+from core.search.ask import day_of, document_of
 from tests.search.test_search import fill
 from tests.search.world import DAY_MS, START_MS, mixed
 
@@ -108,7 +108,7 @@ def test_when_time_runs_out_the_newest_part_is_counted_and_said_to_be_a_part(
 def test_many_articles_of_one_moment_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_EXACT_PART", 4)
     monkeypatch.setattr(gathering, "_CHECKED_PART", 4)
-    monkeypatch.setattr("pipeline.search.schema._TIES", 0)
+    monkeypatch.setattr("core.search.schema._TIES", 0)
     index = SearchIndex.open(tmp_path)
     fill(index, [one for one in articles()[:40] if one.title])
     made = len([one for one in articles()[:40] if one.title])

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.records import Subscription
-from pipeline.store import QueryShelf, RunLedger, open_store
+from core.records import Subscription
+from core.store import QueryShelf, open_store
+from pipeline.ledger import RunLedger
 from tests.cli.command import wirewatch
 from tests.store.support import commit, told
 from tests.transforms.support import NOON_MS

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pipeline.records import article_id
-from pipeline.search import SearchIndex, follow
-from pipeline.search.follow import read_state
-from pipeline.store import RunLedger, Store, StoreReader
-from pipeline.store import tables as t
-from pipeline.store.history_tables import takedowns
+from core.records import article_id
+from core.search import SearchIndex, follow
+from core.search.follow import read_state
+from core.store import Store, StoreReader
+from core.store import tables as t
+from core.store.tables import takedowns
+from pipeline.ledger import RunLedger
 from tests.store.support import commit, told
 from tests.transforms.support import NOON_MS
 
@@ -151,7 +152,7 @@ def test_a_lost_or_damaged_index_is_made_again(
     elif damage == "meta":
         (first.folder / "meta.json").write_text("{")
     else:
-        monkeypatch.setattr("pipeline.search.index.VERSION", 999)
+        monkeypatch.setattr("core.search.index.VERSION", 999)
     second = SearchIndex.open(tmp_path)
     second.refresh(reader)
     assert urls(second) == ["https://a.example/1"]

@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from pipeline.errors import StoreError
-from pipeline.records import article_id
-from pipeline.search.parquet import ARTICLES, SCHEMA_VERSION, Written, day_path, export
-from pipeline.store import RunLedger, Store, StoreReader
-from pipeline.store import tables as t
+from core.errors import StoreError
+from core.records import article_id
+from core.search.parquet import ARTICLES, SCHEMA_VERSION, Written, day_path, export
+from core.store import Store, StoreReader
+from core.store import tables as t
+from pipeline.ledger import RunLedger
 from tests.search.world import DAY_MS
 from tests.store.support import alert, commit, match, told
 from tests.transforms.support import NOON_MS, key
@@ -99,7 +100,7 @@ def test_a_file_says_what_it_is_and_none_is_half_written(
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
     before = path.read_bytes()
     commit(ledger, [told(3, "https://a.example/3")])
-    monkeypatch.setattr("pipeline.search.parquet._row", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    monkeypatch.setattr("core.search.parquet._row", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(StoreError, match="No space"):
         list(export(reader, tmp_path))
     assert path.read_bytes() == before

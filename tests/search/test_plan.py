@@ -11,9 +11,9 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.query import compile_query, parse
-from pipeline.search.ask import Snapshot, ask, document_of
-from pipeline.search.results import FoundArticle
+from core.query import compile_query, parse
+from core.search.ask import Snapshot, ask, document_of
+from core.search.results import FoundArticle
 from tests.search.world import found, in_memory, mixed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
@@ -33,7 +33,7 @@ def candidates(snapshot: Snapshot, query: tantivy.Query) -> set[str]:
 
 
 def ask_id(snapshot: Snapshot, address: tantivy.DocAddress) -> str:
-    from pipeline.search.schema import read_record
+    from core.search.schema import read_record
 
     return read_record(snapshot.searcher.doc(address)).id
 

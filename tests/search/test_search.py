@@ -14,12 +14,12 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import QueryError, StoreError, UsageError
-from pipeline.query import compile_query, parse
-from pipeline.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
-from pipeline.search.ask import day_of, document_of
-from pipeline.search.follow import Follower
-from pipeline.search.schema import SAMPLES, index_document, read_record, story_number
+from core.errors import QueryError, StoreError, UsageError
+from core.query import compile_query, parse
+from core.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
+from core.search.ask import day_of, document_of
+from core.search.follow import Follower
+from core.search.schema import SAMPLES, index_document, read_record, story_number
 from tests.search.world import DAY_MS, START_MS, found, mixed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
@@ -233,7 +233,7 @@ def test_of_very_many_hits_facets_and_volume_are_told_from_a_sample(
     exact = full.search("")
     assert exact.facets is not None
     assert exact.volume is not None
-    monkeypatch.setattr("pipeline.search.ask.SAMPLED", exact.total.value - 1)
+    monkeypatch.setattr("core.search.ask.SAMPLED", exact.total.value - 1)
     about = full.search("")
     assert about.facets is not None
     assert about.volume is not None
@@ -247,5 +247,5 @@ def test_of_very_many_hits_facets_and_volume_are_told_from_a_sample(
     ids = [read_record(full.snapshot().searcher.doc(one)).id for _, one in addresses]
     sampled = sum(story_number(one) % SAMPLES == 0 for one in ids)
     assert sum(about.volume.counts) == sampled * SAMPLES
-    monkeypatch.setattr("pipeline.search.ask.SAMPLED", exact.total.value)
+    monkeypatch.setattr("core.search.ask.SAMPLED", exact.total.value)
     assert full.search("").facets == exact.facets

@@ -8,10 +8,10 @@ from typing import Any
 
 import tantivy
 
-from pipeline.records import article_id
-from pipeline.search.ask import Snapshot
-from pipeline.search.results import FoundArticle
-from pipeline.search.schema import build_schema, index_document
+from core.records import article_id
+from core.search.ask import Snapshot
+from core.search.results import FoundArticle
+from core.search.schema import build_schema, index_document
 
 DAY_MS = 86_400_000
 START_MS = 20_000 * DAY_MS

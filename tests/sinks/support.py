@@ -9,12 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.errors import StoreError
-from pipeline.records import Alert, OrderKey, SubscriptionMatch
-from pipeline.sinks.keeper import RunKeeper
-from pipeline.store import RunLedger, RunState, Store, StoreReader, open_store
-from pipeline.store import tables as t
-from pipeline.store.ledger import Stale
+from core.errors import StoreError
+from core.records import Alert, OrderKey, SubscriptionMatch
+from core.store import Store, StoreReader, open_store
+from core.store import tables as t
+from pipeline.ledger import RunLedger, RunState
+from pipeline.ledger.keeper import RunKeeper
+from pipeline.ledger.ledger import Stale
 from pipeline.stories import Told
 from pipeline.stories.memory import StoryFacts
 from pipeline.transforms.elements import Draft, Problem

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Fenced, StoreError
-from pipeline.records import OutcomeKind, article_id
-from pipeline.sinks import keeper as keeper_module
-from pipeline.sinks.keeper import RunKeeper, shared_keeper
-from pipeline.store import Store
-from pipeline.store.ledger import Stale
+from core.errors import Fenced, StoreError
+from core.records import OutcomeKind, article_id
+from core.store import Store
+from pipeline.ledger import keeper as keeper_module
+from pipeline.ledger.keeper import RunKeeper, shared_keeper
+from pipeline.ledger.ledger import Stale
 from pipeline.stories.index import HOUR_MS
 from pipeline.transforms.elements import Draft
 from tests.sinks.support import ANN, day, keeper, opened, results, story, taken

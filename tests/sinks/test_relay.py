@@ -9,13 +9,13 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
-from pipeline.errors import RecordTooLarge, StreamError, StreamUnavailable
+from core.errors import RecordTooLarge, StreamError, StreamUnavailable
+from core.store import Store
+from core.store import tables as t
+from core.store.outbox import LEASE_MS, Outbox
+from core.streams import NewRecord, Stream
 from pipeline.sinks import relay as relay_module
 from pipeline.sinks.relay import Relay
-from pipeline.store import Store
-from pipeline.store import tables as t
-from pipeline.store.outbox import LEASE_MS, Outbox
-from pipeline.streams import NewRecord, Stream
 from tests.sinks.support import opened
 
 

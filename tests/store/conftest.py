@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store import RunLedger, Store, open_store
+from core.store import Store, open_store
+from pipeline.ledger import RunLedger
 from tests.transforms.support import NOON_MS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.records import Alert, Outcome, OutcomeKind, SubscriptionMatch, from_ms
-from pipeline.store import RunLedger, RunState
+from core.records import Alert, Outcome, OutcomeKind, SubscriptionMatch, from_ms
+from pipeline.ledger import RunLedger, RunState
 from pipeline.stories import Told, entry_of
 from tests.transforms.support import article, key, position
 

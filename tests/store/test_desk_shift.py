@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.store import Store
-from pipeline.store.desk_shift import Hold, Note, Shift
+from core.store import Store
+from desk.shifts.store import Hold, Note, Shift
 
 
 def claim(shift: Shift, person: str, over: str | None, at_ms: int = 1) -> bool:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts, FeedItem, ItemState
-from connectors.state import FeedState, feed_id
-from pipeline.store import Store
+from connectors.store.state import FeedState, feed_id
+from core.store import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "https://a.example/rss"

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.records import OutcomeKind
-from pipeline.store import RunLedger, Store, StoreReader
-from pipeline.store import tables as t
-from pipeline.store.counts import OUTCOMES, read_counts
-from pipeline.store.frontiers import uncovered
-from pipeline.store.ledger import WentBack
+from core.records import OutcomeKind
+from core.store import Store, StoreReader
+from core.store import tables as t
+from core.store.counts import OUTCOMES, read_counts
+from pipeline.ledger import RunLedger
+from pipeline.ledger.frontiers import uncovered
+from pipeline.ledger.ledger import WentBack
 from tests.store.support import TWO, commit, lost, refused, state_of, told
 
 

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline.errors import Fenced, StoreError
-from pipeline.records import OutcomeKind, Position
-from pipeline.store import RunLedger, Store, StoreReader
-from pipeline.store import ledger as ledger_module
-from pipeline.store import tables as t
-from pipeline.store.ledger import Stale
-from pipeline.store.metadata import metadata
-from pipeline.store.writing import write_bundle
+from core.errors import Fenced, StoreError
+from core.records import OutcomeKind, Position
+from core.store import Store, StoreReader
+from core.store import tables as t
+from core.store.metadata import metadata
+from pipeline.ledger import RunLedger
+from pipeline.ledger import ledger as ledger_module
+from pipeline.ledger.ledger import Stale
+from pipeline.ledger.writing import write_bundle
 from tests.store.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
 from tests.transforms.support import NOON_MS, key, position
 

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import pipeline.store.schema  # noqa: F401 - all tables belong to the metadata
-from pipeline.errors import StoreError, UsageError
-from pipeline.store import RunLedger, Store, open_store
-from pipeline.store import tables as t
-from pipeline.store.metadata import metadata
+import wirewatch.schema  # noqa: F401 - all tables belong to the metadata
+from core.errors import StoreError, UsageError
+from core.store import Store, open_store
+from core.store import tables as t
+from core.store.metadata import metadata
+from pipeline.ledger import RunLedger
 from tests.transforms.support import NOON_MS
 
 OPEN = """
@@ -99,7 +100,7 @@ def test_a_path_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_store_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.store.engine.BUSY_MS", 50)
+    monkeypatch.setattr("core.store.engine.BUSY_MS", 50)
     store = open_store(f"sqlite:///{tmp_path}/store.db")
     other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -7,10 +7,12 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from pipeline.records import Alert, Article, Outcome, decode
-from pipeline.store import RunLedger, Store, open_store
-from pipeline.store import tables as t
-from pipeline.store.outbox import ALERTS, ENRICHED, LEASE_MS, REJECTED, Outbox, Taken, id_of, outbox_rows
+from core.records import Alert, Article, Outcome, decode
+from core.store import Store, open_store
+from core.store import tables as t
+from core.store.outbox import ALERTS, ENRICHED, LEASE_MS, REJECTED, Outbox, Taken, id_of
+from pipeline.ledger import RunLedger
+from pipeline.ledger.writing import outbox_rows
 from tests.store.support import alert, commit, match, refused, told
 
 

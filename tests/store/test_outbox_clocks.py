@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.store import Store
-from pipeline.store.outbox import LEASE_MS, Outbox
+from core.store import Store
+from core.store.outbox import LEASE_MS, Outbox
 from tests.store.test_outbox import fill, keys
 
 NOW_MS, HOUR_MS = 1_000_000_000, 3_600_000

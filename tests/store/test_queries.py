@@ -7,9 +7,9 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from pipeline.records import Subscription
-from pipeline.store import QueryShelf, Store, open_store
-from pipeline.store.queries import FRESH_MS, MARGIN_MS, StoredTopic
+from core.records import Subscription
+from core.store import QueryShelf, Store, open_store
+from core.store.subscriptions import FRESH_MS, MARGIN_MS, StoredTopic
 
 ANN = Subscription(id="ann", query="syria", name="Ann's", owner="ann")
 BOB = Subscription(id="bob", query="NEAR/3(a b)")

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from pipeline.records import OutcomeKind
-from pipeline.store import RunLedger, Store, StoreReader
-from pipeline.store import reading as reading_module
+from core.records import OutcomeKind
+from core.store import Store, StoreReader
+from core.store import results as reading_module
+from pipeline.ledger import RunLedger
 from tests.store.support import TWO, alert, commit, lost, match, refused, state_of, told
 
 

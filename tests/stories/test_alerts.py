@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
-from pipeline.records import Alert, Match, SubscriptionMatch, alert_id, article_id, from_ms
-from pipeline.records.alert import News, NewsKind
+from core.records import Alert, Match, SubscriptionMatch, alert_id, article_id, from_ms
+from core.records.alert import News, NewsKind
 from pipeline.stories import AlertRule
 from tests.stories.world import Desk, article, edited, prose, subscription
 

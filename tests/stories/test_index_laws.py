@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.records import OrderKey
+from core.records import OrderKey
 from pipeline.stories import Entry, StoryIndex
 from pipeline.stories.decide import decide, text_hash
 from pipeline.stories.index import COPY_AT

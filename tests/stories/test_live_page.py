@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from pipeline.records import Alert
+from core.records import Alert
 from pipeline.stories.memory import StoryFacts
 from pipeline.stories.memory import edited as noted
 from tests.stories.world import Desk, article, edited, prose

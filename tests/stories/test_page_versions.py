@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from pipeline.records import OutcomeKind, version_hash
+from core.records import OutcomeKind, version_hash
 from pipeline.stories.features import features
 from pipeline.text.clean import extract
 from pipeline.text.difference import Size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.records import Article, OrderKey, OutcomeKind, Position, article_id
+from core.records import Article, OrderKey, OutcomeKind, Position, article_id
 from pipeline.stories import StoryIndex, StoryStage, Told
 from pipeline.transforms.elements import Draft, Problem
 from tests.stories.world import HOUR, Desk, article, edited, ends, prose

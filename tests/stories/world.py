@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
 
-from pipeline.records import (
+from core.records import (
     Alert,
     Article,
     OrderKey,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.records import Article, OrderKey, Position, article_id, canonical_url, from_ms, raw_hash, version_hash
+from core.records import Article, OrderKey, Position, article_id, canonical_url, from_ms, raw_hash, version_hash
 from pipeline.stories import Entry, StoryIndex, StoryStage, Told
 from pipeline.stories.features import features
 from pipeline.transforms.elements import Draft

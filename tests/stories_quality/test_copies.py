@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from pipeline.records import Article, OutcomeKind, canonical_url
+from core.records import Article, OutcomeKind, canonical_url
 from pipeline.stories.copies import are_copies
 from pipeline.stories.features import LAYOUT, features, read_features
 from pipeline.text.fingerprint import fingerprint, similarity

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.records import Article, OutcomeKind
+from core.records import Article, OutcomeKind
 from tests.stories_quality.scores import bcubed
 from tests.stories_quality.stage import Teller, article, originals, stories
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.records import OrderKey
+from core.records import OrderKey
 from pipeline.stories import Entry, StoryIndex, features
 from pipeline.stories.background import Frequencies
 from pipeline.stories.columns import Columns

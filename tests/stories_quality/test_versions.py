@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.records import OutcomeKind, alert_id
+from core.records import OutcomeKind, alert_id
 from pipeline.stories import Story, StoryIndex, StoryStage, grown
 from pipeline.text.difference import Size
 from pipeline.transforms.elements import Draft

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pipeline.stories.index as index_module
-from pipeline.records import OrderKey, OutcomeKind, raw_hash
+from core.records import OrderKey, OutcomeKind, raw_hash
 from pipeline.stories import Entry, StoryIndex, StoryStage, features
 from pipeline.stories.copies import are_copies
 from pipeline.stories.features import Features, read_features

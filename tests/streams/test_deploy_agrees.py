@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import load_settings
-from pipeline.streams.installation import planned_streams
-from pipeline.streams.plans import StreamFacts, differences
+from core.settings import load_settings
+from core.streams.installation import planned_streams
+from core.streams.plans import StreamFacts, differences
 from tests.deploy import files
 
 

@@ -17,9 +17,9 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from pipeline.errors import RecordTooLarge, StreamError, StreamUnavailable, WirewatchError
-from pipeline.streams import NewRecord, Stream, create_stream, open_stream
-from pipeline.streams.kafka import KafkaStream
+from core.errors import RecordTooLarge, StreamError, StreamUnavailable, WirewatchError
+from core.streams import NewRecord, Stream, create_stream, open_stream
+from core.streams.kafka.stream import KafkaStream
 from tests.servers.kafka import KafkaServer, free_ports
 
 pytestmark = pytest.mark.kafka
@@ -193,8 +193,8 @@ def test_a_dead_port_gives_one_error_and_leaves_nothing(capfd: pytest.CaptureFix
 
 def test_a_dead_port_on_the_command_line_is_one_line() -> None:
     code = (
-        "from pipeline.streams import open_stream\n"
-        "from pipeline.errors import WirewatchError\n"
+        "from core.streams import open_stream\n"
+        "from core.errors import WirewatchError\n"
         f"try: open_stream('kafka://127.0.0.1:{free_ports(1)[0]}?timeout_s=0.5', 'news')\n"
         "except WirewatchError as error: raise SystemExit(str(error))"
     )

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from kafka import errors as kafka_errors
 
-from pipeline.errors import StreamError, StreamUnavailable
-from pipeline.streams import kafka_admin
-from pipeline.streams.kafka_admin import KafkaAdmin
-from pipeline.streams.kafka_client import KafkaLocation, end_producer, ours
+from core.errors import StreamError, StreamUnavailable
+from core.streams.kafka import admin as kafka_admin
+from core.streams.kafka.admin import KafkaAdmin
+from core.streams.kafka.client import KafkaLocation, end_producer, ours
 
 TOPIC = {"error_code": 0, "topic_id": "id", "partitions": [{"partition_index": 0, "leader_id": 1}]}
 

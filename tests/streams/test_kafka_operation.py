@@ -18,17 +18,17 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from connectors.runner import Polled, run
 from connectors.testing import MemoryBook, Scripted
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import RawArticle, from_ms
+from core.settings import Settings
+from core.store import StoreReader, open_store
+from core.streams import NewRecord, Stream, open_stream
+from core.streams.installation import group_of, planned_streams, raw_plan
+from core.streams.kafka.stream import KafkaStream
+from core.streams.keeping import find_stream
+from core.streams.open import create_planned
+from core.streams.plans import differences
 from pipeline.drivers.live import run_in_slices
-from pipeline.records import RawArticle, from_ms
-from pipeline.settings import Settings
-from pipeline.store import StoreReader, open_store
-from pipeline.streams import NewRecord, Stream, open_stream
-from pipeline.streams.installation import group_of, planned_streams, raw_plan
-from pipeline.streams.kafka import KafkaStream
-from pipeline.streams.keeping import find_stream
-from pipeline.streams.open import create_planned
-from pipeline.streams.plans import differences
 from tests.cli.command import wirewatch
 from tests.connectors.support import NOON
 from tests.servers.kafka import kafka_jars

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from pipeline.errors import StreamError, StreamUnavailable, UsageError, WirewatchError
-from pipeline.streams import NewRecord, create_stream, open_stream
+from core.errors import StreamError, StreamUnavailable, UsageError, WirewatchError
+from core.streams import NewRecord, create_stream, open_stream
 from tests.cli.command import wirewatch
 from tests.servers.kafka import ServerFailed
 from tests.servers.kafka_secure import PASSWORD, STRANGER, USER, Authority, SecureKafka

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
-from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED
-from pipeline.streams import NewRecord
-from pipeline.streams.installation import planned_streams, raw_plan
-from pipeline.streams.keeping import retain
-from pipeline.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, copies_for, differences
-from pipeline.streams.sqlite import SqliteStream
+from core.errors import UsageError
+from core.settings import Settings
+from core.store.outbox import ALERTS, ENRICHED, REJECTED
+from core.streams import NewRecord
+from core.streams.embedded.stream import SqliteStream
+from core.streams.installation import planned_streams, raw_plan
+from core.streams.keeping import retain
+from core.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, copies_for, differences
 
 PLAN = StreamPlan("news", 4, 30 * DAY_MS)
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as kafka_murmur2
 
-from pipeline.errors import UsageError
-from pipeline.streams import open_stream
-from pipeline.streams.kafka_client import KafkaLocation
-from pipeline.streams.rules import murmur2, partition_of
-from pipeline.streams.sqlite_file import Location
+from core.errors import UsageError
+from core.streams import open_stream
+from core.streams.embedded.file import Location
+from core.streams.kafka.client import KafkaLocation
+from core.streams.rules import murmur2, partition_of
 
 
 @given(st.binary(max_size=64))

@@ -13,10 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from pipeline.errors import OffsetOutOfRange, StreamError, StreamUnavailable
-from pipeline.streams import NewRecord, Stream, StreamRecord
-from pipeline.streams.rules import partition_of
-from pipeline.streams.sqlite import SqliteStream
+from core.errors import OffsetOutOfRange, StreamError, StreamUnavailable
+from core.streams import NewRecord, Stream, StreamRecord
+from core.streams.embedded.stream import SqliteStream
+from core.streams.rules import partition_of
 
 PARTITIONS = 3
 

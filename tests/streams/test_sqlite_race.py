@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.streams import sqlite_file
+from core.streams.embedded import file as sqlite_file
 
 
 def test_a_file_that_another_process_makes_in_between_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,18 +17,18 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from connectors.runner import append_all
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.errors import StreamUnavailable
+from core.records import RawArticle, from_ms
+from core.settings import Settings
+from core.store import StoreReader, open_store
+from core.store.outbox import ENRICHED
+from core.streams import Appended, NewRecord, open_stream
+from core.streams.installation import group_of, planned_streams, raw_plan
+from core.streams.keeping import find_stream
+from core.streams.open import create_planned
+from core.streams.plans import Difference, differences
 from pipeline.drivers.live import run_in_slices
-from pipeline.errors import StreamUnavailable
-from pipeline.records import RawArticle, from_ms
-from pipeline.settings import Settings
-from pipeline.store import StoreReader, open_store
-from pipeline.store.outbox import ENRICHED
-from pipeline.streams import Appended, NewRecord, open_stream
-from pipeline.streams.installation import group_of, planned_streams, raw_plan
-from pipeline.streams.keeping import find_stream
-from pipeline.streams.open import create_planned
-from pipeline.streams.plans import Difference, differences
 from tests.cli.command import wirewatch
 from tests.servers.kafka import ServerFailed
 from tests.servers.kafka_three import NODES, ThreeBrokers

@@ -6,8 +6,8 @@ import itertools
 import threading
 from collections.abc import Iterator
 
-from pipeline.errors import StreamUnavailable
-from pipeline.streams import Appended, NewRecord, Stream, StreamRecord, open_stream
+from core.errors import StreamUnavailable
+from core.streams import Appended, NewRecord, Stream, StreamRecord, open_stream
 
 
 class Writer:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml.html import fromstring
 
-from pipeline.errors import ExtractionError
+from core.errors import ExtractionError
 from pipeline.text.body import _with_siblings
 from pipeline.text.clean import REASONS, Extracted, clean_text, extract, extract_text
 

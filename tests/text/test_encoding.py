@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.charset import decode_body
-from pipeline.charset import guess_charset
+from core.charset import guess_charset
 from pipeline.text.encoding import decode_page
 
 RUSSIAN = "Министр заявил во вторник, что переговоры будут продолжены, хотя дата следующей встречи не назначена."

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.topics import Tagger, builtin_topics
+from core.topics import Tagger, builtin_topics
 
 TOPICS = builtin_topics()
 MARGIN = 0.4

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.topics import Topic, builtin_topics, check_topic, tag
+from core.topics import Topic, builtin_topics, check_topic, tag
 
 TOPICS = {topic.name: topic for topic in builtin_topics()}
 LANGUAGES = {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh"}

@@ -7,9 +7,9 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.query import Document, compile_query, parse
-from pipeline.topics import Tagger, Topic, WeightedQuery, builtin_topics
-from pipeline.topics.gate import Gate
+from core.query import Document, compile_query, parse
+from core.topics import Tagger, Topic, WeightedQuery, builtin_topics
+from core.topics.gate import Gate
 
 WORDS = (
     "syria",

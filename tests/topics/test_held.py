@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.topics import Tagger, builtin_topics
+from core.topics import Tagger, builtin_topics
 
 HELD = Path(__file__).parent / "held"
 SPEECHES = tomllib.loads((HELD / "roundups.toml").read_text("utf-8"))["article"]

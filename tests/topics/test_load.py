@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.topics import check_topic, load_topic, load_topic_folder
+from core.errors import UsageError
+from core.topics import check_topic, load_topic, load_topic_folder
 
 CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "topics_errors.toml").read_text("utf-8"))["case"]
 SOUND = """

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.query import Document
-from pipeline.topics import Tagger, Topic, WeightedQuery, tag
-from pipeline.topics.model import FieldName
+from core.query import Document
+from core.topics import Tagger, Topic, WeightedQuery, tag
+from core.topics.model import FieldName
 
 FILLER = "The council met on Monday and spoke about roads and bridges for a long time."
 

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from benchmarks.torture.articles import told
 from benchmarks.torture.check import Findings, verify
 from benchmarks.torture.torture import SUBSCRIPTIONS
-from pipeline.clock import wall_ms
+from core.clock import wall_ms
+from core.records import RawArticle, article_id, encode, from_ms
+from core.settings import Settings
+from core.store import QueryShelf, Store, open_store
+from core.store import tables as t
+from core.streams import NewRecord, create_stream, open_stream
 from pipeline.drivers.live import run_in_slices
-from pipeline.records import RawArticle, article_id, encode, from_ms
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, Store, open_store
-from pipeline.store import tables as t
-from pipeline.streams import NewRecord, create_stream, open_stream
 
 COUNT = 40
 PUBLISHED = {(number, 1) for number in range(COUNT)}

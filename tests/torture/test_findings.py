@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks.torture import torture
 from benchmarks.torture.articles import told
+from core.records import RawArticle, Subscription, from_ms
+from core.records.projection import project
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.slices import SliceLimits
-from pipeline.records import RawArticle, Subscription, from_ms
-from pipeline.records.projection import project
 
 NOON_MS = 1_790_000_000_000
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store import Store, open_store
+from core.store import Store, open_store
 
 
 @pytest.fixture

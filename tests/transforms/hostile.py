@@ -6,8 +6,8 @@ import os
 import threading
 from datetime import UTC, datetime
 
-from pipeline.errors import ExtractionError
-from pipeline.records import RawArticle
+from core.errors import ExtractionError
+from core.records import RawArticle
 from pipeline.text.clean import Extracted
 
 _done: list[str] = []

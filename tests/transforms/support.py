@@ -5,17 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.records import (
-    Article,
-    OrderKey,
-    Position,
-    RawArticle,
-    article_id,
-    encode,
-    from_ms,
-    raw_hash,
-    version_hash,
-)
+from core.records import Article, OrderKey, Position, RawArticle, article_id, encode, from_ms, raw_hash, version_hash
 from pipeline.text.fingerprint import fingerprint
 from pipeline.transforms.values import Draft, Envelope, Problem
 

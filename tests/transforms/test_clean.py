@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pipeline.records import RawArticle, article_id, version_hash
+from core.records import RawArticle, article_id, version_hash
 from pipeline.stories.features import features
 from pipeline.transforms import clean
 from pipeline.transforms.clean import _Prepare

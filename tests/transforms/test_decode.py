@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.records import decode, encode
+from core.records import decode, encode
 from pipeline.transforms.decode import decode_envelope
 from pipeline.transforms.extraction import extract_raw
 from pipeline.transforms.prepare import prepare

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.records import Match, OrderKey, Position, SubscriptionMatch, TopicMatch
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
-from pipeline.records import Match, OrderKey, Position, SubscriptionMatch, TopicMatch
 from pipeline.transforms.elements import (
     Draft,
     DraftCoder,

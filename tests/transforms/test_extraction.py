@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pipeline.errors import ExtractionError, WirewatchError
-from pipeline.records import RawArticle
+from core.errors import ExtractionError, WirewatchError
+from core.records import RawArticle
 from pipeline.stories.features import SIZE
 from pipeline.transforms import processes
 from pipeline.transforms.extraction import InlineExtraction, PoolExtraction, extract_raw

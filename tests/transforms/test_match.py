@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from pipeline.errors import StoreError
-from pipeline.records import Article, Subscription
-from pipeline.store import QueryShelf, Store
-from pipeline.store.queries import FRESH_MS, MARGIN_MS, Shelf
+from core.errors import StoreError
+from core.records import Article, Subscription
+from core.store import QueryShelf, Store
+from core.store.subscriptions import FRESH_MS, MARGIN_MS, Shelf
 from pipeline.transforms.elements import Problem
 from pipeline.transforms.match import Matcher, Versions, judged, shared_matcher
 from tests.transforms.support import NOON_MS, at, draft

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pipeline.records import Subscription
-from pipeline.store import QueryShelf, Store
-from pipeline.store.queries import FRESH_MS, MARGIN_MS
+from core.records import Subscription
+from core.store import QueryShelf, Store
+from core.store.subscriptions import FRESH_MS, MARGIN_MS
 from pipeline.transforms.match import Matcher
 from tests.transforms.support import NOON_MS, at
 

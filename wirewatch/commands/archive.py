@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import WirewatchError
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from pipeline.streams import open_stream
-from wirewatch import console, json_lines
+from core.errors import WirewatchError
+from core.settings import load_settings
+from core.store import open_store
+from core.streams import open_stream
 from wirewatch.commands.services import stop_on_signals
-from wirewatch.replay_spec import archive_dir
+from wirewatch.replay.spec import archive_dir
+from wirewatch.terminal import console, json_lines
 
 LOOK_S = 600.0
 
@@ -29,7 +29,7 @@ def archive(
     as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
 ) -> None:
     """Write each day that is over to a WARC.gz, from where the archive stands; stopped anywhere, it goes on from there."""
-    from wirewatch.archiving import archive_days  # it loads Beam, which takes seconds
+    from wirewatch.replay.archiving import archive_days  # it loads Beam, which takes seconds
 
     settings = load_settings(context.obj)
     where = folder or archive_dir(settings)

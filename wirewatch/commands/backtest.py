@@ -9,13 +9,13 @@ import msgspec
 import typer
 from rich.text import Text
 
-from pipeline.errors import UsageError
-from pipeline.records import Subscription
-from pipeline.search import BacktestReport, Comparison, Filters, StoryHit, backtest, compare
-from pipeline.settings import Settings, load_settings
-from pipeline.store import QueryShelf, open_store
-from wirewatch import console, json_lines
+from core.errors import UsageError
+from core.records import Subscription
+from core.search import BacktestReport, Comparison, Filters, StoryHit, backtest, compare
+from core.settings import Settings, load_settings
+from core.store import QueryShelf, open_store
 from wirewatch.commands.search import From, Run, To, hit_fields, hit_lines, open_index, period
+from wirewatch.terminal import console, json_lines
 
 _BAR = 40
 _ANCHORS = 6

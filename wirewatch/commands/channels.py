@@ -10,18 +10,18 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from core.errors import UsageError, WirewatchError
+from core.records import from_ms
+from core.settings import load_settings
+from core.store import open_store
 from desk.delivery.channels import carrier_of, kind_of
 from desk.delivery.channels.kinds import PER_MINUTE
 from desk.delivery.channels.webhook import PREFIX
 from desk.delivery.secrets import redacted, shown_address
+from desk.delivery.store.channels import Channel, DeliveryBook
 from desk.terminal import harmless
-from pipeline.errors import UsageError, WirewatchError
-from pipeline.records import from_ms
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from pipeline.store.delivery import Channel, DeliveryBook
-from wirewatch import console, json_lines
 from wirewatch.commands.deliver import delivery_options, test_notice
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Channels: where alerts are delivered to.", no_args_is_help=True, rich_markup_mode=None)
 _TIMES = {

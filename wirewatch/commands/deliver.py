@@ -11,20 +11,20 @@ from typing import Annotated
 import typer
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from core.errors import StoreError
+from core.settings import Settings, load_settings
+from core.store import Store, open_store
+from core.store.canary import CanaryBook
 from desk.delivery.channels import Options
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.service import DeliveryService
-from pipeline.errors import StoreError
-from pipeline.settings import Settings, load_settings
-from pipeline.store import Store, open_store
-from pipeline.store.delivery import key_of
-from pipeline.store.operation import CanaryBook
-from pipeline.store.sending import Message
-from wirewatch import console
-from wirewatch.canary import CanaryMetrics, CanaryWatch, looking, ready_checks
+from desk.delivery.store.channels import key_of
+from desk.delivery.store.queue import Message
 from wirewatch.commands.services import stop_on_signals
-from wirewatch.probes import Check, serve_probes
+from wirewatch.monitoring.canary import CanaryMetrics, CanaryWatch, looking, ready_checks
+from wirewatch.monitoring.probes import Check, serve_probes
+from wirewatch.terminal import console
 
 LOOK_S = 0.25
 AWAY_S = 5.0

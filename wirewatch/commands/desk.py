@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
+from core.errors import UsageError
+from core.settings import Settings, load_settings
+from core.store import Store, open_store
 from desk.people.addresses import is_loopback
-from pipeline.errors import UsageError
-from pipeline.settings import Settings, load_settings
-from pipeline.store import Store, open_store
-from pipeline.store.desk_people import PeopleStore
-from wirewatch import console
+from desk.people.store import PeopleStore
 from wirewatch.commands.services import SUPERVISED, stop_on_signals
+from wirewatch.terminal import console
 
 CLOSING_S = 3
 
@@ -46,9 +46,9 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     # Here, so that other commands don't wait for a web server to be loaded.
     import uvicorn
 
+    from core.search import SearchIndex, search_folder
     from desk.web.app import create_app
     from desk.web.deps import Desk
-    from pipeline.search import SearchIndex, search_folder
     from wirewatch.commands.desk_feeds import Feeds
 
     store = open_store(settings.store)

@@ -10,15 +10,17 @@ from connectors.archives.items import source_of
 from connectors.discovery import FeedFinder
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.health import coverage, judge
-from connectors.http import Http
-from connectors.pacing import HostPacing
-from connectors.state import FeedAbout, FeedState
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
+from connectors.store.outlets import Outlets
+from connectors.store.state import FeedAbout, FeedState
+from core.errors import UsageError
+from core.records import to_ms
+from core.records.outlets import FeedCounts, FeedOutlet
+from core.settings import Settings
+from core.store import Store
 from desk.views.coverage import CoverageView, FeedLine, FoundFeed
-from pipeline.errors import UsageError
-from pipeline.records import to_ms
-from pipeline.settings import Settings
-from pipeline.store import Store
-from wirewatch import console
+from wirewatch.terminal import console
 
 
 class Feeds:
@@ -26,11 +28,20 @@ class Feeds:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings, self._state = settings, FeedState(store.engine)
+        self._outlets = Outlets(store)
         self._closing = threading.Event()
 
     def close(self) -> None:
         """Let discoveries under way end soon."""
         self._closing.set()
+
+    def outlets(self) -> list[FeedOutlet]:
+        """See FeedPort."""
+        return self._outlets.outlets()
+
+    def counts(self) -> FeedCounts:
+        """See FeedPort."""
+        return self._outlets.counts()
 
     def report(self) -> CoverageView:
         """See FeedPort."""

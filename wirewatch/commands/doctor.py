@@ -13,14 +13,15 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.text import Text
 
-from connectors.state import FeedState
-from pipeline.errors import WirewatchError
-from pipeline.settings import Settings, load_settings
-from pipeline.store import QueryShelf, open_store
-from pipeline.store.operation import CanaryHealth, canary_state
-from pipeline.streams.installation import raw_plan
-from pipeline.streams.open import create_planned
-from wirewatch import console, json_lines
+from connectors.store.state import FeedState
+from core.errors import WirewatchError
+from core.settings import Settings, load_settings
+from core.store import QueryShelf, open_store
+from core.store.canary import CanaryHealth, canary_state
+from core.streams.installation import raw_plan
+from core.streams.open import create_planned
+from desk.delivery.store.channels import any_active
+from wirewatch.terminal import console, json_lines
 
 
 class Finding(NamedTuple):
@@ -107,7 +108,9 @@ def _feeds(settings: Settings) -> Finding:
 
 def _canary(settings: Settings) -> Finding:
     store = open_store(settings.store)
-    state = canary_state(store, settings.run, now_ms=console.now_ms(), interval_s=settings.canary_interval_s)
+    state = canary_state(
+        store, settings.run, now_ms=console.now_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)
+    )
     if state.health is not CanaryHealth.SILENT:
         return Finding("canary", "ok", state.summary)
     # Not "failed": on a machine where nothing runs, everything may be in order.

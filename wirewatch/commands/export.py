@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.errors import UsageError
-from pipeline.settings import load_settings
-from pipeline.store import StoreReader, open_store
-from wirewatch import console, json_lines
+from core.errors import UsageError
+from core.settings import load_settings
+from core.store import StoreReader, open_store
 from wirewatch.commands.search import From, Run, To, period
+from wirewatch.terminal import console, json_lines
 
 
 def export(
@@ -30,7 +30,7 @@ def export(
     Again and again: only days in which something was stored since are written anew, each whole.
     """
     # pyarrow takes half a second to load, and every command loads this module.
-    from pipeline.search.parquet import export as export_days
+    from core.search.parquet import export as export_days
 
     settings = load_settings(context.obj)
     if parquet.exists() and not parquet.is_dir():

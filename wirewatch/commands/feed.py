@@ -18,14 +18,14 @@ from connectors.feeds.entries import feed_entries
 from connectors.feeds.items import describe_feed, one_line
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
-from connectors.http import FEED_BYTES, Failure, Fetched, Http
-from connectors.pacing import HostPacing
-from connectors.state import FeedAbout, FeedRow, FeedState
-from pipeline.errors import InputError, UsageError
-from pipeline.settings import Settings, load_settings
-from pipeline.store import open_store
-from wirewatch import console, json_lines
+from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
+from connectors.http.pacing import HostPacing
+from connectors.store.state import FeedAbout, FeedRow, FeedState
+from core.errors import InputError, UsageError
+from core.settings import Settings, load_settings
+from core.store import open_store
 from wirewatch.commands import feed_add, feed_health
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Feeds: find, add, list, check and remove them.", no_args_is_help=True, rich_markup_mode=None)
 app.command("check")(feed_health.check)

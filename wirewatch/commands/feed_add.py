@@ -8,13 +8,13 @@ from connectors.archives.items import source_of
 from connectors.charset import decode_body
 from connectors.feeds.links import feeds_named
 from connectors.feeds.parse import parse_feed
-from connectors.http import FEED_BYTES, Failure, Fetched, Http
-from connectors.links import without_credentials
-from connectors.state import FeedState
-from pipeline.errors import FeedError, UsageError
-from pipeline.settings import Settings
-from pipeline.store import open_store
-from wirewatch import console
+from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
+from connectors.http.links import without_credentials
+from connectors.store.state import FeedState
+from core.errors import FeedError, UsageError
+from core.settings import Settings
+from core.store import open_store
+from wirewatch.terminal import console
 
 MOST_LISTED = 10
 

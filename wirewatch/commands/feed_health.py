@@ -12,14 +12,14 @@ from rich.table import Table
 
 from connectors.feeds.parse import parse_feed
 from connectors.health import FeedHealth, coverage, judge
-from connectors.http import FEED_BYTES, Failure, Http
-from connectors.pacing import HostPacing
-from connectors.state import FeedRow, FeedState
+from connectors.http.client import FEED_BYTES, Failure, Http
+from connectors.http.pacing import HostPacing
+from connectors.store.state import FeedRow, FeedState
+from core.errors import FeedError, InputError
+from core.settings import load_settings
+from core.store import open_store
 from desk.views.coverage import state_words
-from pipeline.errors import FeedError, InputError
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from wirewatch import console, json_lines
+from wirewatch.terminal import console, json_lines
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
 MOST_RISKS = 20

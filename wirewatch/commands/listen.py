@@ -8,21 +8,21 @@ from typing import Annotated
 
 import typer
 
-from connectors.http import Http
+from connectors.http.client import Http
 from connectors.push import webhook, websub
 from connectors.push.request import NOT_FOUND, Request, Response
 from connectors.push.server import PushServer, serving
 from connectors.push.subscriptions import HubBook
 from connectors.runner import to_records
-from connectors.state import FeedState
-from pipeline.errors import StoreError, UsageError
-from pipeline.records import RawArticle
-from pipeline.settings import Settings, load_settings
-from pipeline.store import open_store
-from pipeline.streams.installation import raw_plan
-from pipeline.streams.open import create_planned
-from wirewatch import console
-from wirewatch.connector_metrics import ConnectorProbes
+from connectors.store.state import FeedState
+from core.errors import StoreError, UsageError
+from core.records import RawArticle
+from core.settings import Settings, load_settings
+from core.store import open_store
+from core.streams.installation import raw_plan
+from core.streams.open import create_planned
+from wirewatch.monitoring.connectors import ConnectorProbes
+from wirewatch.terminal import console
 
 LOOK_S = 30.0
 

@@ -9,9 +9,9 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from pipeline.errors import InputError, QueryError, UsageError
-from pipeline.query import Document, QueryIndex, parse
-from wirewatch import console, json_lines
+from core.errors import InputError, QueryError, UsageError
+from core.query import Document, QueryIndex, parse
+from wirewatch.terminal import console, json_lines
 
 
 class _Query(msgspec.Struct):

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from core.errors import UsageError
+from core.records import from_ms
+from core.settings import load_settings
+from core.store import open_store
 from desk.people.directory import COMMAND_LINE, Directory
 from desk.people.roles import Role
-from pipeline.errors import UsageError
-from pipeline.records import from_ms
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from wirewatch import console, json_lines
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(
     help="People of the desk: accounts, roles, passwords, API tokens.", no_args_is_help=True, rich_markup_mode=None

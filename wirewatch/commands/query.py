@@ -12,11 +12,11 @@ import msgspec
 import typer
 from rich.text import Text
 
-from pipeline.errors import InputError, QueryError, UsageError
-from pipeline.query import Document, Explanation, Finding, explain, lint, parse
-from pipeline.query.importing import import_query
-from pipeline.records.article import Match
-from wirewatch import console, json_lines
+from core.errors import InputError, QueryError, UsageError
+from core.query import Document, Explanation, Finding, explain, lint, parse
+from core.query.importing import import_query
+from core.records.article import Match
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(
     help="Queries: check them, explain them, import them. The language: docs/queries.md.",

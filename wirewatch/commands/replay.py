@@ -12,15 +12,13 @@ import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from pipeline.errors import UsageError
-from pipeline.records import from_ms, to_ms
-from pipeline.settings import Settings, load_settings
-from pipeline.store import Store, StoreReader, open_store
-from pipeline.store.history_runs import FINISHED, Replay, ReplayBook
-from wirewatch import console, json_lines
+from core.errors import UsageError
+from core.records import from_ms, to_ms
+from core.settings import Settings, load_settings
+from core.store import Store, StoreReader, open_store
+from pipeline.replay.runs import FINISHED, Replay, ReplayBook
 from wirewatch.commands.services import stop_on_signals
-from wirewatch.moments import desk_zone, parse_moment
-from wirewatch.replay_spec import (
+from wirewatch.replay.spec import (
     ARCHIVE,
     STORE,
     STREAM,
@@ -31,6 +29,8 @@ from wirewatch.replay_spec import (
     parse_speed,
     scope_of,
 )
+from wirewatch.terminal import console, json_lines
+from wirewatch.terminal.moments import desk_zone, parse_moment
 
 TELL_EVERY_S = 1.0
 
@@ -134,7 +134,7 @@ def _go(
     # They load Beam, which takes seconds.
     from pipeline.drivers.replay import Pace, ReplayRun
     from pipeline.drivers.replay import Progress as Stand
-    from wirewatch.replay_sources import Sources
+    from wirewatch.replay.sources import Sources
 
     done = StoreReader(store, row.name).count_outcomes().total()
     row = msgspec.structs.replace(row, done=done)
@@ -200,9 +200,9 @@ def _relay(settings: Settings, store: Store, row: Replay) -> Iterator[Callable[[
     if not row.delivers:
         yield lambda: None
         return
+    from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
+    from core.streams import create_stream
     from pipeline.sinks.relay import Relay
-    from pipeline.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
-    from pipeline.streams import create_stream
 
     names = (ENRICHED, ALERTS, REJECTED)
     streams = {name: create_stream(settings.stream, name, settings.partitions) for name in names}

@@ -11,12 +11,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from connectors.archives import read_path
-from pipeline.errors import UsageError, WirewatchError
-from pipeline.records import Outcome, OutcomeKind
-from pipeline.settings import load_settings
+from core.errors import UsageError, WirewatchError
+from core.records import Outcome, OutcomeKind
+from core.settings import load_settings
 from pipeline.sinks.files import write_results
-from wirewatch import console, json_lines
 from wirewatch.commands.subscriptions import read_subscriptions
+from wirewatch.terminal import console, json_lines
 
 # More rejections than this on a terminal help nobody; all of them are in outcomes.jsonl.
 SHOWN = 20

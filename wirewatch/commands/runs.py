@@ -9,15 +9,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.errors import UsageError
-from pipeline.records import from_ms
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from pipeline.store.history_diff import Change, differences, span_of
-from pipeline.store.history_runs import RunSummary, drop_run, list_runs, run_names
+from core.errors import UsageError
+from core.records import from_ms
+from core.settings import load_settings
+from core.store import open_store
+from pipeline.replay.diff import Change, differences, span_of
+from pipeline.replay.runs import RunSummary, drop_run, list_runs, run_names
 from pipeline.text.difference import difference
-from wirewatch import console, json_lines
-from wirewatch.replay_spec import index_path
+from wirewatch.replay.spec import index_path
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Runs: list, compare, drop.", no_args_is_help=True, rich_markup_mode=None)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]

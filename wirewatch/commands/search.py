@@ -14,15 +14,15 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from core.errors import UsageError
+from core.records import Match, from_ms, to_ms
+from core.search import Facets, Filters, Hit, SearchIndex, search_folder
+from core.settings import Settings, load_settings
+from core.store import StoreReader, open_store
 from desk.terminal import harmless, in_context
-from pipeline.errors import UsageError
-from pipeline.records import Match, from_ms, to_ms
-from pipeline.search import Facets, Filters, Hit, SearchIndex, search_folder
-from pipeline.settings import Settings, load_settings
-from pipeline.store import StoreReader, open_store
-from wirewatch import console, json_lines
-from wirewatch.json_lines import iso
-from wirewatch.moments import parse_moment
+from wirewatch.terminal import console, json_lines
+from wirewatch.terminal.json_lines import iso
+from wirewatch.terminal.moments import parse_moment
 
 _PART = 5_000
 _PAGE = 100

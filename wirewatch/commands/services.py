@@ -17,25 +17,25 @@ from connectors.budget import Budget
 from connectors.canary import CanarySource
 from connectors.feeds.connector import FeedConnector
 from connectors.feeds.decide import FeedPolicy
-from connectors.http import Http
-from connectors.pacing import HostPacing
-from connectors.robots import Robots
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
+from connectors.http.robots import Robots
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run
-from connectors.shared_pace import SharedPace
-from connectors.state import FeedState
-from pipeline.errors import UsageError
-from pipeline.settings import load_settings
-from pipeline.store import Store, open_store
-from pipeline.store.history_polls import PollLog
-from pipeline.store.history_runs import LIVE, QUIET, run_names
-from pipeline.store.operation import CanaryBook, new_token
-from pipeline.streams.installation import raw_plan
-from pipeline.streams.open import create_planned
-from wirewatch import console
+from connectors.store.polls import PollLog
+from connectors.store.shared_pace import SharedPace
+from connectors.store.state import FeedState
+from core.errors import UsageError
+from core.settings import load_settings
+from core.store import Store, open_store
+from core.store.canary import CanaryBook, new_token
+from core.streams.installation import raw_plan
+from core.streams.open import create_planned
+from pipeline.replay.runs import LIVE, QUIET, run_names
 from wirewatch.commands.listen import listen
-from wirewatch.connector_metrics import ConnectorProbes
-from wirewatch.metrics import PipelineProbes
-from wirewatch.poll_notes import note_poll
+from wirewatch.monitoring.connectors import ConnectorProbes
+from wirewatch.monitoring.metrics import PipelineProbes
+from wirewatch.monitoring.poll_notes import note_poll
+from wirewatch.terminal import console
 
 SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 DAY_S = 86_400.0

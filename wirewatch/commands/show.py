@@ -12,15 +12,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipeline.errors import UsageError
-from pipeline.records import from_ms
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from pipeline.store.history_as_of import AsOf, SeenAlert, SeenArticle
-from pipeline.store.history_runs import run_names
-from pipeline.stories.story import Story
-from wirewatch import console, json_lines
-from wirewatch.moments import desk_zone, parse_moment
+from core.errors import UsageError
+from core.records import from_ms
+from core.records.story import Story
+from core.settings import load_settings
+from core.store import open_store
+from pipeline.replay.runs import run_names
+from wirewatch.replay.as_of import AsOf, SeenAlert, SeenArticle
+from wirewatch.terminal import console, json_lines
+from wirewatch.terminal.moments import desk_zone, parse_moment
 
 
 class What(StrEnum):

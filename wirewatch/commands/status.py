@@ -12,16 +12,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from core.errors import WirewatchError
+from core.records import from_ms
+from core.settings import Settings, load_settings
+from core.store import Store, open_store
+from core.store import tables as t
+from core.store.canary import CanaryHealth, CanaryState, canary_state
+from core.store.counts import Activity, read_activity
+from desk.delivery.store.channels import any_active
 from desk.terminal import harmless
-from pipeline.errors import WirewatchError
-from pipeline.records import from_ms
-from pipeline.settings import Settings, load_settings
-from pipeline.store import Store, open_store
-from pipeline.store import tables as t
-from pipeline.store.counts import Activity, read_activity
-from pipeline.store.operation import CanaryHealth, CanaryState, canary_state
-from wirewatch import console, json_lines
-from wirewatch.metrics import RunMetrics
+from wirewatch.monitoring.metrics import RunMetrics
+from wirewatch.terminal import console, json_lines
 
 HOUR_MS = 3_600_000
 
@@ -70,7 +71,9 @@ def look(settings: Settings, store: Store, now_ms: int) -> Status:
     with store.reading() as connection:
         outcomes = recent_outcomes(connection, settings.run, now_ms - HOUR_MS)
         sources = tuple(read_activity(connection, settings.run))
-    canary = canary_state(store, settings.run, now_ms=now_ms, interval_s=settings.canary_interval_s)
+    canary = canary_state(
+        store, settings.run, now_ms=now_ms, interval_s=settings.canary_interval_s, channels=any_active(store)
+    )
     metrics = RunMetrics(settings, lambda: now_ms)
     try:
         behind, oldest_ms = metrics.lag()

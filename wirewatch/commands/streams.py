@@ -10,15 +10,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.errors import UsageError
-from pipeline.settings import Settings, load_settings
-from pipeline.streams import Stream, open_stream
-from pipeline.streams.installation import group_of, planned_streams
-from pipeline.streams.keeping import find_stream, mend_stream
-from pipeline.streams.open import create_planned
-from pipeline.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, differences
-from pipeline.streams.rules import check_partitions
-from wirewatch import console, json_lines
+from core.errors import UsageError
+from core.settings import Settings, load_settings
+from core.streams import Stream, open_stream
+from core.streams.installation import group_of, planned_streams
+from core.streams.keeping import find_stream, mend_stream
+from core.streams.open import create_planned
+from core.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, differences
+from core.streams.rules import check_partitions
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Streams: make them as planned, compare, describe.", no_args_is_help=True, rich_markup_mode=None)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from core.records import Subscription, from_ms
+from core.settings import load_settings
+from core.store import open_store
 from desk.subscriptions import PORTABLE, Subscriptions
 from desk.terminal import harmless
-from pipeline.records import Subscription, from_ms
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from wirewatch import console, json_lines
+from wirewatch.terminal import console, json_lines
 
 
 def history(

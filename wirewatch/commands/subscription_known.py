@@ -7,11 +7,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pipeline.settings import Settings
-from pipeline.store import Store
-from pipeline.store.counts import read_activity
-from pipeline.store.feed_tables import feeds
-from pipeline.topics.shelf import builtin_definitions, folder_definitions
+from connectors.store.tables import feeds
+from core.settings import Settings
+from core.store import Store
+from core.store.counts import read_activity
+from core.topics.shelf import builtin_definitions, folder_definitions
 
 
 def known_topics(settings: Settings) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.records.alert import ALL_NEWS, Level
+from core.records.alert import ALL_NEWS, Level
 
 Name = Annotated[str | None, typer.Option(help="A name for people.")]
 Owner = Annotated[str | None, typer.Option(help="Whose it is.")]

@@ -8,17 +8,17 @@ import typer
 from msgspec import structs
 from rich.text import Text
 
+from core.errors import UsageError
+from core.records import Alert, Article, from_ms
+from core.search import Filters, SearchIndex, backtest, search_folder
+from core.settings import Settings, load_settings
+from core.store import Store, StoreReader, open_store
+from core.store.lookup import find_alert, find_article
 from desk.relevance import DAY_MS, choices
 from desk.subscriptions import Subscriptions
 from desk.terminal import harmless
-from pipeline.errors import UsageError
-from pipeline.records import Alert, Article, from_ms
-from pipeline.search import Filters, SearchIndex, backtest, search_folder
-from pipeline.settings import Settings, load_settings
-from pipeline.store import Store, StoreReader, open_store
-from pipeline.store.alerts import find_alert, find_article
-from wirewatch import console, json_lines
 from wirewatch.commands.backtest import report_fields, story_fields
+from wirewatch.terminal import console, json_lines
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Days = Annotated[int, typer.Option(help="How many past days to look at.", min=1, max=3_650)]

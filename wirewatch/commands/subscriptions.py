@@ -14,13 +14,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from core.errors import QueryError, UsageError
+from core.records import Subscription
+from core.settings import load_settings
+from core.store import QueryShelf, Store, open_store
 from desk.subscriptions import Saved, Subscriptions, changed, read, to_json_lines, to_toml
 from desk.terminal import harmless
-from pipeline.errors import QueryError, UsageError
-from pipeline.records import Subscription
-from pipeline.settings import load_settings
-from pipeline.store import QueryShelf, Store, open_store
-from wirewatch import console, json_lines
 from wirewatch.commands.subscription_history import history, subscription_fields, when
 from wirewatch.commands.subscription_known import known_topics, outlets_never_seen
 from wirewatch.commands.subscription_options import (
@@ -42,6 +41,7 @@ from wirewatch.commands.subscription_options import (
     schedule_of,
 )
 from wirewatch.commands.subscription_trial import not_relevant, trial
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Subscriptions: stored queries that raise alerts.", no_args_is_help=True, rich_markup_mode=None)
 app.command("test")(trial)

@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from core.errors import UsageError
+from core.records import Alert
+from core.settings import load_settings
+from core.store import QueryShelf, StoreReader, open_store
 from desk.delivery.render import pieces
 from desk.terminal import harmless
-from pipeline.errors import UsageError
-from pipeline.records import Alert
-from pipeline.settings import load_settings
-from pipeline.store import QueryShelf, StoreReader, open_store
-from wirewatch import console, json_lines
 from wirewatch.commands.services import stop_on_signals
-from wirewatch.replay_spec import scope_of
+from wirewatch.replay.spec import scope_of
+from wirewatch.terminal import console, json_lines
 
 LOOK_S = 0.3
 

@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.archives.folder import DayFile, day_files, take_out
-from pipeline.errors import UsageError, WirewatchError
-from pipeline.records import from_ms
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from pipeline.store.history import Takedowns
-from pipeline.store.history_takedown import Removed, take_down
-from wirewatch import console, json_lines
-from wirewatch.replay_spec import archive_dir
+from core.errors import UsageError, WirewatchError
+from core.records import from_ms
+from core.settings import load_settings
+from core.store import open_store
+from core.store.takedowns import Takedowns
+from pipeline.ledger.takedown import Removed, take_down
+from wirewatch.replay.spec import archive_dir
+from wirewatch.terminal import console, json_lines
 
 
 def takedown(

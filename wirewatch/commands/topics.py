@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from pipeline.errors import UsageError
-from pipeline.topics import Topic, builtin_topics, check_topic, load_topic_folder
-from pipeline.topics.load import load_topic
-from wirewatch import console, json_lines
+from core.errors import UsageError
+from core.topics import Topic, builtin_topics, check_topic, load_topic_folder
+from core.topics.load import load_topic
+from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Topics: list them, run their examples.", no_args_is_help=True, rich_markup_mode=None)
 Folder = Annotated[Path | None, typer.Option("--topics", help="A folder of topic files beside the built-in ones.")]

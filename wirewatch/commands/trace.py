@@ -10,15 +10,15 @@ import msgspec
 import typer
 from rich.text import Text
 
-from pipeline.errors import UsageError
-from pipeline.query.explain import Explanation
-from pipeline.settings import load_settings
-from pipeline.store import open_store
-from pipeline.store.history_runs import run_names
-from wirewatch import console, json_lines
-from wirewatch.replay_spec import scope_of
-from wirewatch.trace_records import FeedTrace, QueryTrace, Trace
-from wirewatch.tracing import Tracer
+from core.errors import UsageError
+from core.query.explain import Explanation
+from core.settings import load_settings
+from core.store import open_store
+from pipeline.replay.runs import run_names
+from wirewatch.replay.spec import scope_of
+from wirewatch.terminal import console, json_lines
+from wirewatch.trace.records import FeedTrace, QueryTrace, Trace
+from wirewatch.trace.tracing import Tracer
 
 # A desk has hundreds of queries: those that nearly held are what somebody asks about.
 SHOWN_QUERIES = 12

@@ -16,16 +16,16 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from connectors.state import FeedState
+from connectors.store.state import FeedState
+from core.errors import UsageError
+from core.settings import PREFIX, Settings, load_settings
+from core.store import QueryShelf, Store, StoreReader, open_store
 from desk.terminal import TerminalView
-from pipeline.errors import UsageError
-from pipeline.settings import PREFIX, Settings, load_settings
-from pipeline.store import QueryShelf, Store, StoreReader, open_store
-from wirewatch import console
 from wirewatch.commands.desk import address, free_port
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.commands.subscriptions import read_subscriptions
 from wirewatch.supervisor import Supervisor
+from wirewatch.terminal import console
 
 LOOK_S = 0.3
 # After the demo's last item: a poll (2 s), its pages, a slice.

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from pipeline.errors import InputError, UsageError
+from core.errors import InputError, UsageError
 
 T = TypeVar("T")
 

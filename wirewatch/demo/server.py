@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 from wirewatch.demo.outlets import DemoOutlets, DemoResponse
 from wirewatch.demo.samples import Samples, load_samples
 

@@ -9,11 +9,12 @@ import structlog
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.errors import StoreError
-from pipeline.settings import Settings
-from pipeline.store import Store
-from pipeline.store.operation import CanaryHealth, CanaryState, canary_state
-from wirewatch.probes import Check
+from core.errors import StoreError
+from core.settings import Settings
+from core.store import Store
+from core.store.canary import CanaryHealth, CanaryState, canary_state
+from desk.delivery.store.channels import any_active
+from wirewatch.monitoring.probes import Check
 
 log = structlog.get_logger()
 WATCH_S = 15.0
@@ -55,7 +56,9 @@ class CanaryMetrics(Collector):
 
 def looking(settings: Settings, store: Store, clock_ms: Callable[[], int]) -> Callable[[], CanaryState]:
     """A look at the canaries of the settings' run. It raises StoreError."""
-    return lambda: canary_state(store, settings.run, now_ms=clock_ms(), interval_s=settings.canary_interval_s)
+    return lambda: canary_state(
+        store, settings.run, now_ms=clock_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)
+    )
 
 
 def canary_check(look: Callable[[], CanaryState]) -> Check:

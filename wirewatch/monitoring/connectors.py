@@ -13,12 +13,12 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connectors.runner import Broke, Event, Outrun, Polled, Waiting
-from connectors.state import FeedState
-from pipeline.errors import StoreError
-from pipeline.settings import Settings
-from pipeline.store import Store
-from wirewatch.canary import CanaryMetrics, CanaryWatch, looking, ready_checks
-from wirewatch.probes import Check, serve_probes
+from connectors.store.state import FeedState
+from core.errors import StoreError
+from core.settings import Settings
+from core.store import Store
+from wirewatch.monitoring.canary import CanaryMetrics, CanaryWatch, looking, ready_checks
+from wirewatch.monitoring.probes import Check, serve_probes
 
 # The loop turns every second or so; the longest it may be held up is a stream or store that is away.
 HANGS_S = 120.0

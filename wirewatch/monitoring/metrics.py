@@ -1,7 +1,7 @@
 """The pipeline's ``/metrics``, ``/healthz`` and ``/readyz``: read from store and stream when they are asked for.
 
 So they are right after any crash, and say the same whichever process is asked. The counts lie in the store, kept up with
-each transaction (``pipeline.store.counts``): a scrape costs the same however old the run is. Only the time of slices is
+each transaction (``core.store.counts``): a scrape costs the same however old the run is. Only the time of slices is
 this process's own.
 """
 
@@ -16,16 +16,17 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from connectors.state import FeedState
-from pipeline.errors import WirewatchError
-from pipeline.records import OutcomeKind
-from pipeline.settings import Settings
-from pipeline.store import RunLedger, open_store
-from pipeline.store import tables as t
-from pipeline.store.counts import OUTCOMES, latencies, read_counts, read_gauges
-from pipeline.streams import Stream, open_stream
-from wirewatch.canary import CanaryMetrics, CanaryWatch, canary_check, looking
-from wirewatch.probes import Check, serve_probes
+from connectors.store.state import FeedState
+from core.errors import WirewatchError
+from core.records import OutcomeKind
+from core.settings import Settings
+from core.store import open_store
+from core.store import tables as t
+from core.store.counts import OUTCOMES, latencies, read_counts, read_gauges
+from core.streams import Stream, open_stream
+from pipeline.ledger import RunLedger
+from wirewatch.monitoring.canary import CanaryMetrics, CanaryWatch, canary_check, looking
+from wirewatch.monitoring.probes import Check, serve_probes
 
 ASK_S = 3.0
 SLICE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60)

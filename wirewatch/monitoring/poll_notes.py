@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from connectors.runner import Broke, Event, Polled
-from pipeline.errors import StoreError
-from pipeline.store.history_polls import PollLog
+from connectors.store.polls import PollLog
+from core.errors import StoreError
 
 log = structlog.get_logger()
 

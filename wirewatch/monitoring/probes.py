@@ -11,7 +11,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from pipeline.errors import UsageError, WirewatchError
+from core.errors import UsageError, WirewatchError
 
 
 class Check(NamedTuple):

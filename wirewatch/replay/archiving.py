@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from connectors.archives.folder import ArchiveNote, day_start_ms, read_note, write_day, write_note
+from core.records import from_ms
+from core.store import Store
+from core.store.takedowns import Takedowns
+from core.streams import Stream, StreamRecord
 from pipeline.drivers.history import PROBE_MS, StreamHistory
 from pipeline.drivers.slices import SliceLimits
-from pipeline.records import from_ms
-from pipeline.store import Store
-from pipeline.store.history import Takedowns
-from pipeline.streams import Stream, StreamRecord
 
 # A day is over when no record of it can come any more.
 SETTLED_MS = 120_000

@@ -10,17 +10,17 @@ from connectors.archives import ArchiveItem
 from connectors.archives.folder import files_between
 from connectors.archives.snapshots import HistoryReader
 from connectors.archives.warc import read_warc
+from core.errors import WirewatchError
+from core.records import article_id, encode, from_ms, raw_hash, to_ms
+from core.settings import Settings
+from core.store import Store
+from core.store.takedowns import STAGE
+from core.streams import Stream, open_stream
 from pipeline.drivers.history import History, StreamHistory
 from pipeline.drivers.history_index import IndexHistory, IndexWriter, Where
 from pipeline.drivers.slices import SliceLimits
-from pipeline.errors import WirewatchError
-from pipeline.records import article_id, encode, from_ms, raw_hash, to_ms
-from pipeline.settings import Settings
-from pipeline.store import Store
-from pipeline.store.history import STAGE
-from pipeline.store.history_past import first_place_ms, late_places, stored_versions
-from pipeline.streams import Stream, open_stream
-from wirewatch.replay_spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
+from pipeline.replay.past import first_place_ms, late_places, stored_versions
+from wirewatch.replay.spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
 
 _FEW = SliceLimits(records=100, bytes=16 << 20)
 

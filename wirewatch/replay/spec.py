@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
-from pipeline.store import QueryShelf, Store
-from pipeline.store.history_past import first_place_ms
-from pipeline.store.history_runs import RUNNING, Replay, ReplayBook, copy_queries, run_names
-from pipeline.topics.shelf import builtin_definitions, folder_definitions
+from core.errors import UsageError
+from core.settings import Settings
+from core.store import QueryShelf, Store
+from core.topics.shelf import builtin_definitions, folder_definitions
+from pipeline.replay.past import first_place_ms
+from pipeline.replay.runs import RUNNING, Replay, ReplayBook, copy_queries, run_names
 from wirewatch.commands.subscriptions import read_subscriptions
 
 STREAM, ARCHIVE, STORE = "stream", "archive", "store"

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from pipeline import logs
-from pipeline.errors import QueryError, WirewatchError
-from pipeline.settings import Settings
+from core import logs
+from core.errors import QueryError, WirewatchError
+from core.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import typer
 
-from pipeline.records import from_ms
-from wirewatch import console
+from core.records import from_ms
+from wirewatch.terminal import console
 
 
 def wanted(*, as_json: bool) -> bool:

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from core.errors import UsageError
+from core.settings import Settings
 from desk.delivery.times import zone_of
-from pipeline.errors import UsageError
-from pipeline.settings import Settings
 
 YESTERDAY = "yesterday"
 _AGO = re.compile(r"(\d{1,5})([smhdw])")

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from pipeline.query.explain import Explanation
-from pipeline.store.history_polls import Poll
+from connectors.store.polls import Poll
+from core.query.explain import Explanation
 
 
 class FeedTrace(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,20 +9,20 @@ import msgspec
 import sqlalchemy as sa
 
 from connectors.feeds.items import FeedItem, build_items
-from connectors.links import host_of
-from connectors.state import FeedRow, FeedState
-from pipeline.errors import UsageError
-from pipeline.query import document_of, parse
-from pipeline.query.explain import explain
-from pipeline.records import Article, Subscription, article_id, canonical_url, decode, from_ms
-from pipeline.store import QueryShelf, Store, StoredTopic
-from pipeline.store import tables as t
-from pipeline.store.feed_tables import feed_items
-from pipeline.store.history import Takedowns
-from pipeline.store.history_polls import PollLog
-from pipeline.topics import Tagger, load_topic
-from wirewatch.trace_records import ArticleTrace, EndTrace, FeedTrace, ItemTrace, QueryTrace, TopicTrace, Trace
-from wirewatch.trace_words import failed_clauses, verdict_of, why_never_seen
+from connectors.http.links import host_of
+from connectors.store.polls import PollLog
+from connectors.store.state import FeedRow, FeedState
+from connectors.store.tables import feed_items
+from core.errors import UsageError
+from core.query import document_of, parse
+from core.query.explain import explain
+from core.records import Article, Subscription, article_id, canonical_url, decode, from_ms
+from core.store import QueryShelf, Store, StoredTopic
+from core.store import tables as t
+from core.store.takedowns import Takedowns
+from core.topics import Tagger, load_topic
+from wirewatch.trace.records import ArticleTrace, EndTrace, FeedTrace, ItemTrace, QueryTrace, TopicTrace, Trace
+from wirewatch.trace.words import failed_clauses, verdict_of, why_never_seen
 
 _EVERYTHING = -1_000_000.0
 SHOWN_POLLS = 5

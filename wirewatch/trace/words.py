@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from pipeline.query.explain import Explanation
-from wirewatch.trace_records import FeedTrace, Trace
+from core.query.explain import Explanation
+from wirewatch.trace.records import FeedTrace, Trace
 
 QUIET = timedelta(days=2)
 

@@ -4,7 +4,7 @@ One module a dialect: its tokens and what they mean. ``reader`` has the grammar 
 and its text. A new dialect is one module, a line in ``dialects`` and a table of cases.
 """
 
-from pipeline.query.importing.dialects import DIALECTS, Imported, import_query
-from pipeline.query.importing.reader import Change
+from core.query.importing.dialects import DIALECTS, Imported, import_query
+from core.query.importing.reader import Change
 
 __all__ = ["DIALECTS", "Change", "Imported", "import_query"]

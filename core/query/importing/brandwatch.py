@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from pipeline.query.importing.lexer import Lexer, Token, alone
-from pipeline.query.importing.reader import OPERAND, Reader
-from pipeline.query.importing.tree import Cased, In, Node, Phrase, Word
+from core.query.importing.lexer import Lexer, Token, alone
+from core.query.importing.reader import OPERAND, Reader
+from core.query.importing.tree import Cased, In, Node, Phrase, Word
 
 _FIELDS = {"title": "title", "url": "url", "author": "author", "authorname": "author", "site": "url"}
 _FIELDS |= {"language": "lang", "lang": "lang"}

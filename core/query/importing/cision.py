@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pipeline.query.importing.lexer import Lexer, Token, alone
-from pipeline.query.importing.reader import Reader
-from pipeline.query.importing.tree import All, Any, Cased, In, Node, Phrase, Word
+from core.query.importing.lexer import Lexer, Token, alone
+from core.query.importing.reader import Reader
+from core.query.importing.tree import All, Any, Cased, In, Node, Phrase, Word
 
 _FIELDS = {
     "headline": "title", "title": "title", "publication": "source", "source": "source", "outlet": "source",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.query.importing.brandwatch import Brandwatch
-from pipeline.query.importing.cision import Cision
-from pipeline.query.importing.factiva import Factiva
-from pipeline.query.importing.google import Google
-from pipeline.query.importing.meltwater import Meltwater
-from pipeline.query.importing.reader import Change, Reader
-from pipeline.query.importing.tree import show
+from core.query.importing.brandwatch import Brandwatch
+from core.query.importing.cision import Cision
+from core.query.importing.factiva import Factiva
+from core.query.importing.google import Google
+from core.query.importing.meltwater import Meltwater
+from core.query.importing.reader import Change, Reader
+from core.query.importing.tree import show
 
 DIALECTS: dict[str, type[Reader]] = {
     "meltwater": Meltwater,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from pipeline.query.importing.lexer import QUOTES, Lexer, Token, alone
-from pipeline.query.importing.reader import Reader
-from pipeline.query.importing.tree import AtLeast, In, Lead, Node, Word
+from core.query.importing.lexer import QUOTES, Lexer, Token, alone
+from core.query.importing.reader import Reader
+from core.query.importing.tree import AtLeast, In, Lead, Node, Word
 
 _FIELDS = {"hd": "title", "by": "author", "la": "lang", "sn": "source"}
 _CODES = frozenset({"rst", "sc", "fds", "co", "ns", "re", "in", "pe", "de", "pub"})

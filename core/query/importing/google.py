@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pipeline.query.importing.lexer import QUOTES, Lexer, Token, alone
-from pipeline.query.importing.reader import Reader
-from pipeline.query.importing.tree import In, Node, Phrase, Word
+from core.query.importing.lexer import QUOTES, Lexer, Token, alone
+from core.query.importing.reader import Reader
+from core.query.importing.tree import In, Node, Phrase, Word
 
 _FIELDS = {"intitle": "title", "inurl": "url", "site": "url", "intext": "body", "inbody": "body", "source": "source"}
 _FIELDS |= {"author": "author", "inauthor": "author"}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pipeline.errors import QueryError
+from core.errors import QueryError
 
 QUOTES = '"“”„‟«»＂'
 MAX_LENGTH = 100_000

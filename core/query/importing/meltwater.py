@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pipeline.query.importing.lexer import Lexer, Token, alone
-from pipeline.query.importing.reader import Reader
-from pipeline.query.importing.tree import AtLeast, In, Lead, Node
+from core.query.importing.lexer import Lexer, Token, alone
+from core.query.importing.reader import Reader
+from core.query.importing.tree import AtLeast, In, Lead, Node
 
 _NEAR_WORDS = 4
 _INGRESS_WORDS = 60

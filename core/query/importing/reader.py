@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar, NamedTuple, NoReturn
 
-from pipeline.errors import QueryError
-from pipeline.query.importing.lexer import END, QUOTES, Lexer, Token
-from pipeline.query.importing.tree import All, Near, Node, Phrase, Word, all_of, any_of, leaves, negative
+from core.errors import QueryError
+from core.query.importing.lexer import END, QUOTES, Lexer, Token
+from core.query.importing.tree import All, Near, Node, Phrase, Word, all_of, any_of, leaves, negative
 
 MAX_NUMBER = 1_000
 """Largest number of an operator, the least of those that our own parser takes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 
-from pipeline.streams.sqlite_file import pragma, translated, writing
+from core.streams.embedded.file import pragma, translated, writing
 
 _DELETE_ROWS = 500
 _FREED_PAGES = 500  # 2 MB at a time, since writers wait meanwhile

@@ -15,12 +15,12 @@ from typing import Self
 
 import zstandard
 
-from pipeline.errors import OffsetOutOfRange, StreamError
-from pipeline.streams import sqlite_file
-from pipeline.streams.base import Appended, NewRecord, StreamRecord
-from pipeline.streams.rules import check_sizes, partition_of
-from pipeline.streams.sqlite_file import Location, translated
-from pipeline.streams.sqlite_retention import SqliteRetention
+from core.errors import OffsetOutOfRange, StreamError
+from core.streams.base import Appended, NewRecord, StreamRecord
+from core.streams.embedded import file as sqlite_file
+from core.streams.embedded.file import Location, translated
+from core.streams.embedded.retention import SqliteRetention
+from core.streams.rules import check_sizes, partition_of
 
 _PLAIN, _ZSTD = 0, 1
 _LEVEL = 3

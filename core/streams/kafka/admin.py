@@ -14,9 +14,9 @@ from kafka.protocol.consumer import IsolationLevel
 from kafka.protocol.metadata import MetadataRequest
 from kafka.structs import OffsetAndMetadata
 
-from pipeline.errors import StreamError
-from pipeline.streams.kafka_client import KafkaLocation, ours, transient
-from pipeline.streams.plans import StreamFacts, copies_for
+from core.errors import StreamError
+from core.streams.kafka.client import KafkaLocation, ours, transient
+from core.streams.plans import StreamFacts, copies_for
 
 T = TypeVar("T")
 

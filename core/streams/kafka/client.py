@@ -13,9 +13,9 @@ from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
 from kafka.net.selector import NetworkSelector
 
-from pipeline.errors import StreamError, StreamUnavailable, UsageError
-from pipeline.streams.kafka_security import RefusalsEnd, TlsRefused, checked, client_config
-from pipeline.streams.rules import parse_options, positive
+from core.errors import StreamError, StreamUnavailable, UsageError
+from core.streams.kafka.security import RefusalsEnd, TlsRefused, checked, client_config
+from core.streams.rules import parse_options, positive
 
 T = TypeVar("T")
 

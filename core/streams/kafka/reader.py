@@ -12,9 +12,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from pipeline.errors import OffsetOutOfRange, StreamUnavailable
-from pipeline.streams.base import StreamRecord
-from pipeline.streams.kafka_client import KafkaLocation, translated
+from core.errors import OffsetOutOfRange, StreamUnavailable
+from core.streams.base import StreamRecord
+from core.streams.kafka.client import KafkaLocation, translated
 
 _FETCH_WAIT_MS = 400
 """How long the broker keeps an empty fetch open: the longest that a read elsewhere waits for the last one to end. A fetch

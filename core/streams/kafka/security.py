@@ -13,7 +13,7 @@ from typing import Any, Final
 from kafka import errors as kafka_errors
 from kafka.net.manager import KafkaConnectionManager
 
-from pipeline.errors import UsageError
+from core.errors import UsageError
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")

@@ -16,13 +16,13 @@ from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from pipeline.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable
-from pipeline.streams.base import Appended, NewRecord, StreamRecord
-from pipeline.streams.kafka_admin import KafkaAdmin
-from pipeline.streams.kafka_client import KafkaLocation, end_producer, ours
-from pipeline.streams.kafka_reader import KafkaReader
-from pipeline.streams.plans import StreamPlan, guarded
-from pipeline.streams.rules import FREE_KEY_BYTES, check_sizes
+from core.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable
+from core.streams.base import Appended, NewRecord, StreamRecord
+from core.streams.kafka.admin import KafkaAdmin
+from core.streams.kafka.client import KafkaLocation, end_producer, ours
+from core.streams.kafka.reader import KafkaReader
+from core.streams.plans import StreamPlan, guarded
+from core.streams.rules import FREE_KEY_BYTES, check_sizes
 
 _BATCH_BYTES = 256 << 10
 _ENVELOPE_BYTES = 2048

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from core.errors import UsageError
 from desk.delivery.channels.base import Options, Trouble
 from desk.delivery.guard import Refused, checked
 from desk.delivery.render import Notice
 from desk.delivery.secrets import redacted
-from pipeline.errors import UsageError
-from pipeline.store.delivery import Channel
+from desk.delivery.store.channels import Channel
 
 REFUSED_SCHEMES = ("dbus", "gnome", "kde", "macosx", "windows", "syslog", "file")
 """They act on this machine, not on a receiver."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from core.errors import UsageError
 from desk.delivery.channels.base import Carrier, Options
 from desk.delivery.channels.chat import Chat, plugin_of
 from desk.delivery.channels.mail import Mail, recipients_of, server_of
 from desk.delivery.channels.webhook import Webhook, key_of
-from pipeline.errors import UsageError
-from pipeline.store.delivery import Channel
+from desk.delivery.store.channels import Channel
 
 PER_MINUTE = {"mail": 120, "webhook": 600, "chat": 30}
 """Messages a minute unless a channel says otherwise: what chat services bear, and mail servers."""

@@ -12,12 +12,12 @@ from email.utils import format_datetime
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from core.errors import UsageError
+from core.records import from_ms
 from desk.delivery.channels.base import Options, Trouble
 from desk.delivery.guard import Refused, checked
 from desk.delivery.render import Notice
-from pipeline.errors import UsageError
-from pipeline.records import from_ms
-from pipeline.store.delivery import Channel
+from desk.delivery.store.channels import Channel
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")

@@ -16,12 +16,12 @@ from email.utils import parsedate_to_datetime
 import httpcore
 import msgspec
 
+from core.errors import UsageError
+from core.records import from_ms
 from desk.delivery.channels.base import Options, Trouble
 from desk.delivery.guard import GuardedBackend, Refused
 from desk.delivery.render import Notice
-from pipeline.errors import UsageError
-from pipeline.records import from_ms
-from pipeline.store.delivery import Channel
+from desk.delivery.store.channels import Channel
 
 PREFIX = "whsec_"
 MOST_ANSWER = 65_536

@@ -13,11 +13,10 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, decode
-from pipeline.store import delivery_tables as d
-from pipeline.store.engine import Store
-from pipeline.store.metadata import storable
-from pipeline.store.rows import chunks
+from core.records import Alert, decode
+from core.store.engine import Store, chunks
+from core.store.metadata import storable
+from desk.delivery.store import tables as d
 
 MuteKind = Literal["story", "outlet"]
 Status = Literal["held", "muted", "queued", "sent", "failed", "withdrawn"]
@@ -229,3 +228,9 @@ def delivery_of(row: Any) -> Delivery:
 def rows_of(several: Sequence[Delivery]) -> list[dict[str, Any]]:
     """Deliveries as rows."""
     return [msgspec.structs.asdict(one) for one in several]
+
+
+def any_active(store: Store) -> bool:
+    """Whether a channel is active: alerts are delivered then, and so must canaries be. Raises StoreError."""
+    with store.reading() as connection:
+        return connection.execute(sa.select(d.channels.c.name).where(d.channels.c.active).limit(1)).first() is not None

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from pipeline.store import delivery_tables as d
-from pipeline.store import tables as t
-from pipeline.store.counts import add_counts, latency_counts
-from pipeline.store.engine import Store
-from pipeline.store.rows import chunks
+from core.store import tables as t
+from core.store.counts import add_counts, latency_counts
+from core.store.engine import Store, chunks
+from desk.delivery.store import tables as d
 
 OVER = ("sent", "muted", "withdrawn")
 """Deliveries that nothing will happen to any more. Failed ones are not among them: a person may try them again."""

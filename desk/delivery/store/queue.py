@@ -17,16 +17,15 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Subscription
-from pipeline.store import delivery_tables as d
-from pipeline.store import tables as t
-from pipeline.store.delivered import count_delivered
-from pipeline.store.delivery import Channel, Delivery, Mute, channel_of, delivery_of, key_of
-from pipeline.store.engine import Store
-from pipeline.store.history import taken_down
-from pipeline.store.outbox import PEOPLE, Outbox, Taken
-from pipeline.store.queries import LIVE, subscription
-from pipeline.store.rows import chunks
+from core.records import Subscription
+from core.store import tables as t
+from core.store.engine import Store, chunks
+from core.store.outbox import PEOPLE, Outbox, Taken
+from core.store.subscriptions import LIVE, subscription
+from core.store.takedowns import taken_down
+from desk.delivery.store import tables as d
+from desk.delivery.store.channels import Channel, Delivery, Mute, channel_of, delivery_of, key_of
+from desk.delivery.store.delivered import count_delivered
 
 LEASE_MS = 60_000
 HOUR_MS = 3_600_000

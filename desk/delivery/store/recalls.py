@@ -7,12 +7,12 @@ from collections.abc import Callable
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import encode
-from pipeline.store import delivery_tables as d
-from pipeline.store.delivery import Delivery, delivery_of, key_of
-from pipeline.store.engine import Store
-from pipeline.store.history import newest_stamp
-from pipeline.store.sending import message_of, withdraw
+from core.records import encode
+from core.store.engine import Store
+from core.store.takedowns import newest_stamp
+from desk.delivery.store import tables as d
+from desk.delivery.store.channels import Delivery, delivery_of, key_of
+from desk.delivery.store.queue import message_of, withdraw
 
 _ROW = "takedowns"
 

@@ -1,9 +1,8 @@
-"""The tables of delivery: what the alert rule has told, what was sent to whom, and what is held back.
+"""The tables of delivery: what was sent to whom, and what is held back.
 
 All times are milliseconds since the epoch, UTC. ``subscription`` is an id of the scope ``live``.
 
 =====================  ============================================================================================
-story_facts            figures, quotes and corrections that a story's matching articles have told, bounded
 channels               ways to reach people, with their secrets and how they fare
 mutes                  stories and outlets that a subscription (or all of an owner) does not want to hear of for now
 deliveries             one row an alert and channel: held, muted, queued, sent, failed, withdrawn
@@ -16,15 +15,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
-from pipeline.store.metadata import SafeString, SafeText, metadata
-
-story_facts = Table(
-    "story_facts",
-    metadata,
-    Column("run", SafeString, primary_key=True),
-    Column("story", SafeString, primary_key=True),
-    Column("record", Text, nullable=False),
-)
+from core.store.metadata import SafeString, SafeText, metadata
 
 channels = Table(
     "channels",
@@ -122,3 +113,6 @@ messages = Table(
     Index("ix_messages_status_channel_due_ms", "status", "channel", "due_ms"),
     Index("ix_messages_subscription_channel_queued_ms", "subscription", "channel", "queued_ms"),
 )
+
+# A handover asks which deliveries were held back since a moment.
+deliveries_by_time = Index("ix_deliveries_run_planned_ms", deliveries.c.run, deliveries.c.planned_ms)

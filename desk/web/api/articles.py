@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from desk.live.reading import alert_cursor
 from desk.people.roles import Role
 from desk.web.api.common import MOST_MS, PREFIX, CursorText, Limit, Word, cursor_of, problems, read_cursor
 from desk.web.api.models import Alerts, ArticleOut, Articles, alert_out, article_out
 from desk.web.deps import TheDesk
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from pipeline.store.desk_reading import alert_cursor
 
 router = APIRouter(prefix=PREFIX, tags=["articles"])
 _PLACE = r"[0-9]{15}:[0-9A-Za-z:]{1,120}"

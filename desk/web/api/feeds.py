@@ -8,13 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, Field
 
+from core.records import from_ms
 from desk.people.roles import Role
 from desk.web.api.common import PREFIX, problems
 from desk.web.deps import TheActor, TheDesk
 from desk.web.guard import allow
 from desk.web.pages.coverage import feeds_of
 from desk.web.problems import Refused
-from pipeline.records import from_ms
 
 router = APIRouter(prefix=PREFIX, tags=["feeds"])
 

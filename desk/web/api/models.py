@@ -6,9 +6,9 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from core.records import Alert, Article, Match, from_ms
+from desk.live.reading import AlertRow, ArticleRow
 from desk.views.cards import Card
-from pipeline.records import Alert, Article, Match, from_ms
-from pipeline.store.desk_reading import AlertRow, ArticleRow
 
 
 class Problem(BaseModel):

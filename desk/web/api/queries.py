@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from core.query import lint, parse
+from core.query.importing import import_query
+from core.search import BacktestReport, Filters, backtest, compare
 from desk.people.roles import Role
 from desk.trial import filters_of
 from desk.views.trials import sentence
@@ -15,9 +18,6 @@ from desk.web.deps import TheDesk
 from desk.web.guard import allow
 from desk.web.pages.search import index_of
 from desk.web.problems import Refused
-from pipeline.query import lint, parse
-from pipeline.query.importing import import_query
-from pipeline.search import BacktestReport, Filters, backtest, compare
 
 router = APIRouter(prefix=PREFIX, tags=["queries"])
 QueryText = Annotated[str, Query(min_length=1, max_length=20_000, description="In the query language.")]

@@ -9,14 +9,14 @@ import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from core.records import from_ms
+from core.search import Facets, FacetValue, Filters, Hit, Order
 from desk.people.roles import Role
 from desk.web.api.common import MOST_MS, PREFIX, CursorText, Limit, Words, problems
 from desk.web.api.models import MatchOut
 from desk.web.deps import TheDesk
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from pipeline.records import from_ms
-from pipeline.search import Facets, FacetValue, Filters, Hit, Order
 
 router = APIRouter(prefix=PREFIX, tags=["search"])
 Moment = Annotated[int | None, Query(ge=0, le=MOST_MS, description="ms since the epoch, UTC.")]

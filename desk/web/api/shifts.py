@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, Field
 
+from core.records import from_ms
 from desk.people.roles import Role
 from desk.views.shifts import handed
 from desk.web.api.common import MOST_MS, PREFIX, problems
@@ -15,7 +16,6 @@ from desk.web.api.models import StoryOut, story_out
 from desk.web.deps import TheActor, TheCaller, TheDesk
 from desk.web.guard import allow
 from desk.web.pages.handover import cards_since, shift_of, take, write
-from pipeline.records import from_ms
 
 router = APIRouter(prefix=PREFIX, tags=["handover"])
 

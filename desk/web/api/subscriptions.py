@@ -9,6 +9,8 @@ import msgspec
 from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, Field
 
+from core.records import Subscription
+from core.records.alert import Level, State
 from desk.people.roles import Role
 from desk.subscriptions import Subscriptions as Service
 from desk.subscriptions import changed
@@ -16,8 +18,6 @@ from desk.web.api.common import PREFIX, problems
 from desk.web.deps import Desk, TheActor, TheDesk
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from pipeline.records import Subscription
-from pipeline.records.alert import Level, State
 
 router = APIRouter(prefix=PREFIX)
 SubscriptionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]

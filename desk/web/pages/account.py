@@ -7,15 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
+from core.errors import UsageError
 from desk.people.limits import SIGN_IN_NAME
 from desk.people.roles import DOES, Caller, Role
+from desk.people.store import Account
 from desk.web.deps import Desk, TheActor, TheCaller, TheDesk, base_url
 from desk.web.feeds import feed_address, with_token
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.errors import UsageError
-from pipeline.store.desk_people import Account
 
 router = APIRouter(include_in_schema=False)
 

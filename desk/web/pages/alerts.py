@@ -9,6 +9,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
+from core.errors import UsageError
+from core.records import Alert, Subscription
+from core.store.lookup import find_alert, find_article
+from desk.delivery.store.channels import DeliveryBook, Mute, MuteKind
+from desk.live.reading import alert_cursor
 from desk.people.roles import Role
 from desk.relevance import Choice, choices
 from desk.views.hits import hit_view
@@ -18,11 +23,6 @@ from desk.web.guard import allow
 from desk.web.pages.search import index_of
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.errors import UsageError
-from pipeline.records import Alert, Subscription
-from pipeline.store.alerts import find_alert, find_article
-from pipeline.store.delivery import DeliveryBook, Mute, MuteKind
-from pipeline.store.desk_reading import alert_cursor
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50

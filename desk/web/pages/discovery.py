@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
+from core.errors import WirewatchError
 from desk.people.roles import Role
 from desk.views.coverage import FeedPort, FoundFeed
 from desk.web.deps import TheActor, TheDesk
@@ -17,7 +18,6 @@ from desk.web.guard import allow
 from desk.web.pages.coverage import feeds_of
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.errors import WirewatchError
 
 router = APIRouter(include_in_schema=False)
 AT_ONCE, KEPT = 4, 50

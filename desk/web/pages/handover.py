@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Form, Request, Response
 
 from desk.people.roles import Caller, Role
+from desk.shifts.store import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
 from desk.views.cards import Card
 from desk.views.shifts import HOUR_MS, HOURS, LONGEST_HOURS, USUAL_HOURS, handed, held_stories, moment_of
 from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
@@ -14,7 +15,6 @@ from desk.web.forms import done
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.store.desk_shift import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
 
 router = APIRouter(include_in_schema=False)
 Story = Annotated[str, Form(max_length=100)]

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
+from core.errors import UsageError
+from desk.people.audit import PAGE
 from desk.people.roles import DOES, Role, role_named
+from desk.people.store import Account
 from desk.web.deps import Desk, TheActor, TheDesk
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.errors import UsageError
-from pipeline.store.desk_audit import PAGE
-from pipeline.store.desk_people import Account
 
 router = APIRouter(include_in_schema=False)
 Person = Annotated[str, Form(max_length=32)]

@@ -8,6 +8,10 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Response
 from starlette.responses import HTMLResponse
 
+from core.errors import QueryError, UsageError
+from core.query import Document, document_of, explain, parse
+from core.query.importing import DIALECTS, import_query
+from core.records import Subscription, article_id
 from desk.people.roles import Role
 from desk.subscriptions import changed
 from desk.trial import tried
@@ -18,10 +22,6 @@ from desk.web.forms import TheForm
 from desk.web.guard import allow
 from desk.web.pages.search import index_of
 from desk.web.render import Clock, fragment
-from pipeline.errors import QueryError, UsageError
-from pipeline.query import Document, document_of, explain, parse
-from pipeline.query.importing import DIALECTS, import_query
-from pipeline.records import Subscription, article_id
 
 router = APIRouter(include_in_schema=False)
 QueryText = Annotated[str, Form(max_length=20_000)]

@@ -8,6 +8,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
+from core.errors import QueryError, UsageError
+from core.query import Finding, lint
+from core.search import Hit, Results, SearchIndex
 from desk.people.roles import Role
 from desk.views.charts import bars
 from desk.views.exports import FORMATS
@@ -19,9 +22,6 @@ from desk.web.deps import Desk, TheDesk, base_url
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.errors import QueryError, UsageError
-from pipeline.query import Finding, lint
-from pipeline.search import Hit, Results, SearchIndex
 
 router = APIRouter(include_in_schema=False)
 PAGE = 40

@@ -9,12 +9,12 @@ from starlette.responses import RedirectResponse
 
 from desk.people.limits import SIGN_IN_ADDRESS, SIGN_IN_NAME
 from desk.people.roles import Role
+from desk.people.store import folded
 from desk.web.deps import TheActor, TheCaller, TheDesk
 from desk.web.forms import inside
 from desk.web.guard import SESSION_COOKIE, allow, set_cookie
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.store.desk_people import folded
 
 router = APIRouter(include_in_schema=False)
 SESSION_S = 30 * 86_400

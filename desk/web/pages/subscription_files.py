@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, File, Request, Response, UploadFile
 from starlette.responses import RedirectResponse
 
+from core.store.lookup import alerts_of
 from desk.delivery.atom import MEDIA_TYPE, atom_feed
 from desk.people.roles import Role
 from desk.subscriptions import read, to_json_lines, to_toml
@@ -15,7 +16,6 @@ from desk.web.deps import TheActor, TheCaller, TheDesk, base_url
 from desk.web.guard import allow
 from desk.web.pages.subscriptions import known, subscriptions_of
 from desk.web.problems import Refused
-from pipeline.store.alerts import alerts_of
 
 router = APIRouter(include_in_schema=False)
 FORMATS = {"jsonl": "application/jsonl; charset=utf-8", "toml": "application/toml; charset=utf-8"}

@@ -10,7 +10,14 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from msgspec.structs import replace
 from starlette.responses import RedirectResponse
 
+from core.errors import QueryError, UsageError
+from core.query import Finding, lint
+from core.query.importing import DIALECTS
+from core.records import Subscription
+from core.records.alert import LEVELS, Schedule
+from desk.delivery.store.channels import DeliveryBook
 from desk.people.roles import Role
+from desk.shifts.store import alert_counts
 from desk.subscriptions import Subscriptions, changed
 from desk.views.languages import language_name
 from desk.views.subscription_forms import NEWS, changes_of, differences, named
@@ -19,13 +26,6 @@ from desk.web.forms import TheForm
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
-from pipeline.errors import QueryError, UsageError
-from pipeline.query import Finding, lint
-from pipeline.query.importing import DIALECTS
-from pipeline.records import Subscription
-from pipeline.records.alert import LEVELS, Schedule
-from pipeline.store.delivery import DeliveryBook
-from pipeline.store.desk_shift import alert_counts
 
 router = APIRouter(include_in_schema=False)
 Identity = Annotated[str, Form(max_length=100)]

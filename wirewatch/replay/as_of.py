@@ -13,12 +13,12 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import Alert, Article, OrderKey, decode, from_ms, to_ms
-from pipeline.store import tables as t
-from pipeline.store.delivery_tables import deliveries
-from pipeline.store.engine import Store
-from pipeline.store.history_base import stories_as_of
-from pipeline.stories.story import Story
+from core.records import Alert, Article, OrderKey, decode, from_ms, to_ms
+from core.records.story import Story
+from core.store import tables as t
+from core.store.engine import Store
+from desk.delivery.store.tables import deliveries
+from pipeline.ledger.base import stories_as_of
 
 PAGE = 200
 

@@ -1,30 +1,13 @@
-"""What the desk reads of feeds for every page: outlets' names and countries, and how many feeds fail."""
+"""What every page of the desk says of feeds: outlets' names and countries, and how many feeds fail."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.store.engine import Store
-from pipeline.store.feed_tables import feeds
-
-
-class FeedOutlet(NamedTuple):
-    """Whose feed it is, as a catalogue, a list or the feed itself says."""
-
-    source: str
-    name: str | None
-    country: str | None
-
-
-class FeedCounts(NamedTuple):
-    """Feeds that are watched, those of them that fail or are gone, and when any was last read well (ms, UTC)."""
-
-    watched: int
-    failing: int
-    last_ok_ms: int | None
+from connectors.store.tables import feeds
+from core.records.outlets import FeedCounts, FeedOutlet
+from core.store.engine import Store
 
 
 class _About(msgspec.Struct):
@@ -32,8 +15,8 @@ class _About(msgspec.Struct):
     country: str | None = None
 
 
-class FeedFacts:
-    """Reads the feeds' rows; ``connectors.state`` writes them. Raises StoreError."""
+class Outlets:
+    """Reads the feeds' rows; ``connectors.store.state`` writes them. Raises StoreError."""
 
     def __init__(self, store: Store) -> None:
         self.store = store

@@ -8,13 +8,15 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from pipeline.records import OrderKey
-from pipeline.records.canary import canary_run
-from pipeline.store import history_tables as h
-from pipeline.store import tables as t
-from pipeline.store.rows import chunks, entry
+from core.records import OrderKey
+from core.records.canary import canary_run
+from core.records.story import Story
+from core.store import tables as t
+from core.store.engine import chunks
+from pipeline.ledger import tables as h
+from pipeline.ledger.rows import entry
 from pipeline.stories.index import Entry
-from pipeline.stories.story import Story, independent_source
+from pipeline.stories.story import independent_source
 
 
 class Base(NamedTuple):

@@ -1,0 +1,1 @@
+"""Asking outlets by HTTP: addresses, pace, robots.txt, limits, answers as values."""

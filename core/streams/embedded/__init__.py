@@ -1,0 +1,1 @@
+"""Streams in a SQLite file: the embedded default, for one machine."""

@@ -1,0 +1,1 @@
+"""What delivery keeps in the store: channels, mutes, deliveries, messages, recalls."""

@@ -1,0 +1,1 @@
+"""What is measured and served for monitoring: metrics, probes, the canary."""

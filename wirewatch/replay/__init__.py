@@ -1,0 +1,1 @@
+"""Preparing replays: sources of raw records and the archive."""

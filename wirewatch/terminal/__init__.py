@@ -1,0 +1,1 @@
+"""What every command prints: the console, JSON Lines, moments of time."""

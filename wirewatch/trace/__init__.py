@@ -1,0 +1,1 @@
+"""Tracing one address through everything that is known of it."""
