@@ -4,7 +4,7 @@ langdetect draws n-grams of the text at random and multiplies, for each of its 5
 one language is nearly certain; seven such trials are averaged. It does so number by number in Python. Here the
 odds are rows of a matrix made of its own profiles, and the n-grams of a word are looked up once for all texts. The random
 numbers, the order of the multiplications and of the sums are langdetect's own, so the probabilities are the same to the last
-bit, which ``tests/text/test_trials.py`` holds against the library itself. Its text cleaning is used as it is, but for
+bit, which ``tests/pipeline/text/test_trials.py`` holds against the library itself. Its text cleaning is used as it is, but for
 loops over single characters.
 """
 

@@ -17,7 +17,7 @@ from core.records import Subscription, encode
 from core.store import QueryShelf, StoreReader, open_store
 from core.streams import NewRecord, create_stream
 from tests.deploy.local import DOWN, JOBS, UP, Local, local
-from tests.flink.articles import raw_articles
+from tests.pipeline.flink.articles import raw_articles
 from tests.servers.kafka import alive
 from tests.servers.shared import shared
 from tests.waiting import until

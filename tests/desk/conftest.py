@@ -12,7 +12,7 @@ from core.store import Store, open_store
 from desk.web.deps import Desk
 from pipeline.ledger import RunLedger
 from tests.desk.support import Clock, Wire, add_people, client_of, make_desk, sign_in
-from tests.transforms.support import NOON_MS
+from tests.pipeline.transforms.support import NOON_MS
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from desk.delivery.store.channels import Channel, DeliveryBook
 from desk.web.app import create_app
 from desk.web.deps import Desk
 from pipeline.drivers.live import run_in_slices
-from tests.delivery.support import receiving
 from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.delivery.support import receiving
 from tests.desk.support import Wire, add_people, make_desk, real_clock, served
 from tests.waiting import until
 

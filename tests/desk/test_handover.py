@@ -18,7 +18,7 @@ from desk.views import times
 from desk.views.shifts import handed, moment_of
 from desk.web.deps import Desk
 from tests.desk.support import Clock, Wire, client_of, form_token, sign_in
-from tests.transforms.support import NOON_MS
+from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
 
 HOUR_MS = 3_600_000

@@ -24,7 +24,7 @@ from desk.web.deps import Desk
 from desk.web.feeds import asked_address, feed_address
 from pipeline.ledger import RunLedger
 from tests.desk.support import Wire, add_people, client_of, form_token, make_desk, sign_in
-from tests.transforms.support import NOON_MS
+from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -19,7 +19,7 @@ from desk.people.store import AccessToken, Account, PeopleStore, Session
 from pipeline.ledger import RunLedger
 from pipeline.ledger.takedown import take_down
 from tests.desk.support import Clock, Wire
-from tests.transforms.support import NOON_MS
+from tests.pipeline.transforms.support import NOON_MS
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

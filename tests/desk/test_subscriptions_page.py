@@ -18,7 +18,7 @@ from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.delivery.store.channels import DeliveryBook
 from desk.web.deps import Desk
-from tests.delivery.support import receiving
+from tests.desk.delivery.support import receiving
 from tests.desk.support import Clock, Wire, add_people, client_of, form_token, make_desk, sign_in
 
 WHOLE = {"boxes": "yes", "new": "yes", "news": ["sources", "edits"]}

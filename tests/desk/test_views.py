@@ -18,7 +18,7 @@ from desk.views.marks import Span, in_context, marked
 from desk.views.status import status
 from desk.views.times import age
 from desk.web.forms import inside
-from tests.transforms.support import NOON_MS
+from tests.pipeline.transforms.support import NOON_MS
 
 SPANS = st.lists(st.builds(Span, st.integers(-3, 30), st.integers(-3, 30), st.sampled_from(["a", "b", ""])), max_size=8)
 

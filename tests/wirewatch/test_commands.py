@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import wirewatch
+from tests.wirewatch.command import wirewatch
 
 RSS = """<rss version="2.0"><channel><title>Outlet</title><language>en</language>
 <item><title>First</title><link>https://outlet.example/1</link></item>

@@ -18,9 +18,9 @@ from core.records import RawArticle, article_id, from_ms
 from core.settings import Settings
 from core.store import open_store
 from pipeline.drivers.bounded import BoundedRun
-from tests.cli.command import wirewatch
 from tests.servers.kafka import alive
 from tests.waiting import until
+from tests.wirewatch.command import wirewatch
 from wirewatch.commands.up import demo_folder
 from wirewatch.demo import DemoOutlets, load_samples
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 
 from core.settings import Settings
-from tests.cli.command import wirewatch
 from tests.servers.kafka import free_ports
 from tests.waiting import until
+from tests.wirewatch.command import wirewatch
 from wirewatch.commands.desk import listen
 
 PASSWORD = "twelve little letters\n"

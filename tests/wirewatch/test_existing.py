@@ -10,7 +10,7 @@ import typer
 
 from core.errors import StoreError
 from core.settings import Settings
-from tests.cli.command import wirewatch
+from tests.wirewatch.command import wirewatch
 from wirewatch.cli import app
 from wirewatch.existing import READING, guard, named_commands, require_store
 

@@ -21,10 +21,10 @@ from core.errors import InputError
 from core.records import RawArticle, decode
 from core.settings import load_settings
 from core.streams import open_stream
-from tests.cli.command import wirewatch
 from tests.connectors.support import Answer, Site, site
 from tests.connectors.test_feed_connector import rss
 from tests.waiting import until
+from tests.wirewatch.command import wirewatch
 
 OPML = """<opml version="2.0"><body><outline text="Levant"><outline text="Outlet" xmlUrl="https://outlet.example/rss"/>
 <outline text="again" xmlUrl="https://outlet.example/rss"/></outline></body></opml>"""

@@ -18,7 +18,7 @@ from core.records import RawArticle, article_id, encode, from_ms
 from core.settings import Settings
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
-from tests.cli.command import on_terminal, wirewatch
+from tests.wirewatch.command import on_terminal, wirewatch
 from wirewatch.terminal.moments import desk_zone, parse_moment
 
 # Half past nine in Berlin, the day after summer time began there: yesterday at nine was seven o'clock UTC too.

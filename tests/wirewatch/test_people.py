@@ -13,7 +13,7 @@ from core.errors import WirewatchError
 from core.store import open_store
 from desk.people.directory import Directory
 from desk.people.roles import Role
-from tests.cli.command import wirewatch
+from tests.wirewatch.command import wirewatch
 from wirewatch.cli import app
 
 PASSWORD = "twelve little letters"

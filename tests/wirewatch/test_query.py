@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from core.errors import InputError, QueryError, UsageError
 from core.query.importing import DIALECTS
-from tests.cli.command import wirewatch
+from tests.wirewatch.command import wirewatch
 from wirewatch.cli import app as command
 from wirewatch.commands import query
 from wirewatch.terminal import console

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import CORPORA, json_lines, wirewatch
+from tests.wirewatch.command import CORPORA, json_lines, wirewatch
 
 TALKS = (
     "Negotiators from Ukraine and Russia met in Istanbul for a third round of peace talks on Monday. Mediators said that both "

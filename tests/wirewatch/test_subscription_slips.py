@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.cli.command import on_terminal, wirewatch
+from tests.wirewatch.command import on_terminal, wirewatch
 
 
 def test_an_unknown_topic_is_refused_and_an_unknown_outlet_is_a_warning(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from core.settings import Settings
 from core.store import StoreReader, open_store
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
-from tests.cli.command import on_terminal, wirewatch
 from tests.waiting import until
+from tests.wirewatch.command import on_terminal, wirewatch
 
 TEXTS = {
     "strike": "Dockers at the port of Varna began a strike over night pay on Monday, and cranes stood still for a day.",

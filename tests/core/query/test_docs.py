@@ -11,7 +11,7 @@ from core.query import Document, compile_query, lint, parse
 from core.query.grammar import PREFIXES
 from core.query.importing import DIALECTS, import_query
 
-PAGE = (Path(__file__).parents[2] / "docs" / "queries.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "queries.md").read_text("utf-8")
 
 
 def fenced(kind: str) -> list[str]:

@@ -119,7 +119,7 @@ def test_a_failing_query_is_reported_and_the_others_go_on() -> None:
 
 @pytest.mark.corpus
 def test_the_benchmarks_queries_match_as_by_themselves() -> None:
-    luwak = Path(__file__).parents[3] / "shared" / "corpora" / "luwak"
+    luwak = Path(__file__).parents[4] / "shared" / "corpora" / "luwak"
     if not luwak.is_dir():
         pytest.skip("the luwak corpus is not beside the project")
     lines = (luwak / "queries").read_text("utf-8").splitlines()[::20]

@@ -15,7 +15,7 @@ from core.query.grouping import mixed
 sys.path.insert(0, str(Path(__file__).parent))
 import query_strategies as strategies
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "query_lint.toml").read_text("utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_lint.toml").read_text("utf-8"))["case"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

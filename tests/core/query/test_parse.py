@@ -29,7 +29,7 @@ from core.query.ast import (
 )
 from core.query.parse import MAX_DEPTH, MAX_LENGTH, parse
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "query_errors.toml").read_text("utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_errors.toml").read_text("utf-8"))["case"]
 
 
 def show(node: Node) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.records import article_id, canonical_url
 from core.records.urls import MAX_URL_CHARS
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "urls.toml").read_text(encoding="utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "urls.toml").read_text(encoding="utf-8"))["case"]
 
 # Pieces from which the rules' own words come together by chance far more often than in random text.
 PIECES = st.sampled_from([

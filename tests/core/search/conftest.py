@@ -9,7 +9,7 @@ import pytest
 
 from core.search import SearchIndex
 from core.store import Store, StoreReader
-from tests.store.conftest import ledger, store, store_url
+from tests.core.store.conftest import ledger, store, store_url
 
 __all__ = ["ledger", "store", "store_url"]
 

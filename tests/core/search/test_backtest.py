@@ -17,8 +17,8 @@ from core.query import compile_query, parse
 from core.search import Filters, FoundArticle, SearchIndex, backtest, compare
 from core.search import gather as gathering
 from core.search.ask import day_of, document_of
-from tests.search.test_search import fill
-from tests.search.world import DAY_MS, START_MS, mixed
+from tests.core.search.test_search import fill
+from tests.core.search.world import DAY_MS, START_MS, mixed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
 import query_strategies as strategies

@@ -12,9 +12,9 @@ import pytest
 from core.records import Subscription
 from core.store import QueryShelf, open_store
 from pipeline.ledger import RunLedger
-from tests.cli.command import wirewatch
-from tests.store.support import commit, told
-from tests.transforms.support import NOON_MS
+from tests.core.store.support import commit, told
+from tests.pipeline.transforms.support import NOON_MS
+from tests.wirewatch.command import wirewatch
 
 PERIOD = ("--from", "2026-03-01", "--to", "2026-03-03")
 

@@ -17,8 +17,8 @@ from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.tables import takedowns
 from pipeline.ledger import RunLedger
-from tests.store.support import commit, told
-from tests.transforms.support import NOON_MS
+from tests.core.store.support import commit, told
+from tests.pipeline.transforms.support import NOON_MS
 
 
 def urls(index: SearchIndex, query: str = "") -> list[str]:

@@ -16,9 +16,9 @@ from core.search.parquet import ARTICLES, SCHEMA_VERSION, Written, day_path, exp
 from core.store import Store, StoreReader
 from core.store import tables as t
 from pipeline.ledger import RunLedger
-from tests.search.world import DAY_MS
-from tests.store.support import alert, commit, match, told
-from tests.transforms.support import NOON_MS, key
+from tests.core.search.world import DAY_MS
+from tests.core.store.support import alert, commit, match, told
+from tests.pipeline.transforms.support import NOON_MS, key
 
 DAY_S = DAY_MS // 1000
 HOURS_12 = DAY_S // 2

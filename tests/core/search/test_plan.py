@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.query import compile_query, parse
 from core.search.ask import Snapshot, ask, document_of
 from core.search.results import FoundArticle
-from tests.search.world import found, in_memory, mixed
+from tests.core.search.world import found, in_memory, mixed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
 import query_oracle as oracle

@@ -20,7 +20,7 @@ from core.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
 from core.search.ask import day_of, document_of
 from core.search.follow import Follower
 from core.search.schema import SAMPLES, index_document, read_record, story_number
-from tests.search.world import DAY_MS, START_MS, found, mixed
+from tests.core.search.world import DAY_MS, START_MS, found, mixed
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
 import query_strategies as strategies

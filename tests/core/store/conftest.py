@@ -9,7 +9,7 @@ import pytest
 
 from core.store import Store, open_store
 from pipeline.ledger import RunLedger
-from tests.transforms.support import NOON_MS
+from tests.pipeline.transforms.support import NOON_MS
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

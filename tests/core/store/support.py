@@ -8,7 +8,7 @@ from typing import Any
 from core.records import Alert, Outcome, OutcomeKind, SubscriptionMatch, from_ms
 from pipeline.ledger import RunLedger, RunState
 from pipeline.stories import Told, entry_of
-from tests.transforms.support import article, key, position
+from tests.pipeline.transforms.support import article, key, position
 
 ONE = "https://a.example/1"
 TWO = "https://b.example/2"

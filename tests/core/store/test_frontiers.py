@@ -17,7 +17,7 @@ from core.store.counts import OUTCOMES, read_counts
 from pipeline.ledger import RunLedger
 from pipeline.ledger.frontiers import uncovered
 from pipeline.ledger.ledger import WentBack
-from tests.store.support import TWO, commit, lost, refused, state_of, told
+from tests.core.store.support import TWO, commit, lost, refused, state_of, told
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from pipeline.ledger import RunLedger
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writing import write_bundle
-from tests.store.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
-from tests.transforms.support import NOON_MS, key, position
+from tests.core.store.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
+from tests.pipeline.transforms.support import NOON_MS, key, position
 
 WRITTEN = (t.runs, t.outcomes, t.articles, t.versions, t.stories, t.alerts, t.outbox)
 

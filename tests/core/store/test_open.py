@@ -18,7 +18,7 @@ from core.store import Store, open_store
 from core.store import tables as t
 from core.store.metadata import metadata
 from pipeline.ledger import RunLedger
-from tests.transforms.support import NOON_MS
+from tests.pipeline.transforms.support import NOON_MS
 
 OPEN = """
 import sys
@@ -48,7 +48,7 @@ def test_several_processes_may_open_a_new_store_at_once(store_url: str) -> None:
     openers = [
         subprocess.Popen(
             [sys.executable, "-c", OPEN, store_url],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

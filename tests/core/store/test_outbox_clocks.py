@@ -6,7 +6,7 @@ import pytest
 
 from core.store import Store
 from core.store.outbox import LEASE_MS, Outbox
-from tests.store.test_outbox import fill, keys
+from tests.core.store.test_outbox import fill, keys
 
 NOW_MS, HOUR_MS = 1_000_000_000, 3_600_000
 

@@ -12,7 +12,7 @@ from core.settings import Settings
 from core.store import StoreReader, open_store
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
-from tests.flink.articles import raw_articles
+from tests.pipeline.flink.articles import raw_articles
 from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.kafka

@@ -29,9 +29,9 @@ from core.streams.keeping import find_stream
 from core.streams.open import create_planned
 from core.streams.plans import differences
 from pipeline.drivers.live import run_in_slices
-from tests.cli.command import wirewatch
 from tests.connectors.support import NOON
 from tests.servers.kafka import kafka_jars
+from tests.wirewatch.command import wirewatch
 
 pytestmark = pytest.mark.kafka
 WORDS = "The harbour council said on Monday that the old bridge stays closed until the winter storms are over. " * 3

@@ -10,9 +10,9 @@ import pytest
 
 from core.errors import StreamError, StreamUnavailable, UsageError, WirewatchError
 from core.streams import NewRecord, create_stream, open_stream
-from tests.cli.command import wirewatch
 from tests.servers.kafka import ServerFailed
 from tests.servers.kafka_secure import PASSWORD, STRANGER, USER, Authority, SecureKafka
+from tests.wirewatch.command import wirewatch
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("secure-kafka")]
 WORD = quote(PASSWORD, safe="")

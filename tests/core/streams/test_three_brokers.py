@@ -29,11 +29,11 @@ from core.streams.keeping import find_stream
 from core.streams.open import create_planned
 from core.streams.plans import Difference, differences
 from pipeline.drivers.live import run_in_slices
-from tests.cli.command import wirewatch
+from tests.core.streams.traffic import Writer, read_all, read_on
 from tests.servers.kafka import ServerFailed
 from tests.servers.kafka_three import NODES, ThreeBrokers
-from tests.streams.traffic import Writer, read_all, read_on
 from tests.waiting import until
+from tests.wirewatch.command import wirewatch
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("three")]
 STUCK_S = 60

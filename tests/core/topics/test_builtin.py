@@ -38,7 +38,7 @@ def test_no_examples_of_one_topic_are_given_to_another(topic: Topic) -> None:
 @pytest.mark.corpus
 @pytest.mark.parametrize("language", ["en", None])
 def test_the_seed_article_has_all_three(language: str | None) -> None:
-    seeds = sorted((Path(__file__).parents[3] / "shared" / "corpora" / "seed").glob("*.txt"))
+    seeds = sorted((Path(__file__).parents[4] / "shared" / "corpora" / "seed").glob("*.txt"))
     if not seeds:
         pytest.skip("the seed article is not beside the project")
     for seed in seeds:

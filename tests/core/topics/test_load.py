@@ -9,7 +9,7 @@ import pytest
 from core.errors import UsageError
 from core.topics import check_topic, load_topic, load_topic_folder
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "topics_errors.toml").read_text("utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "topics_errors.toml").read_text("utf-8"))["case"]
 SOUND = """
 name = "ports"
 title = "Ports"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.store import Store, open_store
-from tests.delivery.support import Clock, Receiver, receiving
+from tests.desk.delivery.support import Clock, Receiver, receiving
 
 
 @pytest.fixture

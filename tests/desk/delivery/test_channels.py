@@ -25,7 +25,7 @@ from desk.delivery.render import Notice, Renderer
 from desk.delivery.secrets import redacted, secrets_of, shown_address
 from desk.delivery.store.channels import Channel
 from desk.delivery.store.queue import Message
-from tests.delivery.support import (
+from tests.desk.delivery.support import (
     NOON_MS,
     SECRET,
     Clock,
@@ -35,9 +35,9 @@ from tests.delivery.support import (
     options,
     subscription,
 )
-from tests.delivery.test_decide import known, planned
+from tests.desk.delivery.test_decide import known, planned
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def notice(kind: str = "alert", *, renderer: Renderer | None = None, **fields: Any) -> Notice:

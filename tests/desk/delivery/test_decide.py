@@ -16,7 +16,7 @@ from desk.delivery.decide import UNSENT, Plan, decide, may_go, plan_all
 from desk.delivery.retry import GIVE_UP_MS, gives_up, pace_ms, pause_s
 from desk.delivery.store.channels import Channel, Mute
 from desk.delivery.store.queue import Background, Message
-from tests.delivery.support import HOUR, MINUTE, NOON_MS, alert, subscription
+from tests.desk.delivery.support import HOUR, MINUTE, NOON_MS, alert, subscription
 
 NIGHT_MS = int(datetime(2026, 3, 2, 23, tzinfo=UTC).timestamp() * 1_000)
 MORNING_MS = int(datetime(2026, 3, 3, 7, tzinfo=UTC).timestamp() * 1_000)

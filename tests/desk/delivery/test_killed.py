@@ -12,11 +12,11 @@ from pathlib import Path
 
 from core.records.alert import Schedule
 from core.store import open_store
-from tests.delivery.support import Receiver, alert, hook, put, statuses, subscribe, subscription
+from tests.desk.delivery.support import Receiver, alert, hook, put, statuses, subscribe, subscription
 from tests.servers.kafka import free_ports
 from tests.waiting import until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ALERTS = 120
 
 

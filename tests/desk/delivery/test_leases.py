@@ -6,7 +6,18 @@ import pytest
 
 from core.store import Store
 from desk.delivery.store.queue import LEASE_MS, SendQueue
-from tests.delivery.support import HOUR, Clock, Receiver, alert, hook, put, service, settle, subscribe, subscription
+from tests.desk.delivery.support import (
+    HOUR,
+    Clock,
+    Receiver,
+    alert,
+    hook,
+    put,
+    service,
+    settle,
+    subscribe,
+    subscription,
+)
 
 
 def waiting_message(store: Store, clock: Clock) -> None:

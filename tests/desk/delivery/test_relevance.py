@@ -11,9 +11,9 @@ from core.records import SubscriptionMatch
 from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.relevance import choices
-from tests.delivery.support import subscription
-from tests.sinks.support import keeper
-from tests.transforms.support import NOON_MS, draft
+from tests.desk.delivery.support import subscription
+from tests.pipeline.sinks.support import keeper
+from tests.pipeline.transforms.support import NOON_MS, draft
 
 OTHERS = ("Copper mine floods near Kharga", "Coal mine closes after strike", "Silver mine owner arrested")
 

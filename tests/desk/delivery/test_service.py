@@ -19,7 +19,7 @@ from desk.delivery.decide import plan_all
 from desk.delivery.service import DeliveryService
 from desk.delivery.store.channels import DeliveryBook, Mute
 from desk.delivery.store.queue import LEASE_MS, SendQueue
-from tests.delivery.support import (
+from tests.desk.delivery.support import (
     HOUR,
     NOON_MS,
     Clock,

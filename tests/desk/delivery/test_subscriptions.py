@@ -20,8 +20,8 @@ from core.store.subscriptions import MARGIN_MS
 from desk.delivery.atom import NAMESPACE, atom_feed
 from desk.subscriptions import Subscriptions, portable, read, to_json_lines, to_toml
 from pipeline.transforms.match import Matcher
-from tests.delivery.support import Clock, Receiver, alert, hook, subscription
-from tests.transforms.support import NOON_MS, at
+from tests.desk.delivery.support import Clock, Receiver, alert, hook, subscription
+from tests.pipeline.transforms.support import NOON_MS, at
 
 
 def people(store: Store, clock: Clock) -> Subscriptions:

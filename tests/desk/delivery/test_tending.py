@@ -21,7 +21,7 @@ from desk.delivery.store import tables as d
 from desk.delivery.store.channels import DeliveryBook, any_active
 from desk.delivery.store.delivered import forget_sent
 from desk.delivery.tending import FORGET_EVERY_MS, CanaryMarks
-from tests.delivery.support import (
+from tests.desk.delivery.support import (
     HOUR,
     NOON_MS,
     Clock,

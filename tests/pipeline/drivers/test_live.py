@@ -20,7 +20,7 @@ from core.store.tables import canaries
 from core.streams import NewRecord, StreamRecord, create_stream
 from core.streams.installation import group_of
 from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
-from tests.flink.articles import raw_articles
+from tests.pipeline.flink.articles import raw_articles
 
 
 class Clock:

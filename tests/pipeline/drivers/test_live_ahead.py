@@ -12,8 +12,8 @@ from core.streams import NewRecord
 from core.streams.embedded.stream import SqliteStream
 from pipeline.drivers.live import run_in_slices
 from pipeline.ledger import RunLedger
-from tests.drivers.scripted import Clock
-from tests.flink.articles import raw_articles
+from tests.pipeline.drivers.scripted import Clock
+from tests.pipeline.flink.articles import raw_articles
 
 HOURS_2 = 7_200_000
 

@@ -24,8 +24,8 @@ from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import PARTITIONS_EVERY_MS, MergingReader
 from pipeline.ledger import RunLedger
 from pipeline.order import Merge
-from tests.drivers.scripted import Clock, ScriptedStream
-from tests.flink.articles import raw_articles
+from tests.pipeline.drivers.scripted import Clock, ScriptedStream
+from tests.pipeline.flink.articles import raw_articles
 
 UUID = ScriptedStream.uuid
 

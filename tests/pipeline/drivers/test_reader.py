@@ -13,7 +13,7 @@ from core.errors import OffsetOutOfRange, StoreError, StreamUnavailable
 from core.streams.base import Stream, StreamRecord
 from pipeline.drivers.reader import PARTITIONS_EVERY_MS, MergingReader, skew_ms
 from pipeline.order import Merge
-from tests.drivers.scripted import Clock, ScriptedStream
+from tests.pipeline.drivers.scripted import Clock, ScriptedStream
 
 SKEW = 300
 NOW = 1_000_000

@@ -20,7 +20,7 @@ from pipeline.drivers.history import StreamHistory
 from pipeline.drivers.reader import AHEAD_MS, MergingReader
 from pipeline.drivers.slices import SliceLimits
 from pipeline.order import Merge, MergeMark, Numbered
-from tests.drivers.scripted import Clock, ScriptedStream
+from tests.pipeline.drivers.scripted import Clock, ScriptedStream
 
 SKEW = 150
 NOW = 1_800_000_000_000

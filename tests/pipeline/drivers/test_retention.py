@@ -14,7 +14,7 @@ from core.streams.installation import raw_plan
 from core.streams.open import create_planned
 from core.streams.plans import DAY_MS
 from pipeline.drivers.live import run_in_slices
-from tests.flink.articles import raw_articles
+from tests.pipeline.flink.articles import raw_articles
 
 
 def test_old_records_go_after_they_were_handled(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits, StreamSlices, run_slices
 from pipeline.order import Merge
 from pipeline.transforms.elements import Envelope
-from tests.drivers.scripted import Clock, ScriptedStream
+from tests.pipeline.drivers.scripted import Clock, ScriptedStream
 
 
 class NotingGraph:

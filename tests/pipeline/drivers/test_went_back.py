@@ -25,9 +25,9 @@ from pipeline.ledger.ledger import UNOWNED, WentBack
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
 from pipeline.transforms.elements import Envelope
-from tests.flink.articles import raw_articles
-from tests.sinks.support import story
-from tests.transforms.support import draft
+from tests.pipeline.flink.articles import raw_articles
+from tests.pipeline.sinks.support import story
+from tests.pipeline.transforms.support import draft
 
 
 @pytest.fixture

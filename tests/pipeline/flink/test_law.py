@@ -23,9 +23,9 @@ from core.streams import NewRecord, Stream, create_stream
 from core.topics.shelf import builtin_definitions
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.stream import submit
-from tests.flink.workers import worker_pids
-from tests.flow.input import END_MS, Item, day, subscriptions
-from tests.flow.runs import results
+from tests.pipeline.flink.workers import worker_pids
+from tests.pipeline.flow.input import END_MS, Item, day, subscriptions
+from tests.pipeline.flow.runs import results
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink]

@@ -13,7 +13,7 @@ from core.store import StoreReader, open_store
 from core.streams import Stream, create_stream
 from core.streams.open import delete_stream
 from pipeline.drivers.stream import run_as_stream
-from tests.flink.articles import append_articles
+from tests.pipeline.flink.articles import append_articles
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
 

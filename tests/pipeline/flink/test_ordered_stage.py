@@ -21,7 +21,7 @@ from pipeline.drivers.source import ReadInOrder, StreamSource
 from pipeline.drivers.stream import FLINK
 from pipeline.transforms.elements import Draft
 from pipeline.transforms.ordered import InOrder
-from tests.flink import steps
+from tests.pipeline.flink import steps
 from tests.waiting import until
 
 BACKLOG, TRICKLE = 1000, 100

@@ -18,8 +18,8 @@ from core.store import QueryShelf, StoreReader, open_store
 from core.streams import Stream, create_stream
 from pipeline.drivers.live import LiveRun
 from pipeline.drivers.stream import submit
-from tests.flink.articles import append_articles
-from tests.flink.workers import worker_pids
+from tests.pipeline.flink.articles import append_articles
+from tests.pipeline.flink.workers import worker_pids
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
 

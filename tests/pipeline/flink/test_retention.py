@@ -15,7 +15,7 @@ from core.store import Store, StoreReader, open_store
 from core.store.counts import OUTCOMES, read_counts
 from core.streams import Stream, create_stream
 from pipeline.drivers.stream import submit
-from tests.flink.articles import append_articles
+from tests.pipeline.flink.articles import append_articles
 from tests.servers.flink import FlinkServer, WorkerPool
 from tests.waiting import until
 

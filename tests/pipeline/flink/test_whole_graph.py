@@ -22,7 +22,7 @@ from pipeline.drivers.stream import submit
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.corpus]
-PAGES = Path(__file__).parents[2] / "../shared/corpora/pages"
+PAGES = Path(__file__).parents[3] / "../shared/corpora/pages"
 SUBSCRIPTIONS = [
     Subscription(id="war", query="war OR krieg* OR guerre OR guerra"),
     Subscription(id="government", query="(government OR regierung*) NOT football"),

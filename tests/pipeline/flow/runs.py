@@ -24,7 +24,7 @@ from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.order import Merge
 from pipeline.transforms import tell
-from tests.flow.input import END_MS, Item, subscriptions
+from tests.pipeline.flow.input import END_MS, Item, subscriptions
 
 SCOPE = "law"
 Results = dict[str, list[dict[str, Any]]]

@@ -8,7 +8,7 @@ from core.records import OrderKey, raw_hash
 from core.streams.base import StreamRecord
 from pipeline.order import Merge
 from pipeline.order.merge import PartitionMark, article_of
-from tests.order.logs import EVER, article, record, round_trip, shape
+from tests.pipeline.order.logs import EVER, article, record, round_trip, shape
 
 
 def offsets_out(merge: Merge) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.records import OrderKey
 from pipeline.order import Merge
-from tests.order.logs import Feeder, Logs, key_of, logs, oracle, shape
+from tests.pipeline.order.logs import Feeder, Logs, key_of, logs, oracle, shape
 
 MONOTONIC, ANY = logs(monotonic=True), logs(monotonic=False)
 RANDOM = st.randoms(use_true_random=False)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.records import OrderKey
 from pipeline.order import Merge
-from tests.order.logs import Logs, logs, oracle, record, shape
+from tests.pipeline.order.logs import Logs, logs, oracle, record, shape
 
 
 def test_what_a_partition_holds_of_one_millisecond_leaves_once_it_is_too_much() -> None:

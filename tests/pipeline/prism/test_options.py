@@ -11,7 +11,7 @@ from core.errors import UsageError
 from core.settings import Settings
 from pipeline.drivers.prism import runner_name, with_precautions
 from pipeline.drivers.stream import submit
-from tests.cli.command import wirewatch
+from tests.wirewatch.command import wirewatch
 
 
 @pytest.fixture

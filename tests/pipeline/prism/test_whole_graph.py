@@ -26,7 +26,7 @@ from core.streams.open import create_planned
 from pipeline.drivers import reader as reader_module
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.stream import run_as_stream, submit
-from tests.flink.articles import raw_articles
+from tests.pipeline.flink.articles import raw_articles
 from tests.servers.kafka import LAUNCHER
 from tests.waiting import until
 

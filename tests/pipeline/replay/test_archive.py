@@ -14,8 +14,8 @@ from core.records import article_id, raw_hash
 from pipeline.drivers.history_index import IndexHistory, IndexWriter, Where
 from pipeline.ledger.takedown import take_down
 from pipeline.replay.past import late_places
-from tests.flow.input import START
-from tests.replay.world import END_MS, World, late_records
+from tests.pipeline.flow.input import START
+from tests.pipeline.replay.world import END_MS, World, late_records
 from wirewatch.replay.archiving import SETTLED_MS, archive_days
 
 DAY = START.date()

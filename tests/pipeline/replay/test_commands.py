@@ -15,10 +15,10 @@ import pytest
 from connectors.store.polls import PollLog
 from connectors.store.state import feed_id
 from core.store import QueryShelf, StoreReader, open_store
-from tests.cli.command import ROOT, on_terminal, wirewatch
-from tests.flow.input import START, day, subscriptions
-from tests.replay.world import START_MS
+from tests.pipeline.flow.input import START, day, subscriptions
+from tests.pipeline.replay.world import START_MS
 from tests.waiting import until
+from tests.wirewatch.command import ROOT, on_terminal, wirewatch
 
 LINES = 40
 

@@ -20,7 +20,7 @@ from pipeline.ledger.stories import read_stories
 from pipeline.ledger.takedown import take_down
 from pipeline.replay.diff import differences, span_of
 from pipeline.replay.runs import FINISHED, STOPPED, drop_run, run_names
-from tests.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
+from tests.pipeline.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
 from tests.servers.postgres import fresh_database
 from wirewatch.replay.as_of import AsOf
 

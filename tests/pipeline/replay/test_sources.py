@@ -15,7 +15,7 @@ from core.store import Store, StoreReader, open_store
 from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceLimits
 from pipeline.replay.past import stored_versions
-from tests.replay.world import LATER_MS, World
+from tests.pipeline.replay.world import LATER_MS, World
 from wirewatch.replay.sources import Sources
 
 FEED = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>The Quay</title>
@@ -152,7 +152,7 @@ def peak_kib(folder: Path, records: int) -> int:
         [sys.executable, "-c", MEASURED, str(archive), str(index)],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     assert done.returncode == 0, done.stderr
     count, peak = map(int, done.stdout.strip("[]\n ").split(","))

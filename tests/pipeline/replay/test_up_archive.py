@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from tests.cli.command import wirewatch
+from tests.wirewatch.command import wirewatch
 from wirewatch.commands import up
 
 

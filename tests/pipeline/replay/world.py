@@ -25,7 +25,7 @@ from pipeline.ledger import RunLedger
 from pipeline.order import Merge
 from pipeline.replay.past import late_places
 from pipeline.replay.runs import RUNNING, Replay, ReplayBook
-from tests.flow.input import END_MS, START, day, subscriptions
+from tests.pipeline.flow.input import END_MS, START, day, subscriptions
 
 Results = dict[str, list[dict[str, Any]]]
 START_MS = to_ms(START)

@@ -19,7 +19,7 @@ from pipeline.ledger.ledger import Stale
 from pipeline.stories import Told
 from pipeline.stories.memory import StoryFacts
 from pipeline.transforms.elements import Draft, Problem
-from tests.transforms.support import draft
+from tests.pipeline.transforms.support import draft
 
 ANN, BOB = SubscriptionMatch("ann", 1), SubscriptionMatch("bob", 1)
 

@@ -21,8 +21,8 @@ from pipeline.ledger.keeper import RunKeeper, shared_keeper
 from pipeline.ledger.ledger import Stale
 from pipeline.stories.index import HOUR_MS
 from pipeline.transforms.elements import Draft
-from tests.sinks.support import ANN, day, keeper, opened, results, story, taken
-from tests.transforms.support import NOON_MS, draft, key, position
+from tests.pipeline.sinks.support import ANN, day, keeper, opened, results, story, taken
+from tests.pipeline.transforms.support import NOON_MS, draft, key, position
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from core.store.outbox import LEASE_MS, Outbox
 from core.streams import NewRecord, Stream
 from pipeline.sinks import relay as relay_module
 from pipeline.sinks.relay import Relay
-from tests.sinks.support import opened
+from tests.pipeline.sinks.support import opened
 
 
 class Killed(BaseException):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from core.records import Alert, Match, SubscriptionMatch, alert_id, article_id, from_ms
 from core.records.alert import News, NewsKind
 from pipeline.stories import AlertRule
-from tests.stories.world import Desk, article, edited, prose, subscription
+from tests.pipeline.stories.world import Desk, article, edited, prose, subscription
 
 ONE, TWO, THREE = prose(1), prose(2), prose(3)
 A, B, C = "post/1", "herald/1", "globe/1"

@@ -13,7 +13,7 @@ from pipeline.stories.figures import figures_in
 from pipeline.stories.notices import notices_of
 from pipeline.text.difference import difference
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 LANGUAGES = {"en", "fr", "de", "es", "ru", "uk", "tr", "ar", "fa", "zh"}
 NOTICES: dict[str, dict[str, list[str]]] = tomllib.loads((CASES / "alert_notices.toml").read_text("utf-8"))
 FIGURES: dict[str, dict[str, list[Any]]] = tomllib.loads((CASES / "alert_figures.toml").read_text("utf-8"))

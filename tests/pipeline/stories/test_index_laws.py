@@ -12,7 +12,7 @@ from pipeline.stories import Entry, StoryIndex
 from pipeline.stories.decide import decide, text_hash
 from pipeline.stories.index import COPY_AT
 from pipeline.text.fingerprint import fingerprint, similarity
-from tests.stories.world import article, edited, prose
+from tests.pipeline.stories.world import article, edited, prose
 
 WINDOW = 10
 BASE = [prose(seed) for seed in range(3)]

@@ -10,7 +10,7 @@ import pytest
 from core.records import Alert
 from pipeline.stories.memory import StoryFacts
 from pipeline.stories.memory import edited as noted
-from tests.stories.world import Desk, article, edited, prose
+from tests.pipeline.stories.world import Desk, article, edited, prose
 
 MINUTE = 60_000
 URL = "post/live"

@@ -11,7 +11,7 @@ from core.records import OutcomeKind, version_hash
 from pipeline.stories.features import features
 from pipeline.text.clean import extract
 from pipeline.text.difference import Size
-from tests.stories.world import Desk, article
+from tests.pipeline.stories.world import Desk, article
 
 URL = "post/harbour"
 NOON = datetime(2031, 3, 4, 12, tzinfo=UTC)

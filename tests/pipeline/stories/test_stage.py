@@ -7,7 +7,7 @@ import pytest
 from core.records import Article, OrderKey, OutcomeKind, Position, article_id
 from pipeline.stories import StoryIndex, StoryStage, Told
 from pipeline.transforms.elements import Draft, Problem
-from tests.stories.world import HOUR, Desk, article, edited, ends, prose
+from tests.pipeline.stories.world import HOUR, Desk, article, edited, ends, prose
 
 P, U, D, N, R = (
     OutcomeKind.PUBLISHED,

@@ -10,7 +10,7 @@ import pytest
 from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
 from pipeline.text.characters import normal_text
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "text_boilerplate.toml").read_text(encoding="utf-8"))[
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "text_boilerplate.toml").read_text(encoding="utf-8"))[
     "case"
 ]
 LINES = [(line, kind == "drop") for case in CASES for kind in ("drop", "keep") for line in case.get(kind, ())]

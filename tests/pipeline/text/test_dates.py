@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.text.dates import choose_date, parse_date, url_day
 
-CLAIMS = tomllib.loads((Path(__file__).parents[1] / "cases" / "text_dates.toml").read_text(encoding="utf-8"))["claims"]
+CLAIMS = tomllib.loads((Path(__file__).parents[2] / "cases" / "text_dates.toml").read_text(encoding="utf-8"))["claims"]
 FETCHED = datetime(2024, 5, 3, 18, 0, tzinfo=UTC)
 
 

@@ -48,7 +48,7 @@ def test_another_process_gives_the_same() -> None:
             capture_output=True,
             text=True,
             env={"PYTHONHASHSEED": seed},
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
         assert bytes.fromhex(printed.stdout.strip()) == fingerprint(text_of(2))
 

@@ -16,7 +16,7 @@ from langdetect import DetectorFactory
 
 from pipeline.text.language import LanguageGuess, detect
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "text_language.toml").read_text(encoding="utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "text_language.toml").read_text(encoding="utf-8"))["case"]
 
 
 def guess(case: dict[str, Any]) -> LanguageGuess:
@@ -51,7 +51,7 @@ def test_another_process_guesses_alike() -> None:
             text=True,
             encoding="utf-8",
             env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
         assert printed.stdout.strip() == str(detect("", text))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.text.titles import FROM_TEXT_CHARS, MAX_CHARS, choose_title, title_from_text
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "text_titles.toml").read_text(encoding="utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "text_titles.toml").read_text(encoding="utf-8"))["case"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

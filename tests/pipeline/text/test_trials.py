@@ -17,8 +17,8 @@ from langdetect.lang_detect_exception import LangDetectException
 
 from pipeline.text.trials import Guess, guess, profiles
 
-PAGES = Path(__file__).parents[2].parent / "shared" / "corpora" / "pages"
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases/text_language.toml").read_text("utf-8"))["case"]
+PAGES = Path(__file__).parents[3].parent / "shared" / "corpora" / "pages"
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases/text_language.toml").read_text("utf-8"))["case"]
 LETTERS = "abcdefxyzABCXYZ .,-'éüßøčşğıİŁżÆаёіїєґыэъЖابتپچژگیکةيىήωאבあアㄅ中文한글ṭếệạ ̀́0/@:\n"
 
 

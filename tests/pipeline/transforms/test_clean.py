@@ -11,8 +11,8 @@ from pipeline.transforms import clean
 from pipeline.transforms.clean import _Prepare
 from pipeline.transforms.extraction import InlineExtraction
 from pipeline.transforms.values import Draft, Problem
-from tests.transforms.hostile import obey, page
-from tests.transforms.support import envelope, key, position
+from tests.pipeline.transforms.hostile import obey, page
+from tests.pipeline.transforms.support import envelope, key, position
 
 TEXT = (
     "The council of the port agreed on Monday to mend the northern pier before the winter storms. Divers had found cracks "

@@ -15,9 +15,9 @@ from pipeline.transforms.decode import decode_envelope
 from pipeline.transforms.extraction import extract_raw
 from pipeline.transforms.prepare import prepare
 from pipeline.transforms.values import Draft, Envelope, Problem
-from tests.transforms.support import key, position
+from tests.pipeline.transforms.support import key, position
 
-CASES = tomllib.loads((Path(__file__).parents[1] / "cases/decode.toml").read_text("utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases/decode.toml").read_text("utf-8"))["case"]
 
 
 def envelope(value: bytes, **fields: Any) -> Envelope:

@@ -22,7 +22,7 @@ from pipeline.transforms.elements import (
     MarkCoder,
     Problem,
 )
-from tests.transforms.support import article
+from tests.pipeline.transforms.support import article
 
 # JSON holds any text but halves of surrogate pairs.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

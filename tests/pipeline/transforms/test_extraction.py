@@ -17,8 +17,8 @@ from pipeline.stories.features import SIZE
 from pipeline.transforms import processes
 from pipeline.transforms.extraction import InlineExtraction, PoolExtraction, extract_raw
 from pipeline.transforms.values import Draft
-from tests.transforms.hostile import obey, page
-from tests.transforms.support import envelope
+from tests.pipeline.transforms.hostile import obey, page
+from tests.pipeline.transforms.support import envelope
 
 # Long against the microseconds of a harmless page, short for whoever waits for the tests.
 LIMIT_S = 1.0
@@ -28,7 +28,7 @@ LIMIT_S = 1.0
 def importable() -> Iterator[None]:
     """A spawned process looks where this one looks, and must find the hostile extractor."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).parents[2]))
+        patch.syspath_prepend(str(Path(__file__).parents[3]))
         yield
 
 

@@ -16,7 +16,7 @@ from core.store import QueryShelf, Store
 from core.store.subscriptions import FRESH_MS, MARGIN_MS, Shelf
 from pipeline.transforms.elements import Problem
 from pipeline.transforms.match import Matcher, Versions, judged, shared_matcher
-from tests.transforms.support import NOON_MS, at, draft
+from tests.pipeline.transforms.support import NOON_MS, at, draft
 
 ANN = Subscription(id="ann", query="harbour")
 TOPIC = """

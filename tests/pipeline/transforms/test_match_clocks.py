@@ -9,7 +9,7 @@ from core.records import Subscription
 from core.store import QueryShelf, Store
 from core.store.subscriptions import FRESH_MS, MARGIN_MS
 from pipeline.transforms.match import Matcher
-from tests.transforms.support import NOON_MS, at
+from tests.pipeline.transforms.support import NOON_MS, at
 
 ANN = Subscription(id="ann", query="harbour")
 HOUR_MS = 3_600_000

@@ -1,6 +1,6 @@
 """The copy gate: real texts, copies and near misses made from them, floors in a file, plain MinHash beside it.
 
-Run ``pytest tests/stories_quality -s`` to see the figures.
+Run ``pytest tests/quality/stories -s`` to see the figures.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pipeline.stories.copies import are_copies
 from pipeline.stories.features import LAYOUT, features, read_features
 from pipeline.text.fingerprint import fingerprint, similarity
 from pipeline.text.language import detect
-from tests.stories_quality.scores import pair_score
-from tests.stories_quality.stage import Teller, article, originals
-from tests.stories_quality.variants import (
+from tests.quality.stories.scores import pair_score
+from tests.quality.stories.stage import Teller, article, originals
+from tests.quality.stories.variants import (
     TEMPLATES,
     Base,
     Made,
@@ -32,7 +32,7 @@ from tests.stories_quality.variants import (
     with_footer,
 )
 
-MANIFEST = Path(__file__).parents[2].parent / "shared" / "corpora" / "pages" / "manifest.jsonl"
+MANIFEST = Path(__file__).parents[3].parent / "shared" / "corpora" / "pages" / "manifest.jsonl"
 FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text(encoding="utf-8"))["copies"]
 # Words of the body, words of the footer.
 FOOTERS = ((150, 200), (80, 120), (100, 300), (60, 60))

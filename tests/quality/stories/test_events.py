@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from core.records import Article, OutcomeKind
-from tests.stories_quality.scores import bcubed
-from tests.stories_quality.stage import Teller, article, originals, stories
+from tests.quality.stories.scores import bcubed
+from tests.quality.stories.stage import Teller, article, originals, stories
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 ALL_FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text(encoding="utf-8"))
 FLOORS = ALL_FLOORS["events"]
 LANGUAGES = ("en", "de", "ru", "ar")

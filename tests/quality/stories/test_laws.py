@@ -19,7 +19,7 @@ from pipeline.stories.entry import key_of, pack, place_of, unpack
 from pipeline.stories.features import SIZE, is_full, read_features, written
 from pipeline.stories.multimap import Multimap
 from pipeline.text.fingerprint import fingerprint
-from tests.stories_quality.test_events import events
+from tests.quality.stories.test_events import events
 
 WINDOW = 20
 IDS = st.sampled_from(["0" * 32, "f" * 32, "00ff" * 8, "a", "b", "Ä", "a:b", ""])

@@ -8,8 +8,8 @@ from core.records import OutcomeKind, alert_id
 from pipeline.stories import Story, StoryIndex, StoryStage, grown
 from pipeline.text.difference import Size
 from pipeline.transforms.elements import Draft
-from tests.stories_quality.stage import Teller, article, originals, stories
-from tests.stories_quality.test_events import events
+from tests.quality.stories.stage import Teller, article, originals, stories
+from tests.quality.stories.test_events import events
 
 P, U, D, N = OutcomeKind.PUBLISHED, OutcomeKind.UPDATED, OutcomeKind.DUPLICATE, OutcomeKind.UNCHANGED
 FERRY = next(each for each in events("en") if each["event"] == "ferry-lorne")

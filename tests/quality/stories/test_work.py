@@ -16,9 +16,9 @@ from pipeline.stories.features import Features, read_features
 from pipeline.stories.grouping import Background, LexicalSimilarity
 from pipeline.stories.index import MAX_COPY_CANDIDATES, MAX_GROUP_CANDIDATES
 from pipeline.stories.sketches import Rows, Shares
-from tests.stories.world import prose
-from tests.stories_quality.stage import Teller, article, stories
-from tests.stories_quality.test_events import events
+from tests.pipeline.stories.world import prose
+from tests.quality.stories.stage import Teller, article, stories
+from tests.quality.stories.test_events import events
 
 MANY = 500
 FOOTER = prose(7, 200)

@@ -25,8 +25,8 @@ from core.store.counts import (
 )
 from pipeline.ledger import RunLedger
 from pipeline.ledger.writing import bundle_counts
-from tests.store.conftest import ledger, store, store_url  # noqa: F401 - fixtures
-from tests.store.support import commit, lost, refused, state_of, told
+from tests.core.store.conftest import ledger, store, store_url  # noqa: F401 - fixtures
+from tests.core.store.support import commit, lost, refused, state_of, told
 from wirewatch.commands.status import recent_outcomes
 
 

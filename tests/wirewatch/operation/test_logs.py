@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from core import logs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECRET = "s3cr3t-Hunter2"
 
 

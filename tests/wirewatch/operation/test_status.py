@@ -24,8 +24,8 @@ from core.store.canary import CanaryBook
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.ledger import RunLedger
-from tests.cli.command import wirewatch
 from tests.servers.kafka import free_ports
+from tests.wirewatch.command import wirewatch
 from wirewatch.monitoring.connectors import ConnectorProbes, error_kind
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
