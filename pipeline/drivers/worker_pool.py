@@ -15,7 +15,7 @@ from pipeline.heap import TIDY
 
 STATE_CACHE_BYTES = 32 << 20
 _PROGRAM = """\
-from pipeline.logs import configure_worker
+from core.logs import configure_worker
 configure_worker(service="worker")
 from apache_beam.runners.worker.sdk_worker import SdkHarness
 SdkHarness({url!r}, worker_id={name!r}, state_cache_size={cache}, data_buffer_time_limit_ms=-1).run()

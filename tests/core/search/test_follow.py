@@ -183,8 +183,8 @@ READER = """
 import sys
 import threading
 from pathlib import Path
-from pipeline.search import SearchIndex
-from pipeline.store import StoreReader, open_store
+from core.search import SearchIndex
+from core.store import StoreReader, open_store
 index = SearchIndex.open(Path(sys.argv[1]))
 reader = StoreReader(open_store(sys.argv[2]), "live")
 print("ready", flush=True)

@@ -22,7 +22,7 @@ from tests.pipeline.transforms.support import NOON_MS
 
 OPEN = """
 import sys
-from pipeline.store import open_store, QueryShelf
+from core.store import open_store, QueryShelf
 sys.stdin.readline()
 store = open_store(sys.argv[1])
 print(QueryShelf(store).stamp())
