@@ -164,7 +164,7 @@ def _bounded(
 
 
 def _equal(found: Findings, reader: StoreReader, reference: StoreReader) -> None:
-    """The projection of DESIGN section 5: articles, alerts and outcomes, in their order."""
+    """What every run of one input must give: articles, alerts and outcomes, in their order."""
     alerts = list(reader.alerts())
     found.alerts = len(alerts)
     twice = [name for name, count in Counter(alert.id for alert in alerts).items() if count > 1]

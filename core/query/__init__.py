@@ -1,4 +1,4 @@
-"""The query language: one for search, subscriptions, topics and backtests (DESIGN section 10).
+"""The query language: one for search, subscriptions, topics and backtests (docs/queries.md).
 
 ``parse`` (text → tree) → ``compile_query`` (tree → what runs) → ``CompiledQuery.match`` on a ``Document``; a ``QueryIndex``
 does it for many queries at once. ``format_query`` turns a tree into text again, ``lint`` says what is probably not meant,

@@ -1,4 +1,6 @@
-"""Ids by hash: the same input gives the same id on every machine, in every run (DESIGN section 2).
+"""Ids by hash: the same input gives the same id on every machine, in every run.
+
+See docs/architecture.md, "Records, ids and times".
 
 BLAKE2b cut to 128 bits, as 32 hex digits. Parts are separated by a NUL, which no part may need to contain to be told
 apart from its neighbours.

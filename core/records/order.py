@@ -1,4 +1,4 @@
-"""Where a raw record lies, and where it stands in its run's order (DESIGN sections 2 and 5)."""
+"""Where a raw record lies, and where it stands in its run's order (docs/architecture.md, "Order by numbers")."""
 
 from __future__ import annotations
 

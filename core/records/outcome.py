@@ -1,4 +1,4 @@
-"""How a raw record ended. Every raw record ends exactly once in a run (DESIGN section 3)."""
+"""How a raw record ended. Every raw record ends exactly once in a run (docs/architecture.md, "Guarantees")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the law of replay compares (DESIGN section 5): a record without what may differ between two runs of one input.
+"""What the law of replay compares: a record without what may differ between two runs of one input.
+
+See docs/architecture.md, "Replay equals live".
 
 Pure. Left out are the run's name, where the raw record lay, when it was handled, and marks, which say what is outside the
 law (a time-out of extraction). Everything else must be equal: order keys, stories, copies, versions, matches, reasons.

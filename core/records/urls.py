@@ -1,4 +1,4 @@
-"""The canonical form of a URL: what an article's id is made of (DESIGN section 2).
+"""The canonical form of a URL: what an article's id is made of (docs/architecture.md, "Records, ids and times").
 
 It is a name, not an address to fetch: several addresses of one article (tracked, AMP, mobile, http) give one name.
 The rules look at the URL alone, never at the page (``rel=canonical`` is the publisher's claim and unknown before

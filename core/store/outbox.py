@@ -1,4 +1,6 @@
-"""The outbox: records stored with the results that they tell of, relayed afterwards at least once (DESIGN section 4).
+"""The outbox: records stored with the results that they tell of, relayed afterwards at least once.
+
+See docs/architecture.md, "Exactly-once results".
 
 Rows have a status and are taken one batch at a time, never by ``id > last``: PostgreSQL's ids commit out of order.
 """

@@ -1,4 +1,7 @@
-"""Stored subscriptions and topics, every version with the event time from which it holds (DESIGN section 5)."""
+"""Stored subscriptions and topics, every version with the event time from which it holds.
+
+See docs/architecture.md, "Replay equals live".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream port: what the connectors write to and the reader reads from (DESIGN section 6).
+"""The stream port: what the connectors write to and the reader reads from (docs/architecture.md, "Streams").
 
 A stream is an append-only log in numbered partitions; a record's offset is its place in its partition. Offsets rise but
 need not be dense (compaction, transactions): a gap is no loss. Records of one key go to one partition, so they stay in

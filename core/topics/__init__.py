@@ -1,4 +1,4 @@
-"""Topics: subject matter that articles are filed under (DESIGN section 11).
+"""Topics: subject matter that articles are filed under (docs/extending.md).
 
 ``model`` and ``score`` are pure; ``load`` reads topic files, ``check`` runs a topic's own examples.
 """

@@ -1,6 +1,6 @@
 """No delivery into our own network: whoever may add a channel could otherwise reach what only this machine may.
 
-The desk can't import the connectors' guard (DESIGN section 1), and there is less to do here: one connection a message, no
+The desk can't import the connectors' guard, and there is less to do here: one connection a message, no
 redirects, no proxies. The address that was checked is the one connected to, so a name that changes its address in between
 gains nothing.
 """

@@ -1,4 +1,6 @@
-"""A stretch of a raw stream's past, in the order in which its run handled it (DESIGN section 5).
+"""A stretch of a raw stream's past, in the order in which its run handled it.
+
+See docs/architecture.md, "Replay equals live".
 
 Records that came late in that run stand where it put them: ``late`` holds their stored places. They go on under their own
 keys, so that topics and subscriptions are asked as of their own times and the ordered stage gives them the same places again.

@@ -1,4 +1,6 @@
-"""Prism, Beam's runner in one binary, with its precautions (DESIGN section 7): for people who have it and ask for it.
+"""Prism, Beam's runner in one binary, with its precautions: for people who have it and ask for it.
+
+See docs/architecture.md, "Two drivers of one graph".
 
 Prism keeps everything in memory: when it ends, the run begins anew from the ledger. Beam would download a binary for whoever
 asks for its runner; here it must be given, so that nothing unknown is run. A slow bundle is never split (Prism 2.77 may then

@@ -1,4 +1,7 @@
-"""Reading all partitions of a stream as one numbered sequence: the merge with a stream behind it (DESIGN section 6)."""
+"""Reading all partitions of a stream as one numbered sequence: the merge with a stream behind it.
+
+See docs/architecture.md, "Streams".
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ class _Hollow(NamedTuple):
 class _SteadyClock:
     """The caller's clock after a step back: while it is behind its highest reading, time goes on from there.
 
-    The streams do alike (DESIGN section 6), and a reader that believed the step would hold everything until then. Once the
+    The streams do alike (``core.streams.base``), and a reader that believed the step would hold everything until then. Once the
     clock has caught up it is believed again, even if that is behind what was said meanwhile.
     """
 

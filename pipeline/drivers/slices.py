@@ -1,4 +1,6 @@
-"""The embedded driver: the run in slices, each a bounded run of the graph on Beam's FnApiRunner (DESIGN section 7).
+"""The embedded driver: the run in slices, each a bounded run of the graph on Beam's FnApiRunner.
+
+See docs/architecture.md, "Two drivers of one graph".
 
 Needs nothing but PyPI, keeps the order from slice to slice, costs nothing while idle, and a crash repeats one slice at
 most: what the ledger has of it gives nothing new.

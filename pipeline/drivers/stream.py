@@ -1,4 +1,7 @@
-"""The stream driver: the same graph on a continuous runner, for desks that outgrow one machine (DESIGN section 7)."""
+"""The stream driver: the same graph on a continuous runner, for desks that outgrow one machine.
+
+See docs/architecture.md, "Two drivers of one graph".
+"""
 
 from __future__ import annotations
 

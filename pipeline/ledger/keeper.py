@@ -1,4 +1,7 @@
-"""Keeping a run: the ordered stage between two looks at the store, and its results in one transaction (DESIGN section 4)."""
+"""Keeping a run: the ordered stage between two looks at the store, and its results in one transaction.
+
+See docs/architecture.md, "Exactly-once results".
+"""
 
 from __future__ import annotations
 

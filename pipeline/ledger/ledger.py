@@ -1,4 +1,7 @@
-"""The ledger of a run: what was handled, by whom, and the one transaction that records more (DESIGN section 4)."""
+"""The ledger of a run: what was handled, by whom, and the one transaction that records more.
+
+See docs/architecture.md, "Exactly-once results".
+"""
 
 from __future__ import annotations
 

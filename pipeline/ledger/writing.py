@@ -1,4 +1,7 @@
-"""What one sink transaction writes of a bundle: outcomes, counts, articles, versions, stories, alerts (DESIGN section 4)."""
+"""What one sink transaction writes of a bundle: outcomes, counts, articles, versions, stories, alerts.
+
+See docs/architecture.md, "Exactly-once results".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Merging the partitions of a stream into one sequence, numbered without gaps (DESIGN sections 5 and 6).
+"""Merging the partitions of a stream into one sequence, numbered without gaps.
+
+See docs/architecture.md, "Order by numbers".
 
 The order is that of the order keys: event time first, then article id, raw hash, occurrence. A record may leave once no
 earlier one can come: when every partition has shown a later record, or is known to have ended at a later time. The

@@ -1,7 +1,7 @@
 """Where records are prepared: in this process, or in a pool of processes with a time limit for each page.
 
 Preparing (``prepare``: mostly extraction) takes nine tenths of all time and holds the interpreter's lock, and a hostile page
-can hang, fill memory or kill its process. In the pool that costs one page (DESIGN section 7).
+can hang, fill memory or kill its process. In the pool that costs one page.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The reorder buffer in Beam state: what comes out is in number order, whatever the runner did before.
 
-One key per run. A number is handled when it comes, later ones are kept, earlier ones dropped: no timer, no watermark
-(DESIGN section 5). State holds the next number, the early elements, and the position handled last.
+One key per run. A number is handled when it comes, later ones are kept, earlier ones dropped: no timer, no watermark. See
+docs/architecture.md, "Order by numbers". State holds the next number, the early elements, and the position handled last.
 """
 
 from __future__ import annotations

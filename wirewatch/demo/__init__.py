@@ -1,6 +1,6 @@
 """Three invented news outlets, served on this machine, for ``wirewatch up --demo`` and for tests.
 
-The articles are data files in the source tree (``samples/``, described in its README). Everything that is served is
+The articles are data files of this package (``data/``, described in its README). Everything that is served is
 worked out by pure functions from the samples, the start time and the seconds passed; only ``server`` holds a socket,
 and its clock is passed in.
 """

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 RTL_LANGUAGES = frozenset({"ar", "fa"})
 TEMPLATE_NAME = "page.html"
+DATA = Path(__file__).parent / "data"
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,15 +168,15 @@ class Samples(_Strict, frozen=True, kw_only=True):
 
 
 def load_samples(root: Path | None = None) -> Samples:
-    """Read the folder ``root`` (by default ``samples/`` of the source tree).
+    """Read the folder ``root``; by default the sample articles of this package.
 
-    Raises UsageError where there is no such folder (an installed package has none), InputError for a bad file.
+    Raises UsageError if it holds no articles or no outlets, InputError for a bad file.
     """
-    folder = root if root is not None else Path(__file__).resolve().parents[2] / "samples"
+    folder = root if root is not None else DATA
     if not (folder / "articles").is_dir() or not (folder / "outlets").is_dir():
         raise UsageError(
             f"no sample articles in {folder}",
-            hint="the demo needs the source tree: check out the repository and run wirewatch from there",
+            hint="they are part of the package: install it again",
         )
     outlets = {path.name: _outlet(path) for path in sorted((folder / "outlets").iterdir()) if path.is_dir()}
     articles: dict[str, SampleArticle] = {}

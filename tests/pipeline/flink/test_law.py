@@ -1,4 +1,6 @@
-"""The law (DESIGN section 5) on a real Flink and a real Kafka: any partitions, bundles, parallelism, cuts and restarts.
+"""The law on a real Flink and a real Kafka: any partitions, bundles, parallelism, cuts and restarts.
+
+See docs/architecture.md, "Replay equals live".
 
 The seeds are drawn anew each time and printed, so that a failure can be run again with ``LAW_SEEDS=1,2,3``.
 """

@@ -1,4 +1,7 @@
-"""The law (DESIGN section 5): the same input in any order, cut anyhow, stopped anywhere, gives the same records."""
+"""The law: the same input in any order, cut anyhow, stopped anywhere, gives the same records.
+
+See docs/architecture.md, "Replay equals live".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A live run and a replay of its raw stream give the same records, stories and alerts (DESIGN section 5)."""
+"""A live run and a replay of its raw stream give the same records, stories and alerts.
+
+See docs/architecture.md, "Replay equals live".
+"""
 
 from __future__ import annotations
 
