@@ -1,7 +1,7 @@
 """Polite, bounded, guarded HTTP: the connectors' only way out.
 
 Every request has a cap on decoded bytes and on total time, follows redirects by hand, and connects only to addresses
-that ``connectors.http.address`` lets through. Proxies of the environment are not used, only one that is given: it connects
+that ``core.net.guard`` lets through. Proxies of the environment are not used, only one that is given: it connects
 to what the guard never saw, so names are looked up and checked here first. What goes wrong is a value (``Failure``) in
 plain words.
 """
@@ -21,11 +21,11 @@ from typing import Self
 import httpcore
 import httpx
 
-from connectors.http.address import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
 from connectors.http.answers import Failure, FailureKind, Fetched, parse_retry_after
 from connectors.http.body import BadBody, BodyTooLarge, decoded
 from connectors.http.links import without_credentials
 from connectors.http.transport import Transport
+from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
 from core.settings import Settings
 
 __all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "FailureKind", "Fetched", "Http", "parse_retry_after"]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 
-from connectors.http.address import GuardedBackend
 from core.errors import UsageError
+from core.net.guard import GuardedBackend
 
 
 class Transport(httpx.BaseTransport):

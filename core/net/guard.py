@@ -1,9 +1,13 @@
-"""Which addresses may be connected to, and a network backend that holds every connection to it.
+"""Which addresses may be connected to, for feeds and for channels, and two ways to connect that hold to it.
 
-A feed's links, and redirects, are the publisher's text: without a guard they could make us ask the inside of our own
-network. The name is resolved once, each address is checked, and the connection goes to a checked address, so a name
-that resolves differently a moment later (DNS rebinding) gains nothing. The certificate is still checked against the
-name.
+A feed's links and redirects are the publisher's text, and a channel's address is its owner's: without a guard either could
+make Wirewatch ask the inside of its own network. A name is resolved once, within a time limit; each address is checked, and
+the connection goes to an address that was checked, so a name that resolves differently a moment later (DNS rebinding) gains
+nothing. Certificates are still checked against the name. Of a name with public and private addresses only the public ones
+are connected to.
+
+- ``GuardedBackend`` for httpcore and httpx (feeds, webhooks);
+- ``guarded_lookups`` for libraries that resolve names themselves (smtplib, Apprise).
 """
 
 from __future__ import annotations
@@ -15,9 +19,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpcore
 
@@ -34,13 +41,15 @@ _RELAY_6TO4 = ipaddress.ip_network("192.88.99.0/24")
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """The monotonic time at which the request of this thread has to be over."""
 
+_lookups: ContextVar[Lookups | None] = ContextVar("lookups", default=None)
+
 
 class AddressRefused(httpcore.ConnectError):
-    """The host has no address that may be connected to."""
+    """The host has no address that may be connected to. Its text is the reason: ``loopback``, ``private`` …"""
 
 
 class NameNotResolved(httpcore.ConnectError):
-    """The host's name could not be resolved."""
+    """The host's name could not be resolved; its text is the name."""
 
 
 def refusal(address: str) -> str | None:
@@ -99,6 +108,146 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def look_up(host: str, port: int, timeout_s: float | None, resolve: Resolve = resolve_host) -> Sequence[str]:
+    """Return the addresses of ``host``, at least one. Raises NameNotResolved, httpcore.ConnectTimeout."""
+    answer: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(resolve(host, port))
+        except (OSError, UnicodeError) as failed:
+            answer.put(failed)
+
+    # getaddrinfo has no time limit; a thread that hangs in it must not hold up the caller.
+    threading.Thread(target=ask, daemon=True, name=f"resolve {host}").start()
+    try:
+        found = answer.get(timeout=timeout_s)
+    except queue.Empty:
+        raise httpcore.ConnectTimeout("resolving") from None
+    if isinstance(found, Exception) or not found:
+        raise NameNotResolved(host)
+    return found
+
+
+def checked(
+    host: str,
+    port: int,
+    allow_private: Collection[str] = (),
+    *,
+    timeout_s: float | None = None,
+    resolve: Resolve = resolve_host,
+) -> Sequence[str]:
+    """Return the addresses of ``host`` that may be connected to, at least one; all of them if the host is listed.
+
+    Raises AddressRefused, NameNotResolved, httpcore.ConnectTimeout.
+    """
+    addresses = look_up(host, port, timeout_s, resolve)
+    return addresses if is_listed(host, port, allow_private) else _public(addresses)
+
+
+class Lookups:
+    """The names that one block of ``guarded_lookups`` resolves: each once, and every connection goes to those addresses."""
+
+    def __init__(self, allow_private: Collection[str], timeout_s: float, resolve: Resolve) -> None:
+        self._allow_private, self._timeout_s, self._resolve = frozenset(allow_private), timeout_s, resolve
+        self._proxies = frozenset(_environment_proxies())
+        self._found: dict[tuple[str, int], Sequence[str]] = {}
+
+    def pin(self, host: str, port: int) -> None:
+        """Resolve and check ``host`` now. Raises AddressRefused, NameNotResolved, httpcore.ConnectTimeout."""
+        self._find(host, port, self._allow_private)
+
+    def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of ``host`` that may be connected to. Raises as ``pin`` does."""
+        return self._found.get(_key(host, port)) or self._find(host, port, self._allow_private | self._proxies)
+
+    def _find(self, host: str, port: int, listed: Collection[str]) -> Sequence[str]:
+        found = checked(host, port, listed, timeout_s=self._timeout_s, resolve=self._resolve)
+        return self._found.setdefault(_key(host, port), found)
+
+
+def _key(host: str, port: int) -> tuple[str, int]:
+    return host.lower().rstrip(".").strip("[]"), port
+
+
+@contextmanager
+def guarded_lookups(
+    allow_private: Collection[str] = (), *, timeout_s: float, resolve: Resolve = resolve_host
+) -> Iterator[Lookups]:
+    """Within the block, ``socket.getaddrinfo`` gives this thread checked addresses only, the same for each name.
+
+    For libraries that open their connections themselves. A refused name raises ``socket.gaierror`` in them, as one that
+    does not exist. Proxies of the environment may be private; behind one, the proxy resolves the name. Threads that the
+    library starts are not covered.
+    """
+    global _system_getaddrinfo
+    with _patching:
+        if socket.getaddrinfo is not _getaddrinfo:
+            _system_getaddrinfo = socket.getaddrinfo
+            socket.getaddrinfo = _getaddrinfo
+    lookups = Lookups(allow_private, timeout_s, resolve)
+    token = _lookups.set(lookups)
+    try:
+        yield lookups
+    finally:
+        _lookups.reset(token)
+
+
+_patching = threading.Lock()
+_system_getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo
+
+
+def _getaddrinfo(
+    host: Any,
+    port: Any,
+    family: int = 0,
+    type: int = 0,  # noqa: A002 - the name is socket.getaddrinfo's
+    proto: int = 0,
+    flags: int = 0,
+) -> list[Any]:
+    lookups = _lookups.get()
+    if lookups is None:
+        return _system_getaddrinfo(host, port, family, type, proto, flags)
+    name = host.decode("ascii") if isinstance(host, bytes) else str(host or "localhost")
+    number = int(port) if str(port or 0).isdigit() else socket.getservbyname(str(port))
+    try:
+        addresses = lookups.addresses(name, number)
+    except AddressRefused as error:
+        raise socket.gaierror(socket.EAI_NONAME, f"refused: a {error} address") from error
+    except (NameNotResolved, httpcore.TimeoutException) as error:
+        raise socket.gaierror(socket.EAI_NONAME, "could not resolve host") from error
+    found = []
+    for address in addresses:
+        try:
+            found += _system_getaddrinfo(address, number, family, type, proto, flags | socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            # An address of the other family than the one that was asked for.
+            continue
+    if not found:
+        raise socket.gaierror(socket.EAI_NONAME, "no address of this family")
+    return found
+
+
+def _environment_proxies() -> Iterator[str]:
+    for address in getproxies().values():
+        try:
+            split = urlsplit(address if "://" in address else f"http://{address}")
+            port = split.port or 80
+        except ValueError:
+            continue
+        if split.hostname:
+            yield f"[{split.hostname}]:{port}" if ":" in split.hostname else f"{split.hostname}:{port}"
+
+
+def _public(addresses: Sequence[str]) -> Sequence[str]:
+    """Those that may be connected to. Raises AddressRefused if none may."""
+    reasons = {address: refusal(address) for address in addresses}
+    public = [address for address in addresses if reasons[address] is None]
+    if not public:
+        raise AddressRefused(", ".join(sorted({reason for reason in reasons.values() if reason})))
+    return public
+
+
 class GuardedBackend(httpcore.NetworkBackend):
     """Connects over TCP to checked addresses only, and ends every wait at ``deadline``."""
 
@@ -117,14 +266,14 @@ class GuardedBackend(httpcore.NetworkBackend):
         self._sockets = sockets or httpcore.SyncBackend()
 
     def allow(self, host: str, port: int) -> None:
-        """Let this one be connected to wherever it is: a proxy that was configured. It is none that may be fetched."""
+        """Allow connections to this host wherever it is: a proxy from the settings. It may still not be fetched itself."""
         self._proxies |= {f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"}
 
     def check(self, host: str, port: int) -> None:
-        """Refuse a host that somebody else is to connect to for us. Raises AddressRefused, httpcore.TimeoutException.
+        """Refuse a host that a proxy is to connect to for us. Raises AddressRefused, httpcore.TimeoutException.
 
-        Behind a proxy there is often no resolver: a name that can't be resolved here passes if it could be one of the
-        public net, and then the proxy's own rules have to keep it from private addresses.
+        Behind a proxy there is often no resolver: a name that can't be resolved here passes if it could be a public one,
+        and then the proxy's own rules have to keep it from private addresses.
         """
         if is_listed(host, port, self._allow_private):
             return
@@ -146,13 +295,10 @@ class GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Resolve, check, connect. Raises NameNotResolved, AddressRefused, httpcore's errors."""
+        """Resolve, check, connect. Raises NameNotResolved, AddressRefused, httpcore.ConnectTimeout, httpcore.ConnectError."""
         addresses = self._addresses(host, port, timeout)
         if not is_listed(host, port, self._allow_private | self._proxies):
-            reasons = {address: refusal(address) for address in addresses}
-            addresses = [address for address in addresses if reasons[address] is None]
-            if not addresses:
-                raise AddressRefused(", ".join(sorted({reason for reason in reasons.values() if reason})))
+            addresses = _public(addresses)
         error: Exception | None = None
         for place, address in enumerate(addresses):
             # A dead address must leave time for the others.
@@ -166,24 +312,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         raise error or NameNotResolved(host)
 
     def _addresses(self, host: str, port: int, timeout: float | None) -> Sequence[str]:
-        left = _left(timeout, self._monotonic, httpcore.ConnectTimeout)
-        answer: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
-
-        def ask() -> None:
-            try:
-                answer.put(self._resolve(host, port))
-            except (OSError, UnicodeError) as failed:
-                answer.put(failed)
-
-        # getaddrinfo knows no time-out; a thread that hangs in it must not hold the poll up.
-        threading.Thread(target=ask, daemon=True, name=f"resolve {host}").start()
-        try:
-            found = answer.get(timeout=left)
-        except queue.Empty:
-            raise httpcore.ConnectTimeout("resolving") from None
-        if isinstance(found, Exception) or not found:
-            raise NameNotResolved(host)
-        return found
+        return look_up(host, port, _left(timeout, self._monotonic, httpcore.ConnectTimeout), self._resolve)
 
 
 class _TimedStream(httpcore.NetworkStream):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from desk.delivery.guard import Resolve, resolve
+from core.net.guard import AddressRefused, Resolve, resolve_host
 from desk.delivery.render import Notice
 
 
@@ -24,6 +24,14 @@ class Trouble(Exception):
         self.words, self.again, self.retry_after_s, self.channel = words, again, retry_after_s, channel
 
 
+def refused(host: str, error: AddressRefused) -> Trouble:
+    """The failure of a channel whose host may not be connected to."""
+    return Trouble(
+        f"{host} is not for channels: a {error} address — an administrator may list it in delivery_allow_private",
+        again=False,
+    )
+
+
 @dataclass(frozen=True)
 class Options:
     """What channels are given by the installation. ``smtp``: the mail server for ``mailto:`` channels, empty for none.
@@ -39,7 +47,7 @@ class Options:
     allowed: frozenset[str] = frozenset()
     timeout_s: float = 10.0
     total_s: float = 20.0
-    look_up: Resolve = resolve
+    look_up: Resolve = resolve_host
 
 
 class Carrier(Protocol):

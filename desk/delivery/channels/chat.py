@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpcore
+
 from core.errors import UsageError
-from desk.delivery.channels.base import Options, Trouble
-from desk.delivery.guard import Refused, checked
+from core.net.guard import AddressRefused, Lookups, NameNotResolved, guarded_lookups
+from desk.delivery.channels.base import Options, Trouble, refused
 from desk.delivery.render import Notice
 from desk.delivery.secrets import redacted
 from desk.delivery.store.channels import Channel
@@ -35,7 +37,6 @@ class Chat:
         from apprise import NotifyFormat, NotifyType  # see plugin_of
 
         plugin = self._plugin
-        self._guard(plugin)
         headers = getattr(plugin, "headers", None)
         if isinstance(headers, dict):
             headers["Idempotency-Key"] = notice.id
@@ -43,7 +44,12 @@ class Chat:
         plugin.overflow_mode = "split"
         kind = {"kill": NotifyType.FAILURE, "test": NotifyType.INFO}.get(notice.kind, NotifyType.INFO)
         body, title = _calm(f"{notice.chat}\n\nref {notice.id[:12]}"), _calm(notice.subject)
-        with _listening() as said:
+        options = self._options
+        with (
+            _listening() as said,
+            guarded_lookups(options.allowed, timeout_s=options.timeout_s, resolve=options.look_up) as lookups,
+        ):
+            _check_own_host(plugin, lookups)
             try:
                 done = plugin.notify(body=body, title=title, notify_type=kind, body_format=NotifyFormat.TEXT)
             except Exception as error:
@@ -55,18 +61,21 @@ class Chat:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _guard(self, plugin: Any) -> None:
-        # Those with a host of the user's own; a service's own host stands in its plug-in.
-        host = getattr(plugin, "host", None)
-        if not isinstance(host, str) or not host or not hasattr(plugin, "port"):
-            return
-        try:
-            port = plugin.port or (443 if getattr(plugin, "secure", False) else 80)
-            checked(host, int(port), self._options.allowed, self._options.look_up)
-        except Refused as error:
-            raise Trouble(str(error), again=False) from error
-        except OSError as error:
-            raise Trouble("the service's host can't be found") from error
+
+def _check_own_host(plugin: Any, lookups: Lookups) -> None:
+    """Refuse at once a host that the channel's owner chose; hosts within a plug-in are checked as it connects.
+
+    Raises Trouble.
+    """
+    host = getattr(plugin, "host", None)
+    if not isinstance(host, str) or not host or not hasattr(plugin, "port"):
+        return
+    try:
+        lookups.pin(host, int(plugin.port or (443 if getattr(plugin, "secure", False) else 80)))
+    except AddressRefused as error:
+        raise refused(host, error) from error
+    except (NameNotResolved, httpcore.TimeoutException) as error:
+        raise Trouble("the service's host can't be found") from error
 
 
 def plugin_of(url: str) -> Any:

@@ -6,16 +6,19 @@ import re
 import smtplib
 import socket
 import ssl
+from contextlib import ExitStack
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import httpcore
+
 from core.errors import UsageError
+from core.net.guard import AddressRefused, NameNotResolved, guarded_lookups
 from core.records import from_ms
-from desk.delivery.channels.base import Options, Trouble
-from desk.delivery.guard import Refused, checked
+from desk.delivery.channels.base import Options, Trouble, refused
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -83,9 +86,11 @@ class Mail:
         message = self.message(notice)
         try:
             with self._connected() as server:
-                refused = server.send_message(message, self._sender, self._to)
-        except Refused as error:
-            raise Trouble(str(error), again=False) from error
+                turned_away = server.send_message(message, self._sender, self._to)
+        except AddressRefused as error:
+            raise refused(self._server.host, error) from error
+        except NameNotResolved as error:
+            raise Trouble(f"the mail server can't be reached: {error} can't be found") from error
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             raise Trouble(
@@ -100,13 +105,13 @@ class Mail:
             raise Trouble(f"the mail server answered {error.smtp_code}", again=not gone, channel=not gone) from error
         except ssl.SSLError as error:
             raise Trouble("the mail server's certificate or TLS can't be accepted") from error
-        except (smtplib.SMTPException, TimeoutError) as error:
+        except (smtplib.SMTPException, TimeoutError, httpcore.ConnectTimeout) as error:
             raise Trouble("the mail server broke off or did not answer in time") from error
         except OSError as error:
             raise Trouble(f"the mail server can't be reached: {error.strerror or 'no connection'}") from error
-        if refused:
+        if turned_away:
             # Sent to the others: a repeat for them would be worse than saying so.
-            notice.remarks.append(f"{len(refused)} of {len(self._to)} addresses were refused")
+            notice.remarks.append(f"{len(turned_away)} of {len(self._to)} addresses were refused")
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -129,14 +134,17 @@ class Mail:
         return mail
 
     def _connected(self) -> smtplib.SMTP:
-        host, port, limit = self._server.host, self._server.port, self._options.timeout_s
-        if self._guarded:
-            checked(host, port, self._options.allowed, self._options.look_up)
+        host, port, options = self._server.host, self._server.port, self._options
         context = ssl.create_default_context()
-        if self._server.security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=limit, context=context)
-        else:
-            server = smtplib.SMTP(host, port, timeout=limit, local_hostname=socket.gethostname() or "localhost")
+        with ExitStack() as guard:
+            if self._guarded:
+                lookups = guarded_lookups(options.allowed, timeout_s=options.timeout_s, resolve=options.look_up)
+                guard.enter_context(lookups).pin(host, port)
+            if self._server.security == "tls":
+                server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=options.timeout_s, context=context)
+            else:
+                own_name = socket.gethostname() or "localhost"
+                server = smtplib.SMTP(host, port, timeout=options.timeout_s, local_hostname=own_name)
         try:
             if self._server.security == "starttls":
                 server.starttls(context=context)

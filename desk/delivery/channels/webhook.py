@@ -12,14 +12,15 @@ import binascii
 import hashlib
 import hmac
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpcore
 import msgspec
 
 from core.errors import UsageError
+from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved
 from core.records import from_ms
-from desk.delivery.channels.base import Options, Trouble
-from desk.delivery.guard import GuardedBackend, Refused
+from desk.delivery.channels.base import Options, Trouble, refused
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -35,7 +36,7 @@ class Webhook:
         self._secret = str(channel.config.get("secret", ""))
         self._options = options
         self._pool = httpcore.ConnectionPool(
-            network_backend=GuardedBackend(options.allowed, options.look_up), max_connections=1
+            network_backend=GuardedBackend(options.allowed, resolve=options.look_up), max_connections=1
         )
 
     def send(self, notice: Notice) -> None:
@@ -65,8 +66,10 @@ class Webhook:
                     if size > MOST_ANSWER or self._options.monotonic() - begun > self._options.total_s:
                         break
                 self._judge(answer.status, {k.decode().lower(): v.decode("latin-1") for k, v in answer.headers})
-        except Refused as error:
-            raise Trouble(str(error), again=False) from error
+        except AddressRefused as error:
+            raise refused(urlsplit(self._url).hostname or "", error) from error
+        except NameNotResolved as error:
+            raise Trouble(f"the receiver can't be reached: {error} can't be found") from error
         except (httpcore.TimeoutException, TimeoutError) as error:
             raise Trouble("the receiver did not answer in time") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:

@@ -1,0 +1,1 @@
+"""What every package that opens a connection shares: which addresses may be connected to."""
