@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from core.errors import FeedError, InputError, UsageError
 from core.records import Match, SubscriptionMatch, TopicMatch, article_id
+from core.records.outlets import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
 from desk.people.directory import COMMAND_LINE
@@ -97,6 +98,12 @@ class Feeds:
 
     watched: dict[str, str] = field(default_factory=lambda: {"https://a.example/feed.xml": "a.example"})
     lines: list[FeedLine] = field(default_factory=list)
+
+    def outlets(self) -> Sequence[FeedOutlet]:
+        return [FeedOutlet(source, source, None) for source in self.watched.values()]
+
+    def counts(self) -> FeedCounts:
+        return FeedCounts(len(self.watched), 0, None)
 
     def report(self) -> CoverageView:
         made = [
