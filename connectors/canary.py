@@ -11,7 +11,7 @@ from connectors.runner import to_records
 from core.errors import StoreError, StreamUnavailable
 from core.records import from_ms, to_ms
 from core.records.canary import canary_page
-from core.store.canary import CanaryBook
+from core.store.canary import CanaryRepository
 from core.streams.base import Stream
 
 log = structlog.get_logger()
@@ -27,7 +27,7 @@ class CanarySource:
 
     def __init__(
         self,
-        book: CanaryBook,
+        book: CanaryRepository,
         stream: Stream,
         *,
         interval_s: float,

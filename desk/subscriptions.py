@@ -20,7 +20,7 @@ from core.query import Finding, lint
 from core.query.filters import effective_query
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, Schedule
-from core.store import QueryShelf, Store
+from core.store import Store, SubscriptionStore
 from core.store.subscriptions import RULES
 from desk.delivery.store.channels import DeliveryBook
 from desk.delivery.times import check_schedule
@@ -48,24 +48,24 @@ class Subscriptions:
     """
 
     def __init__(self, store: Store, clock_ms: Callable[[], int], topics: Collection[str] = ()) -> None:
-        self._shelf, self._book, self._clock_ms = QueryShelf(store), DeliveryBook(store), clock_ms
+        self._queries, self._book, self._clock_ms = SubscriptionStore(store), DeliveryBook(store), clock_ms
         self._topics = frozenset(topics)
 
     def all(self, *, ended: bool = False) -> list[Subscription]:
         """The newest version of each, by id; with ``ended`` also of those that were removed."""
-        newest = {one.id: one for one in self._shelf.read(now_ms=self._clock_ms()).subscriptions}
+        newest = {one.id: one for one in self._queries.read(now_ms=self._clock_ms()).subscriptions}
         return [one for one in newest.values() if ended or one.active]
 
     def get(self, identity: str) -> Subscription:
         """The newest version. Raises UsageError where there is none, or it was removed."""
-        found = self._shelf.newest(identity)
+        found = self._queries.newest(identity)
         if found is None or not found.active:
             raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
         return found
 
     def history(self, identity: str) -> list[Subscription]:
         """All versions, newest first. Raises UsageError where there never was one."""
-        found = self._shelf.history(identity)
+        found = self._queries.history(identity)
         if not found:
             raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
         return found
@@ -80,17 +80,17 @@ class Subscriptions:
         channels = {one.name for one in self._book.channels()}
         warnings = [check(one, channels) for one in wanted]
         now_ms = self._clock_ms()
-        before = {one.id: self._shelf.newest(one.id) for one in wanted}
+        before = {one.id: self._queries.newest(one.id) for one in wanted}
         if any(one.topics for one in wanted):
-            stored = {one.name: one.active for one in self._shelf.read(now_ms=now_ms).topics}
+            stored = {one.name: one.active for one in self._queries.read(now_ms=now_ms).topics}
             known = self._topics | {name for name, active in stored.items() if active}
             for one in wanted:
                 check_topics(one, before[one.id], known)
         marked = [_noted(replace(one, edited_by=by, active=True), before[one.id]) for one in wanted]
-        self._shelf.save_subscriptions(marked, now_ms=now_ms)
+        self._queries.save_subscriptions(marked, now_ms=now_ms)
         saved = []
         for one, found in zip(marked, warnings, strict=True):
-            newest, old = self._shelf.newest(one.id), before[one.id]
+            newest, old = self._queries.newest(one.id), before[one.id]
             changed = newest is not None and (old is None or newest.version != old.version)
             saved.append(Saved(subscription=newest or one, changed=changed, warnings=found))
         return saved
@@ -102,7 +102,7 @@ class Subscriptions:
     def remove(self, identity: str, *, by: str) -> None:
         """End it: its history stays, and saving under the id begins it again. Raises UsageError where there is none."""
         ended = replace(self.get(identity), active=False, edited_by=by, note="")
-        self._shelf.save_subscriptions([ended], now_ms=self._clock_ms())
+        self._queries.save_subscriptions([ended], now_ms=self._clock_ms())
 
 
 def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Finding, ...]:

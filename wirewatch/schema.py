@@ -1,8 +1,25 @@
-"""All tables of the store: importing this fills ``metadata``. Each domain owns its tables; only here they are all named."""
+"""All tables of the store: importing this module fills ``metadata``. Each domain owns its tables; only here are all named."""
 
 from __future__ import annotations
 
-import pipeline.ledger.tables  # noqa: F401 - all of these are imported for what they register
+from connectors.store import tables as connectors_tables
+from core.store import tables as core_tables
 from core.store.metadata import metadata
+from desk.delivery.store import tables as delivery_tables
+from desk.live import tables as live_tables
+from desk.people import tables as people_tables
+from desk.shifts import tables as shifts_tables
+from pipeline.ledger import tables as ledger_tables
 
-__all__ = ["metadata"]
+# Named, or a linter takes away imports that are only made for what they register.
+OWNERS = (
+    core_tables,
+    ledger_tables,
+    connectors_tables,
+    delivery_tables,
+    live_tables,
+    people_tables,
+    shifts_tables,
+)
+
+__all__ = ["OWNERS", "metadata"]

@@ -22,13 +22,13 @@ import structlog
 from msgspec.structs import replace
 
 from core.records import Article, OrderKey, Position, Subscription, article_id, from_ms, raw_hash, version_hash
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from desk.delivery.channels import Options
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.service import DeliveryService
 from desk.delivery.store.channels import Channel, DeliveryBook
 from pipeline.ledger import RunLedger
-from pipeline.ledger.keeper import RunKeeper
+from pipeline.ledger.writer import RunWriter
 from pipeline.text.fingerprint import fingerprint
 from pipeline.transforms.elements import Draft
 from pipeline.transforms.match import Matcher
@@ -108,8 +108,8 @@ def main() -> int:
 def run(folder: Path, subscriptions: int, articles: int) -> int:
     """One burst; prints what it came to."""
     store = open_store(f"sqlite:///{folder}/store.db")
-    shelf = QueryShelf(store)
-    shelf.save_subscriptions(
+    queries = SubscriptionStore(store)
+    queries.save_subscriptions(
         [subscription(number) for number in range(subscriptions)], now_ms=START_MS, from_the_beginning=True
     )
     book = DeliveryBook(store)
@@ -119,7 +119,7 @@ def run(folder: Path, subscriptions: int, articles: int) -> int:
     took: dict[str, float] = {}
 
     begun = time.perf_counter()
-    matcher = Matcher(shelf, lambda: START_MS)
+    matcher = Matcher(queries, lambda: START_MS)
     matcher.subscriptions_of(burst[0])
     took["load the subscriptions"] = time.perf_counter() - begun
 
@@ -129,14 +129,14 @@ def run(folder: Path, subscriptions: int, articles: int) -> int:
 
     ledger = RunLedger(store, "live", "bench")
     ledger.take(kind="live", now_ms=START_MS)
-    keeper = RunKeeper(ledger, publish=True)
+    writer = RunWriter(ledger, publish=True)
     drafts = [
         Draft(number=number, position=one.position, key=one.key, item=one.url, article=one)
         for number, one in enumerate(matched)
     ]
     begun = time.perf_counter()
     for start in range(0, len(drafts), BATCH):
-        keeper.keep(drafts[start : start + BATCH])
+        writer.write(drafts[start : start + BATCH])
     took["stories, alerts, store"] = time.perf_counter() - begun
 
     memory = Memory()

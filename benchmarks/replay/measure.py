@@ -22,11 +22,11 @@ from warcio.archiveiterator import ArchiveIterator
 
 from benchmarks.replay.archive import pages
 from core.records import OrderKey, Position, RawArticle, encode, from_ms
-from core.store import QueryShelf, open_store
+from core.store import SubscriptionStore, open_store
 from core.topics.shelf import builtin_definitions
 from pipeline.drivers.history_index import IndexHistory, IndexWriter
 from pipeline.drivers.replay import Pace, ReplayRun
-from pipeline.replay.runs import RUNNING, Replay, ReplayBook
+from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
 from pipeline.transforms.extraction import shared_extraction
 from pipeline.transforms.match import shared_matcher
 from pipeline.transforms.values import Draft, Envelope
@@ -81,11 +81,11 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
     """Index and replay the file as ``wirewatch replay --speed max`` does."""
     url = f"sqlite:///{folder}/store.db"
     store = open_store(url)
-    QueryShelf(store).save_topics(builtin_definitions(), now_ms=0)
+    SubscriptionStore(store).save_topics(builtin_definitions(), now_ms=0)
     row = Replay(
         name="bench", spec="{}", base=None, from_ms=0, to_ms=LATEST_MS, no_claim="bench", state=RUNNING, started_ms=0
     )
-    ReplayBook(store).put(row)
+    ReplayRepository(store).put(row)
     run = ReplayRun(store, url, row, scope="live", processes=processes, now_ms=0)
     warm_up(processes, url)
     meter = Meter()

@@ -29,7 +29,7 @@ from benchmarks.soak.sampling import COLUMNS, Sampler
 from benchmarks.soak.verdict import FLAT_MB_PER_HOUR, IDLE_LIMIT_PERCENT, P99_LIMIT_S, Verdict, judge
 from connectors.runner import to_records
 from core.clock import wall_ms
-from core.store import QueryShelf, open_store
+from core.store import SubscriptionStore, open_store
 from core.store import tables as t
 from core.streams import create_stream
 
@@ -247,7 +247,7 @@ def main() -> int:
         ):
             out.writelines(f"# {name}: {value}\n" for name, value in known.items())
             store = open_store(installation.settings.store)
-            QueryShelf(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
+            SubscriptionStore(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
             store.close()
             installation.start()
             console.print(

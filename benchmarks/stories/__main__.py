@@ -61,7 +61,7 @@ def main(articles: int, measured: int) -> None:
     print(f"the first document after a cold start: {time.perf_counter() - begun:.2f} s (all terms are counted)")
     outcomes: Counter[str] = Counter()
     slowest = 0.0
-    # As the pipeline does with a large window (pipeline/ledger/keeper.py).
+    # As the pipeline does with a large window (pipeline/ledger/writer.py).
     settle()
     begun = time.process_time()
     for first in range(1, measured + 1, BATCH):

@@ -15,7 +15,7 @@ from benchmarks.torture.feed import MARK
 from core.records import OrderKey, Position, Subscription, raw_hash
 from core.records.projection import project
 from core.settings import Settings
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, id_of
 from core.streams import Stream, StreamRecord, open_stream
 from core.topics.shelf import builtin_definitions
@@ -153,9 +153,9 @@ def _bounded(
     url = f"sqlite:///{folder / 'reference.db'}"
     store = open_store(url)
     RunLedger(store, REFERENCE, "torture").take(kind="bounded", now_ms=0)
-    shelf = QueryShelf(store)
-    shelf.save_topics(builtin_definitions(), now_ms=0)
-    shelf.save_subscriptions(subscriptions, now_ms=0, from_the_beginning=True)
+    queries = SubscriptionStore(store)
+    queries.save_topics(builtin_definitions(), now_ms=0)
+    queries.save_subscriptions(subscriptions, now_ms=0, from_the_beginning=True)
     graph = SliceGraph(Flow(url, REFERENCE, "torture"))
     run_slices(
         _InOrder(records, uuid, late), graph, limits=SliceLimits(records=250), stop=lambda: False, until_empty=True

@@ -21,7 +21,7 @@ from connectors.store.state import FeedState
 from core.clock import wall_ms
 from core.errors import StoreError, StreamError
 from core.records import RawArticle, Subscription, article_id, encode, from_ms
-from core.store import QueryShelf, Store, StoreReader, open_store
+from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
 from core.streams import NewRecord, Stream, create_stream
 from pipeline.drivers.flink_rest import FlinkJobs
@@ -160,7 +160,7 @@ def torture(
 
 
 def _prepare(store: Store, press: Press) -> None:
-    QueryShelf(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
+    SubscriptionStore(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
     state = FeedState(store.engine)
     for outlet in press.outlets:
         state.add(outlet.feed_url, outlet.name, datetime.now(UTC))

@@ -2,6 +2,6 @@
 
 from core.store.engine import Store, open_store
 from core.store.results import StoreReader
-from core.store.subscriptions import QueryShelf, StoredTopic
+from core.store.subscriptions import StoredTopic, SubscriptionStore
 
-__all__ = ["QueryShelf", "Store", "StoreReader", "StoredTopic", "open_store"]
+__all__ = ["Store", "StoreReader", "StoredTopic", "SubscriptionStore", "open_store"]

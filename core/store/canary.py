@@ -181,7 +181,7 @@ def _canary(row: sa.Row[tuple[object, ...]]) -> Canary:
     return msgspec.convert(fields, Canary)
 
 
-class CanaryBook:
+class CanaryRepository:
     """The rows of a run's canaries. Raises StoreError. Safe for threads and processes."""
 
     def __init__(self, store: Store, run: str) -> None:

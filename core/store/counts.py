@@ -124,7 +124,7 @@ def read_frontier(connection: sa.Connection, run: str, stream: str) -> dict[int,
     return {int(row.partition): int(row.next_offset) for row in rows}
 
 
-def save_frontier(store: Store, connection: sa.Connection, run: str, stream: str, positions: Mapping[int, int]) -> None:
+def save_offsets(store: Store, connection: sa.Connection, run: str, stream: str, positions: Mapping[int, int]) -> None:
     """Save, in the caller's transaction, that each record below these offsets has an outcome. It never steps back."""
     rows = [
         {"run": run, "stream": stream, "partition": partition, "next_offset": offset}

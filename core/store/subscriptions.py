@@ -38,7 +38,7 @@ class StoredTopic(msgspec.Struct, frozen=True):
     active: bool = True
 
 
-class Shelf(msgspec.Struct, frozen=True):
+class StoredQueries(msgspec.Struct, frozen=True):
     """All versions in a scope. It is complete for articles with event times up to ``good_until_ms``."""
 
     subscriptions: tuple[Subscription, ...]
@@ -47,7 +47,7 @@ class Shelf(msgspec.Struct, frozen=True):
     stamp: tuple[int, int]
 
 
-class QueryShelf:
+class SubscriptionStore:
     """Reads and saves the queries of one scope: ``live``, or the name of a run that was given its own."""
 
     def __init__(self, store: Store, scope: str = LIVE) -> None:
@@ -58,7 +58,7 @@ class QueryShelf:
         with self.store.reading() as connection:
             return self._stamp(connection)
 
-    def read(self, *, now_ms: int) -> Shelf:
+    def read(self, *, now_ms: int) -> StoredQueries:
         """Everything saved by now. ``now_ms``: the clock, read before this call."""
         subscriptions = sa.select(t.subscriptions).where(t.subscriptions.c.scope == self.scope)
         topics = sa.select(t.topics).where(t.topics.c.scope == self.scope)
@@ -70,7 +70,7 @@ class QueryShelf:
                 StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active)
                 for row in connection.execute(topics.order_by(t.topics.c.name, t.topics.c.version))
             )
-        return Shelf(found, shelved, now_ms + FRESH_MS, stamp)
+        return StoredQueries(found, shelved, now_ms + FRESH_MS, stamp)
 
     def save_subscriptions(
         self, wanted: Sequence[Subscription], *, now_ms: int, from_the_beginning: bool = False

@@ -1,4 +1,4 @@
-"""Takedowns: articles that must not be. What the keeper asks at every bundle, and the list for everybody else.
+"""Takedowns: articles that must not be. What the writer of a run asks at every bundle, and the list for everybody else.
 
 The work of taking an article out of what is stored is in ``pipeline.ledger.takedown``.
 """

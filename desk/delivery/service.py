@@ -18,8 +18,8 @@ import structlog
 
 from core.errors import StoreError, UsageError
 from core.records import Alert, Subscription, decode
-from core.store import QueryShelf, Store
-from core.store.canary import CanaryBook
+from core.store import Store, SubscriptionStore
+from core.store.canary import CanaryRepository
 from desk.delivery.channels import Carrier, Options, Trouble, carrier_of
 from desk.delivery.decide import may_go, plan_all
 from desk.delivery.render import Renderer
@@ -71,11 +71,11 @@ class DeliveryService:
         carrier: Callable[[Channel, Options], Carrier] = carrier_of,
         chance: Callable[[], float] = random.random,
         wait: Callable[[float], object] | None = None,
-        canaries: CanaryBook | None = None,
+        canaries: CanaryRepository | None = None,
         keep_ms: int = 0,
     ) -> None:
         self._store, self._options, self._renderer = store, options, renderer
-        self._queue, self._shelf = SendQueue(store, worker), QueryShelf(store)
+        self._queue, self._queries = SendQueue(store, worker), SubscriptionStore(store)
         self._carrier, self._chance = carrier, chance
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="channel")
         self._running: dict[str, Future[None]] = {}
@@ -141,7 +141,7 @@ class DeliveryService:
 
     def send_on(self, channel: Channel) -> None:
         """Send what waits for a channel that this process has claimed, as far as its pace allows."""
-        turn = _Sending(self._queue, self._shelf, channel, self._options, self._renderer)
+        turn = _Sending(self._queue, self._queries, channel, self._options, self._renderer)
         turn.chance, turn.stop, turn.wait = self._chance, self._stop, self._wait
         turn.run(self._carrier)
 
@@ -152,12 +152,12 @@ class _Sending:
     def __init__(
         self,
         queue: SendQueue,
-        shelf: QueryShelf,
+        queries: SubscriptionStore,
         channel: Channel,
         options: Options,
         renderer: Renderer,
     ) -> None:
-        self._queue, self._shelf, self._channel = queue, shelf, channel
+        self._queue, self._queries, self._channel = queue, queries, channel
         self._options, self._renderer = options, renderer
         self.chance: Callable[[], float] = random.random
         self.stop = threading.Event()
@@ -231,7 +231,7 @@ class _Sending:
         if message.kind == "test":
             return None
         if message.subscription not in self._known:
-            self._known[message.subscription] = self._shelf.newest(message.subscription)
+            self._known[message.subscription] = self._queries.newest(message.subscription)
         return self._known[message.subscription]
 
     def _failed(self, message: Message, trouble: Trouble) -> bool:

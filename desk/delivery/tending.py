@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from core.store import Store
-from core.store.canary import Canary, CanaryBook
+from core.store.canary import Canary, CanaryRepository
 from desk.delivery.store.delivered import forget_sent
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ class CanaryMarks:
     ``submit`` hands work to the threads that channels send on, so that a service whose threads all hang marks none.
     """
 
-    def __init__(self, book: CanaryBook, clock_ms: Callable[[], int], submit: _Submit) -> None:
+    def __init__(self, book: CanaryRepository, clock_ms: Callable[[], int], submit: _Submit) -> None:
         self._book, self._clock_ms, self._submit = book, clock_ms, submit
         self._looked_ms: int | None = None
         self._seen: Sequence[Canary] = ()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from core.records.outlets import FeedOutlet
-from core.store import QueryShelf, Store
+from core.store import Store, SubscriptionStore
 from desk.live.board import SIZE, Board
 from desk.live.hub import Batch
 from desk.live.reading import DeskReader, StoryRow
@@ -36,7 +36,7 @@ class Follower:
         outlets: Callable[[], Sequence[FeedOutlet]] = tuple,
     ) -> None:
         self.reader, self.board = DeskReader(store, run), board
-        self._outlets, self._shelf, self._clock_ms = outlets, QueryShelf(store), clock_ms
+        self._outlets, self._queries, self._clock_ms = outlets, SubscriptionStore(store), clock_ms
         self._seq: int | None = None
         self.takedowns: int | None = None
         self._names_ms = 0
@@ -128,6 +128,6 @@ class Follower:
                 (old.name if old else "") or one.name or "", (old.country if old else None) or one.country
             )
         self.outlets = found
-        subscriptions = self._shelf.read(now_ms=now_ms).subscriptions
+        subscriptions = self._queries.read(now_ms=now_ms).subscriptions
         self.names = {one.id: one.name or one.id for one in subscriptions if one.active}
         self._names_ms = now_ms

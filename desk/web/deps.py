@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from core.errors import UsageError
 from core.search import SearchIndex
 from core.settings import Settings
-from core.store import QueryShelf, Store
+from core.store import Store, SubscriptionStore
 from desk.live.board import Board
 from desk.live.follow import Follower
 from desk.live.hub import Hub
@@ -56,7 +56,7 @@ class Desk:
         self.proxies: tuple[Network, ...] = networks(self.settings.desk_proxies)
         self.directory = Directory(self.store, clock_ms=self.clock_ms, passwords=self.passwords)
         self.reader, self.marks = DeskReader(self.store, run), StoryMarks(self.store, run)
-        self.shelf = QueryShelf(self.store)
+        self.queries = SubscriptionStore(self.store)
         outlets = tuple if self.feeds is None else self.feeds.outlets
         self.follower = Follower(self.store, run, self.board, clock_ms=self.clock_ms, outlets=outlets)
 

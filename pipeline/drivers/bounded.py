@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from core.records import Outcome, OutcomeKind, RawArticle, Subscription
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.topics.shelf import builtin_definitions, folder_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.drivers.spool import Spool
@@ -47,9 +47,9 @@ class BoundedRun:
         self._store = open_store(url)
         owner = secrets.token_hex(8)
         RunLedger(self._store, name, owner).take(kind="bounded", now_ms=now_ms)
-        shelf = QueryShelf(self._store, name)
-        shelf.save_topics(definitions, now_ms=now_ms)
-        shelf.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)
+        queries = SubscriptionStore(self._store, name)
+        queries.save_topics(definitions, now_ms=now_ms)
+        queries.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)
         self._flow = Flow(url, name, owner, scope=name, extraction_processes=extraction_processes)
         self._spool = Spool(folder / "spool.db", name)
         self.reader = StoreReader(self._store, name)

@@ -12,8 +12,8 @@ import structlog
 
 from core.errors import OffsetOutOfRange, StreamUnavailable, WirewatchError
 from core.settings import Settings
-from core.store import QueryShelf, Store, open_store
-from core.store.canary import CanaryBook
+from core.store import Store, SubscriptionStore, open_store
+from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
 from core.streams import Stream
 from core.streams.installation import group_of, planned_streams
@@ -24,7 +24,7 @@ from pipeline.drivers.cut_off import cuts
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger, RunState
-from pipeline.ledger.keeper import kept
+from pipeline.ledger.writer import last_written
 from pipeline.replay.runs import LIVE, QUIET, begin_telling
 from pipeline.sinks.relay import Relay
 
@@ -62,7 +62,7 @@ class LiveRun:
         definitions = builtin_definitions()
         if settings.topics_dir:
             definitions |= folder_definitions(Path(settings.topics_dir))
-        QueryShelf(self.store).save_topics(definitions, now_ms=clock_ms())
+        SubscriptionStore(self.store).save_topics(definitions, now_ms=clock_ms())
         if publish:
             begin_telling(self.store, settings.run)
         self.state: RunState = self.ledger.take(kind=LIVE if publish else QUIET, now_ms=clock_ms())
@@ -95,9 +95,9 @@ class LiveRun:
     def _from_the_ledger(self) -> dict[int, tuple[int, list[int]]]:
         first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
         # From where the run last stood: its whole ledger may be years of outcomes.
-        saved = self.ledger.saved_frontier(self.raw.uuid)
+        saved = self.ledger.saved_offsets(self.raw.uuid)
         begin = {partition: max(offset, saved.get(partition, offset)) for partition, offset in first.items()}
-        return self.ledger.frontier(self.raw.uuid, begin)
+        return self.ledger.contiguous_offsets(self.raw.uuid, begin)
 
     def strike_cut_off(self) -> int:
         """Strike the outcomes of records that the stream has lost, so that what comes in their place is handled; how many."""
@@ -122,7 +122,7 @@ class LiveRun:
             if row.destination == CANARIES:
                 runs.setdefault(run_of(row.key) or self.settings.run, []).append(id_of(row.key))
         for run, canaries in runs.items():
-            CanaryBook(self.store, run).relayed(canaries, self._clock_ms())
+            CanaryRepository(self.store, run).relayed(canaries, self._clock_ms())
 
     def mirror(self, positions: Mapping[int, int]) -> None:
         """Mirror the position (next offset of each partition) to the consumer group, every 5 s at most, if it moved."""
@@ -136,8 +136,8 @@ class LiveRun:
             return
         self._committed_ms = now_ms
         # A store that went back has less than these positions say.
-        self.ledger.seen(kept(self.owner))
-        self.ledger.save_frontier(self.raw.uuid, positions)
+        self.ledger.seen(last_written(self.owner))
+        self.ledger.save_offsets(self.raw.uuid, positions)
         try:
             self.raw.commit(group_of(self.settings.run), positions)
             self._mirrored = dict(positions)
@@ -165,7 +165,7 @@ class LiveRun:
         # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
         begun = self._frontier or {p: lowest for p, (lowest, _) in self._from_the_ledger().items()}
         known = self.offsets.appeared(()) | dict(begun)
-        found = self.ledger.frontier(self.raw.uuid, known)
+        found = self.ledger.contiguous_offsets(self.raw.uuid, known)
         stands = {p: lowest for p, (lowest, beyond) in found.items() if beyond and lowest == known[p]}
         self._frontier = {p: lowest for p, (lowest, _) in found.items()} | self._past_gaps(stands)
         self._retain(now_ms, self._frontier)

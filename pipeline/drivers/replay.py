@@ -11,7 +11,7 @@ from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
-from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayBook, base_of
+from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository, base_of
 from pipeline.transforms.elements import Envelope
 from pipeline.transforms.extraction import PoolExtraction, shared_extraction
 
@@ -72,7 +72,7 @@ class ReplayRun:
         self, store: Store, store_url: str, replay: Replay, *, scope: str, processes: int, now_ms: int
     ) -> None:
         self.store, self.replay = store, replay
-        self._book = ReplayBook(store)
+        self._book = ReplayRepository(store)
         owner = secrets.token_hex(8)
         self.ledger = RunLedger(store, replay.name, owner, base=base_of(store, replay.name))
         self.state = self.ledger.take(kind="replay", now_ms=now_ms, spec=replay.spec)

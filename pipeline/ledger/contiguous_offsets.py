@@ -34,10 +34,10 @@ def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[
     return left
 
 
-def read_frontier(
+def read_contiguous_offsets(
     connection: sa.Connection, run: str, stream: str, first: Mapping[int, int]
 ) -> dict[int, tuple[int, list[int]]]:
-    """As ``RunLedger.frontier``."""
+    """As ``RunLedger.contiguous_offsets``."""
     found: dict[int, tuple[int, list[int]]] = {}
     c = t.outcomes.c
     for partition, start in first.items():

@@ -17,10 +17,10 @@ from core.records import Alert, OrderKey, Outcome, OutcomeKind, Position
 from core.store import counts
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from pipeline.ledger import frontiers
+from pipeline.ledger import contiguous_offsets as offsets
 from pipeline.ledger.base import Base, known
-from pipeline.ledger.memory import write_facts
 from pipeline.ledger.rows import ENTRY, entry
+from pipeline.ledger.story_facts import write_facts
 from pipeline.ledger.writing import write_bundle
 from pipeline.stories.index import Entry
 from pipeline.stories.memory import StoryFacts
@@ -202,7 +202,7 @@ class RunLedger:
         """
         with self.store.writing() as connection:
             self._check_owner(connection)
-            ended = frontiers.write_lost(self.store, connection, outcomes, state.seq)
+            ended = offsets.write_lost(self.store, connection, outcomes, state.seq)
             counts.add_counts(self.store, connection, self.run, ended)
 
     def first_offsets(self, stream: str, offered: Mapping[int, int]) -> dict[int, int]:
@@ -219,32 +219,32 @@ class RunLedger:
             )
             return {row.partition: row.first_offset for row in connection.execute(query)}
 
-    def frontier(self, stream: str, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
+    def contiguous_offsets(self, stream: str, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
         """For each partition the lowest offset without an outcome, and the offsets above it that have one."""
         with self.store.reading() as connection:
-            return frontiers.read_frontier(connection, self.run, stream, first)
+            return offsets.read_contiguous_offsets(connection, self.run, stream, first)
 
     def newest_handled(self, stream: str, partition: int, upto: int) -> tuple[int, OrderKey] | None:
         """The highest offset up to ``upto`` that was handled in time, with its key: that of the record which stood there."""
         with self.store.reading() as connection:
-            return frontiers.newest_handled(connection, self.run, stream, partition, upto)
+            return offsets.newest_handled(connection, self.run, stream, partition, upto)
 
     def strike_beyond(self, stream: str, ends: Mapping[int, int]) -> int:
         """Strike the outcomes at and above each partition's offset: records that were cut off; how many those were."""
         with self.store.writing() as connection:
             self._check_owner(connection)
-            return frontiers.strike_beyond(self.store, connection, self.run, stream, ends)
+            return offsets.strike_beyond(self.store, connection, self.run, stream, ends)
 
-    def saved_frontier(self, stream: str) -> dict[int, int]:
-        """For each partition an offset below which each record has an outcome: where ``frontier`` may begin to look."""
+    def saved_offsets(self, stream: str) -> dict[int, int]:
+        """For each partition an offset below which each record has an outcome: where ``contiguous_offsets`` may begin."""
         with self.store.reading() as connection:
             return counts.read_frontier(connection, self.run, stream)
 
-    def save_frontier(self, stream: str, positions: Mapping[int, int]) -> None:
+    def save_offsets(self, stream: str, positions: Mapping[int, int]) -> None:
         """Save that each record below these offsets has an outcome. It never steps back."""
         with self.store.writing() as connection:
             self._check_owner(connection)
-            counts.save_frontier(self.store, connection, self.run, stream, positions)
+            counts.save_offsets(self.store, connection, self.run, stream, positions)
 
     def late_keys(self, stream: str) -> dict[tuple[int, int], OrderKey]:
         """(partition, offset) → effective key of the records that came too late: a replay of this run loads them."""
@@ -290,8 +290,8 @@ class RunLedger:
         for position in positions:
             by_partition.setdefault((position.stream, position.partition), []).append(position.offset)
         done: dict[Position, None] = {}
-        for (stream, partition), offsets in by_partition.items():
-            for part in chunks(offsets):
+        for (stream, partition), numbers in by_partition.items():
+            for part in chunks(numbers):
                 query = sa.select(t.outcomes.c.first_offset).where(
                     t.outcomes.c.run == self.run,
                     t.outcomes.c.stream == stream,

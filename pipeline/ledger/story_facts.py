@@ -15,7 +15,7 @@ from core.records import Subscription
 from core.records.canary import canary_run
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from core.store.subscriptions import QueryShelf
+from core.store.subscriptions import SubscriptionStore
 from pipeline.ledger import tables as d
 from pipeline.ledger.base import Base, known, read_base, stories_as_of
 from pipeline.ledger.stories import read_stories
@@ -39,7 +39,9 @@ _TOLD = msgspec.json.Decoder(_Told)
 _FACTS = msgspec.json.Decoder(StoryFacts)
 
 
-def read_memories(store: Store, run: str, stories: Collection[str], matched: Collection[str]) -> dict[str, StoryMemory]:
+def read_story_memories(
+    store: Store, run: str, stories: Collection[str], matched: Collection[str]
+) -> dict[str, StoryMemory]:
     """The memories of those of ``stories`` that alerted somebody, or are in ``matched``: the others need none."""
     with store.reading() as connection:
         base = read_base(connection, run)
@@ -125,8 +127,8 @@ class SubscriptionVersions:
     before a version holds makes sure that it is stored by the time a record needs it.
     """
 
-    def __init__(self, shelf: QueryShelf) -> None:
-        self._shelf = shelf
+    def __init__(self, queries: SubscriptionStore) -> None:
+        self._queries = queries
         self._versions: dict[tuple[str, int], Subscription] = {}
         self._current: dict[str, list[Subscription]] | None = None
 
@@ -134,7 +136,7 @@ class SubscriptionVersions:
         """Load these versions, where they are not known yet, and forget what is in force."""
         self._current = None
         if missing := [one for one in needed if one not in self._versions]:
-            self._versions |= self._shelf.versions(missing)
+            self._versions |= self._queries.versions(missing)
 
     def __call__(self, name: str, version: int | None, time_ms: int) -> Subscription | None:
         """The version, or without one the version in force at the event time; None where there is none."""
@@ -142,7 +144,7 @@ class SubscriptionVersions:
             return self._versions.get((name, version))
         if self._current is None:
             self._current = {}
-            for one in self._shelf.read(now_ms=0).subscriptions:
+            for one in self._queries.read(now_ms=0).subscriptions:
                 self._current.setdefault(one.id, []).append(one)
         held = [one for one in self._current.get(name, []) if one.effective_from_ms <= time_ms]
         newest = max(held, key=lambda one: one.version, default=None)

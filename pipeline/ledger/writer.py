@@ -14,13 +14,13 @@ import structlog
 
 from core.errors import Fenced, StoreError
 from core.records import Alert, OutcomeKind
-from core.store import QueryShelf, open_store
+from core.store import SubscriptionStore, open_store
 from core.store.subscriptions import LIVE
 from core.store.takedowns import STAGE, Takedowns
 from pipeline.heap import settle
 from pipeline.ledger import RunLedger
 from pipeline.ledger.ledger import BundleContext, Stale, WentBack
-from pipeline.ledger.memory import SubscriptionVersions, read_memories
+from pipeline.ledger.story_facts import SubscriptionVersions, read_story_memories
 from pipeline.replay.runs import base_of
 from pipeline.stories import AlertRule, Handled, StoryIndex, StoryStage
 from pipeline.stories.memory import StoryFacts
@@ -29,15 +29,15 @@ from pipeline.transforms.elements import Draft, Problem
 log = structlog.get_logger()
 TRIES = 5
 MANY = 10_000
-_KEPT: dict[str, int] = {}
+_WRITTEN: dict[str, int] = {}
 
 
-def kept(owner: str) -> int:
-    """The seq that a keeper of this owner, a name given once, stored last in this process; -1 for none."""
-    return _KEPT.get(owner, -1)
+def last_written(owner: str) -> int:
+    """The seq that a writer of this owner, a name given once, stored last in this process; -1 for none."""
+    return _WRITTEN.get(owner, -1)
 
 
-class RunKeeper:
+class RunWriter:
     """Handles drafts of one run in order and stores what comes of them. Thread-safe (one at a time).
 
     Doing drafts again changes nothing: positions that have an outcome give nothing new. Raises Fenced once another owner
@@ -46,20 +46,20 @@ class RunKeeper:
 
     def __init__(self, ledger: RunLedger, *, publish: bool, scope: str = LIVE) -> None:
         self._ledger, self._publish = ledger, publish
-        self._subscriptions = SubscriptionVersions(QueryShelf(ledger.store, scope))
+        self._subscriptions = SubscriptionVersions(SubscriptionStore(ledger.store, scope))
         self._takedowns, self._stamp = Takedowns(ledger.store), -1
         self._lock = threading.Lock()
         self._stage: StoryStage | None = None
         self._seq = -1
 
-    def keep(self, drafts: Sequence[Draft]) -> None:
+    def write(self, drafts: Sequence[Draft]) -> None:
         """Decide and store a batch, in one transaction."""
         if not drafts:
             return
         with self._lock:
             for attempt in range(1, TRIES + 1):
                 try:
-                    self._keep(drafts)
+                    self._write(drafts)
                 except Stale:
                     # Another worker wrote this run in between: what it decided must be known first.
                     self._stage = None
@@ -71,7 +71,7 @@ class RunKeeper:
                 else:
                     return
 
-    def _keep(self, drafts: Sequence[Draft]) -> None:
+    def _write(self, drafts: Sequence[Draft]) -> None:
         context, stage = self._begin(drafts)
         # After the run's seq was read: a takedown raises it, so one that comes later makes this batch stale.
         drafts = self._allowed(drafts)
@@ -95,7 +95,7 @@ class RunKeeper:
             gauges={"index_entries": len(stage.index), "index_bytes": stage.index.nbytes},
             facts=facts,
         )
-        _KEPT[self._ledger.owner] = self._seq
+        _WRITTEN[self._ledger.owner] = self._seq
         _say(handled, alerts)
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
@@ -147,7 +147,7 @@ class RunKeeper:
         """The alerts of a batch, and the facts of the stories that they told of, where those have changed."""
         articles = [told.article for told in handled.told if told.article is not None]
         matched = {one.story_id or "" for one in articles if one.subscriptions}
-        memories = read_memories(
+        memories = read_story_memories(
             self._ledger.store, self._ledger.run, {one.story_id or "" for one in articles}, matched
         )
         self._subscriptions.begin({(m.subscription, m.version) for one in articles for m in one.subscriptions})
@@ -184,9 +184,9 @@ def _say(handled: Handled, alerts: Sequence[Alert]) -> None:
 
 
 @cache
-def shared_keeper(store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> RunKeeper:
-    """The one keeper of a run in this process: its index is too dear to be loaded for every bundle."""
+def shared_writer(store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> RunWriter:
+    """The one writer of a run in this process: its index is too dear to be loaded for every bundle."""
     if not owner:
         raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
     store = open_store(store_url)
-    return RunKeeper(RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope)
+    return RunWriter(RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope)

@@ -17,7 +17,7 @@ from core.records.projection import project
 from core.store import tables as t
 from core.store.engine import Store
 from pipeline.ledger.base import place_at
-from pipeline.replay.runs import ReplayBook
+from pipeline.replay.runs import ReplayRepository
 
 PAGE = 200
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 def span_of(store: Store, first: str, second: str) -> Span:
     """The stretch that both runs were given: all of it, but for replays of a part."""
-    replays = [found for name in (first, second) if (found := ReplayBook(store).get(name))]
+    replays = [found for name in (first, second) if (found := ReplayRepository(store).get(name))]
     return Span(max((one.from_ms for one in replays), default=0), min((one.to_ms for one in replays), default=1 << 46))
 
 

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from core.records.canary import canary_run
 from core.store import tables as t
 from core.store.engine import Store
-from core.store.metadata import metadata
 from pipeline.ledger import tables as h
 from pipeline.ledger.base import Base, read_base
 
@@ -57,7 +56,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     replay: Replay | None = None
 
 
-class ReplayBook:
+class ReplayRepository:
     """The rows of replays."""
 
     def __init__(self, store: Store) -> None:
@@ -132,14 +131,15 @@ def begin_telling(store: Store, run: str) -> None:
         connection.execute(t.runs.update().where(t.runs.c.name == run, t.runs.c.kind == QUIET).values(kind=LIVE))
 
 
-def drop_run(store: Store, run: str) -> Iterator[int]:
+def drop_run(store: Store, run: str, schema: sa.MetaData) -> Iterator[int]:
     """Delete a run with all that it holds, its own queries too; yields how many rows went with each step.
 
+    ``schema``: all tables of the store (``wirewatch.schema``), since other packages have tables with rows of a run too.
     First its owner, so that whoever still writes it is fenced. Stopping half-way leaves a run that can be dropped again.
     """
     with store.writing() as connection:
         connection.execute(t.runs.update().where(t.runs.c.name == run).values(owner="", seq=t.runs.c.seq + 1))
-    for table, column in _of_a_run():
+    for table, column in _of_a_run(schema):
         while True:
             with store.writing() as connection:
                 gone = _delete_some(connection, table, column.in_((run, canary_run(run))))
@@ -151,10 +151,9 @@ def drop_run(store: Store, run: str) -> Iterator[int]:
         connection.execute(t.runs.delete().where(t.runs.c.name == run))
 
 
-def _of_a_run() -> list[tuple[sa.Table, sa.Column[Any]]]:
-    """Every table of the store with a run's or a scope's name in it, whoever made it."""
-    tables = metadata.sorted_tables
-    return [(table, table.c[name]) for table in tables for name in ("run", "scope") if name in table.c]
+def _of_a_run(schema: sa.MetaData) -> list[tuple[sa.Table, sa.Column[Any]]]:
+    """Every table of the store with a run's or a scope's name in it, whichever package owns it."""
+    return [(table, table.c[name]) for table in schema.sorted_tables for name in ("run", "scope") if name in table.c]
 
 
 def _delete_some(connection: sa.Connection, table: sa.Table, mine: sa.ColumnElement[bool]) -> int:

@@ -21,7 +21,7 @@ from core.query import QueryIndex, document_of, parse
 from core.query.filters import admits, effective_query
 from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from core.records import canary as canaries
-from core.store import QueryShelf, StoredTopic, open_store
+from core.store import StoredTopic, SubscriptionStore, open_store
 from core.store.subscriptions import FRESH_MS
 from core.topics import Tagger, Topic, load_topic
 from pipeline.text.characters import normal_line
@@ -128,9 +128,9 @@ class Matcher:
     """
 
     def __init__(
-        self, shelf: QueryShelf, clock_ms: Callable[[], int], monotonic: Callable[[], float] = time.monotonic
+        self, queries: SubscriptionStore, clock_ms: Callable[[], int], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._shelf, self._clock_ms, self._monotonic = shelf, clock_ms, monotonic
+        self._queries, self._clock_ms, self._monotonic = queries, clock_ms, monotonic
         self._lock = threading.Lock()
         self._good_until_ms, self._looked_s = -1, -math.inf
         self._stamp: tuple[int, int] | None = None
@@ -188,19 +188,19 @@ class Matcher:
             return
         now_ms = self._clock_ms()
         # Every second while news come in, and for each article from the future (clocks differ): it must cost little.
-        if self._stamp is not None and self._shelf.stamp() == self._stamp:
+        if self._stamp is not None and self._queries.stamp() == self._stamp:
             self._good_until_ms, self._looked_s = now_ms + FRESH_MS, now_s
             return
-        shelf = self._shelf.read(now_ms=now_ms)
-        for topic in shelf.topics:
+        queries = self._queries.read(now_ms=now_ms)
+        for topic in queries.topics:
             self._load_topic(topic)
-        for one in shelf.subscriptions:
+        for one in queries.subscriptions:
             self._load_subscription(one)
-        self._topics = Versions(shelf.topics, lambda topic: topic.name)
-        self._subscriptions = Versions(shelf.subscriptions, lambda one: one.id)
+        self._topics = Versions(queries.topics, lambda topic: topic.name)
+        self._subscriptions = Versions(queries.subscriptions, lambda one: one.id)
         self._taggers = {}
         # Last: a refresh that failed half-way is done again.
-        self._stamp, self._good_until_ms, self._looked_s = shelf.stamp, shelf.good_until_ms, now_s
+        self._stamp, self._good_until_ms, self._looked_s = queries.stamp, queries.good_until_ms, now_s
 
     def _load_topic(self, topic: StoredTopic) -> None:
         name = (topic.name, topic.version)
@@ -224,4 +224,4 @@ class Matcher:
 @cache
 def shared_matcher(store_url: str, scope: str) -> Matcher:
     """The one matcher of this process for a scope: loading the queries again for every bundle would cost more than matching."""
-    return Matcher(QueryShelf(open_store(store_url), scope), wall_ms)
+    return Matcher(SubscriptionStore(open_store(store_url), scope), wall_ms)

@@ -7,7 +7,7 @@ import apache_beam as beam
 from core.errors import WirewatchError
 from core.logs import configure_worker
 from core.store.subscriptions import LIVE
-from pipeline.ledger.keeper import shared_keeper
+from pipeline.ledger.writer import shared_writer
 from pipeline.transforms.elements import Draft
 from pipeline.transforms.failures import report_failure
 
@@ -33,7 +33,7 @@ class _Tell(beam.DoFn):
 
     def setup(self) -> None:
         configure_worker(run=self._run)
-        self._keeper = shared_keeper(self._store_url, self._run, self._owner, publish=self._publish, scope=self._scope)
+        self._writer = shared_writer(self._store_url, self._run, self._owner, publish=self._publish, scope=self._scope)
 
     def start_bundle(self) -> None:
         self._batch: list[Draft] = []
@@ -49,7 +49,7 @@ class _Tell(beam.DoFn):
     def _store(self) -> None:
         batch, self._batch = self._batch, []
         try:
-            self._keeper.keep(batch)
+            self._writer.write(batch)
         except WirewatchError as error:
             report_failure(error)
             raise

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from core.records import Subscription, encode
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, create_stream
 from tests.deploy.local import DOWN, JOBS, UP, Local, local
 from tests.pipeline.flink.articles import raw_articles
@@ -108,7 +108,9 @@ def test_all_of_it_survives_the_loss_of_a_task_manager_and_of_the_pipeline() -> 
         told = here.environment()
         store = open_store(told["WIREWATCH_STORE_URL"])
         reader = StoreReader(store, "live")
-        QueryShelf(store).save_subscriptions([Subscription(id="even", query="even")], now_ms=0, from_the_beginning=True)
+        SubscriptionStore(store).save_subscriptions(
+            [Subscription(id="even", query="even")], now_ms=0, from_the_beginning=True
+        )
         _append(here, 0, 50)
         until(lambda: reader.count_outcomes().total() >= 50, "50 outcomes")
         [job] = _jobs(here)

@@ -28,7 +28,7 @@ from desk.views.coverage import CoverageView, FeedLine, FoundFeed
 from desk.web.app import create_app
 from desk.web.deps import Desk
 from pipeline.ledger import RunLedger
-from tests.core.store.support import alert, commit, told
+from tests.pipeline.ledger.support import alert, commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
 

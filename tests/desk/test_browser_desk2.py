@@ -124,7 +124,7 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     page.get_by_label("Name", exact=True).fill("Odesa grain")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Version 1 is saved.")).to_be_visible()
-    saved = room.desk.shelf.newest("odesa-grain")
+    saved = room.desk.queries.newest("odesa-grain")
     assert saved is not None
     until(lambda: real_clock() > saved.effective_from_ms, "the version to hold")
     append(settings, "Odesa sends barley and grain", "The second convoy of the month has left, said the port of Odesa.")
@@ -243,7 +243,7 @@ def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
     story = told(room, wire)
     wire.article("Aid for Aleppo", "Forty lorries with aid.", topics={"syria": ["aid"]}, subscriptions={"ann": ["aid"]})
     seen(room, 2)
-    room.desk.shelf.save_subscriptions(
+    room.desk.queries.save_subscriptions(
         [Subscription(id="ann", query="aid", name="Aid", owner="editor")], now_ms=real_clock()
     )
     hook = Channel(name="hook", kind="webhook", config={"url": "https://hook.example/in"}, health="failing")

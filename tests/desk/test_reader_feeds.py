@@ -50,7 +50,7 @@ def desk(store: Store, tmp_path: Path) -> Iterator[Desk]:
     index = SearchIndex.open(tmp_path / "search", run="live")
     index.refresh(StoreReader(store, "live"))
     made = make_desk(store, search=index)
-    made.shelf.save_subscriptions([Subscription(id="bücher x", query="bridge")], now_ms=NOON_MS)
+    made.queries.save_subscriptions([Subscription(id="bücher x", query="bridge")], now_ms=NOON_MS)
     add_people(made)
     yield made
     index.close()

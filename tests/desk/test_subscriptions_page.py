@@ -47,7 +47,7 @@ def send(client: TestClient, path: str, values: Mapping[str, object], **more: An
 
 def save(desk: Desk, identity: str, query: str, **fields: object) -> None:
     one = Subscription(id=identity, query=query, owner="editor", **fields)  # type: ignore[arg-type]
-    desk.shelf.save_subscriptions([one], now_ms=desk.clock_ms())
+    desk.queries.save_subscriptions([one], now_ms=desk.clock_ms())
 
 
 def test_a_query_is_judged_while_it_is_typed(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
@@ -103,7 +103,7 @@ def test_save_edit_and_history(desk: Desk, as_editor: TestClient) -> None:
     answer = send(as_editor, "/subscriptions/save", values)
     assert answer.url.path == "/subscriptions/of/black-sea-ports"
     assert "Version 1 is saved" in answer.text
-    stored = desk.shelf.newest("black-sea-ports")
+    stored = desk.queries.newest("black-sea-ports")
     assert stored is not None
     assert (stored.query, stored.owner, stored.edited_by) == ("grain\nAND odesa", "editor", "editor")
     assert stored.topics == ("syria", "ukraine-talks")
@@ -144,7 +144,7 @@ def test_what_cannot_be_is_not_stored(desk: Desk, as_editor: TestClient, values:
     answer = send(as_editor, "/subscriptions/save", {**WHOLE, **values})
     assert answer.status_code == 400
     assert said in html.unescape(answer.text)
-    assert len(desk.shelf.read(now_ms=desk.clock_ms()).subscriptions) == 1
+    assert len(desk.queries.read(now_ms=desk.clock_ms()).subscriptions) == 1
 
 
 def test_pause_resume_remove(desk: Desk, as_editor: TestClient) -> None:
@@ -187,7 +187,7 @@ def test_export_comes_back_by_import(desk: Desk, as_editor: TestClient) -> None:
     for name, body, count in (("mine.jsonl", lines, 1), ("mine.toml", toml, 0)):
         answer = send(as_editor, "/subscriptions/import", {}, files={"file": (name, body)})
         assert f"{name}: {count} saved, {1 - count} as they were" in answer.text
-    stored = desk.shelf.newest("ports")
+    stored = desk.queries.newest("ports")
     assert stored is not None
     assert stored.topics == ("syria",)
     assert send(as_editor, "/subscriptions/import", {}, files={"file": ("x.jsonl", b"{")}).status_code == 400
@@ -246,7 +246,7 @@ def test_channels_are_added_tested_and_never_shown_whole(desk: Desk, as_editor: 
         assert "s3cret-token" not in failed.text
     # Used by a subscription's delivery.
     send(as_editor, "/subscriptions/save", {**WHOLE, "query": "grain", "id": "g", "delivery": "hook", "kind": "hourly"})
-    stored = desk.shelf.newest("g")
+    stored = desk.queries.newest("g")
     assert stored is not None
     assert (stored.delivery, stored.schedule.kind) == (("hook",), "hourly")
     assert ">g</td>" in as_editor.get("/channels").text

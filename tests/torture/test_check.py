@@ -15,7 +15,7 @@ from benchmarks.torture.torture import SUBSCRIPTIONS
 from core.clock import wall_ms
 from core.records import RawArticle, article_id, encode, from_ms
 from core.settings import Settings
-from core.store import QueryShelf, Store, open_store
+from core.store import Store, SubscriptionStore, open_store
 from core.store import tables as t
 from core.streams import NewRecord, create_stream, open_stream
 from pipeline.drivers.live import run_in_slices
@@ -40,7 +40,7 @@ def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rest")
     made = Settings(data_dir=str(folder), extraction_processes=0)
     store = open_store(made.store)
-    QueryShelf(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
+    SubscriptionStore(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
     store.close()
     with create_stream(made.stream, made.raw_stream, made.partitions) as raw:
         for number in range(COUNT):

@@ -13,7 +13,7 @@ from core.errors import UsageError
 from core.records import Subscription
 from core.search import BacktestReport, Comparison, Filters, StoryHit, backtest, compare
 from core.settings import Settings, load_settings
-from core.store import QueryShelf, open_store
+from core.store import SubscriptionStore, open_store
 from wirewatch.commands.search import From, Run, To, hit_fields, hit_lines, open_index, period
 from wirewatch.terminal import console, json_lines
 
@@ -61,7 +61,7 @@ def backtest_query(
 
 def _stored(settings: Settings, identity: str) -> Subscription:
     store = open_store(settings.store)
-    found = [one for one in QueryShelf(store).read(now_ms=console.now_ms()).subscriptions if one.id == identity]
+    found = [one for one in SubscriptionStore(store).read(now_ms=console.now_ms()).subscriptions if one.id == identity]
     store.close()
     if not found:
         raise UsageError(f"no subscription {identity!r}", hint="wirewatch subscriptions list shows them")

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from core.errors import StoreError
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
-from core.store.canary import CanaryBook
+from core.store.canary import CanaryRepository
 from desk.delivery.channels import Options
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import Notice, Renderer
@@ -53,7 +53,7 @@ def deliver(
         worker,
         delivery_options(settings),
         renderer_of(settings),
-        canaries=CanaryBook(store, settings.run),
+        canaries=CanaryRepository(store, settings.run),
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
     )
     watch = _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port)

@@ -16,7 +16,7 @@ from rich.text import Text
 from connectors.store.state import FeedState
 from core.errors import WirewatchError
 from core.settings import Settings, load_settings
-from core.store import QueryShelf, open_store
+from core.store import SubscriptionStore, open_store
 from core.store.canary import CanaryHealth, canary_state
 from core.streams.installation import raw_plan
 from core.streams.open import create_planned
@@ -89,9 +89,9 @@ def _stream(settings: Settings) -> Finding:
 
 def _store(settings: Settings) -> Finding:
     store = open_store(settings.store)
-    shelf = QueryShelf(store).read(now_ms=console.now_ms())
-    subscriptions = {one.id for one in shelf.subscriptions}
-    topics = {one.name for one in shelf.topics}
+    queries = SubscriptionStore(store).read(now_ms=console.now_ms())
+    subscriptions = {one.id for one in queries.subscriptions}
+    topics = {one.name for one in queries.topics}
     advice = "" if subscriptions else "no subscriptions, so no alerts: wirewatch subscriptions add QUERY --id ID"
     return Finding("store", "ok", f"{store.url}: {len(subscriptions)} subscriptions, {len(topics)} topics used", advice)
 

@@ -16,7 +16,7 @@ from core.errors import UsageError
 from core.records import from_ms, to_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
-from pipeline.replay.runs import FINISHED, Replay, ReplayBook
+from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
 from wirewatch.commands.services import stop_on_signals
 from wirewatch.replay.spec import (
     ARCHIVE,
@@ -90,7 +90,7 @@ def replay(
             deliver=deliver,
             scope=name if topics or subscriptions else scope_of(store, of or settings.run),
         )
-        book = ReplayBook(store)
+        book = ReplayRepository(store)
         row = book.get(name)
         if row is None:
             row = begin_replay(
@@ -151,7 +151,7 @@ def _go(
             for note in sources.notes:
                 console.note(note, "yellow")
             if sources.no_claim and not row.no_claim:
-                ReplayBook(store).note(row.name, no_claim=sources.no_claim)
+                ReplayRepository(store).note(row.name, no_claim=sources.no_claim)
             if done:
                 console.note(f"going on behind {done} records")
             task = bar.add_task(row.name, total=None, completed=done, rate="", when="")

@@ -17,6 +17,7 @@ from pipeline.replay.diff import Change, differences, span_of
 from pipeline.replay.runs import RunSummary, drop_run, list_runs, run_names
 from pipeline.text.difference import difference
 from wirewatch.replay.spec import index_path
+from wirewatch.schema import metadata
 from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Runs: list, compare, drop.", no_args_is_help=True, rich_markup_mode=None)
@@ -100,7 +101,7 @@ def drop(context: typer.Context, name: Annotated[str, typer.Argument(help="The r
         raise UsageError(f"there is no run {name!r}", hint="wirewatch runs list shows them")
     if name == settings.run or kind == "live":
         raise UsageError(f"{name!r} is the continuous run: it can't be dropped")
-    rows = sum(drop_run(store, name))
+    rows = sum(drop_run(store, name, metadata))
     for path in (index_path(settings, name), index_path(settings, name).with_suffix(".db.part")):
         path.unlink(missing_ok=True)
     console.note(f"{name} is gone ({rows} rows)", "bold")

@@ -27,7 +27,7 @@ from connectors.store.state import FeedState
 from core.errors import UsageError
 from core.settings import load_settings
 from core.store import Store, open_store
-from core.store.canary import CanaryBook, new_token
+from core.store.canary import CanaryRepository, new_token
 from core.streams.installation import raw_plan
 from core.streams.open import create_planned
 from pipeline.replay.runs import LIVE, QUIET, run_names
@@ -86,7 +86,7 @@ def run_connectors(
     probes.watch.start(stop)
     with create_planned(settings.stream, raw_plan(settings)) as stream:
         canary = CanarySource(
-            CanaryBook(store, settings.run),
+            CanaryRepository(store, settings.run),
             stream,
             interval_s=settings.canary_interval_s,
             clock=console.utc_now,

@@ -17,7 +17,7 @@ from rich.text import Text
 from core.errors import QueryError, UsageError
 from core.records import Subscription
 from core.settings import load_settings
-from core.store import QueryShelf, Store, open_store
+from core.store import Store, SubscriptionStore, open_store
 from desk.subscriptions import Saved, Subscriptions, changed, read, to_json_lines, to_toml
 from desk.terminal import harmless
 from wirewatch.commands.subscription_history import history, subscription_fields, when
@@ -92,7 +92,7 @@ def add(
     changes = changes_of(name, owner, topic, language, outlet, channel, news, level, note)
     changes |= schedule_of(digest, zone, quiet, breakthrough, per_hour)
     opened = _open(context, checks=True)
-    before = None if replace else QueryShelf(opened.store).newest(identity)
+    before = None if replace else SubscriptionStore(opened.store).newest(identity)
     if before is not None and before.active:
         hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
         raise UsageError(f"there is a subscription {identity!r} already", hint=hint)

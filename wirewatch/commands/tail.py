@@ -11,7 +11,7 @@ from rich.text import Text
 from core.errors import UsageError
 from core.records import Alert
 from core.settings import load_settings
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from desk.delivery.render import pieces
 from desk.terminal import harmless
 from wirewatch.commands.services import stop_on_signals
@@ -37,7 +37,7 @@ def tail(
     """
     settings = load_settings(context.obj)
     store = open_store(settings.store)
-    known = _names(QueryShelf(store, scope_of(store, settings.run)))
+    known = _names(SubscriptionStore(store, scope_of(store, settings.run)))
     if unknown := [one for one in subscription or () if one not in known]:
         raise UsageError(f"there is no subscription {unknown[0]!r}", hint="wirewatch subscriptions list shows them")
     reader = StoreReader(store, settings.run)
@@ -46,13 +46,13 @@ def tail(
     stop = stop_on_signals()
     seq, _, alerts, _ = reader.since(0)
     shown = [one for one in alerts if not wanted or one.subscription in wanted]
-    names = _names(QueryShelf(store))
+    names = _names(SubscriptionStore(store))
     for one in shown[-last:] if last else ():
         _show(one, names, as_json=as_json)
     while follow and not stop.wait(LOOK_S):
         seq, _, alerts, _ = reader.since(seq)
         if alerts:
-            names = _names(QueryShelf(store))
+            names = _names(SubscriptionStore(store))
         for one in alerts:
             if not wanted or one.subscription in wanted:
                 _show(one, names, as_json=as_json)
@@ -81,8 +81,8 @@ def alert_lines(alert: Alert, name: str) -> Text:
     return line.append(f"\n         {harmless(alert.url)}  {alert.id[:12]}", style="dim")
 
 
-def _names(shelf: QueryShelf) -> dict[str, str]:
-    return {one.id: one.name or one.id for one in shelf.read(now_ms=console.now_ms()).subscriptions}
+def _names(queries: SubscriptionStore) -> dict[str, str]:
+    return {one.id: one.name or one.id for one in queries.read(now_ms=console.now_ms()).subscriptions}
 
 
 def _show(alert: Alert, names: dict[str, str], *, as_json: bool) -> None:

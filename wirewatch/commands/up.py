@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from connectors.store.state import FeedState
 from core.errors import UsageError
 from core.settings import PREFIX, Settings, load_settings
-from core.store import QueryShelf, Store, StoreReader, open_store
+from core.store import Store, StoreReader, SubscriptionStore, open_store
 from desk.terminal import TerminalView
 from wirewatch.commands.desk import address, free_port
 from wirewatch.commands.services import stop_on_signals
@@ -69,8 +69,8 @@ def _supervise(
 ) -> None:
     store = open_store(settings.store)
     feeds = [feed for feed in FeedState(store.engine).listing() if feed.active]
-    shelf = QueryShelf(store).read(now_ms=console.now_ms())
-    names = {one.id: one.name or one.id for one in shelf.subscriptions if one.active}
+    queries = SubscriptionStore(store).read(now_ms=console.now_ms())
+    names = {one.id: one.name or one.id for one in queries.subscriptions if one.active}
     console.note(f"watching {len(feeds)} feeds, {len(names)} subscriptions; Ctrl-C ends it", "bold")
     if not feeds:
         console.note("no feeds yet: wirewatch feed add URL (it is taken up while this runs)", "yellow")
@@ -181,7 +181,9 @@ def _say_folder(folder: Path, end: str) -> None:
 
 def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) -> None:
     now_ms = console.now_ms()
-    QueryShelf(store).save_subscriptions(read_subscriptions(subscriptions), now_ms=now_ms, from_the_beginning=True)
+    SubscriptionStore(store).save_subscriptions(
+        read_subscriptions(subscriptions), now_ms=now_ms, from_the_beginning=True
+    )
     state = FeedState(store.engine)
     for source, url in feeds:
         state.add(url, source, console.utc_now())

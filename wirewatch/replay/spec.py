@@ -11,10 +11,10 @@ import msgspec
 
 from core.errors import UsageError
 from core.settings import Settings
-from core.store import QueryShelf, Store
+from core.store import Store, SubscriptionStore
 from core.topics.shelf import builtin_definitions, folder_definitions
 from pipeline.replay.past import first_place_ms
-from pipeline.replay.runs import RUNNING, Replay, ReplayBook, copy_queries, run_names
+from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, run_names
 from wirewatch.commands.subscriptions import read_subscriptions
 
 STREAM, ARCHIVE, STORE = "stream", "archive", "store"
@@ -79,7 +79,7 @@ def digest_of(path: Path | None) -> str | None:
 
 def scope_of(store: Store, run: str) -> str:
     """Where the topics and subscriptions of a run are kept."""
-    found = ReplayBook(store).get(run)
+    found = ReplayRepository(store).get(run)
     return "live" if found is None else msgspec.json.decode(found.spec, type=ReplaySpec).scope
 
 
@@ -111,18 +111,18 @@ def begin_replay(
     """
     if name in run_names(store):
         raise UsageError(f"there is a run {name!r} already, and it is no replay", hint="take another name")
-    live = QueryShelf(store)
+    live = SubscriptionStore(store)
     known = folder_definitions(Path(settings.topics_dir)) if settings.topics_dir else {}
     if not live.read(now_ms=now_ms).topics:
         live.save_topics(builtin_definitions() | known, now_ms=now_ms)
     if spec.scope == name:
         given = folder_definitions(topics) if topics else {}
-        queries = read_subscriptions(subscriptions) if subscriptions else []
-        shelf = QueryShelf(store, name)
+        added = read_subscriptions(subscriptions) if subscriptions else []
+        queries = SubscriptionStore(store, name)
         # Before the others: a scope's first topics hold from the beginning.
-        shelf.save_topics(given, now_ms=now_ms)
+        queries.save_topics(given, now_ms=now_ms)
         copy_queries(store, scope_of(store, spec.of), name, subscriptions=subscriptions is None, topics_but=given)
-        shelf.save_subscriptions(queries, now_ms=now_ms, from_the_beginning=True)
+        queries.save_subscriptions(added, now_ms=now_ms, from_the_beginning=True)
     elif not live.read(now_ms=now_ms).subscriptions:
         say("there are no subscriptions: nothing will alert (--subscriptions FILE gives some)")
     elif min(one.effective_from_ms for one in live.read(now_ms=now_ms).subscriptions) >= span[1]:
@@ -141,7 +141,7 @@ def begin_replay(
         started_ms=now_ms,
     )
     index_path(settings, name).unlink(missing_ok=True)
-    ReplayBook(store).put(made)
+    ReplayRepository(store).put(made)
     return made
 
 

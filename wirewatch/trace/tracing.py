@@ -17,7 +17,7 @@ from core.errors import UsageError
 from core.query import document_of, parse
 from core.query.explain import explain
 from core.records import Article, Subscription, article_id, canonical_url, decode, from_ms
-from core.store import QueryShelf, Store, StoredTopic
+from core.store import Store, StoredTopic, SubscriptionStore
 from core.store import tables as t
 from core.store.takedowns import Takedowns
 from core.topics import Tagger, load_topic
@@ -40,7 +40,7 @@ class Tracer:
         ``asked``: a subscription that is among the queries even if it was not in force for the article. Raises UsageError
         where there never was one.
         """
-        if asked and not QueryShelf(self._store, self._scope).history(asked):
+        if asked and not SubscriptionStore(self._store, self._scope).history(asked):
             raise UsageError(f"there is no subscription {asked!r}", hint="wirewatch subscriptions list shows them")
         identity = article_id(url)
         _, gone = Takedowns(self._store).check([identity])
@@ -188,9 +188,9 @@ class Tracer:
         return [one for one in newest.values() if one.active]
 
     def _topics(self, article: Article) -> tuple[TopicTrace, ...]:
-        shelf = QueryShelf(self._store, self._scope).read(now_ms=0)
+        queries = SubscriptionStore(self._store, self._scope).read(now_ms=0)
         found = []
-        stored: list[StoredTopic] = self._in_force(shelf.topics, "name", article.key.time_ms)
+        stored: list[StoredTopic] = self._in_force(queries.topics, "name", article.key.time_ms)
         for one in stored:
             try:
                 topic = load_topic(one.definition, one.name)
@@ -207,7 +207,7 @@ class Tracer:
 
     def _not_then(self, asked: str, time_ms: int) -> tuple[Subscription, str]:
         """The version that shows best what ``asked`` looks for, and why it was not in force then."""
-        versions = QueryShelf(self._store, self._scope).history(asked)[::-1]
+        versions = SubscriptionStore(self._store, self._scope).history(asked)[::-1]
         ended = [one for one in versions if one.effective_from_ms <= time_ms]
         if not ended:
             began = from_ms(versions[0].effective_from_ms)
@@ -218,9 +218,9 @@ class Tracer:
 
     def _queries(self, article: Article, *, explained: bool, asked: str = "") -> tuple[QueryTrace, ...]:
         document = document_of(article)
-        shelf = QueryShelf(self._store, self._scope).read(now_ms=0)
+        queries = SubscriptionStore(self._store, self._scope).read(now_ms=0)
         matched = {match.subscription for match in article.subscriptions}
-        stored: list[Subscription] = self._in_force(shelf.subscriptions, "id", article.key.time_ms)
+        stored: list[Subscription] = self._in_force(queries.subscriptions, "id", article.key.time_ms)
         not_then: dict[str, str] = {}
         if asked and asked not in {one.id for one in stored}:
             other, not_then[asked] = self._not_then(asked, article.key.time_ms)

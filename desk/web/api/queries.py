@@ -107,7 +107,7 @@ def backtest_query(
     if subscription is None:
         report = backtest(index, query, since_ms, until_ms, filters=Filters(), budget_ms=BUDGET_MS, examples=0)
         return _out(report, sentence(report, None, days=days), None, None)
-    stored = desk.shelf.newest(subscription)
+    stored = desk.queries.newest(subscription)
     if stored is None or not stored.active:
         raise Refused(404, "there is no such subscription")
     change = compare(

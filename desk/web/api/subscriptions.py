@@ -105,7 +105,7 @@ def end(desk: TheDesk, by: TheActor, subscription: SubscriptionId) -> Response:
     """End a subscription. Its alerts stay."""
     name = by.caller.name if by.caller else ""
     gone = msgspec.structs.replace(_known(desk, subscription), active=False, edited_by=name)
-    desk.shelf.save_subscriptions([gone], now_ms=desk.clock_ms())
+    desk.queries.save_subscriptions([gone], now_ms=desk.clock_ms())
     desk.directory.note(by, "subscription ended", subscription)
     return Response(status_code=204)
 
@@ -114,7 +114,7 @@ def end(desk: TheDesk, by: TheActor, subscription: SubscriptionId) -> Response:
 @allow(Role.READER)
 def topics(desk: TheDesk) -> Topics:
     """The newest version of each topic that holds."""
-    newest = {one.name: one for one in desk.shelf.read(now_ms=desk.clock_ms()).topics}
+    newest = {one.name: one for one in desk.queries.read(now_ms=desk.clock_ms()).topics}
     return Topics(
         items=[
             TopicInfo(name=one.name, title=_title(one.definition), version=one.version, definition=one.definition)
@@ -126,7 +126,7 @@ def topics(desk: TheDesk) -> Topics:
 
 def _newest(desk: Desk) -> dict[str, Subscription]:
     # Versions rise, so the last of each id is its newest.
-    newest = {one.id: one for one in desk.shelf.read(now_ms=desk.clock_ms()).subscriptions}
+    newest = {one.id: one for one in desk.queries.read(now_ms=desk.clock_ms()).subscriptions}
     return {identity: one for identity, one in newest.items() if one.active}
 
 

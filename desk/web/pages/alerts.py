@@ -56,7 +56,7 @@ def listing(request: Request, desk: TheDesk, subscription: str = "", before: str
 def show(request: Request, desk: TheDesk, alert: str) -> Response:
     """One alert: what messages link to."""
     one = _known(desk, alert)
-    return _page(request, desk, one, desk.shelf.newest(one.subscription))
+    return _page(request, desk, one, desk.queries.newest(one.subscription))
 
 
 @router.get("/alerts/{alert}/narrower")
@@ -64,7 +64,7 @@ def show(request: Request, desk: TheDesk, alert: str) -> Response:
 def narrower(request: Request, desk: TheDesk, alert: str) -> Response:
     """It is not relevant: small changes to the query that would have spared it, with what each would have cost."""
     one = _known(desk, alert)
-    stored = desk.shelf.newest(one.subscription)
+    stored = desk.queries.newest(one.subscription)
     article = find_article(desk.store, desk.settings.run, one.article)
     problem, found = "", list[Choice]()
     if stored is None or not stored.active:
@@ -91,7 +91,7 @@ def mute(
 ) -> Response:
     """Send nothing more of the alert's story, or outlet, to those whom its subscription tells; the desk goes on to see it."""
     one = _known(desk, alert)
-    stored, now_ms = desk.shelf.newest(one.subscription), desk.clock_ms()
+    stored, now_ms = desk.queries.newest(one.subscription), desk.clock_ms()
     value = one.story if kind == "story" else one.source
     DeliveryBook(desk.store).mute(
         Mute(
@@ -154,7 +154,7 @@ def _page(
 
 def _names(desk: Desk) -> dict[str, str]:
     """Subscriptions' names by id, those that were just saved too; the board's are some seconds old."""
-    several = desk.shelf.read(now_ms=desk.clock_ms()).subscriptions
+    several = desk.queries.read(now_ms=desk.clock_ms()).subscriptions
     return {one.id: one.name or one.id for one in several}
 
 

@@ -102,7 +102,7 @@ def _known(desk: Desk, name: str) -> Channel:
 def _page(request: Request, desk: Desk, *, problem: str = "", done: str = "", secret: str = "") -> Response:
     channels = DeliveryBook(desk.store).channels()
     used: dict[str, list[str]] = {}
-    newest = {one.id: one for one in desk.shelf.read(now_ms=desk.clock_ms()).subscriptions}
+    newest = {one.id: one for one in desk.queries.read(now_ms=desk.clock_ms()).subscriptions}
     for one in newest.values():
         for name in one.delivery if one.active else ():
             used.setdefault(name, []).append(one.name or one.id)

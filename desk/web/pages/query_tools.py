@@ -33,7 +33,7 @@ LONGEST_EXPLAINED = 200_000
 def check(desk: TheDesk, form: TheForm) -> Response:
     """A part of the editor: what is wrong with the query, and what it would have brought in the last 30 days."""
     identity = form.get("id", [""])[-1] if "new" not in form else ""
-    stored = desk.shelf.newest(identity) if identity else None
+    stored = desk.queries.newest(identity) if identity else None
     stored = stored if stored is not None and stored.active else None
     begun = stored or Subscription(id="new", query="")
     try:

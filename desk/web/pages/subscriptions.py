@@ -88,11 +88,11 @@ def show(request: Request, desk: TheDesk, subscription: str, query: str | None =
 @allow(Role.EDITOR)
 def save(request: Request, desk: TheDesk, by: TheActor, caller: TheCaller, form: TheForm) -> Response:
     """Store a new subscription, or a new version of one. It holds for what comes from two seconds later on."""
-    shelf = subscriptions_of(desk)
+    queries = subscriptions_of(desk)
     identity, fresh = form.get("id", [""])[-1].strip(), "new" in form
     stored = None if fresh else known(desk, identity)
     wanted = stored or Subscription(id=identity, query="", owner=caller.name)
-    taken = {one.id: one for one in shelf.all(ended=True)}
+    taken = {one.id: one for one in queries.all(ended=True)}
     try:
         wanted = changed(wanted, changes_of(form))
         if fresh and not wanted.id:
@@ -103,7 +103,7 @@ def save(request: Request, desk: TheDesk, by: TheActor, caller: TheCaller, form:
             )
         if form.get("based_on") not in (None, [str(stored.version if stored else 0)]):
             raise UsageError("somebody else saved it meanwhile", hint="open it again, and repeat what you changed")
-        result = shelf.save(wanted, by=caller.name)
+        result = queries.save(wanted, by=caller.name)
     except UsageError as error:
         shown = error.pointer() if isinstance(error, QueryError) else ""
         return _editor(request, desk, wanted, stored, problem=str(error).splitlines()[0], pointer=shown)
@@ -143,7 +143,7 @@ def subscriptions_of(desk: Desk) -> Subscriptions:
 
 def known(desk: Desk, identity: str) -> Subscription:
     """The newest version. Raises Refused where there is none."""
-    found = desk.shelf.newest(identity)
+    found = desk.queries.newest(identity)
     if found is None or not found.active:
         raise Refused(404, "there is no such subscription")
     return found
@@ -160,7 +160,7 @@ def _editor(
     saved: int = 0,
     findings: Sequence[Finding] = (),
 ) -> Response:
-    versions = desk.shelf.history(stored.id) if stored is not None else []
+    versions = desk.queries.history(stored.id) if stored is not None else []
     history = [
         (one, differences(one, before)) for one, before in zip(versions, [*versions[1:], None], strict=False) if before
     ]
@@ -189,7 +189,7 @@ def _editor(
 
 
 def _topics(desk: Desk) -> list[str]:
-    newest = {one.name: one for one in desk.shelf.read(now_ms=desk.clock_ms()).topics}
+    newest = {one.name: one for one in desk.queries.read(now_ms=desk.clock_ms()).topics}
     return sorted(name for name, one in newest.items() if one.active)
 
 

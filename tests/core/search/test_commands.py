@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.records import Subscription
-from core.store import QueryShelf, open_store
+from core.store import SubscriptionStore, open_store
 from pipeline.ledger import RunLedger
-from tests.core.store.support import commit, told
+from tests.pipeline.ledger.support import commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch
 
@@ -39,7 +39,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     commit(ledger, batch)
     saved = [Subscription(id="talks", query="talks"), Subscription(id="en", query="sea", outlets=("b.example",))]
-    QueryShelf(store).save_subscriptions(saved, now_ms=NOON_MS)
+    SubscriptionStore(store).save_subscriptions(saved, now_ms=NOON_MS)
     store.close()
     return folder
 

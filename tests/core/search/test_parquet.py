@@ -17,7 +17,7 @@ from core.store import Store, StoreReader
 from core.store import tables as t
 from pipeline.ledger import RunLedger
 from tests.core.search.world import DAY_MS
-from tests.core.store.support import alert, commit, match, told
+from tests.pipeline.ledger.support import alert, commit, match, told
 from tests.pipeline.transforms.support import NOON_MS, key
 
 DAY_S = DAY_MS // 1000

@@ -22,10 +22,10 @@ from tests.pipeline.transforms.support import NOON_MS
 
 OPEN = """
 import sys
-from core.store import open_store, QueryShelf
+from core.store import open_store, SubscriptionStore
 sys.stdin.readline()
 store = open_store(sys.argv[1])
-print(QueryShelf(store).stamp())
+print(SubscriptionStore(store).stamp())
 """
 
 

@@ -13,7 +13,7 @@ from core.store import tables as t
 from core.store.outbox import ALERTS, ENRICHED, LEASE_MS, REJECTED, Outbox, Taken, id_of
 from pipeline.ledger import RunLedger
 from pipeline.ledger.writing import outbox_rows
-from tests.core.store.support import alert, commit, match, refused, told
+from tests.pipeline.ledger.support import alert, commit, match, refused, told
 
 
 def fill(store: Store, count: int, destination: str = "d") -> None:

@@ -1,4 +1,4 @@
-"""The shelf of queries: versions, from when they hold, and that saving the same changes nothing."""
+"""The store of subscriptions: versions, from when they hold, and that saving the same changes nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.records import Subscription
-from core.store import QueryShelf, Store, open_store
+from core.store import Store, SubscriptionStore, open_store
 from core.store.subscriptions import FRESH_MS, MARGIN_MS, StoredTopic
 
 ANN = Subscription(id="ann", query="syria", name="Ann's", owner="ann")
@@ -16,22 +16,22 @@ BOB = Subscription(id="bob", query="NEAR/3(a b)")
 
 
 @pytest.fixture
-def shelf(store: Store) -> QueryShelf:
-    return QueryShelf(store)
+def queries(store: Store) -> SubscriptionStore:
+    return SubscriptionStore(store)
 
 
-def versions(shelf: QueryShelf) -> list[tuple[str, int, int, bool, str]]:
+def versions(queries: SubscriptionStore) -> list[tuple[str, int, int, bool, str]]:
     return [
         (one.id, one.version, one.effective_from_ms, one.active, one.query)
-        for one in shelf.read(now_ms=0).subscriptions
+        for one in queries.read(now_ms=0).subscriptions
     ]
 
 
-def test_a_version_holds_from_its_saving_plus_the_margin(shelf: QueryShelf) -> None:
-    assert shelf.save_subscriptions([ANN, BOB], now_ms=10_000) == 2
-    assert shelf.save_subscriptions([replace(ANN, query="syria OR iran")], now_ms=20_000) == 1
-    assert shelf.save_subscriptions([replace(ANN, query="syria OR iran", active=False)], now_ms=30_000) == 1
-    assert versions(shelf) == [
+def test_a_version_holds_from_its_saving_plus_the_margin(queries: SubscriptionStore) -> None:
+    assert queries.save_subscriptions([ANN, BOB], now_ms=10_000) == 2
+    assert queries.save_subscriptions([replace(ANN, query="syria OR iran")], now_ms=20_000) == 1
+    assert queries.save_subscriptions([replace(ANN, query="syria OR iran", active=False)], now_ms=30_000) == 1
+    assert versions(queries) == [
         ("ann", 1, 10_000 + MARGIN_MS, True, "syria"),
         ("ann", 2, 20_000 + MARGIN_MS, True, "syria OR iran"),
         ("ann", 3, 30_000 + MARGIN_MS, False, "syria OR iran"),
@@ -39,61 +39,61 @@ def test_a_version_holds_from_its_saving_plus_the_margin(shelf: QueryShelf) -> N
     ]
 
 
-def test_saving_the_same_again_changes_nothing(shelf: QueryShelf) -> None:
-    shelf.save_subscriptions([ANN, BOB], now_ms=1)
-    stamp, before = shelf.stamp(), versions(shelf)
+def test_saving_the_same_again_changes_nothing(queries: SubscriptionStore) -> None:
+    queries.save_subscriptions([ANN, BOB], now_ms=1)
+    stamp, before = queries.stamp(), versions(queries)
     # The number of the version that is given means nothing.
-    assert shelf.save_subscriptions([replace(ANN, version=9, effective_from_ms=7), BOB], now_ms=2) == 0
-    assert (shelf.stamp(), versions(shelf)) == (stamp, before)
+    assert queries.save_subscriptions([replace(ANN, version=9, effective_from_ms=7), BOB], now_ms=2) == 0
+    assert (queries.stamp(), versions(queries)) == (stamp, before)
     for changed in (replace(ANN, name="x"), replace(ANN, owner="x"), replace(ANN, active=False)):
-        assert shelf.save_subscriptions([changed], now_ms=3) == 1
-    assert shelf.stamp() != stamp
+        assert queries.save_subscriptions([changed], now_ms=3) == 1
+    assert queries.stamp() != stamp
 
 
-def test_an_id_given_twice_gives_two_versions(shelf: QueryShelf) -> None:
-    assert shelf.save_subscriptions([ANN, replace(ANN, query="iran"), replace(ANN, query="iran")], now_ms=0) == 2
-    assert [(one[1], one[4]) for one in versions(shelf)] == [(1, "syria"), (2, "iran")]
+def test_an_id_given_twice_gives_two_versions(queries: SubscriptionStore) -> None:
+    assert queries.save_subscriptions([ANN, replace(ANN, query="iran"), replace(ANN, query="iran")], now_ms=0) == 2
+    assert [(one[1], one[4]) for one in versions(queries)] == [(1, "syria"), (2, "iran")]
 
 
-def test_a_file_of_subscriptions_holds_from_the_beginning(shelf: QueryShelf) -> None:
-    shelf.save_subscriptions([ANN], now_ms=10_000, from_the_beginning=True)
-    assert versions(shelf) == [("ann", 1, 0, True, "syria")]
+def test_a_file_of_subscriptions_holds_from_the_beginning(queries: SubscriptionStore) -> None:
+    queries.save_subscriptions([ANN], now_ms=10_000, from_the_beginning=True)
+    assert versions(queries) == [("ann", 1, 0, True, "syria")]
 
 
-def test_what_no_database_takes_is_saved_once_all_the_same(shelf: QueryShelf) -> None:
+def test_what_no_database_takes_is_saved_once_all_the_same(queries: SubscriptionStore) -> None:
     odd = Subscription(id="a\0b\ud800", query='"x\0y"', name="half \udcff")
-    assert [shelf.save_subscriptions([odd], now_ms=now) for now in (1, 2)] == [1, 0]
-    assert [shelf.save_topics({"t\0": "te\0xt"}, now_ms=now) for now in (1, 2)] == [1, 0]
-    (only,) = shelf.read(now_ms=0).subscriptions
+    assert [queries.save_subscriptions([odd], now_ms=now) for now in (1, 2)] == [1, 0]
+    assert [queries.save_topics({"t\0": "te\0xt"}, now_ms=now) for now in (1, 2)] == [1, 0]
+    (only,) = queries.read(now_ms=0).subscriptions
     assert (only.id, only.query, only.name) == ("a\ufffdb\ufffd", '"x\ufffdy"', "half \ufffd")
 
 
-def test_scopes_do_not_see_each_other(store: Store, shelf: QueryShelf) -> None:
-    replay = QueryShelf(store, "replay-1")
-    shelf.save_subscriptions([ANN], now_ms=1)
+def test_scopes_do_not_see_each_other(store: Store, queries: SubscriptionStore) -> None:
+    replay = SubscriptionStore(store, "replay-1")
+    queries.save_subscriptions([ANN], now_ms=1)
     replay.save_topics({"t": "text"}, now_ms=1)
-    assert (replay.read(now_ms=0).subscriptions, shelf.read(now_ms=0).topics) == ((), ())
-    assert (shelf.stamp(), replay.stamp()) == ((1, 0), (0, 1))
+    assert (replay.read(now_ms=0).subscriptions, queries.read(now_ms=0).topics) == ((), ())
+    assert (queries.stamp(), replay.stamp()) == ((1, 0), (0, 1))
 
 
-def test_what_was_read_is_good_for_less_than_the_margin(shelf: QueryShelf) -> None:
+def test_what_was_read_is_good_for_less_than_the_margin(queries: SubscriptionStore) -> None:
     # A saving whose clock was read at T and which is committed a little later must be seen by whoever needs it:
     # articles from T plus the margin on. So what was read just before that commit may not be good until then.
-    read = shelf.read(now_ms=50_000)
+    read = queries.read(now_ms=50_000)
     assert read.good_until_ms == 50_000 + FRESH_MS
     assert FRESH_MS < MARGIN_MS
-    assert read.stamp == shelf.stamp()
+    assert read.stamp == queries.stamp()
 
 
-def test_the_first_topics_hold_from_the_beginning_later_ones_from_the_margin(shelf: QueryShelf) -> None:
-    assert shelf.save_topics({"a": "one", "b": "two"}, now_ms=10_000) == 2
-    assert shelf.save_topics({"a": "one", "b": "two"}, now_ms=20_000) == 0
-    assert shelf.save_topics({"a": "changed", "c": "three"}, now_ms=30_000) == 3
-    assert shelf.save_topics({"a": "changed", "c": "three"}, now_ms=40_000) == 0
+def test_the_first_topics_hold_from_the_beginning_later_ones_from_the_margin(queries: SubscriptionStore) -> None:
+    assert queries.save_topics({"a": "one", "b": "two"}, now_ms=10_000) == 2
+    assert queries.save_topics({"a": "one", "b": "two"}, now_ms=20_000) == 0
+    assert queries.save_topics({"a": "changed", "c": "three"}, now_ms=30_000) == 3
+    assert queries.save_topics({"a": "changed", "c": "three"}, now_ms=40_000) == 0
     # The one that had ended comes back.
-    assert shelf.save_topics({"a": "changed", "b": "two", "c": "three"}, now_ms=50_000) == 1
+    assert queries.save_topics({"a": "changed", "b": "two", "c": "three"}, now_ms=50_000) == 1
     start = 30_000 + MARGIN_MS
-    assert list(shelf.read(now_ms=0).topics) == [
+    assert list(queries.read(now_ms=0).topics) == [
         StoredTopic("a", 1, "one", 0, True),
         StoredTopic("a", 2, "changed", start, True),
         StoredTopic("b", 1, "two", 0, True),
@@ -103,7 +103,7 @@ def test_the_first_topics_hold_from_the_beginning_later_ones_from_the_margin(she
     ]
 
 
-def test_people_who_save_at_the_same_time_all_save(store_url: str, shelf: QueryShelf) -> None:
+def test_people_who_save_at_the_same_time_all_save(store_url: str, queries: SubscriptionStore) -> None:
     begin = threading.Barrier(4)
 
     def save(number: int) -> None:
@@ -111,7 +111,7 @@ def test_people_who_save_at_the_same_time_all_save(store_url: str, shelf: QueryS
         begin.wait(30)
         for step in range(5):
             changed = replace(ANN, query=f"{number} {step}")
-            assert QueryShelf(own).save_subscriptions([changed], now_ms=step) == 1
+            assert SubscriptionStore(own).save_subscriptions([changed], now_ms=step) == 1
         own.close()
 
     threads = [threading.Thread(target=save, args=[number]) for number in range(4)]
@@ -119,6 +119,6 @@ def test_people_who_save_at_the_same_time_all_save(store_url: str, shelf: QueryS
         thread.start()
     for thread in threads:
         thread.join(60)
-    found = versions(shelf)
+    found = versions(queries)
     assert [one[1] for one in found] == list(range(1, 21))
     assert sorted(one[4] for one in found) == sorted(f"{number} {step}" for number in range(4) for step in range(5))

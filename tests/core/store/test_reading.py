@@ -10,7 +10,7 @@ from core.records import OutcomeKind
 from core.store import Store, StoreReader
 from core.store import results as reading_module
 from pipeline.ledger import RunLedger
-from tests.core.store.support import TWO, alert, commit, lost, match, refused, state_of, told
+from tests.pipeline.ledger.support import TWO, alert, commit, lost, match, refused, state_of, told
 
 
 def test_results_come_in_the_runs_order_over_several_pages(

@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 
 from core.records import Alert, Subscription, alert_id, encode, from_ms
 from core.records.alert import News, Snippet
-from core.store import QueryShelf, Store
+from core.store import Store, SubscriptionStore
 from core.store import tables as t
 from core.store.outbox import PEOPLE
 from desk.delivery.channels import Options
@@ -79,7 +79,7 @@ def put(store: Store, *alerts: Alert) -> None:
 
 
 def subscribe(store: Store, *several: Subscription) -> None:
-    QueryShelf(store).save_subscriptions(several, now_ms=NOON_MS - HOUR)
+    SubscriptionStore(store).save_subscriptions(several, now_ms=NOON_MS - HOUR)
 
 
 def subscription(identity: str = "s", **fields: Any) -> Subscription:

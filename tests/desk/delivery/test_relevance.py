@@ -12,7 +12,7 @@ from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.relevance import choices
 from tests.desk.delivery.support import subscription
-from tests.pipeline.sinks.support import keeper
+from tests.pipeline.sinks.support import writer
 from tests.pipeline.transforms.support import NOON_MS, draft
 
 OTHERS = ("Copper mine floods near Kharga", "Coal mine closes after strike", "Silver mine owner arrested")
@@ -39,7 +39,7 @@ def test_the_cheapest_change_comes_first_with_what_it_loses(store: Store, tmp_pa
         )
         for number, title in enumerate(titles)
     ]
-    keeper(store).keep(drafts)
+    writer(store).write(drafts)
     reader = StoreReader(store, "live")
     index = SearchIndex.open(tmp_path / "index", run="live")
     index.refresh(reader)

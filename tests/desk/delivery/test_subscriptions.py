@@ -15,7 +15,7 @@ from core.query.filters import admits, effective_query
 from core.query.narrow import narrow
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, News, Schedule, Snippet
-from core.store import QueryShelf, Store
+from core.store import Store, SubscriptionStore
 from core.store.subscriptions import MARGIN_MS
 from desk.delivery.atom import NAMESPACE, atom_feed
 from desk.subscriptions import Subscriptions, portable, read, to_json_lines, to_toml
@@ -75,7 +75,7 @@ def test_a_topic_that_is_not_there_is_refused_and_one_that_went_stays(store: Sto
     assert desk.all()[0].id == "old"
     assert len(desk.all()) == 1
     assert desk.edit("old", {"query": "pit"}, by="ann").changed
-    QueryShelf(store).save_topics({"harbours": "stored"}, now_ms=clock())
+    SubscriptionStore(store).save_topics({"harbours": "stored"}, now_ms=clock())
     assert desk.save(Subscription(id="s", query="mine", topics=("harbours", "Syria")), by="ann").changed
 
 
@@ -208,7 +208,7 @@ def test_an_outlet_is_its_whole_name() -> None:
 def test_the_running_pipeline_takes_changes_up_from_their_time(store: Store) -> None:
     clock = Clock(NOON_MS)
     desk = people(store, clock)
-    matcher = Matcher(QueryShelf(store), clock)
+    matcher = Matcher(SubscriptionStore(store), clock)
 
     def met(time_ms: int, source: str = "a.example") -> list[int]:
         clock.now_ms = max(clock.now_ms, time_ms)

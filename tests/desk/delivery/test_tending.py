@@ -13,7 +13,7 @@ from core.errors import StoreError
 from core.records.alert import Schedule
 from core.store import Store
 from core.store import tables as t
-from core.store.canary import CanaryBook, CanaryHealth, CanaryState, canary_state
+from core.store.canary import CanaryHealth, CanaryRepository, CanaryState, canary_state
 from core.store.counts import latencies, read_counts
 from core.store.tables import canaries
 from desk.delivery.store import delivered as delivered_module
@@ -53,7 +53,7 @@ def state(store: Store, clock: Clock) -> CanaryState:
 
 def test_a_delivery_that_stops_is_heard_of_for_as_long_as_it_stands(any_store: Store, clock: Clock) -> None:
     """Canaries come every five minutes; the service works for an hour, stands for ten days, and comes back."""
-    work = service(any_store, clock, canaries=CanaryBook(any_store, "live"))
+    work = service(any_store, clock, canaries=CanaryRepository(any_store, "live"))
     for number in range(12):
         canary(any_store, clock, f"c{number}")
         settle(work)
@@ -100,7 +100,7 @@ def test_without_channel_and_service_delivery_is_no_part_of_the_way(store: Store
 
 def test_neither_end_hides_the_silence_of_the_other(store: Store, clock: Clock) -> None:
     canary(store, clock, "through")
-    work = service(store, clock, canaries=CanaryBook(store, "live"))
+    work = service(store, clock, canaries=CanaryRepository(store, "live"))
     settle(work)
     clock.pass_(minutes=20)
     canary(store, clock, "not relayed")
@@ -117,7 +117,7 @@ def test_a_canary_is_marked_after_the_outbox_that_held_it_and_sent_to_nobody(
 ) -> None:
     subscribe(store, subscription())
     hook(store, receiver.url)
-    work = service(store, clock, canaries=CanaryBook(store, "live"))
+    work = service(store, clock, canaries=CanaryRepository(store, "live"))
     canary(store, clock, "c")
 
     def broken(*_arguments: object, **_more: object) -> int:
@@ -142,7 +142,7 @@ def test_one_that_came_while_the_outbox_was_gone_through_waits_for_the_next_time
         done.append(work)
         return Future()
 
-    marks = CanaryMarks(CanaryBook(store, "live"), clock, submit)
+    marks = CanaryMarks(CanaryRepository(store, "live"), clock, submit)
     canary(store, clock, "before")
     marks.before(clock())
     canary(store, clock, "during")
@@ -159,7 +159,7 @@ def test_one_that_came_while_the_outbox_was_gone_through_waits_for_the_next_time
 
 
 def test_threads_that_all_hang_deliver_no_canary(store: Store, clock: Clock) -> None:
-    work = service(store, clock, canaries=CanaryBook(store, "live"))
+    work = service(store, clock, canaries=CanaryRepository(store, "live"))
     free = threading.Event()
     for _ in range(work._pool._max_workers):
         work._pool.submit(free.wait, 60)

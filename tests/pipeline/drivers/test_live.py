@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from core.clock import wall_ms
 from core.records import Outcome, OutcomeKind, Subscription, encode
 from core.settings import Settings
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.store import tables as t
-from core.store.canary import CanaryBook
+from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, PEOPLE
 from core.store.tables import canaries
 from core.streams import NewRecord, StreamRecord, create_stream
@@ -47,14 +47,14 @@ def test_a_run_that_stands_still_asks_the_ledger_every_five_seconds(
 ) -> None:
     """It used to ask at every turn of the driver, since only a commit counted as having looked."""
     asked: list[int] = []
-    frontier = live.ledger.frontier
+    contiguous = live.ledger.contiguous_offsets
 
     def ask(stream: str, begin: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
         asked.append(clock())
-        return frontier(stream, begin)
+        return contiguous(stream, begin)
 
     live.mirror_ledger()
-    monkeypatch.setattr(live.ledger, "frontier", ask)
+    monkeypatch.setattr(live.ledger, "contiguous_offsets", ask)
     for _ in range(60):
         clock.now_ms += 500
         live.mirror_ledger()
@@ -86,7 +86,7 @@ def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
         raw.append([NewRecord(key.encode(), encode(article)) for key, article in raw_articles(0, 3)])
     store = open_store(settings.store)
     everything = Subscription(id="all", query="NOT zyzzyva", delivery=("hook",))
-    QueryShelf(store).save_subscriptions([everything], now_ms=0, from_the_beginning=True)
+    SubscriptionStore(store).save_subscriptions([everything], now_ms=0, from_the_beginning=True)
 
     def waiting() -> list[str]:
         with store.reading() as connection:
@@ -112,7 +112,7 @@ def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
 def test_canaries_are_marked_for_the_run_whose_they_are(live: LiveRun, clock: Clock) -> None:
     """Two runs of one store share the outbox: whoever comes first relays what is in it."""
     for run in ("live", "fixed"):
-        book = CanaryBook(live.store, run)
+        book = CanaryRepository(live.store, run)
         made = book.claim(f"token-{run}", now_ms=clock(), interval_s=300)
         assert made is not None
         with live.store.writing() as connection:

@@ -20,8 +20,8 @@ from core.streams import NewRecord, create_stream
 from core.streams.open import delete_stream
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.source import StreamSource, _Read
-from pipeline.ledger.keeper import shared_keeper
 from pipeline.ledger.ledger import UNOWNED, WentBack
+from pipeline.ledger.writer import shared_writer
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
 from pipeline.transforms.elements import Envelope
@@ -81,13 +81,13 @@ def test_the_position_is_not_saved_into_a_store_that_went_back(settings: Setting
     store, backup = tmp_path / "store.db", tmp_path / "backup.db"
     live = LiveRun(settings, wall_ms)
     copy(store, backup)
-    keeper = shared_keeper(settings.store, settings.run, live.owner, publish=True)
-    keeper.keep([draft(0, "https://a.example/1", text=story(1))])
+    writer = shared_writer(settings.store, settings.run, live.owner, publish=True)
+    writer.write([draft(0, "https://a.example/1", text=story(1))])
     copy(backup, store)
     try:
         with pytest.raises(WentBack):
             live.mirror({0: 3})
-        assert live.ledger.saved_frontier(live.raw.uuid) == {}
+        assert live.ledger.saved_offsets(live.raw.uuid) == {}
     finally:
         live.close()
     assert drain(settings) == 3

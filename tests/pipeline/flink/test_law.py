@@ -20,7 +20,7 @@ import pytest
 
 from core.clock import wall_ms
 from core.settings import Settings
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream
 from core.topics.shelf import builtin_definitions
 from pipeline.drivers.live import run_in_slices
@@ -77,9 +77,9 @@ def test_a_day_on_flink_is_the_day_in_slices(
         extraction_processes=0,
     )
     store = open_store(settings.store)
-    shelf = QueryShelf(store)
-    shelf.save_topics(builtin_definitions(), now_ms=END_MS)
-    shelf.save_subscriptions(subscriptions(), now_ms=END_MS, from_the_beginning=True)
+    queries = SubscriptionStore(store)
+    queries.save_topics(builtin_definitions(), now_ms=END_MS)
+    queries.save_subscriptions(subscriptions(), now_ms=END_MS, from_the_beginning=True)
     reader, done = StoreReader(store, settings.run), 0
     raw = create_stream(kafka_server, settings.raw_stream, partitions)
     parts = _cuts(random)

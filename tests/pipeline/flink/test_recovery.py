@@ -14,7 +14,7 @@ from core.clock import wall_ms
 from core.records import Subscription
 from core.records.projection import project
 from core.settings import Settings
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import Stream, create_stream
 from pipeline.drivers.live import LiveRun
 from pipeline.drivers.stream import submit
@@ -68,7 +68,7 @@ def _reference(kafka: str, folder: Path, name: str) -> StoreReader:
 def _prepare(kafka: str, folder: Path, name: str) -> tuple[Stream, StoreReader]:
     store = open_store(_settings(kafka, folder, name, "flink").store)
     subscriptions = [Subscription(id="even", query="even"), Subscription(id="talks", query="talks AND seven")]
-    QueryShelf(store).save_subscriptions(subscriptions, now_ms=wall_ms(), from_the_beginning=True)
+    SubscriptionStore(store).save_subscriptions(subscriptions, now_ms=wall_ms(), from_the_beginning=True)
     return create_stream(kafka, name, 4), StoreReader(store, "flink")
 
 

@@ -14,7 +14,7 @@ from core.clock import wall_ms
 from core.records import RawArticle, Subscription
 from core.records.projection import project
 from core.settings import Settings
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import create_stream, open_stream
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.live import run_in_slices
@@ -47,7 +47,7 @@ def test_kafka_in_slices_flink_and_a_bounded_run_agree(
         stream_url=kafka_server, store_url=store_url, raw_stream="pages", run="flink", extraction_processes=0
     )
     store = open_store(store_url)
-    QueryShelf(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
+    SubscriptionStore(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
     pages = list(_pages())
     raw = create_stream(kafka_server, "pages", 4)
     # Page by page, so that all have append times of their own: then the order is that of the archive.

@@ -13,7 +13,7 @@ from unittest import mock
 
 from core.errors import StoreError, WirewatchError
 from core.records.projection import project
-from core.store import QueryShelf, Store, StoreReader, open_store
+from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.outbox import Outbox
 from core.streams import NewRecord, Stream, create_stream
 from core.topics.shelf import builtin_definitions
@@ -98,9 +98,9 @@ class Embedded:
     def at(cls, folder: Path) -> Embedded:
         url = f"sqlite:///{folder / 'store.db'}"
         store = open_store(url)
-        shelf = QueryShelf(store, SCOPE)
-        shelf.save_topics(builtin_definitions(), now_ms=END_MS)
-        shelf.save_subscriptions(subscriptions(), now_ms=END_MS, from_the_beginning=True)
+        queries = SubscriptionStore(store, SCOPE)
+        queries.save_topics(builtin_definitions(), now_ms=END_MS)
+        queries.save_subscriptions(subscriptions(), now_ms=END_MS, from_the_beginning=True)
         return cls(url, store)
 
     def read_all(self, stream: Stream, run: str, random: Random) -> int:
@@ -117,7 +117,7 @@ class Embedded:
     def _go_on(self, stream: Stream, run: str, owner: str, trouble: str | None, random: Random) -> bool:
         ledger = RunLedger(self.store, run, owner)
         state = ledger.take(kind="live", now_ms=END_MS)
-        frontier = ledger.frontier(
+        frontier = ledger.contiguous_offsets(
             stream.uuid, ledger.first_offsets(stream.uuid, stream.start_offsets(stream.partitions()))
         )
         merge = Merge(

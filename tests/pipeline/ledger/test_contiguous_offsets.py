@@ -15,9 +15,9 @@ from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.counts import OUTCOMES, read_counts
 from pipeline.ledger import RunLedger
-from pipeline.ledger.frontiers import uncovered
+from pipeline.ledger.contiguous_offsets import uncovered
 from pipeline.ledger.ledger import WentBack
-from tests.core.store.support import TWO, commit, lost, refused, state_of, told
+from tests.pipeline.ledger.support import TWO, commit, lost, refused, state_of, told
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_one_in_the_middle_that_left_early_is_not_lost(store: Store, ledger: Run
     commit(ledger, [refused(6)])
     ledger.record_lost(state_of(ledger), [lost(4, 11)])
     covered_once(store)
-    assert ledger.frontier("stream", {0: 4}) == {0: (12, [])}
+    assert ledger.contiguous_offsets("stream", {0: 4}) == {0: (12, [])}
 
 
 def test_outcomes_beyond_the_streams_end_are_struck_and_articles_stay(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(3), told(4, TWO)])
     ledger.record_lost(state_of(ledger), [lost(0, 2)])
-    ledger.save_frontier("stream", {0: 5, 1: 9})
+    ledger.save_offsets("stream", {0: 5, 1: 9})
     before = counted(store)
     assert ledger.strike_beyond("stream", {0: 5, 1: 9}) == 0
     assert ledger.strike_beyond("another", {0: 0}) == 0
@@ -102,7 +102,7 @@ def test_outcomes_beyond_the_streams_end_are_struck_and_articles_stay(store: Sto
 
     assert ledger.strike_beyond("stream", {0: 4, 1: 9}) == 1
     assert ends(store) == [(OutcomeKind.LOST, 0, 2), (OutcomeKind.PUBLISHED, 3, 3)]
-    assert ledger.saved_frontier("stream") == {0: 4, 1: 9}
+    assert ledger.saved_offsets("stream") == {0: 4, 1: 9}
     assert len(list(StoreReader(store, "live").articles())) == 2
     covered_once(store)
     # A range that reaches over the end is cut there.
@@ -130,14 +130,14 @@ def test_a_store_that_went_back_is_noticed_by_whoever_saw_it_ahead(store: Store,
     with pytest.raises(WentBack, match="has 2 transactions of run 'live', and had 3"):
         ledger.begin([], [], since_seq=-1, since_ms=0)
     with pytest.raises(WentBack):
-        ledger.save_frontier("stream", {0: 3})
-    assert ledger.saved_frontier("stream") == {}
+        ledger.save_offsets("stream", {0: 3})
+    assert ledger.saved_offsets("stream") == {}
     # A new start knows nothing of it.
     other = RunLedger(store, "live", "next")
     assert other.take(kind="live", now_ms=0).seq == 2
     other.seen(3)
     with pytest.raises(WentBack):
-        other.save_frontier("stream", {0: 3})
+        other.save_offsets("stream", {0: 3})
 
 
 def test_a_window_is_loaded_without_titles_and_texts(store: Store, ledger: RunLedger) -> None:

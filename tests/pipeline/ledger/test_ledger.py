@@ -16,7 +16,7 @@ from pipeline.ledger import RunLedger
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writing import write_bundle
-from tests.core.store.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
+from tests.pipeline.ledger.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
 from tests.pipeline.transforms.support import NOON_MS, key, position
 
 WRITTEN = (t.runs, t.outcomes, t.articles, t.versions, t.stories, t.alerts, t.outbox)
@@ -146,7 +146,7 @@ def test_runs_do_not_see_each_other(store: Store, ledger: RunLedger) -> None:
     other.take(kind="replay", now_ms=NOON_MS)
     commit(ledger, [told(0)])
     assert state_of(other).seq == 0
-    assert other.frontier("stream", {0: 0}) == {0: (0, [])}
+    assert other.contiguous_offsets("stream", {0: 0}) == {0: (0, [])}
     assert list(StoreReader(store, "replay").articles()) == []
     context = other.begin([position(0)], [ONE], since_seq=-1, since_ms=0)
     assert (context.done, context.entries) == ({}, [])
@@ -155,11 +155,11 @@ def test_runs_do_not_see_each_other(store: Store, ledger: RunLedger) -> None:
 def test_the_frontier_steps_over_lost_ranges_and_lists_what_lies_behind_holes(ledger: RunLedger) -> None:
     commit(ledger, [told(4), refused(5), refused(9), refused(11)])
     ledger.record_lost(state_of(ledger), [lost(0, 3), lost(6, 7), lost(6, 7)])
-    assert ledger.frontier("stream", {0: 0, 1: 40}) == {0: (8, [9, 11]), 1: (40, [])}
-    assert ledger.frontier("stream", {0: 10}) == {0: (10, [11])}
+    assert ledger.contiguous_offsets("stream", {0: 0, 1: 40}) == {0: (8, [9, 11]), 1: (40, [])}
+    assert ledger.contiguous_offsets("stream", {0: 10}) == {0: (10, [11])}
     # A range that begins below the first offset counts from there.
-    assert ledger.frontier("stream", {0: 2}) == {0: (8, [9, 11])}
-    assert ledger.frontier("another stream", {0: 0}) == {0: (0, [])}
+    assert ledger.contiguous_offsets("stream", {0: 2}) == {0: (8, [9, 11])}
+    assert ledger.contiguous_offsets("another stream", {0: 0}) == {0: (0, [])}
 
 
 def test_the_first_offsets_are_those_first_seen(ledger: RunLedger) -> None:
@@ -246,4 +246,4 @@ def test_a_big_bundle_is_stored_whole(store: Store, ledger: RunLedger) -> None:
     asked = [position(offset) for offset in range(1_300)]
     context = ledger.begin(asked, [one.key.article for one in batch], since_seq=-1, since_ms=0)
     assert (len(context.done), len(context.histories), len(context.entries)) == (1_200, 1_200, 1_200)
-    assert ledger.frontier("stream", {0: 0}) == {0: (1_200, [])}
+    assert ledger.contiguous_offsets("stream", {0: 0}) == {0: (1_200, [])}

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from core.errors import Fenced, StoreError
 from core.records import OutcomeKind, article_id
 from core.store import Store
-from pipeline.ledger import keeper as keeper_module
-from pipeline.ledger.keeper import RunKeeper, shared_keeper
+from pipeline.ledger import writer as writer_module
 from pipeline.ledger.ledger import Stale
+from pipeline.ledger.writer import RunWriter, shared_writer
 from pipeline.stories.index import HOUR_MS
 from pipeline.transforms.elements import Draft
-from tests.pipeline.sinks.support import ANN, day, keeper, opened, results, story, taken
+from tests.pipeline.sinks.support import ANN, day, opened, results, story, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft, key, position
 
 
@@ -33,9 +33,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @cache
 def quiet() -> dict[str, Any]:
-    """The results of one keeper, one batch."""
+    """The results of one writer, one batch."""
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
-        keeper(store).keep(day())
+        writer(store).write(day())
         return results(store)
 
 
@@ -52,56 +52,56 @@ def test_a_quiet_day_has_every_kind_of_end_and_some_alerts() -> None:
 
 
 def test_doing_a_batch_again_changes_nothing(store: Store) -> None:
-    kept = keeper(store)
+    kept = writer(store)
     for _ in range(2):
-        kept.keep(day())
-    kept.keep(day()[3:9])
-    kept.keep([])
+        kept.write(day())
+    kept.write(day()[3:9])
+    kept.write([])
     assert results(store) == quiet()
 
 
 def test_a_crash_after_the_commit_then_doing_it_again_changes_nothing(store: Store) -> None:
-    keeper(store).keep(day()[:9])
+    writer(store).write(day()[:9])
     # A new process, which does not know what came of the batch; it takes the run over.
-    keeper(store, "next").keep(day())
+    writer(store, "next").write(day())
     assert results(store) == quiet()
 
 
 @pytest.mark.parametrize("how", ["fail", "lost"])
 def test_a_commit_that_failed_is_as_if_never_tried(store: Store, how: str) -> None:
-    kept = keeper(store, plan=["", how])
-    kept.keep(day()[:8])
+    kept = writer(store, plan=["", how])
+    kept.write(day()[:8])
     with pytest.raises(StoreError):
-        kept.keep(day()[8:16])
-    kept.keep(day()[8:16])
-    kept.keep(day()[16:])
+        kept.write(day()[8:16])
+    kept.write(day()[8:16])
+    kept.write(day()[16:])
     assert results(store) == quiet()
 
 
 def test_what_a_failed_batch_had_put_into_the_index_is_forgotten(store: Store) -> None:
-    kept = keeper(store, plan=["fail"])
+    kept = writer(store, plan=["fail"])
     with pytest.raises(StoreError):
-        kept.keep([draft(0, "https://a.example/0", text=story(0))])
+        kept.write([draft(0, "https://a.example/0", text=story(0))])
     # The failed one never comes again: the next is no copy of what nobody has.
-    kept.keep([draft(1, "https://b.example/0", text=story(0))])
+    kept.write([draft(1, "https://b.example/0", text=story(0))])
     (only,) = results(store)["articles"]
     assert (only.duplicate_of, only.story_id) == (None, only.id)
 
 
-def test_two_keepers_of_one_run_in_turn_come_to_the_same(store: Store) -> None:
+def test_two_writers_of_one_run_in_turn_come_to_the_same(store: Store) -> None:
     ledger = taken(store)
-    pair = [RunKeeper(ledger, publish=True), RunKeeper(ledger, publish=True)]
+    pair = [RunWriter(ledger, publish=True), RunWriter(ledger, publish=True)]
     drafts = day()
     for number, start in enumerate(range(0, len(drafts), 2)):
-        pair[number % 2].keep(drafts[start : start + 2])
+        pair[number % 2].write(drafts[start : start + 2])
     assert results(store) == quiet()
 
 
-def test_a_keeper_that_is_overtaken_begins_anew_with_what_the_other_wrote(
+def test_a_writer_that_is_overtaken_begins_anew_with_what_the_other_wrote(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = taken(store)
-    slow, quick = RunKeeper(ledger, publish=True), RunKeeper(ledger, publish=True)
+    slow, quick = RunWriter(ledger, publish=True), RunWriter(ledger, publish=True)
     drafts = day()
     begin = ledger.begin
     overtaking = [drafts[:12]]
@@ -110,22 +110,22 @@ def test_a_keeper_that_is_overtaken_begins_anew_with_what_the_other_wrote(
         context = begin(*args, **kwargs)
         if overtaking:
             batch = overtaking.pop()
-            quick.keep(batch)
+            quick.write(batch)
         return context
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "begin", begin_slowly)
-        slow.keep(drafts)
+        slow.write(drafts)
     # The first try was stale, the second took the other's results into account.
     assert ledger.commits == 3
     assert results(store) == quiet()
 
 
-def test_a_keeper_that_is_always_overtaken_gives_up_and_can_go_on_later(store: Store) -> None:
-    kept = keeper(store, plan=["stale"] * keeper_module.TRIES)
+def test_a_writer_that_is_always_overtaken_gives_up_and_can_go_on_later(store: Store) -> None:
+    kept = writer(store, plan=["stale"] * writer_module.TRIES)
     with pytest.raises(Stale):
-        kept.keep(day())
-    kept.keep(day())
+        kept.write(day())
+    kept.write(day())
     assert results(store) == quiet()
 
 
@@ -138,7 +138,7 @@ def test_a_new_process_knows_the_window_before_its_first_draft(store: Store) -> 
         return draft(hour, url, key=key(hour, url, time_ms=NOON_MS + hour * HOUR_MS), text=story(text))
 
     for number, (hour, text) in enumerate(zip(hours, (0, 1, 0, 1), strict=True)):
-        keeper(store, f"process {number}").keep([at(hour, text)])
+        writer(store, f"process {number}").write([at(hour, text)])
     ids = [article_id(url) for url in urls]
     copies = {one.id: one.duplicate_of for one in results(store)["articles"]}
     # After 71 hours it is a copy; 72 hours after the first nothing counts any more.
@@ -147,41 +147,41 @@ def test_a_new_process_knows_the_window_before_its_first_draft(store: Store) -> 
 
 def test_a_version_is_known_long_after_the_window(store: Store) -> None:
     url = "https://a.example/0"
-    keeper(store).keep([draft(0, url, text=story(0), subscriptions=(ANN,))])
+    writer(store).write([draft(0, url, text=story(0), subscriptions=(ANN,))])
     later = NOON_MS + 5_000 * HOUR_MS
-    keeper(store, "b").keep([draft(1, url, key=key(1, url, time_ms=later), text=story(1), subscriptions=(ANN,))])
+    writer(store, "b").write([draft(1, url, key=key(1, url, time_ms=later), text=story(1), subscriptions=(ANN,))])
     (only,) = results(store)["articles"]
     assert (only.version, only.story_id, len(results(store)["alerts"])) == (2, only.id, 1)
 
 
 def test_a_second_owner_fences_the_first(store: Store) -> None:
-    first = keeper(store, "first")
-    first.keep(day()[:5])
-    second = keeper(store, "second")
+    first = writer(store, "first")
+    first.write(day()[:5])
+    second = writer(store, "second")
     with pytest.raises(Fenced):
-        first.keep(day()[5:])
-    second.keep(day()[5:])
+        first.write(day()[5:])
+    second.write(day()[5:])
     with pytest.raises(Fenced):
-        first.keep(day())
+        first.write(day())
     assert results(store) == quiet()
 
 
 def test_nothing_is_put_into_the_outbox_of_a_run_that_tells_nobody(store: Store) -> None:
-    keeper(store, publish=False).keep(day())
+    writer(store, publish=False).write(day())
     assert results(store) == {**quiet(), "outbox": {}}
 
 
-def test_a_run_without_an_owner_has_no_keeper() -> None:
+def test_a_run_without_an_owner_has_no_writer() -> None:
     with pytest.raises(StoreError, match="no owner"):
-        shared_keeper("sqlite://", "live", "", publish=False)
+        shared_writer("sqlite://", "live", "", publish=False)
 
 
 def test_a_draft_that_comes_too_late_stands_behind_the_last(store: Store) -> None:
-    kept = keeper(store)
+    kept = writer(store)
     on_time, late = draft(5, "https://a.example/0", text=story(0)), draft(3, "https://b.example/0", text=story(0))
-    kept.keep([on_time])
-    kept.keep([late])
-    kept.keep([draft(6, "https://c.example/0", text=story(0))])
+    kept.write([on_time])
+    kept.write([late])
+    kept.write([draft(6, "https://c.example/0", text=story(0))])
     found = results(store)["articles"]
     assert [one.key for one in found] == [on_time.key, on_time.key.follower(), key(6, "https://c.example/0")]
     assert [one.duplicate_of for one in found] == [None, on_time.key.article, on_time.key.article]
@@ -208,18 +208,18 @@ def histories(draw: st.DrawFn) -> list[tuple[str, int, int]]:
 def test_any_history_comes_to_the_same_results(history: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
         ledger = taken(store)
-        mine, other = RunKeeper(ledger, publish=True), RunKeeper(ledger, publish=True)
+        mine, other = RunWriter(ledger, publish=True), RunWriter(ledger, publish=True)
         for number, (what, start, end) in enumerate(history):
             if what == "restart":
                 ledger = taken(store, f"owner {number}")
-                mine, other = RunKeeper(ledger, publish=True), RunKeeper(ledger, publish=True)
+                mine, other = RunWriter(ledger, publish=True), RunWriter(ledger, publish=True)
             if what in ("fail", "lost", "stale"):
                 ledger.plan = [what]
             batch = day()[start:end]
             try:
-                (other if what == "other" else mine).keep(batch)
+                (other if what == "other" else mine).write(batch)
             except StoreError:
                 assert what in ("fail", "lost")
             ledger.plan = []
-        mine.keep(day())
+        mine.write(day())
         assert results(store) == quiet()

@@ -19,7 +19,7 @@ from core.errors import WirewatchError
 from core.records import Subscription, encode
 from core.records.projection import project
 from core.settings import Settings
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream
 from core.streams.installation import raw_plan
 from core.streams.open import create_planned
@@ -65,7 +65,7 @@ def settings(kafka_server: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def raw(settings: Settings) -> Iterator[Stream]:
     with closing(open_store(settings.store)) as store:
-        QueryShelf(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
+        SubscriptionStore(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
     with create_planned(settings.stream, raw_plan(settings)) as stream:
         yield stream
 

@@ -14,7 +14,7 @@ import pytest
 
 from connectors.store.polls import PollLog
 from connectors.store.state import feed_id
-from core.store import QueryShelf, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from tests.pipeline.flow.input import START, day, subscriptions
 from tests.pipeline.replay.world import START_MS
 from tests.waiting import until
@@ -232,7 +232,7 @@ def test_the_queries_of_a_replay_are_those_of_the_time(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/var/store.db"
     store = open_store(url)
     mine = subscriptions()[-1]
-    QueryShelf(store).save_subscriptions([mine], now_ms=START_MS + 5_000)
+    SubscriptionStore(store).save_subscriptions([mine], now_ms=START_MS + 5_000)
     store.close()
     values = [item.value for item in day() if item.raw is not None and item.raw.schema == 1]
     (tmp_path / "day.jsonl").write_bytes(b"\n".join(values))

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from core.records import encode
 from core.store import StoreReader
 from core.store import tables as t
 from core.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox, OutboxRow
+from desk.shifts.tables import shift_notes
 from pipeline.drivers.slices import SliceLimits
 from pipeline.ledger.stories import read_stories
 from pipeline.ledger.takedown import take_down
@@ -26,6 +28,7 @@ from pipeline.replay.runs import FINISHED, STOPPED, drop_run, run_names
 from tests.pipeline.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
 from tests.servers.postgres import fresh_database
 from wirewatch.replay.as_of import AsOf
+from wirewatch.schema import metadata
 
 KINDS = [
     "sqlite",
@@ -150,7 +153,15 @@ def test_a_takedown_also_takes_what_waits_in_the_outbox(own: World) -> None:
 def test_a_dropped_run_leaves_nothing(own: World) -> None:
     before = own.results("live")
     name, _ = own.replay()
-    assert sum(drop_run(own.store, name)) > 0
+    # Tables of other packages have rows of a run too.
+    with own.store.writing() as connection:
+        note = {"run": name, "story": "s", "at_ms": 1, "person": "", "name": "ann", "kind": "note", "text": "mine"}
+        connection.execute(shift_notes.insert(), note)
+    assert sum(drop_run(own.store, name, metadata)) > 0
+    with own.store.reading() as connection:
+        for table in metadata.sorted_tables:
+            for column in {"run", "scope"}.intersection(table.c.keys()):
+                assert connection.execute(sa.select(table).where(table.c[column] == name)).all() == [], table.name
     assert own.results(name) == {"articles": [], "alerts": [], "outcomes": []}
     assert own.results("live") == before
     assert name not in run_names(own.store)

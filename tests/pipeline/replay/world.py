@@ -13,7 +13,7 @@ import msgspec
 
 from core.records import Outcome, RawArticle, Subscription, article_id, encode, to_ms
 from core.records.projection import project
-from core.store import QueryShelf, Store, StoreReader, open_store
+from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream, open_stream
 from core.topics.shelf import builtin_definitions
 from pipeline.drivers.history import History, StreamHistory
@@ -24,7 +24,7 @@ from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.order import Merge
 from pipeline.replay.past import late_places
-from pipeline.replay.runs import RUNNING, Replay, ReplayBook
+from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
 from tests.pipeline.flow.input import END_MS, START, day, subscriptions
 
 Results = dict[str, list[dict[str, Any]]]
@@ -71,8 +71,8 @@ class World:
         stream_url = stream_url or f"sqlite:///{folder}/streams.db"
         store_url = store_url or f"sqlite:///{folder}/store.db"
         store = open_store(store_url)
-        QueryShelf(store).save_topics(builtin_definitions(), now_ms=START_MS - 60_000)
-        QueryShelf(store).save_subscriptions(subscriptions(), now_ms=START_MS - 60_000, from_the_beginning=True)
+        SubscriptionStore(store).save_topics(builtin_definitions(), now_ms=START_MS - 60_000)
+        SubscriptionStore(store).save_subscriptions(subscriptions(), now_ms=START_MS - 60_000, from_the_beginning=True)
         return cls(folder, stream_url, store_url, store, create_stream(stream_url, name, 3, archive=True), name)
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class World:
         changed.append(msgspec.structs.replace(mine[0], active=False))
         changed.append(Subscription(id="new", query="convoy OR gale OR peremirie OR перемирие OR riyadh"))
         # A saving holds from 2 s behind its clock.
-        QueryShelf(self.store).save_subscriptions(changed, now_ms=EDIT_MS - 2_000)
+        SubscriptionStore(self.store).save_subscriptions(changed, now_ms=EDIT_MS - 2_000)
 
     def append(self, records: Sequence[tuple[int, bytes, bytes, int]]) -> None:
         """Append (partition, key, value, event time)."""
@@ -103,7 +103,7 @@ class World:
         ledger = RunLedger(self.store, run, owner)
         state = ledger.take(kind="live", now_ms=END_MS)
         first = ledger.first_offsets(self.stream.uuid, self.stream.start_offsets(self.stream.partitions()))
-        frontier = ledger.frontier(self.stream.uuid, first)
+        frontier = ledger.contiguous_offsets(self.stream.uuid, first)
         merge = Merge(
             {partition: lowest for partition, (lowest, _) in frontier.items()},
             done={partition: beyond for partition, (_, beyond) in frontier.items()},
@@ -127,7 +127,7 @@ class World:
             state=RUNNING,
             started_ms=END_MS,
         )
-        ReplayBook(self.store).put(row)
+        ReplayRepository(self.store).put(row)
         return row
 
     def history(self, name: str, from_ms: int, to_ms: int, after_ms: int | None, of: str) -> StreamHistory:
@@ -157,7 +157,7 @@ class World:
     ) -> tuple[str, Replay]:
         """Replay, at most so many slices; the same name again goes on."""
         name = name or f"replay-{next(_names)}"
-        row = ReplayBook(self.store).get(name) or self.row(name, from_ms=from_ms, to_ms=to_ms, base=base)
+        row = ReplayRepository(self.store).get(name) or self.row(name, from_ms=from_ms, to_ms=to_ms, base=base)
         run = ReplayRun(self.store, self.store_url, row, scope="live", processes=0, now_ms=END_MS)
         handled: list[Progress] = []
         found = run.run(

@@ -14,8 +14,8 @@ from core.records import Alert, OrderKey, SubscriptionMatch
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
 from pipeline.ledger import RunLedger, RunState
-from pipeline.ledger.keeper import RunKeeper
 from pipeline.ledger.ledger import Stale
+from pipeline.ledger.writer import RunWriter
 from pipeline.stories import Told
 from pipeline.stories.memory import StoryFacts
 from pipeline.transforms.elements import Draft, Problem
@@ -95,8 +95,8 @@ def taken(store: Store, owner: str = "me", plan: Sequence[str] = ()) -> Flaky:
     return ledger
 
 
-def keeper(store: Store, owner: str = "me", plan: Sequence[str] = (), *, publish: bool = True) -> RunKeeper:
-    return RunKeeper(taken(store, owner, plan), publish=publish)
+def writer(store: Store, owner: str = "me", plan: Sequence[str] = (), *, publish: bool = True) -> RunWriter:
+    return RunWriter(taken(store, owner, plan), publish=publish)
 
 
 def results(store: Store) -> dict[str, Any]:

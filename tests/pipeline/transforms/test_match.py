@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from core.errors import StoreError
 from core.records import Article, Subscription
-from core.store import QueryShelf, Store
-from core.store.subscriptions import FRESH_MS, MARGIN_MS, Shelf
+from core.store import Store, SubscriptionStore
+from core.store.subscriptions import FRESH_MS, MARGIN_MS, StoredQueries
 from pipeline.transforms.elements import Problem
 from pipeline.transforms.match import Matcher, Versions, judged, shared_matcher
 from tests.pipeline.transforms.support import NOON_MS, at, draft
@@ -36,7 +36,7 @@ class Clock:
         return self.now_ms
 
 
-class CountingShelf(QueryShelf):
+class CountingStore(SubscriptionStore):
     """Counts what it is asked. ``failing`` readings raise."""
 
     reads = stamps = failing = 0
@@ -45,7 +45,7 @@ class CountingShelf(QueryShelf):
         self.stamps += 1
         return super().stamp()
 
-    def read(self, *, now_ms: int) -> Shelf:
+    def read(self, *, now_ms: int) -> StoredQueries:
         self.reads += 1
         if self.failing:
             self.failing -= 1
@@ -54,8 +54,8 @@ class CountingShelf(QueryShelf):
 
 
 @pytest.fixture
-def shelf(store: Store) -> CountingShelf:
-    return CountingShelf(store)
+def queries(store: Store) -> CountingStore:
+    return CountingStore(store)
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def matcher(shelf: CountingShelf, clock: Clock) -> Matcher:
-    return Matcher(shelf, clock, lambda: 0.0)
+def matcher(queries: CountingStore, clock: Clock) -> Matcher:
+    return Matcher(queries, clock, lambda: 0.0)
 
 
 def news(time_ms: int, text: str = "The harbour was closed.") -> Article:
@@ -81,9 +81,9 @@ def filed(matcher: Matcher, article: Article) -> list[str]:
 
 
 def test_a_subscription_holds_for_articles_from_its_saving_plus_the_margin(
-    shelf: CountingShelf, clock: Clock, matcher: Matcher
+    queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
-    shelf.save_subscriptions([ANN], now_ms=NOON_MS)
+    queries.save_subscriptions([ANN], now_ms=NOON_MS)
     start = NOON_MS + MARGIN_MS
     clock.now_ms = start + 10
     assert [met(matcher, news(time)) for time in (0, NOON_MS, start - 1, start, start + 5)] == [
@@ -96,16 +96,16 @@ def test_a_subscription_holds_for_articles_from_its_saving_plus_the_margin(
 
 
 def test_an_edit_and_an_end_hold_from_their_own_times_for_whoever_asks_and_whenever(
-    shelf: CountingShelf, clock: Clock
+    queries: CountingStore, clock: Clock
 ) -> None:
     edit, end = NOON_MS + 60_000, NOON_MS + 120_000
-    shelf.save_subscriptions([ANN], now_ms=NOON_MS)
-    shelf.save_subscriptions([replace(ANN, query="closed")], now_ms=edit)
-    shelf.save_subscriptions([replace(ANN, query="closed", active=False)], now_ms=end)
+    queries.save_subscriptions([ANN], now_ms=NOON_MS)
+    queries.save_subscriptions([replace(ANN, query="closed")], now_ms=edit)
+    queries.save_subscriptions([replace(ANN, query="closed", active=False)], now_ms=end)
     clock.now_ms = end + 60_000
     times = [edit + MARGIN_MS - 1, edit + MARGIN_MS, end + MARGIN_MS - 1, end + MARGIN_MS]
     expected = [[("ann", 1)], [("ann", 2)], [("ann", 2)], []]
-    forward, backward = Matcher(shelf, clock), Matcher(shelf, clock)
+    forward, backward = Matcher(queries, clock), Matcher(queries, clock)
     assert [met(forward, news(time)) for time in times] == expected
     assert [met(backward, news(time)) for time in reversed(times)] == expected[::-1]
     # The version that does not meet the article is not replaced by one that would.
@@ -113,75 +113,75 @@ def test_an_edit_and_an_end_hold_from_their_own_times_for_whoever_asks_and_whene
 
 
 def test_a_matcher_that_runs_sees_what_is_saved_before_it_must_match_with_it(
-    shelf: CountingShelf, clock: Clock, matcher: Matcher
+    queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     # Live: each article is judged when it comes, at the time it bears.
     found = []
     for step in range(0, 60_000, 100):
         clock.now_ms = NOON_MS + step
         if step == 20_000:
-            shelf.save_subscriptions([ANN], now_ms=clock.now_ms)
+            queries.save_subscriptions([ANN], now_ms=clock.now_ms)
         if met(matcher, news(clock.now_ms)):
             found.append(step)
     assert found == list(range(20_000 + MARGIN_MS, 60_000, 100))
 
 
 def test_a_saving_that_takes_its_time_is_seen_all_the_same(
-    shelf: CountingShelf, clock: Clock, matcher: Matcher
+    queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     # The clock was read at noon; until the commit, almost a second later, others read the store.
     clock.now_ms = NOON_MS + FRESH_MS - 1
     assert met(matcher, news(clock.now_ms)) == []
-    shelf.save_subscriptions([ANN], now_ms=NOON_MS)
+    queries.save_subscriptions([ANN], now_ms=NOON_MS)
     clock.now_ms = NOON_MS + MARGIN_MS
     assert met(matcher, news(clock.now_ms)) == [("ann", 1)]
 
 
 def test_the_store_is_asked_only_for_articles_newer_than_what_is_known(
-    shelf: CountingShelf, clock: Clock, matcher: Matcher
+    queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
-    shelf.save_subscriptions([ANN], now_ms=0)
+    queries.save_subscriptions([ANN], now_ms=0)
     for time in (0, 5, NOON_MS, NOON_MS + FRESH_MS):
         matcher.subscriptions_of(news(time))
         matcher.topics_of(news(time))
-    assert (shelf.reads, shelf.stamps) == (1, 0)
+    assert (queries.reads, queries.stamps) == (1, 0)
     clock.now_ms += FRESH_MS + 1
     for _ in range(3):
         assert met(matcher, news(clock.now_ms)) == [("ann", 1)]
     # Nothing was saved meanwhile: a look at the stamp is enough.
-    assert (shelf.reads, shelf.stamps) == (1, 1)
-    shelf.save_subscriptions([replace(ANN, query="nothing")], now_ms=clock.now_ms)
+    assert (queries.reads, queries.stamps) == (1, 1)
+    queries.save_subscriptions([replace(ANN, query="nothing")], now_ms=clock.now_ms)
     clock.now_ms += MARGIN_MS
     assert met(matcher, news(clock.now_ms)) == []
-    assert (shelf.reads, shelf.stamps) == (2, 2)
+    assert (queries.reads, queries.stamps) == (2, 2)
 
 
 def test_an_article_from_the_future_does_not_hide_what_is_saved_later(
-    shelf: CountingShelf, clock: Clock, matcher: Matcher
+    queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     # After it, nothing would have been read again until that future came: an hour of news without the new query.
     assert met(matcher, news(NOON_MS + 3_600_000)) == []
-    shelf.save_subscriptions([ANN], now_ms=NOON_MS)
+    queries.save_subscriptions([ANN], now_ms=NOON_MS)
     clock.now_ms = NOON_MS + MARGIN_MS
     assert met(matcher, news(clock.now_ms)) == [("ann", 1)]
 
 
-def test_a_store_that_was_away_is_asked_again(shelf: CountingShelf, matcher: Matcher) -> None:
-    shelf.save_subscriptions([ANN], now_ms=0, from_the_beginning=True)
-    shelf.failing = 1
+def test_a_store_that_was_away_is_asked_again(queries: CountingStore, matcher: Matcher) -> None:
+    queries.save_subscriptions([ANN], now_ms=0, from_the_beginning=True)
+    queries.failing = 1
     with pytest.raises(StoreError):
         matcher.subscriptions_of(news(NOON_MS))
     assert met(matcher, news(NOON_MS)) == [("ann", 1)]
 
 
 def test_a_query_that_does_not_parse_is_left_out_and_said_once(
-    shelf: CountingShelf, clock: Clock, matcher: Matcher
+    queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     bad = Subscription(id="bad", query="NEAR/(")
-    shelf.save_subscriptions([bad, ANN], now_ms=0, from_the_beginning=True)
+    queries.save_subscriptions([bad, ANN], now_ms=0, from_the_beginning=True)
     with capture_logs() as logs:
         assert met(matcher, news(NOON_MS)) == [("ann", 1)]
-        shelf.save_subscriptions([Subscription(id="zoe", query="closed")], now_ms=0, from_the_beginning=True)
+        queries.save_subscriptions([Subscription(id="zoe", query="closed")], now_ms=0, from_the_beginning=True)
         clock.now_ms += 60_000
         assert met(matcher, news(clock.now_ms)) == [("ann", 1), ("zoe", 1)]
     assert [(entry["event"], entry["query"], entry["version"]) for entry in logs] == [
@@ -190,15 +190,15 @@ def test_a_query_that_does_not_parse_is_left_out_and_said_once(
 
 
 def test_a_topic_that_cannot_be_read_is_left_out_and_said_once(
-    shelf: CountingShelf, clock: Clock, matcher: Matcher
+    queries: CountingStore, clock: Clock, matcher: Matcher
 ) -> None:
     good = TOPIC.format(name="ports", query="harbour")
     # The second is sound TOML with a query that isn't; each of them stopped the pipeline.
     bad = {"broken": "no = toml =", "odd": TOPIC.format(name="odd", query="NEAR/(")}
-    shelf.save_topics({"ports": good, **bad}, now_ms=0)
+    queries.save_topics({"ports": good, **bad}, now_ms=0)
     with capture_logs() as logs:
         assert filed(matcher, news(NOON_MS)) == ["ports"]
-        shelf.save_topics({"ports": good, **bad, "other": TOPIC.format(name="other", query="closed")}, now_ms=NOON_MS)
+        queries.save_topics({"ports": good, **bad, "other": TOPIC.format(name="other", query="closed")}, now_ms=NOON_MS)
         clock.now_ms += 60_000
         assert filed(matcher, news(clock.now_ms)) == ["other", "ports"]
     assert [(entry["event"], entry["topic"]) for entry in logs] == [
@@ -207,11 +207,11 @@ def test_a_topic_that_cannot_be_read_is_left_out_and_said_once(
     ]
 
 
-def test_topics_have_versions_too(shelf: CountingShelf, clock: Clock, matcher: Matcher) -> None:
+def test_topics_have_versions_too(queries: CountingStore, clock: Clock, matcher: Matcher) -> None:
     old, new = (TOPIC.format(name="ports", query=query) for query in ("harbour", "airport"))
-    shelf.save_topics({"ports": old}, now_ms=NOON_MS)
-    shelf.save_topics({"ports": new}, now_ms=NOON_MS + 10_000)
-    shelf.save_topics({}, now_ms=NOON_MS + 20_000)
+    queries.save_topics({"ports": old}, now_ms=NOON_MS)
+    queries.save_topics({"ports": new}, now_ms=NOON_MS + 10_000)
+    queries.save_topics({}, now_ms=NOON_MS + 20_000)
     clock.now_ms += 60_000
     change, end = NOON_MS + 10_000 + MARGIN_MS, NOON_MS + 20_000 + MARGIN_MS
     harbour, airport = "The harbour was closed.", "The airport was closed."

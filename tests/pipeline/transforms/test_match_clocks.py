@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.records import Subscription
-from core.store import QueryShelf, Store
+from core.store import Store, SubscriptionStore
 from core.store.subscriptions import FRESH_MS, MARGIN_MS
 from pipeline.transforms.match import Matcher
 from tests.pipeline.transforms.support import NOON_MS, at
@@ -35,7 +35,7 @@ def clocks() -> Clocks:
 
 @pytest.fixture
 def matcher(store: Store, clocks: Clocks) -> Matcher:
-    return Matcher(QueryShelf(store), clocks.wall_ms, clocks.monotonic)
+    return Matcher(SubscriptionStore(store), clocks.wall_ms, clocks.monotonic)
 
 
 def met(matcher: Matcher, time_ms: int) -> list[int]:
@@ -51,9 +51,9 @@ def test_a_clock_that_was_ahead_for_a_moment_hides_nothing_that_is_saved_later(
     clocks.wrong_ms = HOUR_MS
     assert met(matcher, NOON_MS + HOUR_MS if stamped_ahead else NOON_MS) == []
     clocks.wrong_ms = 0
-    shelf = QueryShelf(store)
+    queries = SubscriptionStore(store)
     for version, change in enumerate((ANN, replace(ANN, query="closed"), replace(ANN, state="paused")), start=1):
-        shelf.save_subscriptions([change], now_ms=clocks.now_ms)
+        queries.save_subscriptions([change], now_ms=clocks.now_ms)
         clocks.now_ms += MARGIN_MS
         assert met(matcher, clocks.now_ms) == ([] if change.state == "paused" else [version])
         clocks.now_ms += 60_000
@@ -66,7 +66,7 @@ def test_a_clock_that_steps_back_with_the_event_times_hides_nothing(
     # All clocks of the machine are set back: the saver's, the stream's and the worker's.
     back_ms = NOON_MS - HOUR_MS
     clocks.wrong_ms = -HOUR_MS
-    QueryShelf(store).save_subscriptions([ANN], now_ms=back_ms)
+    SubscriptionStore(store).save_subscriptions([ANN], now_ms=back_ms)
     clocks.now_ms += MARGIN_MS
     assert met(matcher, back_ms + MARGIN_MS) == [1]
 
@@ -80,7 +80,7 @@ def test_a_worker_whose_clock_is_wrong_all_the_time_sees_what_is_saved_in_time(
     for step in range(0, 10_000, 100):
         clocks.now_ms = NOON_MS + step
         if step == 4_000:
-            QueryShelf(store).save_subscriptions([ANN], now_ms=clocks.now_ms)
+            SubscriptionStore(store).save_subscriptions([ANN], now_ms=clocks.now_ms)
         if met(matcher, clocks.now_ms):
             found.append(step)
     assert found == list(range(4_000 + MARGIN_MS, 10_000, 100))
@@ -90,10 +90,10 @@ def test_articles_of_the_past_cost_one_look_a_second(
     store: Store, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = []
-    shelf = QueryShelf(store)
-    stamp = shelf.stamp
-    monkeypatch.setattr(shelf, "stamp", lambda: looks.append(clocks.now_ms) or stamp())
-    matcher = Matcher(shelf, clocks.wall_ms, clocks.monotonic)
+    queries = SubscriptionStore(store)
+    stamp = queries.stamp
+    monkeypatch.setattr(queries, "stamp", lambda: looks.append(clocks.now_ms) or stamp())
+    matcher = Matcher(queries, clocks.wall_ms, clocks.monotonic)
     for step in range(0, 5 * FRESH_MS, 10):
         clocks.now_ms = NOON_MS + step
         met(matcher, NOON_MS - HOUR_MS + step)

@@ -23,8 +23,8 @@ from core.errors import StreamUnavailable
 from core.records import RawArticle, Subscription, from_ms
 from core.records.canary import canary_page, canary_run
 from core.settings import Settings
-from core.store import QueryShelf, Store, StoreReader, open_store
-from core.store.canary import STAGES, Canary, CanaryBook, CanaryHealth, canary_state, judge
+from core.store import Store, StoreReader, SubscriptionStore, open_store
+from core.store.canary import STAGES, Canary, CanaryHealth, CanaryRepository, canary_state, judge
 from core.streams import Stream, create_stream
 from desk.delivery.store.channels import any_active
 from desk.terminal import TerminalView
@@ -48,8 +48,8 @@ class Desk:
     raw: Stream
 
     @property
-    def book(self) -> CanaryBook:
-        return CanaryBook(self.store, self.settings.run)
+    def book(self) -> CanaryRepository:
+        return CanaryRepository(self.store, self.settings.run)
 
     def source(self, interval_s: float = 300.0, **fields: object) -> CanarySource:
         tokens = (f"token{number}" for number in count())
@@ -77,7 +77,7 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     settings = Settings(data_dir=str(tmp_path), extraction_processes=0)
     store = open_store(settings.store)
-    QueryShelf(store).save_subscriptions(EVERYTHING, now_ms=wall_ms(), from_the_beginning=True)
+    SubscriptionStore(store).save_subscriptions(EVERYTHING, now_ms=wall_ms(), from_the_beginning=True)
     yield Desk(settings, store, create_stream(settings.stream, settings.raw_stream))
     store.close()
 

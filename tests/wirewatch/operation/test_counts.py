@@ -26,7 +26,7 @@ from core.store.counts import (
 from pipeline.ledger import RunLedger
 from pipeline.ledger.writing import bundle_counts
 from tests.core.store.conftest import ledger, store, store_url  # noqa: F401 - fixtures
-from tests.core.store.support import commit, lost, refused, state_of, told
+from tests.pipeline.ledger.support import commit, lost, refused, state_of, told
 from wirewatch.commands.status import recent_outcomes
 
 
@@ -86,12 +86,12 @@ def test_the_last_hour_is_read_by_its_index(store: Store, ledger: RunLedger) -> 
 
 
 def test_the_frontier_never_steps_back_and_is_of_one_stream(store: Store, ledger: RunLedger) -> None:  # noqa: F811
-    ledger.save_frontier("one", {0: 5, 1: 7})
-    ledger.save_frontier("one", {0: 3, 1: 9, 2: 1})
-    ledger.save_frontier("two", {0: 1})
-    assert ledger.saved_frontier("one") == {0: 5, 1: 9, 2: 1}
-    assert ledger.saved_frontier("two") == {0: 1}
-    assert RunLedger(store, "other", "x").saved_frontier("one") == {}
+    ledger.save_offsets("one", {0: 5, 1: 7})
+    ledger.save_offsets("one", {0: 3, 1: 9, 2: 1})
+    ledger.save_offsets("two", {0: 1})
+    assert ledger.saved_offsets("one") == {0: 5, 1: 9, 2: 1}
+    assert ledger.saved_offsets("two") == {0: 1}
+    assert RunLedger(store, "other", "x").saved_offsets("one") == {}
 
 
 def test_a_store_from_before_the_counts_is_counted_once(store: Store, ledger: RunLedger) -> None:  # noqa: F811

@@ -20,7 +20,7 @@ from core.errors import FeedError
 from core.records import RawArticle, article_id, encode, from_ms
 from core.settings import Settings
 from core.store import open_store
-from core.store.canary import CanaryBook
+from core.store.canary import CanaryRepository
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.ledger import RunLedger
@@ -59,7 +59,7 @@ def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
     assert sorted((one["source"], one["articles"]) for one in told["sources"]) == [("outlet0", 2), ("outlet1", 2)]
     assert all(one["last_at"].endswith("Z") for one in told["sources"])
     store = open_store(settings.store)
-    book = CanaryBook(store, "live")
+    book = CanaryRepository(store, "live")
     old = book.claim("old", now_ms=wall_ms() - 3_600_000, interval_s=300)
     assert old is not None
     with store.writing() as connection:
@@ -90,13 +90,13 @@ def test_a_new_start_reads_only_what_came_after_the_last_look(tmp_path: Path, mo
     _append(settings, 0, 30)
     run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
     asked: list[dict[int, int]] = []
-    whole = RunLedger.frontier
+    whole = RunLedger.contiguous_offsets
 
     def noted(self: RunLedger, stream: str, first: dict[int, int]) -> dict[int, tuple[int, list[int]]]:
         asked.append(dict(first))
         return whole(self, stream, first)
 
-    monkeypatch.setattr(RunLedger, "frontier", noted)
+    monkeypatch.setattr(RunLedger, "contiguous_offsets", noted)
     live = LiveRun(settings, wall_ms)
     assert live.resumption().start == {0: 30}
     assert asked == [{0: 30}]
