@@ -17,7 +17,7 @@ from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.tables import takedowns
 from pipeline.ledger import RunLedger
-from tests.core.store.support import commit, told
+from tests.pipeline.ledger.support import commit, told
 from tests.pipeline.transforms.support import NOON_MS
 
 
