@@ -113,4 +113,6 @@ def build_sources() -> list[str]:
     """What the image's build copies of the repository, as paths from its root."""
     recipe = (DEPLOY / "Containerfile").read_text("utf-8")
     copies = [line.split()[1:-1] for line in recipe.splitlines() if line.startswith("COPY ")]
-    return [word for words in copies if not words[0].startswith("--from") for word in words if not word.startswith("--")]
+    return [
+        word for words in copies if not words[0].startswith("--from") for word in words if not word.startswith("--")
+    ]
