@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from core.errors import UsageError
-from core.query import compile_query, document_of, parse
-from core.query.filters import effective_query
+from core.query import document_of, parse
+from core.query.filters import meets
 from core.query.narrow import Proposal, narrow
 from core.records import Alert, Article, Subscription
-from core.search import Filters, SearchIndex, StoryHit, compare
+from core.search import Filters, SearchIndex, StoryHit, compare, filters_of
 
 DAY_MS = 86_400_000
 DAYS = 30
@@ -42,19 +42,15 @@ def choices(
     Raises UsageError where the subscription, as it is now, doesn't meet the article any more: there is nothing to change.
     """
     document = document_of(article)
-    if not _meets(subscription, article):
+    if not meets(subscription, article):
         raise UsageError(
             f"subscription {subscription.id!r} does not meet this article any more",
             hint="its query or filters were changed since, or the article was",
         )
     proposals = narrow(parse(subscription.query), document, title=article.title, source=article.source)
-    filters = Filters(topics=subscription.topics, languages=subscription.languages, sources=subscription.outlets)
+    filters = filters_of(subscription)
     found = [_costed(index, subscription, one, alert, filters, now_ms, days) for one in _varied(proposals)]
     return sorted(found, key=lambda one: (one.lost, len(one.query)))[:MOST]
-
-
-def _meets(subscription: Subscription, article: Article) -> bool:
-    return compile_query(effective_query(subscription)).holds(document_of(article))
 
 
 def _varied(proposals: list[Proposal]) -> list[Proposal]:

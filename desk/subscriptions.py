@@ -76,7 +76,8 @@ class Subscriptions:
         return saved
 
     def save_all(self, wanted: Sequence[Subscription], *, by: str) -> list[Saved]:
-        """Store several, all or none."""
+        """Store several, all or none. Languages and topics are stored in lower case, as articles carry them."""
+        wanted = [_lowered(one) for one in wanted]
         channels = {one.name for one in self._book.channels()}
         warnings = [check(one, channels) for one in wanted]
         now_ms = self._clock_ms()
@@ -131,12 +132,20 @@ def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Fin
 
 def check_topics(one: Subscription, before: Subscription | None, known: Collection[str]) -> None:
     """Raise UsageError for a topic that is not ``known`` and that the stored version did not ask for already."""
-    kept = before.topics if before is not None else ()
+    kept = {name.casefold() for name in before.topics} if before is not None else set()
     for name in one.topics if known else ():
-        if name not in kept and name.casefold() not in {each.casefold() for each in known}:
+        if name.casefold() not in kept and name.casefold() not in {each.casefold() for each in known}:
             close = get_close_matches(name.casefold(), sorted(known), n=1)
             meant = f"did you mean {close[0]}? " if close else ""
             raise UsageError(f"there is no topic {name!r}", hint=f"{meant}there are {', '.join(sorted(known))}")
+
+
+def _lowered(one: Subscription) -> Subscription:
+    return replace(
+        one,
+        languages=tuple(dict.fromkeys(code.lower() for code in one.languages)),
+        topics=tuple(dict.fromkeys(name.lower() for name in one.topics)),
+    )
 
 
 def _noted(one: Subscription, before: Subscription | None) -> Subscription:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.errors import QueryError, UsageError
 from core.query import lint
 from core.records import Subscription
-from core.search import Filters, SearchIndex, backtest, compare
+from core.search import SearchIndex, backtest, compare, filters_of
 from desk.subscriptions import check
 from desk.views.outlets import Outlets
 from desk.views.trials import DAYS, Trial, trial
@@ -51,8 +51,3 @@ def tried(
         examples=EXAMPLES,
     )
     return trial(findings, change.after, change, outlets, days=days)
-
-
-def filters_of(one: Subscription) -> Filters:
-    """A subscription's topics, languages and outlets, for the index."""
-    return Filters(topics=one.topics, languages=tuple(code.lower() for code in one.languages), sources=one.outlets)

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 
 from core.errors import QueryError
 from core.query.ast import Query
+from core.query.document import document_of
+from core.query.match import compile_query
 from core.query.parse import parse
 from core.records.alert import Subscription
+from core.records.article import Article
 
 
 def effective_query(subscription: Subscription) -> Query:
@@ -33,6 +36,13 @@ def effective_query(subscription: Subscription) -> Query:
 def admits(subscription: Subscription, source: str) -> bool:
     """Whether an article of the outlet ``source`` is wanted. Case doesn't count."""
     return not subscription.outlets or source.casefold() in {one.casefold() for one in subscription.outlets}
+
+
+def meets(subscription: Subscription, article: Article) -> bool:
+    """Whether the article matches the query and all filters, as the live matcher decides it. Raises QueryError."""
+    return admits(subscription, article.source) and compile_query(effective_query(subscription)).holds(
+        document_of(article)
+    )
 
 
 def _any(field: str, values: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ Thread-safe. Raises QueryError for a query that does not parse, UsageError for a
 StoreError where the folder cannot be read or written.
 """
 
+from core.search.ask import filters_of
 from core.search.backtest import backtest, compare
 from core.search.index import SearchIndex, search_folder
 from core.search.results import (
@@ -59,5 +60,6 @@ __all__ = [
     "Volume",
     "backtest",
     "compare",
+    "filters_of",
     "search_folder",
 ]

@@ -8,12 +8,13 @@ import tantivy
 from msgspec.structs import replace
 
 from core.query import CompiledQuery, Document, compile_query, parse
-from core.records import from_ms
+from core.query.folding import fold
+from core.records import Subscription, from_ms
 from core.records.article import Match
 from core.search.combine import both
 from core.search.plan import EVERYTHING, Planner
 from core.search.results import Facets, FacetValue, Filters, FoundArticle, Volume
-from core.search.schema import BACKFILL, LONG, SAMPLES, order_of, read_record
+from core.search.schema import BACKFILL, LONG, SAMPLES, order_of, read_record, term_of
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 _FACET_VALUES, _COUNTED_VALUES = 30, 20_000
@@ -94,6 +95,11 @@ def ask(
     more = [_unscored(one) for one in _restrictions(snapshot.schema, since_ms, until_ms, filters or Filters())]
     wanted = both(plan.query, *more) or tantivy.Query.all_query()
     return Asked(snapshot, compiled, wanted, plan.exact, {})
+
+
+def filters_of(subscription: Subscription) -> Filters:
+    """A subscription's topics, languages and outlets as filters of a search: the live matcher and a search agree on them."""
+    return Filters(topics=subscription.topics, languages=subscription.languages, sources=subscription.outlets)
 
 
 def document_of(article: FoundArticle) -> Document:
@@ -209,10 +215,11 @@ def _restrictions(
     if since_ms is not None or until_ms is not None:
         low, high = (None if bound is None else order_of(bound) for bound in (since_ms, until_ms))
         found.append(order_range(schema, low, high))
+    # Folded as `core.query` folds them: a filter must find what the live matcher gives a subscription with the same filter.
     names = {
-        "is_topic": filters.topics,
-        "from_source": tuple(source.casefold() for source in filters.sources),
-        "is_lang": filters.languages,
+        "topic": [term_of(fold(topic)) for topic in filters.topics],
+        "from_source": [source.casefold() for source in filters.sources],
+        "lang": [term_of(fold(language)) for language in filters.languages],
         "story_id": filters.stories,
     }
     found += [tantivy.Query.term_set_query(schema, name, list(values)) for name, values in names.items() if values]

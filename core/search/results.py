@@ -13,9 +13,9 @@ Certainty = Literal["exact", "at_least", "at_most", "about"]
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What hits must be besides matching the query: of each field given, any of its values, as facets show them.
+    """What hits must be besides matching the query: for each field with values, one of them in full. Case does not count.
 
-    Of sources case doesn't count, as in a subscription's outlets.
+    ``filters_of`` makes those of a subscription.
     """
 
     topics: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ author
 stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
 often                          words that stand in title and text together more than once (``counts``)
 cased                          words of title and text as they are written, where that is not their key
-is_source, is_lang, is_topic   whole values: for filters and facets
+is_source, is_lang, is_topic   whole values as written: for facets
 from_source                    the source, case-folded: a filter on an outlet doesn't mind case
 id, story_id                   article and story
 sample                         one of SAMPLES numbers, by the id: a share of the articles, told by chance

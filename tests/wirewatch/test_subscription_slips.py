@@ -30,6 +30,20 @@ def test_an_unknown_topic_is_refused_and_an_unknown_outlet_is_a_warning(tmp_path
     assert "1 saved" in taken.stderr
 
 
+def test_languages_and_topics_are_stored_in_lower_case_and_said_to_be(tmp_path: Path) -> None:
+    saved = wirewatch(
+        *("subscriptions", "add", "port*", "--id", "p", "--language", "EN", "--language", "ar", "--topic", "Syria"),
+        cwd=tmp_path,
+    )
+    assert saved.returncode == 0, saved.stderr
+    assert "languages are stored in lower case: en, ar" in saved.stderr
+    assert "topics are stored in lower case: syria" in saved.stderr
+    shown = json.loads(wirewatch("subscriptions", "show", "p", cwd=tmp_path).stdout)
+    assert (shown["languages"], shown["topics"]) == (["en", "ar"], ["syria"])
+    again = wirewatch("subscriptions", "edit", "p", "--language", "en", "--language", "AR", cwd=tmp_path)
+    assert "p: as it was" in again.stderr
+
+
 def test_history_says_what_was_and_what_is_now_and_notes_stay_with_their_version(tmp_path: Path) -> None:
     assert wirewatch("subscriptions", "add", "port*", "--id", "p", "--note", "first", cwd=tmp_path).returncode == 0
     assert wirewatch("subscriptions", "edit", "p", "--query", "harbour", cwd=tmp_path).returncode == 0

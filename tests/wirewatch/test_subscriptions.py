@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from core.clock import wall_ms
-from core.records import RawArticle, article_id, encode, from_ms
+from core.records import RawArticle, Subscription, article_id, encode, from_ms
 from core.settings import Settings
-from core.store import StoreReader, open_store
+from core.store import SubscriptionStore, StoreReader, open_store
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
 from tests.waiting import until
@@ -58,6 +58,11 @@ def test_what_it_would_have_alerted(desk_folder: Path) -> None:
     assert begin <= datetime.fromisoformat(story["article"]["time"]) < end
     piped = wirewatch("subscriptions", "test", "ports", "--query", "opera", cwd=desk_folder)
     assert json.loads(piped.stdout)["examples"] == report["examples"]
+    store = open_store(f"sqlite:///{desk_folder}/var/store.db")
+    capitals = Subscription(id="capitals", query="port AND strike", languages=("EN",), outlets=("OUTLET",))
+    SubscriptionStore(store).save_subscriptions([capitals], now_ms=wall_ms())
+    store.close()
+    assert "2 alerts in 7 days" in on_terminal("subscriptions", "test", "capitals", cwd=desk_folder).stdout
     unknown = wirewatch("subscriptions", "test", "none", cwd=desk_folder)
     assert unknown.returncode != 0
     assert "none" in unknown.stderr

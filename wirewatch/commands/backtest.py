@@ -11,7 +11,7 @@ from rich.text import Text
 
 from core.errors import UsageError
 from core.records import Subscription
-from core.search import BacktestReport, Comparison, Filters, StoryHit, backtest, compare
+from core.search import BacktestReport, Comparison, Filters, StoryHit, backtest, compare, filters_of
 from core.settings import Settings, load_settings
 from core.store import SubscriptionStore, open_store
 from wirewatch.commands.search import From, Run, To, hit_fields, hit_lines, open_index, period
@@ -47,7 +47,7 @@ def backtest_query(
         raise UsageError("give a query, or --subscription with the id of one")
     begin, end = period(30.0 if days is None and not since and not until else days, since, until)
     end = console.now_ms() if end is None else end
-    filters = _filters(stored)
+    filters = filters_of(stored) if stored is not None else Filters()
     machine = json_lines.wanted(as_json=as_json)
     index = open_index(settings, run or settings.run)
     if stored is not None and query is not None:
@@ -66,12 +66,6 @@ def _stored(settings: Settings, identity: str) -> Subscription:
     if not found:
         raise UsageError(f"no subscription {identity!r}", hint="wirewatch subscriptions list shows them")
     return found[-1]
-
-
-def _filters(stored: Subscription | None) -> Filters:
-    if stored is None:
-        return Filters()
-    return Filters(topics=stored.topics, languages=stored.languages, sources=stored.outlets)
 
 
 def report_fields(report: BacktestReport) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from core.errors import UsageError
 from core.records import Alert, Article, from_ms
-from core.search import Filters, SearchIndex, backtest, search_folder
+from core.search import SearchIndex, backtest, filters_of, search_folder
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
 from core.store.lookup import find_alert, find_article
@@ -36,10 +36,14 @@ def trial(
     settings = load_settings(context.obj)
     store = open_store(settings.store)
     one = Subscriptions(store, console.now_ms).get(identity)
-    filters = Filters(topics=one.topics, languages=one.languages, sources=one.outlets)
     now_ms = console.now_ms()
     report = backtest(
-        _index(settings, store), query or one.query, now_ms - days * DAY_MS, now_ms + 1, filters=filters, examples=10
+        _index(settings, store),
+        query or one.query,
+        now_ms - days * DAY_MS,
+        now_ms + 1,
+        filters=filters_of(one),
+        examples=10,
     )
     if json_lines.wanted(as_json=as_json):
         json_lines.put(report_fields(report))

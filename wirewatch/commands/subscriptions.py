@@ -96,7 +96,8 @@ def add(
     if before is not None and before.active:
         hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
         raise UsageError(f"there is a subscription {identity!r} already", hint=hint)
-    _show_checked(opened, opened.service.save(changed(Subscription(id=identity, query=query), changes), by=by or _me()))
+    wanted = changed(Subscription(id=identity, query=query), changes)
+    _show_checked(opened, opened.service.save(wanted, by=by or _me()), changes)
 
 
 @app.command("edit")
@@ -128,7 +129,7 @@ def edit(
     if not changes:
         raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists what can be")
     opened = _open(context, checks=True)
-    _show_checked(opened, opened.service.edit(identity, changes, by=by or _me()))
+    _show_checked(opened, opened.service.edit(identity, changes, by=by or _me()), changes)
 
 
 @app.command("pause")
@@ -258,7 +259,11 @@ def _warn_of_outlets(opened: _Opened, outlets: Sequence[str]) -> None:
         )
 
 
-def _show_checked(opened: _Opened, saved: Saved) -> None:
+def _show_checked(opened: _Opened, saved: Saved, changes: dict[str, Any]) -> None:
+    for name in ("topics", "languages"):
+        stored = getattr(saved.subscription, name)
+        if name in changes and set(changes[name]) != set(stored):
+            console.note(f"{name} are stored in lower case: {', '.join(stored)}")
     _warn_of_outlets(opened, saved.subscription.outlets)
     _show(saved)
 

@@ -9,9 +9,8 @@ from pydantic import BaseModel
 
 from core.query import lint, parse
 from core.query.importing import import_query
-from core.search import BacktestReport, Filters, backtest, compare
+from core.search import BacktestReport, Filters, backtest, compare, filters_of
 from desk.people.roles import Role
-from desk.trial import filters_of
 from desk.views.trials import sentence
 from desk.web.api.common import PREFIX, problems
 from desk.web.deps import TheDesk

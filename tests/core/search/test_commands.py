@@ -38,7 +38,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(6)
     ]
     commit(ledger, batch)
-    saved = [Subscription(id="talks", query="talks"), Subscription(id="en", query="sea", outlets=("b.example",))]
+    saved = [
+        Subscription(id="talks", query="talks"),
+        Subscription(id="en", query="sea", outlets=("b.example",)),
+        Subscription(id="capitals", query="sea", languages=("EN",), outlets=("A.Example",)),
+    ]
     SubscriptionStore(store).save_subscriptions(saved, now_ms=NOON_MS)
     store.close()
     return folder
@@ -75,6 +79,8 @@ def test_backtest_counts_and_compares(place: Path) -> None:
     assert change["lost_examples"][0]["article"]["title"].endswith("Talks 4")
     own = json.loads(wirewatch("backtest", "--subscription", "en", *PERIOD, cwd=place).stdout)
     assert own["articles"]["value"] == 0, "its outlet has none of these"
+    capitals = json.loads(wirewatch("backtest", "--subscription", "capitals", *PERIOD, cwd=place).stdout)
+    assert capitals["articles"]["value"] == 6
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,12 @@ def test_the_cheapest_change_comes_first_with_what_it_loses(store: Store, tmp_pa
     assert outlet.lost == 1
     assert [hit.hit.article.title for hit in outlet.examples] == ["Silver mine owner arrested"]
     assert [choice.lost for choice in found] == sorted(choice.lost for choice in found)
+    # Case does not count in a filter, neither for the live matcher nor here.
+    capitals = subscription(delivery=(), languages=("EN",), outlets=("POST", "Games"))
+    assert choices(index, capitals, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000) == found
+    elsewhere = subscription(delivery=(), outlets=("The Games",))
+    with pytest.raises(UsageError, match="does not meet this article any more"):
+        choices(index, elsewhere, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
     changed = subscription(query="silver", delivery=())
     with pytest.raises(UsageError, match="does not meet this article any more"):
         choices(index, changed, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
