@@ -11,7 +11,7 @@ import pytest
 from core.clock import wall_ms
 from core.records import RawArticle, Subscription, article_id, encode, from_ms
 from core.settings import Settings
-from core.store import SubscriptionStore, StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
 from tests.waiting import until

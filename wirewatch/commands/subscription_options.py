@@ -11,8 +11,13 @@ from core.records.alert import ALL_NEWS, Level
 
 Name = Annotated[str | None, typer.Option(help="A name for people.")]
 Owner = Annotated[str | None, typer.Option(help="Whose it is.")]
-Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only these topics (stored in lower case); may be repeated, - for any.")]
-Languages = Annotated[list[str] | None, typer.Option("--language", help="Only these languages (en, ar …; stored in lower case), - for any.")]
+Topics = Annotated[
+    list[str] | None, typer.Option("--topic", help="Only these topics (stored in lower case); may be repeated, - for any.")
+]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option("--language", help="Only these languages (en, ar …; stored in lower case), - for any."),
+]
 Outlets = Annotated[list[str] | None, typer.Option("--outlet", help="Only these outlets (source names), - for any.")]
 Channels = Annotated[list[str] | None, typer.Option("--channel", help="A channel to deliver to; - for none.")]
 News = Annotated[
