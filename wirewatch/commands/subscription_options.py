@@ -12,7 +12,8 @@ from core.records.alert import ALL_NEWS, Level
 Name = Annotated[str | None, typer.Option(help="A name for people.")]
 Owner = Annotated[str | None, typer.Option(help="Whose it is.")]
 Topics = Annotated[
-    list[str] | None, typer.Option("--topic", help="Only these topics (stored in lower case); may be repeated, - for any.")
+    list[str] | None,
+    typer.Option("--topic", help="Only these topics (stored in lower case); may be repeated, - for any."),
 ]
 Languages = Annotated[
     list[str] | None,
