@@ -6,7 +6,7 @@ from core.errors import QueryError, UsageError
 from core.query import lint
 from core.records import Subscription
 from core.search import SearchIndex, backtest, compare, filters_of
-from desk.subscriptions import check
+from desk.use_cases.subscriptions import check
 from desk.views.outlets import Outlets
 from desk.views.trials import DAYS, Trial, trial
 

@@ -26,7 +26,7 @@ NEWS: Mapping[str, str] = {
 
 
 def changes_of(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The changes that a sent form asks for (see ``desk.subscriptions.changed``); what it doesn't hold stays.
+    """The changes that a sent form asks for (see ``desk.use_cases.subscriptions.changed``); what it doesn't hold stays.
 
     Boxes that nobody ticked are not sent: with ``boxes`` in the form they count as empty. Raises UsageError for what is no
     number.

@@ -10,8 +10,8 @@ from rich.text import Text
 from core.records import Subscription, from_ms
 from core.settings import load_settings
 from core.store import open_store
-from desk.subscriptions import PORTABLE, Subscriptions
 from desk.terminal import harmless
+from desk.use_cases.subscriptions import PORTABLE, Subscriptions
 from wirewatch.terminal import console, json_lines
 
 

@@ -14,9 +14,9 @@ from core.search import SearchIndex, backtest, filters_of, search_folder
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
 from core.store.lookup import find_alert, find_article
-from desk.relevance import DAY_MS, choices
-from desk.subscriptions import Subscriptions
 from desk.terminal import harmless
+from desk.use_cases.alerts import DAY_MS, choices
+from desk.use_cases.subscriptions import Subscriptions
 from wirewatch.commands.backtest import report_fields, story_fields
 from wirewatch.terminal import console, json_lines
 

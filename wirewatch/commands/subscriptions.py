@@ -18,8 +18,8 @@ from core.errors import QueryError, UsageError
 from core.records import Subscription
 from core.settings import load_settings
 from core.store import Store, SubscriptionStore, open_store
-from desk.subscriptions import Saved, Subscriptions, changed, read, to_json_lines, to_toml
 from desk.terminal import harmless
+from desk.use_cases.subscriptions import Saved, Subscriptions, changed, read, to_json_lines, to_toml
 from wirewatch.commands.subscription_history import history, subscription_fields, when
 from wirewatch.commands.subscription_known import known_topics, outlets_never_seen
 from wirewatch.commands.subscription_options import (

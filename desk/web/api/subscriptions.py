@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from core.records import Subscription
 from core.records.alert import Level, State
 from desk.people.roles import Role
-from desk.subscriptions import Subscriptions as Service
-from desk.subscriptions import changed
+from desk.use_cases.subscriptions import Subscriptions as Service
+from desk.use_cases.subscriptions import changed
 from desk.web.api.common import PREFIX, problems
 from desk.web.deps import Desk, TheActor, TheDesk
 from desk.web.guard import allow

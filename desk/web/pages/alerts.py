@@ -15,7 +15,7 @@ from core.store.lookup import find_alert, find_article
 from desk.delivery.store.channels import DeliveryBook, Mute, MuteKind
 from desk.live.reading import alert_cursor
 from desk.people.roles import Role
-from desk.relevance import Choice, choices
+from desk.use_cases.alerts import Choice, choices
 from desk.views.hits import hit_view
 from desk.views.marks import Segment, Span, marked
 from desk.web.deps import Desk, TheActor, TheCaller, TheDesk

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import PlainTextResponse
 
 from core.errors import UsageError
-from desk.channels import channel_of_address, options_of, try_out
 from desk.delivery.channels import Options
 from desk.delivery.secrets import shown_address
 from desk.delivery.store.channels import Channel, DeliveryBook
 from desk.people.limits import Limit
 from desk.people.roles import Role
+from desk.use_cases.channels import channel_of_address, options_of, try_out
 from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
 from desk.web.guard import FORM_HEADER, allow
 from desk.web.problems import Refused

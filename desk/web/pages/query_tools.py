@@ -13,8 +13,8 @@ from core.query import Document, document_of, explain, parse
 from core.query.importing import DIALECTS, import_query
 from core.records import Subscription, article_id
 from desk.people.roles import Role
-from desk.subscriptions import changed
-from desk.trial import tried
+from desk.use_cases.query_preview import tried
+from desk.use_cases.subscriptions import changed
 from desk.views.subscription_forms import changes_of
 from desk.views.trials import DAYS, Trial
 from desk.web.deps import Desk, TheDesk

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 from core.store.lookup import alerts_of
 from desk.delivery.atom import MEDIA_TYPE, atom_feed
 from desk.people.roles import Role
-from desk.subscriptions import read, to_json_lines, to_toml
+from desk.use_cases.subscriptions import read, to_json_lines, to_toml
 from desk.web.deps import TheActor, TheCaller, TheDesk, base_url
 from desk.web.guard import allow
 from desk.web.pages.subscriptions import known, subscriptions_of

@@ -10,7 +10,7 @@ from core.errors import UsageError
 from core.records import SubscriptionMatch
 from core.search import SearchIndex
 from core.store import Store, StoreReader
-from desk.relevance import choices
+from desk.use_cases.alerts import choices
 from tests.desk.delivery.support import subscription
 from tests.pipeline.sinks.support import writer
 from tests.pipeline.transforms.support import NOON_MS, draft

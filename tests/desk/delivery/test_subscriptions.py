@@ -18,7 +18,7 @@ from core.records.alert import ALL_NEWS, LEVELS, News, Schedule, Snippet
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import MARGIN_MS
 from desk.delivery.atom import NAMESPACE, atom_feed
-from desk.subscriptions import Subscriptions, portable, read, to_json_lines, to_toml
+from desk.use_cases.subscriptions import Subscriptions, portable, read, to_json_lines, to_toml
 from pipeline.transforms.match import Matcher
 from tests.desk.delivery.support import Clock, Receiver, alert, hook, subscription
 from tests.pipeline.transforms.support import NOON_MS, at
