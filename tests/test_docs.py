@@ -11,8 +11,12 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+
+from wirewatch.cli import app
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("connectors", "core", "desk", "pipeline", "wirewatch", "benchmarks", "tests")
@@ -164,6 +168,48 @@ def _imports(dotted: str) -> bool:
             found = getattr(found, part)
         return True
     return False
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """(page, words) of every call of ``wirewatch`` that a page shows, in a block or in backticks."""
+    for page in pages():
+        if page == HISTORY:
+            continue
+        blocks = re.findall(r"^ *```.*?^ *```", text(page), re.DOTALL | re.MULTILINE)
+        prose = re.sub(r"^ *```.*?^ *```", "", text(page), flags=re.DOTALL | re.MULTILINE)
+        lines = [line.partition("  #")[0] for block in blocks for line in block.splitlines()]
+        for shown in [*lines, *re.findall(r"`([^`]+)`", prose)]:
+            if called := re.match(
+                r"\s*(?:[A-Z_]+=\S+ |dc exec (?:-T )?\w+ |\.venv/bin/)*wirewatch ([a-z].*)", shown, re.DOTALL
+            ):
+                yield page, called[1]
+
+
+def test_every_command_that_a_page_shows_is_one_that_wirewatch_has() -> None:
+    shown = list(command_lines())
+    assert len(shown) > 60
+    assert [f"{page}: wirewatch {words}: {why}" for page, words in shown if (why := _not_understood(words))] == []
+
+
+def _not_understood(words: str) -> str:
+    """What of a command line Wirewatch doesn't have: a command or an option; empty if it has all."""
+    command: Any = typer.main.get_command(app)
+    rest = re.split(r"\s+", re.sub(r"'[^']*'|\"[^\"]*\"", "x", words.replace("|", " ")))
+    while hasattr(command, "commands"):
+        if not rest or rest[0] not in command.commands:
+            # As in `wirewatch archive` and `wirewatch feed`: a command, or a group of them.
+            return f"no command {rest[0]!r}" if rest and re.fullmatch(r"[a-z-]+", rest[0]) else ""
+        command = command.commands[rest.pop(0)]
+    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    unknown = [
+        word for word in rest if re.match(r"--[a-z]", word) and word.partition("=")[0].strip(",.;)]") not in options
+    ]
+    return f"no option {unknown}" if unknown else ""
+
+
+@pytest.mark.parametrize("words", ["nothing", "feed ad URL", "feed add URL --no-such-option"])
+def test_a_command_that_is_not_there_is_seen(words: str) -> None:
+    assert _not_understood(words)
 
 
 def test_programs_that_deploy_names_are_there() -> None:
