@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.charset import decode_body
 from connectors.feeds.items import ParsedFeed
 from connectors.feeds.links import feeds_named, usual_places
 from connectors.feeds.parse import parse_feed
@@ -18,6 +17,7 @@ from connectors.http.client import FEED_BYTES, Http
 from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import sitemaps_in
+from core.charset import decode_body
 from core.errors import FeedError
 
 MAX_REQUESTS = 25

@@ -1,18 +1,86 @@
-"""The charset of bytes that declare none and are not UTF-8. Pure.
+"""Bytes of a page or feed to text, one decoder for both; and what bytes are that are no text at all. Pure.
 
-Detected by charset-normalizer, held to the charsets that pages are really written in, and told what the bytes show at
-once: whether most letters are beyond ASCII (Cyrillic, Arabic, Chinese …) or few (accents of a Latin script).
+Labels are wrong in both directions, so what the bytes show counts first: a byte order mark, UTF-16's zero bytes, the escape
+sequences of seven-bit charsets, then well-formed UTF-8 beyond ASCII (text in another charset is hardly ever that by chance),
+also if it is damaged in a few places; then the label of the HTTP header, then the document's own, then a guess. Labels are
+read as browsers read them (WHATWG Encoding Standard): ``iso-8859-1`` means Windows-1252, ``gb2312`` means GB 18030.
+
+The guess is charset-normalizer's, limited to the charsets that pages are really written in and directed by what the bytes
+show at once: whether most letters are beyond ASCII (Cyrillic, Arabic, Chinese …) or few (accents of a Latin script).
 """
 
 from __future__ import annotations
 
+import codecs
 import re
+from typing import NamedTuple
 
 from charset_normalizer import from_bytes
 
 DEFAULT = "cp1252"
 SAMPLE_BYTES = 8_192
 _SEARCHED_BYTES = 512 << 10
+_DECLARED_IN = 4_096
+_LONG_START = 1_000
+_PARAMETER = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)[\"']", re.IGNORECASE)
+_META = re.compile(rb"<meta[^>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# Charsets made of ASCII bytes, so valid UTF-8 and yet something else, with the bytes that give them away.
+_SEVEN_BIT = {"iso2022_jp": b"\x1b", "iso2022_kr": b"\x0e", "hz": b"~{"}
+# Labels of the standard that Python doesn't know, by the codec; `iso88592` and `x-cp1251` are read by rule.
+_LABELS = {
+    label: codec
+    for codec, labels in {
+        "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
+        "iso8859-6": "csiso88596e csiso88596i iso-8859-6-e iso-8859-6-i",
+        "iso8859-7": "sun_eu_greek",
+        "iso8859-8": "csiso88598e csiso88598i iso-8859-8-e iso-8859-8-i visual logical",
+        "iso8859-15": "csisolatin9",
+        "koi8-r": "koi koi8",
+        "koi8-u": "koi8-ru",
+        "mac-roman": "csmacintosh mac x-mac-roman",
+        "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+        "cp874": "dos-874 windows-874",
+        "gb18030": "csgb2312 gb_2312 gb_2312-80 x-gbk",
+        "big5hkscs": "cn-big5 x-x-big5",
+        "euc_jp": "cseucpkdfmtjapanese x-euc-jp",
+        "cp932": "windows-31j x-sjis",
+        "cp949": "cseuckr csksc56011987 iso-ir-149 ks_c_5601-1989 ksc_5601 windows-949",
+        "utf-16-le": "csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff",
+        "utf-16-be": "unicodefffe",
+        "johab": "ks_c_5601-1992",
+    }.items()
+    for label in labels.split()
+}
+_RULE = re.compile(r"iso8859(\d{1,2})|x-(cp125\d)")
+# Browsers read these as larger sets; pages are written for browsers.
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
+    "utf-16": "utf-16-le",
+}
+# Python also has codecs that are no charsets of texts (utf-7, unicode_escape, rot13, punycode, EBCDIC).
+_TEXTS = re.compile(
+    r"utf-(?:8|16-[bl]e)|iso8859-\d+|cp12\d\d|cp(?:437|7[37]\d|8[56]\d|874|9[345]\d|1125)|koi8-[rut]|ptcp154|kz1048"
+    r"|gb18030|big5hkscs|euc_jp|euc_jis_2004|euc_jisx0213|shift_jis_2004|shift_jisx0213|iso2022_(?:jp|kr)|hz|johab"
+    r"|mac-(?:roman|cyrillic|greek|turkish|latin2|iceland|croatian|romanian)"
+)
+
 _MARKUP = re.compile(rb"<(script|style)\b.*?</\1\s*>|<[^<>]{0,2000}>|&#?\w{1,10};", re.DOTALL | re.IGNORECASE)
 _LEAST = 6
 """Fewer bytes beyond ASCII say nothing: an accent, a dash."""
@@ -27,9 +95,93 @@ _KANA = re.compile("[\u3041-\u30ff]")
 # Signs that stand inside of words where Central European letters were read as Western ones.
 _ODD = re.compile(r"(?<=[a-z])[¹³¿¡¥£¼¾º¦¶±](?=[a-z])|(?<=[a-z])[¹³¿](?=\b)")
 
+_MAGIC = (
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"BZh9", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\x7fELF", "a program"),
+    (b"RIFF", "a sound or video"),
+    (b"OggS", "a sound"),
+    (b"ID3", "a sound"),
+    (b"\x00\x00\x00\x18ftyp", "a video"),
+    (b"\x00\x00\x00\x20ftyp", "a video"),
+)
+
+
+class Decoded(NamedTuple):
+    """``text``, and Python's name of the charset (``encoding``) that it was read as."""
+
+    text: str
+    encoding: str
+
+
+def decode_body(body: bytes, content_type: str | None = None) -> Decoded:
+    """Decode a page or feed as it came by HTTP. ``content_type`` is the header.
+
+    Never raises: what can't be read becomes U+FFFD, and so does a NUL, which PostgreSQL doesn't store.
+    """
+    found = _PARAMETER.search(content_type) if content_type else None
+    text, encoding = decode_bytes(body, found[1] if found else None)
+    return Decoded(text.replace("\0", "\ufffd"), encoding)
+
+
+def decode_bytes(data: bytes, label: str | None = None) -> Decoded:
+    """Decode a page or feed; ``label`` is the charset that HTTP declared. Never raises, keeps NULs."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return _lenient(data[len(mark) :], encoding)
+    declared = [codec for one in (label, *_own_labels(data)) if one and (codec := codec_of(one))]
+    if wide := _sixteen_bit(data, declared):
+        return _lenient(data, wide)
+    for codec in declared:
+        if codec in _SEVEN_BIT and _SEVEN_BIT[codec] in data:
+            return _lenient(data, codec)
+    declared = [codec for codec in declared if not codec.startswith("utf-")]
+    if data.isascii():
+        return Decoded(data.decode("ascii"), declared[0] if declared else "utf-8")
+    try:
+        return Decoded(data.decode("utf-8"), "utf-8")
+    except UnicodeDecodeError as error:
+        # One broken place in a long page is damage, not another charset.
+        if (error.start > _LONG_START and not data[: error.start].isascii()) or _is_damaged_utf8(data):
+            return _lenient(data, "utf-8")
+    for codec in declared:
+        try:
+            return Decoded(data.decode(codec), codec)
+        except UnicodeDecodeError:
+            continue
+    # A declared charset with a few bad bytes is likelier than another one.
+    return _lenient(data, declared[0] if declared else guess_charset(data))
+
+
+def codec_of(label: str) -> str | None:
+    """Name Python's codec for the label of a charset, as browsers read it; None if it is not a charset of texts."""
+    wanted = label.strip(" \t\r\n\f\"'").lower()
+    wanted = _LABELS.get(wanted, wanted)
+    if by_rule := _RULE.fullmatch(wanted):
+        wanted = by_rule[2] or f"iso8859-{by_rule[1]}"
+    try:
+        name = codecs.lookup(wanted).name
+    except (LookupError, ValueError):
+        return None
+    name = _WIDER.get(name, name)
+    return name if _TEXTS.fullmatch(name) else None
+
+
+def binary_kind(body: bytes) -> str | None:
+    """What a body is that is not text, by its first bytes (8 suffice); None for what may be text."""
+    return next((name for magic, name in _MAGIC if body.startswith(magic)), None)
+
 
 def guess_charset(data: bytes) -> str:
-    """Name Python's codec that the text is likeliest in; Windows-1252 where nothing tells. Looks at 8 KB of text."""
+    """Name Python's codec that the text is likeliest in; Windows-1252 if nothing tells. Looks at 8 KB of text."""
     sample = _sample(data)
     beyond = sum(byte > 127 for byte in sample)
     letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
@@ -50,7 +202,29 @@ def guess_charset(data: bytes) -> str:
     return _best(sample, _OTHERS) or DEFAULT
 
 
-def is_damaged_utf8(data: bytes) -> bool:
+def _own_labels(data: bytes) -> list[str]:
+    """The labels in the document's XML declaration and in its first ``meta`` element, as far as they are there."""
+    head = data[:_DECLARED_IN]
+    return [found[1].decode("ascii", "replace") for found in (_XML.search(head), _META.search(head)) if found]
+
+
+def _sixteen_bit(data: bytes, declared: list[str]) -> str | None:
+    """UTF-16 without a mark: declared as such, or markup that begins with ``<`` and a NUL, in one order or the other."""
+    if data[:100].count(0) * 8 < len(data[:100]):
+        return None
+    start = data[:100].replace(b" \0", b"").replace(b"\n\0", b"").replace(b"\r\0", b"").replace(b"\t\0", b"")
+    if start.startswith(b"<\0"):
+        return "utf-16-le"
+    if data.startswith(b"\0<"):
+        return "utf-16-be"
+    return next((codec for codec in declared if codec.startswith("utf-16")), None)
+
+
+def _lenient(data: bytes, encoding: str) -> Decoded:
+    return Decoded(data.decode(encoding, "replace"), encoding)
+
+
+def _is_damaged_utf8(data: bytes) -> bool:
     """Whether nearly all of it is UTF-8: then a broken place is damage, not another charset."""
     start = data[:100_000]
     lost = start.decode("utf-8", "replace").count("\ufffd")

@@ -20,11 +20,11 @@ from msgspec.structs import replace
 from connectors.archives.items import ArchiveItem, moment, raw_of_line, source_of
 from connectors.archives.text_lines import text_lines
 from connectors.archives.warc import read_warc
-from connectors.charset import decode_body
 from connectors.feeds.article import raw_article
 from connectors.feeds.items import ParsedFeed
 from connectors.feeds.parse import parse_feed
-from connectors.http.packed import NotUnpacked, binary_kind, unpacked
+from connectors.http.packed import NotUnpacked, unpacked
+from core.charset import binary_kind, decode_body
 from core.errors import FeedError, InputError, UsageError
 from core.records import RawArticle
 
@@ -185,7 +185,7 @@ def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
     with _open(path) as file:
         if file.peek(3)[:3] == BOM:
             file.read(3)
-        if what := binary_kind(file.peek(8)[:8]) or ("gzip data" if file.peek(2)[:2] == b"\x1f\x8b" else None):
+        if what := binary_kind(file.peek(8)[:8]):
             raise InputError(name, f"no lines but {what}")
         yield from text_lines(file, name, MAX_BYTES)
 

@@ -15,7 +15,7 @@ from warcio.recordloader import ArcWarcRecord
 from connectors.archives.frames import Frame, read_frames
 from connectors.archives.items import ArchiveItem, Kept, moment, source_of
 from connectors.archives.kept import MARK, MEDIA_TYPE, read_kept
-from connectors.charset import decode_body
+from core.charset import decode_body
 from core.errors import InputError
 from core.records import HttpFacts, RawArticle, decode
 

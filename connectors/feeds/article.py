@@ -6,10 +6,10 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from connectors.charset import decode_body
 from connectors.feeds.items import FeedItem
 from connectors.feeds.plain import plain_text
 from connectors.http.client import Failure, Fetched
+from core.charset import decode_body
 from core.records import HttpFacts, RawArticle
 
 FETCH_FAILED = "fetch_failed"

@@ -8,8 +8,8 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from connectors.charset import decode_body
 from connectors.feeds.items import one_line, web_address
+from core.charset import decode_body
 from core.errors import InputError
 
 MAX_OUTLINES = 100_000

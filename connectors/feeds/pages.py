@@ -13,8 +13,9 @@ from connectors.feeds.items import FeedItem
 from connectors.http.client import PAGE_BYTES, Failure, FailureKind, Fetched, Http
 from connectors.http.links import host_of
 from connectors.http.pacing import HostPacing
-from connectors.http.packed import NotUnpacked, binary_kind, unpacked
+from connectors.http.packed import NotUnpacked, unpacked
 from connectors.http.robots import Robots
+from core.charset import binary_kind
 from core.records import RawArticle, to_ms
 
 _ACCEPT = "text/html, application/xhtml+xml, */*;q=0.5"

@@ -8,8 +8,8 @@ from typing import Any
 
 import feedparser
 
-from connectors.charset import Decoded, decode_body
-from connectors.http.packed import NotUnpacked, binary_kind, unpacked
+from connectors.http.packed import NotUnpacked, unpacked
+from core.charset import Decoded, binary_kind, decode_body
 from core.errors import FeedError
 
 MAX_MARKS = 300_000

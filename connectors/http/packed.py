@@ -1,4 +1,4 @@
-"""Bytes that are not what they seem: gzip inside of what was unpacked already, pictures and documents. Pure."""
+"""gzip inside of what was unpacked already. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,6 @@ MAX_LEVELS = 3
 """Servers and archives pack twice by mistake; who packs oftener means harm."""
 
 _STEP = 1 << 20
-_MAGIC = (
-    (b"%PDF-", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"BZh9", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"\x7fELF", "a program"),
-    (b"OggS", "a sound"),
-    (b"ID3", "a sound"),
-)
 
 
 class NotUnpacked(ValueError):
@@ -58,8 +44,3 @@ def _once(body: bytes, max_bytes: int) -> bytes:
                 raise NotUnpacked(f"larger than {max_bytes >> 20} MiB when unpacked")
         body = machine.unused_data
     return bytes(plain)
-
-
-def binary_kind(body: bytes) -> str | None:
-    """What a body is that is no text, by its first bytes; None for what may be text."""
-    return next((name for magic, name in _MAGIC if body.startswith(magic)), None)

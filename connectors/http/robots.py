@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from connectors.charset import decode_body
 from connectors.http.answers import Failure, FailureKind
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
+from core.charset import decode_body
 
 ROBOTS_BYTES = 512 << 10
 """RFC 9309 asks for at least 500 KiB; what is larger is cut there by others, and here not read at all."""

@@ -15,12 +15,12 @@ from datetime import datetime
 from lxml.etree import ElementDefaultClassLookup
 from lxml.html import HtmlElement, HTMLParser, fromstring
 
+from core.charset import binary_kind, decode_bytes
 from core.errors import ExtractionError
 from pipeline.text.body import extract_body
 from pipeline.text.boilerplate import drop_boilerplate
 from pipeline.text.characters import count_letters, normal_text
 from pipeline.text.dates import choose_date, url_day
-from pipeline.text.encoding import decode_page
 from pipeline.text.page import PageFacts, as_paragraphs, clean_authors, read_facts
 from pipeline.text.titles import choose_title, title_from_text
 
@@ -172,7 +172,12 @@ def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str
         size = len(html.encode("utf-8", "surrogatepass"))
     if size > max_html_bytes:
         raise ExtractionError("too_large", f"{size} bytes, the limit is {max_html_bytes}")
-    page = decode_page(html, charset) if isinstance(html, bytes) else html.removeprefix("\ufeff")
+    if isinstance(html, bytes):
+        if what := binary_kind(html):
+            raise ExtractionError("not_html", f"the bytes are {what}")
+        page = decode_bytes(html, charset).text
+    else:
+        page = html.removeprefix("\ufeff")
     head = page[:4_096]
     if not page.strip():
         raise ExtractionError("empty")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.charset import decode_body
 from connectors.feeds.plain import plain_text
 from connectors.http.links import host_of, without_credentials
+from core.charset import decode_body
 
 RUSSIAN, SPANISH = "Мост открыт", "La presa cerrará mañana — “sí”"
 

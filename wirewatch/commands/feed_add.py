@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from connectors.archives.items import source_of
-from connectors.charset import decode_body
 from connectors.feeds.links import feeds_named
 from connectors.feeds.parse import parse_feed
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.links import without_credentials
 from connectors.store.state import FeedState
+from core.charset import decode_body
 from core.errors import FeedError, UsageError
 from core.settings import Settings
 from core.store import open_store
