@@ -6,6 +6,7 @@ docs/decisions.md is a history and keeps the paths of its time; only its links a
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer.main
 
+from core.settings import Settings
 from wirewatch.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -168,6 +171,17 @@ def _imports(dotted: str) -> bool:
             found = getattr(found, part)
         return True
     return False
+
+
+def test_every_setting_is_on_its_page_with_its_default() -> None:
+    # Defaults are written as in TOML.
+    wanted = {
+        name: json.dumps(list(default) if isinstance(default, tuple) else default)
+        for name, default in msgspec.structs.asdict(Settings()).items()
+    }
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| .+ \|$", text("docs/settings.md"), re.MULTILINE)
+    assert dict(rows) == wanted
+    assert len(rows) == len(wanted)
 
 
 def command_lines() -> Iterator[tuple[str, str]]:
