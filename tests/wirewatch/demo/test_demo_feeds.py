@@ -12,7 +12,7 @@ import feedparser
 import pytest
 
 from core.records import canonical_url
-from tests.samples.conftest import END_S, STARTED_AT
+from tests.wirewatch.demo.conftest import END_S, STARTED_AT
 from wirewatch.demo import DemoOutlets, SampleArticle, Samples, feed_urls
 
 OUTLETS = ("birchgate", "harbour", "lanterns")

@@ -10,7 +10,7 @@ import trafilatura
 from lxml import etree
 from lxml import html as lxml_html
 
-from tests.samples.conftest import END_S, STARTED_AT
+from tests.wirewatch.demo.conftest import END_S, STARTED_AT
 from wirewatch.demo import DemoOutlets, SampleArticle, Samples, load_samples
 
 SAMPLES = load_samples()

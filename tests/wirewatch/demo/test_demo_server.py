@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from core.errors import UsageError
-from tests.samples.conftest import STARTED_AT
+from tests.wirewatch.demo.conftest import STARTED_AT
 from wirewatch.demo import DemoOutlets, DemoServer, Samples, feed_urls, serve
 
 
