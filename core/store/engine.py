@@ -1,4 +1,4 @@
-"""Opening a store by URL, and the two things in which SQLite and PostgreSQL differ: how to begin, how to upsert."""
+"""Opening a store by URL: its schema, and the two things in which SQLite and PostgreSQL differ: how to begin, how to upsert."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from core.errors import StoreError, UsageError
-from core.store.upgrade import UnknownSchema, upgrade
 
 BUSY_MS = 30_000
 # SQLite takes at most 32,766 parameters in a statement, older ones 999.
@@ -31,6 +30,11 @@ _PATIENCE = {
     "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
 }
 _SECRETS = ("password", "sslpassword", "passfile")
+SCHEMAS = ("baseline",)
+"""The revisions of ``migrations``, oldest first."""
+_BEFORE = tuple(f"{number:04}" for number in range(1, 9))
+"""The revisions of before the first release: nobody was given them, so nothing migrates them."""
+_MIGRATIONS = Path(__file__).parent / "migrations"
 _HINT_URL = "use sqlite:///path/to/file.db or postgresql://user@host/database"
 
 T = TypeVar("T")
@@ -124,7 +128,8 @@ class Store:
 def open_store(url: str) -> Store:
     """The store at ``url`` (``sqlite:///path`` or ``postgresql://…``), made or brought to the current schema.
 
-    Raises UsageError for a URL that names no store, StoreError where it can't be opened.
+    Raises UsageError for a URL that names no store, StoreError if it can't be opened or has a schema that this version
+    doesn't know.
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
@@ -150,15 +155,41 @@ def open_store(url: str) -> Store:
     store = Store(engine)
     try:
         with store.writing() as connection:
-            try:
-                upgrade(connection)
-            except UnknownSchema as error:
-                hint = "bring Wirewatch up to date, or use another store"
-                raise StoreError(f"{store.url}: {error}", hint=hint) from error
+            _upgrade(connection, store.url)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _upgrade(connection: sa.Connection, url: str) -> None:
+    """Apply the migrations that are missing. Several processes may do so at once: SQLite's write lock or an advisory lock
+    serialises them. A store that is current costs one query, since Alembic takes a while to load.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7791843)"))
+    version: str | None = None
+    if sa.inspect(connection).has_table("alembic_version"):
+        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    if version == SCHEMAS[-1]:
+        return
+    if version in _BEFORE:
+        raise StoreError(
+            f"{url}: this store is from before the first release (schema {version}) and can't be used any more",
+            hint="set it aside and start again: a new store is made, and the raw stream is handled again",
+        )
+    if version is not None and version not in SCHEMAS:
+        raise StoreError(
+            f"{url}: its schema is {version}, this version knows {SCHEMAS[-1]} at most",
+            hint="bring Wirewatch up to date, or use another store",
+        )
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, SCHEMAS[-1])
 
 
 def _parsed(url: str) -> sa.URL:

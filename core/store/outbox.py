@@ -7,7 +7,7 @@ Rows have a status and are taken one batch at a time, never by ``id > last``: Po
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -47,24 +47,19 @@ class Taken(msgspec.Struct, frozen=True):
     payload: str
 
 
-def keys_of(run: str, identities: Iterable[str]) -> list[str]:
-    """The keys that records of these articles or alerts may have: as they are made, and as they were before."""
-    return [key for identity in identities for key in (key_of(run, identity), identity)]
+def key_of(run: str, identity: str) -> str:
+    """The key of a record: the run and the id of its article, alert or place."""
+    return f"{run}/{identity}"
 
 
 def id_of(key: str) -> str:
-    """The id in the key of an article, an alert or a canary. Keys of before the run stood in them are ids alone."""
+    """The id in the key of an article, an alert or a canary. A key without a run is the id alone."""
     return key.rpartition("/")[2]
 
 
 def run_of(key: str) -> str:
-    """The run in the key; empty for keys of before the run stood in them."""
+    """The run in a key."""
     return key.rpartition("/")[0]
-
-
-def key_of(run: str, identity: str) -> str:
-    """The key of a record: the run and the id of its article, alert or place."""
-    return f"{run}/{identity}"
 
 
 class Outbox:

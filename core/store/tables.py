@@ -21,7 +21,7 @@ takedowns              articles that must not be: their text is gone, whatever c
 counters               sums that only rise, by run, name and label; see ``core.store.counts``
 gauges                 what last held, by run and name, and when
 source_activity        how many articles each source has given to a run, and the last of them
-run_frontiers          below this offset each record of a partition has an outcome: where a new start begins to look
+contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there
 canaries               when each canary passed each stage; those of some days are kept
 =====================  ============================================================================================
 """
@@ -121,8 +121,8 @@ versions = Table(
     Column("backfill", Boolean, nullable=False, default=False),
     Column("title", SafeText, nullable=False),
     Column("text", SafeText, nullable=False),
-    Column("topics", SafeText),
-    Column("fetched_ms", BigInteger),
+    Column("topics", SafeText, nullable=False),
+    Column("fetched_ms", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_versions_run_event_ms", "run", "event_ms"),
     Index("ix_versions_run_seq", "run", "seq"),
@@ -171,8 +171,8 @@ subscriptions = Table(
     Column("owner", SafeText, nullable=False, default=""),
     Column("saved_ms", BigInteger, nullable=False),
     # Filters, delivery, schedule and the like, as JSON; what has its default is left out.
-    Column("rules", Text, nullable=False, default="{}", server_default="{}"),
-    Column("edited_by", SafeText, nullable=False, default="", server_default=""),
+    Column("rules", Text, nullable=False, default="{}"),
+    Column("edited_by", SafeText, nullable=False, default=""),
 )
 
 topics = Table(
@@ -242,8 +242,8 @@ source_activity = Table(
     Column("last_article", SafeString, nullable=False),
 )
 
-run_frontiers = Table(
-    "run_frontiers",
+contiguous_offsets = Table(
+    "contiguous_offsets",
     metadata,
     Column("run", SafeString, primary_key=True),
     Column("stream", SafeString, primary_key=True),

@@ -120,7 +120,7 @@ class LiveRun:
         runs: dict[str, list[str]] = {}
         for row in rows:
             if row.destination == CANARIES:
-                runs.setdefault(run_of(row.key) or self.settings.run, []).append(id_of(row.key))
+                runs.setdefault(run_of(row.key), []).append(id_of(row.key))
         for run, canaries in runs.items():
             CanaryRepository(self.store, run).relayed(canaries, self._clock_ms())
 

@@ -14,7 +14,7 @@ from core.records import OrderKey, Outcome
 from core.store import counts
 from core.store import tables as t
 from core.store.engine import Store
-from core.store.tables import run_frontiers
+from core.store.tables import contiguous_offsets
 from pipeline.ledger.rows import outcome_row
 from pipeline.ledger.writing import write_outcomes
 
@@ -100,9 +100,9 @@ def strike_beyond(store: Store, connection: sa.Connection, run: str, stream: str
             gone[counts.OUTCOMES, kind] += high - max(low, end) + 1
         connection.execute(t.outcomes.delete().where(mine, c.first_offset >= end))
         connection.execute(t.outcomes.update().where(mine, c.last_offset >= end).values(last_offset=end - 1))
-        f = run_frontiers.c
+        f = contiguous_offsets.c
         ahead = (f.run == run) & (f.stream == stream) & (f.partition == partition) & (f.next_offset > end)
-        connection.execute(run_frontiers.update().where(ahead).values(next_offset=end))
+        connection.execute(contiguous_offsets.update().where(ahead).values(next_offset=end))
     counts.add_counts(store, connection, run, {key: -value for key, value in gone.items()})
     return gone.total()
 

@@ -16,7 +16,7 @@ from core.store import counts
 from core.store import tables as h
 from core.store import tables as t
 from core.store.engine import Store
-from core.store.outbox import keys_of
+from core.store.outbox import key_of
 from core.store.takedowns import STAGE, newest_stamp
 from pipeline.ledger.base import stories_as_of
 from pipeline.ledger.tables import story_facts
@@ -89,7 +89,9 @@ def _empty(store: Store, connection: sa.Connection, run: str, article: str, url:
         members = sa.select(a.id).where(a.run == run, a.story == story, a.id != article)
         total["copies"] = len(connection.execute(members).all())
         _story(store, connection, run, story)
-    connection.execute(t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_(keys_of(run, told))))
+    connection.execute(
+        t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_([key_of(run, one) for one in told]))
+    )
     return total
 
 
@@ -108,7 +110,7 @@ def _alerts(connection: sa.Connection, run: str, story: str, article: str, url: 
             links = tuple(link for link in alert.links if link.url != url)
             record = encode(msgspec.structs.replace(alert, links=links)).decode()
             connection.execute(t.alerts.update().where(mine).values(record=record))
-            waiting = (t.outbox.c.run == run) & t.outbox.c.key.in_(keys_of(run, [row.id]))
+            waiting = (t.outbox.c.run == run) & (t.outbox.c.key == key_of(run, row.id))
             connection.execute(t.outbox.update().where(waiting).values(payload=record))
     return gone
 

@@ -105,7 +105,7 @@ def _line(one: SeenArticle | SeenAlert | Story, zone: tzinfo) -> Text:
         sent = f"  sent {_when(one.delivered_at, zone)}" if one.delivered_at else "  not sent"
         head = f"{_when(one.seen_at, zone)}  "
         return Text.assemble((head, "dim"), (f"{one.alert.subscription}  ", "yellow"), one.alert.title, (sent, "dim"))
-    facts = "  ".join([f"version {one.version}"] * (one.version > 1) + list(one.topics or ()))
+    facts = "  ".join([f"version {one.version}"] * (one.version > 1) + list(one.topics))
     head = f"{_when(one.event_at, zone)}  seen {one.seen_at.astimezone(zone):%H:%M:%S}  "
     return Text.assemble((head, "dim"), (f"{one.source}  ", "cyan"), one.title, (f"  {facts}", "dim"))
 

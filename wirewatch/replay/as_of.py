@@ -26,7 +26,6 @@ PAGE = 200
 class SeenArticle(msgspec.Struct, frozen=True, kw_only=True):
     """An article in the version that was the newest then, with the topics that it was given then.
 
-    ``topics`` and ``fetched_at`` are None where a later version replaced one that was stored before schema 0008.
     ``event_at`` is when it came onto the stream. Times are UTC.
     """
 
@@ -38,11 +37,11 @@ class SeenArticle(msgspec.Struct, frozen=True, kw_only=True):
     story: str
     event_at: datetime
     seen_at: datetime
+    fetched_at: datetime
+    topics: tuple[str, ...]
     language: str | None = None
     duplicate_of: str | None = None
     url: str | None = None
-    fetched_at: datetime | None = None
-    topics: tuple[str, ...] | None = None
 
 
 class SeenAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +73,7 @@ class AsOf:
         after: tuple[int, str] | None = None
         while True:
             query = (
-                sa.select(t.versions, a.record, a.version.label("current"), t.commits.c.stored_ms)
+                sa.select(t.versions, a.record, t.commits.c.stored_ms)
                 .outerjoin(t.articles, (a.run == v.run) & (a.id == v.article))
                 .outerjoin(t.commits, (t.commits.c.run == v.run) & (t.commits.c.seq == v.seq))
                 .where(v.run == self.run, v.seq <= self.seq, ~newer.exists())
@@ -140,7 +139,6 @@ class AsOf:
 def _seen(row: sa.Row[tuple[object, ...]]) -> SeenArticle:
     fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
     record = decode(str(fields["record"]).encode(), Article) if fields["record"] else None
-    same = record is not None and fields["current"] == fields["version"]
     return SeenArticle(
         id=str(fields["article"]),
         version=int(str(fields["version"])),
@@ -150,24 +148,12 @@ def _seen(row: sa.Row[tuple[object, ...]]) -> SeenArticle:
         story=str(fields["story"]),
         event_at=from_ms(OrderKey.parse(str(fields["place"])).time_ms),
         seen_at=from_ms(int(str(fields["stored_ms"] or 0))),
+        fetched_at=from_ms(int(str(fields["fetched_ms"]))),
+        topics=msgspec.json.decode(str(fields["topics"]), type=tuple[str, ...]),
         language=str(fields["language"]) if fields["language"] else None,
         duplicate_of=str(fields["duplicate_of"]) if fields["duplicate_of"] else None,
         url=record.url if record else None,
-        fetched_at=_fetched(fields["fetched_ms"], record if same else None),
-        topics=_topics(fields["topics"], record if same else None),
     )
-
-
-def _fetched(stored_ms: object, record: Article | None) -> datetime | None:
-    if stored_ms is not None:
-        return from_ms(int(str(stored_ms)))
-    return record.fetched_at if record else None
-
-
-def _topics(stored: object, record: Article | None) -> tuple[str, ...] | None:
-    if stored is not None:
-        return msgspec.json.decode(str(stored), type=tuple[str, ...])
-    return tuple(topic.topic for topic in record.topics) if record else None
 
 
 def _paged(articles: Iterator[SeenArticle]) -> Iterator[list[SeenArticle]]:

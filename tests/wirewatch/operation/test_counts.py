@@ -6,13 +6,11 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import OutcomeKind, from_ms
 from core.store import Store, StoreReader
-from core.store import tables as t
 from core.store.counts import (
     LATENCY_S,
     OUTCOMES,
@@ -92,29 +90,6 @@ def test_the_frontier_never_steps_back_and_is_of_one_stream(store: Store, ledger
     assert ledger.saved_offsets("one") == {0: 5, 1: 9, 2: 1}
     assert ledger.saved_offsets("two") == {0: 1}
     assert RunLedger(store, "other", "x").saved_offsets("one") == {}
-
-
-def test_a_store_from_before_the_counts_is_counted_once(store: Store, ledger: RunLedger) -> None:  # noqa: F811
-    """What the migration does for a store in use, done again over rows that are there."""
-    commit(ledger, [told(0), refused(1), told(2, "https://b.example/1")])
-    with store.writing() as connection:
-        connection.execute(sa.text("DELETE FROM counters"))
-        connection.execute(sa.text("DELETE FROM source_activity"))
-        for statement in _migrated():
-            connection.execute(sa.text(statement))
-        assert connection.execute(sa.select(sa.func.count()).select_from(t.outcomes)).scalar_one() == 3
-        [one] = read_activity(connection, "live")
-    assert _outcomes(store) == {"published": 2, "rejected": 1}
-    assert (one.articles, one.last_ms) == (2, told(2).key.time_ms)
-
-
-def _migrated() -> list[str]:
-    from importlib import import_module
-
-    statements: list[str] = []
-    module = import_module("core.store.migrations.versions.0002_operation")
-    statements.extend(module.FILLED)
-    return statements
 
 
 def test_latencies_of_a_bundle() -> None:
