@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay soak bench-latency lock clean torture prism screenshots
+.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay soak bench-latency lock clean torture screenshots
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -50,9 +50,6 @@ check: dev ## formatting, lint, types
 jars: ## fetch Kafka and Flink into .cache (Maven)
 	@deploy/local/kafka.sh --fetch
 	@deploy/local/flink.sh --fetch
-
-prism: ## build Prism, Beam's runner in one binary, into .cache (Go); the tests do it too where there is Go
-	@deploy/local/prism.sh
 
 test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
 

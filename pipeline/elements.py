@@ -1,49 +1,41 @@
-"""A raw record on its way through the steps: as it comes, as it is read, and as a draft with an article.
+"""What flows through the graph: a raw record with its number, and the draft that the stateless steps make of it. Pure.
 
-Apart from the coders (``elements``), so that a process that prepares drafts need not load Beam, which takes a second and
-100 MB.
+Their Beam coders are in ``pipeline.transforms.coders``: this module must stay free of Beam, because the processes that
+prepare drafts import it and Beam takes a second and 100 MB to load.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from core.records import Article, OrderKey, Position, RawArticle
+from core.records import Article, OrderKey, Position
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """Why a record is rejected: the stage that could not go on, and its short reason."""
+class Rejection(msgspec.Struct, frozen=True):
+    """Why a record is rejected: the stage that refused it, and its short, stable reason."""
 
     stage: str
     reason: str
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw record on its way: numbered, with its place and its order key. ``item`` names a bounded input's file and line."""
+    """A raw record, numbered from 0 without gaps, with its position and order key.
+
+    ``item`` names a bounded input's file and line; ``problem`` says why a bounded input's item could not be read.
+    """
 
     number: int
     position: Position
     key: OrderKey
     value: bytes
     item: str = ""
-    problem: Problem | None = None
-
-
-class Decoded(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw record, read: an article as fetched, or a problem."""
-
-    number: int
-    position: Position
-    key: OrderKey
-    item: str
-    raw: RawArticle | None = None
-    problem: Problem | None = None
+    problem: Rejection | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A raw record after the stateless steps: an article without its story, or a problem. Never both, never neither.
+    """A raw record after the stateless steps: an article without its story, or a problem, never both.
 
-    ``after`` is the position of the record handled before, which the reorder buffer remembers: the ledger must have it.
+    ``after`` is the position of the record handled before it, which the reorder buffer fills in: the ledger must have it.
     """
 
     number: int
@@ -51,7 +43,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     key: OrderKey
     item: str
     article: Article | None = None
-    problem: Problem | None = None
+    problem: Rejection | None = None
     after: Position | None = None
 
 
@@ -60,7 +52,7 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
     position: Position
     key: OrderKey
     item: str
-    problem: Problem | None
+    problem: Rejection | None
 
 
 def pack(envelope: Envelope) -> bytes:
@@ -70,7 +62,7 @@ def pack(envelope: Envelope) -> bytes:
 
 
 def unpack(packed: bytes) -> Envelope:
-    """What ``pack`` made."""
+    """The envelope that ``pack`` wrote."""
     line, _, value = packed.partition(b"\n")
     head = msgspec.json.decode(line, type=_Head)
     return Envelope(

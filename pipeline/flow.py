@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from pipeline.transforms.clean import Clean
-from pipeline.transforms.elements import Draft, Envelope
+from pipeline.transforms.coders import Draft, Envelope
+from pipeline.transforms.decide import DecideStories
 from pipeline.transforms.match import MatchSubscriptions, TagTopics
-from pipeline.transforms.tell import TellStories
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
         | "Match" >> MatchSubscriptions(flow.store_url, flow.scope)
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])
         | "Order" >> order
-        | "Tell" >> TellStories(flow.store_url, flow.run, flow.owner, publish=flow.publish, scope=flow.scope)
+        | "Decide" >> DecideStories(flow.store_url, flow.run, flow.owner, publish=flow.publish, scope=flow.scope)
     )
 
 

@@ -27,10 +27,10 @@ from desk.delivery.channels import Options
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.service import DeliveryService
 from desk.delivery.store.channels import Channel, DeliveryBook
+from pipeline.elements import Draft
 from pipeline.ledger import RunLedger
 from pipeline.ledger.writer import RunWriter
 from pipeline.text.fingerprint import fingerprint
-from pipeline.transforms.elements import Draft
 from pipeline.transforms.match import Matcher
 
 START_MS = 1_772_366_400_000

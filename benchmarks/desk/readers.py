@@ -26,7 +26,7 @@ from core.records import (
 )
 from core.store import open_store
 from pipeline.ledger import RunLedger
-from pipeline.stories import Told, entry_of
+from pipeline.stories.stage import Decided, entry_of
 from pipeline.text.fingerprint import fingerprint
 
 PAGE_STREAM, API_STREAM = "/live/events", "/api/v1/stream"
@@ -100,7 +100,7 @@ def _commit(ledger: RunLedger, offset: int, number: int) -> tuple[float, float]:
     return before, perf_counter()
 
 
-def _told(offset: int, number: int) -> Told:
+def _told(offset: int, number: int) -> Decided:
     title, url = f"Bench report {number} of the wire", f"https://outlet1.test/bench/{number}"
     key = OrderKey(END_MS + number, article_id(url), raw_hash(title.encode()))
     position = Position(run=RUN, stream="generated", partition=0, offset=offset)
@@ -131,7 +131,7 @@ def _told(offset: int, number: int) -> Told:
         version=1,
         key=key,
     )
-    return Told(outcome, key, False, article, entry_of(article, key, 1, article.id, None))
+    return Decided(outcome, key, False, article, entry_of(article, key, 1, article.id, None))
 
 
 async def _read(desk: DeskProcess, path: str, at: int, seen: dict[int, float], opened: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ from time import perf_counter, process_time
 from benchmarks.match.generate import Desk
 from benchmarks.results import keep, machine
 from core.query import Document, QueryIndex, parse
-from pipeline.heap import settle
+from pipeline.malloc import settle
 
 SEED = 5
 WARM_UP = 400

@@ -24,12 +24,12 @@ from benchmarks.replay.archive import pages
 from core.records import OrderKey, Position, RawArticle, encode, from_ms
 from core.store import SubscriptionStore, open_store
 from core.topics.shelf import builtin_definitions
-from pipeline.drivers.history_index import IndexHistory, IndexWriter
 from pipeline.drivers.replay import Pace, ReplayRun
+from pipeline.drivers.sorted_input import SortedHistory, SortedWriter
+from pipeline.elements import Draft, Envelope
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
-from pipeline.transforms.extraction import shared_extraction
+from pipeline.transforms.extraction_pool import shared_extraction
 from pipeline.transforms.match import shared_matcher
-from pipeline.transforms.values import Draft, Envelope
 from wirewatch.replay.sources import add_item, read_items
 
 WARM = 40
@@ -89,11 +89,11 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
     run = ReplayRun(store, url, row, scope="live", processes=processes, now_ms=0)
     warm_up(processes, url)
     meter = Meter()
-    writer = IndexWriter(folder / "index.db", late={})
+    writer = SortedWriter(folder / "index.db", late={})
     for item in read_items(path):
         add_item(writer, item, (0, LATEST_MS), {"outside": 0})
     writer.finish()
-    history = IndexHistory(folder / "index.db", "bench", from_ms=0, to_ms=LATEST_MS)
+    history = SortedHistory(folder / "index.db", "bench", from_ms=0, to_ms=LATEST_MS)
     run.run(history, pace=Pace(None, time.monotonic), stop=lambda: False, pause=time.sleep, clock_ms=lambda: 0)
     cost = meter.read()
     store.close()

@@ -15,9 +15,10 @@ import msgspec
 from benchmarks.results import keep, machine
 from benchmarks.stories.peer import SIGNATURE_BYTES, PlainIndex
 from benchmarks.stories.world import World
-from pipeline.heap import settle, tidy_heaps
-from pipeline.stories import StoryIndex, StoryStage, Told, features
-from pipeline.stories.features import LAYOUT
+from pipeline.malloc import settle, tidy_heaps
+from pipeline.stories.features import LAYOUT, features
+from pipeline.stories.index import StoryIndex
+from pipeline.stories.stage import Decided, StoryStage
 
 BATCH = 500
 RESULTS = Path(__file__).parent / "results"
@@ -67,8 +68,8 @@ def main(articles: int, measured: int) -> None:
     for first in range(1, measured + 1, BATCH):
         since = time.perf_counter()
         handled = stage.handle(drafts[first : first + BATCH], done={}, histories={}, last_key=None)
-        slowest = max(slowest, (time.perf_counter() - since) / len(handled.told))
-        outcomes.update(kind_of(one) for one in handled.told)
+        slowest = max(slowest, (time.perf_counter() - since) / len(handled.decided))
+        outcomes.update(kind_of(one) for one in handled.decided)
     rate = measured / (time.process_time() - begun)
     print(
         f"the stage: {rate:,.0f} documents/s of CPU, slowest batch {slowest * 1000:.2f} ms a document; {dict(outcomes)}"
@@ -92,7 +93,7 @@ def main(articles: int, measured: int) -> None:
     peer(world, ms_apart, questions)
 
 
-def kind_of(told: Told) -> str:
+def kind_of(told: Decided) -> str:
     """How a record ended, for people."""
     article = told.article
     joined = article is not None and article.duplicate_of is None and article.story_id != article.id
@@ -118,7 +119,7 @@ def awkward(stage: StoryStage, at_ms: int) -> None:
         article = msgspec.structs.replace(draft.article, text=text, title="A title", fingerprint=value, key=key)
         draft = msgspec.structs.replace(draft, article=article, key=key)
         begun = time.perf_counter()
-        told = stage.handle([draft], done={}, histories={}, last_key=None).told[0]
+        told = stage.handle([draft], done={}, histories={}, last_key=None).decided[0]
         spent = time.perf_counter() - begun
         print(f"{name}: {kind_of(told)}; features {made * 1000:.1f} ms, stage {spent * 1000:.2f} ms")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from core.records import OrderKey
-from pipeline.stories import Entry
+from pipeline.stories.entries import IndexEntry
 from pipeline.text.fingerprint import bands, similarity
 
 SIGNATURE_BYTES = 512
@@ -15,16 +15,16 @@ class PlainIndex:
     """Near copies only: no containment, no events, no order key."""
 
     def __init__(self) -> None:
-        self._by_band: dict[bytes, list[tuple[bytes, Entry]]] = defaultdict(list)
+        self._by_band: dict[bytes, list[tuple[bytes, IndexEntry]]] = defaultdict(list)
 
-    def add(self, entry: Entry, signature: bytes) -> None:
+    def add(self, entry: IndexEntry, signature: bytes) -> None:
         """Remember an entry."""
         for band in bands(signature):
             self._by_band[band].append((signature, entry))
 
-    def copy_of(self, signature: bytes, as_of: OrderKey) -> Entry | None:
+    def copy_of(self, signature: bytes, as_of: OrderKey) -> IndexEntry | None:
         """The earliest entry of this text before a key."""
-        best: Entry | None = None
+        best: IndexEntry | None = None
         for band in bands(signature):
             for other, entry in self._by_band.get(band, ()):
                 earlier = entry.key < as_of and (best is None or entry.key < best.key)

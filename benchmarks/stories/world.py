@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.records import Article, OrderKey, Position, from_ms, raw_hash
-from pipeline.stories import Entry
+from pipeline.elements import Draft
+from pipeline.stories.entries import IndexEntry
 from pipeline.stories.features import LAYOUT, PAD
-from pipeline.transforms.elements import Draft
 
 LANGUAGES = ("en", "ru", "ar", "de", "fr", "es", "tr", "uk", "fa", "zh")
 VOCABULARY = 150_000
@@ -77,10 +77,10 @@ class World:
             )
             yield Draft(number=number, position=position, key=entry.key, item=url, article=article)
 
-    def entry(self, number: int, ms_apart: float) -> Entry:
+    def entry(self, number: int, ms_apart: float) -> IndexEntry:
         """The index entry of article ``number``, with strings of its own, as they come from a store."""
         identity = raw_hash(b"article %d" % number)
-        return Entry(
+        return IndexEntry(
             article=identity,
             version=1,
             version_hash=raw_hash(b"version %d" % number),

@@ -20,10 +20,10 @@ from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, id_of
 from core.streams import Stream, StreamRecord, open_stream
 from core.topics.shelf import builtin_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
+from pipeline.elements import Envelope
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.order.merge import article_of
-from pipeline.transforms.elements import Envelope
 
 REFERENCE = "reference"
 SHOWN = 5

@@ -1,30 +1,35 @@
-"""A bounded run: items are spooled, sorted, and run in slices against a scratch store of their own."""
+"""A bounded run: items are sorted on disk and run in slices against a scratch store; results can be written as JSON Lines."""
 
 from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from core.records import Outcome, OutcomeKind, RawArticle, Subscription
+import msgspec
+
+from core.records import Article, Outcome, OutcomeKind, RawArticle, Subscription
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.topics.shelf import builtin_definitions, folder_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
-from pipeline.drivers.spool import Spool
+from pipeline.drivers.sorted_input import SortedInput
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 
 # Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)
+ENRICHED, ALERTS, OUTCOMES = "enriched.jsonl", "alerts.jsonl", "outcomes.jsonl"
+# Of use to the pipeline alone.
+_INTERNAL = ("fingerprint",)
 
 
 class BoundedRun:
     """Add items, run, read the results. Everything lies in ``folder``, which the caller removes.
 
-    The same items give the same results in whatever order they are added. ``now_ms`` is when this was started; results
+    The same items give the same results in whatever order they are added. ``now_ms`` is the start time (UTC); results
     don't depend on it.
     """
 
@@ -51,21 +56,21 @@ class BoundedRun:
         queries.save_topics(definitions, now_ms=now_ms)
         queries.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)
         self._flow = Flow(url, name, owner, scope=name, extraction_processes=extraction_processes)
-        self._spool = Spool(folder / "spool.db", name)
+        self._input = SortedInput(folder / "input.db", name)
         self.reader = StoreReader(self._store, name)
 
     @property
     def count(self) -> int:
         """How many items were added."""
-        return self._spool.count
+        return self._input.count
 
     def add(self, raw: RawArticle, item: str) -> None:
         """Add a raw article; ``item`` names where it came from."""
-        self._spool.add(raw, item)
+        self._input.add(raw, item)
 
     def add_problem(self, item: str, reason: str) -> None:
         """Add an item that could not be read; it ends as rejected."""
-        self._spool.add_problem(item, reason)
+        self._input.add_problem(item, reason)
 
     def run(self, progress: Callable[[int], None] = lambda _done: None) -> None:
         """Run all items through the graph; ``progress`` is called with how many are done."""
@@ -77,7 +82,7 @@ class BoundedRun:
             progress(done)
 
         graph = SliceGraph(self._flow)
-        run_slices(self._spool, graph, limits=self._limits, stop=lambda: False, until_empty=True, after=after)
+        run_slices(self._input, graph, limits=self._limits, stop=lambda: False, until_empty=True, after=after)
 
     def counts(self) -> Counter[str]:
         """How many items ended how. They add up to ``count``."""
@@ -93,5 +98,32 @@ class BoundedRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._spool.close()
+        self._input.close()
         self._store.close()
+
+
+def write_results(reader: StoreReader, folder: Path) -> None:
+    """Write enriched articles in the run's order, alerts, and outcomes by position. Raises OSError.
+
+    Each file is written beside its name and renamed, so a reader never sees half of one.
+    """
+    _write(folder / ENRICHED, (enriched_line(article) for article in reader.articles()))
+    _write(folder / ALERTS, reader.alerts())
+    _write(folder / OUTCOMES, reader.outcomes())
+
+
+def enriched_line(article: Article) -> dict[str, Any]:
+    """An enriched article as users get it: without internal fields."""
+    fields: dict[str, Any] = msgspec.to_builtins(article)
+    return {name: value for name, value in fields.items() if name not in _INTERNAL}
+
+
+def _write(path: Path, records: Iterable[Any]) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("wb") as file:
+            for record in records:
+                file.write(msgspec.json.encode(record) + b"\n")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

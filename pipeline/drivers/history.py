@@ -15,9 +15,9 @@ from core.records import OrderKey, Position, raw_hash
 from core.streams import Stream
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits
+from pipeline.elements import Envelope
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import article_of
-from pipeline.transforms.elements import Envelope
 
 Late = Mapping[tuple[int, int], OrderKey]
 # A leader's change may set append times back by so much.

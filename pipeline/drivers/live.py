@@ -20,13 +20,12 @@ from core.streams.installation import group_of, planned_streams
 from core.streams.keeping import retain
 from core.streams.open import create_planned
 from core.topics.shelf import builtin_definitions, folder_definitions
-from pipeline.drivers.cut_off import cuts
-from pipeline.drivers.offsets import RunOffsets
+from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger, RunState
 from pipeline.ledger.writer import last_written
+from pipeline.relay import Relay
 from pipeline.replay.runs import LIVE, QUIET, begin_telling
-from pipeline.sinks.relay import Relay
 
 log = structlog.get_logger()
 COMMIT_EVERY_MS = 5_000

@@ -1,4 +1,9 @@
-"""What a run stores of the offsets that it reads: where each partition began, and what was deleted before it was read."""
+"""A run's offsets against its stream: where each partition began, what was deleted unread, what the stream has lost.
+
+A stream may come back with less than was read from it, under its old identity: a broker without a second copy loses power
+before its disk has all that it acknowledged, or an embedded stream is restored from a backup. The ledger then has outcomes
+of records that are not there any more, and other records come at their offsets, which must not be taken for done (``cuts``).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,11 @@ from collections.abc import Collection, Mapping
 
 import structlog
 
-from core.records import Outcome, OutcomeKind
+from core.errors import OffsetOutOfRange
+from core.records import OrderKey, Outcome, OutcomeKind, raw_hash
+from core.streams import Stream
 from pipeline.ledger import RunLedger, RunState
+from pipeline.order.merge import article_of
 
 log = structlog.get_logger()
 
@@ -21,8 +29,8 @@ class RunOffsets:
     def first(self, starts: Mapping[int, int]) -> dict[int, int]:
         """The run's first offset of each partition. ``starts``: where the log begins now, of all partitions.
 
-        What the log had deleted before the run began is none of its business, so that a run begins at ``starts``. A
-        partition that is new since then belongs to it from offset 0: what retention took of that was lost.
+        A new run begins at ``starts``: what the log deleted before does not concern it. A partition that is new since then
+        belongs to the run from offset 0, so what retention deleted of it is lost.
         """
         known = self._ledger.first_offsets(self._stream, {})
         return (
@@ -38,7 +46,7 @@ class RunOffsets:
         return self._ledger.first_offsets(self._stream, dict.fromkeys(partitions, 0))
 
     def lost(self, partition: int, first: int, last: int) -> None:
-        """Retention deleted these offsets before they were read: an outcome, and an alarm. Doing it again does no harm."""
+        """Record that retention deleted these offsets before they were read: an outcome and an error in the log. Idempotent."""
         log.error("records were deleted before they were read", partition=partition, first=first, last=last)
         outcome = Outcome(
             run=self._ledger.run,
@@ -51,3 +59,47 @@ class RunOffsets:
             reason="retention",
         )
         self._ledger.record_lost(self._state, [outcome])
+
+
+def cuts(stream: Stream, ledger: RunLedger) -> Mapping[int, int]:
+    """Partition → the offset from which on the ledger's outcomes belong to other records; only partitions that were cut.
+
+    Reads one record of a partition that was not: the newest that was handled. Raises StreamError, StoreError.
+    """
+    found: dict[int, int] = {}
+    ends = stream.end_offsets(stream.partitions())
+    for partition, end in ends.items():
+        newest = ledger.newest_handled(stream.uuid, partition, 1 << 62)
+        if newest is None:
+            continue
+        if newest[0] >= end:
+            found[partition] = end
+            newest = ledger.newest_handled(stream.uuid, partition, end - 1)
+        if newest is not None and not _same(stream, partition, *newest):
+            found[partition] = _first_other(stream, ledger, partition, newest[0])
+    return found
+
+
+def _first_other(stream: Stream, ledger: RunLedger, partition: int, other: int) -> int:
+    """The lowest offset whose record isn't the one that was handled; all after it differ too. ``other``: one of those."""
+    low = min(stream.start_offsets([partition])[partition], other)
+    while low < other:
+        middle = (low + other) // 2
+        known = ledger.newest_handled(stream.uuid, partition, middle)
+        if known is None or known[0] < low or _same(stream, partition, *known):
+            low = middle + 1
+        else:
+            other = known[0]
+    return other
+
+
+def _same(stream: Stream, partition: int, offset: int, key: OrderKey) -> bool:
+    """Whether the record has this key; True if it can't be read (deleted, or a gap)."""
+    try:
+        record = next(iter(stream.read({partition: offset}, max_bytes=1)), None)
+    except OffsetOutOfRange:
+        return True
+    if record is None or record.offset != offset:
+        return True
+    is_now = (record.timestamp_ms, article_of(record), raw_hash(record.value))
+    return is_now == (key.time_ms, key.article, key.raw_hash)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from core.store import Store
 from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceGraph, SliceLimits
+from pipeline.elements import Envelope
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository, base_of
-from pipeline.transforms.elements import Envelope
-from pipeline.transforms.extraction import PoolExtraction, shared_extraction
+from pipeline.transforms.extraction_pool import PoolExtraction, shared_extraction
 
 # Small enough that progress moves and a stop is heeded soon.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)

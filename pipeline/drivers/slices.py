@@ -8,7 +8,8 @@ most: what the ledger has of it gives nothing new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,14 +21,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from core.errors import StreamUnavailable, WirewatchError
-from pipeline.drivers.handoff import Handoff, TakeSlice
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.source import envelope
 from pipeline.flow import Flow, build
-from pipeline.heap import GiveBack, tidy_heaps
-from pipeline.transforms.elements import Envelope
-from pipeline.transforms.failures import reported_failure
-from pipeline.transforms.ordered import SortedSlice
+from pipeline.malloc import GiveBack, tidy_heaps
+from pipeline.transforms.coders import Envelope
+from pipeline.transforms.decide import reported_failure
+from pipeline.transforms.order import SortedSlice
 
 log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
@@ -50,18 +50,53 @@ class Slices(Protocol):
         """The next records in order, at least one if there is one within ``wait_ms``. What was taken never comes again."""
 
 
+_counter = itertools.count()
+_waiting: dict[int, Sequence[Envelope]] = {}
+
+
+class SliceSource(beam.PTransform):
+    """Nothing → the envelopes that were put last. Only for runners that work in the driver's own process.
+
+    So the graph is built once and run for every slice: building and translating it costs more than running it on a few
+    records (docs/decisions.md has the figures). A run that fails and is repeated finds the same slice.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number = next(_counter)
+
+    def put(self, envelopes: Sequence[Envelope]) -> None:
+        """Set the slice for the next run of the graph; it stays until the next call."""
+        _waiting[self._number] = envelopes
+
+    def clear(self) -> None:
+        """Forget the slice."""
+        _waiting.pop(self._number, None)
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[Envelope]:
+        return begin | "Start" >> beam.Impulse() | "Take" >> beam.ParDo(_Take(self._number)).with_output_types(Envelope)
+
+
+class _Take(beam.DoFn):
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def process(self, _start: bytes) -> Iterator[Envelope]:
+        yield from _waiting.get(self._number, ())
+
+
 class SliceGraph:
     """The graph, built once. ``run`` may be called again and again, by one thread."""
 
     def __init__(self, flow: Flow) -> None:
         # Before the runner begins its threads.
         tidy_heaps()
-        self._heap = GiveBack()
-        self._handoff = Handoff()
+        self._memory = GiveBack()
+        self._source = SliceSource()
         self._options = PipelineOptions([], runner="FnApiRunner", direct_num_workers=1)
         self._runner = FnApiRunner()
         pipeline = beam.Pipeline(runner=self._runner, options=self._options)
-        build(pipeline | "Slice" >> TakeSlice(self._handoff), SortedSlice(), flow)
+        build(pipeline | "Slice" >> self._source, SortedSlice(), flow)
         self._proto = pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default())
 
     def run(self, envelopes: Sequence[Envelope]) -> None:
@@ -69,15 +104,15 @@ class SliceGraph:
 
         Raises WirewatchError (Fenced, StoreError) where it could not be stored; then start anew from the ledger.
         """
-        self._handoff.lay(envelopes)
+        self._source.put(envelopes)
         reported_failure()
         try:
             self._runner.run_via_runner_api(self._proto, self._options).wait_until_finish()
         except Exception as error:
             raise reported_failure() or _plain(error) from error
         finally:
-            self._handoff.clear()
-        self._heap.after(sum(len(one.value) for one in envelopes))
+            self._source.clear()
+        self._memory.after(sum(len(one.value) for one in envelopes))
 
 
 def _plain(error: Exception) -> WirewatchError:

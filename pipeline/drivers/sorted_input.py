@@ -1,7 +1,7 @@
-"""Archives as a history: their records on disk, sorted by place. However large and unsorted they are, memory holds one slice.
+"""Raw records on disk, sorted by their places: however large and unsorted an input is, memory holds one slice.
 
-The file is built beside and renamed, so that it is whole or not there; a replay that is resumed finds it and reads no archive
-again. Values are kept compressed: a compressed file has no places that one could go back to.
+A file is written beside its name and renamed once complete, so a replay that is resumed finds it whole and reads no archive
+again. Values are kept compressed, because a compressed archive has no offsets to seek back to.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import heapq
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 import zstandard
 
-from core.records import OrderKey, Position
+from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
 from pipeline.drivers.slices import SliceLimits
-from pipeline.transforms.elements import Envelope, Problem
+from pipeline.elements import Envelope, Rejection
 
-STREAM = "archive"
+ARCHIVE, INPUT = "archive", "input"
 _SCHEMA = """
 CREATE TABLE items (ordinal INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, article TEXT NOT NULL, hash TEXT NOT NULL,
                     placed TEXT, stream TEXT NOT NULL, partition INTEGER NOT NULL, place INTEGER NOT NULL,
@@ -30,6 +31,7 @@ _INDEXES = """
 CREATE INDEX by_order ON items (time_ms, article, hash, ordinal) WHERE placed IS NULL;
 CREATE INDEX by_place ON items (placed) WHERE placed IS NOT NULL;
 """
+_EVER_MS = 1 << 62
 
 
 class Where(NamedTuple):
@@ -40,11 +42,15 @@ class Where(NamedTuple):
     offset: int
 
 
-class IndexWriter:
-    """Takes the records of archives in any order. ``late``: stored places of a run's late records, by where they lay."""
+class SortedWriter:
+    """Takes raw records in any order. ``late``: stored places of a run's late records, by where they lay.
 
-    def __init__(self, path: Path, *, late: Mapping[Where, OrderKey]) -> None:
+    ``stream`` is the name under which records without a place of their own are counted on, from offset 0.
+    """
+
+    def __init__(self, path: Path, *, late: Mapping[Where, OrderKey], stream: str = ARCHIVE) -> None:
         self._path, self._part, self.late = path, path.with_name(f"{path.name}.part"), late
+        self._stream = stream
         path.parent.mkdir(parents=True, exist_ok=True)
         self._part.unlink(missing_ok=True)
         self._database = sqlite3.connect(self._part, isolation_level=None)
@@ -63,8 +69,8 @@ class IndexWriter:
         where: Where | None = None,
         problem: tuple[str, str] | None = None,
     ) -> bool:
-        """Add a record, or one with a ``problem`` (stage, reason). False: this place of the stream is here already."""
-        place = where or Where(STREAM, 0, self.count)
+        """Add a record, or one with a ``problem`` (stage, reason). False if this place of the stream was added before."""
+        place = where or Where(self._stream, 0, self.count)
         late = self.late.get(where) if where else None
         row = (time_ms, article, digest, late.sortable() if late else None, *place, item, *(problem or (None, None)))
         inserted = self._database.execute(
@@ -79,7 +85,7 @@ class IndexWriter:
         return True
 
     def finish(self, **facts: int) -> None:
-        """Everything was added: the index is whole from here on, with some figures to remember."""
+        """Complete the file, with some figures to remember. Nothing may be added after it."""
         # It also ends the transaction.
         self._database.executescript(_INDEXES)
         self._database.executemany("INSERT INTO facts VALUES (?, ?)", (facts | self.figures()).items())
@@ -87,35 +93,46 @@ class IndexWriter:
         self._part.replace(self._path)
 
     def figures(self) -> dict[str, int]:
-        """How many records there are, how many were there twice, how many could not be read."""
+        """How many records there are, how many were added twice, how many could not be read."""
         return {"records": self.count, "repeated": self.repeated, "problems": self.problems}
 
     def give_up(self) -> None:
-        """Leave nothing behind."""
+        """Remove the incomplete file; does nothing after ``finish``."""
         self._database.close()
         self._part.unlink(missing_ok=True)
 
 
-class IndexHistory:
-    """The records of an index whose places lie in ``from_ms`` (in) to ``to_ms`` (out), and those with no time at all.
+class SortedHistory:
+    """The records of a finished file whose places lie in ``from_ms`` (in) to ``to_ms`` (out), and those without a time.
 
-    ``after_ms``: go on from there; what comes again is for the ledger to know.
+    A span of None is open at that end. ``after_ms``: continue from there; the ledger recognises records that come again.
+    A late record comes at its stored place, under its own key (see ``pipeline.drivers.history``). Single-threaded.
     """
 
-    def __init__(self, path: Path, run: str, *, from_ms: int, to_ms: int, after_ms: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        run: str,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        after_ms: int | None = None,
+    ) -> None:
         self._run = run
         self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         self._unpacker = zstandard.ZstdDecompressor()
         self.facts: dict[str, int] = dict(self._database.execute("SELECT name, value FROM facts"))
-        self._low, self._high = max(from_ms, after_ms or 0), to_ms
+        # Without a span, times before 1970 count too.
+        self._low = -_EVER_MS if from_ms is None else max(from_ms, after_ms or 0)
+        self._high = _EVER_MS if to_ms is None else to_ms
         self._without_time = after_ms is None
         count = "SELECT count(*) FROM items WHERE time_ms >= ? AND time_ms < ? OR time_ms = 0"
         self.total: int | None = self._database.execute(count, (self._low, self._high)).fetchone()[0]
         self._rows = self._numbered()
         self.ended = False
 
-    def take(self, limits: SliceLimits) -> list[Envelope]:
-        """As in ``History``."""
+    def take(self, limits: SliceLimits, *, wait_ms: int = 0) -> list[Envelope]:  # noqa: ARG002 - all of it is there
+        """As ``History.take``."""
         taken: list[Envelope] = []
         size = 0
         while len(taken) < limits.records and size < limits.bytes:
@@ -133,44 +150,83 @@ class IndexHistory:
 
     def _numbered(self) -> Iterator[Envelope]:
         merged = heapq.merge(self._natural(), self._placed(), key=lambda found: found[0])
-        for number, (_, envelope) in enumerate(merged):
+        for number, (_, key, row) in enumerate(merged):
+            stream, partition, offset, item, stage, reason, value = row[5:]
             yield Envelope(
                 number=number,
-                position=envelope.position,
-                key=envelope.key,
-                value=self._unpacker.decompress(envelope.value) if envelope.value else b"",
-                item=envelope.item,
-                problem=envelope.problem,
+                position=Position(run=self._run, stream=stream, partition=partition, offset=offset),
+                key=key,
+                value=self._unpacker.decompress(value),
+                item=item,
+                problem=Rejection(stage, reason) if stage else None,
             )
 
-    def _natural(self) -> Iterator[tuple[OrderKey, Envelope]]:
+    def _natural(self) -> Iterator[tuple[OrderKey, OrderKey, tuple[Any, ...]]]:
         span = "placed IS NULL AND time_ms >= ? AND time_ms < ?"
         query = f"SELECT * FROM items WHERE {span} ORDER BY time_ms, article, hash, ordinal"  # noqa: S608 - all ours
         last: OrderKey | None = None
-        ranges = [(0, 1)] if self._without_time else []
-        for low, high in [*ranges, (max(self._low, 1), self._high)]:
+        ranges = [(self._low, self._high)]
+        if self._low >= 0:
+            ranges = [*([(0, 1)] if self._without_time else []), (max(self._low, 1), self._high)]
+        for low, high in ranges:
             for row in self._database.execute(query, (low, high)):
                 key = OrderKey(row[1], row[2], row[3])
                 if last is not None and (last.time_ms, last.article, last.raw_hash) == (row[1], row[2], row[3]):
                     key = OrderKey(row[1], row[2], row[3], last.occurrence + 1)
                 last = key
-                yield key, self._envelope(row, key)
+                yield key, key, row
 
-    def _placed(self) -> Iterator[tuple[OrderKey, Envelope]]:
-        """Late records, at their stored places, under their own keys: see ``pipeline.drivers.history``."""
+    def _placed(self) -> Iterator[tuple[OrderKey, OrderKey, tuple[Any, ...]]]:
+        """Late records, at their stored places, with their own keys."""
         query = "SELECT * FROM items WHERE placed >= ? AND placed < ? ORDER BY placed"
-        for row in self._database.execute(query, (f"{self._low:015d}", f"{self._high:015d}")):
-            yield OrderKey.parse(row[4]), self._envelope(row, OrderKey(row[1], row[2], row[3]))
+        for row in self._database.execute(query, (f"{max(self._low, 0):015d}", f"{self._high:015d}")):
+            yield OrderKey.parse(row[4]), OrderKey(row[1], row[2], row[3]), row
 
-    def _envelope(self, row: tuple[object, ...], key: OrderKey) -> Envelope:
-        _, _, _, _, _, stream, partition, offset, item, stage, reason, value = row
-        return Envelope(
-            number=0,
-            position=Position(
-                run=self._run, stream=str(stream), partition=int(str(partition)), offset=int(str(offset))
-            ),
-            key=key,
-            value=value if isinstance(value, bytes) else b"",
-            item=str(item),
-            problem=Problem(str(stage), str(reason)) if stage else None,
-        )
+
+class SortedInput:
+    """A bounded input: items are added in any order and taken as slices in the order of their keys. A scratch file.
+
+    An item's offset is its place in the input. Items that could not be read have no time and come first.
+    """
+
+    def __init__(self, path: Path, run: str) -> None:
+        self._path, self._run = path, run
+        self._writer = SortedWriter(path, late={}, stream=INPUT)
+        self._reader: SortedHistory | None = None
+
+    @property
+    def count(self) -> int:
+        """How many items were added."""
+        return self._writer.count
+
+    def add(self, raw: RawArticle, item: str) -> None:
+        """Add a raw article; its event time is when it was fetched."""
+        value, time_ms, article = encode(raw), to_ms(raw.fetched_at), article_id(raw.url)
+        self._writer.add(value, time_ms=time_ms, article=article, digest=raw_hash(value), item=item)
+
+    def add_problem(self, item: str, reason: str) -> None:
+        """Add an item that could not be read: its outcome is a rejection."""
+        digest = raw_hash(item.encode())
+        self._writer.add(b"", time_ms=0, article="", digest=digest, item=item, problem=("read", reason))
+
+    def take(self, limits: SliceLimits, *, wait_ms: int = 0) -> list[Envelope]:
+        """The next slice; empty once all was taken. After the first call nothing more may be added."""
+        if self._reader is None:
+            self._writer.finish()
+            self._reader = SortedHistory(self._path, self._run)
+        return self._reader.take(limits, wait_ms=wait_ms)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._reader is None:
+            self._writer.give_up()
+        else:
+            self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

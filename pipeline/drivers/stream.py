@@ -11,19 +11,17 @@ from collections.abc import Callable, Sequence
 import apache_beam as beam
 import grpc  # type: ignore[import-untyped]
 import structlog
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from core.errors import Fenced, StoreError, StreamUnavailable, UsageError, WirewatchError
 from core.settings import Settings
-from pipeline.drivers import prism
 from pipeline.drivers.flink_rest import FlinkJob, FlinkJobs
 from pipeline.drivers.live import LiveRun
-from pipeline.drivers.prism import OwnPrism, runner_name, with_precautions
 from pipeline.drivers.source import ReadInOrder, StreamSource
 from pipeline.flow import build
 from pipeline.ledger.ledger import UNOWNED
-from pipeline.transforms.ordered import InOrder
+from pipeline.transforms.order import InOrder
 
 log = structlog.get_logger()
 # Small bundles: with Flink's defaults (1,000 elements, 1 s) the delay was 4.2 s at the median instead of 0.7 s. Bundles end
@@ -40,6 +38,9 @@ REFUSED = {
     "directrunner": "it keeps no order and leaks memory while idle",
     "bundlebaseddirectrunner": "it keeps no order and leaks memory while idle",
     "fnapirunner": "it only runs bounded work; use the slices driver",
+    # Refused before Beam downloads its binary, too.
+    "prism": "it keeps its state in memory alone",
+    "prismrunner": "it keeps its state in memory alone",
 }
 
 
@@ -57,7 +58,7 @@ def submit(
     runner = runner_name(options)
     if runner in REFUSED:
         why = f"{runner} can't run continuously: {REFUSED[runner]}"
-        raise UsageError(why, hint="use Flink or Prism, or leave out --runner")
+        raise UsageError(why, hint="use Flink, or leave out --runner")
     beam_options = _beam_options(settings, options)
     for job in _cancel_on_cluster(settings, options):
         log.warning("an earlier job of this run was cancelled", job=job.id, job_name=job.name)
@@ -76,7 +77,7 @@ def submit(
             epoch=live.state.epoch,
             uuid=live.raw.uuid,
         )
-        pipeline = beam.Pipeline(OwnPrism() if runner in prism.NAMES else None, options=beam_options)
+        pipeline = beam.Pipeline(options=beam_options)
         build(pipeline | "Read" >> ReadInOrder(source), InOrder(), live.flow())
         return live, pipeline.run()
     except (grpc.RpcError, grpc.FutureTimeoutError) as error:
@@ -120,8 +121,13 @@ def run_as_stream(
 
 
 def _beam_options(settings: Settings, options: Sequence[str]) -> PipelineOptions:
-    known = with_precautions(options) if runner_name(options) in prism.NAMES else [*FLINK, *options]
-    return PipelineOptions([f"--job_name=wirewatch-{settings.run}", *known], streaming=True)
+    return PipelineOptions([f"--job_name=wirewatch-{settings.run}", *FLINK, *options], streaming=True)
+
+
+def runner_name(options: Sequence[str]) -> str:
+    """The runner that Beam's options name, in lower case and without its module."""
+    named = PipelineOptions(list(options)).view_as(StandardOptions).runner or "DirectRunner"
+    return str(named).lower().rpartition(".")[2]
 
 
 def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[FlinkJob]:

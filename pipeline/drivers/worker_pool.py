@@ -1,4 +1,7 @@
-"""Beam's pool of external workers, but for how a worker's process begins."""
+"""Beam's pool of external workers, except for how a worker process starts.
+
+Apart from ``pipeline.drivers.workers``, because importing this loads Beam, and logs must be configured before that.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
-from pipeline.heap import TIDY
+from pipeline.malloc import TIDY
 
 STATE_CACHE_BYTES = 32 << 20
 _PROGRAM = """\
@@ -23,18 +26,18 @@ SdkHarness({url!r}, worker_id={name!r}, state_cache_size={cache}, data_buffer_ti
 
 
 class Pool(BeamFnExternalWorkerPoolServicer):
-    """Starts workers with this interpreter, whatever is on the path, and with our logs from their first line on."""
+    """Starts workers with this interpreter, whatever is on the path, and with our log format from their first line."""
 
     def StartWorker(  # noqa: N802 - its name in Beam's interface
         self,
         start_worker_request: beam_fn_api_pb2.StartWorkerRequest,
         unused_context: Any,  # noqa: ARG002
     ) -> beam_fn_api_pb2.StartWorkerResponse:
-        """Start a process; an error is told to the runner."""
+        """Start a process; an error is returned to the runner."""
         name = start_worker_request.worker_id
         program = program_of(start_worker_request.control_endpoint.url, name)
         try:
-            # Its standard output is ours: Beam gives it a pipe that nobody reads, and that would fill up.
+            # It inherits our standard output: Beam would give it a pipe that nothing reads, and that would fill up.
             self._worker_processes[name] = subprocess.Popen(  # noqa: S603 - our own program, all else in it is text
                 [sys.executable, "-c", program], close_fds=True, env=environment(os.environ)
             )
@@ -44,10 +47,10 @@ class Pool(BeamFnExternalWorkerPoolServicer):
 
 
 def program_of(url: str, name: str) -> str:
-    """What a worker runs. Whatever stands in ``url`` and ``name``, it is text there. Pure."""
+    """The program of a worker. ``url`` and ``name`` are quoted as text, whatever they contain. Pure."""
     return _PROGRAM.format(url=url, name=name, cache=STATE_CACHE_BYTES)
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """A worker's environment: with tidy heaps, unless ours says otherwise. Pure."""
+    """A worker's environment: ours, with the allocator's settings (``TIDY``) unless ours sets them. Pure."""
     return {**TIDY, **ours}

@@ -1,11 +1,11 @@
 """A pool of external Python workers for Flink: ``python -m pipeline.drivers.workers PORT [--beside HOST:PORT]``.
 
 Flink's task managers ask the pool for a worker each; every worker is a process of its own, so a page that kills it
-takes nobody along, and Flink restarts the job from its checkpoint.
+affects no other, and Flink restarts the job from its checkpoint.
 
-Containers that share a task manager's network keep the old one when the task manager is started again in another, and nobody
-would ever ask them again. With ``--beside`` the pool looks at a port of the task manager's and ends, exit code 1, once
-nothing has listened there for a minute: whoever watches over it then starts it in the new network.
+Containers that share a task manager's network keep the old network when the task manager is restarted in another, and would
+never be asked for a worker again. With ``--beside`` the pool watches a port of the task manager and exits with code 1 once
+nothing has listened there for a minute, so its supervisor restarts it in the new network.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ PATIENCE_S, LOOK_EVERY_S, ANSWER_S = 60.0, 5.0, 5.0
 
 
 class Vigil:
-    """Decides when a neighbour is gone: nothing was there at any look for ``patience_s`` seconds, also where it never came."""
+    """Decides when a neighbour is gone: every look failed for ``patience_s`` seconds, even if it was never there."""
 
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
         self._missed_since: float | None = None
 
     def gone(self, there: bool, now_s: float) -> bool:
-        """Take in a look at the time ``now_s`` (seconds, any clock that only goes forward)."""
+        """Record the result of a look at the time ``now_s`` (seconds of a monotonic clock)."""
         if there:
             self._missed_since = None
             return False
-        # From the first look in vain, not from the last good one: a process that was held up for long has missed nothing yet.
+        # From the first failed look, not from the last good one: a process that was suspended has missed nothing yet.
         if self._missed_since is None:
             self._missed_since = now_s
         return now_s - self._missed_since >= self._patience_s
@@ -51,17 +51,17 @@ def serve(
     patience_s: float = PATIENCE_S,
     look_every_s: float = LOOK_EVERY_S,
 ) -> int:
-    """Serve workers on ``port``, all addresses, until ``beside`` (host, port) is gone: returns 1. Without it for ever.
+    """Serve workers on ``port``, all addresses, until ``beside`` (host, port) is gone; returns 1 then. Without it, endlessly.
 
-    The workers end with the process, also where it is asked to end (SIGTERM, SIGINT: SystemExit 0). By themselves they
+    The workers end with the process, even if it is terminated (SIGTERM, SIGINT: SystemExit 0); on their own they
     would not.
     """
-    # Before Beam is loaded: it warns then of libraries that it lacks, which is no news and not in the form of our logs.
+    # Before Beam is loaded, which logs warnings about optional libraries in its own format.
     configure_worker(service="workers")
     from pipeline.drivers.worker_pool import STATE_CACHE_BYTES, Pool
 
-    # Beam ends the workers at the interpreter's exit, which a signal's default action isn't; and process 1 of a container
-    # would not even hear it.
+    # Beam ends the workers at the interpreter's exit, which a signal's default action skips; and process 1 of a container
+    # ignores signals that it has no handler for.
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, _end)
     _, server = Pool.start(use_process=True, port=port, state_cache_size=STATE_CACHE_BYTES)

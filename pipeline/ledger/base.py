@@ -15,8 +15,8 @@ from core.store import tables as t
 from core.store.engine import chunks
 from pipeline.ledger import tables as h
 from pipeline.ledger.rows import entry
-from pipeline.stories.index import Entry
-from pipeline.stories.story import independent_source
+from pipeline.stories.index import IndexEntry
+from pipeline.stories.story_facts import independent_source
 
 
 class Base(NamedTuple):
@@ -67,8 +67,8 @@ def stories_as_of(
     return found
 
 
-def _grown(story: Story | None, one: Entry, title: str) -> Story:
-    """As ``pipeline.stories.story.grown``, from what a version's row holds."""
+def _grown(story: Story | None, one: IndexEntry, title: str) -> Story:
+    """As ``pipeline.stories.story_facts.grown``, from what a version's row holds."""
     time_ms, new = one.key.time_ms, one.version == 1
     if story is None:
         story = Story(id=one.story, headline=title, first_ms=time_ms, last_ms=time_ms)

@@ -22,9 +22,9 @@ from pipeline.ledger.base import Base, known
 from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.story_facts import write_facts
 from pipeline.ledger.writing import write_bundle
-from pipeline.stories.index import Entry
-from pipeline.stories.memory import StoryFacts
-from pipeline.stories.stage import Told
+from pipeline.stories.index import IndexEntry
+from pipeline.stories.stage import Decided
+from pipeline.stories.story_facts import StoryFacts
 
 UNOWNED = ""
 
@@ -60,9 +60,9 @@ class BundleContext:
 
     state: RunState
     done: dict[Position, None] = field(default_factory=dict)
-    histories: dict[str, list[Entry]] = field(default_factory=dict)
+    histories: dict[str, list[IndexEntry]] = field(default_factory=dict)
     texts: dict[str, tuple[str, str]] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[IndexEntry] = field(default_factory=list)
 
 
 class RunLedger:
@@ -104,7 +104,7 @@ class RunLedger:
         with self.store.reading() as connection:
             state = self._state(connection)
             done = self._done(connection, positions)
-            histories: dict[str, list[Entry]] = {}
+            histories: dict[str, list[IndexEntry]] = {}
             texts: dict[str, tuple[str, str]] = {}
             v = t.versions.c
             for part in chunks(sorted(set(articles))):
@@ -119,7 +119,7 @@ class RunLedger:
                     if newest:
                         for row in connection.execute(sa.select(v.article, v.title, v.text).where(mine, told)):
                             texts[row.article] = (row.title, row.text)
-            entries: list[Entry] = []
+            entries: list[IndexEntry] = []
             # An index that holds anything has all of the base, which does not change.
             for mine in known(self.run, self._base if since_seq < 0 else None, t.versions):
                 newer = sa.select(*ENTRY).where(mine, v.event_ms >= since_ms)
@@ -133,7 +133,7 @@ class RunLedger:
     def commit(
         self,
         state: RunState,
-        told: Sequence[Told],
+        told: Sequence[Decided],
         alerts: Sequence[Alert],
         *,
         last_key: OrderKey | None,

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from core.records import Alert, OrderKey, Outcome, encode, to_ms
 from core.store import tables as t
-from pipeline.stories.index import Entry
-from pipeline.stories.stage import Told
+from pipeline.stories.index import IndexEntry
+from pipeline.stories.stage import Decided
 
 ENTRY = tuple(
     t.versions.c[name]
@@ -23,9 +23,9 @@ ENTRY = tuple(
 """The columns that ``entry`` needs: titles and texts are by far the most of a row."""
 
 
-def entry(row: sa.Row[Any]) -> Entry:
+def entry(row: sa.Row[Any]) -> IndexEntry:
     """The index entry of a row of ``versions``."""
-    return Entry(
+    return IndexEntry(
         article=row.article,
         version=row.version,
         version_hash=row.version_hash,
@@ -48,7 +48,7 @@ def outcome_row(outcome: Outcome, seq: int, *, late: bool) -> dict[str, object]:
     return row | {"kind": str(outcome.kind), "place": key.sortable() if key else None, "late": late, "seq": seq}
 
 
-def article_row(told: Told, run: str, seq: int) -> dict[str, object]:
+def article_row(told: Decided, run: str, seq: int) -> dict[str, object]:
     """A row of ``articles``. Raises ValueError for a record without an article."""
     article = told.article
     if article is None:
@@ -65,7 +65,7 @@ def article_row(told: Told, run: str, seq: int) -> dict[str, object]:
     }
 
 
-def version_row(told: Told, run: str, seq: int) -> dict[str, object]:
+def version_row(told: Decided, run: str, seq: int) -> dict[str, object]:
     """A row of ``versions``. Raises ValueError for a record that is no version."""
     article, entry = told.article, told.entry
     if article is None or entry is None:
@@ -102,7 +102,7 @@ def alert_cause(alert: Alert) -> AlertCause:
     return alert.article, alert.article_version
 
 
-def alert_places(told: Iterable[Told]) -> dict[AlertCause, str]:
+def alert_places(told: Iterable[Decided]) -> dict[AlertCause, str]:
     """The place of the record that raised an alert: the one that brought this version of the article."""
     return {(one.article.id, one.article.version): one.key.sortable() for one in told if one.article is not None}
 

@@ -11,11 +11,11 @@ from core.records.story import Story
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from pipeline.ledger.base import read_base, stories_as_of
-from pipeline.stories.stage import Told
-from pipeline.stories.story import grown
+from pipeline.stories.stage import Decided
+from pipeline.stories.story_facts import grown
 
 
-def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequence[Told], seq: int) -> None:
+def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequence[Decided], seq: int) -> None:
     """Let the stories of a bundle's articles grow, in the bundle's order, in the caller's transaction."""
     kept = _known_stories(connection, run, {one.article.story_id or "" for one in told if one.article is not None})
     touched: dict[str, Story] = {}

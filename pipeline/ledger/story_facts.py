@@ -19,7 +19,7 @@ from core.store.subscriptions import SubscriptionStore
 from pipeline.ledger import tables as d
 from pipeline.ledger.base import Base, known, read_base, stories_as_of
 from pipeline.ledger.stories import read_stories
-from pipeline.stories.memory import MOST_ARTICLES, Mark, StoryFacts, StoryMemory
+from pipeline.stories.story_facts import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -70,9 +70,9 @@ def _json(facts: StoryFacts) -> str:
 
 def _marks(
     connection: sa.Connection, run: str, base: Base | None, stories: Iterable[str]
-) -> dict[str, dict[str, Mark]]:
+) -> dict[str, dict[str, AlertMark]]:
     c = t.alerts.c
-    marks: dict[str, dict[str, Mark]] = {}
+    marks: dict[str, dict[str, AlertMark]] = {}
     for condition in known(run, base, t.alerts):
         for part in chunks(sorted(set(stories))):
             query = sa.select(c.record).where(condition, c.story.in_(part)).order_by(c.place, c.id)
@@ -81,11 +81,11 @@ def _marks(
     return marks
 
 
-def _add_mark(marks: dict[str, dict[str, Mark]], one: _Told) -> None:
+def _add_mark(marks: dict[str, dict[str, AlertMark]], one: _Told) -> None:
     of_story = marks.setdefault(one.story, {})
     here, before = (one.article, one.source), of_story.get(one.subscription)
     articles = before.articles if before is not None else ()
-    of_story[one.subscription] = Mark(
+    of_story[one.subscription] = AlertMark(
         one.subscription,
         one.subscription_version,
         one.id,

@@ -17,14 +17,16 @@ from core.records import Alert, OutcomeKind
 from core.store import SubscriptionStore, open_store
 from core.store.subscriptions import LIVE
 from core.store.takedowns import STAGE, Takedowns
-from pipeline.heap import settle
+from pipeline.elements import Draft, Rejection
 from pipeline.ledger import RunLedger
 from pipeline.ledger.ledger import BundleContext, Stale, WentBack
 from pipeline.ledger.story_facts import SubscriptionVersions, read_story_memories
+from pipeline.malloc import settle
 from pipeline.replay.runs import base_of
-from pipeline.stories import AlertRule, Handled, StoryIndex, StoryStage
-from pipeline.stories.memory import StoryFacts
-from pipeline.transforms.elements import Draft, Problem
+from pipeline.stories.alerts import AlertRule
+from pipeline.stories.index import StoryIndex
+from pipeline.stories.stage import Handled, StoryStage
+from pipeline.stories.story_facts import StoryFacts
 
 log = structlog.get_logger()
 TRIES = 5
@@ -82,12 +84,12 @@ class RunWriter:
             texts=context.texts,
             last_key=context.state.last_key,
         )
-        if not handled.told:
+        if not handled.decided:
             return
         alerts, facts = self._alerts(handled)
         self._seq = self._ledger.commit(
             context.state,
-            handled.told,
+            handled.decided,
             alerts,
             last_key=handled.last_key,
             publish=self._publish,
@@ -105,7 +107,7 @@ class RunWriter:
         if before not in (-1, stamp):
             raise Stale("an article was taken down: the index may hold it")
         return [
-            msgspec.structs.replace(draft, article=None, problem=Problem(STAGE, reasons[draft.article.id]))
+            msgspec.structs.replace(draft, article=None, problem=Rejection(STAGE, reasons[draft.article.id]))
             if draft.article is not None and draft.article.id in reasons
             else draft
             for draft in drafts
@@ -145,7 +147,7 @@ class RunWriter:
 
     def _alerts(self, handled: Handled) -> tuple[list[Alert], dict[str, StoryFacts]]:
         """The alerts of a batch, and the facts of the stories that they told of, where those have changed."""
-        articles = [told.article for told in handled.told if told.article is not None]
+        articles = [told.article for told in handled.decided if told.article is not None]
         matched = {one.story_id or "" for one in articles if one.subscriptions}
         memories = read_story_memories(
             self._ledger.store, self._ledger.run, {one.story_id or "" for one in articles}, matched
@@ -153,15 +155,15 @@ class RunWriter:
         self._subscriptions.begin({(m.subscription, m.version) for one in articles for m in one.subscriptions})
         rule = AlertRule(memories, self._subscriptions)
         alerts: list[Alert] = []
-        for told in handled.told:
+        for told in handled.decided:
             if told.article is not None:
-                alerts += rule.tell(told.article, told.key, told.difference)
+                alerts += rule.alerts_of(told.article, told.key, told.difference)
         return alerts, {story: memory.facts for story, memory in rule.memories.items() if memory.learnt}
 
 
 def _say(handled: Handled, alerts: Sequence[Alert]) -> None:
     """Log what people ask for: refusals and alerts; with ``--verbose`` each record."""
-    for told in handled.told:
+    for told in handled.decided:
         end = told.outcome
         facts = {
             "run": end.run,

@@ -23,14 +23,14 @@ from core.store.outbox import ALERTS, CANARIES, ENRICHED, PEOPLE, REJECTED, Outb
 from core.store.tables import canaries, source_activity
 from pipeline.ledger.rows import alert_cause, alert_places, alert_row, article_row, outcome_row, version_row
 from pipeline.ledger.stories import update_stories
-from pipeline.stories.stage import Told
+from pipeline.stories.stage import Decided
 
 
 def write_bundle(
     store: Store,
     connection: sa.Connection,
     run: str,
-    told: Sequence[Told],
+    told: Sequence[Decided],
     alerts: Sequence[Alert],
     *,
     seq: int,
@@ -73,7 +73,7 @@ def write_outcomes(store: Store, connection: sa.Connection, rows: Sequence[dict[
 
 
 def _write_results(
-    store: Store, connection: sa.Connection, run: str, told: Sequence[Told], alerts: Sequence[Alert], seq: int
+    store: Store, connection: sa.Connection, run: str, told: Sequence[Decided], alerts: Sequence[Alert], seq: int
 ) -> None:
     articles = {one.article.id: one for one in told if one.article is not None}
     store.upsert(connection, t.articles, [article_row(one, run, seq) for one in articles.values()])
@@ -84,7 +84,7 @@ def _write_results(
     store.insert_new(connection, t.alerts, rows)
 
 
-def bundle_counts(told: Sequence[Told], stored_ms: int) -> Counts:
+def bundle_counts(told: Sequence[Decided], stored_ms: int) -> Counts:
     """What a bundle that is stored at ``stored_ms`` adds, but for its outcomes. Pure."""
     published, fetched, stored = [], [], []
     for one in told:
@@ -102,7 +102,7 @@ def bundle_counts(told: Sequence[Told], stored_ms: int) -> Counts:
     return counts
 
 
-def add_activity(store: Store, connection: sa.Connection, run: str, told: Sequence[Told]) -> None:
+def add_activity(store: Store, connection: sa.Connection, run: str, told: Sequence[Decided]) -> None:
     """Count a bundle's new articles by source, in the caller's transaction. Canaries have none."""
     rows: dict[str, dict[str, Any]] = {}
     for one in told:
@@ -126,7 +126,7 @@ def add_activity(store: Store, connection: sa.Connection, run: str, told: Sequen
         )
 
 
-def outbox_rows(run: str, told: Sequence[Told], alerts: Sequence[Alert]) -> list[OutboxRow]:
+def outbox_rows(run: str, told: Sequence[Decided], alerts: Sequence[Alert]) -> list[OutboxRow]:
     """What a bundle tells the output streams: enriched articles, rejections, alerts, in order."""
     rows = []
     for one in told:
@@ -156,7 +156,7 @@ def _sayable(outcome: Outcome) -> Outcome:
 
 
 def mark_handled(
-    connection: sa.Connection, run: str, told: Sequence[Told], alerts: Sequence[Alert], stored_ms: int
+    connection: sa.Connection, run: str, told: Sequence[Decided], alerts: Sequence[Alert], stored_ms: int
 ) -> None:
     """Note the canaries of a bundle as handled, in the caller's transaction. Ones that nobody made change nothing."""
     raised = {alert.article: alert.id for alert in alerts}

@@ -17,7 +17,7 @@ for that subscription; backfill never does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 from core.errors import QueryError
@@ -25,17 +25,16 @@ from core.query.document import document_of
 from core.query.filters import effective_query
 from core.query.fired import fired
 from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
-from core.records.alert import LEVELS, Level, Link, News, Rewording
+from core.records.alert import LEVELS, Level, Link, News, Rewording, Snippet
 from pipeline.stories.facts import Facts, facts_of
-from pipeline.stories.memory import Known, Mark, Pace, StoryMemory, edited, learn, marked
-from pipeline.stories.snippets import snippets_of
-from pipeline.stories.story import grown
+from pipeline.stories.story_facts import AlertMark, EditPace, Known, StoryMemory, edited, grown, learn, marked
 from pipeline.text.difference import Difference, Size
 
 NEW_STORY = "story"
 SOURCE_COUNTS = (3, 10, 30, 100, 300, 1_000)
 MOST_OUTLETS, MOST_NEWS, MOST_CHANGES = 20, 12, 20
 CHANGE_CHARS = 300
+MOST_SNIPPETS, SNIPPET_CONTEXT, LONGEST_SNIPPET = 3, 90, 320
 
 InForce = Callable[[str, int | None, int], Subscription | None]
 """(id, version or None, event time in ms) → that version, or the one in force at the time; None where there is none."""
@@ -50,7 +49,7 @@ class AlertRule:
     def __init__(self, memories: dict[str, StoryMemory], in_force: InForce) -> None:
         self.memories, self._in_force = memories, in_force
 
-    def tell(self, article: Article, key: OrderKey, difference: Difference | None = None) -> list[Alert]:
+    def alerts_of(self, article: Article, key: OrderKey, difference: Difference | None = None) -> list[Alert]:
         """The alerts of one article that has its story, in the run's order. ``difference``: what an edit changed."""
         if article.story_id is None:
             return []
@@ -61,7 +60,7 @@ class AlertRule:
             return []
         changes = difference.changes if difference is not None else ()
         facts = facts_of(article.title, article.text, language=article.language, changes=changes)
-        before, pace = memory.facts, Pace()
+        before, pace = memory.facts, EditPace()
         if difference is not None:
             memory.facts, pace = edited(before, article.id, key.time_ms)
             if pace.taken_ms != key.time_ms:
@@ -98,7 +97,9 @@ class AlertRule:
         news = (News(NEW_STORY, telling.article.title),)
         return telling.alert(name, version, wanted, matches, news, parameter="")
 
-    def _further(self, telling: _Telling, mark: Mark, version: int | None, matches: tuple[Match, ...]) -> Alert | None:
+    def _further(
+        self, telling: _Telling, mark: AlertMark, version: int | None, matches: tuple[Match, ...]
+    ) -> Alert | None:
         if not telling.may_be_news(mark):
             return None
         wanted = self._in_force(mark.subscription, version, telling.key.time_ms)
@@ -140,15 +141,15 @@ class _Telling:
         """Whether subscriptions that the article doesn't meet may have to hear of it."""
         return bool(self._known.notices) or self._edit is not None
 
-    def concerns(self, mark: Mark) -> bool:
+    def concerns(self, mark: AlertMark) -> bool:
         """Whether it is about an article that alerted this subscription."""
         return bool(self._about(mark))
 
-    def may_be_news(self, mark: Mark) -> bool:
+    def may_be_news(self, mark: AlertMark) -> bool:
         """A quick look that refuses most."""
         return self._newest > mark.told or self._edit is not None or _reached(mark.sources, self._sources) is not None
 
-    def news(self, mark: Mark, wanted: Subscription, *, met: bool) -> tuple[tuple[News, ...], str]:
+    def news(self, mark: AlertMark, wanted: Subscription, *, met: bool) -> tuple[tuple[News, ...], str]:
         """What is new for a subscription, the most pressing first, and the parameter of its alert's id."""
         found: list[News] = []
         if "corrections" in wanted.news:
@@ -178,7 +179,7 @@ class _Telling:
         news: tuple[News, ...],
         *,
         parameter: str,
-        mark: Mark | None = None,
+        mark: AlertMark | None = None,
     ) -> Alert:
         """The alert of a subscription."""
         article, reason = self.article, news[0].kind
@@ -215,7 +216,7 @@ class _Telling:
             channels=wanted.delivery if wanted is not None else (),
         )
 
-    def _about(self, mark: Mark) -> tuple[str, ...]:
+    def _about(self, mark: AlertMark) -> tuple[str, ...]:
         """The articles that alerted this subscription and that this one corrects, rewrites or retracts."""
         own = {self.article.id, self.article.duplicate_of}
         return tuple(
@@ -250,3 +251,49 @@ def _reached(told: int, now: int) -> int | None:
 def _level(base: Level, reason: str) -> Level:
     least: Level = {"retraction": "urgent", "correction": "high"}.get(reason, "low")  # type: ignore[assignment]
     return max(base, least, key=LEVELS.index)
+
+
+def snippets_of(title: str, text: str, matches: Sequence[Match]) -> tuple[Snippet, ...]:
+    """Up to three stretches of title and text that hold matches, the title's first, with the matches' places in them.
+
+    Stretches are cut at spaces where there are any, and have at most some 320 characters. Matches that lie near each
+    other share one.
+    """
+    made: list[Snippet] = []
+    for field, whole in (("title", title), ("text", text)):
+        spans = sorted(
+            {(one.start, one.end) for one in matches if one.field == field and one.start < one.end <= len(whole)}
+        )
+        while spans and len(made) < MOST_SNIPPETS:
+            low, high = _cut(whole, spans[0][0], spans[0][1])
+            inside = [span for span in spans if span[0] >= low and span[1] <= high]
+            spans = [span for span in spans if span[0] >= high]
+            made.append(_snippet(field, whole, low, high, inside))
+    return tuple(made)
+
+
+def _cut(whole: str, start: int, end: int) -> tuple[int, int]:
+    low = max(0, start - SNIPPET_CONTEXT)
+    paragraph = whole.rfind("\n", low, start) + 1
+    low = paragraph or (0 if low == 0 else whole.find(" ", low, start) + 1 or low)
+    end = min(end, start + LONGEST_SNIPPET)
+    high = min(len(whole), max(end + SNIPPET_CONTEXT, low + 2 * SNIPPET_CONTEXT), low + LONGEST_SNIPPET)
+    high = max(high, end)
+    paragraph = whole.find("\n", end, high)
+    if paragraph >= 0:
+        return low, paragraph
+    return low, high if high == len(whole) else max(whole.rfind(" ", end, high), end)
+
+
+def _snippet(field: str, whole: str, low: int, high: int, spans: Sequence[tuple[int, int]]) -> Snippet:
+    before, after = ("… " if low else ""), (" …" if high < len(whole) else "")
+    shift = len(before) - low
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return Snippet(
+        field, before + whole[low:high] + after, tuple((start + shift, end + shift) for start, end in merged)
+    )

@@ -1,23 +1,130 @@
-"""The index's memory: one row of arrays for each entry, so that many are compared at once."""
+"""What the index remembers of a version: an entry, its compact form, and rows of arrays, so that many are compared at once."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import dataclass
 from sys import getsizeof
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.entry import Entry, key_of, pack, place_of, unpack
-from pipeline.stories.features import LAYOUT, Features, read_features, written
+from core.records import OrderKey
+from pipeline.stories.features import LAYOUT, Features, agency_of, read_features, written
 
 Slots = NDArray[np.int64]
+_HEX = re.compile("[0-9a-f]{32}")
 _FIRST_ROWS = 1_024
 _ID_DIGITS = 32
 _LISTED = 1 + 2 * 8 + 2 * 8
-"""Bytes of a row in ``alive``, in two lists, and in the two of the order of places (background.py)."""
+"""Bytes of a row in ``alive``, in two lists, and in the two of the order of places (frequencies.py)."""
 
 _MASK = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What the story stage remembers of one version of one article.
+
+    ``fingerprint`` is what ``features`` made, or a plain signature. ``origin`` is read from it.
+    """
+
+    article: str
+    version: int
+    version_hash: str
+    text_hash: str
+    key: OrderKey
+    story: str
+    source: str
+    duplicate_of: str | None = None
+    language: str | None = None
+    fingerprint: bytes = b""
+    backfill: bool = False
+
+    @property
+    def original(self) -> str:
+        """The earliest article of this text: itself, or what it is a copy of."""
+        return self.duplicate_of or self.article
+
+    @property
+    def origin(self) -> str | None:
+        """The agency that the text credits."""
+        return agency_of(self.fingerprint)
+
+
+_Id = str | bytes
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder()
+
+
+def pack(entry: IndexEntry) -> bytes:
+    """All but the key and the fingerprint, in some 70 bytes. Ids that are the article's own take one byte."""
+    return _ENCODER.encode(
+        (
+            "" if entry.article == entry.key.article else _short(entry.article),
+            entry.version,
+            _short(entry.version_hash),
+            "" if entry.text_hash == entry.version_hash else _short(entry.text_hash or "-"),
+            "" if entry.story == entry.article else _short(entry.story),
+            entry.source,
+            None if entry.duplicate_of is None else _short(entry.duplicate_of),
+            entry.language,
+            entry.backfill,
+        )
+    )
+
+
+def unpack(packed: bytes, key: OrderKey, fingerprint: bytes) -> IndexEntry:
+    """The entry again."""
+    article, version, version_hash, text_hash, story, source, duplicate_of, language, backfill = _DECODER.decode(packed)
+    own = _long(article) or key.article
+    text = _long(text_hash)
+    return IndexEntry(
+        article=own,
+        version=version,
+        version_hash=_long(version_hash),
+        text_hash="" if text == "-" else text or _long(version_hash),
+        key=key,
+        story=_long(story) or own,
+        source=source,
+        duplicate_of=None if duplicate_of is None else _long(duplicate_of),
+        language=language,
+        fingerprint=fingerprint,
+        backfill=backfill,
+    )
+
+
+def place_of(key: OrderKey) -> bytes:
+    """The key in bytes that sort as keys do. No id holds a NUL."""
+    return b"%b%b\0%b\0%b" % (
+        (key.time_ms + 2**63).to_bytes(8, "big"),
+        key.article.encode("utf-8", "surrogatepass"),
+        key.raw_hash.encode("utf-8", "surrogatepass"),
+        (key.occurrence << 32 | key.late).to_bytes(8, "big"),
+    )
+
+
+def key_of(place: bytes) -> OrderKey:
+    """The key of ``place_of``."""
+    article, raw_hash = place[8:-9].split(b"\0")
+    last = int.from_bytes(place[-8:], "big")
+    return OrderKey(
+        int.from_bytes(place[:8], "big") - 2**63,
+        article.decode("utf-8", "surrogatepass"),
+        raw_hash.decode("utf-8", "surrogatepass"),
+        last >> 32,
+        last & 0xFFFFFFFF,
+    )
+
+
+def _short(value: str) -> _Id:
+    return bytes.fromhex(value) if _HEX.fullmatch(value) else value
+
+
+def _long(value: _Id) -> str:
+    return value.hex() if isinstance(value, bytes) else value
 
 
 class Columns:
@@ -52,7 +159,7 @@ class Columns:
     def __len__(self) -> int:
         return self._size - len(self._free) - len(self._dropped)
 
-    def put(self, entry: Entry) -> int:
+    def put(self, entry: IndexEntry) -> int:
         """Give the entry a slot."""
         place, packed = place_of(entry.key), pack(entry)
         self._held += getsizeof(place) + getsizeof(packed)
@@ -75,7 +182,7 @@ class Columns:
         self.alive[slot] = True
         return slot
 
-    def entry(self, slot: int) -> Entry:
+    def entry(self, slot: int) -> IndexEntry:
         """The entry as it was put in."""
         return unpack(self.packed[slot], key_of(self.places[slot]), written(self.features[slot]))
 

@@ -11,12 +11,12 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
 from pipeline.stories.figures import figures_in
-from pipeline.stories.notices import Notice, notices_of
-from pipeline.text.difference import Change, settled, words_of
+from pipeline.text.difference import WordChange, settled, words_of
 from pipeline.text.fingerprint import is_unspaced
 
 LEAD_WORDS = 90
@@ -34,6 +34,56 @@ _QUOTED = re.compile(
     r"|(?<!\w)\"([^\"\n]{8,1200})\"(?!\w)"
 )
 _WORD = re.compile(r"\w+")
+MOST_NOTICES = 6
+_NOTICE_CHARS = 300
+
+_WITHDRAWN_TITLE = re.compile(
+    r"^\W*(?:(?:mandatory\s+)?kill(?:ed)?\s*[:\-–—]|retract(?:ed|ion)\s*[:\-–—]|retraction\b|withdrawn\s*[:\-–—]|story\s+withdrawn"
+    r"|zurückgezogen\s*[:\-–—]|retiré\s*[:\-–—]|annul(?:é|ation)\s*[:\-–—]|retirad[oa]\s*[:\-–—]|отозвано\s*[:\-–—]|аннулировано\s*[:\-–—]"
+    r"|відкликано\s*[:\-–—]|geri\s+çekildi\s*[:\-–—]|إلغاء\s*[:\-–—]|撤稿|撤回)",
+    re.IGNORECASE,
+)
+_WITHDRAWN = re.compile(
+    r"""(?:this|the|our)\s+(?:article|story|report|item|dispatch)\s+(?:has\s+been|was|is)\s+(?:retracted|withdrawn|removed\s+because|taken\s+down)
+    |(?:has|have)\s+(?:retracted|withdrawn)\s+(?:this|the|its|our)\s+(?:article|story|report)
+    |(?:please\s+)?(?:disregard|kill)\s+(?:this|the)\s+(?:article|story|report|item)
+    |(?:dieser|der)\s+(?:artikel|bericht|text)\s+(?:wurde|ist)\s+(?:zurückgezogen|zurückgenommen)
+    |(?:cet|l['’])\s?article\s+a\s+été\s+(?:retiré|dépublié)|cette\s+dépêche\s+(?:a\s+été|est)\s+(?:retirée|annulée)
+    |(?:este|el)\s+artículo\s+ha\s+sido\s+retirado|esta\s+(?:noticia|información)\s+ha\s+sido\s+retirada
+    |(?:эта|данная)\s+(?:статья|новость|заметка)\s+(?:была\s+)?(?:отозвана|снята\s+с\s+публикации|аннулирована)
+    |(?:ця|цю)\s+(?:статт[яю]|новин[ау])\s+(?:було\s+)?(?:відкликано|знято\s+з\s+публікації)
+    |bu\s+haber\s+(?:geri\s+çekil|yayından\s+kaldırıl)\w*
+    |تم\s+سحب\s+(?:هذا|هذه)\s+(?:المقال|الخبر|التقرير|القصة)|(?:تم\s+)?إلغاء\s+هذا\s+الخبر
+    |این\s+(?:خبر|گزارش|مقاله)\s+(?:پس\s+گرفته|حذف)\s+شد|本(?:文|稿|报道)已(?:被)?撤""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CORRECTED_TITLE = re.compile(
+    r"^\W*(?:correct(?:ed|ion)|corr|refile|clarification|erratum|korrektur|berichtigung|rectificatif|correctif|corrección|rectificación"
+    r"|исправлен[оа]?|исправление|уточнение|виправлен[оа]?|виправлення|düzeltme|تصحيح|اصلاحیه|تصحیح|更正)\s*(?:\d+\s*)?[:：\-–—)\]]",
+    re.IGNORECASE,
+)
+_CORRECTED = re.compile(
+    r"""^\W*(?:corrections?(?:\s+and\s+clarifications?)?|clarification|erratum|editor['’]?s\s+note|korrektur|berichtigung|rectificatif|correction
+    |corrección|fe\s+de\s+erratas|исправление|уточнение|поправка|виправлення|уточнення|düzeltme|تصحيح|تنويه|اصلاحیه|تصحیح|更正|勘误)\s*[:：]
+    |(?:an?\s+(?:earlier|previous)|the\s+original)\s+version\s+of\s+this\s+(?:article|story|report|headline)
+    |this\s+(?:article|story|report|headline)\s+(?:has\s+been|was)\s+(?:corrected|amended|updated\s+to\s+correct)
+    |in\s+einer\s+früheren\s+(?:version|fassung)|frühere\s+fassung\s+dieses\s+(?:artikels|textes)
+    |une\s+(?:version\s+précédente|première\s+version)\s+de\s+cet\s+article
+    |una\s+versión\s+anterior\s+de\s+(?:este|esta)|en\s+una\s+versión\s+anterior
+    |в\s+(?:предыдущей|первоначальной|более\s+ранней)\s+версии|у\s+(?:попередній|первісній)\s+версії
+    |(?:haberin|bu\s+haberin)\s+(?:önceki|ilk)\s+(?:sürüm|versiyon|hali)\w*
+    |في\s+(?:نسخة|صيغة)\s+سابقة|در\s+نسخه\s+(?:قبلی|پیشین)|(?:本文|此前|早前)(?:的)?(?:早前)?版本""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Cheap words of all of the above: most texts have none.
+_LIKELY = re.compile(
+    r"correct|clarif|erratum|editor|version|amended|retract|withdraw|kill|disregard|removed|taken down"
+    r"|korrektur|berichtig|fassung|zurück|rectif|retiré|dépubl|annul|correcc|fe de err|versión|retirad"
+    r"|исправ|уточн|поправк|верси|отозван|аннулир|снят"
+    r"|виправ|верс|відклик|знят|düzelt|sürüm|hali|geri çek|kaldır|تصحيح|تنويه|سابقة|سحب|إلغاء|اصلاح|تصحیح|نسخه"
+    r"|پس گرفته|حذف|更正|勘误|版本|撤",
+    re.IGNORECASE,
+)
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -50,15 +100,23 @@ class Quote(msgspec.Struct, frozen=True):
     text: str
 
 
+class CorrectionNotice(msgspec.Struct, frozen=True):
+    """A correction or retraction. ``key`` tells it from others, ``text`` is the sentence or headline that says so."""
+
+    kind: Literal["correction", "retraction"]
+    key: int
+    text: str
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What one text tells, in reading order."""
 
     figures: tuple[Figure, ...] = ()
     quotes: tuple[Quote, ...] = ()
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[CorrectionNotice, ...] = ()
 
 
-def facts_of(title: str, text: str, *, language: str | None = None, changes: Sequence[Change] = ()) -> Facts:
+def facts_of(title: str, text: str, *, language: str | None = None, changes: Sequence[WordChange] = ()) -> Facts:
     """The facts of an article in ``language``. ``changes``: what an edit changed, whose figures count wherever they stand."""
     body = settled(text)
     figures: dict[int, Figure] = {}
@@ -78,7 +136,7 @@ def facts_of(title: str, text: str, *, language: str | None = None, changes: Seq
     )
 
 
-def _changed(body: str, changes: Sequence[Change]) -> Iterator[tuple[int, int]]:
+def _changed(body: str, changes: Sequence[WordChange]) -> Iterator[tuple[int, int]]:
     """Where in the new text its changed words are, in code points."""
     wanted = [(one.at, len(one.after.split(" "))) for one in changes if one.field == "text" and one.after]
     if not wanted:
@@ -134,3 +192,40 @@ def _cut(text: str) -> str:
     if len(plain) <= SHOWN_CHARS:
         return plain
     return plain[: plain.rfind(" ", 0, SHOWN_CHARS) if " " in plain[:SHOWN_CHARS] else SHOWN_CHARS] + " …"
+
+
+def notices_of(title: str, text: str) -> tuple[CorrectionNotice, ...]:
+    """The notices of a text, the title's first; at most six."""
+    found: dict[int, CorrectionNotice] = {}
+    if _WITHDRAWN_TITLE.match(title):
+        _add_notice(found, "retraction", title)
+    elif _CORRECTED_TITLE.match(title):
+        _add_notice(found, "correction", title)
+    if _LIKELY.search(text):
+        for line in text.split("\n"):
+            if not _LIKELY.search(line):
+                continue
+            for sentence in _sentences(line):
+                if _WITHDRAWN.search(sentence):
+                    _add_notice(found, "retraction", sentence)
+                elif _CORRECTED.search(sentence):
+                    _add_notice(found, "correction", sentence)
+            if len(found) >= MOST_NOTICES:
+                break
+    return tuple(found.values())[:MOST_NOTICES]
+
+
+def _sentences(line: str) -> list[str]:
+    if len(line) <= _NOTICE_CHARS:
+        # A note of several sentences is one notice.
+        return [line]
+    return re.split(r"(?<=[.!?。！？؟])\s+", line[:20_000])
+
+
+def _add_notice(found: dict[int, CorrectionNotice], kind: Literal["correction", "retraction"], text: str) -> None:
+    plain = " ".join(text.split())
+    folded = "".join(char for char in unicodedata.normalize("NFKC", plain).casefold() if char.isalnum())
+    key = zlib.crc32(f"{kind}\0{folded}".encode("utf-8", "surrogatepass"))
+    found.setdefault(
+        key, CorrectionNotice(kind, key, plain if len(plain) <= _NOTICE_CHARS else f"{plain[:_NOTICE_CHARS]} …")
+    )

@@ -3,6 +3,10 @@
 A figure is its value (with currency and "%"), whatever stands around it and however it is written: "12", "twelve", "1,204",
 "1.2 million". None are years, dates, times of day, "5 minutes ago", ages, scores, telephone numbers, counts of comments
 and readers, numbers of laws, flights and addresses, and numbers glued to letters.
+
+Numbers in words (``number_words.toml``: ten languages) below ten count only near a word of harm ("seven dead", "killed two"):
+elsewhere they are a way of talking ("the two sides"). Lengths of time don't count ("twenty minutes"). Chinese numerals count
+before a measure word (三人, 五十枚).
 """
 
 from __future__ import annotations
@@ -10,11 +14,14 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
-from pipeline.stories.number_words import numbers_in
+from core.package_data import package_toml
+from core.query.folding import fold
 from pipeline.text.fingerprint import is_unspaced
 
 # Not the verb, as in "12 may have died".
@@ -103,9 +110,20 @@ _FIGURE_UNSPACED = re.compile(
 )
 _HIDDEN = "\ufffc"  # in no word, and no figure is refused beside it
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_NUMBER_WORDS = package_toml("pipeline.stories", "number_words.toml")
+_HARM_BEFORE, _HARM_AFTER = 3, 4
+_THOUSAND, _MILLION, _BILLION = 1_000, 1_000_000, 1_000_000_000
+_EXACT_TIME = frozenset({"an", "ans", "mes", "ay", "год", "час", "лет"})
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*")
+_STOP = re.compile(r"[.;:!?؟؛،。\n(]")
+_ZH = re.compile(
+    r"(?<![第〇零一二两三四五六七八九十百千万亿])(?P<number>[〇零一二两三四五六七八九十百千万亿]+)(?:多|余)?(?:人|名|位|枚|架|辆|艘|座|所|例|起|吨|美元|欧元)"
+)
+_ZH_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_ZH_SCALES = {"十": 10, "百": 100, "千": 1_000}
 
 
-class Figure(NamedTuple):
+class FigureSpan(NamedTuple):
     """A figure's place (code points, in and out) and what it is the same as, wherever it stands."""
 
     start: int
@@ -113,7 +131,24 @@ class Figure(NamedTuple):
     key: int
 
 
-def figures_in(text: str, language: str | None = None) -> Iterator[Figure]:
+class Spoken(NamedTuple):
+    """A number in words: code points ``start`` (in) to ``end`` (out), and its value."""
+
+    start: int
+    end: int
+    value: int
+
+
+class _Language(NamedTuple):
+    """``numbers`` by the folded word; ``inner`` may stand within a number; ``harm`` and ``time`` are beginnings of words."""
+
+    numbers: dict[str, int]
+    inner: frozenset[str]
+    harm: tuple[str, ...]
+    time: tuple[str, ...]
+
+
+def figures_in(text: str, language: str | None = None) -> Iterator[FigureSpan]:
     """The figures of ``text``, those in digits first. In words only where ``language`` (ISO 639-1) is one of ten."""
     plain = _NONE.sub(lambda found: _HIDDEN * len(found[0]), text)
     pattern = _FIGURE_UNSPACED if is_unspaced(text) else _FIGURE
@@ -126,10 +161,10 @@ def figures_in(text: str, language: str | None = None) -> Iterator[Figure]:
             continue
         if scale not in ("", "%"):
             value *= 10 ** int(scale)
-        yield Figure(found.start(), found.end(), _key(money, value, "%" if scale == "%" else ""))
+        yield FigureSpan(found.start(), found.end(), _key(money, value, "%" if scale == "%" else ""))
     # "30 thousand" is one figure.
     for one in numbers_in(pattern.sub(lambda found: _HIDDEN * len(found[0]), plain), language):
-        yield Figure(one.start, one.end, _key("", Decimal(one.value), ""))
+        yield FigureSpan(one.start, one.end, _key("", Decimal(one.value), ""))
 
 
 def _value(number: str) -> Decimal:
@@ -143,3 +178,131 @@ def _value(number: str) -> Decimal:
 
 def _key(money: str, value: Decimal, percent: str) -> int:
     return zlib.crc32(f"#\0{money}\0{value.normalize():f}\0{percent}".encode())
+
+
+def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:
+    """The numbers in words of a text in ``language`` (ISO 639-1; of another one, or None, none), in reading order."""
+    if language == "zh":
+        yield from (Spoken(*found.span("number"), _chinese(found["number"])) for found in _ZH.finditer(text))
+    elif (known := _language(language)) is not None:
+        tokens = [(*found.span(), fold(found[0])) for found in _TOKEN.finditer(text)]
+        sentences = [found.start() for found in _STOP.finditer(text)]
+        at = 0
+        while at < len(tokens):
+            if (taken := _taken(text, tokens, at, known)) is None:
+                at += 1
+                continue
+            value, behind = taken
+            start, end = tokens[at][0], tokens[behind - 1][1]
+            after = bisect_left(sentences, end)
+            low = sentences[bisect_left(sentences, start) - 1] if bisect_left(sentences, start) else 0
+            high = sentences[after] if after < len(sentences) else len(text)
+            before = [word for begin, _, word in tokens[max(0, at - _HARM_BEFORE) : at] if begin >= low]
+            if _counts(value, before, [w for s, _, w in tokens[behind : behind + _HARM_AFTER] if s < high], known):
+                yield Spoken(start, end, value)
+            at = behind
+
+
+_Tokens = list[tuple[int, int, str]]
+
+
+def _taken(text: str, tokens: _Tokens, first: int, known: _Language) -> tuple[int, int] | None:
+    """The number that begins with this token, and the token behind it."""
+    if tokens[first][2] not in known.numbers:
+        return None
+    total, current, at, behind = 0, known.numbers[tokens[first][2]], first + 1, first + 1
+    if current >= _THOUSAND:
+        total, current = current, 0
+    while at < len(tokens) and text[tokens[at - 1][1] : tokens[at][0]] in (" ", "-", "\u00a0", "\u200c"):
+        word = tokens[at][2]
+        if word in known.inner:
+            at += 1
+            continue
+        value = known.numbers.get(word)
+        if value is None and word[:1] == "و":
+            value = known.numbers.get(word[1:])
+        if value is None or (grown := _joined(total, current, value)) is None:
+            break
+        total, current = grown
+        at = behind = at + 1
+    return total + current, behind
+
+
+def _joined(total: int, current: int, value: int) -> tuple[int, int] | None:
+    """A number so far with one more word; None where the word begins another number ("two three")."""
+    if value in (_THOUSAND, _MILLION, _BILLION):
+        if not current and total:
+            return None
+        return (total + max(current, 1) * value, 0) if not total or total % (value * 1_000) == 0 else None
+    if value == 100 and 1 < current < 10:
+        return total, current * 100
+    if value == 20 and current % 100 == 4:  # quatre-vingts
+        return total, current + 76
+    if value == 10 and current in range(1, 10):  # ثلاثة عشر
+        return total, current + 10
+    if 20 <= value < 100 and 0 < current % 100 < 10 and value % 10 == 0:  # واحد وعشرون
+        return total, current + value
+    if value < 10 and current % 10 == 0 and (current or total):
+        return total, current + value
+    if value < 20 and current % 100 in (0, 60, 80) and (current or total):
+        return total, current + value
+    if value < 100 and current % 100 == 0 and (current or total):
+        return total, current + value
+    if value < 1_000 and current == 0 and total:
+        return total, value
+    return None
+
+
+def _counts(value: int, before: list[str], after: list[str], known: _Language) -> bool:
+    """Whether a number between these words of its sentence is news. Pure."""
+    if after and (after[0] in _EXACT_TIME or (len(after[0]) > 2 and after[0].startswith(known.time))):
+        return False
+    if value >= 10:
+        return True
+    near = after[:1] if value == 1 else [*before, *after]
+    return any(word.startswith(known.harm) for word in near)
+
+
+def _chinese(number: str) -> int:
+    total = section = digit = 0
+    for char in number:
+        if char in _ZH_DIGITS:
+            digit = _ZH_DIGITS[char]
+        elif char in _ZH_SCALES:
+            section += (digit or 1) * _ZH_SCALES[char]
+            digit = 0
+        else:
+            total = (total + section + digit or 1) * (10_000 if char == "万" else 100_000_000)
+            section = digit = 0
+    return total + section + digit
+
+
+@cache
+def _language(name: str | None) -> _Language | None:
+    if name not in _NUMBER_WORDS:
+        return None
+    table = _NUMBER_WORDS[name]
+    rows = (" ".join(row.split()).partition(" ") for row in table["numbers"].split(";"))
+    numbers = {word: int(value) for value, _, words in rows for word in words.split()}
+    if name == "de":
+        numbers = _german(numbers)
+    inner = frozenset(map(fold, table.get("inner", "").split()))
+    harm, time = (tuple(map(fold, table[part].split())) for part in ("harm", "time"))
+    folded = {fold(word): value for word, value in numbers.items()}
+    return _Language(folded, inner, harm, tuple(one for one in time if len(one) > 2))
+
+
+def _german(simple: dict[str, int]) -> dict[str, int]:
+    # German writes what is below a million as one word.
+    units = [word for word, value in simple.items() if value < 10]
+    tens = {word: value for word, value in simple.items() if value >= 20}
+    below = dict(simple)
+    below |= {f"{unit}und{ten}": value + simple[unit] for ten, value in tens.items() for unit in units}
+    hundreds = {f"{unit}hundert": 100 * simple[unit] for unit in units} | {"hundert": 100}
+    below |= hundreds | {
+        many + word: hundred + value for many, hundred in hundreds.items() for word, value in below.items()
+    }
+    thousands = {f"{word}tausend": value * _THOUSAND for word, value in below.items()} | {"tausend": _THOUSAND}
+    ones = dict.fromkeys(("eine", "einen", "einer", "einem", "eins"), 1)
+    millions = {"Million": _MILLION, "Millionen": _MILLION, "Milliarde": _BILLION, "Milliarden": _BILLION}
+    return below | thousands | ones | millions

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.grouping import BUCKETS
+from pipeline.stories.similarity import BUCKETS
 
 _PRIOR = 100.0
 """Articles that are taken to have come before: with few of its own the window says little about what is rare."""

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.records import OrderKey
-from pipeline.stories.background import Frequencies
-from pipeline.stories.columns import Columns, Slots, number_of
-from pipeline.stories.copies import COPY_AT, are_copies
-from pipeline.stories.entry import Entry, place_of
+from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.features import PAD, Features, read_features
-from pipeline.stories.grouping import LexicalSimilarity, Similarity, best_story
+from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.multimap import Multimap
+from pipeline.stories.similarity import COPY_AT, LexicalSimilarity, Similarity, are_copies, best_story
 
-__all__ = ["COPY_AT", "Entry", "StoryIndex"]
+__all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 
 HOUR_MS = 3_600_000
 SIGNATURE_KEYS = 16
@@ -62,7 +60,7 @@ class StoryIndex:
         maps = (self._by_text, self._by_band, self._by_term)
         return self._columns.nbytes + sum(each.nbytes for each in maps)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: IndexEntry) -> None:
         """Remember an entry. Adding in any order gives the same answers."""
         columns = self._columns
         slot = columns.put(entry)
@@ -73,7 +71,7 @@ class StoryIndex:
         self._by_term.add(_term_keys(known, TERM_KEYS), slot)
         self._frequencies.add(columns.places[slot], slot)
 
-    def copy_of(self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey) -> Entry | None:
+    def copy_of(self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey) -> IndexEntry | None:
         """The earliest entry, as of a key, whose text is (nearly) this one. Entries of ``article`` itself don't count.
 
         An empty ``text_hash`` (a text too short to mean anything) is a copy of nothing by its letters alone.
@@ -92,7 +90,7 @@ class StoryIndex:
                 alike = np.concatenate((alike, slots[are_copies(known, columns.features.take(slots))]))
         return columns.entry(columns.earliest(alike)) if len(alike) else None
 
-    def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> Entry | None:
+    def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> IndexEntry | None:
         """The entry, as of a key, through which a text joins a story: another text on the same event, in the same language.
 
         None where it begins a story of its own, where its language is not known, or where it has too few terms. Of an article's

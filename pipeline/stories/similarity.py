@@ -1,24 +1,145 @@
-"""Which different texts tell of one event: a similarity of texts, and the rule for joining a story.
+"""How alike texts are by their sketches: whether two are copies, and whether two different ones report on one event.
 
-A similarity is a plug-in: ``LexicalSimilarity`` compares weighted terms; one that compares embeddings would keep its vectors by
-article and give other scores. What it may know is in its arguments, so that a replay gives the same stories.
+**Copies** (``are_copies``). Resemblance is not enough. A copy cut to a third resembles the original by a third; reports made
+from one template resemble each other by more, and so do two texts above one long footer. So three more things are compared: how
+much of the smaller text is in the other (cut copies), whether they begin alike (footers don't), and whether names and
+figures are the same (templates differ in just these).
+
+**Events** (``Similarity``). A similarity is a plug-in: ``LexicalSimilarity`` compares weighted terms; one that compares
+embeddings would keep its vectors by article and give other scores. Everything it may use is in its arguments, so that a
+replay gives the same stories.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.stories.features import PAD, Features
-from pipeline.stories.sketches import Rows, Shares, overlap
 
 BUCKETS = 1 << 18
 HOUR_MS = 3_600_000
 
+COPY_AT = 0.6
+"""Estimated Jaccard similarity of shingles from which texts are copies, if nothing speaks against it."""
 
-class Background(Protocol):
+CUT_AT = 0.57
+"""Containment from which the smaller text is a cut copy, if both begin alike."""
+
+MIN_CUT = 0.1
+"""A text with a smaller share of the other's shingles is a quotation or a summary, not a copy."""
+
+_REWORKED_AT = 0.4
+_REWORKED_OPENING = 0.15
+_REWORKED_FACTS = 0.85
+_MIN_FACTS = 8
+_OPENING_ALIKE = 0.3
+_HEAD_ALIKE = 0.45
+_HEAD_SAME = 0.75
+_ALL_OF_IT = 0.9
+_FACTS_DIFFER = 0.5
+_COPY_NAMES, _COPY_FIGURES = 4, 3
+_FLOOR = 0.04
+
+_MIN_TERMS = 4
+_EVENT_NAMES = 3
+_NAMES_ALIKE = 0.2
+_STRANGERS = 0.6
+_EVENT_FIGURES = 2
+_SERIAL = 0.5
+_SERIAL_MS = 12 * HOUR_MS
+_AGEING = 0.2
+
+Rows = NDArray[Any]
+"""Rows of ``features.LAYOUT``."""
+
+Shares = NDArray[np.float64]
+
+
+def resemblance(asked: Features, signatures: NDArray[np.uint32]) -> Shares:
+    """Estimated Jaccard similarity of all shingles."""
+    return np.asarray((signatures == asked["signature"]).mean(axis=1), np.float64)
+
+
+def containment(asked: Features, rows: Rows, jaccard: Shares) -> Shares:
+    """Estimated share of the smaller text that the other holds: the common part, worked out from Jaccard and sizes."""
+    sizes = rows["shingles"].astype(np.float64)
+    own = float(asked["shingles"])
+    common = jaccard * (sizes + own) / (1.0 + jaccard)
+    return np.minimum(common / np.maximum(np.minimum(sizes, own), 1.0), 1.0)
+
+
+def overlap(asked: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[Shares, Shares]:
+    """Of bottom-k sketches: the share of the smaller set that lies in the other, and by how many hashes that is judged.
+
+    Only hashes up to the smaller of the two sketches' ends are known of both sets.
+    """
+    own_end = int(asked[-1]) if asked[-1] != PAD else PAD - 1
+    ends = np.where(rows[:, -1] != PAD, rows[:, -1], PAD - 1)
+    ends = np.minimum(ends, own_end)
+    known = rows <= ends[:, None]
+    places = np.minimum(asked.searchsorted(rows), len(asked) - 1)
+    common = ((asked[places] == rows) & known).sum(axis=1)
+    smaller = np.minimum(known.sum(axis=1), asked.searchsorted(ends, "right"))
+    return common / np.maximum(smaller, 1), smaller.astype(np.float64)
+
+
+def are_copies(asked: Features, rows: Rows) -> NDArray[np.bool_]:
+    """Whether each row and ``asked`` are copies, whichever came first: a bool a row. Symmetric."""
+    verdict = np.zeros(len(rows), np.bool_)
+    if not asked["shingles"]:
+        return verdict
+    jaccard = resemblance(asked, rows["signature"])
+    likely = ((jaccard >= _FLOOR) & (rows["shingles"] > 0)).nonzero()[0]
+    if not len(likely):
+        return verdict
+    jaccard = jaccard[likely]
+    full = (rows["full"][likely] > 0) & (asked["full"] > 0)
+    plain = jaccard >= COPY_AT
+    if full.any():
+        verdict[likely] = np.where(full, _with_sketches(asked, rows[likely], jaccard), plain)
+    else:
+        verdict[likely] = plain
+    return verdict
+
+
+def _with_sketches(asked: Features, rows: Rows, jaccard: NDArray[np.float64]) -> NDArray[np.bool_]:
+    contained = containment(asked, rows, jaccard)
+    head, _ = overlap(asked["head"], rows["head"])
+    names, names_seen = overlap(asked["names"], rows["names"])
+    figures, figures_seen = overlap(asked["figures"], rows["figures"])
+    sizes = rows["shingles"].astype(np.float64)
+    ratio = np.minimum(sizes, float(asked["shingles"])) / np.maximum(sizes, float(asked["shingles"]))
+    openings = _openings(asked, rows)
+    begins_alike = (openings >= _OPENING_ALIKE) | (head >= _HEAD_SAME)
+    same = (jaccard >= COPY_AT) & (begins_alike | (contained >= _ALL_OF_IT))
+    cut = (contained >= CUT_AT) & begins_alike & (head >= _HEAD_ALIKE) & (ratio >= MIN_CUT)
+    facts_seen = names_seen + figures_seen
+    facts = (names * names_seen + figures * figures_seen) / np.maximum(facts_seen, 1.0)
+    reworked = (
+        (contained >= _REWORKED_AT)
+        & (openings >= _REWORKED_OPENING)
+        & (facts >= _REWORKED_FACTS)
+        & (facts_seen >= _MIN_FACTS)
+    )
+    names_differ = (names_seen >= _COPY_NAMES) & (names < _FACTS_DIFFER)
+    figures_differ = (figures_seen >= _COPY_FIGURES) & (figures < _FACTS_DIFFER)
+    return np.asarray((same | cut | reworked) & ~names_differ & ~figures_differ)
+
+
+def _openings(asked: Features, rows: Rows) -> NDArray[np.float64]:
+    """The share of one text's first sentences that stands in the other's head: of the two ways round, the better one.
+
+    A dateline, a new first sentence or a lost one moves the opening, but not out of the head.
+    """
+    one, _ = overlap(asked["opening"], rows["head"])
+    other, _ = overlap(asked["head"], rows["opening"])
+    return np.maximum(one, other)
+
+
+class TermRarity(Protocol):
     """How common terms are among the articles of the window, as of the question."""
 
     @property
@@ -36,7 +157,7 @@ class Similarity(Protocol):
     def join_at(self) -> float:
         """The score from which they are taken to."""
 
-    def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: Background) -> Shares:
+    def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: TermRarity) -> Shares:
         """One score a row: 0 to 1. A function of its arguments alone. ``ages_ms``: how long before the question each is."""
 
 
@@ -46,7 +167,7 @@ class LexicalSimilarity:
     def __init__(self, join_at: float = 0.27) -> None:
         self.join_at = join_at
 
-    def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: Background) -> Shares:
+    def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: TermRarity) -> Shares:
         """See ``Similarity``. 0 for rows that share fewer than four terms."""
         own_terms = asked["terms"]
         own = np.sqrt(asked["weights"].astype(np.float64)) * background.rarity(own_terms)
@@ -61,28 +182,18 @@ class LexicalSimilarity:
         norms = np.sqrt((own**2).sum() * (weights**2).sum(axis=1))
         cosine = np.asarray((shared * weights).sum(axis=1) / np.maximum(norms, 1e-9), np.float64)
         cosine *= 1.0 - _AGEING * np.minimum(ages_ms / (72 * HOUR_MS), 1.0)
-        cosine[(shared * weights > 0).sum(axis=1) < _MIN_COMMON] = 0.0
+        cosine[(shared * weights > 0).sum(axis=1) < _MIN_TERMS] = 0.0
         # What speaks against it only lowers a score: where none is high enough, there is nothing to be lowered.
         if not (cosine >= self.join_at).any():
             return cosine
         names, names_seen = overlap(asked["names"], rows["names"])
         # Two reports on one event share names; where both have several and share none, they are on one subject.
-        cosine[(names_seen >= _MIN_NAMES) & (names < _NAMES_ALIKE)] *= _STRANGERS
+        cosine[(names_seen >= _EVENT_NAMES) & (names < _NAMES_ALIKE)] *= _STRANGERS
         figures, figures_seen = overlap(asked["figures"], rows["figures"])
         # Tomorrow's market report and the next match of the same teams have the same words and names, but no figure in common.
-        another_day = (ages_ms >= _SERIAL_MS) & (figures_seen >= _MIN_FIGURES) & (figures == 0.0)
+        another_day = (ages_ms >= _SERIAL_MS) & (figures_seen >= _EVENT_FIGURES) & (figures == 0.0)
         cosine[another_day] *= _SERIAL
         return cosine
-
-
-_MIN_COMMON = 4
-_MIN_NAMES = 3
-_NAMES_ALIKE = 0.2
-_STRANGERS = 0.6
-_MIN_FIGURES = 2
-_SERIAL = 0.5
-_SERIAL_MS = 12 * HOUR_MS
-_AGEING = 0.2
 
 
 def best_story(scores: Shares, stories: NDArray[np.uint64], join_at: float) -> int | None:

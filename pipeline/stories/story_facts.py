@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from core.records import Alert
+from core.records import Alert, Article, OrderKey
 from core.records.story import Story
 from pipeline.stories.facts import Facts
+from pipeline.stories.features import agency_of
 
 MOST_FIGURES, MOST_RUNS, MOST_NOTICES = 256, 2_048, 64
 MOST_ARTICLES = 50
@@ -27,17 +28,17 @@ Seen = dict[int, tuple[int, int]]
 """Key of a fact → its number, and the event time in ms at which it came up."""
 
 
-class Pace(msgspec.Struct, frozen=True, array_like=True):
+class EditPace(msgspec.Struct, frozen=True, array_like=True):
     """How an article is edited: event times in ms of its last edits, and of the last one whose facts were taken."""
 
     edits: tuple[int, ...] = ()
     taken_ms: int = 0
 
-    def after(self, time_ms: int) -> Pace:
+    def after(self, time_ms: int) -> EditPace:
         """With one more edit."""
         edits = (*self.edits, time_ms)[-LIVE_EDITS:]
-        paced = Pace(edits, self.taken_ms)
-        return paced if paced.held(time_ms) else Pace(edits, time_ms)
+        paced = EditPace(edits, self.taken_ms)
+        return paced if paced.held(time_ms) else EditPace(edits, time_ms)
 
     def often(self, time_ms: int) -> bool:
         """Whether it is rewritten again and again, so that one more time is no news by itself."""
@@ -59,7 +60,7 @@ class StoryFacts(msgspec.Struct, frozen=True):
     figures: Seen = {}
     quotes: Seen = {}
     notices: Seen = {}
-    pages: dict[int, Pace] = {}
+    pages: dict[int, EditPace] = {}
 
     def before(self, time_ms: int) -> StoryFacts:
         """The facts as they were before an event time (but for those that had to go since)."""
@@ -67,7 +68,7 @@ class StoryFacts(msgspec.Struct, frozen=True):
         figures, quotes, notices = parts
         numbers = [at[0] for seen in (figures, quotes, notices) for at in seen.values()]
         pages = {
-            page: Pace(edits, pace.taken_ms if pace.taken_ms < time_ms else edits[-1])
+            page: EditPace(edits, pace.taken_ms if pace.taken_ms < time_ms else edits[-1])
             for page, pace in self.pages.items()
             if (edits := tuple(at for at in pace.edits if at < time_ms))
         }
@@ -96,9 +97,9 @@ def learn(known: StoryFacts, facts: Facts, time_ms: int) -> tuple[StoryFacts, Kn
     """
     number = known.count + 1
     at = (number, time_ms)
-    figures = _grown(known.figures, [figure.key for figure in facts.figures], at, MOST_FIGURES)
-    runs = _grown(known.quotes, [key for quote in facts.quotes for key in quote.keys], at, MOST_RUNS)
-    notices = _grown(known.notices, [notice.key for notice in facts.notices], at, MOST_NOTICES)
+    figures = _extended(known.figures, [figure.key for figure in facts.figures], at, MOST_FIGURES)
+    runs = _extended(known.quotes, [key for quote in facts.quotes for key in quote.keys], at, MOST_RUNS)
+    notices = _extended(known.notices, [notice.key for notice in facts.notices], at, MOST_NOTICES)
     said = Known(
         tuple((notices.get(one.key, at)[0], one.kind, one.text) for one in facts.notices),
         tuple((figures.get(one.key, at)[0], "figures", one.text) for one in facts.figures),
@@ -108,16 +109,16 @@ def learn(known: StoryFacts, facts: Facts, time_ms: int) -> tuple[StoryFacts, Kn
     return (StoryFacts(number, figures, runs, notices, known.pages) if changed else known), said
 
 
-def edited(known: StoryFacts, article: str, time_ms: int) -> tuple[StoryFacts, Pace]:
+def edited(known: StoryFacts, article: str, time_ms: int) -> tuple[StoryFacts, EditPace]:
     """The story's facts after one more edit of an article, and that article's pace."""
     page = zlib.crc32(article.encode())
-    pace = known.pages.get(page, Pace()).after(time_ms)
+    pace = known.pages.get(page, EditPace()).after(time_ms)
     pages = {other: one for other, one in known.pages.items() if other != page}
     kept = dict([*pages.items(), (page, pace)][-MOST_PAGES:])
     return msgspec.structs.replace(known, pages=kept), pace
 
 
-def _grown(seen: Seen, keys: Iterable[int], at: tuple[int, int], most: int) -> Seen:
+def _extended(seen: Seen, keys: Iterable[int], at: tuple[int, int], most: int) -> Seen:
     new = {key: at for key in keys if key not in seen}
     if not new:
         return seen
@@ -130,7 +131,7 @@ def _number(runs: Mapping[int, tuple[int, int]], keys: tuple[int, ...], at: tupl
     return numbers[len(numbers) // 2] if numbers else 0
 
 
-class Mark(msgspec.Struct, frozen=True):
+class AlertMark(msgspec.Struct, frozen=True):
     """What a subscription was told of a story last. ``articles``: (article, outlet) of its alerts, at most 50."""
 
     subscription: str
@@ -140,16 +141,16 @@ class Mark(msgspec.Struct, frozen=True):
     told: int
     articles: tuple[tuple[str, str], ...] = ()
 
-    def after(self, alert: Alert) -> Mark:
+    def after(self, alert: Alert) -> AlertMark:
         """The mark once one more alert was raised."""
         return marked(alert, self.articles)
 
 
-def marked(alert: Alert, before: tuple[tuple[str, str], ...] = ()) -> Mark:
+def marked(alert: Alert, before: tuple[tuple[str, str], ...] = ()) -> AlertMark:
     """The mark that an alert leaves."""
     here = (alert.article, alert.source)
     articles = before if here in before else (*before, here)[-MOST_ARTICLES:]
-    return Mark(alert.subscription, alert.subscription_version, alert.id, alert.sources, alert.told, articles)
+    return AlertMark(alert.subscription, alert.subscription_version, alert.id, alert.sources, alert.told, articles)
 
 
 @dataclass(slots=True)
@@ -159,5 +160,31 @@ class StoryMemory:
     story: Story | None = None
     outlets: set[str] = field(default_factory=set)
     facts: StoryFacts = field(default_factory=StoryFacts)
-    marks: dict[str, Mark] = field(default_factory=dict)
+    marks: dict[str, AlertMark] = field(default_factory=dict)
     learnt: bool = False
+
+
+def grown(story: Story | None, article: Article, key: OrderKey) -> Story:
+    """The story with one more article, or one more version of one. ``story`` None: the article begins it.
+
+    ``article`` has been through the story stage. Articles must come in the run's order; the same one twice counts twice.
+    """
+    identity = article.story_id or article.id
+    if story is None:
+        story = Story(id=identity, headline=article.title, first_ms=key.time_ms, last_ms=key.time_ms)
+    new = article.version == 1
+    sources = set(story.sources)
+    if article.duplicate_of is None:
+        sources.add(independent_source(article.source, article.fingerprint))
+    return msgspec.structs.replace(
+        story,
+        last_ms=max(story.last_ms, key.time_ms),
+        articles=story.articles + new,
+        copies=story.copies + (new and article.duplicate_of is not None),
+        sources=tuple(sorted(sources)),
+    )
+
+
+def independent_source(source: str, fingerprint: bytes) -> str:
+    """Who wrote a text: the agency that it credits, else its outlet."""
+    return agency_of(fingerprint) or source

@@ -4,86 +4,26 @@ A credit is a form, not a word: a company named in the news (``Thomson Reuters s
 the head (a dateline such as ``GENEVA (AP) —`` or ``КИЕВ, 3 марта /ТАСС/``) and the tail (a line that holds nothing but
 the credit, or one that begins or ends with it). Elsewhere agencies are quoted, not credited.
 
-Each agency has a number of its own that is stored: numbers are never used again, new agencies come at the end.
+The agencies and their forms are in ``agencies.toml``; their order is the number that is stored with an article.
 """
 
 from __future__ import annotations
 
 import re
 
-AGENCIES: tuple[tuple[str, str], ...] = (
-    ("", ""),
-    ("AP", "AP|The Associated Press|Associated Press"),
-    ("Reuters", "Reuters|Рейтер|Рейтерс|رويترز|رویترز|路透社|路透|ロイター"),
-    ("AFP", "AFP|Agence France-Presse|Agence France Presse|АФП|أ ف ب|أ.ف.ب|ا ف ب|فرانس برس|法新社"),
-    ("dpa", "dpa|dpa-AFX|dpa-infocom|dpa/tmn|Deutsche Presse-Agentur"),
-    ("TASS", "ТАСС|TASS|ИТАР-ТАСС|تاس|塔斯社|タス通信"),
-    ("Interfax", "Интерфакс|Interfax|Інтерфакс-Україна|Интерфакс-Украина|Interfax-Ukraine"),
-    ("RIA Novosti", "РИА Новости|RIA Novosti|РИА «Новости»"),
-    ("Xinhua", "Xinhua|新华社|新華社|Синьхуа|شينخوا"),
-    ("Anadolu", "AA|Anadolu|Anadolu Agency|Anadolu Ajansı|الأناضول|Анадолу"),
-    ("Kyodo", "Kyodo|Kyodo News|共同通信|共同"),
-    ("Jiji", "Jiji|Jiji Press|時事通信|時事"),
-    ("Yonhap", "Yonhap|연합뉴스|Ёнхап"),
-    ("EFE", "EFE|Agencia EFE"),
-    ("Europa Press", "Europa Press"),
-    ("ANSA", "ANSA|Adnkronos|LaPresse"),
-    ("APA", "APA"),
-    ("Keystone-SDA", "Keystone-SDA|sda|ats|Keystone-ATS"),
-    ("Belga", "Belga"),
-    ("ANP", "ANP"),
-    ("PA Media", "PA|PA Media|Press Association"),
-    ("UPI", "UPI"),
-    ("Bloomberg", "Bloomberg"),
-    ("Ukrinform", "Укрінформ|Укринформ|Ukrinform"),
-    ("UNIAN", "УНІАН|УНИАН|UNIAN"),
-    ("SANA", "SANA|سانا"),
-    ("SPA", "SPA|واس"),
-    ("IRNA", "IRNA|ایرنا|إرنا"),
-    ("ISNA", "ISNA|ایسنا|إسنا"),
-    ("Fars", "Fars|فارس"),
-    ("Tasnim", "Tasnim|تسنیم|تسنيم"),
-    ("Mehr", "Mehr|مهر"),
-    ("QNA", "QNA|قنا"),
-    ("WAM", "WAM|وام"),
-    ("KUNA", "KUNA|كونا"),
-    ("Petra", "Petra|بترا"),
-    ("MENA", "MENA|أ ش أ|أ.ش.أ"),
-    ("PTI", "PTI|Press Trust of India"),
-    ("ANI", "ANI"),
-    ("IANS", "IANS"),
-    ("AAP", "AAP"),
-    ("NZME", "NZME"),
-    ("CP", "The Canadian Press|Canadian Press"),
-    ("PAP", "PAP"),
-    ("ČTK", "ČTK"),
-    ("MTI", "MTI"),
-    ("NTB", "NTB"),
-    ("TT", "TT"),
-    ("Ritzau", "Ritzau"),
-    ("STT", "STT"),
-    ("Lusa", "Lusa|Agência Lusa"),
-    ("DHA", "DHA|Demirören Haber Ajansı"),
-    ("İHA", "İHA|İhlas Haber Ajansı"),
-    ("Bernama", "Bernama"),
-    ("Antara", "Antara"),
-    ("epd", "epd"),
-    ("KNA", "KNA"),
-    ("SID", "SID"),
-    ("BelTA", "БелТА|BelTA"),
-    ("Agencies", "Agencies|وكالات|الوكالات|Агентства|Agenturen|Agences|Agencias|Ajanslar|خبرگزاری‌ها|Wire services"),
-)
+from core.package_data import package_toml
+
+_TABLE: list[list[str]] = package_toml("pipeline.text", "agencies.toml")["agencies"]
+AGENCIES: tuple[tuple[str, tuple[str, ...]], ...] = (("", ()), *((name, tuple(forms)) for name, *forms in _TABLE))
 """(name as shown, its forms). The place in the tuple is the number that is stored; 0 is none."""
 
 _HEAD_CHARS = 260
 _TAIL_CHARS = 320
 _CREDIT_LINE_CHARS = 120
 
-_NUMBERS = {form.casefold(): number for number, (_, forms) in enumerate(AGENCIES) for form in forms.split("|") if form}
+_NUMBERS = {form.casefold(): number for number, (_, forms) in enumerate(AGENCIES) for form in forms}
 # Longest first: "AP" must not win over "APA", nor "Agence France" over the whole name.
-_FORMS = sorted(
-    (form for _, forms in AGENCIES for form in forms.split("|") if form), key=lambda form: (-len(form), form)
-)
+_FORMS = sorted((form for _, forms in AGENCIES for form in forms), key=lambda form: (-len(form), form))
 _ANY = "|".join(map(re.escape, _FORMS))
 # Several agencies may be credited together: "(AP/dpa)", "dpa, AFP". The first one counts.
 _JOINED = rf"(?P<name>{_ANY})(?:\s*[/,+&·]\s*(?:{_ANY}))*"
@@ -106,7 +46,7 @@ _COMMON_WORDS = frozenset({"مهر", "فارس", "تاس", "وام", "قنا", "
 
 
 def find_agency(text: str) -> int:
-    """Give the number of the agency that a text credits; 0 for none. The head is looked at before the tail."""
+    """The number of the agency that a text credits; 0 for none. The head is searched before the tail."""
     head = text[:_HEAD_CHARS]
     if found := _BRACKETED.search(head) or _DATELINE.match(head) or _CHINESE_DATELINE.match(head):
         return _number(found["name"])
@@ -122,7 +62,7 @@ def find_agency(text: str) -> int:
 
 
 def agency_name(number: int) -> str | None:
-    """Give an agency's name as readers know it; None for 0 and for numbers that a newer version may have."""
+    """An agency's name as readers know it; None for 0, and for numbers that only a newer version knows."""
     return AGENCIES[number][0] if 0 < number < len(AGENCIES) else None
 
 

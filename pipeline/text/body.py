@@ -27,14 +27,6 @@ from trafilatura import bare_extraction
 from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
 from pipeline.text.characters import count_letters, folded, normal_line, normal_text
 from pipeline.text.dates import parse_date
-from pipeline.text.furniture import (
-    MAX_LABEL_CHARS,
-    drop_furniture,
-    drop_side_links,
-    line_of,
-    remove,
-    write_out_ruby,
-)
 from pipeline.text.page import PageFacts, clean_authors
 
 # trafilatura logs a warning or two for each page without text; here that is an outcome with a reason.
@@ -62,6 +54,11 @@ _STANDFIRST = re.compile(
     r"|entradilla|sumario|summary|teaser-?text)(?:$|[\s_-]|text)",
     re.IGNORECASE,
 )
+_MAX_LABEL_CHARS = 30  # a label before a link, or a dateline before a paragraph
+_MAX_BREADCRUMB_CHARS = 300
+_PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
+_BREADCRUMB = re.compile(r"bread-?crumb", re.IGNORECASE)
+_DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "title", "head", "meta"})
 
 
@@ -69,9 +66,9 @@ def extract_body(tree: HtmlElement, facts: PageFacts, title: str) -> str:
     """Extract the article's text: paragraphs separated by LF, "" where there is none. Changes ``tree``."""
     standfirst = _standfirst(tree, facts)
     scripts = [script.text for script in tree.iter("script") if script.text]  # trafilatura takes them away
-    drop_furniture(tree)
-    drop_side_links(tree)
-    write_out_ruby(tree)
+    _drop_furniture(tree)
+    _drop_side_links(tree)
+    _write_out_ruby(tree)
     text = _with_siblings(tree, _trafilatura(tree, fast=True))
     if len(text) < _DOUBTFUL_CHARS:
         text = max(text, _trafilatura(tree, fast=False), key=len)
@@ -135,12 +132,12 @@ def _standfirst(tree: HtmlElement, facts: PageFacts) -> str:
             if not element.text or begin not in element.text or not isinstance(element.tag, str):
                 continue
             for block in (element, *itertools.islice(element.iterancestors(), 3)):
-                line = "" if block.tag in _UNSHOWN else line_of(block, _MAX_LEAD_CHARS)
+                line = "" if block.tag in _UNSHOWN else _line_of(block, _MAX_LEAD_CHARS)
                 if not line:
                     break
                 # A dateline may stand before it.
                 if (shown := folded(line)) == flat or (
-                    shown.endswith(flat) and len(shown) - len(flat) <= MAX_LABEL_CHARS
+                    shown.endswith(flat) and len(shown) - len(flat) <= _MAX_LABEL_CHARS
                 ):
                     return normal_line(line)
     return _named_standfirst(tree, facts)
@@ -151,15 +148,15 @@ def _named_standfirst(tree: HtmlElement, facts: PageFacts) -> str:
     below = False
     for element in tree.iter("h1", "p", "h2", "h3", "div"):
         if element.tag == "h1":
-            below = below or folded(line_of(element)) in headlines
+            below = below or folded(_line_of(element)) in headlines
         elif below and (name := element.get("class")) and _STANDFIRST.search(name):
-            line = line_of(element)
+            line = _line_of(element)
             if (
                 _MIN_LEAD_CHARS <= len(line) <= _MAX_LEAD_CHARS
                 and next(element.iter("a", "figure", "ul", "time"), None) is None
             ):
                 return normal_line(line)
-        elif below and element.tag == "p" and len(line_of(element)) >= _MIN_PARAGRAPH_CHARS:
+        elif below and element.tag == "p" and len(_line_of(element)) >= _MIN_PARAGRAPH_CHARS:
             return ""
     return ""
 
@@ -247,5 +244,80 @@ def _paragraphs_of(markup: str) -> str:
     tree = fromstring(f"<div>{markup}</div>")
     for element in list(tree.iter("figcaption", "div")):
         if element.tag == "figcaption" or _CAPTION.search(element.get("class") or ""):
-            remove(element)
-    return "\n".join(line for block in tree.iter("p", "h2", "h3", "li") if (line := normal_line(line_of(block))))
+            _remove(element)
+    return "\n".join(line for block in tree.iter("p", "h2", "h3", "li") if (line := normal_line(_line_of(block))))
+
+
+def _drop_furniture(tree: HtmlElement) -> None:
+    """Remove dialogs, breadcrumbs and captions: what a reader sees beside the article, if at all."""
+    for element in list(tree.iter("dialog", "figcaption", "nav", "div", "section", "ul", "ol")):
+        attributes = element.attrib
+        if element.tag in ("figcaption", "nav"):
+            _remove(element)
+        elif (
+            element.tag == "dialog" or attributes.get("role") in _DIALOG_ROLES or attributes.get("aria-modal") == "true"
+        ):
+            if next(element.iter("h1"), None) is None:  # an article may be shown in one
+                _remove(element)
+        elif _BREADCRUMB.search(attributes.get("class") or "") and _line_of(element, _MAX_BREADCRUMB_CHARS):
+            _remove(element)  # a longer one is a page "with breadcrumbs"
+
+
+def _drop_side_links(tree: HtmlElement) -> None:
+    """Remove lists whose every entry is a link, and paragraphs that are one link after at most a short label."""
+    for listing in list(tree.iter("ul", "ol")):
+        entries = [entry for entry in listing if entry.tag == "li"]
+        if len(entries) >= 2 and all(_is_link(entry) for entry in entries):
+            _remove(listing)
+    for paragraph in list(tree.iter("p")):
+        if _is_link(paragraph):
+            _remove(paragraph)
+
+
+def _is_link(block: HtmlElement) -> bool:
+    links = list(block.iter("a"))
+    if len(links) != 1:
+        return False
+    link = " ".join("".join(links[0].itertext()).split())
+    whole = " ".join("".join(block.itertext()).split())
+    if not link or not whole.endswith(link) or _PERIOD_END.search(whole):
+        return False
+    label = whole.removesuffix(link).rstrip()
+    return not label or (len(label) <= _MAX_LABEL_CHARS and label.endswith((":", "?", "|", "→", ">", "–", "-")))
+
+
+def _write_out_ruby(tree: HtmlElement) -> None:
+    """Make one run of text of a word with its reading, which would fall apart into lines."""
+    for ruby in list(tree.iter("ruby")):
+        if ruby.getparent() is None:
+            continue
+        for part in list(ruby.iter("rp")):
+            _remove(part)
+        for reading in list(ruby.iter("rt")):
+            if reading.getparent() is None:  # unclosed, it stood in the one before, which has its text now
+                continue
+            reading.text = f"({''.join(reading.itertext()).strip('()（）')})"
+            for child in list(reading):
+                reading.remove(child)
+            reading.drop_tag()
+        for base in list(ruby.iter("rb", "rtc")):
+            base.drop_tag()
+        ruby.drop_tag()
+
+
+def _remove(element: HtmlElement) -> None:
+    """Take the element out with all that it holds; the text after it stays. A root or what is out already is let be."""
+    if element.getparent() is not None:
+        element.drop_tree()
+
+
+def _line_of(element: HtmlElement, limit: int = 1 << 20) -> str:
+    """Write the element's text as one line; "" where it is longer than ``limit``, which is then found out quickly."""
+    parts: list[str] = []
+    size = 0
+    for part in element.itertext():
+        parts.append(part)
+        size += len(part.strip())
+        if size > limit:
+            return ""
+    return " ".join("".join(parts).split())

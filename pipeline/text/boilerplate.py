@@ -8,17 +8,15 @@ Only a whole line goes, never a sentence inside a paragraph, and only a short on
   sentence does. So "Lire aussi Le procès s'ouvre lundi" goes and "Also see the court as…" stays.
 - ``OPENINGS``: how notices begin that have no fixed end.
 
-The phrases are in ``phrases`` and ``openings``; new ones are added with a case in ``tests/cases/text_boilerplate.toml``. No
-rule names an outlet.
+The phrases and patterns are in ``boilerplate.toml``. No rule names an outlet.
 """
 
 from __future__ import annotations
 
 import re
 
+from core.package_data import package_toml
 from pipeline.text.characters import folded
-from pipeline.text.openings import OPENINGS
-from pipeline.text.phrases import BARE_LEAD_IN_LIST, EXACT_LISTS, LEAD_IN_LISTS
 
 MAX_CHARS = 220
 """A longer line is a paragraph, whatever it begins with."""
@@ -41,9 +39,11 @@ def _phrases(*lists: str) -> frozenset[str]:
     return frozenset(folded(phrase) for listed in lists for phrase in listed.split("|") if phrase.strip())
 
 
-EXACT = _phrases(*EXACT_LISTS.values())
-LEAD_INS = _phrases(*LEAD_IN_LISTS.values())
-BARE_LEAD_INS = _phrases(BARE_LEAD_IN_LIST)
+_DATA = package_toml("pipeline.text", "boilerplate.toml")
+EXACT = _phrases(*_DATA["exact"].values())
+LEAD_INS = _phrases(*_DATA["lead_in"].values())
+BARE_LEAD_INS = _phrases(_DATA["bare_lead_in"])
+OPENINGS = tuple(re.compile(pattern) for pattern in _DATA["openings"])
 _BARE_MAX_WORDS = max(phrase.count(" ") + 1 for phrase in BARE_LEAD_INS)
 
 

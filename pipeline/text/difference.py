@@ -71,7 +71,7 @@ class Size(StrEnum):
     MAJOR = "major"
 
 
-class Change(msgspec.Struct, frozen=True):
+class WordChange(msgspec.Struct, frozen=True):
     """A run of words that went and what came in its place; either may be "". ``field``: ``title`` or ``text``.
 
     ``at`` is the first changed word's place among the words of the new field, counted from 0.
@@ -92,7 +92,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     removed: int
     added: int
     figures_changed: bool = False
-    changes: tuple[Change, ...] = ()
+    changes: tuple[WordChange, ...] = ()
 
 
 def settled(text: str) -> str:
@@ -112,7 +112,7 @@ def difference(before: tuple[str, str], after: tuple[str, str], *, keep: int = 2
     Words count by their letters: case and punctuation do not make a change of size, but are shown where words around
     them change. ``major``: one word in ten changed (and at least 12), or 60 words, or more than half of a title's words.
     """
-    changes: list[Change] = []
+    changes: list[WordChange] = []
     removed = added = words_before = words_after = 0
     figures = major_title = False
     for field, old, new in (("title", before[0], after[0]), ("text", settled(before[1]), settled(after[1]))):
@@ -151,11 +151,11 @@ def words_of(text: str) -> list[str]:
     return words
 
 
-def _changes(field: str, old: list[str], new: list[str]) -> list[Change]:
+def _changes(field: str, old: list[str], new: list[str]) -> list[WordChange]:
     changes = []
     for tag, old_from, old_to, new_from, new_to in _joined(_opcodes(old, new), new):
         if tag:
-            changes.append(Change(field, new_from, " ".join(old[old_from:old_to]), " ".join(new[new_from:new_to])))
+            changes.append(WordChange(field, new_from, " ".join(old[old_from:old_to]), " ".join(new[new_from:new_to])))
     return changes
 
 

@@ -7,7 +7,7 @@ whole text for all of 258 pages, in a third of the time). A text of fewer than 6
 page's or the feed's claim decides, if there is one.
 
 langdetect draws random numbers. Its seed is fixed, each guess starts from it, and the profiles are loaded once, so a
-guess depends on its text alone, whatever was guessed before. ``trials`` does its work in a fifth of its time.
+guess depends on its text alone, whatever was guessed before. ``langdetect_fast`` does its work in a fifth of its time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.text import trials
+from pipeline.text import langdetect_fast
 
 MAX_CHARS = 800
 MIN_LETTERS = 60
@@ -109,7 +109,8 @@ def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: st
     if letters < enough and (letters < enough // 3 or confidence < SURE):
         code = None
     unknown = next(
-        ((by, hint) for by, hint in fitting if script == "latin" and hint not in trials.profiles().languages), None
+        ((by, hint) for by, hint in fitting if script == "latin" and hint not in langdetect_fast.profiles().languages),
+        None,
     )
     if unknown:  # no template's default: a claim of Zulu beats langdetect's Swahili, as it doesn't know Zulu
         return LanguageGuess(unknown[1], 0.5, unknown[0])
@@ -237,5 +238,5 @@ def _cyrillic(sample: str) -> str | None:
 
 
 def _langdetect(sample: str) -> tuple[str | None, float]:
-    best = trials.guess(sample)
+    best = langdetect_fast.guess(sample)
     return (None, 0.0) if best is None else (language_code(best.language), round(best.probability, 3))

@@ -10,8 +10,8 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from core.logs import configure_worker
-from pipeline.transforms.elements import Draft, Envelope
-from pipeline.transforms.extraction import shared_extraction
+from pipeline.transforms.coders import Draft, Envelope
+from pipeline.transforms.extraction_pool import shared_extraction
 
 
 class Clean(beam.PTransform):

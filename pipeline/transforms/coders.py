@@ -1,7 +1,8 @@
-"""What flows between the steps of the graph, and how it is written down between workers.
+"""Beam coders of what flows between the steps of the graph.
 
 JSON with the raw bytes behind it, never pickle: a worker of another version can refuse what it does not know, and
-reading an element runs no code.
+reading an element runs no code. Importing this module registers the coders, so modules that build a graph take ``Draft``
+and ``Envelope`` from here; all others take them from ``pipeline.elements``, which does not load Beam.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import msgspec
 from apache_beam.coders.coders import Coder
 
 from core.records import Position
+from pipeline.elements import Draft, Envelope, pack, unpack
 from pipeline.order import MergeMark
-from pipeline.transforms.values import Draft, Envelope, Problem, pack, unpack
 
-__all__ = ["Draft", "DraftCoder", "Envelope", "EnvelopeCoder", "MarkCoder", "Problem", "Turn", "TurnCoder"]
+__all__ = ["Draft", "DraftCoder", "Envelope", "EnvelopeCoder", "MarkCoder", "Turn", "TurnCoder"]
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):
-    """What the reorder buffer keeps beside early elements: the next number, whether any are early, who came last."""
+    """The reorder buffer's state beside its early elements: the next number, whether any are early, and the last position."""
 
     expected: int = 0
     holding: bool = False

@@ -8,25 +8,29 @@ from core.errors import WirewatchError
 from core.logs import configure_worker
 from core.store.subscriptions import LIVE
 from pipeline.ledger.writer import shared_writer
-from pipeline.transforms.elements import Draft
-from pipeline.transforms.failures import report_failure
+from pipeline.transforms.coders import Draft
 
-# A longer bundle is stored in parts: what has an outcome gives nothing new when the bundle is done again.
+# A longer bundle is stored in parts. If the bundle is done again, records that have an outcome give nothing new.
 BATCH = 500
 
+_failures: list[WirewatchError] = []
 
-class TellStories(beam.PTransform):
-    """Draft in order → nothing: the results are in the store when the bundle ends, in its outbox for the streams."""
+
+class DecideStories(beam.PTransform):
+    """Draft in order → nothing: the results are in the store when the bundle ends, in its outbox for the streams.
+
+    At least once: a bundle that is repeated after a failure changes nothing that was stored.
+    """
 
     def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> None:
         super().__init__()
-        self._tell = _Tell(store_url, run, owner, publish=publish, scope=scope)
+        self._decide = _Decide(store_url, run, owner, publish=publish, scope=scope)
 
     def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[None]:
-        return drafts | "Decide and store" >> beam.ParDo(self._tell).with_output_types(None)
+        return drafts | "Decide and store" >> beam.ParDo(self._decide).with_output_types(None)
 
 
-class _Tell(beam.DoFn):
+class _Decide(beam.DoFn):
     def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str) -> None:
         self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
         self._scope = scope
@@ -51,5 +55,13 @@ class _Tell(beam.DoFn):
         try:
             self._writer.write(batch)
         except WirewatchError as error:
-            report_failure(error)
+            _failures[:] = [error]
             raise
+
+
+def reported_failure() -> WirewatchError | None:
+    """The error that ended the last bundle in this process, once; None if there is none.
+
+    For a driver in the same process: FnApiRunner passes on only an error's text, in a traceback.
+    """
+    return _failures.pop() if _failures else None

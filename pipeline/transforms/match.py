@@ -24,8 +24,9 @@ from core.records import canary as canaries
 from core.store import StoredTopic, SubscriptionStore, open_store
 from core.store.subscriptions import FRESH_MS
 from core.topics import Tagger, Topic, load_topic
+from pipeline.elements import Rejection
 from pipeline.text.characters import normal_line
-from pipeline.transforms.elements import Draft, Problem
+from pipeline.transforms.coders import Draft
 
 log = structlog.get_logger()
 
@@ -84,7 +85,7 @@ def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]])
     except Exception as error:
         log.exception("an article can't be judged; it is rejected", stage=stage, item=draft.item)
         why = normal_line(f"{stage}_failed: {type(error).__name__}: {str(error)[:200]}")
-        return msgspec.structs.replace(draft, article=None, problem=Problem(stage, why))
+        return msgspec.structs.replace(draft, article=None, problem=Rejection(stage, why))
 
 
 V = TypeVar("V", StoredTopic, Subscription)

@@ -13,7 +13,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from msgspec.structs import replace
 
 from pipeline.order import restore
-from pipeline.transforms.elements import Draft, DraftCoder, Turn, TurnCoder
+from pipeline.transforms.coders import Draft, DraftCoder, Turn, TurnCoder
 
 
 class InOrder(beam.PTransform):

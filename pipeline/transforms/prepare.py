@@ -1,78 +1,145 @@
-"""All that is worked out from a raw record alone: read, extracted, its language told, its features taken. Pure.
+"""A raw record to a draft: decode, extract, detect the language, compute the features. Pure, and free of Beam.
 
-It is done in one go, by one process, so that the page's text crosses no border between the steps and all of
-the work spreads over cores.
+One process does all of it in one call, so that a page's text crosses no process boundary between the steps and the work
+spreads over cores (``pipeline.transforms.extraction_pool``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import msgspec
 
 from core.errors import ExtractionError
-from core.records import Article, RawArticle, article_id, canonical_url, version_hash
+from core.records import Article, RawArticle, article_id, canonical_url, decode, version_hash
+from pipeline.elements import Draft, Envelope, Rejection
 from pipeline.stories.features import features
 from pipeline.text.characters import normal_line
-from pipeline.text.clean import Extracted
+from pipeline.text.clean import Extracted, extract, extract_text
 from pipeline.text.language import detect
-from pipeline.transforms.decode import decode_envelope
-from pipeline.transforms.values import Decoded, Draft, Envelope, Problem
 
 Extractor = Callable[[RawArticle], Extracted]
 """Clean title, text, authors and date of a raw article. A function of it alone. Raises ExtractionError."""
 
+SCHEMAS = frozenset({1})
+"""Versions of the raw record that can be read."""
+
 STAGE = "clean"
+# The feed's own text is taken if it is that long, and so many times longer than what the page gave.
+FULL_TEXT_CHARS, FULLER = 500, 1.3
 
 
 class Prepared(NamedTuple):
-    """``tainted``: it failed for its process's sake (memory), so another process may make something of it."""
+    """``tainted``: the failure may be due to the process (out of memory), so another process may succeed."""
 
     draft: Draft
     tainted: bool = False
 
 
+class DecodedRecord(NamedTuple):
+    """A raw article, or why there is none. ``item``: the name that a bounded input gave the record, else its address."""
+
+    item: str
+    raw: RawArticle | None = None
+    problem: Rejection | None = None
+
+
 def prepare(envelope: Envelope, extractor: Extractor) -> Prepared:
-    """The draft of a raw record, with an article or a problem: every way to fail is a value."""
+    """The draft of a raw record, with an article or a problem. Never raises: every failure is a value."""
     decoded = decode_envelope(envelope)
     if decoded.raw is None:
-        return Prepared(_draft(decoded, problem=decoded.problem))
+        return Prepared(_draft(envelope, decoded, problem=decoded.problem))
     try:
-        article = _article(decoded, decoded.raw, extractor(decoded.raw))
+        article = _article(envelope, decoded.raw, extractor(decoded.raw))
     except ExtractionError as error:
-        # Extraction turns all that fails into its own error.
+        # Extraction wraps every failure in its own error.
         short = isinstance(error.__cause__, MemoryError)
-        return Prepared(_refused(decoded, ExtractionError("out_of_memory") if short else error), short)
+        return Prepared(_refused(envelope, decoded, ExtractionError("out_of_memory") if short else error), short)
     except MemoryError:
-        return Prepared(_refused(decoded, ExtractionError("out_of_memory")), tainted=True)
+        return Prepared(_refused(envelope, decoded, ExtractionError("out_of_memory")), tainted=True)
     except Exception as error:
         failed = ExtractionError("extractor_failed", f"{type(error).__name__}: {str(error)[:200]}")
-        return Prepared(_refused(decoded, failed))
-    return Prepared(_draft(decoded, article=article))
+        return Prepared(_refused(envelope, decoded, failed))
+    return Prepared(_draft(envelope, decoded, article=article))
 
 
 def refused(envelope: Envelope, error: ExtractionError) -> Draft:
-    """The draft of a record of which nothing came."""
-    return _refused(decode_envelope(envelope), error)
+    """The draft of a record that its process never returned."""
+    return _refused(envelope, decode_envelope(envelope), error)
 
 
-def _refused(decoded: Decoded, error: ExtractionError) -> Draft:
-    # A library's words may quote the page, halves of surrogate pairs included, which no JSON can hold.
-    return _draft(decoded, problem=Problem(STAGE, normal_line(str(error))))
+def decode_envelope(envelope: Envelope) -> DecodedRecord:
+    """The raw article in an envelope. A stub (a body that could not be stored) is a problem that says why."""
+    raw, problem = None, envelope.problem
+    if problem is None:
+        try:
+            raw = decode(envelope.value, RawArticle)
+        except msgspec.ValidationError as error:
+            problem = Rejection("decode", f"no raw article: {error}")
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            problem = Rejection("decode", f"no JSON: {error}")
+        else:
+            if raw.schema not in SCHEMAS:
+                problem = Rejection("decode", f"unknown schema {_short(raw.schema)}")
+            elif raw.stub is not None and not (raw.html or raw.text):
+                problem = Rejection("fetch", raw.stub)
+    return DecodedRecord(envelope.item or (raw.url if raw else ""), raw if problem is None else None, problem)
 
 
-def _draft(decoded: Decoded, *, article: Article | None = None, problem: Problem | None = None) -> Draft:
+def extract_raw(raw: RawArticle) -> Extracted:
+    """Clean title, text, authors and date of a raw article. A function of it alone. Raises ExtractionError."""
+    hints: dict[str, Any] = {
+        "url": raw.url,
+        "fetched_at": raw.fetched_at,
+        "title_hint": raw.title,
+        "authors_hint": raw.authors,
+        "published_hint": raw.published,
+    }
+    if raw.html is None and raw.text is None:
+        raise ExtractionError("empty", "neither page nor text came")
+    if raw.html is None:
+        return extract_text(raw.text or "", **hints)
+    try:
+        page = extract(raw.html, summary_hint=raw.summary, **hints)
+    except ExtractionError:
+        if raw.text:
+            return extract_text(raw.text, **hints)
+        raise
+    if raw.text and len(raw.text) >= FULL_TEXT_CHARS and len(raw.text) > FULLER * len(page.text):
+        # A text clearly shorter than the feed's own was cut off by a paywall or by us.
+        with suppress(ExtractionError):
+            return replace(page, text=extract_text(raw.text, **hints).text)
+    return page
+
+
+def _short(number: int) -> str:
+    # A number of thousands of digits makes no short reason.
+    return str(number) if abs(number) < 1 << 63 else "of many digits"
+
+
+def _refused(envelope: Envelope, decoded: DecodedRecord, error: ExtractionError) -> Draft:
+    # A library's message may quote the page, including halves of surrogate pairs, which JSON can't hold.
+    return _draft(envelope, decoded, problem=Rejection(STAGE, normal_line(str(error))))
+
+
+def _draft(
+    envelope: Envelope, decoded: DecodedRecord, *, article: Article | None = None, problem: Rejection | None = None
+) -> Draft:
     return Draft(
-        number=decoded.number,
-        position=decoded.position,
-        key=decoded.key,
+        number=envelope.number,
+        position=envelope.position,
+        key=envelope.key,
         item=decoded.item,
         article=article,
         problem=problem,
     )
 
 
-def _article(decoded: Decoded, raw: RawArticle, extracted: Extracted) -> Article:
-    """The article without what hangs on others: topics, subscriptions, story."""
+def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted) -> Article:
+    """The article without what depends on others: topics, subscriptions, story."""
     title, text = extracted.title, extracted.text
     language = detect(title, text, page_hint=extracted.page_language, feed_hint=raw.language)
     return Article(
@@ -83,8 +150,8 @@ def _article(decoded: Decoded, raw: RawArticle, extracted: Extracted) -> Article
         title=title,
         text=text,
         fetched_at=raw.fetched_at,
-        key=decoded.key,
-        position=decoded.position,
+        key=envelope.key,
+        position=envelope.position,
         version_hash=version_hash(title, text),
         language=language.code,
         language_confidence=round(language.confidence, 4),

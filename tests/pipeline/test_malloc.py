@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.heap import GIVE_BACK_EVERY_BYTES, GiveBack, give_back, tidy_heaps
+from pipeline.malloc import GIVE_BACK_EVERY_BYTES, GiveBack, give_back, tidy_heaps
 
 _PART = GIVE_BACK_EVERY_BYTES // 4
 

@@ -14,8 +14,8 @@ from core.store import Store
 from core.store import tables as t
 from core.store.outbox import LEASE_MS, Outbox
 from core.streams import NewRecord, Stream
-from pipeline.sinks import relay as relay_module
-from pipeline.sinks.relay import Relay
+from pipeline import relay as relay_module
+from pipeline.relay import Relay
 from tests.pipeline.sinks.support import opened
 
 

@@ -202,7 +202,7 @@ def _relay(settings: Settings, store: Store, row: Replay) -> Iterator[Callable[[
         return
     from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox
     from core.streams import create_stream
-    from pipeline.sinks.relay import Relay
+    from pipeline.relay import Relay
 
     names = (ENRICHED, ALERTS, REJECTED)
     streams = {name: create_stream(settings.stream, name, settings.partitions) for name in names}

@@ -14,7 +14,6 @@ from connectors.archives import read_path
 from core.errors import UsageError, WirewatchError
 from core.records import Outcome, OutcomeKind
 from core.settings import load_settings
-from pipeline.sinks.files import write_results
 from wirewatch.commands.subscriptions import read_subscriptions
 from wirewatch.terminal import console, json_lines
 
@@ -37,7 +36,7 @@ def run(
     settings = load_settings(context.obj)
     queries = read_subscriptions(subscriptions) if subscriptions else []
     items = read_path(path)
-    from pipeline.drivers.bounded import BoundedRun
+    from pipeline.drivers.bounded import BoundedRun, write_results
 
     try:
         out.mkdir(parents=True, exist_ok=True)

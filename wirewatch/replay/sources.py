@@ -17,8 +17,8 @@ from core.store import Store
 from core.store.takedowns import STAGE
 from core.streams import Stream, open_stream
 from pipeline.drivers.history import History, StreamHistory
-from pipeline.drivers.history_index import IndexHistory, IndexWriter, Where
 from pipeline.drivers.slices import SliceLimits
+from pipeline.drivers.sorted_input import SortedHistory, SortedWriter, Where
 from pipeline.replay.past import first_place_ms, late_places, stored_versions
 from wirewatch.replay.spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
 
@@ -39,7 +39,7 @@ class Sources:
         self.notes: list[str] = []
         self.no_claim: str | None = None
         self._stream: Stream | None = None
-        self._index: IndexHistory | None = None
+        self._index: SortedHistory | None = None
 
     def history(self, after_ms: int | None, clock_ms: Callable[[], int], progress: Callable[[int], None]) -> History:
         """The history; archives are indexed first, unless an earlier start did. ``progress``: how many records are indexed."""
@@ -55,7 +55,7 @@ class Sources:
         path = index_path(self._settings, self._name)
         if not path.exists():
             self._build(path, clock_ms, progress)
-        self._index = IndexHistory(path, self._name, from_ms=since, to_ms=until, after_ms=after_ms)
+        self._index = SortedHistory(path, self._name, from_ms=since, to_ms=until, after_ms=after_ms)
         facts = self._index.facts
         if facts.get("problems"):
             self.notes.append(
@@ -86,7 +86,7 @@ class Sources:
 
     def _build(self, path: Path, clock_ms: Callable[[], int], progress: Callable[[int], None]) -> None:
         try:
-            writer = IndexWriter(
+            writer = SortedWriter(
                 path, late={Where(*place): key for place, key in late_places(self._store, self._of).items()}
             )
         except OSError as error:
@@ -107,7 +107,7 @@ class Sources:
             raise
 
     def _add(
-        self, writer: IndexWriter, source: str, facts: dict[str, int], clock_ms: Callable[[], int]
+        self, writer: SortedWriter, source: str, facts: dict[str, int], clock_ms: Callable[[], int]
     ) -> Iterator[None]:
         since, until = self._span
         if source == STREAM:
@@ -154,7 +154,7 @@ def read_items(path: Path) -> Iterator[ArchiveItem]:
     return HistoryReader(path).items()
 
 
-def add_item(writer: IndexWriter, item: ArchiveItem, span: tuple[int, int], facts: dict[str, int]) -> None:
+def add_item(writer: SortedWriter, item: ArchiveItem, span: tuple[int, int], facts: dict[str, int]) -> None:
     """Put an item into the index; one of another time is counted in ``facts["outside"]``. Problems have no time."""
     kept = item.kept
     if kept is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from pipeline.drivers.in_flight import InFlight
+from pipeline.drivers.source import InFlight
 
 
 class Desk:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from core.errors import StreamUnavailable
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits, StreamSlices, run_slices
+from pipeline.elements import Envelope
 from pipeline.order import Merge
-from pipeline.transforms.elements import Envelope
 from tests.pipeline.drivers.scripted import Clock, ScriptedStream
 
 

@@ -1,4 +1,4 @@
-"""The spool of a bounded run: any order in, order of the keys out."""
+"""The sorted_input of a bounded run: any order in, order of the keys out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from core.records import RawArticle, article_id, decode
 from pipeline.drivers.slices import SliceLimits
-from pipeline.drivers.spool import Spool
-from pipeline.transforms.elements import Envelope
+from pipeline.drivers.sorted_input import SortedInput
+from pipeline.elements import Envelope
 
 START = datetime(2026, 3, 5, tzinfo=UTC)
 
@@ -27,9 +27,9 @@ def raw(number: int, second: int) -> RawArticle:
     )
 
 
-def drained(spool: Spool, limits: SliceLimits) -> list[Envelope]:
+def drained(sorted_input: SortedInput, limits: SliceLimits) -> list[Envelope]:
     out: list[Envelope] = []
-    while part := spool.take(limits):
+    while part := sorted_input.take(limits):
         out += part
     return out
 
@@ -55,14 +55,14 @@ def test_the_same_items_in_any_order_and_any_slices(
         adding: list[tuple[int, int] | str] = [*items, *(f"file:{number}" for number in range(bad))]
         if shuffled:
             random.shuffle(adding)
-        with Spool(tmp_path / f"{count[0]}.db", "run") as spool:
+        with SortedInput(tmp_path / f"{count[0]}.db", "run") as sorted_input:
             for one in adding:
                 if isinstance(one, str):
-                    spool.add_problem(one, "no JSON")
+                    sorted_input.add_problem(one, "no JSON")
                 else:
-                    spool.add(raw(*one), item=f"{one}")
-            assert spool.count == len(adding)
-            orders.append(drained(spool, SliceLimits(records if shuffled else 1_000)))
+                    sorted_input.add(raw(*one), item=f"{one}")
+            assert sorted_input.count == len(adding)
+            orders.append(drained(sorted_input, SliceLimits(records if shuffled else 1_000)))
     first, second = orders
     assert [one.number for one in first] == list(range(len(items) + bad))
     assert [one.key for one in first] == sorted({one.key for one in first})
@@ -73,11 +73,11 @@ def test_the_same_items_in_any_order_and_any_slices(
 
 
 def test_envelopes_hold_the_article_and_its_name(tmp_path: Path) -> None:
-    with Spool(tmp_path / "spool.db", "run") as spool:
-        spool.add(raw(1, 5), "news.jsonl:7")
-        spool.add_problem("news.jsonl:8", "no JSON")
-        problem, article = spool.take(SliceLimits())
-        assert spool.take(SliceLimits()) == []
+    with SortedInput(tmp_path / "input.db", "run") as sorted_input:
+        sorted_input.add(raw(1, 5), "news.jsonl:7")
+        sorted_input.add_problem("news.jsonl:8", "no JSON")
+        problem, article = sorted_input.take(SliceLimits())
+        assert sorted_input.take(SliceLimits()) == []
     assert (article.item, article.problem) == ("news.jsonl:7", None)
     assert article.key.article == article_id("https://outlet.test/1")
     assert decode(article.value, RawArticle) == raw(1, 5)
@@ -86,7 +86,7 @@ def test_envelopes_hold_the_article_and_its_name(tmp_path: Path) -> None:
 
 
 def test_a_slice_ends_at_its_bytes(tmp_path: Path) -> None:
-    with Spool(tmp_path / "spool.db", "run") as spool:
+    with SortedInput(tmp_path / "input.db", "run") as sorted_input:
         for number in range(4):
-            spool.add(raw(number, number), str(number))
-        assert [len(spool.take(SliceLimits(10, 1))) for _ in range(5)] == [1, 1, 1, 1, 0]
+            sorted_input.add(raw(number, number), str(number))
+        assert [len(sorted_input.take(SliceLimits(10, 1))) for _ in range(5)] == [1, 1, 1, 1, 0]

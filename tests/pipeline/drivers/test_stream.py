@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from core.errors import Fenced, StoreError, StreamUnavailable, WirewatchError
+from core.clock import wall_ms
+from core.errors import Fenced, StoreError, StreamUnavailable, UsageError, WirewatchError
 from core.settings import Settings
 from pipeline.drivers import stream
 from pipeline.ledger.ledger import UNOWNED
+from tests.wirewatch.command import wirewatch
 
 
 class Job:
@@ -137,3 +140,30 @@ def test_an_earlier_job_of_the_run_is_cancelled_before_it_is_taken(options: tupl
     with mock.patch.object(stream, "LiveRun", take), pytest.raises(StoreError, match="enough"):
         stream.submit(Settings(), ["--runner=PortableRunner", *options], clock_ms=lambda: 0)
     assert done == ["taken"], "without an address nobody is asked"
+
+
+@pytest.mark.parametrize(
+    ("runner", "why"),
+    [
+        ("DirectRunner", "keeps no order"),
+        ("BundleBasedDirectRunner", "keeps no order"),
+        ("SwitchingDirectRunner", "by its own choice"),
+        ("FnApiRunner", "only runs bounded work"),
+        ("apache_beam.runners.direct.direct_runner.DirectRunner", "keeps no order"),
+        ("prism", "in memory alone"),
+        ("apache_beam.runners.portability.prism_runner.PrismRunner", "in memory alone"),
+    ],
+)
+def test_runners_that_cannot_do_it_are_refused_with_the_reason(tmp_path: Path, runner: str, why: str) -> None:
+    settings = Settings(data_dir=str(tmp_path))
+    with pytest.raises(UsageError, match=why) as caught:
+        stream.submit(settings, [f"--runner={runner}"], clock_ms=wall_ms)
+    assert "Flink" in str(caught.value.hint)
+    assert list(tmp_path.iterdir()) == [], "the run was not taken"
+
+
+def test_the_command_line_refuses_the_direct_runner_with_one_sentence(tmp_path: Path) -> None:
+    done = wirewatch("pipeline", "run", "--runner", "DirectRunner", cwd=tmp_path)
+    assert done.returncode == 2
+    [said] = [line for line in done.stderr.splitlines() if line.startswith("wirewatch: ")]
+    assert "can't run continuously: it keeps no order and leaks memory while idle" in said

@@ -20,11 +20,11 @@ from core.streams import NewRecord, create_stream
 from core.streams.open import delete_stream
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.source import StreamSource, _Read
+from pipeline.elements import Envelope
 from pipeline.ledger.ledger import UNOWNED, WentBack
 from pipeline.ledger.writer import shared_writer
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
-from pipeline.transforms.elements import Envelope
 from tests.pipeline.flink.articles import raw_articles
 from tests.pipeline.sinks.support import story
 from tests.pipeline.transforms.support import draft

@@ -11,7 +11,8 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.transforms.elements import Draft, Envelope, Problem
+from pipeline.elements import Rejection
+from pipeline.transforms.coders import Draft, Envelope
 
 
 def clean_slowly(envelope: Envelope) -> Draft:
@@ -23,7 +24,7 @@ def clean_slowly(envelope: Envelope) -> Draft:
         position=envelope.position,
         key=envelope.key,
         item=envelope.value[:32].decode(),
-        problem=Problem("trial", "none"),
+        problem=Rejection("trial", "none"),
     )
 
 

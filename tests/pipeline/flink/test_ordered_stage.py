@@ -19,8 +19,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.source import ReadInOrder, StreamSource
 from pipeline.drivers.stream import FLINK
-from pipeline.transforms.elements import Draft
-from pipeline.transforms.ordered import InOrder
+from pipeline.elements import Draft
+from pipeline.transforms.order import InOrder
 from tests.pipeline.flink import steps
 from tests.waiting import until
 

@@ -7,14 +7,16 @@ from typing import Any
 
 from core.records import Alert, Outcome, OutcomeKind, SubscriptionMatch, from_ms
 from pipeline.ledger import RunLedger, RunState
-from pipeline.stories import Told, entry_of
+from pipeline.stories.stage import Decided, entry_of
 from tests.pipeline.transforms.support import article, key, position
 
 ONE = "https://a.example/1"
 TWO = "https://b.example/2"
 
 
-def told(number: int, url: str = ONE, *, story: str | None = None, copy_of: str | None = None, **fields: Any) -> Told:
+def told(
+    number: int, url: str = ONE, *, story: str | None = None, copy_of: str | None = None, **fields: Any
+) -> Decided:
     """The record at place and offset ``number``: a version of the article at ``url`` (the first, unless said)."""
     version = fields.setdefault("version", 1)
     made = article(number, url, **fields)
@@ -22,12 +24,12 @@ def told(number: int, url: str = ONE, *, story: str | None = None, copy_of: str 
     kind = OutcomeKind.UPDATED if version > 1 else OutcomeKind.DUPLICATE if copy_of else OutcomeKind.PUBLISHED
     result = outcome(number, kind, item=url, article=made.id, version=version, key=made.key)
     entry = entry_of(made, made.key, version, made.story_id or "", copy_of)
-    return Told(result, made.key, False, made, entry)
+    return Decided(result, made.key, False, made, entry)
 
 
-def refused(number: int, why: str = "no_text", **fields: Any) -> Told:
+def refused(number: int, why: str = "no_text", **fields: Any) -> Decided:
     made = outcome(number, OutcomeKind.REJECTED, stage="clean", reason=why, key=key(number), **fields)
-    return Told(made, key(number), False)
+    return Decided(made, key(number), False)
 
 
 def outcome(first: int, kind: OutcomeKind = OutcomeKind.PUBLISHED, last: int | None = None, **fields: Any) -> Outcome:
@@ -44,7 +46,7 @@ def match(subscription: str) -> SubscriptionMatch:
     return SubscriptionMatch(subscription=subscription, version=1)
 
 
-def alert(cause: Told, subscription: str = "ann", identity: str | None = None) -> Alert:
+def alert(cause: Decided, subscription: str = "ann", identity: str | None = None) -> Alert:
     made = cause.article
     assert made is not None
     return Alert(
@@ -67,6 +69,6 @@ def state_of(ledger: RunLedger) -> RunState:
     return ledger.begin([], [], since_seq=-1, since_ms=0).state
 
 
-def commit(ledger: RunLedger, batch: Sequence[Told], alerts: Sequence[Alert] = (), *, publish: bool = False) -> int:
+def commit(ledger: RunLedger, batch: Sequence[Decided], alerts: Sequence[Alert] = (), *, publish: bool = False) -> int:
     last = batch[-1].key if batch else None
     return ledger.commit(state_of(ledger), batch, alerts, last_key=last, publish=publish)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from core.errors import Fenced, StoreError
 from core.records import OutcomeKind, article_id
 from core.store import Store
+from pipeline.elements import Draft
 from pipeline.ledger import writer as writer_module
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter, shared_writer
 from pipeline.stories.index import HOUR_MS
-from pipeline.transforms.elements import Draft
 from tests.pipeline.sinks.support import ANN, day, opened, results, story, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft, key, position
 

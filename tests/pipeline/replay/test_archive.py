@@ -11,7 +11,7 @@ import pytest
 from connectors.archives.folder import DayFile, day_files, day_start_ms, read_note, take_out
 from connectors.archives.warc import read_warc
 from core.records import article_id, raw_hash
-from pipeline.drivers.history_index import IndexHistory, IndexWriter, Where
+from pipeline.drivers.sorted_input import SortedHistory, SortedWriter, Where
 from pipeline.ledger.takedown import take_down
 from pipeline.replay.past import late_places
 from tests.pipeline.flow.input import START
@@ -62,10 +62,10 @@ def in_the_archive(world: World) -> dict[tuple[int, int], bytes]:
     return {(one.partition, one.offset): one.value for one in kept if one is not None and one.gone is None}
 
 
-def indexed(world: World, name: str) -> IndexHistory:
+def indexed(world: World, name: str) -> SortedHistory:
     """What a replay of the archive makes of it."""
     late = {Where(*place): key for place, key in late_places(world.store, "live").items()}
-    writer = IndexWriter(world.folder / f"{name}.db", late=late)
+    writer = SortedWriter(world.folder / f"{name}.db", late=late)
     for file in day_files(world.folder / "archive"):
         for item in read_warc(file.path, "a", EPOCH):
             kept = item.kept
@@ -80,7 +80,7 @@ def indexed(world: World, name: str) -> IndexHistory:
                 problem=("takedown", kept.gone) if kept.gone else None,
             )
     writer.finish()
-    return IndexHistory(world.folder / f"{name}.db", name, from_ms=0, to_ms=1 << 46)
+    return SortedHistory(world.folder / f"{name}.db", name, from_ms=0, to_ms=1 << 46)
 
 
 def test_every_record_comes_back_to_the_byte(world: World) -> None:

@@ -119,16 +119,16 @@ def test_the_store_as_a_source_gives_every_version_again(tmp_path: Path) -> None
 MEASURED = """
 import json, resource, sys
 from pathlib import Path
-from pipeline.drivers.history_index import IndexHistory, IndexWriter
+from pipeline.drivers.sorted_input import SortedHistory, SortedWriter
 from pipeline.drivers.slices import SliceLimits
-from wirewatch.replay_sources import add_item, read_items
+from wirewatch.replay.sources import add_item, read_items
 
 archive, index = Path(sys.argv[1]), Path(sys.argv[2])
-writer = IndexWriter(index, late={})
+writer = SortedWriter(index, late={})
 for item in read_items(archive):
     add_item(writer, item, (0, 1 << 42), {"outside": 0})
 writer.finish()
-history = IndexHistory(index, "again", from_ms=0, to_ms=1 << 42)
+history = SortedHistory(index, "again", from_ms=0, to_ms=1 << 42)
 count, last = 0, -1
 while taken := history.take(SliceLimits(records=250, bytes=32 << 20)):
     assert all(a.key < b.key for a, b in zip(taken, taken[1:])) and taken[0].key.time_ms >= last

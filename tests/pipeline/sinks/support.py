@@ -13,12 +13,12 @@ from core.errors import StoreError
 from core.records import Alert, OrderKey, SubscriptionMatch
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
+from pipeline.elements import Draft, Rejection
 from pipeline.ledger import RunLedger, RunState
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter
-from pipeline.stories import Told
-from pipeline.stories.memory import StoryFacts
-from pipeline.transforms.elements import Draft, Problem
+from pipeline.stories.stage import Decided
+from pipeline.stories.story_facts import StoryFacts
 from tests.pipeline.transforms.support import draft
 
 ANN, BOB = SubscriptionMatch("ann", 1), SubscriptionMatch("bob", 1)
@@ -37,7 +37,7 @@ def day() -> list[Draft]:
         url = f"https://{outlet}.example/{about}"
         found = (ANN, BOB) if number % 4 == 0 else (ANN,) if number % 2 else ()
         if number % 7 == 6:
-            drafts.append(draft(number, url, Problem("clean", "no_text")))
+            drafts.append(draft(number, url, Rejection("clean", "no_text")))
         elif number % 11 == 10:
             drafts.append(draft(number, url, text=story(about) + f" changed {number}", subscriptions=found))
         else:
@@ -56,7 +56,7 @@ class Flaky(RunLedger):
     def commit(
         self,
         state: RunState,
-        told: Sequence[Told],
+        told: Sequence[Decided],
         alerts: Sequence[Alert],
         *,
         last_key: OrderKey | None,

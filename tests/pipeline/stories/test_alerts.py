@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from core.records import Alert, Match, SubscriptionMatch, alert_id, article_id, from_ms
 from core.records.alert import News, NewsKind
-from pipeline.stories import AlertRule
+from pipeline.stories.alerts import AlertRule
 from tests.pipeline.stories.world import Desk, article, edited, prose, subscription
 
 ONE, TWO, THREE = prose(1), prose(2), prose(3)
@@ -187,7 +187,7 @@ def told(count: int, **fields: object) -> list[Alert]:
     found = []
     for number in range(count):
         one = in_one_story(number, **fields)
-        found += rule.tell(one, one.key)  # type: ignore[attr-defined, arg-type]
+        found += rule.alerts_of(one, one.key)  # type: ignore[attr-defined, arg-type]
     return found
 
 
@@ -236,7 +236,7 @@ def test_a_retraction_beside_the_article_takes_back_its_outlets_alerts_only() ->
     mine = replace(article("post/1", ONE, at_ms=0, subscriptions=["s"]), story_id="story")
     theirs = replace(article("herald/1", TWO, at_ms=1, subscriptions=["t"]), story_id="story")
     kill = replace(article("post/2", "Kill this story. It is wrong.", at_ms=2), story_id="story")
-    first, other, third = (rule.tell(one, one.key) for one in (mine, theirs, kill))
+    first, other, third = (rule.alerts_of(one, one.key) for one in (mine, theirs, kill))
     assert [alert.subscription for alert in [*first, *other]] == ["s", "t"]
     assert [(alert.subscription, alert.reason, alert.withdrawn) for alert in third] == [("s", "retraction", (mine.id,))]
 

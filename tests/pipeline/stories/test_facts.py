@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.stories.facts import facts_of
+from pipeline.stories.facts import facts_of, notices_of
 from pipeline.stories.figures import figures_in
-from pipeline.stories.notices import notices_of
 from pipeline.text.difference import difference
 
 CASES = Path(__file__).parents[2] / "cases"

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import OrderKey
-from pipeline.stories import Entry, StoryIndex
-from pipeline.stories.decide import decide, text_hash
-from pipeline.stories.index import COPY_AT
+from pipeline.stories.entries import IndexEntry
+from pipeline.stories.index import COPY_AT, StoryIndex
+from pipeline.stories.stage import decide, text_hash
 from pipeline.text.fingerprint import fingerprint, similarity
 from tests.pipeline.stories.world import article, edited, prose
 
@@ -22,7 +22,7 @@ RANDOM = st.randoms(use_true_random=False)
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> list[Entry]:
+def entries(draw: st.DrawFn) -> list[IndexEntry]:
     """Entries with keys of their own, as a run gives them; some late, some of one article."""
     rows = draw(
         st.lists(
@@ -32,7 +32,7 @@ def entries(draw: st.DrawFn) -> list[Entry]:
         )
     )
     return [
-        Entry(
+        IndexEntry(
             article=f"{who:032x}",
             version=1 + late,
             version_hash=text_hash(text),
@@ -49,20 +49,20 @@ def entries(draw: st.DrawFn) -> list[Entry]:
 QUESTION = st.tuples(st.integers(0, 35), st.integers(0, 6), st.sampled_from(TEXTS))
 
 
-def index_of(several: list[Entry]) -> StoryIndex:
+def index_of(several: list[IndexEntry]) -> StoryIndex:
     index = StoryIndex(WINDOW)
     for entry in several:
         index.add(entry)
     return index
 
 
-def ask(index: StoryIndex, question: tuple[int, int, str]) -> Entry | None:
+def ask(index: StoryIndex, question: tuple[int, int, str]) -> IndexEntry | None:
     time_ms, who, text = question
     as_of = OrderKey(time_ms, f"{who:032x}", "f" * 32)
     return index.copy_of(text_hash(text), PRINTS[text], article=f"{who:032x}", as_of=as_of)
 
 
-def plain(several: list[Entry], question: tuple[int, int, str]) -> Entry | None:
+def plain(several: list[IndexEntry], question: tuple[int, int, str]) -> IndexEntry | None:
     """The oracle: look at every entry."""
     time_ms, who, text = question
     as_of = OrderKey(time_ms, f"{who:032x}", "f" * 32)
@@ -97,7 +97,7 @@ def test_the_texts_make_copies_and_no_copies() -> None:
 @given(entries(), QUESTION, RANDOM)
 @settings(max_examples=200)
 def test_the_answer_is_the_oracles_whatever_the_order_of_adding(
-    several: list[Entry], question: tuple[int, int, str], random: Random
+    several: list[IndexEntry], question: tuple[int, int, str], random: Random
 ) -> None:
     random.shuffle(several)
     assert ask(index_of(several), question) == plain(several, question)
@@ -105,7 +105,7 @@ def test_the_answer_is_the_oracles_whatever_the_order_of_adding(
 
 @given(entries(), entries(), QUESTION, RANDOM)
 def test_what_comes_after_the_question_changes_nothing(
-    before: list[Entry], after: list[Entry], question: tuple[int, int, str], random: Random
+    before: list[IndexEntry], after: list[IndexEntry], question: tuple[int, int, str], random: Random
 ) -> None:
     known = {entry.key for entry in before}
     later = [entry for entry in after if entry.key.time_ms > question[0] and entry.key not in known]
@@ -117,7 +117,7 @@ def test_what_comes_after_the_question_changes_nothing(
 
 @given(entries(), st.integers(0, 35), QUESTION)
 def test_forgetting_changes_no_answer_from_then_on(
-    several: list[Entry], now_ms: int, question: tuple[int, int, str]
+    several: list[IndexEntry], now_ms: int, question: tuple[int, int, str]
 ) -> None:
     now = OrderKey(now_ms, "0" * 32, "0" * 32)
     question = (max(now_ms, question[0]), *question[1:])
@@ -128,11 +128,11 @@ def test_forgetting_changes_no_answer_from_then_on(
 
 @given(entries(), st.lists(st.tuples(st.booleans(), QUESTION), max_size=10))
 def test_forgetting_step_by_step_is_as_good_as_never(
-    several: list[Entry], steps: list[tuple[bool, tuple[int, int, str]]]
+    several: list[IndexEntry], steps: list[tuple[bool, tuple[int, int, str]]]
 ) -> None:
     index = StoryIndex(WINDOW)
     waiting = sorted(several, key=lambda entry: entry.key)
-    told: list[Entry] = []
+    told: list[IndexEntry] = []
     for forget, question in sorted(steps, key=lambda step: step[1][0]):
         while waiting and waiting[0].key.time_ms <= question[0]:
             told.append(waiting.pop(0))
@@ -143,7 +143,7 @@ def test_forgetting_step_by_step_is_as_good_as_never(
 
 
 @given(entries())
-def test_everything_is_forgotten_in_the_end(several: list[Entry]) -> None:
+def test_everything_is_forgotten_in_the_end(several: list[IndexEntry]) -> None:
     index = index_of(several)
     assert len(index) == len(several)
     index.expire(OrderKey(1_000, "0" * 32, "0" * 32))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.records import Article, OrderKey, OutcomeKind, Position, article_id
-from pipeline.stories import StoryIndex, StoryStage, Told
-from pipeline.transforms.elements import Draft, Problem
+from pipeline.elements import Draft, Rejection
+from pipeline.stories.index import StoryIndex
+from pipeline.stories.stage import Decided, StoryStage
 from tests.pipeline.stories.world import HOUR, Desk, article, edited, ends, prose
 
 P, U, D, N, R = (
@@ -49,7 +50,7 @@ def run(items: list[tuple[str, str]]) -> list[Article]:
 def test_case(case: str, how: str) -> None:
     items, kinds, copies = CASES[case]
     desk = Desk()
-    told: list[Told] = []
+    told: list[Decided] = []
     articles = run(items)
     if how == "as one batch":
         told = desk.tell_all(articles)
@@ -171,7 +172,7 @@ def test_a_copy_of_a_fresh_version_of_an_old_article_joins_its_story() -> None:
 
 def test_a_rejection_keeps_its_place_and_says_why() -> None:
     desk = Desk()
-    told = [desk.tell(article(A, ONE, at_ms=1)), desk.tell(Problem("clean", "empty"))]
+    told = [desk.tell(article(A, ONE, at_ms=1)), desk.tell(Rejection("clean", "empty"))]
     assert ends(told) == [P, R]
     outcome = told[1].outcome
     assert (outcome.stage, outcome.reason, outcome.item, outcome.article) == ("clean", "empty", "bad", None)
@@ -233,11 +234,11 @@ def test_positions_with_a_result_give_nothing_and_move_nothing() -> None:
     ]
     done = {drafts[1].position: None}
     handled = stage.handle(drafts, done=done, histories={}, last_key=None)
-    assert [told.outcome.first_offset for told in handled.told] == [0]
+    assert [told.outcome.first_offset for told in handled.decided] == [0]
     assert handled.last_key == first.key
     assert len(stage.index) == 1
     nothing = stage.handle(drafts, done=dict.fromkeys(draft.position for draft in drafts), histories={}, last_key=None)
-    assert (nothing.told, nothing.last_key) == ([], None)
+    assert (nothing.decided, nothing.last_key) == ([], None)
 
 
 def test_an_own_earlier_text_is_no_reason_to_be_a_copy() -> None:

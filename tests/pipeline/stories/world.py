@@ -20,10 +20,13 @@ from core.records import (
     raw_hash,
     version_hash,
 )
-from pipeline.stories import AlertRule, Entry, StoryIndex, StoryStage, Told
-from pipeline.stories.memory import StoryMemory
+from pipeline.elements import Draft, Rejection
+from pipeline.stories.alerts import AlertRule
+from pipeline.stories.entries import IndexEntry
+from pipeline.stories.index import StoryIndex
+from pipeline.stories.stage import Decided, StoryStage
+from pipeline.stories.story_facts import StoryMemory
 from pipeline.text.fingerprint import fingerprint
-from pipeline.transforms.elements import Draft, Problem
 
 HOUR = 3_600_000
 
@@ -77,7 +80,7 @@ class Desk:
     """The story stage with its index, and the memory that the store is for it."""
 
     stage: StoryStage = field(default_factory=lambda: StoryStage(StoryIndex()))
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[IndexEntry] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     last_key: OrderKey | None = None
     handled: int = 0
@@ -85,15 +88,15 @@ class Desk:
     wanted: dict[str, Subscription] = field(default_factory=dict)
     texts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def tell(self, one: Article | Problem, key: OrderKey | None = None) -> Told:
+    def tell(self, one: Article | Rejection, key: OrderKey | None = None) -> Decided:
         """Handle one record."""
         (told,) = self.tell_all([one], key)
         return told
 
-    def tell_all(self, several: Sequence[Article | Problem], key: OrderKey | None = None) -> list[Told]:
+    def tell_all(self, several: Sequence[Article | Rejection], key: OrderKey | None = None) -> list[Decided]:
         """Handle records as one batch."""
         drafts = [self._draft(one, key) for one in several]
-        histories: dict[str, list[Entry]] = {}
+        histories: dict[str, list[IndexEntry]] = {}
         for entry in self.entries:
             histories.setdefault(entry.article, []).append(entry)
         handled = self.stage.handle(
@@ -101,13 +104,13 @@ class Desk:
         )
         self.last_key = handled.last_key
         rule = AlertRule(self.memories, lambda name, version, _time_ms: self.wanted.get(name, subscription(name)))
-        for told in handled.told:
+        for told in handled.decided:
             if told.entry is not None:
                 self.entries.append(told.entry)
             if told.article is not None:
                 self.texts[told.article.id] = (told.article.title, told.article.text)
-                self.alerts += rule.tell(told.article, told.key, told.difference)
-        return handled.told
+                self.alerts += rule.alerts_of(told.article, told.key, told.difference)
+        return handled.decided
 
     def restarted(self) -> Desk:
         """The same desk in a new process: its index comes from the store."""
@@ -117,10 +120,10 @@ class Desk:
         kept = deepcopy(self.memories), dict(self.wanted), dict(self.texts)
         return Desk(stage, list(self.entries), list(self.alerts), self.last_key, self.handled, *kept)
 
-    def _draft(self, one: Article | Problem, key: OrderKey | None) -> Draft:
+    def _draft(self, one: Article | Rejection, key: OrderKey | None) -> Draft:
         self.handled += 1
         position = Position(run="r", stream="s", partition=0, offset=self.handled)
-        if isinstance(one, Problem):
+        if isinstance(one, Rejection):
             own = key or OrderKey(self.last_key.time_ms + 1 if self.last_key else 0, "", raw_hash(str(one).encode()))
             return Draft(number=self.handled, position=position, key=own, item="bad", problem=one)
         return Draft(number=self.handled, position=position, key=key or one.key, item=one.url, article=one)
@@ -130,5 +133,5 @@ class Desk:
         return [(alert.subscription, alert.url) for alert in self.alerts]
 
 
-def ends(told: Sequence[Told]) -> list[OutcomeKind]:
+def ends(told: Sequence[Decided]) -> list[OutcomeKind]:
     return [one.outcome.kind for one in told]

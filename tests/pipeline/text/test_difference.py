@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text.difference import MAX_WORDS, Change, Size, difference, settled, words_of
+from pipeline.text.difference import MAX_WORDS, Size, WordChange, difference, settled, words_of
 
 CLOCKWORK = (
     "Updated 12:31",
@@ -73,9 +73,9 @@ def test_white_space_and_forms_of_characters_make_no_version() -> None:
 def test_changes_are_told_by_words() -> None:
     told = difference(("Fire kills 3", "Three people died."), ("Fire kills 5", "Five people died, police said."))
     assert told.changes == (
-        Change("title", 2, "3", "5"),
-        Change("text", 0, "Three", "Five"),
-        Change("text", 3, "", ", police said"),
+        WordChange("title", 2, "3", "5"),
+        WordChange("text", 0, "Three", "Five"),
+        WordChange("text", 3, "", ", police said"),
     )
     assert (told.removed, told.added, told.words_before, told.words_after) == (2, 4, 7, 10)
     assert told.figures_changed
@@ -107,7 +107,7 @@ def test_size(before: tuple[str, str], after: tuple[str, str], size: Size) -> No
 
 def test_scripts_without_spaces_are_compared_by_characters() -> None:
     told = difference(("題", "特使们周一晚上离开会场"), ("題", "特使们周二晚上离开会场"))
-    assert told.changes == (Change("text", 4, "一", "二"),)
+    assert told.changes == (WordChange("text", 4, "一", "二"),)
 
 
 def test_huge_texts_are_compared_as_far_as_their_bound() -> None:

@@ -15,7 +15,7 @@ from langdetect import DetectorFactory
 from langdetect.detector_factory import PROFILES_DIRECTORY
 from langdetect.lang_detect_exception import LangDetectException
 
-from pipeline.text.trials import Guess, guess, profiles
+from pipeline.text.langdetect_fast import Guess, guess, profiles
 
 PAGES = Path(__file__).parents[3].parent / "shared" / "corpora" / "pages"
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases/text_language.toml").read_text("utf-8"))["case"]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.records import Article, OrderKey, Position, RawArticle, article_id, encode, from_ms, raw_hash, version_hash
+from pipeline.elements import Draft, Envelope, Rejection
 from pipeline.text.fingerprint import fingerprint
-from pipeline.transforms.values import Draft, Envelope, Problem
 
 NOON_MS = 1_772_366_400_000
 """2026-03-01 12:00 UTC."""
@@ -23,7 +23,7 @@ def key(number: int = 0, url: str = "https://a.example/", *, time_ms: int | None
     return OrderKey(when, article_id(url), raw_hash(str(number).encode()))
 
 
-def envelope(raw: RawArticle | bytes, problem: Problem | None = None, *, number: int = 0) -> Envelope:
+def envelope(raw: RawArticle | bytes, problem: Rejection | None = None, *, number: int = 0) -> Envelope:
     value = raw if isinstance(raw, bytes) else encode(raw)
     return Envelope(number=number, position=position(number), key=key(number), value=value, problem=problem)
 
@@ -45,7 +45,7 @@ def article(number: int = 0, url: str = "https://a.example/1", **fields: Any) ->
     return Article(**{**made, **fields, "title": title, "text": text})
 
 
-def draft(number: int = 0, url: str = "https://a.example/1", problem: Problem | None = None, **fields: Any) -> Draft:
+def draft(number: int = 0, url: str = "https://a.example/1", problem: Rejection | None = None, **fields: Any) -> Draft:
     """A draft at the place and offset ``number``, with an article or a problem."""
     made = None if problem else article(number, url, **fields)
     where = fields.get("position", position(number))

@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from core.records import RawArticle, article_id, version_hash
+from pipeline.elements import Draft, Rejection
 from pipeline.stories.features import features
 from pipeline.transforms import clean
 from pipeline.transforms.clean import _Prepare
-from pipeline.transforms.extraction import InlineExtraction
-from pipeline.transforms.values import Draft, Problem
+from pipeline.transforms.extraction_pool import InlineExtraction
 from tests.pipeline.transforms.hostile import obey, page
 from tests.pipeline.transforms.support import envelope, key, position
 
@@ -20,20 +20,20 @@ TEXT = (
 )
 
 
-def drafts_of(pages: list[RawArticle | Problem], monkeypatch: pytest.MonkeyPatch, **options: object) -> list[Draft]:
+def drafts_of(pages: list[RawArticle | Rejection], monkeypatch: pytest.MonkeyPatch, **options: object) -> list[Draft]:
     monkeypatch.setattr(clean, "shared_extraction", lambda _processes: InlineExtraction(**options))  # type: ignore[arg-type]
     step = _Prepare(0)
     step.setup()
     step.start_bundle()
     for number, one in enumerate(pages):
-        problem = one if isinstance(one, Problem) else None
-        raw = b"" if isinstance(one, Problem) else one
+        problem = one if isinstance(one, Rejection) else None
+        raw = b"" if isinstance(one, Rejection) else one
         assert list(step.process(envelope(raw, problem, number=number))) == []
     return [windowed.value for windowed in step.finish_bundle()]
 
 
 def test_a_bundle_comes_out_whole_and_in_order_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = Problem("decode", "no JSON")
+    known = Rejection("decode", "no JSON")
     found = drafts_of([page("a-1"), known, page("bug"), page("memory"), page("a-2")], monkeypatch, function=obey)
     assert [(draft.number, draft.position, draft.key) for draft in found] == [
         (number, position(number), key(number)) for number in range(5)
@@ -41,8 +41,8 @@ def test_a_bundle_comes_out_whole_and_in_order_whatever_is_in_it(monkeypatch: py
     assert [draft.article.title if draft.article else draft.problem for draft in found] == [
         page("a-1").url,
         known,
-        Problem("clean", "extractor_failed: KeyError: 'half \\ud800 of a pair'"),
-        Problem("clean", "out_of_memory"),
+        Rejection("clean", "extractor_failed: KeyError: 'half \\ud800 of a pair'"),
+        Rejection("clean", "out_of_memory"),
         page("a-2").url,
     ]
 

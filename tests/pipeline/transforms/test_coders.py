@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import Match, OrderKey, Position, SubscriptionMatch, TopicMatch
+from pipeline.elements import Rejection
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
-from pipeline.transforms.elements import (
+from pipeline.transforms.coders import (
     Draft,
     DraftCoder,
     Envelope,
     EnvelopeCoder,
     MarkCoder,
-    Problem,
 )
 from tests.pipeline.transforms.support import article
 
@@ -32,7 +32,7 @@ TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.ju
 
 POSITIONS = st.builds(Position, run=TEXT, stream=TEXT, partition=st.integers(0, 999), offset=NUMBER)
 KEYS = st.builds(OrderKey, NUMBER, TEXT, TEXT, st.integers(0, 9), st.integers(0, 9))
-PROBLEMS = st.builds(Problem, TEXT, TEXT)
+PROBLEMS = st.builds(Rejection, TEXT, TEXT)
 MATCHES = st.lists(st.builds(Match, TEXT, st.integers(0, 99), st.integers(0, 99), TEXT), max_size=2).map(tuple)
 ARTICLES = st.builds(
     article,

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import decode, encode
-from pipeline.transforms.decode import decode_envelope
-from pipeline.transforms.extraction import extract_raw
-from pipeline.transforms.prepare import prepare
-from pipeline.transforms.values import Draft, Envelope, Problem
+from pipeline.elements import Draft, Envelope, Rejection
+from pipeline.transforms.prepare import decode_envelope, extract_raw, prepare
 from tests.pipeline.transforms.support import key, position
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases/decode.toml").read_text("utf-8"))["case"]
@@ -27,7 +25,8 @@ def envelope(value: bytes, **fields: Any) -> Envelope:
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_case(case: dict[str, str]) -> None:
     result = decode_envelope(envelope(case["value"].encode()))
-    assert (result.number, result.position, result.key) == (3, position(7), key(7))
+    draft = prepare(envelope(case["value"].encode()), extract_raw).draft
+    assert (draft.number, draft.position, draft.key) == (3, position(7), key(7))
     if "stage" in case:
         assert result.raw is None
         assert result.problem is not None
@@ -69,7 +68,7 @@ def test_hostile_bytes_are_a_problem(value: bytes) -> None:
 
 def test_an_item_of_a_file_keeps_its_name_and_a_problem_that_came_along_stays() -> None:
     assert decode_envelope(envelope(b"?", item="news.jsonl:7")).item == "news.jsonl:7"
-    known = Problem("read", "no URL")
+    known = Rejection("read", "no URL")
     result = decode_envelope(envelope(ARTICLE + b'"text":"x"}', item="page.html", problem=known))
     assert (result.raw, result.problem, result.item) == (None, known, "page.html")
 

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from core.errors import ExtractionError, WirewatchError
 from core.records import RawArticle
+from pipeline.elements import Draft
 from pipeline.stories.features import SIZE
-from pipeline.transforms import processes
-from pipeline.transforms.extraction import InlineExtraction, PoolExtraction, extract_raw
-from pipeline.transforms.values import Draft
+from pipeline.transforms import extraction_pool
+from pipeline.transforms.extraction_pool import InlineExtraction, PoolExtraction
+from pipeline.transforms.prepare import extract_raw
 from tests.pipeline.transforms.hostile import obey, page
 from tests.pipeline.transforms.support import envelope
 
@@ -126,13 +127,13 @@ def test_a_page_that_fails_only_in_a_used_process_is_done_in_a_new_one(one: Pool
 
 
 def test_a_process_is_replaced_after_so_many_pages(monkeypatch: pytest.MonkeyPatch, one: PoolExtraction) -> None:
-    monkeypatch.setattr(processes, "MAX_PAGES", 2)
+    monkeypatch.setattr(extraction_pool, "MAX_PAGES", 2)
     ids = [text_of(begin(one, page(f"a-{number}"))) for number in range(5)]
     assert (len(set(ids)), ids[0] == ids[1], ids[2] == ids[3]) == (3, True, True)
 
 
 def test_processes_that_cannot_start_are_no_fault_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "serve", _no_start)
+    monkeypatch.setattr(extraction_pool, "serve", _no_start)
     pool = PoolExtraction(1, LIMIT_S, obey)
     try:
         with pytest.raises(WirewatchError, match="no process for extraction") as caught:

@@ -14,7 +14,7 @@ from core.errors import StoreError
 from core.records import Article, Subscription
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import FRESH_MS, MARGIN_MS, StoredQueries
-from pipeline.transforms.elements import Problem
+from pipeline.elements import Rejection
 from pipeline.transforms.match import Matcher, Versions, judged, shared_matcher
 from tests.pipeline.transforms.support import NOON_MS, at, draft
 
@@ -271,5 +271,5 @@ def test_an_article_that_cannot_be_judged_is_rejected_and_a_store_that_is_away_i
 
     with pytest.raises(StoreError):
         judged(one, "match", away)
-    refused = draft(4, "https://a.example/4", Problem("clean", "no_text"))
+    refused = draft(4, "https://a.example/4", Rejection("clean", "no_text"))
     assert judged(refused, "match", broken) is refused

@@ -16,8 +16,8 @@ from random import Random
 import pytest
 
 from core.records import Article, OutcomeKind, canonical_url
-from pipeline.stories.copies import are_copies
 from pipeline.stories.features import LAYOUT, features, read_features
+from pipeline.stories.similarity import are_copies
 from pipeline.text.fingerprint import fingerprint, similarity
 from pipeline.text.language import detect
 from tests.quality.stories.scores import pair_score

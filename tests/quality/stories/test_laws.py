@@ -11,13 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import OrderKey
-from pipeline.stories import Entry, StoryIndex, features
-from pipeline.stories.background import Frequencies
-from pipeline.stories.columns import Columns
-from pipeline.stories.decide import text_hash
-from pipeline.stories.entry import key_of, pack, place_of, unpack
-from pipeline.stories.features import SIZE, is_full, read_features, written
+from pipeline.stories.entries import Columns, IndexEntry, key_of, pack, place_of, unpack
+from pipeline.stories.features import SIZE, features, is_full, read_features, written
+from pipeline.stories.frequencies import Frequencies
+from pipeline.stories.index import StoryIndex
 from pipeline.stories.multimap import Multimap
+from pipeline.stories.stage import text_hash
 from pipeline.text.fingerprint import fingerprint
 from tests.quality.stories.test_events import events
 
@@ -35,7 +34,7 @@ def test_places_sort_as_keys_do(one: OrderKey, other: OrderKey) -> None:
 
 
 ENTRIES = st.builds(
-    Entry,
+    IndexEntry,
     article=IDS.filter(bool),
     version=st.integers(1, 900),
     version_hash=IDS,
@@ -51,7 +50,7 @@ ENTRIES = st.builds(
 
 
 @given(ENTRIES)
-def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
+def test_an_entry_comes_back_as_it_was(entry: IndexEntry) -> None:
     assert unpack(pack(entry), key_of(place_of(entry.key)), entry.fingerprint) == entry
     columns = Columns()
     assert columns.entry(columns.put(entry)) == entry
@@ -108,7 +107,7 @@ def known() -> list[tuple[str, bytes]]:
 
 
 @st.composite
-def told(draw: st.DrawFn) -> list[Entry]:
+def told(draw: st.DrawFn) -> list[IndexEntry]:
     rows = draw(
         st.lists(
             st.tuples(st.integers(0, 40), st.integers(0, 6), st.integers(0, 1), st.integers(0, 8)),
@@ -117,7 +116,7 @@ def told(draw: st.DrawFn) -> list[Entry]:
         )
     )
     return [
-        Entry(
+        IndexEntry(
             article=f"{who:032x}",
             version=1 + late,
             version_hash="",
@@ -132,11 +131,11 @@ def told(draw: st.DrawFn) -> list[Entry]:
     ]
 
 
-def asked(index: StoryIndex, at: int, which: int) -> Entry | None:
+def asked(index: StoryIndex, at: int, which: int) -> IndexEntry | None:
     return index.event_of(known()[which][1], article="e" * 32, language="en", as_of=OrderKey(at, "e" * 32, "e" * 32))
 
 
-def index_of(entries: list[Entry]) -> StoryIndex:
+def index_of(entries: list[IndexEntry]) -> StoryIndex:
     index = StoryIndex(WINDOW)
     for entry in entries:
         index.add(entry)
@@ -146,7 +145,7 @@ def index_of(entries: list[Entry]) -> StoryIndex:
 @given(told(), st.integers(0, 45), st.integers(0, 8), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_an_event_is_a_function_of_what_lies_in_the_window(
-    entries: list[Entry], at: int, which: int, random: Random
+    entries: list[IndexEntry], at: int, which: int, random: Random
 ) -> None:
     """Not of the order of adding, nor of what is later or too old, nor of earlier questions, nor of forgetting."""
     as_of = OrderKey(at, "e" * 32, "e" * 32)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from core.records import OutcomeKind, alert_id
-from pipeline.stories import Story, StoryIndex, StoryStage, grown
+from core.records.story import Story
+from pipeline.elements import Draft
+from pipeline.stories.index import StoryIndex
+from pipeline.stories.stage import StoryStage
+from pipeline.stories.story_facts import grown
 from pipeline.text.difference import Size
-from pipeline.transforms.elements import Draft
 from tests.quality.stories.stage import Teller, article, originals, stories
 from tests.quality.stories.test_events import events
 
@@ -52,19 +55,19 @@ def test_an_update_tells_its_difference_where_the_text_before_is_known() -> None
     ]
     stage = StoryStage(StoryIndex())
     handled = stage.handle(drafts[:2], done={}, histories={}, last_key=None)
-    assert handled.told[0].difference is None
-    assert handled.told[1].difference is not None
-    assert handled.told[1].difference.size is Size.MINOR
-    assert [(one.before, one.after) for one in handled.told[1].difference.changes] == [("eleven", "twelve")]
+    assert handled.decided[0].difference is None
+    assert handled.decided[1].difference is not None
+    assert handled.decided[1].difference.size is Size.MINOR
+    assert [(one.before, one.after) for one in handled.decided[1].difference.changes] == [("eleven", "twelve")]
     # The next batch: the store gives the text.
-    histories = {first.id: [one.entry for one in handled.told if one.entry]}
+    histories = {first.id: [one.entry for one in handled.decided if one.entry]}
     texts = {first.id: (TITLE, changed)}
     later = stage.handle(drafts[2:], done={}, histories=histories, last_key=handled.last_key, texts=texts)
-    assert later.told[0].difference is not None
-    assert later.told[0].difference.size is Size.MAJOR
+    assert later.decided[0].difference is not None
+    assert later.decided[0].difference.size is Size.MAJOR
     unknown = StoryStage(StoryIndex()).handle(drafts[2:], done={}, histories=histories, last_key=handled.last_key)
-    assert unknown.told[0].outcome.kind is U
-    assert unknown.told[0].difference is None
+    assert unknown.decided[0].outcome.kind is U
+    assert unknown.decided[0].difference is None
 
 
 def test_a_live_blog_does_not_flood() -> None:

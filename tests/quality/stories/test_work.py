@@ -10,12 +10,11 @@ import pytest
 
 import pipeline.stories.index as index_module
 from core.records import OrderKey, OutcomeKind, raw_hash
-from pipeline.stories import Entry, StoryIndex, StoryStage, features
-from pipeline.stories.copies import are_copies
-from pipeline.stories.features import Features, read_features
-from pipeline.stories.grouping import Background, LexicalSimilarity
-from pipeline.stories.index import MAX_COPY_CANDIDATES, MAX_GROUP_CANDIDATES
-from pipeline.stories.sketches import Rows, Shares
+from pipeline.stories.entries import IndexEntry
+from pipeline.stories.features import Features, features, read_features
+from pipeline.stories.index import MAX_COPY_CANDIDATES, MAX_GROUP_CANDIDATES, StoryIndex
+from pipeline.stories.similarity import Background, LexicalSimilarity, Rows, Shares, are_copies
+from pipeline.stories.stage import StoryStage
 from tests.pipeline.stories.world import prose
 from tests.quality.stories.stage import Teller, article, stories
 from tests.quality.stories.test_events import events
@@ -56,9 +55,9 @@ def copies_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         yield compared
 
 
-def entry(number: int, fingerprint: bytes) -> Entry:
+def entry(number: int, fingerprint: bytes) -> IndexEntry:
     identity = raw_hash(b"%d" % number)
-    return Entry(
+    return IndexEntry(
         article=identity,
         version=1,
         version_hash=raw_hash(b"v%d" % number),

@@ -28,9 +28,8 @@ from core.store.canary import STAGES, Canary, CanaryHealth, CanaryRepository, ca
 from core.streams import Stream, create_stream
 from desk.delivery.store.channels import any_active
 from desk.terminal import TerminalView
-from pipeline.drivers.bounded import BoundedRun
+from pipeline.drivers.bounded import BoundedRun, write_results
 from pipeline.drivers.live import LiveRun, run_in_slices
-from pipeline.sinks.files import write_results
 from wirewatch.monitoring.canary import CanaryWatch, canary_check
 
 EVERYTHING = [

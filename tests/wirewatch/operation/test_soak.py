@@ -10,7 +10,7 @@ from benchmarks.soak.pages import BEATS, SUBSCRIPTIONS, raw_article
 from benchmarks.soak.sampling import COLUMNS, Process, figures, parsed, trees
 from benchmarks.soak.verdict import idle_of, judge, slope_of
 from core.query import Document, QueryIndex, parse
-from pipeline.transforms.extraction import extract_raw
+from pipeline.transforms.prepare import extract_raw
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
