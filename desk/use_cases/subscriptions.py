@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from difflib import get_close_matches
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -24,11 +26,12 @@ from core.store import Store, SubscriptionStore
 from core.store.subscriptions import RULES
 from desk.delivery.store.channels import DeliveryBook
 from desk.delivery.times import check_schedule
+from desk.use_cases.errors import NotFound
 
 PORTABLE = ("id", "name", "owner", "query", *RULES)
 """What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""
 
-_ID = re.compile(r"[^\s/\x00-\x1f]{1,100}")
+LONGEST_ID = 100
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
 
@@ -57,17 +60,17 @@ class Subscriptions:
         return [one for one in newest.values() if ended or one.active]
 
     def get(self, identity: str) -> Subscription:
-        """The newest version. Raises UsageError where there is none, or it was removed."""
+        """The newest version. Raises NotFound if there is none, or it was removed."""
         found = self._queries.newest(identity)
         if found is None or not found.active:
-            raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
+            raise NotFound(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
         return found
 
     def history(self, identity: str) -> list[Subscription]:
-        """All versions, newest first. Raises UsageError where there never was one."""
+        """All versions, newest first. Raises NotFound if there never was one."""
         found = self._queries.history(identity)
         if not found:
-            raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
+            raise NotFound(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
         return found
 
     def save(self, wanted: Subscription, *, by: str) -> Saved:
@@ -101,7 +104,7 @@ class Subscriptions:
         return self.save(changed(self.get(identity), changes), by=by)
 
     def remove(self, identity: str, *, by: str) -> None:
-        """End it: its history stays, and saving under the id begins it again. Raises UsageError where there is none."""
+        """End it: its history stays, and saving under the id begins it again. Raises NotFound if there is none."""
         ended = replace(self.get(identity), active=False, edited_by=by, note="")
         self._queries.save_subscriptions([ended], now_ms=self._clock_ms())
 
@@ -111,8 +114,7 @@ def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Fin
 
     ``channels``: the names that there are; None: not looked at.
     """
-    if not _ID.fullmatch(one.id):
-        raise UsageError(f"{one.id!r} is no id", hint="use up to 100 characters without spaces and slashes")
+    check_id(one.id)
     parsed = effective_query(one)
     findings = lint(one.query)
     if error := next((found for found in findings if found.severity == "error"), None):
@@ -128,6 +130,27 @@ def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Fin
         whole = {found.message for found in lint(parsed.text)}
         findings = [found for found in findings if found.message in whole or found.severity == "note"]
     return tuple(findings)
+
+
+def check_id(text: str) -> None:
+    """Raise UsageError for what can't be a subscription's id. Any script will do: a page and the API have it in an address.
+
+    So it has no slash and no space, is not what addresses take for a folder, and holds nothing that can't be typed or stored.
+    """
+    unfit = not text or len(text) > LONGEST_ID or text in (".", "..")
+    if unfit or any(one == "/" or one.isspace() or unicodedata.category(one) in ("Cc", "Cs") for one in text):
+        raise UsageError(
+            f"{text!r} is no id", hint=f"use up to {LONGEST_ID} characters of any script, without spaces and slashes"
+        )
+
+
+def named(name: str, query: str, taken: Container[str]) -> str:
+    """An id for a new subscription, from its name or query, that is not taken."""
+    text = unicodedata.normalize("NFC", name or query).lower()
+    # Letters, numbers and their marks: without the marks, a word of Hindi falls to pieces.
+    words = "".join(one if unicodedata.category(one)[0] in "LNM" else " " for one in text).split()
+    base = "-".join(words)[:40].strip("-") or "subscription"
+    return next(one for number in count(1) if (one := f"{base}-{number}" if number > 1 else base) not in taken)
 
 
 def check_topics(one: Subscription, before: Subscription | None, known: Collection[str]) -> None:

@@ -52,15 +52,6 @@ def listed(values: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(one.strip() for text in values for one in re.split(r"[,;\n]", text) if one.strip()))
 
 
-def named(name: str, query: str, taken: Mapping[str, object]) -> str:
-    """An id for a new subscription, from its name or query, that is not taken."""
-    words = re.findall(r"[^\W_]+", (name or query).lower())
-    base = "-".join(words)[:40].strip("-") or "subscription"
-    return next(
-        one for number in range(1, len(taken) + 2) if (one := f"{base}-{number}" if number > 1 else base) not in taken
-    )
-
-
 def differences(new: Subscription, old: Subscription | None) -> list[tuple[str, str, str]]:
     """What a version changed: field, before, after; of the first version everything that it says."""
     flat_new, flat_old = _flat(new), _flat(old or Subscription(id="", query=""))

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import Request
 
 PARAMETER = "feed_token"
-_PATHS = re.compile(r"/(?:live|search)/export\.atom|/subscriptions/of/[^/]{1,600}/alerts\.atom")
+# An id of 100 characters has up to 1,200 once it is encoded.
+_PATHS = re.compile(r"/(?:live|search)/export\.atom|/subscriptions/of/[^/]{1,1200}/alerts\.atom")
 
 
 def is_feed(path: str) -> bool:

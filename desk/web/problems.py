@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from core.errors import InputError, QueryError, StoreError, UsageError, WirewatchError
+from desk.use_cases.errors import Conflict, NotFound, Unavailable
 from desk.web.render import page
 
 PROBLEM_JSON = "application/problem+json"
@@ -75,7 +76,8 @@ def install(app: FastAPI) -> None:
 
     def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WirewatchError)  # noqa: S101 - registered for it
-        return answer(request, status_of(error), str(error))
+        # A hint of these names a command.
+        return answer(request, status_of(error), error.message if isinstance(error, NotFound) else str(error))
 
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(HTTPException, http)
@@ -89,6 +91,12 @@ def install(app: FastAPI) -> None:
 def status_of(error: WirewatchError) -> int:
     """The HTTP status of an error of ours."""
     match error:
+        case NotFound():
+            return 404
+        case Conflict():
+            return 409
+        case Unavailable():
+            return 503
         case QueryError() | UsageError() | InputError():
             return 400
         case StoreError():

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from desk.people.roles import Role
 from desk.web.api.common import PREFIX, problems
+from desk.web.api.schema import components
 from desk.web.deps import TheCaller
 from desk.web.guard import allow
 from desk.web.render import page
@@ -58,6 +59,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     """The description: all routes of the API, and how to sign in."""
     whole = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     whole["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    whole["components"].setdefault("schemas", {}).update(components())
     whole["security"] = [{"token": []}]
     for methods in whole["paths"].values():
         for route in methods.values():

@@ -18,9 +18,9 @@ from core.records.alert import LEVELS, Schedule
 from desk.delivery.store.channels import DeliveryBook
 from desk.people.roles import Role
 from desk.shifts.store import alert_counts
-from desk.use_cases.subscriptions import Subscriptions, changed
+from desk.use_cases.subscriptions import Subscriptions, changed, named
 from desk.views.languages import language_name
-from desk.views.subscription_forms import NEWS, changes_of, differences, named
+from desk.views.subscription_forms import NEWS, changes_of, differences
 from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
 from desk.web.forms import TheForm
 from desk.web.guard import allow

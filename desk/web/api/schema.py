@@ -1,0 +1,165 @@
+"""JSON of the API by msgspec: the types that answers and bodies are encoded by are also its OpenAPI schemas.
+
+A record needs no copy of its fields here: ``Shape`` derives the API's type from it, so a new field of the record is in the
+answers and in their description at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from fastapi import Depends, Request, Response
+from msgspec import UNSET, UnsetType
+
+from core.records import from_ms
+from desk.web.problems import PROBLEM_JSON, Refused
+
+_REF = "#/components/schemas/{name}"
+_KINDS: list[type] = []
+"""All types that routes gave or took so far, for ``components``."""
+
+_REFUSALS = {
+    400: "what was asked for makes no sense",
+    401: "not signed in",
+    403: "not allowed",
+    404: "not there",
+    409: "somebody else was first",
+    422: "a parameter or the body is wrong",
+    429: "too many requests",
+    502: "a site did not answer",
+    503: "not available now",
+}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class Shape:
+    """How the API shows a record: all its fields but ``without``, under the names they are encoded by or ``renamed``.
+
+    A field ``x_ms`` becomes the time ``x`` (UTC); where it has a default, 0 becomes null. ``added``: further fields with
+    their types, whose values ``of`` is given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        record: type[msgspec.Struct],
+        *,
+        without: Collection[str] = (),
+        renamed: Mapping[str, str] | None = None,
+        added: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._times: dict[str, bool] = {}
+        self._names: list[str] = []
+        fields: list[tuple[str, Any]] = []
+        for one in msgspec.structs.fields(record):
+            if one.name in without:
+                continue
+            shown, kind = one.encode_name, one.type
+            if one.name.endswith("_ms"):
+                self._times[one.name] = not one.required
+                shown, kind = shown.removesuffix("_ms"), datetime if one.required else datetime | None
+            self._names.append(one.name)
+            fields.append(((renamed or {}).get(one.name, shown), kind))
+        self.kind = msgspec.defstruct(
+            name, [*fields, *(added or {}).items()], frozen=True, namespace={"__doc__": record.__doc__}
+        )
+
+    def of(self, record: object, *added: object) -> msgspec.Struct:
+        """The record as the API shows it; ``added``: the values of the added fields, in their order."""
+        return self.kind(*(self._value(record, name) for name in self._names), *added)
+
+    def _value(self, record: object, name: str) -> object:
+        value = getattr(record, name)
+        if name not in self._times:
+            return value
+        return None if value is None or (not value and self._times[name]) else from_ms(value)
+
+
+def listing(name: str, doc: str, item: type, **more: Any) -> type[msgspec.Struct]:
+    """A type with ``items`` of a type, and further fields."""
+    return msgspec.defstruct(name, [("items", list[item]), *more.items()], namespace={"__doc__": doc})  # type: ignore[valid-type]
+
+
+def partial(
+    shown: str,
+    doc: str,
+    record: type[msgspec.Struct],
+    names: Collection[str],
+    /,
+    required: Collection[str] = (),
+    **kinds: Any,
+) -> type[msgspec.Struct]:
+    """A type for bodies with some fields of a record; all but ``required`` may be left out or null. ``kinds``: other types."""
+    known = {one.name: one.type for one in msgspec.structs.fields(record)} | kinds
+    fields = [
+        (name, known[name]) if name in required else (name, known[name] | None | UnsetType, UNSET) for name in names
+    ]
+    return msgspec.defstruct(shown, fields, kw_only=True, namespace={"__doc__": doc})
+
+
+def given(body: msgspec.Struct) -> dict[str, Any]:
+    """What a body of a partial type gave, as plain values."""
+    plain: dict[str, Any] = msgspec.to_builtins(body)
+    return {name: value for name, value in plain.items() if value is not None}
+
+
+def answer(value: object) -> Response:
+    """The value as JSON. Times are ISO 8601 with their zone."""
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def gives(kind: type | None, *refusals: int) -> dict[int | str, dict[str, Any]]:
+    """A route's answers for its description: 200 with this type (None: 204, nothing), and how it may refuse.
+
+    Refusals that all routes share are always among them.
+    """
+    _KINDS.append(Problem)
+    problem = {PROBLEM_JSON: {"schema": {"$ref": _REF.format(name="Problem")}}}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": _REFUSALS[status], "content": problem}
+        for status in sorted({401, 403, 422, 429, 503, *refusals})
+    }
+    if kind is not None:
+        _KINDS.append(kind)
+        found[200] = {"description": "done", "content": {"application/json": {"schema": _schema(kind)}}}
+    return found
+
+
+def takes(kind: type) -> dict[str, Any]:
+    """The body of a route, for its description (``openapi_extra``)."""
+    _KINDS.append(kind)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(kind)}}}}
+
+
+def body(kind: type) -> Any:
+    """A dependency that reads the request's body as this type. Refuses with 422 what is none."""
+
+    async def read(request: Request) -> Any:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Refused(422, "send the body as application/json")
+        try:
+            return msgspec.json.decode(await request.body(), type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refused(422, f"body: {error}"[:1_000]) from error
+
+    return Depends(read)
+
+
+def components() -> dict[str, Any]:
+    """The schemas of all types that routes give and take, by name."""
+    return msgspec.json.schema_components(_KINDS, ref_template=_REF)[1]
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    return {"$ref": _REF.format(name=kind.__name__)}
