@@ -23,7 +23,7 @@ from warcio.archiveiterator import ArchiveIterator
 from benchmarks.replay.archive import pages
 from core.records import OrderKey, Position, RawArticle, encode, from_ms
 from core.store import SubscriptionStore, open_store
-from core.topics.shelf import builtin_definitions
+from core.topics.definitions import builtin_definitions
 from pipeline.drivers.replay import Pace, ReplayRun
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter
 from pipeline.elements import Draft, Envelope

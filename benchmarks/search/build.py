@@ -11,7 +11,7 @@ from time import perf_counter, process_time
 import tantivy
 
 from benchmarks.search.world import World
-from core.search.schema import VERSION, Terms, build_schema, index_document, terms_of
+from core.search.schema import VERSION, IndexedTerms, build_schema, index_document, terms_of
 
 MADE, BEGUN = "made.json", "begun.json"
 _HEAP_BYTES = 600 << 20
@@ -78,6 +78,6 @@ def index_folder(cache: Path, count: int) -> Path:
     return folder
 
 
-def _digest(terms: list[Terms]) -> str:
+def _digest(terms: list[IndexedTerms]) -> str:
     """Of what goes into the index: another generator or cutting, another index."""
     return hashlib.blake2b(repr([one.often + one.stem for one in terms[:200]]).encode(), digest_size=8).hexdigest()

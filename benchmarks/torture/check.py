@@ -13,12 +13,12 @@ import msgspec
 
 from benchmarks.torture.feed import MARK
 from core.records import OrderKey, Position, Subscription, raw_hash
-from core.records.projection import project
+from core.records.wire import project
 from core.settings import Settings
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, id_of
 from core.streams import Stream, StreamRecord, open_stream
-from core.topics.shelf import builtin_definitions
+from core.topics.definitions import builtin_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.elements import Envelope
 from pipeline.flow import Flow

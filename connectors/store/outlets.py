@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from connectors.store.tables import feeds
-from core.records.outlets import FeedCounts, FeedOutlet
+from core.records.article import FeedCounts, FeedOutlet
 from core.store.engine import Store
 
 

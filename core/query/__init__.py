@@ -6,12 +6,11 @@ does it for many queries at once. ``format_query`` turns a tree into text again,
 """
 
 from core.query.ast import Query
+from core.query.compile import CompiledQuery, compile_query
 from core.query.document import Document, document_of
-from core.query.explain import Explanation, explain
-from core.query.format import format_query
+from core.query.explain import Explanation, explain, format_query
 from core.query.index import IndexResult, QueryFailure, QueryIndex
 from core.query.lint import Finding, lint
-from core.query.match import CompiledQuery, compile_query
 from core.query.parse import parse
 
 __all__ = [

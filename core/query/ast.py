@@ -150,3 +150,23 @@ class Query(msgspec.Struct, frozen=True, eq=False):
 
     def __hash__(self) -> int:
         return hash(self.root)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The parts of a node, in reading order."""
+    match node:
+        case Term() | Phrase():
+            return ()
+        case And(parts=parts) | Or(parts=parts):
+            return parts
+        case Near(left=left, right=right):
+            return left, right
+        case (
+            Not(part=part)
+            | Field(part=part)
+            | AtLeast(part=part)
+            | Lead(part=part)
+            | Cased(part=part)
+            | Stemmed(part=part)
+        ):
+            return (part,)

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from core.query.document import MASK, Document, Hits, hit
-from core.query.leaves import Leaf, Pair, Word
+from core.query.terms import Leaf, Pair, Word
 
 _MOST_PAIRS = 1_000_000
 """Pairs of places that one NEAR may have in a document. News have thousands; a hostile page could ask for any memory."""
@@ -40,7 +40,7 @@ class AllOf:
     __slots__ = ("_later", "guard", "parts", "required", "unguarded")
     positional = False
 
-    def __init__(self, parts: tuple[Core, ...]) -> None:
+    def __init__(self, parts: tuple[Compiled, ...]) -> None:
         self.parts = parts
         self.required = frozenset(part.key for part in parts if isinstance(part, Word))
         self._later = tuple(sorted((part for part in parts if not isinstance(part, Word)), key=_cost))
@@ -48,7 +48,7 @@ class AllOf:
         shortest = min(lists, key=lambda part: len(part.keys), default=None)
         self.guard: frozenset[str] | None = None if shortest is None else shortest.keys
         """Words of which the document must have at least one: the shortest list of plain words."""
-        self.unguarded: tuple[Core, ...] = tuple(part for part in self._later if part is not shortest)
+        self.unguarded: tuple[Compiled, ...] = tuple(part for part in self._later if part is not shortest)
         """What is asked for besides ``required`` and ``guard``."""
 
     def holds(self, document: Document) -> bool:
@@ -71,14 +71,14 @@ class AnyOf:
 
     __slots__ = ("_by_key", "_others", "_pairs", "_pairs_by_word", "_rest", "keys", "parts", "positional")
 
-    def __init__(self, parts: tuple[Core, ...]) -> None:
+    def __init__(self, parts: tuple[Compiled, ...]) -> None:
         self.parts = parts
         self.positional: bool = all(part.positional for part in parts)
         self.keys = frozenset(part.key for part in parts if isinstance(part, Word) and part.width == 1)
         self._others = tuple(part for part in parts if not isinstance(part, Word) or part.width > 1)
         self._pairs = {part.bigram: part for part in parts if isinstance(part, Pair)}
         self._pairs_by_word: dict[str, list[Pair]] | None = None
-        self._by_key: dict[str, list[Core]] = {}
+        self._by_key: dict[str, list[Compiled]] = {}
         rest = []
         for part in self._others:
             if isinstance(part, Pair):
@@ -95,7 +95,7 @@ class AnyOf:
         """Whether all parts are single words."""
         return not self._others
 
-    def _likely(self, document: Document) -> Sequence[Core]:
+    def _likely(self, document: Document) -> Sequence[Compiled]:
         """Those of the parts other than words that ``document`` has a word of."""
         if not self._others:
             return ()
@@ -162,7 +162,7 @@ class NoneOf:
     __slots__ = ("part",)
     positional = False
 
-    def __init__(self, part: Core) -> None:
+    def __init__(self, part: Compiled) -> None:
         self.part = part
 
     def holds(self, document: Document) -> bool:
@@ -210,7 +210,7 @@ class Close:
         return pairs
 
 
-class Count:
+class Counted:
     """ATLEAST of a positional node."""
 
     __slots__ = ("count", "part")
@@ -229,10 +229,10 @@ class Count:
 
 
 Positional = Leaf | Never | AnyOf | Close
-Core = Positional | AllOf | NoneOf | Count
+Compiled = Positional | AllOf | NoneOf | Counted
 
 
-def _cost(node: Core) -> int:
+def _cost(node: Compiled) -> int:
     match node:
         case Leaf(words=words):
             return len(words)

@@ -2,14 +2,71 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
+
 import msgspec
 
-from core.query.ast import Node, Query
-from core.query.check import children
+from core.query.ast import And, AtLeast, Cased, Field, Lead, Near, Node, Not, Or, Phrase, Query, Stemmed, Term, children
+from core.query.compile import Around, around, compile_node
 from core.query.document import Document
-from core.query.format import format_node
-from core.query.lower import Around, around, lower
+from core.query.parse import PREFIXES, QUOTES, ParseProblem, check_word
 from core.records.article import Match
+
+_OR, _AND, _NOT, _NEAR, _SINGLE = range(5)  # how tightly a node binds
+_BARE = re.compile(rf"[^\s()（）{QUOTES}\u200b]+")
+_TAKEN = re.compile(rf"(?:AND|OR|NOT|O?NEAR/[0-9]+)$|(?:{'|'.join(PREFIXES)}):", re.IGNORECASE)
+
+
+def format_query(query: Query) -> str:
+    """One line that means the same: ``parse`` makes an equal query of it. Words stay as they were written."""
+    return _text(query.root, _OR)
+
+
+def format_node(node: Node) -> str:
+    """``format_query`` of a part of a query."""
+    return _text(node, _OR)
+
+
+def _text(node: Node, within: int) -> str:
+    binds, text = _bound(node)
+    return text if binds >= within else f"({text})"
+
+
+def _bound(node: Node) -> tuple[int, str]:
+    match node:
+        case Term(text=text) | Phrase(text=text):
+            return _SINGLE, text if _stands_bare(text) else f'"{text}"'
+        case And(parts=parts):
+            return _AND, " AND ".join(_text(part, _NOT) for part in parts)
+        case Or(parts=parts):
+            return _OR, " OR ".join(_text(part, _AND) for part in parts)
+        case Not(part=part):
+            return _NOT, f"NOT {_text(part, _NOT)}"
+        case Near(left=left, right=right, distance=distance, ordered=ordered):
+            operator = f"{'ONEAR' if ordered else 'NEAR'}/{distance}"
+            return _NEAR, f"{_text(left, _NEAR)} {operator} {_text(right, _SINGLE)}"
+        case Field(name=name, part=part):
+            return _SINGLE, f"{name}:{_text(part, _SINGLE)}"
+        case Cased(part=part):
+            return _SINGLE, f"cs:{_text(part, _SINGLE)}"
+        case Stemmed(part=part):
+            return _SINGLE, f"stem:{_text(part, _SINGLE)}"
+        case AtLeast(count=count, part=part):
+            return _SINGLE, f"ATLEAST/{count}({_text(part, _OR)})"
+        case Lead(count=count, part=part):
+            return _SINGLE, f"LEAD/{count}({_text(part, _OR)})"
+    raise TypeError(f"no text for {type(node).__name__}")
+
+
+def _stands_bare(text: str) -> bool:
+    if not _BARE.fullmatch(text) or _TAKEN.match(text):
+        return False
+    try:
+        check_word(text, 0)
+    except ParseProblem:
+        return False
+    return True
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -35,7 +92,7 @@ def explain(query: Query, document: Document) -> Explanation:
 
 
 def _explain(node: Node, outer: Around, document: Document) -> Explanation:
-    core = lower(node, outer)
+    core = compile_node(node, outer)
     held = core.holds(document)
     found: set[int] = set()
     if held:
@@ -50,3 +107,35 @@ def _explain(node: Node, outer: Around, document: Document) -> Explanation:
         matches=document.matches_of(found, shown=False),
         parts=tuple(_explain(part, inner, document) for part in children(node)),
     )
+
+
+MOST_CHARS = 300
+MOST_ALTERNATIVES = 3
+LONGEST_EXPLAINED = 20_000
+"""A longer query isn't taken apart: that costs its length times its depth."""
+
+
+def matched_clause(query: Query, document: Document) -> str:
+    """What held of ``query``: of an OR the parts that held (three at most), of an AND all. Empty where nothing did.
+
+    At most 300 characters.
+    """
+    if len(query.text) > LONGEST_EXPLAINED or not compile_node(query.root).holds(document):
+        return ""
+    line = _held(query.root, document, top=True)
+    return line if len(line) <= MOST_CHARS else f"{line[:MOST_CHARS]} …"
+
+
+def _held(node: Node, document: Document, *, top: bool = False) -> str:
+    """Of a node that holds. Functions, fields and NEAR are shown whole: what is inside them holds only together."""
+    match node:
+        case Or(parts=parts):
+            holding = (part for part in parts if compile_node(part).holds(document))
+            held = list(islice(holding, MOST_ALTERNATIVES + 1))
+            line = " OR ".join(_held(part, document) for part in held[:MOST_ALTERNATIVES])
+            line += " …" if len(held) > MOST_ALTERNATIVES else ""
+            return line if top or len(held) == 1 else f"({line})"
+        case And(parts=parts):
+            line = " AND ".join(_held(part, document) for part in parts)
+            return line if top else f"({line})"
+    return format_node(node)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from core.errors import QueryError
 from core.query.ast import Query
+from core.query.compile import compile_query
 from core.query.document import document_of
-from core.query.match import compile_query
 from core.query.parse import parse
 from core.records.alert import Subscription
 from core.records.article import Article

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from core.query.anchors import Anchors, guess, in_metadata, necessary
 from core.query.ast import Query
+from core.query.compile import CompiledQuery, compile_query
 from core.query.document import Document
-from core.query.match import CompiledQuery, compile_query
+from core.query.required_terms import RequiredTerms, guessed_weight, metadata_terms, required_terms
 from core.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
@@ -67,11 +67,11 @@ class IndexResult(NamedTuple, Generic[Id]):
 class _Entry(Generic[Id]):
     """One filed query. ``vain`` counts tries without a match since it was filed; at ``patience`` it is filed anew."""
 
-    __slots__ = ("anchors", "id", "order", "patience", "query", "vain")
+    __slots__ = ("id", "order", "patience", "query", "terms", "vain")
 
     def __init__(self, id: Id, query: CompiledQuery, order: int) -> None:  # noqa: A002 - the public word for it
         self.id, self.query, self.order = id, query, order
-        self.anchors: Anchors | None = ()
+        self.terms: RequiredTerms | None = ()
         self.vain, self.patience = 0, _EAGER
 
 
@@ -123,7 +123,7 @@ class QueryIndex(Generic[Id]):
         compiled = query if isinstance(query, CompiledQuery) else compile_query(query)
         entry = self._entries[id] = _Entry(id, compiled, self._added)
         self._added += 1
-        self._file(entry, necessary(compiled.core, self._weight))
+        self._file(entry, required_terms(compiled.root, self._weight))
         if self._counted >= _KNOWING:
             entry.patience = _PATIENCE
 
@@ -174,9 +174,9 @@ class QueryIndex(Generic[Id]):
         self._documents += 1
         return [entry.id for entry in sorted(self._candidates(document), key=_order)]
 
-    def anchors(self, id: Id) -> Anchors | None:  # noqa: A002
+    def required_terms(self, id: Id) -> RequiredTerms | None:  # noqa: A002
         """What the query is filed under now (None: it is always tried); for ``explain``. Raises KeyError."""
-        return self._entries[id].anchors
+        return self._entries[id].terms
 
     def _possible(self, document: Document, refile: list[_Entry[Id]]) -> list[_Entry[Id]]:
         """The candidates that the document has the plainest words for: most are refused here, in a third of a microsecond."""
@@ -207,7 +207,7 @@ class QueryIndex(Generic[Id]):
         if self._by_stem:
             _collect(self._by_stem, document.stems, found)
         if self._by_metadata:
-            _collect(self._by_metadata, in_metadata(document), found)
+            _collect(self._by_metadata, metadata_terms(document), found)
         return found
 
     def _count(self, words: set[str]) -> None:
@@ -216,35 +216,35 @@ class QueryIndex(Generic[Id]):
         if len(self._met) > _WORDS_COUNTED:
             self._met = most_met(self._met, _WORDS_COUNTED // 2)
 
-    def _weight(self, anchor: str) -> float:
+    def _weight(self, term: str) -> float:
         """Share of documents that have the anchor: a guess, mended by what was seen (of words, before they were filed too)."""
-        table, key = self._place(anchor)
+        table, key = self._place(term)
         if table is self._by_word:
-            return (guess(anchor) * _GUESS_WORTH + self._met.get(anchor, 0)) / (_GUESS_WORTH + self._counted)
+            return (guessed_weight(term) * _GUESS_WORTH + self._met.get(term, 0)) / (_GUESS_WORTH + self._counted)
         filed = table.get(key) if table is not None else None
         if filed is None:
-            return guess(anchor)
-        return (guess(anchor) * _GUESS_WORTH + filed.seen) / (_GUESS_WORTH + self._documents - filed.since)
+            return guessed_weight(term)
+        return (guessed_weight(term) * _GUESS_WORTH + filed.seen) / (_GUESS_WORTH + self._documents - filed.since)
 
-    def _place(self, anchor: str) -> tuple[dict[str, _Filed[Id]] | None, str]:
+    def _place(self, term: str) -> tuple[dict[str, _Filed[Id]] | None, str]:
         """The table that an anchor belongs to (None: not there yet), and its key in it."""
-        if ":" in anchor:
-            return self._by_metadata, anchor
-        if "~" in anchor:
-            return self._by_stem, anchor
-        if anchor[-1] == "*":
-            return self._by_prefix.get(len(anchor) - 1), anchor[:-1]
-        if " " in anchor:
-            return self._by_bigram, anchor
-        return self._by_word, anchor
+        if ":" in term:
+            return self._by_metadata, term
+        if "~" in term:
+            return self._by_stem, term
+        if term[-1] == "*":
+            return self._by_prefix.get(len(term) - 1), term[:-1]
+        if " " in term:
+            return self._by_bigram, term
+        return self._by_word, term
 
-    def _file(self, entry: _Entry[Id], anchors: Anchors | None) -> None:
-        entry.anchors = anchors
-        if anchors is None:
+    def _file(self, entry: _Entry[Id], terms: RequiredTerms | None) -> None:
+        entry.terms = terms
+        if terms is None:
             self._always[entry.id] = entry
             return
-        for anchor in anchors:
-            table, key = self._place(anchor)
+        for term in terms:
+            table, key = self._place(term)
             if table is None:
                 table = self._by_prefix[len(key)] = {}
             if (filed := table.get(key)) is None:
@@ -253,8 +253,8 @@ class QueryIndex(Generic[Id]):
 
     def _unfile(self, entry: _Entry[Id]) -> None:
         self._always.pop(entry.id, None)
-        for anchor in entry.anchors or ():
-            table, key = self._place(anchor)
+        for term in entry.terms or ():
+            table, key = self._place(term)
             if table is None:
                 continue
             filed = table[key]
@@ -269,11 +269,11 @@ class QueryIndex(Generic[Id]):
             return
         left = max(_REFILED_AT_LEAST, self._tried)
         for entry in impatient:
-            left -= len(entry.anchors or ()) or 1
-            anchors = necessary(entry.query.core, self._weight)
-            if anchors != entry.anchors:
+            left -= len(entry.terms or ()) or 1
+            terms = required_terms(entry.query.root, self._weight)
+            if terms != entry.terms:
                 self._unfile(entry)
-                self._file(entry, anchors)
+                self._file(entry, terms)
             entry.vain, entry.patience = 0, max(_PATIENCE, entry.patience * 2)
             if left <= 0:
                 break

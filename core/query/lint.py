@@ -9,7 +9,6 @@ from typing import Literal
 import msgspec
 
 from core.errors import QueryError
-from core.query.anchors import guess, necessary
 from core.query.ast import (
     WHOLE_FIELDS,
     And,
@@ -25,14 +24,13 @@ from core.query.ast import (
     Term,
     Wild,
     WordPattern,
+    children,
 )
-from core.query.check import children, nearest_field
-from core.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
-from core.query.grammar import QUOTES
-from core.query.grouping import mixed
-from core.query.leaves import Leaf
-from core.query.lower import lower
-from core.query.parse import parse
+from core.query.compile import compile_node
+from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
+from core.query.parse import PREFIXES, QUOTES, nearest_field, parse
+from core.query.required_terms import guessed_weight, required_terms
+from core.query.terms import Leaf
 
 SHORTEST_PREFIX = 3
 """Letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
@@ -166,7 +164,7 @@ def _word(word: WordPattern, start: int, scope: str | None) -> Iterator[Finding]
 
 
 def _logic(query: Query) -> Iterator[Finding]:
-    core = lower(query.root)
+    core = compile_node(query.root)
     root = query.root
     if _never(core):
         yield Finding(
@@ -175,10 +173,10 @@ def _logic(query: Query) -> Iterator[Finding]:
     elif isinstance(root, Not):
         message = "nothing but NOT: matches every article without it, and shows no words"
         yield Finding(root.start, "warning", message)
-    elif (anchors := necessary(core, guess)) is None:
+    elif (terms := required_terms(core, guessed_weight)) is None:
         message = "no word is necessary for a match, so this query is tried on every article"
         yield Finding(root.start, "warning", message)
-    elif any(anchor.startswith("lang:") or anchor.endswith(":*") for anchor in anchors):
+    elif any(term.startswith("lang:") or term.endswith(":*") for term in terms):
         message = (
             "a language or a wildcard in a field is all that this query asks for, so it is tried on very many articles"
         )
@@ -189,7 +187,7 @@ def _logic(query: Query) -> Iterator[Finding]:
         elif (
             node is not root
             and isinstance(node, And | Near | Field | Lead)
-            and _never(lower(node))
+            and _never(compile_node(node))
             and not _never(core)
         ):
             yield Finding(node.start, "warning", "this part can never match")
@@ -205,7 +203,7 @@ def _inside(node: Near | AtLeast) -> Iterator[Finding]:
             yield Finding(side.start, "note", f"{name} with AND inside asks for the {name} of each part")
 
 
-def _never(core: Core) -> bool:
+def _never(core: Compiled) -> bool:
     """Whether no document can match, as far as the form shows it."""
     match core:
         case Never():
@@ -215,20 +213,20 @@ def _never(core: Core) -> bool:
         case AllOf(parts=parts):
             if any(map(_never, parts)):
                 return True
-            refused: set[Core] = set().union(*map(_refused, parts))
+            refused: set[Compiled] = set().union(*map(_refused, parts))
             return any(
                 part in refused or (isinstance(part, AnyOf) and refused.issuperset(part.parts)) for part in parts
             )
         case Close(left=left, right=right):
             return _never(left) or _never(right) or _scopes(left).isdisjoint(_scopes(right))
-        case Count(part=part):
+        case Counted(part=part):
             return _never(part)
         case Leaf(words=words, lead=lead):
             return bool(lead) and words[-1][0] >= lead
     return False
 
 
-def _refused(part: Core) -> set[Core]:
+def _refused(part: Compiled) -> set[Compiled]:
     """Nodes that must not hold where ``part``, a NOT, holds."""
     if not isinstance(part, NoneOf):
         return set()
@@ -236,7 +234,7 @@ def _refused(part: Core) -> set[Core]:
     return {below, *below.parts} if isinstance(below, AnyOf) else {below}
 
 
-def _scopes(core: Core) -> set[str]:
+def _scopes(core: Compiled) -> set[str]:
     """Fields that the words of a positional node may stand in."""
     match core:
         case Leaf(scope=None):
@@ -248,3 +246,61 @@ def _scopes(core: Core) -> set[str]:
         case Close(left=left, right=right):
             return _scopes(left) & _scopes(right)
     return set()
+
+
+_PIECE = re.compile(rf"[{QUOTES}][^{QUOTES}]*[{QUOTES}]|[(（]|[)）]|[^\s()（）{QUOTES}\u200b]+")
+# NEAR ties two operands into one; a field or function alone belongs to the operand behind it.
+_NEAR = re.compile(r"O?NEAR/[0-9]+")
+_BEFORE = re.compile(rf"(?i:(?:(?:{'|'.join(PREFIXES)}):)+)|(?:ATLEAST|LEAD)/[0-9]+")
+
+
+class _Side:
+    """What stands between two ORs of a level. ``several``: it holds an AND, written or not."""
+
+    def __init__(self) -> None:
+        self.start = self.end = -1
+        self.several = self.filled = self.tied = False
+
+    def cover(self, start: int, end: int) -> None:
+        self.start = start if self.start < 0 else self.start
+        self.end = end
+
+    def operand(self) -> None:
+        self.several |= self.filled and not self.tied
+        self.filled, self.tied = True, False
+
+
+def mixed(query: str) -> tuple[list[int], str]:
+    """Places where OR stands beside AND at one level, and ``query`` with the parentheses that its reading amounts to.
+
+    ``query`` must parse. The text that comes back parses to the same tree; without such places it is ``query``.
+    """
+    levels: list[list[_Side]] = [[_Side()]]
+    closed: list[list[_Side]] = []
+    for found in _PIECE.finditer(query):
+        piece, side = found[0], levels[-1][-1]
+        if piece in ")）":
+            closed.append(levels.pop())
+            levels[-1][-1].end = found.end()
+        elif piece == "OR":
+            levels[-1].append(_Side())
+        elif piece == "AND":
+            side.several, side.tied = True, False
+        else:
+            side.cover(*found.span())
+            if piece == "NOT":
+                side.several |= side.filled
+            elif _NEAR.fullmatch(piece):
+                side.tied = True
+            else:
+                side.operand()
+                side.tied = _BEFORE.fullmatch(piece) is not None
+            if piece in "(（":
+                levels.append([_Side()])
+    wrong = [[side for side in level if side.several] for level in [*closed, *levels] if len(level) > 1]
+    wrong = [sides for sides in wrong if sides]
+    marks = [mark for sides in wrong for one in sides for mark in ((one.end, 0, ")"), (one.start, 1, "("))]
+    better = query
+    for place, _, sign in sorted(marks, reverse=True):
+        better = better[:place] + sign + better[place:]
+    return sorted(sides[0].start for sides in wrong), better

@@ -14,10 +14,9 @@ import regex  # type: ignore[import-untyped]
 
 from core.errors import QueryError
 from core.query.ast import And, AtLeast, Lead, Near, Node, Not, Or, Phrase, Query, Term
+from core.query.compile import compile_node, compile_query
 from core.query.document import Document
-from core.query.format import format_node
-from core.query.lower import lower
-from core.query.match import compile_query
+from core.query.explain import format_node
 from core.query.parse import parse
 from core.records.article import Match
 
@@ -42,7 +41,7 @@ class Proposal(msgspec.Struct, frozen=True, order=True):
     change: str
 
 
-def narrow(query: Query, document: Document, *, title: str, source: str = "") -> list[Proposal]:
+def narrower_queries(query: Query, document: Document, *, title: str, source: str = "") -> list[Proposal]:
     """Queries that ask for little more than ``query`` and do not match ``document``, the smallest change first.
 
     Empty where ``document`` does not match anyhow. ``title`` and ``source`` are the article's: phrases of the title that the
@@ -122,20 +121,20 @@ def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]
                 Near(left=left, right=right, distance=near, ordered=ordered)
                 for near in range(min(distance, 60) - 1, -1, -1)
             )
-            tighter = next((one for one in closer if not lower(one).holds(document)), None)
+            tighter = next((one for one in closer if not compile_node(one).holds(document)), None)
             if tighter is not None:
                 yield tighter, "near", f"at most {tighter.distance} words between, not {distance}"
         case Term() | Phrase():
             for count in range(2, MOST_COUNT + 1):
                 more = AtLeast(count=count, part=node)
-                if not lower(more).holds(document):
+                if not compile_node(more).holds(document):
                     yield more, "atleast", f"{format_node(node)} at least {count} times"
                     break
         case And(parts=parts) | Or(parts=parts):
             if isinstance(node, And):
                 yield from _nearer(node, document)
             for place, part in enumerate(parts):
-                if isinstance(part, Not) or not lower(part).holds(document):
+                if isinstance(part, Not) or not compile_node(part).holds(document):
                     continue
                 for stricter, kind, change in _variants(part, document):
                     changed = (*parts[:place], stricter, *parts[place + 1 :])
@@ -149,7 +148,7 @@ def _nearer(node: And, document: Document) -> Iterator[tuple[Node, str, str]]:
         left, right = node.parts[first], node.parts[second]
         for distance in NEAR_DISTANCES:
             near = Near(left=left, right=right, distance=distance, ordered=False)
-            if lower(near).holds(document):
+            if compile_node(near).holds(document):
                 continue
             rest = tuple(part for place, part in enumerate(node.parts) if place not in (first, second))
             whole = And(parts=(near, *rest)) if rest else near

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import NamedTuple, cast
 
@@ -28,10 +29,121 @@ from core.query.ast import (
     Term,
     Wild,
     WordPattern,
+    children,
 )  # fmt: skip
-from core.query.check import Problem, check_word, number_of, raise_for_wildcard
-from core.query.grammar import GRAMMAR, OPERAND, OPERATOR
 from core.query.words import query_words
+
+QUOTES = '"“”„‟«»＂'
+_STANDS_ALONE = rf"(?=[\s\u200b()（）{QUOTES}]|$)"
+PREFIXES = ("title", "body", "source", "lang", "topic", "url", "author", "cs", "stem")
+"""What may stand before a colon, in lower case; the query may write it in any case."""
+
+# A phrase ends at the next quote of any kind, since word processors pair them in every way. A quote without
+# a next one is the only character that no terminal takes.
+GRAMMAR = rf"""
+?start: any
+?any: all
+    | all (_OR all)+            -> any_of
+?all: unit
+    | unit (_AND? unit)+        -> all_of
+?unit: _NOT unit                -> negated
+    | near
+?near: single
+    | near NEAR single           -> near
+?single: FIELD single            -> fielded
+    | FUNCTION _LPAR any _RPAR   -> function
+    | WORD                       -> word
+    | PHRASE                     -> phrase
+    | _LPAR any _RPAR            -> group
+
+_AND.2: /AND{_STANDS_ALONE}/
+_OR.2: /OR{_STANDS_ALONE}/
+_NOT.2: /NOT{_STANDS_ALONE}/
+NEAR.2: /O?NEAR\/[0-9]+{_STANDS_ALONE}/
+FUNCTION.2: /(?:ATLEAST|LEAD)\/[0-9]+(?=[\s\u200b]*[(（])/
+FIELD.2: /(?:{"|".join(PREFIXES)}):/i
+_LPAR: /[(（]/
+_RPAR: /[)）]/
+PHRASE.1: /[{QUOTES}][^{QUOTES}]*[{QUOTES}]/
+WORD: /[^\s()（）{QUOTES}\u200b]+/
+%ignore /[\s\u200b]+/
+"""
+
+OPERAND = 'a term, a "phrase" or ('
+OPERATOR = "AND, OR, NOT, NEAR/n, another term or the end of the query"
+
+
+MAX_NUMBER = 1_000
+"""Largest n of NEAR/n, ATLEAST/n; LEAD/n may be ten times that."""
+
+_FIELD = re.compile(r"([^\W\d_]+):(?!//)")
+_OPERATOR = re.compile(r"(O?NEAR|ATLEAST|LEAD)(?:/.*)?$", re.DOTALL)
+_EXCLUDED = re.compile(r"[-!]\w")
+
+
+class ParseProblem(Exception):
+    """A QueryError in the making: the query's text is added by ``parse``."""
+
+    def __init__(self, position: int, problem: str, expected: str) -> None:
+        super().__init__(problem)
+        self.position, self.problem, self.expected = position, problem, expected
+
+
+def nearest_field(name: str) -> str | None:
+    """The field that was probably meant by ``name``."""
+    known = {"site": "url", "domain": "url", "text": "body", "headline": "title", "hd": "title", "intitle": "title",
+             "language": "lang", "by": "author", "byline": "author", "publication": "source", "case": "cs"}  # fmt: skip
+    close = get_close_matches(name.lower(), PREFIXES, n=1)
+    return known.get(name.lower()) or (close[0] if close else None)
+
+
+def check_word(text: str, start: int) -> None:
+    """Raise Problem where the bare word ``text`` looks like an operator or field that it is not."""
+    if field := _FIELD.match(text):
+        meant = nearest_field(field[1])
+        known = f"{meant}:" if meant else ", ".join(f"{name}:" for name in PREFIXES)
+        raise ParseProblem(
+            start, f'unknown field "{field[0]}"', f"a term or a field ({known}); words with a colon in quotes"
+        )
+    if operator := _OPERATOR.match(text):
+        name = operator[1]
+        if name.endswith("NEAR"):
+            raise ParseProblem(
+                start, f"{text} is no operator", f"{name}/5 with spaces around it, or in lower case for the word"
+            )
+        raise ParseProblem(start, f"{text} is no function", f"{name}/5(...), or in lower case for the word")
+    if _EXCLUDED.match(text):
+        raise ParseProblem(start, f'"{text[0]}" excludes nothing here', "NOT before the term that must be absent")
+    if set(text) <= {"&", "|", "!"}:
+        raise ParseProblem(start, f"{text} is no operator", "AND, OR or NOT")
+
+
+def number_of(token: Token, least: int) -> int:
+    """The n of ``NEAR/n`` and its like."""
+    name, _, digits = str(token).partition("/")
+    most = 10 * MAX_NUMBER if name == "LEAD" else MAX_NUMBER
+    # The length first: Python refuses to read numbers of thousands of digits.
+    if len(digits) > 9 or not least <= int(digits) <= most:
+        shown = digits if len(digits) < 12 else f"{digits[:9]}..."
+        raise ParseProblem(
+            token.start_pos or 0, f"{name}/{shown} is out of range", f"{name}/n with n from {least} to {most}"
+        )
+    return int(digits)
+
+
+def raise_for_wildcard(node: Node) -> None:
+    """Raise Problem for the first word below ``node`` that has a wildcard."""
+    if isinstance(node, Term | Phrase):
+        words = (node.word,) if isinstance(node, Term) else tuple(word for _, word in node.words)
+        if not all(isinstance(word, Exact) for word in words):
+            raise ParseProblem(
+                node.start,
+                f"stem: finds inflections by itself, {node.text} has a wildcard",
+                f"{OPERAND} without wildcards",
+            )
+    for part in children(node):
+        raise_for_wildcard(part)
+
 
 MAX_LENGTH = 100_000
 """Code points of the longest query that is taken."""
@@ -57,9 +169,9 @@ class _Part(NamedTuple):
 def pattern_of(key: str, position: int) -> WordPattern:
     """The pattern of a folded word with wildcards; raises Problem with ``position``."""
     if not key.strip("*?"):
-        raise Problem(position, f"{key} stands alone", "a letter or digit before the wildcard")
+        raise ParseProblem(position, f"{key} stands alone", "a letter or digit before the wildcard")
     if key[0] in "*?":
-        raise Problem(position, "a word can't begin with a wildcard", "a letter or digit before the wildcard")
+        raise ParseProblem(position, "a word can't begin with a wildcard", "a letter or digit before the wildcard")
     key = re.sub(r"\*+", "*", key)
     if key.endswith("*") and not set(key[:-1]) & {"*", "?"}:
         return Prefix(key[:-1])
@@ -80,7 +192,7 @@ def _placed(text: str) -> tuple[tuple[int, WordPattern], ...] | tuple[int, str, 
             return word.start, problem, "the characters themselves, or AND between the parts"
         try:
             placed.append((word.offset, pattern_of(word.key, word.start)))
-        except Problem as problem:
+        except ParseProblem as problem:
             return problem.position, problem.problem, problem.expected
     return tuple(placed)
 
@@ -89,10 +201,10 @@ def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
     """The node of a bare word or of the inside of a phrase, which begins at ``inside``; the node is ``start`` to ``end``."""
     placed = _placed(text)
     if not placed:
-        raise Problem(inside, f"no letter or digit in {text}", OPERAND)
+        raise ParseProblem(inside, f"no letter or digit in {text}", OPERAND)
     if isinstance(placed[0], int):
         position, problem, expected = placed
-        raise Problem(inside + position, problem, expected)
+        raise ParseProblem(inside + position, problem, expected)
     written = " ".join(text.split())
     if len(placed) == 1:
         return Term(placed[0][1], written, start=start, end=end)
@@ -112,7 +224,7 @@ class _Builder(Transformer[Token, _Part]):
         start, end = token.start_pos or 0, token.end_pos or 0
         inside = str(token)[1:-1]
         if not inside.strip():
-            raise Problem(start, "nothing between the quotes", "words between the quotes")
+            raise ParseProblem(start, "nothing between the quotes", "words between the quotes")
         return _Part(_words(inside, start, end, start + 1), 1, 1)
 
     def group(self, part: _Part) -> _Part:
@@ -140,7 +252,7 @@ class _Builder(Transformer[Token, _Part]):
         pieces = left.pieces * right.pieces
         if pieces > MAX_PIECES:
             problem = f"this NEAR stands for {pieces} simple ones, since AND or NOT is inside both sides"
-            raise Problem(token.start_pos or 0, problem, "terms, phrases, OR or NEAR on one side at least")
+            raise ParseProblem(token.start_pos or 0, problem, "terms, phrases, OR or NEAR on one side at least")
         node = Near(left.node, right.node, distance, ordered, start=left.node.start, end=right.node.end)
         return _raised(node, max(left.height, right.height), pieces)
 
@@ -171,7 +283,7 @@ def _joined(kind: type[And] | type[Or], parts: tuple[_Part, ...]) -> _Part:
 def _raised(node: Node, below: int, pieces: int) -> _Part:
     if below >= MAX_DEPTH:
         problem = f"AND, OR, NOT, NEAR and functions are nested more than {MAX_DEPTH} deep"
-        raise Problem(node.start, problem, "fewer levels of parentheses")
+        raise ParseProblem(node.start, problem, "fewer levels of parentheses")
     return _Part(node, below + 1, pieces)
 
 
@@ -180,15 +292,17 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, parser="lalr", lexer="basic", transformer=_Builder(), maybe_placeholders=False)
 
 
-def _unexpected(error: UnexpectedToken, query: str) -> Problem:
+def _unexpected(error: UnexpectedToken, query: str) -> ParseProblem:
     kind = str(error.token.type)
     at_end = kind == "$END"
     position = len(query) if at_end else error.token.start_pos or 0
     if "WORD" in error.expected and "_AND" not in error.expected:  # an operand has to come next
-        return Problem(position, "the query ends here" if at_end else f"found {_SHOWN.get(kind, error.token)}", OPERAND)
+        return ParseProblem(
+            position, "the query ends here" if at_end else f"found {_SHOWN.get(kind, error.token)}", OPERAND
+        )
     if at_end:
-        return Problem(_unclosed(query), 'this "(" is never closed', '")" before the end of the query')
-    return Problem(position, 'this ")" closes nothing', OPERATOR)
+        return ParseProblem(_unclosed(query), 'this "(" is never closed', '")" before the end of the query')
+    return ParseProblem(position, 'this ")" closes nothing', OPERATOR)
 
 
 def _unclosed(query: str) -> int:
@@ -215,12 +329,12 @@ def parse(query: str) -> Query:
         raise QueryError(problem, query=query, position=MAX_LENGTH, expected=f"at most {MAX_LENGTH} characters")
     try:
         part = cast("_Part", _parser().parse(query))  # the transformer's result, not a tree
-    except Problem as problem:
+    except ParseProblem as problem:
         found = problem
     except UnexpectedToken as error:
         found = _unexpected(error, query)
     except UnexpectedCharacters as error:
-        found = Problem(error.pos_in_stream or 0, "this quote is never closed", "a closing quote")
+        found = ParseProblem(error.pos_in_stream or 0, "this quote is never closed", "a closing quote")
     else:
         return Query(query, part.node)
     raise QueryError(found.problem, query=query, position=found.position, expected=found.expected)

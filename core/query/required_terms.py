@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterable
 
 from core.query.ast import Exact, Prefix, Wild
-from core.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
+from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
 from core.query.document import Document
-from core.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
+from core.query.terms import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
 
 PREFIX_LENGTH = 6  # longer prefixes are filed by their beginning: each length costs a slice of every word
 
-Anchors = tuple[str, ...]
+RequiredTerms = tuple[str, ...]
 Weight = Callable[[str], float]
 """How often an anchor is met: the share of documents that have it."""
 
@@ -27,7 +27,7 @@ _BESIDE = 0.1
 _IN_TEXT = (None, "title", "body")
 
 
-def necessary(node: Core, weight: Weight) -> Anchors | None:
+def required_terms(node: Compiled, weight: Weight) -> RequiredTerms | None:
     """Anchors of which every document that ``node`` matches has at least one, sorted; None where none can be named.
 
     Of several such sets the one of least ``weight`` is taken. An empty one says that nothing can match.
@@ -39,7 +39,7 @@ def necessary(node: Core, weight: Weight) -> Anchors | None:
 _Choice = tuple[float, list[str]]
 
 
-def _cheapest(node: Core, weight: Weight) -> _Choice | None:
+def _cheapest(node: Compiled, weight: Weight) -> _Choice | None:
     match node:
         case Word(key=key):
             return weight(key), [key]
@@ -60,7 +60,7 @@ def _cheapest(node: Core, weight: Weight) -> _Choice | None:
             return total, together
         case Close(left=left, right=right):
             return min((found for side in (left, right) if (found := _cheapest(side, weight)) is not None), key=_order)
-        case Count(part=part):
+        case Counted(part=part):
             return _cheapest(part, weight)
         case Never():
             return 0.0, []
@@ -73,8 +73,8 @@ def _order(choice: _Choice) -> tuple[float, list[str]]:
     return choice[0], sorted(choice[1]) if len(choice[1]) < 3 else choice[1][:1]
 
 
-def _weighed(anchors: Iterable[str], weight: Weight) -> _Choice:
-    held = list(anchors)
+def _weighed(terms: Iterable[str], weight: Weight) -> _Choice:
+    held = list(terms)
     return sum(map(weight, held)), held
 
 
@@ -95,7 +95,7 @@ def _of_word(word: WordTest, scope: str | None) -> list[str]:
             return [key, *sorted(query_stems(written))]
 
 
-def in_metadata(document: Document) -> list[str]:
+def metadata_terms(document: Document) -> list[str]:
     """The anchors that ``document`` has in its fields other than title and text."""
     found: list[str] = []
     for name, values in document.metadata.items():
@@ -105,11 +105,11 @@ def in_metadata(document: Document) -> list[str]:
     return found
 
 
-def guess(anchor: str) -> float:
+def guessed_weight(term: str) -> float:
     """Share of documents that have the anchor, by the looks of it: short words are frequent, and non-ASCII ones long."""
-    name, colon, key = anchor.partition(":")
+    name, colon, key = term.partition(":")
     if colon:
         return 1.0 if key == "*" else {"lang": 0.3, "url": 0.1, "source": 0.02, "topic": 0.05, "author": 0.01}[name]
-    key = anchor.rpartition("~")[2].partition(" ")[0]
+    key = term.rpartition("~")[2].partition(" ")[0]
     letters = (len(key) if key.isascii() else 2 * len(key)) - key.endswith("*")
-    return (3.0 if anchor[-1] == "*" or "~" in anchor else 1.0) / max(letters, 1) ** 2
+    return (3.0 if term[-1] == "*" or "~" in term else 1.0) / max(letters, 1) ** 2

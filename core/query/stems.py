@@ -12,8 +12,7 @@ from functools import cache, lru_cache
 import simplemma
 import Stemmer  # type: ignore[import-not-found]
 
-from core.query.arabic import without_particles
-from core.query.folding import as_written, fold
+from core.query.folding import as_written, fold, without_particles
 
 _SNOWBALL = {
     "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",

@@ -25,8 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import regex  # type: ignore[import-untyped]
 
-from core.query.arabic import without_particles
-from core.query.folding import APOSTROPHES, INVISIBLE, as_written, fold
+from core.query.folding import APOSTROPHES, INVISIBLE, as_written, fold, without_particles
 
 _UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\uff70\uff9e\uff9f"

@@ -5,11 +5,8 @@ Pure: no Beam, Kafka, SQL, files or clock. Times are UTC; event times are whole 
 
 from core.records.alert import Alert, Subscription
 from core.records.article import Article, Match, SubscriptionMatch, TopicMatch
-from core.records.ids import alert_id, article_id, raw_hash, version_hash
-from core.records.order import OrderKey, Position
-from core.records.outcome import Outcome, OutcomeKind
-from core.records.raw import HttpFacts, RawArticle
-from core.records.urls import canonical_url
+from core.records.identity import alert_id, article_id, canonical_url, raw_hash, version_hash
+from core.records.raw import HttpFacts, OrderKey, Outcome, OutcomeKind, Position, RawArticle
 from core.records.wire import decode, encode, from_ms, to_ms
 
 __all__ = [

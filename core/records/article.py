@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
-from core.records.order import OrderKey, Position
+from core.records.raw import OrderKey, Position
 
 
 class Match(msgspec.Struct, frozen=True, order=True):
@@ -73,3 +74,42 @@ class Article(msgspec.Struct, frozen=True, kw_only=True, rename={"published_at":
     story_id: str | None = None
     backfill: bool = False
     marks: tuple[str, ...] = ()
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of articles about one event.
+
+    ``id`` and ``headline`` are those of its first article. ``first_ms`` and ``last_ms`` are event times in milliseconds,
+    UTC. ``articles`` counts articles, not versions, copies included; ``copies`` those that are copies. ``sources``:
+    outlets with a text of their own, sorted; where a text credits an agency, the agency stands for the outlet, so one
+    agency text in 43 outlets is one source.
+    """
+
+    id: str
+    headline: str
+    first_ms: int
+    last_ms: int
+    articles: int = 0
+    copies: int = 0
+    sources: tuple[str, ...] = ()
+
+    @property
+    def independent_sources(self) -> int:
+        """How many have told the story in words of their own."""
+        return len(self.sources)
+
+
+class FeedOutlet(NamedTuple):
+    """Whose feed it is, as a catalogue, a list or the feed itself says."""
+
+    source: str
+    name: str | None
+    country: str | None
+
+
+class FeedCounts(NamedTuple):
+    """Feeds that are watched, those of them that fail or are gone, and when any was last read well (ms, UTC)."""
+
+    watched: int
+    failing: int
+    last_ok_ms: int | None

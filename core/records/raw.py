@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -41,3 +42,77 @@ class RawArticle(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpFacts | None = None
     backfill: bool = False
     stub: str | None = None
+
+
+class Position(msgspec.Struct, frozen=True, order=True, kw_only=True):
+    """One raw record of one run. ``stream`` is the stream's UUID, so a stream made anew is another one."""
+
+    run: str
+    stream: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.run}/{self.stream}/{self.partition}/{self.offset}"
+
+
+class OrderKey(msgspec.Struct, frozen=True, order=True):
+    """Total order of a run's raw records, independent of partitions and of who reads them.
+
+    ``occurrence`` tells identical twins apart (same time, article and bytes). ``late`` is 0 for a record that came in
+    time; one that came after a later record had been handled stands directly behind that record, as its ``late``-th
+    follower.
+    """
+
+    time_ms: int
+    article: str
+    raw_hash: str
+    occurrence: int = 0
+    late: int = 0
+
+    def follower(self) -> OrderKey:
+        """The key directly behind this one: for a record that came too late for its own place."""
+        return OrderKey(self.time_ms, self.article, self.raw_hash, self.occurrence, self.late + 1)
+
+    def sortable(self) -> str:
+        """A string that sorts (by code point) as the key does; for an index of the store. Times from 0 to year 5138."""
+        return f"{self.time_ms:015d}:{self.article}:{self.raw_hash}:{self.occurrence:06d}:{self.late:06d}"
+
+    @classmethod
+    def parse(cls, text: str) -> OrderKey:
+        """The key of a ``sortable()`` string. Raises ValueError."""
+        time_ms, article, digest, occurrence, late = text.split(":")
+        return cls(int(time_ms), article, digest, int(occurrence), int(late))
+
+
+class OutcomeKind(StrEnum):
+    """The six ways to end."""
+
+    PUBLISHED = "published"
+    UPDATED = "updated"
+    DUPLICATE = "duplicate"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+    LOST = "lost"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of the raw records ``first_offset`` to ``last_offset`` (both in; more than one only for ``lost``) of a partition.
+
+    ``key`` is the effective order key (None for ``lost``). ``stage`` and ``reason`` are set for ``rejected`` and ``lost``.
+    ``item`` names what a person would look for: a URL, or the file and line of a bounded input.
+    """
+
+    run: str
+    stream: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    kind: OutcomeKind
+    item: str = ""
+    article: str | None = None
+    version: int | None = None
+    stage: str | None = None
+    reason: str | None = None
+    key: OrderKey | None = None
+    schema: int = 1

@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from core.records.alert import Alert
+from core.records.article import Article
+from core.records.raw import Outcome
+
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encoder = msgspec.json.Encoder()
@@ -38,3 +42,22 @@ def to_ms(moment: datetime) -> int:
 def from_ms(ms: int) -> datetime:
     """The UTC time of ``ms`` milliseconds since the epoch."""
     return _EPOCH + timedelta(milliseconds=ms)
+
+
+_OUTSIDE: dict[type[Article | Alert | Outcome], frozenset[str]] = {
+    Article: frozenset({"position", "marks"}),
+    Alert: frozenset({"run"}),
+    Outcome: frozenset({"run", "stream", "partition", "first_offset", "last_offset"}),
+}
+
+
+def project(record: Article | Alert | Outcome) -> dict[str, Any]:
+    """The comparable part of a record, in JSON's types, with the names that it has on the wire.
+
+    ``fetched_at`` stays: it comes with the raw record. An outcome keeps its ``item``, by which two runs are compared; for a
+    bounded input that is the file and line, so a comparison with a stream needs items that name the same thing.
+    """
+    # By way of the wire, so that one that was read back and one that was not are alike.
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record))
+    outside = _OUTSIDE[type(record)]
+    return {name: value for name, value in fields.items() if name not in outside}

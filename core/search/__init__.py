@@ -22,9 +22,9 @@ Thread-safe. Raises QueryError for a query that does not parse, UsageError for a
 StoreError where the folder cannot be read or written.
 """
 
-from core.search.ask import filters_of
 from core.search.backtest import backtest, compare
 from core.search.index import SearchIndex, search_folder
+from core.search.question import filters_of
 from core.search.results import (
     BacktestReport,
     Comparison,

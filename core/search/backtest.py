@@ -1,26 +1,34 @@
 """What a query would have found and alerted in the past, from the index alone: nothing is fetched or extracted again.
 
-Judged are the articles as they stand now (their newest version, at its event time), with the topics that they were given
-then. One alert counts for each story with a match that isn't backfill, as the pipeline raises them for a subscription
-that holds from the beginning of the period.
+Articles are judged as they are now (their newest version, at its event time), with the topics that they were given
+then. One alert is counted for each story with a match that is not backfill, as the pipeline raises them for a
+subscription that is in force from the beginning of the period.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+import tantivy
 from numpy.typing import NDArray
 
 from core.query import compile_query, parse
-from core.query.anchors import guess, necessary
-from core.search.ask import DAY_MS, Asked, ask, counted, day_of
-from core.search.gather import Gathered, gather
+from core.query.required_terms import guessed_weight, required_terms
 from core.search.index import SearchIndex
+from core.search.question import DAY_MS, Question, ask, counted, day_of, order_range
 from core.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Filters, Hit, StoryHit
+from core.search.schema import BACKFILL, time_of
 
-_ANCHORS_SHOWN = 12
+_EXACT_PART, _CHECKED_PART = 30_000, 256
+"""Articles taken from the index in the first part; each further part is twice as large."""
+_LOOK = 16
+"""Articles that are checked between two readings of the clock."""
+_TIMED = 24
+"""Matches that are run through the matcher only to measure it, if the index needs no check."""
+_TERMS_SHOWN = 12
 Clock = Callable[[], float]
 
 
@@ -34,15 +42,16 @@ def backtest(
     budget_ms: float | None = None,
     examples: int = 5,
     clock: Clock = time.perf_counter,
+    part: int | None = None,
 ) -> BacktestReport:
-    """What ``query`` would have found from ``since_ms`` (in) to ``until_ms`` (out), event time.
+    """What ``query`` would have found from ``since_ms`` (inclusive) to ``until_ms`` (exclusive), event time, UTC.
 
-    ``budget_ms``: answer in about this time with what was seen by then, newest first, said to be ``at_least`` (None: until
-    it is complete). ``examples``: newest stories to show. ``filters``: a subscription's topics, languages and outlets.
-    Raises QueryError.
+    ``budget_ms``: answer in about this time with what was found by then, newest first, marked ``at_least`` (None: run until
+    complete). ``examples``: newest stories to show. ``filters``: a subscription's (``filters_of``). ``part``: articles taken
+    from the index in the first part. Raises QueryError.
     """
-    asked, found = _gathered(index, query, since_ms, until_ms, filters, budget_ms, clock)
-    return _report(asked, found, query, since_ms, until_ms, examples)
+    question, found = _gathered(index, query, since_ms, until_ms, filters, budget_ms, clock, part)
+    return _report(question, found, query, since_ms, until_ms, examples)
 
 
 def compare(
@@ -60,27 +69,132 @@ def compare(
 ) -> Comparison:
     """What changing the query ``before`` into ``after`` would have won and lost, in stories alerted. See ``backtest``.
 
-    ``filters_before``: where the filters change too (None: they stay).
-    Each of the two gets half of ``budget_ms``. Where one was not complete, the stories are compared over the time that
-    both covered, and are ``at_least``. Raises QueryError for either.
+    ``filters_before``: if the filters change too (None: they are the same). Each query gets half of ``budget_ms``. If one
+    was not complete, stories are compared over the time that both covered, and the counts are ``at_least``. Raises
+    QueryError for either.
     """
     half = None if budget_ms is None else budget_ms / 2
     held = filters if filters_before is None else filters_before
-    asked_before, was = _gathered(index, before, since_ms, until_ms, held, half, clock)
-    asked_after, now = _gathered(index, after, since_ms, until_ms, filters, half, clock)
+    question_before, was = _gathered(index, before, since_ms, until_ms, held, half, clock)
+    question_after, now = _gathered(index, after, since_ms, until_ms, filters, half, clock)
     covered = max(was.covered_since_ms, now.covered_since_ms)
     alerts_was, alerts_now = _alerting(was.since(covered)), _alerting(now.since(covered))
     won = alerts_now[~np.isin(now.stories[alerts_now], was.stories[alerts_was])]
     lost = alerts_was[~np.isin(was.stories[alerts_was], now.stories[alerts_now])]
     certainty = "exact" if was.complete and now.complete else "at_least"
     return Comparison(
-        before=_report(asked_before, was, before, since_ms, until_ms, examples),
-        after=_report(asked_after, now, after, since_ms, until_ms, examples),
+        before=_report(question_before, was, before, since_ms, until_ms, examples),
+        after=_report(question_after, now, after, since_ms, until_ms, examples),
         won=Count(len(won), certainty),  # type: ignore[arg-type]
         lost=Count(len(lost), certainty),  # type: ignore[arg-type]
-        won_examples=_examples(asked_after, now, won, examples),
-        lost_examples=_examples(asked_before, was, lost, examples),
+        won_examples=_examples(question_after, now, won, examples),
+        lost_examples=_examples(question_before, was, lost, examples),
     )
+
+
+class _Gathered(NamedTuple):
+    """The matches of a period, newest first; each column has one element per article.
+
+    ``addresses`` are those in the snapshot. If not ``complete``, these are all matches from ``covered_since_ms`` on and none
+    before.
+    """
+
+    times_ms: NDArray[np.int64]
+    stories: NDArray[np.uint64]
+    backfill: NDArray[np.bool_]
+    addresses: list[tantivy.DocAddress]
+    candidates: int
+    checked: int
+    check_s: float
+    timed: int
+    complete: bool
+    covered_since_ms: int
+
+    def since(self, time_ms: int) -> _Gathered:
+        """The part of it at ``time_ms`` or later."""
+        size = int(np.searchsorted(-self.times_ms, -time_ms, side="right"))
+        return self._replace(
+            times_ms=self.times_ms[:size],
+            stories=self.stories[:size],
+            backfill=self.backfill[:size],
+            addresses=self.addresses[:size],
+            covered_since_ms=max(self.covered_since_ms, time_ms),
+        )
+
+
+def _gather(
+    question: Question, since_ms: int, until_ms: int, clock: Clock, deadline: float | None, part: int | None
+) -> _Gathered:
+    """Everything that ``question`` (which includes the period) finds, or the newest part of it that is found by ``deadline``.
+
+    ``clock`` and ``deadline`` are in seconds. At least one part is always done.
+    """
+    orders: list[int] = []
+    addresses: list[tantivy.DocAddress] = []
+    last: int | None = None
+    candidates = question.size()
+    checked, spent, complete, late = 0, 0.0, False, False
+    searcher = question.snapshot.searcher
+    size = part or (_EXACT_PART if question.exact else _CHECKED_PART)
+    seen: set[tuple[int, int]] = set()
+    while not complete and not late:
+        found = searcher.search(_up_to(question, last), limit=size, count=False, order_by_field="order").hits
+        # What was found before comes first: the articles of the last moment of the previous part.
+        again = sum(1 for order, one in found[: len(seen)] if (one.segment_ord, one.doc) in seen)
+        fresh = found[again:]
+        complete = len(found) < size
+        size *= 2
+        if question.exact:
+            orders += [order for order, _ in fresh]
+            addresses += [address for _, address in fresh]
+            last = fresh[-1][0] if fresh else last
+            late = deadline is not None and clock() > deadline
+        else:
+            began = clock()
+            for order, address in fresh:
+                if checked % _LOOK == 0 and checked and deadline is not None and clock() > deadline:
+                    complete, late = False, True
+                    break
+                if question.holds(question.article(address)):
+                    orders.append(order)
+                    addresses.append(address)
+                checked, last = checked + 1, order
+            spent += clock() - began
+        seen = {(one.segment_ord, one.doc) for order, one in found if order == last}
+    timed = checked
+    if question.exact:
+        timed, spent = _price(question, addresses, clock)
+    # At the moment at which the time ran out, some articles are missing.
+    covered = since_ms if complete or last is None else time_of(last) + 1
+    stories = searcher.fast_field_values("story", addresses) if addresses else []
+    flags = searcher.fast_field_values("flags", addresses) if addresses else []
+    gathered = _Gathered(
+        times_ms=np.fromiter(map(time_of, orders), np.int64, len(orders)),
+        stories=np.array(stories, np.uint64),
+        backfill=np.array(flags, np.int64) & BACKFILL > 0,
+        addresses=addresses,
+        candidates=candidates,
+        checked=checked,
+        check_s=spent,
+        timed=timed,
+        complete=complete,
+        covered_since_ms=min(covered, until_ms),
+    )
+    return gathered if complete else gathered.since(gathered.covered_since_ms)
+
+
+def _price(question: Question, addresses: list[tantivy.DocAddress], clock: Callable[[], float]) -> tuple[int, float]:
+    sample = [question.article(one) for one in addresses[:: max(1, len(addresses) // _TIMED)][:_TIMED]]
+    began = clock()
+    for article in sample:
+        question.holds(article)
+    return len(sample), clock() - began
+
+
+def _up_to(question: Question, last: int | None) -> tantivy.Query:
+    if last is None:
+        return question.wanted
+    return question.within(order_range(question.snapshot.schema, None, last, to_the_end=True))
 
 
 def _gathered(
@@ -91,21 +205,24 @@ def _gathered(
     filters: Filters,
     budget_ms: float | None,
     clock: Clock,
-) -> tuple[Asked, Gathered]:
+    part: int | None = None,
+) -> tuple[Question, _Gathered]:
     deadline = None if budget_ms is None else clock() + budget_ms / 1000
     parse(query)
-    asked = ask(index.snapshot(), query, since_ms, until_ms, filters)
-    return asked, gather(asked, since_ms, until_ms, clock, deadline)
+    question = ask(index.snapshot(), query, since_ms, until_ms, filters)
+    return question, _gather(question, since_ms, until_ms, clock, deadline, part)
 
 
-def _alerting(found: Gathered) -> NDArray[np.int64]:
-    """Rows of the articles that would raise an alert: of each story the oldest that isn't backfill; newest first."""
+def _alerting(found: _Gathered) -> NDArray[np.int64]:
+    """Rows of the articles that would raise an alert: of each story the oldest that is not backfill; newest first."""
     news = np.flatnonzero(~found.backfill)[::-1]
     _, first = np.unique(found.stories[news], return_index=True)
     return np.sort(news[first])
 
 
-def _report(asked: Asked, found: Gathered, query: str, since_ms: int, until_ms: int, examples: int) -> BacktestReport:
+def _report(
+    question: Question, found: _Gathered, query: str, since_ms: int, until_ms: int, examples: int
+) -> BacktestReport:
     alerting = _alerting(found)
     certainty = "exact" if found.complete else "at_least"
     days = max((until_ms - found.covered_since_ms) / DAY_MS, 1 / 24)
@@ -113,20 +230,20 @@ def _report(asked: Asked, found: Gathered, query: str, since_ms: int, until_ms: 
         query=query,
         since_ms=since_ms,
         until_ms=until_ms,
-        articles=Count(found.candidates) if asked.exact else Count(len(found.times_ms), certainty),  # type: ignore[arg-type]
+        articles=Count(found.candidates) if question.exact else Count(len(found.times_ms), certainty),  # type: ignore[arg-type]
         stories=Count(len(np.unique(found.stories)), certainty),  # type: ignore[arg-type]
         alerts=Count(len(alerting), certainty),  # type: ignore[arg-type]
         alerts_a_day=round(len(alerting) / days, 2),
         days=_days(found, alerting, until_ms),
-        examples=_examples(asked, found, alerting, examples),
-        cost=_cost(asked, found, query, since_ms, until_ms),
+        examples=_examples(question, found, alerting, examples),
+        cost=_cost(question, found, query, since_ms, until_ms),
         complete=found.complete,
         covered_since_ms=found.covered_since_ms,
     )
 
 
-def _days(found: Gathered, alerting: NDArray[np.int64], until_ms: int) -> tuple[DayCount, ...]:
-    """Every day that was covered, those without any too."""
+def _days(found: _Gathered, alerting: NDArray[np.int64], until_ms: int) -> tuple[DayCount, ...]:
+    """Every day that was covered, including those without articles."""
     first, last = found.covered_since_ms // DAY_MS, max(until_ms - 1, found.covered_since_ms) // DAY_MS
     days, size = found.times_ms // DAY_MS - first, int(last - first + 1)
     articles = np.bincount(days, minlength=size)
@@ -137,23 +254,23 @@ def _days(found: Gathered, alerting: NDArray[np.int64], until_ms: int) -> tuple[
     )
 
 
-def _examples(asked: Asked, found: Gathered, rows: NDArray[np.int64], most: int) -> tuple[StoryHit, ...]:
+def _examples(question: Question, found: _Gathered, rows: NDArray[np.int64], most: int) -> tuple[StoryHit, ...]:
     shown = []
     for row in rows[:most]:
-        article = asked.article(found.addresses[row])
+        article = question.article(found.addresses[row])
         size = int(np.count_nonzero(found.stories == found.stories[row]))
-        shown.append(StoryHit(story=article.story, articles=size, hit=Hit(article, asked.check(article) or ())))
+        shown.append(StoryHit(story=article.story, articles=size, hit=Hit(article, question.check(article) or ())))
     return tuple(shown)
 
 
-def _cost(asked: Asked, found: Gathered, query: str, since_ms: int, until_ms: int) -> Cost:
-    anchors = necessary(compile_query(parse(query)).core, guess)
-    period = ask(asked.snapshot, "", since_ms, until_ms)
+def _cost(question: Question, found: _Gathered, query: str, since_ms: int, until_ms: int) -> Cost:
+    terms = required_terms(compile_query(parse(query)).root, guessed_weight)
+    period = ask(question.snapshot, "", since_ms, until_ms)
     return Cost(
-        articles=counted(asked.snapshot, period.wanted),
+        articles=counted(question.snapshot, period.wanted),
         candidates=found.candidates,
         checked=found.checked,
         ms_per_check=round(found.check_s / found.timed * 1000, 3) if found.timed else None,
-        filterable=anchors is not None,
-        anchors=(anchors or ())[:_ANCHORS_SHOWN],
+        filterable=terms is not None,
+        required_terms=(terms or ())[:_TERMS_SHOWN],
     )

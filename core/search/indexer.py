@@ -1,7 +1,7 @@
-"""The one writer of an index: takes over from the store what is new since last time.
+"""The writer of an index: adds what is new in the store since last time. There is one at a time.
 
-How far it is lies beside the index in ``state.json``, written after each commit: what was done between the two is done
-again, which changes nothing, since an article replaces the one of its id.
+How far it got is kept beside the index in ``state.json``, written after each commit. What was done between the two is done
+again, which changes nothing, since an article replaces the one with its id.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ STATE = "state.json"
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an index has followed its run: all articles with a ``seq`` up to this one, unless ``after`` names the last.
+    """How far an index has followed its run: all articles with a ``seq`` up to this one are in it.
 
-    ``created_ms`` tells a run from a later one of its name.
+    ``created_ms`` distinguishes a run from a later one with the same name. With ``after``, of the articles with exactly this
+    ``seq`` only those up to this id are in.
     """
 
     created_ms: int = 0
     seq: int = 0
     after: str | None = None
-    """Of the articles of ``seq``, those up to this id are in; None: all."""
 
 
 class _Topic(msgspec.Struct):
@@ -51,7 +51,7 @@ class _Topic(msgspec.Struct):
 
 
 class _Stored(msgspec.Struct):
-    """What is needed of a stored article's record; the rest isn't even parsed."""
+    """The fields needed of a stored article's record; the rest is not parsed."""
 
     id: str
     url: str
@@ -96,7 +96,7 @@ def found_article(record: str) -> FoundArticle:
 
 
 def read_state(folder: Path) -> State:
-    """How far the index in ``folder`` is; at nothing where that can't be told."""
+    """How far the index in ``folder`` is; the initial state if that is unknown."""
     try:
         return msgspec.json.decode((folder / STATE).read_bytes(), type=State)
     except (OSError, msgspec.DecodeError):
@@ -104,37 +104,37 @@ def read_state(folder: Path) -> State:
 
 
 def stored_state(reader: StoreReader) -> State:
-    """How far the run itself is; at nothing where the store has no such run."""
+    """How far the run itself is; the initial state if the store has no such run."""
     query = sa.select(t.runs.c.created_ms, t.runs.c.seq).where(t.runs.c.name == reader.run)
     with reader.store.reading() as connection:
         row = connection.execute(query).one_or_none()
     return State(created_ms=row.created_ms, seq=row.seq) if row is not None else State()
 
 
-class Follower:
-    """Writes to one index. Holds tantivy's lock of it, so that there is one at a time; not for several threads at once."""
+class Indexer:
+    """Writes to one index and holds tantivy's lock on it. Not thread-safe."""
 
-    def __init__(self, folder: Path, index: tantivy.Index) -> None:
-        """Raises ValueError where another writer holds the lock."""
-        self._folder = folder
+    def __init__(self, folder: Path, index: tantivy.Index, page: int = PAGE) -> None:
+        """``page``: articles read in one transaction. Raises ValueError if another writer holds the lock."""
+        self._folder, self._page = folder, page
         self._writer = index.writer(HEAP_BYTES, 1)
         index.reload()
         self._index = index
         self._empty = index.searcher().num_docs == 0
-        """Nothing is in the index that an article could have to replace."""
+        """The index holds nothing that an article might have to replace."""
         self._takedowns: int | None = None
-        """Stamp of the newest takedown that was seen to; None: not since this writer began."""
+        """Stamp of the newest takedown that was applied; None: none since this writer started."""
 
     def close(self) -> None:
-        """Give up the lock once merges are done."""
+        """Release the lock once merges are done."""
         self._writer.wait_merging_threads()
 
     def follow(self, reader: StoreReader, most: int | None = None) -> bool:
-        """Take over what is new, at most about ``most`` articles, and commit. True: everything is in."""
+        """Add what is new, about ``most`` articles at most, and commit. Returns True if everything is in."""
         state = read_state(self._folder)
         now = stored_state(reader)
         if now.created_ms != state.created_ms or now.seq < state.seq:
-            # Another run of this name, or a store that came back from a backup.
+            # Another run with this name, or a store that was restored from a backup.
             self._writer.delete_all_documents()
             self._empty, state = True, State(created_ms=now.created_ms)
             self._commit(state)
@@ -145,7 +145,7 @@ class Follower:
             for row in rows:
                 self._add(row, replacing=not bulk, gone=row.id in gone)
             done, since_commit = done + len(rows), since_commit + len(rows)
-            complete = len(rows) < PAGE
+            complete = len(rows) < self._page
             state = msgspec.structs.replace(
                 state,
                 seq=now.seq if complete else rows[-1].seq,
@@ -156,7 +156,7 @@ class Follower:
                 self._commit(state)
                 since_commit = 0
             if enough and not complete:
-                # What is stored meanwhile may replace what is in already.
+                # What is stored in the meantime may replace what is already in.
                 self._empty = False
                 return False
         self._empty = self._empty and not done
@@ -171,7 +171,7 @@ class Follower:
         else:
             query = query.where(sa.tuple_(c.seq, c.id) > sa.tuple_(state.seq, state.after))
         with reader.store.reading() as connection:
-            return connection.execute(query.order_by(c.seq, c.id).limit(PAGE)).all()
+            return connection.execute(query.order_by(c.seq, c.id).limit(self._page)).all()
 
     def _add(self, row: sa.Row[Any], *, replacing: bool, gone: bool) -> None:
         if replacing:
@@ -195,12 +195,12 @@ class Follower:
             raise StoreError(f"{self._folder}: {error}", hint="free some disk space, or delete the folder") from error
 
     def _remove_what_is_gone(self, reader: StoreReader) -> None:
-        """What takedowns took out of the store; and once for each writer, whatever else has left it."""
+        """Remove what takedowns removed from the store; and once for each writer, whatever else is no longer in it."""
         takedowns = Takedowns(reader.store)
         stamp, _ = takedowns.check(())
         gone: set[str] = set()
         if self._takedowns is None:
-            gone |= self._strangers(reader)
+            gone |= self._not_in_store(reader)
         if stamp != (self._takedowns or 0):
             gone |= {one.article for one in takedowns.listing(after_stamp=self._takedowns or 0)}
         for identity in sorted(gone):
@@ -209,8 +209,8 @@ class Follower:
             self._writer.commit()
         self._takedowns = stamp
 
-    def _strangers(self, reader: StoreReader) -> set[str]:
-        """Ids that the index has and the store has not."""
+    def _not_in_store(self, reader: StoreReader) -> set[str]:
+        """Ids that the index has and the store does not."""
         c = t.articles.c
         self._index.reload()
         searcher = self._index.searcher()

@@ -1,16 +1,22 @@
-"""One page of results, by time or by relevance."""
+"""One page of results, by time or by relevance: its hits, the cursor to the next page, facets and volume over all hits."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import tantivy
+from msgspec.structs import replace
 
-from core.search.ask import DAY_MS, Asked, days_of, facets_and_volume, order_range, step_of, volume_of
-from core.search.cursor import Cursor
+from core.errors import UsageError
+from core.search.question import DAY_MS, HOUR_MS, MINUTE_MS, Question, day_of, order_range, unscored
 from core.search.results import Count, Facets, FacetValue, FoundArticle, Hit, Results, Volume
+from core.search.schema import SAMPLES
 
 RANKED = 1_000
 """Articles that are ranked: the best by BM25; more nobody leafs through."""
@@ -21,17 +27,66 @@ _BATCH, _LARGEST_BATCH = 32, 512
 _ENOUGH = 30
 """Checked candidates from which the share that matches is told."""
 
+_FACET_VALUES, _COUNTED_VALUES = 30, 20_000
+"""Values of a facet that are given, and that are counted in each part of the index: with more, counts are about right."""
+_FINE_MS = 3 * HOUR_MS
+"""Up to so long a time, steps are of five minutes."""
+SAMPLED_ABOVE = 100_000
+"""With more hits, facets and volume are estimated from a sample: they cost more than the rest."""
+_MOST_STEPS = 4_000
+"""Steps of a volume: a clock that was wrong once may spread the articles over fifty years."""
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """By time: everything up to ``at`` (an ``order``) was looked at, of ``at`` itself the articles ``seen``.
+
+    By relevance: the next is number ``offset`` of the ranking that ``generation`` gave.
+    """
+
+    digest: bytes
+    at: int = 0
+    seen: tuple[str, ...] = ()
+    generation: int = 0
+    offset: int = 0
+
+    def text(self) -> str:
+        """The cursor for the next call; letters, digits, ``-`` and ``_`` only."""
+        return base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).decode().rstrip("=")
+
+
+def read_cursor(text: str, digest: bytes) -> Cursor:
+    """The cursor of ``text``. Raises UsageError where it is none, or another question's."""
+    try:
+        data = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+        cursor = msgspec.msgpack.decode(data, type=Cursor)
+    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
+        raise UsageError("this is no cursor of a search", hint="leave it out to begin at the first page") from error
+    if cursor.digest != digest:
+        raise UsageError("the cursor belongs to another search", hint="leave it out to begin at the first page")
+    return cursor
+
+
+def digest_of(*parts: object) -> bytes:
+    """A digest of everything that defines a question, by which a cursor is tied to it."""
+    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=8).digest()
+
+
 Ranking = list[tuple[float, tantivy.DocAddress]]
 
 
-class Wish(NamedTuple):
-    """What of the hits is wanted. ``deadline``: when checking candidates must end, by ``clock``, in seconds."""
+class PageRequest(NamedTuple):
+    """What is wanted of the hits.
+
+    ``deadline``: when checking candidates must end, by ``clock``, in seconds. ``sampled_above``: with more hits, facets and
+    volume are estimated from a sample.
+    """
 
     limit: int
     facets: bool
     hourly: bool
     clock: Callable[[], float]
     deadline: float
+    sampled_above: int = SAMPLED_ABOVE
 
 
 class _Checked(NamedTuple):
@@ -40,49 +95,51 @@ class _Checked(NamedTuple):
     complete: bool
 
 
-def page_by_time(asked: Asked, wish: Wish, question: bytes, cursor: Cursor | None, *, newest: bool) -> Results:
+def page_by_time(
+    question: Question, request: PageRequest, digest: bytes, cursor: Cursor | None, *, newest: bool
+) -> Results:
     """The next page from the newest or the oldest on. Articles stored meanwhile neither shift nor repeat it."""
     seen = set(cursor.seen) if cursor is not None else set()
-    wanted = asked.wanted
+    wanted = question.wanted
     if cursor is not None:
-        schema = asked.snapshot.schema
+        schema = question.snapshot.schema
         rest = order_range(schema, None, cursor.at, to_the_end=True) if newest else order_range(schema, cursor.at, None)
-        wanted = asked.within(tantivy.Query.const_score_query(rest, 0.0))
-    total = asked.size()
+        wanted = question.within(tantivy.Query.const_score_query(rest, 0.0))
+    total = question.size()
     last: tuple[int, FoundArticle] | None = None
     hits: list[Hit] = []
     checked, partial, more = 0, False, False
     at_last: list[str] = []
-    for order, address in _by_time(asked, wanted, wish.limit, newest=newest):
-        article = asked.article(address)
+    for order, address in _by_time(question, wanted, request.limit, newest=newest):
+        article = question.article(address)
         if article.id in seen:
             continue
-        if len(hits) == wish.limit:
+        if len(hits) == request.limit:
             more = True
             break
-        if not asked.exact and checked and wish.clock() > wish.deadline:
+        if not question.exact and checked and request.clock() > request.deadline:
             more = partial = True
             break
         checked += 1
-        matches = asked.check(article)
+        matches = question.check(article)
         at_last = [*at_last, article.id] if last is not None and last[0] == order else [article.id]
         last = order, article
         if matches is not None:
             hits.append(Hit(article, matches))
-    follow = None
+    next_page = None
     if more and last is not None:
         held = cursor.seen if cursor is not None and cursor.at == last[0] else ()
-        follow = Cursor(question=question, at=last[0], seen=(*held, *at_last)).text()
-    return _results(asked, wish, hits, total, checked, follow, partial=partial, first_page=cursor is None)
+        next_page = Cursor(digest=digest, at=last[0], seen=(*held, *at_last)).text()
+    return _results(question, request, hits, total, checked, next_page, partial=partial, first_page=cursor is None)
 
 
-def rank(asked: Asked, now_ms: int | None) -> Ranking:
+def rank(question: Question, now_ms: int | None) -> Ranking:
     """The best by BM25, weighed by age: an article of two weeks keeps two thirds of its score, a very old one two fifths.
 
     ``now_ms`` None: the newest of them is new.
     """
-    searcher = asked.snapshot.searcher
-    found = searcher.search(asked.wanted, limit=RANKED, count=False).hits
+    searcher = question.snapshot.searcher
+    found = searcher.search(question.wanted, limit=RANKED, count=False).hits
     addresses = [address for _, address in found]
     times = [int(time or 0) for time in searcher.fast_field_values("time", addresses)] if addresses else []
     now = max(times, default=0) if now_ms is None else now_ms
@@ -94,37 +151,39 @@ def rank(asked: Asked, now_ms: int | None) -> Ranking:
     return [(score, address) for score, _, _, address in scored]
 
 
-def page_by_rank(asked: Asked, wish: Wish, question: bytes, cursor: Cursor | None, ranking: Ranking) -> Results:
+def page_by_rank(
+    question: Question, request: PageRequest, digest: bytes, cursor: Cursor | None, ranking: Ranking
+) -> Results:
     """The next page of a ranking."""
     hits: list[Hit] = []
     offset = cursor.offset if cursor is not None else 0
     checked, partial = 0, False
-    while offset < len(ranking) and len(hits) < wish.limit:
-        if not asked.exact and checked and wish.clock() > wish.deadline:
+    while offset < len(ranking) and len(hits) < request.limit:
+        if not question.exact and checked and request.clock() > request.deadline:
             partial = True
             break
         score, address = ranking[offset]
-        article = asked.article(address)
-        matches = asked.check(article)
+        article = question.article(address)
+        matches = question.check(article)
         offset, checked = offset + 1, checked + 1
         if matches is not None:
             hits.append(Hit(article, matches, score))
-    follow = None
+    next_page = None
     if offset < len(ranking):
-        generation = asked.snapshot.generation
-        follow = Cursor(question=question, generation=generation, offset=offset).text()
-    total = asked.size()
-    return _results(asked, wish, hits, total, checked, follow, partial=partial, first_page=cursor is None)
+        generation = question.snapshot.generation
+        next_page = Cursor(digest=digest, generation=generation, offset=offset).text()
+    total = question.size()
+    return _results(question, request, hits, total, checked, next_page, partial=partial, first_page=cursor is None)
 
 
 def _by_time(
-    asked: Asked, wanted: tantivy.Query, limit: int, *, newest: bool
+    question: Question, wanted: tantivy.Query, limit: int, *, newest: bool
 ) -> Iterator[tuple[int, tantivy.DocAddress]]:
     """What the index finds, in order, with its ``order``; fetched in growing parts."""
     order = tantivy.Order.Desc if newest else tantivy.Order.Asc
-    offset, size = 0, min(limit + 2, _LARGEST_BATCH) if asked.exact else max(_BATCH, limit + 2)
+    offset, size = 0, min(limit + 2, _LARGEST_BATCH) if question.exact else max(_BATCH, limit + 2)
     while True:
-        found = asked.snapshot.searcher.search(
+        found = question.snapshot.searcher.search(
             wanted, limit=size, offset=offset, count=False, order_by_field="order", order=order
         ).hits
         for number, address in found:
@@ -135,12 +194,12 @@ def _by_time(
 
 
 def _results(
-    asked: Asked,
-    wish: Wish,
+    question: Question,
+    request: PageRequest,
     hits: list[Hit],
     total: int,
     checked: int,
-    follow: str | None,
+    next_page: str | None,
     *,
     partial: bool,
     first_page: bool,
@@ -148,37 +207,37 @@ def _results(
     facets: Facets | None = None
     volume: Volume | None = None
     count = Count(total)
-    if not asked.exact:
-        seen = _Checked(checked, hits, complete=first_page and checked == total and follow is None)
+    if not question.exact:
+        seen = _Checked(checked, hits, complete=first_page and checked == total and next_page is None)
         if first_page and not seen.complete:
-            seen = _check_more(asked, wish, total)
+            seen = _check_more(question, request, total)
         count = _estimate(seen, total)
-        if seen.complete and wish.facets:
-            facets, volume = _of_hits([hit.article for hit in seen.hits], hourly=wish.hourly)
-    if wish.facets and facets is None:
-        facets, volume = facets_and_volume(asked, total, hourly=wish.hourly)
+        if seen.complete and request.facets:
+            facets, volume = _of_hits([hit.article for hit in seen.hits], hourly=request.hourly)
+    if request.facets and facets is None:
+        facets, volume = facets_and_volume(question, total, hourly=request.hourly, sampled_above=request.sampled_above)
     return Results(
         hits=tuple(hits),
         total=count,
         facets=facets,
         volume=volume,
-        cursor=follow,
+        cursor=next_page,
         candidates=total,
-        checked=0 if asked.exact else checked,
+        checked=0 if question.exact else checked,
         partial=partial,
-        seq=asked.snapshot.seq,
+        seq=question.snapshot.seq,
     )
 
 
-def _check_more(asked: Asked, wish: Wish, total: int) -> _Checked:
+def _check_more(question: Question, request: PageRequest, total: int) -> _Checked:
     """As many of all candidates as the time allows, for the count: newest first, since new ones are looked for."""
     checked = 0
     hits: list[Hit] = []
-    for _, address in _by_time(asked, asked.wanted, _BATCH, newest=True):
-        if checked >= _ENOUGH and wish.clock() > wish.deadline:
+    for _, address in _by_time(question, question.wanted, _BATCH, newest=True):
+        if checked >= _ENOUGH and request.clock() > request.deadline:
             return _Checked(checked, hits, complete=False)
-        article = asked.article(address)
-        matches = asked.check(article)
+        article = question.article(address)
+        matches = question.check(article)
         checked += 1
         if matches is not None:
             hits.append(Hit(article, matches))
@@ -209,3 +268,71 @@ def _of_hits(articles: list[FoundArticle], *, hourly: bool) -> tuple[Facets, Vol
         days=days_of(dict(steps)),
     )
     return facets, volume_of(dict(steps), step_ms, exact=True)
+
+
+def facets_and_volume(question: Question, number: int, *, hourly: bool, sampled_above: int) -> tuple[Facets, Volume]:
+    """Over all ``number`` articles that ``question`` finds; estimated from one in SAMPLES if over ``sampled_above``."""
+    wanted, times = question.wanted, 1
+    if number > sampled_above:
+        one = tantivy.Query.term_query(question.snapshot.schema, "sample", "0")
+        wanted, times = question.within(unscored(one)), SAMPLES
+    sizes = {"size": _FACET_VALUES, "segment_size": _COUNTED_VALUES}
+    terms = {name: {"terms": {"field": name, **sizes}} for name in ("is_topic", "is_source", "is_lang")}
+    span = {"first": {"min": {"field": "time"}}, "last": {"max": {"field": "time"}}}
+    found: Any = question.snapshot.searcher.aggregate(wanted, {**terms, **span})
+    counts: dict[int, int] = {}
+    first, last = found["first"]["value"], found["last"]["value"]
+    step = step_of(first, last, hourly=hourly) if first is not None and last is not None else DAY_MS
+    if first is not None:
+        steps: Any = question.snapshot.searcher.aggregate(
+            wanted, {"steps": {"histogram": {"field": "time", "interval": step, "min_doc_count": 1}}}
+        )
+        counts = {int(bucket["key"]): int(bucket["doc_count"]) * times for bucket in steps["steps"]["buckets"]}
+    values = {
+        name: tuple(
+            FacetValue(str(bucket["key"]), int(bucket["doc_count"]) * times) for bucket in found[name]["buckets"]
+        )
+        for name in terms
+    }
+    sure = times == 1 and not any(found[name].get("doc_count_error_upper_bound") for name in terms)
+    certainty = ("exact" if sure else "about") if question.exact else "at_most"
+    facets = Facets(
+        topics=values["is_topic"],
+        sources=values["is_source"],
+        languages=values["is_lang"],
+        days=days_of(counts) if step <= DAY_MS else (),
+        certainty=certainty,  # type: ignore[arg-type]
+    )
+    volume = volume_of(counts, step, exact=question.exact)
+    return facets, volume if times == 1 or not question.exact else replace(volume, certainty="about")
+
+
+def step_of(first_ms: float, last_ms: float, *, hourly: bool) -> int:
+    """The step of a volume from the first to the last article, in ms: five minutes, an hour, a day, or several weeks.
+
+    ``hourly``: no longer than an hour. A store of one day would be one bar of days.
+    """
+    span = last_ms - first_ms
+    if span <= _FINE_MS:
+        return 5 * MINUTE_MS
+    step = HOUR_MS if hourly or span <= 2 * DAY_MS else DAY_MS
+    while span / step > _MOST_STEPS:
+        step *= 7
+    return step
+
+
+def volume_of(counts: dict[int, int], step_ms: int, *, exact: bool) -> Volume:
+    """A volume of counts by the beginning of their step, the steps without any between them filled up."""
+    if not counts:
+        return Volume(step_ms=step_ms)
+    first, last = min(counts), max(counts)
+    filled = tuple(counts.get(start, 0) for start in range(first, last + 1, step_ms))
+    return Volume(start_ms=first, step_ms=step_ms, counts=filled, certainty="exact" if exact else "at_most")
+
+
+def days_of(counts: dict[int, int]) -> tuple[FacetValue, ...]:
+    """Counts by time as counts by day, rising."""
+    days: dict[str, int] = {}
+    for start in sorted(counts):
+        days[day_of(start)] = days.get(day_of(start), 0) + counts[start]
+    return tuple(FacetValue(day, count) for day, count in days.items())

@@ -3,41 +3,41 @@
 Exact are words, phrases, wildcards, ``stem:``, ``cs:`` of plain words, fields, LEAD of words, AND, OR, NOT, and NEAR and
 ATLEAST of plain words. The rest (NEAR of phrases, ATLEAST of wildcards …) is narrowed down as far as the index can, for the
 exact matcher to finish.
-A new construct of ``core.query.core`` needs a case here; what is unknown raises TypeError.
+A new construct of ``core.query.compiled`` needs a case here; an unknown one raises TypeError.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import NamedTuple
 
 import tantivy
 
 from core.query.ast import Exact, Prefix, Wild
-from core.query.core import AllOf, AnyOf, Close, Core, Count, Never, NoneOf
-from core.query.leaves import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
-from core.search.combine import both, either, none
-from core.search.counts import MOST_TIMES, at_least, counted_words
-from core.search.schema import LONG, LONGEST, START, term_of
+from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
+from core.query.terms import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
+from core.search.schema import LONG, LONGEST, MOST_TIMES, START, TIMES, term_of
 
 _TITLE_WEIGHT = 2.0
 _MOST_PAIRS = 64
-"""Pairs of words that one NEAR may be looked up for; above that only that both sides occur in one field."""
+"""Pairs of words that one NEAR is looked up for; with more, only that both sides occur in one field."""
 _LIST = 48
-"""Words of an OR that are looked up one by one, so that they count for relevance; longer lists as one set."""
+"""Words of an OR that are looked up one by one, so that they count for relevance; a longer list is looked up as one set."""
+_MOST_COUNTED = 48
+"""Words of an OR that ATLEAST counts in the index."""
 _TEXT = ("title", "text")
 
 
-class Plan(NamedTuple):
-    """``query`` finds every document that matches (None: it rules nothing out); with ``exact``, no other."""
+class IndexPlan(NamedTuple):
+    """``query`` finds every document that matches (None: all documents); with ``exact``, nothing else."""
 
     query: tantivy.Query | None
     exact: bool
 
 
-EVERYTHING, ANYTHING = Plan(None, True), Plan(None, False)
+EVERYTHING, ANYTHING = IndexPlan(None, True), IndexPlan(None, False)
 
 
 class Planner:
@@ -46,11 +46,11 @@ class Planner:
     def __init__(self, schema: tantivy.Schema, *, cut_words: bool) -> None:
         self._schema, self._cut_words = schema, cut_words
 
-    def plan(self, node: Core) -> Plan:
-        """The plan of what a query comes down to (``CompiledQuery.core``)."""
+    def plan(self, node: Compiled) -> IndexPlan:
+        """The plan of what a query comes down to (``CompiledQuery.root``)."""
         match node:
             case Never():
-                return Plan(tantivy.Query.empty_query(), True)
+                return IndexPlan(tantivy.Query.empty_query(), True)
             case Leaf():
                 return self._leaf(node)
             case AllOf(parts=parts):
@@ -61,46 +61,46 @@ class Planner:
                 inner = self.plan(part)
                 if not inner.exact:
                     return ANYTHING
-                return Plan(none(inner.query), True)
+                return IndexPlan(none(inner.query), True)
             case Close():
                 return self._close(node)
-            case Count():
+            case Counted():
                 return self._count(node)
         raise TypeError(f"{type(node).__name__} has no plan")
 
-    def _all(self, parts: Iterable[Core]) -> Plan:
+    def _all(self, parts: Iterable[Compiled]) -> IndexPlan:
         plans = [self.plan(part) for part in parts]
-        return Plan(both(*(one.query for one in plans)), all(one.exact for one in plans))
+        return IndexPlan(both(*(one.query for one in plans)), all(one.exact for one in plans))
 
-    def _any(self, node: AnyOf) -> Plan:
+    def _any(self, node: AnyOf) -> IndexPlan:
         plans = []
-        parts: Iterable[Core] = node.parts
+        parts: Iterable[Compiled] = node.parts
         if len(node.keys) > _LIST:
             listed = sorted(node.keys)
             sets = [
                 tantivy.Query.term_set_query(self._schema, name, [term_of(key) for key in listed]) for name in _TEXT
             ]
-            plans.append(Plan(either(sets), max(map(len, listed)) <= LONGEST))
+            plans.append(IndexPlan(either(sets), max(map(len, listed)) <= LONGEST))
             parts = (part for part in node.parts if not (isinstance(part, Word) and part.width == 1))
         plans += [self.plan(part) for part in parts]
         queries = [one.query for one in plans if one.query is not None]
         # One part that rules nothing out, and neither does the whole.
-        return Plan(either(queries) if len(queries) == len(plans) else None, all(one.exact for one in plans))
+        return IndexPlan(either(queries) if len(queries) == len(plans) else None, all(one.exact for one in plans))
 
-    def _count(self, node: Count) -> Plan:
+    def _count(self, node: Counted) -> IndexPlan:
         """ATLEAST: of plain words by how often they stand there, of anything else that it stands there."""
         words = counted_words(node.part)
         if words is None or node.count <= 1:
             inner = self.plan(node.part)
-            return Plan(inner.query, inner.exact and node.count <= 1)
+            return IndexPlan(inner.query, inner.exact and node.count <= 1)
         least = min(node.count, MOST_TIMES)
         query = at_least(self._schema, [term_of(word.key) for word in words], least)
         # Two keys of one place (initials, particles) count once, but as two terms.
         alone = len(words) == 1 or all(_plain(word) and "." not in word.key for word in words)
         exact = alone and least == node.count and all(len(word.key) <= LONGEST for word in words)
-        return Plan(query, exact)
+        return IndexPlan(query, exact)
 
-    def _leaf(self, leaf: Leaf) -> Plan:
+    def _leaf(self, leaf: Leaf) -> IndexPlan:
         fields = _fields(leaf)
         plans = [self._leaf_in(field, leaf) for field in fields]
         queries = [one.query for one in plans if one.query is not None]
@@ -108,40 +108,40 @@ class Planner:
         extra = [self._anywhere(word) for _, word in leaf.words]
         if fields == _TEXT and len(leaf.words) == 1 and isinstance(word := leaf.words[0][1], StemmedWord):
             known = not leaf.lead and max(len(word.key), len(word.written)) <= LONGEST
-            return Plan(either([*queries, self._stem(word)]), known)
+            return IndexPlan(either([*queries, self._stem(word)]), known)
         narrowed = both(found, *(one.query for one in extra))
         if fields == _TEXT and len(leaf.words) == 1 and isinstance(leaf.words[0][1], CasedWord):
-            return Plan(narrowed, extra[0].exact and not leaf.lead)
+            return IndexPlan(narrowed, extra[0].exact and not leaf.lead)
         led = not leaf.lead or (len(leaf.words) == 1 and isinstance(leaf.words[0][1], Exact) and fields[0] in _TEXT)
-        return Plan(narrowed, all(one.exact for one in plans) and led)
+        return IndexPlan(narrowed, all(one.exact for one in plans) and led)
 
-    def _leaf_in(self, field: str, leaf: Leaf) -> Plan:
+    def _leaf_in(self, field: str, leaf: Leaf) -> IndexPlan:
         """The words of a leaf in one field, as far as keys and places go."""
         leading = self._leading(field, leaf)
         if len(leaf.words) == 1 and leading is not None:
             return leading
         found = self._together(field, leaf)
-        return found if leading is None else Plan(both(found.query, leading.query), False)
+        return found if leading is None else IndexPlan(both(found.query, leading.query), False)
 
-    def _leading(self, field: str, leaf: Leaf) -> Plan | None:
+    def _leading(self, field: str, leaf: Leaf) -> IndexPlan | None:
         """That the first word of a leaf under LEAD is near the beginning; None where that can't be asked."""
         word = leaf.words[0][1]
         if not leaf.lead or field not in _TEXT or not isinstance(word, Exact):
             return None
         if (behind := leaf.lead - _extent(leaf)) < 0:
-            return Plan(tantivy.Query.empty_query(), True)
+            return IndexPlan(tantivy.Query.empty_query(), True)
         # As ONEAR: from 1 to behind + 1 places after START.
         words: list[str | tuple[int, str]] = [(0, START), (1 + behind // 2, term_of(word.key))]
         query = tantivy.Query.phrase_query(self._schema, field, words, (behind + 1) // 2)
-        return Plan(query, len(word.key) <= LONGEST)
+        return IndexPlan(query, len(word.key) <= LONGEST)
 
-    def _together(self, field: str, leaf: Leaf) -> Plan:
+    def _together(self, field: str, leaf: Leaf) -> IndexPlan:
         if len(leaf.words) == 1:
             return self._word(field, leaf.words[0][1])
         exact = [(offset, term_of(word.key)) for offset, word in leaf.words if isinstance(word, Exact)]
         if len(exact) == len(leaf.words):
             query = tantivy.Query.phrase_query(self._schema, field, _words(exact))
-            return Plan(query, all(isinstance(word, Exact) and len(word.key) <= LONGEST for _, word in leaf.words))
+            return IndexPlan(query, all(isinstance(word, Exact) and len(word.key) <= LONGEST for _, word in leaf.words))
         folded = [
             (offset, term_of(word.pattern.key))
             for offset, word in leaf.words
@@ -150,39 +150,39 @@ class Planner:
         together = sorted({*exact, *folded})
         phrase = tantivy.Query.phrase_query(self._schema, field, _words(together)) if len(together) > 1 else None
         parts = [self._word(field, word).query for _, word in leaf.words]
-        return Plan(both(phrase, *parts), False)
+        return IndexPlan(both(phrase, *parts), False)
 
-    def _word(self, field: str, word: WordTest) -> Plan:
+    def _word(self, field: str, word: WordTest) -> IndexPlan:
         match word:
             case Exact(key, _):
                 query = tantivy.Query.term_query(self._schema, field, term_of(key))
                 if field == "title":
                     query = tantivy.Query.boost_query(query, _TITLE_WEIGHT)
-                return Plan(query, len(key) <= LONGEST)
+                return IndexPlan(query, len(key) <= LONGEST)
             case Prefix(key):
                 if len(key) > LONGEST:
-                    return Plan(tantivy.Query.term_query(self._schema, field, term_of(key)), False)
-                return Plan(self._regex(field, f"{_escaped(key)}.*"), True)
+                    return IndexPlan(tantivy.Query.term_query(self._schema, field, term_of(key)), False)
+                return IndexPlan(self._regex(field, f"{_escaped(key)}.*"), True)
             case Wild(pattern):
                 return self._wild(field, pattern)
             case CasedWord(pattern, _):
-                return Plan(self._word(field, pattern).query, False)
+                return IndexPlan(self._word(field, pattern).query, False)
             case StemmedWord(key, written):
                 plain = self._word(field, Exact(key)).query
                 if field not in _TEXT:
                     # Metadata has no language, so that its words have no stems.
-                    return Plan(plain, False)
-                return Plan(either([*filter(None, [plain]), self._stem(StemmedWord(key, written))]), False)
+                    return IndexPlan(plain, False)
+                return IndexPlan(either([*filter(None, [plain]), self._stem(StemmedWord(key, written))]), False)
 
-    def _wild(self, field: str, pattern: str) -> Plan:
+    def _wild(self, field: str, pattern: str) -> IndexPlan:
         expression = "".join(
             ".*" if char == "*" else "." if char == "?" else _escaped(char) for char in re.sub(r"\*+", "*", pattern)
         )
         found = self._regex(field, expression)
         if not self._cut_words:
-            return Plan(found, True)
+            return IndexPlan(found, True)
         literal = re.split(r"[*?]", pattern, maxsplit=1)[0][:LONGEST]
-        return Plan(either([found, self._regex(field, f"{_escaped(literal)}.*{LONG}")]), False)
+        return IndexPlan(either([found, self._regex(field, f"{_escaped(literal)}.*{LONG}")]), False)
 
     def _regex(self, field: str, expression: str) -> tantivy.Query:
         return tantivy.Query.regex_query(self._schema, field, expression)
@@ -191,16 +191,16 @@ class Planner:
         stems = [term_of(stem) for stem in sorted(query_stems(word.written))]
         return tantivy.Query.term_set_query(self._schema, "stem", stems) if stems else tantivy.Query.empty_query()
 
-    def _anywhere(self, word: WordTest) -> Plan:
+    def _anywhere(self, word: WordTest) -> IndexPlan:
         """What a word asks of title and text together: that it is there as it is written."""
         if not isinstance(word, CasedWord) or not isinstance(word.pattern, Exact) or set(word.shape) & {"*", "?"}:
             return ANYTHING
         if word.shape == word.pattern.key or word.pattern.width > 1:
             return ANYTHING
         query = tantivy.Query.term_query(self._schema, "cased", term_of(word.shape))
-        return Plan(query, word.shape.isascii() and len(word.shape) <= LONGEST)
+        return IndexPlan(query, word.shape.isascii() and len(word.shape) <= LONGEST)
 
-    def _close(self, node: Close) -> Plan:
+    def _close(self, node: Close) -> IndexPlan:
         """NEAR: pairs of words at most so far apart, else both sides in one field."""
         left, right = _leaves(node.left), _leaves(node.right)
         if left is not None and right is not None and len(left) * len(right) <= _MOST_PAIRS:
@@ -212,14 +212,14 @@ class Planner:
             ]
             queries = [plan.query for plan in plans if plan.query is not None]
             if len(queries) == len(plans):
-                return Plan(either(queries), all(plan.exact for plan in plans))
-        return Plan(both(self.plan(node.left).query, self.plan(node.right).query), False)
+                return IndexPlan(either(queries), all(plan.exact for plan in plans))
+        return IndexPlan(both(self.plan(node.left).query, self.plan(node.right).query), False)
 
-    def _pair(self, field: str, one: Leaf, other: Leaf, near: Close) -> Plan:
+    def _pair(self, field: str, one: Leaf, other: Leaf, near: Close) -> IndexPlan:
         first, second = _first_key(one), _first_key(other)
         found = both(self._leaf_in(field, one).query, self._leaf_in(field, other).query)
         if first is None or second is None or first == second:
-            return Plan(found, False)
+            return IndexPlan(found, False)
         if near.ordered:
             # From 1 to distance + 1 places behind the first side's last word. Where that is an odd number of places, one
             # more: the first word's own place, which no other word has.
@@ -230,7 +230,7 @@ class Planner:
         query = tantivy.Query.phrase_query(self._schema, field, words, slop)
         # The place of initials has two keys, with and without dots.
         plain = _plain(one) and _plain(other) and first.replace(".", "") != second.replace(".", "")
-        return Plan(query if plain else both(found, query), plain)
+        return IndexPlan(query if plain else both(found, query), plain)
 
 
 def _fields(leaf: Leaf) -> tuple[str, ...]:
@@ -243,7 +243,7 @@ def _fields(leaf: Leaf) -> tuple[str, ...]:
             return (name,)
 
 
-def _leaves(node: Core) -> list[Leaf] | None:
+def _leaves(node: Compiled) -> list[Leaf] | None:
     """The leaves that a side of a NEAR may be: itself, or the parts of an OR; None where it is anything else."""
     if isinstance(node, Leaf):
         return [node]
@@ -282,3 +282,56 @@ def _words(pairs: list[tuple[int, str]]) -> list[str | tuple[int, str]]:
 
 def _escaped(text: str) -> str:
     return "".join(f"\\{char}" if char.isascii() and not char.isalnum() else char for char in text)
+
+
+def counted_words(part: Compiled) -> Sequence[Word] | None:
+    """The words that an ATLEAST counts; None if it counts anything else."""
+    words = [part] if isinstance(part, Word) else part.parts if isinstance(part, AnyOf) else ()
+    several = [word for word in words if isinstance(word, Word)]
+    return several if several and len(several) == len(words) <= _MOST_COUNTED else None
+
+
+def at_least(schema: tantivy.Schema, terms: Sequence[str], count: int) -> tantivy.Query:
+    """Documents in which the words of these terms occur ``count`` times or more (2 to MOST_TIMES), all taken together."""
+    clauses = [
+        tantivy.Query.term_query(schema, "often", f"{term}{TIMES}{times}")
+        for term in terms
+        for times in range(2, count + 1)
+    ]
+    if len(terms) == 1:
+        return clauses[-1]
+    # The first occurrence of a word is not in ``often``.
+    clauses += [
+        tantivy.Query.boolean_query(
+            [(tantivy.Occur.Should, tantivy.Query.term_query(schema, name, term)) for name in ("title", "text")]
+        )
+        for term in terms
+    ]
+    return tantivy.Query.boolean_query(
+        [(tantivy.Occur.Should, one) for one in clauses], minimum_number_should_match=count
+    )
+
+
+def both(*queries: tantivy.Query | None) -> tantivy.Query | None:
+    """All of them; None rules nothing out."""
+    needed = [query for query in queries if query is not None]
+    if len(needed) < 2:
+        return needed[0] if needed else None
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in needed])
+
+
+def either(queries: list[tantivy.Query]) -> tantivy.Query:
+    """Any of them; of none, nothing."""
+    if len(queries) == 1:
+        return queries[0]
+    if not queries:
+        return tantivy.Query.empty_query()
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
+
+
+def none(query: tantivy.Query | None) -> tantivy.Query:
+    """All but what it finds."""
+    if query is None:
+        return tantivy.Query.empty_query()
+    everything = tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, everything), (tantivy.Occur.MustNot, query)])

@@ -1,34 +1,24 @@
-"""A question to one state of the index: query, period and filters together; and the exact matcher on what comes of it."""
+"""A question to one state of the index: query, period and filters together; and the exact matcher for what it finds."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tantivy
-from msgspec.structs import replace
 
 from core.query import CompiledQuery, Document, compile_query, parse
 from core.query.folding import fold
 from core.records import Subscription, from_ms
 from core.records.article import Match
-from core.search.combine import both
-from core.search.plan import EVERYTHING, Planner
-from core.search.results import Facets, FacetValue, Filters, FoundArticle, Volume
-from core.search.schema import BACKFILL, LONG, SAMPLES, order_of, read_record, term_of
+from core.search.plan import EVERYTHING, Planner, both
+from core.search.results import Filters, FoundArticle
+from core.search.schema import BACKFILL, LONG, order_of, read_record, term_of
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-_FACET_VALUES, _COUNTED_VALUES = 30, 20_000
-"""Values of a facet that are given, and that are counted in each part of the index: with more, counts are about right."""
-_FINE_MS = 3 * HOUR_MS
-"""Up to so long a time, steps are of five minutes."""
-SAMPLED = 100_000
-"""With more hits, facets and volume are told from a sample: they cost more than the rest, and nobody reads the last digit."""
-_MOST_STEPS = 4_000
-"""Steps of a volume: a clock that was wrong once may spread the articles over fifty years."""
 
 
 class Snapshot(NamedTuple):
-    """One state of the index, and how far that had followed the run. Holds its files open for as long as it is held."""
+    """One state of the index; ``seq`` is how far it had followed its run. Keeps the index's files open while referenced."""
 
     searcher: tantivy.Searcher
     schema: tantivy.Schema
@@ -36,24 +26,26 @@ class Snapshot(NamedTuple):
     seq: int
 
 
-class Asked(NamedTuple):
-    """What is looked for. ``wanted`` finds every match (and with ``exact`` no other); ``matcher`` None: everything matches."""
+class Question(NamedTuple):
+    """What is searched for. ``wanted`` finds every match, if ``exact`` nothing else; ``matcher`` None: everything matches.
+
+    ``checked`` holds what ``check`` returned, by article id.
+    """
 
     snapshot: Snapshot
     matcher: CompiledQuery | None
     wanted: tantivy.Query
     exact: bool
     checked: dict[str, tuple[Match, ...] | None]
-    """What ``check`` found, by id."""
 
     def check(self, article: FoundArticle) -> tuple[Match, ...] | None:
-        """What in the article matches; None: it does not."""
+        """What in the article matches; None if it does not."""
         if article.id not in self.checked:
             self.checked[article.id] = self._check(article)
         return self.checked[article.id]
 
     def holds(self, article: FoundArticle) -> bool:
-        """Whether the article matches: less work than to say what in it does."""
+        """Whether the article matches; cheaper than ``check``."""
         if article.id in self.checked:
             return self.checked[article.id] is not None
         try:
@@ -67,7 +59,7 @@ class Asked(NamedTuple):
         try:
             return self.matcher.match(document_of(article))
         except OverflowError:
-            # A page made to blow up a NEAR: the pipeline reports it and goes on, and so does a search.
+            # A page built to blow up a NEAR: the pipeline logs it and goes on, and so does a search.
             return None
 
     def article(self, address: tantivy.DocAddress) -> FoundArticle:
@@ -79,26 +71,26 @@ class Asked(NamedTuple):
         return both(self.wanted, more) or self.wanted
 
     def size(self) -> int:
-        """How many articles the index can't rule out."""
+        """How many articles ``wanted`` finds."""
         return counted(self.snapshot, self.wanted)
 
 
 def ask(
     snapshot: Snapshot, query: str, since_ms: int | None, until_ms: int | None, filters: Filters | None = None
-) -> Asked:
-    """Make a query ready for one state of the index; an empty one finds everything. Raises QueryError."""
+) -> Question:
+    """Compile a query for one state of the index; an empty query finds everything. Raises QueryError."""
     compiled = compile_query(parse(query)) if query.strip() else None
     plan = EVERYTHING
     if compiled is not None:
         cut = snapshot.searcher.doc_freq("stem", LONG) > 0
-        plan = Planner(snapshot.schema, cut_words=cut).plan(compiled.core)
-    more = [_unscored(one) for one in _restrictions(snapshot.schema, since_ms, until_ms, filters or Filters())]
+        plan = Planner(snapshot.schema, cut_words=cut).plan(compiled.root)
+    more = [unscored(one) for one in _restrictions(snapshot.schema, since_ms, until_ms, filters or Filters())]
     wanted = both(plan.query, *more) or tantivy.Query.all_query()
-    return Asked(snapshot, compiled, wanted, plan.exact, {})
+    return Question(snapshot, compiled, wanted, plan.exact, {})
 
 
 def filters_of(subscription: Subscription) -> Filters:
-    """A subscription's topics, languages and outlets as filters of a search: the live matcher and a search agree on them."""
+    """A subscription's topics, languages and outlets as filters of a search; the live matcher and a search agree on them."""
     return Filters(topics=subscription.topics, languages=subscription.languages, sources=subscription.outlets)
 
 
@@ -123,7 +115,7 @@ def counted(snapshot: Snapshot, query: tantivy.Query) -> int:
 def order_range(
     schema: tantivy.Schema, low: int | None, high: int | None, *, to_the_end: bool = False
 ) -> tantivy.Query:
-    """Documents whose ``order`` is from ``low`` (in) to ``high`` (out, unless ``to_the_end``)."""
+    """Documents whose ``order`` is from ``low`` (inclusive) to ``high`` (exclusive, unless ``to_the_end``)."""
     return tantivy.Query.range_query(
         schema,
         "order",
@@ -133,74 +125,6 @@ def order_range(
         include_lower=True,
         include_upper=to_the_end or high is None,
     )
-
-
-def facets_and_volume(asked: Asked, number: int, *, hourly: bool) -> tuple[Facets, Volume]:
-    """Over all that ``asked`` finds in the index: ``number`` articles. Of very many, about, from one in SAMPLES of them."""
-    wanted, times = asked.wanted, 1
-    if number > SAMPLED:
-        one = tantivy.Query.term_query(asked.snapshot.schema, "sample", "0")
-        wanted, times = asked.within(_unscored(one)), SAMPLES
-    sizes = {"size": _FACET_VALUES, "segment_size": _COUNTED_VALUES}
-    terms = {name: {"terms": {"field": name, **sizes}} for name in ("is_topic", "is_source", "is_lang")}
-    span = {"first": {"min": {"field": "time"}}, "last": {"max": {"field": "time"}}}
-    found: Any = asked.snapshot.searcher.aggregate(wanted, {**terms, **span})
-    counts: dict[int, int] = {}
-    first, last = found["first"]["value"], found["last"]["value"]
-    step = step_of(first, last, hourly=hourly) if first is not None and last is not None else DAY_MS
-    if first is not None:
-        steps: Any = asked.snapshot.searcher.aggregate(
-            wanted, {"steps": {"histogram": {"field": "time", "interval": step, "min_doc_count": 1}}}
-        )
-        counts = {int(bucket["key"]): int(bucket["doc_count"]) * times for bucket in steps["steps"]["buckets"]}
-    values = {
-        name: tuple(
-            FacetValue(str(bucket["key"]), int(bucket["doc_count"]) * times) for bucket in found[name]["buckets"]
-        )
-        for name in terms
-    }
-    sure = times == 1 and not any(found[name].get("doc_count_error_upper_bound") for name in terms)
-    certainty = ("exact" if sure else "about") if asked.exact else "at_most"
-    facets = Facets(
-        topics=values["is_topic"],
-        sources=values["is_source"],
-        languages=values["is_lang"],
-        days=days_of(counts) if step <= DAY_MS else (),
-        certainty=certainty,  # type: ignore[arg-type]
-    )
-    volume = volume_of(counts, step, exact=asked.exact)
-    return facets, volume if times == 1 or not asked.exact else replace(volume, certainty="about")
-
-
-def step_of(first_ms: float, last_ms: float, *, hourly: bool) -> int:
-    """The step of a volume from the first to the last article, in ms: five minutes, an hour, a day, or several weeks.
-
-    ``hourly``: no longer than an hour. A store of one day would be one bar of days.
-    """
-    span = last_ms - first_ms
-    if span <= _FINE_MS:
-        return 5 * MINUTE_MS
-    step = HOUR_MS if hourly or span <= 2 * DAY_MS else DAY_MS
-    while span / step > _MOST_STEPS:
-        step *= 7
-    return step
-
-
-def volume_of(counts: dict[int, int], step_ms: int, *, exact: bool) -> Volume:
-    """A volume of counts by the beginning of their step, the steps without any between them filled up."""
-    if not counts:
-        return Volume(step_ms=step_ms)
-    first, last = min(counts), max(counts)
-    filled = tuple(counts.get(start, 0) for start in range(first, last + 1, step_ms))
-    return Volume(start_ms=first, step_ms=step_ms, counts=filled, certainty="exact" if exact else "at_most")
-
-
-def days_of(counts: dict[int, int]) -> tuple[FacetValue, ...]:
-    """Counts by time as counts by day, rising."""
-    days: dict[str, int] = {}
-    for start in sorted(counts):
-        days[day_of(start)] = days.get(day_of(start), 0) + counts[start]
-    return tuple(FacetValue(day, count) for day, count in days.items())
 
 
 def day_of(time_ms: int) -> str:
@@ -229,5 +153,6 @@ def _restrictions(
     return found
 
 
-def _unscored(query: tantivy.Query) -> tantivy.Query:
+def unscored(query: tantivy.Query) -> tantivy.Query:
+    """``query``, without counting for relevance."""
     return tantivy.Query.const_score_query(query, 0.0)

@@ -127,7 +127,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     checked: int
     ms_per_check: float | None
     filterable: bool
-    anchors: tuple[str, ...] = ()
+    required_terms: tuple[str, ...] = ()
     """Words of which every match has one, as the pipeline files the query (the first few)."""
 
 

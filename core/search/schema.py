@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -35,7 +35,6 @@ from core.query.ast import WHOLE_FIELDS
 from core.query.folding import as_written, fold
 from core.query.stems import stems_in
 from core.query.words import scan
-from core.search.counts import often_terms
 from core.search.results import FoundArticle
 
 VERSION = 3
@@ -46,6 +45,10 @@ START = "^"
 """Stands before the first word of title and text, so that LEAD is a matter of distance. No key holds it either."""
 GAP = 100_000
 """Places between two values of one field: further apart than any phrase or NEAR reaches."""
+MOST_TIMES = 6
+"""Above that the matcher decides: hardly anybody asks for more, and each time is a term."""
+TIMES = "\N{MULTIPLICATION SIGN}"
+"""Stands between a word and its number; no key holds it."""
 BACKFILL, COPY = 1, 2
 SAMPLES = 16
 _TIES, _LATEST_MS = 20, (1 << 43) - 1
@@ -99,7 +102,7 @@ def time_of(order: int) -> int:
     return order >> _TIES
 
 
-class Terms(NamedTuple):
+class IndexedTerms(NamedTuple):
     """What title and text put into the index: most of the work, and the same for articles of the same words."""
 
     title: Placed
@@ -109,7 +112,7 @@ class Terms(NamedTuple):
     often: str
 
 
-def terms_of(title: str, text: str, language: str | None) -> Terms:
+def terms_of(title: str, text: str, language: str | None) -> IndexedTerms:
     """The terms of title and text in a document of this language."""
     placed: list[Placed] = []
     written: set[str] = set()
@@ -121,14 +124,21 @@ def terms_of(title: str, text: str, language: str | None) -> Terms:
     cut = {LONG} if any(len(word) > LONGEST for word in written) else set()
     cased = {form for word in written if (form := _cased(word))}
     stems = " ".join(_stems(written, language) | cut)
-    return Terms(placed[0], placed[1], stems, " ".join(cased), " ".join(often_terms(counts)))
+    return IndexedTerms(placed[0], placed[1], stems, " ".join(cased), " ".join(often_terms(counts)))
 
 
-def index_document(article: FoundArticle, terms: Terms | None = None) -> tantivy.Document:
+def often_terms(counts: Mapping[str, int]) -> Iterator[str]:
+    """The terms of a document's words, by their terms: for each word from 2 to as often as it stands there."""
+    for term, count in counts.items():
+        for times in range(2, min(count, MOST_TIMES) + 1):
+            yield f"{term}{TIMES}{times}"
+
+
+def index_document(article: FoundArticle, terms: IndexedTerms | None = None) -> tantivy.Document:
     """What is added to the index for ``article``. ``terms``: those of its title and text, where they are known already."""
     document = tantivy.Document()
     for name, value in zip(
-        Terms._fields, terms or terms_of(article.title, article.text, article.language), strict=True
+        IndexedTerms._fields, terms or terms_of(article.title, article.text, article.language), strict=True
     ):
         _add(document, name, value)
     values = {

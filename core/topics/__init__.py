@@ -1,12 +1,10 @@
 """Topics: subject matter that articles are filed under (docs/extending.md).
 
-``model`` and ``score`` are pure; ``load`` reads topic files, ``check`` runs a topic's own examples.
+``definitions`` says what a topic is and reads topic files; ``score`` decides which topics an article has.
 """
 
-from core.topics.check import ExampleFailure, check_topic
-from core.topics.load import builtin_topics, load_topic, load_topic_folder
-from core.topics.model import Example, Topic, WeightedQuery
-from core.topics.score import Tagger, tag
+from core.topics.definitions import Example, Topic, WeightedQuery, builtin_topics, load_topic, load_topic_folder
+from core.topics.score import ExampleFailure, Tagger, check_topic, tag
 
 __all__ = [
     "Example",

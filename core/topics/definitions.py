@@ -1,15 +1,71 @@
-"""Topic files: TOML into ``Topic``. The only module here that reads files."""
+"""Topic definitions: TOML files into ``Topic``. The only module of this package that reads files.
+
+The store keeps every definition as text, so that a replay tags as the day itself did.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
 from core.errors import QueryError, UsageError
-from core.topics.model import Topic, parsed
+from core.query import Query, parse
+
+FieldName = Literal["any", "title", "lead", "body"]
+
+
+@lru_cache(maxsize=1_024)
+def parsed(query: str) -> Query:
+    """The query read, once for its check and its use: the built-in topics take 0.2 s each time. Raises QueryError."""
+    return parse(query)
+
+
+class WeightedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Evidence for the topic, or with a negative ``weight`` against it.
+
+    ``language`` is an ISO 639-1 code; None: the query is tried on articles of every language. ``field`` limits it to the
+    title, the lead or the rest of the text.
+    """
+
+    query: Annotated[str, msgspec.Meta(min_length=1)]
+    language: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}$")] | None = None
+    weight: Annotated[float, msgspec.Meta(ge=-10, le=10)] = 1.0
+    field: FieldName = "any"
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A short article that the topic must, or must not, be given to."""
+
+    text: str
+    title: str = ""
+    language: Annotated[str, msgspec.Meta(pattern="^[a-z]{2}$")] | None = None
+
+
+class Topic(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"queries": "query"},
+    omit_defaults=True,
+):
+    """A subject. An article belongs to it when its score (see ``score``) is at or over ``threshold``.
+
+    ``name`` is the key in records and subscriptions; ``title`` is for people.
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+    title: Annotated[str, msgspec.Meta(min_length=1)]
+    threshold: Annotated[float, msgspec.Meta(gt=0)]
+    queries: Annotated[tuple[WeightedQuery, ...], msgspec.Meta(min_length=1)]
+    description: str = ""
+    must_match: tuple[Example, ...] = ()
+    must_not_match: tuple[Example, ...] = ()
 
 
 def load_topic(data: bytes | str, name: str) -> Topic:
@@ -40,26 +96,47 @@ def load_topic(data: bytes | str, name: str) -> Topic:
 
 
 def builtin_topics() -> tuple[Topic, ...]:
-    """The topics that come with the program, by name."""
-    files = [file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")]
-    return _distinct([(file.name, load_topic(file.read_bytes(), file.name)) for file in files])
+    """The topics that come with the program, sorted by name."""
+    return tuple(topic for topic, _ in _by_name(_builtin_files()).values())
 
 
 def load_topic_folder(path: Path) -> tuple[Topic, ...]:
-    """The topics of the ``*.toml`` files of a folder, by name. Raises UsageError also where two files hold one topic."""
+    """The topics of the ``*.toml`` files of a folder, sorted by name. Raises UsageError, also if two files define one topic."""
+    if not path.is_dir():
+        raise UsageError(f"{path}: no such folder of topics")
+    return tuple(topic for topic, _ in _by_name(_files_at(path)).values())
+
+
+def builtin_definitions() -> dict[str, str]:
+    """Name → TOML text of the topics that come with the program."""
+    return {name: text for name, (_, text) in _by_name(_builtin_files()).items()}
+
+
+def folder_definitions(path: Path) -> dict[str, str]:
+    """Name → TOML text of the topics in a folder, or in one file. Raises UsageError as ``load_topic_folder`` does."""
+    return {name: text for name, (_, text) in _by_name(_files_at(path)).items()}
+
+
+def _builtin_files() -> dict[str, bytes]:
+    files = [file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def _files_at(path: Path) -> dict[str, bytes]:
     try:
-        if not path.is_dir():
-            raise UsageError(f"{path}: no such folder of topics")
-        return _distinct(
-            [(file.name, load_topic(file.read_bytes(), str(file))) for file in sorted(path.glob("*.toml"))]
-        )
+        files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+        return {str(file): file.read_bytes() for file in files}
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        raise UsageError(f"{path}: no topics can be read there ({error.strerror or error})") from error
 
 
-def _distinct(topics: list[tuple[str, Topic]]) -> tuple[Topic, ...]:
-    files: dict[str, str] = {}
-    for file, topic in topics:
-        if (other := files.setdefault(topic.name, file)) != file:
+def _by_name(files: dict[str, bytes]) -> dict[str, tuple[Topic, str]]:
+    """Topic and text by the topic's name, sorted; ``files`` is by file name. Raises UsageError."""
+    found: dict[str, tuple[Topic, str]] = {}
+    defined_in: dict[str, str] = {}
+    for file, data in files.items():
+        topic = load_topic(data, file)
+        if (other := defined_in.setdefault(topic.name, file)) != file:
             raise UsageError(f"{file}: name: the topic {topic.name} is already in {other}")
-    return tuple(sorted((topic for _, topic in topics), key=lambda topic: topic.name))
+        found[topic.name] = topic, data.decode("utf-8")
+    return dict(sorted(found.items()))

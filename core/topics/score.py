@@ -1,4 +1,4 @@
-"""How much an article is about a topic. Pure.
+"""Which topics an article has: a score for each topic, behind a prefilter by words; and a topic's own examples. Pure.
 
 The article is cut into *passages*: the title, the lead (whole sentences up to the 60th word), then paragraphs, long ones cut
 after the sentence that reaches 80 words. A query counts once for each passage in which it holds in full, so an AND asks that
@@ -23,9 +23,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from core.query import CompiledQuery, Document, compile_query
+from core.query.compiled import AllOf
+from core.query.required_terms import RequiredTerms, guessed_weight, required_terms
 from core.records.article import Match, TopicMatch
-from core.topics.gate import Gate
-from core.topics.model import Topic, WeightedQuery, parsed
+from core.topics.definitions import Example, Topic, WeightedQuery, parsed
 
 LEAD_WORDS = 60
 PASSAGE_WORDS = 80
@@ -76,7 +77,7 @@ class Tagger:
             for number, topic in enumerate(self.topics)
             for weighted in topic.queries
         ]
-        self._by_language: dict[str | None, tuple[Gate, list[_Rule]]] = {}
+        self._by_language: dict[str | None, tuple[TopicPrefilter, list[_Rule]]] = {}
 
     def tag(
         self, title: str, text: str, language: str | None, document: Document | None = None
@@ -88,8 +89,8 @@ class Tagger:
         """
         if document is None:
             document = Document(title, text, language=language)
-        gate, rules = self._of(language)
-        possible = gate.topics(document)
+        prefilter, rules = self._of(language)
+        possible = prefilter.topics(document)
         if not possible:
             return ()
         passages, words = _passages(title, text, document)
@@ -111,12 +112,12 @@ class Tagger:
                 results.append(TopicMatch(topic.name, round(score, 3), tuple(sorted(evidence[number]))))
         return tuple(sorted(results, key=lambda result: (-result.score, result.topic)))
 
-    def _of(self, language: str | None) -> tuple[Gate, list[_Rule]]:
+    def _of(self, language: str | None) -> tuple[TopicPrefilter, list[_Rule]]:
         """The rules for a language, and what its articles must pass first."""
         if (known := self._by_language.get(language)) is None:
             rules = [rule for rule in self._rules if language is None or rule.weighted.language in (None, language)]
-            gate = Gate((rule.topic, rule.compiled) for rule in rules if rule.weighted.weight > 0)
-            known = self._by_language[language] = gate, rules
+            prefilter = TopicPrefilter((rule.topic, rule.compiled) for rule in rules if rule.weighted.weight > 0)
+            known = self._by_language[language] = prefilter, rules
         return known
 
 
@@ -183,3 +184,104 @@ def _breaks(text: str, starts: Sequence[int], most: int) -> Iterable[int]:
         if end > begin or end == len(text):
             yield end
         begin = end
+
+
+class _Filed(NamedTuple):
+    """A query filed under one term. ``others``: of each of these sets a document must have a term too."""
+
+    topic: int
+    others: tuple[RequiredTerms, ...]
+
+
+class TopicPrefilter:
+    """Which topics an article may have at all, by its words alone: most articles have none, and that must cost nothing.
+
+    A topic needs one of its queries of positive weight to hold, and of an AND each part needs one of its required terms
+    (``core.query.required_terms``). They are looked up among the article's words. Of two words side by side it is only
+    checked that both occur, since finding out where words are takes longer than all the rest. So the filter lets too many
+    topics through, never too few, for the article and for any part of it. It keeps nothing of the documents.
+    """
+
+    def __init__(self, queries: Iterable[tuple[int, CompiledQuery]]) -> None:
+        self._always: list[_Filed] = []
+        self._by_word: defaultdict[str, list[_Filed]] = defaultdict(list)
+        self._by_prefix: defaultdict[int, dict[str, list[_Filed]]] = defaultdict(dict)
+        for topic, query in queries:
+            parts = query.root.parts if isinstance(query.root, AllOf) else (query.root,)
+            needs = sorted(
+                (found for part in parts if (found := required_terms(part, guessed_weight)) is not None),
+                key=_commonness,
+            )
+            filed = _Filed(topic, tuple(needs[1:]))
+            for term in needs[0] if needs else (":",):
+                self._file(term, filed)
+
+    def _file(self, term: str, filed: _Filed) -> None:
+        if _needs_more(term):
+            self._always.append(filed)
+        elif term.endswith("*"):
+            self._by_prefix[len(term) - 1].setdefault(term[:-1], []).append(filed)
+        else:
+            self._by_word[term.partition(" ")[0]].append(filed._replace(others=((term,), *filed.others)))
+
+    def topics(self, document: Document) -> set[int]:
+        """The numbers of the topics that ``document``, or a part of it, may have."""
+        met = list(self._always)
+        for word in self._by_word.keys() & document.words:
+            met += self._by_word[word]
+        for length, by_prefix in self._by_prefix.items():
+            for prefix in by_prefix.keys() & document.prefixes(length):
+                met += by_prefix[prefix]
+        found: set[int] = set()
+        for topic, others in met:
+            if topic not in found and all(any(_holds(term, document) for term in each) for each in others):
+                found.add(topic)
+        return found
+
+
+def _commonness(terms: RequiredTerms) -> float:
+    return sum(map(guessed_weight, terms))
+
+
+def _needs_more(term: str) -> bool:
+    """Whether a term can't be decided by words alone: a stem or a field."""
+    return ":" in term or "~" in term
+
+
+def _holds(term: str, document: Document) -> bool:
+    if _needs_more(term):
+        return True
+    if term.endswith("*"):
+        return term[:-1] in document.prefixes(len(term) - 1)
+    return all(word in document.words for word in term.split(" "))
+
+
+class ExampleFailure(NamedTuple):
+    """An example that came out wrong. ``kind`` is "must_match" or "must_not_match"; ``number`` counts from 1 within it.
+
+    ``score`` is None where the article did not reach the threshold.
+    """
+
+    kind: str
+    number: int
+    example: Example
+    score: float | None
+
+    def __str__(self) -> str:
+        found = "was not tagged" if self.score is None else f"was tagged (score {self.score:g})"
+        name = self.example.title or self.example.text[:60]
+        return f"{self.kind} {self.number} ({self.example.language or 'any'}): {found}: {name}"
+
+
+def check_topic(topic: Topic) -> list[ExampleFailure]:
+    """Run the examples of ``topic``, each with its language and without one; those that came out wrong, in file order."""
+    tagger = Tagger((topic,))
+    failures = []
+    for kind, examples in (("must_match", topic.must_match), ("must_not_match", topic.must_not_match)):
+        for number, example in enumerate(examples, start=1):
+            for language in dict.fromkeys((example.language, None)):
+                tagged = tagger.tag(example.title, example.text, language)
+                if bool(tagged) != (kind == "must_match"):
+                    failures.append(ExampleFailure(kind, number, example, tagged[0].score if tagged else None))
+                    break
+    return failures

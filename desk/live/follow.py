@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from core.records.outlets import FeedOutlet
+from core.records.article import FeedOutlet
 from core.store import Store, SubscriptionStore
 from desk.live.board import SIZE, Board
 from desk.live.hub import Batch

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import Alert, Article, decode
-from core.records.story import Story
+from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from core.store.takedowns import newest_stamp

@@ -7,7 +7,7 @@ import msgspec
 from core.errors import UsageError
 from core.query import document_of, parse
 from core.query.filters import meets
-from core.query.narrow import Proposal, narrow
+from core.query.narrower_queries import Proposal, narrower_queries
 from core.records import Alert, Article, Subscription
 from core.search import Filters, SearchIndex, StoryHit, compare, filters_of
 
@@ -47,7 +47,7 @@ def choices(
             f"subscription {subscription.id!r} does not meet this article any more",
             hint="its query or filters were changed since, or the article was",
         )
-    proposals = narrow(parse(subscription.query), document, title=article.title, source=article.source)
+    proposals = narrower_queries(parse(subscription.query), document, title=article.title, source=article.source)
     filters = filters_of(subscription)
     found = [_costed(index, subscription, one, alert, filters, now_ms, days) for one in _varied(proposals)]
     return sorted(found, key=lambda one: (one.lost, len(one.query)))[:MOST]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from core.records.outlets import FeedCounts, FeedOutlet
+from core.records.article import FeedCounts, FeedOutlet
 
 
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from core.records.outlets import FeedCounts
+from core.records.article import FeedCounts
 from core.store.canary import CanaryHealth, CanaryState
 from desk.views.times import span
 

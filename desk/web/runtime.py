@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from core.errors import WirewatchError
-from core.records.outlets import FeedCounts
+from core.records.article import FeedCounts
 from core.store import StoreReader
 from core.store.canary import CanaryState, canary_state
 from desk.delivery.store.channels import any_active

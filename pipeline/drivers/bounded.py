@@ -13,7 +13,7 @@ import msgspec
 
 from core.records import Article, Outcome, OutcomeKind, RawArticle, Subscription
 from core.store import StoreReader, SubscriptionStore, open_store
-from core.topics.shelf import builtin_definitions, folder_definitions
+from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.drivers.sorted_input import SortedInput
 from pipeline.flow import Flow

@@ -19,7 +19,7 @@ from core.streams import Stream
 from core.streams.installation import group_of, planned_streams
 from core.streams.keeping import retain
 from core.streams.open import create_planned
-from core.topics.shelf import builtin_definitions, folder_definitions
+from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger, RunState

@@ -9,8 +9,8 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import OrderKey
+from core.records.article import Story
 from core.records.canary import canary_run
-from core.records.story import Story
 from core.store import tables as t
 from core.store.engine import chunks
 from pipeline.ledger import tables as h

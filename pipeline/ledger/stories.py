@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import sqlalchemy as sa
 
-from core.records.story import Story
+from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from pipeline.ledger.base import read_base, stories_as_of

@@ -1,7 +1,7 @@
 """Two runs side by side: which articles, topics, stories and alerts one has and the other has not.
 
 Both are read in the order of their ids, so memory holds a page of each, however large the runs are. Compared is what the law
-compares (``core.records.projection``), in the stretch of event time that both were given.
+compares (``core.records.wire``), in the stretch of event time that both were given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import Alert, Article, decode
-from core.records.projection import project
+from core.records.wire import project
 from core.store import tables as t
 from core.store.engine import Store
 from pipeline.ledger.base import place_at

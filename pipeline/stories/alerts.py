@@ -22,8 +22,8 @@ from itertools import takewhile
 
 from core.errors import QueryError
 from core.query.document import document_of
+from core.query.explain import matched_clause
 from core.query.filters import effective_query
-from core.query.fired import fired
 from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
 from core.records.alert import LEVELS, Level, Link, News, Rewording, Snippet
 from pipeline.stories.facts import Facts, facts_of
@@ -229,7 +229,7 @@ class _Telling:
         if wanted is None or self._document is None:
             return ""
         try:
-            return fired(effective_query(wanted), self._document)
+            return matched_clause(effective_query(wanted), self._document)
         except (QueryError, OverflowError):
             return ""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from core.records import Alert, Article, OrderKey
-from core.records.story import Story
+from core.records.article import Story
 from pipeline.stories.facts import Facts
 from pipeline.stories.features import agency_of
 

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from core.errors import FeedError, InputError, UsageError
 from core.records import Match, SubscriptionMatch, TopicMatch, article_id
-from core.records.outlets import FeedCounts, FeedOutlet
+from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
 from desk.people.directory import COMMAND_LINE

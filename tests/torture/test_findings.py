@@ -12,7 +12,7 @@ import pytest
 from benchmarks.torture import torture
 from benchmarks.torture.articles import told
 from core.records import RawArticle, Subscription, from_ms
-from core.records.projection import project
+from core.records.wire import project
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.slices import SliceLimits
 

@@ -18,7 +18,7 @@ from wirewatch.commands.search import From, Run, To, hit_fields, hit_lines, open
 from wirewatch.terminal import console, json_lines
 
 _BAR = 40
-_ANCHORS = 6
+_TERMS_SHOWN = 6
 
 
 def backtest_query(
@@ -136,7 +136,7 @@ def _show_stories(name: str, stories: tuple[StoryHit, ...], style: str) -> None:
 
 def _show_cost(report: BacktestReport) -> None:
     cost = report.cost
-    words = ", ".join(cost.anchors[:_ANCHORS]) + (" …" if len(cost.anchors) > _ANCHORS else "")
+    words = ", ".join(cost.required_terms[:_TERMS_SHOWN]) + (" …" if len(cost.required_terms) > _TERMS_SHOWN else "")
     tried = f"tried only on articles with {words}" if cost.filterable else "tried on EVERY article: no word must occur"
     each = f", {cost.ms_per_check:.2f} ms each" if cost.ms_per_check is not None else ""
     console.note(f"cost: {tried}; {cost.candidates:,} of {cost.articles:,} articles could match{each}")

@@ -16,7 +16,7 @@ from connectors.store.outlets import Outlets
 from connectors.store.state import FeedAbout, FeedState
 from core.errors import UsageError
 from core.records import to_ms
-from core.records.outlets import FeedCounts, FeedOutlet
+from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
 from desk.views.coverage import CoverageView, FeedLine, FoundFeed

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from core.errors import UsageError
 from core.records import from_ms
-from core.records.story import Story
+from core.records.article import Story
 from core.settings import load_settings
 from core.store import open_store
 from pipeline.replay.runs import run_names

@@ -11,7 +11,7 @@ from connectors.store.tables import feeds
 from core.settings import Settings
 from core.store import Store
 from core.store.counts import read_activity
-from core.topics.shelf import builtin_definitions, folder_definitions
+from core.topics.definitions import builtin_definitions, folder_definitions
 
 
 def known_topics(settings: Settings) -> set[str]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from core.errors import UsageError
 from core.topics import Topic, builtin_topics, check_topic, load_topic_folder
-from core.topics.load import load_topic
+from core.topics.definitions import load_topic
 from wirewatch.terminal import console, json_lines
 
 app = typer.Typer(help="Topics: list them, run their examples.", no_args_is_help=True, rich_markup_mode=None)

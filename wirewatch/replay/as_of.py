@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import Alert, Article, OrderKey, decode, from_ms, to_ms
-from core.records.story import Story
+from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store
 from desk.delivery.store.tables import deliveries

@@ -12,7 +12,7 @@ import msgspec
 from core.errors import UsageError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
-from core.topics.shelf import builtin_definitions, folder_definitions
+from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.replay.past import first_place_ms
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, run_names
 from wirewatch.commands.subscriptions import read_subscriptions

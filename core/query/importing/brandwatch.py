@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from core.query.importing.lexer import Lexer, Token, alone
-from core.query.importing.reader import OPERAND, Reader
-from core.query.importing.tree import Cased, In, Node, Phrase, Word
+from core.query.importing.reader import OPERAND, DialectReader, Lexer, Token, alone
+from core.query.importing.tree import CasedNode, FieldNode, Node, PhraseNode, WordNode
 
 _FIELDS = {"title": "title", "url": "url", "author": "author", "authorname": "author", "site": "url"}
 _FIELDS |= {"language": "lang", "lang": "lang"}
 
 
-class Brandwatch(Reader):
+class Brandwatch(DialectReader):
     """A query of Brandwatch."""
 
     name = "Brandwatch"
@@ -72,15 +71,15 @@ class Brandwatch(Reader):
         elif field != token.value:
             self._note(token, f"{token.value}: became {field}:")
         part = self._operand()
-        return In(field, self._language(token, part) if field == "lang" else part)
+        return FieldNode(field, self._language(token, part) if field == "lang" else part)
 
-    def _word(self, token: Token, text: str) -> Word:
+    def _word(self, token: Token, text: str) -> WordNode:
         if text[0] in "#@" and len(text) > 1:
             self._note(token, f"{text} became {text[1:]}: signs are no part of a word here")
             text = text[1:]
         return super()._word(token, text)
 
-    def _cased(self, token: Token) -> Cased:
+    def _cased(self, token: Token) -> CasedNode:
         value = token
         if token.kind == "RAW":
             value = self._take()
@@ -96,7 +95,7 @@ class Brandwatch(Reader):
                 value, f"raw:{text}", f"signs such as {sign[0]} are no part of a word here", "letters and digits"
             )
         self._note(token, f"{'raw:' if token.kind == 'RAW' else '{…}'} became cs: capitals count")
-        return Cased(Phrase(text) if " " in text else Word(text))
+        return CasedNode(PhraseNode(text) if " " in text else WordNode(text))
 
     def _suffix(self, node: Node) -> Node:
         if self._token.kind != "SLOP":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.query.importing.lexer import Lexer, Token, alone
-from core.query.importing.reader import Reader
-from core.query.importing.tree import All, Any, Cased, In, Node, Phrase, Word
+from core.query.importing.reader import DialectReader, Lexer, Token, alone
+from core.query.importing.tree import AllNode, AnyNode, CasedNode, FieldNode, Node, PhraseNode, WordNode
 
 _FIELDS = {
     "headline": "title", "title": "title", "publication": "source", "source": "source", "outlet": "source",
@@ -14,7 +13,7 @@ _FIELDS = {
 }  # fmt: skip
 
 
-class Cision(Reader):
+class Cision(DialectReader):
     """A query of Cision."""
 
     name = "Cision"
@@ -54,16 +53,16 @@ class Cision(Reader):
         field = _FIELDS[name]
         self._note(token, f"{token.value}(…) became {field}:")
         part = self._closed(token)
-        return In(field, self._language(token, part) if field == "lang" else part)
+        return FieldNode(field, self._language(token, part) if field == "lang" else part)
 
     def _cased(self, token: Token, node: Node) -> Node:
         match node:
-            case Word() | Phrase():
-                return Cased(node)
-            case Any(parts):
-                return Any(tuple(self._cased(token, part) for part in parts))
-            case All(parts):
-                return All(tuple(self._cased(token, part) for part in parts))
+            case WordNode() | PhraseNode():
+                return CasedNode(node)
+            case AnyNode(parts):
+                return AnyNode(tuple(self._cased(token, part) for part in parts))
+            case AllNode(parts):
+                return AllNode(tuple(self._cased(token, part) for part in parts))
             case _:
                 why, instead = "capitals belong to single words", "cs() around each word"
                 return self._unknown(token, "cs() around anything but words", why, instead)

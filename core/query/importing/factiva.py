@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from core.query.importing.lexer import QUOTES, Lexer, Token, alone
-from core.query.importing.reader import Reader
-from core.query.importing.tree import AtLeast, In, Lead, Node, Word
+from core.query.importing.reader import QUOTES, DialectReader, Lexer, Token, alone
+from core.query.importing.tree import AtLeastNode, FieldNode, LeadNode, Node, WordNode
 
 _FIELDS = {"hd": "title", "by": "author", "la": "lang", "sn": "source"}
 _CODES = frozenset({"rst", "sc", "fds", "co", "ns", "re", "in", "pe", "de", "pub"})
@@ -21,7 +20,7 @@ _INSTEAD = {
 }
 
 
-class Factiva(Reader):
+class Factiva(DialectReader):
     """A query of Factiva."""
 
     name = "Factiva"
@@ -70,7 +69,7 @@ class Factiva(Reader):
             token = self._take()
             words = self._number(token, token.value, 1)
             self._note(token, f"{token.text} became LEAD/{words}(…): the first {words} words")
-            node = Lead(node, words)
+            node = LeadNode(node, words)
         return node
 
     def _special(self, token: Token) -> Node | None:
@@ -83,7 +82,7 @@ class Factiva(Reader):
                 self._fail(token, f"{token.text} without a number", "atleast2 to atleast50")
             count = self._number(token, token.value, 1)
             self._note(token, f"{token.text} became ATLEAST/{count}(…)")
-            return AtLeast(self._near(), count)
+            return AtLeastNode(self._near(), count)
         return self._field(token) if token.kind == "FIELD" else None
 
     def _field(self, token: Token) -> Node:
@@ -96,9 +95,9 @@ class Factiva(Reader):
         field = _FIELDS[name]
         self._note(token, f"{token.text} became {field}:")
         part = self._near()
-        return In(field, self._language(token, part) if field == "lang" else part)
+        return FieldNode(field, self._language(token, part) if field == "lang" else part)
 
-    def _word(self, token: Token, text: str) -> Word:
+    def _word(self, token: Token, text: str) -> WordNode:
         if text == "%":
             self._unknown(
                 token, "%", "no sign stands for exactly one word", "ONEAR/1, which allows none or one between"

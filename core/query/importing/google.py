@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.query.importing.lexer import QUOTES, Lexer, Token, alone
-from core.query.importing.reader import Reader
-from core.query.importing.tree import In, Node, Phrase, Word
+from core.query.importing.reader import QUOTES, DialectReader, Lexer, Token, alone
+from core.query.importing.tree import FieldNode, Node, PhraseNode, WordNode
 
 _FIELDS = {"intitle": "title", "inurl": "url", "site": "url", "intext": "body", "inbody": "body", "source": "source"}
 _FIELDS |= {"author": "author", "inauthor": "author"}
 _ALL_OF = {"allintitle": "title", "allinurl": "url", "allintext": "body"}
 
 
-class Google(Reader):
+class Google(DialectReader):
     """A query of Google's."""
 
     name = "Google"
@@ -63,7 +62,7 @@ class Google(Reader):
         if name in _ALL_OF:
             field = _ALL_OF[name]
             self._note(token, f"{token.value}: became {field}:(…) around all that follows")
-            return In(field, self._group())
+            return FieldNode(field, self._group())
         if name not in _FIELDS:
             self._unknown(
                 token, f"{token.value}:", "articles carry no such fact", "one of site: intitle: inurl: intext: source:"
@@ -73,14 +72,14 @@ class Google(Reader):
             self._note(token, "site: became url: the host is looked for in the article's address")
         elif field != token.value:
             self._note(token, f"{token.value}: became {field}:")
-        return In(field, self._operand())
+        return FieldNode(field, self._operand())
 
-    def _phrase(self, token: Token) -> Word | Phrase:
+    def _phrase(self, token: Token) -> WordNode | PhraseNode:
         if "*" in token.value:
             self._unknown(token, "* within a phrase", "no sign stands for any words", "ONEAR/n between the two halves")
         return super()._phrase(token)
 
-    def _word(self, token: Token, text: str) -> Word:
+    def _word(self, token: Token, text: str) -> WordNode:
         if "*" in text:
             self._unknown(token, text, "Google's * stands for whole words", "ONEAR/n between the words around it")
         text = text.strip("?!.,;")

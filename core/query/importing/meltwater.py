@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.query.importing.lexer import Lexer, Token, alone
-from core.query.importing.reader import Reader
-from core.query.importing.tree import AtLeast, In, Lead, Node
+from core.query.importing.reader import DialectReader, Lexer, Token, alone
+from core.query.importing.tree import AtLeastNode, FieldNode, LeadNode, Node
 
 _NEAR_WORDS = 4
 _INGRESS_WORDS = 60
@@ -16,7 +15,7 @@ _FIELDS = {
 }  # fmt: skip
 
 
-class Meltwater(Reader):
+class Meltwater(DialectReader):
     """A query of Meltwater."""
 
     name = "Meltwater"
@@ -61,7 +60,7 @@ class Meltwater(Reader):
                 f"ingress: became LEAD/{_INGRESS_WORDS}(…): Meltwater's opening paragraph has no fixed length; the first "
                 f"{_INGRESS_WORDS} words stand for it",
             )
-            return Lead(self._operand(), _INGRESS_WORDS)
+            return LeadNode(self._operand(), _INGRESS_WORDS)
         if name not in _FIELDS:
             self._unknown(
                 token, f"{token.value}:", "no field of ours holds it", "one of title: url: author: source: lang:"
@@ -70,7 +69,7 @@ class Meltwater(Reader):
         if field != token.value:
             self._note(token, f"{token.value}: became {field}:")
         part = self._operand()
-        return In(field, self._language(token, part) if field == "lang" else part)
+        return FieldNode(field, self._language(token, part) if field == "lang" else part)
 
     def _suffix(self, node: Node) -> Node:
         while self._token.kind in ("BOOST", "TIMES", "SLOP"):
@@ -81,7 +80,7 @@ class Meltwater(Reader):
             if token.kind == "TIMES":
                 count = self._number(token, token.value, 1)
                 self._note(token, f"{token.text} behind a term became ATLEAST/{count}(…): that many times or more")
-                node = AtLeast(node, count)
+                node = AtLeastNode(node, count)
                 continue
             self._note(token, f"{token.text} was left out: it only chooses the sentence that Meltwater shows")
         return node

@@ -7,11 +7,71 @@ Loosest first: OR, AND (also side by side), NOT, fields and functions, distances
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import ClassVar, NamedTuple, NoReturn
 
 from core.errors import QueryError
-from core.query.importing.lexer import END, QUOTES, Lexer, Token
-from core.query.importing.tree import All, Near, Node, Phrase, Word, all_of, any_of, leaves, negative
+from core.query.importing.tree import AllNode, NearNode, Node, PhraseNode, WordNode, all_of, any_of, leaves, negative
+
+QUOTES = '"“”„‟«»＂'
+MAX_LENGTH = 100_000
+"""Code points of the longest query that is taken."""
+
+
+class Token(NamedTuple):
+    """``kind`` is a rule's name; ``value`` its innermost capture (a number, a field's name), or the whole text."""
+
+    kind: str
+    text: str
+    value: str
+    start: int
+    end: int
+
+
+END = "END"
+
+
+def alone(words: str) -> str:
+    """The pattern of an operator that is a word by itself. A lower-case letter in ``words`` stands for either case."""
+    return rf"(?:{words})(?=[\s()\[\]{QUOTES}]|$)"
+
+
+class Lexer:
+    """The rules of one dialect: pairs of a kind and a pattern, which may capture one value."""
+
+    def __init__(self, rules: Iterable[tuple[str, str]], *, brackets: bool = False) -> None:
+        opening, closing = (r"[(（\[]", r"[)）\]]") if brackets else (r"[(（]", r"[)）]")
+        shared = (
+            ("SPACE", r"[\s\u200b\ufeff]+"),
+            ("PHRASE", rf"[{QUOTES}]([^{QUOTES}]*)[{QUOTES}]"),
+            ("LPAR", opening),
+            ("RPAR", closing),
+            ("WORD", rf"[^\s()（）{QUOTES}\u200b\ufeff{re.escape('[]') if brackets else ''}]+"),
+        )
+        self._rules = [(kind, re.compile(pattern)) for kind, pattern in (*rules, *shared)]
+
+    def tokens(self, query: str) -> list[Token]:
+        """All tokens but spaces, with an END. Raises QueryError for a quote without a partner, and for an overlong query."""
+        if len(query) > MAX_LENGTH:
+            problem = f"the query has {len(query)} characters"
+            raise QueryError(problem, query=query, position=MAX_LENGTH, expected=f"at most {MAX_LENGTH} characters")
+        tokens: list[Token] = []
+        position = 0
+        while position < len(query):
+            kind, found = self._match(query, position)
+            if kind != "SPACE":
+                value = next((group for group in found.groups() if group is not None), found[0])
+                tokens.append(Token(kind, found[0], value, position, found.end()))
+            position = found.end()
+        tokens.append(Token(END, "", "", len(query), len(query)))
+        return tokens
+
+    def _match(self, query: str, position: int) -> tuple[str, re.Match[str]]:
+        for kind, pattern in self._rules:
+            if found := pattern.match(query, position):
+                return kind, found
+        raise QueryError("this quote is never closed", query=query, position=position, expected="a closing quote")
+
 
 MAX_NUMBER = 1_000
 """Largest number of an operator, the least of those that our own parser takes."""
@@ -23,14 +83,14 @@ _FIELD = re.compile(r"[A-Za-z_][\w.]*:(?!//|\d)")
 CURLY = "curly quotes became straight ones"
 
 
-class Change(NamedTuple):
+class ImportNote(NamedTuple):
     """What reads differently in our language. ``position`` is the code point of the vendor's text where it first occurs."""
 
     position: int
     text: str
 
 
-class Reader:
+class DialectReader:
     """One query of one dialect. ``any_case``: AND, OR and NOT may be written in lower case, though upper case is usual."""
 
     name: ClassVar[str]
@@ -154,7 +214,7 @@ class Reader:
         while (found := self._distance(self._token)) is not None:
             self._take()
             words, ordered = found
-            node = self._behind(Near(node, self._run(), words, ordered))
+            node = self._behind(NearNode(node, self._run(), words, ordered))
         return node
 
     def _run(self) -> Node:
@@ -166,10 +226,10 @@ class Reader:
         while self.side_by_side == "ADJ" and self._token.kind in ("WORD", "PHRASE", "LPAR"):
             self._note(self._token, f'terms side by side must stay so: {self.name} reads them as "a adj b"')
             right = self._operand()
-            if isinstance(node, Word | Phrase) and isinstance(right, Word | Phrase):
-                node = Phrase(f"{node.text} {right.text}")
+            if isinstance(node, WordNode | PhraseNode) and isinstance(right, WordNode | PhraseNode):
+                node = PhraseNode(f"{node.text} {right.text}")
             else:
-                node = Near(node, right, 0, True)
+                node = NearNode(node, right, 0, True)
         return node
 
     def _operand(self) -> Node:
@@ -204,7 +264,7 @@ class Reader:
         self._take()
         return node
 
-    def _phrase(self, token: Token) -> Word | Phrase:
+    def _phrase(self, token: Token) -> WordNode | PhraseNode:
         """The words between quotes."""
         if token.text[0] != '"' or token.text[-1] != '"':
             self._note(token, CURLY)
@@ -213,9 +273,9 @@ class Reader:
             self._fail(token, "nothing to search for between the quotes", "words between the quotes")
         for word in text.split():
             self._wildcards(token, word)
-        return Phrase(text) if " " in text else Word(text)
+        return PhraseNode(text) if " " in text else WordNode(text)
 
-    def _word(self, token: Token, text: str) -> Word:
+    def _word(self, token: Token, text: str) -> WordNode:
         """A bare word."""
         text = text.strip(QUOTES + ",;")
         if not any(char.isalnum() for char in text):
@@ -228,22 +288,22 @@ class Reader:
         if field := _FIELD.match(text):
             self._unknown(token, field[0], f"{self.name} has no such field", "quotes around it, if the words are meant")
         self._wildcards(token, text)
-        return Word(text)
+        return WordNode(text)
 
     def _slop(self, token: Token, node: Node) -> Node:
         """``node``, behind which ``token`` gives a distance for all its words."""
         words = self._number(token, token.value)
         parts: tuple[Node, ...] = ()
-        if isinstance(node, Phrase):
-            parts = tuple(Word(word) for word in node.text.split())
-        elif isinstance(node, All):
+        if isinstance(node, PhraseNode):
+            parts = tuple(WordNode(word) for word in node.text.split())
+        elif isinstance(node, AllNode):
             parts = node.parts
         if len(parts) < 2:
-            what = "a single term" if isinstance(node, Word) else "no phrase"
+            what = "a single term" if isinstance(node, WordNode) else "no phrase"
             self._fail(token, f"{token.text} stands behind {what}", 'a "phrase" of two or more words before it')
         near = parts[0]
         for part in parts[1:]:
-            near = Near(near, part, words, False)
+            near = NearNode(near, part, words, False)
         if len(parts) == 2:
             self._note(token, f"{token.text} behind a phrase became NEAR/{words} between its words")
         else:

@@ -16,25 +16,25 @@ _BARE = re.compile(r"\w[\w*?.'’-]*")
 _RESERVED = re.compile(r"(?:AND|OR|NOT|O?NEAR|ATLEAST|LEAD)$")
 
 
-class Word(msgspec.Struct, frozen=True):
+class WordNode(msgspec.Struct, frozen=True):
     """One word as written, wildcards included."""
 
     text: str
 
 
-class Phrase(msgspec.Struct, frozen=True):
+class PhraseNode(msgspec.Struct, frozen=True):
     """Words side by side, without the quotes."""
 
     text: str
 
 
-class Cased(msgspec.Struct, frozen=True):
+class CasedNode(msgspec.Struct, frozen=True):
     """A word or phrase whose capitals count."""
 
-    part: Word | Phrase
+    part: WordNode | PhraseNode
 
 
-class Near(msgspec.Struct, frozen=True):
+class NearNode(msgspec.Struct, frozen=True):
     """``left`` and ``right`` with at most ``words`` words between; ``ordered``: left comes first."""
 
     left: Node
@@ -43,111 +43,111 @@ class Near(msgspec.Struct, frozen=True):
     ordered: bool
 
 
-class In(msgspec.Struct, frozen=True):
+class FieldNode(msgspec.Struct, frozen=True):
     """``part`` within the field that our language calls ``field``."""
 
     field: str
     part: Node
 
 
-class Lead(msgspec.Struct, frozen=True):
+class LeadNode(msgspec.Struct, frozen=True):
     """``part`` within the first ``words`` words."""
 
     part: Node
     words: int
 
 
-class AtLeast(msgspec.Struct, frozen=True):
+class AtLeastNode(msgspec.Struct, frozen=True):
     """``part`` this many times or more."""
 
     part: Node
     count: int
 
 
-class All(msgspec.Struct, frozen=True):
+class AllNode(msgspec.Struct, frozen=True):
     """All of two or more parts."""
 
     parts: tuple[Node, ...]
 
 
-class Any(msgspec.Struct, frozen=True):
+class AnyNode(msgspec.Struct, frozen=True):
     """Any of two or more parts."""
 
     parts: tuple[Node, ...]
 
 
-class Not(msgspec.Struct, frozen=True):
+class NotNode(msgspec.Struct, frozen=True):
     """Documents without ``part``."""
 
     part: Node
 
 
-Node = Word | Phrase | Cased | Near | In | Lead | AtLeast | All | Any | Not
+Node = WordNode | PhraseNode | CasedNode | NearNode | FieldNode | LeadNode | AtLeastNode | AllNode | AnyNode | NotNode
 
 
 def show(node: Node) -> str:
     """``node`` in our language."""
     match node:
-        case Word(text):
+        case WordNode(text):
             return text if _BARE.fullmatch(text) and not _RESERVED.match(text) else f'"{text}"'
-        case Phrase(text):
+        case PhraseNode(text):
             return f'"{text}"'
-        case Cased(part):
+        case CasedNode(part):
             return f"cs:{show(part)}"
-        case Near(left, right, words, ordered):
+        case NearNode(left, right, words, ordered):
             return f"{_inner(left)} {'O' if ordered else ''}NEAR/{words} {_inner(right)}"
-        case In(field, part):
+        case FieldNode(field, part):
             return f"{field}:{_inner(part)}"
-        case Lead(part, words):
+        case LeadNode(part, words):
             return f"LEAD/{words}({show(part)})"
-        case AtLeast(part, count):
+        case AtLeastNode(part, count):
             return f"ATLEAST/{count}({show(part)})"
-        case All(parts):
+        case AllNode(parts):
             return " AND ".join(_clause(part) for part in parts)
-        case Any(parts):
+        case AnyNode(parts):
             return " OR ".join(_clause(part) for part in parts)
-        case Not(part):
+        case NotNode(part):
             return f"NOT {_inner(part)}"
     raise TypeError(f"no text for {type(node).__name__}")
 
 
 def _inner(node: Node) -> str:
-    return f"({show(node)})" if isinstance(node, Near | All | Any | Not) else show(node)
+    return f"({show(node)})" if isinstance(node, NearNode | AllNode | AnyNode | NotNode) else show(node)
 
 
 def _clause(node: Node) -> str:
-    return show(node) if isinstance(node, Not) else _inner(node)
+    return show(node) if isinstance(node, NotNode) else _inner(node)
 
 
 def all_of(parts: Sequence[Node]) -> Node:
     """The conjunction of ``parts``, flat; the part itself where there is one."""
-    flat = [inner for part in parts for inner in (part.parts if isinstance(part, All) else (part,))]
-    return flat[0] if len(flat) == 1 else All(tuple(flat))
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, AllNode) else (part,))]
+    return flat[0] if len(flat) == 1 else AllNode(tuple(flat))
 
 
 def any_of(parts: Sequence[Node]) -> Node:
     """The alternative of ``parts``, flat; the part itself where there is one."""
-    flat = [inner for part in parts for inner in (part.parts if isinstance(part, Any) else (part,))]
-    return flat[0] if len(flat) == 1 else Any(tuple(flat))
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, AnyNode) else (part,))]
+    return flat[0] if len(flat) == 1 else AnyNode(tuple(flat))
 
 
 def negative(node: Node) -> Node:
     """Not ``node``; two negations cancel out."""
-    return node.part if isinstance(node, Not) else Not(node)
+    return node.part if isinstance(node, NotNode) else NotNode(node)
 
 
-def leaves(node: Node) -> list[Word | Phrase]:
+def leaves(node: Node) -> list[WordNode | PhraseNode]:
     """The words and phrases of ``node``, in reading order."""
-    found: list[Word | Phrase] = []
+    found: list[WordNode | PhraseNode] = []
     stack: list[Node] = [node]
     while stack:
         match stack.pop():
-            case Word() | Phrase() as leaf:
+            case WordNode() | PhraseNode() as leaf:
                 found.append(leaf)
-            case Near(left, right):
+            case NearNode(left, right):
                 stack += [right, left]
-            case All(parts) | Any(parts):
+            case AllNode(parts) | AnyNode(parts):
                 stack += reversed(parts)
-            case Cased(part) | In(_, part) | Lead(part, _) | AtLeast(part, _) | Not(part):
+            case CasedNode(part) | FieldNode(_, part) | LeadNode(part, _) | AtLeastNode(part, _) | NotNode(part):
                 stack.append(part)
     return found

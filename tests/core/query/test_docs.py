@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.query import Document, compile_query, lint, parse
-from core.query.grammar import PREFIXES
 from core.query.importing import DIALECTS, import_query
+from core.query.parse import PREFIXES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "queries.md").read_text("utf-8")
 

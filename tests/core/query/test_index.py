@@ -60,7 +60,7 @@ def test_adding_and_removing_in_any_order(steps: list[tuple[int, str | None]], t
 
 
 @pytest.mark.parametrize(
-    ("query", "anchors"),
+    ("query", "terms"),
     [
         ("the naryshkin", {"naryshkin"}),
         ("of sanction*", {"sancti*"}),
@@ -79,21 +79,21 @@ def test_adding_and_removing_in_any_order(steps: list[tuple[int, str | None]], t
         ("title:body:naryshkin", set()),
     ],
 )
-def test_filed_under_the_rarest_necessary_words(query: str, anchors: set[str] | None) -> None:
+def test_filed_under_the_rarest_necessary_words(query: str, terms: set[str] | None) -> None:
     index = QueryIndex[str]()
     index.add("q", parse(query))
-    found = index.anchors("q")
-    assert (None if found is None else set(found)) == anchors
+    found = index.required_terms("q")
+    assert (None if found is None else set(found)) == terms
 
 
 def test_a_query_tried_in_vain_is_filed_anew() -> None:
     index = QueryIndex[str]()
     index.add("q", parse("government oslo"))
-    assert index.anchors("q") == ("government",)
+    assert index.required_terms("q") == ("government",)
     document = Document("", "the government of norway")
     for _ in range(100):
         assert index.match(document) == {}
-    assert index.anchors("q") == ("oslo",)
+    assert index.required_terms("q") == ("oslo",)
     assert list(index.match(Document("", "government in oslo"))) == ["q"]
 
 

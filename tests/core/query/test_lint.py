@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.query import Document, compile_query, lint, parse
-from core.query.grouping import mixed
+from core.query.lint import mixed
 
 sys.path.insert(0, str(Path(__file__).parent))
 import query_strategies as strategies

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.records import article_id, canonical_url
-from core.records.urls import MAX_URL_CHARS
+from core.records.identity import MAX_URL_CHARS
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "urls.toml").read_text(encoding="utf-8"))["case"]
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from core.errors import QueryError
 from core.query import compile_query, parse
 from core.search import Filters, FoundArticle, SearchIndex, backtest, compare
-from core.search import gather as gathering
-from core.search.ask import day_of, document_of
+from core.search.question import day_of, document_of
 from tests.core.search.test_search import fill
 from tests.core.search.world import DAY_MS, START_MS, mixed
 
@@ -86,13 +85,11 @@ def test_won_and_lost_are_the_difference(full: SearchIndex, before: str, after: 
 
 
 @pytest.mark.parametrize("query", ["LEAD/9(syr* OR iran OR al)", "NOT zzz"])
-def test_when_time_runs_out_the_newest_part_is_counted_and_said_to_be_a_part(
-    full: SearchIndex, query: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gathering, "_EXACT_PART", 20)
-    monkeypatch.setattr(gathering, "_CHECKED_PART", 20)
+def test_when_time_runs_out_the_newest_part_is_counted_and_said_to_be_a_part(full: SearchIndex, query: str) -> None:
     ticks = count()
-    report = backtest(full, query, START_MS, END_MS, budget_ms=1_000, clock=lambda: float(next(ticks)), examples=0)
+    report = backtest(
+        full, query, START_MS, END_MS, budget_ms=1_000, clock=lambda: float(next(ticks)), examples=0, part=20
+    )
     assert not report.complete
     assert START_MS < report.covered_since_ms < END_MS
     assert report.alerts.certainty == "at_least"
@@ -106,14 +103,12 @@ def test_when_time_runs_out_the_newest_part_is_counted_and_said_to_be_a_part(
 
 
 def test_many_articles_of_one_moment_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "_EXACT_PART", 4)
-    monkeypatch.setattr(gathering, "_CHECKED_PART", 4)
     monkeypatch.setattr("core.search.schema._TIES", 0)
     index = SearchIndex.open(tmp_path)
     fill(index, [one for one in articles()[:40] if one.title])
     made = len([one for one in articles()[:40] if one.title])
-    assert backtest(index, "NOT zzz", START_MS, END_MS).articles.value == made
-    assert backtest(index, "NOT cs:zzz", START_MS, END_MS).articles.value == made
+    assert backtest(index, "NOT zzz", START_MS, END_MS, part=4).articles.value == made
+    assert backtest(index, "NOT cs:zzz", START_MS, END_MS, part=4).articles.value == made
 
 
 def test_filters_are_a_subscriptions(full: SearchIndex) -> None:
@@ -126,7 +121,7 @@ def test_the_price_says_whether_a_query_can_be_filed(full: SearchIndex) -> None:
     assert backtest(full, "syria iran", START_MS, END_MS).cost.filterable
     assert not backtest(full, "NOT iran", START_MS, END_MS).cost.filterable
     cost = backtest(full, "LEAD/3(syr*)", START_MS, END_MS).cost
-    assert cost.anchors == ("syr*",)
+    assert cost.required_terms == ("syr*",)
     assert cost.checked == cost.candidates > 0
     assert cost.ms_per_check is not None
     with pytest.raises(QueryError):

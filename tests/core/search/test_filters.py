@@ -12,7 +12,7 @@ from core.query import QueryIndex, document_of
 from core.query.filters import admits, effective_query, meets
 from core.records import Article, OrderKey, Position, Subscription, TopicMatch
 from core.search import FoundArticle, SearchIndex, backtest, filters_of
-from core.search.ask import Snapshot, ask
+from core.search.question import Snapshot, ask
 from tests.core.search.test_search import fill
 from tests.core.search.world import START_MS, found, in_memory
 

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from core.records import article_id
-from core.search import SearchIndex, follow
-from core.search.follow import read_state
+from core.search import SearchIndex
+from core.search.indexer import read_state
 from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.tables import takedowns
@@ -105,19 +105,16 @@ def test_a_store_that_came_back_from_a_backup(
     assert urls(index) == ["https://a.example/1"]
 
 
-def test_in_parts_and_after_an_interruption(
-    ledger: RunLedger, reader: StoreReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "PAGE", 3)
+def test_in_parts_and_after_an_interruption(ledger: RunLedger, reader: StoreReader, tmp_path: Path) -> None:
     # One transaction, so one seq: parts end in the middle of it.
     commit(ledger, [told(n, f"https://a.example/{n}") for n in range(10)])
-    first = SearchIndex.open(tmp_path)
+    first = SearchIndex.open(tmp_path, page=3)
     assert not first.refresh(reader, most=4)
     assert len(urls(first)) == 6
     assert read_state(first.folder).after is not None
     first.close()
     commit(ledger, [told(20, "https://a.example/2", version=2, text="Changed meanwhile")])
-    second = SearchIndex.open(tmp_path)
+    second = SearchIndex.open(tmp_path, page=3)
     while not second.refresh(reader, most=1):
         pass
     assert sorted(urls(second)) == sorted(f"https://a.example/{n}" for n in range(10))

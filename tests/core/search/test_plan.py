@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.query import compile_query, parse
-from core.search.ask import Snapshot, ask, document_of
+from core.search.question import Snapshot, ask, document_of
 from core.search.results import FoundArticle
 from tests.core.search.world import found, in_memory, mixed
 

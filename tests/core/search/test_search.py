@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from core.errors import QueryError, StoreError, UsageError
 from core.query import compile_query, parse
 from core.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
-from core.search.ask import day_of, document_of
-from core.search.follow import Follower
+from core.search.indexer import Indexer
+from core.search.question import day_of, document_of
 from core.search.schema import SAMPLES, index_document, read_record, story_number
 from tests.core.search.world import DAY_MS, START_MS, found, mixed
 
@@ -30,12 +30,12 @@ FOREVER_MS = 1e9
 
 def fill(index: SearchIndex, articles: list[FoundArticle]) -> None:
     """Put articles in without a store."""
-    follower = Follower(index.folder, index._index)
+    indexer = Indexer(index.folder, index._index)
     for article in articles:
-        follower._writer.delete_documents_by_term("id", article.id)
-        follower._writer.add_document(index_document(article))
-    follower._writer.commit()
-    follower.close()
+        indexer._writer.delete_documents_by_term("id", article.id)
+        indexer._writer.add_document(index_document(article))
+    indexer._writer.commit()
+    indexer.close()
     index._index.reload()
     index._snapshot = index._look()
 
@@ -228,13 +228,12 @@ def test_texts_that_databases_and_terminals_choke_on(tmp_path: Path) -> None:
 
 
 def test_of_very_many_hits_facets_and_volume_are_told_from_a_sample(
-    full: SearchIndex, monkeypatch: pytest.MonkeyPatch
+    full: SearchIndex,
 ) -> None:
     exact = full.search("")
     assert exact.facets is not None
     assert exact.volume is not None
-    monkeypatch.setattr("core.search.ask.SAMPLED", exact.total.value - 1)
-    about = full.search("")
+    about = SearchIndex(full.folder, sampled_above=exact.total.value - 1).search("")
     assert about.facets is not None
     assert about.volume is not None
     assert about.total == exact.total
@@ -247,5 +246,4 @@ def test_of_very_many_hits_facets_and_volume_are_told_from_a_sample(
     ids = [read_record(full.snapshot().searcher.doc(one)).id for _, one in addresses]
     sampled = sum(story_number(one) % SAMPLES == 0 for one in ids)
     assert sum(about.volume.counts) == sampled * SAMPLES
-    monkeypatch.setattr("core.search.ask.SAMPLED", exact.total.value)
-    assert full.search("").facets == exact.facets
+    assert SearchIndex(full.folder, sampled_above=exact.total.value).search("").facets == exact.facets

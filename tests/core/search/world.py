@@ -9,7 +9,7 @@ from typing import Any
 import tantivy
 
 from core.records import article_id
-from core.search.ask import Snapshot
+from core.search.question import Snapshot
 from core.search.results import FoundArticle
 from core.search.schema import build_schema, index_document
 

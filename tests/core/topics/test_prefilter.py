@@ -1,4 +1,4 @@
-"""The gate lets in every topic that an article or a part of it can have: tagging without it gives the same."""
+"""The prefilter lets through every topic that an article or a part of it can have: tagging without it gives the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.query import Document, compile_query, parse
 from core.topics import Tagger, Topic, WeightedQuery, builtin_topics
-from core.topics.gate import Gate
+from core.topics.score import TopicPrefilter
 
 WORDS = (
     "syria",
@@ -60,12 +60,12 @@ def topics_of(rules: list[list[WeightedQuery]]) -> list[Topic]:
     TEXTS,
     st.sampled_from((None, "en")),
 )
-def test_tagging_with_the_gate_open_gives_the_same(
+def test_tagging_without_the_prefilter_gives_the_same(
     rules: list[list[WeightedQuery]], title: str, text: str, language: str | None
 ) -> None:
     topics = topics_of(rules)
     found = Tagger(topics).tag(title, text, language)
-    with patch.object(Gate, "topics", lambda _self, _document: set(range(len(topics)))):
+    with patch.object(TopicPrefilter, "topics", lambda _self, _document: set(range(len(topics)))):
         assert Tagger(topics).tag(title, text, language) == found
 
 
@@ -76,7 +76,7 @@ def test_an_article_about_something_else_never_has_its_words_placed() -> None:
         assert tagger.tag("Roads and bridges", "", "en", document) == ()
 
 
-def test_two_words_side_by_side_are_let_in_wherever_they_stand() -> None:
-    gate = Gate([(7, compile_query(parse('"al tanf"')))])
-    assert gate.topics(Document("", "tanf and al", language="en")) == {7}
-    assert gate.topics(Document("", "tanf alone", language="en")) == set()
+def test_two_words_side_by_side_are_let_through_wherever_they_stand() -> None:
+    prefilter = TopicPrefilter([(7, compile_query(parse('"al tanf"')))])
+    assert prefilter.topics(Document("", "tanf and al", language="en")) == {7}
+    assert prefilter.topics(Document("", "tanf alone", language="en")) == set()

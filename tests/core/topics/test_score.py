@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.query import Document
 from core.topics import Tagger, Topic, WeightedQuery, tag
-from core.topics.model import FieldName
+from core.topics.definitions import FieldName
 
 FILLER = "The council met on Monday and spoke about roads and bridges for a long time."
 

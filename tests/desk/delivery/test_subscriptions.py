@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from core.errors import QueryError, UsageError
 from core.query import Document, QueryIndex, compile_query, parse
 from core.query.filters import admits, effective_query
-from core.query.narrow import narrow
+from core.query.narrower_queries import narrower_queries
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, News, Schedule, Snippet
 from core.store import Store, SubscriptionStore
@@ -234,7 +234,7 @@ TEXT = "The gold mine opened its gates to visitors. A museum tells of the miners
 
 def test_narrower_queries_exclude_the_article_and_are_small() -> None:
     query = parse("mine AND (gold OR silver)")
-    found = narrow(query, Document(TITLE, TEXT, source="post"), title=TITLE, source="post")
+    found = narrower_queries(query, Document(TITLE, TEXT, source="post"), title=TITLE, source="post")
     assert {"phrase", "source", "atleast"} <= {one.kind for one in found}
     for one in found:
         assert not compile_query(parse(one.query)).holds(Document(TITLE, TEXT, source="post"))
@@ -251,14 +251,17 @@ def test_narrower_queries_exclude_the_article_and_are_small() -> None:
 
 def test_a_near_is_drawn_closer_and_an_or_keeps_its_parentheses() -> None:
     text = "The mine, as many say, fell."
-    found = {one.query for one in narrow(parse("mine NEAR/9 fell OR pit"), Document("A fall", text), title="A fall")}
+    found = {
+        one.query
+        for one in narrower_queries(parse("mine NEAR/9 fell OR pit"), Document("A fall", text), title="A fall")
+    }
     assert "mine NEAR/2 fell OR pit" in found
     assert "(mine NEAR/9 fell OR pit) AND NOT fall" in found
     assert "title:(mine NEAR/9 fell OR pit)" in found
 
 
 def test_what_does_not_match_needs_nothing() -> None:
-    assert narrow(parse("silver"), Document(TITLE, TEXT), title=TITLE) == []
+    assert narrower_queries(parse("silver"), Document(TITLE, TEXT), title=TITLE) == []
 
 
 def test_the_feed_of_a_subscription() -> None:

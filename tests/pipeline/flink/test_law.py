@@ -22,7 +22,7 @@ from core.clock import wall_ms
 from core.settings import Settings
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream
-from core.topics.shelf import builtin_definitions
+from core.topics.definitions import builtin_definitions
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.stream import submit
 from tests.pipeline.flink.workers import worker_pids

@@ -12,7 +12,7 @@ import pytest
 
 from core.clock import wall_ms
 from core.records import Subscription
-from core.records.projection import project
+from core.records.wire import project
 from core.settings import Settings
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import Stream, create_stream

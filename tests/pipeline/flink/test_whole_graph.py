@@ -12,7 +12,7 @@ from connectors.archives import read_path
 from connectors.runner import to_records
 from core.clock import wall_ms
 from core.records import RawArticle, Subscription
-from core.records.projection import project
+from core.records.wire import project
 from core.settings import Settings
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.streams import create_stream, open_stream

@@ -12,11 +12,11 @@ from typing import Any
 from unittest import mock
 
 from core.errors import StoreError, WirewatchError
-from core.records.projection import project
+from core.records.wire import project
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.outbox import Outbox
 from core.streams import NewRecord, Stream, create_stream
-from core.topics.shelf import builtin_definitions
+from core.topics.definitions import builtin_definitions
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from core.records import Alert, Article, OrderKey, Outcome, OutcomeKind, Position
-from core.records.projection import project
+from core.records.wire import project
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 KEY = OrderKey(1, "a" * 32, "b" * 32)

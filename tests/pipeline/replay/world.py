@@ -12,10 +12,10 @@ from uuid import uuid4
 import msgspec
 
 from core.records import Outcome, RawArticle, Subscription, article_id, encode, to_ms
-from core.records.projection import project
+from core.records.wire import project
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream, open_stream
-from core.topics.shelf import builtin_definitions
+from core.topics.definitions import builtin_definitions
 from pipeline.drivers.history import History, StreamHistory
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.replay import Pace, Progress, ReplayRun

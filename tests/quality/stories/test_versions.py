@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.records import OutcomeKind, alert_id
-from core.records.story import Story
+from core.records.article import Story
 from pipeline.elements import Draft
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import StoryStage
