@@ -59,7 +59,7 @@ def verify(
         found.records, found.outcomes = len(records), reader.count_outcomes()
         _each_once(found, reader, uuid, records)
         _nothing_lost(found, records, published)
-        late = ledger.late_keys(uuid)
+        late = ledger.offsets(uuid).late_keys()
         found.late = len(late)
         reference = _bounded(records, uuid, late, subscriptions, folder)
         _equal(found, reader, reference)

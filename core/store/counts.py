@@ -22,7 +22,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.store.engine import Store
-from core.store.tables import contiguous_offsets, counters, gauges, source_activity
+from core.store.tables import counters, gauges, source_activity
 
 _QUICK_S = (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300)
 LATENCY_S: Mapping[str, tuple[float, ...]] = {
@@ -115,26 +115,3 @@ def latencies(counts: Counts) -> list[Latency]:
         if total:
             found.append(Latency(stage, (*buckets, (float("inf"), total)), counts["latency_ms", stage] / 1000))
     return found
-
-
-def read_frontier(connection: sa.Connection, run: str, stream: str) -> dict[int, int]:
-    """The saved frontier of each partition of a stream."""
-    c = contiguous_offsets.c
-    rows = connection.execute(sa.select(c.partition, c.next_offset).where(c.run == run, c.stream == stream))
-    return {int(row.partition): int(row.next_offset) for row in rows}
-
-
-def save_offsets(store: Store, connection: sa.Connection, run: str, stream: str, positions: Mapping[int, int]) -> None:
-    """Save, in the caller's transaction, that each record below these offsets has an outcome. It never steps back."""
-    rows = [
-        {"run": run, "stream": stream, "partition": partition, "next_offset": offset}
-        for partition, offset in sorted(positions.items())
-    ]
-    if rows:
-        statement = store.insert(contiguous_offsets)
-        c, new = contiguous_offsets.c, statement.excluded
-        ahead = sa.case((new.next_offset > c.next_offset, new.next_offset), else_=c.next_offset)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["run", "stream", "partition"], set_={"next_offset": ahead}),
-            rows,
-        )

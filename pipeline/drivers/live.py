@@ -65,7 +65,7 @@ class LiveRun:
         if publish:
             begin_telling(self.store, settings.run)
         self.state: RunState = self.ledger.take(kind=LIVE if publish else QUIET, now_ms=clock_ms())
-        self.offsets = RunOffsets(self.ledger, self.state, self.raw.uuid)
+        self.offsets = RunOffsets(self.ledger, self.raw.uuid)
         self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms, self._relayed)
         self._committed_ms = self._looked_ms = 0
         self._mirrored: dict[int, int] = {}
@@ -94,13 +94,15 @@ class LiveRun:
     def _from_the_ledger(self) -> dict[int, tuple[int, list[int]]]:
         first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
         # From where the run last stood: its whole ledger may be years of outcomes.
-        saved = self.ledger.saved_offsets(self.raw.uuid)
+        saved = self.ledger.offsets(self.raw.uuid).saved()
         begin = {partition: max(offset, saved.get(partition, offset)) for partition, offset in first.items()}
-        return self.ledger.contiguous_offsets(self.raw.uuid, begin)
+        return self.ledger.offsets(self.raw.uuid).contiguous(begin)
 
     def strike_cut_off(self) -> int:
         """Strike the outcomes of records that the stream has lost, so that what comes in their place is handled; how many."""
-        struck = self.ledger.strike_beyond(self.raw.uuid, found) if (found := cuts(self.raw, self.ledger)) else 0
+        struck = (
+            self.ledger.offsets(self.raw.uuid).strike_beyond(found) if (found := cuts(self.raw, self.ledger)) else 0
+        )
         if struck:
             log.error(
                 "the stream came back shorter: records that were handled are gone from it; their articles stay",
@@ -136,7 +138,7 @@ class LiveRun:
         self._committed_ms = now_ms
         # A store that went back has less than these positions say.
         self.ledger.seen(last_written(self.owner))
-        self.ledger.save_offsets(self.raw.uuid, positions)
+        self.ledger.offsets(self.raw.uuid).save(positions)
         try:
             self.raw.commit(group_of(self.settings.run), positions)
             self._mirrored = dict(positions)
@@ -164,7 +166,7 @@ class LiveRun:
         # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
         begun = self._frontier or {p: lowest for p, (lowest, _) in self._from_the_ledger().items()}
         known = self.offsets.appeared(()) | dict(begun)
-        found = self.ledger.contiguous_offsets(self.raw.uuid, known)
+        found = self.ledger.offsets(self.raw.uuid).contiguous(known)
         stands = {p: lowest for p, (lowest, beyond) in found.items() if beyond and lowest == known[p]}
         self._frontier = {p: lowest for p, (lowest, _) in found.items()} | self._past_gaps(stands)
         self._retain(now_ms, self._frontier)

@@ -14,17 +14,17 @@ import structlog
 from core.errors import OffsetOutOfRange
 from core.records import OrderKey, Outcome, OutcomeKind, raw_hash
 from core.streams import Stream
-from pipeline.ledger import RunLedger, RunState
+from pipeline.ledger import RunLedger, StreamOffsets
 from pipeline.order.merge import article_of
 
 log = structlog.get_logger()
 
 
 class RunOffsets:
-    """The stored offsets of a run, as it was taken, over the stream of this UUID. Raises StoreError, or Fenced."""
+    """The stored offsets of a run over the stream of this UUID. Raises StoreError, or Fenced."""
 
-    def __init__(self, ledger: RunLedger, state: RunState, stream: str) -> None:
-        self._ledger, self._state, self._stream = ledger, state, stream
+    def __init__(self, ledger: RunLedger, stream: str) -> None:
+        self._run, self._stream, self._stored = ledger.run, stream, ledger.offsets(stream)
 
     def first(self, starts: Mapping[int, int]) -> dict[int, int]:
         """The run's first offset of each partition. ``starts``: where the log begins now, of all partitions.
@@ -32,10 +32,8 @@ class RunOffsets:
         A new run begins at ``starts``: what the log deleted before does not concern it. A partition that is new since then
         belongs to the run from offset 0, so what retention deleted of it is lost.
         """
-        known = self._ledger.first_offsets(self._stream, {})
-        return (
-            self.appeared(starts.keys() - known.keys()) if known else self._ledger.first_offsets(self._stream, starts)
-        )
+        known = self._stored.first({})
+        return self.appeared(starts.keys() - known.keys()) if known else self._stored.first(starts)
 
     def appeared(self, partitions: Collection[int]) -> dict[int, int]:
         """Store the partitions as part of the run from offset 0; the first offsets of all that are stored."""
@@ -43,13 +41,13 @@ class RunOffsets:
             log.warning(
                 "the stream has new partitions; they are read from their beginning", partitions=sorted(partitions)
             )
-        return self._ledger.first_offsets(self._stream, dict.fromkeys(partitions, 0))
+        return self._stored.first(dict.fromkeys(partitions, 0))
 
     def lost(self, partition: int, first: int, last: int) -> None:
         """Record that retention deleted these offsets before they were read: an outcome and an error in the log. Idempotent."""
         log.error("records were deleted before they were read", partition=partition, first=first, last=last)
         outcome = Outcome(
-            run=self._ledger.run,
+            run=self._run,
             stream=self._stream,
             partition=partition,
             first_offset=first,
@@ -58,7 +56,7 @@ class RunOffsets:
             stage="read",
             reason="retention",
         )
-        self._ledger.record_lost(self._state, [outcome])
+        self._stored.record_lost([outcome])
 
 
 def cuts(stream: Stream, ledger: RunLedger) -> Mapping[int, int]:
@@ -66,26 +64,26 @@ def cuts(stream: Stream, ledger: RunLedger) -> Mapping[int, int]:
 
     Reads one record of a partition that was not: the newest that was handled. Raises StreamError, StoreError.
     """
-    found: dict[int, int] = {}
+    found, stored = dict[int, int](), ledger.offsets(stream.uuid)
     ends = stream.end_offsets(stream.partitions())
     for partition, end in ends.items():
-        newest = ledger.newest_handled(stream.uuid, partition, 1 << 62)
+        newest = stored.newest_handled(partition, 1 << 62)
         if newest is None:
             continue
         if newest[0] >= end:
             found[partition] = end
-            newest = ledger.newest_handled(stream.uuid, partition, end - 1)
+            newest = stored.newest_handled(partition, end - 1)
         if newest is not None and not _same(stream, partition, *newest):
-            found[partition] = _first_other(stream, ledger, partition, newest[0])
+            found[partition] = _first_other(stream, stored, partition, newest[0])
     return found
 
 
-def _first_other(stream: Stream, ledger: RunLedger, partition: int, other: int) -> int:
+def _first_other(stream: Stream, stored: StreamOffsets, partition: int, other: int) -> int:
     """The lowest offset whose record isn't the one that was handled; all after it differ too. ``other``: one of those."""
     low = min(stream.start_offsets([partition])[partition], other)
     while low < other:
         middle = (low + other) // 2
-        known = ledger.newest_handled(stream.uuid, partition, middle)
+        known = stored.newest_handled(partition, middle)
         if known is None or known[0] < low or _same(stream, partition, *known):
             low = middle + 1
         else:

@@ -12,7 +12,8 @@ from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.elements import Envelope
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
-from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository, base_of
+from pipeline.ledger.base import base_of
+from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
 from pipeline.transforms.extraction_pool import PoolExtraction, shared_extraction
 
 # Small enough that progress moves and a stop is heeded soon.

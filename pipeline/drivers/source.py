@@ -189,7 +189,7 @@ class _Read(beam.DoFn):
 
     def _offsets(self, uuid: str) -> RunOffsets | None:
         state = self._source.state
-        return RunOffsets(self._ledger_of(state.owner), state, uuid) if state else None
+        return RunOffsets(self._ledger_of(state.owner), uuid) if state else None
 
     def _ledger_of(self, owner: str) -> RunLedger:
         if self._ledger is None:

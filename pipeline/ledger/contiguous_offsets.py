@@ -1,12 +1,9 @@
-"""How far a run is in a stream, by its outcomes: where each partition has all, what was lost, what came back shorter.
-
-All functions work in the caller's transaction.
-"""
+"""How far a run is in a stream, by its outcomes: where each partition has all, what was lost, what came back shorter."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -14,9 +11,8 @@ from core.records import OrderKey, Outcome
 from core.store import counts
 from core.store import tables as t
 from core.store.engine import Store
-from core.store.tables import contiguous_offsets
+from pipeline.ledger.bundle import write_outcomes
 from pipeline.ledger.rows import outcome_row
-from pipeline.ledger.writing import write_outcomes
 
 
 def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -34,79 +30,129 @@ def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[
     return left
 
 
-def read_contiguous_offsets(
-    connection: sa.Connection, run: str, stream: str, first: Mapping[int, int]
-) -> dict[int, tuple[int, list[int]]]:
-    """As ``RunLedger.contiguous_offsets``."""
-    found: dict[int, tuple[int, list[int]]] = {}
-    c = t.outcomes.c
-    for partition, start in first.items():
-        lowest, beyond = start, list[int]()
-        query = sa.select(c.first_offset, c.last_offset).where(
-            _in_partition(run, stream, partition), c.last_offset >= start
-        )
-        for low, high in connection.execute(query.order_by(c.first_offset)):
-            if low <= lowest:
-                lowest = max(lowest, high + 1)
-            else:
-                beyond.extend(range(low, high + 1))
-        found[partition] = (lowest, beyond)
-    return found
+class StreamOffsets:
+    """What the ledger of a run knows of the offsets of one stream; see ``RunLedger.offsets``. Raises StoreError.
 
-
-def write_lost(store: Store, connection: sa.Connection, outcomes: Sequence[Outcome], seq: int) -> counts.Counts:
-    """As ``RunLedger.record_lost``. Returns how many records were lost that had no outcome until now."""
-    ended: counts.Counts = Counter()
-    c = t.outcomes.c
-    for one in outcomes:
-        theirs = sa.select(c.first_offset, c.last_offset).where(
-            _in_partition(one.run, one.stream, one.partition),
-            c.first_offset <= one.last_offset,
-            c.last_offset >= one.first_offset,
-        )
-        known = [(low, high) for low, high in connection.execute(theirs)]
-        row = outcome_row(one, seq, late=False)
-        rows = [
-            row | {"first_offset": low, "last_offset": high}
-            for low, high in uncovered(one.first_offset, one.last_offset, known)
-        ]
-        ended.update(write_outcomes(store, connection, rows))
-    return ended
-
-
-def newest_handled(
-    connection: sa.Connection, run: str, stream: str, partition: int, upto: int
-) -> tuple[int, OrderKey] | None:
-    """As ``RunLedger.newest_handled``."""
-    c = t.outcomes.c
-    own = _in_partition(run, stream, partition) & (c.first_offset <= upto) & c.place.is_not(None) & ~c.late
-    row = connection.execute(
-        sa.select(c.first_offset, c.place).where(own).order_by(c.first_offset.desc()).limit(1)
-    ).one_or_none()
-    return None if row is None else (int(row.first_offset), OrderKey.parse(row.place))
-
-
-def strike_beyond(store: Store, connection: sa.Connection, run: str, stream: str, ends: Mapping[int, int]) -> int:
-    """Strike the outcomes of records that the stream doesn't hold any more at its end; how many records those were.
-
-    ``ends``: for each partition the offset that its next record gets. What has an outcome from there on was cut off, and other
-    records will come at those offsets. The articles stay: what comes again of them is ``unchanged``.
+    What writes raises Fenced once another owner has the run: ``check_owner`` does so, and returns the run's seq.
     """
-    c, gone = t.outcomes.c, Counter[tuple[str, str]]()
-    for partition, end in sorted(ends.items()):
-        mine = _in_partition(run, stream, partition)
-        rows = connection.execute(sa.select(c.kind, c.first_offset, c.last_offset).where(mine, c.last_offset >= end))
-        for kind, low, high in rows.all():
-            gone[counts.OUTCOMES, kind] += high - max(low, end) + 1
-        connection.execute(t.outcomes.delete().where(mine, c.first_offset >= end))
-        connection.execute(t.outcomes.update().where(mine, c.last_offset >= end).values(last_offset=end - 1))
-        f = contiguous_offsets.c
-        ahead = (f.run == run) & (f.stream == stream) & (f.partition == partition) & (f.next_offset > end)
-        connection.execute(contiguous_offsets.update().where(ahead).values(next_offset=end))
-    counts.add_counts(store, connection, run, {key: -value for key, value in gone.items()})
-    return gone.total()
 
+    def __init__(self, store: Store, run: str, stream: str, check_owner: Callable[[sa.Connection], int]) -> None:
+        self._store, self._run, self._stream = store, run, stream
+        self._check_owner = check_owner
 
-def _in_partition(run: str, stream: str, partition: int) -> sa.ColumnElement[bool]:
-    c = t.outcomes.c
-    return (c.run == run) & (c.stream == stream) & (c.partition == partition)
+    def first(self, offered: Mapping[int, int]) -> dict[int, int]:
+        """The run's first offset of each partition: stored on first sight, the stored one from then on."""
+        c = t.run_offsets.c
+        rows = [self._row(partition, first_offset=offset) for partition, offset in offered.items()]
+        with self._store.writing() as connection:
+            self._check_owner(connection)
+            self._store.insert_new(connection, t.run_offsets, rows)
+            query = sa.select(c.partition, c.first_offset).where(c.run == self._run, c.stream == self._stream)
+            return {row.partition: row.first_offset for row in connection.execute(query)}
+
+    def contiguous(self, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
+        """For each partition the lowest offset from ``first`` on without an outcome, and those above it that have one."""
+        found: dict[int, tuple[int, list[int]]] = {}
+        c = t.outcomes.c
+        with self._store.reading() as connection:
+            for partition, start in first.items():
+                lowest, beyond = start, list[int]()
+                query = sa.select(c.first_offset, c.last_offset).where(self._in(partition), c.last_offset >= start)
+                for low, high in connection.execute(query.order_by(c.first_offset)):
+                    if low <= lowest:
+                        lowest = max(lowest, high + 1)
+                    else:
+                        beyond.extend(range(low, high + 1))
+                found[partition] = (lowest, beyond)
+        return found
+
+    def saved(self) -> dict[int, int]:
+        """For each partition an offset below which each record has an outcome: where ``contiguous`` may begin."""
+        c = t.contiguous_offsets.c
+        query = sa.select(c.partition, c.next_offset).where(c.run == self._run, c.stream == self._stream)
+        with self._store.reading() as connection:
+            return {int(row.partition): int(row.next_offset) for row in connection.execute(query)}
+
+    def save(self, positions: Mapping[int, int]) -> None:
+        """Save that each record below these offsets has an outcome. What is saved never steps back."""
+        rows = [self._row(partition, next_offset=offset) for partition, offset in sorted(positions.items())]
+        with self._store.writing() as connection:
+            self._check_owner(connection)
+            if rows:
+                statement = self._store.insert(t.contiguous_offsets)
+                c, new = t.contiguous_offsets.c, statement.excluded
+                ahead = sa.case((new.next_offset > c.next_offset, new.next_offset), else_=c.next_offset)
+                keys = [column.name for column in t.contiguous_offsets.primary_key]
+                connection.execute(
+                    statement.on_conflict_do_update(index_elements=keys, set_={"next_offset": ahead}), rows
+                )
+
+    def late_keys(self) -> dict[tuple[int, int], OrderKey]:
+        """(partition, offset) → effective key of the records that came too late: a replay of this run loads them."""
+        c = t.outcomes.c
+        query = sa.select(c.partition, c.first_offset, c.place)
+        with self._store.reading() as connection:
+            rows = connection.execute(query.where(c.run == self._run, c.stream == self._stream, c.late))
+            return {(row.partition, row.first_offset): OrderKey.parse(row.place) for row in rows}
+
+    def newest_handled(self, partition: int, upto: int) -> tuple[int, OrderKey] | None:
+        """The highest offset up to ``upto`` that was handled in time, with its key: that of the record which stood there."""
+        c = t.outcomes.c
+        own = self._in(partition) & (c.first_offset <= upto) & c.place.is_not(None) & ~c.late
+        query = sa.select(c.first_offset, c.place).where(own).order_by(c.first_offset.desc()).limit(1)
+        with self._store.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else (int(row.first_offset), OrderKey.parse(row.place))
+
+    def record_lost(self, outcomes: Sequence[Outcome]) -> None:
+        """Record ranges of this stream that retention deleted before they were read; of each, what has no outcome yet.
+
+        So recording them again changes nothing, nor does a larger range, as it comes after a rollback: an offset that was
+        handled, or lost before, keeps its outcome.
+        """
+        c, ended = t.outcomes.c, Counter[tuple[str, str]]()
+        with self._store.writing() as connection:
+            seq = self._check_owner(connection)
+            for one in outcomes:
+                theirs = sa.select(c.first_offset, c.last_offset).where(
+                    self._in(one.partition), c.first_offset <= one.last_offset, c.last_offset >= one.first_offset
+                )
+                covered = [(low, high) for low, high in connection.execute(theirs)]
+                row = outcome_row(one, seq, late=False)
+                rows = [
+                    row | {"first_offset": low, "last_offset": high}
+                    for low, high in uncovered(one.first_offset, one.last_offset, covered)
+                ]
+                ended.update(write_outcomes(self._store, connection, rows))
+            counts.add_counts(self._store, connection, self._run, ended)
+
+    def strike_beyond(self, ends: Mapping[int, int]) -> int:
+        """Strike the outcomes of records that the stream no longer holds at its end; return how many records those were.
+
+        ``ends``: for each partition the offset that its next record gets. What has an outcome from there on was cut off, and
+        other records will come at those offsets. The articles stay: what comes again of them is ``unchanged``.
+        """
+        c, f = t.outcomes.c, t.contiguous_offsets.c
+        gone = Counter[tuple[str, str]]()
+        with self._store.writing() as connection:
+            self._check_owner(connection)
+            for partition, end in sorted(ends.items()):
+                mine = self._in(partition)
+                beyond = sa.select(c.kind, c.first_offset, c.last_offset).where(mine, c.last_offset >= end)
+                for kind, low, high in connection.execute(beyond).all():
+                    gone[counts.OUTCOMES, kind] += high - max(low, end) + 1
+                connection.execute(t.outcomes.delete().where(mine, c.first_offset >= end))
+                connection.execute(t.outcomes.update().where(mine, c.last_offset >= end).values(last_offset=end - 1))
+                ahead = (f.run == self._run) & (f.stream == self._stream) & (f.partition == partition)
+                connection.execute(
+                    t.contiguous_offsets.update().where(ahead, f.next_offset > end).values(next_offset=end)
+                )
+            counts.add_counts(self._store, connection, self._run, {key: -value for key, value in gone.items()})
+        return gone.total()
+
+    def _row(self, partition: int, **offset: int) -> dict[str, object]:
+        return {"run": self._run, "stream": self._stream, "partition": partition, **offset}
+
+    def _in(self, partition: int) -> sa.ColumnElement[bool]:
+        c = t.outcomes.c
+        return (c.run == self._run) & (c.stream == self._stream) & (c.partition == partition)

@@ -13,22 +13,19 @@ import sqlalchemy as sa
 
 from core.clock import wall_ms
 from core.errors import Fenced, StoreError
-from core.records import Alert, OrderKey, Outcome, OutcomeKind, Position
-from core.store import counts
+from core.records import Alert, OrderKey, OutcomeKind, Position
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from pipeline.ledger import contiguous_offsets as offsets
 from pipeline.ledger.base import Base, known
+from pipeline.ledger.bundle import write_bundle
+from pipeline.ledger.contiguous_offsets import StreamOffsets
 from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.story_facts import write_facts
-from pipeline.ledger.writing import write_bundle
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided
 from pipeline.stories.story_facts import StoryFacts
 
 UNOWNED = ""
-
-
 FETCH_ROWS = 2_000
 
 
@@ -194,65 +191,14 @@ class RunLedger:
             found = connection.execute(newest).one_or_none()
             return int(found.handled) if found is not None and found.epoch == epoch else -1
 
-    def record_lost(self, state: RunState, outcomes: Sequence[Outcome]) -> None:
-        """Record ranges that retention deleted before they were read; of each, what has no outcome yet.
+    def offsets(self, stream: str) -> StreamOffsets:
+        """What this ledger knows of the offsets of a stream, by the stream's UUID."""
+        return StreamOffsets(self.store, self.run, stream, self._check_owner)
 
-        So recording them again changes nothing, nor does a larger range, as it comes after a rollback: an offset that was
-        handled, or lost before, keeps its outcome.
-        """
-        with self.store.writing() as connection:
-            self._check_owner(connection)
-            ended = offsets.write_lost(self.store, connection, outcomes, state.seq)
-            counts.add_counts(self.store, connection, self.run, ended)
-
-    def first_offsets(self, stream: str, offered: Mapping[int, int]) -> dict[int, int]:
-        """The run's first offset of each partition: stored on first sight, the stored one ever after."""
-        with self.store.writing() as connection:
-            self._check_owner(connection)
-            rows = [
-                {"run": self.run, "stream": stream, "partition": partition, "first_offset": offset}
-                for partition, offset in offered.items()
-            ]
-            self.store.insert_new(connection, t.run_offsets, rows)
-            query = sa.select(t.run_offsets.c.partition, t.run_offsets.c.first_offset).where(
-                t.run_offsets.c.run == self.run, t.run_offsets.c.stream == stream
-            )
-            return {row.partition: row.first_offset for row in connection.execute(query)}
-
-    def contiguous_offsets(self, stream: str, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
-        """For each partition the lowest offset without an outcome, and the offsets above it that have one."""
+    def done(self, positions: Sequence[Position]) -> set[Position]:
+        """Those of the positions that have an outcome in this run."""
         with self.store.reading() as connection:
-            return offsets.read_contiguous_offsets(connection, self.run, stream, first)
-
-    def newest_handled(self, stream: str, partition: int, upto: int) -> tuple[int, OrderKey] | None:
-        """The highest offset up to ``upto`` that was handled in time, with its key: that of the record which stood there."""
-        with self.store.reading() as connection:
-            return offsets.newest_handled(connection, self.run, stream, partition, upto)
-
-    def strike_beyond(self, stream: str, ends: Mapping[int, int]) -> int:
-        """Strike the outcomes at and above each partition's offset: records that were cut off; how many those were."""
-        with self.store.writing() as connection:
-            self._check_owner(connection)
-            return offsets.strike_beyond(self.store, connection, self.run, stream, ends)
-
-    def saved_offsets(self, stream: str) -> dict[int, int]:
-        """For each partition an offset below which each record has an outcome: where ``contiguous_offsets`` may begin."""
-        with self.store.reading() as connection:
-            return counts.read_frontier(connection, self.run, stream)
-
-    def save_offsets(self, stream: str, positions: Mapping[int, int]) -> None:
-        """Save that each record below these offsets has an outcome. It never steps back."""
-        with self.store.writing() as connection:
-            self._check_owner(connection)
-            counts.save_offsets(self.store, connection, self.run, stream, positions)
-
-    def late_keys(self, stream: str) -> dict[tuple[int, int], OrderKey]:
-        """(partition, offset) → effective key of the records that came too late: a replay of this run loads them."""
-        query = sa.select(t.outcomes.c.partition, t.outcomes.c.first_offset, t.outcomes.c.place).where(
-            t.outcomes.c.run == self.run, t.outcomes.c.stream == stream, t.outcomes.c.late
-        )
-        with self.store.reading() as connection:
-            return {(row.partition, row.first_offset): OrderKey.parse(row.place) for row in connection.execute(query)}
+            return set(self._done(connection, positions))
 
     def _state(self, connection: sa.Connection) -> RunState:
         row = connection.execute(sa.select(t.runs).where(t.runs.c.name == self.run)).one_or_none()
@@ -268,15 +214,10 @@ class RunLedger:
         last = OrderKey.parse(row.last_place) if row.last_place else None
         return RunState(self.run, row.owner, row.epoch, row.seq, last)
 
-    def _check_owner(self, connection: sa.Connection) -> None:
+    def _check_owner(self, connection: sa.Connection) -> int:
         # The row stays locked, so that nobody takes the run between this and the end of the transaction.
         connection.execute(sa.select(t.runs.c.name).where(t.runs.c.name == self.run).with_for_update(read=True))
-        self._state(connection)
-
-    def done(self, positions: Sequence[Position]) -> set[Position]:
-        """Those of the positions that have an outcome in this run."""
-        with self.store.reading() as connection:
-            return set(self._done(connection, positions))
+        return self._state(connection).seq
 
     def _advance(self, connection: sa.Connection, state: RunState, seq: int, last_key: OrderKey | None) -> None:
         place = last_key.sortable() if last_key else None

@@ -1,15 +1,17 @@
-"""Records as rows of the store's tables."""
+"""Records as rows of the store's tables and of the outbox. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from core.records import Alert, OrderKey, Outcome, encode, to_ms
+from core.records import Alert, OrderKey, Outcome, OutcomeKind, encode, to_ms
 from core.store import tables as t
+from core.store.metadata import storable
+from core.store.outbox import ALERTS, CANARIES, ENRICHED, PEOPLE, REJECTED, OutboxRow, key_of
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided
 
@@ -119,3 +121,31 @@ def alert_row(alert: Alert, run: str, seq: int, place: str | None) -> dict[str, 
         "record": encode(alert).decode(),
         "seq": seq,
     }
+
+
+def outbox_rows(run: str, told: Sequence[Decided], alerts: Sequence[Alert]) -> list[OutboxRow]:
+    """What the output streams get of a bundle: enriched articles, rejections, alerts, in order."""
+    rows = []
+    for one in told:
+        if one.article is not None:
+            rows.append(OutboxRow(run, ENRICHED, key_of(run, one.article.id), encode(one.article).decode()))
+        elif one.outcome.kind is OutcomeKind.REJECTED:
+            where = f"{one.outcome.stream}/{one.outcome.partition}/{one.outcome.first_offset}"
+            rows.append(OutboxRow(run, REJECTED, key_of(run, where), encode(_storable(one.outcome)).decode()))
+    for alert in alerts:
+        record = encode(alert).decode()
+        rows.append(OutboxRow(run, ALERTS, key_of(run, alert.id), record))
+        if alert.channels:
+            rows.append(OutboxRow(run, PEOPLE, key_of(run, alert.id), record))
+    return rows
+
+
+def canary_rows(run: str, alerts: Sequence[Alert]) -> list[OutboxRow]:
+    """What the output streams get of the alerts of canaries. The id in the key is the canary's."""
+    return [OutboxRow(run, CANARIES, key_of(run, alert.article), encode(alert).decode()) for alert in alerts]
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """With names and words that JSON can hold: they may come from a file system or a library."""
+    reason = None if outcome.reason is None else storable(outcome.reason)
+    return msgspec.structs.replace(outcome, item=storable(outcome.item), reason=reason)

@@ -1,8 +1,9 @@
-"""Keeping the rows of stories up with every bundle."""
+"""The rows of stories: kept up with every bundle, read, and as they were at a place or a seq."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -10,9 +11,11 @@ import sqlalchemy as sa
 from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from pipeline.ledger.base import read_base, stories_as_of
+from pipeline.ledger.base import read_base
+from pipeline.ledger.rows import entry
+from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided
-from pipeline.stories.story_facts import grown
+from pipeline.stories.story_facts import grown, independent_source
 
 
 def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequence[Decided], seq: int) -> None:
@@ -23,25 +26,18 @@ def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequ
         if one.article is not None:
             identity = one.article.story_id or one.article.id
             touched[identity] = grown(touched.get(identity) or kept.get(identity), one.article, one.key)
-    rows = []
-    for story in touched.values():
-        fields = msgspec.structs.asdict(story)
-        fields["sources"] = msgspec.json.encode(story.sources).decode()
-        rows.append({"run": run, **fields, "seq": seq})
-    store.upsert(connection, t.stories, rows)
+    store.upsert(connection, t.stories, [story_row(story, run, seq) for story in touched.values()])
 
 
-def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
-    """The run's own, and of what it has not those that its base had when it began."""
-    wanted = set(ids)
-    kept = read_stories(connection, run, wanted)
-    if (missing := wanted - kept.keys()) and (base := read_base(connection, run)):
-        kept |= stories_as_of(connection, base.run, missing, before=base.before)
-    return kept
+def story_row(story: Story, run: str, seq: int) -> dict[str, Any]:
+    """A row of ``stories``."""
+    fields = msgspec.structs.asdict(story)
+    fields["sources"] = msgspec.json.encode(story.sources).decode()
+    return {"run": run, **fields, "seq": seq}
 
 
 def read_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
-    """The stories with these ids, those that there are."""
+    """The stories with these ids, by id; ids that are not stored are left out."""
     found: dict[str, Story] = {}
     for part in chunks(sorted(ids)):
         query = sa.select(t.stories).where(t.stories.c.run == run, t.stories.c.id.in_(part))
@@ -56,3 +52,47 @@ def read_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dic
                 sources=msgspec.json.decode(row.sources, type=tuple[str, ...]),
             )
     return found
+
+
+def stories_as_of(
+    connection: sa.Connection, run: str, ids: Iterable[str], *, before: str | None = None, up_to_seq: int | None = None
+) -> dict[str, Story]:
+    """Stories made of the versions before a place, or of those stored up to a seq, by id; without those that had none."""
+    v, found = t.versions.c, dict[str, Story]()
+    for part in chunks(sorted(set(ids))):
+        # A version is in the story of its article, whatever the version.
+        members = sa.select(t.articles.c.id).where(t.articles.c.run == run, t.articles.c.story.in_(part))
+        query = sa.select(t.versions).where(v.run == run, v.article.in_(members), v.story.in_(part))
+        if before is not None:
+            query = query.where(v.place < before)
+        if up_to_seq is not None:
+            query = query.where(v.seq <= up_to_seq)
+        for row in connection.execute(query.order_by(v.place)):
+            found[row.story] = _grown(found.get(row.story), entry(row), row.title)
+    return found
+
+
+def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
+    """The run's own, and of what it lacks those that its base had when it began."""
+    wanted = set(ids)
+    kept = read_stories(connection, run, wanted)
+    if (missing := wanted - kept.keys()) and (base := read_base(connection, run)):
+        kept |= stories_as_of(connection, base.run, missing, before=base.before)
+    return kept
+
+
+def _grown(story: Story | None, one: IndexEntry, title: str) -> Story:
+    """As ``pipeline.stories.story_facts.grown``, from what a version's row holds."""
+    time_ms, new = one.key.time_ms, one.version == 1
+    if story is None:
+        story = Story(id=one.story, headline=title, first_ms=time_ms, last_ms=time_ms)
+    sources = set(story.sources)
+    if one.duplicate_of is None:
+        sources.add(independent_source(one.source, one.fingerprint))
+    return msgspec.structs.replace(
+        story,
+        last_ms=max(story.last_ms, time_ms),
+        articles=story.articles + new,
+        copies=story.copies + (new and one.duplicate_of is not None),
+        sources=tuple(sorted(sources)),
+    )

@@ -12,13 +12,12 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import Subscription
-from core.records.canary import canary_run
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from core.store.subscriptions import SubscriptionStore
 from pipeline.ledger import tables as d
-from pipeline.ledger.base import Base, known, read_base, stories_as_of
-from pipeline.ledger.stories import read_stories
+from pipeline.ledger.base import Base, known, read_base, stored_under
+from pipeline.ledger.stories import read_stories, stories_as_of
 from pipeline.stories.story_facts import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
 
 
@@ -111,7 +110,7 @@ def _add_outlets(
 ) -> None:
     # Of all versions, as within a batch: an article's row only knows the outlet that carried its address last.
     v, a = t.versions.c, t.articles.c
-    runs = [one for name in ([run] if base is None else [base.run, run]) for one in (name, canary_run(name))]
+    runs = [*stored_under(run), *(() if base is None else stored_under(base.run))]
     for condition in known(run, base, t.versions):
         for part in chunks(sorted(stories)):
             members = sa.select(a.id).where(a.run.in_(runs), a.story.in_(part))

@@ -13,12 +13,11 @@ import sqlalchemy as sa
 
 from core.records import Alert, OutcomeKind, article_id, decode, encode
 from core.store import counts
-from core.store import tables as h
 from core.store import tables as t
 from core.store.engine import Store
 from core.store.outbox import key_of
 from core.store.takedowns import STAGE, newest_stamp
-from pipeline.ledger.base import stories_as_of
+from pipeline.ledger.stories import stories_as_of, story_row
 from pipeline.ledger.tables import story_facts
 
 
@@ -46,7 +45,7 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
     with store.writing() as connection:
         store.serialise(connection, "takedowns")
         row = {"article": article, "url": url, "reason": reason, "by": by, "taken_ms": now_ms}
-        store.upsert(connection, h.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
+        store.upsert(connection, t.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
         connection.execute(t.runs.update().values(seq=t.runs.c.seq + 1))
         c = t.outcomes.c
         for run in _runs_with(connection, article):
@@ -123,7 +122,5 @@ def _story(store: Store, connection: sa.Connection, run: str, story: str) -> Non
         connection.execute(t.stories.delete().where(mine))
         connection.execute(story_facts.delete().where(story_facts.c.run == run, story_facts.c.story == story))
         return
-    fields = msgspec.structs.asdict(left)
-    fields["sources"] = msgspec.json.encode(left.sources).decode()
     seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == run.partition("#")[0])).scalar() or 0
-    store.upsert(connection, t.stories, [{"run": run, **fields, "seq": seq}])
+    store.upsert(connection, t.stories, [story_row(left, run, seq)])

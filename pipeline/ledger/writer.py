@@ -19,10 +19,10 @@ from core.store.subscriptions import LIVE
 from core.store.takedowns import STAGE, Takedowns
 from pipeline.elements import Draft, Rejection
 from pipeline.ledger import RunLedger
+from pipeline.ledger.base import base_of
 from pipeline.ledger.ledger import BundleContext, Stale, WentBack
 from pipeline.ledger.story_facts import SubscriptionVersions, read_story_memories
 from pipeline.malloc import settle
-from pipeline.replay.runs import base_of
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import Handled, StoryStage

@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from core.records.canary import canary_run
 from core.store import tables as t
 from core.store.engine import Store
 from pipeline.ledger import tables as h
-from pipeline.ledger.base import Base, read_base
+from pipeline.ledger.base import stored_under
 
 LIVE, QUIET = "live", "quiet"
 RUNNING, STOPPED, FINISHED = "running", "stopped", "finished"
@@ -79,12 +78,6 @@ class ReplayRepository:
             connection.execute(h.replays.update().where(h.replays.c.name == name).values(**values))
 
 
-def base_of(store: Store, run: str) -> Base | None:
-    """What a run knows of another one: the base of a replay, as of its start; None for all other runs."""
-    with store.reading() as connection:
-        return read_base(connection, run)
-
-
 def list_runs(store: Store) -> list[RunSummary]:
     """All runs, oldest first, with how much each holds."""
     with store.reading() as connection:
@@ -142,7 +135,7 @@ def drop_run(store: Store, run: str, schema: sa.MetaData) -> Iterator[int]:
     for table, column in _of_a_run(schema):
         while True:
             with store.writing() as connection:
-                gone = _delete_some(connection, table, column.in_((run, canary_run(run))))
+                gone = _delete_some(connection, table, column.in_(stored_under(run)))
             yield gone
             if gone < DROP_ROWS:
                 break

@@ -111,11 +111,11 @@ class RunMetrics(Collector):
         starts = stream.start_offsets(partitions)
         # From where it last stood, unless the stream is another one by now; or from where the run stands, which knows gaps.
         known = self._frontier if stream.uuid == self._frontier_of else {}
-        saved = self._ledger.saved_offsets(stream.uuid)
+        saved = self._ledger.offsets(stream.uuid).saved()
         # What is beyond the end was cut off, and will be other records.
         known = {p: offset for p, offset in known.items() if offset <= ends.get(p, offset)}
         begin = {p: max(start, known.get(p, start), saved.get(p, start)) for p, start in starts.items()}
-        frontier = self._ledger.contiguous_offsets(stream.uuid, begin)
+        frontier = self._ledger.offsets(stream.uuid).contiguous(begin)
         self._frontier_of, self._frontier = stream.uuid, {p: lowest for p, (lowest, _) in frontier.items()}
         behind = {p: max(0, ends[p] - lowest - len(beyond)) for p, (lowest, beyond) in frontier.items()}
         offsets = {p: frontier[p][0] for p, count in behind.items() if count > 0}

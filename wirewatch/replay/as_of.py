@@ -18,7 +18,7 @@ from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store
 from desk.delivery.store.tables import deliveries
-from pipeline.ledger.base import stories_as_of
+from pipeline.ledger.stories import stories_as_of
 
 PAGE = 200
 

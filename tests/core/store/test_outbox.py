@@ -12,7 +12,7 @@ from core.store import Store, open_store
 from core.store import tables as t
 from core.store.outbox import ALERTS, ENRICHED, LEASE_MS, REJECTED, Outbox, Taken, id_of
 from pipeline.ledger import RunLedger
-from pipeline.ledger.writing import outbox_rows
+from pipeline.ledger.rows import outbox_rows
 from tests.pipeline.ledger.support import alert, commit, match, refused, told
 
 

@@ -10,7 +10,7 @@ from core.records import OutcomeKind
 from core.store import Store, StoreReader
 from core.store import results as reading_module
 from pipeline.ledger import RunLedger
-from tests.pipeline.ledger.support import TWO, alert, commit, lost, match, refused, state_of, told
+from tests.pipeline.ledger.support import TWO, alert, commit, lost, match, refused, told
 
 
 def test_results_come_in_the_runs_order_over_several_pages(
@@ -63,7 +63,7 @@ def test_outcomes_are_read_as_they_were_recorded_and_counted_by_offsets(store: S
     batch = [told(0), refused(1)]
     commit(ledger, batch)
     gone = lost(2, 11)
-    ledger.record_lost(state_of(ledger), [gone])
+    ledger.offsets("stream").record_lost([gone])
     reader = StoreReader(store, "live")
     assert list(reader.outcomes()) == [batch[0].outcome, batch[1].outcome, gone]
     counts = reader.count_outcomes()

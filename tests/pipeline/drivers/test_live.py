@@ -20,6 +20,7 @@ from core.store.tables import canaries
 from core.streams import NewRecord, StreamRecord, create_stream
 from core.streams.installation import group_of
 from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
+from pipeline.ledger import StreamOffsets
 from tests.pipeline.flink.articles import raw_articles
 
 
@@ -47,14 +48,14 @@ def test_a_run_that_stands_still_asks_the_ledger_every_five_seconds(
 ) -> None:
     """It used to ask at every turn of the driver, since only a commit counted as having looked."""
     asked: list[int] = []
-    contiguous = live.ledger.contiguous_offsets
+    contiguous = StreamOffsets.contiguous
 
-    def ask(stream: str, begin: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
+    def ask(self: StreamOffsets, begin: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
         asked.append(clock())
-        return contiguous(stream, begin)
+        return contiguous(self, begin)
 
     live.mirror_ledger()
-    monkeypatch.setattr(live.ledger, "contiguous_offsets", ask)
+    monkeypatch.setattr(StreamOffsets, "contiguous", ask)
     for _ in range(60):
         clock.now_ms += 500
         live.mirror_ledger()
@@ -128,11 +129,10 @@ def test_marks_of_others_transactions_do_not_hold_the_mirror_back(
     live: LiveRun, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live.raw.append([NewRecord(b"k", b"v", partition=0)] * 6)
-    live.ledger.first_offsets(live.raw.uuid, {0: 0})
-    state = live.ledger.begin([], [], since_seq=-1, since_ms=0).state
+    live.ledger.offsets(live.raw.uuid).first({0: 0})
     # 0, 1 and 4, 5 are done; at 2 and 3 no record will ever be.
     for first in (0, 4):
-        live.ledger.record_lost(state, [outcome_at(live, first, first + 1)])
+        live.ledger.offsets(live.raw.uuid).record_lost([outcome_at(live, first, first + 1)])
     read = live.raw.read
 
     def hollow(offsets: Mapping[int, int], **options: int) -> list[StreamRecord]:
@@ -147,7 +147,7 @@ def test_marks_of_others_transactions_do_not_hold_the_mirror_back(
     assert live.raw.committed(group)[0] == 6
     # A record that is only not handled yet is waited for.
     live.raw.append([NewRecord(b"k", b"v", partition=0)] * 3)
-    live.ledger.record_lost(state, [outcome_at(live, 7, 8)])
+    live.ledger.offsets(live.raw.uuid).record_lost([outcome_at(live, 7, 8)])
     for _ in range(3):
         clock.now_ms += COMMIT_EVERY_MS
         live.mirror_ledger()

@@ -38,7 +38,7 @@ def test_a_run_begun_after_the_clock_was_set_right_handles_everything(tmp_path: 
     assert StoreReader(store, settings.run).count_outcomes()[OutcomeKind.PUBLISHED] > 0
     # What was stamped ahead has a late place of the time when it was read, for replays to find; all others have their own.
     ledger = RunLedger(store, settings.run, "reader")
-    late = ledger.late_keys(uuid)
+    late = ledger.offsets(uuid).late_keys()
     assert not {(2, offset) for offset in range(4)} & late.keys()
     assert {partition for partition, _ in late} == {0, 1}
     assert all(key.time_ms <= wall_ms() for key in late.values())

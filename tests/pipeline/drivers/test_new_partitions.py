@@ -43,11 +43,12 @@ def offsets(store: Store) -> RunOffsets:
 
 def taken(store: Store) -> RunOffsets:
     ledger = RunLedger(store, "live", "me")
-    return RunOffsets(ledger, ledger.take(kind="live", now_ms=0), UUID)
+    ledger.take(kind="live", now_ms=0)
+    return RunOffsets(ledger, UUID)
 
 
 def stored(store: Store) -> dict[int, int]:
-    return RunLedger(store, "live", "me").first_offsets(UUID, {})
+    return RunLedger(store, "live", "me").offsets(UUID).first({})
 
 
 def lost(store: Store) -> list[tuple[int, int, int]]:

@@ -87,7 +87,7 @@ def test_the_position_is_not_saved_into_a_store_that_went_back(settings: Setting
     try:
         with pytest.raises(WentBack):
             live.mirror({0: 3})
-        assert live.ledger.saved_offsets(live.raw.uuid) == {}
+        assert live.ledger.offsets(live.raw.uuid).saved() == {}
     finally:
         live.close()
     assert drain(settings) == 3

@@ -117,9 +117,8 @@ class Embedded:
     def _go_on(self, stream: Stream, run: str, owner: str, trouble: str | None, random: Random) -> bool:
         ledger = RunLedger(self.store, run, owner)
         state = ledger.take(kind="live", now_ms=END_MS)
-        frontier = ledger.contiguous_offsets(
-            stream.uuid, ledger.first_offsets(stream.uuid, stream.start_offsets(stream.partitions()))
-        )
+        offsets = ledger.offsets(stream.uuid)
+        frontier = offsets.contiguous(offsets.first(stream.start_offsets(stream.partitions())))
         merge = Merge(
             {partition: lowest for partition, (lowest, _) in frontier.items()},
             done={partition: beyond for partition, (_, beyond) in frontier.items()},

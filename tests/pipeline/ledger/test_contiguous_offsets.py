@@ -69,16 +69,16 @@ def covered_once(store: Store) -> None:
 def test_what_is_lost_after_a_rollback_leaves_what_was_handled_before_it(store: Store, ledger: RunLedger) -> None:
     """The runner's mark is older than the ledger: it takes 5 to 11 for lost, and 5 to 9 were handled."""
     commit(ledger, [refused(offset) for offset in range(5, 10)])
-    ledger.record_lost(state_of(ledger), [lost(5, 11)])
+    ledger.offsets("stream").record_lost([lost(5, 11)])
     assert ends(store)[-1] == (OutcomeKind.LOST, 10, 11)
     assert counted(store) == {"rejected": 5, "lost": 2}
     covered_once(store)
 
 
 def test_more_is_lost_than_was_known_before_a_rollback(store: Store, ledger: RunLedger) -> None:
-    ledger.record_lost(state_of(ledger), [lost(5, 9)])
-    ledger.record_lost(state_of(ledger), [lost(5, 14)])
-    ledger.record_lost(state_of(ledger), [lost(5, 14)])
+    ledger.offsets("stream").record_lost([lost(5, 9)])
+    ledger.offsets("stream").record_lost([lost(5, 14)])
+    ledger.offsets("stream").record_lost([lost(5, 14)])
     assert ends(store) == [(OutcomeKind.LOST, 5, 9), (OutcomeKind.LOST, 10, 14)]
     assert counted(store) == {"lost": 10}
     covered_once(store)
@@ -86,27 +86,27 @@ def test_more_is_lost_than_was_known_before_a_rollback(store: Store, ledger: Run
 
 def test_one_in_the_middle_that_left_early_is_not_lost(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [refused(6)])
-    ledger.record_lost(state_of(ledger), [lost(4, 11)])
+    ledger.offsets("stream").record_lost([lost(4, 11)])
     covered_once(store)
-    assert ledger.contiguous_offsets("stream", {0: 4}) == {0: (12, [])}
+    assert ledger.offsets("stream").contiguous({0: 4}) == {0: (12, [])}
 
 
 def test_outcomes_beyond_the_streams_end_are_struck_and_articles_stay(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(3), told(4, TWO)])
-    ledger.record_lost(state_of(ledger), [lost(0, 2)])
-    ledger.save_offsets("stream", {0: 5, 1: 9})
+    ledger.offsets("stream").record_lost([lost(0, 2)])
+    ledger.offsets("stream").save({0: 5, 1: 9})
     before = counted(store)
-    assert ledger.strike_beyond("stream", {0: 5, 1: 9}) == 0
-    assert ledger.strike_beyond("another", {0: 0}) == 0
+    assert ledger.offsets("stream").strike_beyond({0: 5, 1: 9}) == 0
+    assert ledger.offsets("another").strike_beyond({0: 0}) == 0
     assert (counted(store), len(ends(store))) == (before, 3)
 
-    assert ledger.strike_beyond("stream", {0: 4, 1: 9}) == 1
+    assert ledger.offsets("stream").strike_beyond({0: 4, 1: 9}) == 1
     assert ends(store) == [(OutcomeKind.LOST, 0, 2), (OutcomeKind.PUBLISHED, 3, 3)]
-    assert ledger.saved_offsets("stream") == {0: 4, 1: 9}
+    assert ledger.offsets("stream").saved() == {0: 4, 1: 9}
     assert len(list(StoreReader(store, "live").articles())) == 2
     covered_once(store)
     # A range that reaches over the end is cut there.
-    assert ledger.strike_beyond("stream", {0: 1}) == 3
+    assert ledger.offsets("stream").strike_beyond({0: 1}) == 3
     assert ends(store) == [(OutcomeKind.LOST, 0, 0)]
     covered_once(store)
 
@@ -130,14 +130,14 @@ def test_a_store_that_went_back_is_noticed_by_whoever_saw_it_ahead(store: Store,
     with pytest.raises(WentBack, match="has 2 transactions of run 'live', and had 3"):
         ledger.begin([], [], since_seq=-1, since_ms=0)
     with pytest.raises(WentBack):
-        ledger.save_offsets("stream", {0: 3})
-    assert ledger.saved_offsets("stream") == {}
+        ledger.offsets("stream").save({0: 3})
+    assert ledger.offsets("stream").saved() == {}
     # A new start knows nothing of it.
     other = RunLedger(store, "live", "next")
     assert other.take(kind="live", now_ms=0).seq == 2
     other.seen(3)
     with pytest.raises(WentBack):
-        other.save_offsets("stream", {0: 3})
+        other.offsets("stream").save({0: 3})
 
 
 def test_a_window_is_loaded_without_titles_and_texts(store: Store, ledger: RunLedger) -> None:

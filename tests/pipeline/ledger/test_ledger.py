@@ -14,8 +14,8 @@ from core.store import tables as t
 from core.store.metadata import metadata
 from pipeline.ledger import RunLedger
 from pipeline.ledger import ledger as ledger_module
+from pipeline.ledger.bundle import write_bundle
 from pipeline.ledger.ledger import Stale
-from pipeline.ledger.writing import write_bundle
 from tests.pipeline.ledger.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
 from tests.pipeline.transforms.support import NOON_MS, key, position
 
@@ -44,9 +44,9 @@ def test_an_earlier_owner_is_fenced_everywhere_and_writes_nothing(store: Store, 
     with pytest.raises(Fenced):
         ledger.commit(state, [told(0)], [], last_key=key(0), publish=True)
     with pytest.raises(Fenced):
-        ledger.record_lost(state, [lost(0, 3)])
+        ledger.offsets("stream").record_lost([lost(0, 3)])
     with pytest.raises(Fenced):
-        ledger.first_offsets("stream", {0: 7})
+        ledger.offsets("stream").first({0: 7})
     assert contents(store) == before
 
 
@@ -107,7 +107,7 @@ def test_a_bundle_knows_what_is_done_what_its_articles_were_and_what_is_new(stor
     first, second = told(0), told(1, TWO)
     commit(ledger, [first, refused(5)])
     commit(ledger, [second, told(2, version=2, text="Another text.")])
-    ledger.record_lost(state_of(ledger), [lost(8, 9)])
+    ledger.offsets("stream").record_lost([lost(8, 9)])
     assert first.article is not None
     assert second.entry is not None
 
@@ -136,7 +136,7 @@ def test_a_new_index_gets_only_what_is_in_the_window_and_one_up_to_date_gets_not
 def test_of_outcomes_the_first_write_wins(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(0)])
     commit(ledger, [refused(0, "too late")])
-    ledger.record_lost(state_of(ledger), [lost(0, 0)])
+    ledger.offsets("stream").record_lost([lost(0, 0)])
     (only,) = StoreReader(store, "live").outcomes()
     assert (only.kind, only.reason, only.item) == (OutcomeKind.PUBLISHED, None, ONE)
 
@@ -146,7 +146,7 @@ def test_runs_do_not_see_each_other(store: Store, ledger: RunLedger) -> None:
     other.take(kind="replay", now_ms=NOON_MS)
     commit(ledger, [told(0)])
     assert state_of(other).seq == 0
-    assert other.contiguous_offsets("stream", {0: 0}) == {0: (0, [])}
+    assert other.offsets("stream").contiguous({0: 0}) == {0: (0, [])}
     assert list(StoreReader(store, "replay").articles()) == []
     context = other.begin([position(0)], [ONE], since_seq=-1, since_ms=0)
     assert (context.done, context.entries) == ({}, [])
@@ -154,19 +154,19 @@ def test_runs_do_not_see_each_other(store: Store, ledger: RunLedger) -> None:
 
 def test_the_frontier_steps_over_lost_ranges_and_lists_what_lies_behind_holes(ledger: RunLedger) -> None:
     commit(ledger, [told(4), refused(5), refused(9), refused(11)])
-    ledger.record_lost(state_of(ledger), [lost(0, 3), lost(6, 7), lost(6, 7)])
-    assert ledger.contiguous_offsets("stream", {0: 0, 1: 40}) == {0: (8, [9, 11]), 1: (40, [])}
-    assert ledger.contiguous_offsets("stream", {0: 10}) == {0: (10, [11])}
+    ledger.offsets("stream").record_lost([lost(0, 3), lost(6, 7), lost(6, 7)])
+    assert ledger.offsets("stream").contiguous({0: 0, 1: 40}) == {0: (8, [9, 11]), 1: (40, [])}
+    assert ledger.offsets("stream").contiguous({0: 10}) == {0: (10, [11])}
     # A range that begins below the first offset counts from there.
-    assert ledger.contiguous_offsets("stream", {0: 2}) == {0: (8, [9, 11])}
-    assert ledger.contiguous_offsets("another stream", {0: 0}) == {0: (0, [])}
+    assert ledger.offsets("stream").contiguous({0: 2}) == {0: (8, [9, 11])}
+    assert ledger.offsets("another stream").contiguous({0: 0}) == {0: (0, [])}
 
 
 def test_the_first_offsets_are_those_first_seen(ledger: RunLedger) -> None:
-    assert ledger.first_offsets("stream", {0: 5, 1: 0}) == {0: 5, 1: 0}
-    assert ledger.first_offsets("stream", {0: 90, 1: 90, 2: 3}) == {0: 5, 1: 0, 2: 3}
-    assert ledger.first_offsets("stream", {}) == {0: 5, 1: 0, 2: 3}
-    assert ledger.first_offsets("another", {0: 1}) == {0: 1}
+    assert ledger.offsets("stream").first({0: 5, 1: 0}) == {0: 5, 1: 0}
+    assert ledger.offsets("stream").first({0: 90, 1: 90, 2: 3}) == {0: 5, 1: 0, 2: 3}
+    assert ledger.offsets("stream").first({}) == {0: 5, 1: 0, 2: 3}
+    assert ledger.offsets("another").first({0: 1}) == {0: 1}
 
 
 def test_places_that_are_not_a_records_own_are_kept_for_replays(ledger: RunLedger) -> None:
@@ -174,8 +174,8 @@ def test_places_that_are_not_a_records_own_are_kept_for_replays(ledger: RunLedge
     behind = type(late)(late.outcome, in_time.key.follower(), True, late.article, late.entry)
     moved = type(late)(outcome(2, item=TWO, key=in_time.key.follower()), behind.key, True, behind.article, behind.entry)
     commit(ledger, [in_time, moved])
-    assert ledger.late_keys("stream") == {(0, 2): in_time.key.follower()}
-    assert ledger.late_keys("another") == {}
+    assert ledger.offsets("stream").late_keys() == {(0, 2): in_time.key.follower()}
+    assert ledger.offsets("another").late_keys() == {}
     assert state_of(ledger).last_key == in_time.key.follower()
 
 
@@ -246,4 +246,4 @@ def test_a_big_bundle_is_stored_whole(store: Store, ledger: RunLedger) -> None:
     asked = [position(offset) for offset in range(1_300)]
     context = ledger.begin(asked, [one.key.article for one in batch], since_seq=-1, since_ms=0)
     assert (len(context.done), len(context.histories), len(context.entries)) == (1_200, 1_200, 1_200)
-    assert ledger.contiguous_offsets("stream", {0: 0}) == {0: (1_200, [])}
+    assert ledger.offsets("stream").contiguous({0: 0}) == {0: (1_200, [])}

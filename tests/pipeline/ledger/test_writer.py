@@ -185,7 +185,7 @@ def test_a_draft_that_comes_too_late_stands_behind_the_last(store: Store) -> Non
     found = results(store)["articles"]
     assert [one.key for one in found] == [on_time.key, on_time.key.follower(), key(6, "https://c.example/0")]
     assert [one.duplicate_of for one in found] == [None, on_time.key.article, on_time.key.article]
-    assert kept._ledger.late_keys("stream") == {(0, position(3).offset): on_time.key.follower()}
+    assert kept._ledger.offsets("stream").late_keys() == {(0, position(3).offset): on_time.key.follower()}
 
 
 @st.composite

@@ -102,8 +102,8 @@ class World:
         owner = f"{run} {next(_names)}"
         ledger = RunLedger(self.store, run, owner)
         state = ledger.take(kind="live", now_ms=END_MS)
-        first = ledger.first_offsets(self.stream.uuid, self.stream.start_offsets(self.stream.partitions()))
-        frontier = ledger.contiguous_offsets(self.stream.uuid, first)
+        first = ledger.offsets(self.stream.uuid).first(self.stream.start_offsets(self.stream.partitions()))
+        frontier = ledger.offsets(self.stream.uuid).contiguous(first)
         merge = Merge(
             {partition: lowest for partition, (lowest, _) in frontier.items()},
             done={partition: beyond for partition, (_, beyond) in frontier.items()},

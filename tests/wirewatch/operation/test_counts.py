@@ -22,7 +22,7 @@ from core.store.counts import (
     read_gauges,
 )
 from pipeline.ledger import RunLedger
-from pipeline.ledger.writing import bundle_counts
+from pipeline.ledger.bundle import bundle_counts
 from tests.core.store.conftest import ledger, store, store_url  # noqa: F401 - fixtures
 from tests.pipeline.ledger.support import commit, lost, refused, state_of, told
 from wirewatch.commands.status import recent_outcomes
@@ -37,14 +37,14 @@ def _outcomes(store: Store) -> Counter[str]:  # noqa: F811
 def test_outcomes_are_counted_as_they_are_stored(store: Store, ledger: RunLedger) -> None:  # noqa: F811
     commit(ledger, [told(0), told(1, "https://b.example/1"), refused(2)])
     commit(ledger, [told(3, "https://c.example/1", copy_of="x"), told(4, version=2)])
-    ledger.record_lost(state_of(ledger), [lost(5, 14)])
+    ledger.offsets("stream").record_lost([lost(5, 14)])
     assert _outcomes(store) == {"published": 2, "rejected": 1, "duplicate": 1, "updated": 1, "lost": 10}
     assert _outcomes(store) == StoreReader(store, "live").count_outcomes()
 
 
 def test_what_is_recorded_again_is_not_counted_again(store: Store, ledger: RunLedger) -> None:  # noqa: F811
     for _ in range(3):
-        ledger.record_lost(state_of(ledger), [lost(5, 14), lost(20, 20)])
+        ledger.offsets("stream").record_lost([lost(5, 14), lost(20, 20)])
     commit(ledger, [told(30)])
     commit(ledger, [told(30), told(31, "https://b.example/1")])
     assert _outcomes(store) == StoreReader(store, "live").count_outcomes() == {"lost": 11, "published": 2}
@@ -84,12 +84,12 @@ def test_the_last_hour_is_read_by_its_index(store: Store, ledger: RunLedger) -> 
 
 
 def test_the_frontier_never_steps_back_and_is_of_one_stream(store: Store, ledger: RunLedger) -> None:  # noqa: F811
-    ledger.save_offsets("one", {0: 5, 1: 7})
-    ledger.save_offsets("one", {0: 3, 1: 9, 2: 1})
-    ledger.save_offsets("two", {0: 1})
-    assert ledger.saved_offsets("one") == {0: 5, 1: 9, 2: 1}
-    assert ledger.saved_offsets("two") == {0: 1}
-    assert RunLedger(store, "other", "x").saved_offsets("one") == {}
+    ledger.offsets("one").save({0: 5, 1: 7})
+    ledger.offsets("one").save({0: 3, 1: 9, 2: 1})
+    ledger.offsets("two").save({0: 1})
+    assert ledger.offsets("one").saved() == {0: 5, 1: 9, 2: 1}
+    assert ledger.offsets("two").saved() == {0: 1}
+    assert RunLedger(store, "other", "x").offsets("one").saved() == {}
 
 
 def test_latencies_of_a_bundle() -> None:

@@ -23,7 +23,7 @@ from core.store import open_store
 from core.store.canary import CanaryRepository
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import LiveRun, run_in_slices
-from pipeline.ledger import RunLedger
+from pipeline.ledger import StreamOffsets
 from tests.servers.kafka import free_ports
 from tests.wirewatch.command import wirewatch
 from wirewatch.monitoring.connectors import ConnectorProbes, error_kind
@@ -90,18 +90,18 @@ def test_a_new_start_reads_only_what_came_after_the_last_look(tmp_path: Path, mo
     _append(settings, 0, 30)
     run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
     asked: list[dict[int, int]] = []
-    whole = RunLedger.contiguous_offsets
+    whole = StreamOffsets.contiguous
 
-    def noted(self: RunLedger, stream: str, first: dict[int, int]) -> dict[int, tuple[int, list[int]]]:
+    def noted(self: StreamOffsets, first: dict[int, int]) -> dict[int, tuple[int, list[int]]]:
         asked.append(dict(first))
-        return whole(self, stream, first)
+        return whole(self, first)
 
-    monkeypatch.setattr(RunLedger, "contiguous_offsets", noted)
+    monkeypatch.setattr(StreamOffsets, "contiguous", noted)
     live = LiveRun(settings, wall_ms)
     assert live.resumption().start == {0: 30}
     assert asked == [{0: 30}]
     # And it is what the whole ledger says.
-    assert whole(live.ledger, live.raw.uuid, {0: 0}) == {0: (30, [])}
+    assert whole(live.ledger.offsets(live.raw.uuid), {0: 0}) == {0: (30, [])}
     live.close()
     _append(settings, 30, 35)
     assert run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True) == 5
