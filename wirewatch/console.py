@@ -1,15 +1,35 @@
-"""What a person sees: two consoles, and errors as one clear line with a next step."""
+"""What commands print: text for people, JSON Lines for programs, errors as one line with a next step.
+
+Programs get JSON Lines if they ask with ``--json``, or if stdout is not a terminal. Times in them are ISO 8601, UTC.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
+import msgspec
+import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
 from rich.text import Text
 
 from core import logs
 from core.errors import QueryError, WirewatchError
+from core.records import from_ms
 from core.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
@@ -17,47 +37,92 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def show_error(error: WirewatchError) -> None:
-    """One line on stderr: what is wrong with what, and what to do. A query error also shows where."""
+    """Print one line on stderr: what is wrong, and what to do. A query error also shows its position."""
     line = Text("wirewatch: ", style="bold red")
     line.append(_one_line(error.message), style="default")
     if error.hint:
         line.append(f" — {_one_line(error.hint)}", style="dim")
     err.print(line)
     if isinstance(error, QueryError):
-        err.print(Text(_printable(error.pointer()), style="yellow"))
+        err.print(Text(printable(error.pointer()), style="yellow"))
 
 
 def note(text: str, style: str = "dim") -> None:
-    """A remark on stderr, so that stdout stays what was asked for."""
-    err.print(Text(_printable(text), style=style))
+    """Print a remark on stderr: stdout holds only what was asked for."""
+    err.print(Text(printable(text), style=style))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(_printable(text).split())
-
-
-def _printable(text: str) -> str:
-    # Feed content may hold escape sequences that would take the terminal over.
+def printable(text: str) -> str:
+    """Text from outside without control characters: escape sequences could take over the terminal."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
+def table(*columns: str) -> Table:
+    """An empty table in the style of all commands."""
+    return Table(*columns, box=None, header_style="bold")
+
+
+@contextmanager
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that work is under way; the given function changes the text."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(what)
+        yield lambda text: progress.update(task, description=text)
+
+
+def progress_bar(*more: ProgressColumn, hidden: bool = False) -> Progress:
+    """A progress bar on stderr, with ``more`` columns; shown only on a terminal."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    hidden = hidden or not err.is_terminal
+    return Progress(*columns, TimeRemainingColumn(), *more, console=err, transient=True, disable=hidden)
+
+
+def wants_json(as_json: bool) -> bool:
+    """Whether to print JSON Lines: asked for with ``--json``, or stdout is not a terminal."""
+    return as_json or not out.is_terminal
+
+
+def put(record: object) -> None:
+    """Print a record as a JSON line."""
+    typer.echo(msgspec.json.encode(record).decode())
+
+
+def iso(time_ms: int) -> str:
+    """A time in ms since the epoch as ``2026-03-05T10:00:00.000Z``."""
+    return from_ms(time_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def with_times(record: object, **names: str) -> dict[str, Any]:
+    """The fields of ``record``. Those named, in ms, become ISO times under a new name (``saved_ms="saved_at"``); 0 is null."""
+    fields: dict[str, Any] = msgspec.to_builtins(record)
+    return {
+        names.get(name, name): (iso(value) if value else None) if name in names else value
+        for name, value in fields.items()
+    }
+
+
 def configure_logging(*, verbose: bool) -> None:
-    """Logs on stderr: short lines for a person on a terminal, JSON lines for a program; services do as the settings say."""
+    """Log to stderr: short lines on a terminal, else JSON lines. Services use ``configure_service`` instead."""
     logs.configure(logs.format_of(os.environ), verbose=verbose)
 
 
 def configure_service(service: str, settings: Settings) -> None:
-    """Logs of a service as its settings say; processes that it starts learn it from the environment."""
+    """Log as the settings of a service say; processes that it starts read the format from the environment."""
     os.environ[logs.FORMAT_VARIABLE] = settings.log_format
     logs.configure(settings.log_format)
     logs.bind(service=service, run=settings.run)
 
 
 def utc_now() -> datetime:
-    """The wall clock, UTC: read here and nowhere below the command line."""
+    """The wall clock, UTC. The layers below the command line are given it and never read it themselves."""
     return datetime.now(UTC)
 
 
 def now_ms() -> int:
     """The wall clock in whole milliseconds since the epoch."""
     return int(utc_now().timestamp() * 1000)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(text).split())

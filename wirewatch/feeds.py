@@ -1,4 +1,4 @@
-"""The connectors, as the desk's ``FeedPort``: the desk itself doesn't import them."""
+"""What the command line and the desk do with feeds. The desk does not import connectors: ``Feeds`` is its ``FeedPort``."""
 
 from __future__ import annotations
 
@@ -6,33 +6,42 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+import msgspec
+
 from connectors.archives.items import source_of
 from connectors.discovery import FeedFinder
+from connectors.discovery import FoundFeed as Discovered
+from connectors.feeds.links import feeds_named
 from connectors.feeds.opml import Outline, parse_opml, write_opml
-from connectors.health import coverage, judge
-from connectors.http.client import Http
+from connectors.feeds.parse import parse_feed
+from connectors.health import Coverage, FeedHealth, coverage, judge
+from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
+from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
 from connectors.store.outlets import Outlets
 from connectors.store.state import FeedAbout, FeedState
-from core.errors import UsageError
+from core.charset import decode_body
+from core.errors import FeedError, UsageError
 from core.records import to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
 from desk.views.coverage import CoverageView, FeedLine, FoundFeed
-from wirewatch.terminal import console
+from wirewatch import console
+
+MOST_LISTED = 10
 
 
 class Feeds:
-    """The feeds of one store. Safe for threads: every discovery has a client of its own, at the hosts' pace."""
+    """The feeds of one store. Safe for threads: every discovery has its own client, and keeps the pause between requests."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._settings, self._state = settings, FeedState(store.engine)
+        self._settings, self.state = settings, FeedState(store.engine)
         self._outlets = Outlets(store)
         self._closing = threading.Event()
 
     def close(self) -> None:
-        """Let discoveries under way end soon."""
+        """Let running discoveries end soon."""
         self._closing.set()
 
     def outlets(self) -> list[FeedOutlet]:
@@ -43,17 +52,24 @@ class Feeds:
         """See FeedPort."""
         return self._outlets.counts()
 
-    def report(self) -> CoverageView:
-        """See FeedPort."""
-        now = console.utc_now()
-        facts, state = self._state.facts(), self._state
-        week, day = state.seen_since(now - timedelta(days=7)), state.seen_since(now - timedelta(days=1))
+    def health(self) -> tuple[Coverage, list[FeedHealth]]:
+        """The health of all feeds, in sum and one by one. Raises StoreError."""
+        now, state = console.utc_now(), self.state
+        facts, week, day = (
+            state.facts(),
+            state.seen_since(now - timedelta(days=7)),
+            state.seen_since(now - timedelta(days=1)),
+        )
         healths = [
             judge(row, facts[row.id], week.get(row.id, (0, 0)), day.get(row.id, (0, 0)), now)
             for row in state.listing()
             if row.id in facts
         ]
-        whole = coverage(healths)
+        return coverage(healths), healths
+
+    def report(self) -> CoverageView:
+        """See FeedPort."""
+        whole, healths = self.health()
         return CoverageView(
             feeds=tuple(
                 FeedLine(
@@ -81,37 +97,29 @@ class Feeds:
 
     def add(self, url: str, source: str = "") -> bool:
         """See FeedPort."""
-        _check(url)
-        return self._state.add(url, source or source_of(url), console.utc_now())
+        check_address(url)
+        return self.state.add(url, source or source_of(url), console.utc_now())
 
     def remove(self, url: str) -> bool:
         """See FeedPort."""
-        return self._state.remove(url)
+        return self.state.remove(url)
 
     def find(self, url: str) -> Iterator[FoundFeed]:
         """See FeedPort."""
-        _check(url)
-        settings = self._settings
-        with Http(
-            contact=settings.contact or None, allow_private=settings.allow_private, proxy=settings.proxy or None
-        ) as http:
-            pacing = HostPacing(settings.host_gap_s)
-            for one in FeedFinder(http, pacing, clock=console.utc_now, wait=self._closing.wait).find(url):
-                yield FoundFeed(
-                    url=one.url,
-                    title=one.feed.title or "",
-                    format=one.feed.format,
-                    items=len(one.feed.items) or len(one.feed.children),
-                    how=one.how,
-                )
-                if self._closing.is_set():
-                    return
+        for one in discover(self._settings, url, self._closing):
+            yield FoundFeed(
+                url=one.url,
+                title=one.feed.title or "",
+                format=one.feed.format,
+                items=len(one.feed.items) or len(one.feed.children),
+                how=one.how,
+            )
 
     def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
         """See FeedPort."""
         listed, now = parse_opml(body, name), console.utc_now()
         new = sum(
-            self._state.add(
+            self.state.add(
                 one.url, one.source or source_of(one.url), now, FeedAbout(outlet=one.title, language=one.language)
             )
             for one in listed.outlines
@@ -120,22 +128,90 @@ class Feeds:
 
     def export_opml(self) -> str:
         """See FeedPort."""
-        rows = [row for row in self._state.listing() if row.active]
-        return write_opml(
-            (
-                Outline(
-                    url=row.url,
-                    title=row.about.outlet or row.title,
-                    folders=(row.about.country,) if row.about.country else (),
-                    language=row.about.language,
-                    source=row.source,
-                )
-                for row in rows
-            ),
-            "Wirewatch feeds",
+        outlines = (
+            Outline(
+                url=row.url,
+                title=row.about.outlet or row.title,
+                folders=(row.about.country,) if row.about.country else (),
+                language=row.about.language,
+                source=row.source,
+            )
+            for row in self.state.listing()
+            if row.active
         )
+        return write_opml(outlines, "Wirewatch feeds")
 
 
-def _check(url: str) -> None:
+class FoundAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """``url``: the feed to watch for an address that was given. ``remark``: what to tell the person about it, if anything."""
+
+    url: str
+    remark: str = ""
+
+
+def check_address(url: str) -> None:
+    """Raise UsageError unless ``url`` is a web address."""
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{url or 'nothing'}: not an address", hint="give one that begins with http:// or https://")
+
+
+def discover(settings: Settings, url: str, stop: threading.Event) -> Iterator[Discovered]:
+    """The feeds and news sitemaps of a site, as they are found, until ``stop``; takes up to minutes. Raises WirewatchError."""
+    check_address(url)
+    with Http.of_settings(settings) as http:
+        pacing = HostPacing(settings.host_gap_s)
+        for one in FeedFinder(http, pacing, clock=console.utc_now, wait=stop.wait).find(url):
+            yield one
+            if stop.is_set():
+                return
+
+
+def look_up(http: Http, url: str) -> FoundAddress:
+    """Fetch ``url`` once: the feed there, or the one feed that its page names. Raises UsageError if there is neither."""
+    found = judge_answer(url, http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES))
+    if found.url != url:
+        check_named(http.fetch(found.url, now=console.utc_now(), max_bytes=FEED_BYTES))
+    return found
+
+
+def judge_answer(url: str, answer: Fetched | Failure) -> FoundAddress:
+    """The feed to watch, given what ``url`` answered. Raises UsageError if that is no feed and does not name just one. Pure.
+
+    A host that can't be reached now may answer later: the remark says so, and the address is taken.
+    """
+    if isinstance(answer, Failure):
+        failed = answer.error()
+        return FoundAddress(
+            url=url, remark=f"not checked: {failed.problem}" + (f" ({failed.hint})" if failed.hint else "")
+        )
+    try:
+        parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
+    except FeedError as error:
+        return _named(url, answer, error)
+    return FoundAddress(url=url)
+
+
+def check_named(answer: Fetched | Failure) -> None:
+    """Raise UsageError unless the address that a page named is a feed: no person typed it, so doubt counts against it."""
+    hint = "give the address of the feed itself"
+    if isinstance(answer, Failure):
+        raise UsageError(f"the page names one feed, {answer.url}: {answer.problem}", hint=hint)
+    try:
+        parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
+    except FeedError as error:
+        raise UsageError(f"the page names one feed, {answer.url}: {error.problem}", hint=hint) from error
+
+
+def _named(url: str, answer: Fetched, error: FeedError) -> FoundAddress:
+    shown = without_credentials(url)
+    if not error.problem.endswith("an HTML page"):
+        raise UsageError(f"{shown}: {error.problem}", hint="--unchecked adds it anyway") from error
+    named = list(dict.fromkeys(feeds_named(decode_body(answer.body, answer.content_type).text, answer.url)))
+    if not named:
+        hint = f"wirewatch feed discover {shown} tries the usual places; --unchecked adds it anyway"
+        raise UsageError(f"{shown}: an HTML page that names no feed", hint=hint) from error
+    if len(named) > 1:
+        listed = ", ".join(named[:MOST_LISTED]) + (" and more" if len(named) > MOST_LISTED else "")
+        hint = f"add one of them; wirewatch feed discover {shown} shows what they contain"
+        raise UsageError(f"{shown}: an HTML page that names {len(named)} feeds: {listed}", hint=hint) from error
+    return FoundAddress(url=named[0], remark=f"{shown} is an HTML page; the feed that it names is added instead")

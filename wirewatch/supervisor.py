@@ -1,17 +1,21 @@
-"""Keeping services running: each a process of its own, started anew when it ends, with growing pauses."""
+"""Services as processes of their own: the supervisor restarts them with growing pauses; they end when it does."""
 
 from __future__ import annotations
 
 import os
+import secrets
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wirewatch.commands.services import SUPERVISED
-
+SUPERVISED = "SUPERVISED_BY_WIREWATCH"
+"""Set in the environment of supervised services: their standard input is a pipe from the supervisor."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-# A service that ran for so long has recovered: its next pause is short again.
+# A service that ran for this long has recovered: its next pause is short again.
 WELL_AFTER_S = 60.0
 PATIENCE_S = 20.0
 
@@ -27,9 +31,9 @@ class _Service:
 
 
 class Supervisor:
-    """Runs ``wirewatch`` sub-commands. ``monotonic`` gives seconds; ``say`` is told of services that ended.
+    """Runs ``wirewatch`` sub-commands. ``monotonic`` returns seconds; ``say`` is called with a line when a service ends.
 
-    Services end with this process, even if it is killed: each holds a pipe from it as its standard input.
+    Services end with this process, even if it is killed: their standard input is a pipe from it.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Supervisor:
         self._start(service)
 
     def look(self) -> None:
-        """Start anew what has ended and whose pause is over."""
+        """Restart the services that have ended and whose pause is over."""
         now_s = self._monotonic()
         for service in self._services:
             if service.process is not None and (code := service.process.poll()) is not None:
@@ -54,17 +58,17 @@ class Supervisor:
                 if now_s - service.started_s > WELL_AFTER_S:
                     service.pause_s = FIRST_PAUSE_S
                 service.due_s = now_s + service.pause_s
-                self._say(f"{service.name} ended with {code}; starting it again in {service.pause_s:g} s")
+                self._say(f"{service.name} ended with {code}; restarting it in {service.pause_s:g} s")
                 service.pause_s = min(2 * service.pause_s, LONGEST_PAUSE_S)
             if service.process is None and now_s >= service.due_s:
                 self._start(service)
 
     def pids(self) -> dict[str, int]:
-        """The process ids of what runs now."""
+        """Process ids of the running services, by name."""
         return {service.name: service.process.pid for service in self._services if service.process is not None}
 
     def stop(self) -> None:
-        """Ask all to end, wait for them, and kill what does not end within 20 s."""
+        """Ask all services to end, and kill those that do not within 20 s."""
         running = [(service.name, service.process) for service in self._services if service.process is not None]
         for _, process in running:
             process.terminate()
@@ -72,7 +76,7 @@ class Supervisor:
             try:
                 process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
-                self._say(f"{name} did not end and is killed; nothing is lost by that")
+                self._say(f"{name} did not end and is killed; nothing is lost")
                 process.kill()
                 process.wait()
 
@@ -82,3 +86,30 @@ class Supervisor:
             command, stdin=subprocess.PIPE, env=self._environment
         )
         service.started_s = self._monotonic()
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set, and the end of the supervisor: services finish their present work and end."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: object) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_set_at_end_of_input, args=(stop,), name="supervisor-watch", daemon=True).start()
+    return stop
+
+
+def _set_at_end_of_input(stop: threading.Event) -> None:
+    # The supervisor holds the other end of the pipe, which closes when that process ends, in whatever way.
+    # os.read and not sys.stdin: a daemon thread that holds the latter's lock breaks the interpreter's exit.
+    while os.read(0, 1024):
+        pass
+    stop.set()
+
+
+def worker_name() -> str:
+    """A name for this process, unique among all that share a store: host, process id and a random part."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"

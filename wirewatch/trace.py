@@ -1,7 +1,8 @@
-"""What became of a URL, from its feed to its alerts; and where nothing did, why that may be."""
+"""What became of a URL: its feeds, raw records, article, topics, queries and alerts. Times are UTC."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,35 +11,140 @@ import sqlalchemy as sa
 
 from connectors.feeds.items import FeedItem, build_items
 from connectors.http.links import host_of
-from connectors.store.polls import PollLog
+from connectors.store.polls import Poll, PollLog
 from connectors.store.state import FeedRow, FeedState
 from connectors.store.tables import feed_items
 from core.errors import UsageError
 from core.query import document_of, parse
-from core.query.explain import explain
+from core.query.explain import Explanation, explain
 from core.records import Article, Subscription, article_id, canonical_url, decode, from_ms
 from core.store import Store, StoredTopic, SubscriptionStore
 from core.store import tables as t
 from core.store.takedowns import Takedowns
 from core.topics import Tagger, load_topic
-from wirewatch.trace.records import ArticleTrace, EndTrace, FeedTrace, ItemTrace, QueryTrace, TopicTrace, Trace
-from wirewatch.trace.words import failed_clauses, verdict_of, why_never_seen
 
 _EVERYTHING = -1_000_000.0
 SHOWN_POLLS = 5
 
 
-class Tracer:
-    """Traces URLs in one run. ``scope``: where its topics and subscriptions are. ``now`` is UTC."""
+class FeedTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed of the URL's host, or one that listed it (``named``): its health and its last polls."""
 
-    def __init__(self, store: Store, run: str, *, scope: str, now: datetime) -> None:
-        self._store, self._run, self._scope, self._now = store, run, scope, now
+    url: str
+    source: str
+    active: bool
+    health: str
+    problem: str | None
+    last_ok_at: datetime | None
+    next_poll_at: datetime | None
+    named: bool = False
+    polls: tuple[Poll, ...] = ()
+
+
+class ItemTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """The URL as an item of a feed: ``status`` pending, done or failed. ``left_at``: when the feed dropped it."""
+
+    feed: str
+    status: str
+    first_seen_at: datetime
+    backfill: bool
+    attempts: int
+    problem: str | None = None
+    retry_at: datetime | None = None
+    appended_at: datetime | None = None
+    left_at: datetime | None = None
+
+
+class EndTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """One raw record and how it ended."""
+
+    kind: str
+    event_at: datetime | None
+    seen_at: datetime | None
+    position: str
+    version: int | None = None
+    late: bool = False
+    stage: str | None = None
+    reason: str | None = None
+
+
+class TopicTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic in force then: its score against its threshold. ``score`` is 0 if none of its queries matched."""
+
+    topic: str
+    score: float
+    threshold: float
+    held: bool
+
+
+class QueryTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription in force then. ``failed``: the innermost clauses that kept it from matching.
+
+    ``alert``: the result if it matched. ``not_then``: why a subscription that was asked for by name was not in force; then
+    ``explanation`` is what its query would have given.
+    """
+
+    subscription: str
+    version: int
+    query: str
+    held: bool
+    failed: tuple[str, ...] = ()
+    alert: str = ""
+    not_then: str = ""
+    explanation: Explanation | None = None
+
+
+class ArticleTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """The article as it is stored."""
+
+    title: str
+    version: int
+    source: str
+    fetched_at: datetime
+    published_at: datetime | None
+    published_flag: str | None
+    text_chars: int
+    language: str | None
+    language_confidence: float
+    language_decided_by: str
+    story: str | None
+    story_headline: str | None
+    duplicate_of: str | None
+    duplicate_title: str | None
+    backfill: bool
+    feed_url: str | None
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a URL. ``describe`` adds ``verdict``, one sentence, and ``maybe``: why it was never seen."""
+
+    url: str
+    id: str
+    canonical: str
+    run: str
+    verdict: str = ""
+    maybe: tuple[str, ...] = ()
+    taken_down: str | None = None
+    feeds: tuple[FeedTrace, ...] = ()
+    items: tuple[ItemTrace, ...] = ()
+    failed_pages: tuple[Poll, ...] = ()
+    ends: tuple[EndTrace, ...] = ()
+    article: ArticleTrace | None = None
+    topics: tuple[TopicTrace, ...] = ()
+    queries: tuple[QueryTrace, ...] = ()
+
+
+class Tracer:
+    """Traces URLs in one run. ``scope``: where its topics and subscriptions are stored."""
+
+    def __init__(self, store: Store, run: str, *, scope: str) -> None:
+        self._store, self._run, self._scope = store, run, scope
 
     def trace(self, url: str, *, explained: bool = False, asked: str = "") -> Trace:
         """What became of the article at ``url``. ``explained``: with every clause of every query.
 
-        ``asked``: a subscription that is among the queries even if it was not in force for the article. Raises UsageError
-        where there never was one.
+        ``asked``: a subscription to include even if it was not in force for the article. Raises UsageError if there never
+        was one of that id.
         """
         if asked and not SubscriptionStore(self._store, self._scope).history(asked):
             raise UsageError(f"there is no subscription {asked!r}", hint="wirewatch subscriptions list shows them")
@@ -48,25 +154,21 @@ class Tracer:
         rows = FeedState(self._store.engine).listing()
         items = self._items(url)
         feeds = self._feeds(rows, url, {item.feed for item in items}, article)
-        not_had = PollLog(self._store).about(url, limit=SHOWN_POLLS)
-        found = Trace(
+        failed = PollLog(self._store).about(url, limit=SHOWN_POLLS)
+        return Trace(
             url=url,
             id=identity,
             canonical=canonical_url(url),
             run=self._run,
-            verdict="",
             taken_down=gone.get(identity),
             feeds=feeds,
             items=tuple(items),
-            pages_not_had=tuple(not_had),
+            failed_pages=tuple(failed),
             ends=tuple(ends),
             article=self._shown(article) if article else None,
             topics=self._topics(article) if article else (),
             queries=self._queries(article, explained=explained, asked=asked) if article else (),
         )
-        seen = found.article is not None or bool(ends)
-        maybe = () if seen or found.taken_down else why_never_seen(found, self._now)
-        return msgspec.structs.replace(found, verdict=verdict_of(found), maybe=maybe)
 
     def _article(self, identity: str) -> Article | None:
         a = t.articles.c
@@ -78,7 +180,7 @@ class Tracer:
     def _ends(self, identity: str, url: str) -> list[EndTrace]:
         c = t.outcomes.c
         known = (c.run == self._run) & (c.article == identity)
-        # A rejected record has no article: it is known by its address alone.
+        # A rejected record has no article, only its address.
         rejected = (c.run == self._run) & c.article.is_(None) & c.item.in_(sorted({url, url.rstrip("/"), f"{url}/"}))
         with self._store.reading() as connection:
             rows = [
@@ -106,7 +208,7 @@ class Tracer:
         ]
 
     def _items(self, url: str) -> list[ItemTrace]:
-        # A feed's item is kept under a digest of its guid or link; while it waits for its page, whole.
+        # A feed's item is stored under a digest of its guid or link, and in full while it waits for its page.
         keys = {
             one.key for draft in ("", url) for one in build_items([FeedItem(key="", url=url, guid=draft or None)], url)
         }
@@ -196,7 +298,7 @@ class Tracer:
                 topic = load_topic(one.definition, one.name)
             except UsageError:
                 continue
-            # With no threshold to reach, the tagger tells the score whatever it is.
+            # Without a threshold to reach, the tagger returns any score.
             asked = Tagger([msgspec.structs.replace(topic, threshold=_EVERYTHING)])
             scores = [match.score for match in asked.tag(article.title, article.text, article.language)]
             held = any(match.topic == topic.name for match in article.topics)
@@ -206,7 +308,7 @@ class Tracer:
         return tuple(sorted(found, key=lambda one: (-one.held, -one.score, one.topic)))
 
     def _not_then(self, asked: str, time_ms: int) -> tuple[Subscription, str]:
-        """The version that shows best what ``asked`` looks for, and why it was not in force then."""
+        """The version of ``asked`` to explain, and why it was not in force then."""
         versions = SubscriptionStore(self._store, self._scope).history(asked)[::-1]
         ended = [one for one in versions if one.effective_from_ms <= time_ms]
         if not ended:
@@ -245,7 +347,7 @@ class Tracer:
                     held=held,
                     failed=()
                     if held or (one.id in not_then and tree.held)
-                    else tuple(failed_clauses(tree)) or ("what the subscription asks beside its query",),
+                    else tuple(failed_clauses(tree)) or ("the subscription's filters",),
                     alert=self._alert(article, one.id) if held else "",
                     not_then=not_then.get(one.id, ""),
                     explanation=tree if explained else None,
@@ -263,7 +365,7 @@ class Tracer:
         if article.id in raised_by:
             return "alerted"
         if article.backfill:
-            return "no alert: the feed held it when it was first polled"
+            return "no alert: the feed listed it when it was first polled"
         if raised_by:
             return "no alert of its own: its story had alerted this subscription already"
         return "no alert"
@@ -274,3 +376,18 @@ def _outlet(url: str) -> str:
     for prefix in ("www.", "feeds.", "rss.", "m.", "amp.", "mobile."):
         host = host.removeprefix(prefix)
     return host
+
+
+def failed_clauses(tree: Explanation) -> Iterator[str]:
+    """The innermost clauses that kept a query from matching, in its order: of an AND those that failed, of an OR all."""
+    if tree.held:
+        return
+    if tree.kind == "Not":
+        yield f"{tree.clause} (what it excludes occurs)"
+        return
+    inner = [part for part in tree.parts if not part.held]
+    if not inner or tree.kind in ("Near", "AtLeast", "Lead") or all(part.held for part in tree.parts):
+        yield tree.clause
+        return
+    for part in inner:
+        yield from failed_clauses(part)

@@ -181,7 +181,7 @@ def show(verdict: Verdict, soak: Soak, known: dict[str, object], console: Consol
         "checkpoint_bytes_per_h": None if verdict.checkpoint_slope is None else round(verdict.checkpoint_slope),
         "idle_percent": round(verdict.idle["all"], 2) if verdict.idle else None,
     }
-    table = Table("figure", "measured", "target", "", box=None, header_style="bold")
+    table = console.table("figure", "measured", "target", "")
 
     def line(name: str, measured: str, target: str = "", reached: bool | None = None) -> None:
         mark = "" if reached is None else "[green]reached[/]" if reached else "[red]NOT reached[/]"

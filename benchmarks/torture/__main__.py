@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.torture.report import keep, show
 from benchmarks.torture.setups import SETUPS
 from benchmarks.torture.torture import torture
-from wirewatch.terminal.console import configure_logging
+from wirewatch.console import configure_logging
 
 SHARES = {"sqlite": 0.4, "kafka": 0.35, "flink": 0.25}
 

@@ -72,7 +72,7 @@ def test_somebody_is_let_in_changed_and_closed_out(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert people(tmp_path, "add", "Ann", "--role", "admin", typed=f"{PASSWORD}\n").code == 0
     for arguments, typed, why in (
-        (("add", "ann"), f"{PASSWORD}\n", "there is a person called ann already"),
+        (("add", "ann"), f"{PASSWORD}\n", "there is already a person called ann"),
         (("add", "Bo"), "short\n", "12 characters"),
         (("role", "Ann", "reader"), "", "Ann is the last admin"),
         (("close", "Ann"), "", "Ann is the last admin"),

@@ -19,7 +19,7 @@ from core.settings import Settings
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
 from tests.wirewatch.command import on_terminal, wirewatch
-from wirewatch.terminal.moments import desk_zone, parse_moment
+from wirewatch.commands.options import desk_zone, parse_time
 
 # Half past nine in Berlin, the day after summer time began there: yesterday at nine was seven o'clock UTC too.
 NOW = datetime(2026, 3, 30, 7, 30, tzinfo=UTC)
@@ -47,8 +47,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("yesterday 23:00", ZoneInfo("America/New_York"), "2026-03-30T03:00Z"),
     ],
 )
-def test_a_moment(text: str, zone: tzinfo, meant: str) -> None:
-    found = parse_moment(text, NOW, zone)
+def test_a_time(text: str, zone: tzinfo, meant: str) -> None:
+    found = parse_time(text, NOW, zone)
     assert found == datetime.fromisoformat(meant)
     assert found.tzinfo is UTC
 
@@ -57,9 +57,9 @@ def test_a_moment(text: str, zone: tzinfo, meant: str) -> None:
     "text",
     ["", "tomorrow", "24:00", "7:5", "07:60", "yesterday7:20", "yesterday 24:10", "1969-01-01", "07:20Z", "٠٧:٢٠ "],
 )
-def test_what_is_no_moment_is_refused_with_examples(text: str) -> None:
+def test_what_is_not_a_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(UsageError) as refused:
-        parse_moment(text, NOW, UTC)
+        parse_time(text, NOW, UTC)
     assert refused.value.hint is not None
     assert "yesterday 07:20" in refused.value.hint
 
@@ -77,8 +77,8 @@ def machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("machine_in_tokyo")
 def test_without_a_zone_it_is_the_machines() -> None:
-    assert parse_moment("16:00", NOW, None) == datetime(2026, 3, 30, 7, tzinfo=UTC)
-    assert parse_moment("yesterday", NOW, None) == datetime(2026, 3, 29, 7, 30, tzinfo=UTC)
+    assert parse_time("16:00", NOW, None) == datetime(2026, 3, 30, 7, tzinfo=UTC)
+    assert parse_time("yesterday", NOW, None) == datetime(2026, 3, 29, 7, 30, tzinfo=UTC)
 
 
 def test_a_desk_in_no_zone_is_named() -> None:
@@ -111,4 +111,4 @@ def test_show_takes_and_tells_times_of_the_desk(tmp_path: Path) -> None:
     assert "Strike" in later.stdout
     refused = wirewatch("show", "articles", "--as-of", "25:10", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "'25:10' is no time" in refused.stderr
+    assert "'25:10' is not a time" in refused.stderr

@@ -1,60 +1,78 @@
-"""``wirewatch channels``: where alerts are delivered to."""
+"""``wirewatch channels``, ``deliver`` and ``tail``: where alerts go, the delivery service, alerts on the terminal."""
 
 from __future__ import annotations
 
 import base64
 import secrets
+import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from prometheus_client import CollectorRegistry, ProcessCollector
 from rich.text import Text
 
-from core.errors import UsageError, WirewatchError
-from core.records import from_ms
-from core.settings import load_settings
-from core.store import open_store
-from desk.delivery.channels import carrier_of, kind_of
+from core.errors import StoreError, UsageError, WirewatchError
+from core.records import Alert, from_ms
+from core.settings import Settings, load_settings
+from core.store import Store, StoreReader, SubscriptionStore, open_store
+from core.store.canary import CanaryRepository
+from desk.delivery.channels import Options, carrier_of, kind_of
 from desk.delivery.channels.kinds import PER_MINUTE
 from desk.delivery.channels.webhook import PREFIX
+from desk.delivery.metrics import DeliveryMetrics
+from desk.delivery.render import Notice, Renderer, pieces
 from desk.delivery.secrets import redacted, shown_address
-from desk.delivery.store.channels import Channel, DeliveryBook
+from desk.delivery.service import DeliveryService
+from desk.delivery.store.channels import Channel, DeliveryBook, key_of
+from desk.delivery.store.queue import Message
 from desk.terminal import harmless
-from wirewatch.commands.deliver import delivery_options, test_notice
-from wirewatch.terminal import console, json_lines
+from wirewatch import console
+from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, looking, ready_checks, serve_probes
+from wirewatch.replay.spec import scope_of
+from wirewatch.supervisor import stop_on_signals, worker_name
 
-app = typer.Typer(help="Channels: where alerts are delivered to.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer()
+channels = typer.Typer(
+    name="channels", help="Manage the channels that alerts are sent to.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(channels)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The channel's name.")]
 _TIMES = {
     "added_ms": "added_at",
     "last_ok_ms": "last_ok_at",
     "last_failed_ms": "last_failed_at",
     "not_before_ms": "not_before",
 }
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The channel's name.")]
+# Pauses of the loops: after a look that found nothing, and while the store is away.
+TAIL_LOOK_S = 0.3
+DELIVER_LOOK_S = 0.25
+AWAY_S = 5.0
 
 
-@app.command("add")
+@channels.command("add")
 def add(
     context: typer.Context,
     name: Name,
     address: Annotated[
         str,
         typer.Argument(
-            help="mailto:ann@outlet.example, https://… (a webhook), smtp://…?to=…, or any address of Apprise; - reads it."
+            help="mailto:ann@outlet.example, https://… (a webhook), smtp://…?to=…, or any Apprise address; - prompts for it."
         ),
     ],
-    owner: Annotated[str, typer.Option(help="Whose it is: its troubles are shown to them.")] = "",
+    owner: Annotated[str, typer.Option(help="Its owner, who is shown its failures.")] = "",
     per_minute: Annotated[
-        int | None, typer.Option(help="Most messages a minute; 0: no limit. Default by kind.", min=0, max=60_000)
+        int | None, typer.Option(help="Most messages per minute; 0: no limit (default: by kind).", min=0, max=60_000)
     ] = None,
-    secret: Annotated[str, typer.Option(help="A webhook's secret, whsec_…; empty: one is made and shown once.")] = "",
+    secret: Annotated[
+        str, typer.Option(help="A webhook's secret, whsec_…; empty: one is generated and shown once.")
+    ] = "",
 ) -> None:
-    """Add a channel, or give one another address. Nothing is sent yet: wirewatch channels test NAME does."""
+    """Add a channel, or change its address. Nothing is sent: wirewatch channels test NAME does that."""
     url = typer.prompt("address", hide_input=True) if address == "-" else address
     if not name or len(name) > 60 or not name.isprintable() or "/" in name or " " in name:
-        raise UsageError(
-            f"{name!r} is no name for a channel", hint="use up to 60 characters without spaces and slashes"
-        )
+        raise UsageError(f"{name!r} is not a channel name", hint="use up to 60 characters, no spaces or slashes")
     kind = kind_of(url, secret)
     config = {"url": url}
     if kind == "webhook":
@@ -71,26 +89,27 @@ def add(
     new = _book(context).save_channel(channel)
     console.note(f"{name} {'added' if new else 'changed'}: {kind}, {shown_address(channel)}")
     if kind == "webhook" and not secret:
-        console.note("its secret, shown this once:")
+        console.note("its secret, shown only now:")
         typer.echo(config["secret"])
 
 
-@app.command("list")
+@channels.command("list")
+@reads_store
 def list_all(
     context: typer.Context,
-    owner: Annotated[str | None, typer.Option(help="Only those of this owner.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only channels of this owner.")] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """List channels and how they fare. Addresses are shown without secrets."""
+    """List channels with their health. Addresses are shown without secrets."""
     found = _book(context).channels(owner)
-    if json_lines.wanted(as_json=as_json):
+    if console.wants_json(as_json):
         for one in found:
-            shown = json_lines.timed(one, **_TIMES) | {"address": shown_address(one)}
+            shown = console.with_times(one, **_TIMES) | {"address": shown_address(one)}
             del shown["config"]
-            json_lines.put(shown)
+            console.put(shown)
         return
-    table = Table("name", "kind", "address", "owner", "health", "last sent", "trouble", box=None, header_style="bold")
+    table = console.table("name", "kind", "address", "owner", "health", "last sent", "trouble")
     for one in found:
         style = {"ok": "green", "failing": "bold red"}.get(one.health, "dim")
         last = f"{from_ms(one.last_ok_ms):%Y-%m-%d %H:%M}" if one.last_ok_ms else "-"
@@ -104,9 +123,10 @@ def list_all(
     console.out.print(table)
 
 
-@app.command("test")
-def test(context: typer.Context, name: Name) -> None:
-    """Send a test message now, and say what came of it. Exit 1 where it did not go out."""
+@channels.command("test")
+@reads_store
+def test_channel(context: typer.Context, name: Name) -> None:
+    """Send a test message now and report the result. Exit 1 if it was not sent."""
     channel = _book(context).channel(name)
     if channel is None:
         raise UsageError(f"there is no channel {name!r}", hint="wirewatch channels list")
@@ -118,26 +138,198 @@ def test(context: typer.Context, name: Name) -> None:
         if isinstance(error, WirewatchError):
             raise
         words = redacted(str(error), channel)
-        raise WirewatchError(f"{name}: {words}", hint="nothing else waits for it; mend it and test again") from None
+        raise WirewatchError(
+            f"{name}: {words}", hint="no other message waits for it; correct it and test again"
+        ) from None
     finally:
         carrier.close()
-    console.note(f"{name}: the receiver took it", "green")
+    console.note(f"{name}: the receiver accepted it", "green")
 
 
-@app.command("retry")
+@channels.command("retry")
+@reads_store
 def retry(context: typer.Context, name: Name) -> None:
-    """Let a failing channel try at once, and send again what had failed for good."""
+    """Let a failing channel try at once, and queue its failed messages again."""
     count = _book(context).retry_channel(name, now_ms=console.now_ms())
-    console.note(f"{name}: tries again now; {count} failed messages wait again")
+    console.note(f"{name}: tries again now; {count} failed messages are queued again")
 
 
-@app.command("remove")
+@channels.command("remove")
+@reads_store
 def remove(context: typer.Context, name: Name) -> None:
-    """Remove a channel and its address. What waits for it is kept as failed, for the desk to see."""
+    """Remove a channel and its address. Its queued messages are kept as failed, visible on the desk."""
     if not _book(context).remove_channel(name):
         raise UsageError(f"there is no channel {name!r}", hint="wirewatch channels list")
     console.note(f"{name} is removed")
 
 
+@app.command("deliver")
+def deliver(
+    context: typer.Context,
+    metrics_port: MetricsPort = -1,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Exit once no message may be sent now.")] = False,
+) -> None:
+    """Deliver alerts to mail, webhooks and chats. Several may run on one store; stopping loses nothing."""
+    stop = stop_on_signals()
+    settings = load_settings(context.obj)
+    console.configure_service("delivery", settings)
+    store = open_store(settings.store)
+    service = DeliveryService(
+        store,
+        worker_name(),
+        delivery_options(settings),
+        renderer_of(settings),
+        canaries=CanaryRepository(store, settings.run),
+        keep_ms=int(settings.delivery_keep_days * DAY_MS),
+    )
+    watch = _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port)
+    if not once:
+        watch.start(stop)
+    try:
+        while not stop.is_set():
+            try:
+                done = service.step()
+            except StoreError as error:
+                if once:
+                    raise
+                console.note(f"{error}; trying again", "red")
+                stop.wait(AWAY_S)
+                continue
+            if once:
+                service.wait_idle()
+                if done.idle:
+                    break
+            elif done.idle:
+                stop.wait(DELIVER_LOOK_S)
+            else:
+                stop.wait(DELIVER_LOOK_S / 10)
+    finally:
+        service.close()
+        store.close()
+
+
+@app.command("tail")
+@reads_store
+def tail(
+    context: typer.Context,
+    subscription: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Only these subscriptions (default: all).")
+    ] = None,
+    last: Annotated[int, typer.Option("--last", "-n", help="Begin with this many of the latest alerts.", min=0)] = 10,
+    *,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Keep showing new alerts until stopped.")] = True,
+    as_json: JsonLines = False,
+) -> None:
+    """Show alerts as they are raised: what is new, the words in context, and why. Ctrl-C ends it.
+
+    An id that no subscription ever had is an error.
+    """
+    settings = load_settings(context.obj)
+    store = open_store(settings.store)
+    known = _names(SubscriptionStore(store, scope_of(store, settings.run)))
+    if unknown := [one for one in subscription or () if one not in known]:
+        raise UsageError(f"there is no subscription {unknown[0]!r}", hint="wirewatch subscriptions list shows them")
+    reader = StoreReader(store, settings.run)
+    wanted = set(subscription or ())
+    as_json = console.wants_json(as_json)
+    stop = stop_on_signals()
+    seq, _, alerts, _ = reader.since(0)
+    shown = [one for one in alerts if not wanted or one.subscription in wanted]
+    names = _names(SubscriptionStore(store))
+    for one in shown[-last:] if last else ():
+        _show_alert(one, names, as_json=as_json)
+    while follow and not stop.wait(TAIL_LOOK_S):
+        seq, _, alerts, _ = reader.since(seq)
+        if alerts:
+            names = _names(SubscriptionStore(store))
+        for one in alerts:
+            if not wanted or one.subscription in wanted:
+                _show_alert(one, names, as_json=as_json)
+    store.close()
+
+
 def _book(context: typer.Context) -> DeliveryBook:
     return DeliveryBook(open_store(load_settings(context.obj).store))
+
+
+def _serve(settings: Settings, store: Store, port: int) -> CanaryWatch:
+    """Serve the service's probes; returns the watch that /healthz reports. Raises UsageError if the port is taken."""
+    registry = CollectorRegistry()
+    look = looking(settings, store, console.now_ms)
+    watch = CanaryWatch(look)
+    DeliveryMetrics(store, console.now_ms, registry)
+    registry.register(CanaryMetrics(look))
+    ProcessCollector(registry=registry)
+
+    def health() -> list[Check]:
+        return [Check("delivery", ok=True, words="alive"), watch.last]
+
+    def ready() -> list[Check]:
+        return ready_checks("delivery", look)
+
+    serve_probes(settings.metrics_host, port, registry, health=health, ready=ready)
+    return watch
+
+
+def delivery_options(settings: Settings) -> Options:
+    """The settings that channels use."""
+    allowed = frozenset(one.strip().lower() for one in settings.delivery_allow_private.split(",") if one.strip())
+    return Options(
+        clock_ms=console.now_ms,
+        monotonic=time.monotonic,
+        smtp=settings.smtp_url,
+        sender=settings.smtp_from,
+        allowed=allowed,
+    )
+
+
+def renderer_of(settings: Settings) -> Renderer:
+    """Renders messages with the templates in force; they link to the desk."""
+    return Renderer(settings.delivery_templates, settings.desk_public_url)
+
+
+def test_notice(settings: Settings, channel: str, now_ms: int) -> Notice:
+    """A message that says that it is a test."""
+    message = Message(
+        id=key_of("test", channel, str(now_ms)),
+        channel=channel,
+        subscription=channel,
+        kind="test",
+        level="normal",
+        queued_ms=now_ms,
+    )
+    return renderer_of(settings).render(message, [], None)
+
+
+def alert_lines(alert: Alert, name: str) -> Text:
+    """An alert for a terminal: the subscription, what is new, the words in context, why, and where."""
+    moment = alert.raised_at.astimezone(datetime.now().astimezone().tzinfo or UTC)
+    line = Text(f"{moment:%H:%M:%S} ", style="dim")
+    style = {"urgent": "bold white on red", "high": "bold red"}.get(alert.level, "bold yellow")
+    line.append(f"▲ {harmless(name)}", style=style)
+    line.append(f"  {harmless(alert.title)}", style="bold")
+    line.append(f"  {harmless(alert.source)}", style="dim")
+    if alert.sources > 1:
+        line.append(f"  {alert.sources} sources", style="dim")
+    if alert.previous is not None or alert.reason != "story":
+        for news in alert.news:
+            line.append(f"\n         {news.kind}: ", style="green").append(harmless(news.text))
+    for snippet in alert.snippets[:2]:
+        line.append("\n         ")
+        for text, marked in pieces({"text": snippet.text, "spans": snippet.spans}):
+            line.append(text, style="bold yellow" if marked else "")
+    if alert.clause:
+        line.append(f"\n         why: {harmless(alert.clause)}", style="dim")
+    return line.append(f"\n         {harmless(alert.url)}  {alert.id[:12]}", style="dim")
+
+
+def _names(shelf: SubscriptionStore) -> dict[str, str]:
+    return {one.id: one.name or one.id for one in shelf.read(now_ms=console.now_ms()).subscriptions}
+
+
+def _show_alert(alert: Alert, names: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        console.put(alert)
+    else:
+        console.out.print(alert_lines(alert, names.get(alert.subscription, alert.subscription)))

@@ -1,33 +1,54 @@
-"""``wirewatch desk``: the newsroom page."""
+"""``wirewatch desk`` and ``people``: the web application for the newsroom, and who may use it."""
 
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import socket
+import sys
 import time
+from datetime import UTC
 from typing import Annotated
 
 import typer
 from msgspec.structs import replace
 
 from core.errors import UsageError
+from core.records import from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
 from desk.people.addresses import is_loopback
+from desk.people.directory import COMMAND_LINE, Directory
+from desk.people.roles import Role
 from desk.people.store import PeopleStore
-from wirewatch.commands.services import SUPERVISED, stop_on_signals
-from wirewatch.terminal import console
+from wirewatch import console
+from wirewatch.commands.options import JsonLines, reads_store
+from wirewatch.supervisor import SUPERVISED, stop_on_signals
 
 CLOSING_S = 3
 
+app = typer.Typer()
+people = typer.Typer(
+    name="people",
+    help="Manage who may use the desk: accounts, roles, passwords, API tokens.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(people)
+Name = Annotated[str, typer.Argument(help="The person's name.")]
 
+
+@app.command("desk")
 def desk(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on (setting desk_host).")] = "",
-    port: Annotated[int | None, typer.Option(help="Port; 0: any (setting desk_port).", min=0, max=65_535)] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on (default: setting desk_host).")] = "",
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port to listen on; 0: any free one (default: setting desk_port).", min=0, max=65_535),
+    ] = None,
     *,
-    demo: Annotated[bool, typer.Option("--demo", hidden=True, help="For wirewatch up --demo alone.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", hidden=True, help="Only for wirewatch up --demo.")] = False,
 ) -> None:
     """Serve the desk until stopped: live stories, search, subscriptions, coverage, and the API."""
     settings = load_settings(context.obj)
@@ -35,7 +56,9 @@ def desk(
         settings, desk_host=host or settings.desk_host, desk_port=settings.desk_port if port is None else port
     )
     if demo and not (is_loopback(settings.desk_host) and os.environ.get(SUPERVISED)):
-        raise UsageError("without sign-in the desk is for the demo alone", hint="wirewatch up --demo starts it")
+        raise UsageError(
+            "--demo has no sign-in: it is only for wirewatch up --demo", hint="wirewatch up --demo starts it"
+        )
     listening = listen(settings)
     _serve(settings, listening, demo=demo)
 
@@ -43,17 +66,17 @@ def desk(
 def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     if not os.environ.get(SUPERVISED):
         console.note("the desk starts …")
-    # Here, so that other commands don't wait for a web server to be loaded.
+    # Imported here, so that other commands need not load a web server.
     import uvicorn
 
     from core.search import SearchIndex, search_folder
     from desk.web.app import create_app
     from desk.web.deps import Desk
-    from wirewatch.commands.desk_feeds import Feeds
+    from wirewatch.feeds import Feeds
 
     store = open_store(settings.store)
     if not demo:
-        _somebody_may_in(settings, store)
+        _check_accounts(settings, store)
     feeds = Feeds(settings, store)
     app = create_app(
         made := Desk(
@@ -67,7 +90,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
         )
     )
     if not os.environ.get(SUPERVISED):
-        # Under ``up`` the supervisor has said so.
+        # Under ``up`` the supervisor has printed it.
         console.note(f"the desk is at {address(settings, listening.getsockname()[1])}; Ctrl-C ends it", "bold")
     server = uvicorn.Server(
         uvicorn.Config(
@@ -76,7 +99,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            # Open streams end by themselves once the desk closes.
+            # Open streams end by themselves when the desk closes.
             timeout_graceful_shutdown=CLOSING_S,
         )
     )
@@ -96,11 +119,8 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     store.close()
 
 
-def _somebody_may_in(settings: Settings, store: Store) -> None:
-    """Nobody being let in yet is fine on this machine; a desk that is open to others should not wait there like that.
-
-    Raises UsageError.
-    """
+def _check_accounts(settings: Settings, store: Store) -> None:
+    """Warn if nobody can sign in yet. Raises UsageError if, in addition, other machines can reach the desk."""
     if settings.desk_proxy_header or PeopleStore(store).listing():
         return
     hint = "wirewatch people add NAME --role admin"
@@ -111,7 +131,7 @@ def _somebody_may_in(settings: Settings, store: Store) -> None:
 
 
 def address(settings: Settings, port: int | None = None) -> str:
-    """Where people reach the desk."""
+    """The URL of the desk for people."""
     if settings.desk_public_url:
         return settings.desk_public_url
     host = "127.0.0.1" if settings.desk_host in ("0.0.0.0", "::") else settings.desk_host  # noqa: S104 - compared
@@ -119,7 +139,7 @@ def address(settings: Settings, port: int | None = None) -> str:
 
 
 def free_port(wanted: int) -> int:
-    """The port on this machine if it is free, else one that is."""
+    """``wanted`` if that port is free on this machine, else another that is."""
     for port in (wanted, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -132,7 +152,7 @@ def free_port(wanted: int) -> int:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """The socket of the desk. Raises UsageError."""
+    """The listening socket of the desk. Raises UsageError."""
     family = socket.AF_INET6 if ":" in settings.desk_host else socket.AF_INET
     # The protocol by name: where it is 0, asyncio leaves Nagle's algorithm on, and every answer's body comes 40 ms late.
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -147,3 +167,99 @@ def listen(settings: Settings) -> socket.socket:
             hint="choose others with --host and --port, or desk_host and desk_port",
         ) from error
     return made
+
+
+@people.command("add")
+def add_person(
+    context: typer.Context,
+    name: Name,
+    role: Annotated[Role, typer.Option(help="reader, editor or admin.")] = Role.READER,
+    *,
+    by_proxy: Annotated[
+        bool, typer.Option("--by-proxy", help="No password: a reverse proxy signs the person in.")
+    ] = False,
+) -> None:
+    """Add an account. Prompts for a password, or reads it as one line from standard input."""
+    directory = _directory(context)
+    if directory.people.named(name) is not None:
+        raise UsageError(f"there is already a person called {name}")
+    directory.add(name, role, None if by_proxy else _password(), COMMAND_LINE)
+    console.note(f"{name} may use the desk as {role}")
+
+
+@people.command("list")
+@reads_store
+def list_people(context: typer.Context, *, as_json: JsonLines = False) -> None:
+    """List all accounts."""
+    accounts = _directory(context).people.listing()
+    if console.wants_json(as_json):
+        for one in accounts:
+            line = {"name": one.shown, "role": one.role, "active": one.active, "created": from_ms(one.created_ms)}
+            console.put(line | {"password": one.password is not None})
+        return
+    table = console.table("name", "role", "account", "signs in by", "since")
+    for one in accounts:
+        since = f"{from_ms(one.created_ms).astimezone(UTC):%Y-%m-%d}"
+        by = "password" if one.password else "proxy"
+        table.add_row(one.shown, one.role, "open" if one.active else "closed", by, since)
+    console.out.print(table)
+    if not accounts:
+        console.note("nobody yet: wirewatch people add NAME --role admin")
+
+
+@people.command("role")
+@reads_store
+def set_role(
+    context: typer.Context, name: Name, role: Annotated[Role, typer.Argument(help="reader, editor or admin.")]
+) -> None:
+    """Change a person's role, effective from their next request."""
+    directory = _directory(context)
+    directory.set_role(directory.known(name), role, COMMAND_LINE)
+    console.note(f"{name} is {role} now")
+
+
+@people.command("password")
+@reads_store
+def set_password(context: typer.Context, name: Name) -> None:
+    """Set a person's password and end their sessions. Prompts for it, or reads one line from standard input."""
+    directory = _directory(context)
+    directory.set_password(directory.known(name), _password(), COMMAND_LINE)
+    console.note(f"the password of {name} is set")
+
+
+@people.command("close")
+@reads_store
+def close_account(
+    context: typer.Context, name: Name, *, again: Annotated[bool, typer.Option("--open", help="Reopen it.")] = False
+) -> None:
+    """Close a person's account: sessions and tokens end at once."""
+    directory = _directory(context)
+    directory.set_active(directory.known(name), active=again, by=COMMAND_LINE)
+    console.note(f"the account of {name} is {'open' if again else 'closed'}")
+
+
+@people.command("token")
+@reads_store
+def make_token(
+    context: typer.Context,
+    name: Name,
+    label: Annotated[str, typer.Option("--for", help="What the token is for.")] = "command line",
+    scope: Annotated[str, typer.Option(help="read or write.")] = "read",
+    days: Annotated[int, typer.Option(help="Days until it expires; 0: never.", min=0, max=3_650)] = 90,
+) -> None:
+    """Create an API token for a person's program. It is printed only now."""
+    directory = _directory(context)
+    typer.echo(directory.make_token(directory.known(name), label, scope, days or None, COMMAND_LINE))
+
+
+def _directory(context: typer.Context) -> Directory:
+    return Directory(open_store(load_settings(context.obj).store), clock_ms=console.now_ms)
+
+
+def _password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass("Password (12 characters or more): ")
+    if getpass.getpass("Again: ") != first:
+        raise UsageError("the two passwords differ")
+    return first

@@ -1,36 +1,47 @@
-"""``wirewatch feed``: the feeds that are watched."""
+"""``wirewatch feed``: find, add, list, check and remove the feeds that are watched."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from connectors.archives.items import source_of
 from connectors.catalogue import load_catalogue
-from connectors.discovery import FeedFinder
 from connectors.feeds.entries import feed_entries
 from connectors.feeds.items import describe_feed, one_line
-from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
+from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
-from connectors.store.state import FeedAbout, FeedRow, FeedState
-from core.errors import InputError, UsageError
+from connectors.store.state import FeedRow, FeedState
+from core.errors import FeedError, InputError, UsageError
 from core.settings import Settings, load_settings
 from core.store import open_store
-from wirewatch.commands import feed_add, feed_health
-from wirewatch.terminal import console, json_lines
+from desk.views.coverage import state_words
+from wirewatch import console
+from wirewatch.commands.options import JsonLines, reads_store
+from wirewatch.feeds import Feeds, FoundAddress, check_address, discover, look_up
 
-app = typer.Typer(help="Feeds: find, add, list, check and remove them.", no_args_is_help=True, rich_markup_mode=None)
-app.command("check")(feed_health.check)
-app.command("coverage")(feed_health.report)
-AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
+app = typer.Typer(
+    name="feed", help="Find, add, list, check and remove feeds.", no_args_is_help=True, rich_markup_mode=None
+)
+MOST_RISKS = 20
+_STYLES = {
+    "ok": "green",
+    "new": "cyan",
+    "early": "cyan",
+    "unverified": "yellow",
+    "silent": "yellow",
+    "failing": "red",
+    "gone": "red",
+}
 
 
 @app.command("parse")
@@ -38,9 +49,9 @@ def parse(
     context: typer.Context,
     place: Annotated[str, typer.Argument(help="File or URL of a feed.")],
     *,
-    as_json: AsJson = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Show a feed's entries as feedparser reads them; a JSON line each with --json, or into a pipe."""
+    """Show a feed's entries as feedparser reads them."""
     body = (
         _fetched(place, load_settings(context.obj))
         if "://" in place
@@ -49,16 +60,16 @@ def parse(
     about = parse_feed(body.body, url=body.url, content_type=body.content_type)
     base = body.url if "://" in body.url else ""
     entries = feed_entries(body.body, url=body.url, base=base, content_type=body.content_type)
-    if json_lines.wanted(as_json=as_json):
+    if console.wants_json(as_json):
         for entry in entries:
-            json_lines.put(entry)
+            console.put(entry)
         return
     console.out.print(f"{about.title or '(no title)'}", style="bold", markup=False)
     words = f"{about.format}, {about.language or 'no language'}, {len(entries)} entries"
     console.out.print(words, style="dim", markup=False)
     for remark in about.notes:
         console.note(f"note: {remark}", "yellow")
-    table = Table("published", "title", box=None, header_style="bold")
+    table = console.table("published", "title")
     table.add_column("address", overflow="fold")
     for entry in entries:
         table.add_row(
@@ -71,55 +82,60 @@ def parse(
 def add(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="Address of the feed.")] = "",
-    source: Annotated[str, typer.Option(help="Id of the outlet (default: the host).")] = "",
+    source: Annotated[str, typer.Option(help="Source id of its outlet (default: the host).")] = "",
     *,
-    from_catalogue: Annotated[bool, typer.Option("--catalogue", help="The feeds of the catalogue.")] = False,
-    topic: Annotated[list[str] | None, typer.Option(help="With --catalogue: only feeds of this topic.")] = None,
-    unchecked: Annotated[bool, typer.Option("--unchecked", help="Don't look first whether it is a feed.")] = False,
+    from_catalogue: Annotated[bool, typer.Option("--catalogue", help="Add the feeds of the catalogue.")] = False,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="With --catalogue: only feeds of this topic; repeatable.")
+    ] = None,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Do not fetch the address to check that it is a feed.")
+    ] = False,
 ) -> None:
-    """Watch a feed, or those of the catalogue. What a feed holds at first is stored, never alerted.
+    """Watch a feed, or those of the catalogue. Its present articles are stored and never alerted.
 
-    The address is looked at once. A page that names one feed adds that; one that names several, or none, adds nothing.
+    The address is fetched once. If it is a page that names just one feed, that feed is added; otherwise it is an error.
     """
+    settings = load_settings(context.obj)
     if from_catalogue:
         if url:
             raise UsageError("--catalogue and an address exclude each other")
         chosen = load_catalogue().chosen(topic or ())
-        state = FeedState(open_store(load_settings(context.obj).store).engine)
+        state = FeedState(open_store(settings.store).engine)
         count = sum(state.add(feed.url, feed.source, console.utc_now(), feed.about()) for feed in chosen)
-        console.note(f"{count} feeds added, {len(chosen) - count} were there; wirewatch feed check asks them")
+        console.note(f"{count} feeds added, {len(chosen) - count} were there; wirewatch feed check fetches them")
         return
     if topic:
-        raise UsageError("--topic goes with --catalogue")
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url or 'no address'}: not an address", hint="give one that begins with http:// or https://")
-    settings = load_settings(context.obj)
-    feed_add.add_one(settings, url, source, unchecked=unchecked)
+        raise UsageError("--topic needs --catalogue")
+    check_address(url)
+    found = FoundAddress(url=url)
+    if not unchecked:
+        with Http.of_settings(settings) as http:
+            found = look_up(http, url)
+    outlet = source or source_of(found.url)
+    new = Feeds(settings, open_store(settings.store)).add(found.url, outlet)
+    if found.remark:
+        console.note(found.remark, "yellow")
+    shown = without_credentials(found.url)
+    console.note(f"added {shown} as source {outlet}" if new else f"{shown} is watched already")
 
 
 @app.command("discover")
-def discover(
+def discover_feeds(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="Address of a home page.")],
     *,
-    as_json: AsJson = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Find a site's feeds and news sitemaps: what its page and robots.txt name, then the usual places."""
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url}: not an address", hint="give one that begins with http:// or https://")
-    settings = load_settings(context.obj)
+    """Find a site's feeds and news sitemaps: those that its page and robots.txt name, then the usual places."""
     count = 0
-    with Http.of_settings(settings) as http:
-        finder = FeedFinder(http, HostPacing(settings.host_gap_s), clock=console.utc_now, wait=time.sleep)
-        for found in finder.find(url):
-            count += 1
-            if json_lines.wanted(as_json=as_json):
-                line = {"url": found.url, "how": found.how, **describe_feed(found.feed)}
-                json_lines.put(line)
-            else:
-                held = f"{len(found.feed.items)} items" if found.feed.items else f"{len(found.feed.children)} sitemaps"
-                words = f"{found.url}  ({found.feed.format}, {held}, {found.how})"
-                console.out.print(words, markup=False)
+    for found in discover(load_settings(context.obj), url, threading.Event()):
+        count += 1
+        if console.wants_json(as_json):
+            console.put({"url": found.url, "how": found.how, **describe_feed(found.feed)})
+        else:
+            held = f"{len(found.feed.items)} items" if found.feed.items else f"{len(found.feed.children)} sitemaps"
+            console.out.print(f"{found.url}  ({found.feed.format}, {held}, {found.how})", markup=False)
     if not count:
         raise InputError(url, "no feed found")
 
@@ -127,59 +143,40 @@ def discover(
 @app.command("import")
 def import_list(context: typer.Context, file: Annotated[Path, typer.Argument(help="OPML file.")]) -> None:
     """Watch the feeds of an OPML list."""
-    listed = parse_opml(_bytes(file), str(file))
-    for remark in listed.notes:
+    body = _bytes(file)
+    new, listed, remarks = _feeds(context).import_opml(body, str(file))
+    for remark in remarks:
         console.note(f"note: {remark}", "yellow")
-    state = FeedState(open_store(load_settings(context.obj).store).engine)
-    now = console.utc_now()
-    count = sum(
-        state.add(one.url, one.source or source_of(one.url), now, FeedAbout(outlet=one.title, language=one.language))
-        for one in listed.outlines
-    )
-    console.note(f"{count} feeds added, {len(listed.outlines) - count} were there")
+    console.note(f"{new} feeds added, {listed - new} were there")
 
 
 @app.command("export")
+@reads_store
 def export(context: typer.Context) -> None:
-    """Write the watched feeds as OPML to stdout, in a folder for each country."""
-    rows = FeedState(open_store(load_settings(context.obj).store).engine).listing()
-    typer.echo(
-        write_opml(
-            (
-                Outline(
-                    url=row.url,
-                    title=row.about.outlet or row.title,
-                    folders=(row.about.country,) if row.about.country else (),
-                    language=row.about.language,
-                    source=row.source,
-                )
-                for row in rows
-                if row.active
-            ),
-            "Wirewatch feeds",
-        ),
-        nl=False,
-    )
+    """Print the watched feeds as OPML, in a folder for each country."""
+    typer.echo(_feeds(context).export_opml(), nl=False)
 
 
 @app.command("remove")
+@reads_store
 def remove(context: typer.Context, url: Annotated[str, typer.Argument(help="Address of the feed.")]) -> None:
-    """Stop watching a feed. What was stored stays."""
-    if not FeedState(open_store(load_settings(context.obj).store).engine).remove(url):
+    """Stop watching a feed. Its articles stay."""
+    if not _feeds(context).remove(url):
         raise UsageError(f"{url}: no such feed", hint="wirewatch feed list shows them")
     console.note("removed")
 
 
 @app.command("list")
-def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
+@reads_store
+def list_all(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List the feeds with their health."""
-    rows = FeedState(open_store(load_settings(context.obj).store).engine).listing()
-    if json_lines.wanted(as_json=as_json):
+    rows = _feeds(context).state.listing()
+    if console.wants_json(as_json):
         for row in rows:
-            json_lines.put(msgspec.to_builtins(row) | {"state": _state(row)})
+            console.put(msgspec.to_builtins(row) | {"state": _state(row)})
         return
-    table = Table("source", box=None, header_style="bold")
-    # Whole addresses: they are what one copies.
+    table = console.table("source")
+    # Addresses in full: people copy them.
     table.add_column("address", overflow="fold")
     for name in ("state", "last good poll", "problem"):
         table.add_column(name)
@@ -189,6 +186,79 @@ def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
     console.out.print(table)
     if not rows:
         console.note("no feeds yet: wirewatch feed add URL")
+
+
+@app.command("check")
+@reads_store
+def check(
+    context: typer.Context,
+    urls: Annotated[list[str] | None, typer.Argument(help="Addresses of feeds (default: those never read).")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Check all feeds.")] = False,
+    as_json: JsonLines = False,
+) -> None:
+    """Fetch feeds now and record whether they can be read. Stores no items. Exit 1 if one can't be read."""
+    settings = load_settings(context.obj)
+    state = FeedState(open_store(settings.store).engine)
+    rows = [row for row in state.listing() if row.active]
+    for url in urls or ():
+        if url not in {row.url for row in rows}:
+            raise InputError(url, "no such feed", hint="wirewatch feed list shows them")
+    wanted = [row for row in rows if (row.url in urls if urls else every or row.verified_at is None)]
+    if not wanted:
+        console.note("all feeds have been read; --all checks them again")
+    pacing, bad = HostPacing(settings.host_gap_s), 0
+    with Http.of_settings(settings) as http:
+        for row in _paced(wanted, pacing):
+            problem, items = _asked(http, state.address(row.id)[0])
+            bad += problem is not None
+            if problem is None:
+                state.verified(row.id, console.utc_now())
+            else:
+                state.unreadable(row.id, problem)
+            if console.wants_json(as_json):
+                console.put({"url": row.url, "problem": problem, "items": items})
+            else:
+                words = f"{items} items" if problem is None else problem
+                console.out.print(f"{'✓' if problem is None else '✗'} {row.url}: {words}", markup=False)
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command("coverage")
+@reads_store
+def report(context: typer.Context, *, as_json: JsonLines = False) -> None:
+    """Compare each feed with its own rhythm, and show what the desk may be missing."""
+    whole, feeds = _feeds(context).health()
+    if console.wants_json(as_json):
+        console.put(whole)
+        for feed in feeds:
+            console.put(feed)
+        return
+    table = console.table()
+    table.add_column("feed", overflow="fold")
+    for name in ("state", "expected/day", "last day", "polled every"):
+        table.add_column(name)
+    for feed in feeds:
+        asked = "–" if feed.poll_every_s is None else f"{feed.poll_every_s / 60:.0f} min"
+        style, words = _STYLES.get(feed.state, ""), state_words(feed.state)
+        table.add_row(
+            feed.url, f"[{style}]{words}[/]" if style else words,
+            "–" if feed.state == "early" else f"{feed.expected_per_day:g}",
+            str(feed.seen_last_day), asked,
+        )  # fmt: skip
+    console.out.print(table)
+    states = ", ".join(f"{count} {state_words(name)}" for name, count in whole.states.items()) or "none"
+    console.note(f"{whole.feeds} feeds: {states}", "bold")
+    for risk in whole.risks[:MOST_RISKS]:
+        console.note(f"may be missing: {risk}", "yellow")
+    if len(whole.risks) > MOST_RISKS:
+        console.note(f"and {len(whole.risks) - MOST_RISKS} more: wirewatch feed coverage --json", "yellow")
+
+
+def _feeds(context: typer.Context) -> Feeds:
+    settings = load_settings(context.obj)
+    return Feeds(settings, open_store(settings.store))
 
 
 def _state(row: FeedRow) -> str:
@@ -214,3 +284,22 @@ def _fetched(url: str, settings: Settings) -> Fetched:
     if isinstance(found, Failure):
         raise found.error()
     return found
+
+
+def _paced(rows: list[FeedRow], pacing: HostPacing) -> Iterator[FeedRow]:
+    """Each row once its host may be asked again."""
+    for row in rows:
+        while not pacing.take(row.url, now := console.utc_now()):
+            time.sleep(max((pacing.free_at(row.url) - now).total_seconds(), 0.01))
+        yield row
+
+
+def _asked(http: Http, url: str) -> tuple[str | None, int]:
+    answer = http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES)
+    if isinstance(answer, Failure):
+        return answer.problem, 0
+    try:
+        feed = parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
+    except FeedError as error:
+        return error.problem, 0
+    return None, len(feed.items) or len(feed.children)

@@ -1,41 +1,45 @@
-"""``wirewatch query``: what is wrong with a query, why it matches a document, and what another vendor's query is in ours."""
+"""``wirewatch query`` and ``match``: check a query, explain and translate it, and match queries against documents."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
 from rich.text import Text
 
 from core.errors import InputError, QueryError, UsageError
-from core.query import Document, Explanation, Finding, explain, lint, parse
+from core.query import Document, Explanation, Finding, QueryIndex, explain, lint, parse
 from core.query.importing import import_query
 from core.records.article import Match
-from wirewatch.terminal import console, json_lines
+from wirewatch import console
+from wirewatch.commands.options import JsonObject
 
-app = typer.Typer(
-    help="Queries: check them, explain them, import them. The language: docs/queries.md.",
+app = typer.Typer()
+group = typer.Typer(
+    name="query",
+    help="Check, explain and import queries. The language: docs/queries.md.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Query = Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The query, in one argument.")]
+app.add_typer(group)
+Query = Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The query, as one argument.")]
 File = Annotated[
     Path | None,
-    typer.Option("--file", "-f", help="A file that holds one query; - is standard input.", show_default=False),
+    typer.Option("--file", "-f", help="A file that holds one query; - reads standard input.", show_default=False),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object (default where stdout is no terminal).")]
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _SHOWN_WORDS = 8
 
 
 class Dialect(StrEnum):
-    """Whose query it is."""
+    """The vendor whose query it is."""
 
     MELTWATER = "meltwater"
     FACTIVA = "factiva"
@@ -48,7 +52,9 @@ class _Topic(msgspec.Struct):
     topic: str
 
 
-class _Article(msgspec.Struct):
+class _Fields(msgspec.Struct):
+    """A document as JSON."""
+
     title: str | None = None
     text: str | None = None
     source: str | None = None
@@ -56,6 +62,26 @@ class _Article(msgspec.Struct):
     topics: tuple[str | _Topic, ...] | None = None
     url: str | None = None
     authors: tuple[str, ...] | None = None
+
+    def document(self) -> Document:
+        return Document(
+            self.title or "",
+            self.text or "",
+            source=self.source,
+            language=self.language,
+            topics=[topic if isinstance(topic, str) else topic.topic for topic in self.topics or ()],
+            url=self.url,
+            authors=self.authors or (),
+        )
+
+
+class _StoredQuery(msgspec.Struct):
+    id: str | int
+    query: str
+
+
+class _StoredDocument(_Fields, kw_only=True):
+    id: str | int
 
 
 class _Linted(msgspec.Struct):
@@ -70,11 +96,11 @@ class _Translated(msgspec.Struct, rename={"origin": "from"}):
     changes: list[dict[str, int | str]]
 
 
-@app.command("lint")
-def lint_query(query: Query = None, file: File = None, *, as_json: Json = False) -> None:
-    """Say what is wrong, or probably not meant.
+@group.command("lint")
+def lint_query(query: Query = None, file: File = None, *, as_json: JsonObject = False) -> None:
+    """Report errors, and what was probably not meant.
 
-    Exit 0: clean, or warnings only; 1: it parses and can never match; 2: it does not parse.
+    Exit 0: clean, or warnings only; 1: it parses but can never match; 2: it does not parse.
     """
     text = _given(query, file)
     findings = lint(text)
@@ -83,8 +109,8 @@ def lint_query(query: Query = None, file: File = None, *, as_json: Json = False)
         parse(text)
     except QueryError as error:
         broken = error
-    if json_lines.wanted(as_json=as_json):
-        json_lines.put(_Linted(text, broken is None, findings))
+    if console.wants_json(as_json):
+        console.put(_Linted(text, broken is None, findings))
     else:
         for finding in findings:
             if broken is None or finding.severity != "error":
@@ -92,14 +118,14 @@ def lint_query(query: Query = None, file: File = None, *, as_json: Json = False)
             elif finding.suggestion:
                 console.out.print(Text(f"instead: {finding.suggestion}", style="green"))
         if not findings:
-            console.out.print("nothing to say", style="green")
+            console.out.print("no findings", style="green")
     if broken is not None:
         raise broken
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
 
-@app.command("explain")
+@group.command("explain")
 def explain_query(
     query: Query = None,
     file: File = None,
@@ -107,40 +133,78 @@ def explain_query(
     doc: Annotated[
         Path, typer.Option(help='A document: plain text, or JSON {"title", "text", "language"?, "source"?, "url"? …}.')
     ],
-    as_json: Json = False,
+    as_json: JsonObject = False,
 ) -> None:
-    """Show which clauses of the query hold on a document, and on which words."""
+    """Show which clauses of the query match a document, and which words they match."""
     parsed = parse(_given(query, file))
     explanation = explain(parsed, _document(doc))
-    if json_lines.wanted(as_json=as_json):
-        json_lines.put(explanation)
+    if console.wants_json(as_json):
+        console.put(explanation)
         return
     console.out.print("matches" if explanation.held else "does not match", style="bold")
     _tree(explanation, 0)
 
 
-@app.command("import")
+@group.command("import")
 def import_from(
     query: Query = None,
     file: File = None,
     *,
-    origin: Annotated[Dialect, typer.Option("--from", help="Whose query it is.")],
-    # Not by itself where stdout is no terminal: the query alone is what goes into a file.
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    origin: Annotated[Dialect, typer.Option("--from", help="The vendor whose query it is.")],
+    # Not the default for a pipe: a file gets the query alone.
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Translate another vendor's query: ours on stdout, what reads differently on stderr.
+    """Translate another vendor's query: the result on stdout, differences on stderr.
 
-    What has no equivalent here is an error that names it (exit 2).
+    A construct without an equivalent is an error that names it (exit 2).
     """
     imported = import_query(_given(query, file), origin.value)
     parse(imported.query)
     if as_json:
         changes: list[dict[str, int | str]] = [change._asdict() for change in imported.changes]
-        json_lines.put(_Translated(origin.value, imported.query, changes))
+        console.put(_Translated(origin.value, imported.query, changes))
         return
     typer.echo(imported.query)
     for change in imported.changes:
         console.note(f"at position {change.position + 1}: {change.text}")
+
+
+@app.command("match")
+def match(
+    queries: Annotated[Path, typer.Option(help='JSON Lines: {"id", "query"}.')],
+    docs: Annotated[
+        Path,
+        typer.Option(help='JSON Lines: {"id", "title", "text"}, optionally source, language, topics, url, authors.'),
+    ],
+) -> None:
+    """Match queries against documents: JSON Lines {"query", "doc", "spans"} on stdout.
+
+    Spans count code points of the document's field: {"field", "start", "end", "text"}. A query that does not parse is
+    reported with its position and nothing is matched (exit 2). A bad document is reported and skipped (exit 1).
+    """
+    index: QueryIndex[str | int] = QueryIndex()
+    for where, query in _lines(queries, _StoredQuery):
+        if isinstance(query, InputError):
+            raise UsageError(str(query))
+        try:
+            index.add(query.id, parse(query.query))
+        except QueryError as error:
+            console.err.print(f"{where}: query {query.id!r}:", style="bold", markup=False)
+            raise error from None
+    failed = False
+    for _, doc in _lines(docs, _StoredDocument):
+        if isinstance(doc, InputError):
+            console.show_error(doc)
+            failed = True
+            continue
+        result = index.evaluate(doc.document())
+        for identity, spans in result.matches.items():
+            console.put({"query": identity, "doc": doc.id, "spans": spans})
+        for failure in result.failures:
+            console.show_error(InputError(f"query {failure.id!r}", f"failed on document {doc.id!r}: {failure.error}"))
+            failed = True
+    if failed:
+        raise typer.Exit(1)
 
 
 def _given(query: str | None, file: Path | None) -> str:
@@ -167,35 +231,28 @@ def _document(path: Path) -> Document:
     if path.suffix != ".json":
         return Document("", text)
     try:
-        article = msgspec.json.decode(text, type=_Article)
+        return msgspec.json.decode(text, type=_Fields).document()
     except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(str(path), str(error).replace("`$.", "`")) from error
-    return Document(
-        article.title or "",
-        article.text or "",
-        source=article.source,
-        language=article.language,
-        topics=[topic if isinstance(topic, str) else topic.topic for topic in article.topics or ()],
-        url=article.url,
-        authors=article.authors or (),
-    )
 
 
 def _show(query: str, finding: Finding) -> None:
     line = Text(finding.severity, style=_STYLES[finding.severity])
-    line.append(f" at position {finding.position + 1}: {_printable(finding.message)}", style="default")
+    line.append(f" at position {finding.position + 1}: {console.printable(finding.message)}", style="default")
     console.out.print(line)
     pointer = QueryError(finding.message, query=query, position=finding.position).pointer()
-    console.out.print(Text(_printable(pointer), style="dim"))
+    console.out.print(Text(console.printable(pointer), style="dim"))
     if finding.suggestion:
-        console.out.print(Text(f"instead: {_printable(finding.suggestion)}", style="green"))
+        console.out.print(Text(f"instead: {console.printable(finding.suggestion)}", style="green"))
 
 
 def _tree(clause: Explanation, depth: int) -> None:
-    """One line a clause; for those with parts the operator, for the others what was written and what it found."""
+    """Print one line per clause: the operator of those with parts, the text and the matches of the others."""
     line = Text("  " * depth)
     line.append("✓ " if clause.held else "✗ ", style="green" if clause.held else "red")
-    line.append(_printable(clause.clause) if not clause.parts else f"{clause.kind}: {_printable(clause.clause)}")
+    line.append(
+        console.printable(clause.clause) if not clause.parts else f"{clause.kind}: {console.printable(clause.clause)}"
+    )
     if clause.matches and not clause.parts:
         line.append(f"   {_found(clause.matches)}", style="dim")
     console.out.print(line)
@@ -206,13 +263,26 @@ def _tree(clause: Explanation, depth: int) -> None:
 def _found(matches: tuple[Match, ...]) -> str:
     counted = Counter((match.field, match.text) for match in matches)
     shown = [
-        f"{field}: {_printable(text)!r}{f' ×{count}' if count > 1 else ''}"
+        f"{field}: {console.printable(text)!r}{f' ×{count}' if count > 1 else ''}"
         for (field, text), count in list(counted.items())[:_SHOWN_WORDS]
     ]
     more = len(counted) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _printable(text: str) -> str:
-    # A document may hold escape sequences that would take the terminal over.
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+Kind = TypeVar("Kind", _StoredQuery, _StoredDocument)
+
+
+def _lines(path: Path, kind: type[Kind]) -> Iterator[tuple[str, Kind | InputError]]:
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                where = f"{path}:{number}"
+                if not line.strip():
+                    continue
+                try:
+                    yield where, msgspec.json.decode(line, type=kind)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                    yield where, InputError(where, str(error).replace("`$.", "`"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error

@@ -1,81 +1,87 @@
-"""``wirewatch replay``: a stretch of the past through today's pipeline, as a run of its own."""
+"""``wirewatch replay`` and ``archive``: the past through today's pipeline, and daily files that keep it for that."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 
-from core.errors import UsageError
-from core.records import from_ms, to_ms
+from core.errors import UsageError, WirewatchError
+from core.records import from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
+from core.streams import open_stream
 from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
-from wirewatch.commands.services import stop_on_signals
+from wirewatch import console
+from wirewatch.commands.options import From, JsonLines, To, desk_zone, parse_period
+from wirewatch.commands.subscriptions import read_subscriptions
 from wirewatch.replay.spec import (
     ARCHIVE,
     STORE,
     STREAM,
     ReplaySpec,
+    archive_dir,
     begin_replay,
     check_name,
     digest_of,
     parse_speed,
     scope_of,
 )
-from wirewatch.terminal import console, json_lines
-from wirewatch.terminal.moments import desk_zone, parse_moment
+from wirewatch.supervisor import stop_on_signals
 
-TELL_EVERY_S = 1.0
+app = typer.Typer()
+PROGRESS_EVERY_S = 1.0
+ARCHIVE_LOOK_S = 600.0
 
 
+@app.command("replay")
 def replay(
     context: typer.Context,
-    name: Annotated[str, typer.Option("--run", help="Name of the run; the same name and options go on with it.")],
-    since: Annotated[
-        str, typer.Option("--from", help="2026-03-05, 2026-03-05T10:00Z, 07:20, yesterday, 7d (ago); none: all.")
-    ] = "",
-    until: Annotated[str, typer.Option("--to", help="As --from; the time itself is left out.")] = "now",
+    name: Annotated[
+        str, typer.Option("--run", help="Name of the run. The same name with the same options continues it.")
+    ],
+    since: From = "",
+    until: To = "now",
     source: Annotated[
         list[str] | None,
         typer.Option(
-            help="stream, archive, store, or a file or folder (.warc.gz, .jsonl, feeds, pages); may be repeated."
+            help="stream (default), archive, store, or a file or folder (.warc.gz, .jsonl, feeds, pages); repeatable."
         ),
     ] = None,
-    speed: Annotated[str, typer.Option(help="60x: sixty times as fast as it was; max: at once.")] = "max",
+    speed: Annotated[str, typer.Option(help="60x: 60 times real time; max: no pauses.")] = "max",
     topics: Annotated[
-        Path | None, typer.Option(help="A topic file or folder, in force from the beginning beside the stored ones.")
+        Path | None, typer.Option(help="A topic file or folder, in force from the beginning, beside the stored ones.")
     ] = None,
     subscriptions: Annotated[
-        Path | None, typer.Option(help="Subscriptions, in force from the beginning instead of the stored ones.")
+        Path | None, typer.Option(help="Subscriptions, in force from the beginning, in place of the stored ones.")
     ] = None,
-    of: Annotated[str, typer.Option(help="The run that is replayed (default: the continuous one).")] = "",
+    of: Annotated[str, typer.Option(help="The run to replay (default: the continuous one).")] = "",
     *,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty memory, also in mid-run.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start without the stories known before --from.")] = False,
     deliver: Annotated[bool, typer.Option("--deliver", help="Also send results to the output streams.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON Lines.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Replay the past with original event times, beside the live run. Stopped at any moment, the same command goes on."""
+    """Process the past again with original event times, as a run beside the live one.
+
+    After an interruption the same command continues where it stopped.
+    """
     settings = load_settings(context.obj)
     check_name(name, settings.run)
     factor = parse_speed(speed)
-    now = console.utc_now()
     sources = tuple(source or [STREAM])
-    zone = desk_zone(settings)
-    begin = to_ms(parse_moment(since, now, zone)) if since else 0
-    end = to_ms(parse_moment(until, now, zone))
-    if begin >= end:
-        raise UsageError(f"--from {since or 'the beginning'} is not before --to {until}")
+    begin, end = parse_period(since, until or "now", zone=desk_zone(settings))
+    span = begin or 0, end or 0
     for one in sources:
         if one.partition(":")[0] not in (STREAM, ARCHIVE, STORE) and not Path(one).exists():
-            raise UsageError(f"{one}: no such file or folder", hint="--source also takes stream, archive and store")
-    machine = json_lines.wanted(as_json=as_json)
+            raise UsageError(f"{one}: no such file or folder", hint="or use one of stream, archive, store")
+    machine = console.wants_json(as_json)
     stop = stop_on_signals()
     store = open_store(settings.store)
     try:
@@ -98,26 +104,75 @@ def replay(
                 store,
                 name,
                 wanted,
-                (begin, end),
+                span,
                 topics,
-                subscriptions,
+                read_subscriptions(subscriptions) if subscriptions else None,
                 now_ms=console.now_ms(),
-                say=lambda words: console.note(words, "yellow"),
+                warn=lambda words: console.note(words, "yellow"),
             )
         else:
             changed = msgspec.json.decode(row.spec, type=ReplaySpec).differences(wanted)
             if changed:
                 raise UsageError(
-                    f"run {name!r} was begun with other options ({', '.join(changed)})",
-                    hint=f"give the same, take another name, or wirewatch runs drop {name}",
+                    f"run {name!r} was started with other options ({', '.join(changed)})",
+                    hint=f"use the same, or another name, or wirewatch runs drop {name}",
                 )
         if row.state == FINISHED:
-            console.note(f"{name} is finished already; wirewatch runs drop {name} lets it begin anew", "yellow")
+            console.note(f"{name} is finished already; wirewatch runs drop {name} allows a new start", "yellow")
             _result(store, row, machine=machine, seconds=0.0, handled=0)
             return
         _go(settings, store, row, wanted, factor, stop.is_set, stop.wait, machine=machine)
     finally:
         store.close()
+
+
+@app.command("archive")
+def archive(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Folder of the archive (default: setting archive_dir).")
+    ] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep running, and write each day once it is over.")] = False,
+    as_json: JsonLines = False,
+) -> None:
+    """Write the raw stream to WARC files, one per day that is over, beyond the stream's retention.
+
+    After an interruption the same command continues where it stopped.
+    """
+    from wirewatch.replay.sources import archive_days  # loads Beam, which takes seconds
+
+    settings = load_settings(context.obj)
+    where = folder or archive_dir(settings)
+    stop = stop_on_signals()
+    store = open_store(settings.store)
+    machine = console.wants_json(as_json)
+    count = 0
+    with open_stream(settings.stream, settings.raw_stream) as stream:
+        while True:
+            software = f"wirewatch {metadata.version('wirewatch')}"
+            try:
+                for day in archive_days(
+                    stream, store, where, clock_ms=console.now_ms, stop=stop.is_set, software=software
+                ):
+                    count += 1
+                    if machine:
+                        console.put(day)
+                    else:
+                        console.out.print(
+                            f"{day.day}  {day.records:>8} records  {day.bytes:>12} bytes  {day.file or '–'}"
+                        )
+                    if day.lost:
+                        console.note(f"{day.day}: {day.lost} records were deleted before they were archived", "red")
+            except OSError as error:
+                raise WirewatchError(
+                    f"{where}: {error.strerror or error}", hint="choose a folder that can be written"
+                ) from error
+            if not follow or stop.wait(ARCHIVE_LOOK_S):
+                break
+    store.close()
+    if not count:
+        console.note("nothing to archive: a day is written once it is over (UTC)")
 
 
 def _go(
@@ -131,7 +186,7 @@ def _go(
     *,
     machine: bool,
 ) -> None:
-    # They load Beam, which takes seconds.
+    # These load Beam, which takes seconds.
     from pipeline.drivers.replay import Pace, ReplayRun
     from pipeline.drivers.replay import Progress as Stand
     from wirewatch.replay.sources import Sources
@@ -143,7 +198,8 @@ def _go(
     )
     sources = Sources(settings, store, spec.sources, of=spec.of, name=row.name, span=(row.from_ms, row.to_ms))
     began = time.monotonic()
-    with _bar(machine=machine) as bar:
+    extra = [TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[when]}", style="dim")]
+    with console.progress_bar(*extra, hidden=machine) as bar:
         try:
             indexing = bar.add_task("indexing", total=None, rate="", when="")
             history = sources.history(run.after_ms, console.now_ms, lambda count: bar.update(indexing, completed=count))
@@ -153,18 +209,19 @@ def _go(
             if sources.no_claim and not row.no_claim:
                 ReplayRepository(store).note(row.name, no_claim=sources.no_claim)
             if done:
-                console.note(f"going on behind {done} records")
+                console.note(f"continuing after {done} records")
             task = bar.add_task(row.name, total=None, completed=done, rate="", when="")
             bar.update(task, total=None if history.total is None else done + history.total)
-            told = [began]
+            printed_s = began
 
             def show(stand: Stand) -> None:
+                nonlocal printed_s
                 seconds = time.monotonic() - began
                 when = f"{from_ms(stand.time_ms):%Y-%m-%d %H:%M:%S}" if stand.time_ms else ""
                 rate = (stand.done - done) / max(seconds, 0.001)
                 bar.update(task, completed=stand.done, rate=f"{rate:.1f}/s", when=when)
-                if machine and time.monotonic() - told[0] >= TELL_EVERY_S:
-                    told[0] = time.monotonic()
+                if machine and time.monotonic() - printed_s >= PROGRESS_EVERY_S:
+                    printed_s = time.monotonic()
                     left = None if stand.total is None or not rate else round((stand.total - stand.done) / rate, 1)
                     line = {
                         "run": row.name,
@@ -173,7 +230,7 @@ def _go(
                         "rate": round(rate, 1),
                         "left_s": left,
                     }
-                    json_lines.put(line | {"event_time": when or None})
+                    console.put(line | {"event_time": when or None})
 
             with _relay(settings, store, row) as relay:
                 pace = Pace(factor, time.monotonic)
@@ -190,13 +247,13 @@ def _go(
             sources.close()
     _result(store, row, machine=machine, seconds=time.monotonic() - began, handled=row.done - done)
     if row.state != FINISHED:
-        console.note("stopped; the same command goes on from here", "yellow")
+        console.note("stopped; the same command continues from here", "yellow")
         raise typer.Exit(130)
 
 
 @contextmanager
 def _relay(settings: Settings, store: Store, row: Replay) -> Iterator[Callable[[], object]]:
-    """What sends results on, if that was asked for."""
+    """A function that sends results to the output streams, or does nothing if the run does not deliver."""
     if not row.delivers:
         yield lambda: None
         return
@@ -230,25 +287,12 @@ def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled
             "outcomes": counts,
         }
         line |= {"alerts": alerts, "equal_to": None if row.no_claim else spec.of, "no_claim": row.no_claim}
-        json_lines.put(line)
+        console.put(line)
         return
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
     pace = f", {rate:g} a second" if rate else ""
     console.note(f"{row.name}: {counts.total()} records: {ends}; {alerts} alerts{pace}", "bold green")
     if row.no_claim:
-        console.note(f"no equality with {spec.of!r} is claimed: {row.no_claim}", "yellow")
+        console.note(f"the results may differ from those of {spec.of!r}: {row.no_claim}", "yellow")
     else:
-        console.note(f"the same as {spec.of!r} in that time; wirewatch runs diff {spec.of} {row.name} looks")
-
-
-def _bar(*, machine: bool) -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[when]}", style="dim"),
-    )
-    return Progress(*columns, console=console.err, transient=True, disable=machine or not console.err.is_terminal)
+        console.note(f"the same results as {spec.of!r} had; wirewatch runs diff {spec.of} {row.name} compares them")

@@ -8,31 +8,34 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from connectors.archives import read_path
 from core.errors import UsageError, WirewatchError
 from core.records import Outcome, OutcomeKind
 from core.settings import load_settings
+from wirewatch import console
 from wirewatch.commands.subscriptions import read_subscriptions
-from wirewatch.terminal import console, json_lines
 
-# More rejections than this on a terminal help nobody; all of them are in outcomes.jsonl.
+app = typer.Typer()
+# Rejections shown; outcomes.jsonl has all of them.
 SHOWN = 20
 
 
+@app.command("run")
 def run(
     context: typer.Context,
     path: Annotated[
-        Path, typer.Option("--input", help="A .jsonl, .warc, feed, .html or .txt file (also .gz), or a folder.")
+        Path, typer.Option("--input", help="A .jsonl, .warc, feed, .html or .txt file (also as .gz), or a folder.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for enriched.jsonl, alerts.jsonl and outcomes.jsonl.")],
     subscriptions: Annotated[Path | None, typer.Option(help='JSON Lines: {"id", "query", "name"?}.')] = None,
-    topics: Annotated[Path | None, typer.Option(help="A folder of topic files beside the built-in ones.")] = None,
+    topics: Annotated[
+        Path | None, typer.Option(help="A folder of topic files, used beside the built-in topics.")
+    ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="The summary as a JSON line on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as a JSON line.")] = False,
 ) -> None:
-    """Run articles from files through the pipeline, write the results, and exit."""
+    """Process articles from files, and write the results as JSON Lines."""
     settings = load_settings(context.obj)
     queries = read_subscriptions(subscriptions) if subscriptions else []
     items = read_path(path)
@@ -43,7 +46,7 @@ def run(
     except OSError as error:
         raise UsageError(f"{out}: {error.strerror}", hint="choose a folder that can be written") from error
     folder = Path(topics) if topics else Path(settings.topics_dir) if settings.topics_dir else None
-    with tempfile.TemporaryDirectory(prefix="wirewatch-") as scratch, _progress() as progress:
+    with tempfile.TemporaryDirectory(prefix="wirewatch-") as scratch, console.progress_bar() as progress:
         reading = progress.add_task("reading", total=None)
         with BoundedRun(
             Path(scratch),
@@ -60,9 +63,7 @@ def run(
                 progress.update(reading, completed=bounded.count)
             progress.update(reading, total=bounded.count, visible=False)
             if not bounded.count:
-                raise WirewatchError(
-                    f"{path}: there is nothing in it to read", hint="wirewatch run --help lists the kinds"
-                )
+                raise WirewatchError(f"{path}: it holds nothing to read", hint="wirewatch run --help lists the kinds")
             working = progress.add_task("articles", total=bounded.count)
             bounded.run(lambda done: progress.update(working, completed=done))
             try:
@@ -71,7 +72,7 @@ def run(
                 raise WirewatchError(f"{out}: {error.strerror}", hint="the results could not be written") from error
             counts, rejected, alerts = bounded.counts(), bounded.rejected(), sum(1 for _ in bounded.reader.alerts())
     if as_json:
-        json_lines.put({"items": sum(counts.values()), **counts, "alerts": alerts})
+        console.put({"items": sum(counts.values()), **counts, "alerts": alerts})
     _report(counts, rejected, alerts, out)
 
 
@@ -82,14 +83,3 @@ def _report(counts: Counter[str], rejected: list[Outcome], alerts: int, out: Pat
         console.note(f"… and {len(rejected) - SHOWN} more rejected, all in outcomes.jsonl", "yellow")
     ends = ", ".join(f"{counts[kind]} {kind}" for kind in OutcomeKind if counts[kind])
     console.note(f"{sum(counts.values())} items: {ends}; {alerts} alerts → {out}", "green")
-
-
-def _progress() -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal)

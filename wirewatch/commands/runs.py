@@ -1,99 +1,104 @@
-"""``wirewatch runs``: the continuous run and the replays beside it: list, compare, drop."""
+"""``wirewatch runs`` and ``show``: the continuous run and its replays, and what a run held at a moment."""
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from itertools import islice
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from core.errors import UsageError
 from core.records import from_ms
+from core.records.article import Story
 from core.settings import load_settings
 from core.store import open_store
 from pipeline.replay.diff import Change, differences, span_of
 from pipeline.replay.runs import RunSummary, drop_run, list_runs, run_names
 from pipeline.text.difference import difference
+from wirewatch import console
+from wirewatch.commands.options import JsonLines, Run, desk_zone, known_run, parse_time, reads_store
+from wirewatch.replay.as_of import AsOf, SeenAlert, SeenArticle
 from wirewatch.replay.spec import index_path
 from wirewatch.schema import metadata
-from wirewatch.terminal import console, json_lines
 
-app = typer.Typer(help="Runs: list, compare, drop.", no_args_is_help=True, rich_markup_mode=None)
-AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
+app = typer.Typer()
+runs = typer.Typer(name="runs", help="List, compare and drop runs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(runs)
 _STYLES = {"lost": ("-", "red"), "gained": ("+", "green"), "changed": ("~", "yellow")}
 _TEXT_CHARS = 240
 
 
-@app.command("list")
-def list_all(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """List all runs: what each holds, and how far each replay is."""
+class What(StrEnum):
+    """What can be shown."""
+
+    ARTICLES = "articles"
+    STORIES = "stories"
+    ALERTS = "alerts"
+
+
+@runs.command("list")
+@reads_store
+def list_all(context: typer.Context, *, as_json: JsonLines = False) -> None:
+    """List all runs: what each holds, and the progress of each replay."""
     store = open_store(load_settings(context.obj).store)
-    runs = list_runs(store)
-    if json_lines.wanted(as_json=as_json):
-        for run in runs:
-            json_lines.put(json_lines.timed(run, created_ms="created_at", first_ms="first_at", last_ms="last_at"))
+    found = list_runs(store)
+    if console.wants_json(as_json):
+        for run in found:
+            console.put(console.with_times(run, created_ms="created_at", first_ms="first_at", last_ms="last_at"))
         return
-    table = Table(
-        "run",
-        "kind",
-        "state",
-        "news from",
-        "to",
-        "records",
-        "articles",
-        "stories",
-        "alerts",
-        box=None,
-        header_style="bold",
-    )
-    for run in runs:
+    table = console.table("run", "kind", "state", "news from", "to", "records", "articles", "stories", "alerts")
+    for run in found:
         figures = (sum(run.outcomes.values()), run.articles, run.stories, run.alerts)
         table.add_row(
-            Text(run.name), run.kind, _state(run), _when(run.first_ms), _when(run.last_ms), *map(str, figures)
+            Text(run.name), run.kind, _state(run), _minute(run.first_ms), _minute(run.last_ms), *map(str, figures)
         )
     console.out.print(table)
 
 
-@app.command("diff")
+@runs.command("diff")
+@reads_store
 def diff(
     context: typer.Context,
-    first: Annotated[str, typer.Argument(help="The run before.")],
-    second: Annotated[str, typer.Argument(help="The run after.")],
+    first: Annotated[str, typer.Argument(help="The earlier run.")],
+    second: Annotated[str, typer.Argument(help="The later run.")],
     *,
-    as_json: AsJson = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Say which articles, topics, stories and alerts are lost, gained or changed from one run to another; exit 1 if any."""
+    """Compare two runs: articles, topics, stories and alerts lost, gained or changed. Exit 1 if there are any."""
     store = open_store(load_settings(context.obj).store)
-    known = run_names(store)
     for name in (first, second):
-        if name not in known:
-            raise UsageError(f"there is no run {name!r}", hint="wirewatch runs list shows them")
+        known_run(store, name)
     span = span_of(store, first, second)
     counts: Counter[tuple[str, str]] = Counter()
-    machine = json_lines.wanted(as_json=as_json)
+    machine = console.wants_json(as_json)
     for change in differences(store, first, second, span):
         counts[change.what, change.how] += 1
         if machine:
-            json_lines.put(change)
+            console.put(change)
         else:
-            _show(change)
+            _show_change(change)
     figures = {what: {how: counts[what, how] for how in _STYLES} for what in ("article", "topic", "story", "alert")}
     if machine:
-        json_lines.put({"from": first, "to": second, "equal": not counts, **figures})
+        console.put({"from": first, "to": second, "equal": not counts, **figures})
     elif counts:
         words = [f"{how} {what}: {count}" for (what, how), count in sorted(counts.items())]
         console.note(f"{first} → {second}: {', '.join(words)}", "bold")
     else:
-        console.note(f"{first} and {second} are the same in that time", "bold green")
+        console.note(f"{first} and {second} are equal in that time", "bold green")
     if counts:
         raise typer.Exit(1)
 
 
-@app.command("drop")
+@runs.command("drop")
+@reads_store
 def drop(context: typer.Context, name: Annotated[str, typer.Argument(help="The run to delete.")]) -> None:
-    """Delete a replay with all that it holds. The continuous run can't be dropped."""
+    """Delete a replay and its results. The continuous run can't be dropped."""
     settings = load_settings(context.obj)
     store = open_store(settings.store)
     kind = run_names(store).get(name)
@@ -104,10 +109,54 @@ def drop(context: typer.Context, name: Annotated[str, typer.Argument(help="The r
     rows = sum(drop_run(store, name, metadata))
     for path in (index_path(settings, name), index_path(settings, name).with_suffix(".db.part")):
         path.unlink(missing_ok=True)
-    console.note(f"{name} is gone ({rows} rows)", "bold")
+    console.note(f"{name} is deleted ({rows} rows)", "bold")
 
 
-def _show(change: Change) -> None:
+@app.command("show")
+@reads_store
+def show(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="{articles|stories|alerts}", help="articles, stories or alerts.")],
+    as_of: Annotated[
+        str,
+        typer.Option(
+            "--as-of",
+            help="What was known then: 2026-03-05T10:00Z, 3h (ago), 07:20 or yesterday 07:20 (in desk_zone), yesterday (at "
+            "this time).",
+        ),
+    ] = "now",
+    run: Run = "",
+    limit: Annotated[int, typer.Option(help="Most records, newest first; 0: all.", min=0)] = 50,
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Show what the desk knew at a moment: what was stored by then, and which alerts had been sent."""
+    kind = _kind(what)
+    settings = load_settings(context.obj)
+    zone, now = desk_zone(settings), console.utc_now()
+    moment = parse_time(as_of, now, zone)
+    if moment > now:
+        console.note(f"--as-of {as_of} is still to come: this is what is known now", "yellow")
+    store = open_store(settings.store)
+    past = AsOf(store, known_run(store, run or settings.run), moment)
+    machine = console.wants_json(as_json)
+    found = _found(past, kind)
+    count = 0
+    for one in islice(found, limit or None):
+        count += 1
+        if machine:
+            console.put(one)
+        else:
+            console.out.print(_line(one, zone))
+    if not machine:
+        console.note(
+            f"{count} {kind.value} as of {_when(moment, zone)} {moment.astimezone(zone):%Z}"
+            + (" (more with --limit)" if count == limit else "")
+        )
+    store.close()
+
+
+def _show_change(change: Change) -> None:
     sign, style = _STYLES[change.how]
     line = Text.assemble((f"{sign} {change.what:<8}", style), change.title)
     if change.fields:
@@ -131,12 +180,47 @@ def _state(run: RunSummary) -> str:
     if replay is None:
         return "–"
     done = sum(run.outcomes.values())
-    return (
-        replay.state
-        if replay.total is None or replay.state == "finished"
-        else f"{replay.state}, {done} of {replay.total}"
-    )
+    known = replay.total is not None and replay.state != "finished"
+    return f"{replay.state}, {done} of {replay.total}" if known else replay.state
 
 
-def _when(ms: int | None) -> str:
+def _minute(ms: int | None) -> str:
     return "–" if ms is None else f"{from_ms(ms):%Y-%m-%d %H:%M}"
+
+
+def _kind(what: str) -> What:
+    try:
+        return What(what)
+    except ValueError as error:
+        near = difflib.get_close_matches(what, list(What), n=1)
+        hint = f"did you mean wirewatch show {near[0]}?" if near else "wirewatch show articles, stories or alerts"
+        raise UsageError(f"{what!r} can't be shown", hint=hint) from error
+
+
+def _found(past: AsOf, what: What) -> Iterator[SeenArticle | SeenAlert | Story]:
+    match what:
+        case What.ARTICLES:
+            return past.articles()
+        case What.STORIES:
+            return past.stories()
+        case What.ALERTS:
+            return past.alerts()
+
+
+def _line(one: SeenArticle | SeenAlert | Story, zone: tzinfo) -> Text:
+    if isinstance(one, Story):
+        facts = f"{one.articles} articles, {len(one.sources)} sources"
+        return Text.assemble(
+            (f"{_when(from_ms(one.last_ms), zone)}  ", "dim"), (one.headline, "bold"), (f"  {facts}", "dim")
+        )
+    if isinstance(one, SeenAlert):
+        sent = f"  sent {_when(one.delivered_at, zone)}" if one.delivered_at else "  not sent"
+        head = f"{_when(one.seen_at, zone)}  "
+        return Text.assemble((head, "dim"), (f"{one.alert.subscription}  ", "yellow"), one.alert.title, (sent, "dim"))
+    facts = "  ".join([f"version {one.version}"] * (one.version > 1) + list(one.topics))
+    head = f"{_when(one.event_at, zone)}  seen {one.seen_at.astimezone(zone):%H:%M:%S}  "
+    return Text.assemble((head, "dim"), (f"{one.source}  ", "cyan"), one.title, (f"  {facts}", "dim"))
+
+
+def _when(moment: datetime | None, zone: tzinfo) -> str:
+    return "–" if moment is None else f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"

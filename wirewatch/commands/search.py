@@ -1,32 +1,49 @@
-"""``wirewatch search``: stored articles that match a query, newest first or best first."""
+"""``wirewatch search``, ``backtest`` and ``export``: what is stored, asked with a query or written to Parquet files."""
 
 from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import msgspec
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from core.errors import UsageError
-from core.records import Match, from_ms, to_ms
-from core.search import Facets, Filters, Hit, SearchIndex, search_folder
+from core.records import Match, Subscription, from_ms
+from core.search import (
+    BacktestReport,
+    Comparison,
+    Facets,
+    Filters,
+    Hit,
+    SearchIndex,
+    StoryHit,
+    backtest,
+    compare,
+    filters_of,
+    search_folder,
+)
 from core.settings import Settings, load_settings
-from core.store import StoreReader, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from desk.terminal import harmless, in_context
-from wirewatch.terminal import console, json_lines
-from wirewatch.terminal.json_lines import iso
-from wirewatch.terminal.moments import parse_moment
+from wirewatch import console
+from wirewatch.commands.options import From, JsonLines, JsonObject, Run, To, parse_period, reads_store
 
+app = typer.Typer()
+# Records that are indexed between two updates of the progress shown.
 _PART = 5_000
 _PAGE = 100
 _SHOWN_FACETS = 5
+_SHOWN_TERMS = 6
+_BAR = 40
 _COLUMNS = ("time", "source", "language", "title", "url", "topics", "story", "matched")
 
 
@@ -38,35 +55,32 @@ class Ordering(StrEnum):
     RELEVANCE = "relevance"
 
 
-From = Annotated[
-    str, typer.Option("--from", help="2026-03-05, 2026-03-05T10:00Z, 07:20, yesterday, 7d (ago); none: all.")
-]
-To = Annotated[str, typer.Option("--to", help="As --from; the time itself is left out.")]
-Run = Annotated[str, typer.Option("--run", help="The run (default: the continuous one).")]
-
-
+@app.command("search")
+@reads_store
 def search(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="The query, in one argument; an empty one finds everything.")],
-    days: Annotated[float | None, typer.Option(help="Of the last so many days.", min=0.0)] = None,
+    query: Annotated[str, typer.Argument(help="The query, as one argument; an empty query matches everything.")],
+    days: Annotated[
+        float | None, typer.Option(help="Only the last so many days; excludes --from and --to.", min=0.0)
+    ] = None,
     since: From = "",
     until: To = "",
-    source: Annotated[list[str] | None, typer.Option(help="Of this outlet; may be repeated.")] = None,
-    language: Annotated[list[str] | None, typer.Option(help="In this language (en, ar …); may be repeated.")] = None,
-    topic: Annotated[list[str] | None, typer.Option(help="Filed under this topic; may be repeated.")] = None,
-    order: Annotated[Ordering, typer.Option(help="What comes first.")] = Ordering.NEWEST,
+    source: Annotated[list[str] | None, typer.Option(help="Only this outlet; repeatable.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Only this language (en, ar …); repeatable.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Only this topic; repeatable.")] = None,
+    order: Annotated[Ordering, typer.Option(help="Sort order.")] = Ordering.NEWEST,
     limit: Annotated[int, typer.Option(help="Most hits; 0: all.", min=0)] = 20,
     run: Run = "",
     *,
-    copies: Annotated[bool, typer.Option("--copies/--no-copies", help="With articles that repeat another.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines (default where stdout is no terminal).")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
+    copies: Annotated[bool, typer.Option("--copies/--no-copies", help="Include copies of other articles.")] = True,
+    as_json: JsonLines = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
 ) -> None:
-    """Search the stored articles of a run, each in its newest version. Matched words are marked."""
+    """Search the stored articles of a run, each in its newest version. Matched words are highlighted."""
     settings = load_settings(context.obj)
     if as_json and as_csv:
-        raise UsageError("--json and --csv: one of them")
-    begin, end = period(days, since, until)
+        raise UsageError("--json and --csv exclude each other")
+    begin, end = parse_period(since, until, days=days)
     filters = Filters(
         sources=tuple(source or ()), languages=tuple(language or ()), topics=tuple(topic or ()), copies=copies
     )
@@ -74,9 +88,9 @@ def search(
     hits = _hits(index, query, begin, end, filters, order, limit)
     if as_csv:
         _write_csv(hits)
-    elif json_lines.wanted(as_json=as_json):
+    elif console.wants_json(as_json):
         for hit in hits:
-            json_lines.put(hit_fields(hit))
+            console.put(hit_fields(hit))
     else:
         count = 0
         for hit in hits:
@@ -86,52 +100,114 @@ def search(
         found = index.search(query, since_ms=begin, until_ms=end, filters=filters, limit=1, budget_ms=500)
         console.note(f"{found.total} found, {count} shown")
         if found.facets is not None and count:
-            _facets(found.facets)
+            _show_facets(found.facets)
 
 
-def period(days: float | None, since: str, until: str) -> tuple[int | None, int | None]:
-    """The period of ``--days`` or ``--from`` and ``--to``, in ms; times of day are this machine's. Raises UsageError."""
-    now = console.utc_now()
-    if days is not None and (since or until):
-        raise UsageError("--days goes without --from and --to")
-    if days is not None:
-        return to_ms(now) - round(days * 86_400_000), None
-    begin = to_ms(parse_moment(since, now, None)) if since else None
-    end = to_ms(parse_moment(until, now, None)) if until else None
-    if begin is not None and end is not None and begin >= end:
-        raise UsageError(f"--from {since} is not before --to {until}")
-    return begin, end
+@app.command("backtest")
+@reads_store
+def backtest_query(
+    context: typer.Context,
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The query, as one argument.")] = None,
+    subscription: Annotated[
+        str, typer.Option(help="Apply the filters of this subscription; QUERY is compared with its query.")
+    ] = "",
+    days: Annotated[float | None, typer.Option(help="The last so many days (default: 30).", min=0.04)] = None,
+    since: From = "",
+    until: To = "",
+    run: Run = "",
+    examples: Annotated[int, typer.Option(help="Stories to show.", min=0, max=1000)] = 5,
+    *,
+    as_json: JsonObject = False,
+) -> None:
+    """Show what a query would have found: stories, alerts per day, examples and cost. Nothing is extracted again.
+
+    With --subscription and a QUERY: the stories that the change would gain and lose.
+    """
+    settings = load_settings(context.obj)
+    stored = _stored(settings, subscription) if subscription else None
+    if query is None and stored is None:
+        raise UsageError("give a query, or --subscription with the id of one")
+    begin, end = parse_period(since, until, days=30.0 if days is None and not since and not until else days)
+    end = console.now_ms() if end is None else end
+    filters = filters_of(stored) if stored is not None else Filters()
+    machine = console.wants_json(as_json)
+    index = open_index(settings, run or settings.run)
+    if stored is not None and query is not None:
+        change = compare(index, stored.query, query, begin or 0, end, filters=filters, examples=examples)
+        console.put(_comparison_fields(change)) if machine else _show_comparison(change)
+        return
+    text = query if query is not None else stored.query if stored is not None else ""
+    report = backtest(index, text, begin or 0, end, filters=filters, examples=examples)
+    console.put(report_fields(report)) if machine else _show_report(report)
+
+
+@app.command("export")
+@reads_store
+def export(
+    context: typer.Context,
+    parquet: Annotated[Path, typer.Option(help="Folder for the files, as articles/day=2026-03-05/…")],
+    since: From = "",
+    until: To = "",
+    run: Run = "",
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Write articles, stories and alerts as Parquet files by day (docs/data.md explains the columns).
+
+    A later export rewrites only the days in which something was stored since, each in full. JSON Lines name the files that
+    changed.
+    """
+    # pyarrow takes half a second to load, and every command loads this module.
+    from core.search.parquet import export as export_days
+
+    settings = load_settings(context.obj)
+    if parquet.exists() and not parquet.is_dir():
+        raise UsageError(f"{parquet} is not a folder")
+    begin, end = parse_period(since, until)
+    store = open_store(settings.store)
+    machine = console.wants_json(as_json)
+    files, rows = Counter[str](), Counter[str]()
+    with console.working("exporting") as progress:
+        for one in export_days(StoreReader(store, run or settings.run), parquet, begin, end):
+            kind, day = one.path.parent.parent.name, one.path.parent.name.removeprefix("day=")
+            progress(f"{kind} of {day}")
+            what = "removed" if one.removed else "written" if one.written else "unchanged"
+            files[what] += 1
+            rows[kind] += one.rows
+            if machine and what != "unchanged":
+                console.put({"file": str(one.path), "kind": kind, "day": day, "rows": one.rows, "what": what})
+    store.close()
+    counted = ", ".join(f"{rows[kind]:,} {kind}" for kind in ("articles", "stories", "alerts"))
+    done = ", ".join(f"{files[what]:,} {what}" for what in ("written", "unchanged", "removed") if files[what])
+    console.note(f"{counted}; files: {done or 'none'}")
 
 
 def open_index(settings: Settings, run: str) -> SearchIndex:
-    """The search index of a run, brought up to date with the store. Shows how far it is, on a terminal."""
+    """The search index of a run, brought up to date with the store; progress is shown on a terminal."""
     store = open_store(settings.store)
     index = SearchIndex.open(search_folder(settings), run=run)
     reader = StoreReader(store, run)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as progress:
-        task = progress.add_task("bringing the search index up to date")
+    with console.working("updating the search index") as progress:
         while not index.refresh(reader, most=_PART):
-            now = index.snapshot().searcher.num_docs
-            progress.update(task, description=f"bringing the search index up to date: {now:,} articles")
+            progress(f"updating the search index: {index.snapshot().searcher.num_docs:,} articles")
     if not index.writes and index.behind(reader):
-        console.note("another process is bringing the search index up to date: this is what it has so far", "yellow")
+        console.note("another process is updating the search index: this is its present state", "yellow")
     store.close()
     index.close()
     return index
 
 
 def hit_fields(hit: Hit) -> dict[str, Any]:
-    """A hit as one flat record: the article's fields with times in UTC, and what matched."""
+    """A hit as one flat record: the article's fields with times in UTC, and the matches."""
     fields = msgspec.to_builtins(hit.article)
     published = fields.pop("published_ms")
-    fields["time"] = iso(fields.pop("time_ms"))
-    fields["published"] = None if published is None else iso(published)
+    fields["time"] = console.iso(fields.pop("time_ms"))
+    fields["published"] = None if published is None else console.iso(published)
     return {**fields, "matches": hit.matches, **({} if hit.score is None else {"score": round(hit.score, 4)})}
 
 
 def hit_lines(hit: Hit) -> Iterator[Text]:
-    """A hit for a person: one line with its title, and if the text matched, one with the words in context."""
+    """A hit for a terminal: one line with its title, and, if the text matched, one with the words in context."""
     article = hit.article
     local = from_ms(article.time_ms).astimezone(datetime.now().astimezone().tzinfo or UTC)
     line = Text(f"{local:%Y-%m-%d %H:%M}  ", style="dim")
@@ -143,7 +219,7 @@ def hit_lines(hit: Hit) -> Iterator[Text]:
         line.append(f"  {topic}", style="cyan")
     yield line
     if in_text := [one for one in hit.matches if one.field == "text"]:
-        # Its title, text and the matches are all that is looked at.
+        # Only the title and the text are read.
         yield Text("    ").append_text(in_context(cast("Any", article), in_text))
 
 
@@ -194,16 +270,24 @@ def _write_csv(hits: Iterator[Hit]) -> None:
     for hit in hits:
         one = hit.article
         words = "; ".join(dict.fromkeys(match.text for match in hit.matches))
-        row = (iso(one.time_ms), one.source, one.language or "", one.title, one.url, " ".join(one.topics), one.story)
+        row = (
+            console.iso(one.time_ms),
+            one.source,
+            one.language or "",
+            one.title,
+            one.url,
+            " ".join(one.topics),
+            one.story,
+        )
         writer.writerow([_cell(value) for value in (*row, words)])
 
 
 def _cell(value: str) -> str:
-    # A spreadsheet takes a cell that begins so for a formula, and titles come from outside.
+    # Spreadsheets read cells that begin so as formulas, and titles come from outside.
     return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
-def _facets(facets: Facets) -> None:
+def _show_facets(facets: Facets) -> None:
     named = {"topics": facets.topics, "outlets": facets.sources, "languages": facets.languages}
     for name, values in named.items():
         if values:
@@ -211,3 +295,90 @@ def _facets(facets: Facets) -> None:
             more = " …" if len(values) > _SHOWN_FACETS else ""
             doubt = "" if facets.certainty == "exact" else f" ({facets.certainty.replace('_', ' ')})"
             console.note(f"{name}{doubt}: {shown}{more}")
+
+
+def _stored(settings: Settings, identity: str) -> Subscription:
+    store = open_store(settings.store)
+    found = [one for one in SubscriptionStore(store).read(now_ms=console.now_ms()).subscriptions if one.id == identity]
+    store.close()
+    if not found:
+        raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list shows them")
+    return found[-1]
+
+
+def report_fields(report: BacktestReport) -> dict[str, Any]:
+    """A report as one record. ``since`` is null if the period has no beginning."""
+    fields = console.with_times(report, since_ms="since", until_ms="until", covered_since_ms="covered_since")
+    return {**fields, "examples": list(map(story_fields, report.examples))}
+
+
+def _comparison_fields(change: Comparison) -> dict[str, Any]:
+    return {
+        "before": report_fields(change.before),
+        "after": report_fields(change.after),
+        "won": msgspec.to_builtins(change.won),
+        "lost": msgspec.to_builtins(change.lost),
+        "won_examples": list(map(story_fields, change.won_examples)),
+        "lost_examples": list(map(story_fields, change.lost_examples)),
+    }
+
+
+def story_fields(one: StoryHit) -> dict[str, Any]:
+    """A story with its newest matching article, without the text."""
+    fields = hit_fields(one.hit)
+    del fields["text"]
+    return {"story": one.story, "articles": one.articles, "article": fields}
+
+
+def _show_report(report: BacktestReport) -> None:
+    console.out.print(_summary(report), style="bold")
+    busiest = max((day.alerts for day in report.days), default=0)
+    first = next((i for i, day in enumerate(report.days) if day.articles), len(report.days))
+    for day in islice(report.days, first, None):
+        bar = "▇" * round(day.alerts / busiest * _BAR) if busiest else ""
+        line = Text(f"  {day.day}  {day.alerts:>5,} ", style="dim")
+        console.out.print(line.append(bar, style="cyan"))
+    if report.hint:
+        console.note(report.hint, "yellow")
+    _show_stories("newest", report.examples, "bold")
+    _show_cost(report)
+
+
+def _summary(report: BacktestReport) -> str:
+    days = (report.until_ms - report.covered_since_ms) / 86_400_000
+    return (
+        f"{report.alerts} alerts ({report.alerts_a_day:,.1f} a day) over {days:,.1f} days: "
+        f"{report.stories} stories, {report.articles} articles"
+    )
+
+
+def _show_comparison(change: Comparison) -> None:
+    console.out.print(f"before  {_summary(change.before)}")
+    console.out.print(f"after   {_summary(change.after)}", style="bold")
+    more = change.after.alerts_a_day - change.before.alerts_a_day
+    console.out.print(f"{change.won} stories gained, {change.lost} lost; {more:+,.1f} alerts a day", style="bold")
+    _show_stories("gained", change.won_examples, "bold green")
+    _show_stories("lost", change.lost_examples, "bold red")
+    _show_cost(change.after)
+
+
+def _show_stories(name: str, stories: tuple[StoryHit, ...], style: str) -> None:
+    if stories:
+        console.out.print(name, style=style)
+    for one in stories:
+        for line in hit_lines(one.hit):
+            console.out.print(Text("  ").append_text(line))
+        if one.articles > 1:
+            console.out.print(f"      {one.articles:,} articles of this story match", style="dim")
+
+
+def _show_cost(report: BacktestReport) -> None:
+    cost = report.cost
+    words = ", ".join(cost.required_terms[:_SHOWN_TERMS]) + (" …" if len(cost.required_terms) > _SHOWN_TERMS else "")
+    tried = (
+        f"tried only on articles that contain {words}"
+        if cost.filterable
+        else "tried on EVERY article: no word is required"
+    )
+    each = f", {cost.ms_per_check:.2f} ms each" if cost.ms_per_check is not None else ""
+    console.note(f"cost: {tried}; {cost.candidates:,} of {cost.articles:,} articles could match{each}")

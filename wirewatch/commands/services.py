@@ -1,12 +1,9 @@
-"""The services that ``wirewatch up`` supervises, each also a command of its own for production."""
+"""``wirewatch connectors`` and ``pipeline``: services that ``up`` supervises, as commands of their own for production."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import signal
-import socket
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -20,47 +17,54 @@ from connectors.feeds.decide import FeedPolicy
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
-from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run
+from connectors.push import webhook, websub
+from connectors.push.request import NOT_FOUND, Request, Response
+from connectors.push.server import PushServer, serving
+from connectors.push.subscriptions import HubBook
+from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run, to_records
 from connectors.store.polls import PollLog
 from connectors.store.shared_pace import SharedPace
 from connectors.store.state import FeedState
-from core.errors import UsageError
-from core.settings import load_settings
+from core.errors import StoreError, UsageError
+from core.records import RawArticle
+from core.settings import Settings, load_settings
 from core.store import Store, open_store
 from core.store.canary import CanaryRepository, new_token
 from core.streams.installation import raw_plan
 from core.streams.open import create_planned
 from pipeline.replay.runs import LIVE, QUIET, run_names
-from wirewatch.commands.listen import listen
-from wirewatch.monitoring.connectors import ConnectorProbes
+from wirewatch import console
+from wirewatch.commands.options import MetricsPort
+from wirewatch.monitoring.connectors import ConnectorProbes, log_poll
 from wirewatch.monitoring.metrics import PipelineProbes
-from wirewatch.monitoring.poll_notes import note_poll
-from wirewatch.terminal import console
+from wirewatch.supervisor import stop_on_signals, worker_name
 
-SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 DAY_S = 86_400.0
+HUB_LOOK_S = 30.0
 
+app = typer.Typer()
 connectors = typer.Typer(
-    help="The connectors service: feeds to the raw stream.", no_args_is_help=True, rich_markup_mode=None
+    name="connectors", help="Run the connectors: feeds to the raw stream.", no_args_is_help=True, rich_markup_mode=None
 )
-pipeline = typer.Typer(help="The pipeline service: raw stream to results.", no_args_is_help=True, rich_markup_mode=None)
+pipeline = typer.Typer(
+    name="pipeline", help="Run the pipeline: raw stream to results.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(connectors)
+app.add_typer(pipeline)
 
 
-@connectors.callback()
 @pipeline.callback()
 def _group() -> None:
-    """Keep the sub-command's name even where there is only one."""
+    """Keep the name of the only sub-command."""
 
 
 @connectors.command("run")
 def run_connectors(
     context: typer.Context,
     proxy: Annotated[
-        str, typer.Option(help="Proxy for all requests, as http://host:port (default: the setting).")
+        str, typer.Option(help="Proxy for all requests, as http://host:port (default: setting proxy).")
     ] = "",
-    metrics_port: Annotated[
-        int, typer.Option(help="Port of /metrics, /healthz and /readyz; 0: none (default: the setting).", min=-1)
-    ] = -1,
+    metrics_port: MetricsPort = -1,
 ) -> None:
     """Poll all feeds and append their articles to the raw stream, until stopped. Several may run on one store."""
     settings = load_settings(context.obj)
@@ -68,8 +72,9 @@ def run_connectors(
         settings = replace_settings(settings, proxy=proxy)
     console.configure_service("connectors", settings)
     store = open_store(settings.store)
-    owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
-    state = FeedState(store.engine, owner=owner, lease_s=settings.feed_lease_s, linger_s=2 * settings.host_gap_s)
+    state = FeedState(
+        store.engine, owner=worker_name(), lease_s=settings.feed_lease_s, linger_s=2 * settings.host_gap_s
+    )
     http = Http.of_settings(settings)
     pace = SharedPace(store.engine)
     pace.forget(console.utc_now())
@@ -77,7 +82,7 @@ def run_connectors(
     robots = Robots(http, pacing)
     policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll, ceiling_s=DAY_S)
     if settings.poll_interval_s < policy.change_gap_s:
-        # Who polls every few seconds (the demo, a test feed) wants to see edits as quickly.
+        # If feeds are polled every few seconds (the demo, a test), edits should appear as quickly.
         policy = replace(policy, ceiling_s=None, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
     budget = Budget(policy, lambda: state.facts().values(), settings.poll_average_s)
     stop = stop_on_signals()
@@ -99,10 +104,13 @@ def run_connectors(
 
         polls = PollLog(store)
 
-        def tell(event: Event) -> None:
+        def on_event(event: Event) -> None:
             probes.on_event(event)
-            note_poll(polls, event, console.now_ms())
-            _say(event)
+            log_poll(polls, event, console.now_ms())
+            if isinstance(event, Broke | Waiting):
+                console.note(str(event), "red")
+            elif isinstance(event, Polled) and event.error is not None:
+                console.note(str(event.error), "yellow")
 
         run(
             state,
@@ -113,7 +121,7 @@ def run_connectors(
             clock=console.utc_now,
             wait=stop.wait,
             stop=stop.is_set,
-            on_event=tell,
+            on_event=on_event,
             options=RunnerOptions(workers=settings.pollers),
             tend=tend,
         )
@@ -121,17 +129,66 @@ def run_connectors(
     state.release(console.utc_now())
 
 
-connectors.command("listen")(listen)
+@connectors.command("listen")
+def listen(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any free one.", min=0, max=65_535)] = 8410,
+    public_url: Annotated[str, typer.Option(help="URL at which hubs reach this server; empty: no hub is used.")] = "",
+    token: Annotated[
+        str, typer.Option(envvar="PUSH_TOKEN", help="Token that clients who push articles must send.")
+    ] = "",
+    metrics_port: MetricsPort = -1,
+) -> None:
+    """Accept pushes until stopped: from WebSub hubs (the feed is polled at once) and of articles (POST /articles)."""
+    if public_url and not public_url.startswith(("https://", "http://")):
+        raise UsageError(f"{public_url}: not an address", hint="give one that begins with https://")
+    if token and len(token) < 16:
+        raise UsageError("the token is too short", hint="use 16 characters or more")
+    settings = load_settings(context.obj)
+    console.configure_service("listen", settings)
+    stop = stop_on_signals()
+    store = open_store(settings.store)
+    probes = ConnectorProbes(settings, store, console.utc_now, "listen")
+    probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
+    hubs = HubBook(store.engine)
+    with Http.of_settings(settings) as http:
+        public = public_url.rstrip("/")
+        subscriber = websub.WebSub(hubs, FeedState(store.engine), http, public, clock=console.utc_now)
+        hook = webhook.Webhook(token, _appending(settings, probes), clock=console.utc_now) if token else None
+
+        def handle(request: Request) -> Response:
+            if request.path.startswith(websub.PREFIX):
+                return subscriber.handle(request)
+            if request.path == webhook.PATH and hook:
+                return hook.handle(request)
+            return NOT_FOUND
+
+        try:
+            server = PushServer((host, port), handle, on_error=lambda words: console.note(words, "red"))
+        except OSError as error:
+            raise UsageError(f"{host}:{port}: {error.strerror}") from error
+        with serving(server):
+            console.note(f"listening on http://{host}:{server.server_address[1]}", "bold")
+            while True:
+                probes.tend()
+                if public_url:
+                    _ask_hubs(subscriber)
+                if stop.wait(HUB_LOOK_S):
+                    break
+    store.close()
 
 
 @pipeline.command("run")
 def run_pipeline(
     context: typer.Context,
-    runner: Annotated[str, typer.Option(help="A Beam runner, such as PortableRunner (default: in slices, here).")] = "",
-    beam_option: Annotated[list[str] | None, typer.Option(help="An option for the runner; may be repeated.")] = None,
+    runner: Annotated[
+        str, typer.Option(help="A Beam runner, such as PortableRunner (default: slices in this process).")
+    ] = "",
+    beam_option: Annotated[list[str] | None, typer.Option(help="An option for the runner; repeatable.")] = None,
     *,
     until_empty: Annotated[
-        bool, typer.Option("--until-empty", help="End once all that is there is done (slices).")
+        bool, typer.Option("--until-empty", help="Exit once the raw stream is processed (slices only).")
     ] = False,
     deliver: Annotated[
         bool | None,
@@ -143,9 +200,8 @@ def run_pipeline(
 ) -> None:
     """Run the pipeline until stopped: in slices, or as a stream on a runner such as Flink.
 
-    A run of another name that begins beside a continuous one meets all that the raw stream still holds, so it must say if
-    people are to be told of it: --no-deliver stores its results and tells nobody, neither people nor the output streams,
-    until it is started with --deliver.
+    A run with a new name beside a continuous one processes all that the raw stream still holds, so it must say whether its
+    results go out: with --no-deliver they are only stored, until the run is started with --deliver.
     """
     from pipeline.drivers.live import run_in_slices
     from pipeline.drivers.stream import run_as_stream
@@ -175,49 +231,40 @@ def run_pipeline(
 
 
 def _publishes(store: Store, run: str, deliver: bool | None) -> bool:
-    """Whether a pipeline's results go out. Raises UsageError where nobody said so and people may be told all over again."""
+    """Whether a run's results go out. Raises UsageError if that is not said and people might get the same alerts again."""
     if deliver is not None:
         return deliver
     known = run_names(store)
     hint = "--no-deliver only stores its results; --deliver sends them from now on"
     if known.get(run) == QUIET:
-        raise UsageError(f"run {run!r} was begun with --no-deliver: say if people are told from now on", hint=hint)
+        raise UsageError(
+            f"run {run!r} was begun with --no-deliver: say whether its results go out from now on", hint=hint
+        )
     others = sorted(name for name, kind in known.items() if kind == LIVE)
     if others and run not in known:
         raise UsageError(
-            f"run {run!r} would begin beside {others[0]!r}, and tell people again of all that the stream holds",
+            f"run {run!r} would begin beside {others[0]!r}, and send alerts again for all that the stream holds",
             hint=hint,
         )
     return True
 
 
-def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set: services end after what they have in hand."""
-    stop = threading.Event()
-
-    def ask(_number: int, _frame: object) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
-    if os.environ.get(SUPERVISED):
-        threading.Thread(target=_until_left_alone, args=(stop,), name="supervisor-watch", daemon=True).start()
-    return stop
+def _ask_hubs(subscriber: websub.WebSub) -> None:
+    try:
+        for one, problem in subscriber.subscribe():
+            console.note(f"{one.hub}: {problem or 'asked to push ' + one.topic}", "yellow" if problem else "dim")
+    except StoreError as error:
+        console.note(error.message, "red")
 
 
-def _until_left_alone(stop: threading.Event) -> None:
-    # The supervisor holds the other end: it closes when that process ends, however it ends.
-    # os.read and not sys.stdin: a daemon thread inside the latter's lock breaks the interpreter's end.
-    while os.read(0, 1024):
-        pass
-    stop.set()
+def _appending(settings: Settings, probes: ConnectorProbes) -> webhook.Append:
+    """An append for any thread. A stream belongs to one thread, so each call opens it; calls take turns."""
+    lock = threading.Lock()
 
+    def append(articles: Sequence[RawArticle]) -> None:
+        with lock, create_planned(settings.stream, raw_plan(settings)) as stream:
+            records, stubs = to_records(tuple(articles), stream.max_value_bytes)
+            stream.append(records)
+            probes.appended(len(records), sum(len(record.value) for record in records), stubs)
 
-def _say(event: Event) -> None:
-    match event:
-        case Polled(error=error) if error is not None:
-            console.note(f"{error}", "yellow")
-        case Broke() | Waiting():
-            console.note(str(event), "red")
-        case _:
-            pass
+    return append

@@ -1,10 +1,15 @@
-"""``wirewatch status``: whether anything comes through, how far behind it is, what came lately."""
+"""``wirewatch status`` and ``doctor``: whether articles come through, and what this machine has or lacks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -12,23 +17,28 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from connectors.store.state import FeedState
 from core.errors import WirewatchError
 from core.records import from_ms
 from core.settings import Settings, load_settings
-from core.store import Store, open_store
+from core.store import Store, SubscriptionStore, open_store
 from core.store import tables as t
 from core.store.canary import CanaryHealth, CanaryState, canary_state
 from core.store.counts import Activity, read_activity
+from core.streams.installation import raw_plan
+from core.streams.open import create_planned
 from desk.delivery.store.channels import any_active
 from desk.terminal import harmless
+from wirewatch import console
+from wirewatch.commands.options import JsonLines, JsonObject, reads_store
 from wirewatch.monitoring.metrics import RunMetrics
-from wirewatch.terminal import console, json_lines
 
+app = typer.Typer()
 HOUR_MS = 3_600_000
 
 
 class Lag(msgspec.Struct, frozen=True):
-    """``records`` without an outcome by partition; ``oldest_s``: the age of the oldest. ``problem``: why none is known."""
+    """``records`` without an outcome by partition; ``oldest_s``: the oldest's age. ``problem``: why the lag is unknown."""
 
     records: Mapping[int, int] = {}
     oldest_s: float = 0.0
@@ -36,7 +46,7 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The whole of it. With ``--json`` times are ISO instead of ms. ``outcomes``: of raw records of the last hour, by kind."""
+    """``outcomes``: those of the raw records of the last hour, by kind."""
 
     run: str
     canary: CanaryState
@@ -45,18 +55,29 @@ class Status(msgspec.Struct, frozen=True):
     sources: tuple[Activity, ...]
 
 
+class Finding(NamedTuple):
+    """One check. ``state``: ``ok``, ``missing`` (something optional does not work) or ``failed`` (the main job does not)."""
+
+    what: str
+    state: str
+    facts: str
+    advice: str = ""
+
+
+@app.command("status")
+@reads_store
 def status(
     context: typer.Context,
-    sources: Annotated[int, typer.Option(help="So many sources, those silent for longest first; 0: all.", min=0)] = 10,
+    sources: Annotated[int, typer.Option(help="Sources to list, those silent longest first; 0: all.", min=0)] = 10,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with all sources.")] = False,
+    as_json: JsonObject = False,
 ) -> None:
-    """Say whether a quiet desk is quiet or broken; exit 1 where no canary comes through, or the lag can't be known."""
+    """Show whether articles come through: canary, lag, sources. Exit 1 if no canary does or the lag is unknown."""
     settings = load_settings(context.obj)
     found = look(settings, open_store(settings.store), console.now_ms())
-    if json_lines.wanted(as_json=as_json):
-        active = [json_lines.timed(one, last_ms="last_at") for one in found.sources]
-        json_lines.put(msgspec.to_builtins(found) | {"sources": active})
+    if console.wants_json(as_json):
+        active = [console.with_times(one, last_ms="last_at") for one in found.sources]
+        console.put(msgspec.to_builtins(found) | {"sources": active})
     else:
         for part in _lines(found, console.utc_now()):
             console.out.print(part)
@@ -66,8 +87,30 @@ def status(
         raise typer.Exit(1)
 
 
+@app.command("doctor")
+def doctor(
+    context: typer.Context,
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Check runner, broker, store, Java and disk. Exit 1 if the main job can't run."""
+    settings = load_settings(context.obj)
+    failed = False
+    for finding in _findings(settings):
+        failed = failed or finding.state == "failed"
+        if console.wants_json(as_json):
+            console.put(finding._asdict())
+            continue
+        mark, style = {"ok": ("✓", "green"), "missing": ("–", "yellow"), "failed": ("✗", "red")}[finding.state]
+        console.out.print(Text.assemble((f"{mark} ", style), (f"{finding.what:<14}", "bold"), finding.facts))
+        if finding.advice:
+            console.out.print(Text(f"  {'':<14}→ {finding.advice}", style="dim"))
+    if failed:
+        raise typer.Exit(1)
+
+
 def look(settings: Settings, store: Store, now_ms: int) -> Status:
-    """All of it from store and stream. Raises StoreError; a stream that is away is the lag's problem."""
+    """The status, from store and stream. Raises StoreError; an unreachable stream becomes the lag's ``problem``."""
     with store.reading() as connection:
         outcomes = recent_outcomes(connection, settings.run, now_ms - HOUR_MS)
         sources = tuple(read_activity(connection, settings.run))
@@ -86,7 +129,7 @@ def look(settings: Settings, store: Store, now_ms: int) -> Status:
 
 
 def recent_outcomes(connection: sa.Connection, run: str, since_ms: int) -> dict[str, int]:
-    """How many raw records of event times from ``since_ms`` on ended how. It reads those alone, by the index on places."""
+    """Outcomes by kind of raw records with event times from ``since_ms`` on. The index on places gives just these."""
     c = t.outcomes.c
     query = sa.select(c.kind, sa.func.count()).where(c.run == run, c.place >= f"{max(0, since_ms):015d}")
     return {kind: int(count) for kind, count in connection.execute(query.group_by(c.kind).order_by(c.kind))}
@@ -98,7 +141,7 @@ def _lines(found: Status, now: datetime) -> Iterator[Text]:
     age = f", {_since(canary.age_s)} ago" if canary.last_out is not None and canary.age_s is not None else ""
     yield Text.assemble(("canary    ", "bold"), (canary.health, style), f"  {canary.summary}{age}")
     waiting = sum(found.lag.records.values())
-    words = f"{waiting} records, the oldest {_since(found.lag.oldest_s)} old" if waiting else "nothing waits"
+    words = f"{waiting} records, the oldest {_since(found.lag.oldest_s)} old" if waiting else "none"
     yield Text.assemble(("lag       ", "bold"), found.lag.problem or words)
     counts = ", ".join(f"{count} {kind}" for kind, count in found.outcomes.items())
     yield Text.assemble(("last hour ", "bold"), counts or "no raw records")
@@ -109,7 +152,7 @@ def _lines(found: Status, now: datetime) -> Iterator[Text]:
 
 
 def _table(activity: Sequence[Activity], most: int, now: datetime) -> Table:
-    table = Table("source", "last article", "articles", box=None, header_style="bold")
+    table = console.table("source", "last article", "articles")
     quiet_first = sorted(activity, key=lambda one: one.last_ms)
     for one in quiet_first[: most or None]:
         last = from_ms(one.last_ms)
@@ -124,3 +167,93 @@ def _since(seconds: float) -> str:
     if seconds < 7_200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3_600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield _python()
+    yield Finding("runner", "ok", f"slices on FnApiRunner, apache-beam {importlib.metadata.version('apache-beam')}")
+    yield _guarded(
+        "stream", lambda: _stream(settings), "check stream_url, or start the broker: deploy/local/kafka.sh DIR"
+    )
+    yield _guarded("store", lambda: _store(settings), "check store_url, and that its folder can be written")
+    yield _guarded("feeds", lambda: _feeds(settings), "")
+    yield _guarded("canary", lambda: _canary(settings), "")
+    yield _java()
+    yield _maven()
+    yield _disk(settings)
+
+
+def _guarded(what: str, look: Callable[[], Finding], advice: str) -> Finding:
+    try:
+        return look()
+    except WirewatchError as error:
+        return Finding(what, "failed", error.message, error.hint or advice)
+
+
+def _python() -> Finding:
+    return Finding("python", "ok", f"{platform.python_version()}, wirewatch {importlib.metadata.version('wirewatch')}")
+
+
+def _stream(settings: Settings) -> Finding:
+    with create_planned(settings.stream, raw_plan(settings)) as stream:
+        ends = stream.end_offsets(stream.partitions())
+        starts = stream.start_offsets(stream.partitions())
+        stored = sum(ends.values()) - sum(starts.values())
+        return Finding("stream", "ok", f"{stream.url}, {stream.name}: {len(ends)} partitions, {stored} records")
+
+
+def _store(settings: Settings) -> Finding:
+    store = open_store(settings.store)
+    shelf = SubscriptionStore(store).read(now_ms=console.now_ms())
+    subscriptions = {one.id for one in shelf.subscriptions}
+    topics = {one.name for one in shelf.topics}
+    advice = "" if subscriptions else "no subscriptions, so no alerts: wirewatch subscriptions add QUERY --id ID"
+    return Finding("store", "ok", f"{store.url}: {len(subscriptions)} subscriptions, {len(topics)} topics used", advice)
+
+
+def _feeds(settings: Settings) -> Finding:
+    feeds = [feed for feed in FeedState(open_store(settings.store).engine).listing() if feed.active]
+    if not feeds:
+        return Finding("feeds", "missing", "none", "wirewatch feed add URL")
+    failing = [feed.url for feed in feeds if feed.problem]
+    return Finding(
+        "feeds", "ok", f"{len(feeds)} watched, {len(failing)} with problems", "wirewatch feed list" if failing else ""
+    )
+
+
+def _canary(settings: Settings) -> Finding:
+    store = open_store(settings.store)
+    state = canary_state(
+        store, settings.run, now_ms=console.now_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)
+    )
+    if state.health is not CanaryHealth.SILENT:
+        return Finding("canary", "ok", state.summary)
+    # Not "failed": if nothing runs on this machine, all may be in order.
+    advice = "start wirewatch up or the services; wirewatch status says more"
+    return Finding("canary", "missing", state.summary, advice)
+
+
+def _java() -> Finding:
+    advice = "only needed for Flink and a local Kafka: install a JDK, 17 or newer"
+    path = shutil.which("java")
+    if path is None:
+        return Finding("java", "missing", "not found", advice)
+    done = subprocess.run([path, "-version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+    version = (done.stderr or done.stdout).partition("\n")[0]
+    return Finding("java", "ok", version) if done.returncode == 0 else Finding("java", "missing", version, advice)
+
+
+def _maven() -> Finding:
+    if shutil.which("mvn") is None:
+        return Finding("maven", "missing", "not found", "only needed to fetch a local Kafka and Flink: install Maven")
+    return Finding("maven", "ok", "found")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = Path(settings.data_dir).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free >> 30
+    if free < 1:
+        return Finding("disk", "failed", f"less than 1 GiB free for {settings.data_dir}", "free some space")
+    return Finding("disk", "ok", f"{free} GiB free for {settings.data_dir}")

@@ -1,4 +1,4 @@
-"""``wirewatch streams``: the raw stream and the output streams, made as planned, compared with the plan, described."""
+"""``wirewatch streams``: create the raw stream and the output streams, compare them with the settings, describe them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from core.errors import UsageError
@@ -18,15 +17,21 @@ from core.streams.keeping import find_stream, mend_stream
 from core.streams.open import create_planned
 from core.streams.plans import DAY_MS, Difference, StreamFacts, StreamPlan, differences
 from core.streams.rules import check_partitions
-from wirewatch.terminal import console, json_lines
+from wirewatch import console
+from wirewatch.commands.options import JsonLines
 
-app = typer.Typer(help="Streams: make them as planned, compare, describe.", no_args_is_help=True, rich_markup_mode=None)
-AsJson = Annotated[bool, typer.Option("--json", help="JSON Lines.")]
-Partitions = Annotated[int, typer.Option(help="Partitions of each (default: the setting).", min=0, show_default=False)]
+app = typer.Typer(
+    name="streams", help="Create, compare and describe the streams.", no_args_is_help=True, rich_markup_mode=None
+)
+Partitions = Annotated[
+    int, typer.Option(help="Partitions of each (default: setting partitions).", min=0, show_default=False)
+]
 Copies = Annotated[
     int,
     typer.Option(
-        help="Replication factor (default: the URL's, else 3, or the brokers if fewer).", min=0, show_default=False
+        help="Replication factor (default: the URL's, else 3 or the number of brokers).",
+        min=0,
+        show_default=False,
     ),
 ]
 MADE, PLANNED, DIFFERS, CHANGED, MISSING = "made", "as planned", "differs", "changed", "missing"
@@ -40,13 +45,14 @@ def create(
     copies: Copies = 0,
     *,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Change what differs: settings, and partitions where there are too few.")
+        bool,
+        typer.Option("--apply", help="Change what differs: settings, and the number of partitions if it is too low."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Make the streams that are missing, and say how the others differ from the plan. Doing it again changes nothing.
+    """Create missing streams, and show how the others differ from the plan. Idempotent.
 
-    Exit 1 where --apply could not change all that differs.
+    Exit 1 if --apply could not change all that differs.
     """
     settings = load_settings(context.obj)
     left, different = False, False
@@ -73,17 +79,17 @@ def create(
 
 
 @app.command("list")
-def list_streams(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """List the streams with what they hold. Changes nothing."""
+def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
+    """List the streams with their size. Changes nothing."""
     settings = load_settings(context.obj)
-    table = Table("stream", "partitions", "copies", "records", "kept", "state", box=None, header_style="bold")
+    table = console.table("stream", "partitions", "copies", "records", "kept", "state")
     for plan in planned_streams(settings).values():
         facts = find_stream(settings.stream, plan.name)
         found = differences(plan, facts) if facts else ()
         state = MISSING if facts is None else DIFFERS if found else PLANNED
         records = _records(settings, plan.name) if facts else 0
-        if json_lines.wanted(as_json=as_json):
-            json_lines.put(_record(plan, facts, state, found) | {"records": records})
+        if console.wants_json(as_json):
+            console.put(_record(plan, facts, state, found) | {"records": records})
             continue
         table.add_row(
             plan.name,
@@ -93,9 +99,9 @@ def list_streams(context: typer.Context, *, as_json: AsJson = False) -> None:
             _kept(settings, plan),
             Text(state, style=_STYLES[state]),
         )
-    if not json_lines.wanted(as_json=as_json):
+    if not console.wants_json(as_json):
         console.out.print(table)
-        console.note(f"at {_place(settings)}; wirewatch streams create makes what is missing")
+        console.note(f"at {_place(settings)}; wirewatch streams create creates the missing ones")
 
 
 @app.command("describe")
@@ -103,22 +109,22 @@ def describe(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A stream (default: the raw stream).", show_default=False)] = "",
     *,
-    as_json: AsJson = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """Show a stream's settings beside the plan, and each partition with its offsets and the pipeline's lag."""
+    """Show a stream's settings and partitions, compared with the plan, and the pipeline's lag."""
     settings = load_settings(context.obj)
     plans = planned_streams(settings)
     plan = plans.get(name or settings.raw_stream)
     if plan is None:
-        raise UsageError(f"{name!r} is none of this installation's streams", hint=f"they are {', '.join(plans)}")
+        raise UsageError(f"there is no stream {name!r}", hint=f"the streams are {', '.join(plans)}")
     with open_stream(settings.stream, plan.name) as stream:
         facts = _facts(settings, plan.name)
         found = differences(plan, facts)
         group = group_of(settings.run) if plan.name == settings.raw_stream else ""
         rows = list(_partitions(stream, group))
         record = _record(plan, facts, DIFFERS if found else PLANNED, found)
-        if json_lines.wanted(as_json=as_json):
-            json_lines.put(record | {"uuid": stream.uuid, "group": group or None, "partitions_at": rows})
+        if console.wants_json(as_json):
+            console.put(record | {"uuid": stream.uuid, "group": group or None, "partitions_at": rows})
             return
         console.out.print(Text.assemble((plan.name, "bold"), f"  {stream.url}  {stream.uuid}"))
     wanted = plan.configs(facts.copies)
@@ -128,7 +134,7 @@ def describe(
         console.out.print(Text(f"  {setting:<24}{facts.configs[setting]}{note}", style="yellow" if differs else ""))
     if not facts.configs:
         console.out.print(Text(f"  kept: {_kept(settings, plan)}, by the pipeline service"))
-    table = Table("partition", "start", "end", "records", box=None, header_style="bold")
+    table = console.table("partition", "start", "end", "records")
     if group:
         table.add_column(f"{group}: next")
         table.add_column("lag")
@@ -175,8 +181,8 @@ def _partitions(stream: Stream, group: str) -> Iterator[dict[str, Any]]:
 def _say(
     settings: Settings, plan: StreamPlan, facts: StreamFacts, state: str, found: Sequence[Difference], *, as_json: bool
 ) -> None:
-    if json_lines.wanted(as_json=as_json):
-        json_lines.put(_record(plan, facts, state, found))
+    if console.wants_json(as_json):
+        console.put(_record(plan, facts, state, found))
         return
     count = f"{facts.partitions} partitions" + (f", copies: {facts.copies}" if facts.copies else "")
     console.out.print(
@@ -214,6 +220,6 @@ def _text(value: object) -> str:
 
 
 def _place(settings: Settings) -> str:
-    # Without credentials: what stands before the host and after the question mark.
+    # Without credentials: the part before the host and the query.
     scheme, _, rest = settings.stream.partition("?")[0].partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -4,93 +4,125 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
+import sqlalchemy as sa
 import typer
-from rich.table import Table
+from msgspec import structs
 from rich.text import Text
 
+from connectors.store.tables import feeds
 from core.errors import QueryError, UsageError
-from core.records import Subscription
-from core.settings import load_settings
-from core.store import Store, SubscriptionStore, open_store
+from core.records import Alert, Article, Subscription, from_ms
+from core.records.alert import ALL_NEWS
+from core.search import SearchIndex, backtest, filters_of, search_folder
+from core.settings import Settings, load_settings
+from core.store import Store, StoreReader, SubscriptionStore, open_store
+from core.store.counts import read_activity
+from core.store.lookup import find_alert, find_article
+from core.topics.definitions import builtin_definitions, folder_definitions
 from desk.terminal import harmless
-from desk.use_cases.subscriptions import Saved, Subscriptions, changed, read, to_json_lines, to_toml
-from wirewatch.commands.subscription_history import history, subscription_fields, when
-from wirewatch.commands.subscription_known import known_topics, outlets_never_seen
-from wirewatch.commands.subscription_options import (
-    AlertLevel,
-    Breakthrough,
-    Channels,
-    Digest,
-    Languages,
-    Name,
-    News,
-    Note,
-    Outlets,
-    Owner,
-    PerHour,
-    Quiet,
-    Topics,
-    Zone,
-    changes_of,
-    schedule_of,
+from desk.use_cases.alerts import choices
+from desk.use_cases.subscriptions import PORTABLE, Saved, Subscriptions, changed, read, to_json_lines, to_toml
+from wirewatch import console
+from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, reads_store
+from wirewatch.commands.search import report_fields, story_fields
+
+app = typer.Typer(
+    name="subscriptions",
+    help="Manage subscriptions: stored queries that raise alerts.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
-from wirewatch.commands.subscription_trial import not_relevant, trial
-from wirewatch.terminal import console, json_lines
-
-app = typer.Typer(help="Subscriptions: stored queries that raise alerts.", no_args_is_help=True, rich_markup_mode=None)
-app.command("test")(trial)
-app.command("not-relevant")(not_relevant)
-app.command("history")(history)
-
-Json = Annotated[bool, typer.Option("--json", help="JSON Lines (default where stdout is no terminal).")]
 Identity = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
-By = Annotated[str, typer.Option("--by", help="Who makes the change (default: the user of this machine).")]
+By = Annotated[str, typer.Option("--by", help="Who makes the change (default: this machine's user).")]
+Days = Annotated[int, typer.Option(help="Past days to test on.", min=1, max=3_650)]
 
 
 class Form(StrEnum):
-    """Of an export."""
+    """The format of an export."""
 
     JSONL = "jsonl"
     TOML = "toml"
 
 
+@dataclass(frozen=True)
+class Fields:
+    """What ``add`` sets and ``edit`` changes. None: not given. In lists, ``-`` alone stands for none."""
+
+    name: Annotated[str | None, typer.Option(help="Display name.")] = None
+    owner: Annotated[str | None, typer.Option(help="Owner.")] = None
+    topics: Annotated[
+        list[str] | None, typer.Option("--topic", help="Only this topic (stored in lower case); repeatable; - for any.")
+    ] = None
+    languages: Annotated[
+        list[str] | None,
+        typer.Option("--language", help="Only this language (en, ar …; stored in lower case); repeatable; - for any."),
+    ] = None
+    outlets: Annotated[
+        list[str] | None, typer.Option("--outlet", help="Only this outlet (source name); repeatable; - for any.")
+    ] = None
+    delivery: Annotated[
+        list[str] | None, typer.Option("--channel", help="Channel to deliver to; repeatable; - for none.")
+    ] = None
+    news: Annotated[
+        list[str] | None,
+        typer.Option(help=f"What raises a further alert: {', '.join(ALL_NEWS)}; repeatable; - for nothing."),
+    ] = None
+    level: Annotated[str | None, typer.Option(help="Level of its alerts: low, normal, high, urgent.")] = None
+    digest: Annotated[
+        str | None, typer.Option(help="immediate, hourly, or the local time of a daily digest (07:30).")
+    ] = None
+    zone: Annotated[str | None, typer.Option(help="Time zone of these times, such as Europe/Berlin.")] = None
+    quiet: Annotated[str | None, typer.Option(help="Quiet hours, local, as 22:00-07:00; - for none.")] = None
+    breakthrough: Annotated[
+        str | None, typer.Option(help="Level from which alerts ignore quiet hours: low … urgent, never.")
+    ] = None
+    per_hour: Annotated[
+        int | None, typer.Option(help="Most messages per hour; the rest comes as a digest; 0: no limit.")
+    ] = None
+    note: Annotated[str | None, typer.Option(help="Reason, stored with this version.")] = None
+
+    def changes(self) -> dict[str, Any]:
+        """What was given, as ``desk.subscriptions.changed`` takes it."""
+        given: dict[str, Any] = {
+            name: [one for one in value if one != "-"] if isinstance(value, list) else value
+            for name, value in vars(self).items()
+            if value is not None
+        }
+        schedule: dict[str, Any] = {
+            name: given.pop(name) for name in ("zone", "breakthrough", "per_hour") if name in given
+        }
+        if (digest := given.pop("digest", None)) is not None:
+            schedule |= {"kind": digest} if digest in ("immediate", "hourly") else {"kind": "daily", "at": digest}
+        if (quiet := given.pop("quiet", None)) is not None:
+            schedule["quiet"] = "" if quiet == "-" else quiet
+        return given | ({"schedule": schedule} if schedule else {})
+
+
 @app.command("add")
+@expand_options
 def add(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(help="The query; docs/queries.md tells the language.")],
-    identity: Annotated[str, typer.Option("--id", help="Its id; one that is not there yet, or --replace.")],
-    name: Name = None,
-    owner: Owner = None,
-    topic: Topics = None,
-    language: Languages = None,
-    outlet: Outlets = None,
-    channel: Channels = None,
-    news: News = None,
-    digest: Digest = None,
-    zone: Zone = None,
-    quiet: Quiet = None,
-    breakthrough: Breakthrough = None,
-    per_hour: PerHour = None,
-    level: AlertLevel = None,
-    note: Note = None,
+    query: Annotated[str, typer.Argument(help="The query; docs/queries.md describes the language.")],
+    identity: Annotated[str, typer.Option("--id", help="Its id, not in use unless --replace is given.")],
+    fields: Fields,
     by: By = "",
     *,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Where the id is there, make this its new version.")
+        bool, typer.Option("--replace", help="If the id is in use, store this as its new version.")
     ] = False,
 ) -> None:
-    """Store a query. It holds from now on; the running pipeline takes it up within seconds.
+    """Store a query. The running pipeline applies it within seconds, to articles from then on.
 
-    The language of queries: docs/queries.md. One that is stored already is changed with edit.
+    wirewatch subscriptions edit changes it later.
     """
-    changes = changes_of(name, owner, topic, language, outlet, channel, news, level, note)
-    changes |= schedule_of(digest, zone, quiet, breakthrough, per_hour)
+    changes = fields.changes()
     opened = _open(context, checks=True)
     before = None if replace else SubscriptionStore(opened.store).newest(identity)
     if before is not None and before.active:
@@ -101,76 +133,66 @@ def add(
 
 
 @app.command("edit")
+@reads_store
+@expand_options
 def edit(
     context: typer.Context,
     identity: Identity,
-    query: Annotated[str | None, typer.Option(help="Another query.")] = None,
-    name: Name = None,
-    owner: Owner = None,
-    topic: Topics = None,
-    language: Languages = None,
-    outlet: Outlets = None,
-    channel: Channels = None,
-    news: News = None,
-    digest: Digest = None,
-    zone: Zone = None,
-    quiet: Quiet = None,
-    breakthrough: Breakthrough = None,
-    per_hour: PerHour = None,
-    level: AlertLevel = None,
-    note: Note = None,
+    fields: Fields,
+    query: Annotated[str | None, typer.Option(help="New query.")] = None,
     by: By = "",
 ) -> None:
-    """Change what is given; all else stays. A new version, which the history shows."""
-    changes = changes_of(name, owner, topic, language, outlet, channel, news, level, note)
-    changes |= schedule_of(digest, zone, quiet, breakthrough, per_hour)
-    if query is not None:
-        changes["query"] = query
+    """Change what is given and keep all else. Stores a new version; the history shows it."""
+    changes = fields.changes() | ({} if query is None else {"query": query})
     if not changes:
-        raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists what can be")
+        raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists the options")
     opened = _open(context, checks=True)
     _show_checked(opened, opened.service.edit(identity, changes, by=by or _me()), changes)
 
 
 @app.command("pause")
+@reads_store
 def pause(
     context: typer.Context,
     identity: Identity,
     *,
-    mute: Annotated[bool, typer.Option("--mute", help="Go on raising alerts for the desk, send none.")] = False,
+    mute: Annotated[bool, typer.Option("--mute", help="Keep raising alerts for the desk, but send none.")] = False,
     by: By = "",
 ) -> None:
-    """Raise no alerts until it is resumed."""
+    """Stop raising alerts until resumed."""
     _show(_open(context).service.edit(identity, {"state": "muted" if mute else "paused"}, by=by or _me()))
 
 
 @app.command("resume")
+@reads_store
 def resume(context: typer.Context, identity: Identity, by: By = "") -> None:
-    """End a pause. What came meanwhile is not alerted afterwards; wirewatch subscriptions test shows it."""
+    """End a pause. Articles of the meantime are not alerted; wirewatch subscriptions test shows them."""
     _show(_open(context).service.edit(identity, {"state": "active"}, by=by or _me()))
 
 
 @app.command("remove")
+@reads_store
 def remove(context: typer.Context, identity: Identity, by: By = "") -> None:
-    """End a subscription. Its history and its alerts stay."""
+    """Remove a subscription. Its history and its alerts stay."""
     _open(context).service.remove(identity, by=by or _me())
     console.note(f"{identity} is removed")
 
 
 @app.command("list")
+@reads_store
 def list_all(
     context: typer.Context,
     *,
-    as_json: Json = False,
-    ended: Annotated[bool, typer.Option("--all", help="Also those that were removed.")] = False,
+    as_json: JsonLines = False,
+    ended: Annotated[bool, typer.Option("--all", help="Include removed ones.")] = False,
 ) -> None:
     """List the newest version of each subscription."""
     found = _open(context).service.all(ended=ended)
-    if json_lines.wanted(as_json=as_json):
+    if console.wants_json(as_json):
         for one in found:
-            json_lines.put(subscription_fields(one))
+            console.put(subscription_fields(one))
         return
-    table = Table("id", "version", "state", "name", "owner", "delivery", "query", box=None, header_style="bold")
+    table = console.table("id", "version", "state", "name", "owner", "delivery", "query")
     for one in found:
         state = one.state if one.active else "removed"
         when = one.schedule.kind if one.schedule.kind != "daily" else f"daily at {one.schedule.at}"
@@ -181,18 +203,17 @@ def list_all(
 
 
 @app.command("show")
-def show(context: typer.Context, identity: Identity, *, as_json: Json = False) -> None:
+@reads_store
+def show(context: typer.Context, identity: Identity, *, as_json: JsonLines = False) -> None:
     """Show one subscription with all its settings."""
     one = _open(context).service.get(identity)
-    if json_lines.wanted(as_json=as_json):
-        json_lines.put(subscription_fields(one))
+    if console.wants_json(as_json):
+        console.put(subscription_fields(one))
         return
     plain: dict[str, Any] = msgspec.to_builtins(one)
     plain |= {f"schedule.{name}": value for name, value in plain.pop("schedule").items()}
     for name, value in plain.items():
-        text = (
-            ", ".join(value) if isinstance(value, list | tuple) else when(value) if name.endswith("_ms") else str(value)
-        )
+        text = ", ".join(value) if isinstance(value, list) else when(value) if name.endswith("_ms") else str(value)
         console.out.print(Text(f"{name:<22}", style="dim").append(harmless(text) or "-", style="default"))
 
 
@@ -200,7 +221,7 @@ def show(context: typer.Context, identity: Identity, *, as_json: Json = False) -
 def import_file(
     context: typer.Context, file: Annotated[Path, typer.Argument(help="JSON Lines, or TOML (.toml).")], by: By = ""
 ) -> None:
-    """Store the subscriptions of a file; lines are {"id", "query", "name"?, "owner"? …}. All or none."""
+    """Store the subscriptions of a file, all or none. Lines are {"id", "query", "name"?, "owner"? …}."""
     opened = _open(context, checks=True)
     saved = opened.service.save_all(read_subscriptions(file), by=by or _me())
     for one in saved:
@@ -208,23 +229,118 @@ def import_file(
             console.note(f"{one.subscription.id}: {warning.severity}: {warning.message}", "yellow")
     _warn_of_outlets(opened, sorted({outlet for one in saved for outlet in one.subscription.outlets}))
     count = sum(one.changed for one in saved)
-    console.note(f"{count} saved, {len(saved) - count} as they were")
+    console.note(f"{count} saved, {len(saved) - count} unchanged")
 
 
 @app.command("export")
+@reads_store
 def export(
     context: typer.Context,
-    identities: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which (default: all).")] = None,
-    form: Annotated[Form, typer.Option("--format", help="JSON Lines, or TOML for people.")] = Form.JSONL,
+    identities: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids (default: all).")] = None,
+    form: Annotated[Form, typer.Option("--format", help="JSON Lines, or TOML for editing by hand.")] = Form.JSONL,
 ) -> None:
-    """Print subscriptions, for import elsewhere."""
+    """Print subscriptions in the form that import reads."""
     service = _open(context).service
     found = [service.get(one) for one in identities] if identities else service.all()
     typer.echo(to_toml(found) if form is Form.TOML else to_json_lines(found), nl=False)
 
 
+@app.command("history")
+@reads_store
+def history(context: typer.Context, identity: Identity, *, as_json: JsonLines = False) -> None:
+    """Show all versions, newest first: who changed what, and when."""
+    versions = Subscriptions(open_store(load_settings(context.obj).store), console.now_ms).history(identity)
+    if console.wants_json(as_json):
+        for one in versions:
+            console.put(subscription_fields(one))
+        return
+    for one, before in zip(versions, [*versions[1:], None], strict=True):
+        line = Text(f"version {one.version}", style="bold")
+        line.append(
+            f"  {when(one.saved_ms)}  {harmless(one.edited_by) or 'unknown'}  {harmless(one.note)}", style="dim"
+        )
+        console.out.print(line)
+        for name, old, new in _changed_fields(before, one):
+            shown = Text(f"  {name}: ")
+            if before is not None:
+                shown.append("was ").append(harmless(old) or "-", style="red").append(" now ")
+            console.out.print(shown.append(harmless(new) or "-", style="green"))
+
+
+@app.command("test")
+@reads_store
+def past_alerts(
+    context: typer.Context,
+    identity: Identity,
+    days: Days = 7,
+    query: Annotated[str | None, typer.Option(help="Test this query in place of its own.")] = None,
+    *,
+    as_json: JsonObject = False,
+) -> None:
+    """Show what a subscription would have alerted in the past days, on the stored articles."""
+    settings = load_settings(context.obj)
+    store = open_store(settings.store)
+    one = Subscriptions(store, console.now_ms).get(identity)
+    now_ms = console.now_ms()
+    report = backtest(
+        _index(settings, store),
+        query or one.query,
+        now_ms - days * DAY_MS,
+        now_ms + 1,
+        filters=filters_of(one),
+        examples=10,
+    )
+    if console.wants_json(as_json):
+        console.put(report_fields(report))
+        return
+    console.out.print(
+        f"{report.alerts} alerts in {days} days ({report.alerts_a_day:,.1f} per day), from {report.articles} articles",
+        style="bold",
+    )
+    if report.hint:
+        console.note(report.hint, "yellow")
+    for story in report.examples:
+        article = story.hit.article
+        line = Text(f"{from_ms(article.time_ms):%Y-%m-%d %H:%M}  ", style="dim")
+        console.out.print(line.append(harmless(f"{article.source}: {article.title}"), style="default"))
+
+
+@app.command("not-relevant")
+@reads_store
+def not_relevant(
+    context: typer.Context,
+    alert: Annotated[str, typer.Argument(metavar="ALERT", help="The alert's id, or its first characters.")],
+    days: Days = 30,
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Propose small changes to the query that exclude this alert, with the other alerts that each would lose."""
+    settings = load_settings(context.obj)
+    store = open_store(settings.store)
+    found, article = _alert(store, settings, alert)
+    subscription = Subscriptions(store, console.now_ms).get(found.subscription)
+    several = choices(_index(settings, store), subscription, found, article, now_ms=console.now_ms(), days=days)
+    if console.wants_json(as_json):
+        for one in several:
+            console.put(structs.asdict(one) | {"examples": list(map(story_fields, one.examples))})
+        return
+    console.out.print(Text(f"{harmless(found.title)} ({harmless(found.source)})", style="bold"))
+    if not several:
+        console.note("no small change excludes it: edit the query, or mute the story", "yellow")
+    for number, one in enumerate(several, start=1):
+        more = "at least " if one.lost_at_least else ""
+        cost = f"loses nothing else in {days} days" if not one.lost else f"also loses {more}{one.lost} alerts"
+        line = Text(f"{number}. {harmless(one.change)}: ").append(f"{cost}, keeps {one.kept}", style="dim")
+        console.out.print(line)
+        console.out.print(Text(f"   {harmless(one.query)}", style="green"))
+        for story in one.examples[:3]:
+            console.out.print(Text(f"     - {harmless(story.hit.article.title)}", style="dim"))
+    if several:
+        console.note(f"to apply one: wirewatch subscriptions edit {subscription.id} --query '…'")
+
+
 def read_subscriptions(file: Path) -> list[Subscription]:
-    """The subscriptions of a file. Raises UsageError naming the line, QueryError with the position."""
+    """Read the subscriptions of a file. Raises UsageError naming the line, QueryError with the position."""
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -239,7 +355,7 @@ class _Opened(NamedTuple):
 
 
 def _open(context: typer.Context, *, checks: bool = False) -> _Opened:
-    """``checks``: what is saved may name topics that were not asked for before."""
+    """``checks``: topics are to be checked against those of the settings."""
     settings = load_settings(context.obj)
     topics = known_topics(settings) if checks else ()
     store = open_store(settings.store)
@@ -276,4 +392,61 @@ def _show(saved: Saved) -> None:
             console.note(QueryError(finding.message, query=one.query, position=finding.position).pointer())
         if finding.suggestion:
             console.note(f"instead: {finding.suggestion}", "green")
-    console.note(f"{one.id}: version {one.version} saved" if saved.changed else f"{one.id}: as it was")
+    console.note(f"{one.id}: version {one.version} saved" if saved.changed else f"{one.id}: unchanged")
+
+
+def _changed_fields(before: Subscription | None, one: Subscription) -> list[tuple[str, str, str]]:
+    """What a version changed, as (name, old, new); for a first version all that is not the default. Notes do not count."""
+    old, new = (_flat(two) for two in (before or Subscription(id="", query=""), one))
+    return [(name, old[name], new[name]) for name in new if new[name] != old[name]]
+
+
+def subscription_fields(one: Subscription) -> dict[str, Any]:
+    """A version as one record. ``effective_from``: event time; null if it holds from the very beginning."""
+    return console.with_times(one, effective_from_ms="effective_from", saved_ms="saved_at")
+
+
+def when(value: Any) -> str:
+    """A time in ms as text."""
+    return f"{from_ms(value):%Y-%m-%d %H:%M:%S} UTC" if value else "-"
+
+
+def _flat(one: Subscription) -> dict[str, str]:
+    """The fields that people change, as text, with those of the schedule."""
+    plain = {name: getattr(one, name) for name in PORTABLE if name not in ("id", "note", "schedule")}
+    plain |= {"removed": not one.active} | {
+        name: getattr(one.schedule, name) for name in one.schedule.__struct_fields__
+    }
+    return {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in plain.items()}
+
+
+def known_topics(settings: Settings) -> set[str]:
+    """Names of the topics that a pipeline with these settings tags articles with."""
+    own = folder_definitions(Path(settings.topics_dir)) if settings.topics_dir else {}
+    return {*builtin_definitions(), *own}
+
+
+def outlets_never_seen(store: Store, run: str, outlets: Collection[str]) -> list[str]:
+    """Those of ``outlets`` that no feed and no article of the run has; case does not count. Raises StoreError."""
+    if not outlets:
+        return []
+    with store.reading() as connection:
+        seen = {source.casefold() for source in connection.execute(sa.select(feeds.c.source)).scalars()}
+        seen |= {activity.source.casefold() for activity in read_activity(connection, run)}
+    return [outlet for outlet in outlets if outlet.casefold() not in seen]
+
+
+def _index(settings: Settings, store: Store) -> SearchIndex:
+    index = SearchIndex.open(search_folder(settings), run=settings.run)
+    index.refresh(StoreReader(store, settings.run))
+    return index
+
+
+def _alert(store: Store, settings: Settings, identity: str) -> tuple[Alert, Article]:
+    found = find_alert(store, settings.run, identity)
+    if found is None:
+        raise UsageError(f"there is no alert {identity!r}", hint="wirewatch tail --json shows their ids")
+    article = find_article(store, settings.run, found.article)
+    if article is None:
+        raise UsageError(f"the article of alert {identity!r} is no longer stored")
+    return found, article

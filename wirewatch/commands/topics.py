@@ -1,4 +1,4 @@
-"""``wirewatch topics``: what articles are filed under."""
+"""``wirewatch topics``: the topics that articles are tagged with."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from core.errors import UsageError
 from core.topics import Topic, builtin_topics, check_topic, load_topic_folder
 from core.topics.definitions import load_topic
-from wirewatch.terminal import console, json_lines
+from wirewatch import console
+from wirewatch.commands.options import JsonLines
 
-app = typer.Typer(help="Topics: list them, run their examples.", no_args_is_help=True, rich_markup_mode=None)
-Folder = Annotated[Path | None, typer.Option("--topics", help="A folder of topic files beside the built-in ones.")]
+app = typer.Typer(
+    name="topics", help="List topics and run their examples.", no_args_is_help=True, rich_markup_mode=None
+)
+Folder = Annotated[
+    Path | None, typer.Option("--topics", help="A folder of topic files, used beside the built-in topics.")
+]
 
 
 @app.command("list")
-def list_topics(
-    folder: Folder = None, *, as_json: Annotated[bool, typer.Option("--json", help="JSON Lines.")] = False
-) -> None:
+def list_topics(folder: Folder = None, *, as_json: JsonLines = False) -> None:
     """List the topics, with their languages and examples."""
     topics = _topics(folder)
-    if json_lines.wanted(as_json=as_json):
+    if console.wants_json(as_json):
         for topic in topics:
-            json_lines.put(_facts(topic))
+            console.put(_facts(topic))
         return
-    table = Table("topic", "title", "languages", "queries", "threshold", "examples", box=None, header_style="bold")
+    table = console.table("topic", "title", "languages", "queries", "threshold", "examples")
     for topic in topics:
         facts = _facts(topic)
         languages = " ".join(str(code) for code in _languages(topic))

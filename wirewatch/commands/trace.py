@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -14,50 +14,127 @@ from core.errors import UsageError
 from core.query.explain import Explanation
 from core.settings import load_settings
 from core.store import open_store
-from pipeline.replay.runs import run_names
+from wirewatch import console
+from wirewatch.commands.options import JsonObject, Run, known_run, reads_store
 from wirewatch.replay.spec import scope_of
-from wirewatch.terminal import console, json_lines
-from wirewatch.trace.records import FeedTrace, QueryTrace, Trace
-from wirewatch.trace.tracing import Tracer
+from wirewatch.trace import FeedTrace, QueryTrace, Trace, Tracer
 
-# A desk has hundreds of queries: those that nearly held are what somebody asks about.
+app = typer.Typer()
+# A desk has hundreds of queries: those that nearly matched are the ones that people ask about.
 SHOWN_QUERIES = 12
-# What a feed was asked matters where it never named the article.
+# The polls of a feed matter if it never listed the article.
 SHOWN_FEEDS, SHOWN_POLLS = 3, 3
+# Feeds read less recently than this are stale.
+STALE = timedelta(days=2)
 _WIDTH = 14
 
 
+@app.command("trace")
+@reads_store
 def trace(
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="The article's address.")],
-    run: Annotated[str, typer.Option(help="The run (default: the continuous one).")] = "",
-    query: Annotated[str, typer.Option(help="Show each clause of this subscription.")] = "",
+    run: Run = "",
+    query: Annotated[str, typer.Option(help="Show each clause of this subscription's query.")] = "",
     *,
     every: Annotated[
-        bool, typer.Option("--all", help="All subscriptions, feeds and polls, not only the nearest.")
+        bool, typer.Option("--all", help="Show all subscriptions, feeds and polls, not only the most relevant.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+    as_json: JsonObject = False,
 ) -> None:
-    """Follow a URL from its feed to its alerts. Exit 1 where it was never seen."""
+    """Follow a URL from its feed to its alerts. Exit 1 if it was never seen."""
     if "://" not in url:
-        raise UsageError("give the article's whole address", hint="wirewatch trace https://…")
+        raise UsageError("give the article's full address", hint="wirewatch trace https://…")
     settings = load_settings(context.obj)
     store = open_store(settings.store)
-    name = run or settings.run
-    if run and run not in run_names(store):
-        raise UsageError(f"there is no run {run!r}", hint="wirewatch runs list shows them")
-    tracer = Tracer(store, name, scope=scope_of(store, name), now=console.utc_now())
-    found = tracer.trace(url, explained=bool(query), asked=query)
+    name = known_run(store, run) if run else settings.run
+    found = Tracer(store, name, scope=scope_of(store, name)).trace(url, explained=bool(query), asked=query)
+    found = describe(found, console.utc_now())
     if query:
         found = msgspec.structs.replace(found, queries=tuple(one for one in found.queries if one.subscription == query))
-    if json_lines.wanted(as_json=as_json):
-        json_lines.put(found)
+    if console.wants_json(as_json):
+        console.put(found)
     else:
         for line in _lines(found, every=every):
             console.out.print(line)
     store.close()
     if found.article is None and not found.ends and found.taken_down is None:
         raise typer.Exit(1)
+
+
+def describe(trace: Trace, now: datetime) -> Trace:
+    """Add ``verdict`` and, if the URL was never seen, ``maybe``, the likeliest reason first. ``now`` is UTC. Pure."""
+    seen = trace.article is not None or bool(trace.ends) or trace.taken_down is not None
+    maybe = () if seen else _why_never_seen(trace, now)
+    return msgspec.structs.replace(trace, verdict=_verdict(trace), maybe=maybe)
+
+
+def _verdict(trace: Trace) -> str:
+    if trace.taken_down is not None:
+        return f"taken down: {trace.taken_down}"
+    article = trace.article
+    if article is not None:
+        words = "a copy" if article.duplicate_of else "an article"
+        topics = ", ".join(one.topic for one in trace.topics if one.held) or "no topic"
+        held = [one for one in trace.queries if one.held]
+        alerted = sum(one.alert == "alerted" for one in held)
+        tried = len(trace.queries) - sum(bool(one.not_then) for one in trace.queries)
+        return f"{words} of {article.source}, {topics}; it met {len(held)} of {tried} queries, {alerted} alerted"
+    if trace.ends:
+        last = trace.ends[-1]
+        return f"it came {len(trace.ends)} times and ended as {last.kind}" + (
+            f" by {last.stage}: {last.reason}" if last.stage else ""
+        )
+    waiting = [item for item in trace.items if item.status == "pending"]
+    if waiting:
+        return f"seen in a feed, its page is not fetched yet: {waiting[-1].problem or 'it is queued'}"
+    if trace.items:
+        return "seen in a feed and appended; the pipeline has not handled it yet, or it came under another address"
+    return "never seen"
+
+
+def _why_never_seen(trace: Trace, now: datetime) -> tuple[str, ...]:
+    if trace.items:
+        return tuple(f"its page could not be fetched: {item.problem}" for item in trace.items if item.problem)
+    found = [
+        f"{poll.last_at:%Y-%m-%d %H:%M} UTC: {_page_problem(poll.pages, trace.url)}" for poll in trace.failed_pages
+    ]
+    if found:
+        return tuple(found)
+    if not trace.feeds:
+        return (
+            "no feed of this host is watched: wirewatch feed discover finds its feeds, wirewatch feed add adds one",
+        )
+    return tuple(reason for feed in trace.feeds for reason in _reasons(feed, now))
+
+
+def _page_problem(pages: tuple[tuple[str, str], ...], url: str) -> str:
+    return next((problem for page, problem in pages if page == url), "its page could not be fetched")
+
+
+def _reasons(feed: FeedTrace, now: datetime) -> Iterator[str]:
+    if not feed.active:
+        yield f"{feed.url} is no longer watched"
+        return
+    if feed.health in ("failing", "gone", "ended"):
+        since = f" since {feed.last_ok_at:%Y-%m-%d %H:%M} UTC" if feed.last_ok_at else ""
+        yield f"{feed.url} is {feed.health}{since}: {feed.problem or 'it lists nothing more'}"
+        return
+    if feed.health == "new":
+        yield f"{feed.url} has not been polled yet"
+        return
+    robots = [poll for poll in feed.polls for _, problem in poll.pages if "robots" in problem.lower()]
+    if robots:
+        yield f"{feed.url}: its site's robots.txt refuses pages"
+    news = [poll for poll in feed.polls if poll.new]
+    if feed.last_ok_at is not None and now - feed.last_ok_at > STALE:
+        yield f"{feed.url} was last read at {feed.last_ok_at:%Y-%m-%d %H:%M} UTC"
+    elif not news:
+        yield f"{feed.url} answers, but has shown nothing new in its last {sum(poll.times for poll in feed.polls)} polls"
+    crowded = [poll for poll in news if poll.unchanged == 0 and poll.new > 5]
+    if crowded:
+        yield f"{feed.url}: at {crowded[0].last_at:%Y-%m-%d %H:%M} UTC all its items were new, so it may have missed some"
+    yield f"{feed.url} may not list it: outlets leave some articles out of their feeds"
 
 
 def _lines(found: Trace, *, every: bool) -> Iterator[Text]:
@@ -67,12 +144,13 @@ def _lines(found: Trace, *, every: bool) -> Iterator[Text]:
     for feed in found.feeds if every else feeds:
         yield from _feed(feed, len(feed.polls) if every else 0 if feed.named else SHOWN_POLLS)
     if not every and len(feeds) < len(found.feeds):
-        yield _line("", f"… and {_several(len(found.feeds) - len(feeds))} of this outlet (--all)", "dim")
+        more = len(found.feeds) - len(feeds)
+        yield _line("", f"… and {more} more {'feed' if more == 1 else 'feeds'} of this outlet (--all)", "dim")
     for item in found.items:
         words = f"{item.status}, first {_when(item.first_seen_at)}"
         words += f", appended {_when(item.appended_at)}" if item.appended_at else ""
         words += f", gone from the feed {_when(item.left_at)}" if item.left_at else ""
-        words += ", held at the first poll" if item.backfill else ""
+        words += ", listed at the first poll" if item.backfill else ""
         yield _line("in a feed", words + (f": {item.problem}" if item.problem else ""))
     for end in found.ends:
         words = f"{_when(end.event_at)}, seen {_when(end.seen_at)}: {end.kind}"
@@ -83,10 +161,6 @@ def _lines(found: Trace, *, every: bool) -> Iterator[Text]:
         yield from _article(found, every=every)
     for reason in found.maybe:
         yield _line("maybe", reason, "yellow")
-
-
-def _several(feeds: int) -> str:
-    return "1 more feed" if feeds == 1 else f"{feeds} more feeds"
 
 
 def _feed(feed: FeedTrace, polls: int) -> Iterator[Text]:
@@ -108,7 +182,7 @@ def _article(found: Trace, *, every: bool) -> Iterator[Text]:
     confidence = f"{article.language_confidence:.0%}, by {article.language_decided_by}"
     yield _line("language", f"{article.language or 'unknown'} ({confidence})")
     if article.duplicate_of:
-        yield _line("copy of", article.duplicate_title or f"{article.duplicate_of} (taken down, or of before)")
+        yield _line("copy of", article.duplicate_title or f"{article.duplicate_of} (taken down, or not stored)")
     yield _line("story", article.story_headline or article.story or "–")
     for topic in found.topics:
         if topic.held or topic.score:
@@ -119,12 +193,12 @@ def _article(found: Trace, *, every: bool) -> Iterator[Text]:
     for query in shown:
         yield from _query(query)
     if len(shown) < len(found.queries):
-        yield _line("", f"… and {len(found.queries) - len(shown)} more that did not hold (--all)", "dim")
+        yield _line("", f"… and {len(found.queries) - len(shown)} more that did not match (--all)", "dim")
 
 
 def _query(query: QueryTrace) -> Iterator[Text]:
     if query.not_then:
-        would = "would not have held" if query.failed else "would have held"
+        would = "would not have matched" if query.failed else "would have matched"
         yield _line("query", f"– {query.subscription}: {query.not_then}; its query {would}", "yellow")
     elif query.held:
         yield _line("query", f"✓ {query.subscription}: {query.alert}", "green")

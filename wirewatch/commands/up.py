@@ -1,4 +1,4 @@
-"""``wirewatch up``: connectors, pipeline and the terminal view on one machine, supervised."""
+"""``wirewatch up``: all services on one machine, supervised, and what comes through on the terminal."""
 
 from __future__ import annotations
 
@@ -21,36 +21,39 @@ from core.errors import UsageError
 from core.settings import PREFIX, Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from desk.terminal import TerminalView
+from wirewatch import console
 from wirewatch.commands.desk import address, free_port
-from wirewatch.commands.services import stop_on_signals
 from wirewatch.commands.subscriptions import read_subscriptions
-from wirewatch.supervisor import Supervisor
-from wirewatch.terminal import console
+from wirewatch.supervisor import Supervisor, stop_on_signals
 
+app = typer.Typer()
 LOOK_S = 0.3
 # After the demo's last item: a poll (2 s), its pages, a slice.
 QUIET_S = 8.0
 
 
+@app.command("up")
 def up(
     context: typer.Context,
     *,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Serve the sample outlets and watch them, in a scratch folder.")
+        bool, typer.Option("--demo", help="Serve sample outlets and watch them, in a temporary folder.")
     ] = False,
-    once: Annotated[bool, typer.Option("--once", help="With --demo: end when all of it is through.")] = False,
-    speed: Annotated[float, typer.Option(help="With --demo: so many times faster.", min=0.1, max=60)] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="With --demo: exit once all of it is processed.")] = False,
+    speed: Annotated[float, typer.Option(help="With --demo: speed-up factor.", min=0.1, max=60)] = 1.0,
     archive: Annotated[
         bool,
-        typer.Option("--archive", help="Also write each day that is over to WARC files, for replays after retention."),
+        typer.Option(
+            "--archive", help="Also archive each day that is over as WARC files, for replays beyond retention."
+        ),
     ] = False,
 ) -> None:
-    """Start everything on this machine: connectors, pipeline, and articles and alerts on the terminal. Ctrl-C ends it."""
+    """Run all services on this machine; articles and alerts appear on the terminal. Ctrl-C ends it."""
     settings = load_settings(context.obj)
     if once and not demo:
-        raise UsageError("--once goes with --demo")
+        raise UsageError("--once needs --demo")
     if archive and demo:
-        raise UsageError("--archive does not go with --demo", hint="the demo's folder is thrown away at its end")
+        raise UsageError("--archive and --demo exclude each other", hint="the demo's folder is deleted at its end")
     stop = stop_on_signals()
     if demo:
         with _demo_settings(settings, speed) as (changed, demo_over):
@@ -73,13 +76,13 @@ def _supervise(
     names = {one.id: one.name or one.id for one in queries.subscriptions if one.active}
     console.note(f"watching {len(feeds)} feeds, {len(names)} subscriptions; Ctrl-C ends it", "bold")
     if not feeds:
-        console.note("no feeds yet: wirewatch feed add URL (it is taken up while this runs)", "yellow")
+        console.note("no feeds yet: wirewatch feed add URL (it takes effect while this runs)", "yellow")
     reader = StoreReader(store, settings.run)
     view = TerminalView(reader, console.out, names=names, zone=datetime.now().astimezone().tzinfo or UTC)
     supervisor = Supervisor(
         _environment(settings), monotonic=time.monotonic, say=lambda text: console.note(text, "red")
     )
-    # Both would take the same port else.
+    # Each service needs a port of its own.
     metrics_port = settings.metrics_port + 1 if settings.metrics_port else 0
     supervisor.add("connectors", "connectors", "run", "--metrics-port", str(metrics_port))
     supervisor.add("pipeline", "pipeline", "run")
@@ -99,13 +102,13 @@ def _supervise(
             if view.show_new():
                 last_new_s = now_s
             if last_new_s is None or demo_over is None or said:
-                continue  # nothing came through yet: services take seconds to start on a slow machine
+                continue  # nothing came through yet: on a slow machine services take seconds to start
             if demo_over() and now_s - last_new_s > QUIET_S:
                 said = True
                 _summary(reader)
                 if once:
                     break
-                console.note("that was all the sample outlets have; everything goes on running, Ctrl-C ends it", "bold")
+                console.note("the sample outlets have no more; all services keep running, Ctrl-C ends them", "bold")
     finally:
         supervisor.stop()
         view.show_new()
@@ -121,7 +124,7 @@ def _summary(reader: StoreReader) -> None:
 
 @contextmanager
 def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings, Callable[[], bool]]]:
-    """Settings for the demo, and whether the outlets publish nothing more."""
+    """Settings for the demo, and whether the outlets have published everything."""
     from wirewatch.demo import DemoOutlets, feed_urls, load_samples, serve
 
     samples = load_samples()
@@ -158,23 +161,23 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
 
 @contextmanager
 def demo_folder(settings: Settings) -> Iterator[Path]:
-    """Where the demo keeps its things: the data_dir that somebody chose, else a folder that goes at the end.
+    """The demo's data folder: data_dir if it was set, else a temporary one.
 
-    A folder that holds a store already is left alone: the demo's desk lets everybody in, and its articles are made up.
+    A folder that already holds a store is not used: the demo's desk has no sign-in, and its articles are invented.
     """
     chosen = Path(settings.data_dir)
     if f"{PREFIX}DATA_DIR" in os.environ or settings.data_dir != Settings().data_dir:
         if not (chosen / "store.db").exists():
-            _say_folder(chosen.absolute(), "kept")
+            _show_folder(chosen.absolute(), "kept")
             yield chosen
             return
         console.note(f"{chosen.absolute()} holds a store already: the demo leaves it alone", "yellow")
     with tempfile.TemporaryDirectory(prefix="wirewatch-demo-") as folder:
-        _say_folder(Path(folder), "deleted at the end")
+        _show_folder(Path(folder), "deleted at the end")
         yield Path(folder)
 
 
-def _say_folder(folder: Path, end: str) -> None:
+def _show_folder(folder: Path, end: str) -> None:
     ask = f"WIREWATCH_DATA_DIR={shlex.quote(str(folder))} wirewatch search syria"
     console.note(f"its data is in {folder} ({end}); ask it from a second terminal: {ask}", "bold")
 
@@ -190,7 +193,7 @@ def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) ->
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """All settings as variables: services must see the ones in force here, whatever file they find."""
+    """All settings as environment variables: services use the ones in force here, whatever file they find."""
     values = {name: getattr(settings, name) for name in settings.__struct_fields__}
     values["allow_private"] = ",".join(settings.allow_private)
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}

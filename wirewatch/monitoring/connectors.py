@@ -8,18 +8,20 @@ from datetime import datetime
 from functools import partial
 from http.server import ThreadingHTTPServer
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connectors.runner import Broke, Event, Outrun, Polled, Waiting
+from connectors.store.polls import PollLog
 from connectors.store.state import FeedState
 from core.errors import StoreError
 from core.settings import Settings
 from core.store import Store
-from wirewatch.monitoring.canary import CanaryMetrics, CanaryWatch, looking, ready_checks
-from wirewatch.monitoring.probes import Check, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, looking, ready_checks, serve_probes
 
+log = structlog.get_logger()
 # The loop turns every second or so; the longest it may be held up is a stream or store that is away.
 HANGS_S = 120.0
 _KINDS = (
@@ -138,3 +140,24 @@ class ConnectorProbes:
     def ready(self) -> Iterable[Check]:
         """The store can be read."""
         return ready_checks(self._what, self._look)
+
+
+def log_poll(polls: PollLog, event: Event, now_ms: int) -> None:
+    """Add a poll to the poll log, which ``wirewatch trace`` reads. If that fails, polling goes on."""
+    try:
+        if isinstance(event, Polled):
+            report = event.report
+            polls.add(
+                event.name,
+                now_ms,
+                problem=event.error.problem if event.error else None,
+                new=report.new,
+                changed=report.changed,
+                unchanged=report.unchanged,
+                appended=event.appended,
+                pages=report.page_failures,
+            )
+        elif isinstance(event, Broke):
+            polls.add(event.name, now_ms, problem=event.problem)
+    except StoreError as error:
+        log.warning("a poll could not be logged", feed=event.name, error=error.message)

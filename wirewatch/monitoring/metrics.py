@@ -25,8 +25,7 @@ from core.store import tables as t
 from core.store.counts import OUTCOMES, latencies, read_counts, read_gauges
 from core.streams import Stream, open_stream
 from pipeline.ledger import RunLedger
-from wirewatch.monitoring.canary import CanaryMetrics, CanaryWatch, canary_check, looking
-from wirewatch.monitoring.probes import Check, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_check, looking, serve_probes
 
 ASK_S = 3.0
 SLICE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60)

@@ -1,28 +1,32 @@
-"""Where the records of a replay come from: the raw stream itself, or an index of archives."""
+"""Raw records of the past: where a replay reads them (stream, archives, store), and the daily archive of the stream."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
 from connectors.archives import ArchiveItem
-from connectors.archives.folder import files_between
+from connectors.archives.folder import ArchiveNote, day_start_ms, files_between, read_note, write_day, write_note
 from connectors.archives.snapshots import HistoryReader
 from connectors.archives.warc import read_warc
 from core.errors import WirewatchError
 from core.records import article_id, encode, from_ms, raw_hash, to_ms
 from core.settings import Settings
 from core.store import Store
-from core.store.takedowns import STAGE
-from core.streams import Stream, open_stream
-from pipeline.drivers.history import History, StreamHistory
+from core.store.takedowns import STAGE, Takedowns
+from core.streams import Stream, StreamRecord, open_stream
+from pipeline.drivers.history import PROBE_MS, History, StreamHistory
 from pipeline.drivers.slices import SliceLimits
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter, Where
 from pipeline.replay.past import first_place_ms, late_places, stored_versions
 from wirewatch.replay.spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
 
-_FEW = SliceLimits(records=100, bytes=16 << 20)
+_FEW = SliceLimits(records=200, bytes=16 << 20)
+# A day is archived once no more records of it can come.
+SETTLED_MS = 120_000
 
 
 class Sources:
@@ -185,3 +189,59 @@ def add_item(writer: SortedWriter, item: ArchiveItem, span: tuple[int, int], fac
         value = encode(item.raw)
         article = article_id(item.raw.url)
         writer.add(value, time_ms=time_ms, article=article, digest=raw_hash(value), item=item.raw.url)
+
+
+class ArchivedDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A day that was archived. ``file`` is None if it had no records. ``lost``: offsets deleted before they were read."""
+
+    day: date
+    file: str | None
+    records: int
+    bytes: int
+    lost: int = 0
+
+
+def archive_days(
+    stream: Stream, store: Store, folder: Path, *, clock_ms: Callable[[], int], stop: Callable[[], bool], software: str
+) -> Iterator[ArchivedDay]:
+    """Archive the days that are over and not archived yet, oldest first; each is on disk when it is yielded.
+
+    Articles taken down are left out, with the reason. Raises StreamUnavailable, InputError, OSError; the same call again
+    continues.
+    """
+    note = read_note(folder)
+    done = note.through.get(stream.uuid)
+    day = done + timedelta(days=1) if done else _first_day(stream)
+    while day is not None and not stop() and day_start_ms(day + timedelta(days=1)) + SETTLED_MS <= clock_ms():
+        history = StreamHistory(
+            stream,
+            "archive",
+            from_ms=day_start_ms(day),
+            to_ms=day_start_ms(day + timedelta(days=1)),
+            late={},
+            clock_ms=clock_ms,
+        )
+        gone = {one.article: one.reason for one in Takedowns(store).listing()}
+        path, count = write_day(folder, day, stream.uuid, _records(history), gone=gone, software=software)
+        note = ArchiveNote(note.through | {stream.uuid: day})
+        write_note(folder, note)
+        size = path.stat().st_size if count else 0
+        yield ArchivedDay(day=day, file=path.name if count else None, records=count, bytes=size, lost=history.lost)
+        day += timedelta(days=1)
+
+
+def _records(history: StreamHistory) -> Iterator[tuple[StreamRecord, str]]:
+    while not history.ended:
+        for envelope in history.take(_FEW):
+            place, key = envelope.position, envelope.key
+            record = StreamRecord(place.partition, place.offset, key.time_ms, key.article.encode(), envelope.value)
+            yield record, key.article
+
+
+def _first_day(stream: Stream) -> date | None:
+    starts = stream.start_offsets(list(stream.partitions()))
+    times = []
+    for partition, offset in starts.items():
+        records = stream.read({partition: offset}, max_bytes=1, wait_ms=PROBE_MS)
+        times += [record.timestamp_ms for record in records[:1]]
+    return from_ms(min(times)).date() if times else None

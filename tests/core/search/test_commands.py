@@ -90,7 +90,7 @@ def test_backtest_counts_and_compares(place: Path) -> None:
         (("search", "grain", "--days", "3", "--from", "2d"), "--days goes without"),
         (("backtest",), "give a query"),
         (("backtest", "--subscription", "nobody"), "no subscription 'nobody'"),
-        (("export", "--parquet", "wirewatch.toml"), "is no folder"),
+        (("export", "--parquet", "wirewatch.toml"), "is not a folder"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_2(place: Path, arguments: tuple[str, ...], said: str) -> None:

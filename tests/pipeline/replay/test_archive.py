@@ -16,7 +16,7 @@ from pipeline.ledger.takedown import take_down
 from pipeline.replay.past import late_places
 from tests.pipeline.flow.input import START
 from tests.pipeline.replay.world import END_MS, World, late_records
-from wirewatch.replay.archiving import SETTLED_MS, archive_days
+from wirewatch.replay.sources import SETTLED_MS, archive_days
 
 DAY = START.date()
 OVER_MS = day_start_ms(DAY + timedelta(days=1)) + SETTLED_MS
@@ -105,7 +105,7 @@ def test_the_second_time_only_what_is_new_is_archived(world: World) -> None:
 
 def test_a_crash_leaves_no_half_file_and_the_day_is_done_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("wirewatch.replay.archiving.write_note", _power_cut)
+        patched.setattr("wirewatch.replay.sources.write_note", _power_cut)
         with pytest.raises(OSError, match="power cut"):
             archive(world)
     folder = world.folder / "archive"

@@ -43,7 +43,7 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
     assert done.returncode == 0, done.stderr
     result = lines_of(done)[-1]
     assert (result["state"], result["equal_to"]) == ("finished", None)
-    assert result["no_claim"] == "it is not the raw stream that is replayed"
+    assert result["no_claim"] == "its source is not the raw stream"
     assert result["outcomes"]["rejected"] == 3
     assert result["alerts"] > 5
     assert "1 items could not be read" in done.stderr
@@ -102,7 +102,7 @@ def test_a_replay_that_is_killed_goes_on_by_the_same_command(folder: Path, how: 
     store.close()
     done = wirewatch(*command, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert "going on behind" in done.stderr
+    assert "continuing after" in done.stderr
     assert lines_of(done)[-1]["outcomes"] == lines_of(whole)[-1]["outcomes"]
     assert wirewatch("runs", "diff", "whole", "slow", "--json", cwd=folder).returncode == 0
 
@@ -114,7 +114,7 @@ def test_a_replay_that_is_killed_goes_on_by_the_same_command(folder: Path, how: 
         (["--run", "a/b"], "can't be a run's name"),
         (["--run", "r", "--from", "yesterdayish"], "no time"),
         (["--run", "r", "--from", "2026-03-05", "--to", "2026-03-04"], "not before"),
-        (["--run", "r", "--speed", "fast"], "no speed"),
+        (["--run", "r", "--speed", "fast"], "not a speed"),
         (["--run", "r", "--source", "gone.warc"], "no such file"),
         (["--run", "r", "--source", "bad.exe"], "not a kind of file"),
     ],

@@ -30,7 +30,7 @@ from desk.delivery.store.channels import any_active
 from desk.terminal import TerminalView
 from pipeline.drivers.bounded import BoundedRun, write_results
 from pipeline.drivers.live import LiveRun, run_in_slices
-from wirewatch.monitoring.canary import CanaryWatch, canary_check
+from wirewatch.monitoring.probes import CanaryWatch, canary_check
 
 EVERYTHING = [
     Subscription(id="all", query="NOT zyzzyva"),

@@ -1,1 +1,0 @@
-"""What every command prints: the console, JSON Lines, moments of time."""

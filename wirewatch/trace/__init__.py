@@ -1,1 +1,0 @@
-"""Tracing one address through everything that is known of it."""
