@@ -20,7 +20,6 @@ from typing import TextIO
 
 import sqlalchemy as sa
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.results import machine
 from benchmarks.soak.installation import BenchFailed, Installation, installed
