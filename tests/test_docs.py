@@ -28,10 +28,10 @@ HISTORY = "docs/decisions.md"
 # A path: parts with slashes between, or a file name with one of our suffixes.
 PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]*)+|[\w-]+\.(?:py|md|toml|yaml|sh|html|css|js)")
 MODULE = re.compile(rf"(?<![\w/.@-])(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+")
-NOT_FILES = re.compile(r".*/\d+f?|[A-Z_]+/.*|live/ID|app\.kubernetes\.io/name|kafka-[\w-]+\.sh|\*/live\.parquet")
+NOT_FILES = re.compile(r"var/.*|.*/\d+f?|[A-Z_]+/.*|live/ID|app\.kubernetes\.io/name|kafka-[\w-]+\.sh|\*/live\.parquet")
 """Operators of queries, places with a name to fill in, labels, other people's programs, keys of records."""
 MADE_LATER = {
-    *("var/", "var/store.db", "wirewatch.toml", "store.db", "streams.db"),
+    *("wirewatch.toml", "store.db", "streams.db"),
     *("deploy/.env", "deploy/kubernetes/secret.env", "deploy/prometheus/alertmanager.yaml"),
 }
 """What a user or a run makes."""
