@@ -1,0 +1,80 @@
+"""How the work of a pattern grows with its input: processor time at several sizes, compared with each other, never with a clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tests.hostile.patterns import Found
+
+SIZES = (5_000, 10_000, 20_000, 40_000)
+LINEAR = 3.0
+"""From one size to its double: 2 for linear work, 4 for quadratic. Between them, what noise may add."""
+NOTICEABLE_S = 0.02
+"""At the smallest size and below this, a quadratic pattern costs a second at the largest: small enough to be left."""
+
+CLASSES = (
+    *(" ", "\n", "\t", "\u00a0", "a", "A", "1", ".", ",", ";", ":", "!", "?", "…", "。", "؟", "۔", '"', "'", "“", "”", "«", "»"),
+    *("(", ")", "[", "]", "{", "}", "<", ">", "&", "@", "#", "/", "\\", "|", "-", "–", "_", "=", "+", "*", "~", "%", "^", "$"),
+    *("ا", "ق", "做", "あ", "я", "ש", "\u200c", "\u200f", "\u0301", "é", "١"),
+    *("a ", "A ", "1 ", "1,", "1.", ". ", "a.", "A.", "a-", "a_", "a@", "a=", "a:", "a\n", " \n", "\n ", ".\n", '" ', '"a', "“a ", "»a"),
+    *("<a", "<a>", "<!--", "&#", "&a", "http://", "://", "a/", "?a=", "By ", "by a", "(a", "[a", "1:", "1/", "Mr. ", "update ", "token", "a,a"),
+    *("basic ", "secret=", "=a", "a;", "{{", "%a", "-->", "و ", "и ", "。a"),
+)
+ENDS = ("", "\0", "x", " ", "\n")
+
+
+class Growth(NamedTuple):
+    """The input that a pattern is slowest on, and its seconds at each size."""
+
+    unit: str
+    end: str
+    seconds: tuple[float, ...]
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        return tuple(later / max(earlier, 1e-6) for earlier, later in zip(self.seconds, self.seconds[1:], strict=False))
+
+
+def text(unit: str, size: int, end: str) -> str:
+    return "x" + unit * (size // len(unit)) + end
+
+
+def work(found: Found) -> list[Callable[[str], object]]:
+    """What the product does with a pattern, as functions of a text."""
+    pattern = found.pattern
+    if isinstance(pattern.pattern, bytes):
+        return [lambda value: sum(1 for _ in pattern.finditer(value.encode("utf-8", "replace")))]  # type: ignore[arg-type]
+    if found.methods <= {"match", "fullmatch"}:
+        return [lambda value, name=name: getattr(pattern, name)(value) for name in sorted(found.methods)]  # type: ignore[misc]
+    return [lambda value: sum(1 for _ in pattern.finditer(value))]
+
+
+def spent_s(call: Callable[[str], object], value: str, tries: int = 1) -> float:
+    """Processor seconds of the quickest of some tries."""
+    best = float("inf")
+    for _ in range(tries):
+        began = time.process_time()
+        call(value)
+        best = min(best, time.process_time() - began)
+    return best
+
+
+def suspicious(found: Found, *, size: int = 5_000, limit_s: float = 0.01) -> Iterator[tuple[str, str, Callable[[str], object]]]:
+    """Inputs on which a pattern takes noticeably long at the smallest size. A first look at 2,000 keeps a cubic one short."""
+    for call in work(found):
+        for unit in CLASSES:
+            for end in ENDS:
+                if spent_s(call, text(unit, size // 5, end)) > limit_s / 25 and spent_s(call, text(unit, size, end), 2) > limit_s:
+                    yield unit, end, call
+
+
+def growth(call: Callable[[str], object], unit: str, end: str) -> Growth:
+    """The seconds at each size; stops at the first that shows more than linear work."""
+    seconds: list[float] = []
+    for size in SIZES:
+        seconds.append(spent_s(call, text(unit, size, end), 3))
+        if len(seconds) > 1 and seconds[-1] > 0.3:
+            break
+    return Growth(unit, end, tuple(seconds))

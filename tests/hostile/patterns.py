@@ -1,0 +1,125 @@
+"""Every regular expression of the product: found by importing all modules, with the methods that their module calls on them.
+
+Run as a program, it prints one JSON line per pattern.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import regex
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("core", "pipeline", "connectors", "desk", "wirewatch")
+METHODS = ("search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
+_ANCHORED = {"match", "fullmatch"}
+
+
+class Found(NamedTuple):
+    """A pattern: the module that compiles it, the line, the engine, and whether it is ever searched for (not only matched)."""
+
+    module: str
+    line: int
+    pattern: re.Pattern[Any] | regex.Pattern[Any]
+    methods: frozenset[str]
+
+
+def compiled() -> list[Found]:
+    """All patterns that the product compiles while it is imported, and those that its calls hold as literals."""
+    seen: dict[tuple[str, int, Any, int], Any] = {}
+
+    def recording(original: Callable[..., Any]) -> Callable[..., Any]:
+        def compile_it(pattern: Any, *rest: Any, **named: Any) -> Any:
+            made = original(pattern, *rest, **named)
+            frame = sys._getframe(1)
+            while frame and frame.f_globals.get("__name__", "").split(".")[0] not in PACKAGES:
+                # A helper of ours in tests or a comprehension's frame; another library's own pattern is not ours.
+                if frame.f_globals.get("__name__", "").split(".")[0] not in ("re", "regex", "tests", "__main__"):
+                    return made
+                frame = frame.f_back  # type: ignore[assignment]
+            if frame:
+                seen[frame.f_globals["__name__"], frame.f_lineno, made.pattern, made.flags] = made
+            return made
+
+        return compile_it
+
+    originals = re.compile, regex.compile
+    re.compile, regex.compile = recording(re.compile), recording(regex.compile)  # type: ignore[assignment]
+    try:
+        for name in modules():
+            importlib.import_module(name)
+    finally:
+        re.compile, regex.compile = originals
+    found = [
+        Found(module, line, made, methods_called(module, line)) for (module, line, _, _), made in sorted(seen.items(), key=str)
+    ]
+    return found + list(literals())
+
+
+def modules() -> Iterator[str]:
+    """The names of all modules of the product that can be imported for their own sake."""
+    for package in PACKAGES:
+        for one in pkgutil.walk_packages([str(ROOT / package)], package + "."):
+            if "migrations" not in one.name and not one.name.endswith("__main__"):
+                yield one.name
+
+
+def _tree(module: str) -> ast.Module:
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(path.read_text("utf-8"))
+
+
+def methods_called(module: str, line: int) -> frozenset[str]:
+    """What is called on the pattern compiled at this line, by the name it is bound to; everything if that can't be seen."""
+    tree = _tree(module)
+    names = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.lineno <= line <= (node.end_lineno or line)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and isinstance(node.value, ast.Call)
+    }
+    calls = {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in names
+        and node.func.attr in METHODS
+    }
+    # A name that another module imports may be called there.
+    private = all(name.startswith("_") for name in names)
+    uses = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return frozenset(calls) if calls and private and names <= uses else frozenset(METHODS)
+
+
+def literals() -> Iterator[Found]:
+    """Patterns that stand as literals in calls such as ``re.sub("…", …)``."""
+    for module in modules():
+        for node in ast.walk(_tree(module)):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and isinstance(node.func.value, ast.Name)
+                and node.func.value.id in ("re", "regex")
+                and node.func.attr in METHODS
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                engine = re if node.func.value.id == "re" else regex
+                yield Found(module, node.lineno, engine.compile(node.args[0].value), frozenset([node.func.attr]))
+
+
+if __name__ == "__main__":
+    for one in compiled():
+        print(json.dumps([one.module, one.line, str(one.pattern.pattern), sorted(one.methods)], ensure_ascii=True))
