@@ -57,7 +57,7 @@ class StreamOffsets:
         with self._store.reading() as connection:
             for partition, start in first.items():
                 lowest, beyond = start, list[int]()
-                query = sa.select(c.first_offset, c.last_offset).where(self._in(partition), c.last_offset >= start)
+                query = sa.select(c.first_offset, c.last_offset).where(self.reaching(partition, start))
                 for low, high in connection.execute(query.order_by(c.first_offset)):
                     if low <= lowest:
                         lowest = max(lowest, high + 1)
@@ -115,7 +115,7 @@ class StreamOffsets:
             seq = self._check_owner(connection)
             for one in outcomes:
                 theirs = sa.select(c.first_offset, c.last_offset).where(
-                    self._in(one.partition), c.first_offset <= one.last_offset, c.last_offset >= one.first_offset
+                    self.reaching(one.partition, one.first_offset), c.first_offset <= one.last_offset
                 )
                 covered = [(low, high) for low, high in connection.execute(theirs)]
                 row = outcome_row(one, seq, late=False)
@@ -137,18 +137,31 @@ class StreamOffsets:
         with self._store.writing() as connection:
             self._check_owner(connection)
             for partition, end in sorted(ends.items()):
-                mine = self._in(partition)
-                beyond = sa.select(c.kind, c.first_offset, c.last_offset).where(mine, c.last_offset >= end)
+                mine, reaching = self._in(partition), self.reaching(partition, end)
+                beyond = sa.select(c.kind, c.first_offset, c.last_offset).where(reaching)
                 for kind, low, high in connection.execute(beyond).all():
                     gone[counts.OUTCOMES, kind] += high - max(low, end) + 1
                 connection.execute(t.outcomes.delete().where(mine, c.first_offset >= end))
-                connection.execute(t.outcomes.update().where(mine, c.last_offset >= end).values(last_offset=end - 1))
+                connection.execute(t.outcomes.update().where(reaching).values(last_offset=end - 1))
                 ahead = (f.run == self._run) & (f.stream == self._stream) & (f.partition == partition)
                 connection.execute(
                     t.contiguous_offsets.update().where(ahead, f.next_offset > end).values(next_offset=end)
                 )
             counts.add_counts(self._store, connection, self._run, {key: -value for key, value in gone.items()})
         return gone.total()
+
+    def reaching(self, partition: int, offset: int) -> sa.ColumnElement[bool]:
+        """The outcomes of a partition that cover ``offset`` or lie behind it, bounded by the primary key.
+
+        ``last_offset`` is in no index, so it alone would read the whole ledger. Ranges of one partition don't overlap: of
+        those that begin before ``offset``, only the last one can reach it.
+        """
+        c, e = t.outcomes.c, t.outcomes.alias().c
+        before = sa.select(sa.func.max(e.first_offset)).where(
+            e.run == self._run, e.stream == self._stream, e.partition == partition, e.first_offset <= offset
+        )
+        begin = sa.func.coalesce(before.scalar_subquery(), offset)
+        return self._in(partition) & (c.first_offset >= begin) & (c.last_offset >= offset)
 
     def _row(self, partition: int, **offset: int) -> dict[str, object]:
         return {"run": self._run, "stream": self._stream, "partition": partition, **offset}

@@ -15,11 +15,102 @@ NOTICEABLE_S = 0.02
 """At the smallest size and below this, a quadratic pattern costs a second at the largest: small enough to be left."""
 
 CLASSES = (
-    *(" ", "\n", "\t", "\u00a0", "a", "A", "1", ".", ",", ";", ":", "!", "?", "…", "。", "؟", "۔", '"', "'", "“", "”", "«", "»"),
-    *("(", ")", "[", "]", "{", "}", "<", ">", "&", "@", "#", "/", "\\", "|", "-", "–", "_", "=", "+", "*", "~", "%", "^", "$"),
+    *(
+        " ",
+        "\n",
+        "\t",
+        "\u00a0",
+        "a",
+        "A",
+        "1",
+        ".",
+        ",",
+        ";",
+        ":",
+        "!",
+        "?",
+        "…",
+        "。",
+        "؟",
+        "۔",
+        '"',
+        "'",
+        "“",
+        "”",
+        "«",
+        "»",
+    ),
+    *(
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "<",
+        ">",
+        "&",
+        "@",
+        "#",
+        "/",
+        "\\",
+        "|",
+        "-",
+        "–",
+        "_",
+        "=",
+        "+",
+        "*",
+        "~",
+        "%",
+        "^",
+        "$",
+    ),
     *("ا", "ق", "做", "あ", "я", "ש", "\u200c", "\u200f", "\u0301", "é", "١"),
-    *("a ", "A ", "1 ", "1,", "1.", ". ", "a.", "A.", "a-", "a_", "a@", "a=", "a:", "a\n", " \n", "\n ", ".\n", '" ', '"a', "“a ", "»a"),
-    *("<a", "<a>", "<!--", "&#", "&a", "http://", "://", "a/", "?a=", "By ", "by a", "(a", "[a", "1:", "1/", "Mr. ", "update ", "token", "a,a"),
+    *(
+        "a ",
+        "A ",
+        "1 ",
+        "1,",
+        "1.",
+        ". ",
+        "a.",
+        "A.",
+        "a-",
+        "a_",
+        "a@",
+        "a=",
+        "a:",
+        "a\n",
+        " \n",
+        "\n ",
+        ".\n",
+        '" ',
+        '"a',
+        "“a ",
+        "»a",
+    ),
+    *(
+        "<a",
+        "<a>",
+        "<!--",
+        "&#",
+        "&a",
+        "http://",
+        "://",
+        "a/",
+        "?a=",
+        "By ",
+        "by a",
+        "(a",
+        "[a",
+        "1:",
+        "1/",
+        "Mr. ",
+        "update ",
+        "token",
+        "a,a",
+    ),
     *("basic ", "secret=", "=a", "a;", "{{", "%a", "-->", "و ", "и ", "。a"),
 )
 ENDS = ("", "\0", "x", " ", "\n")
@@ -61,12 +152,17 @@ def spent_s(call: Callable[[str], object], value: str, tries: int = 1) -> float:
     return best
 
 
-def suspicious(found: Found, *, size: int = 5_000, limit_s: float = 0.01) -> Iterator[tuple[str, str, Callable[[str], object]]]:
+def suspicious(
+    found: Found, *, size: int = 5_000, limit_s: float = 0.01
+) -> Iterator[tuple[str, str, Callable[[str], object]]]:
     """Inputs on which a pattern takes noticeably long at the smallest size. A first look at 2,000 keeps a cubic one short."""
     for call in work(found):
         for unit in CLASSES:
             for end in ENDS:
-                if spent_s(call, text(unit, size // 5, end)) > limit_s / 25 and spent_s(call, text(unit, size, end), 2) > limit_s:
+                if (
+                    spent_s(call, text(unit, size // 5, end)) > limit_s / 25
+                    and spent_s(call, text(unit, size, end), 2) > limit_s
+                ):
                     yield unit, end, call
 
 

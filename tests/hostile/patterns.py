@@ -59,7 +59,8 @@ def compiled() -> list[Found]:
     finally:
         re.compile, regex.compile = originals
     found = [
-        Found(module, line, made, methods_called(module, line)) for (module, line, _, _), made in sorted(seen.items(), key=str)
+        Found(module, line, made, methods_called(module, line))
+        for (module, line, _, _), made in sorted(seen.items(), key=str)
     ]
     return found + list(literals())
 
