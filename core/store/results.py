@@ -67,7 +67,7 @@ class StoreReader:
             c = t.outcomes.c
             rejected = connection.execute(
                 sa.select(t.outcomes)
-                .where(c.run == self.run, c.seq > seq, c.kind == OutcomeKind.REJECTED, ~c.item.startswith(PREFIX))
+                .where(c.run == self.run, c.seq > seq, t.is_rejected, ~c.item.startswith(PREFIX))
                 .order_by(c.place)
             ).all()
         return (

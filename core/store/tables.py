@@ -28,12 +28,16 @@ canaries               when each canary passed each stage; those of some days ar
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
 from core.store.metadata import IndexedString, Place, SafeString, SafeText, metadata
 
 # SQLite numbers rows by itself only for INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
+
+is_rejected = sa.text("kind = 'rejected'")
+"""Of an outcome; as a text and not as a parameter, or a partial index would not be found."""
 
 runs = Table(
     "runs",
@@ -85,6 +89,8 @@ outcomes = Table(
     Column("late", Boolean, nullable=False, default=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_outcomes_run_place", "run", "place"),
+    # For whoever follows the run: new rejections, which are few.
+    Index("ix_outcomes_rejected", "run", "seq", sqlite_where=is_rejected, postgresql_where=is_rejected),
 )
 
 articles = Table(

@@ -1,4 +1,4 @@
-"""How the work of a pattern grows with its input: processor time at several sizes, compared with each other, never with a clock."""
+"""How the work of a pattern grows with its input: processor time at several sizes, compared with each other."""
 
 from __future__ import annotations
 

@@ -99,6 +99,14 @@ def methods_called(module: str, line: int) -> frozenset[str]:
         and node.func.attr in METHODS
     }
     # A name that another module imports may be called there.
+    if not names:
+        # In a tuple, or handed to a function: what the module calls on anything.
+        anything = {
+            node.func.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        } & set(METHODS)
+        return frozenset(anything) if anything and anything <= {"match", "fullmatch"} else frozenset(METHODS)
     private = all(name.startswith("_") for name in names)
     uses = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     return frozenset(calls) if calls and private and names <= uses else frozenset(METHODS)

@@ -34,7 +34,8 @@ _FILL = (
                               backfill, title, text, topics, fetched_ms, seq)
        SELECT 'live', printf('%032d', n), 1, 'v' || n, 't' || n,
               printf('%015d', :noon - 600000000 + n * 1000) || ':' || printf('%032d', n) || ':h:0:0',
-              :noon - 600000000 + n * 1000, printf('%032d', n), 'outlet.example', x'00', 0, 'A title', 'A text', '[]', :noon, n / 20 + 1
+              :noon - 600000000 + n * 1000, printf('%032d', n), 'outlet.example', x'00', 0, 'A title', 'A text', '[]', :noon,
+              n / 20 + 1
        FROM g""",
     """INSERT INTO commits (run, seq, stored_ms, epoch, handled) SELECT 'live', n + 1, :noon, 1, n FROM g""",
     """INSERT INTO alerts (run, id, subscription, story, article, place, record, seq)
@@ -48,7 +49,7 @@ def filled(folder: Path, size: int) -> Store:
     """A store with so many outcomes, versions, commits and alerts, of which nothing waits."""
     store = open_store(f"sqlite:///{folder}/{size}.db")
     RunLedger(store, "live", "me").take(kind="live", now_ms=NOON_MS)
-    series = f"WITH RECURSIVE g(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM g WHERE n < {size - 1}) "
+    series = f"WITH RECURSIVE g(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM g WHERE n < {size - 1}) "  # noqa: S608 - a number of ours
     with store.writing() as connection:
         for statement in _FILL:
             insert, _, select = statement.partition("SELECT")

@@ -80,6 +80,11 @@ def upgrade() -> None:
         key="run stream partition first_offset",
         indexes=("run article place", "run place"),
     )
+    # A terminal that follows the run asks for new rejections each second; they are few, and an index on all outcomes is not.
+    rejected = sa.text("kind = 'rejected'")
+    op.create_index(
+        "ix_outcomes_rejected", "outcomes", ["run", "seq"], sqlite_where=rejected, postgresql_where=rejected
+    )
     _table(
         "articles",
         "run string, id string, version int, place place, story string, source string, record text, seq big",
