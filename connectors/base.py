@@ -15,17 +15,25 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from core.errors import FeedError
+from core.errors import FailureKind, FeedError
 from core.records import RawArticle
 
 Cursor = TypeVar("Cursor")
 
 
+class PageFailure(NamedTuple):
+    """A page that was not had: ``problem`` in plain words, ``kind`` for machines."""
+
+    url: str
+    problem: str
+    kind: FailureKind
+
+
 @dataclass(frozen=True, slots=True)
 class PollReport:
-    """What a poll met, in numbers of items. ``page_failures`` are (URL, plain words) of pages that were not had.
+    """What a poll met, in numbers of items. ``page_failures`` are the pages that were not had.
 
     ``deferred`` were seen, but left for a later poll because too many wait already. ``pending`` wait after this poll.
     """
@@ -36,7 +44,7 @@ class PollReport:
     deferred: int = 0
     pending: int = 0
     not_modified: bool = False
-    page_failures: tuple[tuple[str, str], ...] = ()
+    page_failures: tuple[PageFailure, ...] = ()
     given_up: int = 0
 
 

@@ -10,6 +10,7 @@ import msgspec
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.schedule import Rhythm, expected, is_silent
 from connectors.store.rows import FeedRow
+from core.errors import FailureKind
 from core.records import from_ms, to_ms
 
 _DAY = timedelta(days=1)
@@ -38,6 +39,7 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None
     state: str
     problem: str | None
+    problem_kind: FailureKind | None
     expected_per_day: float
     seen_last_day: int
     poll_every_s: float | None
@@ -93,6 +95,7 @@ def judge(row: FeedRow, facts: FeedFacts, week: tuple[int, int], day: tuple[int,
         kind=about.kind,
         state=state,
         problem=row.problem,
+        problem_kind=row.problem_kind,
         expected_per_day=(
             round(expected(rhythm, now_ms, now_ms + 86_400_000), 1) if rhythm.days and state != "early" else 0.0
         ),

@@ -21,6 +21,8 @@ the rest goes on; only the command line and the supervisor turn errors into text
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 
 class WirewatchError(Exception):
     """Base of all errors that Wirewatch raises on purpose.
@@ -69,11 +71,66 @@ class InputError(WirewatchError):
         super().__init__(f"{item}: {problem}", hint=hint)
 
 
-class FeedError(WirewatchError):
-    """A feed or page that could not be had. ``url`` names it; ``retry_after_s`` is the server's wish, if it gave one."""
+class FailureKind(StrEnum):
+    """What went wrong with a source or a page, for decisions, the store and metrics; messages have the words.
 
-    def __init__(self, url: str, problem: str, *, retry_after_s: float | None = None, hint: str | None = None) -> None:
-        self.url, self.problem, self.retry_after_s = url, problem, retry_after_s
+    The values are stored and are labels of metrics: they don't change.
+    """
+
+    URL = "url"
+    """The address, or a header, can't be sent."""
+    REFUSED = "refused"
+    """The host is at an address that may not be connected to."""
+    NAME = "name"
+    """The host's name can't be resolved."""
+    CONNECTION = "connection"
+    """No connection, no valid certificate, or no HTTP."""
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    REDIRECTS = "redirects"
+    HTTP_3XX = "http_3xx"
+    HTTP_4XX = "http_4xx"
+    HTTP_5XX = "http_5xx"
+    BODY = "body"
+    """The body is empty or can't be unpacked."""
+    NO_FEED = "feed"
+    """What came is not a feed, or is broken and gives nothing."""
+    HTML = "html"
+    """An HTML page came in place of a feed."""
+    NO_PAGE = "no_page"
+    """What came is not an HTML page."""
+    ROBOTS = "robots"
+    """The site's robots.txt asks not to fetch the page."""
+    ROBOTS_UNREAD = "robots_unread"
+    """The site's robots.txt can't be had, so its pages are not fetched for now."""
+    ELSEWHERE = "elsewhere"
+    """Nothing is wrong, but the page is at another host, whose turn has not come."""
+    INTERNAL = "internal"
+    """The connector itself failed."""
+    OTHER = "other"
+
+    @classmethod
+    def of_status(cls, status: int) -> FailureKind:
+        """The kind of an HTTP status that is not a success."""
+        return {3: cls.HTTP_3XX, 4: cls.HTTP_4XX, 5: cls.HTTP_5XX}.get(status // 100, cls.OTHER)
+
+
+class FeedError(WirewatchError):
+    """A feed or page that could not be had. ``url`` names it, ``kind`` says what it was in a word that never changes.
+
+    ``retry_after_s`` is what the server asked for, if it did.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        problem: str,
+        *,
+        kind: FailureKind = FailureKind.OTHER,
+        retry_after_s: float | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.url, self.problem, self.kind, self.retry_after_s = url, problem, kind, retry_after_s
         super().__init__(f"{url}: {problem}", hint=hint)
 
 

@@ -21,7 +21,7 @@ from connectors.http.pacing import HostPacing
 from connectors.store.outlets import Outlets
 from connectors.store.state import FeedAbout, FeedState
 from core.charset import decode_body
-from core.errors import FeedError, UsageError
+from core.errors import FailureKind, FeedError, UsageError
 from core.records import to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
@@ -204,7 +204,7 @@ def check_named(answer: Fetched | Failure) -> None:
 
 def _named(url: str, answer: Fetched, error: FeedError) -> FoundAddress:
     shown = without_credentials(url)
-    if not error.problem.endswith("an HTML page"):
+    if error.kind is not FailureKind.HTML:
         raise UsageError(f"{shown}: {error.problem}", hint="--unchecked adds it anyway") from error
     named = list(dict.fromkeys(feeds_named(decode_body(answer.body, answer.content_type).text, answer.url)))
     if not named:

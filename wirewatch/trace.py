@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from connectors.feeds.items import FeedItem, build_items
 from connectors.http.links import host_of
 from connectors.store.polls import Poll, PollLog
+from connectors.store.rows import kind_of
 from connectors.store.state import FeedRow, FeedState
 from connectors.store.tables import feed_items
-from core.errors import UsageError
+from core.errors import FailureKind, UsageError
 from core.query import document_of, parse
 from core.query.explain import Explanation, explain
 from core.records import Article, Subscription, article_id, canonical_url, decode, from_ms
@@ -35,6 +36,7 @@ class FeedTrace(msgspec.Struct, frozen=True, kw_only=True):
     active: bool
     health: str
     problem: str | None
+    problem_kind: FailureKind | None
     last_ok_at: datetime | None
     next_poll_at: datetime | None
     named: bool = False
@@ -50,6 +52,7 @@ class ItemTrace(msgspec.Struct, frozen=True, kw_only=True):
     backfill: bool
     attempts: int
     problem: str | None = None
+    problem_kind: FailureKind | None = None
     retry_at: datetime | None = None
     appended_at: datetime | None = None
     left_at: datetime | None = None
@@ -224,6 +227,7 @@ class Tracer:
                 backfill=row.backfill,
                 attempts=row.attempts,
                 problem=row.problem,
+                problem_kind=kind_of(row.problem_kind),
                 retry_at=from_ms(row.retry_at) if row.retry_at and row.status == "pending" else None,
                 appended_at=from_ms(row.done_at) if row.done_at else None,
                 left_at=from_ms(row.left_at) if row.left_at else None,
@@ -246,6 +250,7 @@ class Tracer:
                         active=row.active,
                         health=row.health,
                         problem=row.problem,
+                        problem_kind=row.problem_kind,
                         last_ok_at=row.last_ok_at,
                         next_poll_at=row.next_poll_at,
                         named=brought,

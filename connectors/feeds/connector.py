@@ -32,7 +32,7 @@ from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.links import header_link, host_of, without_credentials
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
-from core.errors import FeedError
+from core.errors import FailureKind, FeedError
 from core.records import RawArticle, from_ms, to_ms
 
 _FEED_TYPES = (
@@ -147,7 +147,8 @@ class FeedConnector:
             return self._failed(cursor, error, now_ms, None)
         if feed.children:
             if address == facts.child:
-                return self._failed(cursor, FeedError(answer.url, "an index of indexes of sitemaps"), now_ms, None)
+                problem = "an index of indexes of sitemaps"
+                return self._failed(cursor, FeedError(answer.url, problem, kind=FailureKind.NO_FEED), now_ms, None)
             return self._entered(cursor, feed, now_ms)
         merged = decide.merge(cursor.items, feed.items, first=not facts.listed, now_ms=now_ms, policy=self._policy)
         # What was deferred must come again, so the next answer may be neither a 304 nor taken for the same.
@@ -198,7 +199,7 @@ class FeedConnector:
         )
 
     def _failed(self, cursor: FeedCursor, error: FeedError, now_ms: int, failure: Failure | None) -> _Listing:
-        facts = decide.feed_failed(cursor.facts, error.problem, now_ms, self._policy, self._chance(now_ms), failure)
+        facts = decide.feed_failed(cursor.facts, error, now_ms, self._policy, self._chance(now_ms), failure)
         return _Listing(replace(cursor, facts=facts), PollReport(), error)
 
     def _article(

@@ -9,6 +9,7 @@ import msgspec
 
 from connectors.feeds.items import FeedItem
 from connectors.feeds.schedule import Rhythm
+from core.errors import FailureKind
 
 
 class ItemStatus(StrEnum):
@@ -37,6 +38,7 @@ class ItemState(msgspec.Struct, frozen=True, kw_only=True):
     done_at_ms: int = 0
     left_at_ms: int | None = None
     problem: str | None = None
+    problem_kind: FailureKind | None = None
     item: FeedItem | None = None
 
 
@@ -64,6 +66,7 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failures: int = 0
     gone: bool = False
     problem: str | None = None
+    problem_kind: FailureKind | None = None
     child: str | None = None
     child_ms: int = 0
     checked_url: str | None = None

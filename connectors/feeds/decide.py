@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from connectors.feeds.cursor import FeedFacts, ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
 from connectors.feeds.schedule import Listed, next_wait_s, observed
-from connectors.http.client import Failure, FailureKind
+from connectors.http.client import Failure
+from core.errors import FailureKind, FeedError
 
 _HALF = 16
 _NOTHING = Listed()
@@ -128,6 +129,7 @@ def _seen_again(before: ItemState, item: FeedItem, now_ms: int, policy: FeedPoli
         attempts=0,
         retry_at_ms=due_ms,
         problem=None,
+        problem_kind=None,
     )
 
 
@@ -190,17 +192,36 @@ def page_failed(state: ItemState, failure: Failure, now_ms: int, policy: FeedPol
         at_ms = now_ms + int((failure.retry_after_s or 0.0) * 1000)
         return replace(state, attempts=state.attempts + 1, retry_at_ms=at_ms, item=replace(state.item, url=failure.url))
     wait_s = max(policy.page_retries_s[state.attempts], failure.retry_after_s or 0.0)
-    return replace(state, attempts=state.attempts + 1, retry_at_ms=now_ms + int(wait_s * 1000), problem=failure.problem)
+    return replace(
+        state,
+        attempts=state.attempts + 1,
+        retry_at_ms=now_ms + int(wait_s * 1000),
+        problem=failure.problem,
+        problem_kind=failure.kind,
+    )
 
 
-def settled(state: ItemState, now_ms: int, problem: str | None = None) -> ItemState:
-    """Return the state after its article was made; ``problem`` says why without the page."""
-    status = ItemStatus.FAILED if problem else ItemStatus.DONE
-    return replace(state, status=status, done_at_ms=now_ms, attempts=0, retry_at_ms=0, problem=problem, item=None)
+def settled(state: ItemState, now_ms: int, failure: Failure | None = None) -> ItemState:
+    """Return the state after its article was made; ``failure`` says why without the page."""
+    return replace(
+        state,
+        status=ItemStatus.FAILED if failure else ItemStatus.DONE,
+        done_at_ms=now_ms,
+        attempts=0,
+        retry_at_ms=0,
+        problem=failure.problem if failure else None,
+        problem_kind=failure.kind if failure else None,
+        item=None,
+    )
 
 
 def feed_failed(
-    facts: FeedFacts, problem: str, now_ms: int, policy: FeedPolicy, rng: random.Random, failure: Failure | None = None
+    facts: FeedFacts,
+    error: FeedError,
+    now_ms: int,
+    policy: FeedPolicy,
+    rng: random.Random,
+    failure: Failure | None = None,
 ) -> FeedFacts:
     """Back off: the wait doubles with every failure and is never shorter than the server asked for.
 
@@ -213,7 +234,12 @@ def feed_failed(
     wait_s = max(wait_s, (failure.retry_after_s or 0.0) if failure else 0.0)
     wait_s *= 1 + policy.jitter * rng.random()
     return replace(
-        facts, failures=facts.failures + 1, gone=gone, problem=problem, poll_at_ms=now_ms + int(wait_s * 1000)
+        facts,
+        failures=facts.failures + 1,
+        gone=gone,
+        problem=error.problem,
+        problem_kind=error.kind,
+        poll_at_ms=now_ms + int(wait_s * 1000),
     )
 
 
@@ -244,6 +270,7 @@ def feed_went_well(
         failures=0,
         gone=False,
         problem=None,
+        problem_kind=None,
         ok_at_ms=now_ms,
         poll_at_ms=now_ms + wait_ms,
         rhythm=replace(rhythm, wait_ms=wait_ms),

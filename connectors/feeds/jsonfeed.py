@@ -23,7 +23,7 @@ from connectors.feeds.items import (
     web_address,
 )
 from connectors.feeds.plain import looks_like_html, plain_text
-from core.errors import FeedError
+from core.errors import FailureKind, FeedError
 
 _VERSION = "jsonfeed.org/version/"
 
@@ -33,12 +33,12 @@ def parse_json_feed(text: str, *, url: str) -> ParsedFeed:
     try:
         document: Any = msgspec.json.decode(text.encode("utf-8", "replace"))
     except msgspec.DecodeError as error:
-        raise FeedError(url, f"not a feed: broken JSON ({error})") from error
+        raise FeedError(url, f"not a feed: broken JSON ({error})", kind=FailureKind.NO_FEED) from error
     except RecursionError as error:
-        raise FeedError(url, "not a feed: JSON nested too deep") from error
+        raise FeedError(url, "not a feed: JSON nested too deep", kind=FailureKind.NO_FEED) from error
     version = document.get("version") if isinstance(document, dict) else None
     if not isinstance(version, str) or _VERSION not in version:
-        raise FeedError(url, "not a feed: JSON but no JSON Feed")
+        raise FeedError(url, "not a feed: JSON but no JSON Feed", kind=FailureKind.NO_FEED)
     entries = document.get("items")
     entries = entries if isinstance(entries, list) else []
     objects = [entry for entry in entries if isinstance(entry, dict)]

@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from connectors.base import PageFailure
 from connectors.feeds import decide
 from connectors.feeds.cursor import ItemState
 from connectors.feeds.items import FeedItem
-from connectors.http.client import PAGE_BYTES, Failure, FailureKind, Fetched, Http
+from connectors.http.client import PAGE_BYTES, Failure, Fetched, Http
 from connectors.http.links import host_of
 from connectors.http.pacing import HostPacing
 from connectors.http.packed import NotUnpacked, unpacked
 from connectors.http.robots import Robots
 from core.charset import binary_kind
+from core.errors import FailureKind
 from core.records import RawArticle, to_ms
 
 _ACCEPT = "text/html, application/xhtml+xml, */*;q=0.5"
@@ -35,7 +37,7 @@ def heed(pacing: HostPacing, url: str, failure: Failure, now: datetime) -> None:
 
 
 class PageRound:
-    """After ``collect``, ``items`` holds the new states, ``failures`` the (URL, words) of pages that were not had."""
+    """After ``collect``, ``items`` holds the new states, ``failures`` the pages that were not had."""
 
     def __init__(
         self,
@@ -49,7 +51,7 @@ class PageRound:
         robots: Robots | None = None,
     ) -> None:
         self._before, self._changed = items, dict[str, ItemState]()
-        self.failures: list[tuple[str, str]] = []
+        self.failures: list[PageFailure] = []
         self.given_up = 0
         self.fetches = 0
         self._http, self._pacing, self._policy, self._make, self._moment = http, pacing, policy, make, moment
@@ -134,15 +136,14 @@ class PageRound:
     def _settle(
         self, key: str, state: ItemState, item: FeedItem, page: Fetched | Failure | None, now: datetime
     ) -> RawArticle | None:
-        problem = None
-        if isinstance(page, Failure):
-            problem = page.problem
-            if page.kind is not FailureKind.ELSEWHERE:
-                self.failures.append((page.url, problem))
-            later = decide.page_failed(state, page, to_ms(now), self._policy)
+        failure = page if isinstance(page, Failure) else None
+        if failure:
+            if failure.kind is not FailureKind.ELSEWHERE:
+                self.failures.append(PageFailure(failure.url, failure.problem, failure.kind))
+            later = decide.page_failed(state, failure, to_ms(now), self._policy)
             if later is not None:
                 self._changed[key] = later
                 return None
             self.given_up += 1
-        self._changed[key] = decide.settled(state, to_ms(now), problem)
+        self._changed[key] = decide.settled(state, to_ms(now), failure)
         return self._make(item, state, page, now)

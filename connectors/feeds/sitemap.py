@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from xml.parsers import expat
 
 from connectors.feeds.items import MAX_NAME, FeedItem, ParsedFeed, build_items, one_line, web_address
-from core.errors import FeedError
+from core.errors import FailureKind, FeedError
 
 MAX_LISTED = 1_000
 """The newest so many pages of a sitemap count; it may list 50,000, most of them years old."""
@@ -105,9 +105,9 @@ def parse_sitemap(text: str, *, url: str) -> ParsedFeed:
     reader = _Reader(url)
     problem = _read(reader, text)
     if reader.root not in ("urlset", "sitemapindex"):
-        raise FeedError(url, f"not a sitemap{f': {problem}' if problem else ''}")
+        raise FeedError(url, f"not a sitemap{f': {problem}' if problem else ''}", kind=FailureKind.NO_FEED)
     if problem and not reader.entries:
-        raise FeedError(url, f"a sitemap that cannot be read: {problem}")
+        raise FeedError(url, f"a sitemap that cannot be read: {problem}", kind=FailureKind.NO_FEED)
     notes = [f"not read to the end: {problem}"] if problem else []
     newest = [entry for _, _, entry in sorted(reader.entries, key=lambda row: row[:2], reverse=True)]
     if reader.root == "sitemapindex":

@@ -5,33 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from http import HTTPStatus
 
-from core.errors import FeedError
+from core.errors import FailureKind, FeedError
 
 MAX_RETRY_AFTER_S = 86_400.0
 PRIVATE_HINT = "a host of your own may be fetched once the setting allow_private names it"
-
-
-class FailureKind(StrEnum):
-    """What went wrong, for decisions; ``Failure.problem`` has the words.
-
-    ``ELSEWHERE``: nothing, but the page is at another host (``Failure.url``), whose turn has not come.
-    """
-
-    URL = "url"
-    REFUSED = "refused"
-    NAME = "name"
-    CONNECTION = "connection"
-    TIMEOUT = "timeout"
-    TOO_LARGE = "too_large"
-    REDIRECTS = "redirects"
-    STATUS = "status"
-    BODY = "body"
-    NO_PAGE = "no_page"
-    ROBOTS = "robots"
-    ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +26,7 @@ class Failure:
     def error(self) -> FeedError:
         """Make an exception of it, for callers that raise."""
         hint = PRIVATE_HINT if self.kind is FailureKind.REFUSED else None
-        return FeedError(self.url, self.problem, retry_after_s=self.retry_after_s, hint=hint)
+        return FeedError(self.url, self.problem, kind=self.kind, retry_after_s=self.retry_after_s, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

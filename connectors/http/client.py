@@ -21,14 +21,15 @@ from typing import Self
 import httpcore
 import httpx
 
-from connectors.http.answers import Failure, FailureKind, Fetched, parse_retry_after
+from connectors.http.answers import Failure, Fetched, parse_retry_after
 from connectors.http.body import BadBody, BodyTooLarge, decoded
 from connectors.http.links import without_credentials
 from connectors.http.transport import Transport
+from core.errors import FailureKind
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
 from core.settings import Settings
 
-__all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "FailureKind", "Fetched", "Http", "parse_retry_after"]
+__all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "Fetched", "Http", "parse_retry_after"]
 
 FEED_BYTES = 10 << 20
 PAGE_BYTES = 8 << 20
@@ -195,7 +196,7 @@ class Http:
         status, headers = response.status_code, response.headers
         if status != HTTPStatus.NOT_MODIFIED and not 200 <= status < 300:
             wait = parse_retry_after(headers.get("retry-after"), now)
-            return Failure(url, _status_words(status), FailureKind.STATUS, status=status, retry_after_s=wait)
+            return Failure(url, _status_words(status), FailureKind.of_status(status), status=status, retry_after_s=wait)
         body = b""
         if status != HTTPStatus.NOT_MODIFIED:
             try:

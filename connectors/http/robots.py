@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from connectors.http.answers import Failure, FailureKind
+from connectors.http.answers import Failure
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from core.charset import decode_body
+from core.errors import FailureKind
 
 ROBOTS_BYTES = 512 << 10
 """RFC 9309 asks for at least 500 KiB; what is larger is cut there by others, and here not read at all."""
@@ -81,10 +82,10 @@ class Robots:
         """Why the page may not be fetched, by rules that are at hand; None if it may."""
         rules = self._held(_origin(url), now)
         if rules is None:
-            return Failure(url, "robots.txt has not been read yet", FailureKind.CONNECTION)
+            return Failure(url, "robots.txt has not been read yet", FailureKind.ROBOTS_UNREAD)
         if rules.problem is not None:
             wait_s = max((rules.until - now).total_seconds(), 0.0)
-            return Failure(url, f"robots.txt: {rules.problem}", FailureKind.CONNECTION, retry_after_s=wait_s)
+            return Failure(url, f"robots.txt: {rules.problem}", FailureKind.ROBOTS_UNREAD, retry_after_s=wait_s)
         if not rules.allows(url):
             return Failure(url, "the site's robots.txt asks not to fetch this page", FailureKind.ROBOTS)
         return None

@@ -36,7 +36,7 @@ from connectors.store import statements
 from connectors.store.known import StoredItems
 from connectors.store.rows import facts_of, feed_values, item_row, item_state, words
 from connectors.store.tables import feed_items, feeds
-from core.errors import StoreError
+from core.errors import FailureKind, StoreError
 from core.records import from_ms, to_ms
 
 _CHUNK = 500
@@ -185,7 +185,8 @@ class FeedBook:
     def postpone(self, name: str, until: datetime, problem: str) -> None:
         """See Book.postpone."""
         with self._writing("postpone a feed") as connection:
-            values = {"next_poll_at": to_ms(until), "health": "failing", "problem": problem}
+            values = {"next_poll_at": to_ms(until), "health": "failing"}
+            values |= {"problem": problem, "problem_kind": FailureKind.INTERNAL}
             connection.execute(update(feeds).where(feeds.c.id == name).values(**values, failures=feeds.c.failures + 1))
 
     @contextmanager

@@ -8,7 +8,10 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
+from connectors.base import PageFailure
 from connectors.store import tables as h
+from connectors.store.rows import kind_of
+from core.errors import FailureKind
 from core.records import from_ms
 from core.store.engine import Store
 
@@ -20,7 +23,7 @@ MAX_PAGES = 50
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """One or more polls of a feed with one answer. ``problem`` None: it went well.
 
-    ``pages``: (URL, problem) of pages that were not had.
+    ``pages`` are those that were not had.
     """
 
     feed: str
@@ -28,11 +31,12 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     last_at: datetime
     times: int
     problem: str | None
+    problem_kind: FailureKind | None
     new: int
     changed: int
     unchanged: int
     appended: int
-    pages: tuple[tuple[str, str], ...] = ()
+    pages: tuple[PageFailure, ...] = ()
 
 
 class PollLog:
@@ -49,11 +53,12 @@ class PollLog:
         now_ms: int,
         *,
         problem: str | None = None,
+        kind: FailureKind | None = None,
         new: int = 0,
         changed: int = 0,
         unchanged: int = 0,
         appended: int = 0,
-        pages: Sequence[tuple[str, str]] = (),
+        pages: Sequence[PageFailure] = (),
     ) -> None:
         """Note a poll. One that brought nothing and went as the one before it only counts there. Raises StoreError."""
         dull = not (new or changed or appended or pages)
@@ -64,7 +69,14 @@ class PollLog:
                 again = h.polls.update().where(mine).values(last_ms=now_ms, times=h.polls.c.times + 1)
                 if connection.execute(again).rowcount:
                     return
-            row = {"feed": feed, "first_ms": now_ms, "last_ms": now_ms, "times": 1, "problem": problem}
+            row = {
+                "feed": feed,
+                "first_ms": now_ms,
+                "last_ms": now_ms,
+                "times": 1,
+                "problem": problem,
+                "problem_kind": kind,
+            }
             row |= {"new": new, "changed": changed, "unchanged": unchanged, "appended": appended}
             shown = msgspec.json.encode(list(pages)[:MAX_PAGES]).decode() if pages else None
             self.store.upsert(connection, h.polls, [row | {"pages": shown}])
@@ -91,13 +103,14 @@ class PollLog:
 
 def _poll(row: sa.Row[tuple[object, ...]]) -> Poll:
     fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    pages = msgspec.json.decode(fields["pages"], type=tuple[tuple[str, str], ...]) if fields["pages"] else ()
+    pages = msgspec.json.decode(fields["pages"], type=tuple[PageFailure, ...]) if fields["pages"] else ()
     return Poll(
         feed=row.feed,
         first_at=from_ms(row.first_ms),
         last_at=from_ms(row.last_ms),
         times=row.times,
         problem=row.problem,
+        problem_kind=kind_of(row.problem_kind),
         new=row.new,
         changed=row.changed,
         unchanged=row.unchanged,

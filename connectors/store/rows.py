@@ -17,7 +17,7 @@ from connectors.base import PollResult
 from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
 from connectors.http.links import without_credentials
-from core.errors import StoreError
+from core.errors import FailureKind, StoreError
 from core.records import from_ms, to_ms
 
 NEVER_MS = (1 << 62) - 1
@@ -25,7 +25,18 @@ NEVER_MS = (1 << 62) - 1
 
 
 COLUMNS = (
-    *("state", "next_poll_at", "health", "problem", "failures", "last_ok_at", "title", "language", "etag"),
+    *(
+        "state",
+        "next_poll_at",
+        "health",
+        "problem",
+        "problem_kind",
+        "failures",
+        "last_ok_at",
+        "title",
+        "language",
+        "etag",
+    ),
     "last_modified",
 )
 """The columns that ``feed_values`` gives."""
@@ -50,6 +61,7 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
     active: bool
     health: str
     problem: str | None
+    problem_kind: FailureKind | None
     failures: int
     title: str | None
     added_at: datetime
@@ -84,6 +96,7 @@ def feed_values(result: PollResult[FeedCursor]) -> dict[str, object]:
         "next_poll_at": NEVER_MS if result.wake_at is None else to_ms(result.wake_at),
         "health": health,
         "problem": facts.problem,
+        "problem_kind": facts.problem_kind,
         "failures": facts.failures,
         "last_ok_at": facts.ok_at_ms,
         "title": facts.title,
@@ -108,6 +121,7 @@ def item_row(feed: str, key: str, state: ItemState) -> dict[str, object]:
         "done_at": state.done_at_ms,
         "left_at": state.left_at_ms,
         "problem": state.problem,
+        "problem_kind": state.problem_kind,
         "item": None if state.item is None else msgspec.json.encode(state.item).decode(),
     }
 
@@ -125,6 +139,7 @@ def item_state(row: Row[Any]) -> ItemState:
         done_at_ms=row.done_at,
         left_at_ms=row.left_at,
         problem=row.problem,
+        problem_kind=kind_of(row.problem_kind),
         item=msgspec.json.decode(row.item, type=FeedItem) if row.item else None,
     )
 
@@ -138,6 +153,7 @@ def listed(row: Row[Any]) -> FeedRow:
         active=row.active,
         health=row.health,
         problem=row.problem,
+        problem_kind=kind_of(row.problem_kind),
         failures=row.failures,
         title=row.title,
         added_at=from_ms(row.added_at),
@@ -146,6 +162,16 @@ def listed(row: Row[Any]) -> FeedRow:
         verified_at=None if row.verified_at is None else from_ms(row.verified_at),
         about=msgspec.json.decode(row.about, type=FeedAbout) if row.about else FeedAbout(),
     )
+
+
+def kind_of(value: str | None) -> FailureKind | None:
+    """The kind of a stored problem; OTHER for one of a later version."""
+    if value is None:
+        return None
+    return FailureKind(value) if value in _KINDS else FailureKind.OTHER
+
+
+_KINDS = frozenset(FailureKind)
 
 
 def words(error: SQLAlchemyError) -> str:

@@ -12,6 +12,7 @@ from connectors.http.links import host_of
 from connectors.store.book import FeedBook
 from connectors.store.rows import NEVER_MS, FeedAbout, FeedRow, facts_of, feed_id, listed
 from connectors.store.tables import feed_items, feeds
+from core.errors import FailureKind
 from core.records import to_ms
 
 __all__ = ["NEVER_MS", "FeedAbout", "FeedRow", "FeedState", "feed_id"]
@@ -70,13 +71,13 @@ class FeedState(FeedBook):
         """Note that the feed could be read, if that was not known yet."""
         with self._writing("note a check") as connection:
             mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
-            connection.execute(mine.values(verified_at=to_ms(now), problem=None))
+            connection.execute(mine.values(verified_at=to_ms(now), problem=None, problem_kind=None))
 
-    def unreadable(self, name: str, problem: str) -> None:
+    def unreadable(self, name: str, problem: str, kind: FailureKind) -> None:
         """Note what a check met, for a feed that could never be read; of others the polls tell more."""
         with self._writing("note a check") as connection:
             mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
-            connection.execute(mine.values(problem=problem))
+            connection.execute(mine.values(problem=problem, problem_kind=kind))
 
     def poke(self, name: str, now: datetime) -> None:
         """Let the feed be polled: somebody said that there is news. At once, but not within ten seconds of the poke before.

@@ -25,6 +25,8 @@ feeds = Table(
     # new, ok, failing, gone, ended
     Column("health", SafeString(16), nullable=False, default="new"),
     Column("problem", SafeText),
+    # core.errors.FailureKind
+    Column("problem_kind", SafeString(16)),
     Column("failures", Integer, nullable=False, default=0),
     Column("last_ok_at", BigInteger),
     Column("title", SafeText),
@@ -92,6 +94,7 @@ feed_items = Table(
     # When it was first missing from the feed; null while it is in it.
     Column("left_at", BigInteger),
     Column("problem", SafeText),
+    Column("problem_kind", SafeString(16)),
     # The item as JSON while pending: it may leave the feed before its page was fetched.
     Column("item", Text),
 )
@@ -107,11 +110,12 @@ polls = Table(
     Column("times", Integer, nullable=False),
     # Null: the feed was read, or only its pages were fetched.
     Column("problem", SafeText),
+    Column("problem_kind", SafeString(16)),
     Column("new", Integer, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("unchanged", Integer, nullable=False),
     Column("appended", Integer, nullable=False),
-    # [[URL, problem]] of pages that were not had, as JSON.
+    # [[URL, problem, kind]] of pages that were not had, as JSON.
     Column("pages", SafeText),
     Index("ix_polls_last_ms", "last_ms"),
 )

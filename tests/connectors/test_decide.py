@@ -11,10 +11,14 @@ from msgspec.structs import replace
 
 from connectors.feeds import FeedFacts, FeedItem, FeedPolicy, ItemState, decide
 from connectors.feeds.cursor import ItemStatus
-from connectors.http.client import Failure, FailureKind
+from connectors.http.client import Failure
+from core.errors import FailureKind, FeedError
 
 POLICY = FeedPolicy(interval_s=300, jitter=0.0, seen_count=10)
 MINUTE = 60_000
+
+
+ERROR = FeedError("https://a.example/feed", "p")
 
 
 def item(key: str, title: str = "T", updated: str = "1") -> FeedItem:
@@ -25,7 +29,7 @@ def done(key: str, at_ms: int = 0, **changes: str) -> ItemState:
     return ItemState(digest=item(key, **changes).digest(), first_seen_ms=0, status=ItemStatus.DONE, done_at_ms=at_ms)
 
 
-def failure(status: int | None = None, kind: FailureKind = FailureKind.STATUS, wait: float | None = None) -> Failure:
+def failure(status: int | None = None, kind: FailureKind = FailureKind.HTTP_5XX, wait: float | None = None) -> Failure:
     return Failure("https://a.example/", "words", kind, status=status, retry_after_s=wait)
 
 
@@ -154,7 +158,7 @@ def test_hopeless_pages_are_given_up_at_once(bad: Failure) -> None:
 def test_a_failing_feed_is_asked_less_and_less_but_never_dropped() -> None:
     facts, waits = FeedFacts(), []
     for _ in range(60):
-        facts = decide.feed_failed(facts, "p", 0, POLICY, random.Random(1), failure(500))
+        facts = decide.feed_failed(facts, ERROR, 0, POLICY, random.Random(1), failure(500))
         waits.append(facts.poll_at_ms // 1000)
     assert waits[:4] == [300, 600, 1_200, 2_400]
     assert waits[-1] == 86_400
@@ -163,11 +167,11 @@ def test_a_failing_feed_is_asked_less_and_less_but_never_dropped() -> None:
 
 def test_retry_after_and_gone_and_jitter() -> None:
     rng = random.Random(1)
-    assert decide.feed_failed(FeedFacts(), "p", 0, POLICY, rng, failure(429, wait=5_000)).poll_at_ms == 5_000_000
-    gone = decide.feed_failed(FeedFacts(), "p", 0, POLICY, rng, failure(410))
+    assert decide.feed_failed(FeedFacts(), ERROR, 0, POLICY, rng, failure(429, wait=5_000)).poll_at_ms == 5_000_000
+    gone = decide.feed_failed(FeedFacts(), ERROR, 0, POLICY, rng, failure(410))
     assert (gone.gone, gone.poll_at_ms) == (True, 86_400_000)
     policy = replace_policy(jitter=0.5)
-    waits = {decide.feed_failed(FeedFacts(), "p", 0, policy, rng, None).poll_at_ms for _ in range(20)}
+    waits = {decide.feed_failed(FeedFacts(), ERROR, 0, policy, rng, None).poll_at_ms for _ in range(20)}
     assert len(waits) > 10
     assert all(300_000 <= wait <= 450_000 for wait in waits)
 

@@ -13,6 +13,7 @@ from connectors.base import PollResult
 from connectors.feeds import FeedConnector, FeedCursor, FeedPolicy
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
+from core.errors import FailureKind
 from tests.connectors.support import NOON, Answer, Site, after
 
 POLICY = FeedPolicy(interval_s=10, jitter=0.0, page_retries_s=(5.0, 20.0), change_gap_s=0.0)
@@ -126,7 +127,7 @@ def test_a_page_that_fails_is_tried_again_then_the_feed_has_to_do(web: Site, htt
     feed.poll(NOON)
     second = feed.poll(NOON)
     assert [item.url for item in second.items] == [web.url("/b")]
-    assert second.report.page_failures == ((web.url("/a"), "404 not found"),)
+    assert second.report.page_failures == ((web.url("/a"), "404 not found", FailureKind.HTTP_4XX),)
     assert second.wake_at == after(5)
     assert feed.poll(after(5)).items == ()
     last = feed.poll(after(25))
@@ -159,7 +160,10 @@ def test_what_is_no_page_is_not_taken_for_one(web: Site, http: Http) -> None:
         ("plain", "Größe", None),
         ("pdf", None, "fetch_failed"),
     }
-    assert {words for _, words in result.report.page_failures} == {"not a page but application/pdf", "an empty page"}
+    assert {(one.problem, one.kind) for one in result.report.page_failures} == {
+        ("not a page but application/pdf", FailureKind.NO_PAGE),
+        ("an empty page", FailureKind.BODY),
+    }
 
 
 def test_the_url_is_the_one_after_redirects(web: Site, http: Http) -> None:

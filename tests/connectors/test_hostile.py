@@ -273,7 +273,7 @@ def test_hostile_pages_leave_the_feed_s_own_text(world: World) -> None:
     assert {title: one.text for title, one in found.items() if title != "/twice"} == {
         path: f"Said of {path}." for path in paths if path != "/twice"
     }
-    problems = {words for poll in world.polls(url) for _, words in poll.report.page_failures}
+    problems = {one.problem for poll in world.polls(url) for one in poll.report.page_failures}
     assert problems == {
         "redirects more than 5 times",
         "refused: the host is at a private address",

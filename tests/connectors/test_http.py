@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.http.client import Failure, FailureKind, Fetched, Http, parse_retry_after
+from connectors.http.client import Failure, Fetched, Http, parse_retry_after
 from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
+from core.errors import FailureKind
 from tests.connectors.support import NOON, Answer, Site, after
 
 
@@ -152,7 +153,7 @@ def test_statuses_in_plain_words(web: Site, http: Http, status: int, words: str)
     answer = http.fetch(web.url("/s"), now=NOON)
     if words:
         failure = failed(answer)
-        assert (failure.problem, failure.status, failure.kind) == (words, status, FailureKind.STATUS)
+        assert (failure.problem, failure.status, failure.kind) == (words, status, FailureKind.of_status(status))
         assert str(failure.error()) == f"{web.url('/s')}: {words}"
     else:
         assert got(answer).not_modified

@@ -11,10 +11,10 @@ import pytest
 
 from connectors.base import PollResult
 from connectors.feeds import FeedConnector, FeedCursor, FeedPolicy
-from connectors.http.client import Failure, FailureKind, Fetched, Http
+from connectors.http.client import Failure, Fetched, Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import MAX_LINES, Robots, parse_robots, sitemaps_in
-from core.errors import UsageError
+from core.errors import FailureKind, UsageError
 from tests.connectors.support import NOON, Answer, Site, after, site
 from tests.connectors.test_feed_connector import page, rss
 
@@ -67,7 +67,7 @@ def test_a_page_that_the_site_does_not_want_fetched_is_not_and_the_feed_text_has
     refused = found[web.url("/private/b")]
     assert (refused.html, refused.text) == (None, "What the feed says.")
     assert result.report.page_failures == (
-        (web.url("/private/b"), "the site's robots.txt asks not to fetch this page"),
+        (web.url("/private/b"), "the site's robots.txt asks not to fetch this page", FailureKind.ROBOTS),
     )
     assert web.paths() == ["/rss", "/robots.txt", "/a"], "one robots.txt for all pages"
 
@@ -86,7 +86,9 @@ def test_rules_that_cannot_be_had_mean_wait_and_they_are_asked_for_again(web: Si
     feed.poll(NOON)
     waiting = feed.poll(NOON)
     assert (waiting.items, waiting.wake_at) == ((), after(600))
-    assert waiting.report.page_failures == ((web.url("/a"), "robots.txt: 503 service unavailable"),)
+    assert waiting.report.page_failures == (
+        (web.url("/a"), "robots.txt: 503 service unavailable", FailureKind.ROBOTS_UNREAD),
+    )
     web.pages["/robots.txt"] = robots("User-agent: *\nAllow: /")
     assert feed.poll(after(600)).items[0].html
     assert web.paths() == ["/rss", "/robots.txt", "/robots.txt", "/a"]

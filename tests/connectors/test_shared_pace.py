@@ -147,7 +147,7 @@ def test_the_robots_txt_of_the_host_that_a_page_is_at_is_obeyed(web: Site) -> No
             other.url("/open/1"): True,
             web.url("/go"): False,
         }
-        assert [words for _, words in result.report.page_failures] == [
+        assert [one.problem for one in result.report.page_failures] == [
             "the site's robots.txt asks not to fetch this page"
         ]
 

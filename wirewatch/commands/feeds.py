@@ -210,12 +210,13 @@ def check(
     pacing, bad = HostPacing(settings.host_gap_s), 0
     with Http.of_settings(settings) as http:
         for row in _paced(wanted, pacing):
-            problem, items = _asked(http, state.address(row.id)[0])
-            bad += problem is not None
-            if problem is None:
+            error, items = _asked(http, state.address(row.id)[0])
+            problem = error.problem if error else None
+            bad += error is not None
+            if error is None:
                 state.verified(row.id, console.utc_now())
             else:
-                state.unreadable(row.id, problem)
+                state.unreadable(row.id, error.problem, error.kind)
             if console.wants_json(as_json):
                 console.put({"url": row.url, "problem": problem, "items": items})
             else:
@@ -294,12 +295,12 @@ def _paced(rows: list[FeedRow], pacing: HostPacing) -> Iterator[FeedRow]:
         yield row
 
 
-def _asked(http: Http, url: str) -> tuple[str | None, int]:
+def _asked(http: Http, url: str) -> tuple[FeedError | None, int]:
     answer = http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES)
     if isinstance(answer, Failure):
-        return answer.problem, 0
+        return answer.error(), 0
     try:
         feed = parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
     except FeedError as error:
-        return error.problem, 0
+        return error, 0
     return None, len(feed.items) or len(feed.children)

@@ -10,7 +10,8 @@ import msgspec
 import typer
 from rich.text import Text
 
-from core.errors import UsageError
+from connectors.base import PageFailure
+from core.errors import FailureKind, UsageError
 from core.query.explain import Explanation
 from core.settings import load_settings
 from core.store import open_store
@@ -26,6 +27,7 @@ SHOWN_QUERIES = 12
 SHOWN_FEEDS, SHOWN_POLLS = 3, 3
 # Feeds read less recently than this are stale.
 STALE = timedelta(days=2)
+_ROBOTS = frozenset({FailureKind.ROBOTS, FailureKind.ROBOTS_UNREAD})
 _WIDTH = 14
 
 
@@ -108,8 +110,8 @@ def _why_never_seen(trace: Trace, now: datetime) -> tuple[str, ...]:
     return tuple(reason for feed in trace.feeds for reason in _reasons(feed, now))
 
 
-def _page_problem(pages: tuple[tuple[str, str], ...], url: str) -> str:
-    return next((problem for page, problem in pages if page == url), "its page could not be fetched")
+def _page_problem(pages: tuple[PageFailure, ...], url: str) -> str:
+    return next((page.problem for page in pages if page.url == url), "its page could not be fetched")
 
 
 def _reasons(feed: FeedTrace, now: datetime) -> Iterator[str]:
@@ -123,8 +125,7 @@ def _reasons(feed: FeedTrace, now: datetime) -> Iterator[str]:
     if feed.health == "new":
         yield f"{feed.url} has not been polled yet"
         return
-    robots = [poll for poll in feed.polls for _, problem in poll.pages if "robots" in problem.lower()]
-    if robots:
+    if any(page.kind in _ROBOTS for poll in feed.polls for page in poll.pages):
         yield f"{feed.url}: its site's robots.txt refuses pages"
     news = [poll for poll in feed.polls if poll.new]
     if feed.last_ok_at is not None and now - feed.last_ok_at > STALE:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
@@ -16,7 +15,7 @@ from prometheus_client.registry import Collector
 from connectors.runner import Broke, Event, Outrun, Polled, Waiting
 from connectors.store.polls import PollLog
 from connectors.store.state import FeedState
-from core.errors import StoreError
+from core.errors import FailureKind, StoreError
 from core.settings import Settings
 from core.store import Store
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, looking, ready_checks, serve_probes
@@ -24,24 +23,6 @@ from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, looki
 log = structlog.get_logger()
 # The loop turns every second or so; the longest it may be held up is a stream or store that is away.
 HANGS_S = 120.0
-_KINDS = (
-    ("timeout", re.compile(r"timed out")),
-    ("name", re.compile(r"could not resolve")),
-    ("refused", re.compile(r"^refused:")),
-    ("connection", re.compile(r"could not connect|connection|certificate|proxy refused")),
-    ("redirects", re.compile(r"redirects")),
-    ("robots", re.compile(r"robots\.txt")),
-    ("too_large", re.compile(r"larger than|more than [\d,]+ elements")),
-    ("feed", re.compile(r"not a (feed|sitemap|page)|a feed that|a sitemap that|an index of indexes|an empty page")),
-)
-_STATUS = re.compile(r"^(?:HTTP status )?([1-5])\d\d\b")
-
-
-def error_kind(problem: str) -> str:
-    """A word for a feed's problem: ``http_4xx``, ``timeout``, ``feed`` …; ``other`` for what has none. Pure."""
-    if status := _STATUS.match(problem):
-        return f"http_{status[1]}xx"
-    return next((kind for kind, pattern in _KINDS if pattern.search(problem)), "other")
 
 
 class FeedMetrics(Collector):
@@ -120,9 +101,9 @@ class ConnectorProbes:
         result = "failed" if event.error else "not_modified" if report.not_modified else "ok"
         self._polls.labels(result).inc()
         if event.error:
-            self._errors.labels("feed", error_kind(event.error.problem)).inc()
-        for _, words in report.page_failures:
-            self._errors.labels("page", error_kind(words)).inc()
+            self._errors.labels("feed", event.error.kind.value).inc()
+        for failure in report.page_failures:
+            self._errors.labels("page", failure.kind.value).inc()
         for state in ("new", "changed", "unchanged", "deferred", "given_up"):
             self._items.labels(state).inc(getattr(report, state))
         self.appended(event.appended, event.size_bytes, event.stubs)
@@ -151,6 +132,7 @@ def log_poll(polls: PollLog, event: Event, now_ms: int) -> None:
                 event.name,
                 now_ms,
                 problem=event.error.problem if event.error else None,
+                kind=event.error.kind if event.error else None,
                 new=report.new,
                 changed=report.changed,
                 unchanged=report.unchanged,
@@ -158,6 +140,6 @@ def log_poll(polls: PollLog, event: Event, now_ms: int) -> None:
                 pages=report.page_failures,
             )
         elif isinstance(event, Broke):
-            polls.add(event.name, now_ms, problem=event.problem)
+            polls.add(event.name, now_ms, problem=event.problem, kind=FailureKind.INTERNAL)
     except StoreError as error:
         log.warning("a poll could not be logged", feed=event.name, error=error.message)

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from connectors.base import PageFailure
 from connectors.store.polls import PollLog
 from connectors.store.state import feed_id
+from core.errors import FailureKind
 from core.store import StoreReader, SubscriptionStore, open_store
 from tests.pipeline.flow.input import START, day, subscriptions
 from tests.pipeline.replay.world import START_MS
@@ -182,7 +184,12 @@ def test_never_seen_says_why_it_may_be(tmp_path: Path) -> None:
     log = PollLog(store)
     feed = str(found["feeds"][0]["url"])
     now = START_MS
-    log.add(feed_id(feed), now, new=1, pages=[("https://outlet.test/missed", "robots.txt forbids it")])
+    log.add(
+        feed_id(feed),
+        now,
+        new=1,
+        pages=[PageFailure("https://outlet.test/missed", "robots.txt forbids it", FailureKind.ROBOTS)],
+    )
     store.close()
     [found] = lines_of(wirewatch("trace", "https://outlet.test/missed", "--json", cwd=tmp_path))
     assert "robots.txt forbids it" in found["maybe"][0]

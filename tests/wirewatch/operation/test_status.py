@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
-from connectors.base import PollReport
+from connectors.base import PageFailure, PollReport
 from connectors.runner import Broke, Outrun, Polled, Waiting
 from connectors.store.state import FeedState
 from core.clock import wall_ms
-from core.errors import FeedError
+from core.errors import FailureKind, FeedError
 from core.records import RawArticle, article_id, encode, from_ms
 from core.settings import Settings
 from core.store import open_store
@@ -26,7 +26,7 @@ from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.ledger import StreamOffsets
 from tests.servers.kafka import free_ports
 from tests.wirewatch.command import wirewatch
-from wirewatch.monitoring.connectors import ConnectorProbes, error_kind
+from wirewatch.monitoring.connectors import ConnectorProbes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -108,27 +108,6 @@ def test_a_new_start_reads_only_what_came_after_the_last_look(tmp_path: Path, mo
     assert wall_ms() >= now_ms
 
 
-@pytest.mark.parametrize(
-    ("problem", "kind"),
-    [
-        ("404 not found", "http_4xx"),
-        ("HTTP status 599", "http_5xx"),
-        ("timed out after 20 s", "timeout"),
-        ("could not resolve host", "name"),
-        ("refused: the host is at a private address", "refused"),
-        ("no secure connection: the certificate is not valid (x)", "connection"),
-        ("could not connect", "connection"),
-        ("redirects more than 5 times", "redirects"),
-        ("the site's robots.txt asks not to fetch this page", "robots"),
-        ("larger than 10 MiB", "too_large"),
-        ("not a feed: empty", "feed"),
-        ("something else", "other"),
-    ],
-)
-def test_errors_have_a_kind(problem: str, kind: str) -> None:
-    assert error_kind(problem) == kind
-
-
 def _get(port: int, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
@@ -146,9 +125,13 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
     server = probes.serve(port)
     assert server is not None
     try:
-        report = PollReport(new=3, unchanged=2, page_failures=(("https://outlet.example/1", "timed out after 20 s"),))
+        report = PollReport(
+            new=3, unchanged=2, page_failures=(PageFailure("https://outlet.example/1", "words", FailureKind.TIMEOUT),)
+        )
         probes.on_event(Polled("a", report, 3, 1, None, None, 900))
-        probes.on_event(Polled("b", PollReport(), 0, 0, FeedError("https://x.example", "404 not found"), None))
+        probes.on_event(
+            Polled("b", PollReport(), 0, 0, FeedError("https://x.example", "words", kind=FailureKind.HTTP_4XX), None)
+        )
         probes.on_event(Polled("c", PollReport(not_modified=True), 0, 0, None, None))
         probes.on_event(Broke("d", "internal error", NOON))
         probes.on_event(Outrun("e"))
