@@ -20,6 +20,7 @@ ROW = FeedRow(
     active=True,
     health="ok",
     problem=None,
+    problem_kind=None,
     failures=0,
     title="A",
     added_at=NOON,

@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from connectors.store.state import FeedState
 from core.errors import WirewatchError
 from core.records import OutcomeKind
 from core.settings import Settings
@@ -75,11 +74,6 @@ class RunMetrics(Collector):
             yield GaugeMetricFamily(
                 "wirewatch_story_index_bytes", "Bytes that the story index's entries take.", value=size
             )
-        feeds = GaugeMetricFamily("wirewatch_feeds", "Feeds by health.", labels=["health"])
-        listing = [feed.health for feed in FeedState(self.store.engine).listing() if feed.active]
-        for health in sorted(set(listing)):
-            feeds.add_metric([health], listing.count(health))
-        yield feeds
         try:
             behind, oldest_ms = self.lag()
         except WirewatchError:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from connectors.base import PageFailure, PollReport
 from connectors.runner import Broke, Outrun, Polled, Waiting
@@ -22,11 +24,15 @@ from core.settings import Settings
 from core.store import open_store
 from core.store.canary import CanaryRepository
 from core.streams import NewRecord, create_stream
+from core.streams.installation import raw_plan
+from core.streams.open import create_planned
+from desk.delivery.metrics import DeliveryMetrics
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.ledger import StreamOffsets
 from tests.servers.kafka import free_ports
 from tests.wirewatch.command import wirewatch
 from wirewatch.monitoring.connectors import ConnectorProbes
+from wirewatch.monitoring.metrics import PipelineProbes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -167,3 +173,25 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
         server.shutdown()
         server.server_close()
         store.close()
+
+
+def test_each_metric_is_exported_by_one_service(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    store = open_store(settings.store)
+    FeedState(store.engine).add("https://outlet.example/feed", "outlet", NOON)
+    with create_planned(settings.stream, raw_plan(settings)):
+        services: dict[str, Collector] = {
+            "connectors": ConnectorProbes(settings, store, lambda: NOON).registry,
+            "pipeline": PipelineProbes(settings, wall_ms).registry,
+            "delivery": DeliveryMetrics(store, wall_ms, CollectorRegistry()),
+        }
+        # Of each process, and of the canary as that process sees it: by intent in all of them.
+        names = {
+            name: {one.name for one in service.collect() if not one.name.startswith(("process_", "wirewatch_canary"))}
+            for name, service in services.items()
+        }
+    store.close()
+    assert all(names.values())
+    assert "wirewatch_feeds" in names["connectors"]
+    for one, other in (("connectors", "pipeline"), ("connectors", "delivery"), ("pipeline", "delivery")):
+        assert names[one] & names[other] == set()

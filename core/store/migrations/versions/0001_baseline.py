@@ -173,9 +173,9 @@ def upgrade() -> None:
     _table(
         "feeds",
         "id string(32), url text, source text, active bool, added_at big, revision int, next_poll_at big, "
-        "health string(16), problem text?, failures int, last_ok_at big?, title text?, language text?, etag text?, "
-        "last_modified text?, state text?, host string(255), leased_by string(100)?, lease_until big, poke_at big, "
-        "verified_at big?, about text?",
+        "health string(16), problem text?, problem_kind string(16)?, failures int, last_ok_at big?, title text?, "
+        "language text?, etag text?, last_modified text?, state text?, host string(255), "
+        "leased_by string(100)?, lease_until big, poke_at big, verified_at big?, about text?",
         key="id",
         indexes=("active next_poll_at", "host lease_until"),
     )
@@ -194,13 +194,13 @@ def upgrade() -> None:
         "feed_items",
         "feed string(32) -> feeds, key string(32), digest string(32), first_seen_at big, status string(16), "
         "backfill bool, place int, attempts int, retry_at big, done_at big, left_at big?, problem text?, "
-        "item text?",
+        "problem_kind string(16)?, item text?",
         key="feed key",
     )
     _table(
         "polls",
-        "feed string(32), first_ms big, last_ms big, times int, problem text?, new int, changed int, "
-        "unchanged int, appended int, pages text?",
+        "feed string(32), first_ms big, last_ms big, times int, problem text?, "
+        "problem_kind string(16)?, new int, changed int, unchanged int, appended int, pages text?",
         key="feed first_ms",
         indexes=("last_ms",),
     )
