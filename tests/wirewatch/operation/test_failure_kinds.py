@@ -23,6 +23,7 @@ from core.errors import FailureKind, FeedError
 from core.settings import Settings
 from core.store import Store, open_store
 from tests.connectors.support import NOON, Answer, Site, after, site
+from wirewatch.commands.trace import _why_never_seen
 from wirewatch.monitoring.connectors import ConnectorProbes, log_poll
 from wirewatch.trace import Tracer
 
