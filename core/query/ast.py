@@ -1,12 +1,12 @@
 """What a query means, as a tree of frozen structs.
 
-``start`` and ``end`` are code points of the query's own text, for messages and ``explain``; they don't count when two trees
-are compared. A new construct is a new struct here, a rule in ``grammar`` and a case in ``lower``, ``format`` and the tests'
-oracle; a checker finds the places that were forgotten, since ``Node`` is a closed union.
+``start`` and ``end`` are code points of the query's own text, for messages and ``explain``; they are ignored when two trees
+are compared. A new construct is a new struct here, a rule in ``parse.GRAMMAR`` and a case in ``compile_node``,
+``explain.format_node`` and the tests' oracle; the type checker finds missing cases, since ``Node`` is a closed union.
 
-Operators nest freely. Functions and NEAR reach through what stands inside them: ``title:(a AND NOT b)`` is ``title:a AND
-NOT title:b``, and ``(a AND b) NEAR/3 c`` is ``(a NEAR/3 c) AND (b NEAR/3 c)``; so for OR and NOT, and for LEAD, ATLEAST, cs:
-and stem:. Only ATLEAST counts the terms of an OR together.
+Operators nest freely. Functions and NEAR distribute over what is inside them: ``title:(a AND NOT b)`` is ``title:a AND
+NOT title:b``, and ``(a AND b) NEAR/3 c`` is ``(a NEAR/3 c) AND (b NEAR/3 c)``; the same holds for OR and NOT, and for LEAD,
+ATLEAST, cs: and stem:. Only ATLEAST counts the terms of an OR together.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FieldName = Literal["title", "body", "source", "lang", "topic", "url", "author"]
 FIELD_NAMES: tuple[FieldName, ...] = ("title", "body", "source", "lang", "topic", "url", "author")
 TEXT_FIELDS = frozenset({"title", "body"})
 WHOLE_FIELDS = frozenset({"lang", "topic"})
-"""Fields whose values are one word each, however they are written: ``topic:iran`` is not ``topic:iran-saudi``."""
+"""Fields whose values are one word each, whatever is in them: ``topic:iran`` does not match ``topic:iran-saudi``."""
 
 
 class Exact(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ WordPattern = Exact | Prefix | Wild
 
 
 class _Placed(msgspec.Struct, frozen=True, eq=False, kw_only=True):
-    """Has a place in the query's text, which doesn't count for equality."""
+    """Has a place in the query's text, which is ignored by equality."""
 
     start: int = 0
     end: int = 0
@@ -94,7 +94,7 @@ class Not(_Placed, frozen=True, eq=False):
 
 class Near(_Placed, frozen=True, eq=False):
     """``left`` and ``right`` in one field, not overlapping, with at most ``distance`` words between; in either order
-    unless ``ordered``. Where it is itself part of a Near, it is the stretch from the first to the last of its words.
+    unless ``ordered``. As a part of another Near it is the stretch from the first to the last of its words.
     """
 
     left: Node
@@ -140,7 +140,7 @@ Node = Term | Phrase | And | Or | Not | Near | Field | AtLeast | Lead | Cased | 
 
 
 class Query(msgspec.Struct, frozen=True, eq=False):
-    """A parsed query: its text as it was written, and its tree. Equal to others of the same tree."""
+    """A parsed query: its text as written, and its tree. Queries with equal trees are equal."""
 
     text: str
     root: Node

@@ -1,4 +1,4 @@
-"""Tree of a query → what runs (``core``): fields and functions go down to the leaves, NEAR in between ANDs and NOTs."""
+"""Tree of a query → compiled nodes (``compiled``, ``terms``): fields and functions move to the leaves, NEAR below AND."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ from core.records.article import Match
 
 
 class CompiledQuery:
-    """A query that can be run over any number of documents; it keeps nothing of them."""
+    """A query that can be run over any number of documents; it keeps no state of them."""
 
     __slots__ = ("guard", "required", "root", "text", "unguarded")
 
-    def __init__(self, text: str, core: Compiled) -> None:
-        self.text, self.root = text, core
+    def __init__(self, text: str, root: Compiled) -> None:
+        self.text, self.root = text, root
         self.required: frozenset[str] = frozenset()
-        """Words that the document must have, ``guard`` some of which it must have one, ``unguarded`` what must hold besides.
+        """Words that the document must have; of ``guard`` it must have at least one; ``unguarded`` must hold in addition.
 
-        So an index can refuse most candidates without a call.
+        With these an index refuses most candidates without a call.
         """
         self.guard: frozenset[str] | None = None
-        self.unguarded: tuple[Compiled, ...] = (core,)
-        if isinstance(core, Word):
-            self.required, self.unguarded = frozenset((core.key,)), ()
-        elif isinstance(core, AllOf):
-            self.required, self.guard, self.unguarded = core.required, core.guard, core.unguarded
+        self.unguarded: tuple[Compiled, ...] = (root,)
+        if isinstance(root, Word):
+            self.required, self.unguarded = frozenset((root.key,)), ()
+        elif isinstance(root, AllOf):
+            self.required, self.guard, self.unguarded = root.required, root.guard, root.unguarded
 
     def holds(self, document: Document) -> bool:
-        """Whether the document matches, for half the price of what in it does."""
+        """Whether the document matches, at half the cost of ``match``."""
         words = document.words
         return (
             self.required <= words
@@ -69,12 +69,12 @@ class CompiledQuery:
         return True
 
     def match(self, document: Document) -> tuple[Match, ...] | None:
-        """What in ``document`` made the query match, sorted, without repeats; None where it does not match.
+        """What in ``document`` made the query match, sorted, without duplicates; None if it does not match.
 
         These are the stretches of the leaves (terms and phrases) of every part that holds: of ``(a AND b) OR c`` only c's
-        where b is missing; of a NEAR those that are near. Shown are title and text: what is below a NOT, or in another
-        field, is not, so a document that matches for its source or for what it lacks gives ``()``. Raises OverflowError
-        where a NEAR meets a document made to blow it up.
+        if b is missing; of a NEAR those that are near. Only title and text are shown, nothing below a NOT or in another
+        field, so a document that matches by its source or by what it lacks gives ``()``. Raises OverflowError if a NEAR has
+        too many pairs of places in the document.
         """
         return self.shown(document) if self.holds(document) else None
 
@@ -86,12 +86,12 @@ class CompiledQuery:
 
 
 def compile_query(query: Query) -> CompiledQuery:
-    """Make ``query`` ready to run. Depth was limited when it was parsed. The tree isn't kept: it is ten times as large."""
+    """Compile ``query``. Depth was limited when it was parsed. The tree is not kept: it is ten times as large."""
     return CompiledQuery(query.text, compile_node(query.root))
 
 
 class Around(msgspec.Struct, frozen=True):
-    """What the functions around a node ask of its leaves. ``lead`` 0: nothing; of cs: and stem: the inner one counts."""
+    """What the functions around a node require of its leaves. ``lead`` 0: anywhere; of cs: and stem: the inner one counts."""
 
     scope: str | None = None
     lead: int = 0
@@ -100,7 +100,7 @@ class Around(msgspec.Struct, frozen=True):
 
 
 def around(node: Node, outer: Around) -> Around:
-    """What holds for the parts of ``node``."""
+    """What applies to the parts of ``node``."""
     change = msgspec.structs.replace
     match node:
         case Field(name=name):
@@ -116,7 +116,7 @@ def around(node: Node, outer: Around) -> Around:
 
 
 def compile_node(node: Node, outer: Around = Around()) -> Compiled:  # noqa: B008 - frozen
-    """What runs for ``node``. Depth and size were limited when it was parsed."""
+    """The compiled form of ``node``. Depth and size were limited when it was parsed."""
     match node:
         case Term() | Phrase():
             return _leaf(node, outer)
@@ -132,7 +132,7 @@ def compile_node(node: Node, outer: Around = Around()) -> Compiled:  # noqa: B00
             return _count(count, compile_node(part, outer))
         case Field(part=part) | Lead(part=part) | Cased(part=part) | Stemmed(part=part):
             return compile_node(part, around(node, outer))
-    raise TypeError(f"{type(node).__name__} does not run")
+    raise TypeError(f"{type(node).__name__} can't be compiled")
 
 
 def all_of(parts: Iterable[Compiled]) -> Compiled:
@@ -176,7 +176,7 @@ def _in_form(word: Exact, written: str, unspaced: bool, form: str) -> WordTest:
 
 
 def _groups(parts: tuple[Compiled, ...]) -> list[Compiled]:
-    """Parts of an OR, those with places of their own together."""
+    """Parts of an OR, the positional ones together as one."""
     placed = [part for part in parts if part.positional]
     others = [part for part in parts if not part.positional]
     return [any_of(placed), *others] if placed else others

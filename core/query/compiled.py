@@ -1,7 +1,7 @@
-"""What a query comes down to when it runs: leaves, NEAR, counts, and AND, OR, NOT around them. Made by ``lower``.
+"""Compiled nodes of a query: NEAR, counts, and AND, OR, NOT around the leaves of ``terms``. Made by ``compile``.
 
-A *positional* node has places of its own (``hits``); the others only hold or don't. ``holds`` is cheap and decides;
-``show`` collects the places of the leaves that made a node hold, and is only called where it does.
+A *positional* node has places of its own (``hits``); the others only hold or not. ``holds`` is cheap and decides;
+``show`` collects the places of the leaves that made a node hold, and is only called if it does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from core.query.document import MASK, Document, Hits, hit
 from core.query.terms import Leaf, Pair, Word
 
 _MOST_PAIRS = 1_000_000
-"""Pairs of places that one NEAR may have in a document. News have thousands; a hostile page could ask for any memory."""
+"""Pairs of places that one NEAR may have in a document. News has thousands; a hostile page could use up all memory."""
 
 
 class Never:
@@ -35,7 +35,7 @@ class Never:
 
 
 class AllOf:
-    """AND. Never positional. Words come first, then leaves, then the rest: what fails should fail early."""
+    """AND. Never positional. Words come first, then leaves, then the rest, so that what fails fails early."""
 
     __slots__ = ("_later", "guard", "parts", "required", "unguarded")
     positional = False
@@ -49,7 +49,7 @@ class AllOf:
         self.guard: frozenset[str] | None = None if shortest is None else shortest.keys
         """Words of which the document must have at least one: the shortest list of plain words."""
         self.unguarded: tuple[Compiled, ...] = tuple(part for part in self._later if part is not shortest)
-        """What is asked for besides ``required`` and ``guard``."""
+        """The parts other than ``required`` and ``guard``."""
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches."""
@@ -67,7 +67,7 @@ class AllOf:
 
 
 class AnyOf:
-    """OR. Positional where all its parts are. Lists of words, thousands long on some desks, are one set."""
+    """OR. Positional if all its parts are. Lists of words, thousands long on some desks, are one set."""
 
     __slots__ = ("_by_key", "_others", "_pairs", "_pairs_by_word", "_rest", "keys", "parts", "positional")
 
@@ -112,7 +112,7 @@ class AnyOf:
         return likely
 
     def _pairs_by_their_words(self, document: Document) -> Iterator[Pair]:
-        """For a document whose bigrams nobody has asked for: only where there is no index, so the table is made late."""
+        """For a document whose bigrams are not known: only without an index, so the table is built late."""
         if self._pairs_by_word is None:
             self._pairs_by_word = {}
             for pair in self._pairs.values():
@@ -138,14 +138,14 @@ class AnyOf:
         return document.hits(self)
 
     def find(self, document: Document) -> Iterator[int]:
-        """Where it matches, worked out anew."""
+        """Where it matches, not cached."""
         for key in self.keys & document.words:
             yield from document.word_hits(key)
         for part in self._likely(document):
             yield from part.hits(document)  # type: ignore[union-attr]
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
-        """Add the hits of the parts that hold to ``out``, with ``kept`` those of the parts that have a place in it."""
+        """Add the hits of the parts that hold to ``out``; with ``kept`` only those of parts that have a place in it."""
         for key in self.keys & document.words:
             hits = document.word_hits(key)
             out.update(hits if kept is None else kept.intersection(hits))
@@ -194,7 +194,7 @@ class Close:
         return tuple(sorted({_joined(one, other) for one, other in self._pairs(document)}))
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
-        """Add the hits of the leaves of every pair to ``out``, with ``kept`` of the pairs whose stretch is in it."""
+        """Add the hits of the leaves of every pair to ``out``; with ``kept`` only of pairs whose stretch is in it."""
         pairs = self._pairs(document)
         if kept is not None:
             pairs = [pair for pair in pairs if _joined(*pair) in kept]
@@ -202,7 +202,7 @@ class Close:
         self.right.show(document, {other for _, other in pairs}, out)
 
     def _pairs(self, document: Document) -> list[tuple[int, int]]:
-        """Hits of left and right that are near each other, in this order in the pair whichever comes first in the text."""
+        """Hits of left and right that are near each other; left comes first in the pair, whichever is first in the text."""
         left, right = self.left.hits(document), self.right.hits(document)
         pairs = _following(left, right, self.distance)
         if not self.ordered:
@@ -250,7 +250,7 @@ def _joined(one: int, other: int) -> int:
 
 
 def _window(after: int, distance: int) -> tuple[int, int]:
-    """Bounds of the hits that begin at most ``distance`` words behind the hit ``after``."""
+    """Bounds of the hits that begin at most ``distance`` words after the hit ``after``."""
     field, last = after >> 64, after & MASK
     return hit(field, last + 1, 0), hit(field, last + 2 + distance, 0)
 

@@ -1,7 +1,7 @@
-"""An article as the matcher sees it: cut into words once, with what was worked out kept for the next query.
+"""An article as the matcher sees it: cut into words once, with what was computed kept for the next query.
 
-Hits are *positional* (field, first and last place), not spans of characters: that is what distances, order and "first n
-words" are about. Only what is reported becomes a ``Match``.
+Hits are *positional* (field, first and last place), not spans of characters, since distances, order and "first n words" are
+counted in places. Only what is reported becomes a ``Match``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _BITS = 32
 MASK = (1 << _BITS) - 1
 
 Hits = tuple[int, ...]
-"""Hits, rising and without repeats. One integer each, field before first before last place: sets and sorts of integers
-cost a third of those of tuples, and there are a thousand hits a document."""
+"""Hits, ascending, without duplicates. Each is one integer, field before first before last place: sets and sorts of integers
+cost a third of those of tuples, and a document has about a thousand hits."""
 
 
 def hit(field: int, first: int, last: int) -> int:
-    """The hit on places ``first`` to ``last`` (both in) of the field with this number."""
+    """The hit on places ``first`` to ``last`` (both inclusive) of the field with this number."""
     return (field << _BITS | first) << _BITS | last
 
 
@@ -37,7 +37,7 @@ class Findable(Protocol):
     """A part of a query that has places of its own. Hashed by identity."""
 
     def find(self, document: Document) -> Iterable[int]:
-        """Its hits in ``document``, in any order, worked out anew."""
+        """Its hits in ``document``, in any order, not cached."""
 
 
 class TextField:
@@ -52,7 +52,7 @@ class TextField:
 
     @property
     def scan(self) -> Scan:
-        """The words with their places, cut when first asked for: many documents match nothing that needs places."""
+        """The words with their places, computed on first use: many documents match nothing that needs places."""
         if self._scan is None:
             self._scan = scan(self.text, self._particles)
         return self._scan
@@ -74,7 +74,7 @@ class TextField:
 
     @property
     def postings(self) -> dict[str, list[int]]:
-        """Places by key, rising."""
+        """Places by key, ascending."""
         return self.scan.postings
 
     def beginning(self, prefix: str) -> list[str]:
@@ -85,7 +85,7 @@ class TextField:
 
     @property
     def bigrams(self) -> set[str]:
-        """Keys of each two words that stand side by side, with a space between."""
+        """Keys of each two adjacent words, with a space between."""
         starts, _, postings = self.scan
         first = [""] * len(starts)
         more: dict[int, list[str]] = {}
@@ -106,7 +106,7 @@ class TextField:
 
     @property
     def stems(self) -> set[str]:
-        """All stems, each as ``stems`` writes it: a third of the work of ``by_stem``, since a word counts once."""
+        """All stems, each in the form of ``stems_in``: a third of the work of ``by_stem``, since a word counts once."""
         if self._by_stem is not None:
             return set(self._by_stem)
         written = set(map(self.text.__getitem__, map(slice, self.starts, self.ends)))
@@ -114,7 +114,7 @@ class TextField:
 
     @property
     def by_stem(self) -> dict[str, list[int]]:
-        """Places by stem, each stem as ``stems`` writes it."""
+        """Places by stem, each stem in the form of ``stems_in``."""
         if self._by_stem is None:
             self._by_stem = {}
             stems = stems_in(self._language)
@@ -124,14 +124,14 @@ class TextField:
         return self._by_stem
 
     def written(self, place: int) -> str:
-        """The word at ``place`` as it is compared where case counts."""
+        """The word at ``place`` in the form for comparisons with case."""
         return as_written(self.text[self.starts[place] : self.ends[place]])
 
 
 class Document:
-    """Title, text and metadata of one article. Not for use by several threads at once: it keeps what it works out.
+    """Title, text and metadata of one article. Not thread-safe: it caches what it computes.
 
-    ``language`` is an ISO 639-1 code, or None where it is not known; ``topics`` are the names of the article's topics.
+    ``language`` is an ISO 639-1 code, or None if unknown; ``topics`` are the names of the article's topics.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Document:
             self.words |= self.fields[1].keys
         self._sorted: list[str] | None = None
         self.known_bigrams: set[str] | None = None
-        """``bigrams`` if they have been asked for: they cost as much as looking for some tens of phrases."""
+        """``bigrams`` if they were computed: they cost as much as searching for some tens of phrases."""
         self._prefixes: dict[int, set[str]] = {}
         self._metadata = {
             "source": (source,) if source else (),
@@ -173,7 +173,7 @@ class Document:
         self._words_hits: dict[str, Hits] = {}
 
     def part(self, title: str, text: str) -> Document:
-        """Some of the article as a document of its own, in the same language and with the same metadata."""
+        """A part of the article as a document of its own, in the same language and with the same metadata."""
         part = Document(title, text, language=self.language)
         part._metadata = self._metadata
         return part
@@ -185,14 +185,14 @@ class Document:
 
     @property
     def bigrams(self) -> set[str]:
-        """Keys of each two words of title or text that stand side by side, with a space between."""
+        """Keys of each two adjacent words of title or text, with a space between."""
         if self.known_bigrams is None:
             self.known_bigrams = set().union(*(field.bigrams for field in self.fields))
         return self.known_bigrams
 
     @property
     def stems(self) -> set[str]:
-        """The stems of all words of title and text, as ``stems`` writes them."""
+        """The stems of all words of title and text, in the form of ``stems_in``."""
         return set().union(*(field.stems for field in self.fields))
 
     def beginning(self, prefix: str) -> list[str]:
@@ -214,11 +214,11 @@ class Document:
         return bool(self.beginning(prefix))
 
     def scope(self, name: str | None) -> tuple[TextField, ...]:
-        """The fields of this name, one for each value; of None, title and text."""
+        """The fields with this name, one for each value; None: title and text."""
         if (known := self._scopes.get(name)) is None:
             first = len(self._numbered)
             values = self._metadata[name or ""]
-            # Metadata is English as often as not, and never stemmed or rid of particles.
+            # Metadata is often English, and never stemmed or stripped of particles.
             known = tuple(
                 TextField(first + i, name or "", value, "", whole=name in ("lang", "topic"))
                 for i, value in enumerate(values)
@@ -228,7 +228,7 @@ class Document:
         return known
 
     def hits(self, node: Findable) -> Hits:
-        """Where ``node`` is found, worked out once."""
+        """Where ``node`` is found, computed once."""
         if (known := self._hits.get(node)) is None:
             known = self._hits[node] = tuple(sorted(set(node.find(self))))
         return known
@@ -245,7 +245,7 @@ class Document:
         return known
 
     def matches_of(self, hits: set[int], *, shown: bool) -> tuple[Match, ...]:
-        """The stretches of the original fields that the hits cover, sorted; with ``shown`` those of title and text only."""
+        """The stretches of the original fields that the hits cover, sorted; with ``shown`` only those of title and text."""
         ordered = sorted(hits)
         if shown:
             del ordered[bisect_left(ordered, _FIRST_OF_METADATA) :]
@@ -258,7 +258,7 @@ def _beginning(ordered: list[str], prefix: str) -> list[str]:
 
 
 class _Matches(dict[int, Match]):
-    """The Match of each hit, made once: there are a thousand a document, and one place is met by many queries."""
+    """The Match of each hit, made once: a document has about a thousand, and one place is hit by many queries."""
 
     def __init__(self, fields: list[TextField]) -> None:
         self._fields = fields

@@ -1,4 +1,4 @@
-"""Which clause of a query held on a document, and where."""
+"""A query shown to people: its tree as text, which clauses held on a document and where, and the matched clause in a line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,26 @@ from core.query.document import Document
 from core.query.parse import PREFIXES, QUOTES, ParseProblem, check_word
 from core.records.article import Match
 
+MOST_CHARS = 300
+MOST_ALTERNATIVES = 3
+LONGEST_EXPLAINED = 20_000
+"""A longer query is not taken apart: that costs its length times its depth."""
+
 _OR, _AND, _NOT, _NEAR, _SINGLE = range(5)  # how tightly a node binds
 _BARE = re.compile(rf"[^\s()（）{QUOTES}\u200b]+")
 _TAKEN = re.compile(rf"(?:AND|OR|NOT|O?NEAR/[0-9]+)$|(?:{'|'.join(PREFIXES)}):", re.IGNORECASE)
 
 
 def format_query(query: Query) -> str:
-    """One line that means the same: ``parse`` makes an equal query of it. Words stay as they were written."""
+    """The query as one line that parses to an equal query: AND written out, straight quotes, no needless parentheses or quotes.
+
+    Words stay as they were written.
+    """
     return _text(query.root, _OR)
 
 
 def format_node(node: Node) -> str:
-    """``format_query`` of a part of a query."""
+    """``format_query`` for a part of a query."""
     return _text(node, _OR)
 
 
@@ -73,8 +81,8 @@ class Explanation(msgspec.Struct, frozen=True):
     """One clause: its kind (``Term``, ``And`` …), its text, whether it held, what it matched, and its parts in order.
 
     ``start`` and ``end`` are code points of the query. ``matches`` are stretches of the document's fields, here also of
-    ``source``, ``url`` and the like. Each clause is tried by itself, under the fields and functions around it: a part of a
-    NEAR holds where its words occur at all, and a part of a NOT that holds is why the NOT doesn't.
+    ``source``, ``url`` and the like. Each clause is tried alone, under the fields and functions around it: a part of a
+    NEAR holds if its words occur at all, and a part of a NOT that holds is why the NOT does not.
     """
 
     kind: str
@@ -87,16 +95,16 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(query: Query, document: Document) -> Explanation:
-    """The tree of ``query`` with what each clause found in ``document``. Costs the depth of the query times a match."""
+    """The tree of ``query`` with what each clause found in ``document``. Costs one match per level of the query."""
     return _explain(query.root, Around(), document)
 
 
 def _explain(node: Node, outer: Around, document: Document) -> Explanation:
-    core = compile_node(node, outer)
-    held = core.holds(document)
+    compiled = compile_node(node, outer)
+    held = compiled.holds(document)
     found: set[int] = set()
     if held:
-        core.show(document, None, found)
+        compiled.show(document, None, found)
     inner = around(node, outer)
     return Explanation(
         kind=type(node).__name__,
@@ -109,16 +117,11 @@ def _explain(node: Node, outer: Around, document: Document) -> Explanation:
     )
 
 
-MOST_CHARS = 300
-MOST_ALTERNATIVES = 3
-LONGEST_EXPLAINED = 20_000
-"""A longer query isn't taken apart: that costs its length times its depth."""
-
-
 def matched_clause(query: Query, document: Document) -> str:
-    """What held of ``query``: of an OR the parts that held (three at most), of an AND all. Empty where nothing did.
+    """The part of ``query`` that made the document match, in a line that a reader of the alert understands.
 
-    At most 300 characters.
+    Of an OR the parts that held (three at most), of an AND all. At most 300 characters. Empty if the query does not match
+    or is longer than LONGEST_EXPLAINED.
     """
     if len(query.text) > LONGEST_EXPLAINED or not compile_node(query.root).holds(document):
         return ""
@@ -127,7 +130,7 @@ def matched_clause(query: Query, document: Document) -> str:
 
 
 def _held(node: Node, document: Document, *, top: bool = False) -> str:
-    """Of a node that holds. Functions, fields and NEAR are shown whole: what is inside them holds only together."""
+    """``matched_clause`` of a node that holds. Functions, fields and NEAR are shown whole: their parts hold only together."""
     match node:
         case Or(parts=parts):
             holding = (part for part in parts if compile_node(part).holds(document))

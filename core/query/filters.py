@@ -1,8 +1,9 @@
-"""A subscription's filters (topics, languages, outlets) as a part of its query.
+"""A subscription's filters (topics, languages, outlets) as a part of its query. Case does not count in any of them.
 
-As a conjunction they are words that an article must have, so the index of stored queries refuses most articles without
-trying the query; tried afterwards they would save nothing. ``topic:`` and ``lang:`` compare whole values. ``source:``
-looks for words, so outlets are compared in full afterwards (``admits``): "Post" is not "Morning Post".
+As a conjunction they are required terms, so the index of stored queries refuses most articles without running the query;
+checked afterwards they would save nothing. ``topic:`` and ``lang:`` compare whole values. ``source:`` searches for words,
+so outlets are also compared in full (``admits``): "Post" is not "Morning Post". ``core.search.filters_of`` gives the
+same filters to a search.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from core.records.article import Article
 
 
 def effective_query(subscription: Subscription) -> Query:
-    """The query with the filters: what is matched. Raises QueryError.
+    """The query and the filters as one query. Raises QueryError.
 
-    An outlet whose name holds no word that ``source:`` could look for is left to ``admits``.
+    An outlet whose name has no word that ``source:`` could search for is left to ``admits``.
     """
     own = parse(subscription.query)
     parts = [
@@ -34,7 +35,7 @@ def effective_query(subscription: Subscription) -> Query:
 
 
 def admits(subscription: Subscription, source: str) -> bool:
-    """Whether an article of the outlet ``source`` is wanted. Case doesn't count."""
+    """Whether the subscription's outlets admit an article of the outlet ``source``."""
     return not subscription.outlets or source.casefold() in {one.casefold() for one in subscription.outlets}
 
 
@@ -52,7 +53,7 @@ def _any(field: str, values: Sequence[str]) -> str:
         try:
             parse(term)
         except QueryError:
-            # One that can't be said must not shut out what it stands for.
+            # A value that no query can express must not exclude every article.
             return ""
         terms.append(term)
     return f"({' OR '.join(terms)})" if terms else ""

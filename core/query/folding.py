@@ -1,4 +1,11 @@
-"""Folding: the form in which words are compared, whatever their case, accents and variants of letters."""
+"""Folding: the form in which words are compared, regardless of case, accents and variants of letters.
+
+Also the particles that Arabic writes onto the following word: and, then, with, for, like, the. A word is read as
+``(و or ف) (ب, ل or ك) (ال)`` and a rest, each part optional; ``لل`` is ``ل`` with ``ال``. Without a dictionary the particles
+can't be told from a root's own letters (``والد``, father, is not "and …"), so every reading that leaves enough letters
+becomes a further key of the document's word: a query's word is found with any of them before it, and the query's own word
+is never cut, so ``السورية`` does not find ``سورية``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,7 @@ import regex  # type: ignore[import-untyped]
 INVISIBLE = r"\u00ad\u200c\u200d\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 APOSTROPHES = r"'’‘＇"
 
-# Marks of scripts where they are accents or vowel signs. Elsewhere (Devanagari, Thai, Japanese) they make another word.
+# Marks in scripts in which they are accents or vowel signs. In others (Devanagari, Thai, Japanese) they make another word.
 _DROPPED = regex.compile(
     rf"[{INVISIBLE}{APOSTROPHES}\u02b9-\u02bf\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
     r"\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05f3\u05f4"
@@ -24,7 +31,7 @@ _LETTERS = {
 
 
 class _Folding(dict[int, str]):
-    """Code point → folded text, worked out when first asked for."""
+    """Code point → folded text, computed on first use."""
 
     def __missing__(self, code: int) -> str:
         folded = ""
@@ -44,7 +51,7 @@ _folding = _Folding()
 
 
 def fold(word: str) -> str:
-    """The form in which words are compared. Folding again changes nothing. May be empty (a word of marks only)."""
+    """The form in which words are compared. Folding is idempotent. May be empty (a word of marks only)."""
     if word.isascii():
         return word.lower().replace("'", "")
     folded = unicodedata.normalize("NFKC", word).translate(_folding)
@@ -56,21 +63,21 @@ _INVISIBLES = regex.compile(f"[{INVISIBLE}]")
 
 
 def as_written(word: str) -> str:
-    """The form in which words are compared where case counts: composed, without invisible characters."""
+    """The form in which words are compared with case: composed, without invisible characters."""
     return word if word.isascii() else unicodedata.normalize("NFC", _INVISIBLES.sub("", word))
 
 
 _ARABIC_WORD = regex.compile(r"[\u0621-\u064a]+")
 _ARTICLE = "ال"
 _LEAST = 3
-"""Letters that a rest needs: مصر, حلب and غزة have three."""
+"""Letters that a rest must have: مصر, حلب and غزة have three."""
 _LEAST_OF_ROOT_LETTERS = 4
-"""The same after a lone ف or ك, which begin far more roots than they stand before names: كتاب is no "like تاب"."""
+"""The same after a lone ف or ك, which begin far more roots than they precede names: كتاب is not "like تاب"."""
 
 
 @lru_cache(maxsize=1 << 15)
 def without_particles(key: str) -> tuple[str, ...]:
-    """The other readings of a folded word, longest first; none for words of other scripts and with Persian letters."""
+    """The other readings of a folded word, longest first; none for words in other scripts or with Persian letters."""
     if len(key) <= _LEAST or not _ARABIC_WORD.fullmatch(key):
         return ()
     found: dict[str, None] = {}

@@ -1,9 +1,10 @@
 """Many queries against one document: a presearcher that picks candidates by the document's words, then the exact match.
 
-Each query is filed under words without which it can't match (``anchors``): for an AND under one part's, the one whose
-words are rarest; for an OR under those of every branch. A query with no such words (``NOT a``, ``a OR NOT b``) is tried on
-every document. What is rare is guessed from the length of a word at first; a query that is tried in vain again and again is
-filed anew by what was seen since. So adding and removing touch one query only, and results never depend on the filing.
+Each query is filed under its required terms (``required_terms``): for an AND under those of one part, the one whose terms
+are rarest; for an OR under those of every branch. A query without required terms (``NOT a``, ``a OR NOT b``) is tried on
+every document. At first, how rare a term is is guessed from its length; a query that is tried without a match again and
+again is filed again by the frequencies counted since. So adding and removing touch one query only, and results never depend
+on the filing.
 """
 
 from __future__ import annotations
@@ -21,28 +22,26 @@ from core.records.article import Match
 Id = TypeVar("Id", bound=Hashable)
 
 _DEAR = 8
-"""Cost of a vain try that the plainest words did not refuse, in tries that they did."""
+"""Cost of a try without a match that the words alone did not refuse, in tries that they did."""
 _EAGER, _PATIENCE, _KNOWING = 8, 64, 48
-"""Cost of vain tries after which a query is filed anew (which costs more than either); less is enough if it was filed before so
-many documents were counted."""
+"""Cost of tries without a match after which a query is filed again (which costs more than either); the first is enough for a
+query that was filed before the third number of documents was counted."""
 _REFILED_AT_LEAST = 32
-"""Anchors of queries filed anew after one document: so many, or as many as queries were tried where those are more.
+"""Terms of queries that are filed again after one document: this many, or as many as queries were tried if those are more.
 
-The others' turn comes at their next try. So an index that begins with hundreds of thousands of queries and knows nothing is
-filed well after some hundred documents, and a document costs at most twice as much while it learns.
+The other queries are filed again at their next try. So an index that starts with hundreds of thousands of queries and no
+counts is filed well after some hundred documents, and a document costs at most twice as much in the meantime.
 """
 _GUESS_WORTH = 8
-"""Documents that a guess of an anchor's frequency weighs as much as."""
-
-
+"""Documents that a guess of a term's frequency counts as."""
 _SAMPLED, _SAMPLED_AT_FIRST = 16, 256
-"""Words are counted in one of so many documents, and in each of the first: it costs as much as finding candidates."""
+"""Words are counted in one of 16 documents, and in each of the first 256: counting costs as much as finding candidates."""
 _WORDS_COUNTED = 1 << 16
-"""Words whose frequency is remembered, in some 10 MB; over that the rarest are forgotten, and taken for as rare as guessed."""
+"""Words whose frequency is kept, in about 10 MB; beyond that the rarest are dropped, and their frequency is guessed again."""
 
 
 def most_met(met: Counter[str], most: int) -> Counter[str]:
-    """The words met oftenest, ``most`` at most. Those met equally often stay or go together: order decides nothing."""
+    """The most frequent words, ``most`` at most. Words with equal counts stay or go together, so that order has no effect."""
     least = 1
     while len(met) > most:
         least += 1
@@ -51,21 +50,21 @@ def most_met(met: Counter[str], most: int) -> Counter[str]:
 
 
 class QueryFailure(NamedTuple, Generic[Id]):
-    """A query that raised ``error`` on a document, for example since a NEAR had too many pairs of places in it."""
+    """A query that raised ``error`` on a document, for example because a NEAR had too many pairs of places in it."""
 
     id: Id
     error: Exception
 
 
 class IndexResult(NamedTuple, Generic[Id]):
-    """What ``QueryIndex.evaluate`` found: matches by query, in the order of filing, and the queries that failed."""
+    """The result of ``QueryIndex.evaluate``: matches by query, in the order of adding, and the queries that failed."""
 
     matches: dict[Id, tuple[Match, ...]]
     failures: list[QueryFailure[Id]]
 
 
 class _Entry(Generic[Id]):
-    """One filed query. ``vain`` counts tries without a match since it was filed; at ``patience`` it is filed anew."""
+    """One filed query. ``vain`` is the cost of tries without a match since it was filed; at ``patience`` it is filed again."""
 
     __slots__ = ("id", "order", "patience", "query", "terms", "vain")
 
@@ -86,7 +85,7 @@ def _tried_in_vain(entry: _Entry[Id], refile: list[_Entry[Id]]) -> None:
 
 
 class _Filed(list[_Entry[Id]], Generic[Id]):
-    """The queries under one anchor; ``seen`` in so many documents of those after the ``since``-th."""
+    """The queries filed under one term, which was ``seen`` in that many documents after the ``since``-th."""
 
     __slots__ = ("seen", "since")
 
@@ -105,10 +104,10 @@ class QueryIndex(Generic[Id]):
         self._by_stem: dict[str, _Filed[Id]] = {}
         self._by_metadata: dict[str, _Filed[Id]] = {}
         self._always: dict[Id, _Entry[Id]] = {}
-        self._met = Counter[str]()  # in how many of the counted documents each word was
+        self._met = Counter[str]()  # number of counted documents with each word
         self._counted = 0
         self._documents = 0
-        self._tried = 0  # queries that the last document could have met
+        self._tried = 0  # candidates of the last document
         self._added = 0
 
     def __len__(self) -> int:
@@ -118,7 +117,7 @@ class QueryIndex(Generic[Id]):
         return id in self._entries
 
     def add(self, id: Id, query: Query | CompiledQuery) -> None:  # noqa: A002
-        """File ``query`` under ``id``; an earlier one of this id is replaced."""
+        """Add ``query`` under ``id``; an earlier one with this id is replaced."""
         self.remove(id)
         compiled = query if isinstance(query, CompiledQuery) else compile_query(query)
         entry = self._entries[id] = _Entry(id, compiled, self._added)
@@ -128,16 +127,16 @@ class QueryIndex(Generic[Id]):
             entry.patience = _PATIENCE
 
     def remove(self, id: Id) -> None:  # noqa: A002
-        """Forget the query of this id; nothing happens where there is none."""
+        """Remove the query with this id, if there is one."""
         if (entry := self._entries.pop(id, None)) is not None:
             self._unfile(entry)
 
     def match(self, document: Document) -> dict[Id, tuple[Match, ...]]:
-        """The queries that match, with what they matched. Where failures must not be lost, use ``evaluate``."""
+        """The queries that match, with what they matched. Failures are dropped; ``evaluate`` reports them."""
         return self.evaluate(document).matches
 
     def evaluate(self, document: Document) -> IndexResult[Id]:
-        """Run all queries on ``document``. One that fails is reported and the others go on."""
+        """Run all queries on ``document``. One that raises is reported in ``failures``; the others still run."""
         self._documents += 1
         matches: list[tuple[int, Id, tuple[Match, ...]]] = []
         failures: list[QueryFailure[Id]] = []
@@ -145,7 +144,7 @@ class QueryIndex(Generic[Id]):
         for entry in self._possible(document, refile):
             try:
                 found = entry.query.shown(document) if entry.query.holds_besides(document) else None
-            except Exception as error:  # a value, so that the other queries still run
+            except Exception as error:  # returned, so that the other queries still run
                 failures.append(QueryFailure(entry.id, error))
                 continue
             if found is not None:
@@ -157,7 +156,7 @@ class QueryIndex(Generic[Id]):
         return IndexResult({id: found for _, id, found in matches}, failures)  # noqa: A001
 
     def matching(self, document: Document) -> list[Id]:
-        """The queries that match, in the order of filing, without what they matched: half the work. Failures are raised."""
+        """The queries that match, in the order of adding, without what they matched, at half the cost. Failures are raised."""
         self._documents += 1
         found: list[_Entry[Id]] = []
         refile: list[_Entry[Id]] = []
@@ -170,16 +169,16 @@ class QueryIndex(Generic[Id]):
         return [entry.id for entry in sorted(found, key=_order)]
 
     def candidates(self, document: Document) -> list[Id]:
-        """The queries that the presearcher can't rule out for ``document``, or for any part of it, in the order of filing."""
+        """The queries that the presearcher can't rule out for ``document``, or for any part of it, in the order of adding."""
         self._documents += 1
         return [entry.id for entry in sorted(self._candidates(document), key=_order)]
 
     def required_terms(self, id: Id) -> RequiredTerms | None:  # noqa: A002
-        """What the query is filed under now (None: it is always tried); for ``explain``. Raises KeyError."""
+        """The terms that the query is filed under now (None: it is always tried). Raises KeyError."""
         return self._entries[id].terms
 
     def _possible(self, document: Document, refile: list[_Entry[Id]]) -> list[_Entry[Id]]:
-        """The candidates that the document has the plainest words for: most are refused here, in a third of a microsecond."""
+        """The candidates whose required words the document has: most are refused here, in a third of a microsecond."""
         words = document.words
         possible: list[_Entry[Id]] = []
         candidates = self._candidates(document)
@@ -217,7 +216,7 @@ class QueryIndex(Generic[Id]):
             self._met = most_met(self._met, _WORDS_COUNTED // 2)
 
     def _weight(self, term: str) -> float:
-        """Share of documents that have the anchor: a guess, mended by what was seen (of words, before they were filed too)."""
+        """Share of documents that have the term: a guess, corrected by counts (for words, also from before they were filed)."""
         table, key = self._place(term)
         if table is self._by_word:
             return (guessed_weight(term) * _GUESS_WORTH + self._met.get(term, 0)) / (_GUESS_WORTH + self._counted)
@@ -227,7 +226,7 @@ class QueryIndex(Generic[Id]):
         return (guessed_weight(term) * _GUESS_WORTH + filed.seen) / (_GUESS_WORTH + self._documents - filed.since)
 
     def _place(self, term: str) -> tuple[dict[str, _Filed[Id]] | None, str]:
-        """The table that an anchor belongs to (None: not there yet), and its key in it."""
+        """The table that a term belongs to (None: not created yet), and its key in it."""
         if ":" in term:
             return self._by_metadata, term
         if "~" in term:

@@ -1,4 +1,4 @@
-"""What is wrong, or probably not meant, in a query. Findings carry the place and, where one can be made, a better query."""
+"""What is wrong, or probably not meant, in a query. A finding has the position and, if possible, a better query."""
 
 from __future__ import annotations
 
@@ -40,13 +40,18 @@ _LOWER_OPERATORS = {"or": "OR", "and": "AND", "not": "NOT", "near": "NEAR/5", "o
 _LOWER_DISTANCE = re.compile(r"(?:o?near|atleast|lead)/\d+", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
+_PIECE = re.compile(rf"[{QUOTES}][^{QUOTES}]*[{QUOTES}]|[(（]|[)）]|[^\s()（）{QUOTES}\u200b]+")
+# NEAR ties two operands into one; a field or function alone belongs to the operand after it.
+_NEAR = re.compile(r"O?NEAR/[0-9]+")
+_BEFORE = re.compile(rf"(?i:(?:(?:{'|'.join(PREFIXES)}):)+)|(?:ATLEAST|LEAD)/[0-9]+")
+
 Severity = Literal["error", "warning", "note"]
 
 
 class Finding(msgspec.Struct, frozen=True, order=True):
     """``position`` is a code point of the query. ``suggestion`` is a whole query to use instead, or None.
 
-    An "error" can't run, or never matches; a "warning" is probably not meant, or costs much; a "note" is form.
+    An "error" can't run, or never matches; a "warning" is probably a mistake, or expensive; a "note" is about form.
     """
 
     position: int
@@ -56,7 +61,7 @@ class Finding(msgspec.Struct, frozen=True, order=True):
 
 
 def lint(query: str) -> list[Finding]:
-    """Findings on ``query`` by position; empty where there is nothing to say. Never raises for what the query holds."""
+    """Findings on ``query``, sorted by position. Never raises, whatever is in the query."""
     findings = list(_quotes(query))
     try:
         parsed = parse(query)
@@ -89,7 +94,7 @@ def _straight(query: str) -> str:
 
 
 def _fields(query: str) -> str:
-    """``query`` with the fields that there are for those that were meant."""
+    """``query`` with unknown fields replaced by those that were probably meant."""
     return re.sub(r"(?<!\w)([^\W\d_]+):(?!//)", lambda found: f"{nearest_field(found[1]) or found[1]}:", query)
 
 
@@ -122,7 +127,7 @@ def _operator(text: str) -> str | None:
 
 
 def _grouping(query: str) -> Iterator[Finding]:
-    """OR and AND at one level. What is suggested is how the query is read: whoever meant something else sees it."""
+    """OR and AND at one level. The suggestion shows how the query is read, so that a different intention is noticed."""
     places, better = mixed(query)
     for place in places:
         message = (
@@ -164,16 +169,16 @@ def _word(word: WordPattern, start: int, scope: str | None) -> Iterator[Finding]
 
 
 def _logic(query: Query) -> Iterator[Finding]:
-    core = compile_node(query.root)
+    compiled = compile_node(query.root)
     root = query.root
-    if _never(core):
+    if _never(compiled):
         yield Finding(
             root.start, "error", "can never match: it asks for one thing and its opposite, or for two fields at once"
         )
     elif isinstance(root, Not):
         message = "nothing but NOT: matches every article without it, and shows no words"
         yield Finding(root.start, "warning", message)
-    elif (terms := required_terms(core, guessed_weight)) is None:
+    elif (terms := required_terms(compiled, guessed_weight)) is None:
         message = "no word is necessary for a match, so this query is tried on every article"
         yield Finding(root.start, "warning", message)
     elif any(term.startswith("lang:") or term.endswith(":*") for term in terms):
@@ -188,7 +193,7 @@ def _logic(query: Query) -> Iterator[Finding]:
             node is not root
             and isinstance(node, And | Near | Field | Lead)
             and _never(compile_node(node))
-            and not _never(core)
+            and not _never(compiled)
         ):
             yield Finding(node.start, "warning", "this part can never match")
 
@@ -203,9 +208,9 @@ def _inside(node: Near | AtLeast) -> Iterator[Finding]:
             yield Finding(side.start, "note", f"{name} with AND inside asks for the {name} of each part")
 
 
-def _never(core: Compiled) -> bool:
-    """Whether no document can match, as far as the form shows it."""
-    match core:
+def _never(compiled: Compiled) -> bool:
+    """Whether no document can match, as far as the query's form shows it."""
+    match compiled:
         case Never():
             return True
         case AnyOf(parts=parts):
@@ -234,9 +239,9 @@ def _refused(part: Compiled) -> set[Compiled]:
     return {below, *below.parts} if isinstance(below, AnyOf) else {below}
 
 
-def _scopes(core: Compiled) -> set[str]:
-    """Fields that the words of a positional node may stand in."""
-    match core:
+def _scopes(compiled: Compiled) -> set[str]:
+    """Fields in which the words of a positional node may occur."""
+    match compiled:
         case Leaf(scope=None):
             return {"title", "body"}
         case Leaf(scope=scope):
@@ -248,14 +253,8 @@ def _scopes(core: Compiled) -> set[str]:
     return set()
 
 
-_PIECE = re.compile(rf"[{QUOTES}][^{QUOTES}]*[{QUOTES}]|[(（]|[)）]|[^\s()（）{QUOTES}\u200b]+")
-# NEAR ties two operands into one; a field or function alone belongs to the operand behind it.
-_NEAR = re.compile(r"O?NEAR/[0-9]+")
-_BEFORE = re.compile(rf"(?i:(?:(?:{'|'.join(PREFIXES)}):)+)|(?:ATLEAST|LEAD)/[0-9]+")
-
-
 class _Side:
-    """What stands between two ORs of a level. ``several``: it holds an AND, written or not."""
+    """What is between two ORs of a level. ``several``: it contains an AND, written or implied."""
 
     def __init__(self) -> None:
         self.start = self.end = -1
@@ -271,9 +270,9 @@ class _Side:
 
 
 def mixed(query: str) -> tuple[list[int], str]:
-    """Places where OR stands beside AND at one level, and ``query`` with the parentheses that its reading amounts to.
+    """Positions at which OR is beside AND at one level, and ``query`` with parentheses that show how it is read.
 
-    ``query`` must parse. The text that comes back parses to the same tree; without such places it is ``query``.
+    ``query`` must parse. The returned text parses to the same tree; without such positions it is ``query``.
     """
     levels: list[list[_Side]] = [[_Side()]]
     closed: list[list[_Side]] = []

@@ -1,7 +1,7 @@
 """Small changes to a query, each of which would no longer have matched one article. Pure.
 
-"This alert is not relevant" becomes a choice between a few narrower queries. What each would lose besides is for a backtest
-to say; here it is only made sure that each parses and excludes the article.
+"This alert is not relevant" becomes a choice between a few narrower queries. A backtest shows what else each would lose;
+here it is only ensured that each parses and excludes the article.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’-]*")
 
 
 class Proposal(msgspec.Struct, frozen=True, order=True):
-    """A narrower query. ``size``: how many words and operators longer or other it is; ``change`` says what in words.
+    """A narrower query. ``size``: number of words and operators added or changed; ``change`` describes it in words.
 
     ``kind``: phrase, source, topic, title, lead, near, atleast.
     """
@@ -42,10 +42,10 @@ class Proposal(msgspec.Struct, frozen=True, order=True):
 
 
 def narrower_queries(query: Query, document: Document, *, title: str, source: str = "") -> list[Proposal]:
-    """Queries that ask for little more than ``query`` and do not match ``document``, the smallest change first.
+    """Queries a little narrower than ``query`` that do not match ``document``, the smallest change first.
 
-    Empty where ``document`` does not match anyhow. ``title`` and ``source`` are the article's: phrases of the title that the
-    query did not look for are what tells it from others most often.
+    Empty if ``document`` does not match ``query``. ``title`` and ``source`` are the article's: it is most often
+    distinguished from others by phrases of its title that the query did not search for.
     """
     matches = compile_query(query).match(document)
     if matches is None:
@@ -90,7 +90,7 @@ def _but(root: Node, refused: str) -> str:
 
 
 def _phrases(title: str, matches: tuple[Match, ...]) -> list[str]:
-    """Pairs of neighbouring words of the title that the query did not look for, then single words, the longest first."""
+    """Single words of the title that the query did not search for, then pairs of adjacent ones, each the longest first."""
     taken = [(one.start, one.end) for one in matches if one.field == "title"]
     words = list(_WORD.finditer(title))
     free = [not any(found.start() < end and found.end() > start for start, end in taken) for found in words]
@@ -142,7 +142,7 @@ def _variants(node: Node, document: Document) -> Iterator[tuple[Node, str, str]]
 
 
 def _nearer(node: And, document: Document) -> Iterator[tuple[Node, str, str]]:
-    """Two parts of an AND, which may stand anywhere, near each other."""
+    """Two parts of an AND, which may be anywhere, near each other."""
     places = [place for place, part in enumerate(node.parts) if isinstance(part, Term | Phrase | Or | Near)]
     for first, second in pairwise(places):
         left, right = node.parts[first], node.parts[second]

@@ -1,4 +1,11 @@
-"""Text of a query → tree. Every error names the place and what was expected, in the words of the query language."""
+"""Text of a query → tree. Every error has the position and what was expected, in the terms of the query language.
+
+Binding, tightest first: fields and functions, NEAR, NOT, AND (also two terms side by side), OR. Operators are upper case and
+separate words; ``and`` is an ordinary word. The grammar is for lark's LALR parser, and a string, so that this package reads
+no files. The lexer must be lark's "basic" one: the contextual one would take a misplaced AND for a word. LALR is linear and
+keeps its own stack, so long and deeply nested queries cost time and never raise RecursionError. ``check_word`` and its like
+refuse what a grammar can't: words that would silently mean something else than intended.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +43,26 @@ from core.query.words import query_words
 QUOTES = '"“”„‟«»＂'
 _STANDS_ALONE = rf"(?=[\s\u200b()（）{QUOTES}]|$)"
 PREFIXES = ("title", "body", "source", "lang", "topic", "url", "author", "cs", "stem")
-"""What may stand before a colon, in lower case; the query may write it in any case."""
+"""The prefixes with a colon, in lower case; a query may write them in any case."""
+
+MAX_NUMBER = 1_000
+"""Largest n of NEAR/n, ATLEAST/n; LEAD/n may be ten times that."""
+
+_FIELD = re.compile(r"([^\W\d_]+):(?!//)")
+_OPERATOR = re.compile(r"(O?NEAR|ATLEAST|LEAD)(?:/.*)?$", re.DOTALL)
+_EXCLUDED = re.compile(r"[-!]\w")
+
+MAX_LENGTH = 100_000
+"""Code points of the longest query that is accepted."""
+MAX_DEPTH = 64
+"""Levels of AND within OR within NOT …; parentheses that add no level do not count."""
+MAX_PIECES = 1_000
+"""How many simple NEARs a NEAR between ANDs and NOTs may stand for."""
+
+_SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
 
 # A phrase ends at the next quote of any kind, since word processors pair them in every way. A quote without
-# a next one is the only character that no terminal takes.
+# a next one is the only character that no terminal accepts.
 GRAMMAR = rf"""
 ?start: any
 ?any: all
@@ -73,16 +96,8 @@ OPERAND = 'a term, a "phrase" or ('
 OPERATOR = "AND, OR, NOT, NEAR/n, another term or the end of the query"
 
 
-MAX_NUMBER = 1_000
-"""Largest n of NEAR/n, ATLEAST/n; LEAD/n may be ten times that."""
-
-_FIELD = re.compile(r"([^\W\d_]+):(?!//)")
-_OPERATOR = re.compile(r"(O?NEAR|ATLEAST|LEAD)(?:/.*)?$", re.DOTALL)
-_EXCLUDED = re.compile(r"[-!]\w")
-
-
 class ParseProblem(Exception):
-    """A QueryError in the making: the query's text is added by ``parse``."""
+    """Becomes a QueryError in ``parse``, which adds the query's text."""
 
     def __init__(self, position: int, problem: str, expected: str) -> None:
         super().__init__(problem)
@@ -98,7 +113,7 @@ def nearest_field(name: str) -> str | None:
 
 
 def check_word(text: str, start: int) -> None:
-    """Raise Problem where the bare word ``text`` looks like an operator or field that it is not."""
+    """Raise ParseProblem if the bare word ``text`` looks like an operator or field that does not exist."""
     if field := _FIELD.match(text):
         meant = nearest_field(field[1])
         known = f"{meant}:" if meant else ", ".join(f"{name}:" for name in PREFIXES)
@@ -119,10 +134,10 @@ def check_word(text: str, start: int) -> None:
 
 
 def number_of(token: Token, least: int) -> int:
-    """The n of ``NEAR/n`` and its like."""
+    """The n of ``NEAR/n`` and the like. Raises ParseProblem."""
     name, _, digits = str(token).partition("/")
     most = 10 * MAX_NUMBER if name == "LEAD" else MAX_NUMBER
-    # The length first: Python refuses to read numbers of thousands of digits.
+    # The length is checked first: Python refuses to read numbers of thousands of digits.
     if len(digits) > 9 or not least <= int(digits) <= most:
         shown = digits if len(digits) < 12 else f"{digits[:9]}..."
         raise ParseProblem(
@@ -132,7 +147,7 @@ def number_of(token: Token, least: int) -> int:
 
 
 def raise_for_wildcard(node: Node) -> None:
-    """Raise Problem for the first word below ``node`` that has a wildcard."""
+    """Raise ParseProblem for the first word below ``node`` that has a wildcard."""
     if isinstance(node, Term | Phrase):
         words = (node.word,) if isinstance(node, Term) else tuple(word for _, word in node.words)
         if not all(isinstance(word, Exact) for word in words):
@@ -145,20 +160,10 @@ def raise_for_wildcard(node: Node) -> None:
         raise_for_wildcard(part)
 
 
-MAX_LENGTH = 100_000
-"""Code points of the longest query that is taken."""
-MAX_DEPTH = 64
-"""Levels of AND within OR within NOT …; parentheses that add no level are free, however many."""
-MAX_PIECES = 1_000
-"""How many simple NEARs a NEAR between ANDs and NOTs may stand for."""
-
-_SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
-
-
 class _Part(NamedTuple):
-    """A node with its height and the pieces that it comes apart into inside a NEAR (1: it has places of its own).
+    """A node with its height and the number of pieces that it splits into inside a NEAR (1: it has places of its own).
 
-    So flattening and both limits need no walk.
+    With these, flattening and both limits need no walk of the tree.
     """
 
     node: Node
@@ -167,7 +172,7 @@ class _Part(NamedTuple):
 
 
 def pattern_of(key: str, position: int) -> WordPattern:
-    """The pattern of a folded word with wildcards; raises Problem with ``position``."""
+    """The pattern of a folded word with wildcards; raises ParseProblem with ``position``."""
     if not key.strip("*?"):
         raise ParseProblem(position, f"{key} stands alone", "a letter or digit before the wildcard")
     if key[0] in "*?":
@@ -198,7 +203,7 @@ def _placed(text: str) -> tuple[tuple[int, WordPattern], ...] | tuple[int, str, 
 
 
 def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
-    """The node of a bare word or of the inside of a phrase, which begins at ``inside``; the node is ``start`` to ``end``."""
+    """The node of a bare word or of the inside of a phrase, which starts at ``inside``; the node is ``start`` to ``end``."""
     placed = _placed(text)
     if not placed:
         raise ParseProblem(inside, f"no letter or digit in {text}", OPERAND)
@@ -319,8 +324,8 @@ def _unclosed(query: str) -> int:
 def parse(query: str) -> Query:
     """The tree of ``query``. Raises QueryError, whose position counts code points from 0.
 
-    ``a NOT b`` is ``a AND NOT b``; ``NOT NOT a`` is ``a``. A query of nothing but NOT is legal: it matches every document
-    without the word, and shows nothing. Errors of single words are found in reading order, with those of syntax.
+    ``a NOT b`` is ``a AND NOT b``; ``NOT NOT a`` is ``a``. A query of only NOT is valid: it matches every document
+    without the word, and shows nothing. Errors of single words are found in reading order, together with those of syntax.
     """
     if not query.strip():
         raise QueryError("the query is empty", query=query, position=0, expected=OPERAND)

@@ -1,8 +1,8 @@
-"""Words without which a query can't match: what the index files it under.
+"""Required terms: without one of them a query can't match, so the index of queries files it under them.
 
-An anchor is a string, and its kind shows in it, since no key of a word holds a space or any of ``* ~ :``: ``syria`` is the
-word, ``tanf al`` two words side by side, ``sanc*`` a word that begins so, ``ru~переговор`` a word with
-this stem in a document of this language, ``source:reuters`` a word of this field, ``url:*`` any value of it.
+A term is a string that shows its kind, since no key of a word contains a space or any of ``* ~ :``: ``syria`` is the word,
+``tanf al`` two adjacent words, ``sanc*`` a word with this prefix, ``ru~переговор`` a word with this stem in a document in
+this language, ``source:reuters`` a word of this field, ``url:*`` any value of it.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, N
 from core.query.document import Document
 from core.query.terms import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
 
-PREFIX_LENGTH = 6  # longer prefixes are filed by their beginning: each length costs a slice of every word
+PREFIX_LENGTH = 6  # longer prefixes are filed under their first letters: each length costs a slice of every word
 
 RequiredTerms = tuple[str, ...]
 Weight = Callable[[str], float]
-"""How often an anchor is met: the share of documents that have it."""
+"""Frequency of a term: the share of documents that have it."""
 
 _BESIDE = 0.1
-"""How often two words of a phrase stand side by side, for each time that the rarer is met: a guess."""
+"""How often two words of a phrase are adjacent, per occurrence of the rarer one: a guess."""
 
 _IN_TEXT = (None, "title", "body")
 
 
 def required_terms(node: Compiled, weight: Weight) -> RequiredTerms | None:
-    """Anchors of which every document that ``node`` matches has at least one, sorted; None where none can be named.
+    """Terms of which every document that ``node`` matches has at least one, sorted; None if there is no such set.
 
-    Of several such sets the one of least ``weight`` is taken. An empty one says that nothing can match.
+    Of several such sets the one with the least ``weight`` is returned. An empty set means that nothing can match.
     """
     found = _cheapest(node, weight)
     return None if found is None else tuple(sorted(set(found[1])))
@@ -66,7 +66,7 @@ def _cheapest(node: Compiled, weight: Weight) -> _Choice | None:
             return 0.0, []
         case NoneOf():
             return None
-    raise TypeError(f"{type(node).__name__} has no anchors")
+    raise TypeError(f"{type(node).__name__} has no required terms")
 
 
 def _order(choice: _Choice) -> tuple[float, list[str]]:
@@ -96,7 +96,7 @@ def _of_word(word: WordTest, scope: str | None) -> list[str]:
 
 
 def metadata_terms(document: Document) -> list[str]:
-    """The anchors that ``document`` has in its fields other than title and text."""
+    """The terms that ``document`` has in its fields other than title and text."""
     found: list[str] = []
     for name, values in document.metadata.items():
         if values:
@@ -106,7 +106,7 @@ def metadata_terms(document: Document) -> list[str]:
 
 
 def guessed_weight(term: str) -> float:
-    """Share of documents that have the anchor, by the looks of it: short words are frequent, and non-ASCII ones long."""
+    """Share of documents that have the term, guessed from its form: short words are frequent."""
     name, colon, key = term.partition(":")
     if colon:
         return 1.0 if key == "*" else {"lang": 0.3, "url": 0.1, "source": 0.02, "topic": 0.05, "author": 0.01}[name]

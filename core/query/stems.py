@@ -1,7 +1,7 @@
 """Stems of words, by the document's language. Snowball's stemmers, and a table of lemmas for Ukrainian, which Snowball lacks.
 
-A document without a known language is stemmed by its words' script: English for Latin, Russian for Cyrillic and so on. Words
-of another script than the language's own stay as they are.
+A document without a known language is stemmed by the script of its words: English for Latin, Russian for Cyrillic and so on.
+Words in another script than the language's own are not stemmed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def languages_of(word: str) -> tuple[str, ...]:
 
 
 class _Stems(dict[str, tuple[str, ...]]):
-    """Word as written → its stems in one language, worked out when first asked for."""
+    """Word as written → its stems in one language, computed on first use."""
 
     def __init__(self, language: str) -> None:
         self._language = language

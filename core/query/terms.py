@@ -1,4 +1,4 @@
-"""The leaves of a query made ready to run: words and phrases, each with the fields and the stretch it is looked for in."""
+"""Leaves of a compiled query: words and phrases, each with the fields and the first places in which it is searched for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Leaf:
         self.keys = frozenset(word.key for _, word in words if isinstance(word, Exact) and in_text)
         self._patterns = tuple(word for _, word in words if isinstance(word, Prefix | Wild) and in_text)
         self.bigrams: tuple[str, ...] = ()
-        """Two of the words that stand side by side, as ``Document.bigrams`` has them; every such two."""
+        """All pairs of adjacent words, in the form of ``Document.bigrams``."""
         if in_text:
             self.bigrams = tuple(
                 f"{one.key} {other.key}"
@@ -54,11 +54,11 @@ class Leaf:
                 if isinstance(one, Exact) and isinstance(other, Exact) and then == at + 1
             )
         self._by_bigram = len(words) == 2 and bool(self.bigrams) and scope is None and not lead
-        # One word or pattern anywhere: that the document has it at all is enough.
+        # One word or pattern anywhere: it is enough that the document has it.
         self._by_keys = len(words) == 1 and scope is None and not lead and bool(self.keys or self._patterns)
 
     def holds(self, document: Document) -> bool:
-        """Whether the document matches. Most don't for want of a word, which shows without knowing any places."""
+        """Whether the document matches. Most documents lack a word, which shows without computing any places."""
         if not self.keys <= document.words:
             return False
         for pattern in self._patterns:
@@ -78,11 +78,11 @@ class Leaf:
         return document.hits(self)
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
-        """Add the hits to ``out``, with ``kept`` only those in it."""
+        """Add the hits to ``out``; with ``kept`` only those in it."""
         out.update(self.hits(document) if kept is None else kept.intersection(self.hits(document)))
 
     def find(self, document: Document) -> Iterable[int]:
-        """Where it matches, worked out anew."""
+        """Where it matches, not cached."""
         extent, last_word = self.words[-1]
         extent += last_word.width if isinstance(last_word, Exact) else 1
         for field in document.scope(self.scope):
@@ -97,7 +97,7 @@ class Leaf:
 
 
 class Pair(Leaf):
-    """Two words side by side in title and text: the usual phrase. Half the time of the general way."""
+    """Two adjacent words in title and text: the usual phrase. Takes half the time of ``Leaf``."""
 
     __slots__ = ("bigram", "first", "second")
 
@@ -113,7 +113,7 @@ class Pair(Leaf):
         return self.first in words and self.second in words and bool(document.hits(self))
 
     def find(self, document: Document) -> Iterable[int]:
-        """Where it matches, worked out anew."""
+        """Where it matches, not cached."""
         for field in document.fields:
             postings = field.postings
             if (firsts := postings.get(self.first)) and (seconds := postings.get(self.second)):
@@ -139,14 +139,14 @@ class Word(Leaf):
         return document.word_hits(self.key, self.width)
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
-        """Add the hits to ``out``, with ``kept`` only those in it."""
+        """Add the hits to ``out``; with ``kept`` only those in it."""
         found = document.word_hits(self.key, self.width)
         out.update(found if kept is None else kept.intersection(found))
 
 
 @lru_cache(maxsize=1 << 17)
 def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> Leaf:
-    """The leaf of these words, shared between queries: what it finds is worked out once a document."""
+    """The leaf of these words, shared between queries, so that its hits are computed once per document."""
     if scope is None and not lead:
         match words:
             case ((0, Exact(key=key, width=width)),):
@@ -184,7 +184,7 @@ def places(field: TextField, word: WordTest) -> Collection[int]:
 
 @lru_cache(maxsize=1 << 14)
 def query_stems(written: str) -> frozenset[str]:
-    """Stems of a query's word in every language that it may be of."""
+    """Stems of a query's word in every language that it may belong to."""
     return all_stems(written)
 
 
@@ -192,7 +192,7 @@ def query_stems(written: str) -> frozenset[str]:
 def wild_regex(pattern: str) -> re.Pattern[str]:
     """The regular expression of a pattern with ``*`` and ``?``, without backtracking into an earlier ``*``.
 
-    Taking the first place where a piece fits is enough, since only the last piece is bound to the end; so the time is at
+    Taking the first place at which a piece fits is enough, since only the last piece is bound to the end. So the time is at
     most the word's length times the pattern's, whatever a hostile page puts into one word.
     """
     first, *pieces = (".".join(map(re.escape, piece.split("?"))) for piece in pattern.split("*"))

@@ -1,13 +1,13 @@
-"""Words of a text: where they are and how they are compared. Documents and queries are cut by the same rules.
+"""Words of a text: their places and the keys they are compared by. Documents and queries are cut by the same rules.
 
 A *word* is a run of Unicode letters, marks and digits. Each has a *place* (0, 1, 2 …), a stretch of code points of the
 original string, and one or more *keys*, the folded forms that it is found by:
 
 - case and diacritics are folded (``Élysée`` is ``elysee``, Turkish ``İ`` and ``ı`` are ``i``); Cyrillic ``й`` and ``ї`` stay;
 - Arabic and Persian: vowel signs and tatweel go; the forms of alef, yeh, kaf and heh become one each; all digits are 0–9;
-- invisible characters inside a word (soft hyphen, joiners and non-joiners, marks of direction) don't count;
-- in Arabic texts a word has further keys, without the particles that are written onto it (``arabic``);
-- hyphens and apostrophes cut: ``Al-Tanf`` is two words; ``Iran's``, ``l'Iran``, ``Türkiye'de`` are found by the name alone.
+- invisible characters inside a word (soft hyphen, joiners and non-joiners, marks of direction) are ignored;
+- in Arabic texts a word has further keys, without the particles written onto it (``folding.without_particles``);
+- hyphens and apostrophes separate words: ``Al-Tanf`` is two words; the name alone finds ``Iran's``, ``l'Iran``, ``Türkiye'de``.
   Two exceptions: ``don't`` is one word (else ``Don`` would find it), and so are Cyrillic words like ``зв'язок``;
 - initials are one word with two keys: ``us`` and ``u.s.`` find ``U.S.``; the query ``U.S.`` finds only the dotted form;
 - digits keep inner points and commas: ``3.5`` is one word;
@@ -52,8 +52,8 @@ def _part_pattern(wild: str) -> regex.Pattern[str]:
     )
 
 
-# Coarse chunks hold whole chunks, with dots and commas around them. They end at what is in no word, as far as the frequent
-# such characters go; the standard library's expression finds them five times as fast as regex finds chunks.
+# Coarse chunks contain whole chunks, with dots and commas around them. They end at the frequent characters that are in no
+# word; the standard library's expression finds them five times as fast as regex finds chunks.
 _COARSE = re.compile(
     r"[^\x00-\x26\x28-\x2b\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2000-\u200b\u2010-\u2017\u201c-\u2029\u3000-\u3002]+"
 )
@@ -63,9 +63,9 @@ _UNIT = regex.compile(rf"[{_UNSPACED}][\p{{M}}{INVISIBLE}]*")
 
 
 class Scan(NamedTuple):
-    """The words of a text. Place p is at code points ``starts[p]`` (in) to ``ends[p]`` (out), both rising with p.
+    """The words of a text. Place p is code points ``starts[p]`` (inclusive) to ``ends[p]`` (exclusive), both ascending.
 
-    ``postings`` gives the places of each key, rising. The key of a pair is filed under its first place and ends one later.
+    ``postings`` has the places of each key, ascending. The key of a pair is at its first place and ends one later.
     """
 
     starts: list[int]
@@ -91,7 +91,7 @@ _Part = tuple[int, int, tuple[str, ...]]  # start and end within the chunk, keys
 
 
 def _analyse(coarse: str, particles: bool) -> str | tuple[_Part, ...]:
-    """The places of a coarse chunk; for most, which are one place with one key, only the key."""
+    """The places of a coarse chunk; only the key for most, which are one place with one key."""
     if coarse.isascii() and coarse.isalnum():
         return coarse.lower()
     parts: list[_Part] = []
@@ -122,7 +122,7 @@ def _cut(chunk: str, base: int, particles: bool) -> list[_Part]:
 
 
 class _Chunks(dict[str, "str | tuple[_Part, ...]"]):
-    """Coarse chunks met so far: cutting a text with it takes a third of the time, and lru_cache would take half."""
+    """Cache of coarse chunks: cutting a text with it takes a third of the time; with lru_cache it would take half."""
 
     def __init__(self, particles: bool) -> None:
         self._particles = particles
@@ -164,7 +164,7 @@ class _Keys(dict[str, tuple[str, ...]]):
 _plain_keys, _arabic_keys = _Keys(False), _Keys(True)
 
 
-# For ASCII: what stands in no word becomes a space, letters become small. Points, commas and apostrophes may be in a word.
+# For ASCII: what is in no word becomes a space, letters become lower case. Points, commas and apostrophes may be in a word.
 _FOREIGN = b"?"
 _SMALL = bytes(
     ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in "?.,'") else ord(" ")
@@ -176,8 +176,8 @@ _MOSTLY_ASCII = 8
 def keys_of(text: str, particles: bool = False) -> set[str]:
     """The keys of all words of ``text``: those of ``scan``, in a fifth of the time.
 
-    No white space is in any word, so each stretch can be cut by itself; and in a Latin text nearly every stretch is its own
-    key once its letters are small, which bytes do for a whole text at once.
+    No word contains white space, so each stretch can be cut separately; and in a Latin text nearly every stretch is its own
+    key once it is lower case, which bytes do for a whole text at once.
     """
     keys = _arabic_keys if particles else _plain_keys
     small = text.replace("?", " ").encode("ascii", "replace")
@@ -190,7 +190,7 @@ def keys_of(text: str, particles: bool = False) -> set[str]:
     found.update(chain.from_iterable(keys[stretch] for stretch in odd if "?" not in stretch))
     at = small.find(_FOREIGN)
     while at >= 0:
-        # One byte stands for one code point, so the stretch as it was written is found by its place.
+        # There is one byte per code point, so the stretch as written is found by its position.
         end = small.find(b" ", at) % (len(small) + 1)  # -1: the end
         found.update(keys[text[small.rfind(b" ", 0, at) + 1 : end]])
         at = small.find(_FOREIGN, end)
@@ -212,7 +212,7 @@ def scan(text: str, particles: bool = False) -> Scan:
 
 
 def _bare(small: bytes) -> bytes:
-    """In small letters, without what is in no word, nor marks at words' ends: else "talks," were one more stretch to keep."""
+    """In lower case, without what is in no word and without marks at the ends of words, so that "talks," is not a stretch."""
     small = small.translate(_SMALL)
     for closing in (b". ", b", ", b"' ", b" '"):
         small = small.replace(closing, b"  ")
@@ -220,7 +220,7 @@ def _bare(small: bytes) -> bytes:
 
 
 def _scan_latin(text: str, small: bytes, chunks: _Chunks) -> Scan:
-    """``scan`` by the bytes of ``keys_of``, one a code point: three fifths of the time where nearly all is ASCII."""
+    """``scan`` by the bytes of ``keys_of``, one per code point: three fifths of the time if nearly all is ASCII."""
     inside = np.frombuffer(b" " + small + b" ", np.uint8) != ord(" ")
     edges = np.flatnonzero(inside[1:] != inside[:-1]).tolist()
     firsts, lasts = edges[::2], edges[1::2]
@@ -269,7 +269,7 @@ def _place(
 
 
 def query_words(text: str) -> list[QueryWord]:
-    """The words of a query's term or phrase, cut as ``places`` cuts a document, with ``*`` and ``?`` taken as letters.
+    """The words of a query's term or phrase, cut as ``scan`` cuts a document, with ``*`` and ``?`` taken as letters.
 
     A ``*`` that ends an unspaced run is left out: any part of a run is found anyway.
     """

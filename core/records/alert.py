@@ -11,11 +11,11 @@ from core.records.article import Match
 
 Level = Literal["low", "normal", "high", "urgent"]
 LEVELS: tuple[Level, ...] = ("low", "normal", "high", "urgent")
-"""How pressing an alert is, upwards."""
+"""Urgency of an alert, ascending."""
 
 NewsKind = Literal["sources", "figures", "quotes", "corrections", "edits"]
 ALL_NEWS: tuple[NewsKind, ...] = ("sources", "figures", "quotes", "corrections", "edits")
-"""What may raise a further alert in a story that a subscription was alerted of."""
+"""What may raise a further alert in a story for which a subscription already has one."""
 
 State = Literal["active", "paused", "muted"]
 
@@ -41,13 +41,14 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a stored query with an owner.
 
-    ``effective_from_ms`` is the event time from which this version holds (its saving plus a margin; the smallest time
-    for one that holds from a run's beginning). A version with ``active`` False ends the subscription from then on.
+    ``effective_from_ms`` is the event time (UTC) from which this version is in force: the time it was saved plus a margin, or
+    the smallest time for one in force from a run's beginning. A version with ``active`` False ends the subscription.
 
-    Of an article must hold: the query, one of ``topics``, one of ``languages`` (ISO 639-1), one of ``outlets`` (source
-    names); an empty list asks for nothing. ``delivery`` names channels. ``state``: ``paused`` raises no alerts; ``muted``
-    raises them, for the desk to see, and sends none. ``news`` is what raises further alerts in a story. ``level`` is that
-    of its alerts (a retraction is ``urgent`` whatever stands here). ``edited_by`` and ``saved_ms`` (UTC) tell of this version.
+    An article must match the query and have one of ``topics``, one of ``languages`` (ISO 639-1) and one of ``outlets``
+    (source names), without regard to case; an empty list is no filter. ``delivery`` names channels. ``state``: ``paused``
+    raises no alerts; ``muted`` raises them for the desk and sends none. ``news`` is what raises further alerts in a story.
+    ``level`` is that of its alerts (a retraction is always ``urgent``). ``edited_by`` and ``saved_ms`` (UTC) are those of
+    this version.
     """
 
     id: str
@@ -72,7 +73,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snippet(msgspec.Struct, frozen=True):
-    """Matched words in context. ``spans`` are code points (start in, end out) of ``text``; ``field``: title or text."""
+    """Matched words in context. ``spans`` are code points of ``text``, end exclusive; ``field``: title or text."""
 
     field: str
     text: str
@@ -82,7 +83,7 @@ class Snippet(msgspec.Struct, frozen=True):
 class News(msgspec.Struct, frozen=True):
     """What is new in a story: ``kind`` is one of story, sources, figures, quotes, correction, retraction, edit, takedown.
 
-    ``text`` says it in words: the figure with the words around it, the quote, the sentence of the correction.
+    ``text`` is the figure with the words around it, the quote, or the sentence of the correction.
     """
 
     kind: str
@@ -107,15 +108,15 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """One subscription meeting news in one story.
+    """News in one story for one subscription.
 
     ``id`` is a hash of subscription, story, ``reason`` and ``parameter``, so raising it again changes nothing. ``raised_at``
     is the event time of the article that raised it, UTC. ``reason`` is the first of ``news``.
 
     ``snippets`` show the matched words, ``clause`` is the part of the query that held, ``outlets`` those that carried the
     story so far (at most 20, sorted), ``sources`` how many of them are independent. A further alert has ``previous`` (the
-    alert before it), and says in ``news`` what is new and in ``changes`` how an article was reworded. ``withdrawn`` are
-    articles that no longer stand. ``channels`` are those that the subscription's version asked for.
+    alert before it); ``news`` is what is new and ``changes`` how an article was reworded. ``withdrawn`` are articles that
+    were withdrawn. ``channels`` are those of the subscription's version.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The enriched article."""
+"""Enriched articles and stories, and the outlets of feeds as connectors report them to the desk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.records.raw import OrderKey, Position
 
 
 class Match(msgspec.Struct, frozen=True, order=True):
-    """A matched stretch of a field: code points ``start`` (in) to ``end`` (out) of the article's own ``title`` or ``text``."""
+    """A matched stretch of a field: code points ``start`` to ``end`` (exclusive) of the article's ``title`` or ``text``."""
 
     field: str
     start: int
@@ -20,7 +20,7 @@ class Match(msgspec.Struct, frozen=True, order=True):
 
 
 class TopicMatch(msgspec.Struct, frozen=True):
-    """The article belongs to ``topic``. ``score`` is at or over the topic's threshold; ``matches`` is the evidence."""
+    """The article has ``topic``. ``score`` is at or over the topic's threshold; ``matches`` is the evidence."""
 
     topic: str
     score: float
@@ -28,7 +28,7 @@ class TopicMatch(msgspec.Struct, frozen=True):
 
 
 class SubscriptionMatch(msgspec.Struct, frozen=True):
-    """The article meets version ``version`` of ``subscription``."""
+    """The article matches version ``version`` of ``subscription``."""
 
     subscription: str
     version: int
@@ -38,12 +38,12 @@ class SubscriptionMatch(msgspec.Struct, frozen=True):
 class Article(msgspec.Struct, frozen=True, kw_only=True, rename={"published_at": "published", "story_id": "story"}):
     """One version of one article, enriched. Duplicates are articles too, with ``duplicate_of``.
 
-    ``published_at`` is the publisher's claim, checked: ``published_flag`` says ``missing``, ``future`` or ``ancient`` (then
-    it is shown, never used for order). ``language`` is an ISO 639-1 code, or None where it could not be told;
+    ``published_at`` is the publisher's claim, checked: ``published_flag`` is ``missing``, ``future`` or ``ancient`` (then
+    it is shown, never used for order), or None. ``language`` is an ISO 639-1 code, or None if unknown;
     ``language_decided_by`` is ``text``, ``page``, ``feed`` or ``none``. ``fingerprint``
-    holds the features by which copies and events are found (``pipeline.stories.features``; binary). ``origin`` is the
+    is the features by which copies and events are found (``pipeline.stories.features``; binary). ``origin`` is the
     agency that the reader should see credited. ``story_id``, ``duplicate_of``, ``origin`` and ``version`` are set by the
-    ordered stage. ``marks`` hold what is outside the law of replay, such as ``extraction_timeout``.
+    ordered stage. ``marks`` are what may differ in a replay, such as ``extraction_timeout``.
     """
 
     id: str
@@ -81,7 +81,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` and ``headline`` are those of its first article. ``first_ms`` and ``last_ms`` are event times in milliseconds,
     UTC. ``articles`` counts articles, not versions, copies included; ``copies`` those that are copies. ``sources``:
-    outlets with a text of their own, sorted; where a text credits an agency, the agency stands for the outlet, so one
+    outlets with a text of their own, sorted; if a text credits an agency, the agency counts in place of the outlet, so one
     agency text in 43 outlets is one source.
     """
 
@@ -95,12 +95,12 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def independent_sources(self) -> int:
-        """How many have told the story in words of their own."""
+        """How many sources have reported the story in their own words."""
         return len(self.sources)
 
 
 class FeedOutlet(NamedTuple):
-    """Whose feed it is, as a catalogue, a list or the feed itself says."""
+    """The outlet of a feed, from a catalogue, a list or the feed itself."""
 
     source: str
     name: str | None
@@ -108,7 +108,7 @@ class FeedOutlet(NamedTuple):
 
 
 class FeedCounts(NamedTuple):
-    """Feeds that are watched, those of them that fail or are gone, and when any was last read well (ms, UTC)."""
+    """Number of watched feeds, of those that fail or are gone, and the time of the last successful read of any (ms, UTC)."""
 
     watched: int
     failing: int

@@ -1,9 +1,9 @@
-"""The canary: an article of our own that goes through everything every few minutes: so a desk knows quiet from broken.
+"""The canary: an article of our own that goes through the whole pipeline every few minutes, to tell quiet from broken.
 
 Pure. A canary is made like any article: a page that must be extracted, a text that no other article resembles, words
-that the reserved subscription looks for. People never see one: its results are stored under a run name of their own
-(``canary_run``), so whoever reads a run does not meet them, and it meets no subscription but the reserved one. Its
-outcome is in the ledger as everybody's is.
+that the reserved subscription searches for. Users never see one: its results are stored under a run name of their own
+(``canary_run``), so that readers of the run do not find them, and it matches no subscription but the reserved one. Its
+outcome is in the ledger like any other.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from core.records.alert import Subscription
 from core.records.raw import RawArticle
 
 SOURCE = "wirewatch-canary"
-# No server can have this name, so nothing that is fetched can pass for one.
+# No server can have this name, so no fetched article can pass for a canary.
 PREFIX = "https://canary.wirewatch.invalid/"
 SUBSCRIPTION = Subscription(
     id=SOURCE, query=f'source:{SOURCE} AND "wirewatch canary"', name="Canary", owner="wirewatch", version=1
 )
-"""The reserved subscription. It is in force at all times and in no list."""
+"""The reserved subscription. It is always in force and in no list."""
 
 _SYLLABLES = ("ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu", "she")
 _SENTENCES, _WORDS, _WORD = 9, 11, 5
@@ -37,14 +37,14 @@ def canary_run(run: str) -> str:
 
 
 def canary_url(token: str) -> str:
-    """The URL of the canary with this token (letters and digits that nobody can guess)."""
+    """The URL of the canary with this token (letters and digits that can't be guessed)."""
     return f"{PREFIX}{token}"
 
 
 def canary_page(token: str, made_at: datetime) -> RawArticle:
     """The raw article of a canary: a function of its token and time (UTC).
 
-    Its words are made up from the token, so it is no copy of another canary and joins no story.
+    Its words are generated from the token, so it is not a copy of another canary and joins no story.
     """
     words = _made_up(token, _SENTENCES * _WORDS)
     sentences = [" ".join(words[start : start + _WORDS]).capitalize() + "." for start in range(0, len(words), _WORDS)]

@@ -1,8 +1,11 @@
-"""The canonical form of a URL: what an article's id is made of (docs/architecture.md, "Records, ids and times").
+"""Ids by hash, and the canonical form of a URL, of which an article's id is a hash (docs/architecture.md).
 
-It is a name, not an address to fetch: several addresses of one article (tracked, AMP, mobile, http) give one name.
-The rules look at the URL alone, never at the page (``rel=canonical`` is the publisher's claim and unknown before
-parsing), and are the same for every site. They must stay as they are once a store exists, since ids hang on them.
+The same input gives the same id on every machine, in every run: BLAKE2b cut to 128 bits, as 32 hex digits, of parts
+separated by a NUL.
+
+The canonical form is a name, not an address to fetch: several addresses of one article (tracked, AMP, mobile, http) give
+one name. The rules use the URL alone, never the page (``rel=canonical`` is the publisher's claim and unknown before
+parsing), and are the same for every site. They must not change once a store exists, since ids depend on them.
 
 In order: unwrap AMP caches; scheme → https; host to lower-case ASCII, without user info, default port and ``www.``,
 ``m.``, ``mobile.``, ``amp.`` labels; path without repeated slashes, dot segments, ``amp`` parts, session ids,
@@ -18,7 +21,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 MAX_URL_CHARS = 8_192
-"""Longer ones are not taken apart: they come back stripped."""
+"""Longer URLs are not parsed: they are returned stripped."""
 
 MAX_HOST_CHARS = 255
 
@@ -44,7 +47,7 @@ TRACKING_PREFIXES = (
     "wt_",  # Webtrekk / Mapp (wt_mc, wt_zmc)
     "stm_",
 )
-"""Parameters whose lower-cased name begins so never choose an article."""
+"""Prefixes of lower-cased names of parameters that never choose an article."""
 
 TRACKING_NAMES = frozenset(
     {
@@ -68,7 +71,7 @@ TRACKING_NAMES = frozenset(
 REFERRER_NAMES = frozenset(
     {"ref", "referer", "referrer", "source", "src", "from", "partner", "mod", "feed", "via", "origin"}
 )
-"""Parameters that are dropped only where their value names a kind of referrer: elsewhere they may mean something."""
+"""Parameters that are dropped only if their value names a kind of referrer: otherwise they may have a meaning."""
 
 _REFERRER_VALUE = re.compile(
     r"rss[\w.-]*|(?:feed|atom)(?:[-_.][\w.-]*|\d*)|twitter|facebook|linkedin|whatsapp|telegram|newsletter|e?mail"
@@ -79,7 +82,7 @@ _REFERRER_VALUE = re.compile(
 AMP_CHOICES = frozenset(
     {"outputtype", "output", "output_type", "view", "format", "type", "layout", "mode", "tpl", "template"}
 )
-"""Parameters that are dropped where their value is ``amp``."""
+"""Parameters that are dropped if their value is ``amp``."""
 
 _MOBILE_LABELS = frozenset({"www", "m", "mobile", "amp"})
 # `amp.com.au` is a name, not the AMP host of `com.au`: below such a pair one more label is kept.
@@ -104,9 +107,9 @@ _QUERY_SAFE = _UNRESERVED | frozenset("!$'()*,;:@/?=")
 
 
 def canonical_url(url: str) -> str:
-    """Return the canonical form of ``url``; text that is no http(s) URL comes back stripped. Never raises.
+    """The canonical form of ``url``; text that is not an http(s) URL is returned stripped. Never raises.
 
-    Idempotent. A port that is neither 80 nor 443 stays, so test servers on one machine keep apart.
+    Idempotent. A port other than 80 and 443 stays, so that test servers on one machine are distinct.
     """
     text = url.strip().strip(_EDGE).strip()
     if len(text) > MAX_URL_CHARS:
@@ -118,7 +121,7 @@ def canonical_url(url: str) -> str:
 
 
 def _canonical(text: str) -> str | None:
-    """Return the canonical form, or None for what is no http(s) URL. Raises ValueError for a malformed one."""
+    """The canonical form, or None if ``text`` is not an http(s) URL. Raises ValueError for a malformed one."""
     text = _LINE_CHARS.sub("", text)
     while True:
         scheme = _SCHEME.match(text)
@@ -141,7 +144,7 @@ def _canonical(text: str) -> str | None:
 
 
 def _host(raw: str) -> str | None:
-    """Lower-case ASCII without the labels that choose a presentation; None where it cannot be a host."""
+    """Lower-case ASCII without the labels that choose a presentation; None if it can't be a host."""
     if not raw or len(raw) > MAX_HOST_CHARS:
         return None
     if ":" in raw:  # urlsplit has checked the brackets
@@ -158,25 +161,25 @@ def _host(raw: str) -> str | None:
 
 
 def _ascii_label(label: str) -> str:
-    # Not the standard library's "idna" codec: that is IDNA 2003, which makes another host of one with ß or final sigma.
+    # Not the standard library's "idna" codec: that is IDNA 2003, which changes hosts with ß or final sigma.
     return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii").lower()
 
 
 def _unwrapped(host: str, segments: list[str]) -> str | None:
-    """Host and path of the page that an AMP cache's URL stands for, without scheme; None where it is no such URL."""
+    """Host and path, without scheme, of the page that an AMP cache's URL is for; None if it is not such a URL."""
     if _GOOGLE.fullmatch(host):
         if segments[:1] != ["amp"]:
             return None
     elif not any(host == cache or host.endswith("." + cache) for cache in _AMP_CACHES):
         return None
-    rest = segments[1:]  # behind "amp", or the cache's kind of resource ("c", "v", "i")
+    rest = segments[1:]  # after "amp", or the cache's kind of resource ("c", "v", "i")
     if rest[:1] == ["s"]:
         rest = rest[1:]
     return "/".join(rest) if rest and _HOST_AND_PORT.fullmatch(rest[0]) else None
 
 
 def _segments(path: str) -> list[str]:
-    """Split the path into its parts, percent-encoding normalised, without empty ones and dot segments."""
+    """The parts of a path, with percent-encoding normalised, without empty ones and dot segments."""
     parts: list[str] = []
     for part in _encoded(path, _PATH_SAFE).split("/"):
         if part == "..":
@@ -188,7 +191,7 @@ def _segments(path: str) -> list[str]:
 
 
 def _article_path(segments: list[str]) -> list[str]:
-    """Without AMP marks, session ids and index files: a fixed point, as taking one away can lay another open."""
+    """The parts without AMP marks, session ids and index files: a fixed point, since removing one can expose another."""
     while True:
         parts = [_SESSION.sub("", part) for part in segments]
         parts = [part for part in parts if part not in ("", ".", "..", "amp")]
@@ -215,7 +218,7 @@ def _query(raw: str) -> str:
         name, _, value = text.partition("=")
         if text and not _is_tracking(name.lower(), value):
             kept.append((name, text))
-    # By name alone: the order of one name's values may mean something.
+    # By name alone: the order of values with one name may have a meaning.
     return "&".join(text for _, text in sorted(kept, key=lambda item: item[0]))
 
 
@@ -255,16 +258,16 @@ def article_id(url: str) -> str:
 
 
 def raw_hash(value: bytes) -> str:
-    """Digest of a raw record's bytes: the tie-breaker of the order key."""
+    """Digest of a raw record's bytes, the tie-breaker of the order key."""
     return hashlib.blake2b(value, digest_size=16).hexdigest()
 
 
 def version_hash(title: str, text: str) -> str:
-    """Digest of what a reader sees: title and text in NFKC with runs of white space made one space."""
+    """Digest of what a reader sees: title and text in NFKC, with each run of white space as one space."""
     normal = (_SPACE.sub(" ", unicodedata.normalize("NFKC", part)).strip() for part in (title, text))
     return _digest("version", *normal)
 
 
 def alert_id(subscription: str, story: str, reason: str, parameter: str = "") -> str:
-    """Id of an alert: the same news for the same subscription is one alert, however often it is worked out."""
+    """Id of an alert: the same news for the same subscription is one alert, however often it is computed."""
     return _digest("alert", subscription, story, reason, parameter)

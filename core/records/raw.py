@@ -1,4 +1,4 @@
-"""What a connector puts on the raw stream."""
+"""Raw records: what a connector puts on the raw stream, its position and place in the order, and how it ended (its outcome)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class HttpFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the server said when the page was fetched."""
+    """What the server answered when the page was fetched."""
 
     status: int | None = None
     content_type: str | None = None
@@ -21,9 +21,9 @@ class RawArticle(msgspec.Struct, frozen=True, kw_only=True):
     """One fetched article, as it came. At most one of ``html`` and ``text`` is normally set.
 
     ``url`` is final (after redirects). ``published`` is the publisher's claim, verbatim. ``fetched_at`` is UTC.
-    ``backfill``: the feed already held it when it was first polled: stored and searchable, never alerted.
-    ``stub`` says why a body is missing that there was (for example ``too_large``): such a record still takes a position
-    and gets an outcome. ``language`` is the feed's hint, not a fact.
+    ``backfill``: the feed already contained it at the first poll; it is stored and searchable, and never alerted. ``stub`` is
+    the reason for which the body was dropped (for example ``too_large``): such a record still has a position and an outcome.
+    ``language`` is the feed's hint, not a fact.
     """
 
     url: str
@@ -45,7 +45,7 @@ class RawArticle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Position(msgspec.Struct, frozen=True, order=True, kw_only=True):
-    """One raw record of one run. ``stream`` is the stream's UUID, so a stream made anew is another one."""
+    """Position of one raw record in one run. ``stream`` is the stream's UUID, so a recreated stream is a different one."""
 
     run: str
     stream: str
@@ -57,11 +57,11 @@ class Position(msgspec.Struct, frozen=True, order=True, kw_only=True):
 
 
 class OrderKey(msgspec.Struct, frozen=True, order=True):
-    """Total order of a run's raw records, independent of partitions and of who reads them.
+    """Total order of a run's raw records, independent of partitions and readers.
 
-    ``occurrence`` tells identical twins apart (same time, article and bytes). ``late`` is 0 for a record that came in
-    time; one that came after a later record had been handled stands directly behind that record, as its ``late``-th
-    follower.
+    ``time_ms`` is the event time, UTC. ``occurrence`` distinguishes records with the same time, article and bytes. ``late``
+    is 0 for a record that arrived in time; one that arrived after a later record had been handled comes directly after that
+    record, as its ``late``-th follower.
     """
 
     time_ms: int
@@ -71,11 +71,11 @@ class OrderKey(msgspec.Struct, frozen=True, order=True):
     late: int = 0
 
     def follower(self) -> OrderKey:
-        """The key directly behind this one: for a record that came too late for its own place."""
+        """The key directly after this one, for a record that arrived too late for its own place."""
         return OrderKey(self.time_ms, self.article, self.raw_hash, self.occurrence, self.late + 1)
 
     def sortable(self) -> str:
-        """A string that sorts (by code point) as the key does; for an index of the store. Times from 0 to year 5138."""
+        """A string that sorts by code point as the key does, for an index of the store. For times from 0 to the year 5138."""
         return f"{self.time_ms:015d}:{self.article}:{self.raw_hash}:{self.occurrence:06d}:{self.late:06d}"
 
     @classmethod
@@ -86,7 +86,7 @@ class OrderKey(msgspec.Struct, frozen=True, order=True):
 
 
 class OutcomeKind(StrEnum):
-    """The six ways to end."""
+    """How a raw record ended. Every raw record ends exactly once in a run."""
 
     PUBLISHED = "published"
     UPDATED = "updated"
@@ -97,10 +97,10 @@ class OutcomeKind(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of the raw records ``first_offset`` to ``last_offset`` (both in; more than one only for ``lost``) of a partition.
+    """The outcome of the raw records ``first_offset`` to ``last_offset`` of a partition, both inclusive.
 
-    ``key`` is the effective order key (None for ``lost``). ``stage`` and ``reason`` are set for ``rejected`` and ``lost``.
-    ``item`` names what a person would look for: a URL, or the file and line of a bounded input.
+    Only ``lost`` covers more than one record. ``key`` is the effective order key (None for ``lost``). ``stage`` and ``reason``
+    are set for ``rejected`` and ``lost``. ``item`` is what people search for: a URL, or the file and line of a bounded input.
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""JSON on the wire, and the two forms of time."""
+"""Records as JSON, the two forms of time, and the part of a record that a replay must reproduce. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def encode(record: Any) -> bytes:
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """The record in ``data``. Raises msgspec.DecodeError (ValidationError where the JSON is sound but not this record)."""
+    """The record in ``data``. Raises msgspec.DecodeError (ValidationError if the JSON is valid but not this record)."""
     record: T = _decoder(kind).decode(data)  # type: ignore[arg-type]
     return record
 
@@ -52,12 +52,14 @@ _OUTSIDE: dict[type[Article | Alert | Outcome], frozenset[str]] = {
 
 
 def project(record: Article | Alert | Outcome) -> dict[str, Any]:
-    """The comparable part of a record, in JSON's types, with the names that it has on the wire.
+    """The part of a record that is equal in every run of one input, in JSON's types, with its names on the wire.
 
+    Left out are the run's name, the raw record's position, when it was handled, and marks, which hold what may differ (a
+    time-out of extraction). Everything else must be equal: order keys, stories, copies, versions, matches, reasons.
     ``fetched_at`` stays: it comes with the raw record. An outcome keeps its ``item``, by which two runs are compared; for a
     bounded input that is the file and line, so a comparison with a stream needs items that name the same thing.
     """
-    # By way of the wire, so that one that was read back and one that was not are alike.
+    # Through JSON, so that a record that was read back and one that was not are equal.
     fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record))
     outside = _OUTSIDE[type(record)]
     return {name: value for name, value in fields.items() if name not in outside}

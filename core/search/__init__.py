@@ -2,12 +2,12 @@
 
 ::
 
-    store ──► indexer (follow by seq) ──► folder of the index ──► SearchIndex.search / backtest / compare
+    store ──► indexer (by seq) ──► folder of the index ──► SearchIndex.search / backtest / compare
 
 A query becomes a query of the inverted index (``plan``) whose answer is either exact or a superset; a superset goes
-through the exact matcher of ``core.query``. Terms are the folded keys of ``core.query.words``, positions its places.
-One process writes at a time (whoever calls ``refresh`` first keeps the writer's lock until it closes or ends), any number
-read. The folder is a copy: it can be deleted at any time and is made again from the store.
+through the exact matcher of ``core.query``. Terms are the folded keys of ``core.query.words``, positions its places. One
+process writes at a time: the first that calls ``refresh`` keeps the writer's lock until it closes the index or ends. Any
+number may read. The folder is a copy: it can be deleted at any time and is built again from the store.
 
 Use::
 
@@ -19,7 +19,7 @@ Use::
     change = compare(index, before, after, since_ms, until_ms, budget_ms=250)
 
 Thread-safe. Raises QueryError for a query that does not parse, UsageError for a cursor that is not this query's,
-StoreError where the folder cannot be read or written.
+StoreError if the folder can't be read or written.
 """
 
 from core.search.backtest import backtest, compare

@@ -19,28 +19,29 @@ from core.search.results import Count, Facets, FacetValue, FoundArticle, Hit, Re
 from core.search.schema import SAMPLES
 
 RANKED = 1_000
-"""Articles that are ranked: the best by BM25; more nobody leafs through."""
+"""Articles that are ranked, the best by BM25; more than anyone pages through."""
 _HALF_LIFE_MS = 14 * DAY_MS
 _OLD = 0.4
-"""What the age of an article leaves of its score at most."""
+"""The share of its score that an article keeps at any age."""
 _BATCH, _LARGEST_BATCH = 32, 512
 _ENOUGH = 30
-"""Checked candidates from which the share that matches is told."""
+"""Checked candidates from which the share that matches is estimated."""
 
 _FACET_VALUES, _COUNTED_VALUES = 30, 20_000
-"""Values of a facet that are given, and that are counted in each part of the index: with more, counts are about right."""
+"""Values of a facet that are returned, and that are counted in each segment of the index: with more, counts are approximate."""
 _FINE_MS = 3 * HOUR_MS
-"""Up to so long a time, steps are of five minutes."""
+"""For periods up to this, steps are of five minutes."""
 SAMPLED_ABOVE = 100_000
 """With more hits, facets and volume are estimated from a sample: they cost more than the rest."""
 _MOST_STEPS = 4_000
-"""Steps of a volume: a clock that was wrong once may spread the articles over fifty years."""
+"""Most steps of a volume: a wrong clock may spread the articles over fifty years."""
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """By time: everything up to ``at`` (an ``order``) was looked at, of ``at`` itself the articles ``seen``.
+    """Where the next page starts; ``digest`` ties it to its question.
 
-    By relevance: the next is number ``offset`` of the ranking that ``generation`` gave.
+    By time: everything up to ``at`` (an ``order``) was returned, at ``at`` itself only the articles ``seen``. By relevance:
+    the next hit is number ``offset`` of the ranking of ``generation``.
     """
 
     digest: bytes
@@ -50,12 +51,12 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     offset: int = 0
 
     def text(self) -> str:
-        """The cursor for the next call; letters, digits, ``-`` and ``_`` only."""
+        """The cursor as text of letters, digits, ``-`` and ``_``."""
         return base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).decode().rstrip("=")
 
 
 def read_cursor(text: str, digest: bytes) -> Cursor:
-    """The cursor of ``text``. Raises UsageError where it is none, or another question's."""
+    """The cursor in ``text``. Raises UsageError if it is not a cursor, or belongs to another question."""
     try:
         data = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
         cursor = msgspec.msgpack.decode(data, type=Cursor)
@@ -98,7 +99,7 @@ class _Checked(NamedTuple):
 def page_by_time(
     question: Question, request: PageRequest, digest: bytes, cursor: Cursor | None, *, newest: bool
 ) -> Results:
-    """The next page from the newest or the oldest on. Articles stored meanwhile neither shift nor repeat it."""
+    """The next page from the newest or the oldest on. Articles stored in between neither shift nor repeat it."""
     seen = set(cursor.seen) if cursor is not None else set()
     wanted = question.wanted
     if cursor is not None:
@@ -134,9 +135,9 @@ def page_by_time(
 
 
 def rank(question: Question, now_ms: int | None) -> Ranking:
-    """The best by BM25, weighed by age: an article of two weeks keeps two thirds of its score, a very old one two fifths.
+    """The best by BM25, weighted by age: an article of two weeks keeps 70 % of its score, a very old one 40 %.
 
-    ``now_ms`` None: the newest of them is new.
+    ``now_ms`` (UTC) is the time that age is measured from; None: that of the newest of them.
     """
     searcher = question.snapshot.searcher
     found = searcher.search(question.wanted, limit=RANKED, count=False).hits
@@ -179,7 +180,7 @@ def page_by_rank(
 def _by_time(
     question: Question, wanted: tantivy.Query, limit: int, *, newest: bool
 ) -> Iterator[tuple[int, tantivy.DocAddress]]:
-    """What the index finds, in order, with its ``order``; fetched in growing parts."""
+    """What the index finds, in order, with its ``order``; read in parts of growing size."""
     order = tantivy.Order.Desc if newest else tantivy.Order.Asc
     offset, size = 0, min(limit + 2, _LARGEST_BATCH) if question.exact else max(_BATCH, limit + 2)
     while True:
@@ -230,7 +231,7 @@ def _results(
 
 
 def _check_more(question: Question, request: PageRequest, total: int) -> _Checked:
-    """As many of all candidates as the time allows, for the count: newest first, since new ones are looked for."""
+    """Check as many candidates as time allows, newest first, for the count."""
     checked = 0
     hits: list[Hit] = []
     for _, address in _by_time(question, question.wanted, _BATCH, newest=True):
@@ -322,7 +323,7 @@ def step_of(first_ms: float, last_ms: float, *, hourly: bool) -> int:
 
 
 def volume_of(counts: dict[int, int], step_ms: int, *, exact: bool) -> Volume:
-    """A volume of counts by the beginning of their step, the steps without any between them filled up."""
+    """A volume from counts by the start of their step; missing steps in between are filled with zeros."""
     if not counts:
         return Volume(step_ms=step_ms)
     first, last = min(counts), max(counts)
@@ -331,7 +332,7 @@ def volume_of(counts: dict[int, int], step_ms: int, *, exact: bool) -> Volume:
 
 
 def days_of(counts: dict[int, int]) -> tuple[FacetValue, ...]:
-    """Counts by time as counts by day, rising."""
+    """Counts by time as counts by day, ascending."""
     days: dict[str, int] = {}
     for start in sorted(counts):
         days[day_of(start)] = days.get(day_of(start), 0) + counts[start]

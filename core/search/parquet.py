@@ -1,8 +1,8 @@
 """The enriched archive: a run's articles, stories and alerts as Parquet files by day, for DuckDB, pandas, Spark.
 
-``docs/data.md`` explains the columns. A day is that of the event time, UTC. A day's file is written anew where something
-of it was stored since the last export (told by the run's ``seq``, kept in each file's metadata)
-and left alone otherwise, so an export can be repeated and stopped at any moment. Files appear whole or not at all.
+``docs/data.md`` explains the columns. Days are those of the event time, UTC. A day's file is rewritten if something of that
+day was stored since the last export (known by the run's ``seq``, which each file's metadata holds), else it is not touched,
+so an export can be repeated and stopped at any moment. Files appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ ALERTS = pa.schema(
 
 
 class Kind(NamedTuple):
-    """One kind of files: a folder, its schema, the column of the store that tells the day, and the row of a record."""
+    """One kind of files: its folder, its schema, its table, and the columns of that table for the day and the id."""
 
     name: str
     schema: pa.Schema
@@ -76,7 +76,7 @@ KINDS = (
 
 
 class Written(NamedTuple):
-    """What became of a day's file: ``rows`` in it, and whether it was ``written`` (else it was up to date), or ``removed``."""
+    """The result for a day's file: the ``rows`` in it, and whether it was ``written`` (else up to date) or ``removed``."""
 
     path: Path
     rows: int
@@ -87,10 +87,11 @@ class Written(NamedTuple):
 def export(
     reader: StoreReader, folder: Path, since_ms: int | None = None, until_ms: int | None = None
 ) -> Iterator[Written]:
-    """Bring the files below ``folder`` up to date, a day at a time, oldest first: ``articles/day=2026-03-05/live.parquet``.
+    """Bring the files below ``folder`` up to date, one day at a time, oldest first: ``articles/day=2026-03-05/live.parquet``.
 
-    ``since_ms`` and ``until_ms`` choose days: every one that has a part in the period, and a day is always whole.
-    A day without rows any more loses its file. Raises StoreError where the store can't be read or the folder not be written.
+    ``since_ms`` (inclusive) and ``until_ms`` (exclusive), UTC, choose the days: every day that overlaps the period is
+    exported whole. The file of a day that has no rows any more is deleted. Raises StoreError if the store can't be read or
+    the folder can't be written.
     """
     for kind in KINDS:
         days = _days(reader, kind)
@@ -108,18 +109,18 @@ def day_path(folder: Path, kind: str, day: int, run: str) -> Path:
     return folder / kind / f"day={from_ms(day * DAY_MS).date().isoformat()}" / f"{safe}.parquet"
 
 
-def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, stand: tuple[int, int] | None) -> Written:
+def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, current: tuple[int, int] | None) -> Written:
     path = day_path(folder, kind.name, day, reader.run)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        if stand is None:
+        if current is None:
             path.unlink(missing_ok=True)
             return Written(path, 0, False, removed=True)
-        told = {"schema": str(SCHEMA_VERSION), "run": reader.run, "rows": str(stand[0]), "seq": str(stand[1])}
-        if _told(path) == told:
-            return Written(path, stand[0], False)
+        expected = {"schema": str(SCHEMA_VERSION), "run": reader.run, "rows": str(current[0]), "seq": str(current[1])}
+        if _metadata(path) == expected:
+            return Written(path, current[0], False)
         path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {f"wirewatch.{name}": value for name, value in told.items()}
+        metadata = {f"wirewatch.{name}": value for name, value in expected.items()}
         rows = 0
         with pq.ParquetWriter(part, kind.schema.with_metadata(metadata), compression="zstd") as writer:
             for batch in _batches(reader, kind, day):
@@ -135,7 +136,7 @@ def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, stand: 
     return Written(path, rows, True)
 
 
-def _told(path: Path) -> dict[str, str] | None:
+def _metadata(path: Path) -> dict[str, str] | None:
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowInvalid):
@@ -145,14 +146,14 @@ def _told(path: Path) -> dict[str, str] | None:
 
 
 def _day_of(kind: Kind) -> sa.ColumnElement[int]:
-    # A place begins with the event time in 15 digits. Integers divided by integers: both databases round down.
+    # A place starts with the event time in 15 digits. Both databases round down when they divide integers.
     column = kind.day_column
     ms = column if kind.name == "stories" else sa.cast(sa.func.substr(column, 1, 15), sa.BigInteger)
     return sa.cast(ms, sa.BigInteger).op("/")(DAY_MS)
 
 
 def _days(reader: StoreReader, kind: Kind) -> dict[int, tuple[int, int]]:
-    """Each day with rows → how many, and the newest ``seq`` among them."""
+    """Day (days since the epoch) → number of rows, and the newest ``seq`` among them."""
     c = kind.table.c
     day = _day_of(kind).label("day")
     query = sa.select(day, sa.func.count(), sa.func.max(c.seq)).where(c.run == reader.run).group_by(day)

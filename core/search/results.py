@@ -1,4 +1,4 @@
-"""What a search and a backtest give back. All times are event times in whole milliseconds, UTC."""
+"""Filters and results of searches and backtests. All times are event times in whole milliseconds, UTC."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...] = ()
     stories: tuple[str, ...] = ()
     copies: bool = True
-    """False: without articles that repeat another's text."""
+    """False: exclude articles that are copies of another."""
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many, and how sure that is. ``str`` is what a person reads: ``1,234``, ``more than 10,000``, ``about 1,200``."""
+    """A number and its certainty. ``str`` is what people read: ``1,234``, ``more than 10,000``, ``about 1,200``."""
 
     value: int
     certainty: Certainty = "exact"
@@ -45,10 +45,10 @@ class FacetValue(msgspec.Struct, frozen=True):
 
 
 class Facets(msgspec.Struct, frozen=True, kw_only=True):
-    """The most frequent values among all hits (not only this page), most frequent first; ``days`` rising, ``YYYY-MM-DD``.
+    """The most frequent values among all hits (not only this page), most frequent first; ``days`` (``YYYY-MM-DD``) ascending.
 
-    ``certainty``: ``exact``; ``at_most``: over the candidates, some of which don't match; ``about``: from a sample of very many
-    hits, or over 20,000 outlets.
+    ``certainty``: ``exact``; ``at_most``: over the candidates, some of which do not match; ``about``: estimated from a sample
+    of very many hits, or with over 20,000 outlets.
     """
 
     topics: tuple[FacetValue, ...] = ()
@@ -59,7 +59,7 @@ class Facets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """Hits over time for a chart: ``counts[i]`` from ``start_ms + i * step_ms`` on. In steps of five minutes, hours, days."""
+    """Hits over time for a chart: ``counts[i]`` is from ``start_ms + i * step_ms`` on. Steps: five minutes, hours, days."""
 
     start_ms: int = 0
     step_ms: int = 86_400_000
@@ -96,11 +96,11 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. ``cursor``: give it back for the next page; None at the end.
+    """One page. ``cursor`` is passed for the next page; None at the end.
 
-    ``facets`` and ``volume`` are None where not asked for (later pages need none). ``checked`` of ``candidates`` were run
-    through the exact matcher; an ``exact`` total needed none of them. ``partial``: the time allowed ran out before the page
-    was full, and ``cursor`` goes on from there. ``seq`` is how far the index had followed its run.
+    ``facets`` and ``volume`` are None if not requested (later pages need none). ``checked`` of ``candidates`` were run
+    through the exact matcher; 0 if the index answers the query exactly. ``partial``: the time ran out before the page was
+    full, and ``cursor`` continues from there. ``seq`` is how far the index had followed its run.
     """
 
     hits: tuple[Hit, ...]
@@ -117,9 +117,9 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What a query costs as a subscription.
 
-    ``articles`` lie in the period, ``candidates`` of them the index could not rule out, ``checked`` were run through the
-    exact matcher, at ``ms_per_check`` each (None: none had to be). ``filterable`` False: no word must occur for a match
-    (``NOT a``), so that the pipeline has to try it on every article.
+    ``articles`` are in the period, ``candidates`` of them could not be ruled out by the index, ``checked`` were run through
+    the exact matcher, at ``ms_per_check`` each (None: not measured). ``filterable`` False: the query has no required terms
+    (``NOT a``), so the pipeline has to run it on every article.
     """
 
     articles: int
@@ -128,7 +128,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     ms_per_check: float | None
     filterable: bool
     required_terms: tuple[str, ...] = ()
-    """Words of which every match has one, as the pipeline files the query (the first few)."""
+    """The first few terms of which every match has at least one, as the pipeline files the query."""
 
 
 class DayCount(msgspec.Struct, frozen=True):
@@ -140,7 +140,7 @@ class DayCount(msgspec.Struct, frozen=True):
 
 
 class StoryHit(msgspec.Struct, frozen=True, kw_only=True):
-    """A story that the query finds, by the article that would raise its alert; ``articles`` of it match."""
+    """A story that the query finds, with the article that would raise its alert; ``articles`` of it match."""
 
     story: str
     articles: int
@@ -148,11 +148,11 @@ class StoryHit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a query would have found from ``since_ms`` (in) to ``until_ms`` (out).
+    """What a query would have found from ``since_ms`` (inclusive) to ``until_ms`` (exclusive).
 
-    One alert for each story with a match that isn't backfill: what the pipeline raises for a subscription that exists all
-    that time. Where ``complete`` is False the time allowed ran out: counts are over the newest part, from
-    ``covered_since_ms`` on, and are ``at_least``; ``alerts_a_day`` is over that part.
+    One alert for each story with a match that is not backfill: what the pipeline raises for a subscription that is in force
+    all that time. ``complete`` False: the time ran out; counts are of the newest part, from ``covered_since_ms`` on, and
+    are ``at_least``; ``alerts_a_day`` is over that part.
     """
 
     query: str
@@ -170,7 +170,7 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hint(self) -> str:
-        """Why there is no alert, where all that matches was in its feed before that was watched; else empty."""
+        """Why there are no alerts, if all that matches was in its feed before the feed was watched; else empty."""
         if self.alerts.value or not self.stories.value:
             return ""
         found = f"{self.stories} matching {'story was' if self.stories.value == 1 else 'stories were'}"
@@ -178,7 +178,7 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A changed query beside the query before: stories only the new one finds (``won``), and only the old one (``lost``).
+    """A changed query compared with the old one: stories that only the new one finds (``won``) or only the old (``lost``).
 
     Over the time that both covered. Examples are newest first.
     """

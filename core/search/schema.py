@@ -2,21 +2,21 @@
 
 =============================  ==================================================================================
 title, text                    START, then keys of the words (``core.query.words``): position = place + 1
-source, lang, topic, url,      keys of the words of this metadata field; values of ``author`` and ``topic`` lie apart
+source, lang, topic, url,      keys of the words of this metadata field; values of one field are GAP places apart
 author
 stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
-often                          words that stand in title and text together more than once (``counts``)
-cased                          words of title and text as they are written, where that is not their key
+often                          words that occur more than once in title and text together (``often_terms``)
+cased                          words of title and text as written, if that is not their key
 is_source, is_lang, is_topic   whole values as written: for facets
-from_source                    the source, case-folded: a filter on an outlet doesn't mind case
+from_source                    the source, case-folded: for filters, in which case does not count
 id, story_id                   article and story
-sample                         one of SAMPLES numbers, by the id: a share of the articles, told by chance
+sample                         one of SAMPLES numbers, by a hash of the id: for random samples
 time, story, flags             event time in ms; hash of the story id; see BACKFILL and COPY
-order                          ``order_of`` the article: by time, and of one time by id
+order                          ``order_of`` the article: by time, at one time by a hash of the id
 record                         ``FoundArticle`` as MessagePack, stored
 =============================  ==================================================================================
 
-A term is at most LONGEST code points of its word: hostile pages have words of megabytes. Raise VERSION with every change
+A term has at most LONGEST code points of its word: hostile pages have words of megabytes. Raise VERSION with every change
 here, or in how words are cut or stemmed.
 """
 
@@ -40,22 +40,22 @@ from core.search.results import FoundArticle
 VERSION = 3
 LONGEST = 120
 LONG = "\N{HORIZONTAL ELLIPSIS}"
-"""Ends a term that was cut: no key holds it."""
+"""Ends a term that was cut; no key contains it."""
 START = "^"
-"""Stands before the first word of title and text, so that LEAD is a matter of distance. No key holds it either."""
+"""Precedes the first word of title and text, so that LEAD is a distance. No key contains it either."""
 GAP = 100_000
 """Places between two values of one field: further apart than any phrase or NEAR reaches."""
 MOST_TIMES = 6
-"""Above that the matcher decides: hardly anybody asks for more, and each time is a term."""
+"""Above this the matcher decides: few queries ask for more, and each occurrence is a term."""
 TIMES = "\N{MULTIPLICATION SIGN}"
-"""Stands between a word and its number; no key holds it."""
+"""Separates a word and its number; no key contains it."""
 BACKFILL, COPY = 1, 2
 SAMPLES = 16
 _TIES, _LATEST_MS = 20, (1 << 43) - 1
 
 METADATA = ("source", "lang", "topic", "url", "author")
 Placed = str | tantivy.PreTokenizedString
-"""Words with their places: at every place one, between white space; or each with its place."""
+"""Words with their places: one per place, separated by white space; or each with its place."""
 
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(FoundArticle)
 
@@ -85,12 +85,12 @@ def term_of(word: str) -> str:
 
 
 def story_number(story: str) -> int:
-    """The 64-bit number that stands for a story in the columns."""
+    """The 64-bit number of a story in the columns."""
     return _hash(story)
 
 
 def order_of(time_ms: int, identity: str | None = None) -> int:
-    """A number that sorts articles by event time, those of one millisecond by a hash; without ``identity`` the least."""
+    """A number that sorts articles by event time, at one millisecond by a hash; without ``identity`` the smallest."""
     base = min(max(time_ms, 0), _LATEST_MS) << _TIES
     if identity is None:
         return base
@@ -103,7 +103,7 @@ def time_of(order: int) -> int:
 
 
 class IndexedTerms(NamedTuple):
-    """What title and text put into the index: most of the work, and the same for articles of the same words."""
+    """The terms of title and text: most of the work of indexing, and the same for articles with the same words."""
 
     title: Placed
     text: Placed
@@ -128,14 +128,17 @@ def terms_of(title: str, text: str, language: str | None) -> IndexedTerms:
 
 
 def often_terms(counts: Mapping[str, int]) -> Iterator[str]:
-    """The terms of a document's words, by their terms: for each word from 2 to as often as it stands there."""
+    """The terms of the field ``often``: for each term in ``counts`` one for 2 up to its count, at most MOST_TIMES.
+
+    So ATLEAST/3 of a word is one term, and of a list of words it is that three of all their terms are there.
+    """
     for term, count in counts.items():
         for times in range(2, min(count, MOST_TIMES) + 1):
             yield f"{term}{TIMES}{times}"
 
 
 def index_document(article: FoundArticle, terms: IndexedTerms | None = None) -> tantivy.Document:
-    """What is added to the index for ``article``. ``terms``: those of its title and text, where they are known already."""
+    """The document of the index for ``article``. ``terms``: those of its title and text, if they are known."""
     document = tantivy.Document()
     for name, value in zip(
         IndexedTerms._fields, terms or terms_of(article.title, article.text, article.language), strict=True
@@ -177,9 +180,9 @@ def read_record(document: tantivy.Document) -> FoundArticle:
 def _places(
     text: str, particles: bool, counts: Counter[str] | None = None
 ) -> tuple[Sequence[tuple[str, ...] | str], set[str]]:
-    """The keys at each place (a string: its only key), and the words as they stand in the text.
+    """The keys at each place (a string: its only key), and the words as written in the text.
 
-    ``counts`` grows by how often each term stands there.
+    The occurrences of each term are added to ``counts``.
     """
     starts, ends, postings = scan(text, particles)
     keys: list[tuple[str, ...] | str] = [""] * len(starts)
@@ -202,9 +205,9 @@ def _apart(name: str, values: Iterable[str]) -> Sequence[tuple[str, ...] | str]:
 
 
 def _placed(places: Sequence[tuple[str, ...] | str]) -> Placed:
-    """The keys with their places. An empty tuple begins another value, GAP places on.
+    """The keys with their places. An empty tuple starts another value, GAP places further on.
 
-    Text that is cut at white space costs a third of tokens made here, and gives the same where each place has one key.
+    Text that tantivy cuts at white space costs a third of tokens made here, and is equivalent if each place has one key.
     """
     if all(isinstance(keys, str) for keys in places):
         return " ".join(places)  # type: ignore[arg-type]
@@ -236,5 +239,5 @@ def _stems(words: Iterable[str], language: str | None) -> set[str]:
 
 
 def _sound(text: str) -> str:
-    """``text`` without halves of surrogate pairs, which the index can't take."""
+    """``text`` without lone surrogates, which the index refuses."""
     return text.encode("utf-8", "replace").decode()

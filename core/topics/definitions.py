@@ -1,6 +1,6 @@
 """Topic definitions: TOML files into ``Topic``. The only module of this package that reads files.
 
-The store keeps every definition as text, so that a replay tags as the day itself did.
+The store keeps every definition as text, so that a replay tags articles as they were tagged at the time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FieldName = Literal["any", "title", "lead", "body"]
 
 @lru_cache(maxsize=1_024)
 def parsed(query: str) -> Query:
-    """The query read, once for its check and its use: the built-in topics take 0.2 s each time. Raises QueryError."""
+    """The parsed query, cached for its check and its use: the built-in topics take 0.2 s each time. Raises QueryError."""
     return parse(query)
 
 

@@ -1,15 +1,15 @@
 """Which topics an article has: a score for each topic, behind a prefilter by words; and a topic's own examples. Pure.
 
 The article is cut into *passages*: the title, the lead (whole sentences up to the 60th word), then paragraphs, long ones cut
-after the sentence that reaches 80 words. A query counts once for each passage in which it holds in full, so an AND asks that
-its words stand near each other, and a word that is repeated in one paragraph counts once. Of several queries that hold in
-one passage the heaviest counts, so that saying the same in two ways is worth nothing. Then
+after the sentence that reaches 80 words. A query counts once for each passage in which it holds in full, so an AND requires
+its words near each other, and a word that is repeated in one paragraph counts once. Of several queries that hold in one
+passage only the one with the largest weight counts, so that two forms of the same query gain nothing. Then
 
     score = 3 · title + 2 · lead + min(6, sum over body passages) · min(1, 600 / words of the body)
 
-where *title*, *lead* and each body passage stand for the weight found there. Without a title the lead counts 5. A query with
+where *title*, *lead* and each body passage are the weight found there. Without a title the lead counts 5. A query with
 field "any" that holds in the whole article but in no single passage counts as one body passage: evidence, but weak.
-Negative weights are scored in the same way, by themselves, and subtracted. The article has the topic when the score is at or
+Negative weights are scored separately in the same way, and subtracted. The article has the topic when the score is at or
 over the threshold: with weights of 1 to 1.5 and a threshold of 4, a mention in the title and lead will do, or three or
 four paragraphs of a text of ordinary length; one or two mentions far down never do.
 """
@@ -48,7 +48,7 @@ class _Rule(NamedTuple):
 
 
 class _Strength:
-    """The heaviest weight found in each passage, for one sign of one topic."""
+    """The largest weight found in each passage, for one topic and one sign."""
 
     def __init__(self) -> None:
         self.by_passage: defaultdict[int, float] = defaultdict(float)
@@ -68,7 +68,7 @@ class _Strength:
 
 
 class Tagger:
-    """Topics made ready to be given to any number of articles. One instance belongs to one thread."""
+    """Topics compiled for tagging any number of articles. Not thread-safe."""
 
     def __init__(self, topics: Iterable[Topic]) -> None:
         self.topics = tuple(topics)
@@ -84,8 +84,8 @@ class Tagger:
     ) -> tuple[TopicMatch, ...]:
         """The article's topics, highest score first (then by name), with the evidence for each.
 
-        Tried are the queries of ``language`` and those of no language; all, where it is None. ``document`` spares cutting
-        the words again where the caller has done it for this title and text.
+        The queries for ``language`` and those for every language are tried; all queries if it is None. ``document``: the
+        document of this title and text if the caller has it, so that its words are not cut again.
         """
         if document is None:
             document = Document(title, text, language=language)
@@ -113,7 +113,7 @@ class Tagger:
         return tuple(sorted(results, key=lambda result: (-result.score, result.topic)))
 
     def _of(self, language: str | None) -> tuple[TopicPrefilter, list[_Rule]]:
-        """The rules for a language, and what its articles must pass first."""
+        """The prefilter and the rules for a language."""
         if (known := self._by_language.get(language)) is None:
             rules = [rule for rule in self._rules if language is None or rule.weighted.language in (None, language)]
             prefilter = TopicPrefilter((rule.topic, rule.compiled) for rule in rules if rule.weighted.weight > 0)
@@ -127,7 +127,7 @@ def tag(title: str, text: str, language: str | None, topics: Iterable[Topic]) ->
 
 
 def _apply(rule: _Rule, passages: Sequence[_Passage], document: Document, strength: _Strength) -> list[Match]:
-    """Note where the rule holds in ``strength``; the matches, as stretches of the article's own title and text."""
+    """Record in ``strength`` where the rule holds; returns the matches as stretches of the article's own title and text."""
     evidence: list[Match] = []
     weight, field = abs(rule.weighted.weight), rule.weighted.field
     holds = False
@@ -152,7 +152,7 @@ def _passages(title: str, text: str, document: Document) -> tuple[list[_Passage]
     field = document.fields[0]
     starts = field.starts
     covered = sum(field.ends) - sum(starts)
-    # Where places are single characters (Chinese …), two of them make about a word.
+    # If places are single characters (Chinese …), two of them are about a word.
     per_word = 2 if starts and covered < 1.5 * len(starts) else 1
 
     passages = [_Passage("title", 0, document.part(title, ""))] if title.strip() else []
@@ -199,7 +199,7 @@ class TopicPrefilter:
     A topic needs one of its queries of positive weight to hold, and of an AND each part needs one of its required terms
     (``core.query.required_terms``). They are looked up among the article's words. Of two words side by side it is only
     checked that both occur, since finding out where words are takes longer than all the rest. So the filter lets too many
-    topics through, never too few, for the article and for any part of it. It keeps nothing of the documents.
+    topics through, never too few, for the article and for any part of it. It keeps no state of the documents.
     """
 
     def __init__(self, queries: Iterable[tuple[int, CompiledQuery]]) -> None:
@@ -259,7 +259,7 @@ def _holds(term: str, document: Document) -> bool:
 class ExampleFailure(NamedTuple):
     """An example that came out wrong. ``kind`` is "must_match" or "must_not_match"; ``number`` counts from 1 within it.
 
-    ``score`` is None where the article did not reach the threshold.
+    ``score`` is None if the article did not reach the threshold.
     """
 
     kind: str
@@ -274,7 +274,7 @@ class ExampleFailure(NamedTuple):
 
 
 def check_topic(topic: Topic) -> list[ExampleFailure]:
-    """Run the examples of ``topic``, each with its language and without one; those that came out wrong, in file order."""
+    """Run the examples of ``topic``, each with its language and without one. Returns those that were wrong, in file order."""
     tagger = Tagger((topic,))
     failures = []
     for kind, examples in (("must_match", topic.must_match), ("must_not_match", topic.must_not_match)):

@@ -1,7 +1,7 @@
-"""Queries of other vendors in our language (FIELD has the differences). Pure.
+"""Queries of other vendors translated to this language (docs/queries.md lists the differences). Pure.
 
-One module a dialect: its tokens and what they mean. ``reader`` has the grammar that they share, ``tree`` the neutral form
-and its text. A new dialect is one module, a line in ``dialects`` and a table of cases.
+One module per dialect: its tokens and their meaning. ``reader`` has the grammar that they share, ``tree`` the neutral form
+and its text. A new dialect is one module, a line in ``DIALECTS`` and a table of cases.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ DIALECTS: dict[str, type[DialectReader]] = {
 
 
 class Imported(NamedTuple):
-    """A query in our language, and what reads differently from the vendor's text, in its order, each remark once."""
+    """A query in this language, and what reads differently from the vendor's text, in its order, each note once."""
 
     query: str
     changes: tuple[ImportNote, ...]
 
 
 def import_query(query: str, dialect: str) -> Imported:
-    """``query``, written in the dialect of that name (a key of ``DIALECTS``), in our language.
+    """Translate ``query`` from the dialect of that name (a key of ``DIALECTS``) to this language.
 
     Raises QueryError, with the position in the vendor's text, for what does not parse in the dialect and for what has no
-    equivalent here: nothing is left out that decides what matches. KeyError for a dialect that is not known.
+    equivalent here: nothing that affects what matches is dropped. Raises KeyError for an unknown dialect.
     """
     reader = DIALECTS[dialect](query)
     tree = reader.read()

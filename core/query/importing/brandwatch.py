@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from core.query.importing.reader import OPERAND, DialectReader, Lexer, Token, alone
+from core.query.importing.reader import DialectReader, Lexer, Token, alone
 from core.query.importing.tree import CasedNode, FieldNode, Node, PhraseNode, WordNode
+from core.query.parse import OPERAND
 
 _FIELDS = {"title": "title", "url": "url", "author": "author", "authorname": "author", "site": "url"}
 _FIELDS |= {"language": "lang", "lang": "lang"}

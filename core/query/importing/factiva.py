@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from core.query.importing.reader import QUOTES, DialectReader, Lexer, Token, alone
+from core.query.importing.reader import DialectReader, Lexer, Token, alone
 from core.query.importing.tree import AtLeastNode, FieldNode, LeadNode, Node, WordNode
+from core.query.parse import QUOTES
 
 _FIELDS = {"hd": "title", "by": "author", "la": "lang", "sn": "source"}
 _CODES = frozenset({"rst", "sc", "fds", "co", "ns", "re", "in", "pe", "de", "pub"})

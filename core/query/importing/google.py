@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.query.importing.reader import QUOTES, DialectReader, Lexer, Token, alone
+from core.query.importing.reader import DialectReader, Lexer, Token, alone
 from core.query.importing.tree import FieldNode, Node, PhraseNode, WordNode
+from core.query.parse import QUOTES
 
 _FIELDS = {"intitle": "title", "inurl": "url", "site": "url", "intext": "body", "inbody": "body", "source": "source"}
 _FIELDS |= {"author": "author", "inauthor": "author"}

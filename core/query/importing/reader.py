@@ -1,7 +1,7 @@
-"""Tokens into the neutral tree: a recursive parser whose levels are those of every dialect.
+"""A vendor's query text into tokens, and tokens into the neutral tree: a lexer and a recursive parser for all dialects.
 
-Loosest first: OR, AND (also side by side), NOT, fields and functions, distances. ``or_first`` turns the two loosest around
-(Google). A dialect is a subclass with its rules and the meaning of its own tokens.
+Loosest first: OR, AND (also side by side), NOT, fields and functions, distances. ``or_first`` swaps the two loosest
+(Google). A dialect is a subclass with lexer rules of its own, which are tried first, and the meaning of its tokens.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 from core.errors import QueryError
 from core.query.importing.tree import AllNode, NearNode, Node, PhraseNode, WordNode, all_of, any_of, leaves, negative
+from core.query.parse import MAX_LENGTH, MAX_NUMBER, OPERAND, QUOTES
 
-QUOTES = '"“”„‟«»＂'
-MAX_LENGTH = 100_000
-"""Code points of the longest query that is taken."""
+MAX_DEPTH = 60
+"""Levels of parentheses, below the limit of our own parser."""
+_FOREIGN = re.compile(r"(?:o?near|adj|w|pre)/\d+f?|(?:o?near|adj)\d+", re.IGNORECASE)
+_FIELD = re.compile(r"[A-Za-z_][\w.]*:(?!//|\d)")
+CURLY = "curly quotes became straight ones"
+END = "END"
 
 
 class Token(NamedTuple):
@@ -28,11 +32,8 @@ class Token(NamedTuple):
     end: int
 
 
-END = "END"
-
-
 def alone(words: str) -> str:
-    """The pattern of an operator that is a word by itself. A lower-case letter in ``words`` stands for either case."""
+    """The pattern of an operator that is a separate word."""
     return rf"(?:{words})(?=[\s()\[\]{QUOTES}]|$)"
 
 
@@ -51,7 +52,7 @@ class Lexer:
         self._rules = [(kind, re.compile(pattern)) for kind, pattern in (*rules, *shared)]
 
     def tokens(self, query: str) -> list[Token]:
-        """All tokens but spaces, with an END. Raises QueryError for a quote without a partner, and for an overlong query."""
+        """All tokens except spaces, and END. Raises QueryError for an unpaired quote and for a query that is too long."""
         if len(query) > MAX_LENGTH:
             problem = f"the query has {len(query)} characters"
             raise QueryError(problem, query=query, position=MAX_LENGTH, expected=f"at most {MAX_LENGTH} characters")
@@ -73,18 +74,8 @@ class Lexer:
         raise QueryError("this quote is never closed", query=query, position=position, expected="a closing quote")
 
 
-MAX_NUMBER = 1_000
-"""Largest number of an operator, the least of those that our own parser takes."""
-MAX_DEPTH = 60
-"""Levels of parentheses, below what our own parser takes."""
-OPERAND = 'a term, a "phrase" or ('
-_FOREIGN = re.compile(r"(?:o?near|adj|w|pre)/\d+f?|(?:o?near|adj)\d+", re.IGNORECASE)
-_FIELD = re.compile(r"[A-Za-z_][\w.]*:(?!//|\d)")
-CURLY = "curly quotes became straight ones"
-
-
 class ImportNote(NamedTuple):
-    """What reads differently in our language. ``position`` is the code point of the vendor's text where it first occurs."""
+    """What reads differently in our language. ``position`` is the code point of the vendor's text at which it first occurs."""
 
     position: int
     text: str
@@ -117,11 +108,11 @@ class DialectReader:
         return None
 
     def _suffix(self, node: Node) -> Node:
-        """The operand ``node`` with what stands directly behind it and binds to it alone."""
+        """The operand ``node`` with what directly follows and binds to it alone."""
         return node
 
     def _behind(self, node: Node) -> Node:
-        """``node``, joined by distances so far, with what binds as they do and stands behind."""
+        """``node``, joined by distances so far, with what follows and binds as tightly."""
         return node
 
     # For dialects.
@@ -143,15 +134,15 @@ class DialectReader:
         self._note(token, f"{token.text} became {ours}: our operators are upper case")
 
     def _note(self, token: Token, text: str) -> None:
-        """List a change, once."""
+        """Record a change, once."""
         self.changes.setdefault(text, token.start)
 
     def _fail(self, token: Token, problem: str, expected: str | None = None) -> NoReturn:
-        """Stop at ``token``."""
+        """Raise QueryError at ``token``."""
         raise QueryError(problem, query=self._query, position=token.start, expected=expected)
 
     def _unknown(self, token: Token, what: str, why: str, instead: str | None = None) -> NoReturn:
-        """Stop at what has no equivalent."""
+        """Raise QueryError for what has no equivalent."""
         self._fail(token, f"{what} has no equivalent here: {why}", instead)
 
     def _number(self, token: Token, text: str, least: int = 0) -> int:
@@ -161,7 +152,7 @@ class DialectReader:
         return int(text)
 
     def _language(self, token: Token, node: Node) -> Node:
-        """``node``, a value of lang:, if it is made of two-letter codes."""
+        """``node``, a value of lang:. Raises QueryError unless it consists of two-letter codes."""
         for leaf in leaves(node):
             if not re.fullmatch(r"[A-Za-z]{2}", leaf.text):
                 self._fail(token, f"{leaf.text} is no code of a language", "two letters, as in en or fr")
@@ -218,9 +209,9 @@ class DialectReader:
         return node
 
     def _run(self) -> Node:
-        """An operand; where side by side means adj, all that stand side by side.
+        """An operand; if side by side means adj, all that are side by side.
 
-        They are taken together before any distance is: Factiva's own examples read "carrefour near5 retail sales" so.
+        They are joined before any distance: Factiva's own examples read "carrefour near5 retail sales" this way.
         """
         node = self._operand()
         while self.side_by_side == "ADJ" and self._token.kind in ("WORD", "PHRASE", "LPAR"):
@@ -233,7 +224,7 @@ class DialectReader:
         return node
 
     def _operand(self) -> Node:
-        """What a distance can stand between."""
+        """An operand of a distance."""
         token = self._token
         if token.kind in (END, "RPAR", "AND", "OR", "NOT"):
             self._fail(token, f"found {token.text}" if token.text else "the query ends here", OPERAND)
@@ -257,7 +248,7 @@ class DialectReader:
         return self._word(token, token.text)
 
     def _closed(self, opening: Token) -> Node:
-        """The group behind ``opening``, which is taken already."""
+        """The group after ``opening``, which is already taken."""
         node = self._group()
         if self._token.kind != "RPAR":
             self._fail(opening, f"this {opening.text[-1]} is never closed", "its partner before the end of the query")
@@ -280,7 +271,7 @@ class DialectReader:
         text = text.strip(QUOTES + ",;")
         if not any(char.isalnum() for char in text):
             self._fail(token, f"no letter or digit in {token.text}", OPERAND)
-        # Each of these would be looked for as words, and the query would quietly ask for something else.
+        # Each of these would be searched for as words, and the query would silently mean something else.
         if re.fullmatch(r"~\d*", text):
             self._unknown(token, text, f"{self.name} has no distance behind a phrase that we know of")
         if _FOREIGN.fullmatch(text):
@@ -291,7 +282,7 @@ class DialectReader:
         return WordNode(text)
 
     def _slop(self, token: Token, node: Node) -> Node:
-        """``node``, behind which ``token`` gives a distance for all its words."""
+        """``node``, with the distance of ``token``, which follows it, between all its words."""
         words = self._number(token, token.value)
         parts: tuple[Node, ...] = ()
         if isinstance(node, PhraseNode):
@@ -315,6 +306,6 @@ class DialectReader:
         return near
 
     def _wildcards(self, token: Token, word: str) -> None:
-        """Refuse a wildcard that our language hasn't."""
+        """Raise QueryError for a wildcard that our language does not have."""
         if word[0] in "*?":
             self._unknown(token, word, "no word can begin with a wildcard", "a letter or digit before the wildcard")

@@ -1,8 +1,8 @@
 """A query of any dialect as a neutral tree, and the tree in our language.
 
-Nodes say what is meant, not how it was written: every dialect's distances are already the number of words *between*, and
-its fields have our names. Text comes out with a pair of parentheses around each group inside another, so that nobody has to
-know which operator binds tighter.
+Nodes have the meaning, not the notation: every dialect's distances are already the number of words *between*, and its fields
+have our names. The text has parentheses around each group inside another, so that a reader need not know which operator
+binds tighter.
 """
 
 from __future__ import annotations
@@ -120,13 +120,13 @@ def _clause(node: Node) -> str:
 
 
 def all_of(parts: Sequence[Node]) -> Node:
-    """The conjunction of ``parts``, flat; the part itself where there is one."""
+    """The conjunction of ``parts``, flat; a single part is returned as it is."""
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, AllNode) else (part,))]
     return flat[0] if len(flat) == 1 else AllNode(tuple(flat))
 
 
 def any_of(parts: Sequence[Node]) -> Node:
-    """The alternative of ``parts``, flat; the part itself where there is one."""
+    """The disjunction of ``parts``, flat; a single part is returned as it is."""
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, AnyNode) else (part,))]
     return flat[0] if len(flat) == 1 else AnyNode(tuple(flat))
 
