@@ -1,4 +1,4 @@
-"""The wall clock, for what Beam builds by itself on a worker: nobody can pass a clock in there."""
+"""The wall clock: the default where a caller may pass another, and for what Beam builds by itself on a worker."""
 
 from __future__ import annotations
 

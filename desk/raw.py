@@ -8,7 +8,7 @@ import msgspec
 
 from core.errors import StreamError
 from core.records import RawArticle, decode
-from core.settings import Settings
+from core.settings import CoreSettings
 from core.streams import open_stream
 
 
@@ -20,7 +20,7 @@ class RawRecord(NamedTuple):
     problem: str = ""
 
 
-def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) -> RawRecord:
+def read_raw(settings: CoreSettings, stream_uuid: str, partition: int, offset: int) -> RawRecord:
     """The raw record at a position. What is gone or can't be read is said, not raised."""
     try:
         with open_stream(settings.stream, settings.raw_stream) as stream:

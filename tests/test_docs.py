@@ -5,6 +5,7 @@ docs/decisions.md is a history and keeps the paths of its time; only its links a
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import re
@@ -14,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import typer.main
 
@@ -177,7 +177,7 @@ def test_every_setting_is_on_its_page_with_its_default() -> None:
     # Defaults are written as in TOML.
     wanted = {
         name: json.dumps(list(default) if isinstance(default, tuple) else default)
-        for name, default in msgspec.structs.asdict(Settings()).items()
+        for name, default in dataclasses.asdict(Settings()).items()
     }
     rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \| .+ \|$", text("docs/settings.md"), re.MULTILINE)
     assert dict(rows) == wanted

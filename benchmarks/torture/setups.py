@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import msgspec
 
 from benchmarks.torture.disks import FileLimit, SmallDisk
 from benchmarks.torture.faults import CLUSTER, DISK, SERVERS, SERVICES, Fault, Installation
 from benchmarks.torture.parts import Flink, Part, Postgres, service
-from core.settings import PREFIX, Settings
+from core.settings import NAMES, PREFIX, Settings
 from tests.servers.kafka import KafkaServer
 
 MIB = 1 << 20
@@ -106,13 +105,13 @@ def _settings(data: Path, allowed: list[str], stream_url: str, store_url: str) -
 
 
 def _changed(settings: Settings, **fields: str) -> Settings:
-    return msgspec.structs.replace(settings, **fields)
+    return dataclasses.replace(settings, **fields)
 
 
 def _services(settings: Settings, folder: Path, trap: Path, options: list[str] | tuple[()]) -> dict[str, Part]:
     environment = {
         f"{PREFIX}{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
-        for name in settings.__struct_fields__
+        for name in NAMES
         if (value := getattr(settings, name)) is not None
     }
     commands = {"connectors": ("connectors", "run"), "pipeline": ("pipeline", "run", *options)}

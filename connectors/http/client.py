@@ -27,7 +27,7 @@ from connectors.http.links import without_credentials
 from connectors.http.transport import Transport
 from core.errors import FailureKind
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
-from core.settings import Settings
+from core.settings import ConnectorSettings
 
 __all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "Fetched", "Http", "parse_retry_after"]
 
@@ -77,7 +77,7 @@ class Http:
         self._client = httpx.Client(transport=transport, trust_env=False, timeout=total_s, cookies=no_cookies)
 
     @classmethod
-    def of_settings(cls, settings: Settings) -> Self:
+    def of_settings(cls, settings: ConnectorSettings) -> Self:
         """The client that the settings ask for: contact, allowed hosts, proxy."""
         return cls(contact=settings.contact or None, allow_private=settings.allow_private, proxy=settings.proxy or None)
 

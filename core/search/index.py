@@ -28,7 +28,7 @@ from core.search.pages import (
 from core.search.question import DAY_MS, Question, Snapshot, ask
 from core.search.results import Filters, Order, Results
 from core.search.schema import VERSION, build_schema
-from core.settings import Settings
+from core.settings import CoreSettings
 from core.store import StoreReader
 
 MOST = 500
@@ -37,7 +37,7 @@ _RANKINGS = 32
 _HOURLY_MS = 4 * DAY_MS
 
 
-def search_folder(settings: Settings) -> Path:
+def search_folder(settings: CoreSettings) -> Path:
     """The folder that holds all search indexes: ``search_dir``, or ``search`` in ``data_dir``."""
     return Path(settings.search_dir) if settings.search_dir else Path(settings.data_dir) / "search"
 

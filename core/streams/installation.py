@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.errors import UsageError
-from core.settings import Settings
+from core.settings import CoreSettings
 from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED
 from core.streams.plans import DAY_MS, StreamPlan
 from core.streams.rules import check_partitions
 
 
-def planned_streams(settings: Settings) -> Mapping[str, StreamPlan]:
+def planned_streams(settings: CoreSettings) -> Mapping[str, StreamPlan]:
     """What these settings ask for, by the stream's name; the raw stream is the first. Raises UsageError."""
     count = check_partitions(settings.partitions)
     if not 0 < settings.retention_days < 100_000 or settings.retention_bytes < 0:
@@ -48,6 +48,6 @@ def group_of(run: str) -> str:
     return f"wirewatch-{run}"
 
 
-def raw_plan(settings: Settings) -> StreamPlan:
+def raw_plan(settings: CoreSettings) -> StreamPlan:
     """The plan of the raw stream."""
     return planned_streams(settings)[settings.raw_stream]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
+from core.clock import wall_ms
 from core.errors import UsageError
 from core.streams.base import Stream
 from core.streams.plans import StreamPlan
 from core.streams.rules import check_name, check_partitions
 
 
-def wall_clock_ms() -> int:
-    """Now, in whole milliseconds since the epoch: the clock of an embedded stream unless another is passed in."""
-    return time.time_ns() // 1_000_000
-
-
-def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_clock_ms) -> Stream:
+def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_ms) -> Stream:
     """Open the existing stream ``name`` at ``url``.
 
     ``kafka://host:9092[,host:9092][?option=value]`` or ``sqlite:///relative/path`` (four slashes for an absolute one).
@@ -38,7 +33,7 @@ def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_clock_ms
 
 
 def create_stream(
-    url: str, name: str, partitions: int = 4, *, archive: bool = False, clock: Callable[[], int] = wall_clock_ms
+    url: str, name: str, partitions: int = 4, *, archive: bool = False, clock: Callable[[], int] = wall_ms
 ) -> Stream:
     """Open the stream ``name``, making it first where it is missing; one that exists keeps its partitions.
 
@@ -58,7 +53,7 @@ def create_stream(
             return KafkaStream.create(url, name, partitions, archive=archive)
 
 
-def create_planned(url: str, plan: StreamPlan, *, clock: Callable[[], int] = wall_clock_ms) -> Stream:
+def create_planned(url: str, plan: StreamPlan, *, clock: Callable[[], int] = wall_ms) -> Stream:
     """Open a stream, making it as planned where it is missing; one that exists keeps what it has.
 
     On Kafka one of another kind is refused with StreamError: record times that are not the broker's, or compaction where

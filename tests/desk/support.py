@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from core.errors import FeedError, InputError, UsageError
 from core.records import Match, SubscriptionMatch, TopicMatch, article_id
 from core.records.article import FeedCounts, FeedOutlet
-from core.settings import Settings
+from core.settings import NAMES, Settings
 from core.store import Store
 from desk.people.directory import COMMAND_LINE
 from desk.people.passwords import Passwords
@@ -155,7 +155,7 @@ class Clock:
 def make_desk(store: Store, clock: Clock | None = None, **changed: Any) -> Desk:
     """A desk on this store. ``changed``: settings, or fields of the desk."""
     moment = clock or Clock()
-    known = {name: changed.pop(name) for name in list(changed) if name in Settings.__struct_fields__}
+    known = {name: changed.pop(name) for name in list(changed) if name in NAMES}
     settings = Settings(store_url=store.url, **{"canary_interval_s": 0.0, **known})
     values: dict[str, Any] = {"feeds": Feeds(), "passwords": Passwords(CHEAP), **changed}
     return Desk(settings=settings, store=store, clock_ms=moment, monotonic=moment.seconds, **values)

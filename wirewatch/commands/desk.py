@@ -8,11 +8,11 @@ import os
 import socket
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC
 from typing import Annotated
 
 import typer
-from msgspec.structs import replace
 
 from core.errors import UsageError
 from core.records import from_ms

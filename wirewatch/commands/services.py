@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from msgspec.structs import replace as replace_settings
 
 from connectors.budget import Budget
 from connectors.canary import CanarySource
@@ -69,7 +68,7 @@ def run_connectors(
     """Poll all feeds and append their articles to the raw stream, until stopped. Several may run on one store."""
     settings = load_settings(context.obj)
     if proxy:
-        settings = replace_settings(settings, proxy=proxy)
+        settings = replace(settings, proxy=proxy)
     console.configure_service("connectors", settings)
     store = open_store(settings.store)
     state = FeedState(

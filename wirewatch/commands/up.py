@@ -9,16 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec.structs import replace
 
 from connectors.store.state import FeedState
 from core.errors import UsageError
-from core.settings import PREFIX, Settings, load_settings
+from core.settings import NAMES, PREFIX, Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from desk.terminal import TerminalView
 from wirewatch import console
@@ -194,6 +194,6 @@ def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) ->
 
 def _environment(settings: Settings) -> dict[str, str]:
     """All settings as environment variables: services use the ones in force here, whatever file they find."""
-    values = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    values = {name: getattr(settings, name) for name in NAMES}
     values["allow_private"] = ",".join(settings.allow_private)
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}

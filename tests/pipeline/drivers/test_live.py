@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -95,7 +95,7 @@ def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
 
     def drain(run: str, *, publish: bool) -> int:
         run_in_slices(
-            msgspec.structs.replace(settings, run=run),
+            dataclasses.replace(settings, run=run),
             clock_ms=wall_ms,
             stop=lambda: False,
             until_empty=True,

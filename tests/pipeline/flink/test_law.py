@@ -7,6 +7,7 @@ The seeds are drawn anew each time and printed, so that a failure can be run aga
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random, SystemRandom
 
-import msgspec
 import pytest
 
 from core.clock import wall_ms
@@ -105,7 +105,7 @@ def test_a_day_on_flink_is_the_day_in_slices(
                 until(_handled(reader, done), "outcomes for all")
     raw.close()
 
-    in_slices = msgspec.structs.replace(settings, run=f"slices-{seed}", slice_records=random.choice((3, 20, 2_000)))
+    in_slices = dataclasses.replace(settings, run=f"slices-{seed}", slice_records=random.choice((3, 20, 2_000)))
     reference = StoreReader(store, in_slices.run)
     run_in_slices(in_slices, clock_ms=wall_ms, stop=_handled(reference, len(day())))
     expected, found = results(reference), results(reader)
