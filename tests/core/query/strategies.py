@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from query_oracle import Meta
+
+from tests.core.query.oracle import Meta
 
 _WORDS = [
     "Syria",

@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from hypothesis import given, settings
 
 from core.query import Document, Explanation, compile_query, explain, parse
-
-sys.path.insert(0, str(Path(__file__).parent))
-import query_oracle as oracle
-import query_strategies as strategies
+from tests.core.query import oracle, strategies
 
 
 def shape(one: Explanation) -> tuple[object, ...]:

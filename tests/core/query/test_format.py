@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 
 from core.query import format_query, parse
-
-sys.path.insert(0, str(Path(__file__).parent))
-import query_strategies as strategies
+from tests.core.query import strategies
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -10,10 +9,7 @@ from hypothesis import strategies as st
 
 from core.query import Document, QueryIndex, compile_query, parse
 from core.query.index import most_met
-
-sys.path.insert(0, str(Path(__file__).parent))
-import query_oracle as oracle
-import query_strategies as strategies
+from tests.core.query import oracle, strategies
 
 
 @settings(max_examples=150, deadline=None)

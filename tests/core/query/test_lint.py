@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ from hypothesis import strategies as st
 
 from core.query import Document, compile_query, lint, parse
 from core.query.lint import mixed
-
-sys.path.insert(0, str(Path(__file__).parent))
-import query_strategies as strategies
+from tests.core.query import strategies
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_lint.toml").read_text("utf-8"))["case"]
 

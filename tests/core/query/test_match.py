@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 
 from core.query import Document, compile_query, parse
-
-sys.path.insert(0, str(Path(__file__).parent))
-import query_oracle as oracle
-import query_strategies as strategies
+from tests.core.query import oracle, strategies
 
 
 def shown(query: str, text: str, title: str = "") -> list[str] | None:

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 
 from core.query import words
 from core.query.folding import fold
 from core.query.words import keys_of, query_words, scan
-
-sys.path.insert(0, str(Path(__file__).parent))
-import query_strategies as strategies
+from tests.core.query import strategies
 
 
 def cut(text: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from functools import cache
 from itertools import count
@@ -16,11 +15,9 @@ from core.errors import QueryError
 from core.query import compile_query, parse
 from core.search import Filters, FoundArticle, SearchIndex, backtest, compare
 from core.search.question import day_of, document_of
+from tests.core.query import strategies
 from tests.core.search.test_search import fill
 from tests.core.search.world import DAY_MS, START_MS, mixed
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
-import query_strategies as strategies
 
 END_MS = START_MS + 300 * 3_600_000
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 import tantivy
@@ -14,11 +12,8 @@ from hypothesis import strategies as st
 from core.query import compile_query, parse
 from core.search.question import Snapshot, ask, document_of
 from core.search.results import FoundArticle
+from tests.core.query import oracle, strategies
 from tests.core.search.world import found, in_memory, mixed
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
-import query_oracle as oracle
-import query_strategies as strategies
 
 
 @cache

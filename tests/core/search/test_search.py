@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from functools import cache
 from itertools import count
@@ -20,10 +19,8 @@ from core.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
 from core.search.indexer import Indexer
 from core.search.question import day_of, document_of
 from core.search.schema import SAMPLES, index_document, read_record, story_number
+from tests.core.query import strategies
 from tests.core.search.world import DAY_MS, START_MS, found, mixed
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "query"))
-import query_strategies as strategies
 
 FOREVER_MS = 1e9
 

@@ -16,7 +16,7 @@ from core.query import format_query, parse
 from core.query.importing import DIALECTS, import_query
 
 CASES = {
-    dialect: tomllib.loads((Path(__file__).parents[2] / "cases" / f"import_{dialect}.toml").read_text("utf-8"))["case"]
+    dialect: tomllib.loads((Path(__file__).parents[3] / "cases" / f"import_{dialect}.toml").read_text("utf-8"))["case"]
     for dialect in DIALECTS
 }
 ALL = [pytest.param(dialect, case, id=f"{dialect}: {case['query']}") for dialect in CASES for case in CASES[dialect]]
