@@ -62,8 +62,7 @@ def test_the_figures_are_those_of_store_and_stream(tmp_path: Path) -> None:
         assert _get(port, "/readyz")[0] == 200
         assert _get(port, "/else")[0] == 404
     finally:
-        server.shutdown()
-        server.server_close()
+        server.close()
 
 
 def test_whether_it_lives_is_answered_without_store_and_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

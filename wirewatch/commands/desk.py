@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from core.errors import UsageError
+from core.net.serving import listening_socket
 from core.records import from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
@@ -153,20 +154,13 @@ def free_port(wanted: int) -> int:
 
 def listen(settings: Settings) -> socket.socket:
     """The listening socket of the desk. Raises UsageError."""
-    family = socket.AF_INET6 if ":" in settings.desk_host else socket.AF_INET
-    # The protocol by name: where it is 0, asyncio leaves Nagle's algorithm on, and every answer's body comes 40 ms late.
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((settings.desk_host, settings.desk_port))
-        made.listen(256)
+        return listening_socket(settings.desk_host, settings.desk_port)
     except OSError as error:
-        made.close()
         raise UsageError(
             f"the desk can't listen on {settings.desk_host}:{settings.desk_port}: {error.strerror}",
             hint="choose others with --host and --port, or desk_host and desk_port",
         ) from error
-    return made
 
 
 @people.command("add")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,7 +16,6 @@ from core.errors import InputError, UsageError
 T = TypeVar("T")
 
 RTL_LANGUAGES = frozenset({"ar", "fa"})
-TEMPLATE_NAME = "page.html"
 DATA = Path(__file__).parent / "data"
 
 
@@ -89,7 +88,7 @@ class SampleArticle(_Strict, frozen=True, kw_only=True):
         return "rtl" if self.language in RTL_LANGUAGES else "ltr"
 
     def text_at(self, demo_s: float) -> Text:
-        """Give the version that stands at ``demo_s``; the first one for any time before a revision."""
+        """The version that stands at ``demo_s``; the first one for any time before a revision."""
         title, lead, paragraphs = self.title, self.lead, self.paragraphs
         for revision in self.revisions:
             if revision.at <= demo_s:
@@ -124,22 +123,14 @@ class Labels(_Strict, frozen=True, kw_only=True):
     footer: str
 
 
-class _OutletFile(_Strict, frozen=True, kw_only=True):
-    """``outlet.toml`` as written."""
+class Outlet(_Strict, frozen=True, kw_only=True):
+    """One outlet. ``id``, which is its source id too, is its folder's name and not in the file."""
 
+    id: str = ""
     name: str
     feed: Literal["rss", "atom", "json"]
     feed_file: str
-    paragraph: str
-    link: str
     labels: dict[str, Labels]
-
-
-class Outlet(_OutletFile, frozen=True, kw_only=True):
-    """One outlet. ``id`` is its folder's name, and its source id; ``paragraph`` and ``link`` are one item's templates."""
-
-    id: str
-    template: str
 
     @property
     def feed_path(self) -> str:
@@ -178,7 +169,10 @@ def load_samples(root: Path | None = None) -> Samples:
             f"no sample articles in {folder}",
             hint="they are part of the package: install it again",
         )
-    outlets = {path.name: _outlet(path) for path in sorted((folder / "outlets").iterdir()) if path.is_dir()}
+    outlets = {
+        path.parent.name: msgspec.structs.replace(_decode(path, Outlet), id=path.parent.name)
+        for path in sorted((folder / "outlets").glob("*/outlet.toml"))
+    }
     articles: dict[str, SampleArticle] = {}
     for path in sorted((folder / "articles").glob("*.toml")):
         article = _decode(path, SampleArticle)
@@ -202,17 +196,8 @@ def _decode(path: Path, kind: type[T]) -> T:
     return value
 
 
-def _outlet(folder: Path) -> Outlet:
-    fields: dict[str, Any] = msgspec.structs.asdict(_decode(folder / "outlet.toml", _OutletFile))
-    try:
-        template = (folder / TEMPLATE_NAME).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(folder / TEMPLATE_NAME), str(error)) from error
-    return Outlet(id=folder.name, template=template, **fields)
-
-
 def _filled(article: SampleArticle, by_id: Mapping[str, SampleArticle], outlets: Mapping[str, Outlet]) -> SampleArticle:
-    """Give the article with a copy's text taken from its original, and everything that it names checked."""
+    """The article, checked; a copy gets the text of its original."""
 
     def refuse(problem: str) -> InputError:
         return InputError(f"{article.id}.toml", problem)

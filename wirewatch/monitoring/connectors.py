@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
-from http.server import ThreadingHTTPServer
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
@@ -16,6 +15,7 @@ from connectors.runner import Broke, Event, Outrun, Polled, Waiting
 from connectors.store.polls import PollLog
 from connectors.store.state import FeedState
 from core.errors import FailureKind, StoreError
+from core.net.serving import ServerThread
 from core.settings import Settings
 from core.store import Store
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, looking, ready_checks, serve_probes
@@ -108,7 +108,7 @@ class ConnectorProbes:
             self._items.labels(state).inc(getattr(report, state))
         self.appended(event.appended, event.size_bytes, event.stubs)
 
-    def serve(self, port: int) -> ThreadingHTTPServer | None:
+    def serve(self, port: int) -> ServerThread | None:
         """Serve on ``port``; None where it is 0. Raises UsageError where it is taken."""
         return serve_probes(self._settings.metrics_host, port, self.registry, health=self.health, ready=self.ready)
 

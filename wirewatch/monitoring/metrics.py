@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from http.server import ThreadingHTTPServer
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
@@ -17,6 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from core.errors import WirewatchError
+from core.net.serving import ServerThread
 from core.records import OutcomeKind
 from core.settings import Settings
 from core.store import open_store
@@ -152,7 +152,7 @@ class PipelineProbes:
         )
         self.timed: Callable[[], AbstractContextManager[object]] = slices.time
 
-    def serve(self) -> ThreadingHTTPServer | None:
+    def serve(self) -> ServerThread | None:
         """Serve on ``metrics_port``; None where it is 0. Raises UsageError where the port is taken."""
         settings = self._settings
         return serve_probes(
@@ -176,6 +176,6 @@ class PipelineProbes:
         yield canary_check(self._look)
 
 
-def serve_metrics(settings: Settings, clock_ms: Callable[[], int]) -> ThreadingHTTPServer | None:
+def serve_metrics(settings: Settings, clock_ms: Callable[[], int]) -> ServerThread | None:
     """Serve the pipeline's probes on ``metrics_port`` in a thread; None where it is 0."""
     return PipelineProbes(settings, clock_ms).serve() if settings.metrics_port else None

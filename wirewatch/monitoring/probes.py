@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 import structlog
@@ -15,6 +13,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from core.errors import StoreError, UsageError, WirewatchError
+from core.net.serving import ServerThread
 from core.settings import Settings
 from core.store import Store
 from core.store.canary import CanaryHealth, CanaryState, canary_state
@@ -25,7 +24,7 @@ WATCH_S = 15.0
 
 
 class Check(NamedTuple):
-    """One thing looked at. Only ``fatal`` ones that aren't ``ok`` make the answer 503; the others are for the reader."""
+    """One check, as a line of the answer. A ``fatal`` one that is not ``ok`` makes the answer 503; others only inform."""
 
     name: str
     ok: bool
@@ -38,61 +37,59 @@ Checks = Callable[[], Iterable[Check]]
 
 def serve_probes(
     host: str, port: int, registry: CollectorRegistry, *, health: Checks, ready: Checks
-) -> ThreadingHTTPServer | None:
-    """Serve in a thread; None where ``port`` is 0. Raises UsageError where the port is taken.
+) -> ServerThread | None:
+    """Serve on a thread; returns None if ``port`` is 0. Raises UsageError if the port is taken.
 
-    One scrape at a time. A service is healthy while it moves, and ready while it can do its work: ``health`` asks neither
-    store nor stream and may be called by several threads, since a process that is killed for others' absence helps nobody.
+    Scrapes run one at a time. ``/healthz`` waits for nothing and asks neither store nor stream, so ``health`` must be
+    thread-safe: killing a process because a store is away helps nobody. ``/readyz`` fails while the service can't work.
     """
     if not port:
         return None
+    # Imported here, so that commands that serve nothing do not wait for a web server.
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+    from starlette.routing import Route
+
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            try:
-                if self.path == "/metrics":
-                    with lock:
-                        body = generate_latest(registry)
-                    self._answer(200, body, CONTENT_TYPE_LATEST)
-                elif self.path in ("/healthz", "/readyz"):
-                    with nullcontext() if self.path == "/healthz" else lock:
-                        checks = list((health if self.path == "/healthz" else ready)())
-                    bad = any(check.fatal and not check.ok for check in checks)
-                    words = "".join(f"{check.name}: {check.words}\n" for check in checks)
-                    self._answer(503 if bad else 200, words.encode(), "text/plain; charset=utf-8")
-                else:
-                    self._answer(404, b"/metrics, /healthz or /readyz\n", "text/plain")
-            except WirewatchError as error:
-                self._answer(503, f"{error}\n".encode(), "text/plain; charset=utf-8")
+    def metrics(_request: Request) -> Response:
+        with lock:
+            return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-        def _answer(self, status: int, body: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def healthz(_request: Request) -> Response:
+        return report(health())
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Scrapes are no news."""
+    def readyz(_request: Request) -> Response:
+        with lock:
+            return report(ready())
 
+    def report(checks: Iterable[Check]) -> Response:
+        found = list(checks)
+        failed = any(check.fatal and not check.ok for check in found)
+        return PlainTextResponse("".join(f"{one.name}: {one.words}\n" for one in found), 503 if failed else 200)
+
+    def failed(_request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{error}\n", 503)
+
+    application = Starlette(
+        routes=[Route(f"/{answer.__name__}", answer) for answer in (metrics, healthz, readyz)],
+        exception_handlers={WirewatchError: failed},
+    )
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        return ServerThread(application, host, port, name="probes").start()
     except OSError as error:
         raise UsageError(f"metrics_port {port}: {error.strerror}", hint="choose another, or 0") from error
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
 
 
 class CanaryMetrics(Collector):
-    """``wirewatch_canary_age_seconds``, and how long the last one took to each stage. Each service tells the same."""
+    """The age of the last canary, and how long it took to each stage. Every service exports the same figures."""
 
     def __init__(self, look: Callable[[], CanaryState]) -> None:
         self._look = look
 
     def collect(self) -> Iterator[Metric]:
-        """Nothing where the store is away or no canaries are made: an absence alerts."""
+        """The figures; none if the store is away or no canaries are made, so that their absence can alert."""
         try:
             state = self._look()
         except StoreError:
@@ -120,14 +117,14 @@ class CanaryMetrics(Collector):
 
 
 def looking(settings: Settings, store: Store, clock_ms: Callable[[], int]) -> Callable[[], CanaryState]:
-    """A look at the canaries of the settings' run. It raises StoreError."""
+    """A function that reads the state of the run's canaries. It raises StoreError."""
     return lambda: canary_state(
         store, settings.run, now_ms=clock_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)
     )
 
 
 def canary_check(look: Callable[[], CanaryState]) -> Check:
-    """A line for /readyz, looked at now. Never fatal: starting this service anew may not help at all."""
+    """A line for /readyz, read now. Never fatal: restarting this service may not help at all."""
     try:
         return _line(look())
     except StoreError as error:
@@ -135,7 +132,7 @@ def canary_check(look: Callable[[], CanaryState]) -> Check:
 
 
 def ready_checks(name: str, look: Callable[[], CanaryState]) -> list[Check]:
-    """/readyz of a service that needs the store alone: whether it can be read, which looking at the canary shows."""
+    """/readyz of a service that needs only the store: reading the canary's state shows whether it can be read."""
     try:
         return [Check(name, ok=True, words="ready"), _line(look())]
     except StoreError as error:
@@ -152,10 +149,10 @@ def _line(state: CanaryState) -> Check:
 
 
 class CanaryWatch:
-    """Logs an error when the canaries fall silent, naming the stage, and a warning when they are back.
+    """Logs an error when canaries stop coming through, naming the stage, and a warning when they are back.
 
-    ``last`` is the line for /healthz as of the last look: whoever asks if a process is alive must not wait for its store, or
-    a store that is away would have all services killed.
+    ``last`` is the line for /healthz as of the last look: a liveness probe must not wait for the store, or all services
+    would be killed while it is away.
     """
 
     def __init__(self, look: Callable[[], CanaryState]) -> None:
@@ -164,12 +161,12 @@ class CanaryWatch:
         self.last = Check("canary", ok=True, words="not looked at yet", fatal=False)
 
     def look(self) -> None:
-        """Look once; something is logged only when it changed."""
+        """Look once, and log a change."""
         try:
             state = self._look()
         except StoreError as error:
             self.last = _unknown(error)
-            log.warning("the canaries can't be looked at", error=error.message)
+            log.warning("the canaries' state can't be read", error=error.message)
             return
         self.last = _line(state)
         if state.silent_stage == self._silent:
@@ -186,7 +183,7 @@ class CanaryWatch:
         self._silent = state.silent_stage
 
     def start(self, stop: threading.Event) -> None:
-        """Look now and every 15 s in a thread, until ``stop``: a service whose main loop hangs still says so."""
+        """Look now and every 15 s until ``stop``, on a thread: a service whose main loop hangs still reports it."""
 
         def watch() -> None:
             self.look()

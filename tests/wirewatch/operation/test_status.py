@@ -170,8 +170,7 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
         probes.tend()
         assert _get(port, "/healthz")[0] == 200
     finally:
-        server.shutdown()
-        server.server_close()
+        server.close()
         store.close()
 
 

@@ -1,0 +1,69 @@
+"""A small HTTP server inside a process that does other work: an ASGI application on a thread of its own.
+
+uvicorn and Starlette are imported when a server starts, so that commands that serve nothing do not wait for them.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+CLOSING_S = 3
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens on ``host`` and ``port``; 0 is any free port. Raises OSError or OverflowError if it can't."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol by name: if it is 0, asyncio leaves Nagle's algorithm on, and the body of each answer comes 40 ms late.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+        made.listen(256)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+class ServerThread:
+    """Serves ``application`` until closed, or until the process ends. The port is bound on creation.
+
+    Plain functions that answer run on threads of their own, so one slow answer does not hold up the others. ``options`` are
+    uvicorn's. Raises OSError or OverflowError if the address can't be bound.
+    """
+
+    def __init__(self, application: ASGIApp, host: str, port: int, *, name: str, **options: Any) -> None:
+        import uvicorn
+
+        self._socket = listening_socket(host, port)
+        self.port = int(self._socket.getsockname()[1])
+        defaults: dict[str, Any] = {
+            "lifespan": "off",
+            "log_config": None,
+            "log_level": "error",
+            "access_log": False,
+            "proxy_headers": False,
+            "server_header": False,
+            "timeout_graceful_shutdown": CLOSING_S,
+        }
+        self._server = uvicorn.Server(uvicorn.Config(application, **(defaults | options)))
+        # A daemon, and so are the workers that it starts: a process that does not close its server still exits.
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name=name, daemon=True)
+
+    def start(self) -> Self:
+        """Begin to answer; requests since the creation are answered too. Starting twice is harmless."""
+        if self._thread.ident is None:
+            self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop and free the port; answers under way get 3 s. Closing twice is harmless."""
+        self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._socket.close()
