@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import core
 from core.errors import WirewatchError
 from wirewatch import console
 from wirewatch.commands import (
@@ -49,7 +49,7 @@ for part in (
 
 def _version(*, wanted: bool) -> None:
     if wanted:
-        typer.echo(f"wirewatch {metadata.version('wirewatch')}")
+        typer.echo(f"wirewatch {core.version()}")
         raise typer.Exit
 
 

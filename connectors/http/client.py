@@ -25,6 +25,7 @@ from connectors.http.answers import Failure, Fetched, parse_retry_after
 from connectors.http.body import BadBody, BodyTooLarge, decoded
 from connectors.http.links import without_credentials
 from connectors.http.transport import Transport
+from core import version
 from core.errors import FailureKind
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
 from core.settings import ConnectorSettings
@@ -58,7 +59,6 @@ class Http:
         self,
         *,
         contact: str | None = None,
-        version: str = "0.1",
         allow_private: Collection[str] = (),
         total_s: float = TOTAL_S,
         resolve: Resolve = resolve_host,
@@ -66,9 +66,7 @@ class Http:
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
     ) -> None:
-        self.user_agent = (
-            f"Wirewatch/{version} (news monitor; {contact})" if contact else f"Wirewatch/{version} (news monitor)"
-        )
+        self.user_agent = f"Wirewatch/{version()} (news monitor{f'; {contact}' if contact else ''})"
         self._total_s = total_s
         self._monotonic = monotonic
         context = ssl_context or httpx.create_ssl_context(trust_env=False)

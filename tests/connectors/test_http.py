@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from connectors.http.client import Failure, Fetched, Http, parse_retry_after
 from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
+from core import version
 from core.errors import FailureKind
 from tests.connectors.support import NOON, Answer, Site, after
 
@@ -41,7 +42,7 @@ def test_a_page_with_its_facts_asked_for_honestly(web: Site, http: Http) -> None
     assert (page.body, page.etag, page.last_modified, page.content_type) == (b"hello", '"1"', "x", "text/html")
     assert page.moved_to is None
     (_, headers) = web.asked[0]
-    assert headers["user-agent"] == "Wirewatch/0.1 (news monitor; desk@courier.example)"
+    assert headers["user-agent"] == f"Wirewatch/{version()} (news monitor; desk@courier.example)"
     assert headers["host"] == web.host
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.wirewatch.command import wirewatch
+from core import version
+from tests.wirewatch.command import ROOT, wirewatch
 
 RSS = """<rss version="2.0"><channel><title>Outlet</title><language>en</language>
 <item><title>First</title><link>https://outlet.example/1</link></item>
@@ -144,3 +147,17 @@ def test_a_second_continuous_run_must_say_whether_people_are_told(tmp_path: Path
     assert wirewatch(*again, cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0
     assert wirewatch(*again, "--no-deliver", cwd=tmp_path, WIREWATCH_RUN="tried").returncode == 0
     assert wirewatch("runs", "drop", "tried", cwd=tmp_path).returncode == 0
+
+
+def test_there_is_one_version_number(tmp_path: Path) -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert version() == wanted
+    assert wirewatch("--version", cwd=tmp_path).stdout == f"wirewatch {wanted}\n"
+    files = [path for top in ("deploy", "docs") for path in (ROOT / top).rglob("*") if path.is_file()]
+    named = {
+        (path.name, found)
+        for path in files
+        for found in re.findall(r"(?:wirewatch:|newTag: )(\d+\.\d+[\w.]*)", path.read_text("utf-8", "replace"))
+    }
+    assert {name for name, _ in named} >= {"compose.yaml", "kustomization.yaml"}
+    assert {found for _, found in named} == {wanted}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ import msgspec
 import typer
 from rich.progress import TextColumn
 
+from core import version
 from core.errors import UsageError, WirewatchError
 from core.records import from_ms
 from core.settings import Settings, load_settings
@@ -150,7 +150,7 @@ def archive(
     count = 0
     with open_stream(settings.stream, settings.raw_stream) as stream:
         while True:
-            software = f"wirewatch {metadata.version('wirewatch')}"
+            software = f"wirewatch {version()}"
             try:
                 for day in archive_days(
                     stream, store, where, clock_ms=console.now_ms, stop=stop.is_set, software=software

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.store.state import FeedState
+from core import version
 from core.errors import WirewatchError
 from core.records import from_ms
 from core.settings import Settings, load_settings
@@ -171,7 +172,7 @@ def _since(seconds: float) -> str:
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield _python()
-    yield Finding("runner", "ok", f"slices on FnApiRunner, apache-beam {importlib.metadata.version('apache-beam')}")
+    yield Finding("runner", "ok", f"slices on FnApiRunner, apache-beam {metadata.version('apache-beam')}")
     yield _guarded(
         "stream", lambda: _stream(settings), "check stream_url, or start the broker: deploy/local/kafka.sh DIR"
     )
@@ -191,7 +192,7 @@ def _guarded(what: str, look: Callable[[], Finding], advice: str) -> Finding:
 
 
 def _python() -> Finding:
-    return Finding("python", "ok", f"{platform.python_version()}, wirewatch {importlib.metadata.version('wirewatch')}")
+    return Finding("python", "ok", f"{platform.python_version()}, wirewatch {version()}")
 
 
 def _stream(settings: Settings) -> Finding:
