@@ -10,15 +10,15 @@ from core.query.compile import CompiledQuery, compile_query
 from core.query.document import Document, document_of
 from core.query.explain import Explanation, explain, format_query
 from core.query.index import IndexResult, QueryFailure, QueryIndex
-from core.query.lint import Finding, lint
+from core.query.lint import LintFinding, lint
 from core.query.parse import parse
 
 __all__ = [
     "CompiledQuery",
     "Document",
     "Explanation",
-    "Finding",
     "IndexResult",
+    "LintFinding",
     "Query",
     "QueryFailure",
     "QueryIndex",

@@ -48,7 +48,7 @@ _BEFORE = re.compile(rf"(?i:(?:(?:{'|'.join(PREFIXES)}):)+)|(?:ATLEAST|LEAD)/[0-
 Severity = Literal["error", "warning", "note"]
 
 
-class Finding(msgspec.Struct, frozen=True, order=True):
+class LintFinding(msgspec.Struct, frozen=True, order=True):
     """``position`` is a code point of the query. ``suggestion`` is a whole query to use instead, or None.
 
     An "error" can't run, or never matches; a "warning" is probably a mistake, or expensive; a "note" is about form.
@@ -60,7 +60,7 @@ class Finding(msgspec.Struct, frozen=True, order=True):
     suggestion: str | None = None
 
 
-def lint(query: str) -> list[Finding]:
+def lint(query: str) -> list[LintFinding]:
     """Findings on ``query``, sorted by position. Never raises, whatever is in the query."""
     findings = list(_quotes(query))
     try:
@@ -68,7 +68,7 @@ def lint(query: str) -> list[Finding]:
     except QueryError as error:
         expected = f"; expected {error.expected}" if error.expected else ""
         repaired = _parses(_straight(query)) or _parses(_straight(query).rstrip() + '"') or _parses(_fields(query))
-        findings.append(Finding(error.position, "error", f"{error.problem}{expected}", repaired))
+        findings.append(LintFinding(error.position, "error", f"{error.problem}{expected}", repaired))
         return _sorted(findings)
     findings += _operators(parsed)
     findings += _grouping(query)
@@ -77,7 +77,7 @@ def lint(query: str) -> list[Finding]:
     return _sorted(findings)
 
 
-def _sorted(findings: list[Finding]) -> list[Finding]:
+def _sorted(findings: list[LintFinding]) -> list[LintFinding]:
     return sorted(set(findings), key=lambda one: (one.position, one.severity, one.message))
 
 
@@ -98,13 +98,13 @@ def _fields(query: str) -> str:
     return re.sub(r"(?<!\w)([^\W\d_]+):(?!//)", lambda found: f"{nearest_field(found[1]) or found[1]}:", query)
 
 
-def _quotes(query: str) -> Iterator[Finding]:
+def _quotes(query: str) -> Iterator[LintFinding]:
     if found := _CURLY.search(query):
         message = f"curly quote {found[0]} of a word processor: read as a straight one"
-        yield Finding(found.start(), "note", message, _parses(_straight(query)))
+        yield LintFinding(found.start(), "note", message, _parses(_straight(query)))
 
 
-def _operators(query: Query) -> Iterator[Finding]:
+def _operators(query: Query) -> Iterator[LintFinding]:
     """Bare words in lower case that are operators in upper case. Within quotes they are words."""
     found = [
         (node, operator)
@@ -118,7 +118,7 @@ def _operators(query: Query) -> Iterator[Finding]:
         better = better[: node.start] + operator + better[node.end :]
     for node, operator in found:
         message = f'"{node.text}" is looked for as a word; the operator is {operator}'
-        yield Finding(node.start, "warning", message, _parses(better))
+        yield LintFinding(node.start, "warning", message, _parses(better))
 
 
 def _operator(text: str) -> str | None:
@@ -126,14 +126,14 @@ def _operator(text: str) -> str | None:
     return text.upper() if _LOWER_DISTANCE.fullmatch(text) else _LOWER_OPERATORS.get(text)
 
 
-def _grouping(query: str) -> Iterator[Finding]:
+def _grouping(query: str) -> Iterator[LintFinding]:
     """OR and AND at one level. The suggestion shows how the query is read, so that a different intention is noticed."""
     places, better = mixed(query)
     for place in places:
         message = (
             "OR and AND without parentheses: AND, and words side by side, bind tighter; say with ( ) what is meant"
         )
-        yield Finding(place, "warning", message, _parses(better))
+        yield LintFinding(place, "warning", message, _parses(better))
 
 
 def _walk(node: Node) -> Iterator[Node]:
@@ -142,12 +142,12 @@ def _walk(node: Node) -> Iterator[Node]:
         yield from _walk(part)
 
 
-def _words(node: Node, scope: str | None) -> Iterator[Finding]:
+def _words(node: Node, scope: str | None) -> Iterator[LintFinding]:
     match node:
         case Term(word=word, text=text, start=start):
             yield from _word(word, start, scope)
             if scope == "lang" and not isinstance(word, Prefix | Wild) and not _LANGUAGE.fullmatch(text.lower()):
-                yield Finding(start, "warning", f"lang: takes two-letter codes such as en or ar, not {text}")
+                yield LintFinding(start, "warning", f"lang: takes two-letter codes such as en or ar, not {text}")
         case Phrase(words=words, start=start) if scope not in WHOLE_FIELDS:
             for _, word in words:
                 yield from _word(word, start, scope)
@@ -158,34 +158,34 @@ def _words(node: Node, scope: str | None) -> Iterator[Finding]:
                 yield from _words(part, scope)
 
 
-def _word(word: WordPattern, start: int, scope: str | None) -> Iterator[Finding]:
+def _word(word: WordPattern, start: int, scope: str | None) -> Iterator[LintFinding]:
     if isinstance(word, Prefix | Wild):
         shown = f"{word.key}*" if isinstance(word, Prefix) else word.pattern
         literal = re.split(r"[*?]", shown, maxsplit=1)[0]
         enough = SHORTEST_PREFIX if literal.isascii() else SHORTEST_PREFIX - 1
         if len(literal) < enough and scope not in WHOLE_FIELDS:
             message = f"{shown} has {len(literal)} letters before its wildcard and matches very many words"
-            yield Finding(start, "warning", message)
+            yield LintFinding(start, "warning", message)
 
 
-def _logic(query: Query) -> Iterator[Finding]:
+def _logic(query: Query) -> Iterator[LintFinding]:
     compiled = compile_node(query.root)
     root = query.root
     if _never(compiled):
-        yield Finding(
+        yield LintFinding(
             root.start, "error", "can never match: it asks for one thing and its opposite, or for two fields at once"
         )
     elif isinstance(root, Not):
         message = "nothing but NOT: matches every article without it, and shows no words"
-        yield Finding(root.start, "warning", message)
+        yield LintFinding(root.start, "warning", message)
     elif (terms := required_terms(compiled, guessed_weight)) is None:
         message = "no word is necessary for a match, so this query is tried on every article"
-        yield Finding(root.start, "warning", message)
+        yield LintFinding(root.start, "warning", message)
     elif any(term.startswith("lang:") or term.endswith(":*") for term in terms):
         message = (
             "a language or a wildcard in a field is all that this query asks for, so it is tried on very many articles"
         )
-        yield Finding(root.start, "warning", message)
+        yield LintFinding(root.start, "warning", message)
     for node in _walk(root):
         if isinstance(node, Near | AtLeast):
             yield from _inside(node)
@@ -195,17 +195,17 @@ def _logic(query: Query) -> Iterator[Finding]:
             and _never(compile_node(node))
             and not _never(compiled)
         ):
-            yield Finding(node.start, "warning", "this part can never match")
+            yield LintFinding(node.start, "warning", "this part can never match")
 
 
-def _inside(node: Near | AtLeast) -> Iterator[Finding]:
+def _inside(node: Near | AtLeast) -> Iterator[LintFinding]:
     sides = (node.left, node.right) if isinstance(node, Near) else (node.part,)
     name = "NEAR" if isinstance(node, Near) else "ATLEAST"
     for side in sides:
         if isinstance(side, Not):
-            yield Finding(side.start, "warning", f"{name} with NOT: holds too where neither word occurs")
+            yield LintFinding(side.start, "warning", f"{name} with NOT: holds too where neither word occurs")
         elif isinstance(side, And):
-            yield Finding(side.start, "note", f"{name} with AND inside asks for the {name} of each part")
+            yield LintFinding(side.start, "note", f"{name} with AND inside asks for the {name} of each part")
 
 
 def _never(compiled: Compiled) -> bool:

@@ -98,7 +98,7 @@ class Rewording(msgspec.Struct, frozen=True):
     after: str
 
 
-class Link(msgspec.Struct, frozen=True):
+class AlertLink(msgspec.Struct, frozen=True):
     """Where to read on. ``published_at`` is the publisher's claim."""
 
     url: str
@@ -144,7 +144,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     clause: str = ""
     news: tuple[News, ...] = ()
     changes: tuple[Rewording, ...] = ()
-    links: tuple[Link, ...] = ()
+    links: tuple[AlertLink, ...] = ()
     previous: str | None = None
     withdrawn: tuple[str, ...] = ()
     told: int = 0

@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from core.errors import InputError, QueryError, UsageError
-from core.query import Finding, lint
+from core.query import LintFinding, lint
 from core.query.filters import effective_query
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, Schedule
@@ -40,7 +40,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
     subscription: Subscription
     changed: bool
-    warnings: tuple[Finding, ...] = ()
+    warnings: tuple[LintFinding, ...] = ()
 
 
 class Subscriptions:
@@ -109,7 +109,7 @@ class Subscriptions:
         self._queries.save_subscriptions([ended], now_ms=self._clock_ms())
 
 
-def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Finding, ...]:
+def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[LintFinding, ...]:
     """Warnings and notes of the linter. Raises UsageError for what can't run; QueryError tells where in the query.
 
     ``channels``: the names that there are; None: not looked at.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from core.query import Finding
+from core.query import LintFinding
 from core.records import from_ms
 from core.search import BacktestReport, Comparison, Count, StoryHit
 from desk.views.charts import DAY_MS, Chart, bars
@@ -27,7 +27,7 @@ class StoryView(NamedTuple):
 class Trial(NamedTuple):
     """The answer to a query being typed. ``problem`` with a caret below the place: nothing else is known then."""
 
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[LintFinding, ...] = ()
     problem: str = ""
     sentence: str = ""
     change: str = ""
@@ -40,7 +40,7 @@ class Trial(NamedTuple):
 
 
 def trial(
-    findings: Sequence[Finding],
+    findings: Sequence[LintFinding],
     report: BacktestReport,
     change: Comparison | None,
     outlets: Outlets,

@@ -25,7 +25,7 @@ from core.query.document import document_of
 from core.query.explain import matched_clause
 from core.query.filters import effective_query
 from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
-from core.records.alert import LEVELS, Level, Link, News, Rewording, Snippet
+from core.records.alert import LEVELS, AlertLink, Level, News, Rewording, Snippet
 from pipeline.stories.facts import Facts, facts_of
 from pipeline.stories.story_facts import AlertMark, EditPace, Known, StoryMemory, edited, grown, learn, marked
 from pipeline.text.difference import Difference, Size
@@ -134,7 +134,7 @@ class _Telling:
         self._retracted = any(kind == "retraction" for _, kind, _ in known.notices)
         self._outlets = tuple(sorted(memory.outlets)[:MOST_OUTLETS])
         self._document = None if not article.subscriptions else document_of(article)
-        self._link = Link(article.url, article.title, article.source, article.published_at)
+        self._link = AlertLink(article.url, article.title, article.source, article.published_at)
 
     @property
     def concerns_others(self) -> bool:

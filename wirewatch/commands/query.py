@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from core.errors import InputError, QueryError, UsageError
-from core.query import Document, Explanation, Finding, QueryIndex, explain, lint, parse
+from core.query import Document, Explanation, LintFinding, QueryIndex, explain, lint, parse
 from core.query.importing import import_query
 from core.records.article import Match
 from wirewatch import console
@@ -87,7 +87,7 @@ class _StoredDocument(_Fields, kw_only=True):
 class _Linted(msgspec.Struct):
     query: str
     parses: bool
-    findings: list[Finding]
+    findings: list[LintFinding]
 
 
 class _Translated(msgspec.Struct, rename={"origin": "from"}):
@@ -236,7 +236,7 @@ def _document(path: Path) -> Document:
         raise InputError(str(path), str(error).replace("`$.", "`")) from error
 
 
-def _show(query: str, finding: Finding) -> None:
+def _show(query: str, finding: LintFinding) -> None:
     line = Text(finding.severity, style=_STYLES[finding.severity])
     line.append(f" at position {finding.position + 1}: {console.printable(finding.message)}", style="default")
     console.out.print(line)

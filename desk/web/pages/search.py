@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
 from core.errors import QueryError, UsageError
-from core.query import Finding, lint
+from core.query import LintFinding, lint
 from core.search import Hit, Results, SearchIndex
 from desk.people.roles import Role
 from desk.views.charts import bars
@@ -43,7 +43,7 @@ def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Re
     wish = wish_of(request.query_params.multi_items())
     at_ms = at if cursor and 0 < at <= desk.clock_ms() else desk.clock_ms()
     found: Results | None = None
-    problem, findings = "", list[Finding]()
+    problem, findings = "", list[LintFinding]()
     try:
         found = _ask(desk, index, wish, at_ms, cursor or None, limit=PAGE, budget_ms=_BUDGET_MS, facets=True)
     except QueryError as error:

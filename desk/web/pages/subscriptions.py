@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from starlette.responses import RedirectResponse
 
 from core.errors import QueryError, UsageError
-from core.query import Finding, lint
+from core.query import LintFinding, lint
 from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
@@ -158,7 +158,7 @@ def _editor(
     problem: str = "",
     pointer: str = "",
     saved: int = 0,
-    findings: Sequence[Finding] = (),
+    findings: Sequence[LintFinding] = (),
 ) -> Response:
     versions = desk.queries.history(stored.id) if stored is not None else []
     history = [
