@@ -26,9 +26,9 @@ MAX_HASHED = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``entry`` is what the index must remember; None where nothing is new.
+    """``entry`` is what the index must remember; None if nothing is new.
 
-    ``origin``: the agency that the text credits, or else the one that the text it is a copy of does; None for no agency.
+    ``origin``: the agency that the text credits, else the one that the original of a copy credits; None if there is none.
     """
 
     kind: OutcomeKind
@@ -41,10 +41,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One record with its end. ``article`` is set unless it was rejected or unchanged; ``late``: it has a place not its own.
+    """One record with its outcome. ``article`` is set unless it was rejected or unchanged.
 
-    ``origin``: the agency that the reader should see credited. ``difference``: what an update changed, where the text
-    before it was given.
+    ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: what an update changed, if
+    the text before it was given.
     """
 
     outcome: Outcome
@@ -58,14 +58,14 @@ class Decided:
 
 @dataclass(slots=True)
 class Handled:
-    """A batch with all its ends, in order, and the last place given."""
+    """A batch with all its outcomes, in order, and the last place given."""
 
     decided: list[Decided] = field(default_factory=list)
     last_key: OrderKey | None = None
 
 
 class StoryStage:
-    """Holds the index between batches. Not thread-safe; after a batch that could not be stored it must be thrown away."""
+    """Holds the index between batches. Not thread-safe; it must be discarded after a batch that could not be stored."""
 
     def __init__(self, index: StoryIndex) -> None:
         self.index = index
@@ -100,12 +100,12 @@ class StoryStage:
                 handled.decided.append(Decided(_rejection(draft, key), key, late))
                 continue
             history = [*histories.get(draft.article.id, ()), *grown.get(draft.article.id, ())]
-            told = self._decide(draft, draft.article, key, history, late=late, before=shown.get(draft.article.id))
-            if told.entry is not None:
-                grown.setdefault(told.entry.article, []).append(told.entry)
-                self.index.add(told.entry)
-                shown[told.entry.article] = (draft.article.title, draft.article.text)
-            handled.decided.append(told)
+            decided = self._decide(draft, draft.article, key, history, late=late, before=shown.get(draft.article.id))
+            if decided.entry is not None:
+                grown.setdefault(decided.entry.article, []).append(decided.entry)
+                self.index.add(decided.entry)
+                shown[decided.entry.article] = (draft.article.title, draft.article.text)
+            handled.decided.append(decided)
         if handled.last_key is not None:
             self.index.expire(handled.last_key)
         return handled
@@ -148,14 +148,12 @@ class StoryStage:
 def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index: StoryIndex) -> Decision:
     """The decision for ``article`` at place ``key``. ``history``: versions of the same article, of any age, in any order.
 
-    The same article with the same title and text as its latest version (clockwork lines aside) is ``unchanged``; with
-    others it is ``updated`` and stays in its story. An article never seen is ``duplicate`` where an earlier text in the
-    window is (nearly) its own, else ``published``; then it joins the story of other texts on the same event, or begins
-    one that bears its id. Features are worked out here where the article brings a plain signature only.
+    An article with the title and text of its latest version (clockwork lines aside) is ``unchanged``; with
+    others it is ``updated`` and stays in its story. An article never seen is ``duplicate`` if an earlier text in the
+    window is (nearly) the same, else ``published``; then it joins the story of other texts on the same event, or begins
+    one with its id. Features are computed here if the article has only a plain signature.
     """
-    fingerprint = article.fingerprint
-    if not is_full(fingerprint):
-        fingerprint = features(article.title, article.text)
+    fingerprint = _full_features(article)
     origin = agency_of(fingerprint)
     earlier = max((entry for entry in history if entry.key < key), key=lambda entry: entry.version, default=None)
     if earlier is not None:
@@ -174,7 +172,25 @@ def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index
             kind, duplicate_of = OutcomeKind.PUBLISHED, None
             event = index.event_of(fingerprint, article=article.id, language=article.language, as_of=key)
             story = article.id if event is None else event.story
-    entry = IndexEntry(
+    entry = _entry(article, key, version, story, duplicate_of, fingerprint, text)
+    return Decision(kind, version, story, duplicate_of, entry, origin)
+
+
+def entry_of(article: Article, key: OrderKey, version: int, story: str, duplicate_of: str | None) -> IndexEntry:
+    """The index entry of one version whose place is known."""
+    return _entry(article, key, version, story, duplicate_of, _full_features(article), text_hash(article.text))
+
+
+def _entry(
+    article: Article,
+    key: OrderKey,
+    version: int,
+    story: str,
+    duplicate_of: str | None,
+    fingerprint: bytes,
+    text: str,
+) -> IndexEntry:
+    return IndexEntry(
         article=article.id,
         version=version,
         version_hash=article.version_hash,
@@ -187,25 +203,11 @@ def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index
         fingerprint=fingerprint,
         backfill=article.backfill,
     )
-    return Decision(kind, version, story, duplicate_of, entry, origin)
 
 
-def entry_of(article: Article, key: OrderKey, version: int, story: str, duplicate_of: str | None) -> IndexEntry:
-    """The index entry of one version whose place is known."""
+def _full_features(article: Article) -> bytes:
     known = article.fingerprint
-    return IndexEntry(
-        article=article.id,
-        version=version,
-        version_hash=article.version_hash,
-        text_hash=text_hash(article.text),
-        key=key,
-        story=story,
-        source=article.source,
-        duplicate_of=duplicate_of,
-        language=article.language,
-        fingerprint=known if is_full(known) else features(article.title, article.text),
-        backfill=article.backfill,
-    )
+    return known if is_full(known) else features(article.title, article.text)
 
 
 def text_hash(text: str) -> str:

@@ -14,8 +14,6 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-import sys
-from array import array
 from collections.abc import Iterable
 
 from rensa import RMinHash
@@ -29,14 +27,6 @@ MIN_SHINGLES = 20
 
 MAX_CHARS = 100_000
 """Only so much of a text counts, some 15,000 words: a longer one is a document dump, and its head tells."""
-
-BANDS = 32
-ROWS = PERMUTATIONS // BANDS
-"""32 bands of 4 rows: two texts of similarity s share a band with probability 1 − (1 − s⁴)³².
-
-That is 0.23 at 0.3, 0.87 at 0.5, 0.988 at 0.6, 0.9998 at 0.7: hardly a pair over the threshold of 0.6 to 0.7 is missed,
-and what comes along below it is sorted out by ``similarity``.
-"""
 
 _SEED = 42
 _UNSPACED = re.compile(r"[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
@@ -67,32 +57,6 @@ def signature(hashes: Iterable[int]) -> bytes:
     return struct.pack(f"<{PERMUTATIONS}I", *matrix.to_rows()[0])
 
 
-def similarity(first: bytes, second: bytes) -> float:
-    """Estimate the Jaccard similarity of two texts by their signatures: 0 to 1; 0 where one has no signature."""
-    one, other = _values(first), _values(second)
-    if not one or len(one) != len(other):
-        return 0.0
-    return sum(map(int.__eq__, one, other)) / len(one)
-
-
-def bands(signature: bytes) -> tuple[bytes, ...]:
-    """Give the keys under which to look for near-duplicates: two texts that share one may be. () for no signature.
-
-    A key holds its band's number, so keys of all bands can live in one index.
-    """
-    width = ROWS * 4
-    return tuple(
-        bytes((band,)) + signature[band * width : (band + 1) * width] for band in range(len(signature) // width)
-    )
-
-
-def _values(signature: bytes) -> array[int]:
-    values = array("I", signature[: len(signature) // 4 * 4])
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
-
-
 def _shingle_list(text: str) -> list[str]:
     flat = folded(text)
     if is_unspaced(flat):
@@ -100,10 +64,6 @@ def _shingle_list(text: str) -> list[str]:
         return [solid[start : start + SHINGLE] for start in range(len(solid) - SHINGLE + 1)]
     words = flat.split(" ")
     return [" ".join(words[start : start + SHINGLE]) for start in range(len(words) - SHINGLE + 1)]
-
-
-def _shingles(text: str) -> set[str]:
-    return set(_shingle_list(text))
 
 
 def is_unspaced(text: str) -> bool:

@@ -20,11 +20,12 @@ from typing import Any
 import pytest
 import trafilatura
 
+from benchmarks.stories.peer import bands, similarity
 from core.errors import ExtractionError
 from pipeline.text.boilerplate import is_boilerplate
 from pipeline.text.characters import folded
 from pipeline.text.clean import Extracted, extract, extract_text
-from pipeline.text.fingerprint import bands, fingerprint, similarity
+from pipeline.text.fingerprint import fingerprint
 from pipeline.text.language import detect, language_code
 
 CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"

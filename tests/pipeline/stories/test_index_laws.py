@@ -7,11 +7,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.stories.peer import similarity
 from core.records import OrderKey
 from pipeline.stories.entries import IndexEntry
 from pipeline.stories.index import COPY_AT, StoryIndex
 from pipeline.stories.stage import decide, text_hash
-from pipeline.text.fingerprint import fingerprint, similarity
+from pipeline.text.fingerprint import fingerprint
 from tests.pipeline.stories.world import article, edited, prose
 
 WINDOW = 10

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.text.fingerprint import BANDS, MIN_SHINGLES, PERMUTATIONS, _shingles, bands, fingerprint, similarity
+from benchmarks.stories.peer import BANDS, bands, similarity
+from pipeline.text.fingerprint import MIN_SHINGLES, PERMUTATIONS, _shingle_list, fingerprint
 
 WORDS = [f"word{number}" for number in range(2_000)]
 
@@ -28,7 +29,7 @@ def edited(text: str, share: float, seed: int = 1) -> str:
 
 
 def exact(one: str, other: str) -> float:
-    first, second = _shingles(one), _shingles(other)
+    first, second = set(_shingle_list(one)), set(_shingle_list(other))
     return len(first & second) / len(first | second)
 
 

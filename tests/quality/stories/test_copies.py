@@ -15,10 +15,11 @@ from random import Random
 
 import pytest
 
+from benchmarks.stories.peer import similarity
 from core.records import Article, OutcomeKind, canonical_url
 from pipeline.stories.features import LAYOUT, features, read_features
 from pipeline.stories.similarity import are_copies
-from pipeline.text.fingerprint import fingerprint, similarity
+from pipeline.text.fingerprint import fingerprint
 from pipeline.text.language import detect
 from tests.quality.stories.scores import pair_score
 from tests.quality.stories.stage import Teller, article, originals

@@ -13,7 +13,7 @@ from core.records import OrderKey, OutcomeKind, raw_hash
 from pipeline.stories.entries import IndexEntry
 from pipeline.stories.features import Features, features, read_features
 from pipeline.stories.index import MAX_COPY_CANDIDATES, MAX_GROUP_CANDIDATES, StoryIndex
-from pipeline.stories.similarity import TermRarity, LexicalSimilarity, Rows, Shares, are_copies
+from pipeline.stories.similarity import LexicalSimilarity, Rows, Shares, TermRarity, are_copies
 from pipeline.stories.stage import StoryStage
 from tests.pipeline.stories.world import prose
 from tests.quality.stories.stage import Teller, article, stories
