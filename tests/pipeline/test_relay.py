@@ -16,7 +16,7 @@ from core.store.outbox import LEASE_MS, Outbox
 from core.streams import NewRecord, Stream
 from pipeline import relay as relay_module
 from pipeline.relay import Relay
-from tests.pipeline.sinks.support import opened
+from tests.pipeline.ledger.drafts import opened
 
 
 class Killed(BaseException):

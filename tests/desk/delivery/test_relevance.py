@@ -12,7 +12,7 @@ from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.use_cases.alerts import choices
 from tests.desk.delivery.support import subscription
-from tests.pipeline.sinks.support import writer
+from tests.pipeline.ledger.drafts import writer
 from tests.pipeline.transforms.support import NOON_MS, draft
 
 OTHERS = ("Copper mine floods near Kharga", "Coal mine closes after strike", "Silver mine owner arrested")

@@ -26,7 +26,7 @@ from pipeline.ledger.writer import shared_writer
 from pipeline.order import MergeMark
 from pipeline.order.merge import PartitionMark
 from tests.pipeline.flink.articles import raw_articles
-from tests.pipeline.sinks.support import story
+from tests.pipeline.ledger.drafts import story
 from tests.pipeline.transforms.support import draft
 
 

@@ -21,7 +21,7 @@ from pipeline.ledger import writer as writer_module
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter, shared_writer
 from pipeline.stories.index import HOUR_MS
-from tests.pipeline.sinks.support import ANN, day, opened, results, story, taken, writer
+from tests.pipeline.ledger.drafts import ANN, day, opened, results, story, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft, key, position
 
 
