@@ -269,4 +269,4 @@ def test_a_late_article_is_raised_at_the_time_of_its_place() -> None:
 
 def test_an_article_without_a_story_alerts_nobody() -> None:
     one = article(A, ONE, subscriptions=["s"])
-    assert AlertRule({}, lambda *_: None).tell(one, one.key) == []
+    assert AlertRule({}, lambda *_: None).alerts_of(one, one.key) == []
