@@ -23,6 +23,7 @@ from wirewatch.cli import app
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("connectors", "core", "desk", "pipeline", "wirewatch", "benchmarks", "tests")
+PRODUCT = tuple(f"{name}/" for name in PACKAGES[:5])
 CODE = ("connectors", "core", "desk", "pipeline", "wirewatch", "benchmarks", "tests", "deploy", "Makefile", ".ci")
 HISTORY = "docs/decisions.md"
 # A path: parts with slashes between, or a file name with one of our suffixes.
@@ -88,6 +89,16 @@ def test_every_path_that_a_page_names_is_there() -> None:
     named = [(page, path) for page in pages() if page != HISTORY for path in named_paths(page)]
     assert len(named) > 60
     assert [f"{page}: {path}" for page, path in named if path not in MADE_LATER and not exists(path, page)] == []
+
+
+def test_every_folder_of_the_product_is_in_the_table_of_folders() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|", text("docs/architecture.md"), re.MULTILINE)
+    named = {path.rstrip("/") for row in rows for path in re.findall(r"`([^`]+)`", row)}
+    folders = {str(Path(name).parent) for name in tracked() if name.startswith(PRODUCT) and name.endswith(".py")}
+    # Of a folder in a folder, its own line or that of the folder around it tells.
+    missing = {folder for folder in folders if not {folder, str(Path(folder).parent)} & named}
+    assert missing == set()
+    assert len(folders & named) > 25
 
 
 def test_every_link_of_a_page_leads_somewhere() -> None:
