@@ -1,9 +1,9 @@
-"""How the C library keeps memory: given back to the system once it is freed.
+"""Settings of the C library's allocator, so that freed memory is returned to the system.
 
 FnApiRunner holds a slice's collections whole, and the story index's arrays grow by being copied. When such memory is freed,
-glibc keeps its pages in heaps of its own, one for each thread, cut up by what lives longer: after a backlog a process would
-stay as large as its largest slices. And each large block that is freed raises the size from which blocks have pages of their
-own, up to 32 MB, so that ever more of them lie in the heaps (mallopt(3), M_MMAP_THRESHOLD).
+glibc keeps its pages in arenas, one for each thread, fragmented by what lives longer: after a backlog a process would
+stay as large as its largest slices. And each large block that is freed raises the size from which blocks are mapped
+separately, up to 32 MB, so more and more of them come from the arenas (mallopt(3), M_MMAP_THRESHOLD).
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ _M_ARENA_MAX, _ARENAS = -8, 2
 """From glibc's malloc.h."""
 
 TIDY = {"MALLOC_ARENA_MAX": str(_ARENAS), "MALLOC_MMAP_THRESHOLD_": str(_OWN_PAGES_FROM)}
-"""What ``tidy_heaps`` does, as the environment of a process that is yet to be started."""
+"""The same as ``tidy_heaps``, as environment variables for a process that is started later."""
 
 
 def tidy_heaps() -> None:
-    """Let all threads begun from now on share two heaps, and blocks from 256 KiB have pages of their own, as long as they live.
+    """Let all threads started from now on share two arenas, and map blocks of 256 KiB and more separately, permanently.
 
-    Does nothing where the C library isn't glibc.
+    Does nothing if the C library isn't glibc.
     """
     _call("mallopt", _M_MMAP_THRESHOLD, _OWN_PAGES_FROM)
     _call("mallopt", _M_ARENA_MAX, _ARENAS)
 
 
 def give_back() -> None:
-    """Return free pages to the system: some milliseconds. Where the C library isn't glibc, only rings of objects are freed."""
+    """Return free pages to the system, in some milliseconds. If the C library isn't glibc, only reference cycles are freed."""
     gc.collect()
     _call("malloc_trim", 0)
 
 
 def settle() -> None:
-    """Let the collector pass by all that is there now: for once a process has all that it will keep.
+    """Exclude all existing objects from garbage collection: for when a process has loaded everything that it will keep.
 
-    It goes through everything only when a quarter as much has come as there is. Beside some 200,000 objects of modules that is
-    seldom, and each run of a slice leaves a ring of its runner's objects behind, which holds that slice's records.
+    A full collection runs only once a quarter as many objects are new as there are. With some 200,000 objects of modules that
+    is rare, and each run of a slice leaves a reference cycle of its runner's objects, which holds that slice's records.
     """
     gc.collect()
     gc.freeze()
 
 
 class GiveBack:
-    """``give_back`` after each 32 MiB of records: by work, not by time, so a replay and an idle run each get their due.
+    """Calls ``give_back`` after each 32 MiB of records: by work, not by time, so it suits both a replay and an idle run.
 
-    After the first records, which have everything loaded that there is to load, the collector is told to ``settle``.
+    ``settle`` is called after the first records, when everything has been loaded.
     """
 
     def __init__(self, trim: Callable[[], None] = give_back, begin: Callable[[], None] = settle) -> None:
@@ -57,7 +57,7 @@ class GiveBack:
         self._handled = -1
 
     def after(self, size: int) -> None:
-        """Note that records of ``size`` bytes were handled; the time may have come."""
+        """Note that records of ``size`` bytes were handled, and release memory if it is time to."""
         if self._handled < 0:
             self._handled = 0
             self._begin()

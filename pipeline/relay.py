@@ -1,4 +1,4 @@
-"""From the outbox to the output streams: at least once, in order, each record with an id that tells a repeat."""
+"""From the outbox to the output streams: at least once, in order, each record with an id by which a repeat is recognised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 200
 class Relay:
     """Moves rows to the streams of their destinations. One instance belongs to one thread.
 
-    ``sent`` is told of the rows that a stream acknowledged, or that were struck off; it may be told of one twice.
+    ``sent`` is called with the rows that a stream acknowledged or that were dropped; a row may be passed twice.
     """
 
     def __init__(
@@ -30,11 +30,11 @@ class Relay:
         self._outbox, self._streams, self._clock_ms, self._sent = outbox, streams, clock_ms, sent
 
     def pump(self) -> int:
-        """Relay all that waits, and return how many records that were.
+        """Relay everything that waits, and return how many records that was.
 
-        Where a stream fails, what it did not acknowledge waits for the next call (and goes first then). A record over a
-        stream's limit is logged and struck off: it would never go through, and its article is in the store. Rows for
-        others than these streams are left alone. Raises StreamError where trying again would not help.
+        If a stream fails, what it did not acknowledge waits for the next call, which sends it first. A record over a
+        stream's limit is logged and dropped: it would never go through, and its article is in the store. Rows for
+        other destinations are left. Raises StreamError if trying again would not help.
         """
         total = 0
         while self._outbox.waiting(self._streams):
@@ -64,7 +64,7 @@ class Relay:
 
     @staticmethod
     def _send(stream: Stream, rows: list[Taken], over: list[Taken]) -> None:
-        """Append the rows; those in ``over`` afterwards are over, whatever is raised."""
+        """Append the rows. Those in ``over`` afterwards are done, whatever is raised."""
         if not rows:
             return
         records = [NewRecord(row.key.encode(), row.payload.encode()) for row in rows]

@@ -22,12 +22,12 @@ from pipeline.ledger import RunLedger
 # Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)
 ENRICHED, ALERTS, OUTCOMES = "enriched.jsonl", "alerts.jsonl", "outcomes.jsonl"
-# Of use to the pipeline alone.
+# Only of use to the pipeline.
 _INTERNAL = ("fingerprint",)
 
 
 class BoundedRun:
-    """Add items, run, read the results. Everything lies in ``folder``, which the caller removes.
+    """Add items, run, read the results. All files are in ``folder``, which the caller removes.
 
     The same items give the same results in whatever order they are added. ``now_ms`` is the start time (UTC); results
     don't depend on it.

@@ -1,8 +1,8 @@
-"""Jobs on a Flink cluster, by its REST interface: list, cancel, savepoint. The standard library does.
+"""Jobs on a Flink cluster through its REST API: list, cancel, savepoint. Uses only the standard library.
 
 Beam's job server leaves a job on the cluster when its submitter ends: asked to cancel, it only stops waiting (seen with
-Beam 2.62 and Flink 1.19). An uncancelled job of an earlier submitter can't write, as the run has a new owner, but it
-restarts for ever and takes slots.
+Beam 2.62 and Flink 1.19). A job left over from an earlier submitter can't write, because the run has a new owner, but it
+keeps restarting and takes slots.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class FlinkJobs:
         return [job for job in self.listing() if job.name == name and not job.over]
 
     def cancel(self, name: str) -> list[FlinkJob]:
-        """Cancel all jobs of this name, wait until they are over, and return them; none is no error."""
+        """Cancel all jobs of this name, wait until they are over, and return them; no such job is not an error."""
         jobs = self.running(name)
         for job in jobs:
             self._ask(f"/jobs/{job.id}?mode=cancel", method="PATCH")
@@ -62,7 +62,7 @@ class FlinkJobs:
         return jobs
 
     def savepoint(self, name: str, folder: str) -> str:
-        """Save the one job of this name below ``folder`` (a URL), and return the savepoint's place. The job goes on."""
+        """Save the one job of this name below ``folder`` (a URL); returns the savepoint's location. The job keeps running."""
         jobs = self.running(name)
         if len(jobs) != 1:
             raise FlinkRefused(f"{len(jobs)} jobs of the name {name!r} run, not one")

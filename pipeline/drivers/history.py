@@ -2,8 +2,8 @@
 
 See docs/architecture.md, "Replay equals live".
 
-Records that came late in that run stand where it put them: ``late`` holds their stored places. They go on under their own
-keys, so that topics and subscriptions are asked as of their own times and the ordered stage gives them the same places again.
+Records that were late in that run come at the places that it gave them, which ``late`` holds. They keep their own keys, so
+topics and subscriptions are those of their own times and the ordered stage gives them the same places again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.order import Merge, Numbered
 from pipeline.order.merge import article_of
 
 Late = Mapping[tuple[int, int], OrderKey]
-# A leader's change may set append times back by so much.
+# A change of leader may set append times back by this much.
 SLACK_MS = 60_000
 PROBE_MS = 2_000
 
@@ -37,15 +37,15 @@ class History(Protocol):
 
     @property
     def total(self) -> int | None:
-        """About how many records there are from where this began; None where that is not known."""
+        """About how many records there are from the starting point; None if unknown."""
 
 
 class StreamHistory:
     """The records of a stream whose places lie in ``from_ms`` (in) to ``to_ms`` (out), event times, for the run ``run``.
 
-    ``after_ms``: go on from there, as a resumed replay does; what comes again is for the ledger to know. ``lost`` counts
-    offsets that retention deleted while this read. Single-threaded; the stream is the caller's to close. Raises
-    StreamUnavailable: nothing is lost then.
+    ``after_ms``: continue from there, as a resumed replay does; the ledger recognises records that come again. ``lost``
+    counts offsets that retention deleted during the read. Single-threaded; the caller closes the stream. Raises
+    StreamUnavailable, after which nothing is lost.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class StreamHistory:
         return self._late.get((partition, offset))
 
     def _read_ahead(self) -> None:
-        """Read as far as every late record that may be next: the merge can't know that one lies behind its own place."""
+        """Read up to every late record that may be next: the merge can't know that one is later in the log than its place."""
         while self._ahead and (head_ms := self._merge.head_ms) is not None and self._ahead[-1][0] <= head_ms:
             _, partition, offset = self._ahead[-1]
             reached = self._merge.next_offsets().get(partition, offset + 1)
@@ -125,9 +125,9 @@ class StreamHistory:
 
 
 def offset_at(stream: Stream, partition: int, time_ms: int) -> int:
-    """The first offset of a record at or after ``time_ms``, where times rise; the end where there is none.
+    """The first offset of a record at or after ``time_ms``, or the end if there is none. Assumes that times rise.
 
-    By halving: some twenty reads of one record, whatever the stream's size.
+    A binary search: some twenty reads of one record, whatever the stream's size.
     """
     low, high = stream.start_offsets([partition])[partition], stream.end_offsets([partition])[partition]
     while low < high:
@@ -141,7 +141,7 @@ def offset_at(stream: Stream, partition: int, time_ms: int) -> int:
 
 
 def _begins_late(stream: Stream, starts: Mapping[int, int], from_ms: int, to_ms: int) -> int | None:
-    """The event time at which a stream begins whose earlier records are gone, if that is behind ``from_ms``."""
+    """The event time at which a stream begins whose earlier records are gone, if that is after ``from_ms``."""
     gone = {partition: offset for partition, offset in starts.items() if offset > 0}
     first = [
         records[0].timestamp_ms

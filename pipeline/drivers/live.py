@@ -1,4 +1,4 @@
-"""The continuous run, whatever driver carries it: taking the run, finding where to go on, relaying and mirroring."""
+"""The continuous run, for either driver: taking the run, finding where to resume, relaying and mirroring."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RETAIN_EVERY_MS = 600_000
 
 @dataclass(frozen=True)
 class Resumption:
-    """Where a new start goes on: the lowest offset without an outcome, and those above it that have one."""
+    """Where a new start resumes: of each partition the lowest offset without an outcome, and those above it that have one."""
 
     start: Mapping[int, int]
     done: Mapping[int, list[int]]
@@ -43,7 +43,7 @@ class Resumption:
 class LiveRun:
     """The continuous run of some settings, taken over by this process: earlier owners are fenced from now on.
 
-    ``clock_ms`` is the wall clock. Raises StoreError or StreamUnavailable where it can't begin.
+    ``clock_ms`` is the wall clock (UTC). Raises StoreError or StreamUnavailable if it can't start.
     """
 
     def __init__(self, settings: Settings, clock_ms: Callable[[], int], *, publish: bool = True) -> None:
@@ -83,7 +83,7 @@ class LiveRun:
         )
 
     def resumption(self) -> Resumption:
-        """Where to go on, from the ledger alone; where the stream came back shorter, from its cut."""
+        """Where to resume, from the ledger alone; from the cut, if the stream came back shorter."""
         self.strike_cut_off()
         frontier = self._from_the_ledger()
         return Resumption(
@@ -93,13 +93,13 @@ class LiveRun:
 
     def _from_the_ledger(self) -> dict[int, tuple[int, list[int]]]:
         first = self.offsets.first(self.raw.start_offsets(self.raw.partitions()))
-        # From where the run last stood: its whole ledger may be years of outcomes.
+        # From the position saved last: the whole ledger may be years of outcomes.
         saved = self.ledger.offsets(self.raw.uuid).saved()
         begin = {partition: max(offset, saved.get(partition, offset)) for partition, offset in first.items()}
         return self.ledger.offsets(self.raw.uuid).contiguous(begin)
 
     def strike_cut_off(self) -> int:
-        """Strike the outcomes of records that the stream has lost, so that what comes in their place is handled; how many."""
+        """Remove the outcomes of records that the stream has lost, so that what replaces them is handled; return how many."""
         struck = (
             self.ledger.offsets(self.raw.uuid).strike_beyond(found) if (found := cuts(self.raw, self.ledger)) else 0
         )
@@ -117,7 +117,7 @@ class LiveRun:
         return self._relay.pump()
 
     def _relayed(self, rows: Sequence[Taken]) -> None:
-        # Also what another run put into the outbox: whoever comes first relays it.
+        # Including what another run put into the outbox: the first relay to see it sends it.
         runs: dict[str, list[str]] = {}
         for row in rows:
             if row.destination == CANARIES:
@@ -136,7 +136,7 @@ class LiveRun:
         if positions == self._mirrored:
             return
         self._committed_ms = now_ms
-        # A store that went back has less than these positions say.
+        # A store restored from a backup has less than these positions say.
         self.ledger.seen(last_written(self.owner))
         self.ledger.offsets(self.raw.uuid).save(positions)
         try:
@@ -157,13 +157,13 @@ class LiveRun:
             log.warning("old records could not be deleted now; they are later", error=str(error))
 
     def mirror_ledger(self) -> None:
-        """Mirror what the ledger has to the consumer group: for drivers that don't know the reader's position."""
+        """Mirror the ledger's position to the consumer group: for drivers that don't know the reader's position."""
         now_ms = self._clock_ms()
-        # An idle run commits nothing, and asking how far it is costs the same.
+        # An idle run commits nothing, yet the question costs the same.
         if 0 <= now_ms - self._looked_ms < COMMIT_EVERY_MS:
             return
         self._looked_ms = now_ms
-        # From where it last stood: going through a run's whole ledger every few seconds would cost more each day.
+        # From the last position: reading a run's whole ledger every few seconds would cost more each day.
         begun = self._frontier or {p: lowest for p, (lowest, _) in self._from_the_ledger().items()}
         known = self.offsets.appeared(()) | dict(begun)
         found = self.ledger.offsets(self.raw.uuid).contiguous(known)
@@ -173,9 +173,9 @@ class LiveRun:
         self._commit(now_ms, self._frontier)
 
     def _past_gaps(self, stands: Mapping[int, int]) -> dict[int, int]:
-        """Of offsets without an outcome, behind which others have one: where the next record is, if none is there.
+        """For offsets without an outcome, followed by some with one: the next record's offset, if there is no record at them.
 
-        Marks of others' transactions take offsets; a frontier that waits for an outcome of theirs would wait for ever.
+        Markers of other writers' transactions take offsets, and would hold the position back without end.
         """
         past: dict[int, int] = {}
         for partition, offset in stands.items():
@@ -206,10 +206,10 @@ def run_in_slices(
 ) -> int:
     """Run the continuous run in slices until ``stop()``; return how many records were handled.
 
-    Without ``publish``, results are stored and nobody is told: nothing of them goes to the output streams or to people.
+    Without ``publish``, results are only stored: nothing goes to the output streams or to people.
 
-    ``pause`` waits for some seconds (an event's ``wait``) while the stream is away. Each slice runs in a context of
-    ``timed()``. Raises as ``LiveRun`` and ``run_slices``.
+    ``pause`` waits for some seconds (an event's ``wait``) while the stream is unreachable. Each slice runs in a context of
+    ``timed()``. Raises what ``LiveRun`` and ``run_slices`` raise.
     """
     from pipeline.drivers.reader import MergingReader
     from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices, run_slices
@@ -228,7 +228,7 @@ def run_in_slices(
             live.mirror({partition: mark.next for partition, mark in merge.mark().partitions.items()})
 
         def back() -> None:
-            # The reader may stand behind the cut.
+            # The reader may already be past the cut.
             if live.strike_cut_off():
                 raise WirewatchError(
                     "the stream came back shorter", hint="start this again: it goes on from the ledger"

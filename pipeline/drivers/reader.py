@@ -1,4 +1,4 @@
-"""Reading all partitions of a stream as one numbered sequence: the merge with a stream behind it.
+"""Reads all partitions of a stream as one numbered sequence: the merge, fed from a stream.
 
 See docs/architecture.md, "Streams".
 """
@@ -16,13 +16,13 @@ from pipeline.order import Merge, Numbered
 from pipeline.order.merge import Misdated
 
 log = structlog.get_logger()
-# How far behind its clock a stream may still show a record: the appends under way. More with replicas.
+# How long after a time a stream may still show a record of it: appends in progress. Longer with replicas.
 SKEW_MS = {"kafka": 300, "sqlite": 150}
 PARTITIONS_EVERY_MS = 10_000
 FETCH_BYTES = 8 << 20
 # What a partition may hold of one time.
 HELD_BYTES = 4 * FETCH_BYTES
-# From here on a record's time is no time: the clock that stamped it was wrong, or ours is.
+# A record's time this far ahead is not believed: the clock that stamped it was wrong, or ours is.
 AHEAD_MS = 60_000
 SAY_EVERY_MS = 600_000
 
@@ -31,7 +31,7 @@ Appeared = Callable[[Collection[int]], Mapping[int, int]]
 
 
 def skew_ms(url: str) -> int:
-    """The skew for a stream's URL: after its clock has passed a time by this much, no record of that time can come."""
+    """The skew in ms for a stream's URL: once its clock has passed a time by this much, no record of that time can come."""
     return SKEW_MS.get(url.partition(":")[0], max(SKEW_MS.values()))
 
 
@@ -44,10 +44,10 @@ class _Hollow(NamedTuple):
 
 
 class _SteadyClock:
-    """The caller's clock after a step back: while it is behind its highest reading, time goes on from there.
+    """A clock that absorbs steps back: while the caller's clock is below its highest reading, time continues from there.
 
-    The streams do alike (``core.streams.base``), and a reader that believed the step would hold everything until then. Once the
-    clock has caught up it is believed again, even if that is behind what was said meanwhile.
+    Streams do the same (``core.streams.base``), and a reader that believed the step would hold every record until the clock
+    caught up. Then the clock is believed again, even if that is below what was returned meanwhile.
     """
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
@@ -66,15 +66,15 @@ class _SteadyClock:
 
 
 class MergingReader:
-    """Pulls records into a merge and hands them out in order. Single-threaded; the stream is the caller's to close.
+    """Reads records into a merge and returns them in order. Single-threaded; the caller closes the stream.
 
     ``clock_ms`` must be the clock that stamps the records, give or take the skew. ``on_lost`` is called with (partition,
-    first, last) where retention deleted records before they were read, once for each range without an outcome; reading
-    goes on behind them. Records of times far ahead of the clock (a clock that stamped them was wrong, or still is) would be
-    waited for until then, by years at worst: they are taken as of now, at late places, which the ledger keeps for replays.
-    A replay finds them there, and believes all other times (``doubts`` False). ``on_appeared`` is called with partitions that
-    are new, and gives the offsets to read them from (at least theirs); without it they are read from the log's start. If
-    either raises, it is called again at the next read.
+    first, last) if retention deleted records before they were read, once for each range without an outcome; reading
+    continues after them. Records stamped far ahead of the clock would otherwise be held until that time, for years at
+    worst: they are taken as of now, at late places, which the ledger keeps for replays. A replay takes them from there and
+    believes all other times (``doubts`` False). ``on_appeared`` is called with partitions that are new and returns the
+    offsets to read them from (at least theirs); without it they are read from the log's start. If either raises, it is
+    called again at the next read.
     """
 
     def __init__(
@@ -97,10 +97,10 @@ class MergingReader:
         self._doubts, self._said_ms = doubts, 0
 
     def next(self, *, wait_ms: int = 0) -> Numbered | None:
-        """The next record in order; None where none can be handed out yet. Raises StreamUnavailable: nothing is lost then.
+        """The next record in order; None if none can be returned yet. Raises StreamUnavailable, after which nothing is lost.
 
-        ``wait_ms`` bounds how long it waits for records to arrive; records that are there already need no wait. Where it
-        may wait at all, it waits the skew more for a record whose turn it is but for the clock.
+        ``wait_ms`` bounds how long it waits for records to arrive; those that are there are returned at once. If it
+        may wait at all, it waits up to the skew longer for a record that only the clock holds back.
         """
         found = self.merge.pop()
         if found is not None:
@@ -109,7 +109,7 @@ class MergingReader:
         began_ms = self._now_ms()
         learned = True
         while found is None and learned:
-            # One fetch may bring records of one partition only: the others' turn comes as long as there is anything.
+            # One fetch may return records of one partition only; the loop reads the others as long as there is anything.
             clear_at_ms = self._clear_at_ms()
             until_ms = began_ms + wait_ms if clear_at_ms is None else min(clear_at_ms, began_ms + longest_ms)
             learned = self.fill(wait_ms=min(max(0, until_ms - self._now_ms()), longest_ms))
@@ -117,10 +117,9 @@ class MergingReader:
         return found
 
     def fill(self, *, wait_ms: int = 0) -> bool:
-        """Read what the merge lacks, and find out which partitions have ended. Raises StreamUnavailable.
+        """Read what the merge needs, and find out which partitions have ended. Raises StreamUnavailable.
 
-        True where it may be worth doing again at once: something was read, or something about an end was seen for the
-        first time.
+        True if it may be worth repeating at once: something was read, or an end was seen for the first time.
         """
         self._look_for_partitions()
         self.merge.settle(HELD_BYTES)
@@ -131,7 +130,7 @@ class MergingReader:
         empty = not learned
         blocking = self.merge.blocking()
         if blocking:
-            # The clock before the end offsets: a record that slips in between is then of a later time.
+            # Read the clock before the end offsets: a record that arrives in between then has a later time.
             now_ms = self._now_ms()
             ends = self.stream.end_offsets(blocking)
             offsets = self.merge.next_offsets()
@@ -147,10 +146,10 @@ class MergingReader:
         return learned
 
     def _seen_hollow(self, partition: int, offset: int, end: int, now_ms: int) -> bool:
-        """Whether the partition ended at ``end`` before the read just now, which gave nothing from ``offset`` on.
+        """Whether the partition ended at ``end`` before the last read, which returned nothing from ``offset`` on.
 
-        Then only offsets without a record lie between, such as a transaction's marks: what lies below an end can be read.
-        Since a slow fetch could look alike, the caller wants it seen for the skew.
+        If so, only offsets without a record are between them, such as a transaction's markers, because everything below an
+        end can be read. A slow fetch looks the same, so the caller requires it to be seen for as long as the skew.
         """
         known = self._hollow.get(partition)
         if known is not None and known[:2] == (offset, end) and known.since_ms <= now_ms:
@@ -159,7 +158,7 @@ class MergingReader:
         return False
 
     def _clear_at_ms(self) -> int | None:
-        """When the record whose turn it is next can be handed out if nothing else comes; None where none is held."""
+        """When the next record can be returned if nothing else arrives; None if none is held."""
         head_ms = self.merge.head_ms
         if head_ms is None:
             return None
@@ -168,7 +167,7 @@ class MergingReader:
 
     def _read(self, partitions: list[int], wait_ms: int) -> bool:
         """Read once; whether anything came of it."""
-        # Only what holds the others back is read: what is held stays within a fetch a partition.
+        # Only partitions that hold the others back are read, so at most one fetch a partition is held.
         offsets = self.merge.next_offsets()
         try:
             records = self.stream.read({p: offsets[p] for p in partitions}, max_bytes=FETCH_BYTES, wait_ms=wait_ms)

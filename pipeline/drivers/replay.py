@@ -16,15 +16,15 @@ from pipeline.ledger.base import base_of
 from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
 from pipeline.transforms.extraction_pool import PoolExtraction, shared_extraction
 
-# Small enough that progress moves and a stop is heeded soon.
+# Small enough for smooth progress and a quick stop.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)
 LOOK_S = 0.5
 
 
 class Pace:
-    """When a record's turn is, at ``factor`` times the speed of its day; None: at once.
+    """When a record is due, at ``factor`` times the original speed; None: at once.
 
-    ``monotonic`` gives seconds. The first record's turn is when it is first asked for.
+    ``monotonic`` returns seconds. The first record is due when it is first asked about.
     """
 
     def __init__(self, factor: float | None, monotonic: Callable[[], float]) -> None:
@@ -33,12 +33,12 @@ class Pace:
 
     @property
     def at_once(self) -> bool:
-        """Whether no record waits for its turn."""
+        """Whether no record has to wait."""
         return self._factor is None
 
     def wait_s(self, time_ms: int) -> float:
-        """Seconds until the turn of a record of this event time; 0 or less: it has come."""
-        # What has no time waits for nothing.
+        """Seconds until a record of this event time is due; 0 or less: it is."""
+        # A record without a time does not wait.
         if self._factor is None or time_ms <= 0:
             return 0.0
         if self._began is None:
@@ -47,7 +47,7 @@ class Pace:
         return began_s + (time_ms - first_ms) / 1000 / self._factor - self._monotonic()
 
     def due(self, envelopes: Sequence[Envelope]) -> int:
-        """How many of the records, from the first, have their turn."""
+        """How many of the records, from the first, are due."""
         for count, envelope in enumerate(envelopes):
             if self.wait_s(envelope.key.time_ms) > 0:
                 return count
@@ -56,7 +56,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a replay is. ``done`` of ``total`` (None: not known) in all; ``time_ms``: event time of the last record."""
+    """A replay's progress: ``done`` of ``total`` records (None: unknown); ``time_ms``: event time of the last one."""
 
     done: int
     total: int | None
@@ -64,9 +64,9 @@ class Progress:
 
 
 class ReplayRun:
-    """One start of a replay: takes the run, so that an earlier start of the same is fenced.
+    """One start of a replay. It takes the run, which fences an earlier start of the same replay.
 
-    ``store_url`` is what the graph's workers open. ``now_ms`` is the wall clock, for the record alone.
+    ``store_url`` is what the graph's workers open. ``now_ms`` is the wall clock (UTC), which is only recorded.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ReplayRun:
 
     @property
     def after_ms(self) -> int | None:
-        """The event time from which to go on: what is before has its end already. None: from the beginning."""
+        """The event time in ms to resume from: earlier records have their outcomes. None: from the beginning."""
         last = self.state.last_key
         return None if last is None else last.time_ms
 
@@ -101,10 +101,10 @@ class ReplayRun:
         after: Callable[[], object] = lambda: None,
         limits: SliceLimits = LIMITS,
     ) -> Replay:
-        """Replay to the end, or until ``stop()``; the replay as it stands then.
+        """Replay to the end, or until ``stop()``; returns the replay's state then.
 
-        A slice is stored when ``progress`` hears of it; ``after`` is called then, for relaying. Raises Fenced, StoreError,
-        StreamError: then the same again goes on.
+        ``progress`` and then ``after`` (for relaying) are called once a slice is stored. Raises Fenced, StoreError or
+        StreamError; starting it again resumes.
         """
         name = self.replay.name
         total = self._total(history)
@@ -140,7 +140,7 @@ class ReplayRun:
         return found or self.replay
 
     def _handle(self, graph: SliceGraph, envelopes: Sequence[Envelope]) -> bool:
-        """Whether any of them had no end yet. A start that goes on reads the last minute's records once more."""
+        """Whether any of them had no outcome yet. A start that resumes reads the last minute's records once more."""
         done = self.ledger.done([envelope.position for envelope in envelopes])
         fresh = [envelope for envelope in envelopes if envelope.position not in done]
         if fresh:
@@ -149,7 +149,7 @@ class ReplayRun:
         return bool(fresh)
 
     def _begun(self, envelopes: list[Envelope]) -> list[Envelope]:
-        """The records, their pages in the pool's hands already."""
+        """The records, after their pages were submitted to the pool."""
         if isinstance(self._extraction, PoolExtraction):
             for envelope in envelopes:
                 self._extraction.submit_ahead(envelope)

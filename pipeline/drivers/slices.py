@@ -2,8 +2,8 @@
 
 See docs/architecture.md, "Two drivers of one graph".
 
-Needs nothing but PyPI, keeps the order from slice to slice, costs nothing while idle, and a crash repeats one slice at
-most: what the ledger has of it gives nothing new.
+It needs nothing but PyPI, keeps the order from slice to slice and costs nothing while idle. A crash repeats one slice at
+most, and records of it that are in the ledger give nothing new.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from pipeline.transforms.order import SortedSlice
 
 log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
-# A read ends with the first record, so a long wait delays none; each turn of an idle loop asks broker and store.
+# A read ends with the first record, so a long wait delays none; each iteration of an idle loop asks broker and store.
 IDLE_WAIT_MS = 2_000
 
 
 @dataclass(frozen=True)
 class SliceLimits:
-    """A slice ends at the first limit reached. Bytes bound the memory: the runner holds whole collections."""
+    """A slice ends at the first limit reached. Bytes bound the memory, because the runner holds whole collections."""
 
     records: int = 2_000
     bytes: int = 64 << 20
@@ -102,7 +102,7 @@ class SliceGraph:
     def run(self, envelopes: Sequence[Envelope]) -> None:
         """Run one slice to its end: when this returns, every record of it has an outcome in the store.
 
-        Raises WirewatchError (Fenced, StoreError) where it could not be stored; then start anew from the ledger.
+        Raises WirewatchError (Fenced, StoreError) if it could not be stored; the caller then restarts from the ledger.
         """
         self._source.put(envelopes)
         reported_failure()
@@ -123,20 +123,20 @@ def _plain(error: Exception) -> WirewatchError:
 
 
 class StreamSlices:
-    """Slices of a stream, read and merged in order. Raises StreamUnavailable where the stream can't be reached."""
+    """Slices of a stream, read and merged in order. Raises StreamUnavailable if the stream can't be reached."""
 
     def __init__(self, reader: MergingReader, run: str) -> None:
         self._reader, self._run = reader, run
 
     def take(self, limits: SliceLimits, *, wait_ms: int) -> list[Envelope]:
-        """As ``Slices.take``. Records that could not be handed out yet, since an earlier one may come, come later."""
+        """As ``Slices.take``. Records that an earlier one may still precede come in a later slice."""
         taken: list[Envelope] = []
         size = 0
         while len(taken) < limits.records and size < limits.bytes:
             try:
                 found = self._reader.next(wait_ms=0 if taken else wait_ms)
             except StreamUnavailable:
-                # What left the merge never comes again: it goes out first, and the next call says what is wrong.
+                # What left the merge never comes again: return it first; the next call raises.
                 if not taken:
                     raise
                 break
@@ -164,9 +164,9 @@ def run_slices(
 
     ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress. Each
     slice runs in a context of ``timed()``.
-    While the stream can't be reached it says so once and tries again, with ``pause`` called for growing waits (seconds), and
-    with ``back`` before each new try: it may raise StreamUnavailable too, and what was taken would be lost if it came later.
-    Other errors go to the caller: starting anew from the ledger repeats one slice at most.
+    While the stream can't be reached, that is logged once and retried: ``pause`` is called with growing waits (seconds), and
+    ``back`` before each retry. ``back`` may raise StreamUnavailable too; it comes before anything is taken, which would be
+    lost. Other errors are raised: restarting from the ledger repeats one slice at most.
     """
     total, away_s = 0, 0.0
     while not stop():

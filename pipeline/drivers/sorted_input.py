@@ -35,7 +35,7 @@ _EVER_MS = 1 << 62
 
 
 class Where(NamedTuple):
-    """Where a raw record lay in the stream that it was archived from."""
+    """The place of a raw record in the stream that it was archived from."""
 
     stream: str
     partition: int
@@ -43,9 +43,9 @@ class Where(NamedTuple):
 
 
 class SortedWriter:
-    """Takes raw records in any order. ``late``: stored places of a run's late records, by where they lay.
+    """Takes raw records in any order. ``late``: stored places of a run's late records, by their place in the stream.
 
-    ``stream`` is the name under which records without a place of their own are counted on, from offset 0.
+    ``stream`` is the stream name given to records without a place, which get offsets in the order of adding, from 0.
     """
 
     def __init__(self, path: Path, *, late: Mapping[Where, OrderKey], stream: str = ARCHIVE) -> None:

@@ -1,9 +1,9 @@
 """The raw stream as a Beam source for continuous runners: one reader a run merges all partitions and numbers the records.
 
-The reader sits in a stateful step that a processing-time timer wakes; where it stands (the merge mark) is one cell of
-Beam state. A plain ``UnboundedSource`` in its place works too, but on Flink every pause of it leaves about 8.6 KB behind
-in each later checkpoint (apache/beam#27648; measured in docs/decisions.md), which no desk can run for weeks. So an
-``UnboundedSource`` only gives the first push, and pauses for hours.
+The reader is in a stateful step that a processing-time timer wakes; its position (the merge mark) is one cell of
+Beam state. A plain ``UnboundedSource`` works too, but on Flink each of its pauses leaves about 8.6 KB
+in every later checkpoint (apache/beam#27648; measured in docs/decisions.md), which can't run for weeks. So an
+``UnboundedSource`` only emits the first push, and pauses for hours.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ ASK_EVERY_S = 1.0
 @dataclass(frozen=True)
 class StreamSource:
     """What is read. ``start`` (partition → offset), ``done`` (partition → offsets with an outcome) and ``last`` (the last place
-    given) hold for a new epoch.
+    given) apply to a new epoch.
 
     With a ``store_url``, reading waits while more than ``in_flight_bytes`` were read in this ``epoch`` and are not
-    handled yet, and after ``alarm_s`` of that the record waited for is named in the log. With the run's ``state`` as it was
-    taken, too, partitions that appear and offsets that were deleted unread are stored; and where the stream is another than
-    ``uuid``, or has become shorter than what was read, the driver is asked to begin anew from the ledger.
-    ``wait_ms`` is how long a read waits for a first record: it ends with one, so an idle run costs a bundle in that time,
-    and no record waits. A checkpoint waits for it too. ``poll_s`` is the pause after a read that found nothing and did not
-    wait, ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
+    handled yet; after ``alarm_s`` the record waited for is logged. With the run's ``state`` as it was taken, partitions that
+    appear and offsets that were deleted unread are stored, too; and if the stream is not the one of ``uuid``, or has become
+    shorter than what was read, the driver is asked to restart from the ledger.
+    ``wait_ms`` is how long a read waits for a first record. It ends with one, so no record waits, and an idle run costs one
+    bundle in that time; a checkpoint waits for it too. ``poll_s`` is the pause after a read that found nothing and did not
+    wait; ``bundle_records``, ``bundle_bytes`` and ``bundle_s`` bound a bundle.
     """
 
     url: str
@@ -78,7 +78,7 @@ class StreamSource:
 
 
 class ReadInOrder(beam.PTransform):
-    """Nothing → Envelope, numbered from 0 in order, without gaps, for ever. The mark is part of the runner's checkpoint."""
+    """Nothing → Envelope, numbered from 0 in order and without gaps, unbounded. The mark is part of the runner's checkpoint."""
 
     def __init__(self, source: StreamSource) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class _Read(beam.DoFn):
     ) -> Iterator[Envelope]:
         count, size, began = 0, 0, time.monotonic()
         stands_at, source = mark.read(), self._source
-        # Ours again only once the bundle's records are out: after a failure in between, it stands nowhere known.
+        # Kept again only once the bundle's records are out: after a failure in between, its position is unknown.
         reader, self._reader = self._reader_at(stands_at), None
         try:
             in_flight = self._watched()
@@ -144,8 +144,8 @@ class _Read(beam.DoFn):
                 stands_at = reader.merge.mark()
                 mark.write(stands_at)
             waited_s = time.monotonic() - began
-            # After a read that waited in vain the next may begin; one that ended early (the stream is away, too much is in
-            # flight) would otherwise turn in circles.
+            # After a read that timed out the next may begin; after one that ended early (the stream is away, too much is in
+            # flight) this would be a busy loop.
             pause_s = 0.0 if count else max(0.0, source.poll_s - waited_s)
             again.set(Timestamp.of(time.time() + pause_s))
             self._reader, self._stands_at = reader, stands_at
@@ -157,7 +157,7 @@ class _Read(beam.DoFn):
         self._close()
 
     def _reader_at(self, mark: MergeMark | None) -> MergingReader:
-        """The reader of the last bundle if it stands where the state says; after a rollback, a new one that does."""
+        """The reader of the last bundle if its position is the state's; after a rollback, a new one at that position."""
         if self._reader is None or mark != self._stands_at:
             self._close()
             source = self._source
@@ -166,7 +166,7 @@ class _Read(beam.DoFn):
             if source.uuid and stream.uuid != source.uuid:
                 stream.close()
                 raise self._given_up(
-                    f"the stream {source.name} was made anew (it was {source.uuid}, now {stream.uuid})"
+                    f"the stream {source.name} was recreated (it was {source.uuid}, now {stream.uuid})"
                 )
             offsets = self._offsets(stream.uuid)
             self._reader = MergingReader(
@@ -181,11 +181,11 @@ class _Read(beam.DoFn):
         return self._reader
 
     def _given_up(self, why: str) -> Fenced:
-        """The mark can't be gone on from, here or after any restart of the job: the driver begins anew from the ledger."""
+        """The error for a mark that no restart of the job could resume: the driver is asked to restart from the ledger."""
         state = self._source.state
         if state is not None:
             self._ledger_of(state.owner).ask_for_restart()
-        return Fenced(why, hint="the run starts anew from its ledger")
+        return Fenced(why, hint="the run restarts from its ledger")
 
     def _offsets(self, uuid: str) -> RunOffsets | None:
         state = self._source.state
@@ -217,8 +217,9 @@ class _Read(beam.DoFn):
 class InFlight:
     """Counts the bytes between the reader and the ledger. Single-threaded.
 
-    ``handled`` gives the highest number of the epoch in the ledger. Where the limit is reached and the lowest number in
-    flight stays the same for ``alarm_s`` seconds, the log names it, once for each record.
+    It provides back-pressure, and an alarm for a record that never comes through. ``handled`` returns the highest number of
+    the epoch in the ledger. If the lowest number in flight stays the same for ``alarm_s`` seconds, it is logged, once for each
+    record.
     """
 
     def __init__(
@@ -232,7 +233,7 @@ class InFlight:
         self.bytes = 0
 
     def add(self, number: int, size: int, name: str) -> None:
-        """A record was read. A number at or below an earlier one means that the runner went back: counting begins anew."""
+        """Note a record that was read. A number at or below an earlier one means that the runner rolled back."""
         if self._sent and number <= self._sent[-1][0]:
             self._sent.clear()
             self.bytes = 0
@@ -270,19 +271,19 @@ def _next(reader: MergingReader, *, wait_ms: int) -> Numbered | None:
     try:
         return reader.next(wait_ms=wait_ms)
     except StreamUnavailable:
-        # An exception would fail the bundle and restart the job; no data now is the truth.
+        # An exception would fail the bundle and restart the job, but there is just no data now.
         return None
 
 
 def envelope(numbered: Numbered, run: str, stream: str) -> Envelope:
-    """A record that left the merge, as it goes into the graph."""
+    """The envelope of a record that left the merge."""
     record = numbered.record
     position = Position(run=run, stream=stream, partition=record.partition, offset=record.offset)
     return Envelope(number=numbered.number, position=position, key=numbered.key, value=record.value)
 
 
 class _Push(UnboundedSource):
-    """One element at the start of a job, never another. Its watermark stays low, so that runners keep all state."""
+    """Emits one element at the start of a job. Its watermark stays low, so that runners keep all state."""
 
     def split(self, desired_num_splits: int, options: object = None) -> list[_Push]:  # noqa: ARG002
         return [self]
@@ -298,7 +299,7 @@ class _Push(UnboundedSource):
 
 
 class _Pushed(CheckpointMark):
-    """The push was given."""
+    """The push was emitted."""
 
 
 class _PushedCoder(Coder):

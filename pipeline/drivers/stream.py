@@ -24,8 +24,8 @@ from pipeline.ledger.ledger import UNOWNED
 from pipeline.transforms.order import InOrder
 
 log = structlog.get_logger()
-# Small bundles: with Flink's defaults (1,000 elements, 1 s) the delay was 4.2 s at the median instead of 0.7 s. Bundles end
-# before a checkpoint: else a bundle's output waits in a buffer until the next element comes, which may be hours.
+# Small bundles: with Flink's defaults (1,000 elements, 1 s) the median delay was 4.2 s instead of 0.7 s. Bundles end
+# before a checkpoint, or a bundle's output waits in a buffer until the next element comes, which may take hours.
 FLINK = (
     "--max_bundle_time_mills=100",
     "--max_bundle_size=50",
@@ -38,9 +38,9 @@ REFUSED = {
     "directrunner": "it keeps no order and leaks memory while idle",
     "bundlebaseddirectrunner": "it keeps no order and leaks memory while idle",
     "fnapirunner": "it only runs bounded work; use the slices driver",
-    # Refused before Beam downloads its binary, too.
-    "prism": "it keeps its state in memory alone",
-    "prismrunner": "it keeps its state in memory alone",
+    # Also refused because Beam would download its binary.
+    "prism": "it keeps its state in memory only",
+    "prismrunner": "it keeps its state in memory only",
 }
 
 
@@ -51,9 +51,9 @@ def submit(
 
     With a ``flink_rest_url``, jobs that earlier submitters left on the cluster are cancelled first: those of the same name,
     ``wirewatch-RUN`` unless the options have a ``--job_name``. The run's position is the runner's checkpoint from here on; a
-    new submission goes on from the ledger. Without ``publish`` results are only stored. The caller relays the outbox
-    (``LiveRun.relay``) and closes the run. Raises UsageError for a runner that can't do it, FlinkRefused where the old jobs
-    can't be cancelled.
+    new submission resumes from the ledger. Without ``publish``, results are only stored. The caller relays the outbox
+    (``LiveRun.relay``) and closes the run. Raises UsageError for a runner that can't run continuously, FlinkRefused if old
+    jobs can't be cancelled.
     """
     runner = runner_name(options)
     if runner in REFUSED:
@@ -103,10 +103,10 @@ def run_as_stream(
     stop: Callable[[], bool],
     publish: bool = True,
 ) -> None:
-    """Submit, relay until ``stop()``, then cancel; submit anew where the store turns out to be behind the runner's state.
+    """Submit, relay until ``stop()``, then cancel; submit again if the store turns out to be behind the runner's state.
 
-    While the store is away it waits: the job has restarts of its own. Raises WirewatchError where the job ends by itself,
-    Fenced where another pipeline takes the run.
+    While the store is unreachable it waits, because the job restarts on its own. Raises WirewatchError if the job ends,
+    Fenced if another pipeline takes the run.
     """
     while not stop():
         live, result = submit(settings, options, clock_ms=clock_ms, publish=publish)
@@ -116,7 +116,7 @@ def run_as_stream(
             with contextlib.suppress(grpc.RpcError):  # gone already
                 result.cancel()
             live.close()
-        # Only here: who was fenced would cancel the job of the one that has the run now.
+        # Only here: after being fenced, it would cancel the job of the run's new owner.
         _cancel_on_cluster(settings, options)
 
 
@@ -131,7 +131,7 @@ def runner_name(options: Sequence[str]) -> str:
 
 
 def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[FlinkJob]:
-    """Cancel this run's jobs by Flink's own REST: Beam's job server, asked to cancel, only stops waiting."""
+    """Cancel this run's jobs through Flink's REST API: Beam's job server, asked to cancel, only stops waiting."""
     if not settings.flink_rest_url:
         return []
     name = _beam_options(settings, options).view_as(GoogleCloudOptions).job_name
@@ -139,9 +139,9 @@ def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[Flink
 
 
 def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], object], stop: Callable[[], bool]) -> None:
-    """Relay until ``stop()``, or until a new start from the ledger is due.
+    """Relay until ``stop()``, or until the run must restart from the ledger.
 
-    That is where a worker asks for one, or the stream came back shorter.
+    It must if a worker asks for it, or the stream came back shorter.
     """
     away, relayed = False, 0
     while not stop():
@@ -156,13 +156,13 @@ def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], obje
         except Fenced:
             raise
         except (StoreError, StreamUnavailable) as error:
-            # The job restarts by itself until they are back; a new one would only cost time.
+            # The job restarts on its own until they are back; a new one would only cost time.
             if not away:
                 log.warning("store or stream can't be reached; waiting until they can", error=str(error))
             away = True
         else:
             away = False
-        # Each turn asks the job server once and the store twice.
+        # Each iteration asks the job server once and the store twice.
         wait(BUSY_S if relayed or away else IDLE_S)
 
 
@@ -178,10 +178,10 @@ def _check_runs(result: PipelineResult) -> None:
 
 
 def _still_ours(live: LiveRun) -> bool:
-    """False where a worker asked for a new start. Raises Fenced where another pipeline has the run."""
+    """False if a worker asked for a restart. Raises Fenced if another pipeline has the run."""
     owner = live.ledger.owner_now()
     if owner == UNOWNED:
-        log.warning("the store is behind the runner's state; starting anew from the ledger")
+        log.warning("the store is behind the runner's state; restarting from the ledger")
         return False
     if owner != live.owner:
         raise Fenced(f"run {live.settings.run!r} was taken over", hint="only one pipeline may write a run")

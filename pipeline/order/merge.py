@@ -4,10 +4,10 @@ See docs/architecture.md, "Order by numbers".
 
 The order is that of the order keys: event time first, then article id, raw hash, occurrence. A record may leave once no
 earlier one can come: when every partition has shown a later record, or is known to have ended at a later time. The
-caller says both: ``offer`` hands over what a partition returned, ``ended`` that nothing was there at a time which it
-read *before* it asked for the end offset.
+caller provides both: ``offer`` passes on what a partition returned, and ``ended`` that nothing was there at a time that
+it read *before* it asked for the end offset.
 
-Whether a record came too late for its place is not judged here but by the ordered stage, which knows what was handled.
+Whether a record came too late for its place is decided by the ordered stage, which knows what was handled.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PartitionMark(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MergeMark(msgspec.Struct, frozen=True):
-    """Where a merge stands: enough to go on with the same numbers. JSON on the wire."""
+    """A merge's position: enough to resume with the same numbers. JSON on the wire."""
 
     number: int
     partitions: dict[int, PartitionMark]
@@ -44,7 +44,7 @@ class MergeMark(msgspec.Struct, frozen=True):
 
 
 class Misdated(NamedTuple):
-    """Event times after ``after_ms`` can't be: ``instead_ms`` is taken for them."""
+    """Event times after ``after_ms`` are impossible: ``instead_ms`` is used for them."""
 
     after_ms: int
     instead_ms: int
@@ -71,7 +71,7 @@ class _Partition:
 
     @property
     def safe_ms(self) -> int:
-        """Nothing of an earlier time can come from here any more."""
+        """Nothing of an earlier time can come from this partition any more."""
         return max(self.shown_ms, self.clear_ms)
 
     @property
@@ -81,9 +81,9 @@ class _Partition:
 
 
 def article_of(record: StreamRecord) -> str:
-    """The article id of a raw record: its key. Of a foreign writer's key the digest; without a key, the value's.
+    """The article id of a raw record: its key. For another program's key its digest; without a key, the value's digest.
 
-    So it always has 32 hex digits, and order keys sort in the store as they do here: a key that is another's beginning
+    It always has 32 hex digits, so order keys sort the same in the store as here; a key that is a prefix of another
     would not.
     """
     if record.key and _ID.fullmatch(record.key):
@@ -94,10 +94,10 @@ def article_of(record: StreamRecord) -> str:
 class Merge:
     """Merges the partitions of one stream. Holds what was offered and not yet released; single-threaded.
 
-    ``effective`` gives the stored order key of a position that came too late in an earlier run (a replay loads those);
-    None for all others. ``last`` is the last place given before a new start, so that identical twins are counted on.
-    Held bytes are in ``held_bytes``. They are few where times rise, as only what holds the others back is to be read; for
-    a millisecond that does not end there is ``settle``.
+    ``effective`` returns the stored order key of a position that was late in an earlier run (a replay loads those), else
+    None. ``last`` is the last place given before a new start, so that identical records are counted on.
+    ``held_bytes`` stays small if times rise, because only what holds the others back needs to be read; ``settle`` is for
+    a millisecond that does not end.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Merge:
         last: OrderKey | None = None,
     ) -> None:
         self._heap: list[_Held] = []
-        # Records with a stored place: apart, since a place between identical twins is only found once those are counted.
+        # Records with a stored place, apart: a place between identical records is only found once those are counted.
         self._placed: list[_Held] = []
         self._partitions: dict[int, _Partition] = {}
         self._effective = effective
@@ -130,17 +130,17 @@ class Merge:
 
     @property
     def partitions(self) -> list[int]:
-        """The partitions known, rising."""
+        """The known partitions, in ascending order."""
         return sorted(self._partitions)
 
     @property
     def held(self) -> int:
-        """How many records wait for their turn."""
+        """How many records are held."""
         return len(self._heap) + len(self._placed)
 
     @property
     def head_ms(self) -> int | None:
-        """Event time of the record whose turn it is next, of those held."""
+        """Event time in ms of the first record held; None if none is."""
         times = [heap[0][0].time_ms for heap in (self._heap, self._placed) if heap]
         return min(times, default=None)
 
@@ -149,10 +149,7 @@ class Merge:
         return {number: state.fetch for number, state in self._partitions.items()}
 
     def blocking(self) -> list[int]:
-        """Partitions that hold the next record back: the ones to read, and to ask whether they have ended.
-
-        All of them while nothing is held.
-        """
+        """Partitions that hold the next record back: those to read, and to check for their end. All, while none is held."""
         time_ms = self.head_ms
         if time_ms is None:
             return self.partitions
@@ -161,8 +158,8 @@ class Merge:
     def offer(self, records: Sequence[StreamRecord], misdated: Misdated | None = None) -> list[StreamRecord]:
         """Records as read, rising by offset within a partition. Offsets below the next one to read are ignored.
 
-        ``misdated`` are those that bear a time which can't be, and the time to take for it: they get a late place of that
-        time, and say nothing about what else their partition has. Returns the ones of them that were taken.
+        ``misdated`` says which times are impossible and what to use instead: such records get a late place at that
+        time, and say nothing about what else their partition has. Returns those of them that were taken.
         """
         wrong: list[StreamRecord] = []
         for record in records:
@@ -193,7 +190,7 @@ class Merge:
         return wrong
 
     def missing(self, partition: int, offset: int) -> list[tuple[int, int]]:
-        """What ``skip_to`` would leave out: ranges (first, last) below ``offset`` neither offered nor released before."""
+        """What ``skip_to`` would skip: ranges (first, last) below ``offset`` that were neither offered nor released."""
         state = self._partitions[partition]
         ranges, first = [], state.fetch
         for released in sorted(released for released in state.released if state.fetch <= released < offset):
@@ -203,7 +200,7 @@ class Merge:
         return [*ranges, (first, offset - 1)] if first < offset else ranges
 
     def skip_to(self, partition: int, offset: int) -> None:
-        """Nothing below ``offset`` exists any more in this partition: read on from there (the caller records the loss)."""
+        """Read on from ``offset``: nothing below it exists any more in this partition (the caller records the loss)."""
         state = self._partitions[partition]
         state.fetch = max(state.fetch, offset)
         self._forget_released(state)
@@ -214,10 +211,10 @@ class Merge:
         state.clear_ms = max(state.clear_ms, clear_ms)
 
     def settle(self, limit_bytes: int) -> None:
-        """Wait no longer for what a partition may have before the head where it holds more than ``limit_bytes`` already.
+        """Stop waiting for a partition that already holds more than ``limit_bytes`` of the head's time.
 
-        A stream whose clock was set back gives one time to all that comes until that time is reached: memory goes before
-        order there. What is read of that time later may come too late for its place.
+        A stream whose clock was set back stamps everything with one time until that time is reached: there, bounded memory
+        has precedence over order. What is read of that time later may be late.
         """
         time_ms = self.head_ms
         for number in self.blocking():
@@ -227,11 +224,11 @@ class Merge:
                 self.ended(number, time_ms + 1)
 
     def safe_ms(self) -> int:
-        """Records of times below this can leave: no partition can show an earlier one any more."""
+        """Records of earlier times than this (ms) can leave: no partition can show an earlier one any more."""
         return min((state.safe_ms for state in self._partitions.values()), default=NEVER)
 
     def pop(self) -> Numbered | None:
-        """The next record in order, or None while an earlier one might still come."""
+        """The next record in order; None while an earlier one might still come."""
         time_ms = self.head_ms
         if time_ms is None or time_ms >= self.safe_ms():
             return None
@@ -248,7 +245,7 @@ class Merge:
         return numbered
 
     def _take(self) -> tuple[_Held, bool]:
-        """The first of what is held, with its occurrence counted, and whether it stands at its own place."""
+        """The first record held, with its occurrence counted, and whether it is at its own place."""
         if not self._heap:
             return heapq.heappop(self._placed), False
         natural, last = self._heap[0][0], self._last
@@ -269,7 +266,7 @@ class Merge:
         lowest = state.lowest
         while state.waiting and state.waiting[0] in state.released:
             heapq.heappop(state.waiting)
-        # Records of one millisecond leave in any order: their offsets are looked through once, not for each of them.
+        # Records of one millisecond leave in any order: their offsets are scanned once, not for each of them.
         if state.lowest > lowest:
             Merge._forget_released(state)
 
@@ -279,7 +276,7 @@ class Merge:
         state.released = {released for released in state.released if released >= lowest}
 
     def mark(self) -> MergeMark:
-        """Where this merge stands. A merge made from it releases the same further records with the same numbers."""
+        """The merge's position. A merge made from it releases the same further records with the same numbers."""
         return MergeMark(
             number=self.number,
             partitions={

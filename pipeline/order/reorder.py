@@ -1,7 +1,7 @@
-"""Restoring a numbered sequence behind parallel work: number n is handled when it comes, later ones wait.
+"""Restores a numbered sequence after parallel work: number n is passed on when it comes, later ones wait.
 
-No timer and no watermark: nothing that runners do differently. A number that never comes stops everything behind it, so
-nothing between the numbering and this may drop an element.
+There is no timer and no watermark, nothing that differs between runners. A number that never comes stops everything after
+it, so nothing between the numbering and this may drop an element.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ N = TypeVar("N", bound=HasNumber)
 
 @dataclass(frozen=True, slots=True)
 class Reordering(Generic[N]):
-    """What came of new elements: ``ready`` in order, ``held`` still early (rising), ``expected`` the next number."""
+    """The result of adding elements: ``ready`` in order, ``held`` still early (ascending), ``expected`` the next number."""
 
     ready: list[N]
     held: list[N]
@@ -32,7 +32,7 @@ class Reordering(Generic[N]):
 
 
 def restore(expected: int, held: Iterable[N], arrived: Iterable[N]) -> Reordering[N]:
-    """Sort ``arrived`` into what is ``held``. Numbers below ``expected`` and repeats are dropped: they were handled before."""
+    """Add ``arrived`` to what is ``held``. Numbers below ``expected`` and repeats are dropped: they were handled before."""
     waiting = {element.number: element for element in (*held, *arrived) if element.number >= expected}
     ready: list[N] = []
     while expected in waiting:

@@ -1,18 +1,18 @@
 """Which alerts an article raises: one for each subscription and story, then one for each piece of news in it. Pure.
 
-News is (``Subscription.news`` says what of it is wanted):
+News is any of these (``Subscription.news`` says which are wanted):
 
 - ``corrections``: a note that the article was corrected or retracted;
-- ``edits``: an article that had alerted was rewritten in large part (not for the third time in half an hour);
-- ``sources``: the story is told by 3, 10, 30, 100 … outlets in words of their own;
-- ``figures`` and ``quotes``: one that the story's matching articles had not told when the subscription was alerted last.
+- ``edits``: an article that had alerted was largely rewritten (but not for the third time in half an hour);
+- ``sources``: 3, 10, 30, 100 … outlets have reported the story in their own words;
+- ``figures`` and ``quotes``: one that the story's matching articles did not have when the subscription was last alerted.
 
-A live page (six edits in half an hour) is looked at for figures and quotes every ten minutes: what stands there then counts.
+A live page (six edits in half an hour) is checked for figures and quotes every ten minutes: what it contains then counts.
 
-An article raises at most one alert for a subscription; all that is new in it stands in ``news``. It must meet the
-subscription, but corrections and edits of an article that had alerted are told whatever its text says by now, and so is the
-retraction that the same outlet publishes beside it. Copies and backfilled articles: a copy alerts where its story was silent
-for that subscription; backfill never does.
+An article raises at most one alert for a subscription; everything new in it is in ``news``. It must match the
+subscription, except that corrections and edits of an article that had alerted are reported whatever its text says now, and
+so is a retraction that the same outlet publishes separately. A copy alerts if its story has not alerted that subscription
+yet; a backfilled article never alerts.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ CHANGE_CHARS = 300
 MOST_SNIPPETS, SNIPPET_CONTEXT, LONGEST_SNIPPET = 3, 90, 320
 
 InForce = Callable[[str, int | None, int], Subscription | None]
-"""(id, version or None, event time in ms) → that version, or the one in force at the time; None where there is none."""
+"""(id, version or None, event time in ms) → that version, or the one in force at the time; None if there is none."""
 
 
 class AlertRule:
-    """The rule over a batch. ``memories`` are the stories that it touches, as they were before it; they are kept up here.
+    """The rule over a batch. ``memories`` are the stories that it touches, as they were before it; they are updated here.
 
-    Not thread-safe. What it decides depends on what it is given alone, so doing a batch again gives the same alerts.
+    Not thread-safe. A function of its arguments alone, so repeating a batch gives the same alerts.
     """
 
     def __init__(self, memories: dict[str, StoryMemory], in_force: InForce) -> None:
@@ -82,7 +82,7 @@ class AlertRule:
             if alert is not None:
                 alerts.append(alert)
         if telling.concerns_others:
-            # Sorted: marks come from the store in no order of their own.
+            # Sorted, because marks come from the store in no particular order.
             for name in sorted(memory.marks.keys() - met):
                 mark = memory.marks[name]
                 if telling.concerns(mark) and (alert := self._further(telling, mark, None, ())) is not None:
@@ -113,7 +113,7 @@ class AlertRule:
 
 
 class _Telling:
-    """One article as it is told: what is worked out once for all its subscriptions."""
+    """One article's news: what is computed once for all its subscriptions."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class _Telling:
         often: bool,
     ) -> None:
         self.article, self.key, self._memory, self._known = article, key, memory, known
-        # What a page that is rewritten again and again changes once more is no news by itself.
+        # One more change of a page that is rewritten again and again is not news in itself.
         self._edit = difference if difference is not None and difference.size is Size.MAJOR and not often else None
         self._difference = difference
         self._sources = memory.story.independent_sources if memory.story else 0
@@ -138,7 +138,7 @@ class _Telling:
 
     @property
     def concerns_others(self) -> bool:
-        """Whether subscriptions that the article doesn't meet may have to hear of it."""
+        """Whether subscriptions that the article doesn't match may have to be alerted."""
         return bool(self._known.notices) or self._edit is not None
 
     def concerns(self, mark: AlertMark) -> bool:
@@ -146,7 +146,7 @@ class _Telling:
         return bool(self._about(mark))
 
     def may_be_news(self, mark: AlertMark) -> bool:
-        """A quick look that refuses most."""
+        """A cheap check that excludes most articles."""
         return self._newest > mark.told or self._edit is not None or _reached(mark.sources, self._sources) is not None
 
     def news(self, mark: AlertMark, wanted: Subscription, *, met: bool) -> tuple[tuple[News, ...], str]:
@@ -254,9 +254,9 @@ def _level(base: Level, reason: str) -> Level:
 
 
 def snippets_of(title: str, text: str, matches: Sequence[Match]) -> tuple[Snippet, ...]:
-    """Up to three stretches of title and text that hold matches, the title's first, with the matches' places in them.
+    """Up to three excerpts of title and text that contain matches, the title's first, with the matches' places in them.
 
-    Stretches are cut at spaces where there are any, and have at most some 320 characters. Matches that lie near each
+    Excerpts are cut at spaces if there are any, and have at most some 320 characters. Matches that are close to each
     other share one.
     """
     made: list[Snippet] = []

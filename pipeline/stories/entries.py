@@ -1,4 +1,4 @@
-"""What the index remembers of a version: an entry, its compact form, and rows of arrays, so that many are compared at once."""
+"""What the index keeps of a version: an entry, its compact form, and rows of arrays, so that many are compared at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MASK = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What the story stage remembers of one version of one article.
+    """What the story stage keeps of one version of one article.
 
     ``fingerprint`` is what ``features`` made, or a plain signature. ``origin`` is read from it.
     """
@@ -77,7 +77,7 @@ def pack(entry: IndexEntry) -> bytes:
 
 
 def unpack(packed: bytes, key: OrderKey, fingerprint: bytes) -> IndexEntry:
-    """The entry again."""
+    """The entry that ``pack`` wrote."""
     article, version, version_hash, text_hash, story, source, duplicate_of, language, backfill = _DECODER.decode(packed)
     own = _long(article) or key.article
     text = _long(text_hash)
@@ -97,7 +97,7 @@ def unpack(packed: bytes, key: OrderKey, fingerprint: bytes) -> IndexEntry:
 
 
 def place_of(key: OrderKey) -> bytes:
-    """The key in bytes that sort as keys do. No id holds a NUL."""
+    """The key as bytes that sort as keys do. Ids contain no NUL."""
     return b"%b%b\0%b\0%b" % (
         (key.time_ms + 2**63).to_bytes(8, "big"),
         key.article.encode("utf-8", "surrogatepass"),
@@ -128,7 +128,7 @@ def _long(value: _Id) -> str:
 
 
 class Columns:
-    """Rows by slot number. A slot that was dropped is used again only after ``reuse``, when nothing points at it."""
+    """Rows by slot number. A dropped slot is used again only after ``reuse``, when nothing refers to it."""
 
     def __init__(self) -> None:
         self._free: list[int] = []
@@ -152,7 +152,7 @@ class Columns:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the rows in use: their places in the arrays, their keys and packed fields with what lists them."""
+        """Bytes of the rows in use: in the arrays, of their keys and packed fields, and in the lists of those."""
         arrays = (self.features, self.times, self.texts, self.articles, self.stories, self.languages, self.versions)
         return self._size * (sum(array.itemsize for array in arrays) + _LISTED) + self._held
 
@@ -160,7 +160,7 @@ class Columns:
         return self._size - len(self._free) - len(self._dropped)
 
     def put(self, entry: IndexEntry) -> int:
-        """Give the entry a slot."""
+        """Store the entry; returns its slot."""
         place, packed = place_of(entry.key), pack(entry)
         self._held += getsizeof(place) + getsizeof(packed)
         if self._free:
@@ -183,7 +183,7 @@ class Columns:
         return slot
 
     def entry(self, slot: int) -> IndexEntry:
-        """The entry as it was put in."""
+        """The entry as it was stored."""
         return unpack(self.packed[slot], key_of(self.places[slot]), written(self.features[slot]))
 
     def known(self, slot: int) -> Features:
@@ -191,11 +191,11 @@ class Columns:
         return self.features[slot]  # type: ignore[no-any-return]
 
     def language(self, code: str | None) -> int:
-        """The number of a language; 0 for none, a number that no row has for one never seen."""
+        """The number of a language; 0 for None, and a number that no row has for a language never seen."""
         return self._languages.get(code, 0xFFFF)
 
     def drop(self, slot: int) -> None:
-        """Forget a row."""
+        """Remove a row."""
         self._held -= getsizeof(self.places[slot]) + getsizeof(self.packed[slot])
         self.alive[slot] = False
         self.places[slot] = self.packed[slot] = b""
@@ -207,7 +207,7 @@ class Columns:
         return len(self._dropped)
 
     def reuse(self) -> None:
-        """Nothing points at dropped slots any more."""
+        """Allow dropped slots to be used again: nothing refers to them any more."""
         self._free += self._dropped
         self._dropped = []
 
@@ -226,7 +226,7 @@ class Columns:
 
 
 def number_of(identity: str) -> int:
-    """An id as a 64-bit number, 0 for none. Ids of the records are hashes: their halves are laid over each other."""
+    """An id as a 64-bit number, 0 for none. Ids of the records are hashes, whose halves are combined by XOR."""
     if not identity:
         return 0
     if len(identity) == _ID_DIGITS and not identity.strip("0123456789abcdef"):

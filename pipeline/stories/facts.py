@@ -1,8 +1,9 @@
-"""What a text tells that a later one may tell anew: figures, quotes, corrections and retractions. Pure.
+"""The facts of a text by which a later one may be news: figures, quotes, corrections and retractions. Pure.
 
-Figures are those of the title and the lead, where an article says what its news is; quotes those of its first 20,000
-characters. What a figure is says ``figures``. A quote is the runs of four words in it, so that a shorter or slightly
-different wording of a known one is not new.
+Figures (see ``figures``) are those of the title and the lead, where an article states its news; quotes those of its first
+20,000 characters. A quote is identified by its runs of four words, so that a shorter or slightly different wording of a known
+one is not new. Corrections and retractions are recognised by set phrases in ten languages: an agency's slug in the title, or a
+note to readers. A report *about* a correction ("the ministry corrected its figures") has none.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ _CORRECTED = re.compile(
     |في\s+(?:نسخة|صيغة)\s+سابقة|در\s+نسخه\s+(?:قبلی|پیشین)|(?:本文|此前|早前)(?:的)?(?:早前)?版本""",
     re.IGNORECASE | re.VERBOSE,
 )
-# Cheap words of all of the above: most texts have none.
+# A cheap test for all of the above: most texts contain none of these.
 _LIKELY = re.compile(
     r"correct|clarif|erratum|editor|version|amended|retract|withdraw|kill|disregard|removed|taken down"
     r"|korrektur|berichtig|fassung|zurück|rectif|retiré|dépubl|annul|correcc|fe de err|versión|retirad"
@@ -86,21 +87,21 @@ _LIKELY = re.compile(
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A number that the text gives. ``key`` tells it from others, ``text`` is it with the words around it."""
+    """A number in the text. ``key`` identifies it, ``text`` is the number with the words around it."""
 
     key: int
     text: str
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """What somebody is quoted as saying. ``keys`` are those of its runs of words."""
+    """Quoted speech. ``keys`` identify its runs of words."""
 
     keys: tuple[int, ...]
     text: str
 
 
 class CorrectionNotice(msgspec.Struct, frozen=True):
-    """A correction or retraction. ``key`` tells it from others, ``text`` is the sentence or headline that says so."""
+    """A correction or retraction. ``key`` identifies it, ``text`` is the sentence or headline that announces it."""
 
     kind: Literal["correction", "retraction"]
     key: int
@@ -108,7 +109,7 @@ class CorrectionNotice(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What one text tells, in reading order."""
+    """The facts of one text, in reading order."""
 
     figures: tuple[Figure, ...] = ()
     quotes: tuple[Quote, ...] = ()
@@ -116,14 +117,14 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 def facts_of(title: str, text: str, *, language: str | None = None, changes: Sequence[WordChange] = ()) -> Facts:
-    """The facts of an article in ``language``. ``changes``: what an edit changed, whose figures count wherever they stand."""
+    """The facts of an article in ``language``. ``changes``: what an edit changed, whose figures count anywhere in the text."""
     body = settled(text)
     figures: dict[int, Figure] = {}
     for part in (title, _lead(body)):
         for one in figures_in(part, language):
             figures.setdefault(one.key, Figure(one.key, _around(part, one.start, one.end)))
     for start, end in _changed(body, changes):
-        # A figure that was changed in part is whole in the text, not in the words of the change.
+        # A partly changed figure is complete in the text, not in the words of the change.
         low, high = max(0, start - _AROUND_CHANGE), min(len(body), end + _AROUND_CHANGE)
         for one in figures_in(body[low:high], language):
             if one.end + low > start and one.start + low < end:
@@ -136,7 +137,7 @@ def facts_of(title: str, text: str, *, language: str | None = None, changes: Seq
 
 
 def _changed(body: str, changes: Sequence[WordChange]) -> Iterator[tuple[int, int]]:
-    """Where in the new text its changed words are, in code points."""
+    """The places of changed words in the new text, in code points."""
     wanted = [(one.at, len(one.after.split(" "))) for one in changes if one.field == "text" and one.after]
     if not wanted:
         return
@@ -145,7 +146,7 @@ def _changed(body: str, changes: Sequence[WordChange]) -> Iterator[tuple[int, in
     for word in words_of(body):
         at = body.find(word, at)
         if at < 0:
-            return  # a letter that was composed: the lead must do
+            return  # a letter was composed: the lead has to do
         places.append((at, at + len(word)))
         at += len(word)
     for first, count in wanted:

@@ -1,16 +1,16 @@
-"""What the story stage knows of a text: one value of under 1 KB, made where articles are worked on side by side.
+"""What the story stage knows of a text: one value of under 1 KB, computed in the parallel part of the pipeline.
 
-In it lie the MinHash signature, smaller sketches (the head's shingles, names, figures), weighted terms, the agency that
-is credited, and a digest of the text without its clockwork. A sketch holds the smallest hashes of a set ("bottom k"), so that
-of two sets both the resemblance and the containment can be estimated: A. Broder, "On the resemblance and containment of
+It contains the MinHash signature, smaller sketches (the head's shingles, names, figures), weighted terms, the agency that
+is credited, and a digest of the text without its clockwork. A sketch is the smallest hashes of a set ("bottom k"), from
+which both the resemblance and the containment of two sets can be estimated: A. Broder, "On the resemblance and containment of
 documents", 1997.
 
 Terms are words of the title and lead, cut to a stem (a prefix: crude, but the same in every language), without function
-words; where a script writes no spaces, pairs of characters. Names are capitalised words inside a sentence, figures the
-numbers that are no years. All of it is a function of title and text alone.
+words; in scripts without spaces, pairs of characters. Names are capitalised words inside a sentence, figures are
+numbers other than years. All of it is a function of title and text alone.
 
-A plain signature (``fingerprint``) is taken too, wherever such a value is: it knows neither the sketches nor the terms, so
-it can be compared by resemblance alone.
+A plain signature (``fingerprint``) is accepted too, wherever such a value is: it has neither sketches nor terms, so
+it can be compared by resemblance only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from pipeline.text.fingerprint import PERMUTATIONS, is_unspaced, shingle_hashes,
 
 _WORDS = package_toml("pipeline.stories", "function_words.toml")
 FUNCTION_WORDS = frozenset(word for listed in _WORDS["words"].values() for word in listed.split())
-"""Frequencies of the window find such words too, but only once the window holds articles; these hold from the first one."""
+"""Frequencies of the window find such words too, but only once the window has articles; these work from the first one."""
 
 FUNCTION_WORDS_UNSPACED: str = _WORDS["unspaced"]
 
@@ -69,7 +69,7 @@ LAYOUT = np.dtype(
     ]
 )
 """``full``: 1 the sketches are known, 0 only the signature is. ``shingles``: how many different ones the text has; 0
-where it has no signature. Sketches are sorted upwards and padded with ``PAD``; terms are sorted by weight, heaviest
+if it has no signature. Sketches are sorted in ascending order and padded with ``PAD``; terms are sorted by weight, heaviest
 first."""
 
 SIZE = LAYOUT.itemsize
@@ -81,7 +81,7 @@ TEXT_CHARS = 20_000
 
 LEAD_WORDS = 120
 MIN_TERMS = 5
-"""A lead of fewer different terms ("More soon", one word over and over) says nothing to group by."""
+"""A lead of fewer different terms ("More soon", one word over and over) is too little to group by."""
 
 STEM = 6
 _TITLE_WEIGHT, _LEAD_WEIGHT, _REST_WEIGHT, _NAME_WEIGHT, _FIGURE_WEIGHT = 6, 3, 1, 3, 4
@@ -102,7 +102,7 @@ Features = NDArray[Any]
 
 
 def features(title: str, text: str) -> bytes:
-    """Work out the features of an article: ``SIZE`` bytes, the same on every machine. About 2 ms for 700 words."""
+    """The features of an article: ``SIZE`` bytes, the same on every machine. About 2 ms for 700 words."""
     made = np.zeros((), LAYOUT)
     made["format"], made["full"] = _FORMAT, 1
     made["agency"] = find_agency(text)
@@ -118,14 +118,14 @@ def features(title: str, text: str) -> bytes:
     made["figures"] = _bottom(terms.figures, FIGURES_KEPT)
     made["terms"] = PAD
     heaviest = sorted(terms.weighted.items(), key=lambda item: (-item[1], item[0]))[:TERMS_KEPT]
-    # One assignment for all: each place of its own costs a microsecond.
+    # One assignment for all, because each single one costs a microsecond.
     made["terms"][: len(heaviest)] = [term for term, _ in heaviest]
     made["weights"][: len(heaviest)] = [weight for _, weight in heaviest]
     return made.tobytes()
 
 
 def read_features(value: bytes) -> Features:
-    """Read what ``features`` or ``fingerprint`` made; anything else reads as a text of which nothing is known."""
+    """Read a value of ``features`` or ``fingerprint``; anything else reads as a text of which nothing is known."""
     if is_full(value):
         return np.frombuffer(value, LAYOUT)[0]  # type: ignore[no-any-return]
     plain = np.zeros((), LAYOUT)
@@ -138,24 +138,24 @@ def read_features(value: bytes) -> Features:
 
 
 def written(known: Features) -> bytes:
-    """Give back the value that ``read_features`` has read."""
+    """The value that ``read_features`` has read."""
     if known["full"]:
         return known.tobytes()
     return known["signature"].tobytes() if known["shingles"] else b""
 
 
 def is_full(value: bytes) -> bool:
-    """Tell whether a stored value is that of ``features``, not a plain signature."""
+    """Whether a stored value is that of ``features``, not a plain signature."""
     return len(value) == SIZE and value[0] == _FORMAT
 
 
 def agency_of(value: bytes) -> str | None:
-    """Give the agency that the text credits, as readers know it."""
+    """The agency that the text credits, by its usual name; None if there is none."""
     return agency_name(value[1]) if is_full(value) else None
 
 
 def settled_of(value: bytes) -> int:
-    """Give the digest of title and text without clockwork (see ``difference.settled``); 0 where it is not known."""
+    """The digest of title and text without clockwork (see ``difference.settled``); 0 if unknown."""
     return int(read_features(value)["settled"]) if is_full(value) else 0
 
 
@@ -174,7 +174,7 @@ def _digest(*parts: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TextTerms:
-    """``weighted``: term hash → weight (1 to 255). ``names`` and ``figures`` hold different hashes, in no order."""
+    """``weighted``: term hash → weight (1 to 255). ``names`` and ``figures`` are sets of hashes."""
 
     weighted: dict[int, int]
     names: frozenset[int]
@@ -182,7 +182,7 @@ class TextTerms:
 
 
 def terms_of(title: str, text: str) -> TextTerms:
-    """The terms of an article. A text of hardly any different words has none, whatever its title says of the event."""
+    """The terms of an article. A text of very few different words has none, whatever its title says."""
     body = _prepared(text[:TEXT_CHARS])
     head = _prepared(title[:1_000])
     if is_unspaced(body[:2_000]):
@@ -226,7 +226,7 @@ def _stem(folded: str) -> str:
 
 
 def _figure(token: str) -> str | None:
-    """The number without separators in ASCII digits; None for a year, or one that is glued to letters."""
+    """The number without separators in ASCII digits; None for a year, or a number joined to letters."""
     digits = "".join(str(unicodedata.digit(char, "")) for char in token)
     if len(digits) != sum(char.isalnum() for char in token) or _YEAR.fullmatch(digits):
         return None
@@ -237,7 +237,7 @@ def _add(weights: dict[str, int], token: str, weight: int) -> None:
     folded = token.casefold()
     if token[0].isdigit():
         figure = _figure(token)
-        # One digit ("3 people") says nothing about which event it is.
+        # One digit ("3 people") does not identify an event.
         if figure is not None and len(figure) > 1:
             weights["#" + figure] = weights.get("#" + figure, 0) + min(weight, _FIGURE_WEIGHT)
     elif len(folded) > 1 and folded not in FUNCTION_WORDS:

@@ -1,8 +1,8 @@
-"""Figures of a text: its numbers, in digits or words, but for those that say when, where or which. Pure.
+"""Figures of a text: its numbers, in digits or words, except those that say when, where or which. Pure.
 
-A figure is its value (with currency and "%"), whatever stands around it and however it is written: "12", "twelve", "1,204",
-"1.2 million". None are years, dates, times of day, "5 minutes ago", ages, scores, telephone numbers, counts of comments
-and readers, numbers of laws, flights and addresses, and numbers glued to letters.
+A figure is its value (with currency and "%"), whatever is around it and however it is written: "12", "twelve", "1,204",
+"1.2 million". Not figures are years, dates, times of day, "5 minutes ago", ages, scores, telephone numbers, counts of comments
+and readers, numbers of laws, flights and addresses, and numbers joined to letters.
 
 Numbers in words (``number_words.toml``: ten languages) below ten count only near a word of harm ("seven dead", "killed two"):
 elsewhere they are a way of talking ("the two sides"). Lengths of time don't count ("twenty minutes"). Chinese numerals count
@@ -49,7 +49,7 @@ _LONG_AGO = (
     r"|أشهر|سنوات|سنة|عاما?)"
 )
 _TO = r"(?:\s?[-–—/]\s?|\s(?:and|to|und|bis|et|au|y|al|и|по|до|и|та|і|ve|و|تا|إلى)\s)"
-# No run of digits, dots or letters is gone through from each of its places: texts are hostile, and here no time limit holds.
+# No run of digits, dots or letters may be scanned from each of its places: texts are hostile, and no time limit applies here.
 _COUNT = r"(?<!\d)\d{1,12}"
 _NONE = re.compile(
     rf"""https?://\S+ | www\.\S+ | (?<!\S)[^\s@]{{1,64}}@[^\s@]{{1,255}}\.\w+
@@ -108,7 +108,7 @@ _FIGURE = re.compile(
 _FIGURE_UNSPACED = re.compile(
     rf"(?<![\d.,:])(?P<money>[$€£¥])?(?P<number>\d+(?:[.,]\d+)*)(?:{_SCALE})?(?![\d:：])", re.IGNORECASE
 )
-_HIDDEN = "\ufffc"  # in no word, and no figure is refused beside it
+_HIDDEN = "\ufffc"  # not part of a word, and not a reason to refuse a figure beside it
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMBER_WORDS = package_toml("pipeline.stories", "number_words.toml")
 _HARM_BEFORE, _HARM_AFTER = 3, 4
@@ -124,7 +124,7 @@ _ZH_SCALES = {"十": 10, "百": 100, "千": 1_000}
 
 
 class FigureSpan(NamedTuple):
-    """A figure's place (code points, in and out) and what it is the same as, wherever it stands."""
+    """A figure's place (code points, in and out) and the key that is the same for the same value."""
 
     start: int
     end: int
@@ -149,7 +149,7 @@ class _Language(NamedTuple):
 
 
 def figures_in(text: str, language: str | None = None) -> Iterator[FigureSpan]:
-    """The figures of ``text``, those in digits first. In words only where ``language`` (ISO 639-1) is one of ten."""
+    """The figures of ``text``, those in digits first; those in words only if ``language`` (ISO 639-1) is one of ten."""
     plain = _NONE.sub(lambda found: _HIDDEN * len(found[0]), text)
     pattern = _FIGURE_UNSPACED if is_unspaced(text) else _FIGURE
     for found in pattern.finditer(plain):
@@ -181,7 +181,7 @@ def _key(money: str, value: Decimal, percent: str) -> int:
 
 
 def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:
-    """The numbers in words of a text in ``language`` (ISO 639-1; of another one, or None, none), in reading order."""
+    """The numbers in words of a text in ``language`` (ISO 639-1), in reading order; none for another language or None."""
     if language == "zh":
         yield from (Spoken(*found.span("number"), _chinese(found["number"])) for found in _ZH.finditer(text))
     elif (known := _language(language)) is not None:
@@ -207,7 +207,7 @@ _Tokens = list[tuple[int, int, str]]
 
 
 def _taken(text: str, tokens: _Tokens, first: int, known: _Language) -> tuple[int, int] | None:
-    """The number that begins with this token, and the token behind it."""
+    """The number that begins with this token, and the index of the token after it."""
     if tokens[first][2] not in known.numbers:
         return None
     total, current, at, behind = 0, known.numbers[tokens[first][2]], first + 1, first + 1
@@ -229,7 +229,7 @@ def _taken(text: str, tokens: _Tokens, first: int, known: _Language) -> tuple[in
 
 
 def _joined(total: int, current: int, value: int) -> tuple[int, int] | None:
-    """A number so far with one more word; None where the word begins another number ("two three")."""
+    """A number so far with one more word; None if the word begins another number ("two three")."""
     if value in (_THOUSAND, _MILLION, _BILLION):
         if not current and total:
             return None
@@ -254,7 +254,7 @@ def _joined(total: int, current: int, value: int) -> tuple[int, int] | None:
 
 
 def _counts(value: int, before: list[str], after: list[str], known: _Language) -> bool:
-    """Whether a number between these words of its sentence is news. Pure."""
+    """Whether a number between these words of its sentence counts."""
     if after and (after[0] in _EXACT_TIME or (len(after[0]) > 2 and after[0].startswith(known.time))):
         return False
     if value >= 10:

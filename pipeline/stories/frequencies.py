@@ -1,4 +1,4 @@
-"""How common terms are among the articles of the window, as of an order key."""
+"""How common terms are among the articles of the window, as of an order key. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.stories.similarity import BUCKETS
 
 _PRIOR = 100.0
-"""Articles that are taken to have come before: with few of its own the window says little about what is rare."""
+"""Articles that are assumed before the first: a window with few articles says little about what is rare."""
 
 _AT_ONCE = 4_096
 
@@ -20,9 +20,9 @@ _AT_ONCE = 4_096
 class Frequencies:
     """Counts, for terms cut to buckets, the articles from one place in the order to another.
 
-    ``terms`` gives the terms of the slots that count at all, one after the other, and how many slots those are. The places are
-    kept sorted; what lies between the two ends is counted. Moving the ends costs as much as they pass by, in either
-    direction, so a question that goes back is answered as rightly as one that goes on.
+    ``terms`` returns the terms of those of the slots that count, concatenated, and how many slots those are. Places are
+    kept sorted; what is between the two ends is counted. Moving the ends costs as much as they pass, in either
+    direction, so a question about an earlier place is answered just as correctly.
     """
 
     def __init__(self, terms: Callable[[NDArray[np.int64]], tuple[NDArray[np.uint32], int]]) -> None:
@@ -35,7 +35,7 @@ class Frequencies:
         self.articles = 0
 
     def add(self, place: bytes, slot: int) -> None:
-        """Take in a slot at its place in the order."""
+        """Add a slot at its place in the order."""
         if not self._places or place >= self._places[-1]:
             self._places.append(place)
             self._slots.append(slot)
@@ -50,13 +50,13 @@ class Frequencies:
             self._count(at, at + 1, 1)
 
     def as_of(self, oldest: bytes, place: bytes) -> Frequencies:
-        """Count what lies between: from ``oldest`` on, before ``place``."""
+        """Count the articles from ``oldest`` (in) to ``place`` (out); returns itself."""
         start = self._near(self._from, oldest)
         self._move(start, max(start, self._near(self._to, place)))
         return self
 
     def forget_before(self, oldest: bytes) -> list[int]:
-        """Forget all slots before a place, and say which."""
+        """Remove all slots before a place, and return them."""
         end = self._skipped
         while end < len(self._places) and self._places[end] < oldest:
             end += 1
@@ -64,14 +64,14 @@ class Frequencies:
         self._count(max(self._from, self._skipped), min(self._to, end), -1)
         self._skipped = end
         self._from, self._to = max(self._from, end), max(self._to, end)
-        # Cutting off the front moves the rest: not for a few.
+        # Deleting from the front moves the rest, so it is done only for many.
         if end * 8 > len(self._places):
             del self._places[:end], self._slots[:end]
             self._from, self._to, self._skipped = self._from - end, self._to - end, 0
         return gone
 
     def counts_of(self, terms: NDArray[np.uint32]) -> NDArray[np.int32]:
-        """How many of the articles counted have each term; a bucket that two terms of one article share counts it twice."""
+        """How many of the counted articles have each term; a bucket shared by two terms of one article counts it twice."""
         found: NDArray[np.int32] = self._table[terms & np.uint32(BUCKETS - 1)]
         return found
 
@@ -81,7 +81,7 @@ class Frequencies:
         return np.asarray(np.maximum(np.log((self.articles + _PRIOR) / (found + 1.0)), 0.1), np.float64)
 
     def _near(self, at: int, place: bytes) -> int:
-        """Where ``place`` belongs. The ends nearly always stay or move on by a few: those are looked at first."""
+        """The index of ``place``. The ends nearly always stay or move by a few, so those are tried first."""
         places = self._places
         if (at == self._skipped or places[at - 1] < place) and (at == len(places) or places[at] >= place):
             return at

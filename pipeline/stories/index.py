@@ -1,9 +1,9 @@
-"""The story index: what of the window is (nearly) this text, or tells of its event, asked as of an order key.
+"""The story index: what in the window is (nearly) this text, or reports its event, as of an order key.
 
 Candidates come from keys that two texts share: single values of the MinHash signature, hashes of the head's shingles, heavy
-terms, the text's digest. Rare keys are looked up first and lookups stop at a bound, so a footer that thousands share costs
-nothing; what is found is then compared by its sketches. Which keys are rare is judged among the entries that count, so it
-doesn't hang on anything else that the index holds.
+terms, the text's digest. Rare keys are looked up first and lookups stop at a limit, so a footer that thousands share costs
+nothing; candidates are then compared by their sketches. Rarity is judged among the entries that count, so it
+does not depend on anything else in the index.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 
 HOUR_MS = 3_600_000
 SIGNATURE_KEYS = 16
-"""So many values of a signature are keys: of two texts of resemblance s one is shared with probability 1 − (1 − s)¹⁶, which
+"""How many values of a signature are keys: two texts of resemblance s share one with probability 1 − (1 − s)¹⁶, which
 is 0.998 at a third and more than 0.999999 from 0.6."""
 
 HEAD_KEYS = 8
@@ -41,7 +41,7 @@ class StoryIndex:
     """All versions of the last ``window_ms`` of event time.
 
     Asked as of an order key X, only entries in (X − window, X) count, whatever else was added and in whatever order: the same
-    question gives the same answer after a crash. ``expire`` forgets what no later question can see. Single-threaded.
+    question gives the same answer after a crash. ``expire`` removes what no later question can see. Single-threaded.
     """
 
     def __init__(self, window_ms: int = 72 * HOUR_MS, similarity: Similarity | None = None) -> None:
@@ -61,7 +61,7 @@ class StoryIndex:
         return self._columns.nbytes + sum(each.nbytes for each in maps)
 
     def add(self, entry: IndexEntry) -> None:
-        """Remember an entry. Adding in any order gives the same answers."""
+        """Add an entry. The order of adding does not change the answers."""
         columns = self._columns
         slot = columns.put(entry)
         known = columns.known(slot)
@@ -74,7 +74,7 @@ class StoryIndex:
     def copy_of(self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey) -> IndexEntry | None:
         """The earliest entry, as of a key, whose text is (nearly) this one. Entries of ``article`` itself don't count.
 
-        An empty ``text_hash`` (a text too short to mean anything) is a copy of nothing by its letters alone.
+        An empty ``text_hash`` (a text too short to mean anything) matches nothing by itself.
         """
         columns, own = self._columns, number_of(article)
         alike = _NONE
@@ -93,8 +93,8 @@ class StoryIndex:
     def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> IndexEntry | None:
         """The entry, as of a key, through which a text joins a story: another text on the same event, in the same language.
 
-        None where it begins a story of its own, where its language is not known, or where it has too few terms. Of an article's
-        versions only the latest counts.
+        None if it begins a new story, its language is unknown, or it has too few terms. Of an article's versions only the
+        latest counts.
         """
         known = read_features(fingerprint)
         columns, number = self._columns, self._columns.language(language)
@@ -108,7 +108,7 @@ class StoryIndex:
             return None
         ages = as_of.time_ms - columns.times[slots]
         scores = self.similarity.scores(known, columns.features.take(slots), ages, background)
-        # Most texts are near none: their candidates need be neither sorted nor freed of old versions.
+        # Most texts are near none, so their candidates need neither sorting nor removal of old versions.
         if scores.max() < self.similarity.join_at:
             return None
         rows = self._latest_versions(slots)
@@ -117,18 +117,18 @@ class StoryIndex:
         return None if best is None else columns.entry(int(slots[best]))
 
     def expire(self, now: OrderKey) -> None:
-        """Forget entries that no question at or after ``now`` can see."""
+        """Remove entries that no question at or after ``now`` can see."""
         columns = self._columns
         for slot in self._frequencies.forget_before(self._ends(now)[0]):
             columns.drop(slot)
-        # The maps are swept only now and then, and slots are used again only after that.
+        # The maps are cleaned only now and then, and slots are used again only after that.
         if columns.waiting and columns.waiting * 8 > len(columns):
             for each in (self._by_text, self._by_band, self._by_term):
                 each.keep(columns.alive)
             columns.reuse()
 
     def _ends(self, as_of: OrderKey) -> tuple[bytes, bytes]:
-        """The first place that counts, and the first that doesn't any more."""
+        """The first place that counts, and the first one that no longer does."""
         return place_of(OrderKey(as_of.time_ms - self.window_ms + 1, "", "")), place_of(as_of)
 
     def _visible(self, slots: Slots, own: int, as_of: OrderKey, language: int | None = None) -> NDArray[np.bool_]:
@@ -149,7 +149,7 @@ class StoryIndex:
     def _candidates(
         self, held: Multimap, keys: list[int], most: int, own: int, as_of: OrderKey, language: int | None = None
     ) -> Slots:
-        """Different slots under the rarest keys, about ``most``: keys are taken whole, the first with a slot always."""
+        """Distinct slots under the rarest keys, about ``most``: keys are taken whole, and the first with a slot always is."""
         together, by_key = held.find(keys)
         if not len(together):
             return _NONE
@@ -168,7 +168,7 @@ class StoryIndex:
         return np.unique(together[seen & np.isin(by_key, taken)])
 
     def _rare_terms(self, known: Features, background: Frequencies) -> list[int]:
-        """The terms worth looking up: the rarest of the heavy ones, while they promise a bearable number of articles."""
+        """The terms worth looking up: the rarest of the heavy ones, up to a limit of expected articles."""
         terms = known["terms"][:ASKED_TERMS]
         terms = terms[terms != PAD]
         counts = background.counts_of(terms).tolist()
@@ -198,7 +198,7 @@ _FEWEST_TERMS = 6
 def _copy_keys(known: Features) -> list[int]:
     keys: list[int] = []
     if known["shingles"]:
-        # A value means something only at its place in the signature; a head's hash wherever it stands.
+        # A value of the signature means something only at its place; a hash of the head does at any.
         mixed = known["signature"][:SIGNATURE_KEYS] * _ODD + _PLACES
         keys = mixed.tolist()
         keys += _without_pad(known["head"][:HEAD_KEYS].tolist())

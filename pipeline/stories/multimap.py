@@ -1,7 +1,7 @@
 """A compact map from 32-bit keys to many slots: 8 bytes a pair, in sorted runs.
 
-New pairs go into a dictionary; when it is full they become a sorted array ("run"), and runs of like size are merged, so that
-there are few. A dictionary of lists would take some 130 bytes a pair.
+New pairs go into a dictionary; when it is full they become a sorted array (a "run"), and runs of similar size are merged, so
+that there are few. A dictionary of lists would take some 130 bytes a pair.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 Slots = NDArray[np.int64]
 _SLOT_BITS = np.uint64(32)
 _LAST_KEY = np.uint32(0xFFFFFFFF)
-# A run is that much longer than the next: few runs to search, and a pair is merged some twenty times in its life.
+# A run is at least this much longer than the next: few runs to search, and a pair is merged some twenty times in its life.
 _FACTOR = 8
 
 
 class Multimap:
-    """Pairs of a key (0 to 2³² − 1) and a slot (likewise). A pair may lie there twice. Single-threaded."""
+    """Pairs of a key (0 to 2³² − 1) and a slot (likewise). A pair may occur twice. Single-threaded."""
 
     def __init__(self, buffer_pairs: int = 65_536) -> None:
         self._buffer_pairs = buffer_pairs
-        # Most keys have one slot: a list for each would be the dearest part of adding, and more for the collector to visit.
+        # Most keys have one slot: a list for each would be the most expensive part of adding, and more work for the collector.
         self._buffer: dict[int, int | list[int]] = {}
         self._pending: list[NDArray[np.uint64]] = []
         self._buffered = 0
-        # Keys apart from slots: half the memory to go through when searching. A highest key behind the last ends each.
+        # Keys apart from slots: half the memory to search. A highest key after the last one terminates each.
         self._runs: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
 
     def __len__(self) -> int:
@@ -56,14 +56,14 @@ class Multimap:
             self._settle()
 
     def find(self, keys: list[int]) -> tuple[Slots, Slots]:
-        """The slots under the keys, in no order, and beside each by which of ``keys`` it was found (its place in the list)."""
+        """The slots under the keys, in no order, and for each the index in ``keys`` of the key that it was found by."""
         found: list[Slots] = []
         by: list[Slots] = []
         if self._runs:
             asked = np.asarray(keys, np.uint32)
             for held, slots in self._runs:
                 starts = held.searchsorted(asked)
-                # Most keys are in no run: where they end is asked only for those that are.
+                # Most keys are in no run, so the end of the range is searched only for those that are.
                 hits = (held.take(starts) == asked).nonzero()[0]
                 if len(hits):
                     starts = starts.take(hits)
@@ -89,7 +89,7 @@ class Multimap:
         return (found[0], by[0]) if len(found) == 1 else (np.concatenate(found), np.concatenate(by))
 
     def keep(self, alive: NDArray[np.bool_]) -> None:
-        """Forget the pairs of slots that are not ``alive`` (by slot)."""
+        """Remove the pairs of slots that are not ``alive`` (by slot)."""
         self._settle()
         kept = []
         for keys, slots in self._runs:

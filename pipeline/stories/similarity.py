@@ -64,7 +64,7 @@ def resemblance(asked: Features, signatures: NDArray[np.uint32]) -> Shares:
 
 
 def containment(asked: Features, rows: Rows, jaccard: Shares) -> Shares:
-    """Estimated share of the smaller text that the other holds: the common part, worked out from Jaccard and sizes."""
+    """Estimated share of the smaller text that the other contains, computed from Jaccard and sizes."""
     sizes = rows["shingles"].astype(np.float64)
     own = float(asked["shingles"])
     common = jaccard * (sizes + own) / (1.0 + jaccard)
@@ -72,7 +72,7 @@ def containment(asked: Features, rows: Rows, jaccard: Shares) -> Shares:
 
 
 def overlap(asked: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[Shares, Shares]:
-    """Of bottom-k sketches: the share of the smaller set that lies in the other, and by how many hashes that is judged.
+    """Of bottom-k sketches: the share of the smaller set that is in the other, and by how many hashes that is judged.
 
     Only hashes up to the smaller of the two sketches' ends are known of both sets.
     """
@@ -130,7 +130,7 @@ def _with_sketches(asked: Features, rows: Rows, jaccard: NDArray[np.float64]) ->
 
 
 def _openings(asked: Features, rows: Rows) -> NDArray[np.float64]:
-    """The share of one text's first sentences that stands in the other's head: of the two ways round, the better one.
+    """The share of one text's first sentences that is in the other's head, in the better of the two directions.
 
     A dateline, a new first sentence or a lost one moves the opening, but not out of the head.
     """
@@ -151,18 +151,18 @@ class TermRarity(Protocol):
 
 
 class Similarity(Protocol):
-    """How likely two different texts tell of one event."""
+    """How likely it is that two different texts report one event."""
 
     @property
     def join_at(self) -> float:
-        """The score from which they are taken to."""
+        """The score from which they are assumed to."""
 
     def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: TermRarity) -> Shares:
-        """One score a row: 0 to 1. A function of its arguments alone. ``ages_ms``: how long before the question each is."""
+        """One score a row: 0 to 1. A function of its arguments alone. ``ages_ms``: how long before the asked text each is."""
 
 
 class LexicalSimilarity:
-    """Cosine of the weighted terms, rare ones counting more; less with age, where names are others, or figures a day later."""
+    """Cosine of the weighted terms, rare ones counting more; reduced by age, different names, other figures a day later."""
 
     def __init__(self, join_at: float = 0.27) -> None:
         self.join_at = join_at
@@ -183,11 +183,11 @@ class LexicalSimilarity:
         cosine = np.asarray((shared * weights).sum(axis=1) / np.maximum(norms, 1e-9), np.float64)
         cosine *= 1.0 - _AGEING * np.minimum(ages_ms / (72 * HOUR_MS), 1.0)
         cosine[(shared * weights > 0).sum(axis=1) < _MIN_TERMS] = 0.0
-        # What speaks against it only lowers a score: where none is high enough, there is nothing to be lowered.
+        # What follows only lowers scores, so it is skipped if none is high enough.
         if not (cosine >= self.join_at).any():
             return cosine
         names, names_seen = overlap(asked["names"], rows["names"])
-        # Two reports on one event share names; where both have several and share none, they are on one subject.
+        # Two reports of one event share names; if both have several and share none, they are only on one subject.
         cosine[(names_seen >= _EVENT_NAMES) & (names < _NAMES_ALIKE)] *= _STRANGERS
         figures, figures_seen = overlap(asked["figures"], rows["figures"])
         # Tomorrow's market report and the next match of the same teams have the same words and names, but no figure in common.
@@ -197,10 +197,10 @@ class LexicalSimilarity:
 
 
 def best_story(scores: Shares, stories: NDArray[np.uint64], join_at: float) -> int | None:
-    """The row through which the text joins a story, or None where it begins one.
+    """The row through which the text joins a story, or None if it begins one.
 
-    A story is judged by its nearest article and by the mean of its near ones, so that one passing likeness does not chain two
-    stories together. The first of equal rows wins, so rows must come in order.
+    A story is judged by its nearest article and by the mean of its near ones, so that one chance likeness does not join two
+    stories. The first of equal rows wins, so rows must be in order.
     """
     best: tuple[float, int] | None = None
     for story in dict.fromkeys(stories[scores >= join_at].tolist()):

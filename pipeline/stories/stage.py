@@ -81,9 +81,9 @@ class StoryStage:
     ) -> Handled:
         """Decide each draft in the given order.
 
-        Positions in ``done`` have their result already and give nothing. ``histories`` holds the stored versions of the
-        drafts' articles, ``texts`` (title, text) of their latest ones, for the differences. A draft whose key is not behind
-        ``last_key`` came too late: it gets the place directly behind. One whose key is a late place already keeps that.
+        Positions in ``done`` have their result already and give nothing. ``histories`` are the stored versions of the
+        drafts' articles, ``texts`` (title, text) of their latest ones, for the differences. A draft whose key is not after
+        ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept.
         """
         shown = dict(texts or {})
         handled = Handled(last_key=last_key)
@@ -213,12 +213,12 @@ def _full_features(article: Article) -> bytes:
 def text_hash(text: str) -> str:
     """Digest of the text alone (a copy often has another title); empty for a text too short to be compared.
 
-    Only letters and digits count: blanks and rules may fill a page that says nothing.
+    Only letters and digits count towards the length: blanks and rules may fill an empty page.
     """
     enough = next(islice(filter(str.isalnum, text), MIN_TEXT - 1, None), None)
     if not enough:
         return ""
-    # Splitting is six times as fast as a regular expression. Of a dump of megabytes head and length must do.
+    # Splitting is six times as fast as a regular expression. Of megabytes of text, head and length have to do.
     head = text[:MAX_HASHED]
     flat = " ".join((head if head.isascii() else unicodedata.normalize("NFKC", head)).split())
     flat += str(max(len(text) - MAX_HASHED, 0))

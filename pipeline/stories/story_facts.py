@@ -1,8 +1,8 @@
-"""What the alert rule must know of a story: what it has told so far, and what each subscription was told of it. Pure.
+"""What the alert rule must know of a story: its facts so far, and what each subscription was alerted to. Pure.
 
-Facts are numbered: a fact's number says with which telling it first came up in the story, an alert's ``told`` up to which
-number it told. So "new for this subscription" is a comparison, and a story's memory is one for all its subscriptions. The
-store keeps facts in a row of the story, and marks are read from its alerts: both are functions of what lies before.
+Facts are numbered: a fact's number says with which article it first came up in the story, and an alert's ``told`` up to which
+number it reported. So "new for this subscription" is a comparison, and one memory of a story serves all its subscriptions. The
+store keeps facts in a row of the story, and marks are read from its alerts: both are functions of what came before.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ Seen = dict[int, tuple[int, int]]
 
 
 class EditPace(msgspec.Struct, frozen=True, array_like=True):
-    """How an article is edited: event times in ms of its last edits, and of the last one whose facts were taken."""
+    """How an article is edited: event times in ms of its last edits, and of the last one whose facts were used."""
 
     edits: tuple[int, ...] = ()
     taken_ms: int = 0
 
     def after(self, time_ms: int) -> EditPace:
-        """With one more edit."""
+        """The pace with one more edit."""
         edits = (*self.edits, time_ms)[-LIVE_EDITS:]
         paced = EditPace(edits, self.taken_ms)
         return paced if paced.held(time_ms) else EditPace(edits, time_ms)
 
     def often(self, time_ms: int) -> bool:
-        """Whether it is rewritten again and again, so that one more time is no news by itself."""
+        """Whether it is rewritten again and again, so that one more time is not news in itself."""
         return len([at for at in self.edits if at > time_ms - LIVE_WITHIN_MS]) >= OFTEN_EDITS
 
     def held(self, time_ms: int) -> bool:
-        """Whether it is a live page whose facts were taken just now: what is still there in the next versions is taken then."""
+        """Whether it is a live page whose facts were used recently: what is still there in later versions is used then."""
         live = len(self.edits) == LIVE_EDITS and self.edits[0] > time_ms - LIVE_WITHIN_MS
         return live and self.taken_ms > time_ms - LIVE_PAUSE_MS
 
 
 class StoryFacts(msgspec.Struct, frozen=True):
-    """Facts that a story has told, numbered from 1 in the order in which they came up. The oldest go when it is full.
+    """A story's facts, numbered from 1 in the order in which they came up. When it is full, the oldest are dropped.
 
     ``pages``: the pace of its articles that were edited, by a digest of the article's id.
     """
@@ -63,7 +63,7 @@ class StoryFacts(msgspec.Struct, frozen=True):
     pages: dict[int, EditPace] = {}
 
     def before(self, time_ms: int) -> StoryFacts:
-        """The facts as they were before an event time (but for those that had to go since)."""
+        """The facts as they were before an event time in ms (except those dropped since)."""
         parts = ({key: at for key, at in seen.items() if at[1] < time_ms} for seen in self._all())
         figures, quotes, notices = parts
         numbers = [at[0] for seen in (figures, quotes, notices) for at in seen.values()]
@@ -79,21 +79,21 @@ class StoryFacts(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """One telling's facts with their numbers: (number, kind, text), in reading order."""
+    """One article's facts with their numbers: (number, kind, text), in reading order."""
 
     notices: tuple[tuple[int, str, str], ...] = ()
     figures: tuple[tuple[int, str, str], ...] = ()
     quotes: tuple[tuple[int, str, str], ...] = ()
 
     def newest(self) -> int:
-        """The highest number among them: who was told up to it has heard all of this."""
+        """The highest number among them: a mark that reaches it has reported all of this."""
         return max((one[0] for part in (self.notices, self.figures, self.quotes) for one in part), default=0)
 
 
 def learn(known: StoryFacts, facts: Facts, time_ms: int) -> tuple[StoryFacts, Known]:
     """The story's facts with those of one more article, and that article's with their numbers.
 
-    A quote's number is such that it is new to whom more than half of its words are.
+    A quote's number makes it new to a mark for which more than half of its words are new.
     """
     number = known.count + 1
     at = (number, time_ms)
@@ -132,7 +132,7 @@ def _number(runs: Mapping[int, tuple[int, int]], keys: tuple[int, ...], at: tupl
 
 
 class AlertMark(msgspec.Struct, frozen=True):
-    """What a subscription was told of a story last. ``articles``: (article, outlet) of its alerts, at most 50."""
+    """What a subscription was last alerted to in a story. ``articles``: (article, outlet) of its alerts, at most 50."""
 
     subscription: str
     version: int
@@ -155,7 +155,7 @@ def marked(alert: Alert, before: tuple[tuple[str, str], ...] = ()) -> AlertMark:
 
 @dataclass(slots=True)
 class StoryMemory:
-    """A story as the alert rule knows it, kept up article by article within a batch. ``learnt``: its facts have changed."""
+    """A story as the alert rule knows it, updated article by article within a batch. ``learnt``: its facts have changed."""
 
     story: Story | None = None
     outlets: set[str] = field(default_factory=set)

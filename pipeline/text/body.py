@@ -2,10 +2,10 @@
 
 1. Before: dialogs, breadcrumbs, captions, link lists and link paragraphs go; ruby readings are put in brackets.
 2. trafilatura, quick: no comments, no metadata, no second opinion.
-3. Paragraphs that it left out, though they stand among those it took and are marked up alike, come back.
-4. Where there is still hardly any text: trafilatura with its second opinion. Where there is much less than the JSON-LD body
-   holds: that body. Where there is none: an article that a script would have put there.
-5. After: headline, byline and date go from the top, boilerplate lines and repeated paragraphs from everywhere; the
+3. Paragraphs that it left out, though they are among those it took and marked up alike, come back.
+4. If there is still hardly any text: trafilatura with its second opinion. If there is much less than in the JSON-LD body:
+   that body. If there is none: an article that a script would have put there.
+5. After: headline, byline and date are removed from the top, boilerplate lines and repeated paragraphs everywhere; the
    standfirst comes first if the page shows it and the text lacks it.
 
 All rules are general: none knows a site.
@@ -63,7 +63,7 @@ _UNSHOWN = frozenset({"script", "style", "noscript", "template", "title", "head"
 
 
 def extract_body(tree: HtmlElement, facts: PageFacts, title: str) -> str:
-    """Extract the article's text: paragraphs separated by LF, "" where there is none. Changes ``tree``."""
+    """The article's text: paragraphs separated by LF, "" if there is none. Changes ``tree``."""
     standfirst = _standfirst(tree, facts)
     scripts = [script.text for script in tree.iter("script") if script.text]  # trafilatura takes them away
     _drop_furniture(tree)
@@ -108,7 +108,7 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
 
 
 def _is_head(line: str, flat: str, headlines: set[str], authors: set[str]) -> bool:
-    """Tell whether one of the first lines is the headline (with a kicker perhaps), the byline or the date."""
+    """Whether one of the first lines is the headline (perhaps with a kicker), the byline or the date."""
     if flat in headlines or flat in authors:
         return True
     if len(line) <= _MAX_DATE_CHARS and count_letters(line) <= _MAX_DATE_LETTERS and parse_date(line) is not None:
@@ -122,7 +122,7 @@ def _is_head(line: str, flat: str, headlines: set[str], authors: set[str]) -> bo
 
 
 def _standfirst(tree: HtmlElement, facts: PageFacts) -> str:
-    """Find the paragraph between headline and body: the description as the page shows it, or a block that is named so."""
+    """The paragraph between headline and body: the description as the page shows it, or a block with such a name."""
     for description in facts.descriptions:
         if not _MIN_LEAD_CHARS <= len(description) <= _MAX_LEAD_CHARS or is_boilerplate(description):
             continue
@@ -162,7 +162,7 @@ def _named_standfirst(tree: HtmlElement, facts: PageFacts) -> str:
 
 
 def _with_siblings(tree: HtmlElement, text: str) -> str:
-    """Add paragraphs that stand among the extracted ones in the page, marked up alike, and yet were left out."""
+    """Add paragraphs that are among the extracted ones in the page and marked up alike, but were left out."""
     lines = text.split("\n")
     places = {folded(line)[:_KEY_CHARS]: place for place, line in enumerate(lines)}
     whole = folded(text)
@@ -214,7 +214,7 @@ def _kind(paragraph: HtmlElement) -> tuple[str | None, object, str | None]:
 
 
 def _from_scripts(scripts: list[str]) -> Iterator[str]:
-    """Yield article texts held as markup in the strings of scripts: pages that are put together in the browser."""
+    """Yield article texts found as markup in the strings of scripts, for pages that are built in the browser."""
     budget = _MAX_SCRIPT_CHARS
     for script in scripts:
         budget -= len(script)
@@ -287,7 +287,7 @@ def _is_link(block: HtmlElement) -> bool:
 
 
 def _write_out_ruby(tree: HtmlElement) -> None:
-    """Make one run of text of a word with its reading, which would fall apart into lines."""
+    """Join a word and its ruby reading into one run of text, which would otherwise be split into lines."""
     for ruby in list(tree.iter("ruby")):
         if ruby.getparent() is None:
             continue
@@ -306,13 +306,13 @@ def _write_out_ruby(tree: HtmlElement) -> None:
 
 
 def _remove(element: HtmlElement) -> None:
-    """Take the element out with all that it holds; the text after it stays. A root or what is out already is let be."""
+    """Remove the element with its content; the text after it stays. A root or a removed element is left alone."""
     if element.getparent() is not None:
         element.drop_tree()
 
 
 def _line_of(element: HtmlElement, limit: int = 1 << 20) -> str:
-    """Write the element's text as one line; "" where it is longer than ``limit``, which is then found out quickly."""
+    """The element's text as one line; "" if it is longer than ``limit``, which is found out early."""
     parts: list[str] = []
     size = 0
     for part in element.itertext():

@@ -48,7 +48,7 @@ _BARE_MAX_WORDS = max(phrase.count(" ") + 1 for phrase in BARE_LEAD_INS)
 
 
 def is_boilerplate(line: str) -> bool:
-    """Tell whether a whole line is boilerplate. A line is a paragraph; ``line`` is as ``normal_text`` leaves it."""
+    """Whether a whole line is boilerplate. A line is a paragraph; ``line`` is as ``normal_text`` leaves it."""
     if not line or len(line) > MAX_CHARS:
         return False
     flat = folded(line)
@@ -62,7 +62,7 @@ def is_boilerplate(line: str) -> bool:
 
 
 def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:
-    """Leave out the boilerplate lines of ``normal_text``'s output; blank lines around them become one. Idempotent.
+    """Remove the boilerplate lines from ``normal_text``'s output; blank lines around them become one. Idempotent.
 
     ``wrapped``: a line may be the rest of the paragraph above it ("… and no further / comments."); such lines stay.
     """
@@ -77,24 +77,24 @@ def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:
 
 
 def _continues(above: str, line: str) -> bool:
-    """Tell whether ``line`` may go on with the paragraph of the line above it: that is full and ends in mid-sentence."""
+    """Whether ``line`` may continue the paragraph of the line above it, which is full and ends in mid-sentence."""
     begin = line.lstrip("\"'“„«‘(¿¡")[:1]
     return len(above) >= _FULL_LINE_CHARS and not _SENTENCE_END.search(above) and not begin.isupper()
 
 
 def _is_rule(line: str) -> bool:
-    """Tell whether a line without words is a divider: it says nothing. A lone "?" or emoji may be somebody's answer."""
+    """Whether a line without words is a divider. A single "?" or emoji may be an answer."""
     return len(line) >= 3 and len(set(line.replace(" ", ""))) == 1
 
 
 def _is_lead_in(line: str) -> bool:
-    """Tell whether the line is a phrase such as "Read also" with a headline after it."""
+    """Whether the line is a phrase such as "Read also" with a headline after it."""
     if _UPPER_MORE.match(line):
         return not _SENTENCE_BREAK.search(line)
     text = _EDGE.sub("", line)
     separator = _SEPARATOR.search(text)
     if separator and (phrase := folded(text[: separator.start()])) in LEAD_INS:
-        # Two sentences behind the colon are somebody's text, not a headline; after a weak phrase ("Read: …") even one is.
+        # Two sentences after the colon are text, not a headline; after a weak phrase ("Read: …") even one is.
         return not (_SENTENCE_BREAK.search(line) or (phrase not in BARE_LEAD_INS and _PERIOD_END.search(line)))
     words = text.split()
     for count in range(2, min(_BARE_MAX_WORDS, len(words) - 1) + 1):

@@ -37,23 +37,23 @@ def normal_text(text: str) -> str:
 
 
 def normal_line(text: str) -> str:
-    """Give ``text`` as one line: for titles, names and comparisons."""
+    """``text`` as one line: for titles, names and comparisons."""
     return " ".join(normal_text(text).split())
 
 
 def folded(text: str) -> str:
-    """Give the words of ``text`` in one form, a space between: two texts that read alike compare equal."""
+    """The words of ``text`` in one form, separated by spaces: two texts that read alike compare equal."""
     return " ".join(_WORD.findall(one_spelling(unicodedata.normalize("NFKC", text).casefold())))
 
 
 def one_spelling(text: str) -> str:
-    """Give ``text`` without the marks that writers set or leave out, Arabic letters in one of their forms each."""
-    # Translating goes by single characters and takes as long as all the rest together: only where there is something to do.
+    """``text`` without optional diacritics and vowel signs, with each Arabic letter in one of its forms."""
+    # Translating works character by character and takes as long as all the rest: only if there is something to translate.
     return _LOOSE_MARKS.sub("", text.translate(_ARABIC_VARIANTS) if _VARIED.search(text) else text)
 
 
 def count_letters(text: str, *, enough: int | None = None) -> int:
-    """Count letters, where ideographs and syllables of CJK count twice; stop at ``enough``."""
+    """The number of letters, CJK ideographs and syllables counting twice; stops at ``enough``."""
     count = 0
     for char in text:
         if char.isalpha():

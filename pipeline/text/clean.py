@@ -36,7 +36,7 @@ REASONS = {
 
 MAX_HTML_BYTES = 8 << 20
 MIN_LETTERS = 20
-"""A text with fewer letters (ideographs count twice) is no article text."""
+"""A text with fewer letters (ideographs count twice) is not an article's."""
 
 _FAR_LESS = 0.5
 _LONG_TAG_CHARS = 50_000
@@ -55,9 +55,9 @@ class Extracted:
     """A cleaned article.
 
     ``text`` has paragraphs separated by LF (a text-only record keeps its blank lines) and does not begin with the headline.
-    ``title`` is one line; ``title_from`` says whence: ``feed``, ``page`` or ``text``. ``published_at`` is UTC, the publisher's
-    claim; ``published_flag`` says ``missing``, ``future`` or ``ancient``, else None. ``page_language`` is the page's
-    claim, verbatim. ``summary`` is the page's description.
+    ``title`` is one line; ``title_from`` is its source: ``feed``, ``page`` or ``text``. ``published_at`` (UTC) is the
+    publisher's claim; ``published_flag`` is ``missing``, ``future`` or ``ancient``, else None. ``page_language`` is the
+    page's claim, verbatim. ``summary`` is the page's description.
     """
 
     title: str
@@ -85,9 +85,9 @@ def extract(
 ) -> Extracted:
     """Extract the article from a page.
 
-    Hints are the feed's; ``summary_hint`` is the text where the page gives none, or far less (feeds may carry whole
-    articles). ``charset`` is what HTTP declared, for bytes. ``fetched_at`` only serves to tell that a claimed date lies
-    in the future. Raises ExtractionError with a reason out of ``REASONS``, and nothing else.
+    Hints are the feed's; ``summary_hint`` becomes the text if the page has none, or far less (feeds may carry whole
+    articles). ``charset`` is what HTTP declared, for bytes. ``fetched_at`` (UTC) only serves to recognise a claimed date in
+    the future. Raises ExtractionError with a reason of ``REASONS``, and nothing else.
     """
     try:
         page = _checked(html, charset, max_html_bytes)
@@ -115,7 +115,7 @@ def extract_text(
 ) -> Extracted:
     """Make an article of a record that carries text only (plain, or a feed's fragment of markup).
 
-    Without a title, the first line is one if it is short, else the first sentence; the text stays whole all the same.
+    Without a title, the first line serves if it is short, else the first sentence; the text keeps it.
     Raises ExtractionError as ``extract`` does.
     """
     try:
@@ -166,7 +166,7 @@ def _article(
 
 
 def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str:
-    """Decode and refuse what is no page, or one that would hold the parser up."""
+    """Decode, and refuse what is not a page or would take the parser too long."""
     size = len(html)
     if isinstance(html, str) and size <= max_html_bytes < size * 4:
         size = len(html.encode("utf-8", "surrogatepass"))
@@ -206,7 +206,7 @@ def _parsed(page: str) -> HtmlElement:
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, default_doctype=False
     )
     # lxml asks a Python function for the class of each element that is touched; forms and fields of classes of their own
-    # serve nobody here.
+    # are not needed here.
     parser.set_element_class_lookup(_ONE_CLASS)
     # Bytes: a str with an XML declaration that names an encoding would be refused. NULs would end the document.
     data = page.replace("\0", "").encode("utf-8", "replace")

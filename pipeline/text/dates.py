@@ -56,7 +56,7 @@ _TIME = re.compile(
 _RFC822 = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{2,4}\s+\d{1,2}:\d\d(?!.*[ap]\.?m\b)", re.IGNORECASE
 )
-# C's and Java's own way: the year stands last.
+# The format of C and Java: the year comes last.
 _YEAR_LAST = re.compile(
     r"[A-Za-z]{3,9},?\s+([A-Za-z]{3,9})\s+(\d{1,2})\s+(\d{1,2}:\d\d(?::\d\d)?)(\s+[A-Za-z]{1,5}|\s+[+-]\d{4})?\s+(\d{4})"
 )
@@ -64,7 +64,7 @@ _URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|
 
 
 def parse_date(claim: str) -> datetime | None:
-    """Read a claimed time (RFC 822, ISO 8601, epoch seconds or milliseconds, written out); None where it can't be. UTC."""
+    """A claimed time (RFC 822, ISO 8601, epoch seconds or milliseconds, written out) in UTC; None if it can't be read."""
     text = " ".join(claim[: _MAX_CHARS * 2].split())[:_MAX_CHARS]
     if not any(char.isdigit() for char in text):
         return None
@@ -81,7 +81,7 @@ def parse_date(claim: str) -> datetime | None:
 
 
 def url_day(url: str) -> datetime | None:
-    """Read the day out of an address such as ``/2024/05/31/``; midnight UTC."""
+    """The day in an address such as ``/2024/05/31/``, as midnight UTC; None if there is none."""
     found = _URL_DAY.search(url)
     try:
         return datetime(int(found[1]), int(found[2]), int(found[3]), tzinfo=UTC) if found else None

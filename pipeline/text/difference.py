@@ -1,7 +1,7 @@
 """What changed between two versions of an article, word by word, and how much that is.
 
-``settled`` gives a text without its clockwork: lines like "Updated 12:31" or "1,204 comments" that change by themselves.
-Two versions with equal settled texts are one version. ``difference`` tells the rest.
+``settled`` removes a text's clockwork: lines like "Updated 12:31" or "1,204 comments" that change without an edit.
+Two versions with equal settled texts are one version. ``difference`` compares all others.
 
 Words are compared by RapidFuzz's ``Indel`` (longest common subsequence, bit-parallel). Two versions of 6,436 words and
 marks, one in ten changed: 8 ms; ``difflib`` 43 ms with its junk rule, which finds 4 % more changes than there are, 130 ms
@@ -64,7 +64,7 @@ _UNSPACED = re.compile(
 
 
 class Size(StrEnum):
-    """How much a difference is: nothing to read anew, a correction, or news."""
+    """How large a difference is: nothing to read, a correction, or news."""
 
     NONE = "none"
     MINOR = "minor"
@@ -141,7 +141,7 @@ def difference(before: tuple[str, str], after: tuple[str, str], *, keep: int = 2
 
 
 def words_of(text: str) -> list[str]:
-    """Words and punctuation marks of a text, no further than ``MAX_WORDS``; single characters where no spaces are written."""
+    """Words and punctuation marks of a text, no further than ``MAX_WORDS``; single characters in scripts without spaces."""
     pattern = _UNSPACED if _UNSPACED.search(text) and re.search(r"[\u0e00-\u9fff]", text) else _WORD
     words = []
     for found in pattern.finditer(unicodedata.normalize("NFC", text)):
@@ -164,7 +164,7 @@ def _opcodes(old: list[str], new: list[str]) -> Any:
 
 
 def _joined(opcodes: Any, new: list[str]) -> list[list[Any]]:
-    """Opcodes as [changed, …places], where single equal words between changes belong to the change: so people read it."""
+    """Opcodes as [changed, …places], where single equal words between changes count as changed, as a reader would see it."""
     joined: list[list[Any]] = []
     for op in opcodes:
         changed = op.tag != "equal"

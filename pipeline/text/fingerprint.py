@@ -1,9 +1,9 @@
 """MinHash signatures of texts: near-duplicates by a few hundred bytes each.
 
-A text becomes a set of shingles: five folded words each, or five characters where a script writes no spaces between words (Han,
+A text becomes a set of shingles: five folded words each, or five characters in scripts without spaces between words (Han,
 kana, Thai, Lao, Khmer, Burmese). Each shingle is hashed with BLAKE2b, which is the same on every machine and in every
-version; rensa makes 128 minima of the hashes with a fixed seed. A test holds a signature word for word, so that an
-update of rensa that changes them is noticed: stored signatures would be worthless beside new ones.
+version; rensa makes 128 minima of the hashes with a fixed seed. A test compares a signature value by value, so that an
+update of rensa that changes them is noticed: stored signatures could not be compared with new ones.
 
 The share of equal minima estimates the Jaccard similarity of the two sets with a standard error of at most 0.044
 (√(s(1−s)/128)). A. Broder, "On the resemblance and containment of documents", 1997.
@@ -26,19 +26,19 @@ MIN_SHINGLES = 20
 """Texts with fewer different shingles (24 words) have no signature: such flashes resemble each other by chance."""
 
 MAX_CHARS = 100_000
-"""Only so much of a text counts, some 15,000 words: a longer one is a document dump, and its head tells."""
+"""Only this much of a text counts, some 15,000 words: a longer one is a document dump, whose head is enough."""
 
 _SEED = 42
 _UNSPACED = re.compile(r"[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
 def fingerprint(text: str) -> bytes:
-    """Give the signature: 128 little-endian 32-bit values; b"" for a text of fewer than ``MIN_SHINGLES`` shingles."""
+    """The signature: 128 little-endian 32-bit values; b"" for a text of fewer than ``MIN_SHINGLES`` shingles."""
     return signature(shingle_hashes(text))
 
 
 def shingle_hashes(text: str) -> list[int]:
-    """Give the 64-bit hashes of the text's shingles in the order of the text, repetitions included."""
+    """The 64-bit hashes of the text's shingles in the order of the text, repetitions included."""
     shingles, hashed = _shingle_list(text[:MAX_CHARS]), hashlib.blake2b
     # A surrogate would not encode: NFKC leaves it, and text from elsewhere than ``normal_text`` may hold one.
     digests = b"".join(
@@ -48,11 +48,11 @@ def shingle_hashes(text: str) -> list[int]:
 
 
 def signature(hashes: Iterable[int]) -> bytes:
-    """Give the signature of a text's ``shingle_hashes``, in any order."""
+    """The signature of a text's ``shingle_hashes``, in any order."""
     different = set(hashes)
     if len(different) < MIN_SHINGLES:
         return b""
-    # Sorted, so that nothing can hang on a set's order.
+    # Sorted, so that nothing depends on a set's order.
     matrix = RMinHash.digest_matrix_from_token_hash_sets([sorted(different)], PERMUTATIONS, _SEED)
     return struct.pack(f"<{PERMUTATIONS}I", *matrix.to_rows()[0])
 
@@ -67,5 +67,5 @@ def _shingle_list(text: str) -> list[str]:
 
 
 def is_unspaced(text: str) -> bool:
-    """Tell whether most of a text is in scripts that write no spaces between words."""
+    """Whether most of a text is in scripts without spaces between words."""
     return _UNSPACED.search(text) is not None and len(_UNSPACED.findall(text)) * 2 > len(text.replace(" ", ""))

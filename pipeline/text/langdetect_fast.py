@@ -1,11 +1,11 @@
-"""langdetect's guess, made by the same steps in a fifth of the time.
+"""langdetect's guess, computed by the same steps in a fifth of the time.
 
 langdetect draws n-grams of the text at random and multiplies, for each of its 55 languages, the odds of what it drew, until
 one language is nearly certain; seven such trials are averaged. It does so number by number in Python. Here the
 odds are rows of a matrix made of its own profiles, and the n-grams of a word are looked up once for all texts. The random
 numbers, the order of the multiplications and of the sums are langdetect's own, so the probabilities are the same to the last
-bit, which ``tests/pipeline/text/test_trials.py`` holds against the library itself. Its text cleaning is used as it is, but for
-loops over single characters.
+bit; ``tests/pipeline/text/test_langdetect_fast.py`` compares them with the library's. Its text cleaning is used unchanged,
+except for loops over single characters.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 _SEED = 0
 _TRIALS = 7
 _STEPS = 5
-"""The library looks whether it is certain after the first draw and then after so many more each time."""
+"""The library checks whether it is certain after the first draw and then after this many more each time."""
 _WORDS_KEPT = 1 << 16
 _LONGEST_KEPT = 32
 _SPACES = re.compile("  +")
@@ -95,7 +95,7 @@ class _Words(dict[str, list[int]]):
 
 
 class _Normal(dict[int, str]):
-    """Code point → the library's normal form of the letter; a space for what is none."""
+    """Code point → the library's normal form of the letter; a space for anything else."""
 
     def __missing__(self, code: int) -> str:
         self[code] = normal = str(NGram.normalize(chr(code)))
@@ -120,7 +120,7 @@ def profiles() -> Profiles:
 
 
 def guess(sample: str) -> Guess | None:
-    """The likeliest language of a text of at most 10,000 code points; None where no letter says anything."""
+    """The likeliest language of a text of at most 10,000 code points; None if it has no known n-gram."""
     known = profiles()
     rows = _rows(sample, known)
     if not rows:

@@ -1,10 +1,10 @@
 """Which language an article is in.
 
-The writing system decides where only one of our languages uses it (Greek, Hebrew, Thai, Hangul, kana …). Arabic and
+The writing system decides if only one supported language uses it (Greek, Hebrew, Thai, Hangul, kana …). Arabic and
 Cyrillic letters that only one language has correct langdetect, which mistakes Persian for Arabic, Urdu for Persian and
-Ukrainian for Russian in short texts. The rest is langdetect's, on the first 800 characters (the same answer as on the
-whole text for all of 258 pages, in a third of the time). A text of fewer than 60 letters says too little: then the
-page's or the feed's claim decides, if there is one.
+Ukrainian for Russian in short texts. langdetect decides the rest, on the first 800 characters (the same answer as on the
+whole text for all of 258 pages, in a third of the time). For a text of fewer than 60 letters the page's or the feed's claim
+decides, if there is one.
 
 langdetect draws random numbers. Its seed is fixed, each guess starts from it, and the profiles are loaded once, so a
 guess depends on its text alone, whatever was guessed before. ``langdetect_fast`` does its work in a fifth of its time.
@@ -30,7 +30,7 @@ DecidedBy = Literal["text", "page", "feed", "none"]
 
 @dataclass(frozen=True, slots=True)
 class LanguageGuess:
-    """``code`` is ISO 639-1 (None: could not be told), ``confidence`` 0 to 1; a hint that decided counts 0.5."""
+    """``code`` is ISO 639-1 (None: undecided), ``confidence`` 0 to 1; 0.5 if a hint decided."""
 
     code: str | None
     confidence: float
@@ -84,7 +84,7 @@ _URL = re.compile(r"https?://\S+|\S+@\S+|www\.\S+")
 
 
 def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: str | None = None) -> LanguageGuess:
-    """Tell the language of an article. Hints are claims such as ``en-GB`` or ``pt_BR``. Never raises."""
+    """The language of an article. Hints are claims such as ``en-GB`` or ``pt_BR``. Never raises."""
     # Some pages set their headline in another language than their text: the text goes first, the title helps a short one.
     sample = _URL.sub(" ", text[: MAX_CHARS * 2])[:MAX_CHARS]
     scripts = _scripts(sample)
@@ -122,7 +122,7 @@ def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: st
 
 
 def language_code(hint: str | None) -> str | None:
-    """Make an ISO 639-1 code of a claim such as ``en-GB``, ``zh_Hant``, ``ger``; None where it is none."""
+    """The ISO 639-1 code of a claim such as ``en-GB``, ``zh_Hant``, ``ger``; None if it is not one."""
     if not hint:
         return None
     found = re.match(r"\s*([A-Za-z]{2,3})(?![A-Za-z])", hint)
@@ -133,7 +133,7 @@ def language_code(hint: str | None) -> str | None:
 
 
 class _ScriptOf(dict[str, str]):
-    """Character → its writing system, "" for none of ours: a text has far fewer different ones than characters."""
+    """Character → its writing system, "" for an unknown one. A cache: a text has few different characters."""
 
     def __missing__(self, char: str) -> str:
         found = _SCRIPT_OF.match(char)
@@ -154,7 +154,7 @@ def _scripts(text: str) -> Counter[str]:
 
 
 def _leading_script(scripts: Counter[str]) -> str:
-    """Name the script that most letters are of; Japanese and Korean use Han beside their own letters."""
+    """The script of most letters; Japanese and Korean use Han beside their own letters."""
     if not scripts:
         return ""
     letters = scripts.total()
@@ -168,7 +168,7 @@ def _leading_script(scripts: Counter[str]) -> str:
 
 
 def _fits(code: str, script: str) -> bool:
-    """Tell whether a claimed language is ever written in the script found: templates claim ``en`` for anything."""
+    """Whether a claimed language is ever written in the script found: templates claim ``en`` for anything."""
     if script in _SCRIPT_LANGUAGE:
         return code == _SCRIPT_LANGUAGE[script]
     if script in _MIXED_LANGUAGES:
@@ -190,7 +190,7 @@ def _by_text(sample: str, script: str) -> tuple[str | None, float]:
 
 
 def _arabic(sample: str) -> str | None:
-    """Tell languages in Arabic letters by the letters that the others lack, in shares of the Arabic letters."""
+    """Distinguish languages in Arabic letters by the letters that the others lack, as shares of the Arabic letters."""
     count = Counter(sample)
     letters = sum(number for char, number in count.items() if "\u0600" <= char <= "\u06ff")
     if letters < 20:

@@ -49,7 +49,7 @@ _BREAKING_TAG = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """Claims found in a page, best first. Texts are one line each, but for ``body``: paragraphs separated by LF."""
+    """Claims found in a page, best first. Texts are one line each, except ``body``: paragraphs separated by LF."""
 
     headlines: tuple[str, ...] = ()
     document_title: str = ""
@@ -97,7 +97,7 @@ def read_facts(tree: HtmlElement) -> PageFacts:
 
 
 def as_paragraphs(text: str) -> str:
-    """Give a claimed body as paragraphs separated by LF: escaped, with or without tags."""
+    """A claimed body (escaped, with or without tags) as paragraphs separated by LF."""
     if "&lt;" in text and "<" not in text:
         text = html.unescape(text)
     if "<" in text:
@@ -107,7 +107,7 @@ def as_paragraphs(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """Give markup or escaped text as one plain line: for feed titles and names."""
+    """Markup or escaped text as one plain line: for feed titles and names."""
     text = _cut(text)
     if "&" in text:
         text = html.unescape(text)
@@ -196,7 +196,7 @@ def _authors(main: dict[str, Any], metas: dict[str, list[str]]) -> tuple[str, ..
 
 
 def clean_authors(claims: Iterable[str]) -> tuple[str, ...]:
-    """Give names as one line each, without "By", addresses and repetitions."""
+    """Names as one line each, without "By", addresses and repetitions."""
     names = []
     for claim in claims:
         name = _BYLINE.sub("", plain_line(claim)).strip(" ,;|")

@@ -1,8 +1,8 @@
 """Which of an article's claimed titles is its title.
 
-The feed's comes first: it is the headline as the outlet sends it out. The page's headline is taken where the feed has
-none, cut its own short, or says only who it is. The outlet's name is taken off ("… | The Outlet", "… - outlet.com",
-"The Outlet: …"), known from the page or the host; so is a part that the page's own headline does without.
+The feed's comes first: it is the headline as the outlet publishes it. The page's headline is used if the feed has
+none, truncated it, or only names the outlet. The outlet's name is removed ("… | The Outlet", "… - outlet.com",
+"The Outlet: …"), as known from the page or the host; so is a part that the page's own headline lacks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _GENERIC = frozenset(
 def choose_title(
     hint: str | None, headlines: Sequence[str], document_title: str, site_names: Sequence[str], url: str
 ) -> str:
-    """Choose the title; "" where nobody claims one.
+    """The title; "" if none is claimed.
 
     ``hint`` is the feed's; ``headlines`` the page's (best first), ``document_title`` its ``<title>``.
     """
@@ -57,7 +57,7 @@ def choose_title(
 
 
 def title_from_text(text: str) -> str:
-    """Make a title of a text that has none: its first line if that is short, else its first sentence, cut at a word."""
+    """A title for a text that has none: its first line if that is short, else its first sentence, cut at a word."""
     first = text.split("\n", 1)[0]
     if len(first) <= FROM_TEXT_CHARS:
         return first
@@ -69,7 +69,7 @@ def title_from_text(text: str) -> str:
 
 
 def _outlets(site_names: Sequence[str], url: str) -> frozenset[str]:
-    """Give the names by which the outlet may call itself, folded, with and without spaces."""
+    """The names by which the outlet may call itself, folded, with and without spaces."""
     names = {folded(name) for name in site_names}
     try:
         host = (urlsplit(url).hostname or "").removeprefix("www.")
@@ -98,7 +98,7 @@ def _is_outlet(part: str, outlets: frozenset[str]) -> bool:
 
 
 def _stripped(title: str, outlets: frozenset[str], headlines: Sequence[str]) -> str:
-    """Take the outlet off both ends; and everything that one of the page's headlines does without."""
+    """The title without the outlet at either end, and without what one of the page's headlines lacks."""
     known = {folded(headline) for headline in headlines}
     while separators := list(_SEPARATOR.finditer(title)):
         first, last = separators[0], separators[-1]

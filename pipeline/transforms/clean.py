@@ -1,4 +1,4 @@
-"""Raw records → drafts with clean text, in a known language, with the features by which copies and events are found."""
+"""The step from raw records to drafts: clean text, language, and the features by which copies and events are found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.transforms.extraction_pool import shared_extraction
 class Clean(beam.PTransform):
     """Envelope → Draft with its article (title, text, authors, date, language, features), or the reason why there is none.
 
-    Records of a bundle are worked on side by side and come out in its order; see ``pipeline.transforms.prepare``.
+    Records of a bundle are prepared in parallel and come out in the bundle's order; see ``pipeline.transforms.prepare``.
     """
 
     def __init__(self, processes: int) -> None:
@@ -29,7 +29,7 @@ class Clean(beam.PTransform):
 
 
 class _Prepare(beam.DoFn):
-    """Submits in ``process`` and collects when the bundle ends, or pages would be extracted one by one."""
+    """Submits in ``process`` and collects when the bundle ends; otherwise pages would be extracted one by one."""
 
     def __init__(self, processes: int) -> None:
         self._processes = processes

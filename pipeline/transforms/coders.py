@@ -67,13 +67,13 @@ class DraftCoder(_JsonCoder):
 
 
 class TurnCoder(_JsonCoder):
-    """The reorder buffer's turn as JSON."""
+    """The reorder buffer's ``Turn`` as JSON."""
 
     kind = Turn
 
 
 class MarkCoder(_JsonCoder):
-    """Merge marks as JSON: what a runner's checkpoint holds of the reader."""
+    """Merge marks as JSON: the reader's position in a runner's checkpoint."""
 
     kind = MergeMark
 

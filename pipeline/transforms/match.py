@@ -1,4 +1,4 @@
-"""Tagging with topics and matching with stored queries, each in the version that held at the article's event time."""
+"""Tagging with topics and matching with stored queries, each in the version in force at the article's event time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class TagTopics(beam.PTransform):
-    """Draft → Draft with the topics that its article belongs to."""
+    """Draft → Draft with its article's topics."""
 
     def __init__(self, store_url: str, scope: str) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class TagTopics(beam.PTransform):
 
 
 class MatchSubscriptions(beam.PTransform):
-    """Draft → Draft with the subscriptions that its article meets. After TagTopics: queries may ask for topics."""
+    """Draft → Draft with the subscriptions that its article matches. After TagTopics, because queries may ask for topics."""
 
     def __init__(self, store_url: str, scope: str) -> None:
         super().__init__()
@@ -71,10 +71,10 @@ class _Match(_Tag):
 
 
 def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]]) -> Draft:
-    """The draft with what ``judge`` adds to its article; a problem of this stage where that fails.
+    """The draft with what ``judge`` adds to its article; with a problem of this stage if that fails.
 
-    An exception would fail the whole slice, or restart the job, again and again. Only ours go to the caller: then the store
-    is away, and the article is as good as any.
+    An exception would fail the whole slice, or restart the job, again and again. Only a WirewatchError is raised: then the
+    store is unreachable, and the article is not at fault.
     """
     if draft.article is None:
         return draft
@@ -92,7 +92,7 @@ V = TypeVar("V", StoredTopic, Subscription)
 
 
 class Versions(Generic[V]):
-    """Versions of stored things, asked which of them are in force at a time."""
+    """Versions of topics or subscriptions: which of them are in force at a time."""
 
     def __init__(self, versions: Iterable[V] = (), name: Callable[[V], str] = str) -> None:
         self._by_name: dict[str, list[V]] = {}
@@ -102,7 +102,7 @@ class Versions(Generic[V]):
         self._known: dict[int, dict[str, V]] = {}
 
     def in_force(self, time_ms: int) -> list[V]:
-        """Of each name the newest version that holds at ``time_ms``, unless that one ended it."""
+        """Of each name the newest version that applies at ``time_ms`` (event time), unless that version ends it."""
         return list(self.by_name(time_ms).values())
 
     def by_name(self, time_ms: int) -> dict[str, V]:
@@ -122,10 +122,10 @@ def _version(one: StoredTopic | Subscription) -> int:
 
 
 class Matcher:
-    """All versions of a scope's topics and subscriptions, refreshed before it judges an article newer than what it knows.
+    """All versions of a scope's topics and subscriptions, refreshed before an article that is newer than what was read.
 
-    What it knows is never older than a second by ``monotonic`` (seconds), wherever ``clock_ms`` (the wall clock) was set.
-    Thread-safe: one lock, since an index belongs to one thread at a time.
+    What was read is never older than a second by ``monotonic`` (seconds), even if ``clock_ms`` (the wall clock) is set.
+    Thread-safe: one lock, because an index belongs to one thread at a time.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class Matcher:
         self._bad_queries: set[tuple[str, int]] = set()
 
     def topics_of(self, article: Article) -> tuple[TopicMatch, ...]:
-        """The topics in force at the article's event time that it belongs to. One that can't be read is left out."""
+        """The article's topics, of those in force at its event time. One that can't be read is left out."""
         with self._lock:
             self._refresh(article.key.time_ms)
             current = self._topics.in_force(article.key.time_ms)
@@ -157,18 +157,18 @@ class Matcher:
             return tuple(self._taggers[key].tag(article.title, article.text, article.language))
 
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
-        """The subscriptions in force at the article's event time that it meets, by id. One that fails is logged."""
+        """The subscriptions in force at the article's event time that it matches, sorted by id. One that fails is logged."""
         with self._lock:
             self._refresh(article.key.time_ms)
             if len(self._index) == 1 and not canaries.is_canary(article.url):
-                # Only the canary's own query is there: nobody need cut the words.
+                # Only the canary's own query is there, so the words need not be split.
                 return ()
             document = document_of(article)
             result = self._index.evaluate(document)
             for failure in result.failures:
                 log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))
             if canaries.is_canary(article.url):
-                # For the reserved subscription alone, whatever others ask for.
+                # It counts for the reserved subscription only, whatever other queries match.
                 one = result.matches.get(self._canary)
                 return () if one is None else (SubscriptionMatch(*self._canary, one),)
             current = self._subscriptions.by_name(article.key.time_ms)
@@ -184,11 +184,11 @@ class Matcher:
 
     def _refresh(self, time_ms: int) -> None:
         now_s = self._monotonic()
-        # Not by the wall clock alone: what was read while it was ahead would be good until it is there again.
+        # Not by the wall clock alone: what was read while it was ahead would stay valid until it gets there again.
         if time_ms <= self._good_until_ms and now_s - self._looked_s < FRESH_MS / 1000:
             return
         now_ms = self._clock_ms()
-        # Every second while news come in, and for each article from the future (clocks differ): it must cost little.
+        # This runs every second while articles arrive, and for each article from the future (clocks differ): it must be cheap.
         if self._stamp is not None and self._queries.stamp() == self._stamp:
             self._good_until_ms, self._looked_s = now_ms + FRESH_MS, now_s
             return
@@ -200,7 +200,7 @@ class Matcher:
         self._topics = Versions(queries.topics, lambda topic: topic.name)
         self._subscriptions = Versions(queries.subscriptions, lambda one: one.id)
         self._taggers = {}
-        # Last: a refresh that failed half-way is done again.
+        # Last, so that a refresh that failed half-way is repeated.
         self._stamp, self._good_until_ms, self._looked_s = queries.stamp, queries.good_until_ms, now_s
 
     def _load_topic(self, topic: StoredTopic) -> None:
@@ -224,5 +224,5 @@ class Matcher:
 
 @cache
 def shared_matcher(store_url: str, scope: str) -> Matcher:
-    """The one matcher of this process for a scope: loading the queries again for every bundle would cost more than matching."""
+    """The one matcher of this process for a scope: loading the queries for every bundle would cost more than matching."""
     return Matcher(SubscriptionStore(open_store(store_url), scope), wall_ms)

@@ -1,7 +1,8 @@
 """The reorder buffer in Beam state: what comes out is in number order, whatever the runner did before.
 
-One key per run. A number is handled when it comes, later ones are kept, earlier ones dropped: no timer, no watermark. See
-docs/architecture.md, "Order by numbers". State holds the next number, the early elements, and the position handled last.
+There is one key per run. A number that is due is passed on, later ones are kept, earlier ones dropped; there is no timer and
+no watermark. See docs/architecture.md, "Order by numbers". State holds the next number, the early elements, and the position
+handled last.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class InOrder(beam.PTransform):
 
 
 class SortedSlice(beam.PTransform):
-    """(run, Draft) in any order → Draft in number order, for one bounded slice: all of it is there, so it is sorted."""
+    """(run, Draft) in any order → Draft in number order, for one bounded slice, which is gathered whole and sorted."""
 
     def expand(self, drafts: beam.PCollection[tuple[str, Draft]]) -> beam.PCollection[Draft]:
         return drafts | "Gather slice" >> beam.GroupByKey() | "Sort" >> beam.FlatMap(_sorted).with_output_types(Draft)
@@ -40,7 +41,7 @@ def _number(draft: Draft) -> int:
 
 class _Reorder(beam.DoFn):
     EARLY = BagStateSpec("early", DraftCoder())
-    # One cell for all of it: each cell is a round trip for each element.
+    # One cell for all of it, because each cell costs a round trip for each element.
     TURN = ReadModifyWriteStateSpec("turn", TurnCoder())
 
     def process(

@@ -150,8 +150,8 @@ def test_an_earlier_job_of_the_run_is_cancelled_before_it_is_taken(options: tupl
         ("SwitchingDirectRunner", "by its own choice"),
         ("FnApiRunner", "only runs bounded work"),
         ("apache_beam.runners.direct.direct_runner.DirectRunner", "keeps no order"),
-        ("prism", "in memory alone"),
-        ("apache_beam.runners.portability.prism_runner.PrismRunner", "in memory alone"),
+        ("prism", "in memory only"),
+        ("apache_beam.runners.portability.prism_runner.PrismRunner", "in memory only"),
     ],
 )
 def test_runners_that_cannot_do_it_are_refused_with_the_reason(tmp_path: Path, runner: str, why: str) -> None:
