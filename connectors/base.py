@@ -1,8 +1,8 @@
-"""The contract of a connector, and of the book that keeps its cursor.
+"""The contract of a connector, and of the repository that keeps its cursor.
 
 ::
 
-    book.load ──cursor──► Connector.poll ──items, cursor, wake time──► Stream.append ──acknowledged──► book.save
+    repository.load ──cursor──► Connector.poll ──items, cursor, wake time──► Stream.append ──acknowledged──► repository.save
 
 A connector never sleeps: where it has to wait, it says when to call again. It never blocks longer than the time-outs of
 its own requests. It keeps nothing of value in memory: what must outlive the process is in the cursor, and the cursor is
@@ -75,7 +75,7 @@ class Connector(Protocol[Cursor]):
         """
 
 
-class Book(Protocol[Cursor]):
+class SourceRepository(Protocol[Cursor]):
     """Who is due, and the cursors. Its methods are called from one thread and raise StoreError."""
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:

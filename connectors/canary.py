@@ -15,7 +15,7 @@ from core.store.canary import CanaryRepository
 from core.streams.base import Stream
 
 log = structlog.get_logger()
-# How often the book is asked at most; of several connectors services the first that asks makes the canary.
+# How often the store is asked at most; of several connectors services the first that asks makes the canary.
 LOOK_S = 10.0
 
 
@@ -27,14 +27,14 @@ class CanarySource:
 
     def __init__(
         self,
-        book: CanaryRepository,
+        repository: CanaryRepository,
         stream: Stream,
         *,
         interval_s: float,
         clock: Callable[[], datetime],
         token: Callable[[], str],
     ) -> None:
-        self._book, self._stream, self._interval_s = book, stream, interval_s
+        self._repository, self._stream, self._interval_s = repository, stream, interval_s
         self._clock, self._token = clock, token
         self._look_at: datetime | None = None
 
@@ -53,14 +53,14 @@ class CanarySource:
             return False
 
     def _append(self, now_ms: int) -> bool:
-        if not self._book.due(now_ms=now_ms, interval_s=self._interval_s):
+        if not self._repository.due(now_ms=now_ms, interval_s=self._interval_s):
             return False
-        canary = self._book.claim(self._token(), now_ms=now_ms, interval_s=self._interval_s)
+        canary = self._repository.claim(self._token(), now_ms=now_ms, interval_s=self._interval_s)
         if canary is None:
             return False
         # The same bytes at each try: a second copy ends as unchanged.
         page = canary_page(canary.token, from_ms(canary.made_ms))
         records, _ = to_records((page,), self._stream.max_value_bytes)
         self._stream.append(records)
-        self._book.appended(canary.id, to_ms(self._clock()))
+        self._repository.appended(canary.id, to_ms(self._clock()))
         return True

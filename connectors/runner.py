@@ -1,6 +1,6 @@
 """The loop of the connectors: poll what is due, append, and only then save the cursor.
 
-Polls may run in threads; everything that touches the stream or the book happens in the thread that called ``run``,
+Polls may run in threads; everything that touches the stream or the repository happens in the thread that called ``run``,
 since a stream instance belongs to one thread.
 """
 
@@ -14,16 +14,63 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, Self
 
-from connectors.appending import TOO_LARGE, append_all, to_records
-from connectors.base import Book, Connector, Cursor, PollResult
-from connectors.events import Broke, Event, Outrun, Polled, Waiting
-from core.errors import StoreError, StreamUnavailable
-from core.streams.base import Stream
+from msgspec.structs import replace
 
-__all__ = ["TOO_LARGE", "Broke", "Event", "Outrun", "Polled", "RunnerOptions", "Waiting", "run", "to_records"]
+from connectors.base import Connector, Cursor, PollReport, PollResult, SourceRepository
+from core.errors import FeedError, RecordTooLarge, StoreError, StreamUnavailable
+from core.records import RawArticle, article_id, encode
+from core.streams.base import NewRecord, Stream
 
 # Characters of pages that are appended together: what is encoded lies in memory twice.
 _BATCH_CHARS = 16 << 20
+TOO_LARGE = "too_large"
+"""RawArticle.stub of an article whose body the stream would not take."""
+
+_LEAST_BYTES = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """A poll was appended and its cursor saved. ``error``: what was wrong with the source as a whole.
+
+    ``size_bytes``: of the records appended, before the stream's compression.
+    """
+
+    name: str
+    report: PollReport
+    appended: int
+    stubs: int
+    error: FeedError | None
+    wake_at: datetime | None
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """A connector raised, which it must not; its cursor stays and it is polled again later."""
+
+    name: str
+    problem: str
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Someone else saved this source's cursor meanwhile: ours is dropped, and its items may be on the stream twice."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The stream or the store can't be reached; the poll's items are kept and tried again after ``wait_s``."""
+
+    name: str
+    problem: str
+    wait_s: float
+
+
+Event = Polled | Broke | Superseded | Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +89,7 @@ class RunnerOptions:
 
 
 def run(
-    book: Book[Cursor],
+    repository: SourceRepository[Cursor],
     connect: Callable[[str], Connector[Cursor]],
     stream: Stream,
     *,
@@ -55,13 +102,13 @@ def run(
 ) -> None:
     """Poll, append, save, until ``stop()``. ``tend`` is called in each turn of the loop, at least every second or so.
 
-    ``connect`` makes the connector of a name of the book. ``clock`` gives UTC. ``wait`` waits for some seconds, or
+    ``connect`` makes the connector of a name of the repository. ``clock`` gives UTC. ``wait`` waits for some seconds, or
     until something is to be looked at (a threading.Event's ``wait``). A poll under way when ``stop()`` turns true is
     given up: its cursor is not saved, so nothing is lost. While the stream can't be reached no cursor moves and what
     was polled is kept and appended later. Raises StreamError where trying again can't help, and what a connector raises
     that is no Exception.
     """
-    runner = _Runner(book, connect, stream, clock, wait, stop, on_event or _ignore, options or RunnerOptions())
+    runner = _Runner(repository, connect, stream, clock, wait, stop, on_event or _ignore, options or RunnerOptions())
     with runner.polls:
         while not stop():
             tend()
@@ -128,7 +175,7 @@ class _Polls(Generic[Cursor]):
 class _Runner(Generic[Cursor]):
     def __init__(
         self,
-        book: Book[Cursor],
+        repository: SourceRepository[Cursor],
         connect: Callable[[str], Connector[Cursor]],
         stream: Stream,
         clock: Callable[[], datetime],
@@ -137,7 +184,7 @@ class _Runner(Generic[Cursor]):
         on_event: Callable[[Event], None],
         options: RunnerOptions,
     ) -> None:
-        self._book, self._connect, self._stream = book, connect, stream
+        self._repository, self._connect, self._stream = repository, connect, stream
         self._clock, self._wait, self._stop, self._tell, self._options = clock, wait, stop, on_event, options
         self.polls: _Polls[Cursor] = _Polls(options.workers)
 
@@ -160,13 +207,13 @@ class _Runner(Generic[Cursor]):
         now = self._clock()
         busy = self.polls.busy
         if self.polls.free:
-            names = self._book.due(now, limit=self.polls.free, skip=tuple(busy))
-            for name, before in self._book.load_all(names).items() if names else ():
+            names = self._repository.due(now, limit=self.polls.free, skip=tuple(busy))
+            for name, before in self._repository.load_all(names).items() if names else ():
                 task = _Task(name, before)
                 self.polls.start(task, lambda task=task: self._connect(task.name).poll(task.before, now))  # type: ignore[misc]
         if not self.polls.free:
             return self._options.idle_s
-        soon = self._book.next_due(skip=tuple(busy))
+        soon = self._repository.next_due(skip=tuple(busy))
         if soon is None:
             return self._options.idle_s
         return min(max((soon - now).total_seconds(), 0.0), self._options.idle_s)
@@ -196,7 +243,7 @@ class _Runner(Generic[Cursor]):
     def _broke(self, name: str, error: Exception) -> None:
         retry_at = self._clock() + timedelta(seconds=self._options.broken_s)
         problem = f"internal error: {type(error).__name__}: {error}"
-        if self._trying(name, lambda: self._book.postpone(name, retry_at, problem)):
+        if self._trying(name, lambda: self._repository.postpone(name, retry_at, problem)):
             self._tell(Broke(name, problem, retry_at))
 
     def _carry(self, batch: Sequence[tuple[_Task[Cursor], PollResult[Cursor]]]) -> None:
@@ -209,13 +256,13 @@ class _Runner(Generic[Cursor]):
 
         def save() -> None:
             nonlocal saved
-            saved = self._book.save_all([(task.name, task.before, result) for task, result in batch])
+            saved = self._repository.save_all([(task.name, task.before, result) for task, result in batch])
 
         name = batch[0][0].name
         if self._trying(name, append) and self._trying(name, save):
             for (task, result), count, fine in zip(batch, stubs, saved, strict=True):
                 polled = Polled(task.name, result.report, len(result.items), count, result.error, result.wake_at)
-                self._tell(polled if fine else Outrun(task.name))
+                self._tell(polled if fine else Superseded(task.name))
 
     def _trying(self, name: str, action: Callable[[], None]) -> bool:
         """Do it, again and again while stream or store can't be reached. False: stopped before it was done."""
@@ -231,3 +278,41 @@ class _Runner(Generic[Cursor]):
                 wait_s = min(wait_s * 2, self._options.retry_max_s)
             else:
                 return True
+
+
+def append_all(stream: Stream, polled: Sequence[tuple[RawArticle, ...]]) -> list[int]:
+    """Append what several polls gave, in one go, and return for each how many had to go without their body.
+
+    Raises StreamError; nothing is appended then, or all.
+    """
+    limit = stream.max_value_bytes
+    while any(polled):
+        made = [to_records(items, limit) for items in polled]
+        try:
+            stream.append([record for records, _ in made for record in records])
+        except RecordTooLarge as error:
+            # The stream counts more than the value (headers, its own framing).
+            limit = min(limit - 1, error.size_bytes - 1)
+            if limit < _LEAST_BYTES:
+                raise
+        else:
+            return [stubs for _, stubs in made]
+    return [0] * len(polled)
+
+
+def to_records(items: tuple[RawArticle, ...], limit_bytes: int) -> tuple[list[NewRecord], int]:
+    """Encode the articles, keyed by article id, and count those that became stubs since they are over the limit.
+
+    A stub has no body, and no summary, guid and authors if it would be too large with them.
+    """
+    records, stubs = [], 0
+    for item in items:
+        value = encode(item)
+        if len(value) > limit_bytes:
+            stubs += 1
+            stub = replace(item, html=None, text=None, stub=TOO_LARGE)
+            value = encode(stub)
+            if len(value) > limit_bytes:
+                value = encode(replace(stub, summary=None, guid=None, authors=()))
+        records.append(NewRecord(article_id(item.url).encode(), value))
+    return records, stubs

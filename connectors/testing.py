@@ -1,4 +1,4 @@
-"""A scripted connector and a book in memory, so that tests of recovery read as crash stories.
+"""A scripted connector and a repository in memory, so that tests of recovery read as crash stories.
 
 ::
 
@@ -87,8 +87,8 @@ class Scripted:
         return PollResult(tuple(items), Place(step), None)
 
 
-class MemoryBook:
-    """A book of scripted connectors. It outlives the "process" too."""
+class MemoryRepository:
+    """The cursors of scripted connectors. It outlives the "process" too."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._due: dict[str, datetime | None] = dict.fromkeys(names, datetime.min.replace(tzinfo=UTC))
@@ -102,20 +102,20 @@ class MemoryBook:
         return all(due is None for due in self._due.values())
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
-        """See Book.due."""
+        """See SourceRepository.due."""
         ready = sorted((due, name) for name, due in self._due.items() if due and due <= now and name not in skip)
         return [name for _, name in ready[:limit]]
 
     def next_due(self, *, skip: Collection[str] = ()) -> datetime | None:
-        """See Book.next_due."""
+        """See SourceRepository.next_due."""
         return min((due for name, due in self._due.items() if due and name not in skip), default=None)
 
     def load_all(self, names: Sequence[str]) -> Mapping[str, Place | None]:
-        """See Book.load_all."""
+        """See SourceRepository.load_all."""
         return {name: self.cursors.get(name) for name in names}
 
     def save_all(self, polls: Sequence[tuple[str, Place | None, PollResult[Place]]]) -> Sequence[bool]:
-        """See Book.save_all. Raises Abort for a doomed cursor, and whatever ``before_save`` raises: nothing is saved."""
+        """See SourceRepository.save_all. Raises Abort for a doomed cursor, and what ``before_save`` raises."""
         for name, _, result in polls:
             self.before_save(name)
             if result.cursor.doomed:
@@ -130,6 +130,6 @@ class MemoryBook:
         return True
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:
-        """See Book.postpone."""
+        """See SourceRepository.postpone."""
         self._due[name] = until
         self.problems[name] = problem

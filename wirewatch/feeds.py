@@ -9,17 +9,16 @@ from datetime import timedelta
 import msgspec
 
 from connectors.archives.items import source_of
-from connectors.discovery import FeedFinder
-from connectors.discovery import FoundFeed as Discovered
-from connectors.feeds.links import feeds_named
+from connectors.feeds.discovery import FeedFinder, feeds_named
+from connectors.feeds.discovery import FoundFeed as Discovered
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
 from connectors.health import Coverage, FeedHealth, coverage, judge
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
-from connectors.store.outlets import Outlets
-from connectors.store.state import FeedAbout, FeedState
+from connectors.store.feeds import FeedRepository, Outlets
+from connectors.store.rows import FeedAbout
 from core.charset import decode_body
 from core.errors import FailureKind, FeedError, UsageError
 from core.records import to_ms
@@ -36,7 +35,7 @@ class Feeds:
     """The feeds of one store. Safe for threads: every discovery has its own client, and keeps the pause between requests."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._settings, self.state = settings, FeedState(store.engine)
+        self._settings, self.state = settings, FeedRepository(store.engine)
         self._outlets = Outlets(store)
         self._closing = threading.Event()
 

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from connectors.feeds.items import FeedItem, build_items
 from connectors.http.links import host_of
-from connectors.store.polls import Poll, PollLog
-from connectors.store.rows import kind_of
-from connectors.store.state import FeedRow, FeedState
+from connectors.store.feeds import FeedRepository
+from connectors.store.polls import Poll, PollRepository
+from connectors.store.rows import FeedRow, kind_of
 from connectors.store.tables import feed_items
 from core.errors import FailureKind, UsageError
 from core.query import document_of, parse
@@ -154,10 +154,10 @@ class Tracer:
         identity = article_id(url)
         _, gone = Takedowns(self._store).check([identity])
         article, ends = self._article(identity), self._ends(identity, url)
-        rows = FeedState(self._store.engine).listing()
+        rows = FeedRepository(self._store.engine).listing()
         items = self._items(url)
         feeds = self._feeds(rows, url, {item.feed for item in items}, article)
-        failed = PollLog(self._store).about(url, limit=SHOWN_POLLS)
+        failed = PollRepository(self._store).about(url, limit=SHOWN_POLLS)
         return Trace(
             url=url,
             id=identity,
@@ -237,7 +237,7 @@ class Tracer:
 
     def _feeds(self, rows: list[FeedRow], url: str, named: set[str], article: Article | None) -> tuple[FeedTrace, ...]:
         host = _outlet(url)
-        log = PollLog(self._store)
+        log = PollRepository(self._store)
         found = []
         for row in rows:
             brought = row.id in named or (article is not None and row.url == article.feed_url)

@@ -14,7 +14,7 @@ from connectors.feeds.decide import FeedPolicy
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
-from connectors.store.state import FeedState
+from connectors.store.feeds import FeedRepository
 from core.store import open_store
 from core.streams import create_stream
 
@@ -24,7 +24,7 @@ START = datetime(2031, 3, 4, 12, tzinfo=UTC)
 def rounds(feeds: Feeds, count: int, turns: int, folder: Path, *, workers: int = 16) -> list[Round]:
     """Poll all feeds once a round. The clock stands still in a round, so that each feed is due once."""
     store = open_store(f"sqlite:///{folder / 'store.db'}")
-    state = FeedState(store.engine, owner="bench", linger_s=0.0)
+    state = FeedRepository(store.engine, owner="bench", linger_s=0.0)
     for feed in range(count):
         state.add(feeds.url(feed), "bench", START)
     # Only news is fetched, nothing of what the feeds held at first.

@@ -14,8 +14,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from benchmarks.results import keep, machine
-from connectors.budget import LOOK_AGAIN
-from connectors.feeds.budget import worth_for
+from connectors.feeds.budget import LOOK_AGAIN, worth_for
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy, feed_went_well
 from connectors.feeds.schedule import Listed

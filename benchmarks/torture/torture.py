@@ -17,7 +17,7 @@ from benchmarks.torture.check import Findings, marks, verify
 from benchmarks.torture.faults import Installation
 from benchmarks.torture.feed import Press
 from benchmarks.torture.setups import SETUPS
-from connectors.store.state import FeedState
+from connectors.store.feeds import FeedRepository
 from core.clock import wall_ms
 from core.errors import StoreError, StreamError
 from core.records import RawArticle, Subscription, article_id, encode, from_ms
@@ -161,7 +161,7 @@ def torture(
 
 def _prepare(store: Store, press: Press) -> None:
     SubscriptionStore(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
-    state = FeedState(store.engine)
+    state = FeedRepository(store.engine)
     for outlet in press.outlets:
         state.add(outlet.feed_url, outlet.name, datetime.now(UTC))
 

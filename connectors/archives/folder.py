@@ -15,10 +15,9 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from connectors.archives.frames import read_frames
 from connectors.archives.items import ArchiveItem, Kept
 from connectors.archives.kept import KeptWriter
-from connectors.archives.warc import read_warc
+from connectors.archives.warc import read_frames, read_warc
 from core.errors import InputError
 from core.records import article_id, to_ms
 from core.streams import StreamRecord

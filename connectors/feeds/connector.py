@@ -25,7 +25,7 @@ from connectors.feeds import decide
 from connectors.feeds.article import raw_article
 from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState
 from connectors.feeds.items import FeedItem, ParsedFeed
-from connectors.feeds.pages import PageRound, heed
+from connectors.feeds.pages import PageRound, rest_host
 from connectors.feeds.parse import parse_feed
 from connectors.feeds.schedule import Listed
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
@@ -132,7 +132,7 @@ class FeedConnector:
             # A redirect to another host was a request to that one too.
             self._pacing.take(answer.url, now)
         if isinstance(answer, Failure):
-            heed(self._pacing, address, answer, now)
+            rest_host(self._pacing, address, answer, now)
             return self._failed(cursor, answer.error(), now_ms, answer)
         if answer.not_modified and not (conditional and facts.listed):
             problem = "says that nothing changed (304) although it was not asked that"

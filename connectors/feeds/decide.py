@@ -155,7 +155,7 @@ def _left(
 
 
 def pending(items: Mapping[str, ItemState]) -> Mapping[str, ItemState]:
-    """Those whose article is still to be made; ``items`` may have them at hand (``connectors.store.known``)."""
+    """Those whose article is still to be made; ``items`` may have them at hand (``connectors.store.feeds``)."""
     at_hand: Mapping[str, ItemState] | None = getattr(items, "pending", None)
     if at_hand is not None:
         return at_hand

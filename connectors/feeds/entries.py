@@ -15,8 +15,7 @@ from typing import Any
 import msgspec
 
 from connectors.feeds.items import FeedItem
-from connectors.feeds.parse import parse_feed
-from connectors.feeds.reading import bytes_of, is_json, is_sitemap, read_as_sent, read_xml, text_of
+from connectors.feeds.parse import bytes_of, is_json, is_sitemap, parse_feed, read_as_sent, read_xml, text_of
 from connectors.http.links import without_credentials
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

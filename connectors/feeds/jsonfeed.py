@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
+from connectors.feeds.article import looks_like_html, plain_text
 from connectors.feeds.items import (
     MAX_AUTHORS,
     MAX_NAME,
@@ -22,7 +23,6 @@ from connectors.feeds.items import (
     sound,
     web_address,
 )
-from connectors.feeds.plain import looks_like_html, plain_text
 from core.errors import FailureKind, FeedError
 
 _VERSION = "jsonfeed.org/version/"

@@ -11,10 +11,10 @@ from connectors.base import PageFailure
 from connectors.feeds import decide
 from connectors.feeds.cursor import ItemState
 from connectors.feeds.items import FeedItem
+from connectors.http.body import NotUnpacked, unpacked
 from connectors.http.client import PAGE_BYTES, Failure, Fetched, Http
 from connectors.http.links import host_of
 from connectors.http.pacing import HostPacing
-from connectors.http.packed import NotUnpacked, unpacked
 from connectors.http.robots import Robots
 from core.charset import binary_kind
 from core.errors import FailureKind
@@ -29,7 +29,7 @@ _LEAST_PAUSE_S = 30.0
 MakeArticle = Callable[[FeedItem, ItemState, Fetched | Failure | None, datetime], RawArticle]
 
 
-def heed(pacing: HostPacing, url: str, failure: Failure, now: datetime) -> None:
+def rest_host(pacing: HostPacing, url: str, failure: Failure, now: datetime) -> None:
     """Leave a host alone that says it has enough (429, 503): as long as it asks for, at least 30 s."""
     if failure.status in (429, 503):
         wait_s = max(failure.retry_after_s or 0.0, _LEAST_PAUSE_S)
@@ -118,7 +118,7 @@ class PageRound:
     def _fetch(self, url: str, now: datetime) -> Fetched | Failure:
         answer = self._http.fetch(url, now=now, accept=_ACCEPT, may_follow=partial(self._may_follow, url, now))
         if isinstance(answer, Failure):
-            heed(self._pacing, url, answer, now)
+            rest_host(self._pacing, url, answer, now)
             return answer
         kind = (answer.content_type or "").partition(";")[0].strip().lower()
         if kind not in _KINDS:

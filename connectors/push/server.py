@@ -5,16 +5,52 @@ It speaks plain HTTP and belongs behind a proxy that does TLS.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.push.request import Request, Response
 from core.errors import WirewatchError
+
+_HASHES = frozenset({"sha1", "sha256", "sha384", "sha512"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``path`` without the query; ``query`` the first value of each name; ``headers`` by lower-case name."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A status and a text."""
+
+    status: int
+    text: str = ""
+
+
+NOT_FOUND = Response(404, "not found\n")
+
+
+def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
+    """Whether ``signature`` (``sha256=<hex>``; sha1, sha256, sha384 or sha512) is the HMAC of the body."""
+    method, _, given = (signature or "").strip().partition("=")
+    if method.lower() not in _HASHES or not given.isascii():
+        return False
+    right = hmac.new(secret.encode(), body, getattr(hashlib, method.lower())).hexdigest()
+    return hmac.compare_digest(right, given.strip().lower())
+
 
 BODY_BYTES = 8 << 20
 MAX_AT_ONCE = 32

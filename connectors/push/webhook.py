@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from connectors.archives.items import raw_of_line
 from connectors.feeds.items import web_address
-from connectors.push.request import Request, Response, is_signed
+from connectors.push.server import Request, Response, is_signed
 from core.errors import InputError, StreamError
 from core.records import RawArticle
 

@@ -7,15 +7,23 @@ the stream, with one cursor, and a forged or repeated push can at worst make us 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
+
+import msgspec
+from sqlalchemy import Engine, Row, delete, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.http.answers import Failure
 from connectors.http.client import Http
-from connectors.push.request import NOT_FOUND, Request, Response, is_signed
-from connectors.push.subscriptions import HubBook, HubSubscription
-from connectors.store.state import FeedState
+from connectors.push.server import NOT_FOUND, Request, Response, is_signed
+from connectors.store.feeds import FeedRepository
+from connectors.store.rows import facts_of, words
+from connectors.store.tables import feeds, hub_subscriptions
+from core.errors import StoreError
 from core.records import to_ms
 
 PREFIX = "/websub/"
@@ -31,15 +39,15 @@ class WebSub:
     """``public_url`` is where hubs reach this server, without a slash at the end. Safe for threads."""
 
     def __init__(
-        self, book: HubBook, feeds: FeedState, http: Http, public_url: str, *, clock: Callable[[], datetime]
+        self, hubs: HubRepository, feeds: FeedRepository, http: Http, public_url: str, *, clock: Callable[[], datetime]
     ) -> None:
-        self._book, self._feeds, self._http, self._public, self._clock = book, feeds, http, public_url, clock
+        self._hubs, self._feeds, self._http, self._public, self._clock = hubs, feeds, http, public_url, clock
 
     def subscribe(self) -> list[tuple[HubSubscription, str | None]]:
         """Ask hubs where it is time: what was asked, with what went wrong. Call it now and then."""
         now = self._clock()
         asked = []
-        for one in self._book.wanting(to_ms(now), renew_ms=_RENEW_MS, retry_ms=_RETRY_MS, limit=_AT_ONCE):
+        for one in self._hubs.wanting(to_ms(now), renew_ms=_RENEW_MS, retry_ms=_RETRY_MS, limit=_AT_ONCE):
             form = {
                 "hub.mode": "subscribe",
                 "hub.topic": one.topic,
@@ -49,13 +57,13 @@ class WebSub:
             }
             answer = self._http.post(one.hub, urlencode(form).encode(), now=now)
             problem = answer.problem if isinstance(answer, Failure) else None
-            self._book.note(one.token, problem=problem)
+            self._hubs.note(one.token, problem=problem)
             asked.append((one, problem))
         return asked
 
     def handle(self, request: Request) -> Response:
         """Answer a hub. Raises StoreError."""
-        one = self._book.of_token(request.path.removeprefix(PREFIX))
+        one = self._hubs.of_token(request.path.removeprefix(PREFIX))
         if one is None:
             return NOT_FOUND
         if request.method == "GET":
@@ -67,10 +75,10 @@ class WebSub:
         # By the standard, a push with a wrong signature is answered like a right one, and ignored.
         if is_signed(request.body, request.headers.get("x-hub-signature"), one.secret):
             now = self._clock()
-            self._feeds.poke(one.feed, now)
-            self._book.note(one.token, pushed_at=to_ms(now))
+            self._feeds.request_poll(one.feed, now)
+            self._hubs.note(one.token, pushed_at=to_ms(now))
         else:
-            self._book.note(one.token, problem="a push without the right signature was ignored")
+            self._hubs.note(one.token, problem="a push without the right signature was ignored")
         return Response(202)
 
     def _verify(self, one: HubSubscription, request: Request) -> Response:
@@ -79,7 +87,7 @@ class WebSub:
             return NOT_FOUND
         mode = query.get("hub.mode")
         if mode == "denied":
-            self._book.note(one.token, status="denied", problem=f"the hub refused: {query.get('hub.reason', '')[:200]}")
+            self._hubs.note(one.token, status="denied", problem=f"the hub refused: {query.get('hub.reason', '')[:200]}")
             return Response(200)
         challenge = query.get("hub.challenge", "")
         recent = now_ms - one.asked_at < _RETRY_MS
@@ -88,5 +96,113 @@ class WebSub:
         given = query.get("hub.lease_seconds", "")
         lease_s = int(given[:9]) if given.isascii() and given.isdigit() else LEASE_S
         lease_s = min(max(lease_s, _LEAST_LEASE_S), _MOST_LEASE_S)
-        self._book.note(one.token, status="active", lease_until=now_ms + lease_s * 1000, problem=None)
+        self._hubs.note(one.token, status="active", lease_until=now_ms + lease_s * 1000, problem=None)
         return Response(200, challenge)
+
+
+class HubSubscription(msgspec.Struct, frozen=True, kw_only=True):
+    """``status``: asked (we wait for the hub's verification), active, denied. Times in ms since the epoch."""
+
+    feed: str
+    token: str
+    secret: str
+    hub: str
+    topic: str
+    status: str
+    asked_at: int
+    lease_until: int
+
+
+class HubRepository:
+    """Who is subscribed where. Safe for threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def wanting(self, now_ms: int, *, renew_ms: int, retry_ms: int, limit: int) -> Sequence[HubSubscription]:
+        """Subscriptions to ask a hub for now: feeds that name a hub and have none, or one that soon ends.
+
+        They are noted as asked, so that nobody asks again for ``retry_ms``. A feed that names another hub begins anew, no
+        sooner than that.
+        """
+        asked: list[HubSubscription] = []
+        with self._transaction("look for hubs") as connection:
+            rows = connection.execute(select(feeds).where(feeds.c.active.is_(True), feeds.c.state.is_not(None))).all()
+            known = {str(row.feed): row for row in connection.execute(select(hub_subscriptions))}
+            for row in rows:
+                facts = facts_of(row)
+                if not facts.hub or len(asked) >= limit:
+                    continue
+                topic = facts.topic or facts.moved_to or row.url
+                before = known.get(row.id)
+                fresh = before is None or (before.hub, before.topic) != (facts.hub, topic)
+                # Also of one that names another hub each time: or a feed could make us post to strangers at every poll.
+                if before is not None and now_ms - before.asked_at < retry_ms:
+                    continue
+                held = before is not None and before.status == "active" and before.lease_until - now_ms > renew_ms
+                if held and not fresh:
+                    continue
+                asked.append(self._ask(connection, str(row.id), facts.hub, topic, None if fresh else before, now_ms))
+        return asked
+
+    def _ask(
+        self, connection: Any, feed: str, hub: str, topic: str, before: Row[Any] | None, now_ms: int
+    ) -> HubSubscription:
+        if before is not None:
+            # A renewal keeps callback and secret: pushes go on meanwhile.
+            status = "active" if before.status == "active" and before.lease_until > now_ms else "asked"
+            mine = update(hub_subscriptions).where(hub_subscriptions.c.feed == feed)
+            connection.execute(mine.values(asked_at=now_ms, status=status))
+            return _subscription(before, asked_at=now_ms, status=status)
+        row = HubSubscription(
+            feed=feed,
+            token=secrets.token_urlsafe(24),
+            secret=secrets.token_urlsafe(32),
+            hub=hub,
+            topic=topic,
+            status="asked",
+            asked_at=now_ms,
+            lease_until=0,
+        )
+        connection.execute(delete(hub_subscriptions).where(hub_subscriptions.c.feed == feed))
+        connection.execute(insert(hub_subscriptions).values(**msgspec.structs.asdict(row)))
+        return row
+
+    def of_token(self, token: str) -> HubSubscription | None:
+        """The subscription with this callback."""
+        with self._transaction("find a subscription", write=False) as connection:
+            query = select(hub_subscriptions).where(hub_subscriptions.c.token == token)
+            row = connection.execute(query).first()
+        return None if row is None else _subscription(row)
+
+    def note(self, token: str, **values: object) -> None:
+        """Set columns: status, lease_until, pushed_at, problem."""
+        with self._transaction("note a push") as connection:
+            connection.execute(update(hub_subscriptions).where(hub_subscriptions.c.token == token).values(**values))
+
+    def _transaction(self, what: str, *, write: bool = True) -> _Guarded:
+        return _Guarded(self._engine.execution_options(wirewatch_write=write), what)
+
+
+class _Guarded:
+    def __init__(self, engine: Engine, what: str) -> None:
+        self._begin, self._what = engine.begin(), what
+
+    def __enter__(self) -> Any:
+        try:
+            return self._begin.__enter__()
+        except SQLAlchemyError as error:
+            raise StoreError(f"could not {self._what}: {words(error)}") from error
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            self._begin.__exit__(kind, error, trace)
+        except SQLAlchemyError as failed:
+            raise StoreError(f"could not {self._what}: {words(failed)}") from failed
+        if isinstance(error, SQLAlchemyError):
+            raise StoreError(f"could not {self._what}: {words(error)}") from error
+
+
+def _subscription(row: Row[Any], **changes: Any) -> HubSubscription:
+    values = {name: getattr(row, name) for name in HubSubscription.__struct_fields__}
+    return HubSubscription(**{**values, **changes})

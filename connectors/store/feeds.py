@@ -1,56 +1,101 @@
-"""The book of the feeds: who is due, and their cursors, in the store.
+"""The feeds in the store: which are due, their cursors, and how people see them.
 
-All is worked out first, then written in one short transaction that begins with a write, so it takes SQLite's write lock
-at once and never has to upgrade. A cursor is saved only over the one it was made from (``revision``): of two processes
-that poll one feed, the second to save is told, and nothing is mixed.
+Values are computed first, then written in one short transaction that begins with a write, so it takes SQLite's write lock
+at once and never has to upgrade. A cursor is saved only over the one it was made from (``revision``): if two processes
+poll one feed, the second save writes nothing and returns False.
 
-Several processes share the feeds by leases: who takes a feed has it for ``lease_s`` seconds, and with it its host, since
-each process keeps the pace of hosts by itself. A lease is not given back but runs on for ``linger_s`` after a poll, so
-that the next process keeps the host's pace too. Who dies is replaced when its leases run out.
+Several processes share the feeds by leases: a process that takes a feed has it for ``lease_s`` seconds, and with it its
+host, since each process keeps the pace of hosts by itself. A lease is not given back but runs on for ``linger_s`` after a
+poll, so that the next process keeps the host's pace too. When a process dies, its feeds are free once its leases expire.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy import (
     Connection,
     Engine,
     Row,
+    case,
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import PollResult
-from connectors.feeds.cursor import FeedCursor, ItemState
-from connectors.store import statements
-from connectors.store.known import StoredItems
-from connectors.store.rows import facts_of, feed_values, item_row, item_state, words
+from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
+from connectors.http.links import host_of
+from connectors.store import rows as sql
+from connectors.store.rows import (
+    NEVER_MS,
+    FeedAbout,
+    FeedRow,
+    facts_of,
+    feed_id,
+    feed_values,
+    item_row,
+    item_state,
+    listed,
+    words,
+)
 from connectors.store.tables import feed_items, feeds
 from core.errors import FailureKind, StoreError
 from core.records import from_ms, to_ms
+from core.records.article import FeedCounts, FeedOutlet
+from core.store.engine import Store
 
 _CHUNK = 500
 _CLAIMS = 0x77697265
 """Number of PostgreSQL's advisory lock under which feeds are claimed: else two could claim one host at once."""
 
 _LOOK_AGAIN = timedelta(seconds=0.5)
+_REQUESTS_MS = 10_000
 
 Poll = tuple[str, FeedCursor | None, PollResult[FeedCursor]]
 """Name, cursor before, result."""
 
 
-class FeedBook:
-    """The book (``connectors.base.Book``) of all feeds. Names are feed ids. Raises StoreError.
+class StoredItems(Mapping[str, ItemState]):
+    """The pending items are at hand; all of them (a busy feed has thousands) are loaded at the first other question.
+
+    Most polls find nothing new (a 304, the same bytes) and never ask. ``load`` may raise StoreError, at that question.
+    Not for several threads at once.
+    """
+
+    def __init__(self, pending: Mapping[str, ItemState], load: Callable[[], Mapping[str, ItemState]]) -> None:
+        self.pending = pending
+        self._load = load
+        self._all: Mapping[str, ItemState] | None = None
+
+    def _known(self) -> Mapping[str, ItemState]:
+        if self._all is None:
+            self._all = self._load()
+        return self._all
+
+    def __getitem__(self, key: str) -> ItemState:
+        found = self.pending.get(key)
+        return self._known()[key] if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known())
+
+    def __len__(self) -> int:
+        return len(self._known())
+
+
+class FeedRepository:
+    """All feeds, as a ``connectors.base.SourceRepository`` and for people. Names are feed ids. Raises StoreError.
 
     Safe for threads and processes, as far as the engine is. ``owner`` names this process; None: it works alone, and
     takes no leases.
@@ -75,24 +120,24 @@ class FeedBook:
         return str(row.url), str(row.source)
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
-        """See Book.due. With an owner, what is returned is leased to it."""
+        """See SourceRepository.due. With an owner, what is returned is leased to it."""
         asked = {"now": to_ms(now), "skip": list(skip), "most": limit, "owner": self._owner}
         asked["latest"] = to_ms(now) + 2 * max(self._lease_ms, self._linger_ms)
         if self._owner is None:
             with self._reading("find due feeds") as connection:
-                return [str(row.id) for row in connection.execute(statements.DUE, asked)]
+                return [str(row.id) for row in connection.execute(sql.DUE, asked)]
         self._looked_at = now
         # A look first: most looks find nothing, and need not wait for SQLite's one writer.
         with self._reading("find due feeds") as connection:
-            if connection.execute(statements.FREE, asked | {"most": 1}).first() is None:
+            if connection.execute(sql.FREE, asked | {"most": 1}).first() is None:
                 return []
         with self._writing("claim due feeds") as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_CLAIMS)))
-            names = [str(row.id) for row in connection.execute(statements.CLAIM, asked)]
+            names = [str(row.id) for row in connection.execute(sql.CLAIM, asked)]
             if names:
                 lease = {"names": names, "owner": self._owner, "until": to_ms(now) + self._lease_ms}
-                connection.execute(statements.LEASE, lease)
+                connection.execute(sql.LEASE, lease)
         return names
 
     def release(self, now: datetime) -> None:
@@ -105,24 +150,24 @@ class FeedBook:
                 connection.execute(mine.values(lease_until=to_ms(now) + self._linger_ms))
 
     def next_due(self, *, skip: Collection[str] = ()) -> datetime | None:
-        """See Book.next_due."""
+        """See SourceRepository.next_due."""
         with self._reading("find the next feed") as connection:
-            first = connection.execute(statements.NEXT, {"skip": list(skip)}).scalar()
+            first = connection.execute(sql.NEXT, {"skip": list(skip)}).scalar()
         if first is None or self._looked_at is None:
             return None if first is None else from_ms(first)
         # What was due at the last look and not given is somebody else's for now.
         return max(from_ms(first), self._looked_at + _LOOK_AGAIN)
 
     def load(self, name: str) -> FeedCursor | None:
-        """See Book.load."""
+        """See SourceRepository.load."""
         return self.load_all([name])[name]
 
     def load_all(self, names: Sequence[str]) -> dict[str, FeedCursor | None]:
-        """See Book.load_all. Of the items only the pending ones are read; the others when somebody asks for one."""
+        """See SourceRepository.load_all. Of the items only the pending ones are read; the others when somebody asks for one."""
         with self._reading("load cursors") as connection:
-            rows = {str(row.id): row for row in connection.execute(statements.FEEDS, {"names": list(names)})}
+            rows = {str(row.id): row for row in connection.execute(sql.FEEDS, {"names": list(names)})}
             waiting: dict[str, dict[str, ItemState]] = {name: {} for name in names}
-            for item in connection.execute(statements.PENDING, {"names": list(names)}):
+            for item in connection.execute(sql.PENDING, {"names": list(names)}):
                 waiting[item.feed][item.key] = _item(item)
         cursors: dict[str, FeedCursor | None] = {}
         for name in names:
@@ -130,8 +175,8 @@ class FeedBook:
             if row is None:
                 raise StoreError(f"no feed {name}")
             facts = facts_of(row)
-            if facts.asked_ms < row.poke_at < facts.poll_at_ms:
-                facts = msgspec.structs.replace(facts, poll_at_ms=row.poke_at)
+            if facts.asked_ms < row.requested_at < facts.poll_at_ms:
+                facts = msgspec.structs.replace(facts, poll_at_ms=row.requested_at)
             items = StoredItems(waiting[name], partial(self._items, name))
             cursors[name] = FeedCursor(facts=facts, items=items, revision=row.revision)
             self._addresses[name] = (str(row.url), str(row.source))
@@ -139,14 +184,14 @@ class FeedBook:
 
     def _items(self, name: str) -> dict[str, ItemState]:
         with self._reading("load items") as connection:
-            return {str(item.key): _item(item) for item in connection.execute(statements.ITEMS, {"name": name})}
+            return {str(item.key): _item(item) for item in connection.execute(sql.ITEMS, {"name": name})}
 
     def save(self, name: str, before: FeedCursor | None, result: PollResult[FeedCursor]) -> bool:
-        """See Book.save. Writes only the items that changed."""
+        """See SourceRepository.save. Writes only the items that changed."""
         return self.save_all([(name, before, result)])[0]
 
     def save_all(self, polls: Sequence[Poll]) -> list[bool]:
-        """See Book.save_all. One transaction: each commit waits for the disk."""
+        """See SourceRepository.save_all. One transaction: each commit waits for the disk."""
         worked_out = [self._worked_out(*poll) for poll in polls]
         saved = []
         with self._writing("save cursors") as connection:
@@ -154,7 +199,7 @@ class FeedBook:
             for (name, before, _), (values, written, gone) in zip(polls, worked_out, strict=True):
                 revision = before.revision if before else 0
                 mine = values | {"name": name, "before": revision, "after": revision + 1}
-                saved.append(bool(connection.execute(statements.SAVE, mine).rowcount))
+                saved.append(bool(connection.execute(sql.SAVE, mine).rowcount))
                 if saved[-1]:
                     for start in range(0, len(gone), _CHUNK):
                         keys = gone[start : start + _CHUNK]
@@ -183,11 +228,88 @@ class FeedBook:
         return values, [item_row(name, key, state) for key, state in changed.items()], gone
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:
-        """See Book.postpone."""
+        """See SourceRepository.postpone."""
         with self._writing("postpone a feed") as connection:
             values = {"next_poll_at": to_ms(until), "health": "failing"}
             values |= {"problem": problem, "problem_kind": FailureKind.INTERNAL}
             connection.execute(update(feeds).where(feeds.c.id == name).values(**values, failures=feeds.c.failures + 1))
+
+    def add(self, url: str, source: str, now: datetime, about: FeedAbout | None = None) -> bool:
+        """Add a feed, due at once. An inactive or retired one becomes active again. False: it was there already."""
+        name, url = feed_id(url), url.strip()
+        known = {} if about is None else {"about": msgspec.json.encode(about).decode()}
+        with self._writing("add a feed") as connection:
+            ended = or_(feeds.c.active.is_(False), feeds.c.next_poll_at == NEVER_MS)
+            again = update(feeds).where(feeds.c.id == name, ended)
+            if connection.execute(again.values(active=True, source=source, next_poll_at=to_ms(now), **known)).rowcount:
+                return True
+            if connection.execute(select(feeds.c.id).where(feeds.c.id == name)).first():
+                return False
+            row = {"id": name, "url": url, "source": source, "added_at": to_ms(now), "next_poll_at": to_ms(now)}
+            row |= {"host": host_of(url)[:255], "lease_until": 0, "requested_at": 0, **known}
+            connection.execute(insert(feeds).values(**row, active=True, revision=0, health="new", failures=0))
+            return True
+
+    def remove(self, url: str) -> bool:
+        """Stop polling a feed. What was seen stays, so adding it again brings nothing twice. False: no such feed."""
+        with self._writing("remove a feed") as connection:
+            # A new revision, so that a poll under way can't save and set its next time.
+            gone = update(feeds).where(feeds.c.id == feed_id(url), feeds.c.active.is_(True))
+            return bool(connection.execute(gone.values(active=False, revision=feeds.c.revision + 1)).rowcount)
+
+    def listing(self) -> list[FeedRow]:
+        """Return all feeds, by source and address."""
+        with self._reading("list the feeds") as connection:
+            rows = connection.execute(select(feeds).order_by(feeds.c.source, feeds.c.url)).all()
+        return [listed(row) for row in rows]
+
+    def facts(self) -> dict[str, FeedFacts]:
+        """Return the connectors' own facts of all active feeds, by feed id."""
+        with self._reading("read the feeds") as connection:
+            rows = connection.execute(select(feeds).where(feeds.c.active.is_(True))).all()
+        return {str(row.id): facts_of(row) for row in rows}
+
+    def seen_since(self, since: datetime) -> dict[str, tuple[int, int]]:
+        """Return for each feed how many items it brought since then, and how many of them without their page."""
+        failed = func.sum(case((feed_items.c.status == ItemStatus.FAILED.value, 1), else_=0))
+        query = select(feed_items.c.feed, func.count().label("seen"), failed.label("failed"))
+        query = query.where(feed_items.c.backfill.is_(False), feed_items.c.first_seen_at >= to_ms(since))
+        with self._reading("count items") as connection:
+            rows = connection.execute(query.group_by(feed_items.c.feed)).all()
+        return {str(row.feed): (int(row.seen), int(row.failed or 0)) for row in rows}
+
+    def verified(self, name: str, now: datetime) -> None:
+        """Note that the feed could be read, if that was not known yet."""
+        with self._writing("note a check") as connection:
+            mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
+            connection.execute(mine.values(verified_at=to_ms(now), problem=None, problem_kind=None))
+
+    def unreadable(self, name: str, problem: str, kind: FailureKind) -> None:
+        """Note what a check met, for a feed that could never be read; of others the polls tell more."""
+        with self._writing("note a check") as connection:
+            mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
+            connection.execute(mine.values(problem=problem, problem_kind=kind))
+
+    def request_poll(self, name: str, now: datetime) -> None:
+        """Let the feed be polled since it is said to have news: at once, but not within ten seconds of the request before.
+
+        Otherwise a signed push could be repeated to make Wirewatch a nuisance to the feed.
+        """
+        now_ms = to_ms(now)
+        with self._writing("request a poll") as connection:
+            before = connection.execute(select(feeds.c.requested_at).where(feeds.c.id == name)).scalar()
+            at = max(now_ms, (before or 0) + _REQUESTS_MS) if (before or 0) <= now_ms else before
+            sooner = case((feeds.c.next_poll_at < at, feeds.c.next_poll_at), else_=at)
+            mine = update(feeds).where(feeds.c.id == name, feeds.c.active.is_(True))
+            connection.execute(mine.values(requested_at=at, next_poll_at=sooner))
+
+    def pending(self) -> int:
+        """Return how many items of active feeds still wait for their article."""
+        with self._reading("count pending items") as connection:
+            join = feed_items.join(feeds, feeds.c.id == feed_items.c.feed)
+            query = select(feed_items.c.key).select_from(join)
+            query = query.where(feeds.c.active.is_(True), feed_items.c.status == ItemStatus.PENDING.value)
+            return len(connection.execute(query).all())
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[Connection]:
@@ -212,3 +334,33 @@ def _item(row: Row[Any]) -> ItemState:
         return item_state(row)
     except (msgspec.DecodeError, ValueError) as error:
         raise StoreError(f"the items of feed {row.feed} cannot be read: {error}") from error
+
+
+class _About(msgspec.Struct):
+    outlet: str | None = None
+    country: str | None = None
+
+
+class Outlets:
+    """Reads the feeds' rows; ``connectors.store.feeds`` writes them. Raises StoreError."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def outlets(self) -> list[FeedOutlet]:
+        """One for each feed, removed ones too: their articles stay."""
+        query = sa.select(feeds.c.source, feeds.c.title, feeds.c.about).order_by(feeds.c.source, feeds.c.url)
+        found = []
+        with self.store.reading() as connection:
+            for row in connection.execute(query):
+                about = msgspec.json.decode(row.about, type=_About) if row.about else _About()
+                found.append(FeedOutlet(row.source, about.outlet or row.title, about.country))
+        return found
+
+    def counts(self) -> FeedCounts:
+        """How the watched feeds do."""
+        bad = sa.func.sum(sa.case((feeds.c.health.in_(("failing", "gone")), 1), else_=0))
+        query = sa.select(sa.func.count(), bad, sa.func.max(feeds.c.last_ok_at)).where(feeds.c.active.is_(True))
+        with self.store.reading() as connection:
+            watched, failing, last_ok = connection.execute(query).one()
+        return FeedCounts(watched, int(failing or 0), last_ok)

@@ -39,7 +39,7 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     pages: tuple[PageFailure, ...] = ()
 
 
-class PollLog:
+class PollRepository:
     """Writes and reads the log. One instance belongs to one thread; several processes may write."""
 
     def __init__(self, store: Store) -> None:

@@ -1,6 +1,6 @@
 """The tables of the connectors: feeds, and the items that were seen in them.
 
-Times are milliseconds since the epoch, UTC. Columns are what SQLite and PostgreSQL share. ``connectors.store.state`` is the
+Times are milliseconds since the epoch, UTC. Columns are what SQLite and PostgreSQL share. ``connectors.store.feeds`` is the
 only writer.
 """
 
@@ -41,7 +41,7 @@ feeds = Table(
     Column("leased_by", SafeString(100)),
     Column("lease_until", BigInteger, nullable=False, default=0),
     # A hub said that there is news: to be polled from then on, whatever the schedule says.
-    Column("poke_at", BigInteger, nullable=False, default=0),
+    Column("requested_at", BigInteger, nullable=False, default=0),
     # When it was first read well; null: unverified.
     Column("verified_at", BigInteger),
     # Outlet, country, language, kind, topics as JSON, from a catalogue.

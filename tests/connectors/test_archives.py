@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from connectors.archives import ArchiveItem, read_path, text_lines
+from connectors.archives import ArchiveItem, read, read_path
 
 PAGE = b"<html><body><p>The council met on Monday and talked about the bridge.</p></body></html>"
 
@@ -133,7 +133,7 @@ def test_blank_lines_cost_no_step_each_and_line_numbers_hold(tmp_path: Path) -> 
 
 
 def test_nothing_but_blank_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_lines, "MAX_BLANK", 3 << 20)
+    monkeypatch.setattr(read, "MAX_BLANK", 3 << 20)
     path = tmp_path / "blank.jsonl"
     path.write_bytes(b"\n" * (6 << 20))
     [item] = _read(path)
@@ -147,7 +147,7 @@ def test_nothing_but_blank_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 def test_lines_are_those_of_the_plain_way(pieces: list[bytes], block: int) -> None:
     data = b"".join(pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_lines, "_BLOCK", block)
-        found = [(number, line.strip()) for number, line in text_lines.text_lines(BytesIO(data), "x", 1_000)]
+        patch.setattr(read, "_BLOCK", block)
+        found = [(number, line.strip()) for number, line in read.text_lines(BytesIO(data), "x", 1_000)]
     plain = [(number, line.strip()) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
     assert found == plain

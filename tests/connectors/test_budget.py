@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.connect import simulate
-from connectors.budget import Budget
-from connectors.feeds.budget import LEAST_WORTH_S, MOST_WORTH_S, worth_for
+from connectors.feeds.budget import LEAST_WORTH_S, MOST_WORTH_S, Budget, worth_for
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy
 from connectors.feeds.schedule import Rhythm

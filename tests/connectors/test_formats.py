@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.discovery import FeedFinder
 from connectors.feeds import FeedConnector, FeedPolicy, parse_feed
-from connectors.feeds.links import feeds_named
+from connectors.feeds.discovery import FeedFinder, feeds_named
 from connectors.feeds.opml import Outline, parse_opml, write_opml
-from connectors.feeds.reading import UNPACKED_BYTES
+from connectors.feeds.parse import UNPACKED_BYTES
 from connectors.feeds.sitemap import MAX_LISTED
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing

@@ -16,7 +16,8 @@ from connectors.feeds import FeedConnector, FeedPolicy
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
-from connectors.store.state import FeedState, feed_id
+from connectors.store.feeds import FeedRepository
+from connectors.store.rows import feed_id
 from core.records import RawArticle
 from core.store import open_store
 from tests.connectors import hostile
@@ -40,7 +41,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.store = open_store(f"sqlite:///{self.folder / 'store.db'}")
-        self.state = FeedState(self.store.engine, owner="me", linger_s=0.0)
+        self.state = FeedRepository(self.store.engine, owner="me", linger_s=0.0)
 
     def watch(self, *urls: str) -> None:
         for url in urls:

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
-from connectors.runner import Event, Outrun, Polled, RunnerOptions, run
-from connectors.store.state import FeedState, feed_id
+from connectors.runner import Event, Polled, RunnerOptions, Superseded, run
+from connectors.store.feeds import FeedRepository
+from connectors.store.rows import feed_id
 from connectors.testing import Abort
 from core.records import RawArticle, to_ms
 from core.store import Store, open_store
@@ -30,8 +31,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def process(store: Store, name: str) -> FeedState:
-    return FeedState(store.engine, owner=name, lease_s=60, linger_s=5)
+def process(store: Store, name: str) -> FeedRepository:
+    return FeedRepository(store.engine, owner=name, lease_s=60, linger_s=5)
 
 
 def polled(at: datetime, wake_at: datetime, **facts: int) -> PollResult[FeedCursor]:
@@ -156,31 +157,31 @@ def test_one_process_dies_in_the_middle_and_another_does_its_work(store: Store) 
     assert len(stream.records) == 5, "all but what the dead one had"
     live("two", dies=False, until=after(100))
     assert sorted(stream.urls()) == sorted(f"https://x.example/{feed_id(url)}" for url in URLS)
-    assert not [event for event in events if isinstance(event, Outrun)]
+    assert not [event for event in events if isinstance(event, Superseded)]
     assert len([event for event in events if isinstance(event, Polled)]) == 6
 
 
-def test_a_poke_makes_a_feed_due_at_once_and_is_not_lost_while_it_is_polled(store: Store) -> None:
+def test_a_request_makes_a_feed_due_at_once_and_is_not_lost_while_it_is_polled(store: Store) -> None:
     state = process(store, "one")
     state.add(URLS[0], "s", NOON)
     (name,) = state.due(NOON, limit=1)
     assert state.save(name, state.load(name), polled(NOON, after(3_600)))
     assert state.due(after(60), limit=1) == []
-    state.poke(name, after(60))
+    state.request_poll(name, after(60))
     assert state.due(after(60), limit=1) == [name]
     cursor = state.load(name)
     assert cursor
     assert cursor.facts.poll_at_ms == to_ms(after(60)), "the feed itself is due too, not only its pages"
-    state.poke(name, after(62))
+    state.request_poll(name, after(62))
     assert state.save(name, cursor, polled(after(61), after(3_600)))
-    assert state.due(after(69), limit=1) == [], "pokes are ten seconds apart"
-    assert state.due(after(70), limit=1) == [name], "a poke during the poll counts"
+    assert state.due(after(69), limit=1) == [], "requests are ten seconds apart"
+    assert state.due(after(70), limit=1) == [name], "a request during the poll counts"
     assert state.save(name, state.load(name), polled(after(71), after(3_600)))
     assert state.due(after(90), limit=1) == []
 
 
 def test_a_feed_that_is_gone_is_retired_and_adding_it_again_revives_it(store: Store) -> None:
-    state = FeedState(store.engine)
+    state = FeedRepository(store.engine)
     state.add(URLS[0], "s", NOON)
     (name,) = state.due(NOON, limit=1)
     gone = FeedCursor(facts=FeedFacts(gone=True, failures=3, problem="410 gone"))

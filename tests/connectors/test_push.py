@@ -21,12 +21,10 @@ from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
 from connectors.http.client import Http
 from connectors.http.links import header_link
-from connectors.push.request import Request, Response, is_signed
-from connectors.push.server import BODY_BYTES, PushServer, serving
-from connectors.push.subscriptions import HubBook
+from connectors.push.server import BODY_BYTES, PushServer, Request, Response, is_signed, serving
 from connectors.push.webhook import MAX_ARTICLES, Webhook
-from connectors.push.websub import LEASE_S, WebSub
-from connectors.store.state import FeedState
+from connectors.push.websub import LEASE_S, HubRepository, WebSub
+from connectors.store.feeds import FeedRepository
 from connectors.store.tables import hub_subscriptions
 from core.errors import StreamUnavailable
 from core.records import RawArticle, to_ms
@@ -51,12 +49,12 @@ class World:
         self.clock, self.web, self.store = Clock(), web, store
         self.posts: list[dict[str, str]] = []
         web.pages["/hub"] = self._hub
-        self.feeds = FeedState(store.engine)
+        self.feeds = FeedRepository(store.engine)
         self.feeds.add(FEED, "s", NOON)
         (name,) = self.feeds.due(NOON, limit=1)
         facts = FeedFacts(listed=True, ok_at_ms=1, hub=web.url("/hub"), topic=TOPIC, poll_at_ms=to_ms(after(86_400)))
         self.feeds.save(name, self.feeds.load(name), PollResult((), FeedCursor(facts=facts), after(86_400)))
-        self.subscriber = WebSub(HubBook(store.engine), self.feeds, http, "https://us.example", clock=self.clock)
+        self.subscriber = WebSub(HubRepository(store.engine), self.feeds, http, "https://us.example", clock=self.clock)
 
     def _hub(self, request: BaseHTTPRequestHandler) -> Answer:
         body = request.rfile.read(int(request.headers["Content-Length"])).decode()
@@ -177,7 +175,9 @@ def polled_at(world: World, second: int) -> FeedCursor:
 def test_a_restart_in_the_middle_takes_the_hubs_answer_all_the_same(world: World, store: Store) -> None:
     world.subscriber.subscribe()
     with Http() as http:
-        world.subscriber = WebSub(HubBook(store.engine), world.feeds, http, "https://us.example", clock=world.clock)
+        world.subscriber = WebSub(
+            HubRepository(store.engine), world.feeds, http, "https://us.example", clock=world.clock
+        )
         assert world.subscriber.subscribe() == [], "asked for already"
         assert world.verify() == Response(200, "c-1")
     assert world.row()["status"] == "active"
@@ -383,7 +383,7 @@ def test_a_whole_subscription_over_http(store: Store, web: Site) -> None:
         web.pages["/hub"] = hub
         server = PushServer(("127.0.0.1", 0), lambda request: subscriber.handle(request))
         base = f"http://127.0.0.1:{server.server_address[1]}"
-        subscriber = WebSub(HubBook(store.engine), world.feeds, http, base, clock=world.clock)
+        subscriber = WebSub(HubRepository(store.engine), world.feeds, http, base, clock=world.clock)
         with serving(server):
             ((_, problem),) = subscriber.subscribe()
             assert (problem, verified) == (None, [b"c-2"])

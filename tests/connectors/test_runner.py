@@ -9,8 +9,8 @@ from datetime import datetime
 import pytest
 
 from connectors.base import PollResult
-from connectors.runner import Broke, Event, Outrun, Polled, RunnerOptions, Waiting, run, to_records
-from connectors.testing import ABORT, ABORT_BEFORE_SAVE, CUT, EOF, PAUSE, Abort, Mark, MemoryBook, Place, Scripted
+from connectors.runner import Broke, Event, Polled, RunnerOptions, Superseded, Waiting, run, to_records
+from connectors.testing import ABORT, ABORT_BEFORE_SAVE, CUT, EOF, PAUSE, Abort, Mark, MemoryRepository, Place, Scripted
 from core.errors import StoreError, StreamError
 from core.records import RawArticle, article_id, encode
 from tests.connectors.support import NOON, Clock, MemoryStream, after, unavailable
@@ -28,7 +28,7 @@ class World:
 
     def __init__(self, **scripts: list[RawArticle | Mark]) -> None:
         self.connectors = {name: Scripted(script) for name, script in scripts.items()}
-        self.book = MemoryBook(scripts)
+        self.repository = MemoryRepository(scripts)
         self.stream = MemoryStream()
         self.clock = Clock()
         self.events: list[Event] = []
@@ -36,12 +36,12 @@ class World:
     def live(self, *, stop: Callable[[], bool] | None = None, workers: int = 0) -> None:
         """One process, until every source has ended (or it dies)."""
         run(
-            self.book,
+            self.repository,
             self.connectors.__getitem__,
             self.stream,
             clock=self.clock,
             wait=self.clock.wait,
-            stop=stop or (lambda: self.book.ended),
+            stop=stop or (lambda: self.repository.ended),
             on_event=self.events.append,
             options=RunnerOptions(workers=workers, idle_s=600),
         )
@@ -64,7 +64,7 @@ def test_a_crash_before_the_append_loses_nothing() -> None:
     world = World(a=[ONE, CUT, ABORT, TWO, EOF])
     with pytest.raises(Abort):
         world.live()
-    assert (world.titles(), world.book.cursors["a"]) == (["one"], Place(2))
+    assert (world.titles(), world.repository.cursors["a"]) == (["one"], Place(2))
     world.live()
     assert world.titles() == ["one", "two"]
 
@@ -73,7 +73,7 @@ def test_a_crash_between_append_and_cursor_repeats_and_loses_nothing() -> None:
     world = World(a=[ONE, ABORT_BEFORE_SAVE, TWO, EOF])
     with pytest.raises(Abort):
         world.live()
-    assert (world.titles(), world.book.cursors) == (["one"], {})
+    assert (world.titles(), world.repository.cursors) == (["one"], {})
     world.live()
     assert world.titles() == ["one", "one", "two"]
 
@@ -91,7 +91,7 @@ def test_a_crash_inside_the_append_loses_nothing() -> None:
 def test_crash_after_crash(workers: int) -> None:
     world = World(a=[ABORT, ONE, ABORT, TWO, ABORT_BEFORE_SAVE, ABORT, THREE, EOF], b=[FOUR, EOF])
     deaths = 0
-    while not world.book.ended:
+    while not world.repository.ended:
         try:
             world.live(workers=workers)
         except Abort:
@@ -116,7 +116,7 @@ def test_waits_for_the_stream_are_bounded_and_end_with_stop() -> None:
     world.stream.trouble = unavailable(times=1_000)
     world.live(stop=lambda: len(world.clock.waits) >= 12)
     assert max(world.clock.waits) == 30.0
-    assert (world.book.cursors, world.titles()) == ({}, []), "the cursor did not move"
+    assert (world.repository.cursors, world.titles()) == ({}, []), "the cursor did not move"
     world.stream.trouble = int
     world.live()
     assert world.titles() == ["one"]
@@ -131,7 +131,7 @@ def test_a_store_that_fails_after_the_append_is_tried_again_without_appending_ag
         if len(tries) < 3:
             raise StoreError("database is locked")
 
-    world.book.before_save = flaky
+    world.repository.before_save = flaky
     world.live()
     assert (world.titles(), len(tries)) == (["one"], 3)
 
@@ -145,7 +145,7 @@ def test_a_stream_that_fails_for_good_ends_the_loop() -> None:
     world.stream.trouble = refuse
     with pytest.raises(StreamError, match="not allowed to write"):
         world.live()
-    assert world.book.cursors == {}
+    assert world.repository.cursors == {}
 
 
 def test_a_connector_that_breaks_stops_nobody_else() -> None:
@@ -158,20 +158,20 @@ def test_a_connector_that_breaks_stops_nobody_else() -> None:
     world.live(stop=lambda: len(world.titles()) == 1)
     (broke,) = [event for event in world.events if isinstance(event, Broke)]
     assert (broke.name, broke.problem, broke.retry_at) == ("bad", "internal error: KeyError: 'a bug'", after(300))
-    assert world.book.problems == {"bad": "internal error: KeyError: 'a bug'"}
+    assert world.repository.problems == {"bad": "internal error: KeyError: 'a bug'"}
 
 
 def test_somebody_who_saved_first_wins() -> None:
     world = World(a=[ONE, EOF])
 
     def other_process(name: str) -> None:
-        world.book.before_save = str
-        world.book.cursors[name] = Place(1)
+        world.repository.before_save = str
+        world.repository.cursors[name] = Place(1)
 
-    world.book.before_save = other_process
+    world.repository.before_save = other_process
     world.live(stop=lambda: len(world.events) > 0)
-    assert world.events == [Outrun("a")]
-    assert world.book.cursors["a"] == Place(1)
+    assert world.events == [Superseded("a")]
+    assert world.repository.cursors["a"] == Place(1)
 
 
 def test_a_record_over_the_limit_becomes_a_stub_without_body() -> None:

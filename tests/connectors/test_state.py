@@ -18,7 +18,8 @@ from connectors.feeds.cursor import ItemStatus
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
-from connectors.store.state import FeedState, feed_id
+from connectors.store.feeds import FeedRepository
+from connectors.store.rows import feed_id
 from connectors.store.tables import feed_items, feeds, hub_subscriptions
 from connectors.testing import Abort
 from core.errors import StoreError
@@ -38,8 +39,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def state(engine: Engine) -> FeedState:
-    return FeedState(engine)
+def state(engine: Engine) -> FeedRepository:
+    return FeedRepository(engine)
 
 
 def item(key: str) -> FeedItem:
@@ -58,7 +59,7 @@ def result(cursor: FeedCursor, wake_at: datetime | None = NOON) -> PollResult[Fe
     return PollResult((), cursor, wake_at)
 
 
-def test_a_feed_is_added_once_listed_removed_and_added_again(state: FeedState) -> None:
+def test_a_feed_is_added_once_listed_removed_and_added_again(state: FeedRepository) -> None:
     assert state.add(URL, "a", NOON)
     assert not state.add(f" {URL} ", "a", NOON)
     (row,) = state.listing()
@@ -78,7 +79,7 @@ def test_a_feed_is_added_once_listed_removed_and_added_again(state: FeedState) -
     assert (state.due(NOON, limit=5), state.next_due()) == ([], after(60))
 
 
-def test_what_is_saved_is_what_is_loaded(state: FeedState) -> None:
+def test_what_is_saved_is_what_is_loaded(state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     fresh = state.load(name)
@@ -94,7 +95,7 @@ def test_what_is_saved_is_what_is_loaded(state: FeedState) -> None:
     assert state.pending() == 1
 
 
-def test_items_are_added_changed_and_forgotten(state: FeedState) -> None:
+def test_items_are_added_changed_and_forgotten(state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     assert state.save(name, None, result(FeedCursor(items={key: waiting(key) for key in "abc"})))
@@ -107,7 +108,7 @@ def test_items_are_added_changed_and_forgotten(state: FeedState) -> None:
     assert loaded.items == changed
 
 
-def test_only_what_changed_is_written(engine: Engine, state: FeedState) -> None:
+def test_only_what_changed_is_written(engine: Engine, state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     state.save(name, None, result(FeedCursor(items={f"k{n}": waiting(f"k{n}") for n in range(2_000)})))
@@ -122,7 +123,7 @@ def test_only_what_changed_is_written(engine: Engine, state: FeedState) -> None:
     assert {statement.split()[0] for statement in statements} == {"SELECT", "UPDATE", "DELETE"}
 
 
-def test_the_second_to_save_over_one_cursor_is_told_and_writes_nothing(state: FeedState) -> None:
+def test_the_second_to_save_over_one_cursor_is_told_and_writes_nothing(state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     both = state.load(name)
@@ -136,7 +137,7 @@ def test_the_second_to_save_over_one_cursor_is_told_and_writes_nothing(state: Fe
     assert not state.save(name, loaded, result(loaded)), "removed while it was polled"
 
 
-def test_sources_are_due_in_order_and_may_end_or_be_postponed(state: FeedState) -> None:
+def test_sources_are_due_in_order_and_may_end_or_be_postponed(state: FeedRepository) -> None:
     urls = [f"https://{n}.example/" for n in range(4)]
     for n, url in enumerate(urls):
         state.add(url, "s", after(-n))
@@ -153,7 +154,7 @@ def test_sources_are_due_in_order_and_may_end_or_be_postponed(state: FeedState) 
 
 
 def test_a_store_that_is_away_is_a_store_error_without_the_statement(tmp_path: Path) -> None:
-    state = FeedState(create_engine(f"sqlite:///{tmp_path / 'none' / 'store.db'}"))
+    state = FeedRepository(create_engine(f"sqlite:///{tmp_path / 'none' / 'store.db'}"))
     with pytest.raises(StoreError, match="could not add a feed: unable to open database file") as caught:
         state.add(URL, "a", NOON)
     assert "secret" not in str(caught.value)
@@ -166,7 +167,7 @@ class Process:
     """One run of the loop over a store that outlives it."""
 
     def __init__(self, site: Site, engine: Engine, stream: MemoryStream) -> None:
-        self.site, self.state, self.stream = site, FeedState(engine), stream
+        self.site, self.state, self.stream = site, FeedRepository(engine), stream
         self.clock = Clock()
         self.events: list[Event] = []
 

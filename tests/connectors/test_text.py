@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.feeds.plain import plain_text
+from connectors.feeds.article import plain_text
 from connectors.http.links import host_of, without_credentials
 from core.charset import decode_body
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.store.outlets import Outlets
+from connectors.store.feeds import Outlets
 from core.store import Store, open_store
 from desk.live.board import Board
 from desk.live.follow import Follower

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.store.outlets import FeedCounts
+from connectors.store.feeds import FeedCounts
 from core.errors import UsageError
 from core.store.canary import CanaryHealth, CanaryState
 from desk.people.addresses import client_address, host_of, is_loopback, networks

@@ -20,7 +20,8 @@ from connectors.feeds.parse import parse_feed
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
-from connectors.store.state import FeedRow, FeedState
+from connectors.store.feeds import FeedRepository
+from connectors.store.rows import FeedRow
 from core.errors import FeedError, InputError, UsageError
 from core.settings import Settings, load_settings
 from core.store import open_store
@@ -101,7 +102,7 @@ def add(
         if url:
             raise UsageError("--catalogue and an address exclude each other")
         chosen = load_catalogue().chosen(topic or ())
-        state = FeedState(open_store(settings.store).engine)
+        state = FeedRepository(open_store(settings.store).engine)
         count = sum(state.add(feed.url, feed.source, console.utc_now(), feed.about()) for feed in chosen)
         console.note(f"{count} feeds added, {len(chosen) - count} were there; wirewatch feed check fetches them")
         return
@@ -199,7 +200,7 @@ def check(
 ) -> None:
     """Fetch feeds now and record whether they can be read. Stores no items. Exit 1 if one can't be read."""
     settings = load_settings(context.obj)
-    state = FeedState(open_store(settings.store).engine)
+    state = FeedRepository(open_store(settings.store).engine)
     rows = [row for row in state.listing() if row.active]
     for url in urls or ():
         if url not in {row.url for row in rows}:

@@ -9,21 +9,20 @@ from typing import Annotated
 
 import typer
 
-from connectors.budget import Budget
 from connectors.canary import CanarySource
+from connectors.feeds.budget import Budget
 from connectors.feeds.connector import FeedConnector
 from connectors.feeds.decide import FeedPolicy
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
 from connectors.push import webhook, websub
-from connectors.push.request import NOT_FOUND, Request, Response
-from connectors.push.server import PushServer, serving
-from connectors.push.subscriptions import HubBook
+from connectors.push.server import NOT_FOUND, PushServer, Request, Response, serving
+from connectors.push.websub import HubRepository
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run, to_records
-from connectors.store.polls import PollLog
+from connectors.store.feeds import FeedRepository
+from connectors.store.polls import PollRepository
 from connectors.store.shared_pace import SharedPace
-from connectors.store.state import FeedState
 from core.errors import StoreError, UsageError
 from core.records import RawArticle
 from core.settings import Settings, load_settings
@@ -71,7 +70,7 @@ def run_connectors(
         settings = replace(settings, proxy=proxy)
     console.configure_service("connectors", settings)
     store = open_store(settings.store)
-    state = FeedState(
+    state = FeedRepository(
         store.engine, owner=worker_name(), lease_s=settings.feed_lease_s, linger_s=2 * settings.host_gap_s
     )
     http = Http.of_settings(settings)
@@ -101,7 +100,7 @@ def run_connectors(
             probes.tend()
             canary.tend()
 
-        polls = PollLog(store)
+        polls = PollRepository(store)
 
         def on_event(event: Event) -> None:
             probes.on_event(event)
@@ -150,10 +149,10 @@ def listen(
     store = open_store(settings.store)
     probes = ConnectorProbes(settings, store, console.utc_now, "listen")
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
-    hubs = HubBook(store.engine)
+    hubs = HubRepository(store.engine)
     with Http.of_settings(settings) as http:
         public = public_url.rstrip("/")
-        subscriber = websub.WebSub(hubs, FeedState(store.engine), http, public, clock=console.utc_now)
+        subscriber = websub.WebSub(hubs, FeedRepository(store.engine), http, public, clock=console.utc_now)
         hook = webhook.Webhook(token, _appending(settings, probes), clock=console.utc_now) if token else None
 
         def handle(request: Request) -> Response:

@@ -17,7 +17,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from connectors.store.state import FeedState
+from connectors.store.feeds import FeedRepository
 from core import version
 from core.errors import WirewatchError
 from core.records import from_ms
@@ -213,7 +213,7 @@ def _store(settings: Settings) -> Finding:
 
 
 def _feeds(settings: Settings) -> Finding:
-    feeds = [feed for feed in FeedState(open_store(settings.store).engine).listing() if feed.active]
+    feeds = [feed for feed in FeedRepository(open_store(settings.store).engine).listing() if feed.active]
     if not feeds:
         return Finding("feeds", "missing", "none", "wirewatch feed add URL")
     failing = [feed.url for feed in feeds if feed.problem]

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from connectors.runner import Broke, Event, Outrun, Polled, Waiting
-from connectors.store.polls import PollLog
-from connectors.store.state import FeedState
+from connectors.runner import Broke, Event, Polled, Superseded, Waiting
+from connectors.store.feeds import FeedRepository
+from connectors.store.polls import PollRepository
 from core.errors import FailureKind, StoreError
 from core.net.serving import ServerThread
 from core.settings import Settings
@@ -28,7 +28,7 @@ HANGS_S = 120.0
 class FeedMetrics(Collector):
     """Feeds by health, and how far behind its schedule the one longest overdue is; from the store at each scrape."""
 
-    def __init__(self, state: FeedState, clock: Callable[[], datetime]) -> None:
+    def __init__(self, state: FeedRepository, clock: Callable[[], datetime]) -> None:
         self._state, self._clock = state, clock
 
     def collect(self) -> Iterator[Metric]:
@@ -60,7 +60,7 @@ class ConnectorProbes:
         self.registry = CollectorRegistry()
         self._look = looking(settings, store, lambda: int(clock().timestamp() * 1000))
         self.watch = CanaryWatch(self._look)
-        self.registry.register(FeedMetrics(FeedState(store.engine), clock))
+        self.registry.register(FeedMetrics(FeedRepository(store.engine), clock))
         self.registry.register(CanaryMetrics(self._look))
         ProcessCollector(registry=self.registry)
         made = partial(Counter, registry=self.registry)
@@ -85,7 +85,7 @@ class ConnectorProbes:
                 self._polled(event)
             case Broke():
                 self._polls.labels("broke").inc()
-            case Outrun():
+            case Superseded():
                 self._polls.labels("outrun").inc()
             case Waiting():
                 self._waits.inc()
@@ -123,7 +123,7 @@ class ConnectorProbes:
         return ready_checks(self._what, self._look)
 
 
-def log_poll(polls: PollLog, event: Event, now_ms: int) -> None:
+def log_poll(polls: PollRepository, event: Event, now_ms: int) -> None:
     """Add a poll to the poll log, which ``wirewatch trace`` reads. If that fails, polling goes on."""
     try:
         if isinstance(event, Polled):

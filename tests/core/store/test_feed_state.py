@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts, FeedItem, ItemState
-from connectors.store.state import FeedState, feed_id
+from connectors.store.feeds import FeedRepository
+from connectors.store.rows import feed_id
 from core.store import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -14,7 +15,7 @@ URL = "https://a.example/rss"
 
 
 def test_a_cursor_with_odd_characters_is_loaded_as_it_was_saved(store: Store) -> None:
-    state = FeedState(store.engine)
+    state = FeedRepository(store.engine)
     assert state.add(URL, "a\0", NOON)
     assert not state.add(URL, "a", NOON)
     name = feed_id(URL)

@@ -17,7 +17,7 @@ from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from connectors.runner import Polled, run
-from connectors.testing import MemoryBook, Scripted
+from connectors.testing import MemoryRepository, Scripted
 from core.clock import wall_ms
 from core.records import RawArticle, from_ms
 from core.settings import Settings
@@ -196,7 +196,7 @@ def test_a_page_over_a_limit_that_was_lowered_is_a_stub_and_a_rejection_and_noth
 
 
 def _connect(raw: Stream, articles: list[RawArticle]) -> list[Polled]:
-    book = MemoryBook(["outlet"])
+    book = MemoryRepository(["outlet"])
     events: list[Any] = []
     run(
         book,

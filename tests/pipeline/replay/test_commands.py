@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from connectors.base import PageFailure
-from connectors.store.polls import PollLog
-from connectors.store.state import feed_id
+from connectors.store.polls import PollRepository
+from connectors.store.rows import feed_id
 from core.errors import FailureKind
 from core.store import StoreReader, SubscriptionStore, open_store
 from tests.pipeline.flow.input import START, day, subscriptions
@@ -181,7 +181,7 @@ def test_never_seen_says_why_it_may_be(tmp_path: Path) -> None:
     [found] = lines_of(wirewatch("trace", "https://outlet.test/missed", "--json", cwd=tmp_path))
     assert "was not polled yet" in found["maybe"][0]
     store = open_store(f"sqlite:///{tmp_path}/var/store.db")
-    log = PollLog(store)
+    log = PollRepository(store)
     feed = str(found["feeds"][0]["url"])
     now = START_MS
     log.add(
@@ -202,7 +202,7 @@ def test_a_feed_tells_its_last_polls_only_where_it_never_named_the_article(tmp_p
     url = "https://outlet.test/missed"
     [found] = lines_of(wirewatch("trace", url, "--json", cwd=tmp_path))
     store = open_store(f"sqlite:///{tmp_path}/var/store.db")
-    log = PollLog(store)
+    log = PollRepository(store)
     for minute in range(5):
         log.add(feed_id(found["feeds"][0]["url"]), START_MS + minute * 60_000, new=minute + 1)
     store.close()
@@ -222,7 +222,7 @@ def test_a_feed_tells_its_last_polls_only_where_it_never_named_the_article(tmp_p
 
 def test_like_polls_are_one_row_and_old_ones_go(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
-    log = PollLog(store)
+    log = PollRepository(store)
     for minute in range(10):
         log.add("feed", minute * 60_000)
     log.add("feed", 700_000, problem="HTTP 500")

@@ -17,8 +17,9 @@ from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
 from connectors.runner import Polled
-from connectors.store.polls import PollLog
-from connectors.store.state import FeedState, feed_id
+from connectors.store.feeds import FeedRepository
+from connectors.store.polls import PollRepository
+from connectors.store.rows import feed_id
 from core.errors import FailureKind, FeedError
 from core.settings import Settings
 from core.store import Store, open_store
@@ -72,8 +73,8 @@ class World:
         self.store: Store = open_store(f"sqlite:///{folder}/store.db")
         settings = Settings(data_dir=str(folder))
         self.probes = ConnectorProbes(settings, self.store, lambda: NOON)
-        self.state = FeedState(self.store.engine)
-        self.log = PollLog(self.store)
+        self.state = FeedRepository(self.store.engine)
+        self.log = PollRepository(self.store)
 
     def poll(self, path: str, http: Http, times: int = 1) -> PollResult[FeedCursor]:
         url = self.web.url(path)
@@ -157,7 +158,7 @@ def test_a_trace_knows_that_robots_txt_is_the_reason(
 
 def test_a_kind_of_a_later_version_is_read_as_other(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
-    state = FeedState(store.engine)
+    state = FeedRepository(store.engine)
     state.add("https://outlet.example/feed", "local", NOON)
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE feeds SET problem = 'x', problem_kind = 'quantum'")

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from connectors.base import PageFailure, PollReport
-from connectors.runner import Broke, Outrun, Polled, Waiting
-from connectors.store.state import FeedState
+from connectors.runner import Broke, Polled, Superseded, Waiting
+from connectors.store.feeds import FeedRepository
 from core.clock import wall_ms
 from core.errors import FailureKind, FeedError
 from core.records import RawArticle, article_id, encode, from_ms
@@ -126,7 +126,7 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
     [port] = free_ports(1)
     now = NOON
     store = open_store(_settings(tmp_path).store)
-    FeedState(store.engine).add("https://outlet.example/feed", "outlet", NOON - timedelta(seconds=40))
+    FeedRepository(store.engine).add("https://outlet.example/feed", "outlet", NOON - timedelta(seconds=40))
     probes = ConnectorProbes(_settings(tmp_path), store, lambda: now)
     server = probes.serve(port)
     assert server is not None
@@ -140,7 +140,7 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
         )
         probes.on_event(Polled("c", PollReport(not_modified=True), 0, 0, None, None))
         probes.on_event(Broke("d", "internal error", NOON))
-        probes.on_event(Outrun("e"))
+        probes.on_event(Superseded("e"))
         probes.on_event(Waiting("f", "away", 1.0))
         probes.watch.look()
         samples = {
@@ -177,7 +177,7 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
 def test_each_metric_is_exported_by_one_service(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     store = open_store(settings.store)
-    FeedState(store.engine).add("https://outlet.example/feed", "outlet", NOON)
+    FeedRepository(store.engine).add("https://outlet.example/feed", "outlet", NOON)
     with create_planned(settings.stream, raw_plan(settings)):
         services: dict[str, Collector] = {
             "connectors": ConnectorProbes(settings, store, lambda: NOON).registry,

@@ -175,7 +175,7 @@ def upgrade() -> None:
         "id string(32), url text, source text, active bool, added_at big, revision int, next_poll_at big, "
         "health string(16), problem text?, problem_kind string(16)?, failures int, last_ok_at big?, title text?, "
         "language text?, etag text?, last_modified text?, state text?, host string(255), "
-        "leased_by string(100)?, lease_until big, poke_at big, verified_at big?, about text?",
+        "leased_by string(100)?, lease_until big, requested_at big, verified_at big?, about text?",
         key="id",
         indexes=("active next_poll_at", "host lease_until"),
     )
