@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from core.clock import wall_ms
 from core.errors import UsageError
-from core.streams.base import Stream
-from core.streams.plans import StreamPlan
-from core.streams.rules import check_name, check_partitions
+from core.streams.base import Stream, check_name, check_partitions
+from core.streams.embedded.stream import SqliteStream
+from core.streams.plans import StreamFacts, StreamPlan
+
+if TYPE_CHECKING:
+    from core.streams.kafka.stream import KafkaStream
 
 
 def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_ms) -> Stream:
@@ -17,75 +21,63 @@ def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_ms) -> S
     ``kafka://host:9092[,host:9092][?option=value]`` or ``sqlite:///relative/path`` (four slashes for an absolute one).
     ``clock`` gives milliseconds since the epoch; only the embedded stream asks it.
 
-    Raises UsageError for a wrong URL or name, StreamError where there is no such stream, StreamUnavailable where the
-    broker or file can't be reached.
+    Raises UsageError for a wrong URL or name, StreamError if there is no such stream, StreamUnavailable if the broker or
+    file can't be reached.
     """
     check_name(name)
-    match _scheme(url):
-        case "sqlite":
-            from core.streams.embedded.stream import SqliteStream
-
-            return SqliteStream.open(url, name, clock=clock)
-        case _:
-            from core.streams.kafka.stream import KafkaStream
-
-            return KafkaStream.open(url, name)
+    return SqliteStream.open(url, name, clock=clock) if _embedded(url) else _kafka().open(url, name)
 
 
 def create_stream(
     url: str, name: str, partitions: int = 4, *, archive: bool = False, clock: Callable[[], int] = wall_ms
 ) -> Stream:
-    """Open the stream ``name``, making it first where it is missing; one that exists keeps its partitions.
+    """Open the stream ``name``, making it first if it is missing; one that exists keeps its partitions.
 
-    ``archive``: writers set the event times themselves. On Kafka that is a property of the topic (CreateTime, kept for
-    ever), so a stream of the other kind is refused with StreamError. Else as ``open_stream``.
+    ``archive``: writers set the event times themselves. On Kafka that is a property of the topic (CreateTime, kept without a
+    limit), so a stream of the other kind is refused with StreamError. Else as ``open_stream``.
     """
     check_name(name)
     check_partitions(partitions)
-    match _scheme(url):
-        case "sqlite":
-            from core.streams.embedded.stream import SqliteStream
-
-            return SqliteStream.create(url, name, partitions, clock=clock)
-        case _:
-            from core.streams.kafka.stream import KafkaStream
-
-            return KafkaStream.create(url, name, partitions, archive=archive)
+    if _embedded(url):
+        return SqliteStream.create(url, name, partitions, clock=clock)
+    return _kafka().create(url, name, partitions, archive=archive)
 
 
 def create_planned(url: str, plan: StreamPlan, *, clock: Callable[[], int] = wall_ms) -> Stream:
-    """Open a stream, making it as planned where it is missing; one that exists keeps what it has.
+    """Open a stream, making it as planned if it is missing; one that exists keeps what it has.
 
-    On Kafka one of another kind is refused with StreamError: record times that are not the broker's, or compaction where
-    none is planned. Else as ``open_stream``.
+    On Kafka one of another kind is refused with StreamError: record times that are not the broker's, or compaction that is
+    not planned. Else as ``open_stream``.
     """
     check_name(plan.name)
-    match _scheme(url):
-        case "sqlite":
-            from core.streams.embedded.stream import SqliteStream
+    if _embedded(url):
+        return SqliteStream.create(url, plan.name, plan.partitions, clock=clock)
+    return _kafka().create_planned(url, plan)
 
-            return SqliteStream.create(url, plan.name, plan.partitions, clock=clock)
-        case _:
-            from core.streams.kafka.stream import KafkaStream
 
-            return KafkaStream.create_planned(url, plan)
+def find_stream(url: str, name: str) -> StreamFacts | None:
+    """The stream as it is now; None if there is none. Raises UsageError, StreamError, StreamUnavailable."""
+    check_name(name)
+    return SqliteStream.facts(url, name) if _embedded(url) else _kafka().facts(url, name)
 
 
 def delete_stream(url: str, name: str) -> None:
     """Delete the stream ``name`` with all its records; one that doesn't exist is deleted already."""
     check_name(name)
-    match _scheme(url):
-        case "sqlite":
-            from core.streams.embedded.stream import SqliteStream
-
-            SqliteStream.delete(url, name)
-        case _:
-            from core.streams.kafka.stream import KafkaStream
-
-            KafkaStream.delete(url, name)
+    if _embedded(url):
+        SqliteStream.delete(url, name)
+    else:
+        _kafka().delete(url, name)
 
 
-def _scheme(url: str) -> str:
+def _kafka() -> type[KafkaStream]:
+    # Its client takes a while to load, and an embedded installation never needs it.
+    from core.streams.kafka.stream import KafkaStream
+
+    return KafkaStream
+
+
+def _embedded(url: str) -> bool:
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in {"kafka", "sqlite"}:
         # The URL may hold a password, so only its scheme is shown.
@@ -93,4 +85,4 @@ def _scheme(url: str) -> str:
             f"a stream's URL can't begin with {scheme + separator if separator else scheme[:12]!r}",
             hint="use kafka://host:9092 or sqlite:///path/to/file.db",
         )
-    return scheme
+    return scheme == "sqlite"

@@ -16,9 +16,9 @@ from core.store import Store, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
 from core.streams import Stream
-from core.streams.installation import group_of, planned_streams
-from core.streams.keeping import retain
+from core.streams.embedded.stream import retain
 from core.streams.open import create_planned
+from core.streams.plans import group_of, planned_streams
 from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.flow import Flow

@@ -15,7 +15,7 @@ import pytest
 
 from core.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable, UsageError
 from core.streams import NewRecord, Stream, StreamRecord, create_stream, open_stream
-from core.streams.rules import partition_of
+from core.streams.base import partition_of
 from tests.contracts.stream_places import Place, embedded, kafka, retaining
 from tests.servers.kafka import free_ports
 

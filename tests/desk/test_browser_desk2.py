@@ -16,8 +16,8 @@ from core.search import SearchIndex
 from core.settings import Settings
 from core.store import Store
 from core.streams import NewRecord
-from core.streams.installation import planned_streams
 from core.streams.open import create_planned
+from core.streams.plans import planned_streams
 from desk.delivery.store.channels import Channel, DeliveryBook
 from desk.web.app import create_app
 from desk.web.deps import Desk

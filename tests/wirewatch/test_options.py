@@ -23,7 +23,7 @@ MAKING = {
 }
 STORELESS = {
     *("match", "feed parse", "feed discover", "query lint", "query explain", "query import", "topics list"),
-    *("topics test", "streams list", "streams describe"),
+    *("topics test", "streams list"),
 }
 
 

@@ -28,8 +28,8 @@ from core.records import RawArticle
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
 from core.store.canary import CanaryRepository, new_token
-from core.streams.installation import raw_plan
 from core.streams.open import create_planned
+from core.streams.plans import raw_plan
 from pipeline.replay.runs import LIVE, QUIET, run_names
 from wirewatch import console
 from wirewatch.commands.options import MetricsPort

@@ -26,8 +26,8 @@ from core.store import Store, SubscriptionStore, open_store
 from core.store import tables as t
 from core.store.canary import CanaryHealth, CanaryState, canary_state
 from core.store.counts import Activity, read_activity
-from core.streams.installation import raw_plan
 from core.streams.open import create_planned
+from core.streams.plans import raw_plan
 from desk.delivery.store.channels import any_active
 from desk.terminal import harmless
 from wirewatch import console

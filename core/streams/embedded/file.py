@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from core.errors import StreamError, StreamUnavailable, UsageError
-from core.streams.rules import parse_options, positive
+from core.streams.base import parse_options, positive
 
 _APPLICATION: Final = 0x57575354  # "WWST": tells the file apart from other databases
 _VERSION: Final = 1

@@ -10,21 +10,23 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Self
 
 import zstandard
 
 from core.errors import OffsetOutOfRange, StreamError
-from core.streams.base import Appended, NewRecord, StreamRecord
+from core.streams.base import Appended, NewRecord, Stream, StreamRecord, check_sizes, partition_of
 from core.streams.embedded import file as sqlite_file
 from core.streams.embedded.file import Location, translated
-from core.streams.embedded.retention import SqliteRetention
-from core.streams.rules import check_sizes, partition_of
+from core.streams.plans import StreamFacts, StreamPlan
 
 _PLAIN, _ZSTD = 0, 1
 _LEVEL = 3
 _POLL_S = 0.02
+_DELETE_ROWS = 500
+_FREED_PAGES = 500  # 2 MB at a time, since writers wait meanwhile
 
 
 class SqliteStream:
@@ -76,6 +78,16 @@ class SqliteStream:
         except BaseException:
             connection.close()
             raise
+
+    @classmethod
+    def facts(cls, url: str, name: str) -> StreamFacts | None:
+        """How many partitions a stream has; None if there is no such file or stream. Changes nothing."""
+        location = Location.parse(url)
+        if not location.path.exists():
+            return None
+        with closing(sqlite_file.connect(location, make=False)) as connection, translated(location.url):
+            row = connection.execute("SELECT partitions FROM streams WHERE name = ?", (name,)).fetchone()
+        return None if row is None else StreamFacts(name, int(row[0]))
 
     @classmethod
     def delete(cls, url: str, name: str) -> None:
@@ -198,18 +210,42 @@ class SqliteStream:
         return dict(rows)
 
     def delete_before(self, timestamp_ms: int) -> int:
-        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many went.
+        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many were deleted.
 
         Short transactions, oldest first: writers get their turn between them, and stopping half-way does no harm.
         """
-        return self._retention().delete_before(timestamp_ms)
+        deleted = 0
+        for partition in self._partitions:
+            with translated(self._label):
+                end = self._heads()[partition][1]
+                row = self._connection.execute(
+                    'SELECT "offset" FROM records WHERE stream = ? AND partition = ? AND timestamp_ms >= ? '
+                    'ORDER BY "offset" LIMIT 1',
+                    (self._id, partition, timestamp_ms),
+                ).fetchone()
+            deleted += self._delete_below(partition, end if row is None else int(row[0]))
+        return deleted
 
     def delete_beyond(self, keep_bytes: int) -> int:
         """Delete each partition's oldest records until the rest takes at most its even share of ``keep_bytes``.
 
-        Sizes are of compressed values. Returns how many records went; otherwise as ``delete_before``.
+        Sizes are of compressed values. Otherwise as ``delete_before``.
         """
-        return self._retention().delete_beyond(keep_bytes)
+        share, deleted = keep_bytes // len(self._partitions), 0
+        for partition in self._partitions:
+            with translated(self._label):
+                kept, first = 0, self._heads()[partition][1]
+                for offset, size in self._connection.execute(
+                    'SELECT "offset", length(value) + length(key) FROM records '
+                    'WHERE stream = ? AND partition = ? ORDER BY "offset" DESC',
+                    (self._id, partition),
+                ):
+                    kept += size
+                    if kept > share:
+                        break
+                    first = offset
+            deleted += self._delete_below(partition, first)
+        return deleted
 
     def close(self) -> None:
         """As in ``Stream``."""
@@ -253,9 +289,32 @@ class SqliteStream:
         except OSError:
             return None
 
-    def _retention(self) -> SqliteRetention:
-        # Not kept: it refers back here, and a stream that nobody closed must still go with its last reference.
-        return SqliteRetention(self._connection, self._label, self._id, self._partitions, self._heads)
+    def _delete_below(self, partition: int, offset: int) -> int:
+        deleted = 0
+        while True:
+            with translated(self._label), sqlite_file.writing(self._connection):
+                start = self._heads()[partition][0]
+                upto = min(offset, start + _DELETE_ROWS)
+                if upto <= start:
+                    break
+                deleted += self._connection.execute(
+                    'DELETE FROM records WHERE stream = ? AND partition = ? AND "offset" < ?',
+                    (self._id, partition, upto),
+                ).rowcount
+                self._connection.execute(
+                    "UPDATE heads SET start_offset = ? WHERE stream = ? AND partition = ?",
+                    (upto, self._id, partition),
+                )
+        self._give_space_back()
+        return deleted
+
+    def _give_space_back(self) -> None:
+        """Shrink the file while more than a quarter of it is free; the rest waits for the next records."""
+        with translated(self._label):
+            connection, pragma = self._connection, sqlite_file.pragma
+            while pragma(connection, "freelist_count") > pragma(connection, "page_count") // 4:
+                # Each step of this statement frees one page, and only executescript steps to its end.
+                connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
 
     def _read_once(self, offsets: Mapping[int, int], max_bytes: int) -> list[StreamRecord]:
         found: list[StreamRecord] = []
@@ -295,3 +354,20 @@ class SqliteStream:
                 f"the value at offset {offset} of partition {partition} is damaged",
                 hint="check the disk; restore the file from a backup",
             ) from error
+
+
+def retain(stream: Stream, plan: StreamPlan, now_ms: int, unread: Mapping[int, int]) -> int:
+    """Delete what an embedded stream need not keep any longer; return how many records that were. Kafka does so by itself.
+
+    By time, only records below ``unread`` (partition → offset) are deleted; by bytes, the oldest are, read or not, as in
+    Kafka's retention: a full disk would stop everything, and what was lost unread is recorded as lost.
+    """
+    if not isinstance(stream, SqliteStream):
+        return 0
+    starts = stream.start_offsets(list(unread))
+    before_ms = now_ms - plan.retention_ms
+    for partition, offset in unread.items():
+        first = stream.read({partition: max(offset, starts[partition])}, max_bytes=1)
+        before_ms = min([before_ms, *(record.timestamp_ms for record in first)])
+    deleted = stream.delete_before(before_ms)
+    return deleted + (stream.delete_beyond(plan.retention_bytes) if plan.retention_bytes else 0)

@@ -72,17 +72,6 @@ class KafkaAdmin:
         self._ask(lambda client: _creating(client, self._name, topic, self._timeout_ms()))
         self._await_all(_ready)
 
-    def alter(self, configs: Mapping[str, str]) -> None:
-        """Change these of the topic's settings, and leave the others."""
-        resource = ConfigResource(ConfigResourceType.TOPIC, self._name, dict(configs))
-        self._ask(lambda client: client.alter_configs([resource]))
-        self.forget_settings()
-
-    def add_partitions(self, count: int) -> None:
-        """Let the topic have ``count`` partitions in all; more than it has."""
-        self._ask(lambda client: client.create_partitions({self._name: count}, timeout_ms=self._timeout_ms()))
-        self._await_all(lambda topic: _ready(topic) and len(topic["partitions"]) >= count)
-
     def delete(self) -> None:
         """Delete the topic and wait until the cluster doesn't know it any more."""
         self._ask(lambda client: _deleting(client, self._name))
@@ -108,14 +97,14 @@ class KafkaAdmin:
             raise StreamError(
                 self._label,
                 "the topic is compacted, so records of one key would vanish",
-                hint="wirewatch streams create --apply sets its cleanup.policy to delete; or choose another name",
+                hint="set its cleanup.policy to delete with kafka-configs.sh, or choose another name",
             )
         stamped = settings["message.timestamp.type"]
         if stamped != wanted:
             raise StreamError(
                 self._label,
                 f"the topic exists with message.timestamp.type={stamped}, not {wanted}",
-                hint="wirewatch streams create --apply changes it for what comes from then on; or choose another name",
+                hint=f"kafka-configs.sh sets it to {wanted} for later records; or choose another name",
             )
 
     def list_offsets(self, specs: Mapping[int, int], *, committed: bool) -> Mapping[int, int]:

@@ -17,12 +17,11 @@ from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
 from core.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable
-from core.streams.base import Appended, NewRecord, StreamRecord
+from core.streams.base import FREE_KEY_BYTES, Appended, NewRecord, StreamRecord, check_sizes
 from core.streams.kafka.admin import KafkaAdmin
 from core.streams.kafka.client import KafkaLocation, end_producer, ours
 from core.streams.kafka.reader import KafkaReader
-from core.streams.plans import StreamPlan, guarded
-from core.streams.rules import FREE_KEY_BYTES, check_sizes
+from core.streams.plans import StreamFacts, StreamPlan, guarded
 
 _BATCH_BYTES = 256 << 10
 _ENVELOPE_BYTES = 2048
@@ -83,6 +82,12 @@ class KafkaStream:
             stream.partitions()
             stream._admin.check_kind("LogAppendTime", compacted=plan.compacted)
         return stream
+
+    @classmethod
+    def facts(cls, url: str, name: str) -> StreamFacts | None:
+        """The topic as it is; None if there is none. Changes nothing."""
+        with cls(KafkaLocation.parse(url), name) as stream:
+            return stream._admin.facts()
 
     @classmethod
     def delete(cls, url: str, name: str) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import load_settings
-from core.streams.installation import planned_streams
-from core.streams.plans import StreamFacts, differences
+from core.streams.plans import StreamFacts, differences, planned_streams
 from tests.deploy import files
 
 

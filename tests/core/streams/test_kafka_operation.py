@@ -23,11 +23,9 @@ from core.records import RawArticle, from_ms
 from core.settings import Settings
 from core.store import StoreReader, open_store
 from core.streams import NewRecord, Stream, open_stream
-from core.streams.installation import group_of, planned_streams, raw_plan
 from core.streams.kafka.stream import KafkaStream
-from core.streams.keeping import find_stream
-from core.streams.open import create_planned
-from core.streams.plans import differences
+from core.streams.open import create_planned, find_stream
+from core.streams.plans import differences, group_of, planned_streams, raw_plan
 from pipeline.drivers.live import run_in_slices
 from tests.connectors.support import NOON
 from tests.servers.kafka import kafka_jars
@@ -78,7 +76,9 @@ def streams(settings: Settings, folder: Path, *arguments: str, **more: str) -> t
 # --- streams as planned
 
 
-def test_create_makes_says_and_mends_and_then_has_nothing_to_do(settings: Settings, admin: Any, tmp_path: Path) -> None:
+def test_create_makes_what_is_missing_and_says_how_the_rest_differs(
+    settings: Settings, admin: Any, tmp_path: Path
+) -> None:
     name = settings.raw_stream
     assert streams(settings, tmp_path, "list")[1][name]["state"] == "missing"
     status, made = streams(settings, tmp_path, "create")
@@ -102,9 +102,7 @@ def test_create_makes_says_and_mends_and_then_has_nothing_to_do(settings: Settin
     }
     # Only said, not changed.
     assert len(streams(settings, tmp_path, "create", "--partitions", "5")[1][name]["differences"]) == 3
-    status, mended = streams(settings, tmp_path, "create", "--partitions", "5", "--apply")
-    assert (status, mended[name]["state"]) == (0, "changed")
-    assert streams(settings, tmp_path, "create", "--partitions", "5")[1][name]["state"] == "as planned"
+    assert streams(settings, tmp_path, "list")[1][name]["state"] == "differs"
 
 
 def test_what_the_services_make_is_as_planned_too(settings: Settings) -> None:
@@ -126,18 +124,12 @@ def test_copies_that_the_cluster_cannot_have_are_one_line(settings: Settings, tm
     assert "eplication" in said
 
 
-def test_a_stream_can_be_described_with_the_pipelines_lag(settings: Settings, tmp_path: Path) -> None:
+def test_streams_are_listed_with_what_they_hold(settings: Settings, tmp_path: Path) -> None:
     with create_planned(settings.stream, raw_plan(settings)) as stream:
         stream.append([NewRecord(b"k", b"v", partition=1)] * 5)
-        stream.commit(group_of(settings.run), {0: 0, 1: 2})
-    status, found = streams(settings, tmp_path, "describe")
+    status, found = streams(settings, tmp_path, "list")
     record = found[settings.raw_stream]
-    assert (status, record["state"], record["group"]) == (0, "as planned", group_of(settings.run))
-    assert [(row["end"], row["next"], row["lag"]) for row in record["partitions_at"]] == [
-        (0, 0, 0),
-        (5, 2, 3),
-        (0, None, None),
-    ]
+    assert (status, record["state"], record["partitions"], record["records"]) == (0, "as planned", 3, 5)
 
 
 def test_an_embedded_installation_has_the_same_commands(tmp_path: Path) -> None:
@@ -148,8 +140,9 @@ def test_an_embedded_installation_has_the_same_commands(tmp_path: Path) -> None:
     assert {one["state"] for one in records("list")[1]} == {"missing"}
     assert {(one["state"], one["partitions"]) for one in records("create", "--partitions", "2")[1]} == {("made", 2)}
     assert {one["state"] for one in records("create", "--partitions", "2")[1]} == {"as planned"}
-    status, left = records("create", "--apply")
-    assert (status, {one["state"] for one in left}) == (1, {"differs"})
+    status, left = records("create")
+    assert (status, {one["state"] for one in left}) == (0, {"differs"})
+    assert left[0]["differences"] == [{"what": "partitions", "found": "2", "wanted": "4"}]
 
 
 # --- the producer
@@ -257,11 +250,11 @@ def _consumer_groups(bootstrap: str, *arguments: str) -> dict[tuple[str, int], t
     return found
 
 
-def test_streams_of_the_wrong_kind_name_the_command_that_mends_them(settings: Settings, admin: Any) -> None:
+def test_streams_of_the_wrong_kind_name_the_tool_that_mends_them(settings: Settings, admin: Any) -> None:
     configs = {"message.timestamp.type": "CreateTime"}
     wrong = {"num_partitions": 1, "replication_factor": 1, "configs": configs}
     admin.create_topics({settings.raw_stream: wrong}, wait_for_metadata=True)
-    with pytest.raises(Exception, match="wirewatch streams create --apply"):
+    with pytest.raises(Exception, match=r"kafka-configs\.sh sets it to LogAppendTime"):
         create_planned(settings.stream, raw_plan(settings))
     with pytest.raises(Exception, match="wirewatch streams create"):
         open_stream(settings.stream, "nothing-of-this-name")

@@ -9,9 +9,9 @@ from kafka.partitioner.default import murmur2 as kafka_murmur2
 
 from core.errors import UsageError
 from core.streams import open_stream
+from core.streams.base import murmur2, partition_of
 from core.streams.embedded.file import Location
 from core.streams.kafka.client import KafkaLocation
-from core.streams.rules import murmur2, partition_of
 
 
 @given(st.binary(max_size=64))

@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from core.errors import OffsetOutOfRange, StreamError, StreamUnavailable
 from core.streams import NewRecord, Stream, StreamRecord
+from core.streams.base import partition_of
 from core.streams.embedded.stream import SqliteStream
-from core.streams.rules import partition_of
 
 PARTITIONS = 3
 

@@ -24,10 +24,8 @@ from core.settings import Settings
 from core.store import StoreReader, open_store
 from core.store.outbox import ENRICHED
 from core.streams import Appended, NewRecord, open_stream
-from core.streams.installation import group_of, planned_streams, raw_plan
-from core.streams.keeping import find_stream
-from core.streams.open import create_planned
-from core.streams.plans import Difference, differences
+from core.streams.open import create_planned, find_stream
+from core.streams.plans import Difference, differences, group_of, planned_streams, raw_plan
 from pipeline.drivers.live import run_in_slices
 from tests.core.streams.traffic import Writer, read_all, read_on
 from tests.servers.kafka import ServerFailed

@@ -18,7 +18,7 @@ from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, PEOPLE
 from core.store.tables import canaries
 from core.streams import NewRecord, StreamRecord, create_stream
-from core.streams.installation import group_of
+from core.streams.plans import group_of
 from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
 from pipeline.ledger import StreamOffsets
 from tests.pipeline.flink.articles import raw_articles

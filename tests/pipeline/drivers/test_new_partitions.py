@@ -16,7 +16,7 @@ from core.records import encode
 from core.settings import Settings
 from core.store import Store, StoreReader, open_store
 from core.streams import NewRecord, create_stream
-from core.streams.installation import group_of
+from core.streams.plans import group_of
 from pipeline.drivers import live as live_module
 from pipeline.drivers import reader as reader_module
 from pipeline.drivers.live import LiveRun, run_in_slices

@@ -10,9 +10,8 @@ from core.settings import Settings
 from core.store import StoreReader, open_store
 from core.store.outbox import ENRICHED
 from core.streams import NewRecord, open_stream
-from core.streams.installation import raw_plan
 from core.streams.open import create_planned
-from core.streams.plans import DAY_MS
+from core.streams.plans import DAY_MS, raw_plan
 from pipeline.drivers.live import run_in_slices
 from tests.pipeline.flink.articles import raw_articles
 

@@ -24,8 +24,8 @@ from core.settings import Settings
 from core.store import open_store
 from core.store.canary import CanaryRepository
 from core.streams import NewRecord, create_stream
-from core.streams.installation import raw_plan
 from core.streams.open import create_planned
+from core.streams.plans import raw_plan
 from desk.delivery.metrics import DeliveryMetrics
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.ledger import StreamOffsets
