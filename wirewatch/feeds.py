@@ -1,4 +1,4 @@
-"""What the command line and the desk do with feeds. The desk does not import connectors: ``Feeds`` is its ``FeedPort``."""
+"""What the command line and the desk do with feeds. ``ConnectorFeeds`` is the desk's ``FeedPort``: it imports no connectors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from wirewatch import console
 MOST_LISTED = 10
 
 
-class Feeds:
+class ConnectorFeeds:
     """The feeds of one store. Safe for threads: every discovery has its own client, and keeps the pause between requests."""
 
     def __init__(self, settings: Settings, store: Store) -> None:

@@ -16,8 +16,8 @@ SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 """Set in the environment of supervised services: their standard input is a pipe from the supervisor."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 # A service that ran for this long has recovered: its next pause is short again.
-WELL_AFTER_S = 60.0
-PATIENCE_S = 20.0
+RECOVERED_AFTER_S = 60.0
+STOP_TIMEOUT_S = 20.0
 
 
 @dataclass
@@ -49,13 +49,13 @@ class Supervisor:
         self._services.append(service)
         self._start(service)
 
-    def look(self) -> None:
+    def restart_ended(self) -> None:
         """Restart the services that have ended and whose pause is over."""
         now_s = self._monotonic()
         for service in self._services:
             if service.process is not None and (code := service.process.poll()) is not None:
                 service.process = None
-                if now_s - service.started_s > WELL_AFTER_S:
+                if now_s - service.started_s > RECOVERED_AFTER_S:
                     service.pause_s = FIRST_PAUSE_S
                 service.due_s = now_s + service.pause_s
                 self._say(f"{service.name} ended with {code}; restarting it in {service.pause_s:g} s")
@@ -74,7 +74,7 @@ class Supervisor:
             process.terminate()
         for name, process in running:
             try:
-                process.wait(PATIENCE_S)
+                process.wait(STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._say(f"{name} did not end and is killed; nothing is lost")
                 process.kill()

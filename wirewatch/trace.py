@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ from core.topics import Tagger, load_topic
 
 _EVERYTHING = -1_000_000.0
 SHOWN_POLLS = 5
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
 class FeedTrace(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,20 +244,7 @@ class Tracer:
             brought = row.id in named or (article is not None and row.url == article.feed_url)
             if brought or _outlet(row.url) == host:
                 polls = tuple(log.of(row.id, limit=SHOWN_POLLS))
-                found.append(
-                    FeedTrace(
-                        url=row.url,
-                        source=row.source,
-                        active=row.active,
-                        health=row.health,
-                        problem=row.problem,
-                        problem_kind=row.problem_kind,
-                        last_ok_at=row.last_ok_at,
-                        next_poll_at=row.next_poll_at,
-                        named=brought,
-                        polls=polls,
-                    )
-                )
+                found.append(_taken_over(FeedTrace, row, named=brought, polls=polls))
         return tuple(found)
 
     def _shown(self, article: Article) -> ArticleTrace:
@@ -268,23 +256,13 @@ class Tracer:
             copied = connection.execute(
                 sa.select(a.record).where(a.run == self._run, a.id == (article.duplicate_of or ""))
             ).scalar()
-        return ArticleTrace(
-            title=article.title,
-            version=article.version,
-            source=article.source,
-            fetched_at=article.fetched_at,
-            published_at=article.published_at,
-            published_flag=article.published_flag,
+        return _taken_over(
+            ArticleTrace,
+            article,
             text_chars=len(article.text),
-            language=article.language,
-            language_confidence=article.language_confidence,
-            language_decided_by=article.language_decided_by,
             story=article.story_id,
             story_headline=story,
-            duplicate_of=article.duplicate_of,
             duplicate_title=decode(copied.encode(), Article).title if copied else None,
-            backfill=article.backfill,
-            feed_url=article.feed_url,
         )
 
     def _in_force(self, versions: Any, name: str, time_ms: int) -> list[Any]:
@@ -374,6 +352,11 @@ class Tracer:
         if raised_by:
             return "no alert of its own: its story had alerted this subscription already"
         return "no alert"
+
+
+def _taken_over(kind: type[Kind], source: object, **others: Any) -> Kind:
+    """A record whose fields are those of the same name in ``source``, but for ``others``."""
+    return kind(**{name: getattr(source, name) for name in kind.__struct_fields__ if name not in others}, **others)
 
 
 def _outlet(url: str) -> str:

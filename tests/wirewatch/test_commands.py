@@ -141,7 +141,7 @@ def test_a_second_continuous_run_must_say_whether_people_are_told(tmp_path: Path
     assert wirewatch(*again, "--no-deliver", cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0
     # A start that doesn't say so makes nobody's choice, and it is no desk's run until somebody does.
     done = wirewatch(*again, cwd=tmp_path, WIREWATCH_RUN="fixed")
-    assert (done.returncode, "begun with --no-deliver" in done.stderr) == (2, True)
+    assert (done.returncode, "started with --no-deliver" in done.stderr) == (2, True)
     assert wirewatch("runs", "drop", "live", cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 2
     assert wirewatch(*again, "--deliver", cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0
     assert wirewatch(*again, cwd=tmp_path, WIREWATCH_RUN="fixed").returncode == 0

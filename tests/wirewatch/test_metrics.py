@@ -15,7 +15,7 @@ from core.settings import Settings
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
 from tests.servers.kafka import free_ports
-from wirewatch.monitoring.metrics import PipelineProbes, hasty, serve_metrics
+from wirewatch.monitoring.metrics import PipelineProbes, serve_metrics, with_short_timeout
 
 
 def _get(port: int, path: str) -> tuple[int, str]:
@@ -92,7 +92,7 @@ def test_whether_it_lives_is_answered_without_store_and_stream(tmp_path: Path, m
     ],
 )
 def test_a_scrape_does_not_wait_long_for_a_stream_that_is_away(url: str, wanted: str) -> None:
-    assert hasty(url) == wanted
+    assert with_short_timeout(url) == wanted
 
 
 def _lag(body: str) -> float:

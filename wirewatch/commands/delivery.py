@@ -29,7 +29,7 @@ from desk.delivery.store.queue import Message
 from desk.terminal import harmless
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
-from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, looking, ready_checks, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_reader, ready_checks, serve_probes
 from wirewatch.replay.spec import scope_of
 from wirewatch.supervisor import stop_on_signals, worker_name
 
@@ -45,10 +45,10 @@ _TIMES = {
     "last_failed_ms": "last_failed_at",
     "not_before_ms": "not_before",
 }
-# Pauses of the loops: after a look that found nothing, and while the store is away.
-TAIL_LOOK_S = 0.3
-DELIVER_LOOK_S = 0.25
-AWAY_S = 5.0
+# Pauses: between two reads of the store, and before another attempt while it is away.
+TAIL_POLL_S = 0.3
+DELIVER_POLL_S = 0.25
+RETRY_S = 5.0
 
 
 @channels.command("add")
@@ -194,16 +194,16 @@ def deliver(
                 if once:
                     raise
                 console.note(f"{error}; trying again", "red")
-                stop.wait(AWAY_S)
+                stop.wait(RETRY_S)
                 continue
             if once:
                 service.wait_idle()
                 if done.idle:
                     break
             elif done.idle:
-                stop.wait(DELIVER_LOOK_S)
+                stop.wait(DELIVER_POLL_S)
             else:
-                stop.wait(DELIVER_LOOK_S / 10)
+                stop.wait(DELIVER_POLL_S / 10)
     finally:
         service.close()
         store.close()
@@ -239,7 +239,7 @@ def tail(
     names = _names(SubscriptionStore(store))
     for one in shown[-last:] if last else ():
         _show_alert(one, names, as_json=as_json)
-    while follow and not stop.wait(TAIL_LOOK_S):
+    while follow and not stop.wait(TAIL_POLL_S):
         seq, _, alerts, _ = reader.since(seq)
         if alerts:
             names = _names(SubscriptionStore(store))
@@ -256,7 +256,7 @@ def _book(context: typer.Context) -> DeliveryBook:
 def _serve(settings: Settings, store: Store, port: int) -> CanaryWatch:
     """Serve the service's probes; returns the watch that /healthz reports. Raises UsageError if the port is taken."""
     registry = CollectorRegistry()
-    look = looking(settings, store, console.now_ms)
+    look = canary_reader(settings, store, console.now_ms)
     watch = CanaryWatch(look)
     DeliveryMetrics(store, console.now_ms, registry)
     registry.register(CanaryMetrics(look))

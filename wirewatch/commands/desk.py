@@ -73,12 +73,12 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     from core.search import SearchIndex, search_folder
     from desk.web.app import create_app
     from desk.web.deps import Desk
-    from wirewatch.feeds import Feeds
+    from wirewatch.feeds import ConnectorFeeds
 
     store = open_store(settings.store)
     if not demo:
         _check_accounts(settings, store)
-    feeds = Feeds(settings, store)
+    feeds = ConnectorFeeds(settings, store)
     app = create_app(
         made := Desk(
             settings=settings,

@@ -28,7 +28,7 @@ from core.store import open_store
 from desk.views.coverage import state_words
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
-from wirewatch.feeds import Feeds, FoundAddress, check_address, discover, look_up
+from wirewatch.feeds import ConnectorFeeds, FoundAddress, check_address, discover, look_up
 
 app = typer.Typer(
     name="feed", help="Find, add, list, check and remove feeds.", no_args_is_help=True, rich_markup_mode=None
@@ -114,7 +114,7 @@ def add(
         with Http.of_settings(settings) as http:
             found = look_up(http, url)
     outlet = source or source_of(found.url)
-    new = Feeds(settings, open_store(settings.store)).add(found.url, outlet)
+    new = ConnectorFeeds(settings, open_store(settings.store)).add(found.url, outlet)
     if found.remark:
         console.note(found.remark, "yellow")
     shown = without_credentials(found.url)
@@ -258,9 +258,9 @@ def report(context: typer.Context, *, as_json: JsonLines = False) -> None:
         console.note(f"and {len(whole.risks) - MOST_RISKS} more: wirewatch feed coverage --json", "yellow")
 
 
-def _feeds(context: typer.Context) -> Feeds:
+def _feeds(context: typer.Context) -> ConnectorFeeds:
     settings = load_settings(context.obj)
-    return Feeds(settings, open_store(settings.store))
+    return ConnectorFeeds(settings, open_store(settings.store))
 
 
 def _state(row: FeedRow) -> str:

@@ -38,7 +38,7 @@ from wirewatch.supervisor import stop_on_signals
 
 app = typer.Typer()
 PROGRESS_EVERY_S = 1.0
-ARCHIVE_LOOK_S = 600.0
+ARCHIVE_POLL_S = 600.0
 
 
 @app.command("replay")
@@ -168,7 +168,7 @@ def archive(
                 raise WirewatchError(
                     f"{where}: {error.strerror or error}", hint="choose a folder that can be written"
                 ) from error
-            if not follow or stop.wait(ARCHIVE_LOOK_S):
+            if not follow or stop.wait(ARCHIVE_POLL_S):
                 break
     store.close()
     if not count:

@@ -38,7 +38,7 @@ from wirewatch.monitoring.metrics import PipelineProbes
 from wirewatch.supervisor import stop_on_signals, worker_name
 
 DAY_S = 86_400.0
-HUB_LOOK_S = 30.0
+HUB_POLL_S = 30.0
 
 app = typer.Typer()
 connectors = typer.Typer(
@@ -172,7 +172,7 @@ def listen(
                 probes.tend()
                 if public_url:
                     _ask_hubs(subscriber)
-                if stop.wait(HUB_LOOK_S):
+                if stop.wait(HUB_POLL_S):
                     break
     store.close()
 
@@ -236,7 +236,7 @@ def _publishes(store: Store, run: str, deliver: bool | None) -> bool:
     hint = "--no-deliver only stores its results; --deliver sends them from now on"
     if known.get(run) == QUIET:
         raise UsageError(
-            f"run {run!r} was begun with --no-deliver: say whether its results go out from now on", hint=hint
+            f"run {run!r} was started with --no-deliver: say whether its results go out from now on", hint=hint
         )
     others = sorted(name for name, kind in known.items() if kind == LIVE)
     if others and run not in known:

@@ -46,7 +46,7 @@ class Lag(msgspec.Struct, frozen=True):
     problem: str | None = None
 
 
-class Status(msgspec.Struct, frozen=True):
+class RunStatus(msgspec.Struct, frozen=True):
     """``outcomes``: those of the raw records of the last hour, by kind."""
 
     run: str
@@ -56,7 +56,7 @@ class Status(msgspec.Struct, frozen=True):
     sources: tuple[Activity, ...]
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """One check. ``state``: ``ok``, ``missing`` (something optional does not work) or ``failed`` (the main job does not)."""
 
     what: str
@@ -110,7 +110,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def look(settings: Settings, store: Store, now_ms: int) -> Status:
+def look(settings: Settings, store: Store, now_ms: int) -> RunStatus:
     """The status, from store and stream. Raises StoreError; an unreachable stream becomes the lag's ``problem``."""
     with store.reading() as connection:
         outcomes = recent_outcomes(connection, settings.run, now_ms - HOUR_MS)
@@ -126,7 +126,7 @@ def look(settings: Settings, store: Store, now_ms: int) -> Status:
         lag = Lag(problem=error.message)
     finally:
         metrics.close()
-    return Status(settings.run, canary, lag, outcomes, sources)
+    return RunStatus(settings.run, canary, lag, outcomes, sources)
 
 
 def recent_outcomes(connection: sa.Connection, run: str, since_ms: int) -> dict[str, int]:
@@ -136,7 +136,7 @@ def recent_outcomes(connection: sa.Connection, run: str, since_ms: int) -> dict[
     return {kind: int(count) for kind, count in connection.execute(query.group_by(c.kind).order_by(c.kind))}
 
 
-def _lines(found: Status, now: datetime) -> Iterator[Text]:
+def _lines(found: RunStatus, now: datetime) -> Iterator[Text]:
     canary = found.canary
     style = {"ok": "green", "silent": "bold red"}.get(canary.health, "yellow")
     age = f", {_since(canary.age_s)} ago" if canary.last_out is not None and canary.age_s is not None else ""
@@ -170,9 +170,9 @@ def _since(seconds: float) -> str:
     return f"{seconds / 3_600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings(settings: Settings) -> Iterator[Diagnosis]:
     yield _python()
-    yield Finding("runner", "ok", f"slices on FnApiRunner, apache-beam {metadata.version('apache-beam')}")
+    yield Diagnosis("runner", "ok", f"slices on FnApiRunner, apache-beam {metadata.version('apache-beam')}")
     yield _guarded(
         "stream", lambda: _stream(settings), "check stream_url, or start the broker: deploy/local/kafka.sh DIR"
     )
@@ -184,77 +184,79 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield _disk(settings)
 
 
-def _guarded(what: str, look: Callable[[], Finding], advice: str) -> Finding:
+def _guarded(what: str, look: Callable[[], Diagnosis], advice: str) -> Diagnosis:
     try:
         return look()
     except WirewatchError as error:
-        return Finding(what, "failed", error.message, error.hint or advice)
+        return Diagnosis(what, "failed", error.message, error.hint or advice)
 
 
-def _python() -> Finding:
-    return Finding("python", "ok", f"{platform.python_version()}, wirewatch {version()}")
+def _python() -> Diagnosis:
+    return Diagnosis("python", "ok", f"{platform.python_version()}, wirewatch {version()}")
 
 
-def _stream(settings: Settings) -> Finding:
+def _stream(settings: Settings) -> Diagnosis:
     with create_planned(settings.stream, raw_plan(settings)) as stream:
         ends = stream.end_offsets(stream.partitions())
         starts = stream.start_offsets(stream.partitions())
         stored = sum(ends.values()) - sum(starts.values())
-        return Finding("stream", "ok", f"{stream.url}, {stream.name}: {len(ends)} partitions, {stored} records")
+        return Diagnosis("stream", "ok", f"{stream.url}, {stream.name}: {len(ends)} partitions, {stored} records")
 
 
-def _store(settings: Settings) -> Finding:
+def _store(settings: Settings) -> Diagnosis:
     store = open_store(settings.store)
     shelf = SubscriptionStore(store).read(now_ms=console.now_ms())
     subscriptions = {one.id for one in shelf.subscriptions}
     topics = {one.name for one in shelf.topics}
     advice = "" if subscriptions else "no subscriptions, so no alerts: wirewatch subscriptions add QUERY --id ID"
-    return Finding("store", "ok", f"{store.url}: {len(subscriptions)} subscriptions, {len(topics)} topics used", advice)
+    return Diagnosis(
+        "store", "ok", f"{store.url}: {len(subscriptions)} subscriptions, {len(topics)} topics used", advice
+    )
 
 
-def _feeds(settings: Settings) -> Finding:
+def _feeds(settings: Settings) -> Diagnosis:
     feeds = [feed for feed in FeedRepository(open_store(settings.store).engine).listing() if feed.active]
     if not feeds:
-        return Finding("feeds", "missing", "none", "wirewatch feed add URL")
+        return Diagnosis("feeds", "missing", "none", "wirewatch feed add URL")
     failing = [feed.url for feed in feeds if feed.problem]
-    return Finding(
+    return Diagnosis(
         "feeds", "ok", f"{len(feeds)} watched, {len(failing)} with problems", "wirewatch feed list" if failing else ""
     )
 
 
-def _canary(settings: Settings) -> Finding:
+def _canary(settings: Settings) -> Diagnosis:
     store = open_store(settings.store)
     state = canary_state(
         store, settings.run, now_ms=console.now_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)
     )
     if state.health is not CanaryHealth.SILENT:
-        return Finding("canary", "ok", state.summary)
+        return Diagnosis("canary", "ok", state.summary)
     # Not "failed": if nothing runs on this machine, all may be in order.
     advice = "start wirewatch up or the services; wirewatch status says more"
-    return Finding("canary", "missing", state.summary, advice)
+    return Diagnosis("canary", "missing", state.summary, advice)
 
 
-def _java() -> Finding:
+def _java() -> Diagnosis:
     advice = "only needed for Flink and a local Kafka: install a JDK, 17 or newer"
     path = shutil.which("java")
     if path is None:
-        return Finding("java", "missing", "not found", advice)
+        return Diagnosis("java", "missing", "not found", advice)
     done = subprocess.run([path, "-version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
     version = (done.stderr or done.stdout).partition("\n")[0]
-    return Finding("java", "ok", version) if done.returncode == 0 else Finding("java", "missing", version, advice)
+    return Diagnosis("java", "ok", version) if done.returncode == 0 else Diagnosis("java", "missing", version, advice)
 
 
-def _maven() -> Finding:
+def _maven() -> Diagnosis:
     if shutil.which("mvn") is None:
-        return Finding("maven", "missing", "not found", "only needed to fetch a local Kafka and Flink: install Maven")
-    return Finding("maven", "ok", "found")
+        return Diagnosis("maven", "missing", "not found", "only needed to fetch a local Kafka and Flink: install Maven")
+    return Diagnosis("maven", "ok", "found")
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> Diagnosis:
     folder = Path(settings.data_dir).absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free >> 30
     if free < 1:
-        return Finding("disk", "failed", f"less than 1 GiB free for {settings.data_dir}", "free some space")
-    return Finding("disk", "ok", f"{free} GiB free for {settings.data_dir}")
+        return Diagnosis("disk", "failed", f"less than 1 GiB free for {settings.data_dir}", "free some space")
+    return Diagnosis("disk", "ok", f"{free} GiB free for {settings.data_dir}")

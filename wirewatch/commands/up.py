@@ -27,7 +27,7 @@ from wirewatch.commands.subscriptions import read_subscriptions
 from wirewatch.supervisor import Supervisor, stop_on_signals
 
 app = typer.Typer()
-LOOK_S = 0.3
+POLL_S = 0.3
 # After the demo's last item: a poll (2 s), its pages, a slice.
 QUIET_S = 8.0
 
@@ -93,18 +93,18 @@ def _supervise(
     demo = demo_over is not None
     supervisor.add("desk", "desk", *(["--demo"] if demo else []))
     console.note(f"the desk: {address(settings)}{' (no sign-in: it is the demo)' if demo else ''}", "bold")
-    said = False
+    finished = False
     last_new_s: float | None = None
     try:
-        while not stop.wait(LOOK_S):
-            supervisor.look()
+        while not stop.wait(POLL_S):
+            supervisor.restart_ended()
             now_s = time.monotonic()
             if view.show_new():
                 last_new_s = now_s
-            if last_new_s is None or demo_over is None or said:
+            if last_new_s is None or demo_over is None or finished:
                 continue  # nothing came through yet: on a slow machine services take seconds to start
             if demo_over() and now_s - last_new_s > QUIET_S:
-                said = True
+                finished = True
                 _summary(reader)
                 if once:
                     break

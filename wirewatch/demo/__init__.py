@@ -6,7 +6,7 @@ and its clock is passed in.
 """
 
 from wirewatch.demo.outlets import DemoOutlets, DemoResponse
-from wirewatch.demo.samples import Expect, Outlet, SampleArticle, Samples, Text, load_samples
+from wirewatch.demo.samples import Expect, SampleArticle, SampleOutlet, Samples, Text, load_samples
 from wirewatch.demo.server import DemoServer, feed_urls, serve
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "DemoResponse",
     "DemoServer",
     "Expect",
-    "Outlet",
     "SampleArticle",
+    "SampleOutlet",
     "Samples",
     "Text",
     "feed_urls",

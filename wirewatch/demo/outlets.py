@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from wirewatch.demo.samples import Outlet, SampleArticle, Samples, Text
+from wirewatch.demo.samples import SampleArticle, SampleOutlet, Samples, Text
 
 _HTML = "text/html; charset=utf-8"
 _PLAIN = "text/plain; charset=utf-8"
@@ -32,7 +32,7 @@ class DemoResponse:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Link(NamedTuple):
+class Headline(NamedTuple):
     """A headline that leads somewhere."""
 
     title: str
@@ -154,7 +154,7 @@ class DemoOutlets:
         """robots.txt of the one host that all outlets share: all is allowed but a search that is not there."""
         return DemoResponse(200, b"User-agent: *\nDisallow: /*/search\n", _PLAIN)
 
-    def _page_values(self, outlet: Outlet, article: SampleArticle, demo_s: float) -> dict[str, Any]:
+    def _page_values(self, outlet: SampleOutlet, article: SampleArticle, demo_s: float) -> dict[str, Any]:
         shown, labels = self._shown(article, demo_s), outlet.labels[article.language]
         paragraphs = shown.text.paragraphs
         # The links stand between paragraphs, where real outlets put them and where extraction has most trouble.
@@ -187,14 +187,14 @@ class DemoOutlets:
             "json_ld": json_ld,
         }
 
-    def _of(self, outlet: Outlet) -> dict[str, Any]:
+    def _of(self, outlet: SampleOutlet) -> dict[str, Any]:
         return {
             "outlet": outlet,
             "home_url": f"{self.base_url}/{outlet.id}/",
             "feed_url": self.base_url + outlet.feed_path,
         }
 
-    def _items(self, outlet: Outlet, elapsed_s: float) -> list[Shown]:
+    def _items(self, outlet: SampleOutlet, elapsed_s: float) -> list[Shown]:
         demo_s = elapsed_s * self.speed
         there = [one for one in self.samples.articles if one.outlet == outlet.id and one.published <= demo_s]
         return [self._shown(one, demo_s) for one in reversed(there)]
@@ -210,10 +210,10 @@ class DemoOutlets:
             updated=self._moment(article.published if revised is None else revised),
         )
 
-    def _links(self, articles: Sequence[str]) -> list[Link]:
+    def _links(self, articles: Sequence[str]) -> list[Headline]:
         # The first title, always: a page must not change because another article was edited.
         found = [self.samples.article(one) for one in articles]
-        return [Link(one.title, self.base_url + one.path) for one in found]
+        return [Headline(one.title, self.base_url + one.path) for one in found]
 
     def _moment(self, demo_s: float) -> datetime:
         return (self.started_at + timedelta(seconds=demo_s / self.speed)).astimezone(UTC)
@@ -234,7 +234,7 @@ def _environment(root: Path) -> Environment:
     return made
 
 
-def _json_feed(items: Sequence[Shown], *, outlet: Outlet, home_url: str, feed_url: str) -> str:
+def _json_feed(items: Sequence[Shown], *, outlet: SampleOutlet, home_url: str, feed_url: str) -> str:
     value = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": outlet.name,

@@ -123,7 +123,7 @@ class Labels(_Strict, frozen=True, kw_only=True):
     footer: str
 
 
-class Outlet(_Strict, frozen=True, kw_only=True):
+class SampleOutlet(_Strict, frozen=True, kw_only=True):
     """One outlet. ``id``, which is its source id too, is its folder's name and not in the file."""
 
     id: str = ""
@@ -142,7 +142,7 @@ class Samples(_Strict, frozen=True, kw_only=True):
     """All of the samples. Articles are in order of ``published``, then id; outlets in order of id."""
 
     root: Path
-    outlets: Mapping[str, Outlet]
+    outlets: Mapping[str, SampleOutlet]
     articles: tuple[SampleArticle, ...]
 
     @property
@@ -170,7 +170,7 @@ def load_samples(root: Path | None = None) -> Samples:
             hint="they are part of the package: install it again",
         )
     outlets = {
-        path.parent.name: msgspec.structs.replace(_decode(path, Outlet), id=path.parent.name)
+        path.parent.name: msgspec.structs.replace(_decode(path, SampleOutlet), id=path.parent.name)
         for path in sorted((folder / "outlets").glob("*/outlet.toml"))
     }
     articles: dict[str, SampleArticle] = {}
@@ -196,7 +196,9 @@ def _decode(path: Path, kind: type[T]) -> T:
     return value
 
 
-def _filled(article: SampleArticle, by_id: Mapping[str, SampleArticle], outlets: Mapping[str, Outlet]) -> SampleArticle:
+def _filled(
+    article: SampleArticle, by_id: Mapping[str, SampleArticle], outlets: Mapping[str, SampleOutlet]
+) -> SampleArticle:
     """The article, checked; a copy gets the text of its original."""
 
     def refuse(problem: str) -> InputError:

@@ -1,4 +1,4 @@
-"""What the connectors service tells of itself: polls, items, errors, feeds, how late it is."""
+"""The probes and metrics of the connectors service: polls, items, errors, feeds, schedule lag."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from core.errors import FailureKind, StoreError
 from core.net.serving import ServerThread
 from core.settings import Settings
 from core.store import Store
-from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, looking, ready_checks, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_reader, ready_checks, serve_probes
 
 log = structlog.get_logger()
-# The loop turns every second or so; the longest it may be held up is a stream or store that is away.
+# The loop turns about every second; only an unavailable stream or store holds it up longer.
 HANGS_S = 120.0
 
 
@@ -32,7 +32,7 @@ class FeedMetrics(Collector):
         self._state, self._clock = state, clock
 
     def collect(self) -> Iterator[Metric]:
-        """Nothing where the store is away."""
+        """The figures; none if the store is away."""
         try:
             listing = [feed for feed in self._state.listing() if feed.active]
         except StoreError:
@@ -58,7 +58,7 @@ class ConnectorProbes:
     ) -> None:
         self._settings, self._clock, self._what = settings, clock, what
         self.registry = CollectorRegistry()
-        self._look = looking(settings, store, lambda: int(clock().timestamp() * 1000))
+        self._look = canary_reader(settings, store, lambda: int(clock().timestamp() * 1000))
         self.watch = CanaryWatch(self._look)
         self.registry.register(FeedMetrics(FeedRepository(store.engine), clock))
         self.registry.register(CanaryMetrics(self._look))
@@ -78,7 +78,7 @@ class ConnectorProbes:
         self._moved = self._clock()
 
     def on_event(self, event: Event) -> None:
-        """Count what the runner tells."""
+        """Count an event of the runner."""
         self.tend()
         match event:
             case Polled():
@@ -91,7 +91,7 @@ class ConnectorProbes:
                 self._waits.inc()
 
     def appended(self, records: int, size_bytes: int, stubs: int = 0) -> None:
-        """Count records that came by another way than a poll."""
+        """Count records that did not come from a poll."""
         self._appended.inc(records)
         self._bytes.inc(size_bytes)
         self._stubs.inc(stubs)
@@ -109,11 +109,11 @@ class ConnectorProbes:
         self.appended(event.appended, event.size_bytes, event.stubs)
 
     def serve(self, port: int) -> ServerThread | None:
-        """Serve on ``port``; None where it is 0. Raises UsageError where it is taken."""
+        """Serve on ``port``; returns None if it is 0. Raises UsageError if it is taken."""
         return serve_probes(self._settings.metrics_host, port, self.registry, health=self.health, ready=self.ready)
 
     def health(self) -> Iterable[Check]:
-        """Not healthy once the loop has not turned for two minutes."""
+        """Unhealthy once the loop has not turned for two minutes."""
         still_s = (self._clock() - self._moved).total_seconds()
         words = "alive" if still_s < HANGS_S else f"the loop has not turned for {still_s:.0f} s"
         return [Check(self._what, ok=still_s < HANGS_S, words=words), self.watch.last]

@@ -1,8 +1,8 @@
-"""The pipeline's ``/metrics``, ``/healthz`` and ``/readyz``: read from store and stream when they are asked for.
+"""The pipeline's ``/metrics``, ``/healthz`` and ``/readyz``, read from the store and the stream at each scrape.
 
-So they are right after any crash, and say the same whichever process is asked. The counts lie in the store, kept up with
-each transaction (``core.store.counts``): a scrape costs the same however old the run is. Only the time of slices is
-this process's own.
+So they are right after any crash, and every process exports the same figures. The counts are kept in the store by each
+transaction (``core.store.counts``): a scrape costs the same however old the run is. Only the duration of slices is counted
+in this process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.store import tables as t
 from core.store.counts import OUTCOMES, latencies, read_counts, read_gauges
 from core.streams import Stream, open_stream
 from pipeline.ledger import RunLedger
-from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_check, looking, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_check, canary_reader, serve_probes
 
 ASK_S = 3.0
 SLICE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60)
@@ -46,14 +46,14 @@ class RunMetrics(Collector):
         self.store.close()
 
     def collect(self) -> Iterator[Metric]:
-        """All figures. Those of a stream that can't be reached are left out, so that their absence can alert."""
+        """All figures. Those of an unreachable stream are left out, so that their absence can alert."""
         run = self._settings.run
         with self.store.reading() as connection:
             seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == run)).scalar() or 0
             waiting = connection.execute(sa.select(sa.func.count()).select_from(t.outbox)).scalar_one()
             counts, gauges = read_counts(connection, run), read_gauges(connection, run)
         outcomes = CounterMetricFamily("wirewatch_outcomes", "How raw records ended.", labels=["run", "kind"])
-        # All kinds from the beginning, at nought: what first shows up as 5 has not increased, for Prometheus.
+        # All kinds from the beginning, with 0: for Prometheus, a counter that appears as 5 has not increased.
         for kind in OutcomeKind:
             outcomes.add_metric([run, kind], counts.get((OUTCOMES, kind), 0))
         yield outcomes
@@ -94,7 +94,7 @@ class RunMetrics(Collector):
         try:
             return self._lag_of(self._open(), now_ms)
         except BaseException:
-            # It may be another stream by now, or a connection that is no good any more.
+            # The stream may have been recreated, or the connection be broken.
             self._leave_stream()
             raise
 
@@ -102,10 +102,10 @@ class RunMetrics(Collector):
         partitions = stream.partitions()
         ends = stream.end_offsets(partitions)
         starts = stream.start_offsets(partitions)
-        # From where it last stood, unless the stream is another one by now; or from where the run stands, which knows gaps.
+        # From the last position, unless the stream was recreated, or from the run's saved one, which knows gaps.
         known = self._frontier if stream.uuid == self._frontier_of else {}
         saved = self._ledger.offsets(stream.uuid).saved()
-        # What is beyond the end was cut off, and will be other records.
+        # Offsets beyond the end were cut off: other records will come there.
         known = {p: offset for p, offset in known.items() if offset <= ends.get(p, offset)}
         begin = {p: max(start, known.get(p, start), saved.get(p, start)) for p, start in starts.items()}
         frontier = self._ledger.offsets(stream.uuid).contiguous(begin)
@@ -116,9 +116,9 @@ class RunMetrics(Collector):
         return behind, max((now_ms - record.timestamp_ms for record in oldest), default=0)
 
     def _open(self) -> Stream:
-        # Kept: connecting anew for each scrape was a fifth of what an idle pipeline took.
+        # Kept open: a new connection for each scrape took a fifth of the CPU time of an idle pipeline.
         if self._stream is None:
-            self._stream = open_stream(hasty(self._settings.stream), self._settings.raw_stream)
+            self._stream = open_stream(with_short_timeout(self._settings.stream), self._settings.raw_stream)
         return self._stream
 
     def _leave_stream(self) -> None:
@@ -127,8 +127,8 @@ class RunMetrics(Collector):
             stream.close()
 
 
-def hasty(url: str) -> str:
-    """A stream's URL with calls of 3 s at most, unless it says how long they may take: Prometheus gives up after 14 s. Pure."""
+def with_short_timeout(url: str) -> str:
+    """The stream's URL with a timeout of 3 s, unless it has one: Prometheus gives up after 14 s. Pure."""
     _, _, options = url.partition("?")
     if any(option.startswith("timeout_s=") for option in options.split("&")):
         return url
@@ -136,13 +136,13 @@ def hasty(url: str) -> str:
 
 
 class PipelineProbes:
-    """What the pipeline service tells of itself. ``timed()`` gives a context that the driver runs a slice in."""
+    """The probes of the pipeline service. ``timed()`` returns a context manager that the driver runs a slice in."""
 
     def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
         self._settings = settings
         self.registry = CollectorRegistry()
         self.metrics = RunMetrics(settings, clock_ms)
-        self._look = looking(settings, self.metrics.store, clock_ms)
+        self._look = canary_reader(settings, self.metrics.store, clock_ms)
         self.watch = CanaryWatch(self._look)
         self.registry.register(self.metrics)
         self.registry.register(CanaryMetrics(self._look))
@@ -153,14 +153,14 @@ class PipelineProbes:
         self.timed: Callable[[], AbstractContextManager[object]] = slices.time
 
     def serve(self) -> ServerThread | None:
-        """Serve on ``metrics_port``; None where it is 0. Raises UsageError where the port is taken."""
+        """Serve on ``metrics_port``; returns None if it is 0. Raises UsageError if the port is taken."""
         settings = self._settings
         return serve_probes(
             settings.metrics_host, settings.metrics_port, self.registry, health=self.health, ready=self.ready
         )
 
     def health(self) -> Iterable[Check]:
-        """The process answers; whether anything comes through, the canary says, as of the watch's last look."""
+        """The process answers. The canary's line, as of the watch's last look, shows whether articles come through."""
         return [Check("pipeline", ok=True, words="alive"), self.watch.last]
 
     def ready(self) -> Iterable[Check]:
@@ -177,5 +177,5 @@ class PipelineProbes:
 
 
 def serve_metrics(settings: Settings, clock_ms: Callable[[], int]) -> ServerThread | None:
-    """Serve the pipeline's probes on ``metrics_port`` in a thread; None where it is 0."""
+    """Serve the pipeline's probes on ``metrics_port`` on a thread; returns None if it is 0."""
     return PipelineProbes(settings, clock_ms).serve() if settings.metrics_port else None

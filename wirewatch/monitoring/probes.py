@@ -116,7 +116,7 @@ class CanaryMetrics(Collector):
         yield journey
 
 
-def looking(settings: Settings, store: Store, clock_ms: Callable[[], int]) -> Callable[[], CanaryState]:
+def canary_reader(settings: Settings, store: Store, clock_ms: Callable[[], int]) -> Callable[[], CanaryState]:
     """A function that reads the state of the run's canaries. It raises StoreError."""
     return lambda: canary_state(
         store, settings.run, now_ms=clock_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)

@@ -1,8 +1,8 @@
-"""What a run held at a moment of the wall clock: the time machine, for the command line and the desk.
+"""What a run held at a moment of the wall clock, for ``wirewatch show``.
 
-Three clocks meet in an article: fetched (``fetched_at``), seen (its sink transaction was stored, ``commits.stored_ms``),
-delivered (a message about its alert went out). ``AsOf`` shows what had been *seen* by the moment. What a takedown removed is
-not shown, whatever the moment.
+An article has three times: fetched (``fetched_at``), seen (its sink transaction was stored, ``commits.stored_ms``),
+delivered (a message about its alert was sent). ``AsOf`` shows what had been *seen* by the moment. What a takedown removed is
+never shown.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ PAGE = 200
 
 
 class SeenArticle(msgspec.Struct, frozen=True, kw_only=True):
-    """An article in the version that was the newest then, with the topics that it was given then.
+    """An article in the version that was the newest then, with the topics that it had then.
 
-    ``event_at`` is when it came onto the stream. Times are UTC.
+    ``event_at`` is when it was appended to the stream. Times are UTC.
     """
 
     id: str
@@ -118,10 +118,10 @@ class AsOf:
 
     def stories(self) -> Iterator[Story]:
         """Stories as they stood, by their latest article."""
-        told: set[str] = set()
+        seen: set[str] = set()
         for page in _paged(self.articles()):
-            new = [one.story for one in page if one.story not in told]
-            told.update(new)
+            new = [one.story for one in page if one.story not in seen]
+            seen.update(new)
             with self.store.reading() as connection:
                 found = stories_as_of(connection, self.run, new, up_to_seq=self.seq)
             yield from (found[story] for story in dict.fromkeys(new) if story in found)

@@ -30,9 +30,9 @@ SETTLED_MS = 120_000
 
 
 class Sources:
-    """The records of a replay, wherever they come from. ``notes`` are said to the person; ``close`` it at the end.
+    """The records of a replay, from any source. ``notes`` are for the person; ``close`` it at the end.
 
-    ``no_claim``: why, after all, the results may differ from the run's.
+    ``no_claim``: why the results may differ from the replayed run's, if reading showed a reason.
     """
 
     def __init__(
@@ -46,13 +46,15 @@ class Sources:
         self._index: SortedHistory | None = None
 
     def history(self, after_ms: int | None, clock_ms: Callable[[], int], progress: Callable[[int], None]) -> History:
-        """The history; archives are indexed first, unless an earlier start did. ``progress``: how many records are indexed."""
+        """The records in order; archives are indexed first, if no earlier start did. ``progress`` gets the count of records."""
         since, until = self._span
         if tuple(self._sources) == (STREAM,):
             found = self._stretch(self._name, after_ms, clock_ms)
             known = first_place_ms(self._store, self._of)
             if found.begins_late is not None and (known is None or found.begins_late > known):
-                begins = f"the stream begins at {from_ms(found.begins_late):%Y-%m-%d %H:%M} UTC, what is older is gone from it"
+                begins = (
+                    f"the stream begins at {from_ms(found.begins_late):%Y-%m-%d %H:%M} UTC, older records are deleted"
+                )
                 self.notes.append(f"{begins}; --source archive --source stream also reads the archive")
                 self.no_claim = begins
             return found
@@ -66,9 +68,9 @@ class Sources:
                 f"{facts['problems']} items could not be read; each ends as rejected, with its file and offset"
             )
         if facts.get("unchanged"):
-            self.notes.append(f"{facts['unchanged']} items of feed snapshots were as in the snapshot before")
+            self.notes.append(f"{facts['unchanged']} items of feed snapshots were unchanged since the snapshot before")
         if facts.get("outside"):
-            self.notes.append(f"{facts['outside']} records are of other times")
+            self.notes.append(f"{facts['outside']} records are outside the period")
         return self._index
 
     def close(self) -> None:
@@ -154,12 +156,12 @@ class Sources:
 
 
 def read_items(path: Path) -> Iterator[ArchiveItem]:
-    """The items of a file or folder of others."""
+    """The items of a file, or of a folder that is not our archive."""
     return HistoryReader(path).items()
 
 
 def add_item(writer: SortedWriter, item: ArchiveItem, span: tuple[int, int], facts: dict[str, int]) -> None:
-    """Put an item into the index; one of another time is counted in ``facts["outside"]``. Problems have no time."""
+    """Add an item to the index; one outside ``span`` is only counted in ``facts["outside"]``. Problems have no time."""
     kept = item.kept
     if kept is not None:
         if (

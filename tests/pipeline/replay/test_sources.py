@@ -62,7 +62,7 @@ def test_snapshots_of_a_feed_are_what_a_poller_would_have_seen(snapshots: Path, 
     ]
     assert [envelope.key.time_ms for envelope in envelopes] == [to_ms(raw.fetched_at) for raw in raws]
     assert [envelope.number for envelope in envelopes] == [0, 1, 2, 3]
-    assert found.notes == ["1 items of feed snapshots were as in the snapshot before"]
+    assert found.notes == ["1 items of feed snapshots were unchanged since the snapshot before"]
     found.close()
     store.close()
 
@@ -76,7 +76,7 @@ def test_a_span_cuts_snapshots_by_their_own_times(snapshots: Path, tmp_path: Pat
     found = sources(store, tmp_path, str(snapshots), span=(to_ms(SECOND), END_MS))
     taken = [decode(envelope.value, RawArticle) for envelope in history_of(found).take(SliceLimits())]
     assert sorted(raw.url for raw in taken) == ["https://quay.test/ferry", "https://quay.test/lamp"]
-    assert "2 records are of other times" in found.notes
+    assert "2 records are outside the period" in found.notes
     found.close()
     store.close()
 
