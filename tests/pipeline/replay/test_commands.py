@@ -179,7 +179,7 @@ def test_never_seen_says_why_it_may_be(tmp_path: Path) -> None:
     assert "no feed of this host" in found["maybe"][0]
     assert wirewatch("feed", "add", "https://www.outlet.test/feed.xml", cwd=tmp_path).returncode == 0
     [found] = lines_of(wirewatch("trace", "https://outlet.test/missed", "--json", cwd=tmp_path))
-    assert "was not polled yet" in found["maybe"][0]
+    assert "has not been polled yet" in found["maybe"][0]
     store = open_store(f"sqlite:///{tmp_path}/var/store.db")
     log = PollRepository(store)
     feed = str(found["feeds"][0]["url"])
