@@ -63,7 +63,9 @@ def run(
                 progress.update(reading, completed=bounded.count)
             progress.update(reading, total=bounded.count, visible=False)
             if not bounded.count:
-                raise WirewatchError(f"{path}: there is nothing in it to read", hint="wirewatch run --help lists the kinds")
+                raise WirewatchError(
+                    f"{path}: there is nothing in it to read", hint="wirewatch run --help lists the kinds"
+                )
             working = progress.add_task("articles", total=bounded.count)
             bounded.run(lambda done: progress.update(working, completed=done))
             try:
