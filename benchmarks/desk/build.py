@@ -23,8 +23,7 @@ from benchmarks.search.build import MADE
 from benchmarks.search.world import World
 from core.records import Alert, Article, Match, OrderKey, Position, SubscriptionMatch, TopicMatch, encode, from_ms
 from core.search.indexer import STATE, State
-from core.search.results import FoundArticle
-from core.search.schema import VERSION
+from core.search.schema import VERSION, FoundArticle
 from core.store import open_store
 
 RUN = "live"

@@ -18,8 +18,7 @@ from benchmarks.search.build import index_folder
 from benchmarks.search.world import DAY_MS, DAYS, END_MS, World
 from core.query import compile_query, parse
 from core.search import SearchIndex, backtest
-from core.search.question import document_of
-from core.search.results import FoundArticle
+from core.search.schema import FoundArticle, document_of
 
 CACHE = Path(__file__).parents[2] / ".cache"
 RESULTS = Path(__file__).parent / "results"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.search.results import FoundArticle
+from core.search.schema import FoundArticle
 
 END_MS = 1_772_366_400_000
 DAYS = 30

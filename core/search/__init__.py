@@ -34,13 +34,13 @@ from core.search.results import (
     Facets,
     FacetValue,
     Filters,
-    FoundArticle,
     Hit,
     Order,
     Results,
     StoryHit,
     Volume,
 )
+from core.search.schema import FoundArticle
 
 __all__ = [
     "BacktestReport",

@@ -7,7 +7,6 @@ again, which changes nothing, since an article replaces the one with its id.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,7 @@ import structlog
 import tantivy
 
 from core.errors import StoreError
-from core.records import OrderKey, to_ms
-from core.search.results import FoundArticle
-from core.search.schema import index_document, read_record
+from core.search.schema import found_article, index_document, read_record
 from core.store import StoreReader
 from core.store import tables as t
 from core.store.takedowns import Takedowns
@@ -44,55 +41,6 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     created_ms: int = 0
     seq: int = 0
     after: str | None = None
-
-
-class _Topic(msgspec.Struct):
-    topic: str
-
-
-class _Stored(msgspec.Struct):
-    """The fields needed of a stored article's record; the rest is not parsed."""
-
-    id: str
-    url: str
-    title: str
-    text: str
-    source: str
-    key: OrderKey
-    version: int = 1
-    language: str | None = None
-    authors: tuple[str, ...] = ()
-    published: datetime | None = None
-    topics: tuple[_Topic, ...] = ()
-    duplicate_of: str | None = None
-    origin: str | None = None
-    story: str | None = None
-    backfill: bool = False
-
-
-_decoder = msgspec.json.Decoder(_Stored)
-
-
-def found_article(record: str) -> FoundArticle:
-    """The article of a stored record. Raises msgspec.DecodeError."""
-    one = _decoder.decode(record)
-    return FoundArticle(
-        id=one.id,
-        url=one.url,
-        title=one.title,
-        text=one.text,
-        source=one.source,
-        time_ms=one.key.time_ms,
-        story=one.story or one.id,
-        version=one.version,
-        language=one.language,
-        authors=one.authors,
-        topics=tuple(topic.topic for topic in one.topics),
-        published_ms=to_ms(one.published) if one.published else None,
-        duplicate_of=one.duplicate_of,
-        origin=one.origin,
-        backfill=one.backfill,
-    )
 
 
 def read_state(folder: Path) -> State:

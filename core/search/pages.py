@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from core.errors import UsageError
 from core.search.question import DAY_MS, HOUR_MS, MINUTE_MS, Question, day_of, order_range, unscored
-from core.search.results import Count, Facets, FacetValue, FoundArticle, Hit, Results, Volume
-from core.search.schema import SAMPLES
+from core.search.results import Count, Facets, FacetValue, Hit, Results, Volume
+from core.search.schema import SAMPLES, FoundArticle
 
 RANKED = 1_000
 """Articles that are ranked, the best by BM25; more than anyone pages through."""

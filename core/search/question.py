@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import tantivy
 
-from core.query import CompiledQuery, Document, compile_query, parse
+from core.query import CompiledQuery, compile_query, parse
 from core.query.folding import fold
 from core.records import Subscription, from_ms
 from core.records.article import Match
 from core.search.plan import EVERYTHING, Planner, both
-from core.search.results import Filters, FoundArticle
-from core.search.schema import BACKFILL, LONG, order_of, read_record, term_of
+from core.search.results import Filters
+from core.search.schema import BACKFILL, LONG, FoundArticle, document_of, order_of, read_record, term_of
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
@@ -92,19 +92,6 @@ def ask(
 def filters_of(subscription: Subscription) -> Filters:
     """A subscription's topics, languages and outlets as filters of a search; the live matcher and a search agree on them."""
     return Filters(topics=subscription.topics, languages=subscription.languages, sources=subscription.outlets)
-
-
-def document_of(article: FoundArticle) -> Document:
-    """The article as the matcher sees it."""
-    return Document(
-        article.title,
-        article.text,
-        source=article.source,
-        language=article.language,
-        topics=article.topics,
-        url=article.url,
-        authors=article.authors,
-    )
 
 
 def counted(snapshot: Snapshot, query: tantivy.Query) -> int:

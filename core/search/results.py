@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from core.records.article import Match
+from core.search.schema import FoundArticle
 
 Order = Literal["newest", "oldest", "relevance"]
 Certainty = Literal["exact", "at_least", "at_most", "about"]
@@ -65,26 +66,6 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     step_ms: int = 86_400_000
     counts: tuple[int, ...] = ()
     certainty: Certainty = "exact"
-
-
-class FoundArticle(msgspec.Struct, frozen=True, kw_only=True):
-    """An article as the index keeps it: enough to show, match and export it. ``time_ms`` is its event time."""
-
-    id: str
-    url: str
-    title: str
-    text: str
-    source: str
-    time_ms: int
-    story: str
-    version: int = 1
-    language: str | None = None
-    authors: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
-    published_ms: int | None = None
-    duplicate_of: str | None = None
-    origin: str | None = None
-    backfill: bool = False
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The inverted index's fields, and an article as one document of it.
+"""An article in the search index: its record, the fields of the inverted index, and the document that is added to it.
 
 =============================  ==================================================================================
 title, text                    START, then keys of the words (``core.query.words``): position = place + 1
@@ -25,17 +25,19 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 import tantivy
 
+from core.query import Document
 from core.query.ast import WHOLE_FIELDS
 from core.query.folding import as_written, fold
 from core.query.stems import stems_in
 from core.query.words import scan
-from core.search.results import FoundArticle
+from core.records import OrderKey, to_ms
 
 VERSION = 3
 LONGEST = 120
@@ -57,7 +59,88 @@ METADATA = ("source", "lang", "topic", "url", "author")
 Placed = str | tantivy.PreTokenizedString
 """Words with their places: one per place, separated by white space; or each with its place."""
 
+
+class FoundArticle(msgspec.Struct, frozen=True, kw_only=True):
+    """An article as the index keeps it: enough to show, match and export it. ``time_ms`` is its event time."""
+
+    id: str
+    url: str
+    title: str
+    text: str
+    source: str
+    time_ms: int
+    story: str
+    version: int = 1
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    published_ms: int | None = None
+    duplicate_of: str | None = None
+    origin: str | None = None
+    backfill: bool = False
+
+
+class _Topic(msgspec.Struct):
+    topic: str
+
+
+class _Stored(msgspec.Struct):
+    """The fields needed of a stored article's record; the rest is not parsed."""
+
+    id: str
+    url: str
+    title: str
+    text: str
+    source: str
+    key: OrderKey
+    version: int = 1
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    topics: tuple[_Topic, ...] = ()
+    duplicate_of: str | None = None
+    origin: str | None = None
+    story: str | None = None
+    backfill: bool = False
+
+
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(FoundArticle)
+_stored_decoder = msgspec.json.Decoder(_Stored)
+
+
+def found_article(record: str) -> FoundArticle:
+    """The article of a stored record. Raises msgspec.DecodeError."""
+    one = _stored_decoder.decode(record)
+    return FoundArticle(
+        id=one.id,
+        url=one.url,
+        title=one.title,
+        text=one.text,
+        source=one.source,
+        time_ms=one.key.time_ms,
+        story=one.story or one.id,
+        version=one.version,
+        language=one.language,
+        authors=one.authors,
+        topics=tuple(topic.topic for topic in one.topics),
+        published_ms=to_ms(one.published) if one.published else None,
+        duplicate_of=one.duplicate_of,
+        origin=one.origin,
+        backfill=one.backfill,
+    )
+
+
+def document_of(article: FoundArticle) -> Document:
+    """The article as the matcher sees it."""
+    return Document(
+        article.title,
+        article.text,
+        source=article.source,
+        language=article.language,
+        topics=article.topics,
+        url=article.url,
+        authors=article.authors,
+    )
 
 
 def build_schema() -> tantivy.Schema:

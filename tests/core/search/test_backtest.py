@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from core.errors import QueryError
 from core.query import compile_query, parse
 from core.search import Filters, FoundArticle, SearchIndex, backtest, compare
-from core.search.question import day_of, document_of
+from core.search.question import day_of
+from core.search.schema import document_of
 from tests.core.query import strategies
 from tests.core.search.test_search import fill
 from tests.core.search.world import DAY_MS, START_MS, mixed

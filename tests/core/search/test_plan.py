@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.query import compile_query, parse
-from core.search.question import Snapshot, ask, document_of
-from core.search.results import FoundArticle
+from core.search.question import Snapshot, ask
+from core.search.schema import FoundArticle, document_of
 from tests.core.query import oracle, strategies
 from tests.core.search.world import found, in_memory, mixed
 

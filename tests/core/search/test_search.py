@@ -17,8 +17,8 @@ from core.errors import QueryError, StoreError, UsageError
 from core.query import compile_query, parse
 from core.search import Filters, FoundArticle, Hit, Order, Results, SearchIndex
 from core.search.indexer import Indexer
-from core.search.question import day_of, document_of
-from core.search.schema import SAMPLES, index_document, read_record, story_number
+from core.search.question import day_of
+from core.search.schema import SAMPLES, document_of, index_document, read_record, story_number
 from tests.core.query import strategies
 from tests.core.search.world import DAY_MS, START_MS, found, mixed
 

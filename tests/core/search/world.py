@@ -10,8 +10,7 @@ import tantivy
 
 from core.records import article_id
 from core.search.question import Snapshot
-from core.search.results import FoundArticle
-from core.search.schema import build_schema, index_document
+from core.search.schema import FoundArticle, build_schema, index_document
 
 DAY_MS = 86_400_000
 START_MS = 20_000 * DAY_MS
