@@ -15,6 +15,7 @@ from core.settings import Settings
 from tests.wirewatch.command import wirewatch
 from wirewatch.cli import app
 from wirewatch.commands.options import require_store
+from wirewatch.commands.subscriptions import Fields
 
 MAKING = {
     *("up", "run", "replay", "archive", "doctor", "desk", "deliver", "connectors run", "connectors listen"),
@@ -42,6 +43,23 @@ def test_of_every_command_it_is_decided_whether_it_makes_the_store() -> None:
     assert len(reading) > 25
     assert not reading & (MAKING | STORELESS)
     assert reading | MAKING | STORELESS == found.keys()
+
+
+def test_commands_that_share_a_dataclass_of_options_take_each_of_its_fields_alike() -> None:
+    found = typer.main.get_command(app).commands["subscriptions"].commands  # type: ignore[attr-defined]
+    add, edit = ({one.name: vars(one) for one in found[name].params} for name in ("add", "edit"))
+    for name in Fields.__dataclass_fields__:
+        assert {key: add[name][key] for key in ("opts", "default", "help")} == {
+            key: edit[name][key] for key in ("opts", "default", "help")
+        }
+        assert add[name]["help"]
+    given = Fields(topics=["-"], delivery=["ops", "mail"], digest="07:30", quiet="-", per_hour=0, note="why")
+    assert given.changes() == {
+        "topics": [],
+        "delivery": ["ops", "mail"],
+        "note": "why",
+        "schedule": {"kind": "daily", "at": "07:30", "quiet": "", "per_hour": 0},
+    }
 
 
 @pytest.mark.parametrize(
