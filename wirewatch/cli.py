@@ -17,15 +17,12 @@ from wirewatch.commands import (
     feeds,
     query,
     replay,
-    run,
     runs,
     search,
     services,
     status,
     streams,
     subscriptions,
-    takedown,
-    topics,
     trace,
     up,
 )
@@ -39,11 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # The order of ``wirewatch --help``.
-for part in (
-    *(up, run, services, status),
-    *(feeds, subscriptions, topics, query, search, trace, runs, replay, takedown),
-    *(delivery, desk, streams),
-):
+for part in (up, services, status, feeds, subscriptions, query, search, trace, runs, replay, delivery, desk, streams):
     app.add_typer(part.app)
 
 

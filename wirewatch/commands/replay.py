@@ -1,8 +1,10 @@
-"""``wirewatch replay`` and ``archive``: the past through today's pipeline, and daily files that keep it for that."""
+"""``wirewatch run``, ``replay`` and ``archive``: files or the past through the pipeline, and the archive for it."""
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +14,10 @@ import msgspec
 import typer
 from rich.progress import TextColumn
 
+from connectors.archives import read_path
 from core import version
 from core.errors import UsageError, WirewatchError
-from core.records import from_ms
+from core.records import Outcome, OutcomeKind, from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
 from core.streams import open_stream
@@ -37,8 +40,67 @@ from wirewatch.replay.spec import (
 from wirewatch.supervisor import stop_on_signals
 
 app = typer.Typer()
+# Rejections shown; outcomes.jsonl has all of them.
+SHOWN_REJECTIONS = 20
 PROGRESS_EVERY_S = 1.0
 ARCHIVE_POLL_S = 600.0
+
+
+@app.command("run")
+def run(
+    context: typer.Context,
+    path: Annotated[
+        Path, typer.Option("--input", help="A .jsonl, .warc, feed, .html or .txt file (also as .gz), or a folder.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for enriched.jsonl, alerts.jsonl and outcomes.jsonl.")],
+    subscriptions: Annotated[Path | None, typer.Option(help='JSON Lines: {"id", "query", "name"?}.')] = None,
+    topics: Annotated[
+        Path | None, typer.Option(help="A folder of topic files, used beside the built-in topics.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as a JSON line.")] = False,
+) -> None:
+    """Process articles from files, and write the results as JSON Lines."""
+    settings = load_settings(context.obj)
+    queries = read_subscriptions(subscriptions) if subscriptions else []
+    items = read_path(path)
+    from pipeline.drivers.bounded import BoundedRun, write_results
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out}: {error.strerror}", hint="choose a folder that can be written") from error
+    folder = Path(topics) if topics else Path(settings.topics_dir) if settings.topics_dir else None
+    with tempfile.TemporaryDirectory(prefix="wirewatch-") as scratch, console.progress_bar() as progress:
+        reading = progress.add_task("reading", total=None)
+        with BoundedRun(
+            Path(scratch),
+            subscriptions=queries,
+            topics_folder=folder,
+            extraction_processes=settings.extraction_processes,
+            now_ms=console.now_ms(),
+        ) as bounded:
+            for item in items:
+                if item.raw is not None:
+                    bounded.add(item.raw, item.name)
+                else:
+                    bounded.add_problem(item.name, item.problem or "unreadable")
+                progress.update(reading, completed=bounded.count)
+            progress.update(reading, total=bounded.count, visible=False)
+            if not bounded.count:
+                raise WirewatchError(
+                    f"{path}: there is nothing in it to read", hint="wirewatch run --help lists the kinds"
+                )
+            working = progress.add_task("articles", total=bounded.count)
+            bounded.run(lambda done: progress.update(working, completed=done))
+            try:
+                write_results(bounded.reader, out)
+            except OSError as error:
+                raise WirewatchError(f"{out}: {error.strerror}", hint="the results could not be written") from error
+            counts, rejected, alerts = bounded.counts(), bounded.rejected(), sum(1 for _ in bounded.reader.alerts())
+    if as_json:
+        console.put({"items": sum(counts.values()), **counts, "alerts": alerts})
+    _report(counts, rejected, alerts, out)
 
 
 @app.command("replay")
@@ -296,3 +358,12 @@ def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled
         console.note(f"the results may differ from those of {spec.of!r}: {row.no_claim}", "yellow")
     else:
         console.note(f"the same results as {spec.of!r} had; wirewatch runs diff {spec.of} {row.name} compares them")
+
+
+def _report(counts: Counter[str], rejected: list[Outcome], alerts: int, out: Path) -> None:
+    for outcome in rejected[:SHOWN_REJECTIONS]:
+        console.note(f"{outcome.item}: rejected by {outcome.stage}: {outcome.reason}", "yellow")
+    if len(rejected) > SHOWN_REJECTIONS:
+        console.note(f"… and {len(rejected) - SHOWN_REJECTIONS} more rejected, all in outcomes.jsonl", "yellow")
+    ends = ", ".join(f"{counts[kind]} {kind}" for kind in OutcomeKind if counts[kind])
+    console.note(f"{sum(counts.values())} items: {ends}; {alerts} alerts → {out}", "green")
