@@ -28,7 +28,7 @@ from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id
 from core.records.alert import LEVELS, AlertLink, Level, News, Rewording, Snippet
 from pipeline.stories.facts import Facts, facts_of
 from pipeline.stories.story_facts import AlertMark, EditPace, Known, StoryMemory, edited, grown, learn, marked
-from pipeline.text.difference import Difference, Size
+from pipeline.text.difference import Size, VersionDifference
 
 NEW_STORY = "story"
 SOURCE_COUNTS = (3, 10, 30, 100, 300, 1_000)
@@ -49,7 +49,7 @@ class AlertRule:
     def __init__(self, memories: dict[str, StoryMemory], in_force: InForce) -> None:
         self.memories, self._in_force = memories, in_force
 
-    def alerts_of(self, article: Article, key: OrderKey, difference: Difference | None = None) -> list[Alert]:
+    def alerts_of(self, article: Article, key: OrderKey, difference: VersionDifference | None = None) -> list[Alert]:
         """The alerts of one article that has its story, in the run's order. ``difference``: what an edit changed."""
         if article.story_id is None:
             return []
@@ -121,7 +121,7 @@ class _Telling:
         key: OrderKey,
         memory: StoryMemory,
         known: Known,
-        difference: Difference | None,
+        difference: VersionDifference | None,
         *,
         often: bool,
     ) -> None:

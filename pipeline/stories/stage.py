@@ -17,7 +17,7 @@ from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from pipeline.elements import Draft
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
-from pipeline.text.difference import Difference, difference
+from pipeline.text.difference import VersionDifference, difference
 
 # A text of fewer letters says too little to be a copy ("Video", "More soon").
 MIN_TEXT = 80
@@ -53,7 +53,7 @@ class Decided:
     article: Article | None = None
     entry: IndexEntry | None = None
     origin: str | None = None
-    difference: Difference | None = None
+    difference: VersionDifference | None = None
 
 
 @dataclass(slots=True)

@@ -83,7 +83,7 @@ class WordChange(msgspec.Struct, frozen=True):
     after: str
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class VersionDifference(msgspec.Struct, frozen=True, kw_only=True):
     """Two versions side by side. Counts are words; ``changes`` are in the order of reading, title first."""
 
     size: Size
@@ -106,7 +106,7 @@ def settled(text: str) -> str:
     return _SPACE.sub(" ", " ".join(kept if any(map(str.strip, kept)) else lines)).strip()
 
 
-def difference(before: tuple[str, str], after: tuple[str, str], *, keep: int = 200) -> Difference:
+def difference(before: tuple[str, str], after: tuple[str, str], *, keep: int = 200) -> VersionDifference:
     """Compare two versions, each (title, text). At most ``keep`` changes are kept; the counts are of all.
 
     Words count by their letters: case and punctuation do not make a change of size, but are shown where words around
@@ -129,7 +129,7 @@ def difference(before: tuple[str, str], after: tuple[str, str], *, keep: int = 2
         if field == "title":
             major_title = max(gone, come) * 2 > max(len(_counted(old)), len(_counted(new)), 1)
         removed, added = removed + gone, added + come
-    return Difference(
+    return VersionDifference(
         size=_judged(removed, added, max(words_before, words_after), shown=bool(changes), title=major_title),
         words_before=words_before,
         words_after=words_after,
