@@ -147,6 +147,14 @@ def test_what_is_pure_imports_only_what_is_pure(pure: str) -> None:
     assert broken == []
 
 
+def test_the_desk_has_one_door() -> None:
+    # Pages and API are ways to desk/use_cases, not to each other; and what people do there knows neither HTTP nor a terminal.
+    assert importing("desk/web/api", ("desk.web.pages",)) == []
+    assert importing("desk/web/pages", ("desk.web.api",)) == []
+    assert importing("desk/use_cases", ("desk.web", "fastapi", "starlette", "typer", "rich")) == []
+    assert len(modules("desk/use_cases")) > 5
+
+
 def test_dofns_live_in_transforms_and_drivers() -> None:
     bases: dict[tuple[Path, str], set[str]] = {
         (path, node.name): {dotted(base).rpartition(".")[2] for base in node.bases}

@@ -25,7 +25,7 @@ from core.records import to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
-from desk.views.coverage import CoverageView, FeedLine, FoundFeed
+from desk.feed_port import CoverageView, FeedLine, FoundFeed
 from wirewatch import console
 
 MOST_LISTED = 10

@@ -24,7 +24,8 @@ FRESH_MS = 1_000
 FROM_THE_BEGINNING = 0
 LIVE = "live"
 # Stored as JSON, each only where it differs from its default.
-RULES = ("topics", "languages", "outlets", "delivery", "schedule", "state", "news", "level", "note")
+_COLUMNS = {"id", "query", "name", "owner", "version", "effective_from_ms", "active", "edited_by", "saved_ms", "schema"}
+RULES = tuple(name for name in Subscription.__struct_fields__ if name not in _COLUMNS)
 _UNRULED = Subscription(id="", query="")
 
 

@@ -29,6 +29,13 @@ class By(NamedTuple):
     address: str = ""
     name: str = ""
 
+    @property
+    def person(self) -> Caller:
+        """Who it is; for what only somebody at the desk can do."""
+        if self.caller is None:
+            raise RuntimeError("the command line did what only a person at the desk can do")
+        return self.caller
+
 
 COMMAND_LINE = By(name="command line")
 

@@ -1,4 +1,4 @@
-"""What to do about an alert that is not relevant: narrower queries, each with what it would have cost lately."""
+"""What to do about an alert that is not relevant: a narrower query, with what it would have cost lately, or a mute."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from core.query.filters import meets
 from core.query.narrower_queries import Proposal, narrower_queries
 from core.records import Alert, Article, Subscription
 from core.search import Filters, SearchIndex, StoryHit, compare, filters_of
+from core.store import Store, SubscriptionStore
+from core.store.lookup import find_alert, find_article
+from desk.delivery.store.channels import DeliveryBook, Mute, MuteKind
+from desk.people.directory import By
+from desk.use_cases.desk import Desk
+from desk.use_cases.errors import NotFound
 
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 DAYS = 30
 MOST = 8
 # Per proposal: a desk waits for all of them.
@@ -19,7 +25,7 @@ BUDGET_MS = 1_500.0
 LOOKED_AT, EXAMPLES = 50, 5
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class NarrowerQuery(msgspec.Struct, frozen=True, kw_only=True):
     """One narrower query. ``lost``: stories of the past days that it would not have alerted, this alert's own left out.
 
     ``lost_at_least``: not all of the period was looked at. ``examples`` are some of the lost.
@@ -34,12 +40,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[StoryHit, ...] = ()
 
 
-def choices(
+def proposals(
     index: SearchIndex, subscription: Subscription, alert: Alert, article: Article, *, now_ms: int, days: int = DAYS
-) -> list[Choice]:
+) -> list[NarrowerQuery]:
     """Narrower queries that would not have met ``article``, those that lose least first, then the smallest change.
 
-    Raises UsageError where the subscription, as it is now, doesn't meet the article any more: there is nothing to change.
+    Raises UsageError if the subscription, as it is now, doesn't meet the article any more: there is nothing to change.
     """
     document = document_of(article)
     if not meets(subscription, article):
@@ -47,16 +53,70 @@ def choices(
             f"subscription {subscription.id!r} does not meet this article any more",
             hint="its query or filters were changed since, or the article was",
         )
-    proposals = narrower_queries(parse(subscription.query), document, title=article.title, source=article.source)
+    narrower = narrower_queries(parse(subscription.query), document, title=article.title, source=article.source)
     filters = filters_of(subscription)
-    found = [_costed(index, subscription, one, alert, filters, now_ms, days) for one in _varied(proposals)]
+    found = [_costed(index, subscription, one, alert, filters, now_ms, days) for one in _varied(narrower)]
     return sorted(found, key=lambda one: (one.lost, len(one.query)))[:MOST]
 
 
-def _varied(proposals: list[Proposal]) -> list[Proposal]:
+def not_relevant(
+    store: Store, run: str, index: SearchIndex, identity: str, *, now_ms: int, days: int = DAYS
+) -> tuple[Alert, Subscription, list[NarrowerQuery]]:
+    """An alert (its id or the first characters), its subscription as it is now, and narrower queries.
+
+    Raises NotFound for an unknown alert, UsageError if nothing can be proposed: the message says why.
+    """
+    alert = alert_with(store, run, identity)
+    subscription = SubscriptionStore(store).newest(alert.subscription)
+    if subscription is None or not subscription.active:
+        raise UsageError("the subscription was removed")
+    article = find_article(store, run, alert.article)
+    if article is None:
+        raise UsageError("the article is not stored any more")
+    return alert, subscription, proposals(index, subscription, alert, article, now_ms=now_ms, days=days)
+
+
+def alert_with(store: Store, run: str, identity: str) -> Alert:
+    """The alert of an id or its first characters. Raises NotFound, UsageError if several begin so."""
+    found = find_alert(store, run, identity)
+    if found is None:
+        raise NotFound(f"there is no alert {identity!r}", hint="wirewatch tail --json shows their ids")
+    return found
+
+
+def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -> Mute:
+    """Send nothing more of an alert's story, or outlet, to the channels of its subscription; the desk goes on to see it.
+
+    ``hours`` None: until it is taken back. Raises NotFound for an unknown alert.
+    """
+    one = alert_with(desk.store, desk.settings.run, identity)
+    stored, now_ms = desk.queries.newest(one.subscription), desk.clock_ms()
+    made = DeliveryBook(desk.store).mute(
+        Mute(
+            kind=kind,
+            value=one.story if kind == "story" else one.source,
+            owner=stored.owner if stored is not None else by.person.name,
+            subscription=one.subscription,
+            until_ms=None if hours is None else now_ms + hours * HOUR_MS,
+            muted_by=by.person.name,
+            muted_ms=now_ms,
+        )
+    )
+    desk.directory.note(by, f"{kind} muted", made.subscription, made.value)
+    return made
+
+
+def unmute(desk: Desk, by: By, identity: str) -> None:
+    """Take a mute back. Raises NotFound."""
+    if not DeliveryBook(desk.store).unmute(identity):
+        raise NotFound("there is no such mute")
+    desk.directory.note(by, "mute taken back", identity)
+
+
+def _varied(narrower: list[Proposal]) -> list[Proposal]:
     """At most 16, and of each kind some: backtests take their time."""
     by_kind: dict[str, list[Proposal]] = {}
-    for one in proposals:
+    for one in narrower:
         by_kind.setdefault(one.kind, []).append(one)
     return [one for several in by_kind.values() for one in several[: 6 if several[0].kind == "phrase" else 2]][:16]
 
@@ -69,7 +129,7 @@ def _costed(
     filters: Filters,
     now_ms: int,
     days: int,
-) -> Choice:
+) -> NarrowerQuery:
     change = compare(
         index,
         subscription.query,
@@ -83,7 +143,7 @@ def _costed(
     # The alert's own story was to go; where more are lost than were looked at, it may be counted along.
     others = tuple(hit for hit in change.lost_examples if hit.story != alert.story)
     own = len(change.lost_examples) - len(others)
-    return Choice(
+    return NarrowerQuery(
         query=one.query,
         change=one.change,
         kind=one.kind,

@@ -1,22 +1,147 @@
-"""Channels as people handle them: made from an address, tried out. The desk uses this; nothing here shows an address."""
+"""Channels as people handle them: made from an address, tried out, tried again, removed. Nothing here shows an address."""
 
 from __future__ import annotations
 
 import base64
 import secrets
 from collections.abc import Callable
+from typing import NamedTuple
 
 from core.errors import UsageError, WirewatchError
 from core.settings import Settings
+from core.store import Store, SubscriptionStore
 from desk.delivery.channels import Options, carrier_of, kind_of
 from desk.delivery.channels.kinds import PER_MINUTE
 from desk.delivery.channels.webhook import PREFIX
 from desk.delivery.render import Renderer
-from desk.delivery.secrets import redacted
-from desk.delivery.store.channels import Channel, key_of
+from desk.delivery.secrets import redacted, shown_address
+from desk.delivery.store.channels import Channel, DeliveryBook, key_of
 from desk.delivery.store.queue import Message
+from desk.use_cases.errors import NotFound
 
 LONGEST_NAME = 60
+
+
+class Added(NamedTuple):
+    """A channel that was stored; ``new`` False: one was changed. ``secret`` was made for it: show it this once."""
+
+    channel: Channel
+    new: bool
+    secret: str
+
+
+class Channels:
+    """The channels of a store. ``clock_ms``: the wall clock; ``monotonic`` gives seconds. Raises StoreError.
+
+    ``audit`` writes down what was done: action, subject, detail.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock_ms: Callable[[], int],
+        monotonic: Callable[[], float],
+        *,
+        audit: Callable[[str, str, str], None] | None = None,
+    ) -> None:
+        self._store, self._book, self._settings = store, DeliveryBook(store), settings
+        self._options = options_of(settings, clock_ms, monotonic)
+        self._audit = audit or (lambda _action, _subject, _detail: None)
+
+    def all(self, owner: str | None = None) -> list[Channel]:
+        """All channels, by name; of one owner, if given."""
+        return self._book.channels(owner)
+
+    def get(self, name: str) -> Channel:
+        """One channel. Raises NotFound."""
+        found = self._book.channel(name)
+        if found is None:
+            raise NotFound(f"there is no channel {name!r}", hint="wirewatch channels list")
+        return found
+
+    def used_by(self) -> dict[str, list[str]]:
+        """For each channel that a subscription delivers to, the names of those subscriptions."""
+        used: dict[str, list[str]] = {}
+        newest = {
+            one.id: one for one in SubscriptionStore(self._store).read(now_ms=self._options.clock_ms()).subscriptions
+        }
+        for one in newest.values():
+            for name in one.delivery if one.active else ():
+                used.setdefault(name, []).append(one.name or one.id)
+        return used
+
+    def add(self, name: str, url: str, *, owner: str, per_minute: int | None = None, secret: str = "") -> Added:
+        """Store a channel, or give one another address. Nothing is sent yet.
+
+        ``secret``: a webhook's own; else one is made. Raises UsageError; the message never shows the address.
+        """
+        name, url = name.strip(), url.strip()
+        if not name or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name or " " in name:
+            raise UsageError(
+                f"{name!r} is no name for a channel", hint="use up to 60 characters without spaces and slashes"
+            )
+        kind = kind_of(url, secret)
+        config, made = {"url": url}, ""
+        if kind == "webhook":
+            made = "" if secret else PREFIX + base64.b64encode(secrets.token_bytes(24)).decode()
+            config["secret"] = secret or made
+        channel = Channel(
+            name=name,
+            kind=kind,
+            config=config,
+            owner=owner,
+            per_minute=PER_MINUTE[kind] if per_minute is None else per_minute,
+            added_ms=self._options.clock_ms(),
+        )
+        carrier_of(channel, self._options).close()
+        new = self._book.save_channel(channel)
+        self._audit("channel added" if new else "channel changed", name, shown_address(channel))
+        return Added(channel, new, made)
+
+    def test(self, name: str) -> str:
+        """Send a test message now: empty if the receiver took it, else why not, in plain words without secrets.
+
+        Raises NotFound.
+        """
+        problem = self._try_out(self.get(name))
+        self._audit("channel tested", name, problem or "taken")
+        return problem
+
+    def retry(self, name: str) -> int:
+        """Let a failing channel try at once, and send again what had failed for good: so many messages. Raises NotFound."""
+        self.get(name)
+        count = self._book.retry_channel(name, now_ms=self._options.clock_ms())
+        self._audit("channel tried again", name, str(count))
+        return count
+
+    def remove(self, name: str) -> None:
+        """Remove a channel and its address. What waits for it is kept as failed. Raises NotFound."""
+        if not self._book.remove_channel(name):
+            raise NotFound(f"there is no channel {name!r}", hint="wirewatch channels list")
+        self._audit("channel removed", name, "")
+
+    def _try_out(self, channel: Channel) -> str:
+        now_ms = self._options.clock_ms()
+        message = Message(
+            id=key_of("test", channel.name, str(now_ms)),
+            channel=channel.name,
+            subscription=channel.name,
+            kind="test",
+            level="normal",
+            queued_ms=now_ms,
+        )
+        try:
+            carrier = carrier_of(channel, self._options)
+            try:
+                carrier.send(renderer_of(self._settings).render(message, [], None))
+            finally:
+                carrier.close()
+        except WirewatchError as error:
+            return redacted(error.message, channel)
+        except Exception as error:  # noqa: BLE001,RUF100 - a channel is somebody else's code and somebody else's server
+            return redacted(str(error), channel) or type(error).__name__
+        return ""
 
 
 def options_of(settings: Settings, clock_ms: Callable[[], int], monotonic: Callable[[], float]) -> Options:
@@ -27,45 +152,6 @@ def options_of(settings: Settings, clock_ms: Callable[[], int], monotonic: Calla
     )
 
 
-def channel_of_address(name: str, url: str, *, owner: str, options: Options) -> tuple[Channel, str]:
-    """A channel, checked but not stored, and the secret that was made for a webhook (else empty); show it this once.
-
-    Raises UsageError; the message never shows the address.
-    """
-    name, url = name.strip(), url.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name or " " in name:
-        raise UsageError(
-            f"{name!r} is no name for a channel", hint="use up to 60 characters without spaces and slashes"
-        )
-    kind = kind_of(url)
-    secret = PREFIX + base64.b64encode(secrets.token_bytes(24)).decode() if kind == "webhook" else ""
-    config = {"url": url, "secret": secret} if secret else {"url": url}
-    made = Channel(
-        name=name, kind=kind, config=config, owner=owner, per_minute=PER_MINUTE[kind], added_ms=options.clock_ms()
-    )
-    carrier_of(made, options).close()
-    return made, secret
-
-
-def try_out(channel: Channel, settings: Settings, options: Options) -> str:
-    """Send a test message now: empty where the receiver took it, else why not, in plain words without secrets."""
-    now_ms = options.clock_ms()
-    message = Message(
-        id=key_of("test", channel.name, str(now_ms)),
-        channel=channel.name,
-        subscription=channel.name,
-        kind="test",
-        level="normal",
-        queued_ms=now_ms,
-    )
-    try:
-        carrier = carrier_of(channel, options)
-        try:
-            carrier.send(Renderer(settings.delivery_templates, settings.desk_public_url).render(message, [], None))
-        finally:
-            carrier.close()
-    except WirewatchError as error:
-        return redacted(error.message, channel)
-    except Exception as error:  # noqa: BLE001,RUF100 - a channel is somebody else's code and somebody else's server
-        return redacted(str(error), channel) or type(error).__name__
-    return ""
+def renderer_of(settings: Settings) -> Renderer:
+    """The templates in force, and the desk that messages link to. Raises UsageError."""
+    return Renderer(settings.delivery_templates, settings.desk_public_url)

@@ -1,18 +1,18 @@
-"""What pages and API work with: one ``Desk`` an application."""
+"""What the desk's work needs: one ``Desk`` a process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, cast
+from functools import partial
 from zoneinfo import ZoneInfo
-
-from fastapi import Depends, Request
 
 from core.errors import UsageError
 from core.search import SearchIndex
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
+from core.store.subscriptions import StoredTopic
+from desk.feed_port import FeedPort
 from desk.live.board import Board
 from desk.live.follow import Follower
 from desk.live.hub import Hub
@@ -22,16 +22,18 @@ from desk.people.addresses import Network, networks
 from desk.people.directory import By, Directory
 from desk.people.limits import STREAMS, Buckets, Slots
 from desk.people.passwords import Passwords
-from desk.people.roles import Caller
-from desk.views.coverage import FeedPort
-from desk.views.status import Status
+from desk.use_cases.channels import Channels
+from desk.use_cases.errors import Unavailable
+from desk.use_cases.subscriptions import Subscriptions
+from desk.views.status_bar import Status
 
 
 @dataclass
 class Desk:
     """All that a request may need. ``demo``: one person, no sign-in. ``feeds`` None: nothing polls feeds from here.
 
-    ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds.
+    ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``status`` is what the status bar says, ``problem`` why
+    the store can't be followed, if it can't.
     """
 
     settings: Settings
@@ -46,7 +48,6 @@ class Desk:
     hub: Hub = field(default_factory=Hub)
     buckets: Buckets = field(default_factory=Buckets)
     streams: Slots = field(default_factory=lambda: Slots(STREAMS))
-    rows: dict[tuple[str, int, str], str] = field(default_factory=dict)
     status: Status = field(default_factory=lambda: Status("ok", "Starting"))
     problem: str | None = None
 
@@ -65,6 +66,34 @@ class Desk:
         """Whether people reach it by https, so that cookies must never go over anything else."""
         return self.settings.desk_public_url.startswith("https://")
 
+    @property
+    def index(self) -> SearchIndex:
+        """The search index. Raises Unavailable if this desk has none."""
+        if self.search is None:
+            raise Unavailable("this desk has no search index")
+        return self.search
+
+    @property
+    def feed_port(self) -> FeedPort:
+        """What polls the feeds. Raises Unavailable if nothing here does."""
+        if self.feeds is None:
+            raise Unavailable("this desk has no access to the connectors")
+        return self.feeds
+
+    def topics(self) -> list[StoredTopic]:
+        """The newest version of each topic that holds, by name. Raises StoreError."""
+        newest = {one.name: one for one in self.queries.read(now_ms=self.clock_ms()).topics}
+        return [one for _, one in sorted(newest.items()) if one.active]
+
+    def subscriptions(self, by: By) -> Subscriptions:
+        """The store's subscriptions, for what ``by`` does: each change is in the audit trail."""
+        return Subscriptions(self.store, self.clock_ms, audit=partial(self.directory.note, by))
+
+    def channels(self, by: By) -> Channels:
+        """The store's channels, for what ``by`` does: each change is in the audit trail."""
+        audit = partial(self.directory.note, by)
+        return Channels(self.store, self.settings, self.clock_ms, self.monotonic, audit=audit)
+
 
 def zone_named(name: str) -> ZoneInfo:
     """The time zone. Raises UsageError for a name that is none."""
@@ -72,31 +101,3 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise UsageError(f"desk_zone: {name!r} is no time zone", hint="as in Europe/Berlin, or UTC") from None
-
-
-def desk_of(request: Request) -> Desk:
-    """The desk that answers this request."""
-    return cast("Desk", request.app.state.desk)
-
-
-def caller_of(request: Request) -> Caller:
-    """Who makes this request; for routes that ask for a role, which always have one."""
-    caller: Caller | None = request.state.caller
-    if caller is None:
-        raise RuntimeError("a public route asked for its caller")
-    return caller
-
-
-def by_of(request: Request) -> By:
-    """Who makes this request, for the audit trail."""
-    return By(request.state.caller, request.state.address)
-
-
-def base_url(request: Request, desk: Desk) -> str:
-    """Where people reach the desk, without a slash at its end: the setting, or what the request was sent to."""
-    return desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
-
-
-TheDesk = Annotated[Desk, Depends(desk_of)]
-TheCaller = Annotated[Caller, Depends(caller_of)]
-TheActor = Annotated[By, Depends(by_of)]

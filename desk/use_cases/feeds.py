@@ -1,100 +1,93 @@
-"""Feeds as the Coverage page shows them, and what the desk asks of whoever polls them. Pure.
-
-The desk doesn't import connectors: ``wirewatch desk`` gives it a ``FeedPort`` that they stand behind.
-"""
+"""Feeds as people handle them: watched, no longer watched, imported as a list, looked for on a site."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+import secrets
+import threading
+from dataclasses import dataclass, field
 
-import msgspec
+from core.errors import WirewatchError
+from desk.feed_port import FeedPort, FoundFeed
+from desk.people.directory import By
+from desk.use_cases.desk import Desk
+from desk.use_cases.errors import NotFound
 
-from core.records.article import FeedCounts, FeedOutlet
+AT_ONCE, KEPT = 4, 50
 
 
-class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
+def add(desk: Desk, by: By, url: str, source: str = "") -> bool:
+    """Watch a feed; False if it is watched already. ``source``: the outlet's id in records, else the host's name.
 
-    ``expected_per_day`` by its own rhythm; ``seen_last_day`` what came. Times are ms, UTC.
+    Raises UsageError for what is not a web address, Unavailable.
     """
+    url = url.strip()
+    new = desk.feed_port.add(url, source.strip())
+    if new:
+        desk.directory.note(by, "feed added", url)
+    return new
+
+
+def remove(desk: Desk, by: By, url: str) -> None:
+    """Stop watching a feed; what it brought stays. Raises NotFound, Unavailable."""
+    if not desk.feed_port.remove(url):
+        raise NotFound("there is no such feed")
+    desk.directory.note(by, "feed removed", url)
+
+
+def import_opml(desk: Desk, by: By, body: bytes, name: str) -> tuple[int, int, tuple[str, ...]]:
+    """Watch the feeds of an OPML list: how many were new, how many it has, remarks. Raises InputError, Unavailable."""
+    new, total, remarks = desk.feed_port.import_opml(body, name)
+    desk.directory.note(by, "feeds imported", name, f"{new} of {total} new")
+    return new, total, tuple(remarks)
+
+
+@dataclass
+class Discovery:
+    """One site being looked through, or one that was (``over``)."""
 
     url: str
-    source: str
-    outlet: str
-    state: str
-    expected_per_day: float
-    seen_last_day: int
-    country: str | None = None
-    language: str | None = None
-    kind: str | None = None
-    problem: str | None = None
-    poll_every_s: float | None = None
-    last_new_ms: int | None = None
-    risks: tuple[str, ...] = ()
+    found: list[FoundFeed] = field(default_factory=list)
+    problem: str = ""
+    over: bool = False
+
+    def run(self, feeds: FeedPort) -> None:
+        """Look through the site, which takes up to minutes at its pace. Raises nothing: ``problem`` says what went wrong."""
+        try:
+            for found in feeds.find(self.url):
+                self.found.append(found)
+        except WirewatchError as error:
+            self.problem = str(error)
+        except Exception as error:  # noqa: BLE001,RUF100 - a thread has nobody else to tell
+            self.problem = f"it broke off: {type(error).__name__}"
+        finally:
+            self.over = True
 
 
-class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
-    """All feeds. ``countries`` and ``languages``: for each (working feeds, all feeds). ``risks``, the worst first."""
+class Discoveries:
+    """All of a process. Thread-safe."""
 
-    feeds: tuple[FeedLine, ...] = ()
-    states: Mapping[str, int] = {}
-    countries: Mapping[str, tuple[int, int]] = {}
-    languages: Mapping[str, tuple[int, int]] = {}
-    risks: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Discovery] = {}
 
+    def get(self, name: str) -> Discovery:
+        """The discovery of this name. Raises NotFound once it is forgotten."""
+        found = self._known.get(name)
+        if found is None:
+            raise NotFound("that search is forgotten: begin it again")
+        return found
 
-class FoundFeed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed that discovery fetched and read."""
-
-    url: str
-    title: str
-    format: str
-    items: int
-    how: str
-
-
-class FeedPort(Protocol):
-    """What polls feeds, as far as the desk needs it. Safe to use from several threads."""
-
-    def outlets(self) -> Sequence[FeedOutlet]:
-        """One for each feed, removed ones too: their articles stay. Raises StoreError."""
-
-    def counts(self) -> FeedCounts:
-        """How the watched feeds do. Cheap: it is asked every few seconds. Raises StoreError."""
-
-    def report(self) -> CoverageView:
-        """How the feeds do now. Raises StoreError."""
-
-    def add(self, url: str, source: str = "") -> bool:
-        """Watch a feed. False: it is watched already. Raises UsageError for what is no web address."""
-
-    def remove(self, url: str) -> bool:
-        """Stop watching a feed. False: no such feed."""
-
-    def find(self, url: str) -> Iterator[FoundFeed]:
-        """The feeds of a site, as they are found; takes up to minutes. Raises WirewatchError."""
-
-    def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
-        """Watch the feeds of a list: how many were new, how many there are, remarks. Raises InputError."""
-
-    def export_opml(self) -> str:
-        """The watched feeds as OPML."""
+    def begin(self, url: str, feeds: FeedPort) -> str | None:
+        """Look through a site in a thread of its own, and return the discovery's name; None: enough are under way."""
+        with self._lock:
+            if sum(not one.over for one in self._known.values()) >= AT_ONCE:
+                return None
+            while len(self._known) >= KEPT:
+                self._known.pop(next(iter(self._known)))
+            name, found = secrets.token_hex(8), Discovery(url)
+            self._known[name] = found
+        threading.Thread(target=found.run, args=(feeds,), name=f"find {name}", daemon=True).start()
+        return name
 
 
-STATE_ORDER = ("failing", "gone", "silent", "unverified", "new", "early", "ended", "ok", "removed")
-
-
-def worst_first(feeds: Sequence[FeedLine]) -> list[FeedLine]:
-    """What needs somebody's eye first; among equals, the feed of which most is expected."""
-    return sorted(feeds, key=lambda feed: (STATE_ORDER.index(feed.state), -feed.expected_per_day, feed.url))
-
-
-def state_words(state: str) -> str:
-    """A state as people read it: ``early``, watched for less than an hour, is no verdict."""
-    return "too early to tell" if state == "early" else state
-
-
-def share_seen(feed: FeedLine) -> float:
-    """Seen of expected in the last day, from 0 to 1; 1 where nothing is expected."""
-    return min(1.0, feed.seen_last_day / feed.expected_per_day) if feed.expected_per_day > 0 else 1.0
+DISCOVERIES = Discoveries()

@@ -1,4 +1,4 @@
-"""What one shift leaves to the next: stories new and changed since a moment, in the order of their weight. Pure."""
+"""Shifts: who works on which story, notes, and what one shift leaves to the next."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from typing import NamedTuple
 
 from core.records import to_ms
 from desk.delivery.store.channels import Delivery
+from desk.people.directory import By
+from desk.people.roles import Caller, Role
+from desk.shifts.store import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
+from desk.use_cases.desk import Desk
+from desk.use_cases.errors import Conflict, NotFound
+from desk.use_cases.stories import cards_since
 from desk.views.cards import Card
 
 HOUR_MS = 3_600_000
@@ -17,8 +23,15 @@ LONGEST_HOURS = 24 * 14
 SHOWN = 40
 
 
+class Since(NamedTuple):
+    """A moment, and how it was chosen: ``hours`` back, ``handover`` (the last one), or ``moment``."""
+
+    ms: int
+    how: str
+
+
 class Handed(NamedTuple):
-    """Stories since a moment, those with alerts first, then by independent sources; ``more`` are not shown."""
+    """Stories since a moment, those with alerts first, then by independent sources; ``…_more`` are not shown."""
 
     new: tuple[Card, ...]
     new_more: int
@@ -34,8 +47,89 @@ class HeldStory(NamedTuple):
     whys: tuple[str, ...]
 
 
+def shift_of(desk: Desk) -> Shift:
+    """The shifts of the desk's run."""
+    return Shift(desk.store, desk.settings.run)
+
+
+def handover(desk: Desk, since_ms: int) -> Handed:
+    """What is new and changed since a moment. Raises StoreError."""
+    return handed(cards_since(desk, since_ms), since_ms)
+
+
+def people_of(desk: Desk, caller: Caller) -> dict[str, str]:
+    """Who may have a story: open accounts of editors and above, and the caller, by id."""
+    found = {
+        one.id: one.shown
+        for one in desk.directory.people.listing()
+        if one.active and Role(one.role).covers(Role.EDITOR)
+    }
+    if caller.role.covers(Role.EDITOR):
+        found.setdefault(caller.id, caller.name)
+    return found
+
+
+def claim(desk: Desk, by: By, story: str, *, over: str = "") -> None:
+    """Take a story on. ``over``: the id of whom it is taken from, as it was read; empty: nobody had it.
+
+    Raises NotFound for an unknown story, Conflict if somebody took or gave it meanwhile.
+    """
+    person = by.person
+    _take(desk, by, story, "claimed", (person.id, person.name), over)
+    desk.directory.note(by, "story claimed", story)
+
+
+def assign(desk: Desk, by: By, story: str, person: str, *, over: str = "") -> None:
+    """Give a story to a person (id). Raises NotFound for an unknown story or person, Conflict."""
+    name = people_of(desk, by.person).get(person)
+    if name is None:
+        raise NotFound("there is no such person")
+    _take(desk, by, story, "assigned", (person, name), over)
+    desk.directory.note(by, "story assigned", story, name)
+
+
+def finish(desk: Desk, by: By, story: str, *, over: str = "") -> None:
+    """The story is dealt with. Raises NotFound, Conflict."""
+    _take(desk, by, story, "done", None, over)
+    desk.directory.note(by, "story done", story)
+
+
+def give_back(desk: Desk, by: By, story: str, *, over: str = "") -> None:
+    """The story is not dealt with, and anybody may take it. Raises NotFound, Conflict."""
+    _take(desk, by, story, "open", None, over)
+    desk.directory.note(by, "story given back", story)
+
+
+def write_note(desk: Desk, by: By, story: str, text: str) -> None:
+    """Keep a note for the next shift; ``story`` empty: about the shift as a whole. Raises NotFound for an unknown story."""
+    _write(desk, by, "note", story, text)
+    desk.directory.note(by, "note written", story)
+
+
+def hand_over(desk: Desk, by: By, text: str = "") -> None:
+    """The shift ends here: the next one's page begins at this moment."""
+    _write(desk, by, HANDOVER, "", text)
+    desk.directory.note(by, "shift handed over")
+
+
+def since_of(desk: Desk, handovers: Sequence[Note], hours: str, since: str) -> Since:
+    """The moment that an address asks for; else the last handover, else some hours back."""
+    now_ms = desk.clock_ms()
+    if hours.isascii() and hours.isdigit() and 0 < int(hours[:4]) <= LONGEST_HOURS:
+        return Since(now_ms - int(hours[:4]) * HOUR_MS, hours)
+    chosen = moment_of(since, desk.zone)
+    if chosen is not None:
+        return Since(min(chosen, now_ms), "moment")
+    if handovers:
+        return Since(handovers[0].at_ms, "handover")
+    return Since(now_ms - USUAL_HOURS * HOUR_MS, str(USUAL_HOURS))
+
+
 def handed(cards: Iterable[Card], since_ms: int, *, shown: int = SHOWN) -> Handed:
-    """``cards`` may hold older ones. What was there before a feed was first watched is no news."""
+    """The new and the changed among ``cards``, which may hold older ones. Pure.
+
+    What was there before a feed was first watched is not news.
+    """
     recent = [card for card in cards if card.last_ms >= since_ms and not card.backfill]
     new = sorted((card for card in recent if card.first_ms >= since_ms), key=_weight)
     changed = sorted((card for card in recent if card.first_ms < since_ms), key=_weight)
@@ -43,7 +137,7 @@ def handed(cards: Iterable[Card], since_ms: int, *, shown: int = SHOWN) -> Hande
 
 
 def held_stories(deliveries: Sequence[Delivery]) -> list[HeldStory]:
-    """By subscription and story, in the order of their newest delivery, which is that of ``deliveries``."""
+    """By subscription and story, in the order of their newest delivery, which is that of ``deliveries``. Pure."""
     grouped: dict[tuple[str, str], list[Delivery]] = {}
     for one in deliveries:
         grouped.setdefault((one.subscription, one.story), []).append(one)
@@ -66,6 +160,30 @@ def moment_of(text: str, zone: tzinfo) -> int | None:
     if not 1971 <= moment.year <= 9000:
         return None
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+def _take(desk: Desk, by: By, story: str, state: HoldState, holder: tuple[str, str] | None, over: str) -> None:
+    _check_story(desk, story)
+    now_ms, person = desk.clock_ms(), by.person
+    identity, name = holder or (None, "")
+    hold = Hold(story=story, state=state, changed_ms=now_ms, holder=identity, holder_name=name, by_name=person.name)
+    kept = Note(at_ms=now_ms, person=person.id, name=person.name, kind=state, story=story, text=name)
+    if not shift_of(desk).take(hold, kept, over=over or None):
+        raise Conflict("somebody else took or gave this story meanwhile: look at the page again")
+
+
+def _write(desk: Desk, by: By, kind: NoteKind, story: str, text: str) -> None:
+    if story:
+        _check_story(desk, story)
+    plain, person = text.replace("\r\n", "\n").strip(), by.person
+    shift_of(desk).write(
+        Note(at_ms=desk.clock_ms(), person=person.id, name=person.name, kind=kind, story=story, text=plain)
+    )
+
+
+def _check_story(desk: Desk, story: str) -> None:
+    if desk.follower.card(story) is None:
+        raise NotFound("there is no such story")
 
 
 def _weight(card: Card) -> tuple[bool, int, int, str]:

@@ -26,7 +26,7 @@ from core.store import Store, SubscriptionStore
 from core.store.subscriptions import RULES
 from desk.delivery.store.channels import DeliveryBook
 from desk.delivery.times import check_schedule
-from desk.use_cases.errors import NotFound
+from desk.use_cases.errors import Conflict, NotFound
 
 PORTABLE = ("id", "name", "owner", "query", *RULES)
 """What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""
@@ -44,15 +44,22 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscriptions:
-    """The subscriptions of a store. ``clock_ms``: the wall clock, ms. Raises StoreError where the store fails.
+    """The subscriptions of a store. ``clock_ms``: the wall clock, ms. Raises StoreError.
 
-    ``topics``: names that there are beside the store's own, which a pipeline has first to save. Where no name is known
-    at all, topics are not checked.
+    ``topics``: names that exist beside the store's own, which a pipeline has first to save. If no name is known at all,
+    topics are not checked. ``audit`` writes down what was done: action, subject, detail.
     """
 
-    def __init__(self, store: Store, clock_ms: Callable[[], int], topics: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock_ms: Callable[[], int],
+        topics: Collection[str] = (),
+        *,
+        audit: Callable[[str, str, str], None] | None = None,
+    ) -> None:
         self._queries, self._book, self._clock_ms = SubscriptionStore(store), DeliveryBook(store), clock_ms
-        self._topics = frozenset(topics)
+        self._topics, self._audit = frozenset(topics), audit or _not_written_down
 
     def all(self, *, ended: bool = False) -> list[Subscription]:
         """The newest version of each, by id; with ``ended`` also of those that were removed."""
@@ -73,10 +80,37 @@ class Subscriptions:
             raise NotFound(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
         return found
 
-    def save(self, wanted: Subscription, *, by: str) -> Saved:
-        """Store a new version. Raises UsageError (QueryError with a position) for what can't be, and stores nothing."""
+    def save(self, wanted: Subscription, *, by: str, based_on: int | None = None) -> Saved:
+        """Store a new version. Raises UsageError (QueryError with a position) for what can't be, and stores nothing.
+
+        ``based_on``: the version that was edited; Conflict if it is not the newest any more.
+        """
+        if based_on is not None and (newest := self._queries.newest(wanted.id)) and newest.version != based_on:
+            raise Conflict("somebody else saved it meanwhile", hint="open it again, and repeat what you changed")
         (saved,) = self.save_all([wanted], by=by)
+        if saved.changed:
+            self._audit("subscription saved", saved.subscription.id, saved.subscription.query[:2_000])
         return saved
+
+    def save_new(self, wanted: Subscription, *, by: str) -> Saved:
+        """Store a subscription that is not there yet; an empty id is made of its name or query.
+
+        An id that was removed begins again. Raises Conflict for one in use, UsageError.
+        """
+        taken = {one.id: one.active for one in self.all(ended=True)}
+        if not wanted.id:
+            wanted = replace(wanted, id=named(wanted.name, wanted.query, taken))
+        elif taken.get(wanted.id):
+            raise Conflict(
+                f"there is a subscription {wanted.id!r} already", hint="choose another id, or change that one"
+            )
+        return self.save(wanted, by=by)
+
+    def put(self, identity: str, changes: dict[str, Any], *, by: str) -> Saved:
+        """Change the subscription of this id, or begin one. Raises UsageError."""
+        found = self._queries.newest(identity)
+        begun = found if found is not None and found.active else Subscription(id=identity, query="", owner=by)
+        return self.save(changed(begun, changes), by=by)
 
     def save_all(self, wanted: Sequence[Subscription], *, by: str) -> list[Saved]:
         """Store several, all or none. Languages and topics are stored in lower case, as articles carry them."""
@@ -103,10 +137,28 @@ class Subscriptions:
         """Change some fields (``schedule`` may name some of its own fields only). Raises UsageError."""
         return self.save(changed(self.get(identity), changes), by=by)
 
+    def set_state(self, identity: str, state: str, *, by: str) -> Saved:
+        """Pause it, mute it, or let it go on (``State``). Raises NotFound, UsageError for no such state."""
+        (saved,) = self.save_all([changed(self.get(identity), {"state": state})], by=by)
+        if saved.changed:
+            self._audit(f"subscription {state}"[:60], identity, "")
+        return saved
+
+    def import_file(self, data: bytes, name: str, *, by: str) -> list[Saved]:
+        """Store the subscriptions of a file (``.toml``, else JSON Lines), all or none. Raises UsageError naming the place."""
+        saved = self.save_all(read(data, name, toml=name.endswith(".toml")), by=by)
+        self._audit("subscriptions imported", name, f"{sum(one.changed for one in saved)} of {len(saved)} changed")
+        return saved
+
     def remove(self, identity: str, *, by: str) -> None:
         """End it: its history stays, and saving under the id begins it again. Raises NotFound if there is none."""
         ended = replace(self.get(identity), active=False, edited_by=by, note="")
         self._queries.save_subscriptions([ended], now_ms=self._clock_ms())
+        self._audit("subscription ended", identity, "")
+
+
+def _not_written_down(_action: str, _subject: str, _detail: str) -> None:
+    """The command line's changes are in the history of their subscription alone."""
 
 
 def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[LintFinding, ...]:
@@ -193,6 +245,20 @@ def changed(one: Subscription, changes: dict[str, Any]) -> Subscription:
     if isinstance(schedule, dict):
         merged["schedule"] = {**plain["schedule"], **schedule}
     return _converted(merged)
+
+
+def differences(new: Subscription, old: Subscription | None) -> list[tuple[str, str, str]]:
+    """What a version changed: field, before, after; of a first version all that is not its default. The note is no change."""
+    flat_new, flat_old = _flat(new), _flat(old or Subscription(id="", query=""))
+    return [(name, flat_old[name], value) for name, value in flat_new.items() if value != flat_old[name]]
+
+
+def _flat(one: Subscription) -> dict[str, str]:
+    """What people change, as text, the schedule's parts each for itself."""
+    plain = {name: getattr(one, name) for name in PORTABLE if name not in ("id", "note", "schedule")}
+    plain |= {"removed": "no" if one.active else "yes"}
+    plain |= {name: getattr(one.schedule, name) for name in one.schedule.__struct_fields__}
+    return {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in plain.items()}
 
 
 def portable(one: Subscription) -> dict[str, Any]:

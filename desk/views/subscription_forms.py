@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import UsageError
-from core.records import Subscription
 from core.records.alert import ALL_NEWS
 
 LISTS = ("topics", "languages", "outlets")
@@ -50,19 +49,6 @@ def changes_of(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 def listed(values: Sequence[str]) -> list[str]:
     """One list of several fields, each with values by commas or lines."""
     return list(dict.fromkeys(one.strip() for text in values for one in re.split(r"[,;\n]", text) if one.strip()))
-
-
-def differences(new: Subscription, old: Subscription | None) -> list[tuple[str, str, str]]:
-    """What a version changed: field, before, after; of the first version everything that it says."""
-    flat_new, flat_old = _flat(new), _flat(old or Subscription(id="", query=""))
-    return [(name, flat_old[name], value) for name, value in flat_new.items() if value != flat_old[name]]
-
-
-def _flat(one: Subscription) -> dict[str, str]:
-    names = ("query", *_WORDS[:1], "owner", *LISTS, "delivery", "state", "news", "level")
-    plain = {name: getattr(one, name) for name in names} | {"removed": "no" if one.active else "yes"}
-    plain |= {name: getattr(one.schedule, name) for name in (*_SCHEDULE, *_NUMBERS)}
-    return {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in plain.items()}
 
 
 def _number(name: str, text: str) -> int:

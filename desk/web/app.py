@@ -1,21 +1,77 @@
-"""The application, put together."""
+"""The application, put together. A new page: a module in ``pages``, a template, and its line in ``PAGES``."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
+from starlette.responses import PlainTextResponse
 
+from desk.use_cases.desk import Desk
 from desk.web import problems
-from desk.web.deps import Desk
-from desk.web.guard import guard
+from desk.web.api import feeds as api_feeds
+from desk.web.api import handover as api_handover
+from desk.web.api import index as api_index
+from desk.web.api import search as api_search
+from desk.web.api import stories as api_stories
+from desk.web.api import subscriptions as api_subscriptions
+from desk.web.guard import allow, guard
+from desk.web.pages import (
+    account,
+    alerts,
+    channels,
+    coverage,
+    handover,
+    live,
+    people,
+    search,
+    stories,
+    subscriptions,
+)
 from desk.web.render import STATIC
-from desk.web.routes import ROUTERS
+from desk.web.requests import TheDesk
 from desk.web.runtime import running
 from desk.web.shell import Shell, hosts_of
+
+PAGES: tuple[tuple[APIRouter, str], ...] = (
+    (live.router, "Live"),
+    (alerts.router, "Alerts"),
+    (search.router, "Search"),
+    (subscriptions.router, "Subscriptions"),
+    (coverage.router, "Coverage"),
+    (handover.router, "Handover"),
+    (stories.router, ""),
+    (channels.router, ""),
+    (account.router, ""),
+    (people.router, ""),
+)
+"""Every module of pages with the name of its first route in the head of all pages, in that order; empty: not there."""
+
+health = APIRouter(include_in_schema=False)
+
+
+@health.get("/healthz")
+@allow(None)
+def healthz(desk: TheDesk) -> PlainTextResponse:
+    """200 while the store can be read and followed, else 503; says nothing that a stranger may not know."""
+    if desk.problem is not None:
+        return PlainTextResponse("the store can't be read\n", 503)
+    return PlainTextResponse("ok\n" if desk.hub.ready.is_set() else "ok, still loading its stories\n")
+
+
+ROUTERS: tuple[APIRouter, ...] = (
+    *(router for router, _ in PAGES),
+    health,
+    api_stories.router,
+    api_subscriptions.router,
+    api_feeds.router,
+    api_search.router,
+    api_handover.router,
+    api_index.router,
+)
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -38,10 +94,15 @@ def create_app(desk: Desk) -> FastAPI:
         redoc_url=None,
     )
     app.state.desk = desk
+    app.state.rows = {}
+    app.state.navigation = [(_path(router), name) for router, name in PAGES if name]
     for router in ROUTERS:
         app.include_router(router)
-    app.state.paths = {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)}
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(Shell, hosts=hosts_of(desk.settings.desk_public_url, demo=desk.demo), secure=desk.secure)
     return app
+
+
+def _path(router: APIRouter) -> str:
+    return next(route.path for route in router.routes if isinstance(route, APIRoute))

@@ -17,14 +17,14 @@ from desk.people.addresses import client_address, trusted
 from desk.people.limits import API, PAGES
 from desk.people.roles import DEMO, Caller, Role
 from desk.people.secrets import is_form_token, new_secret
-from desk.web.deps import Desk, desk_of
-from desk.web.feeds import PARAMETER, asked_address, is_feed
+from desk.use_cases.desk import Desk
+from desk.web.feed_tokens import PARAMETER, asked_address, is_feed
 from desk.web.problems import Refused, SignInNeeded, is_api
+from desk.web.requests import FORM_FIELD, FORM_HEADER, desk_of
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 SAFE = ("GET", "HEAD", "OPTIONS")
 SESSION_COOKIE, FORM_COOKIE = "wirewatch", "wirewatch_form"
-FORM_FIELD, FORM_HEADER = "form_token", "x-form-token"
 
 RULES: dict[Callable[..., Any], Role | None] = {}
 """For each endpoint the role that it asks for; None: anybody, signed in or not."""

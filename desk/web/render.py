@@ -21,21 +21,10 @@ from desk.views.outlets import outlet_name
 from desk.views.words import closed_up, reason_in_words
 
 if TYPE_CHECKING:
-    from desk.web.deps import Desk
+    from desk.use_cases.desk import Desk
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-NAVIGATION = (
-    ("/", "Live", Role.READER),
-    ("/alerts", "Alerts", Role.READER),
-    ("/search", "Search", Role.READER),
-    ("/subscriptions", "Subscriptions", Role.READER),
-    ("/coverage", "Coverage", Role.READER),
-    ("/handover", "Handover", Role.READER),
-)
-"""Pages in the head; those that the application doesn't have are left out."""
-
-
 MODULES = frozenset(path.name for path in STATIC.glob("*.js")) - {"theme.js"}
 
 
@@ -130,7 +119,7 @@ def page(
         caller=caller,
         can=lambda role: caller is not None and caller.role.covers(Role(role)),
         form_token=form_token(cookie) if cookie else "",
-        navigation=[one for one in NAVIGATION if one[0] in request.app.state.paths],
+        navigation=request.app.state.navigation,
         path=request.url.path,
         clock=Clock(desk),
         status=desk.status,

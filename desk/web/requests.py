@@ -1,13 +1,40 @@
-"""Answers to what a person sent with a form, or a script of ours with fetch."""
+"""What a route knows of its request (the desk, who asks, a sent form), and how it answers a form."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Request, Response
 from starlette.responses import RedirectResponse
 
-from desk.web.guard import FORM_HEADER
+from desk.people.directory import By
+from desk.people.roles import Caller
+from desk.use_cases.desk import Desk
+
+FORM_FIELD, FORM_HEADER = "form_token", "x-form-token"
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk that answers this request."""
+    return cast("Desk", request.app.state.desk)
+
+
+def caller_of(request: Request) -> Caller:
+    """Who makes this request; for routes that ask for a role, which always have one."""
+    caller: Caller | None = request.state.caller
+    if caller is None:
+        raise RuntimeError("a public route asked for its caller")
+    return caller
+
+
+def by_of(request: Request) -> By:
+    """Who makes this request, for the audit trail."""
+    return By(request.state.caller, request.state.address)
+
+
+def base_url(request: Request, desk: Desk) -> str:
+    """Where people reach the desk, without a slash at its end: the setting, or what the request was sent to."""
+    return desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
 
 
 def inside(path: str) -> str:
@@ -32,4 +59,7 @@ async def sent(request: Request) -> dict[str, list[str]]:
     return found
 
 
+TheDesk = Annotated[Desk, Depends(desk_of)]
+TheCaller = Annotated[Caller, Depends(caller_of)]
+TheActor = Annotated[By, Depends(by_of)]
 TheForm = Annotated[dict[str, list[str]], Depends(sent)]

@@ -1,4 +1,4 @@
-"""What the desk does while nobody asks: follow the store, look after the status strip, keep the search index up."""
+"""What the desk does while nobody asks: follow the store, look after the status bar, keep the search index up."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from core.store import StoreReader
 from core.store.canary import CanaryState, canary_state
 from desk.delivery.store.channels import any_active
 from desk.live.board import SIZE
-from desk.views.status import status
-from desk.web.deps import Desk
+from desk.use_cases.desk import Desk
+from desk.views.status_bar import status_of
 
 LOOK_S = 0.2
 """Between two looks at the store: one query by primary key, whatever the number of readers."""
@@ -36,7 +36,7 @@ async def running(desk: Desk) -> AsyncIterator[None]:
     """Run all of it in the background, from the first page of the board being loaded until the desk closes."""
     # Threads of their own: slow pages must not hold up what everybody waits for.
     with ThreadPoolExecutor(3, "desk") as threads:
-        tasks = [asyncio.create_task(work) for work in (_follow(desk, threads), _strip(desk, threads))]
+        tasks = [asyncio.create_task(work) for work in (_follow(desk, threads), _status_bar(desk, threads))]
         if desk.search is not None:
             tasks.append(asyncio.create_task(_index(desk, threads)))
         try:
@@ -69,7 +69,7 @@ async def _follow(desk: Desk, threads: ThreadPoolExecutor) -> None:
             desk.hub.publish(batch)
 
 
-async def _strip(desk: Desk, threads: ThreadPoolExecutor) -> None:
+async def _status_bar(desk: Desk, threads: ThreadPoolExecutor) -> None:
     feeds = desk.feeds
     look = (lambda: FeedCounts(0, 0, None)) if feeds is None else feeds.counts
     while not desk.hub.closing.is_set():
@@ -80,7 +80,7 @@ async def _strip(desk: Desk, threads: ThreadPoolExecutor) -> None:
         except WirewatchError as error:
             canary, counts, problem = None, None, str(error)
         cards = desk.board.snapshot()
-        desk.status = status(
+        desk.status = status_of(
             canary=canary,
             last_ms=cards[0].last_ms if cards else None,
             feeds=counts,

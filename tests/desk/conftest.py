@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.store import Store, open_store
-from desk.web.deps import Desk
+from desk.use_cases.desk import Desk
 from pipeline.ledger import RunLedger
 from tests.desk.support import Clock, Wire, add_people, client_of, make_desk, sign_in
 from tests.pipeline.transforms.support import NOON_MS

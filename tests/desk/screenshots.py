@@ -139,9 +139,9 @@ def editor(page: Page, url: str) -> None:
     page.locator('a[href^="/subscriptions/of/"]').first.click()
     field = page.get_by_label("Query", exact=True)
     field.fill(f"({field.input_value()}) OR negotiation*")
-    # The trial of the stored query stands there at first.
-    expect(page.locator("#trial .headline")).to_contain_text("more than before", timeout=60_000)
-    expect(page.locator("#trial.busy")).to_have_count(0)
+    # The preview of the stored query stands there at first.
+    expect(page.locator("#preview .headline")).to_contain_text("more than before", timeout=60_000)
+    expect(page.locator("#preview.busy")).to_have_count(0)
     keep(page, "subscription")
     page.locator("#editor").evaluate("form => form.reset()")
     page.evaluate("() => document.getElementById('editor').dispatchEvent(new Event('submit'))")

@@ -21,12 +21,12 @@ from core.records import Match, SubscriptionMatch, TopicMatch, article_id
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import NAMES, Settings
 from core.store import Store
+from desk.feed_port import CoverageView, FeedLine, FoundFeed
 from desk.people.directory import COMMAND_LINE
 from desk.people.passwords import Passwords
 from desk.people.roles import Role
-from desk.views.coverage import CoverageView, FeedLine, FoundFeed
+from desk.use_cases.desk import Desk
 from desk.web.app import create_app
-from desk.web.deps import Desk
 from pipeline.ledger import RunLedger
 from tests.pipeline.ledger.support import alert, commit, told
 from tests.pipeline.transforms.support import NOON_MS

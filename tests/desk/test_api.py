@@ -20,8 +20,8 @@ from starlette.testclient import TestClient
 from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.people.directory import COMMAND_LINE
+from desk.use_cases.desk import Desk
 from desk.web.app import create_app
-from desk.web.deps import Desk
 from tests.desk.support import Wire, add_people, make_desk, served, sign_in
 from tests.waiting import until
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from desk.views.coverage import FeedLine
+from desk.feed_port import FeedLine
+from desk.use_cases.desk import Desk
 from desk.web.app import create_app
-from desk.web.deps import Desk
 from pipeline.ledger.takedown import take_down
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.support import Feeds, Wire, served

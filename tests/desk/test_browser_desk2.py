@@ -19,8 +19,8 @@ from core.streams import NewRecord
 from core.streams.open import create_planned
 from core.streams.plans import planned_streams
 from desk.delivery.store.channels import Channel, DeliveryBook
+from desk.use_cases.desk import Desk
 from desk.web.app import create_app
-from desk.web.deps import Desk
 from pipeline.drivers.live import run_in_slices
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.delivery.support import receiving
@@ -113,13 +113,13 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     expect(page.locator("#lint")).to_contain_text("the operator is OR")
     page.locator("#lint .use").click()
     expect(page.get_by_label("Query", exact=True)).to_have_value("grain OR barley")
-    expect(page.locator("#trial .headline")).to_have_text("2 stories in the last 30 days, 0.07 a day")
+    expect(page.locator("#preview .headline")).to_have_text("2 stories in the last 30 days, 0.07 a day")
     page.get_by_label("Query", exact=True).fill("grain NEAR/6 (")
     expect(page.locator("#lint pre")).to_contain_text("grain NEAR/6 (")
     page.get_by_label("Query", exact=True).fill("grain AND odesa")
-    expect(page.locator("#trial .headline")).to_have_text("1 story in the last 30 days, 0.03 a day")
-    expect(page.locator("#trial mark").first).to_have_text("Grain")
-    page.locator("#trial").get_by_role("button", name="Explain").first.click()
+    expect(page.locator("#preview .headline")).to_have_text("1 story in the last 30 days, 0.03 a day")
+    expect(page.locator("#preview mark").first).to_have_text("Grain")
+    page.locator("#preview").get_by_role("button", name="Explain").first.click()
     expect(page.locator("#explain-body")).to_contain_text("Matches")
     page.get_by_label("Name", exact=True).fill("Odesa grain")
     page.get_by_role("button", name="Save").click()
@@ -137,10 +137,10 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     expect(page.locator(".proposals > li").first).to_contain_text("keeps 1")
     page.locator(".proposals > li").first.get_by_role("link", name="Use this query").click()
     expect(page.get_by_text("it holds once you save it")).to_be_visible()
-    expect(page.locator("#trial .headline")).to_have_text(
+    expect(page.locator("#preview .headline")).to_have_text(
         "1 story in the last 30 days, 0.03 a day; 1 fewer than before"
     )
-    expect(page.locator("#trial .lost a")).to_have_text("Odesa sends barley and grain")
+    expect(page.locator("#preview .lost a")).to_have_text("Odesa sends barley and grain")
 
 
 def test_search_with_marks_keyboard_and_export(room: Room, wire: Wire) -> None:
@@ -198,7 +198,7 @@ def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
     page.get_by_role("button", name="Translate").click()
     page.get_by_role("button", name="Use this query").click()
     expect(page.get_by_label("Query", exact=True)).to_have_value("grain NEAR/4 odesa")
-    expect(page.locator("#trial .headline")).to_contain_text("0 stories")
+    expect(page.locator("#preview .headline")).to_contain_text("0 stories")
     page.evaluate("() => document.getElementById('editor').dispatchEvent(new Event('submit'))")
 
 
@@ -269,8 +269,8 @@ def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
     for path in paths:
         page.set_viewport_size({"width": 1280, "height": 800})
         room.go(path)
-        if page.locator("#trial").count():
-            expect(page.locator("#trial .headline")).to_be_visible()
+        if page.locator("#preview").count():
+            expect(page.locator("#preview .headline")).to_be_visible()
             for one in page.locator(".aside > details > summary").all():
                 one.click()
         assert serious_faults(page) == [], path

@@ -14,9 +14,9 @@ from core.records import encode, from_ms, to_ms
 from desk.delivery.store.channels import Delivery, key_of
 from desk.delivery.store.channels import rows_of as delivery_rows
 from desk.delivery.store.tables import deliveries
+from desk.use_cases.desk import Desk
+from desk.use_cases.shifts import handed, moment_of
 from desk.views import times
-from desk.views.shifts import handed, moment_of
-from desk.web.deps import Desk
 from tests.desk.support import Clock, Wire, client_of, form_token, sign_in
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.store import Store
-from desk.web.deps import Desk
+from desk.use_cases.desk import Desk
 from tests.desk.support import Wire, client_of, form_token, make_desk
 from tests.waiting import until
 

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from core.search import SearchIndex
 from core.store import Store, StoreReader
-from desk.web.deps import Desk
+from desk.use_cases.desk import Desk
 from tests.desk.support import Clock, Wire, add_people, make_desk
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, Schedule
 from desk.delivery.store.channels import Channel, DeliveryBook
+from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import named
 from desk.web.app import create_app
-from desk.web.deps import Desk
-from desk.web.feeds import feed_address
+from desk.web.feed_tokens import feed_address
 from tests.desk.support import PASSWORD, form_token, served
 from tests.desk.test_api import token_of
 

@@ -17,7 +17,7 @@ from core.records import Subscription
 from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.delivery.store.channels import DeliveryBook
-from desk.web.deps import Desk
+from desk.use_cases.desk import Desk
 from tests.desk.delivery.support import receiving
 from tests.desk.support import Clock, Wire, add_people, client_of, form_token, make_desk, sign_in
 

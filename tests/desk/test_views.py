@@ -1,4 +1,4 @@
-"""The pure parts: marks, differences, filters, the status strip, limits, addresses."""
+"""The pure parts: marks, differences, filters, the status bar, limits, addresses."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from desk.views.cards import read_state
 from desk.views.difference import side_by_side
 from desk.views.filters import Filter, filter_of
 from desk.views.marks import Span, in_context, marked
-from desk.views.status import status
+from desk.views.status_bar import status_of
 from desk.views.times import age
-from desk.web.forms import inside
+from desk.web.requests import inside
 from tests.pipeline.transforms.support import NOON_MS
 
 SPANS = st.lists(st.builds(Span, st.integers(-3, 30), st.integers(-3, 30), st.sampled_from(["a", "b", ""])), max_size=8)
@@ -113,19 +113,19 @@ def canary(health: CanaryHealth, summary: str = "canary through") -> CanaryState
     return CanaryState(health=health, age_s=1, limit_s=2, summary=summary)
 
 
-def test_the_strip_tells_quiet_from_broken() -> None:
+def test_the_status_bar_tells_quiet_from_broken() -> None:
     hour = 3_600_000
     feeds = FeedCounts(watched=3, failing=0, last_ok_ms=None)
-    quiet = status(canary=canary(CanaryHealth.OK), last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
+    quiet = status_of(canary=canary(CanaryHealth.OK), last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
     assert (quiet.level, quiet.text) == ("ok", "Quiet, not broken: last article 1 hour ago")
-    unknown = status(canary=None, last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
+    unknown = status_of(canary=None, last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
     assert unknown.text == "Last article 1 hour ago"
     silent = canary(CanaryHealth.SILENT, "pipeline silent")
-    broken = status(canary=silent, last_ms=NOON_MS, feeds=feeds, problem=None, now_ms=NOON_MS)
+    broken = status_of(canary=silent, last_ms=NOON_MS, feeds=feeds, problem=None, now_ms=NOON_MS)
     assert (broken.level, broken.text) == ("bad", "Broken: pipeline silent")
-    failing = status(canary=None, last_ms=NOON_MS, feeds=feeds._replace(failing=2), problem=None, now_ms=NOON_MS)
+    failing = status_of(canary=None, last_ms=NOON_MS, feeds=feeds._replace(failing=2), problem=None, now_ms=NOON_MS)
     assert (failing.level, failing.text) == ("warn", "2 of 3 feeds failing")
-    gone = status(canary=None, last_ms=None, feeds=None, problem="disk full", now_ms=NOON_MS)
+    gone = status_of(canary=None, last_ms=None, feeds=None, problem="disk full", now_ms=NOON_MS)
     assert (gone.level, gone.more) == ("bad", ("disk full",))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 import time
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,16 +15,12 @@ from core.records import Alert, from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
-from desk.delivery.channels import Options, carrier_of, kind_of
-from desk.delivery.channels.kinds import PER_MINUTE
-from desk.delivery.channels.webhook import PREFIX
 from desk.delivery.metrics import DeliveryMetrics
-from desk.delivery.render import Notice, Renderer, pieces
-from desk.delivery.secrets import redacted, shown_address
+from desk.delivery.render import pieces
+from desk.delivery.secrets import shown_address
 from desk.delivery.service import DeliveryService
-from desk.delivery.store.channels import Channel, DeliveryBook, key_of
-from desk.delivery.store.queue import Message
 from desk.terminal import harmless
+from desk.use_cases.channels import Channels, options_of, renderer_of
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_reader, ready_checks, serve_probes
@@ -71,26 +65,11 @@ def add(
 ) -> None:
     """Add a channel, or change its address. Nothing is sent: wirewatch channels test NAME does that."""
     url = typer.prompt("address", hide_input=True) if address == "-" else address
-    if not name or len(name) > 60 or not name.isprintable() or "/" in name or " " in name:
-        raise UsageError(f"{name!r} is not a channel name", hint="use up to 60 characters, no spaces or slashes")
-    kind = kind_of(url, secret)
-    config = {"url": url}
-    if kind == "webhook":
-        config["secret"] = secret or PREFIX + base64.b64encode(secrets.token_bytes(24)).decode()
-    channel = Channel(
-        name=name,
-        kind=kind,
-        config=config,
-        owner=owner,
-        per_minute=PER_MINUTE[kind] if per_minute is None else per_minute,
-        added_ms=console.now_ms(),
-    )
-    carrier_of(channel, delivery_options(load_settings(context.obj))).close()
-    new = _book(context).save_channel(channel)
-    console.note(f"{name} {'added' if new else 'changed'}: {kind}, {shown_address(channel)}")
-    if kind == "webhook" and not secret:
+    made = _channels(context).add(name, url, owner=owner, per_minute=per_minute, secret=secret)
+    console.note(f"{name} {'added' if made.new else 'changed'}: {made.channel.kind}, {shown_address(made.channel)}")
+    if made.secret:
         console.note("its secret, shown only now:")
-        typer.echo(config["secret"])
+        typer.echo(made.secret)
 
 
 @channels.command("list")
@@ -102,7 +81,7 @@ def list_all(
     as_json: JsonLines = False,
 ) -> None:
     """List channels with their health. Addresses are shown without secrets."""
-    found = _book(context).channels(owner)
+    found = _channels(context).all(owner)
     if console.wants_json(as_json):
         for one in found:
             shown = console.with_times(one, **_TIMES) | {"address": shown_address(one)}
@@ -127,22 +106,8 @@ def list_all(
 @reads_store
 def test_channel(context: typer.Context, name: Name) -> None:
     """Send a test message now and report the result. Exit 1 if it was not sent."""
-    channel = _book(context).channel(name)
-    if channel is None:
-        raise UsageError(f"there is no channel {name!r}", hint="wirewatch channels list")
-    settings = load_settings(context.obj)
-    carrier = carrier_of(channel, delivery_options(settings))
-    try:
-        carrier.send(test_notice(settings, name, console.now_ms()))
-    except Exception as error:
-        if isinstance(error, WirewatchError):
-            raise
-        words = redacted(str(error), channel)
-        raise WirewatchError(
-            f"{name}: {words}", hint="no other message waits for it; correct it and test again"
-        ) from None
-    finally:
-        carrier.close()
+    if problem := _channels(context).test(name):
+        raise WirewatchError(f"{name}: {problem}", hint="no other message waits for it; correct it and test again")
     console.note(f"{name}: the receiver accepted it", "green")
 
 
@@ -150,7 +115,7 @@ def test_channel(context: typer.Context, name: Name) -> None:
 @reads_store
 def retry(context: typer.Context, name: Name) -> None:
     """Let a failing channel try at once, and queue its failed messages again."""
-    count = _book(context).retry_channel(name, now_ms=console.now_ms())
+    count = _channels(context).retry(name)
     console.note(f"{name}: tries again now; {count} failed messages are queued again")
 
 
@@ -158,8 +123,7 @@ def retry(context: typer.Context, name: Name) -> None:
 @reads_store
 def remove(context: typer.Context, name: Name) -> None:
     """Remove a channel and its address. Its queued messages are kept as failed, visible on the desk."""
-    if not _book(context).remove_channel(name):
-        raise UsageError(f"there is no channel {name!r}", hint="wirewatch channels list")
+    _channels(context).remove(name)
     console.note(f"{name} is removed")
 
 
@@ -178,7 +142,7 @@ def deliver(
     service = DeliveryService(
         store,
         worker_name(),
-        delivery_options(settings),
+        options_of(settings, console.now_ms, time.monotonic),
         renderer_of(settings),
         canaries=CanaryRepository(store, settings.run),
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
@@ -249,8 +213,9 @@ def tail(
     store.close()
 
 
-def _book(context: typer.Context) -> DeliveryBook:
-    return DeliveryBook(open_store(load_settings(context.obj).store))
+def _channels(context: typer.Context) -> Channels:
+    settings = load_settings(context.obj)
+    return Channels(open_store(settings.store), settings, console.now_ms, time.monotonic)
 
 
 def _serve(settings: Settings, store: Store, port: int) -> CanaryWatch:
@@ -270,36 +235,6 @@ def _serve(settings: Settings, store: Store, port: int) -> CanaryWatch:
 
     serve_probes(settings.metrics_host, port, registry, health=health, ready=ready)
     return watch
-
-
-def delivery_options(settings: Settings) -> Options:
-    """The settings that channels use."""
-    allowed = frozenset(one.strip().lower() for one in settings.delivery_allow_private.split(",") if one.strip())
-    return Options(
-        clock_ms=console.now_ms,
-        monotonic=time.monotonic,
-        smtp=settings.smtp_url,
-        sender=settings.smtp_from,
-        allowed=allowed,
-    )
-
-
-def renderer_of(settings: Settings) -> Renderer:
-    """Renders messages with the templates in force; they link to the desk."""
-    return Renderer(settings.delivery_templates, settings.desk_public_url)
-
-
-def test_notice(settings: Settings, channel: str, now_ms: int) -> Notice:
-    """A message that says that it is a test."""
-    message = Message(
-        id=key_of("test", channel, str(now_ms)),
-        channel=channel,
-        subscription=channel,
-        kind="test",
-        level="normal",
-        queued_ms=now_ms,
-    )
-    return renderer_of(settings).render(message, [], None)
 
 
 def alert_lines(alert: Alert, name: str) -> Text:

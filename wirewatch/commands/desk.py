@@ -71,8 +71,8 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     import uvicorn
 
     from core.search import SearchIndex, search_folder
+    from desk.use_cases.desk import Desk
     from desk.web.app import create_app
-    from desk.web.deps import Desk
     from wirewatch.feeds import ConnectorFeeds
 
     store = open_store(settings.store)

@@ -25,7 +25,7 @@ from connectors.store.rows import FeedRow
 from core.errors import FeedError, InputError, UsageError
 from core.settings import Settings, load_settings
 from core.store import open_store
-from desk.views.coverage import state_words
+from desk.feed_port import state_words
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
 from wirewatch.feeds import ConnectorFeeds, FoundAddress, check_address, discover, look_up

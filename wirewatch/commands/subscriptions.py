@@ -18,17 +18,17 @@ from rich.text import Text
 
 from connectors.store.tables import feeds
 from core.errors import QueryError, UsageError
-from core.records import Alert, Article, Subscription, from_ms
+from core.records import Subscription, from_ms
 from core.records.alert import ALL_NEWS
 from core.search import SearchIndex, backtest, filters_of, search_folder
 from core.settings import Settings, load_settings
-from core.store import Store, StoreReader, SubscriptionStore, open_store
+from core.store import Store, StoreReader, open_store
 from core.store.counts import read_activity
-from core.store.lookup import find_alert, find_article
 from core.topics.definitions import builtin_definitions, folder_definitions
 from desk.terminal import harmless
-from desk.use_cases.alerts import choices
-from desk.use_cases.subscriptions import PORTABLE, Saved, Subscriptions, changed, read, to_json_lines, to_toml
+from desk.use_cases import alerts
+from desk.use_cases.errors import Conflict
+from desk.use_cases.subscriptions import Saved, Subscriptions, changed, differences, read, to_json_lines, to_toml
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, reads_store
 from wirewatch.commands.search import report_fields, story_fields
@@ -89,7 +89,7 @@ class Fields:
     note: Annotated[str | None, typer.Option(help="Reason, stored with this version.")] = None
 
     def changes(self) -> dict[str, Any]:
-        """What was given, as ``desk.subscriptions.changed`` takes it."""
+        """What was given, as ``desk.use_cases.subscriptions.changed`` takes it."""
         given: dict[str, Any] = {
             name: [one for one in value if one != "-"] if isinstance(value, list) else value
             for name, value in vars(self).items()
@@ -124,12 +124,14 @@ def add(
     """
     changes = fields.changes()
     opened = _open(context, checks=True)
-    before = None if replace else SubscriptionStore(opened.store).newest(identity)
-    if before is not None and before.active:
-        hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
-        raise UsageError(f"there is a subscription {identity!r} already", hint=hint)
     wanted = changed(Subscription(id=identity, query=query), changes)
-    _show_checked(opened, opened.service.save(wanted, by=by or _me()), changes)
+    save = opened.service.save if replace else opened.service.save_new
+    try:
+        saved = save(wanted, by=by or _me())
+    except Conflict as error:
+        hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
+        raise UsageError(error.message, hint=hint) from error
+    _show_checked(opened, saved, changes)
 
 
 @app.command("edit")
@@ -160,14 +162,14 @@ def pause(
     by: By = "",
 ) -> None:
     """Stop raising alerts until resumed."""
-    _show(_open(context).service.edit(identity, {"state": "muted" if mute else "paused"}, by=by or _me()))
+    _show(_open(context).service.set_state(identity, "muted" if mute else "paused", by=by or _me()))
 
 
 @app.command("resume")
 @reads_store
 def resume(context: typer.Context, identity: Identity, by: By = "") -> None:
     """End a pause. Articles of the meantime are not alerted; wirewatch subscriptions test shows them."""
-    _show(_open(context).service.edit(identity, {"state": "active"}, by=by or _me()))
+    _show(_open(context).service.set_state(identity, "active", by=by or _me()))
 
 
 @app.command("remove")
@@ -260,7 +262,7 @@ def history(context: typer.Context, identity: Identity, *, as_json: JsonLines = 
             f"  {when(one.saved_ms)}  {harmless(one.edited_by) or 'unknown'}  {harmless(one.note)}", style="dim"
         )
         console.out.print(line)
-        for name, old, new in _changed_fields(before, one):
+        for name, old, new in differences(one, before):
             shown = Text(f"  {name}: ")
             if before is not None:
                 shown.append("was ").append(harmless(old) or "-", style="red").append(" now ")
@@ -317,9 +319,9 @@ def not_relevant(
     """Propose small changes to the query that exclude this alert, with the other alerts that each would lose."""
     settings = load_settings(context.obj)
     store = open_store(settings.store)
-    found, article = _alert(store, settings, alert)
-    subscription = Subscriptions(store, console.now_ms).get(found.subscription)
-    several = choices(_index(settings, store), subscription, found, article, now_ms=console.now_ms(), days=days)
+    found, subscription, several = alerts.not_relevant(
+        store, settings.run, _index(settings, store), alert, now_ms=console.now_ms(), days=days
+    )
     if console.wants_json(as_json):
         for one in several:
             console.put(structs.asdict(one) | {"examples": list(map(story_fields, one.examples))})
@@ -395,12 +397,6 @@ def _show(saved: Saved) -> None:
     console.note(f"{one.id}: version {one.version} saved" if saved.changed else f"{one.id}: unchanged")
 
 
-def _changed_fields(before: Subscription | None, one: Subscription) -> list[tuple[str, str, str]]:
-    """What a version changed, as (name, old, new); for a first version all that is not the default. Notes do not count."""
-    old, new = (_flat(two) for two in (before or Subscription(id="", query=""), one))
-    return [(name, old[name], new[name]) for name in new if new[name] != old[name]]
-
-
 def subscription_fields(one: Subscription) -> dict[str, Any]:
     """A version as one record. ``effective_from``: event time; null if it holds from the very beginning."""
     return console.with_times(one, effective_from_ms="effective_from", saved_ms="saved_at")
@@ -409,15 +405,6 @@ def subscription_fields(one: Subscription) -> dict[str, Any]:
 def when(value: Any) -> str:
     """A time in ms as text."""
     return f"{from_ms(value):%Y-%m-%d %H:%M:%S} UTC" if value else "-"
-
-
-def _flat(one: Subscription) -> dict[str, str]:
-    """The fields that people change, as text, with those of the schedule."""
-    plain = {name: getattr(one, name) for name in PORTABLE if name not in ("id", "note", "schedule")}
-    plain |= {"removed": not one.active} | {
-        name: getattr(one.schedule, name) for name in one.schedule.__struct_fields__
-    }
-    return {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in plain.items()}
 
 
 def known_topics(settings: Settings) -> set[str]:
@@ -440,13 +427,3 @@ def _index(settings: Settings, store: Store) -> SearchIndex:
     index = SearchIndex.open(search_folder(settings), run=settings.run)
     index.refresh(StoreReader(store, settings.run))
     return index
-
-
-def _alert(store: Store, settings: Settings, identity: str) -> tuple[Alert, Article]:
-    found = find_alert(store, settings.run, identity)
-    if found is None:
-        raise UsageError(f"there is no alert {identity!r}", hint="wirewatch tail --json shows their ids")
-    article = find_article(store, settings.run, found.article)
-    if article is None:
-        raise UsageError(f"the article of alert {identity!r} is no longer stored")
-    return found, article

@@ -2,98 +2,60 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Response
-from pydantic import BaseModel, Field
+import msgspec
+from fastapi import APIRouter, Query, Response
+from msgspec import Meta
 
-from core.records import from_ms
+from desk.feed_port import FeedLine
 from desk.people.roles import Role
-from desk.web.api.common import PREFIX, problems
-from desk.web.deps import TheActor, TheDesk
+from desk.use_cases import feeds as use_case
+from desk.web.api.schema import PREFIX, Shape, answer, body, gives, listing, takes
 from desk.web.guard import allow
-from desk.web.pages.coverage import feeds_of
-from desk.web.problems import Refused
+from desk.web.requests import TheActor, TheDesk
 
 router = APIRouter(prefix=PREFIX, tags=["feeds"])
+FEED = Shape("Feed", FeedLine)
+Feeds = listing(
+    "Feeds",
+    "All feeds, and what the desk may be missing because of them, the worst first.",
+    FEED.kind,
+    risks=tuple[str, ...],
+)
 
 
-class FeedOut(BaseModel):
-    """A feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing."""
-
-    url: str
-    source: str
-    outlet: str
-    state: str
-    country: str | None
-    language: str | None
-    problem: str | None
-    expected_per_day: float
-    seen_last_day: int
-    last_new: datetime | None
-    risks: list[str]
-
-
-class FeedIn(BaseModel):
+class FeedIn(msgspec.Struct, frozen=True):
     """A feed to watch. ``source``: the outlet's id in records; else the host's name."""
 
-    url: Annotated[str, Field(min_length=8, max_length=2_000)]
-    source: Annotated[str, Field(max_length=200)] = ""
+    url: Annotated[str, Meta(min_length=8, max_length=2_000)]
+    source: Annotated[str, Meta(max_length=200)] = ""
 
 
-class Feeds(BaseModel):
-    """All feeds, and what the desk may be missing because of them, the worst first."""
-
-    items: list[FeedOut]
-    risks: list[str]
-
-
-class Added(BaseModel):
+class Added(msgspec.Struct, frozen=True):
     """``new`` False: it was watched already."""
 
     new: bool
 
 
-@router.get("/feeds", responses=problems())
+@router.get("/feeds", responses=gives(Feeds))
 @allow(Role.READER)
-def feeds(desk: TheDesk) -> Feeds:
+def feeds(desk: TheDesk) -> Response:
     """All feeds with their health."""
-    report = feeds_of(desk).report()
-    items = [
-        FeedOut(
-            url=one.url,
-            source=one.source,
-            outlet=one.outlet,
-            state=one.state,
-            country=one.country,
-            language=one.language,
-            problem=one.problem,
-            expected_per_day=one.expected_per_day,
-            seen_last_day=one.seen_last_day,
-            last_new=from_ms(one.last_new_ms) if one.last_new_ms else None,
-            risks=list(one.risks),
-        )
-        for one in report.feeds
-    ]
-    return Feeds(items=items, risks=list(report.risks))
+    report = desk.feed_port.report()
+    return answer({"items": [FEED.of(one) for one in report.feeds], "risks": report.risks})
 
 
-@router.post("/feeds", responses=problems(400))
+@router.post("/feeds", responses=gives(Added, 400), openapi_extra=takes(FeedIn))
 @allow(Role.EDITOR)
-def add(desk: TheDesk, by: TheActor, feed: Annotated[FeedIn, Body()]) -> Added:
+def add(desk: TheDesk, by: TheActor, feed: Annotated[FeedIn, body(FeedIn)]) -> Response:
     """Watch a feed. What it holds at first is stored, never alerted."""
-    new = feeds_of(desk).add(feed.url.strip(), feed.source.strip())
-    if new:
-        desk.directory.note(by, "feed added", feed.url)
-    return Added(new=new)
+    return answer(Added(use_case.add(desk, by, feed.url, feed.source)))
 
 
-@router.delete("/feeds", responses=problems(404), status_code=204)
+@router.delete("/feeds", responses=gives(None, 404), status_code=204)
 @allow(Role.EDITOR)
 def remove(desk: TheDesk, by: TheActor, url: Annotated[str, Query(max_length=2_000)]) -> Response:
     """Stop watching a feed. What it brought stays."""
-    if not feeds_of(desk).remove(url):
-        raise Refused(404, "there is no such feed")
-    desk.directory.note(by, "feed removed", url)
+    use_case.remove(desk, by, url)
     return Response(status_code=204)

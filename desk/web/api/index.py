@@ -5,22 +5,21 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from desk.people.roles import Role
-from desk.web.api.common import PREFIX, problems
-from desk.web.api.schema import components
-from desk.web.deps import TheCaller
+from desk.web.api.schema import PREFIX, answer, components, gives
 from desk.web.guard import allow
 from desk.web.render import page
+from desk.web.requests import TheCaller
 
 router = APIRouter()
 
 
-class Me(BaseModel):
+class Me(msgspec.Struct, frozen=True):
     """Who asks. ``means``: session, token, proxy or demo; ``writes`` False: a token that only reads."""
 
     name: str
@@ -29,11 +28,11 @@ class Me(BaseModel):
     writes: bool
 
 
-@router.get(f"{PREFIX}/me", responses=problems(), tags=["me"])
+@router.get(f"{PREFIX}/me", responses=gives(Me), tags=["me"])
 @allow(Role.READER)
-def me(caller: TheCaller) -> Me:
+def me(caller: TheCaller) -> Response:
     """Who this session or token belongs to."""
-    return Me(name=caller.name, role=caller.role.value, means=caller.means, writes=caller.writes)
+    return answer(Me(name=caller.name, role=caller.role.value, means=caller.means, writes=caller.writes))
 
 
 @router.get(f"{PREFIX}/openapi.json", include_in_schema=False)
@@ -58,8 +57,8 @@ def for_people(request: Request) -> Response:
 def openapi(app: FastAPI) -> dict[str, Any]:
     """The description: all routes of the API, and how to sign in."""
     whole = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    whole["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    whole["components"].setdefault("schemas", {}).update(components())
+    security = {"token": {"type": "http", "scheme": "bearer"}}
+    whole["components"] = {"schemas": components(), "securitySchemes": security}
     whole["security"] = [{"token": []}]
     for methods in whole["paths"].values():
         for route in methods.values():

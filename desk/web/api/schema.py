@@ -6,16 +6,28 @@ answers and in their description at once.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Query, Request, Response
 from msgspec import UNSET, UnsetType
 
 from core.records import from_ms
 from desk.web.problems import PROBLEM_JSON, Refused
+
+PREFIX = "/api/v1"
+MOST_MS = 253_402_300_799_000
+"""The last moment of the year 9999."""
+Limit = Annotated[int, Query(ge=1, le=200, description="Most items on a page.")]
+CursorText = Annotated[str | None, Query(max_length=2_000, description="The cursor of the page before.")]
+Moment = Annotated[int | None, Query(ge=0, le=MOST_MS, description="ms since the epoch, UTC.")]
+Word = Annotated[str | None, Query(max_length=200)]
+Words = Annotated[list[str], Query(max_length=50)]
 
 _REF = "#/components/schemas/{name}"
 _KINDS: list[type] = []
@@ -46,18 +58,19 @@ class Problem(msgspec.Struct, frozen=True):
 class Shape:
     """How the API shows a record: all its fields but ``without``, under the names they are encoded by or ``renamed``.
 
-    A field ``x_ms`` becomes the time ``x`` (UTC); where it has a default, 0 becomes null. ``added``: further fields with
-    their types, whose values ``of`` is given.
+    A field ``x_ms`` becomes the time ``x`` (UTC); if it has a default, 0 becomes null. ``added``: further fields with their
+    types, whose values ``of`` takes. ``doc`` takes the place of the record's own description.
     """
 
     def __init__(
         self,
         name: str,
         record: type[msgspec.Struct],
+        doc: str = "",
         *,
         without: Collection[str] = (),
         renamed: Mapping[str, str] | None = None,
-        added: Mapping[str, Any] | None = None,
+        **added: Any,
     ) -> None:
         self._times: dict[str, bool] = {}
         self._names: list[str] = []
@@ -72,8 +85,13 @@ class Shape:
             self._names.append(one.name)
             fields.append(((renamed or {}).get(one.name, shown), kind))
         self.kind = msgspec.defstruct(
-            name, [*fields, *(added or {}).items()], frozen=True, namespace={"__doc__": record.__doc__}
+            name, [*fields, *added.items()], frozen=True, namespace={"__doc__": doc or record.__doc__}
         )
+
+    @property
+    def several(self) -> Any:
+        """The type of a list of them."""
+        return tuple[self.kind, ...]  # type: ignore[name-defined]
 
     def of(self, record: object, *added: object) -> msgspec.Struct:
         """The record as the API shows it; ``added``: the values of the added fields, in their order."""
@@ -86,9 +104,14 @@ class Shape:
         return None if value is None or (not value and self._times[name]) else from_ms(value)
 
 
-def listing(name: str, doc: str, item: type, **more: Any) -> type[msgspec.Struct]:
-    """A type with ``items`` of a type, and further fields."""
-    return msgspec.defstruct(name, [("items", list[item]), *more.items()], namespace={"__doc__": doc})  # type: ignore[valid-type]
+def listing(name: str, doc: str, item: Any, **more: Any) -> type[msgspec.Struct]:
+    """A type with ``items`` of a type, and further fields, such as a ``cursor``."""
+    return composed(name, doc, items=tuple[item, ...], **more)
+
+
+def composed(name: str, doc: str, **fields: Any) -> type[msgspec.Struct]:
+    """A type of these fields."""
+    return msgspec.defstruct(name, list(fields.items()), namespace={"__doc__": doc})
 
 
 def partial(
@@ -154,6 +177,24 @@ def body(kind: type) -> Any:
             raise Refused(422, f"body: {error}"[:1_000]) from error
 
     return Depends(read)
+
+
+def cursor_of(text: str) -> str:
+    """A cursor of our own text."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, pattern: str) -> str | None:
+    """The text of a cursor, which must match ``pattern`` whole. Raises Refused for anything that we did not make."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (ValueError, binascii.Error):
+        text = ""
+    if not re.fullmatch(pattern, text):
+        raise Refused(400, "this is no cursor of this list: begin without one")
+    return text
 
 
 def components() -> dict[str, Any]:

@@ -1,27 +1,133 @@
-"""Stories."""
+"""Articles, stories and alerts: as lists, and as events while they are stored."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from sse_starlette import ServerSentEvent
+from starlette.concurrency import run_in_threadpool
 
+from core.records import Alert, Article, from_ms
+from desk.live.hub import Batch
+from desk.live.reading import ArticleRow, alert_cursor
 from desk.people.roles import Role
+from desk.use_cases.desk import Desk
+from desk.use_cases.errors import NotFound
+from desk.use_cases.stories import card_of, stories_page
 from desk.views.cards import Card
-from desk.views.filters import Filter, wanted
-from desk.web.api.common import PREFIX, CursorText, Limit, Words, cursor_of, problems, read_cursor
-from desk.web.api.models import Stories, StoryOut, story_out
-from desk.web.deps import TheDesk
+from desk.views.filters import Filter
+from desk.web.api.schema import (
+    MOST_MS,
+    PREFIX,
+    CursorText,
+    Limit,
+    Shape,
+    Word,
+    Words,
+    answer,
+    cursor_of,
+    gives,
+    listing,
+    read_cursor,
+)
 from desk.web.guard import allow
-from desk.web.problems import Refused
+from desk.web.requests import TheCaller, TheDesk
+from desk.web.streams import SignedOut, batches, event_stream, last_id
 
-router = APIRouter(prefix=PREFIX, tags=["stories"])
-LOOKED_AT = 1_000
-"""Stories that one request looks at: a rare filter takes several requests, not one that takes minutes."""
-_PAGE = 200
+router = APIRouter(prefix=PREFIX)
+ARTICLE = Shape(
+    "Article",
+    Article,
+    "The current version of an article. ``published`` is the publisher's claim; ``received`` orders the run. Spans of "
+    "``matches`` are code points (start in, end out) of ``title`` or ``text``.",
+    without={"canonical_url", "fetched_at", "key", "position", "version_hash", "schema", "language_confidence"}
+    | {"language_decided_by", "feed_url", "fingerprint", "marks"},
+    received=datetime,
+)
+STORY = Shape(
+    "Story",
+    Card,
+    "A story. ``sources`` counts independent ones; ``articles`` all articles, ``copies`` those that repeat another's text. "
+    "``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles.",
+    without={"seq", "headline", "lead_outlet", "why", "why_label", "why_kind", "why_language", "edited", "backfill"}
+    | {"subscription_names"},
+    headline=str,
+)
+ALERT = Shape(
+    "Alert",
+    Alert,
+    without={"run", "parameter", "fetched_at", "told", "schema"},
+    renamed={"raised_at": "raised", "published_at": "published"},
+)
+_PAGE = "A page. ``cursor``: give it back for the next one; null at the end."
+Articles = listing("Articles", _PAGE, ARTICLE.kind, cursor=str | None)
+Alerts = listing("Alerts", _PAGE, ALERT.kind, cursor=str | None)
+Stories = listing(
+    "Stories",
+    f"{_PAGE} With filters it may hold fewer than ``limit``, even none: go on while there is a cursor.",
+    STORY.kind,
+    cursor=str | None,
+)
+_PLACE = r"[0-9]{15}:[0-9A-Za-z:]{1,120}"
+TRANSACTIONS = 100
+"""So many are read from the store at once for a stream that catches up."""
 
 
-@router.get("/stories", responses=problems(400))
+def article_out(row: ArticleRow) -> msgspec.Struct:
+    """An article as the API gives it."""
+    return ARTICLE.of(row.article, from_ms(int(row.place[:15])))
+
+
+def story_out(card: Card) -> msgspec.Struct:
+    """A story as the API gives it."""
+    return STORY.of(card, card.title)
+
+
+@router.get("/articles", responses=gives(Articles, 400), tags=["articles"])
+@allow(Role.READER)
+def articles(
+    desk: TheDesk,
+    source: Word = None,
+    story: Word = None,
+    since_ms: Annotated[int | None, Query(ge=0, le=MOST_MS, description="Received since then (ms, UTC).")] = None,
+    limit: Limit = 50,
+    cursor: CursorText = None,
+) -> Response:
+    """Current versions of articles, the newest first, copies too."""
+    before = read_cursor(cursor, _PLACE)
+    rows = desk.reader.articles(source=source, story=story, since_ms=since_ms, before=before, limit=limit + 1)
+    more = cursor_of(rows[limit - 1].place) if len(rows) > limit else None
+    return answer({"items": [article_out(row) for row in rows[:limit]], "cursor": more})
+
+
+@router.get("/articles/{article}", responses=gives(ARTICLE.kind, 404), tags=["articles"])
+@allow(Role.READER)
+def article(desk: TheDesk, article: str) -> Response:
+    """One article's current version."""
+    row = desk.reader.article(article)
+    if row is None:
+        raise NotFound("there is no such article")
+    return answer(article_out(row))
+
+
+@router.get("/alerts", responses=gives(Alerts, 400), tags=["alerts"])
+@allow(Role.READER)
+def alerts(
+    desk: TheDesk, subscription: Word = None, story: Word = None, limit: Limit = 50, cursor: CursorText = None
+) -> Response:
+    """Alerts, the newest first."""
+    before = read_cursor(cursor, _PLACE + r" [0-9A-Za-z:_.-]{1,200}")
+    rows = desk.reader.alerts(subscription=subscription, story=story, before=before, limit=limit + 1)
+    more = cursor_of(alert_cursor(rows[limit - 1])) if len(rows) > limit else None
+    return answer({"items": [ALERT.of(row.alert) for row in rows[:limit]], "cursor": more})
+
+
+@router.get("/stories", responses=gives(Stories, 400), tags=["stories"])
 @allow(Role.READER)
 def stories(
     desk: TheDesk,
@@ -33,7 +139,7 @@ def stories(
     hours: Annotated[int | None, Query(ge=1, le=10_000, description="Changed in the last so many hours.")] = None,
     limit: Limit = 50,
     cursor: CursorText = None,
-) -> Stories:
+) -> Response:
     """Stories, the one that changed last first; of each filter any of its values."""
     wish = Filter(
         topic=tuple(topic),
@@ -45,35 +151,77 @@ def stories(
     )
     at = read_cursor(cursor, r"[0-9]{1,16} [0-9A-Za-z:_.-]{1,120}")
     before = (int(at.split(" ")[0]), at.split(" ")[1]) if at is not None else None
-    now_ms = desk.clock_ms()
-    found: list[Card] = []
-    looked_at = 0
-    while looked_at < LOOKED_AT:
-        size = min(_PAGE, limit + 1) if wish.empty else _PAGE
-        cards = desk.follower.page(limit=size, before=before)
-        for card in cards:
-            before = card.order
-            if wanted(card, wish, now_ms):
-                found.append(card)
-                if len(found) == limit:
-                    return _page(found, before)
-        looked_at += len(cards)
-        if len(cards) < size or (hours is not None and cards[-1].last_ms < now_ms - hours * 3_600_000):
-            return _page(found, None)
-    return _page(found, before)
+    found, more = stories_page(desk, wish, limit=limit, before=before)
+    items = [story_out(card) for card in found]
+    return answer({"items": items, "cursor": cursor_of(f"{more[0]} {more[1]}") if more else None})
 
 
-@router.get("/stories/{story}", responses=problems(404))
+@router.get("/stories/{story}", responses=gives(STORY.kind, 404), tags=["stories"])
 @allow(Role.READER)
-def story(desk: TheDesk, story: str) -> StoryOut:
+def story(desk: TheDesk, story: str) -> Response:
     """One story; its articles are at ``/articles?story=…``."""
-    card = desk.follower.card(story)
-    if card is None:
-        raise Refused(404, "there is no such story")
-    return story_out(card)
+    return answer(story_out(card_of(desk, story)))
 
 
-def _page(found: list[Card], before: tuple[int, str] | None) -> Stories:
-    return Stories(
-        items=[story_out(card) for card in found], cursor=cursor_of(f"{before[0]} {before[1]}") if before else None
+_EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"}
+}
+
+
+@router.get("/stream", responses={**gives(None), **_EVENT_STREAM}, response_class=Response, tags=["stream"])
+@allow(Role.READER)
+async def stream(
+    request: Request,
+    desk: TheDesk,
+    caller: TheCaller,
+    since: Annotated[int | None, Query(ge=0, lt=1 << 53, description="Begin after this event id; else: now.")] = None,
+) -> Response:
+    """Events ``article``, ``story`` and ``alert``: their data is what the lists give for one item.
+
+    An event's id is the number of the transaction that stored it; come back with it as ``Last-Event-ID`` (or ``since``) and
+    nothing is missed. At least once: a break within a transaction gives its events again. What changed several times
+    meanwhile comes once, as it is now.
+    """
+    resumes = since is not None or "last-event-id" in request.headers
+    begin = last_id(request, -1 if since is None else since) if resumes else None
+    return event_stream(desk, caller, lambda: _events(request, desk, begin), full="you have too many streams open")
+
+
+async def _events(request: Request, desk: Desk, begin: int | None) -> AsyncIterator[ServerSentEvent]:
+    await desk.hub.ready.wait()
+    with desk.hub.reader() as reader:
+        # After the reader is there: what comes from now on is in its queue, what came before is read from the store.
+        stored = await run_in_threadpool(desk.reader.seq)
+        sent = stored if begin is None else begin
+        yield ServerSentEvent(event="hello", data=str(sent), id=str(sent), retry=1_000)
+
+        def missed() -> Batch | None:
+            return _stored(desk, sent) if sent < stored else None
+
+        with suppress(SignedOut):
+            async for batch in batches(request, desk, reader, missed):
+                if batch is not None and batch.seq > sent:
+                    for event in _events_of(batch):
+                        yield event
+                    sent = batch.seq
+
+
+def _stored(desk: Desk, after: int) -> Batch | None:
+    changes = desk.reader.changes(after, most=TRANSACTIONS)
+    if changes.seq <= after:
+        return None
+    cards = (desk.follower.card(story) for story in changes.stories)
+    return Batch(
+        changes.seq, tuple(card for card in cards if card is not None), tuple(changes.articles), tuple(changes.alerts)
     )
+
+
+def _events_of(batch: Batch) -> Iterator[ServerSentEvent]:
+    """All events of a batch. Only the last carries the batch's number: after a break in between, all of them come again."""
+    made = [(row.seq, 0, "article", article_out(row)) for row in batch.articles]
+    made += [(card.seq, 1, "story", story_out(card)) for card in batch.cards]
+    made += [(row.seq, 2, "alert", ALERT.of(row.alert)) for row in batch.alerts]
+    made.sort(key=lambda one: one[:2])
+    for place, (_, _, kind, value) in enumerate(made, start=1):
+        data = msgspec.json.encode(value).decode()
+        yield ServerSentEvent(event=kind, data=data, id=str(batch.seq) if place == len(made) else None)

@@ -1,71 +1,109 @@
-"""Subscriptions and topics."""
+"""Subscriptions, topics, and queries before they are stored: linted, backtested, translated."""
 
 from __future__ import annotations
 
 import tomllib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+import msgspec
+from fastapi import APIRouter, Query, Response
 from msgspec import Meta
 
+from core.query import LintFinding, lint
 from core.records import Subscription
 from core.records.alert import Schedule
+from core.search import DayCount
 from core.store.subscriptions import StoredTopic
 from desk.people.roles import Role
-from desk.use_cases.subscriptions import PORTABLE, Subscriptions, changed
-from desk.web.api.common import PREFIX
-from desk.web.api.schema import Shape, answer, body, given, gives, listing, partial, takes
-from desk.web.deps import TheActor, TheDesk
+from desk.use_cases.queries import backtested, translated
+from desk.use_cases.subscriptions import PORTABLE
+from desk.views.query_preview import sentence
+from desk.web.api.schema import PREFIX, Shape, answer, body, given, gives, listing, partial, takes
 from desk.web.guard import allow
+from desk.web.requests import TheActor, TheDesk
 
 router = APIRouter(prefix=PREFIX)
-SUBSCRIPTION = Shape("SubscriptionOut", Subscription, without=("schema",))
-Listed = listing("Subscriptions", "The newest version of each subscription that holds.", SUBSCRIPTION.kind)
+SUBSCRIPTION = Shape("Subscription", Subscription, without={"schema"})
+Subscriptions = listing("Subscriptions", "The newest version of each subscription that holds.", SUBSCRIPTION.kind)
 ScheduleIn = partial("ScheduleIn", Schedule.__doc__ or "", Schedule, Schedule.__struct_fields__)
-Wanted = partial(
+SubscriptionIn = partial(
     "SubscriptionIn",
     "What to store. What is left out stays as it is. Lists empty: of those, any. What else an answer holds is not looked at.",
     Subscription,
     [name for name in PORTABLE if name != "id"],
-    required=("query",),
+    required={"query"},
     query=Annotated[str, Meta(min_length=1, max_length=20_000)],
     name=Annotated[str, Meta(max_length=200)],
     schedule=ScheduleIn,
 )
-TOPIC = Shape("TopicInfo", StoredTopic, without=("effective_from_ms", "active"), added={"title": str})
-Topics = listing("Topics", "The newest version of each topic that holds; ``definition`` is its TOML file.", TOPIC.kind)
+TOPIC = Shape(
+    "Topic",
+    StoredTopic,
+    "A topic: ``definition`` is its TOML file.",
+    without={"effective_from_ms", "active"},
+    title=str,
+)
+Topics = listing("Topics", "The newest version of each topic that holds.", TOPIC.kind)
+Findings = listing("Findings", "What is wrong, or probably not meant; empty if there is nothing to say.", LintFinding)
+QueryText = Annotated[str, Query(min_length=1, max_length=20_000, description="In the query language.")]
+Dialect = Literal["brandwatch", "cision", "factiva", "google", "meltwater"]
 
 
-@router.get("/subscriptions", responses=gives(Listed), tags=["subscriptions"])
+class Backtest(msgspec.Struct, frozen=True):
+    """What a query would have alerted. ``complete`` False: counts are of the newest part, and are at least so many.
+
+    ``won`` and ``lost``: stories more and fewer than the stored subscription; null without one.
+    """
+
+    text: str
+    articles: int
+    stories: int
+    alerts: int
+    alerts_a_day: float
+    complete: bool
+    days: tuple[DayCount, ...]
+    won: int | None
+    lost: int | None
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What reads differently, at a code point of the vendor's query."""
+
+    position: int
+    text: str
+
+
+class Translated(msgspec.Struct, frozen=True):
+    """The query in our language."""
+
+    query: str
+    changes: tuple[Reading, ...]
+
+
+@router.get("/subscriptions", responses=gives(Subscriptions), tags=["subscriptions"])
 @allow(Role.READER)
-def subscriptions(desk: TheDesk) -> Response:
+def subscriptions(desk: TheDesk, by: TheActor) -> Response:
     """The newest version of each subscription that holds."""
-    found = Subscriptions(desk.store, desk.clock_ms).all()
-    return answer({"items": [SUBSCRIPTION.of(one) for one in found]})
+    return answer({"items": [SUBSCRIPTION.of(one) for one in desk.subscriptions(by).all()]})
 
 
 @router.get("/subscriptions/{subscription}", responses=gives(SUBSCRIPTION.kind, 404), tags=["subscriptions"])
 @allow(Role.READER)
-def subscription(desk: TheDesk, subscription: str) -> Response:
+def subscription(desk: TheDesk, by: TheActor, subscription: str) -> Response:
     """One subscription, with all that it was given."""
-    return answer(SUBSCRIPTION.of(Subscriptions(desk.store, desk.clock_ms).get(subscription)))
+    return answer(SUBSCRIPTION.of(desk.subscriptions(by).get(subscription)))
 
 
 @router.put(
     "/subscriptions/{subscription}",
     responses=gives(SUBSCRIPTION.kind, 400),
-    openapi_extra=takes(Wanted),
+    openapi_extra=takes(SubscriptionIn),
     tags=["subscriptions"],
 )
 @allow(Role.EDITOR)
-def save(desk: TheDesk, by: TheActor, subscription: str, wanted: Annotated[Any, body(Wanted)]) -> Response:
+def save(desk: TheDesk, by: TheActor, subscription: str, wanted: Annotated[Any, body(SubscriptionIn)]) -> Response:
     """Store a query, or a new version of it. It holds for what comes from two seconds later on."""
-    name, service = by.caller.name if by.caller else "", Subscriptions(desk.store, desk.clock_ms)
-    old = desk.queries.newest(subscription)
-    begun = old if old is not None and old.active else Subscription(id=subscription, query="", owner=name)
-    saved = service.save(changed(begun, given(wanted)), by=name)
-    if saved.changed:
-        desk.directory.note(by, "subscription saved", subscription, saved.subscription.query[:2_000])
+    saved = desk.subscriptions(by).put(subscription, given(wanted), by=by.person.name)
     return answer(SUBSCRIPTION.of(saved.subscription))
 
 
@@ -73,8 +111,7 @@ def save(desk: TheDesk, by: TheActor, subscription: str, wanted: Annotated[Any, 
 @allow(Role.EDITOR)
 def end(desk: TheDesk, by: TheActor, subscription: str) -> Response:
     """End a subscription. Its alerts stay."""
-    Subscriptions(desk.store, desk.clock_ms).remove(subscription, by=by.caller.name if by.caller else "")
-    desk.directory.note(by, "subscription ended", subscription)
+    desk.subscriptions(by).remove(subscription, by=by.person.name)
     return Response(status_code=204)
 
 
@@ -82,8 +119,47 @@ def end(desk: TheDesk, by: TheActor, subscription: str) -> Response:
 @allow(Role.READER)
 def topics(desk: TheDesk) -> Response:
     """The newest version of each topic that holds."""
-    newest = {one.name: one for one in desk.queries.read(now_ms=desk.clock_ms()).topics}
-    return answer({"items": [TOPIC.of(one, _title(one.definition)) for one in newest.values() if one.active]})
+    return answer({"items": [TOPIC.of(one, _title(one.definition)) for one in desk.topics()]})
+
+
+@router.get("/queries/lint", responses=gives(Findings), tags=["queries"])
+@allow(Role.READER)
+def lint_query(query: QueryText) -> Response:
+    """Findings on a query, by position. A query that can't be read has a finding of severity ``error``."""
+    return answer({"items": lint(query)})
+
+
+@router.get("/queries/backtest", responses=gives(Backtest, 400, 404), tags=["queries"])
+@allow(Role.READER)
+def backtest_query(
+    desk: TheDesk,
+    query: QueryText,
+    days: Annotated[int, Query(ge=1, le=3_650)] = 30,
+    subscription: Annotated[str | None, Query(max_length=100, description="Compare with how it is stored.")] = None,
+) -> Response:
+    """What a query would have alerted in the past days; with a subscription, its filters hold, and what would change."""
+    report, change = backtested(desk, query, days=days, subscription=subscription)
+    return answer(
+        Backtest(
+            text=sentence(report, change, days=days),
+            articles=report.articles.value,
+            stories=report.stories.value,
+            alerts=report.alerts.value,
+            alerts_a_day=report.alerts_a_day,
+            complete=report.complete,
+            days=report.days,
+            won=change.won.value if change else None,
+            lost=change.lost.value if change else None,
+        )
+    )
+
+
+@router.get("/queries/import", responses=gives(Translated, 400), tags=["queries"])
+@allow(Role.READER)
+def translate(query: QueryText, dialect: Dialect) -> Response:
+    """Another vendor's query in our language. What has no equivalent here is refused, by name."""
+    made = translated(query, dialect)
+    return answer(Translated(made.query, tuple(Reading(one.position, one.text) for one in made.changes)))
 
 
 def _title(definition: str) -> str:

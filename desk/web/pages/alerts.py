@@ -10,23 +10,21 @@ from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
-from core.records import Alert, Subscription
-from core.store.lookup import find_alert, find_article
-from desk.delivery.store.channels import DeliveryBook, Mute, MuteKind
+from core.records import Alert
+from desk.delivery.store.channels import DeliveryBook, MuteKind
 from desk.live.reading import alert_cursor
 from desk.people.roles import Role
-from desk.use_cases.alerts import Choice, choices
+from desk.use_cases import alerts as use_case
+from desk.use_cases.alerts import NarrowerQuery, alert_with, not_relevant
+from desk.use_cases.desk import Desk
 from desk.views.hits import hit_view
 from desk.views.marks import Segment, Span, marked
-from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
 from desk.web.guard import allow
-from desk.web.pages.search import index_of
-from desk.web.problems import Refused
 from desk.web.render import page
+from desk.web.requests import TheActor, TheDesk
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50
-HOUR_MS = 3_600_000
 
 
 @router.get("/alerts")
@@ -55,84 +53,52 @@ def listing(request: Request, desk: TheDesk, subscription: str = "", before: str
 @allow(Role.READER)
 def show(request: Request, desk: TheDesk, alert: str) -> Response:
     """One alert: what messages link to."""
-    one = _known(desk, alert)
-    return _page(request, desk, one, desk.queries.newest(one.subscription))
+    one = alert_with(desk.store, desk.settings.run, alert)
+    return _page(request, desk, one)
 
 
 @router.get("/alerts/{alert}/narrower")
 @allow(Role.EDITOR)
 def narrower(request: Request, desk: TheDesk, alert: str) -> Response:
     """It is not relevant: small changes to the query that would have spared it, with what each would have cost."""
-    one = _known(desk, alert)
-    stored = desk.queries.newest(one.subscription)
-    article = find_article(desk.store, desk.settings.run, one.article)
-    problem, found = "", list[Choice]()
-    if stored is None or not stored.active:
-        problem = "The subscription was removed."
-    elif article is None:
-        problem = "The article is not stored any more."
-    else:
-        try:
-            found = choices(index_of(desk), stored, one, article, now_ms=desk.clock_ms())
-        except UsageError as error:
-            problem = str(error)
-    return _page(request, desk, one, stored, proposals=found, problem=problem)
+    one, run = alert_with(desk.store, desk.settings.run, alert), desk.settings.run
+    try:
+        _, _, found = not_relevant(desk.store, run, desk.index, one.id, now_ms=desk.clock_ms())
+    except UsageError as error:
+        problem = str(error)
+        return _page(request, desk, one, proposals=(), problem=f"{problem[0].upper()}{problem[1:]}.")
+    return _page(request, desk, one, proposals=found)
 
 
 @router.post("/alerts/mute")
 @allow(Role.EDITOR)
 def mute(
     desk: TheDesk,
-    caller: TheCaller,
     by: TheActor,
     alert: Annotated[str, Form(max_length=200)],
     kind: Annotated[MuteKind, Form()],
     hours: Annotated[int | None, Form(ge=1, le=10_000)] = None,
 ) -> Response:
-    """Send nothing more of the alert's story, or outlet, to those whom its subscription tells; the desk goes on to see it."""
-    one = _known(desk, alert)
-    stored, now_ms = desk.queries.newest(one.subscription), desk.clock_ms()
-    value = one.story if kind == "story" else one.source
-    DeliveryBook(desk.store).mute(
-        Mute(
-            kind=kind,
-            value=value,
-            owner=stored.owner if stored is not None else caller.name,
-            subscription=one.subscription,
-            until_ms=None if hours is None else now_ms + hours * HOUR_MS,
-            muted_by=caller.name,
-            muted_ms=now_ms,
-        )
-    )
-    desk.directory.note(by, f"{kind} muted", one.subscription, value)
-    what = "story" if kind == "story" else f"outlet {one.source}"
-    return RedirectResponse(f"/alerts?done={quote(f'the {what} is muted for {one.subscription}')}", 303)
+    """Send nothing more of the alert's story, or outlet, to the channels of its subscription."""
+    made = use_case.mute(desk, by, alert, kind, hours)
+    what = "story" if kind == "story" else f"outlet {made.value}"
+    return RedirectResponse(f"/alerts?done={quote(f'the {what} is muted for {made.subscription}')}", 303)
 
 
 @router.post("/alerts/unmute")
 @allow(Role.EDITOR)
 def unmute(desk: TheDesk, by: TheActor, mute: Annotated[str, Form(max_length=64)]) -> Response:
     """Take a mute back."""
-    if not DeliveryBook(desk.store).unmute(mute):
-        raise Refused(404, "there is no such mute")
-    desk.directory.note(by, "mute taken back", mute)
+    use_case.unmute(desk, by, mute)
     return RedirectResponse(f"/alerts?done={quote('the mute is taken back')}", 303)
-
-
-def _known(desk: Desk, identity: str) -> Alert:
-    found = find_alert(desk.store, desk.settings.run, identity)
-    if found is None:
-        raise Refused(404, "there is no such alert")
-    return found
 
 
 def _page(
     request: Request,
     desk: Desk,
     one: Alert,
-    stored: Subscription | None,
     *,
-    proposals: Sequence[Choice] | None = None,
+    proposals: Sequence[NarrowerQuery] | None = None,
     problem: str = "",
 ) -> Response:
     outlets = desk.follower.outlets
@@ -145,9 +111,10 @@ def _page(
         names=_names(desk),
         proposals=proposals,
         problem=problem,
-        stored=stored,
+        stored=desk.queries.newest(one.subscription),
         others={
-            choice.query: [hit_view(story.hit, outlets) for story in choice.examples] for choice in proposals or ()
+            narrower.query: [hit_view(story.hit, outlets) for story in narrower.examples]
+            for narrower in proposals or ()
         },
     )
 

@@ -1,19 +1,24 @@
-"""Coverage: how the feeds do against their own rhythm, what may be missing; adding, removing, lists."""
+"""Coverage: how the feeds do against their own rhythm, what may be missing; adding, removing, lists, finding a site's feeds."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from starlette.responses import RedirectResponse
 
+from desk.feed_port import share_seen, state_words, worst_first
 from desk.people.roles import Role
-from desk.views.coverage import FeedPort, share_seen, state_words, worst_first
-from desk.web.deps import Desk, TheActor, TheDesk
+from desk.use_cases import feeds as use_case
+from desk.use_cases.desk import Desk
+from desk.use_cases.feeds import DISCOVERIES
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
+from desk.web.requests import TheActor, TheDesk
 
 router = APIRouter(include_in_schema=False)
+Address = Annotated[str, Form(max_length=2_000)]
 
 
 @router.get("/coverage")
@@ -26,27 +31,18 @@ def show(request: Request, desk: TheDesk) -> Response:
 @router.post("/coverage/add")
 @allow(Role.EDITOR)
 def add(
-    request: Request,
-    desk: TheDesk,
-    by: TheActor,
-    url: Annotated[str, Form(max_length=2_000)],
-    source: Annotated[str, Form(max_length=200)] = "",
+    request: Request, desk: TheDesk, by: TheActor, url: Address, source: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
     """Watch one feed."""
-    url = url.strip()
-    new = feeds_of(desk).add(url, source.strip())
-    if new:
-        desk.directory.note(by, "feed added", url)
-    return _page(request, desk, done=f"{url} is watched now" if new else f"{url} is watched already")
+    new = use_case.add(desk, by, url, source)
+    return _page(request, desk, done=f"{url.strip()} is watched {'now' if new else 'already'}")
 
 
 @router.post("/coverage/remove")
 @allow(Role.EDITOR)
-def remove(request: Request, desk: TheDesk, by: TheActor, url: Annotated[str, Form(max_length=2_000)]) -> Response:
+def remove(request: Request, desk: TheDesk, by: TheActor, url: Address) -> Response:
     """Stop watching one feed."""
-    if not feeds_of(desk).remove(url):
-        raise Refused(404, "there is no such feed")
-    desk.directory.note(by, "feed removed", url)
+    use_case.remove(desk, by, url)
     return _page(request, desk, done=f"{url} is no longer watched; what it brought stays")
 
 
@@ -55,7 +51,7 @@ def remove(request: Request, desk: TheDesk, by: TheActor, url: Annotated[str, Fo
 def export(desk: TheDesk) -> Response:
     """The watched feeds as OPML."""
     headers = {"Content-Disposition": 'attachment; filename="wirewatch-feeds.opml"'}
-    return Response(feeds_of(desk).export_opml(), headers=headers, media_type="text/x-opml; charset=utf-8")
+    return Response(desk.feed_port.export_opml(), headers=headers, media_type="text/x-opml; charset=utf-8")
 
 
 @router.post("/coverage/opml")
@@ -63,20 +59,37 @@ def export(desk: TheDesk) -> Response:
 def import_list(request: Request, desk: TheDesk, by: TheActor, file: Annotated[UploadFile, File()]) -> Response:
     """Watch the feeds of an OPML list."""
     name = (file.filename or "the list")[:200]
-    new, total, remarks = feeds_of(desk).import_opml(file.file.read(), name)
-    desk.directory.note(by, "feeds imported", name, f"{new} of {total} new")
-    return _page(request, desk, done=f"{name}: {new} feeds added, {total - new} were there", remarks=tuple(remarks))
+    new, total, remarks = use_case.import_opml(desk, by, file.file.read(), name)
+    return _page(request, desk, done=f"{name}: {new} feeds added, {total - new} were there", remarks=remarks)
 
 
-def feeds_of(desk: Desk) -> FeedPort:
-    """What polls the feeds. Raises Refused where this desk has nothing that does."""
-    if desk.feeds is None:
-        raise Refused(503, "this desk has no access to the connectors")
-    return desk.feeds
+@router.post("/coverage/find")
+@allow(Role.EDITOR)
+def find(desk: TheDesk, by: TheActor, url: Address) -> Response:
+    """Begin to look for the feeds of a site: it takes up to minutes, at the site's pace, so it goes on while the page waits."""
+    url = url.strip()
+    if "://" not in url:
+        url = f"https://{url}"
+    if not url.startswith(("http://", "https://")) or len(url) < 11:
+        raise Refused(400, "give the address of a site, as in https://outlet.example/")
+    name = DISCOVERIES.begin(url, desk.feed_port)
+    if name is None:
+        raise Refused(429, "several sites are being looked through: wait for one of them", {"Retry-After": "30"})
+    desk.directory.note(by, "feeds looked for", url)
+    return RedirectResponse(f"/coverage/find/{name}", 303)
+
+
+@router.get("/coverage/find/{name}")
+@allow(Role.EDITOR)
+def found(request: Request, desk: TheDesk, name: str) -> Response:
+    """What was found so far."""
+    search = DISCOVERIES.get(name)
+    watched = {feed.url for feed in desk.feed_port.report().feeds if feed.state != "removed"}
+    return page(request, "found.html", search=search, found=list(search.found), watched=watched)
 
 
 def _page(request: Request, desk: Desk, *, done: str = "", remarks: tuple[str, ...] = ()) -> Response:
-    report = feeds_of(desk).report()
+    report = desk.feed_port.report()
     feeds = worst_first(report.feeds)
     return page(
         request,

@@ -1,27 +1,37 @@
-"""Live: stories as they come, narrowed by facets; read and unread, stars, export."""
+"""Live: stories as they come, narrowed by facets; read and unread, stars, export; the event stream behind the page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import lru_cache
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Form, Request, Response
+from sse_starlette import ServerSentEvent
 
 from desk.people.roles import Caller, Role
+from desk.use_cases.desk import Desk
 from desk.views.cards import Card, ReadState, read_state
 from desk.views.exports import FORMATS, story_export
 from desk.views.filters import FACETS, HOURS, Filter, choices, filter_of, wanted
 from desk.views.languages import language_name
 from desk.views.outlets import outlet_name
-from desk.web.deps import Desk, TheCaller, TheDesk, base_url
-from desk.web.forms import done
+from desk.views.status_bar import Status
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import page
+from desk.web.render import Clock, fragment, page
+from desk.web.requests import TheCaller, TheDesk, base_url, done
+from desk.web.streams import SignedOut, batches, event_stream, last_id
 
 router = APIRouter(include_in_schema=False)
 PAGE = 60
 EXPORTED = 2_000
+KEPT = 4_000
+"""Rendered rows that are kept for the next reader."""
+
+RowCache = dict[tuple[str, int, str], str]
+"""Rows as they were rendered, by story, transaction and the time shown."""
 
 
 @router.get("/")
@@ -50,6 +60,17 @@ def live(request: Request, desk: TheDesk, caller: TheCaller, before: str = "") -
         paged=bool(before),
         loading=not desk.hub.ready.is_set(),
     )
+
+
+@router.get("/live/events")
+@allow(Role.READER)
+async def events(request: Request, desk: TheDesk, caller: TheCaller, since: int = 0) -> Response:
+    """Changed stories (``story``), the status bar (``status``), that all stories are there (``loaded``).
+
+    Ids are transactions: a browser that comes back misses nothing.
+    """
+    last = last_id(request, since)
+    return event_stream(desk, caller, lambda: _events(request, desk, last), full="you have too many pages open")
 
 
 @router.get("/live/export.{kind}")
@@ -155,3 +176,68 @@ def _labels(desk: Desk, cards: Sequence[Card]) -> dict[str, dict[str, str]]:
         "outlet": {source: outlet_name(source, outlets) for card in cards for source in card.outlets},
         "subscription": desk.follower.names,
     }
+
+
+async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[ServerSentEvent]:
+    wish = filter_of(request.query_params.multi_items())
+    rows: RowCache = request.app.state.rows
+    shown, loaded = "", False
+    # A browser that was away during a takedown learns of it by this number, and loads the page again.
+    yield ServerSentEvent(event="hello", data=str(desk.follower.takedowns or 0), retry=1_000)
+
+    def events_of(cards: Sequence[Card]) -> Iterator[ServerSentEvent]:
+        return _events_of(desk, rows, [card for card in cards if wanted(card, wish, desk.clock_ms())])
+
+    def news() -> Iterator[ServerSentEvent]:
+        nonlocal shown, loaded
+        if not loaded and desk.hub.ready.is_set():
+            # For pages that were made before all stories were there.
+            loaded = True
+            yield ServerSentEvent(event="loaded", data="")
+        bar = status_bar_html(desk.status)
+        if bar != shown:
+            shown = bar
+            yield ServerSentEvent(event="status", data=bar)
+
+    with desk.hub.reader() as reader:
+        # After the reader is there: what comes between is sent twice, not never.
+        for event in [*events_of(desk.board.since(last)), *news()]:
+            yield event
+        try:
+            async for batch in batches(request, desk, reader):
+                if batch is not None:
+                    for story in batch.gone:
+                        yield ServerSentEvent(event="gone", data=story)
+                    for event in events_of(batch.cards):
+                        yield event
+                for event in news():
+                    yield event
+        except SignedOut:
+            yield ServerSentEvent(event="signed-out", data="")
+
+
+@lru_cache(maxsize=4)
+def status_bar_html(status: Status) -> str:
+    """The status bar, on one line: rendered once for all open streams, since each asks after every batch."""
+    return " ".join(fragment("_status.html", status=status).split())
+
+
+def _events_of(desk: Desk, rows: RowCache, cards: Sequence[Card]) -> Iterator[ServerSentEvent]:
+    """Events of cards in the order of their transactions. Only the last of a transaction carries its number: a browser
+    whose stream breaks off in between comes back for all of them.
+    """
+    clock = Clock(desk)
+    for place, card in enumerate(cards):
+        last = place + 1 == len(cards) or cards[place + 1].seq != card.seq
+        yield ServerSentEvent(event="story", id=str(card.seq if last else card.seq - 1), data=_row(rows, card, clock))
+
+
+def _row(rows: RowCache, card: Card, clock: Clock) -> str:
+    # Rows show the day of older times, so a day's rows are not the next one's.
+    key = (card.id, card.seq, clock.short(card.last_ms))
+    if key not in rows:
+        if len(rows) >= KEPT:
+            rows.clear()
+        html = fragment("_row.html", card=card, clock=clock, state="new", starred=False)
+        rows[key] = msgspec.json.encode({"id": card.id, "seq": card.seq, "at": card.last_ms, "html": html}).decode()
+    return rows[key]

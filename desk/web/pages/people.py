@@ -11,10 +11,11 @@ from core.errors import UsageError
 from desk.people.audit import PAGE
 from desk.people.roles import DOES, Role, role_named
 from desk.people.store import Account
-from desk.web.deps import Desk, TheActor, TheDesk
+from desk.use_cases.desk import Desk
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
+from desk.web.requests import TheActor, TheDesk
 
 router = APIRouter(include_in_schema=False)
 Person = Annotated[str, Form(max_length=32)]

@@ -10,26 +10,23 @@ from starlette.responses import StreamingResponse
 
 from core.errors import QueryError, UsageError
 from core.query import LintFinding, lint
-from core.search import Hit, Results, SearchIndex
+from core.search import Results
 from desk.people.roles import Role
+from desk.use_cases.search import ATOM, EXPORTED, export_pages, first_export_page, search_page
 from desk.views.charts import bars
 from desk.views.exports import FORMATS
 from desk.views.hits import atom_of, csv_lines, hit_view, json_lines
 from desk.views.languages import language_name
 from desk.views.outlets import outlet_name
 from desk.views.searching import DAYS, FACETS, Wish, facet_choices, wish_of
-from desk.web.deps import Desk, TheDesk, base_url
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
+from desk.web.requests import TheDesk, base_url
 
 router = APIRouter(include_in_schema=False)
-PAGE = 40
 _ROUGHLY: Mapping[str, str] = {"about": ", about", "at_most": ", at most"}
 _SIGNS: Mapping[str, str] = {"about": "≈", "at_most": "≤"}
-EXPORTED = 10_000
-ATOM = 100
-_BUDGET_MS, _EXPORT_BUDGET_MS, _EXPORT_PAGE = 150.0, 5_000.0, 200
 
 
 @router.get("/search")
@@ -39,19 +36,18 @@ def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Re
 
     ``cursor`` and ``at`` (ms) are of the page before: "the last 7 days" means the same on all pages.
     """
-    index = index_of(desk)
     wish = wish_of(request.query_params.multi_items())
     at_ms = at if cursor and 0 < at <= desk.clock_ms() else desk.clock_ms()
     found: Results | None = None
     problem, findings = "", list[LintFinding]()
     try:
-        found = _ask(desk, index, wish, at_ms, cursor or None, limit=PAGE, budget_ms=_BUDGET_MS, facets=True)
+        found = search_page(desk, wish, at_ms, cursor or None)
     except QueryError as error:
         problem, findings = error.pointer(), lint(wish.q)
     except UsageError:
         # A cursor of a search that was changed meanwhile: from the beginning.
         cursor = ""
-        found = _ask(desk, index, wish, at_ms, None, limit=PAGE, budget_ms=_BUDGET_MS, facets=True)
+        found = search_page(desk, wish, at_ms, None)
     facets = found.facets if found is not None else None
     volume = found.volume if found is not None else None
     outlets = desk.follower.outlets
@@ -88,11 +84,10 @@ def export(request: Request, desk: TheDesk, kind: str) -> Response:
     """What the search finds, as CSV or JSON Lines (at most 10,000 articles) or Atom (100)."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
-    index = index_of(desk)
     wish = wish_of(request.query_params.multi_items())
-    # The first page now: a query that can't be read is an answer of its own, not half a file.
     at_ms = desk.clock_ms()
-    first = _ask(desk, index, wish, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS)
+    # The first page now: a query that can't be read is an answer of its own, not half a file.
+    first = first_export_page(desk, wish, at_ms)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-search.{kind}"'}
     if kind == "atom":
         base = base_url(request, desk)
@@ -107,53 +102,10 @@ def export(request: Request, desk: TheDesk, kind: str) -> Response:
         return Response(body, media_type=FORMATS[kind])
 
     def parts() -> Iterator[bytes]:
-        for number, hits in enumerate(_pages(desk, index, wish, at_ms, first)):
+        for number, hits in enumerate(export_pages(desk, wish, at_ms, first)):
             yield csv_lines(hits, head=number == 0) if kind == "csv" else json_lines(hits)
 
     return StreamingResponse(parts(), headers=headers, media_type=FORMATS[kind])
-
-
-def index_of(desk: Desk) -> SearchIndex:
-    """The search index. Raises Refused where this desk has none."""
-    if desk.search is None:
-        raise Refused(503, "this desk has no search index")
-    return desk.search
-
-
-def _pages(desk: Desk, index: SearchIndex, wish: Wish, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
-    left, found = EXPORTED, first
-    while True:
-        yield found.hits[:left]
-        left -= len(found.hits)
-        if left <= 0 or found.cursor is None:
-            return
-        found = _ask(desk, index, wish, at_ms, found.cursor, limit=_EXPORT_PAGE, budget_ms=_EXPORT_BUDGET_MS)
-
-
-def _ask(
-    desk: Desk,
-    index: SearchIndex,
-    wish: Wish,
-    at_ms: int,
-    cursor: str | None,
-    *,
-    limit: int,
-    budget_ms: float,
-    facets: bool = False,
-) -> Results:
-    since_ms, until_ms = wish.period(desk.zone, at_ms)
-    return index.search(
-        wish.q,
-        since_ms=since_ms,
-        until_ms=until_ms,
-        filters=wish.filters,
-        order=wish.order,
-        limit=limit,
-        cursor=cursor,
-        facets=facets,
-        budget_ms=budget_ms,
-        now_ms=at_ms,
-    )
 
 
 def _save_address(wish: Wish) -> str:

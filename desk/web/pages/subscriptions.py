@@ -1,4 +1,4 @@
-"""Subscriptions: the list, and one of them with editor, history and latest alerts."""
+"""Subscriptions: the list; one of them with editor, history and latest alerts; what answers while its query is typed; files."""
 
 from __future__ import annotations
 
@@ -6,39 +6,46 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from msgspec.structs import replace
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from core.errors import QueryError, UsageError
-from core.query import LintFinding, lint
+from core.query import LintFinding, explain, lint, parse
 from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
+from core.store.lookup import alerts_of
+from desk.delivery.atom import MEDIA_TYPE, atom_feed
 from desk.delivery.store.channels import DeliveryBook
 from desk.people.roles import Role
 from desk.shifts.store import alert_counts
-from desk.use_cases.subscriptions import Subscriptions, changed, named
+from desk.use_cases.desk import Desk
+from desk.use_cases.queries import document_for, preview, translated
+from desk.use_cases.subscriptions import changed, differences, to_json_lines, to_toml
 from desk.views.languages import language_name
-from desk.views.subscription_forms import NEWS, changes_of, differences
-from desk.web.deps import Desk, TheActor, TheCaller, TheDesk
-from desk.web.forms import TheForm
+from desk.views.query_preview import DAYS, QueryPreview
+from desk.views.subscription_forms import NEWS, changes_of
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import page
+from desk.web.render import Clock, fragment, page
+from desk.web.requests import TheActor, TheCaller, TheDesk, TheForm, base_url
 
 router = APIRouter(include_in_schema=False)
 Identity = Annotated[str, Form(max_length=100)]
 Prefilled = Annotated[list[str], Query(max_length=50)]
+QueryText = Annotated[str, Form(max_length=20_000)]
+LONGEST_EXPLAINED = 200_000
 WEEK_MS = 7 * 86_400_000
 STATES = ("active", "paused", "muted")
+FORMATS = {"jsonl": "application/jsonl; charset=utf-8", "toml": "application/toml; charset=utf-8"}
 
 
 @router.get("/subscriptions")
 @allow(Role.READER)
-def listing(request: Request, desk: TheDesk, done: str = "", *, ended: bool = False) -> Response:
+def listing(request: Request, desk: TheDesk, by: TheActor, done: str = "", *, ended: bool = False) -> Response:
     """All subscriptions; ``ended``: also those that were removed."""
-    several = subscriptions_of(desk).all(ended=ended)
+    several = desk.subscriptions(by).all(ended=ended)
     counts = alert_counts(desk.store, desk.settings.run, since_ms=desk.clock_ms() - WEEK_MS)
     return page(
         request,
@@ -76,9 +83,11 @@ def new(
 
 @router.get("/subscriptions/of/{subscription}")
 @allow(Role.READER)
-def show(request: Request, desk: TheDesk, subscription: str, query: str | None = None, saved: int = 0) -> Response:
+def show(
+    request: Request, desk: TheDesk, by: TheActor, subscription: str, query: str | None = None, saved: int = 0
+) -> Response:
     """One subscription. ``query``: another to begin with, as a proposal brings it; it is stored only by saving."""
-    stored = known(desk, subscription)
+    stored = desk.subscriptions(by).get(subscription)
     wanted = stored if query is None else replace(stored, query=query[:20_000])
     findings = [one for one in lint(stored.query) if one.severity != "note"] if saved else []
     return _editor(request, desk, wanted, stored, saved=saved, findings=findings)
@@ -88,27 +97,21 @@ def show(request: Request, desk: TheDesk, subscription: str, query: str | None =
 @allow(Role.EDITOR)
 def save(request: Request, desk: TheDesk, by: TheActor, caller: TheCaller, form: TheForm) -> Response:
     """Store a new subscription, or a new version of one. It holds for what comes from two seconds later on."""
-    queries = subscriptions_of(desk)
-    identity, fresh = form.get("id", [""])[-1].strip(), "new" in form
-    stored = None if fresh else known(desk, identity)
+    subscriptions = desk.subscriptions(by)
+    identity = form.get("id", [""])[-1].strip()
+    stored = None if "new" in form else subscriptions.get(identity)
     wanted = stored or Subscription(id=identity, query="", owner=caller.name)
-    taken = {one.id: one for one in queries.all(ended=True)}
+    based_on = form.get("based_on", [""])[-1]
     try:
         wanted = changed(wanted, changes_of(form))
-        if fresh and not wanted.id:
-            wanted = replace(wanted, id=named(wanted.name, wanted.query, taken))
-        elif fresh and wanted.id in taken:
-            raise UsageError(
-                f"there is a subscription {wanted.id!r} already", hint="choose another id, or leave it empty"
-            )
-        if form.get("based_on") not in (None, [str(stored.version if stored else 0)]):
-            raise UsageError("somebody else saved it meanwhile", hint="open it again, and repeat what you changed")
-        result = queries.save(wanted, by=caller.name)
+        if stored is None:
+            result = subscriptions.save_new(wanted, by=caller.name)
+        else:
+            version = int(based_on) if based_on.isascii() and based_on.isdigit() else None
+            result = subscriptions.save(wanted, by=caller.name, based_on=version)
     except UsageError as error:
         shown = error.pointer() if isinstance(error, QueryError) else ""
         return _editor(request, desk, wanted, stored, problem=str(error).splitlines()[0], pointer=shown)
-    if result.changed:
-        desk.directory.note(by, "subscription saved", result.subscription.id, result.subscription.query[:2_000])
     address = f"/subscriptions/of/{quote(result.subscription.id, safe='')}"
     return RedirectResponse(f"{address}?saved={result.subscription.version if result.changed else -1}", 303)
 
@@ -119,10 +122,7 @@ def change_state(
     desk: TheDesk, by: TheActor, caller: TheCaller, subscription: Identity, state: Annotated[str, Form(max_length=20)]
 ) -> Response:
     """Pause it, mute it, or let it go on."""
-    known(desk, subscription)
-    saved = subscriptions_of(desk).edit(subscription, {"state": state}, by=caller.name)
-    if saved.changed:
-        desk.directory.note(by, f"subscription {state}"[:60], subscription)
+    desk.subscriptions(by).set_state(subscription, state, by=caller.name)
     return RedirectResponse("/subscriptions", 303)
 
 
@@ -130,23 +130,98 @@ def change_state(
 @allow(Role.EDITOR)
 def remove(desk: TheDesk, by: TheActor, caller: TheCaller, subscription: Identity) -> Response:
     """End it; its history and its alerts stay."""
-    known(desk, subscription)
-    subscriptions_of(desk).remove(subscription, by=caller.name)
-    desk.directory.note(by, "subscription ended", subscription)
+    desk.subscriptions(by).remove(subscription, by=caller.name)
     return RedirectResponse(f"/subscriptions?done={quote(subscription)} is removed; its alerts stay", 303)
 
 
-def subscriptions_of(desk: Desk) -> Subscriptions:
-    """The subscriptions of the desk's store."""
-    return Subscriptions(desk.store, desk.clock_ms)
+@router.post("/subscriptions/check")
+@allow(Role.EDITOR)
+def check(desk: TheDesk, form: TheForm) -> Response:
+    """A part of the editor: what is wrong with the query, and what it would have brought in the last 30 days."""
+    identity = form.get("id", [""])[-1] if "new" not in form else ""
+    stored = desk.queries.newest(identity) if identity else None
+    stored = stored if stored is not None and stored.active else None
+    begun = stored or Subscription(id="new", query="")
+    try:
+        wanted = changed(begun, changes_of(form))
+    except UsageError as error:
+        return _part("_query_preview.html", desk, preview=QueryPreview(problem=error.message), days=DAYS)
+    if not wanted.query:
+        return _part("_query_preview.html", desk, preview=QueryPreview(), days=DAYS)
+    found = preview(desk.index, wanted, stored, desk.follower.outlets, now_ms=desk.clock_ms())
+    return _part("_query_preview.html", desk, preview=found, days=DAYS)
 
 
-def known(desk: Desk, identity: str) -> Subscription:
-    """The newest version. Raises Refused where there is none."""
-    found = desk.queries.newest(identity)
-    if found is None or not found.active:
-        raise Refused(404, "there is no such subscription")
-    return found
+@router.post("/subscriptions/explain")
+@allow(Role.EDITOR)
+def explain_on(
+    desk: TheDesk, query: QueryText, document: Annotated[str, Form(max_length=LONGEST_EXPLAINED)]
+) -> Response:
+    """A part of the editor: which clauses hold on an article (its address or id), or on a pasted text."""
+    problem, explanation, on = "", None, ""
+    try:
+        parsed = parse(query)
+        on, subject = document_for(desk, document.strip())
+        explanation = explain(parsed, subject)
+    except QueryError as error:
+        problem = f"The query can't be read: {error.problem}"
+    except UsageError as error:
+        problem = error.message
+    except OverflowError:
+        problem = "This text has too many places that could match."
+    return _part("_explanation.html", desk, explanation=explanation, problem=problem, on=on)
+
+
+@router.post("/subscriptions/translate")
+@allow(Role.EDITOR)
+def translate(desk: TheDesk, query: QueryText, dialect: Annotated[str, Form(max_length=20)]) -> Response:
+    """A part of the editor: another vendor's query in our language, and what reads differently."""
+    made, problem, pointer = None, "", ""
+    try:
+        made = translated(query.strip(), dialect)
+    except QueryError as error:
+        problem, pointer = error.problem, error.pointer()
+    except UsageError as error:
+        problem = error.message
+    return _part("_translated.html", desk, problem=problem, pointer=pointer, made=made)
+
+
+@router.get("/subscriptions/export.{kind}")
+@allow(Role.READER)
+def export(desk: TheDesk, by: TheActor, kind: str) -> Response:
+    """All subscriptions, for import elsewhere."""
+    if kind not in FORMATS:
+        raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
+    several = desk.subscriptions(by).all()
+    headers = {"Content-Disposition": f'attachment; filename="wirewatch-subscriptions.{kind}"'}
+    return Response(
+        to_toml(several) if kind == "toml" else to_json_lines(several), headers=headers, media_type=FORMATS[kind]
+    )
+
+
+@router.post("/subscriptions/import")
+@allow(Role.EDITOR)
+def import_file(desk: TheDesk, by: TheActor, caller: TheCaller, file: Annotated[UploadFile, File()]) -> Response:
+    """Store the subscriptions of a file, all or none."""
+    name = (file.filename or "the file")[:100]
+    saved = desk.subscriptions(by).import_file(file.file.read(), name, by=caller.name)
+    count = sum(one.changed for one in saved)
+    return RedirectResponse(
+        f"/subscriptions?done={quote(f'{name}: {count} saved, {len(saved) - count} as they were')}", 303
+    )
+
+
+@router.get("/subscriptions/of/{subscription}/alerts.atom")
+@allow(Role.READER)
+def alerts(request: Request, desk: TheDesk, by: TheActor, subscription: str) -> Response:
+    """The newest alerts of a subscription, for a feed reader."""
+    stored = desk.subscriptions(by).get(subscription)
+    base = base_url(request, desk)
+    found = alerts_of(desk.store, desk.settings.run, stored.id)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Response(
+        atom_feed(stored, found, self_url=f"{base}{request.url.path}{query}", desk_url=base), media_type=MEDIA_TYPE
+    )
 
 
 def _editor(
@@ -178,7 +253,7 @@ def _editor(
         first=versions[-1] if versions else None,
         alerts=desk.reader.alerts(limit=20, subscription=stored.id) if stored is not None else [],
         channels=DeliveryBook(desk.store).channels(),
-        topics=_topics(desk),
+        topics=[one.name for one in desk.topics()],
         languages=_languages(desk),
         news=NEWS,
         levels=LEVELS,
@@ -188,12 +263,11 @@ def _editor(
     )
 
 
-def _topics(desk: Desk) -> list[str]:
-    newest = {one.name: one for one in desk.queries.read(now_ms=desk.clock_ms()).topics}
-    return sorted(name for name, one in newest.items() if one.active)
-
-
 def _languages(desk: Desk) -> Mapping[str, str]:
     """Those of what is there now, to choose from."""
     codes = {code for card in desk.board.snapshot() for code in card.languages}
     return {code: language_name(code) for code in sorted(codes)}
+
+
+def _part(template: str, desk: Desk, **values: object) -> Response:
+    return HTMLResponse(fragment(template, clock=Clock(desk), **values))

@@ -7,8 +7,8 @@ const token = document.querySelector('meta[name="form-token"]').content;
 const form = document.getElementById("editor");
 const query = document.getElementById("query");
 const lint = document.getElementById("lint");
-const result = document.getElementById("trial");
-const body = document.getElementById("trial-body");
+const result = document.getElementById("preview");
+const body = document.getElementById("preview-body");
 let waiting = 0;
 let asked = null;
 
@@ -34,7 +34,7 @@ async function check() {
   try {
     const part = made(await ask("/subscriptions/check", sent(form), mine.signal));
     lint.replaceChildren(...part.querySelector(".lint").childNodes);
-    body.replaceChildren(...part.querySelector(".trial").childNodes);
+    body.replaceChildren(...part.querySelector(".preview").childNodes);
   } catch (error) {
     if (error.name === "AbortError") return;
     body.textContent = error.message;

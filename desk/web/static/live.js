@@ -129,7 +129,7 @@ function follow() {
     showPill();
     narrow();
   });
-  source.addEventListener("status", (event) => strip(event.data));
+  source.addEventListener("status", (event) => showStatus(event.data));
   source.addEventListener("signed-out", () => location.reload());
   source.addEventListener("open", () => document.body.classList.remove("cut-off"));
   source.addEventListener("error", () => {
@@ -139,8 +139,8 @@ function follow() {
   });
 }
 
-function strip(html) {
-  const place = document.getElementById("strip");
+function showStatus(html) {
+  const place = document.getElementById("status-bar");
   const wasOpen = place.querySelector("details")?.open ?? false;
   place.replaceChildren(made(html));
   const now = place.querySelector("details");

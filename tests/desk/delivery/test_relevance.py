@@ -10,7 +10,7 @@ from core.errors import UsageError
 from core.records import SubscriptionMatch
 from core.search import SearchIndex
 from core.store import Store, StoreReader
-from desk.use_cases.alerts import choices
+from desk.use_cases.alerts import proposals
 from tests.desk.delivery.support import subscription
 from tests.pipeline.ledger.drafts import writer
 from tests.pipeline.transforms.support import NOON_MS, draft
@@ -46,7 +46,7 @@ def test_the_cheapest_change_comes_first_with_what_it_loses(store: Store, tmp_pa
     alerts = {alert.title: alert for alert in reader.alerts()}
     assert set(alerts) == set(titles)
     bad = next(article for article in reader.articles() if article.title == titles[0])
-    found = choices(index, one, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
+    found = proposals(index, one, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
     assert found
     assert (found[0].lost, found[0].kept, found[0].kind) == (0, 3, "phrase")
     by_kind = {choice.kind: choice for choice in found}
@@ -57,11 +57,11 @@ def test_the_cheapest_change_comes_first_with_what_it_loses(store: Store, tmp_pa
     assert [choice.lost for choice in found] == sorted(choice.lost for choice in found)
     # Case does not count in a filter, neither for the live matcher nor here.
     capitals = subscription(delivery=(), languages=("EN",), outlets=("POST", "Games"))
-    assert choices(index, capitals, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000) == found
+    assert proposals(index, capitals, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000) == found
     elsewhere = subscription(delivery=(), outlets=("The Games",))
     with pytest.raises(UsageError, match="does not meet this article any more"):
-        choices(index, elsewhere, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
+        proposals(index, elsewhere, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
     changed = subscription(query="silver", delivery=())
     with pytest.raises(UsageError, match="does not meet this article any more"):
-        choices(index, changed, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
+        proposals(index, changed, alerts[titles[0]], bad, now_ms=NOON_MS + 60_000)
     index.close()

@@ -1,4 +1,4 @@
-"""The strip at the top of every page: whether silence means that nothing happens, or that something is broken. Pure."""
+"""The bar at the top of every page: whether silence means that nothing happens, or that something is broken. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from desk.views.times import span
 
 Level = Literal["ok", "warn", "bad"]
 QUIET_MS = 900_000
-"""Without an article for so long, the strip says so."""
+"""Without an article for so long, the bar says so."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Status(msgspec.Struct, frozen=True):
     more: tuple[str, ...] = ()
 
 
-def status(
+def status_of(
     *, canary: CanaryState | None, last_ms: int | None, feeds: FeedCounts | None, problem: str | None, now_ms: int
 ) -> Status:
     """What to say. ``last_ms``: event time of the newest article; ``problem``: why the store can't be read, if it can't."""

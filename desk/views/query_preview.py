@@ -24,7 +24,7 @@ class StoryView(NamedTuple):
     hit: HitView
 
 
-class Trial(NamedTuple):
+class QueryPreview(NamedTuple):
     """The answer to a query being typed. ``problem`` with a caret below the place: nothing else is known then."""
 
     findings: tuple[LintFinding, ...] = ()
@@ -39,19 +39,19 @@ class Trial(NamedTuple):
     lost: tuple[StoryView, ...] = ()
 
 
-def trial(
+def preview_of(
     findings: Sequence[LintFinding],
     report: BacktestReport,
     change: Comparison | None,
     outlets: Outlets,
     *,
     days: int = DAYS,
-) -> Trial:
+) -> QueryPreview:
     """``change``: beside the query as it is stored, if it is, whose part ``after`` is then the report."""
     first = report.days[0].day if report.days else ""
     counts = [one.alerts for one in report.days]
     start_ms = (date.fromisoformat(first) - date(1970, 1, 1)).days * DAY_MS if first else 0
-    return Trial(
+    return QueryPreview(
         tuple(findings),
         sentence=sentence(report, change, days=days),
         change=_change(change) if change is not None else "",

@@ -1,18 +1,20 @@
-"""One story: its timeline of articles, copies and edits, and one of its articles to read with the evidence."""
+"""One story: its timeline of articles, copies and edits, one of its articles with the evidence; an article's record."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from desk.people.roles import Role
+from desk.use_cases.errors import NotFound
+from desk.use_cases.shifts import people_of, shift_of
+from desk.use_cases.stories import article_record
 from desk.views.evidence import evidence, reading
 from desk.views.outlets import outlet_name
+from desk.views.sanitised import page_preview
 from desk.views.timeline import timeline, version_views
-from desk.web.deps import TheCaller, TheDesk
 from desk.web.guard import allow
-from desk.web.pages.handover import people_of, shift_of
-from desk.web.problems import Refused
 from desk.web.render import page
+from desk.web.requests import TheCaller, TheDesk
 
 router = APIRouter(include_in_schema=False)
 MOST = 200
@@ -29,7 +31,7 @@ def show(
     articles = desk.reader.articles_of([story], each=MOST).get(story, [])
     card = desk.follower.card(story)
     if not rows or not articles or card is None:
-        raise Refused(404, "there is no such story")
+        raise NotFound("there is no such story")
     by_id = {row.article.id: row for row in articles}
     chosen = by_id.get(article) or by_id.get(story) or articles[-1]
     versions = desk.reader.versions(list(by_id))
@@ -59,3 +61,21 @@ def show(
     background.add_task(desk.marks.read, caller.id, story, card.seq)
     answer.background = background
     return answer
+
+
+@router.get("/article/{article}")
+@allow(Role.READER)
+def record(request: Request, desk: TheDesk, article: str, at: int = -1) -> Response:
+    """How each raw record of an article ended, and one of them; ``at``: which of its outcomes, else the last."""
+    found = article_record(desk, article, at)
+    raw = found.raw.raw if found.raw is not None else None
+    return page(
+        request,
+        "article.html",
+        article=found.row.article,
+        outlet=outlet_name(found.row.article.source, desk.follower.outlets),
+        outcomes=found.outcomes,
+        shown=found.shown,
+        raw=found.raw,
+        preview=page_preview(raw.html) if raw is not None and raw.html else "",
+    )

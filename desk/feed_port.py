@@ -1,0 +1,100 @@
+"""What the desk asks of whoever polls feeds, and feeds as it shows them. Pure.
+
+The desk doesn't import connectors: ``wirewatch desk`` gives it a ``FeedPort`` that they stand behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from core.records.article import FeedCounts, FeedOutlet
+
+
+class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
+
+    ``expected_per_day`` by its own rhythm; ``seen_last_day`` what came. Times are ms, UTC.
+    """
+
+    url: str
+    source: str
+    outlet: str
+    state: str
+    expected_per_day: float
+    seen_last_day: int
+    country: str | None = None
+    language: str | None = None
+    kind: str | None = None
+    problem: str | None = None
+    poll_every_s: float | None = None
+    last_new_ms: int | None = None
+    risks: tuple[str, ...] = ()
+
+
+class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
+    """All feeds. ``countries`` and ``languages``: for each (working feeds, all feeds). ``risks``, the worst first."""
+
+    feeds: tuple[FeedLine, ...] = ()
+    states: Mapping[str, int] = {}
+    countries: Mapping[str, tuple[int, int]] = {}
+    languages: Mapping[str, tuple[int, int]] = {}
+    risks: tuple[str, ...] = ()
+
+
+class FoundFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed that discovery fetched and read."""
+
+    url: str
+    title: str
+    format: str
+    items: int
+    how: str
+
+
+class FeedPort(Protocol):
+    """What polls feeds, as far as the desk needs it. Safe to use from several threads."""
+
+    def outlets(self) -> Sequence[FeedOutlet]:
+        """One for each feed, removed ones too: their articles stay. Raises StoreError."""
+
+    def counts(self) -> FeedCounts:
+        """How the watched feeds do. Cheap: it is asked every few seconds. Raises StoreError."""
+
+    def report(self) -> CoverageView:
+        """How the feeds do now. Raises StoreError."""
+
+    def add(self, url: str, source: str = "") -> bool:
+        """Watch a feed. False: it is watched already. Raises UsageError for what is no web address."""
+
+    def remove(self, url: str) -> bool:
+        """Stop watching a feed. False: no such feed."""
+
+    def find(self, url: str) -> Iterator[FoundFeed]:
+        """The feeds of a site, as they are found; takes up to minutes. Raises WirewatchError."""
+
+    def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
+        """Watch the feeds of a list: how many were new, how many there are, remarks. Raises InputError."""
+
+    def export_opml(self) -> str:
+        """The watched feeds as OPML."""
+
+
+STATE_ORDER = ("failing", "gone", "silent", "unverified", "new", "early", "ended", "ok", "removed")
+
+
+def worst_first(feeds: Sequence[FeedLine]) -> list[FeedLine]:
+    """What needs somebody's eye first; among equals, the feed of which most is expected."""
+    return sorted(feeds, key=lambda feed: (STATE_ORDER.index(feed.state), -feed.expected_per_day, feed.url))
+
+
+def state_words(state: str) -> str:
+    """A state as people read it: ``early``, watched for less than an hour, is no verdict."""
+    return "too early to tell" if state == "early" else state
+
+
+def share_seen(feed: FeedLine) -> float:
+    """Seen of expected in the last day, from 0 to 1; 1 where nothing is expected."""
+    return min(1.0, feed.seen_last_day / feed.expected_per_day) if feed.expected_per_day > 0 else 1.0

@@ -1,0 +1,126 @@
+"""Queries before they are stored: previewed on what is stored, explained on an article, translated from another vendor's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from core.errors import QueryError, UsageError
+from core.query import Document, document_of, lint, parse
+from core.query.importing import DIALECTS, Imported, import_query
+from core.records import Subscription, article_id
+from core.search import BacktestReport, Comparison, Filters, SearchIndex, backtest, compare, filters_of
+from desk.use_cases.desk import Desk
+from desk.use_cases.errors import NotFound
+from desk.use_cases.subscriptions import check
+from desk.views.outlets import Outlets
+from desk.views.query_preview import DAYS, QueryPreview, preview_of
+
+DAY_MS = 86_400_000
+PREVIEW_BUDGET_MS = 400.0
+"""Somebody is typing: an answer about the newest part now is better than all of it later."""
+BACKTEST_BUDGET_MS = 2_000.0
+EXAMPLES = 6
+
+
+class Backtested(NamedTuple):
+    """What a query would have alerted; ``change``: beside the stored subscription, whose part ``after`` is ``report``."""
+
+    report: BacktestReport
+    change: Comparison | None
+
+
+def preview(
+    index: SearchIndex,
+    wanted: Subscription,
+    before: Subscription | None,
+    outlets: Outlets,
+    *,
+    now_ms: int,
+    days: int = DAYS,
+) -> QueryPreview:
+    """What ``wanted`` would have brought in the past days. ``before``: the stored version, None for a new one.
+
+    A subscription that can't be stored is a problem in the answer; nothing is raised.
+    """
+    try:
+        findings = check(wanted)
+    except QueryError as error:
+        return QueryPreview(tuple(lint(wanted.query)), problem=error.pointer())
+    except UsageError as error:
+        return QueryPreview(problem=error.message)
+    since_ms, until_ms = now_ms - days * DAY_MS, now_ms + 1
+    filters = filters_of(wanted)
+    if before is None:
+        report = backtest(
+            index, wanted.query, since_ms, until_ms, filters=filters, budget_ms=PREVIEW_BUDGET_MS, examples=EXAMPLES
+        )
+        return preview_of(findings, report, None, outlets, days=days)
+    change = compare(
+        index,
+        before.query,
+        wanted.query,
+        since_ms,
+        until_ms,
+        filters=filters,
+        filters_before=filters_of(before),
+        budget_ms=PREVIEW_BUDGET_MS,
+        examples=EXAMPLES,
+    )
+    return preview_of(findings, change.after, change, outlets, days=days)
+
+
+def backtested(desk: Desk, query: str, *, days: int, subscription: str | None = None) -> Backtested:
+    """What a query would have alerted in the past days; with a subscription, its filters hold, and what would change.
+
+    Raises QueryError, NotFound for an unknown subscription, Unavailable.
+    """
+    until_ms = desk.clock_ms() + 1
+    since_ms = until_ms - days * DAY_MS
+    if subscription is None:
+        report = backtest(
+            desk.index, query, since_ms, until_ms, filters=Filters(), budget_ms=BACKTEST_BUDGET_MS, examples=0
+        )
+        return Backtested(report, None)
+    stored = desk.queries.newest(subscription)
+    if stored is None or not stored.active:
+        raise NotFound("there is no such subscription")
+    change = compare(
+        desk.index,
+        stored.query,
+        query,
+        since_ms,
+        until_ms,
+        filters=filters_of(stored),
+        budget_ms=BACKTEST_BUDGET_MS,
+        examples=0,
+    )
+    return Backtested(change.after, change)
+
+
+def translated(query: str, dialect: str) -> Imported:
+    """Another vendor's query in our language. Raises QueryError for what has no equivalent, by name; UsageError."""
+    if dialect not in DIALECTS:
+        raise UsageError(f"There is no dialect {dialect!r}.")
+    made = import_query(query, dialect)
+    parse(made.query)
+    return made
+
+
+def document_for(desk: Desk, text: str) -> tuple[str, Document]:
+    """What is meant by a text, and its name: a stored article (address or id), or the text itself, its first line the title.
+
+    Raises UsageError for an empty text, or the address of an article that is not stored.
+    """
+    if not text:
+        raise UsageError("Paste an article's address, its id, or a text.")
+    single = "\n" not in text and " " not in text
+    address = single and urlsplit(text).scheme in ("http", "https")
+    if single and (address or len(text) == len(article_id("https://a.example/"))):
+        row = desk.reader.article(article_id(text) if address else text)
+        if row is None and address:
+            raise UsageError("That article is not stored.")
+        if row is not None:
+            return row.article.title, document_of(row.article)
+    title, _, body = text.partition("\n")
+    return "the pasted text", Document(title, body)

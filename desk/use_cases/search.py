@@ -1,0 +1,51 @@
+"""Search as the page and its exports ask: by a form, in the desk's time zone, within the time that a reader waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.search import Hit, Results
+from desk.use_cases.desk import Desk
+from desk.views.searching import Wish
+
+PAGE, EXPORTED, ATOM = 40, 10_000, 100
+_BUDGET_MS, _EXPORT_BUDGET_MS, _EXPORT_PAGE = 150.0, 5_000.0, 200
+
+
+def search_page(desk: Desk, wish: Wish, at_ms: int, cursor: str | None) -> Results:
+    """One page with facets, as of ``at_ms``. Raises QueryError, UsageError for a cursor of another search, Unavailable."""
+    return _ask(desk, wish, at_ms, cursor, limit=PAGE, budget_ms=_BUDGET_MS, facets=True)
+
+
+def first_export_page(desk: Desk, wish: Wish, at_ms: int) -> Results:
+    """The newest 100 of an export: a query that can't be read is refused here, before a file begins. Raises QueryError."""
+    return _ask(desk, wish, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS)
+
+
+def export_pages(desk: Desk, wish: Wish, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
+    """All pages of an export, ``first`` too; at most 10,000 articles."""
+    left, found = EXPORTED, first
+    while True:
+        yield found.hits[:left]
+        left -= len(found.hits)
+        if left <= 0 or found.cursor is None:
+            return
+        found = _ask(desk, wish, at_ms, found.cursor, limit=_EXPORT_PAGE, budget_ms=_EXPORT_BUDGET_MS)
+
+
+def _ask(
+    desk: Desk, wish: Wish, at_ms: int, cursor: str | None, *, limit: int, budget_ms: float, facets: bool = False
+) -> Results:
+    since_ms, until_ms = wish.period(desk.zone, at_ms)
+    return desk.index.search(
+        wish.q,
+        since_ms=since_ms,
+        until_ms=until_ms,
+        filters=wish.filters,
+        order=wish.order,
+        limit=limit,
+        cursor=cursor,
+        facets=facets,
+        budget_ms=budget_ms,
+        now_ms=at_ms,
+    )

@@ -1,0 +1,119 @@
+"""Stories and articles as they are read: pages of a filter, what changed since a moment, an article's raw records."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from core.errors import StreamError
+from core.records import RawArticle, decode
+from core.settings import Settings
+from core.streams import open_stream
+from desk.live.reading import ArticleRow, OutcomeRow
+from desk.use_cases.desk import Desk
+from desk.use_cases.errors import NotFound
+from desk.views.cards import Card
+from desk.views.filters import Filter, wanted
+
+LOOKED_AT = 1_000
+"""Stories that one request looks at: a rare filter takes several requests, not one that takes minutes."""
+MOST_SINCE = 4_000
+_PAGE = 200
+HOUR_MS = 3_600_000
+
+Place = tuple[int, str]
+"""Where a story stands in the order of stories: time of its last change in ms, id."""
+
+
+class RawRecord(NamedTuple):
+    """One raw record, or why it can't be shown. ``text`` is the record as it lies there."""
+
+    raw: RawArticle | None
+    text: str
+    problem: str = ""
+
+
+class ArticleRecord(NamedTuple):
+    """An article, how each of its raw records ended, the outcome that is shown, and the raw record of that."""
+
+    row: ArticleRow
+    outcomes: list[OutcomeRow]
+    shown: OutcomeRow | None
+    raw: RawRecord | None
+
+
+def card_of(desk: Desk, story: str) -> Card:
+    """One story. Raises NotFound, StoreError."""
+    card = desk.follower.card(story)
+    if card is None:
+        raise NotFound("there is no such story")
+    return card
+
+
+def stories_page(desk: Desk, wish: Filter, *, limit: int, before: Place | None) -> tuple[list[Card], Place | None]:
+    """Stories that a filter lets through, the one that changed last first, and where the next page begins (None: nowhere).
+
+    With a filter a page may hold fewer than ``limit``, even none: at most 1,000 stories are looked at. Raises StoreError.
+    """
+    now_ms = desk.clock_ms()
+    found: list[Card] = []
+    looked_at = 0
+    while looked_at < LOOKED_AT:
+        size = min(_PAGE, limit + 1) if wish.empty else _PAGE
+        cards = desk.follower.page(limit=size, before=before)
+        for card in cards:
+            before = card.order
+            if wanted(card, wish, now_ms):
+                found.append(card)
+                if len(found) == limit:
+                    return found, before
+        looked_at += len(cards)
+        if len(cards) < size or (wish.hours is not None and cards[-1].last_ms < now_ms - wish.hours * HOUR_MS):
+            return found, None
+    return found, before
+
+
+def cards_since(desk: Desk, since_ms: int) -> list[Card]:
+    """Stories that changed since: from the board if it reaches back so far, else from the store. Raises StoreError."""
+    board = desk.board.snapshot()
+    if board and board[-1].last_ms < since_ms:
+        return [card for card in board if card.last_ms >= since_ms]
+    found: list[Card] = []
+    before: Place | None = None
+    while len(found) < MOST_SINCE:
+        cards = desk.follower.page(limit=_PAGE, before=before)
+        found += cards
+        if len(cards) < _PAGE or cards[-1].last_ms < since_ms:
+            break
+        before = cards[-1].order
+    return found
+
+
+def article_record(desk: Desk, article: str, at: int = -1) -> ArticleRecord:
+    """An article's record. ``at``: which of its outcomes is shown, else the last. Raises NotFound, StoreError."""
+    row = desk.reader.article(article)
+    if row is None:
+        raise NotFound("there is no such article")
+    outcomes = desk.reader.outcomes(article)
+    shown = outcomes[at if -1 <= at < len(outcomes) else -1] if outcomes else None
+    raw = read_raw(desk.settings, shown.stream, shown.partition, shown.offset) if shown is not None else None
+    return ArticleRecord(row, outcomes, shown, raw)
+
+
+def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) -> RawRecord:
+    """The raw record at a position. What is gone or can't be read is a problem in the answer; nothing is raised."""
+    try:
+        with open_stream(settings.stream, settings.raw_stream) as stream:
+            if stream.uuid != stream_uuid:
+                return RawRecord(None, "", "the stream was made anew since: this record is gone")
+            found = next((one for one in stream.read({partition: offset}) if one.offset == offset), None)
+    except StreamError as error:
+        return RawRecord(None, "", error.message)
+    if found is None:
+        return RawRecord(None, "", "the stream no longer holds this record")
+    text = found.value.decode("utf-8", "replace")
+    try:
+        return RawRecord(decode(found.value, RawArticle), text)
+    except msgspec.DecodeError as error:
+        return RawRecord(None, text, f"no raw article: {error}")
