@@ -23,8 +23,8 @@ MARGIN_MS = 2_000
 FRESH_MS = 1_000
 FROM_THE_BEGINNING = 0
 LIVE = "live"
-# Stored as JSON, each only where it differs from its default.
 _COLUMNS = {"id", "query", "name", "owner", "version", "effective_from_ms", "active", "edited_by", "saved_ms", "schema"}
+# All other fields are stored as JSON, each only if it differs from its default: a new field needs no column.
 RULES = tuple(name for name in Subscription.__struct_fields__ if name not in _COLUMNS)
 _UNRULED = Subscription(id="", query="")
 
