@@ -25,7 +25,8 @@ _TEXTS = (
     # parameters of a URL, and words like password=…
     (
         re.compile(
-            r"(?i)\b([\w.-]*(?:password|passwd|secret|token|api_?key|signature)[\w.-]*\s*[=:]\s*['\"]?)[^\s&;,'\"]+"
+            # Bounded, so that a long run of such words costs its length and not its square.
+            r"(?i)((?:password|passwd|secret|token|api_?key|signature)[\w.-]{0,60}\s{0,9}[=:]\s{0,9}['\"]?)[^\s&;,'\"]+"
         ),
         rf"\1{HIDDEN}",
     ),

@@ -21,10 +21,10 @@ from core.errors import UsageError
 
 FILE = "wirewatch.toml"
 PREFIX = "WIREWATCH_"
-# What stands before the host's @, and parameters that are named like secrets.
-_SECRET = re.compile(
-    r"(?<=://)[^/\s]*(?=@)|(?<=[?&;])([^=&;]*(?:password|secret|token|key)[^=&;]*=)[^&;\s]*", re.IGNORECASE
-)
+_HIDDEN = "***"
+_USER = re.compile(r"(?<=://)[^/\s]*(?=@)")
+_PARAMETER = re.compile(r"(?<=[?&;])([^=&;?]*+)=[^&;\s]*+")
+_SECRET = re.compile(r"password|secret|token|key", re.IGNORECASE)
 
 
 def _help(text: str) -> msgspec.Meta:
@@ -154,9 +154,14 @@ class Settings(CoreSettings, ConnectorSettings, PipelineSettings, DeskSettings):
     def shown(self) -> dict[str, object]:
         """All settings for people and logs: user names, passwords and other secrets of addresses are ``***``."""
         values = {name: getattr(self, name) for name in NAMES}
-        return {
-            name: _SECRET.sub(r"\1***", value) if isinstance(value, str) else value for name, value in values.items()
-        }
+        return {name: _without_secrets(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _without_secrets(text: str) -> str:
+    """An address without what stands before its host's @, and without parameters that are named like secrets."""
+    return _PARAMETER.sub(
+        lambda found: f"{found[1]}={_HIDDEN}" if _SECRET.search(found[1]) else found[0], _USER.sub(_HIDDEN, text)
+    )
 
 
 NAMES = tuple(field.name for field in fields(Settings))

@@ -13,7 +13,7 @@ HIDDEN = "***"
 SHORTEST = 4
 """A shorter part of an address is no secret, and would hide innocent words."""
 
-_URL = re.compile(r"\b([a-z][a-z0-9+.-]*)://\S+", re.IGNORECASE)
+_URL = re.compile(r"\b([a-z][a-z0-9+.-]{0,40})://\S+", re.IGNORECASE)
 _KEY = re.compile(
     r"(?i)\b(token|secret|password|passwd|api[_-]?key|authorization|bearer)([\"']?\s*[:=]\s*|\s+)[^\s,;\"']{4,}"
 )

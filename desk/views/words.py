@@ -15,7 +15,7 @@ _REASONS = {
     "takedown": "taken down",
 }
 # Changed stretches are stored as their words and marks, each apart.
-_BEFORE_MARK = re.compile(r"\s+(?=[.,:;!?…)\]}»”’،؛؟。，、])")
+_BEFORE_MARK = re.compile(r"(?<!\s)\s++(?=[.,:;!?…)\]}»”’،؛؟。，、])")
 _AFTER_BRACKET = re.compile(r"(?<=[(\[{«“‘])\s+")
 
 

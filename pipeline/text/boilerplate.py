@@ -23,11 +23,11 @@ MAX_CHARS = 220
 
 _FULL_LINE_CHARS = 40
 
-_SEPARATOR = re.compile(r"\s*[:：|｜►▶→»>–—]+\s*|\s+-\s+")
-_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+_SEPARATOR = re.compile(r"(?:(?<!\s)\s++)?[:：|｜►▶→»>–—]+\s*|(?<!\s)\s++-\s+")
+_EDGE = re.compile(r"^[\W_]++|(?<![\W_])[\W_]++$")
 _SENTENCE_END = re.compile(r"[.!?…。！？।؟۔]['\"”’»)\]]*$")
 _PERIOD_END = re.compile(r"[.。۔।]['\"”’»)\]]*$")
-_SENTENCE_BREAK = re.compile(r"[.!?؟。！？]\s+\S+.*[.!?؟。！？]\s*$")
+_SENTENCE_BREAK = re.compile(r"[.!?؟。！？]\s++")
 _CREDIT = re.compile(
     r"(?:image|photo|picture|photo credit|image credit|file photo|fotos?|bild|фото)\s*:.{2,80}", re.IGNORECASE
 )
@@ -87,15 +87,21 @@ def _is_rule(line: str) -> bool:
     return len(line) >= 3 and len(set(line.replace(" ", ""))) == 1
 
 
+def _has_two_sentences(line: str) -> bool:
+    """Tell whether a sentence ends within the line and another one at its end."""
+    first, end = _SENTENCE_BREAK.search(line), line.rstrip()
+    return first is not None and end[-1:] in tuple(".!?؟。！？") and len(end) - 1 > first.end()
+
+
 def _is_lead_in(line: str) -> bool:
     """Whether the line is a phrase such as "Read also" with a headline after it."""
     if _UPPER_MORE.match(line):
-        return not _SENTENCE_BREAK.search(line)
+        return not _has_two_sentences(line)
     text = _EDGE.sub("", line)
     separator = _SEPARATOR.search(text)
     if separator and (phrase := folded(text[: separator.start()])) in LEAD_INS:
         # Two sentences after the colon are text, not a headline; after a weak phrase ("Read: …") even one is.
-        return not (_SENTENCE_BREAK.search(line) or (phrase not in BARE_LEAD_INS and _PERIOD_END.search(line)))
+        return not (_has_two_sentences(line) or (phrase not in BARE_LEAD_INS and _PERIOD_END.search(line)))
     words = text.split()
     for count in range(2, min(_BARE_MAX_WORDS, len(words) - 1) + 1):
         if folded(" ".join(words[:count])) in BARE_LEAD_INS:

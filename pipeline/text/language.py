@@ -80,7 +80,8 @@ _MIXED_LANGUAGES = {
     "han": {"zh", "ja"},
 }
 _LATIN_EXCLUDED = {*_SCRIPT_LANGUAGE.values(), "ar", "fa", "ur", "ru", "uk", "bg", "mk", "hi", "mr", "ne", "zh"}
-_URL = re.compile(r"https?://\S+|\S+@\S+|www\.\S+")
+# An address of mail is tried once a word, from its beginning.
+_URL = re.compile(r"https?://\S+|(?<!\S)\S+@\S+|www\.\S+")
 
 
 def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: str | None = None) -> LanguageGuess:

@@ -20,9 +20,14 @@ MAX_CHARS = 500
 FROM_TEXT_CHARS = 120
 """A title made of the text's first sentence is cut to this, at a word."""
 
-_SEPARATOR = re.compile(r"\s+[|¦\-–—·•»«:/]+\s+|\s*[|¦»«｜]\s*|\s*::\s*")
-_ELLIPSIS = re.compile(r"\s*(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*$")
-_SENTENCE = re.compile(r"(.+?[.!?…؟。！？।۔]['\"”’»)\]]*)(?:\s|$|(?<=[。！？]))", re.DOTALL)
+CLAIM_CHARS = 2_000
+"""Of what claims to be a title so much is looked at: each name of the outlet is taken off in a turn of its own."""
+
+# Spaces are taken at the beginning of their run only, or a run of them would be tried from each place in it.
+_SPACES = r"(?:(?<!\s)\s++)"
+_SEPARATOR = re.compile(rf"{_SPACES}[|¦\-–—·•»«:/]++\s+|{_SPACES}?[|¦»«｜]\s*|{_SPACES}?::\s*")
+_ELLIPSIS = re.compile(rf"{_SPACES}?(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*$")
+_SENTENCE_END = re.compile(r"(?!^)(?:[.!?…؟。！？।۔]['\"”’»)\]]*+(?=\s|$)|[。！？])")
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Gen|Sen|Gov|Lt|Col|vs|No)\.)$")
 _GENERIC = frozenset(
     {"home", "homepage", "news", "untitled", "no title", "article", "index", "404", "page not found", "new", "start"}
@@ -61,8 +66,8 @@ def title_from_text(text: str) -> str:
     first = text.split("\n", 1)[0]
     if len(first) <= FROM_TEXT_CHARS:
         return first
-    for sentence in _SENTENCE.finditer(first[:MAX_CHARS]):
-        end = sentence.end(1)
+    for found in _SENTENCE_END.finditer(first[:MAX_CHARS]):
+        end = found.end()
         if not _ABBREVIATION.search(first[:end]):
             return _cut(first[:end], FROM_TEXT_CHARS)
     return _cut(first, FROM_TEXT_CHARS)
@@ -100,6 +105,7 @@ def _is_outlet(part: str, outlets: frozenset[str]) -> bool:
 def _stripped(title: str, outlets: frozenset[str], headlines: Sequence[str]) -> str:
     """The title without the outlet at either end, and without what one of the page's headlines lacks."""
     known = {folded(headline) for headline in headlines}
+    title = title[:CLAIM_CHARS]
     while separators := list(_SEPARATOR.finditer(title)):
         first, last = separators[0], separators[-1]
         head, tail = title[: last.start()].strip(), title[last.end() :].strip()

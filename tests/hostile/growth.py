@@ -11,7 +11,7 @@ from tests.hostile.patterns import Found
 SIZES = (5_000, 10_000, 20_000, 40_000)
 LINEAR = 3.0
 """From one size to its double: 2 for linear work, 4 for quadratic. Between them, what noise may add."""
-NOTICEABLE_S = 0.02
+NOTICEABLE_S = 0.01
 """At the smallest size and below this, a quadratic pattern costs a second at the largest: small enough to be left."""
 
 CLASSES = (
@@ -113,7 +113,7 @@ CLASSES = (
     ),
     *("basic ", "secret=", "=a", "a;", "{{", "%a", "-->", "و ", "и ", "。a"),
 )
-ENDS = ("", "\0", "x", " ", "\n")
+ENDS = ("", "\0")
 
 
 class Growth(NamedTuple):
@@ -152,16 +152,15 @@ def spent_s(call: Callable[[str], object], value: str, tries: int = 1) -> float:
     return best
 
 
-def suspicious(
-    found: Found, *, size: int = 5_000, limit_s: float = 0.01
-) -> Iterator[tuple[str, str, Callable[[str], object]]]:
-    """Inputs on which a pattern takes noticeably long at the smallest size. A first look at 2,000 keeps a cubic one short."""
+def suspicious(found: Found) -> Iterator[tuple[str, str, Callable[[str], object]]]:
+    """Inputs on which a pattern takes noticeably long at the smallest size. A first look at a tenth of it spares the rest."""
+    size, few = SIZES[0], SIZES[0] // 10
     for call in work(found):
         for unit in CLASSES:
             for end in ENDS:
-                if (
-                    spent_s(call, text(unit, size // 5, end)) > limit_s / 25
-                    and spent_s(call, text(unit, size, end), 2) > limit_s
+                # Quadratic work that is noticeable at the smallest size takes a hundredth of it here; linear work, a tenth.
+                if spent_s(call, text(unit, few, end)) > NOTICEABLE_S / 100 and (
+                    spent_s(call, text(unit, size, end), 2) > NOTICEABLE_S
                 ):
                     yield unit, end, call
 

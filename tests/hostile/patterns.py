@@ -12,6 +12,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +74,19 @@ def modules() -> Iterator[str]:
                 yield one.name
 
 
+@cache
+def _imported_names() -> frozenset[str]:
+    """Every name that a module of the product imports from another."""
+    return frozenset(
+        alias.name
+        for module in modules()
+        for node in ast.walk(_tree(module))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
+
+
+@cache
 def _tree(module: str) -> ast.Module:
     path = ROOT.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
@@ -89,13 +103,22 @@ def methods_called(module: str, line: int) -> frozenset[str]:
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name) and isinstance(node.value, ast.Call)
     }
+    # ``for one in PATTERNS`` and ``any(one.fullmatch(line) for one in PATTERNS)``: what is called on ``one``.
+    aliases = {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.For, ast.comprehension))
+        and isinstance(node.iter, ast.Name)
+        and node.iter.id in names
+        and isinstance(node.target, ast.Name)
+    }
     calls = {
         node.func.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and isinstance(node.func.value, ast.Name)
-        and node.func.value.id in names
+        and node.func.value.id in names | aliases
         and node.func.attr in METHODS
     }
     # A name that another module imports may be called there.
@@ -107,7 +130,7 @@ def methods_called(module: str, line: int) -> frozenset[str]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         } & set(METHODS)
         return frozenset(anything) if anything and anything <= {"match", "fullmatch"} else frozenset(METHODS)
-    private = all(name.startswith("_") for name in names)
+    private = all(name.startswith("_") or name not in _imported_names() for name in names)
     uses = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     return frozenset(calls) if calls and private and names <= uses else frozenset(METHODS)
 
