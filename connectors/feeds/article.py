@@ -74,12 +74,14 @@ _BLOCKS = frozenset(
 )
 _LINE_SPACE = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r" ?\n[ \n]*")
-_MARKUP = re.compile(r"<[a-zA-Z/!][^>]*>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
+_TAG_BEGINS = re.compile(r"<[a-zA-Z/!]")
+_REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 
 
 def looks_like_html(text: str) -> bool:
     """Whether there is a tag or a character reference in it."""
-    return _MARKUP.search(text) is not None
+    tag = _TAG_BEGINS.search(text)
+    return (tag is not None and text.find(">", tag.end()) >= 0) or _REFERENCE.search(text) is not None
 
 
 def plain_text(html: str) -> str:

@@ -162,7 +162,7 @@ _FAILS = (RecursionError, ValueError, AssertionError, LookupError, TypeError, At
 
 _HTML_ROOTS = ("html", "head", "body", "div", "p")
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
-_NO_ELEMENT = re.compile(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
+_PROLOG = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*+", re.DOTALL | re.IGNORECASE)
 _GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
 _HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
 
@@ -248,14 +248,21 @@ def _looks_usable(root: str, entries: list[Any]) -> bool:
     return (root == "channel" and bool(entries)) or any(entry.get("title") or entry.get("link") for entry in entries)
 
 
+def _after_prolog(text: str) -> str:
+    """The beginning of a text from its first element on: declarations and comments before it are left out."""
+    start = text[:65_536]
+    prolog = _PROLOG.match(start)
+    return start[prolog.end() :] if prolog else start
+
+
 def _root(text: str) -> str:
     """Return the name of the first element, lower case; empty if none begins the text."""
-    root = _ROOT.match(_NO_ELEMENT.sub("", text[:65_536]).lstrip())
+    root = _ROOT.match(_after_prolog(text))
     return root[1].lower() if root else ""
 
 
 def _looks_like(text: str) -> str:
-    start = _NO_ELEMENT.sub("", text[:65_536]).lstrip()
+    start = _after_prolog(text)
     root = _ROOT.match(start)
     if not root:
         return "broken markup" if start.startswith("<") else "plain text"

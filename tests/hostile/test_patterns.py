@@ -11,6 +11,13 @@ from tests.hostile.growth import LINEAR, growth, suspicious
 from tests.hostile.patterns import Found, compiled
 
 
+AT_ONE_PLACE = {"core.query.importing.reader"}
+"""Modules whose patterns in tables are only matched at a place, which importing alone does not show: ``Lexer._match``."""
+
+
+MATCHED = frozenset(["match"])
+
+
 def worst(found: Found) -> str | None:
     """The input on which the pattern's work grows faster than its length; None if there is none."""
     for unit, end, call in suspicious(found):
@@ -24,7 +31,8 @@ def worst(found: Found) -> str | None:
 def test_the_work_of_every_pattern_grows_with_the_length_alone() -> None:
     patterns = {(one.pattern.pattern, one.pattern.flags, one.methods): one for one in compiled()}
     assert len(patterns) > 150
-    assert [fault for one in patterns.values() if (fault := worst(one))] == []
+    tried = [one._replace(methods=MATCHED) if one.module in AT_ONE_PLACE else one for one in patterns.values()]
+    assert [fault for one in tried if (fault := worst(one))] == []
 
 
 def test_a_quadratic_pattern_is_found() -> None:
