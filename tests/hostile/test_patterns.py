@@ -10,7 +10,6 @@ import re
 from tests.hostile.growth import LINEAR, growth, suspicious
 from tests.hostile.patterns import Found, compiled
 
-
 AT_ONE_PLACE = {"core.query.importing.reader"}
 """Modules whose patterns in tables are only matched at a place, which importing alone does not show: ``Lexer._match``."""
 
