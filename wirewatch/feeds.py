@@ -69,25 +69,17 @@ class ConnectorFeeds:
     def report(self) -> CoverageView:
         """See FeedPort."""
         whole, healths = self.health()
+        same = [name for name in FeedLine.__struct_fields__ if name not in ("outlet", "last_new_ms")]
+        lines = [
+            FeedLine(
+                outlet=one.outlet or one.source,
+                last_new_ms=to_ms(one.last_new_at) if one.last_new_at else None,
+                **{name: getattr(one, name) for name in same},
+            )
+            for one in healths
+        ]
         return CoverageView(
-            feeds=tuple(
-                FeedLine(
-                    url=one.url,
-                    source=one.source,
-                    outlet=one.outlet or one.source,
-                    state=one.state,
-                    expected_per_day=one.expected_per_day,
-                    seen_last_day=one.seen_last_day,
-                    country=one.country,
-                    language=one.language,
-                    kind=one.kind,
-                    problem=one.problem,
-                    poll_every_s=one.poll_every_s,
-                    last_new_ms=to_ms(one.last_new_at) if one.last_new_at else None,
-                    risks=one.risks,
-                )
-                for one in healths
-            ),
+            feeds=tuple(lines),
             states=whole.states,
             countries=whole.countries,
             languages=whole.languages,

@@ -299,11 +299,11 @@ def _show_facets(facets: Facets) -> None:
 
 def _stored(settings: Settings, identity: str) -> Subscription:
     store = open_store(settings.store)
-    found = [one for one in SubscriptionStore(store).read(now_ms=console.now_ms()).subscriptions if one.id == identity]
+    found = SubscriptionStore(store).newest(identity)
     store.close()
-    if not found:
+    if found is None:
         raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list shows them")
-    return found[-1]
+    return found
 
 
 def report_fields(report: BacktestReport) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from connectors.store.tables import feeds
 from core.errors import QueryError, UsageError
 from core.records import Subscription, from_ms
 from core.records.alert import ALL_NEWS
-from core.search import SearchIndex, backtest, filters_of, search_folder
+from core.search import backtest, filters_of
 from core.settings import Settings, load_settings
-from core.store import Store, StoreReader, open_store
+from core.store import Store, open_store
 from core.store.counts import read_activity
 from core.topics.definitions import builtin_definitions, folder_definitions
 from desk.terminal import harmless
@@ -31,7 +31,7 @@ from desk.use_cases.errors import Conflict
 from desk.use_cases.subscriptions import Saved, Subscriptions, changed, differences, read, to_json_lines, to_toml
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, reads_store
-from wirewatch.commands.search import report_fields, story_fields
+from wirewatch.commands.search import open_index, report_fields, story_fields
 
 app = typer.Typer(
     name="subscriptions",
@@ -285,7 +285,7 @@ def past_alerts(
     one = Subscriptions(store, console.now_ms).get(identity)
     now_ms = console.now_ms()
     report = backtest(
-        _index(settings, store),
+        open_index(settings, settings.run),
         query or one.query,
         now_ms - days * DAY_MS,
         now_ms + 1,
@@ -320,7 +320,7 @@ def not_relevant(
     settings = load_settings(context.obj)
     store = open_store(settings.store)
     found, subscription, several = alerts.not_relevant(
-        store, settings.run, _index(settings, store), alert, now_ms=console.now_ms(), days=days
+        store, settings.run, open_index(settings, settings.run), alert, now_ms=console.now_ms(), days=days
     )
     if console.wants_json(as_json):
         for one in several:
@@ -421,9 +421,3 @@ def outlets_never_seen(store: Store, run: str, outlets: Collection[str]) -> list
         seen = {source.casefold() for source in connection.execute(sa.select(feeds.c.source)).scalars()}
         seen |= {activity.source.casefold() for activity in read_activity(connection, run)}
     return [outlet for outlet in outlets if outlet.casefold() not in seen]
-
-
-def _index(settings: Settings, store: Store) -> SearchIndex:
-    index = SearchIndex.open(search_folder(settings), run=settings.run)
-    index.refresh(StoreReader(store, settings.run))
-    return index
