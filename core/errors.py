@@ -15,8 +15,8 @@
     └── StoreError                 the store failed
         └── Fenced                 another owner has taken the run over: stop, write nothing
 
-An error says what it is about and what to do next. Where one item is bad, the error becomes a value (an outcome), and
-the rest goes on; only the command line and the supervisor turn errors into text.
+An error says what it is about and what to do next. If a single item is bad, the error becomes a value (an outcome) and the
+others go on; only the command line and the supervisor turn errors into text.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class UsageError(WirewatchError):
 
 
 class QueryError(UsageError):
-    """A query that does not parse. ``position`` is a 0-based code point offset into ``query``; the message counts from 1."""
+    """A query that doesn't parse. ``position`` is a 0-based code point offset into ``query``; the message counts from 1."""
 
     def __init__(self, problem: str, *, query: str, position: int, expected: str | None = None) -> None:
         self.query, self.position, self.problem, self.expected = query, position, problem, expected
@@ -135,7 +135,7 @@ class FeedError(WirewatchError):
 
 
 class ExtractionError(WirewatchError):
-    """A page from which no article came. ``reason`` is short and stable (it ends up in the outcome)."""
+    """A page that gave no article. ``reason`` is short and stable: it is stored in the outcome."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         self.reason, self.detail = reason, detail
@@ -175,4 +175,4 @@ class StoreError(WirewatchError):
 
 
 class Fenced(StoreError):
-    """Another owner has taken this run over; the one who gets this must stop and write nothing more."""
+    """Another owner has taken this run over: the process that gets this must stop and write nothing more."""

@@ -37,7 +37,7 @@ _verbose = False
 
 
 def redacted(value: Any, name: str = "") -> Any:
-    """``value`` without secrets: of what is named like one nothing is left, and texts lose passwords and tokens. Pure."""
+    """``value`` without secrets: hidden if ``name`` sounds like one, else without the passwords and tokens in texts. Pure."""
     if name and _NAMED.search(name) and value not in (None, ""):
         return HIDDEN
     if isinstance(value, str):
@@ -61,9 +61,9 @@ def bind(**fields: Any) -> None:
 
 
 def configure(log_format: Format = "auto", *, verbose: bool | None = None) -> None:
-    """Set up the logs of this process on stderr; may be called again, and is then as ``verbose`` as before.
+    """Set up the logs of this process on stderr. May be called again; ``verbose`` None then keeps the earlier value.
 
-    JSON that was asked for begins at level info, everything else at warning.
+    The level is info if JSON was chosen explicitly, else warning; debug if ``verbose``.
     """
     global _verbose
     verbose = _verbose = _verbose if verbose is None else verbose
@@ -82,16 +82,16 @@ def configure(log_format: Format = "auto", *, verbose: bool | None = None) -> No
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        # Looked up at each line: whoever replaces sys.stderr means it.
+        # Looked up for each line, since sys.stderr may be replaced.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     _configure_others(shared, renderer, verbose=verbose, log_format=log_format)
 
 
 def configure_worker(**fields: Any) -> None:
-    """Set up the logs of a process that something else started, unless that was done: a Beam worker, an extraction process.
+    """Set up the logs of a process that another program started (a Beam worker, an extraction process), unless set up already.
 
-    The format comes with the environment (``WIREWATCH_LOG_FORMAT``).
+    The format comes from the environment (``WIREWATCH_LOG_FORMAT``).
     """
     bind(**fields)
     if not structlog.is_configured():
@@ -99,7 +99,7 @@ def configure_worker(**fields: Any) -> None:
 
 
 def format_of(environment: Mapping[str, str]) -> Format:
-    """The format that the environment asks for; ``auto`` where it names none."""
+    """The format that the environment names, else ``auto``."""
     wanted = environment.get(FORMAT_VARIABLE, "auto")
     return "json" if wanted == "json" else "text" if wanted == "text" else "auto"
 
@@ -129,9 +129,9 @@ def _configure_others(
     root = logging.getLogger()
     for old in [one for one in root.handlers if isinstance(one, _Stderr)]:
         root.removeHandler(old)
-    # A worker of Beam's has a handler of its own, which sends lines to the runner.
+    # A Beam worker has a handler of its own, which sends lines to the runner.
     root.addHandler(handler)
-    # Libraries repeat each lost connection many times; what matters of it comes as an error of ours.
+    # Libraries log each lost connection many times; what matters is raised as an error of ours.
     quiet = logging.ERROR if verbose or log_format == "json" else logging.CRITICAL
     for noisy in ("kafka", "trafilatura", "apache_beam"):
         logging.getLogger(noisy).setLevel(quiet)

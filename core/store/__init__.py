@@ -1,4 +1,4 @@
-"""The store: what everybody knows, in SQLite (embedded) or PostgreSQL (a team), by SQLAlchemy Core and Alembic."""
+"""The store: the state that all services share, in SQLite (embedded) or PostgreSQL, by SQLAlchemy Core and Alembic."""
 
 from core.store.engine import Store, open_store
 from core.store.results import StoreReader

@@ -1,13 +1,13 @@
-"""Whether all is well: when each canary passed which stage, and what that says (docs/operations.md).
+"""Whether everything works: when each canary passed which stage, and what follows from that (docs/operations.md).
 
 ::
 
                                                                                   ┌─ relayed ─► output streams
     connectors ─made─► raw stream ─appended─► pipeline ─handled, alert─► outbox ──┴─ delivered ─► delivery service
 
-Each stage writes its own time into the canary's row. ``canary_state`` tells from those times alone whether the last canary came
-out at both ends in time, and if not, which stage is silent. Delivery is part of the way where there is a channel, or once
-it has delivered a canary.
+Each stage writes its own time into the canary's row. From those times alone ``canary_state`` decides whether the last canary
+came out at both ends in time, and if not, which stage is silent. Delivery is part of the path if there is a channel, or once it
+has delivered a canary.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from core.store.tables import canaries
 
 DAY_MS = 86_400_000
 KEPT_MS = 7 * DAY_MS
-# Three in a row that don't come out: one may meet a restart.
+# Three in a row that don't come out: a single one may meet a restart.
 MISSED = 3
 STAGES = ("made", "appended", "handled", "alert", "relayed", "delivered")
 ENDS = ("relayed", "delivered")
@@ -43,7 +43,7 @@ _SILENT = {
 
 
 class CanaryHealth(StrEnum):
-    """``off``: none is made. ``waiting``: none came out yet, and none is overdue."""
+    """``off``: none is made. ``waiting``: none has come out yet, and none is overdue."""
 
     OFF = "off"
     WAITING = "waiting"
@@ -52,9 +52,9 @@ class CanaryHealth(StrEnum):
 
 
 class CanaryState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the canaries of a run say at a time.
+    """The state of a run by its canaries at one moment.
 
-    ``age_s``: since the last one came out at the end (before the first: since the run began); None where none is made.
+    ``age_s``: since the last one came out at the end (before the first: since the run began); None if none is made.
     ``limit_s``: from that age on it is silent. ``silent_stage`` (connectors, raw stream, pipeline, alerts, relay, delivery) is
     the first that none passed in time. ``summary`` is one line for a person, times in UTC. ``passed``: when each stage was
     last passed. ``took_s``: how long the last one that came out took from its making to each stage.
@@ -71,7 +71,7 @@ class CanaryState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Canary(msgspec.Struct, frozen=True, kw_only=True):
-    """One canary: when (ms) it passed each stage, None for those it hasn't. ``alert_ms`` is that of its transaction."""
+    """One canary: when (ms since the epoch, UTC) it passed each stage; None for a stage that it has not passed."""
 
     id: str
     token: str
@@ -93,21 +93,21 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_token() -> str:
-    """The token of a new canary: letters and digits that nobody can guess."""
+    """A token for a new canary: letters and digits that can't be guessed."""
     return secrets.token_hex(8)
 
 
 def limit_ms(interval_s: float) -> int:
-    """From this age on the canary is silent."""
+    """The age in milliseconds from which on the canary is silent."""
     return int(MISSED * interval_s * 1000)
 
 
 def judge(
     known: Sequence[Canary], *, since_ms: int, now_ms: int, interval_s: float, delivering: bool = False
 ) -> CanaryState:
-    """What canaries, newest first, say at ``now_ms``. ``since_ms``: when the run began. Pure.
+    """The state at ``now_ms`` by canaries, newest first. ``since_ms``: when the run began. Pure.
 
-    ``delivering``: delivery is part of the way, whether it has ever delivered one or not.
+    ``delivering``: delivery is part of the path, whether it has ever delivered one or not.
     """
     limit = limit_ms(interval_s)
     if interval_s <= 0:
@@ -116,7 +116,7 @@ def judge(
         )
     stages = STAGES if delivering or any(one.delivered_ms for one in known) else STAGES[:-1]
     passed = {stage: max((one.at(stage) or 0 for one in known), default=0) for stage in stages}
-    # The end that is further behind counts: neither hides the other's silence.
+    # The end that is further behind counts, so that neither hides the other's silence.
     out_ms = min(passed[end] for end in ENDS if end in stages)
     age_ms = max(0, now_ms - (out_ms or since_ms))
     last = next((one for one in known if all(one.at(stage) for stage in stages)), None)
@@ -155,19 +155,19 @@ def _clock(moment_ms: int) -> str:
 
 
 def canary_state(store: Store, run: str, *, now_ms: int, interval_s: float, channels: bool) -> CanaryState:
-    """What the canaries of a run say now. Raises StoreError. Cheap: some hundred rows at most.
+    """The state of a run by its canaries now. Reads a few hundred rows at most. Raises StoreError.
 
     ``channels``: whether any channel is active, so that canaries must reach delivery.
     """
     c = canaries.c
     with store.reading() as connection:
-        # Asked beside the rows of a day: a delivery that is silent for longer must not drop out of the way.
+        # Not only among the rows of a day: a delivery that is silent for longer must stay part of the path.
         once = sa.select(c.id).where(c.run == run, c.delivered_ms.is_not(None)).limit(1)
         delivering = channels or connection.execute(once).first() is not None
         recent = sa.select(canaries).where(c.run == run, c.made_ms >= now_ms - DAY_MS).order_by(c.made_ms.desc())
         rows = connection.execute(recent).all()
         if not all(any(row._mapping[f"{end}_ms"] for row in rows) for end in (ENDS if delivering else ENDS[:1])):  # noqa: SLF001 - its public name
-            # It is long ago: the last that are kept say how long.
+            # None in a day: older rows show how long ago it was.
             older = sa.select(canaries).where(c.run == run).order_by(c.made_ms.desc()).limit(2_500)
             rows = connection.execute(older).all()
         began = connection.execute(sa.select(t.runs.c.created_ms).where(t.runs.c.name == run)).scalar()
@@ -188,9 +188,10 @@ class CanaryRepository:
         self._store, self._run = store, run
 
     def claim(self, token: str, *, now_ms: int, interval_s: float) -> Canary | None:
-        """The canary to append now; None where none is due, since this or another connectors service made one.
+        """The canary to append now; None if none is due, since this or another connectors service made one.
 
-        One that was made and is not known to be on the stream comes again, with its own token. Old ones are forgotten.
+        A canary that was made but is not known to be on the stream is returned again, with its own token. Rows older than a
+        week are deleted.
         """
         c = canaries.c
         with self._store.writing() as connection:
@@ -198,7 +199,7 @@ class CanaryRepository:
             newest = connection.execute(
                 sa.select(canaries).where(c.run == self._run).order_by(c.made_ms.desc()).limit(1)
             ).first()
-            # A clock that was set back must not silence them.
+            # A clock that was set back must not stop canaries.
             if newest is not None and 0 <= now_ms - newest.made_ms < interval_s * 1000:
                 return None if newest.appended_ms is not None else _canary(newest)
             made = Canary(id=article_id(canary_url(token)), token=token, made_ms=now_ms)
@@ -208,7 +209,7 @@ class CanaryRepository:
             return made
 
     def due(self, *, now_ms: int, interval_s: float) -> bool:
-        """Whether ``claim`` would give one: a look that takes no write lock."""
+        """Whether ``claim`` would return one. Takes no write lock."""
         c = canaries.c
         with self._store.reading() as connection:
             query = sa.select(c.made_ms, c.appended_ms).where(c.run == self._run).order_by(c.made_ms.desc()).limit(1)
@@ -224,9 +225,9 @@ class CanaryRepository:
         self._mark(identities, "relayed_ms", now_ms)
 
     def undelivered(self, limit: int = 100) -> list[Canary]:
-        """Canaries that raised their alert and were not delivered yet, oldest first: for the delivery service.
+        """Canaries that raised their alert and are not marked as delivered, oldest first: for the delivery service.
 
-        It has to go through the outbox after this, and then calls ``delivered``: nobody is sent one.
+        It goes through the outbox after this and then calls ``delivered``; no canary is sent to people.
         """
         c = canaries.c
         query = sa.select(canaries).where(c.run == self._run, c.alert.is_not(None), c.delivered_ms.is_(None))

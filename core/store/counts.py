@@ -1,15 +1,15 @@
-"""Counts of a run, kept up in the transaction that stores its results: a scrape reads some rows, whatever the run's age.
+"""Counts of a run, updated in the transaction that stores its results: a scrape reads a few rows, however old the run is.
 
 =====================  =====================  ================================================================
 name                   label                  value
 =====================  =====================  ================================================================
 outcomes               kind of outcome        raw records; a lost range counts with all its offsets
-latency.STAGE          upper bound in s       records that took so long, not cumulative; ``inf``: longer than all
+latency.STAGE          upper bound in s       records that took up to that long, not cumulative; ``inf``: the rest
 latency_ms             STAGE                  milliseconds in all
 =====================  =====================  ================================================================
 
 Stages: ``published_to_fetched`` (new articles with a credible date that the feed didn't hold before), ``fetched_to_append``,
-``append_to_store`` (all records), ``store_to_delivery`` (counted by whoever delivers).
+``append_to_store`` (all records), ``store_to_delivery`` (counted by the delivery service).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """One source: how many articles it has given, and the event time and id of the last."""
+    """One source: how many articles came from it, and the event time (ms) and id of the latest."""
 
     source: str
     articles: int
@@ -57,7 +57,7 @@ class Activity(msgspec.Struct, frozen=True):
 
 
 def latency_counts(stage: str, waits_ms: Iterable[int]) -> Counts:
-    """Counts of some waits, in milliseconds; a negative one (clocks differ) counts as 0."""
+    """The counts that waits in milliseconds add; a negative wait (clocks differ) counts as 0. Pure."""
     found: Counts = Counter()
     bounds = LATENCY_S[stage]
     for wait_ms in waits_ms:
@@ -68,8 +68,8 @@ def latency_counts(stage: str, waits_ms: Iterable[int]) -> Counts:
 
 
 def add_counts(store: Store, connection: sa.Connection, run: str, counts: Mapping[tuple[str, str], int]) -> None:
-    """Add in the caller's transaction. Who counts for one run from several processes at once must not hold others up."""
-    # In one order, or two transactions could wait for each other.
+    """Add to the counts, in the caller's transaction. Keep it short if several processes count for one run."""
+    # In one order, or two transactions could deadlock.
     rows = [
         {"run": run, "name": name, "label": label, "value": value} for (name, label), value in sorted(counts.items())
     ]
@@ -80,7 +80,7 @@ def add_counts(store: Store, connection: sa.Connection, run: str, counts: Mappin
 
 
 def set_gauges(store: Store, connection: sa.Connection, run: str, values: Mapping[str, int], at_ms: int) -> None:
-    """Set what holds at ``at_ms``, in the caller's transaction."""
+    """Set gauges to their values at ``at_ms``, in the caller's transaction."""
     rows = [{"run": run, "name": name, "value": value, "at_ms": at_ms} for name, value in sorted(values.items())]
     store.upsert(connection, gauges, rows)
 
@@ -97,14 +97,14 @@ def read_gauges(connection: sa.Connection, run: str) -> dict[str, int]:
 
 
 def read_activity(connection: sa.Connection, run: str) -> list[Activity]:
-    """The sources of a run, the one silent for longest last."""
+    """The sources of a run, most recently active first."""
     query = sa.select(source_activity).where(source_activity.c.run == run)
     rows = connection.execute(query.order_by(source_activity.c.last_ms.desc(), source_activity.c.source))
     return [Activity(row.source, int(row.articles), int(row.last_ms), row.last_article) for row in rows]
 
 
 def latencies(counts: Counts) -> list[Latency]:
-    """The histograms in counts, for stages that counted anything. Pure."""
+    """The histograms in counts, without stages that have none. Pure."""
     found = []
     for stage, bounds in LATENCY_S.items():
         total, buckets = 0, []

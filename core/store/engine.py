@@ -1,4 +1,4 @@
-"""Opening a store by URL: its schema, and the two things in which SQLite and PostgreSQL differ: how to begin, how to upsert."""
+"""Opening a store by URL, its schema, and the two things in which SQLite and PostgreSQL differ: transactions and upserts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from core.errors import StoreError, UsageError
 BUSY_MS = 30_000
 # SQLite takes at most 32,766 parameters in a statement, older ones 999.
 CHUNK = 400
-# A server that vanishes without a word (its host lost power, a failover) is given up after a minute, not after the system's
-# two hours. The last of them is for the server, or what we held there would stay locked as long where it is we who vanish.
+# A server that vanishes without closing its connections (power loss, failover) is given up after a minute instead of the
+# system's two hours. The last option is for the server: if this side vanishes, its locks are released as soon.
 _PATIENCE = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -33,7 +33,7 @@ _SECRETS = ("password", "sslpassword", "passfile")
 SCHEMAS = ("baseline",)
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))
-"""The revisions of before the first release: nobody was given them, so nothing migrates them."""
+"""The revisions of before the first release: no user has such a store, so they are not migrated."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _HINT_URL = "use sqlite:///path/to/file.db or postgresql://user@host/database"
 
@@ -46,22 +46,22 @@ def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
 
 
 class Store:
-    """A store that is open and of the current schema. Safe to use from several threads; every process opens its own."""
+    """An open store with the current schema. Safe for several threads; every process opens its own."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
 
     @property
     def url(self) -> str:
-        """Where it is, without a password."""
+        """The store's URL without a password."""
         return _shown(self.engine.url)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A transaction that sees one state of the store. Raises StoreError."""
+        """A read-only transaction that sees one state of the store. Raises StoreError."""
         options: dict[str, Any] = {}
         if self.engine.dialect.name == "postgresql":
-            # Its usual level shows each statement another state.
+            # At its default level each statement sees a newer state.
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with (
             self._guarded(),
@@ -74,7 +74,7 @@ class Store:
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that writes: committed at the end, rolled back on any error. Keep it short: SQLite has one writer.
 
-        Raises StoreError where the store refuses (locked for longer than 30 s, full disk, server away).
+        Raises StoreError if the store is locked for more than 30 s, the disk is full or the server is away.
         """
         with (
             self._guarded(),
@@ -84,9 +84,9 @@ class Store:
             yield connection
 
     def serialise(self, connection: sa.Connection, what: str) -> None:
-        """Let one transaction at a time go on from here, of those that name the same thing; until it ends.
+        """Hold a lock named ``what`` until the transaction ends; transactions with the same name run one after the other.
 
-        For decisions on what was read, where no row can be locked. SQLite has one writer anyway.
+        For decisions on rows that were read and can't be locked. SQLite has one writer anyway.
         """
         if self.engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(what))))
@@ -107,7 +107,7 @@ class Store:
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        """Insert the rows whose primary key is not there yet: the first write wins."""
+        """Insert the rows whose primary key is not stored yet: the first write wins."""
         if rows:
             keys = [column.name for column in table.primary_key]
             connection.execute(self.insert(table).on_conflict_do_nothing(index_elements=keys), rows)
@@ -126,7 +126,7 @@ class Store:
 
 
 def open_store(url: str) -> Store:
-    """The store at ``url`` (``sqlite:///path`` or ``postgresql://…``), made or brought to the current schema.
+    """The store at ``url`` (``sqlite:///path`` or ``postgresql://…``), created or migrated to the current schema.
 
     Raises UsageError for a URL that names no store, StoreError if it can't be opened or has a schema that this version
     doesn't know.
@@ -175,7 +175,7 @@ def _upgrade(connection: sa.Connection, url: str) -> None:
         return
     if version in _BEFORE:
         raise StoreError(
-            f"{url}: this store is from before the first release (schema {version}) and can't be used any more",
+            f"{url}: this store is from before the first release (schema {version}) and can't be used",
             hint="set it aside and start again: a new store is made, and the raw stream is handled again",
         )
     if version is not None and version not in SCHEMAS:
@@ -196,10 +196,10 @@ def _parsed(url: str) -> sa.URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # The text may hold a password, and where it stands in it can't be told; so does the cause.
+        # The text may hold a password anywhere; so may the cause.
         raise UsageError("the store's URL can't be understood", hint=_HINT_URL) from None
     if parsed.drivername in ("postgres", "postgresql"):
-        # Without a driver, releases of SQLAlchemy choose different ones.
+        # Without a driver in the URL, different releases of SQLAlchemy choose different ones.
         return parsed.set(drivername="postgresql+psycopg")
     return parsed
 
@@ -222,8 +222,8 @@ def _options(url: sa.URL) -> dict[str, Any]:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # We begin transactions ourselves: the driver's own BEGIN is deferred, and a read that later writes can then fail
-    # at once with "database is locked", whatever the time-out.
+    # Transactions are begun here: the driver's own BEGIN is deferred, and a transaction that reads first and then writes can
+    # fail at once with "database is locked", whatever the timeout.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -245,7 +245,7 @@ _HINTS = (
     (("unable to open", "readonly", "read-only"), "check that the folder exists and can be written"),
     (
         ("not a database", "malformed"),
-        "the file is no store, or is damaged; choose another, or restore it from a backup",
+        "the file is not a store, or is damaged; choose another, or restore it from a backup",
     ),
     (("authentication failed", "no password supplied"), "check user and password in the store's URL"),
     (("does not exist",), "make it on the server first"),

@@ -1,4 +1,4 @@
-"""The one MetaData that all tables of the store hang on, and column types that SQLite and PostgreSQL share."""
+"""The MetaData of all tables of the store, and column types that work alike on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ metadata = MetaData(
     }
 )
 
-# PostgreSQL's text holds no NUL, and neither database a half of a surrogate pair: pages and file names bring both.
+# PostgreSQL stores no NUL in text, and neither database a lone surrogate; pages and file names contain both.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """``text`` with U+FFFD for each character that no database takes."""
+    """``text`` with U+FFFD in place of each character that a database refuses."""
     return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -33,7 +33,7 @@ class SafeString(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        """Applies to what is written and to what is compared, so a row is found by what it was stored under."""
+        """Applied to values that are written and compared, so a row is found under the value it was stored with."""
         return None if value is None else storable(value)
 
 
@@ -42,7 +42,7 @@ INDEXED = 300
 
 
 class IndexedString(SafeString):
-    """The beginning of a text of any origin, as long as an index takes; written and compared alike."""
+    """The first ``INDEXED`` characters of a text of any origin, written and compared alike."""
 
     cache_ok = True
 
@@ -59,7 +59,7 @@ class SafeText(SafeString):
 
 
 class Place(SafeString):
-    """A sortable order key. Sorted by code point also where PostgreSQL's own collation is a language's."""
+    """A sortable order key, sorted by code point whatever the collation of the PostgreSQL database."""
 
     cache_ok = True
 

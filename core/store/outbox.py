@@ -1,8 +1,8 @@
-"""The outbox: records stored with the results that they tell of, relayed afterwards at least once.
+"""The outbox: records stored in the same transaction as the results they announce, and relayed afterwards at least once.
 
 See docs/architecture.md, "Exactly-once results".
 
-Rows have a status and are taken one batch at a time, never by ``id > last``: PostgreSQL's ids commit out of order.
+Rows have a status and are taken in batches, never by ``id > last``: ids on PostgreSQL commit out of order.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ CANARIES = "canaries"
 PEOPLE = "people"
 """What ``desk.delivery`` takes: alerts of subscriptions that name a channel."""
 
-# A batch taken longer ago than this was taken by a worker that died; one taken further ahead, under a clock set back since.
+# A batch taken longer ago than this belongs to a worker that died; one taken further ahead, to a clock that was set back since.
 LEASE_MS = 60_000
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
-    """One record to relay. ``key`` (``RUN/ID``) identifies it, so that a receiver can tell a repeat.
+    """One record to relay. ``key`` (``RUN/ID``) identifies it, so that a receiver can recognise a repeat.
 
-    The run stands in it, or two runs that publish into one compacted stream would displace each other's records.
+    It contains the run, or two runs that publish into one compacted stream would displace each other's records.
     """
 
     run: str
@@ -63,7 +63,7 @@ def run_of(key: str) -> str:
 
 
 class Outbox:
-    """Takes rows to relay, and strikes them off once they are acknowledged."""
+    """Takes rows to relay, and deletes them once they are acknowledged. Raises StoreError."""
 
     def __init__(self, store: Store, worker: str) -> None:
         self.store, self.worker = store, worker
@@ -71,10 +71,10 @@ class Outbox:
     def take(
         self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None, in_order: bool = False
     ) -> list[Taken]:
-        """Up to ``limit`` waiting rows, oldest first, now this worker's for 60 s. Other workers get others.
+        """Up to ``limit`` waiting rows, oldest first, leased to this worker for 60 s; other workers get other rows.
 
-        What a worker of the same name had taken and neither struck off nor given back comes again: it died meanwhile.
-        ``destinations``: only rows for these. ``in_order``: a destination of which another worker holds rows waits until
+        Rows that a worker of the same name had taken and neither finished nor given back are returned again: it died.
+        ``destinations``: only rows for these. ``in_order``: a destination of which another worker holds rows is left out until
         they are done, given back or 60 s old, so that no later record goes out before an earlier one.
         """
         c = t.outbox.c
@@ -96,7 +96,7 @@ class Outbox:
             return [Taken(row.id, row.destination, row.key, row.payload) for row in rows]
 
     def waiting(self, destinations: Collection[str] | None = None) -> bool:
-        """Whether there may be something to take (for these destinations): a look that takes no write lock."""
+        """Whether there may be rows to take (for these destinations). Takes no write lock."""
         query = sa.select(t.outbox.c.id).limit(1)
         if destinations is not None:
             query = query.where(t.outbox.c.destination.in_(sorted(destinations)))
@@ -104,13 +104,13 @@ class Outbox:
             return connection.execute(query).first() is not None
 
     def done(self, rows: Sequence[Taken]) -> None:
-        """The rows were acknowledged: strike them off, whoever holds them by now."""
+        """Delete rows that were acknowledged, whichever worker holds them now."""
         with self.store.writing() as connection:
             for part in chunks([row.id for row in rows]):
                 connection.execute(t.outbox.delete().where(t.outbox.c.id.in_(part)))
 
     def give_back(self, rows: Sequence[Taken]) -> None:
-        """The rows could not be delivered: they wait again, unless another worker has taken them meanwhile."""
+        """Let rows that could not be relayed wait again, except those that another worker has taken since."""
         with self.store.writing() as connection:
             for part in chunks([row.id for row in rows]):
                 mine = t.outbox.c.id.in_(part) & (t.outbox.c.taken_by == self.worker)

@@ -1,4 +1,4 @@
-"""Reading a run's results: for the desk, the output files, the tests."""
+"""Reading a run's results: all in order, what is new, single articles and alerts."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from core.errors import UsageError
 from core.records import Alert, Article, OrderKey, Outcome, OutcomeKind, decode
 from core.records.canary import PREFIX
 from core.store import tables as t
 from core.store.engine import Store
 
 PAGE = 500
+SHORTEST_ID = 6
+"""Characters of an alert's id that find it."""
 
 
 class StoreReader:
-    """Reads one run. Every call sees one state of the store; where pages are fetched one by one, each page does.
+    """Reads one run. Every call sees one state of the store; calls that fetch page by page see one state a page.
 
-    So read what is still being written with ``since``: an article that is changed between two pages can come twice.
+    So read a run that is being written with ``since``: an article that changes between two pages can come twice.
     """
 
     def __init__(self, store: Store, run: str) -> None:
         self.store, self.run = store, run
 
     def articles(self) -> Iterator[Article]:
-        """Current versions in the order of the run. Fetched page by page, so memory stays bounded."""
+        """Current versions in the order of the run, fetched page by page, so memory stays bounded."""
         yield from (decode(row.record.encode(), Article) for row in self._pages(t.articles, t.articles.c.id))
 
     def alerts(self) -> Iterator[Alert]:
@@ -49,7 +52,7 @@ class StoreReader:
             after = (rows[-1].stream, rows[-1].partition, rows[-1].first_offset)
 
     def count_outcomes(self) -> Counter[str]:
-        """How many raw records ended how; a lost range counts with all its offsets."""
+        """How many raw records ended in each kind of outcome; a lost range counts with all its offsets."""
         c = t.outcomes.c
         size = sa.func.sum(c.last_offset - c.first_offset + 1)
         with self.store.reading() as connection:
@@ -57,7 +60,7 @@ class StoreReader:
         return Counter({kind: int(count) for kind, count in rows})
 
     def since(self, seq: int) -> tuple[int, list[Article], list[Alert], list[Outcome]]:
-        """The run's seq now, and what was written after ``seq``: articles, alerts and rejections, in order."""
+        """The run's current seq, and articles, alerts and rejections that were written after ``seq``, in order."""
         with self.store.reading() as connection:
             now = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == self.run)).scalar() or 0
             if now <= seq:
@@ -94,6 +97,42 @@ class StoreReader:
             if len(rows) < PAGE:
                 return
             after = (rows[-1].place, rows[-1].identity)
+
+
+def find_alert(store: Store, run: str, identity: str) -> Alert | None:
+    """The alert with this id or, from 6 characters on, the only one whose id begins so; None if there is none.
+
+    Raises UsageError if there are several.
+    """
+    c = t.alerts.c
+    query = sa.select(c.id, c.record).where(c.run == run, c.id == identity)
+    with store.reading() as connection:
+        rows = connection.execute(query).all()
+        if not rows and len(identity) >= SHORTEST_ID:
+            after = identity[:-1] + chr(ord(identity[-1]) + 1)
+            rows = connection.execute(
+                sa.select(c.id, c.record).where(c.run == run, c.id >= identity, c.id < after).limit(2)
+            ).all()
+    if len(rows) > 1:
+        raise UsageError(f"several alerts begin with {identity!r}", hint="give more of the id")
+    return decode(rows[0].record.encode(), Alert) if rows else None
+
+
+def find_article(store: Store, run: str, identity: str) -> Article | None:
+    """The current version of an article; None if the run has none."""
+    query = sa.select(t.articles.c.record).where(t.articles.c.run == run, t.articles.c.id == identity)
+    with store.reading() as connection:
+        record = connection.execute(query).scalar()
+    return decode(record.encode(), Article) if record is not None else None
+
+
+def alerts_of(store: Store, run: str, subscription: str, *, limit: int = 100) -> list[Alert]:
+    """The latest alerts of a subscription, newest first."""
+    c = t.alerts.c
+    query = sa.select(c.record).where(c.run == run, c.subscription == subscription).order_by(c.place.desc(), c.id)
+    with store.reading() as connection:
+        records = connection.execute(query.limit(limit)).scalars().all()
+    return [decode(record.encode(), Alert) for record in records]
 
 
 def _outcome(row: sa.Row[tuple[object, ...]]) -> Outcome:

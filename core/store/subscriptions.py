@@ -16,10 +16,10 @@ from core.store import tables as t
 from core.store.engine import Store, chunks
 from core.store.metadata import storable
 
-# A version holds from its saving plus this: time for every worker to see it before it must match with it.
+# A version holds from its saving plus this margin: time for every worker to see it before it must match with it.
 MARGIN_MS = 2_000
-# What was read is good for so long. The rest of the margin is for a saving that takes its time between its clock and its
-# commit, and for clocks that differ: a reader in between would miss it.
+# What was read is valid this long. The rest of the margin covers the time between a saving's clock and its commit, and
+# clocks that differ: a reader in between would miss that saving.
 FRESH_MS = 1_000
 FROM_THE_BEGINNING = 0
 LIVE = "live"
@@ -40,7 +40,7 @@ class StoredTopic(msgspec.Struct, frozen=True):
 
 
 class StoredQueries(msgspec.Struct, frozen=True):
-    """All versions in a scope. It is complete for articles with event times up to ``good_until_ms``."""
+    """All versions in a scope, complete for articles with event times up to ``good_until_ms``."""
 
     subscriptions: tuple[Subscription, ...]
     topics: tuple[StoredTopic, ...]
@@ -49,7 +49,10 @@ class StoredQueries(msgspec.Struct, frozen=True):
 
 
 class SubscriptionStore:
-    """Reads and saves the queries of one scope: ``live``, or the name of a run that was given its own."""
+    """Reads and saves the subscriptions and topics of one scope: ``live``, or the name of a run that has its own.
+
+    Raises StoreError. Safe for threads and processes.
+    """
 
     def __init__(self, store: Store, scope: str = LIVE) -> None:
         self.store, self.scope = store, scope
@@ -76,10 +79,10 @@ class SubscriptionStore:
     def save_subscriptions(
         self, wanted: Sequence[Subscription], *, now_ms: int, from_the_beginning: bool = False
     ) -> int:
-        """Save what differs from the newest stored version of each, and return how many that were.
+        """Save those that differ from their newest stored version, and return how many that were.
 
         They hold from now plus the margin, or from the beginning of time. ``version``, ``effective_from_ms`` and
-        ``saved_ms`` of what is given are ignored; ``edited_by`` is kept as who made the version, but is no difference.
+        ``saved_ms`` are ignored; ``edited_by`` is stored as the author of the version, but doesn't count as a difference.
         """
         start = FROM_THE_BEGINNING if from_the_beginning else now_ms + MARGIN_MS
         with self.store.writing() as connection:
@@ -102,18 +105,18 @@ class SubscriptionStore:
             return len(rows)
 
     def newest(self, identity: str) -> Subscription | None:
-        """The newest version of one subscription, whether it has been ended or not; None where there never was one."""
+        """The newest version of one subscription, ended or not; None if there never was one."""
         return next(iter(self.history(identity)), None)
 
     def history(self, identity: str) -> list[Subscription]:
-        """All versions of one subscription, newest first: who made each when, and from when it holds."""
+        """All versions of one subscription, newest first."""
         c = t.subscriptions.c
         query = sa.select(t.subscriptions).where(c.scope == self.scope, c.id == identity).order_by(c.version.desc())
         with self.store.reading() as connection:
             return [subscription(row) for row in connection.execute(query)]
 
     def versions(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Subscription]:
-        """These versions, by (id, version), those that there are. A version never changes."""
+        """These versions by (id, version); versions that are not stored are left out. A version never changes."""
         c = t.subscriptions.c
         found = {}
         with self.store.reading() as connection:
@@ -125,10 +128,10 @@ class SubscriptionStore:
         return found
 
     def save_topics(self, definitions: Mapping[str, str], *, now_ms: int) -> int:
-        """Save topics (name → TOML text) that differ from what is stored, and return how many that were.
+        """Save topics (name → TOML text) that differ from the stored ones, and return how many that were.
 
-        A topic that the scope never had holds from the beginning where the scope has none at all yet, else, like every
-        change, from now plus the margin. A stored topic that is no longer given ends then.
+        The first topics of a scope hold from the beginning of time; later ones and changes from now plus the margin. A stored
+        topic that is no longer given ends then.
         """
         definitions = {storable(name): storable(text) for name, text in definitions.items()}
         with self.store.writing() as connection:
@@ -159,7 +162,7 @@ class SubscriptionStore:
 
 
 def rules_of(one: Subscription) -> str:
-    """What a subscription asks for besides its query, as JSON for the column ``rules``."""
+    """The fields of ``RULES`` that differ from their defaults, as JSON for the column ``rules``."""
     different = {name: getattr(one, name) for name in RULES if getattr(one, name) != getattr(_UNRULED, name)}
     return storable(msgspec.json.encode(different).decode())
 

@@ -1,28 +1,27 @@
-"""The tables of the store. Every row belongs to a run; all times are event times in whole milliseconds, UTC.
+"""The tables that all packages share. Every row belongs to a run; times are event times in whole milliseconds, UTC.
 
-Only types and constraints that SQLite and PostgreSQL share. Records lie whole as JSON in ``record``; what is searched,
-joined or ordered by has a column of its own.
-Times of counts and canaries are wall-clock times, except ``last_ms``
-of ``source_activity``. ``place`` is an order key in its sortable form (``OrderKey.sortable``).
+Only types and constraints that SQLite and PostgreSQL share. Records are stored whole as JSON in ``record``; what is searched,
+joined or ordered by has a column of its own. ``place`` is an order key in its sortable form (``OrderKey.sortable``). Times of
+counts and canaries are wall-clock times, except ``last_ms`` of ``source_activity``.
 
 =====================  ============================================================================================
-runs                   one row a run: who owns it, how far it is (``seq`` rises by one with every sink transaction)
-commits                when each sink transaction was stored, and which number of its epoch it reached
+runs                   one row a run: its owner and how far it is (``seq`` rises by one with every transaction of results)
+commits                when each of those transactions was stored, and which number of its epoch it reached
 run_offsets            the first offset of each partition that a run read
 outcomes               how each raw record ended; ``lost`` covers a range; the first write wins
 articles               the current version of each article, enriched
-versions               every version of each article: what it was, and the story stage's index entry for it
-stories                one row a story, kept up with every article
+versions               every version of each article, with the story stage's index entry for it
+stories                one row a story, updated with every article
 alerts                 one row an alert
 subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
 topics                 every version of every topic, likewise
 outbox                 records waiting to be relayed to streams or people
-takedowns              articles that must not be: their text is gone, whatever comes of them again is rejected
+takedowns              articles that were taken down: their text is deleted, and what comes of them again is rejected
 counters               sums that only rise, by run, name and label; see ``core.store.counts``
-gauges                 what last held, by run and name, and when
-source_activity        how many articles each source has given to a run, and the last of them
+gauges                 latest values by run and name, with their times
+source_activity        how many articles came from each source, and the latest of them
 contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there
-canaries               when each canary passed each stage; those of some days are kept
+canaries               when each canary passed each stage; kept for some days
 =====================  ============================================================================================
 """
 
@@ -89,7 +88,7 @@ outcomes = Table(
     Column("late", Boolean, nullable=False, default=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_outcomes_run_place", "run", "place"),
-    # For whoever follows the run: new rejections, which are few.
+    # New rejections, which are few, for readers that follow the run.
     Index("ix_outcomes_rejected", "run", "seq", sqlite_where=is_rejected, postgresql_where=is_rejected),
 )
 
@@ -176,7 +175,7 @@ subscriptions = Table(
     Column("name", SafeText, nullable=False, default=""),
     Column("owner", SafeText, nullable=False, default=""),
     Column("saved_ms", BigInteger, nullable=False),
-    # Filters, delivery, schedule and the like, as JSON; what has its default is left out.
+    # Filters, delivery, schedule and the like as JSON; defaults are left out.
     Column("rules", Text, nullable=False, default="{}"),
     Column("edited_by", SafeText, nullable=False, default=""),
 )
@@ -211,7 +210,7 @@ takedowns = Table(
     "takedowns",
     metadata,
     Column("article", SafeString, primary_key=True),
-    # Rises with every takedown and every one taken back: readers see by it that something changed.
+    # Rises with every takedown, so that readers see that something changed.
     Column("stamp", BigInteger, nullable=False),
     Column("url", SafeText, nullable=False),
     Column("reason", SafeText, nullable=False),
@@ -242,7 +241,7 @@ source_activity = Table(
     metadata,
     Column("run", SafeString, primary_key=True),
     Column("source", SafeString, primary_key=True),
-    # New ones: versions, copies and the like don't count.
+    # New articles only: versions, copies and the like don't count.
     Column("articles", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
     Column("last_article", SafeString, nullable=False),
@@ -279,10 +278,10 @@ canaries = Table(
 # The desk lists the newest articles of one outlet, and alerts of one subscription; nothing else asks for these.
 articles_by_source = Index("ix_articles_run_source_place", articles.c.run, articles.c.source, articles.c.place)
 alerts_by_subscription = Index("ix_alerts_run_subscription_place", alerts.c.run, alerts.c.subscription, alerts.c.place)
-# What belongs to one story, or to one article, in order. With an index that stops before the place, SQLite rather walks the
+# The rows of one story, or of one article, in order. With an index that ends before the place, SQLite prefers to walk the
 # whole run by place: a story's page took minutes on a million articles.
 articles_by_story = Index("ix_articles_run_story_place", articles.c.run, articles.c.story, articles.c.place)
 alerts_by_story = Index("ix_alerts_run_story_place", alerts.c.run, alerts.c.story, alerts.c.place)
 outcomes_by_article = Index("ix_outcomes_run_article_place", outcomes.c.run, outcomes.c.article, outcomes.c.place)
-# Changes are followed by seq, stories too.
+# Readers that follow changes ask by seq, for stories too.
 stories_by_seq = Index("ix_stories_run_seq", stories.c.run, stories.c.seq)

@@ -1,13 +1,13 @@
 """The stream port: what the connectors write to and the reader reads from (docs/architecture.md, "Streams").
 
 A stream is an append-only log in numbered partitions; a record's offset is its place in its partition. Offsets rise but
-need not be dense (compaction, transactions): a gap is no loss. Records of one key go to one partition, so they stay in
+need not be dense (compaction, transactions): a gap doesn't mean a loss. Records of one key go to one partition, so they stay in
 order. Time is the append time in whole milliseconds since the epoch, stamped by the stream (a Kafka broker with
 ``LogAppendTime``; the embedded stream stamps max(now, last) inside its lock), unless the writer sets it for an archive.
 
 Implementations are safe to use from several processes, each with its own instance; one instance belongs to one thread.
-One contract suite (``tests/contracts/test_stream_contract.py``) runs on all of them. Below the port is what they share: names,
-limits, options of URLs, the way from a key to its partition.
+One contract suite (``tests/contracts/test_stream_contract.py``) runs on all of them. Below the port are the parts they
+share: names, limits, options of URLs, the mapping from keys to partitions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MIX = 0x5BD1E995
 
 
 class StreamRecord(NamedTuple):
-    """One record as read. ``timestamp_ms`` is its event time; ``key`` may be None for records of foreign writers."""
+    """One record as read. ``timestamp_ms`` is its event time; ``key`` may be None in records of other programs."""
 
     partition: int
     offset: int
@@ -42,7 +42,7 @@ class StreamRecord(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """Where an acknowledged record lies."""
+    """The place of an acknowledged record."""
 
     partition: int
     offset: int
@@ -50,7 +50,7 @@ class Appended(NamedTuple):
 
 
 class NewRecord(NamedTuple):
-    """One record to append. ``partition`` None: chosen by the key. ``timestamp_ms`` None: the stream's own clock."""
+    """One record to append. ``partition`` None: by the key. ``timestamp_ms`` None: by the stream's clock."""
 
     key: bytes
     value: bytes
@@ -64,7 +64,7 @@ class Stream(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it is, without credentials; for messages."""
+        """The URL without credentials, for messages."""
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class Stream(Protocol):
 
     @property
     def uuid(self) -> str:
-        """Identity of this log: one that was deleted and made anew under the same name has another."""
+        """Identity of this log: one that was deleted and created again under the same name has another."""
 
     @property
     def max_value_bytes(self) -> int:
@@ -84,30 +84,31 @@ class Stream(Protocol):
     def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
         """Append in the given order and wait until all are acknowledged as durable.
 
-        Raises RecordTooLarge before anything is appended where a value is over the limit, StreamUnavailable where the
-        stream can't be reached: then any of the records may have been appended or not, and appending them again may
-        repeat them (at least once).
+        Raises RecordTooLarge, before anything is appended, if a value is over the limit; StreamUnavailable if the stream
+        can't be reached: then any of the records may have been appended, and appending them again may repeat them (at
+        least once).
         """
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:
         """Records from the given offset of each partition on, rising within a partition, about ``max_bytes`` in all.
 
-        At least one record is returned if there is one by now, whatever its size; none means that none came within
-        ``wait_ms``. Reading the same offsets again gives the same records: there is no hidden position. Raises
-        OffsetOutOfRange where an offset is below the log's start, StreamUnavailable where it can't be reached.
+        If there are records, at least one is returned, whatever its size; an empty result means that none came within
+        ``wait_ms``. Reading the same offsets again returns the same records: there is no hidden position. Raises
+        OffsetOutOfRange if an offset is below the log's start or past its end, StreamUnavailable if the stream can't be
+        reached.
         """
 
     def start_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """For each partition the lowest offset still stored (the end offset where it is empty)."""
+        """For each partition the lowest offset still stored (the end offset if it is empty)."""
 
     def end_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
         """For each partition the offset that the next record would get."""
 
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
-        """Mirror a group's position (next offset to read) for lag tools. Never read back to resume from."""
+        """Mirror a group's position (next offset to read) for lag tools. No reader resumes from it."""
 
     def committed(self, group: str) -> Mapping[int, int]:
-        """What was last committed for the group; partitions without a commit are left out."""
+        """The last committed position of the group; partitions without one are left out."""
 
     def close(self) -> None:
         """Release connections and files. The instance is unusable afterwards; closing twice is harmless."""
@@ -120,7 +121,7 @@ class Stream(Protocol):
 
 
 def check_name(name: str) -> str:
-    """``name`` itself where it may name a stream. Raises UsageError."""
+    """Return ``name``. Raises UsageError if it can't be the name of a stream."""
     if not _NAME.match(name) or name in {".", ".."}:
         raise UsageError(
             f"{name!r} can't be a stream's name", hint="use 1 to 249 of the characters A-Z a-z 0-9 . _ - (Kafka's rule)"
@@ -129,14 +130,14 @@ def check_name(name: str) -> str:
 
 
 def check_partitions(count: int) -> int:
-    """``count`` itself where a stream may have that many partitions. Raises UsageError."""
+    """Return ``count``. Raises UsageError if a stream can't have that many partitions."""
     if not 1 <= count <= 10_000:
         raise UsageError(f"a stream can't have {count} partitions", hint="use 1 to 10000")
     return count
 
 
 def check_sizes(label: str, records: Sequence[NewRecord], limit_bytes: int) -> None:
-    """Raise RecordTooLarge where a value, with what its key has over FREE_KEY_BYTES, is larger than ``limit_bytes``."""
+    """Raise RecordTooLarge if a value, with the part of its key beyond FREE_KEY_BYTES, is larger than ``limit_bytes``."""
     for record in records:
         size = len(record.value) + max(0, len(record.key) - FREE_KEY_BYTES)
         if size > limit_bytes:
@@ -144,7 +145,7 @@ def check_sizes(label: str, records: Sequence[NewRecord], limit_bytes: int) -> N
 
 
 def parse_options(query: str, known: Sequence[str], scheme: str) -> Mapping[str, str]:
-    """The options of a stream URL's query. Raises UsageError for an unknown, repeated or empty one; shows no values."""
+    """The options in the query of a stream's URL. Raises UsageError, without values, for an unknown, repeated or empty one."""
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
@@ -157,7 +158,7 @@ def parse_options(query: str, known: Sequence[str], scheme: str) -> Mapping[str,
 
 
 def positive(options: Mapping[str, str], name: str, default: float) -> float:
-    """The number in option ``name``, ``default`` where it is missing. Raises UsageError unless it is positive."""
+    """The number in option ``name``, or ``default``. Raises UsageError unless it is positive."""
     text = options.get(name)
     if text is None:
         return default
@@ -171,7 +172,7 @@ def positive(options: Mapping[str, str], name: str, default: float) -> float:
 
 
 def partition_of(key: bytes, partitions: Sequence[int]) -> int:
-    """The partition that a key belongs to, the same as Kafka's Java clients choose for as many partitions."""
+    """The partition of a key, as Kafka's Java clients choose it."""
     return partitions[(murmur2(key) & 0x7FFFFFFF) % len(partitions)]
 
 

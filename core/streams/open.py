@@ -1,4 +1,4 @@
-"""From a URL to a stream: the one place that knows which kinds there are."""
+"""From a URL to a stream: the one module that knows the kinds of streams."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def create_stream(
 ) -> Stream:
     """Open the stream ``name``, making it first if it is missing; one that exists keeps its partitions.
 
-    ``archive``: writers set the event times themselves. On Kafka that is a property of the topic (CreateTime, kept without a
-    limit), so a stream of the other kind is refused with StreamError. Else as ``open_stream``.
+    ``archive``: writers set the event times themselves. On Kafka that is a property of the topic (CreateTime, no
+    retention), so a stream of the other kind is refused with StreamError. Else as ``open_stream``.
     """
     check_name(name)
     check_partitions(partitions)

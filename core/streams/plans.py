@@ -1,12 +1,12 @@
-"""The streams of an installation, how each is made, and where one that exists differs. Pure.
+"""The streams of an installation: how each is created, and how an existing one differs. Pure.
 
 ``raw-articles`` is deleted by time, and by size if a limit is set, and never compacted: a replay needs every record. Its
 times are the broker's, since event time is the append time. ``enriched-articles`` and ``alerts`` are relayed at least once,
 under keys that identify a repeat: compaction leaves the newest version of an article, and one of each alert. That begins after
-a week, so that whoever reads along sees every version, and old records are deleted all the same, so that disks don't fill.
-``rejected`` has a key a record, and nothing to compact. ``canaries`` are of no use tomorrow.
+a week, so that readers that keep up see every version; old records are deleted all the same, so that disks don't fill.
+``rejected`` has one key a record, so there is nothing to compact. ``canaries`` are useless after a day.
 
-A plan counts when a stream is made. What exists is compared with it, and changed with Kafka's own tools.
+A plan applies when a stream is created. An existing stream is compared with it, and changed with Kafka's own tools.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _LEAST_SEGMENT_BYTES, _MOST_SEGMENT_BYTES = 16 << 20, 1 << 30
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """One stream as it ought to be. ``retention_bytes`` is for all partitions together, 0: no limit.
+    """One stream as planned. ``retention_bytes`` is for all partitions together, 0: no limit.
 
-    ``copies``: the replication factor of a stream that is made; 0: what the stream's URL says, else as ``copies_for``.
+    ``copies``: the replication factor of a new stream; 0: that of the stream's URL, else ``copies_for`` the brokers.
     """
 
     name: str
@@ -46,7 +46,7 @@ class StreamPlan:
     copies: int = 0
 
     def configs(self, copies: int) -> dict[str, str]:
-        """The topic's settings in Kafka's names, for a topic that has so many copies."""
+        """The topic's settings under Kafka's names, if it has ``copies`` replicas."""
         configs = {
             "cleanup.policy": "compact,delete" if self.compacted else "delete",
             "compression.type": "zstd",
@@ -66,20 +66,20 @@ class StreamPlan:
 
 
 def copies_for(brokers: int) -> int:
-    """How many copies a stream has on so many brokers where nobody says how many; Kafka's own default is one."""
+    """The default number of copies on so many brokers; Kafka's own default is one."""
     return max(1, min(COPIES, brokers))
 
 
 def guarded(copies: int) -> dict[str, str]:
-    """What makes so many copies worth having: with acks=all, an acknowledged record outlives the loss of a broker."""
+    """Settings that make three copies useful: with acks=all, an acknowledged record survives the loss of a broker."""
     return {"min.insync.replicas": "2"} if copies >= COPIES else {}
 
 
 @dataclass(frozen=True)
 class StreamFacts:
-    """One stream as it is. ``copies`` 0 and no ``configs``: not a matter of this kind of stream.
+    """One stream as it is. ``copies`` 0 and no ``configs``: this kind of stream has none.
 
-    ``usual_copies``: how many it would get if it were made now and the plan left it open; 0: not known.
+    ``usual_copies``: how many it would get if it were created now by a plan that leaves it open; 0: not known.
     """
 
     name: str
@@ -90,7 +90,7 @@ class StreamFacts:
 
 
 class Difference(NamedTuple):
-    """Something that is not as planned. ``what`` is Kafka's name of a setting, ``partitions`` or ``copies``."""
+    """One difference from the plan. ``what`` is Kafka's name of a setting, ``partitions`` or ``copies``."""
 
     what: str
     found: str
@@ -98,9 +98,9 @@ class Difference(NamedTuple):
 
 
 def differences(plan: StreamPlan, facts: StreamFacts) -> Sequence[Difference]:
-    """Where a stream is not as planned. More partitions than planned are fine: somebody needed them.
+    """How a stream differs from its plan. More partitions than planned are no difference: they may be needed.
 
-    So are more copies than usual, where the plan leaves them open.
+    Neither are more copies than usual, if the plan leaves their number open.
     """
     found = []
     if facts.partitions < plan.partitions:
@@ -111,7 +111,7 @@ def differences(plan: StreamPlan, facts: StreamFacts) -> Sequence[Difference]:
     if facts.configs:
         wanted = plan.configs(facts.copies)
         if plan.retention_bytes:
-            # A partition's share goes by the partitions that there are.
+            # A partition's share depends on the actual number of partitions.
             wanted = replace(plan, partitions=max(facts.partitions, plan.partitions)).configs(facts.copies)
         for name, value in wanted.items():
             is_now = facts.configs.get(name, "")
@@ -126,7 +126,7 @@ def _normal(value: str) -> tuple[str, ...]:
 
 
 def planned_streams(settings: CoreSettings) -> Mapping[str, StreamPlan]:
-    """What these settings ask for, by the stream's name; the raw stream is the first. Raises UsageError."""
+    """The plans by the stream's name, the raw stream first. Raises UsageError for settings that can't be applied."""
     count = check_partitions(settings.partitions)
     if not 0 < settings.retention_days < 100_000 or settings.retention_bytes < 0:
         raise UsageError(

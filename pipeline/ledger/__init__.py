@@ -1,4 +1,4 @@
-"""The ledger: how each raw record ended, stored in one transaction with the results that it gave."""
+"""The ledger: how each raw record ended, stored in one transaction with its results."""
 
 from pipeline.ledger.contiguous_offsets import StreamOffsets
 from pipeline.ledger.ledger import BundleContext, RunLedger, RunState

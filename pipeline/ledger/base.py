@@ -1,4 +1,4 @@
-"""The base of a partial replay: the run that it goes on from, as of its start. It is read in place; nothing is copied."""
+"""The base of a partial replay: the run that it continues, as of its start. It is read in place; nothing is copied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.ledger.tables import replays
 
 
 class Base(NamedTuple):
-    """What ``run`` had at places before ``before`` counts as known."""
+    """The part of ``run`` that counts as known: its rows at places before ``before``."""
 
     run: str
     before: str
@@ -31,21 +31,21 @@ def base_of(store: Store, run: str) -> Base | None:
 
 
 def read_base(connection: sa.Connection, run: str) -> Base | None:
-    """The base of a replay; None for every other run, and for a replay that begins with nothing."""
+    """The base of a replay; None for every other run, and for a replay without a base."""
     query = sa.select(replays.c.base, replays.c.from_ms).where(replays.c.name == run)
     row = connection.execute(query).one_or_none()
     return None if row is None or row.base is None else Base(row.base, place_at(row.from_ms))
 
 
 def stored_under(run: str) -> tuple[str, str]:
-    """The names that rows of a run have in the column ``run``: its own, and that of its canaries."""
+    """The values of the column ``run`` in rows of a run: its own name, and that of its canaries."""
     return run, canary_run(run)
 
 
 def known(run: str, base: Base | None, table: sa.Table) -> list[sa.ColumnElement[bool]]:
     """Conditions, oldest first, that together select what the run may know of a table with ``run`` and ``place``.
 
-    One by one, since with an OR of them SQLite reads whole runs.
+    Separate conditions, since for an OR of them SQLite reads whole runs.
     """
     mine = table.c.run.in_(stored_under(run))
     if base is None:

@@ -1,4 +1,4 @@
-"""What one transaction of the ledger writes of a bundle: outcomes, counts, articles, versions, stories, alerts."""
+"""The rows that one transaction of the ledger writes for a bundle: outcomes, counts, articles, versions, stories, alerts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_bundle(
     store: Store,
     connection: sa.Connection,
     run: str,
-    told: Sequence[Decided],
+    decided: Sequence[Decided],
     alerts: Sequence[Alert],
     *,
     seq: int,
@@ -42,43 +42,43 @@ def write_bundle(
 ) -> list[OutboxRow]:
     """Write a bundle in the caller's transaction, and return the rows for the outbox.
 
-    Canaries go the same way under a run name of their own, so that whoever reads the run never meets them.
+    Canaries are written alike under a run name of their own, so that readers of the run never meet them.
     """
-    ended = write_outcomes(store, connection, [outcome_row(one.outcome, seq, late=one.late) for one in told])
-    counts.add_counts(store, connection, run, ended + bundle_counts(told, stored_ms))
+    ended = write_outcomes(store, connection, [outcome_row(one.outcome, seq, late=one.late) for one in decided])
+    counts.add_counts(store, connection, run, ended + bundle_counts(decided, stored_ms))
     counts.set_gauges(store, connection, run, gauges, stored_ms)
-    canaries = [one for one in told if is_canary(one.outcome.item)]
+    canaries = [one for one in decided if is_canary(one.outcome.item)]
     if canaries:
-        told = [one for one in told if not is_canary(one.outcome.item)]
+        decided = [one for one in decided if not is_canary(one.outcome.item)]
         raised = [alert for alert in alerts if is_canary(alert.url)]
         alerts = [alert for alert in alerts if not is_canary(alert.url)]
         _write_results(store, connection, canary_run(run), canaries, raised, seq)
         _mark_handled(connection, run, canaries, raised, stored_ms)
     else:
         raised = []
-    add_activity(store, connection, run, told)
-    _write_results(store, connection, run, told, alerts, seq)
-    return outbox_rows(run, told, alerts) + canary_rows(run, raised)
+    add_activity(store, connection, run, decided)
+    _write_results(store, connection, run, decided, alerts, seq)
+    return outbox_rows(run, decided, alerts) + canary_rows(run, raised)
 
 
 def write_outcomes(store: Store, connection: sa.Connection, rows: Sequence[dict[str, object]]) -> Counts:
-    """Insert outcomes, the first write wins. Returns how many raw records that were, by kind."""
+    """Insert outcomes; the first write wins. Returns how many raw records got their outcome by this, by kind."""
     ended: Counts = Counter()
     if rows:
         c = t.outcomes.c
         keys = [column.name for column in t.outcomes.primary_key]
         statement = store.insert(t.outcomes).on_conflict_do_nothing(index_elements=keys)
-        # Only what was inserted is counted: what was there had been counted then.
+        # Only inserted rows are counted: the others were counted when they were inserted.
         written = connection.execute(statement.returning(c.kind, c.first_offset, c.last_offset), rows)
         for kind, first, last in written:
             ended[counts.OUTCOMES, kind] += last - first + 1
     return ended
 
 
-def bundle_counts(told: Sequence[Decided], stored_ms: int) -> Counts:
-    """What a bundle that is stored at ``stored_ms`` adds, but for its outcomes. Pure."""
+def bundle_counts(decided: Sequence[Decided], stored_ms: int) -> Counts:
+    """The counts that a bundle stored at ``stored_ms`` adds, without its outcomes. Pure."""
     published, fetched, stored = [], [], []
-    for one in told:
+    for one in decided:
         stored.append(stored_ms - one.key.time_ms)
         if one.article is None:
             continue
@@ -93,12 +93,12 @@ def bundle_counts(told: Sequence[Decided], stored_ms: int) -> Counts:
     return found
 
 
-def add_activity(store: Store, connection: sa.Connection, run: str, told: Sequence[Decided]) -> None:
+def add_activity(store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided]) -> None:
     """Count a bundle's new articles by source, in the caller's transaction."""
     rows: dict[str, dict[str, Any]] = {}
-    for one in told:
+    for one in decided:
         if one.article is not None and one.outcome.kind is OutcomeKind.PUBLISHED:
-            # PostgreSQL's index takes no key of any length.
+            # PostgreSQL limits the length of a key in an index.
             source = one.article.source[:SOURCE_CHARS]
             row = rows.setdefault(source, {"run": run, "source": source, "articles": 0})
             row["articles"] += 1
@@ -118,24 +118,24 @@ def add_activity(store: Store, connection: sa.Connection, run: str, told: Sequen
 
 
 def _write_results(
-    store: Store, connection: sa.Connection, run: str, told: Sequence[Decided], alerts: Sequence[Alert], seq: int
+    store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided], alerts: Sequence[Alert], seq: int
 ) -> None:
-    articles = {one.article.id: one for one in told if one.article is not None}
+    articles = {one.article.id: one for one in decided if one.article is not None}
     store.upsert(connection, t.articles, [article_row(one, run, seq) for one in articles.values()])
-    store.upsert(connection, t.versions, [version_row(one, run, seq) for one in told if one.entry is not None])
-    update_stories(store, connection, run, told, seq)
-    places = alert_places(told)
+    store.upsert(connection, t.versions, [version_row(one, run, seq) for one in decided if one.entry is not None])
+    update_stories(store, connection, run, decided, seq)
+    places = alert_places(decided)
     rows = [alert_row(alert, run, seq, places.get(alert_cause(alert))) for alert in alerts]
     store.insert_new(connection, t.alerts, rows)
 
 
 def _mark_handled(
-    connection: sa.Connection, run: str, told: Sequence[Decided], alerts: Sequence[Alert], stored_ms: int
+    connection: sa.Connection, run: str, decided: Sequence[Decided], alerts: Sequence[Alert], stored_ms: int
 ) -> None:
     """Note canaries as handled. One that Wirewatch didn't make has no row, so it changes nothing."""
     raised = {alert.article: alert.id for alert in alerts}
     c = t.canaries.c
-    for one in told:
+    for one in decided:
         identity = article_id(one.outcome.item)
         first = (c.run == run) & (c.id == identity) & c.handled_ms.is_(None)
         values = {"handled_ms": stored_ms, "outcome": str(one.outcome.kind), "alert": raised.get(identity)}

@@ -1,4 +1,4 @@
-"""How far a run is in a stream, by its outcomes: where each partition has all, what was lost, what came back shorter."""
+"""How far a run is in a stream, by its outcomes: contiguous offsets, lost records, a stream that came back shorter."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[
 
 
 class StreamOffsets:
-    """What the ledger of a run knows of the offsets of one stream; see ``RunLedger.offsets``. Raises StoreError.
+    """The offsets of one stream in the ledger of a run; see ``RunLedger.offsets``. Raises StoreError.
 
-    What writes raises Fenced once another owner has the run: ``check_owner`` does so, and returns the run's seq.
+    Methods that write raise Fenced once another owner has the run: ``check_owner`` does so, and returns the run's seq.
     """
 
     def __init__(self, store: Store, run: str, stream: str, check_owner: Callable[[sa.Connection], int]) -> None:
@@ -88,7 +88,7 @@ class StreamOffsets:
                 )
 
     def late_keys(self) -> dict[tuple[int, int], OrderKey]:
-        """(partition, offset) → effective key of the records that came too late: a replay of this run loads them."""
+        """(partition, offset) → effective key of the records that came too late; a replay of this run loads them."""
         c = t.outcomes.c
         query = sa.select(c.partition, c.first_offset, c.place)
         with self._store.reading() as connection:
@@ -96,7 +96,7 @@ class StreamOffsets:
             return {(row.partition, row.first_offset): OrderKey.parse(row.place) for row in rows}
 
     def newest_handled(self, partition: int, upto: int) -> tuple[int, OrderKey] | None:
-        """The highest offset up to ``upto`` that was handled in time, with its key: that of the record which stood there."""
+        """The highest offset up to ``upto`` whose record was handled in time, with that record's key; None if there is none."""
         c = t.outcomes.c
         own = self._in(partition) & (c.first_offset <= upto) & c.place.is_not(None) & ~c.late
         query = sa.select(c.first_offset, c.place).where(own).order_by(c.first_offset.desc()).limit(1)
@@ -105,10 +105,9 @@ class StreamOffsets:
         return None if row is None else (int(row.first_offset), OrderKey.parse(row.place))
 
     def record_lost(self, outcomes: Sequence[Outcome]) -> None:
-        """Record ranges of this stream that retention deleted before they were read; of each, what has no outcome yet.
+        """Record ranges that retention deleted before they were read, except offsets that have an outcome already.
 
-        So recording them again changes nothing, nor does a larger range, as it comes after a rollback: an offset that was
-        handled, or lost before, keeps its outcome.
+        Idempotent: recording a range again, or a larger one after a rollback, changes no outcome.
         """
         c, ended = t.outcomes.c, Counter[tuple[str, str]]()
         with self._store.writing() as connection:
@@ -127,10 +126,10 @@ class StreamOffsets:
             counts.add_counts(self._store, connection, self._run, ended)
 
     def strike_beyond(self, ends: Mapping[int, int]) -> int:
-        """Strike the outcomes of records that the stream no longer holds at its end; return how many records those were.
+        """Delete the outcomes of records that the stream has lost at its end; return how many records those were.
 
-        ``ends``: for each partition the offset that its next record gets. What has an outcome from there on was cut off, and
-        other records will come at those offsets. The articles stay: what comes again of them is ``unchanged``.
+        ``ends``: for each partition the offset that its next record gets. Outcomes from there on belong to records that were
+        cut off; other records will get those offsets. The articles stay: if they come again, they are ``unchanged``.
         """
         c, f = t.outcomes.c, t.contiguous_offsets.c
         gone = Counter[tuple[str, str]]()

@@ -1,4 +1,4 @@
-"""The ledger of a run: what was handled, by whom, and the one transaction that records more.
+"""The ledger of a run: which records were handled, who owns the run, and the one transaction that stores a bundle.
 
 See docs/architecture.md, "Exactly-once results".
 """
@@ -30,16 +30,16 @@ FETCH_ROWS = 2_000
 
 
 class WentBack(Fenced):
-    """The store has less of the run than this process has seen there: it came back from a backup or a standby behind."""
+    """The store has fewer transactions of the run than this process has seen: it was restored, or failed over to a standby."""
 
 
 class Stale(StoreError):
-    """Another worker of this run has written since the bundle was begun: begin it anew."""
+    """Another worker of this run has written since the bundle was begun: begin the bundle again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run's row: ``seq`` rises by one with every sink transaction, ``last_key`` is the last place given."""
+    """A run's row: ``seq`` rises by one with every bundle, ``last_key`` is the last place that was assigned."""
 
     name: str
     owner: str
@@ -50,9 +50,10 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class BundleContext:
-    """What the story stage must know before it handles a bundle. ``texts``: (title, text) of each article's latest version.
+    """What the story stage must know before it handles a bundle.
 
-    ``entries``: index entries newer than the seq asked for.
+    ``done``: positions that have an outcome. ``histories``: index entries of each article. ``texts``: (title, text) of each
+    article's latest version. ``entries``: index entries newer than the given seq.
     """
 
     state: RunState
@@ -63,11 +64,11 @@ class BundleContext:
 
 
 class RunLedger:
-    """Reads and writes one run on behalf of one owner. Raises Fenced once another owner has taken the run, WentBack where the
-    store has lost transactions that were seen here.
+    """Reads and writes one run on behalf of one owner. Raises StoreError.
 
-    ``clock_ms`` (wall clock, ms) stamps when a transaction was stored; no result depends on it. ``base``: what a partial
-    replay is seeded from; it is only read.
+    Raises Fenced once another owner has taken the run, WentBack if the store has lost transactions that were seen here.
+    ``clock_ms`` (wall clock, ms since the epoch) is stored with each transaction; no result depends on it. ``base``: the base
+    of a partial replay, which is only read.
     """
 
     def __init__(
@@ -78,11 +79,11 @@ class RunLedger:
         self._seen = -1
 
     def seen(self, seq: int) -> None:
-        """Somebody in this process has stored ``seq``: a store that has less went back."""
+        """Note that this process has stored ``seq``: a store with a lower one has lost transactions."""
         self._seen = max(self._seen, seq)
 
     def take(self, *, kind: str, now_ms: int, spec: str = "{}") -> RunState:
-        """Make the run or take it over: earlier owners are fenced from now on, a new epoch begins (from 1)."""
+        """Create the run or take it over: earlier owners are fenced from now on, and a new epoch begins (the first is 1)."""
         with self.store.writing() as connection:
             row = {"name": self.run, "kind": kind, "owner": self.owner, "epoch": 0, "seq": 0}
             self.store.insert_new(connection, t.runs, [row | {"spec": spec, "created_ms": now_ms}])
@@ -94,9 +95,10 @@ class RunLedger:
     def begin(
         self, positions: Sequence[Position], articles: Iterable[str], *, since_seq: int, since_ms: int
     ) -> BundleContext:
-        """What the bundle with these positions and article ids must know, in one state of the store.
+        """What the story stage must know of these positions and article ids, read from one state of the store.
 
-        ``since_seq``: the index holds everything up to there (-1: nothing yet; then entries from ``since_ms`` on come).
+        ``since_seq``: the index holds all entries up to that seq (-1: none yet; then all from event time ``since_ms`` on are
+        returned).
         """
         with self.store.reading() as connection:
             state = self._state(connection)
@@ -111,26 +113,26 @@ class RunLedger:
                     for row in connection.execute(query.order_by(v.version)):
                         histories.setdefault(row.article, []).append(entry(row))
                         newest[row.article] = row.version
-                    # Of a live page with many versions, one text.
-                    told = sa.tuple_(v.article, v.version).in_(list(newest.items()))
+                    # One text, even of a live page with many versions.
+                    newest_texts = sa.tuple_(v.article, v.version).in_(list(newest.items()))
                     if newest:
-                        for row in connection.execute(sa.select(v.article, v.title, v.text).where(mine, told)):
+                        for row in connection.execute(sa.select(v.article, v.title, v.text).where(mine, newest_texts)):
                             texts[row.article] = (row.title, row.text)
             entries: list[IndexEntry] = []
-            # An index that holds anything has all of the base, which does not change.
+            # An index that isn't empty has all entries of the base, which never changes.
             for mine in known(self.run, self._base if since_seq < 0 else None, t.versions):
                 newer = sa.select(*ENTRY).where(mine, v.event_ms >= since_ms)
                 if since_seq >= 0:
                     newer = newer.where(v.seq > since_seq)
                 if state.seq > since_seq:
-                    # The first time it is the whole window: never all rows at once, and never their texts.
+                    # The first time this is the whole window: not all rows at once, and without texts.
                     entries += map(entry, connection.execute(newer.execution_options(yield_per=FETCH_ROWS)))
             return BundleContext(state, done, histories, texts, entries)
 
     def commit(
         self,
         state: RunState,
-        told: Sequence[Decided],
+        decided: Sequence[Decided],
         alerts: Sequence[Alert],
         *,
         last_key: OrderKey | None,
@@ -139,12 +141,13 @@ class RunLedger:
         gauges: Mapping[str, int] | None = None,
         facts: Mapping[str, StoryFacts] | None = None,
     ) -> int:
-        """Record a bundle in one transaction and return the new seq. ``handled``: the highest number of the epoch in it.
+        """Store a bundle in one transaction and return the new seq.
 
-        ``gauges``: figures of the stage, such as the size of its index. ``facts``: what stories have told by now, by story.
+        ``publish``: also put the records into the outbox, for the output streams. ``handled``: the bundle's highest number in
+        this epoch. ``gauges``: figures of the stage, such as the size of its index. ``facts``: the facts of stories, by story.
 
-        Raises Stale, writing nothing, where somebody else has written since ``state`` was read, Fenced where the run has
-        another owner. ``publish``: also put the records into the outbox, for the output streams.
+        Raises Stale if another worker has written since ``state`` was read, Fenced if the run has another owner; then nothing
+        is written.
         """
         seq = state.seq + 1
         with self.store.writing() as connection:
@@ -156,7 +159,7 @@ class RunLedger:
                 self.store,
                 connection,
                 self.run,
-                told,
+                decided,
                 alerts,
                 seq=seq,
                 stored_ms=stored_ms,
@@ -170,21 +173,21 @@ class RunLedger:
         return seq
 
     def ask_for_restart(self) -> None:
-        """Give the run up: this owner is fenced from now on, and its driver starts anew from the ledger."""
+        """Give the run up: this owner is fenced from now on, and its driver starts again from the ledger."""
         with self.store.writing() as connection:
             mine = (t.runs.c.name == self.run) & (t.runs.c.owner == self.owner)
             connection.execute(t.runs.update().where(mine).values(owner=UNOWNED))
 
     def owner_now(self) -> str:
-        """Who owns the run: this owner, another, or ``UNOWNED`` where a worker asked for a new start."""
+        """The owner of the run: this one, another, or ``UNOWNED`` if a worker asked for a restart."""
         with self.store.reading() as connection:
             return str(
                 connection.execute(sa.select(t.runs.c.owner).where(t.runs.c.name == self.run)).scalar() or UNOWNED
             )
 
     def handled(self, epoch: int) -> int:
-        """The highest number of an epoch that was handled; -1 where none was."""
-        # It rises with every commit of an epoch. Asked each second: a maximum over all commits would cost more each day.
+        """The highest number of an epoch that was handled; -1 if none was."""
+        # It rises with every commit of an epoch, and is asked for every second: a maximum over all would cost more each day.
         c = t.commits.c
         newest = sa.select(c.epoch, c.handled).where(c.run == self.run).order_by(c.seq.desc()).limit(1)
         with self.store.reading() as connection:
@@ -192,11 +195,11 @@ class RunLedger:
             return int(found.handled) if found is not None and found.epoch == epoch else -1
 
     def offsets(self, stream: str) -> StreamOffsets:
-        """What this ledger knows of the offsets of a stream, by the stream's UUID."""
+        """The offsets of a stream in this ledger. ``stream``: its UUID."""
         return StreamOffsets(self.store, self.run, stream, self._check_owner)
 
     def done(self, positions: Sequence[Position]) -> set[Position]:
-        """Those of the positions that have an outcome in this run."""
+        """The positions that have an outcome in this run."""
         with self.store.reading() as connection:
             return set(self._done(connection, positions))
 
@@ -208,14 +211,14 @@ class RunLedger:
         if row.seq < self._seen:
             raise WentBack(
                 f"the store has {row.seq} transactions of run {self.run!r}, and had {self._seen}",
-                hint="it came back from a backup, or from a standby that was behind; the run starts anew from its ledger",
+                hint="it came back from a backup, or from a standby that was behind; the run starts again from its ledger",
             )
         self.seen(row.seq)
         last = OrderKey.parse(row.last_place) if row.last_place else None
         return RunState(self.run, row.owner, row.epoch, row.seq, last)
 
     def _check_owner(self, connection: sa.Connection) -> int:
-        # The row stays locked, so that nobody takes the run between this and the end of the transaction.
+        # The row stays locked, so that no other owner takes the run before the transaction ends.
         connection.execute(sa.select(t.runs.c.name).where(t.runs.c.name == self.run).with_for_update(read=True))
         return self._state(connection).seq
 

@@ -50,16 +50,16 @@ def outcome_row(outcome: Outcome, seq: int, *, late: bool) -> dict[str, object]:
     return row | {"kind": str(outcome.kind), "place": key.sortable() if key else None, "late": late, "seq": seq}
 
 
-def article_row(told: Decided, run: str, seq: int) -> dict[str, object]:
-    """A row of ``articles``. Raises ValueError for a record without an article."""
-    article = told.article
+def article_row(decided: Decided, run: str, seq: int) -> dict[str, object]:
+    """A row of ``articles``. Raises ValueError if the record has no article."""
+    article = decided.article
     if article is None:
         raise ValueError("a record without an article has no row")
     return {
         "run": run,
         "id": article.id,
         "version": article.version,
-        "place": told.key.sortable(),
+        "place": decided.key.sortable(),
         "story": article.story_id,
         "source": article.source,
         "record": encode(article).decode(),
@@ -67,11 +67,11 @@ def article_row(told: Decided, run: str, seq: int) -> dict[str, object]:
     }
 
 
-def version_row(told: Decided, run: str, seq: int) -> dict[str, object]:
-    """A row of ``versions``. Raises ValueError for a record that is no version."""
-    article, entry = told.article, told.entry
+def version_row(decided: Decided, run: str, seq: int) -> dict[str, object]:
+    """A row of ``versions``. Raises ValueError if the record is not a version."""
+    article, entry = decided.article, decided.entry
     if article is None or entry is None:
-        raise ValueError("a record without an entry is no version")
+        raise ValueError("a record without an entry is not a version")
     return {
         "run": run,
         "article": entry.article,
@@ -85,7 +85,7 @@ def version_row(told: Decided, run: str, seq: int) -> dict[str, object]:
         "source": entry.source,
         "language": entry.language,
         "fingerprint": entry.fingerprint,
-        "difference": encode(told.difference).decode() if told.difference is not None else None,
+        "difference": encode(decided.difference).decode() if decided.difference is not None else None,
         "backfill": entry.backfill,
         "title": article.title,
         "text": article.text,
@@ -100,17 +100,17 @@ AlertCause = tuple[str, int]
 
 
 def alert_cause(alert: Alert) -> AlertCause:
-    """What raised it."""
+    """The cause of an alert."""
     return alert.article, alert.article_version
 
 
-def alert_places(told: Iterable[Decided]) -> dict[AlertCause, str]:
-    """The place of the record that raised an alert: the one that brought this version of the article."""
-    return {(one.article.id, one.article.version): one.key.sortable() for one in told if one.article is not None}
+def alert_places(decided: Iterable[Decided]) -> dict[AlertCause, str]:
+    """Cause → place of the record that brought this version of the article."""
+    return {(one.article.id, one.article.version): one.key.sortable() for one in decided if one.article is not None}
 
 
 def alert_row(alert: Alert, run: str, seq: int, place: str | None) -> dict[str, object]:
-    """A row of ``alerts``. ``place`` None: the record that raised it isn't known, only its time and article."""
+    """A row of ``alerts``. ``place``: of the record that raised it; None: made from the alert's time and article."""
     return {
         "run": run,
         "id": alert.id,
@@ -123,10 +123,10 @@ def alert_row(alert: Alert, run: str, seq: int, place: str | None) -> dict[str, 
     }
 
 
-def outbox_rows(run: str, told: Sequence[Decided], alerts: Sequence[Alert]) -> list[OutboxRow]:
-    """What the output streams get of a bundle: enriched articles, rejections, alerts, in order."""
+def outbox_rows(run: str, decided: Sequence[Decided], alerts: Sequence[Alert]) -> list[OutboxRow]:
+    """The rows of a bundle for the output streams: enriched articles, rejections, alerts, in order."""
     rows = []
-    for one in told:
+    for one in decided:
         if one.article is not None:
             rows.append(OutboxRow(run, ENRICHED, key_of(run, one.article.id), encode(one.article).decode()))
         elif one.outcome.kind is OutcomeKind.REJECTED:
@@ -141,11 +141,11 @@ def outbox_rows(run: str, told: Sequence[Decided], alerts: Sequence[Alert]) -> l
 
 
 def canary_rows(run: str, alerts: Sequence[Alert]) -> list[OutboxRow]:
-    """What the output streams get of the alerts of canaries. The id in the key is the canary's."""
+    """The rows of canaries' alerts for their output stream. The id in the key is the canary's."""
     return [OutboxRow(run, CANARIES, key_of(run, alert.article), encode(alert).decode()) for alert in alerts]
 
 
 def _storable(outcome: Outcome) -> Outcome:
-    """With names and words that JSON can hold: they may come from a file system or a library."""
+    """The outcome with text that JSON can hold: names may come from a file system, reasons from a library."""
     reason = None if outcome.reason is None else storable(outcome.reason)
     return msgspec.structs.replace(outcome, item=storable(outcome.item), reason=reason)

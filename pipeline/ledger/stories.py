@@ -1,4 +1,4 @@
-"""The rows of stories: kept up with every bundle, read, and as they were at a place or a seq."""
+"""The rows of stories: updated with every bundle, read, and as they were at a place or a seq."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipeline.stories.stage import Decided
 from pipeline.stories.story_facts import grown, independent_source
 
 
-def update_stories(store: Store, connection: sa.Connection, run: str, told: Sequence[Decided], seq: int) -> None:
-    """Let the stories of a bundle's articles grow, in the bundle's order, in the caller's transaction."""
-    kept = _known_stories(connection, run, {one.article.story_id or "" for one in told if one.article is not None})
+def update_stories(store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided], seq: int) -> None:
+    """Add a bundle's articles to their stories, in the bundle's order, in the caller's transaction."""
+    kept = _known_stories(connection, run, {one.article.story_id or "" for one in decided if one.article is not None})
     touched: dict[str, Story] = {}
-    for one in told:
+    for one in decided:
         if one.article is not None:
             identity = one.article.story_id or one.article.id
             touched[identity] = grown(touched.get(identity) or kept.get(identity), one.article, one.key)
@@ -57,10 +57,10 @@ def read_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dic
 def stories_as_of(
     connection: sa.Connection, run: str, ids: Iterable[str], *, before: str | None = None, up_to_seq: int | None = None
 ) -> dict[str, Story]:
-    """Stories made of the versions before a place, or of those stored up to a seq, by id; without those that had none."""
+    """Stories by id, made of the versions before a place or of those stored up to a seq; stories without any are left out."""
     v, found = t.versions.c, dict[str, Story]()
     for part in chunks(sorted(set(ids))):
-        # A version is in the story of its article, whatever the version.
+        # All versions of an article are in the same story.
         members = sa.select(t.articles.c.id).where(t.articles.c.run == run, t.articles.c.story.in_(part))
         query = sa.select(t.versions).where(v.run == run, v.article.in_(members), v.story.in_(part))
         if before is not None:
@@ -73,7 +73,7 @@ def stories_as_of(
 
 
 def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
-    """The run's own, and of what it lacks those that its base had when it began."""
+    """The run's own stories, and for ids that it lacks those that its base had when it began."""
     wanted = set(ids)
     kept = read_stories(connection, run, wanted)
     if (missing := wanted - kept.keys()) and (base := read_base(connection, run)):
@@ -82,7 +82,7 @@ def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> d
 
 
 def _grown(story: Story | None, one: IndexEntry, title: str) -> Story:
-    """As ``pipeline.stories.story_facts.grown``, from what a version's row holds."""
+    """As ``pipeline.stories.story_facts.grown``, from the row of a version."""
     time_ms, new = one.key.time_ms, one.version == 1
     if story is None:
         story = Story(id=one.story, headline=title, first_ms=time_ms, last_ms=time_ms)

@@ -1,7 +1,7 @@
-"""What the alert rule remembers of stories, read from the store: marks from its alerts, facts from a row of the story.
+"""The memory of stories for the alert rule, read from the store: marks from earlier alerts, facts from a row of the story.
 
-Both are functions of what the run (and the base of a replay, as of its start) has stored, so whoever handles a record, and
-however often, decides alike.
+Both are functions of what the run (and the base of a replay, as of its start) has stored, so a record is decided alike by
+any worker, however often it is handled.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 import sqlalchemy as sa
 
-from core.records import Subscription
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from core.store.subscriptions import SubscriptionStore
-from pipeline.ledger import tables as d
+from pipeline.ledger import tables as own
 from pipeline.ledger.base import Base, known, read_base, stored_under
 from pipeline.ledger.stories import read_stories, stories_as_of
 from pipeline.stories.story_facts import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
 
 
 class _Told(msgspec.Struct, frozen=True):
-    """Of an alert, what a mark needs."""
+    """The fields of an alert that a mark needs."""
 
     id: str
     subscription: str
@@ -41,7 +39,7 @@ _FACTS = msgspec.json.Decoder(StoryFacts)
 def read_story_memories(
     store: Store, run: str, stories: Collection[str], matched: Collection[str]
 ) -> dict[str, StoryMemory]:
-    """The memories of those of ``stories`` that alerted somebody, or are in ``matched``: the others need none."""
+    """The memories of stories that raised an alert or are in ``matched``, by story: the others need none. Raises StoreError."""
     with store.reading() as connection:
         base = read_base(connection, run)
         memories = {story: StoryMemory() for story in matched}
@@ -60,7 +58,7 @@ def read_story_memories(
 def write_facts(store: Store, connection: sa.Connection, run: str, facts: Mapping[str, StoryFacts]) -> None:
     """Store the facts of stories, in the caller's transaction."""
     rows = [{"run": run, "story": story, "record": _json(one)} for story, one in sorted(facts.items())]
-    store.upsert(connection, d.story_facts, rows)
+    store.upsert(connection, own.story_facts, rows)
 
 
 def _json(facts: StoryFacts) -> str:
@@ -88,7 +86,7 @@ def _add_mark(marks: dict[str, dict[str, AlertMark]], one: _Told) -> None:
         one.subscription,
         one.subscription_version,
         one.id,
-        # What was counted only grows; two alerts of one millisecond may be read in either order.
+        # Counts only grow; two alerts of the same millisecond may be read in either order.
         max(one.sources, before.sources if before is not None else 0),
         max(one.told, before.told if before is not None else 0),
         articles if here in articles else (*articles, here)[-MOST_ARTICLES:],
@@ -96,7 +94,7 @@ def _add_mark(marks: dict[str, dict[str, AlertMark]], one: _Told) -> None:
 
 
 def _add_facts(connection: sa.Connection, run: str, base: Base | None, memories: Mapping[str, StoryMemory]) -> None:
-    c = d.story_facts.c
+    c = own.story_facts.c
     sources = [(run, None)] if base is None else [(base.run, int(base.before[:15])), (run, None)]
     for name, before_ms in sources:
         for part in chunks(sorted(memories)):
@@ -108,7 +106,7 @@ def _add_facts(connection: sa.Connection, run: str, base: Base | None, memories:
 def _add_outlets(
     connection: sa.Connection, run: str, base: Base | None, stories: Iterable[str], memories: Mapping[str, StoryMemory]
 ) -> None:
-    # Of all versions, as within a batch: an article's row only knows the outlet that carried its address last.
+    # From all versions, as within a batch: an article's row has only the outlet that carried its address last.
     v, a = t.versions.c, t.articles.c
     runs = [*stored_under(run), *(() if base is None else stored_under(base.run))]
     for condition in known(run, base, t.versions):
@@ -117,34 +115,3 @@ def _add_outlets(
             query = sa.select(v.story, v.source).distinct()
             for row in connection.execute(query.where(condition, v.article.in_(members), v.story.in_(part))):
                 memories[row.story].outlets.add(row.source)
-
-
-class SubscriptionVersions:
-    """Versions of a scope's subscriptions for the alert rule (``stories.alerts.InForce``). Not thread-safe.
-
-    A version never changes and is kept; which one is in force is looked up anew for every batch (``begin``): the margin
-    before a version holds makes sure that it is stored by the time a record needs it.
-    """
-
-    def __init__(self, queries: SubscriptionStore) -> None:
-        self._queries = queries
-        self._versions: dict[tuple[str, int], Subscription] = {}
-        self._current: dict[str, list[Subscription]] | None = None
-
-    def begin(self, needed: Collection[tuple[str, int]]) -> None:
-        """Load these versions, where they are not known yet, and forget what is in force."""
-        self._current = None
-        if missing := [one for one in needed if one not in self._versions]:
-            self._versions |= self._queries.versions(missing)
-
-    def __call__(self, name: str, version: int | None, time_ms: int) -> Subscription | None:
-        """The version, or without one the version in force at the event time; None where there is none."""
-        if version is not None:
-            return self._versions.get((name, version))
-        if self._current is None:
-            self._current = {}
-            for one in self._queries.read(now_ms=0).subscriptions:
-                self._current.setdefault(one.id, []).append(one)
-        held = [one for one in self._current.get(name, []) if one.effective_from_ms <= time_ms]
-        newest = max(held, key=lambda one: one.version, default=None)
-        return newest if newest is not None and newest.active else None

@@ -1,8 +1,8 @@
 """The ledger's own tables; the shared ones are in ``core.store.tables``. Times are milliseconds since the epoch, UTC.
 
 =====================  ============================================================================================
-story_facts            figures, quotes and corrections that a story's matching articles have told, bounded
-replays                one row a replay: what it replays, how far it is, and which run it is seeded from
+story_facts            figures, quotes and corrections of a story's matching articles, bounded in number
+replays                one row a replay: what it replays, how far it is, and its base
 =====================  ============================================================================================
 """
 
@@ -24,9 +24,9 @@ replays = Table(
     "replays",
     metadata,
     Column("name", SafeString, primary_key=True),
-    # What was asked for, as JSON: the same again resumes, anything else is refused.
+    # The request as JSON: the same request resumes the replay, any other is refused.
     Column("spec", Text, nullable=False),
-    # The run whose stretch is replayed: what it knew before ``from_ms`` counts as known. Null: nothing is.
+    # The run whose time span is replayed: what it had before ``from_ms`` counts as known. Null: nothing does.
     Column("base", SafeString),
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),

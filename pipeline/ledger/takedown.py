@@ -1,7 +1,7 @@
-"""Taking an article out of everything that is stored, in every run, in one transaction.
+"""Removing an article from everything that is stored, in every run, in one transaction.
 
-What is left: the tombstone, and outcomes that say why there is nothing. Copies of the text in other outlets are articles
-of their own and stay.
+What is left: the row of the takedown, and outcomes with its reason. Copies of the text in other outlets are separate articles
+and stay.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.ledger.tables import story_facts
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a takedown removed, over all runs. ``days``: when its records came, as ms since the epoch of their event times."""
+    """What a takedown removed, over all runs. ``event_ms``: event times of its records, ms since the epoch, UTC."""
 
     article: str
     articles: int = 0
@@ -34,10 +34,10 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> Removed:
-    """Remove what is stored of the article at ``url``, and reject it from now on. Doing it again removes what came back.
+    """Remove what is stored of the article at ``url``, and reject it from now on. Idempotent. Raises StoreError.
 
-    What was delivered is delivery's to call back (``desk.delivery.store.recalls``). Every run's seq rises, so that a
-    pipeline at work decides again what it has in hand.
+    Delivery recalls what was delivered (``desk.delivery.store.recalls``). Every run's seq rises, so that a running pipeline
+    decides its current bundle again.
     """
     article = article_id(url)
     total: Counter[str] = Counter()
@@ -75,27 +75,27 @@ def _runs_with(connection: sa.Connection, article: str) -> list[str]:
 
 
 def _empty(store: Store, connection: sa.Connection, run: str, article: str, url: str) -> Counter[str]:
-    """Everything of one run that holds words of the article."""
+    """Delete the rows of one run that hold text of the article."""
     total: Counter[str] = Counter()
     a, v = t.articles.c, t.versions.c
     story = connection.execute(sa.select(v.story).where(v.run == run, v.article == article).limit(1)).scalar()
     total["articles"] = connection.execute(t.articles.delete().where(a.run == run, a.id == article)).rowcount
     total["versions"] = connection.execute(t.versions.delete().where(v.run == run, v.article == article)).rowcount
-    told = [article]
+    taken = [article]
     if story is not None:
-        told += (alerts := _alerts(connection, run, story, article, url))
+        taken += (alerts := _alerts(connection, run, story, article, url))
         total["alerts"] = len(alerts)
         members = sa.select(a.id).where(a.run == run, a.story == story, a.id != article)
         total["copies"] = len(connection.execute(members).all())
         _story(store, connection, run, story)
     connection.execute(
-        t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_([key_of(run, one) for one in told]))
+        t.outbox.delete().where(t.outbox.c.run == run, t.outbox.c.key.in_([key_of(run, one) for one in taken]))
     )
     return total
 
 
 def _alerts(connection: sa.Connection, run: str, story: str, article: str, url: str) -> list[str]:
-    """Delete the alerts that the article raised, and its link in others'; the ids of those deleted."""
+    """Delete the alerts that the article raised, and its links in other alerts; return the ids of the deleted ones."""
     c = t.alerts.c
     gone = []
     rows = connection.execute(sa.select(c.id, c.article, c.record).where(c.run == run, c.story == story)).all()
@@ -115,7 +115,7 @@ def _alerts(connection: sa.Connection, run: str, story: str, article: str, url: 
 
 
 def _story(store: Store, connection: sa.Connection, run: str, story: str) -> None:
-    """The story without it; none where nothing else is in it."""
+    """Store the story without the article, or delete it if it has no other."""
     left = stories_as_of(connection, run, [story]).get(story)
     mine = (t.stories.c.run == run) & (t.stories.c.id == story)
     if left is None:

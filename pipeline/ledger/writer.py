@@ -1,4 +1,4 @@
-"""Keeping a run: the ordered stage between two looks at the store, and its results in one transaction.
+"""Writing a run: the ordered stage over a batch of drafts, and its results in one transaction.
 
 See docs/architecture.md, "Exactly-once results".
 """
@@ -6,14 +6,14 @@ See docs/architecture.md, "Exactly-once results".
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 
 import msgspec
 import structlog
 
 from core.errors import Fenced, StoreError
-from core.records import Alert, OutcomeKind
+from core.records import Alert, OutcomeKind, Subscription
 from core.store import SubscriptionStore, open_store
 from core.store.subscriptions import LIVE
 from core.store.takedowns import STAGE, Takedowns
@@ -21,7 +21,7 @@ from pipeline.elements import Draft, Rejection
 from pipeline.ledger import RunLedger
 from pipeline.ledger.base import base_of
 from pipeline.ledger.ledger import BundleContext, Stale, WentBack
-from pipeline.ledger.story_facts import SubscriptionVersions, read_story_memories
+from pipeline.ledger.story_facts import read_story_memories
 from pipeline.malloc import settle
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.index import StoryIndex
@@ -35,15 +35,46 @@ _WRITTEN: dict[str, int] = {}
 
 
 def last_written(owner: str) -> int:
-    """The seq that a writer of this owner, a name given once, stored last in this process; -1 for none."""
+    """The seq that a writer of this owner (a name that is used once) stored last in this process; -1 if none did."""
     return _WRITTEN.get(owner, -1)
 
 
-class RunWriter:
-    """Handles drafts of one run in order and stores what comes of them. Thread-safe (one at a time).
+class SubscriptionVersions:
+    """Versions of a scope's subscriptions for the alert rule (``stories.alerts.InForce``). Not thread-safe.
 
-    Doing drafts again changes nothing: positions that have an outcome give nothing new. Raises Fenced once another owner
-    has the run, StoreError where the store fails; then nothing of the batch is stored, and the index is loaded anew.
+    Versions never change and are cached; which one is in force is read again for every batch (``begin``): the margin before a
+    version holds makes sure that it is stored by the time a record needs it.
+    """
+
+    def __init__(self, queries: SubscriptionStore) -> None:
+        self._queries = queries
+        self._versions: dict[tuple[str, int], Subscription] = {}
+        self._current: dict[str, list[Subscription]] | None = None
+
+    def begin(self, needed: Collection[tuple[str, int]]) -> None:
+        """Load versions that are not cached yet, and forget which ones are in force."""
+        self._current = None
+        if missing := [one for one in needed if one not in self._versions]:
+            self._versions |= self._queries.versions(missing)
+
+    def __call__(self, name: str, version: int | None, time_ms: int) -> Subscription | None:
+        """The given version, or if None the version in force at the event time; None if there is none."""
+        if version is not None:
+            return self._versions.get((name, version))
+        if self._current is None:
+            self._current = {}
+            for one in self._queries.read(now_ms=0).subscriptions:
+                self._current.setdefault(one.id, []).append(one)
+        held = [one for one in self._current.get(name, []) if one.effective_from_ms <= time_ms]
+        newest = max(held, key=lambda one: one.version, default=None)
+        return newest if newest is not None and newest.active else None
+
+
+class RunWriter:
+    """Decides drafts of one run in order and stores the results. Thread-safe (one batch at a time).
+
+    Idempotent: drafts at positions that have an outcome change nothing. Raises Fenced once another owner has the run,
+    StoreError if the store fails; then nothing of the batch is stored, and the index is loaded again.
     """
 
     def __init__(self, ledger: RunLedger, *, publish: bool, scope: str = LIVE) -> None:
@@ -63,7 +94,7 @@ class RunWriter:
                 try:
                     self._write(drafts)
                 except Stale:
-                    # Another worker wrote this run in between: what it decided must be known first.
+                    # Another worker has written this run: its results must be read first.
                     self._stage = None
                     if attempt == TRIES:
                         raise
@@ -75,7 +106,7 @@ class RunWriter:
 
     def _write(self, drafts: Sequence[Draft]) -> None:
         context, stage = self._begin(drafts)
-        # After the run's seq was read: a takedown raises it, so one that comes later makes this batch stale.
+        # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
         drafts = self._allowed(drafts)
         handled = stage.handle(
             drafts,
@@ -101,7 +132,7 @@ class RunWriter:
         _say(handled, alerts)
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """The drafts; those of articles that were taken down are rejected, whatever is in them."""
+        """The drafts, with those of articles that were taken down rejected."""
         stamp, reasons = self._takedowns.check(draft.article.id for draft in drafts if draft.article is not None)
         before, self._stamp = self._stamp, stamp
         if before not in (-1, stamp):
@@ -126,28 +157,28 @@ class RunWriter:
         try:
             context = self._ledger.begin(positions, articles, since_seq=self._seq, since_ms=since_ms)
         except WentBack:
-            # What it lost lies behind us: only a new start from the ledger reads it again.
+            # The lost records were read already: only a restart from the ledger reads them again.
             self._ledger.ask_for_restart()
             raise
         if before is not None and before not in context.done:
-            # The runner's state is ahead of the store, which must have come back from a backup: what lies between would
-            # be missing for ever. From the ledger it is all done again.
+            # The runner's state is ahead of the store, which must have been restored from a backup: the records in between
+            # would be missing. A restart from the ledger handles them again.
             self._ledger.ask_for_restart()
             raise Fenced(
-                f"the store lacks {before}, which was handled before", hint="the run starts anew from its ledger"
+                f"the store lacks {before}, which was handled before", hint="the run starts again from its ledger"
             )
         for entry in context.entries:
             stage.index.add(entry)
         if len(context.entries) >= MANY:
-            # The collector would go through a large index again and again, for nothing: 6 % of the stage's time.
+            # The garbage collector would traverse a large index again and again: 6 % of the stage's time.
             settle()
-        # Only now: until all entries are in, the index is not worth keeping.
+        # Only now: an index without all entries must not be kept.
         self._stage, self._seq = stage, context.state.seq
         return context, stage
 
     def _alerts(self, handled: Handled) -> tuple[list[Alert], dict[str, StoryFacts]]:
-        """The alerts of a batch, and the facts of the stories that they told of, where those have changed."""
-        articles = [told.article for told in handled.decided if told.article is not None]
+        """The alerts of a batch, and the facts of their stories that have changed."""
+        articles = [one.article for one in handled.decided if one.article is not None]
         matched = {one.story_id or "" for one in articles if one.subscriptions}
         memories = read_story_memories(
             self._ledger.store, self._ledger.run, {one.story_id or "" for one in articles}, matched
@@ -155,16 +186,16 @@ class RunWriter:
         self._subscriptions.begin({(m.subscription, m.version) for one in articles for m in one.subscriptions})
         rule = AlertRule(memories, self._subscriptions)
         alerts: list[Alert] = []
-        for told in handled.decided:
-            if told.article is not None:
-                alerts += rule.alerts_of(told.article, told.key, told.difference)
+        for each in handled.decided:
+            if each.article is not None:
+                alerts += rule.alerts_of(each.article, each.key, each.difference)
         return alerts, {story: memory.facts for story, memory in rule.memories.items() if memory.learnt}
 
 
 def _say(handled: Handled, alerts: Sequence[Alert]) -> None:
-    """Log what people ask for: refusals and alerts; with ``--verbose`` each record."""
-    for told in handled.decided:
-        end = told.outcome
+    """Log rejections and alerts; with ``--verbose`` each record."""
+    for decided in handled.decided:
+        end = decided.outcome
         facts = {
             "run": end.run,
             "position": f"{end.run}/{end.stream}/{end.partition}/{end.first_offset}",
@@ -187,7 +218,7 @@ def _say(handled: Handled, alerts: Sequence[Alert]) -> None:
 
 @cache
 def shared_writer(store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> RunWriter:
-    """The one writer of a run in this process: its index is too dear to be loaded for every bundle."""
+    """The one writer of a run in this process: loading its index for every bundle would cost too much."""
     if not owner:
         raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
     store = open_store(store_url)

@@ -1,7 +1,7 @@
-"""Two runs side by side: which articles, topics, stories and alerts one has and the other has not.
+"""Two runs side by side: the articles, topics, stories and alerts that only one of them has, or has otherwise.
 
-Both are read in the order of their ids, so memory holds a page of each, however large the runs are. Compared is what the law
-compares (``core.records.wire``), in the stretch of event time that both were given.
+Both are read in the order of their ids, so memory holds one page of each, however large the runs are. Compared is what "replay
+equals live" compares (``core.records.wire``), in the span of event time that both cover.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Event times, ms since the epoch, UTC: ``from_ms`` in, ``to_ms`` out."""
+    """A span of event times, ms since the epoch, UTC: from ``from_ms`` (in) to ``to_ms`` (out)."""
 
     from_ms: int
     to_ms: int
@@ -33,7 +33,7 @@ class Span(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One difference. ``what``: article, topic, story, alert; ``how``: lost (only the first has it), gained, changed.
 
-    ``fields`` are the names of what changed. ``before`` and ``after`` hold the records that there are, with their texts.
+    ``fields`` are the names of what changed. ``before`` and ``after`` hold the records, None if the run has none.
     """
 
     what: str
@@ -56,17 +56,17 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def span_of(store: Store, first: str, second: str) -> Span:
-    """The stretch that both runs were given: all of it, but for replays of a part."""
+    """The span that both runs cover: without limits, except for replays of a part."""
     replays = [found for name in (first, second) if (found := ReplayRepository(store).get(name))]
     return Span(max((one.from_ms for one in replays), default=0), min((one.to_ms for one in replays), default=1 << 46))
 
 
 def differences(store: Store, first: str, second: str, span: Span) -> Iterator[Change]:
-    """What is lost and gained from the first run to the second: articles with their topics, then stories, then alerts."""
+    """The differences from the first run to the second: articles with their topics, then stories, then alerts."""
     inside = (place_at(span.from_ms), place_at(span.to_ms))
     yield from _articles(store, first, second, inside)
     for one in _joined(store, t.stories, (first, second), _story, None):
-        # One that went on behind the stretch is another there.
+        # A story that went on after the span is a different one there.
         if all(story is None or span.from_ms <= story.last_ms < span.to_ms for story in one):
             yield from _plain("story", one, lambda story: story.headline, msgspec.to_builtins)
     for pair in _joined(store, t.alerts, (first, second), _alert, _place_span(t.alerts, inside)):
@@ -74,7 +74,7 @@ def differences(store: Store, first: str, second: str, span: Span) -> Iterator[C
 
 
 def _articles(store: Store, first: str, second: str, inside: tuple[str, str]) -> Iterator[Change]:
-    """A version that is outside the stretch in one run says nothing of the other's: then only what both hold counts."""
+    """Articles with a version in the span; if one run's version is outside of it, the two can't be compared."""
     for before, after in _joined(store, t.articles, (first, second), _article, None):
         ours = [one for one in (before, after) if one is not None and _within(one, inside)]
         if not ours:
@@ -149,7 +149,7 @@ def _joined(
     make: Callable[[sa.Row[Any]], T],
     condition: sa.ColumnElement[bool] | None,
 ) -> Iterator[tuple[T | None, T | None]]:
-    """Both runs' records by id, those that both have together."""
+    """Both runs' records in the order of ids, as pairs; None for the run that has none."""
     left, right = (_Cursor(store, table, run, make, condition) for run in runs)
     while left.head is not None or right.head is not None:
         one, other = left.head, right.head

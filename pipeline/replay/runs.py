@@ -1,4 +1,4 @@
-"""Runs as things to list and drop, and what a replay remembers of itself."""
+"""Runs: list and drop them, the rows of replays, and stored versions as raw articles for replays out of the store."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from core.records import Article, OrderKey, RawArticle, decode, from_ms
 from core.store import tables as t
 from core.store.engine import Store
-from pipeline.ledger import tables as h
 from pipeline.ledger.base import stored_under
+from pipeline.ledger.tables import replays
 
 LIVE, QUIET = "live", "quiet"
 RUNNING, STOPPED, FINISHED = "running", "stopped", "finished"
-# Rows deleted in one transaction: SQLite's other writers wait meanwhile.
+# Rows deleted in one transaction, during which SQLite's other writers wait.
 DROP_ROWS = 2_000
+PAGE = 200
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """A replay's row. Times are milliseconds since the epoch, UTC; ``from_ms`` (in) to ``to_ms`` (out) of event time.
 
-    ``base``: the run whose memory it begins with. ``no_claim``: why its results may differ from the base's; None where
-    they are equal. ``done`` of ``total`` records were handled (``total`` None: not known).
+    ``base``: the run that it continues. ``no_claim``: why its results may differ from the base's; None if they are equal.
+    ``done`` of ``total`` records were handled (``total`` None: not known).
     """
 
     name: str
@@ -41,7 +43,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One run in a list. ``first_ms`` and ``last_ms``: event times of its current articles, None where it has none."""
+    """One run in a list. ``first_ms`` and ``last_ms``: event times of its current articles, None if it has none."""
 
     name: str
     kind: str
@@ -56,32 +58,32 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayRepository:
-    """The rows of replays."""
+    """The rows of replays. Raises StoreError."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def get(self, name: str) -> Replay | None:
-        """The replay of this name."""
+        """The replay of this name; None if there is none."""
         with self.store.reading() as connection:
-            row = connection.execute(sa.select(h.replays).where(h.replays.c.name == name)).mappings().one_or_none()
+            row = connection.execute(sa.select(replays).where(replays.c.name == name)).mappings().one_or_none()
         return None if row is None else Replay(**row)
 
     def put(self, replay: Replay) -> None:
-        """Store the row, whatever was there."""
+        """Insert or replace the row."""
         with self.store.writing() as connection:
-            self.store.upsert(connection, h.replays, [msgspec.structs.asdict(replay)])
+            self.store.upsert(connection, replays, [msgspec.structs.asdict(replay)])
 
     def note(self, name: str, **values: Any) -> None:
         """Change some columns: ``state``, ``done``, ``total``, ``finished_ms``."""
         with self.store.writing() as connection:
-            connection.execute(h.replays.update().where(h.replays.c.name == name).values(**values))
+            connection.execute(replays.update().where(replays.c.name == name).values(**values))
 
 
 def list_runs(store: Store) -> list[RunSummary]:
     """All runs, oldest first, with how much each holds."""
     with store.reading() as connection:
-        replays = {row["name"]: Replay(**row) for row in connection.execute(sa.select(h.replays)).mappings()}
+        known = {row["name"]: Replay(**row) for row in connection.execute(sa.select(replays)).mappings()}
         counts: dict[str, dict[str, int]] = {}
         for table in (t.articles, t.alerts, t.stories):
             rows_of = connection.execute(sa.select(table.c.run, sa.func.count()).group_by(table.c.run))
@@ -106,29 +108,30 @@ def list_runs(store: Store) -> list[RunSummary]:
             outcomes=outcomes.get(row.name, {}),
             first_ms=times.get(row.name, (None, None))[0],
             last_ms=times.get(row.name, (None, None))[1],
-            replay=replays.get(row.name),
+            replay=known.get(row.name),
         )
         for row in rows
     ]
 
 
 def run_names(store: Store) -> dict[str, str]:
-    """Name → kind of all runs: ``live``; ``quiet``, a continuous one that tells nobody; ``replay``."""
+    """Name → kind of all runs: ``live``; ``quiet``, a continuous run whose results are not sent; ``replay``."""
     with store.reading() as connection:
         return {row.name: row.kind for row in connection.execute(sa.select(t.runs.c.name, t.runs.c.kind))}
 
 
 def begin_telling(store: Store, run: str) -> None:
-    """A quiet run's results go out from now on."""
+    """Send a quiet run's results from now on."""
     with store.writing() as connection:
         connection.execute(t.runs.update().where(t.runs.c.name == run, t.runs.c.kind == QUIET).values(kind=LIVE))
 
 
 def drop_run(store: Store, run: str, schema: sa.MetaData) -> Iterator[int]:
-    """Delete a run with all that it holds, its own queries too; yields how many rows went with each step.
+    """Delete a run with everything in it, its own queries included; yields how many rows each step deleted.
 
     ``schema``: all tables of the store (``wirewatch.schema``), since other packages have tables with rows of a run too.
-    First its owner, so that whoever still writes it is fenced. Stopping half-way leaves a run that can be dropped again.
+    The owner is removed first, so that a process that still writes the run is fenced. A run that was dropped half-way can be
+    dropped again.
     """
     with store.writing() as connection:
         connection.execute(t.runs.update().where(t.runs.c.name == run).values(owner="", seq=t.runs.c.seq + 1))
@@ -140,12 +143,12 @@ def drop_run(store: Store, run: str, schema: sa.MetaData) -> Iterator[int]:
             if gone < DROP_ROWS:
                 break
     with store.writing() as connection:
-        connection.execute(h.replays.delete().where(h.replays.c.name == run))
+        connection.execute(replays.delete().where(replays.c.name == run))
         connection.execute(t.runs.delete().where(t.runs.c.name == run))
 
 
 def _of_a_run(schema: sa.MetaData) -> list[tuple[sa.Table, sa.Column[Any]]]:
-    """Every table of the store with a run's or a scope's name in it, whichever package owns it."""
+    """Every table of the store with a column for a run or a scope, whichever package owns it, with that column."""
     return [(table, table.c[name]) for table in schema.sorted_tables for name in ("run", "scope") if name in table.c]
 
 
@@ -160,7 +163,7 @@ def _delete_some(connection: sa.Connection, table: sa.Table, mine: sa.ColumnElem
 def copy_queries(
     store: Store, source: str, scope: str, *, subscriptions: bool, topics_but: Collection[str] | None
 ) -> None:
-    """Give a scope the queries of another, every version with the time from which it holds. Doing it again changes nothing.
+    """Copy the queries of one scope to another, every version with the time from which it holds. Idempotent.
 
     ``topics_but``: all topics but these; None: no topics.
     """
@@ -179,3 +182,65 @@ def _copy(store: Store, connection: sa.Connection, table: sa.Table, mine: sa.Col
 
 def _time(place: str | None) -> int | None:
     return int(place[:15]) if place else None
+
+
+def first_place_ms(store: Store, run: str) -> int | None:
+    """The event time (ms since the epoch, UTC) at which a run begins; None if it has handled nothing."""
+    c = t.outcomes.c
+    with store.reading() as connection:
+        query = sa.select(c.place).where(c.run == run, c.place.is_not(None)).order_by(c.place).limit(1)
+        place = connection.execute(query).scalar()
+    return None if place is None else OrderKey.parse(place).time_ms
+
+
+def stored_versions(store: Store, run: str, *, from_ms_: int, to_ms_: int) -> Iterator[tuple[OrderKey, RawArticle]]:
+    """Versions with event times from ``from_ms_`` (in) to ``to_ms_`` (out), in order, as raw articles with their text of then.
+
+    Fields that only the current version's record has (authors, the claimed date, the feed) are taken from there.
+    """
+    v, a = t.versions.c, t.articles.c
+    columns = sa.tuple_(v.event_ms, v.place)
+    after: tuple[int, str] = (from_ms_, "")
+    while True:
+        query = (
+            sa.select(t.versions, a.record)
+            .join(t.articles, (a.run == v.run) & (a.id == v.article))
+            .where(v.run == run, v.event_ms >= after[0], v.event_ms < to_ms_, columns > sa.tuple_(*after))
+            .order_by(v.event_ms, v.place)
+            .limit(PAGE)
+        )
+        with store.reading() as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            yield OrderKey.parse(row.place), _raw(row, decode(row.record.encode(), Article))
+        if len(rows) < PAGE:
+            return
+        after = (rows[-1].event_ms, rows[-1].place)
+
+
+def late_places(store: Store, run: str) -> dict[tuple[str, int, int], OrderKey]:
+    """(stream's UUID, partition, offset) → place of the records that came late in a run."""
+    c = t.outcomes.c
+    with store.reading() as connection:
+        query = sa.select(c.stream, c.partition, c.first_offset, c.place).where(c.run == run, c.late)
+        return {
+            (stream, partition, offset): OrderKey.parse(place)
+            for stream, partition, offset, place in connection.execute(query)
+        }
+
+
+def _raw(row: sa.Row[tuple[object, ...]], article: Article) -> RawArticle:
+    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    return RawArticle(
+        url=article.url,
+        source=article.source,
+        fetched_at=from_ms(int(str(fields["event_ms"]))),
+        feed_url=article.feed_url,
+        title=str(fields["title"]) or None,
+        authors=article.authors,
+        summary=article.summary,
+        published=article.published_at.isoformat() if article.published_at else None,
+        language=str(fields["language"]) if fields["language"] else None,
+        text=str(fields["text"]),
+        backfill=bool(fields["backfill"]),
+    )

@@ -21,7 +21,7 @@ from core.streams import Stream, StreamRecord, open_stream
 from pipeline.drivers.history import PROBE_MS, History, StreamHistory
 from pipeline.drivers.slices import SliceLimits
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter, Where
-from pipeline.replay.past import first_place_ms, late_places, stored_versions
+from pipeline.replay.runs import first_place_ms, late_places, stored_versions
 from wirewatch.replay.spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
 
 _FEW = SliceLimits(records=200, bytes=16 << 20)

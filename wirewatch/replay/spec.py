@@ -14,8 +14,7 @@ from core.records import Subscription
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from core.topics.definitions import builtin_definitions, folder_definitions
-from pipeline.replay.past import first_place_ms
-from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, run_names
+from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names
 
 STREAM, ARCHIVE, STORE = "stream", "archive", "store"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -1,4 +1,4 @@
-"""The file below the embedded stream: where it is, its tables, its transactions, its errors."""
+"""The file of the embedded stream: its URL, tables, transactions and errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTIONS: Final = ("max_value_bytes", "timeout_s")
 
 _TABLES: Final = """
 CREATE TABLE streams (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given again, so an instance notices that its stream was made anew
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given again, so an instance notices that its stream was created again
     name TEXT NOT NULL UNIQUE,
     uuid TEXT NOT NULL,
     partitions INTEGER NOT NULL,
@@ -82,9 +82,9 @@ class Location:
 
 
 def connect(location: Location, *, make: bool) -> sqlite3.Connection:
-    """A connection to the file, which is made (with its folder) where it is missing if ``make``.
+    """A connection to the file. ``make``: create the file and its folder if they are missing.
 
-    Raises StreamUnavailable where it can't be opened, StreamError where it is missing or something else.
+    Raises StreamUnavailable if it can't be opened, StreamError if it is missing or another kind of file.
     """
     if make:
         try:
@@ -126,7 +126,7 @@ def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) 
                         connection.execute(statement)
                     connection.execute(f"PRAGMA application_id={_APPLICATION}")
                     connection.execute(f"PRAGMA user_version={_VERSION}")
-        # Read again even where the tables were there: they may have come after the marks were read.
+        # Read again even if the tables were there: they may have been created after the marks were read.
         application, version = _marks(connection)
     if application != _APPLICATION:
         raise StreamError(
@@ -153,7 +153,7 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 
 def _become_wal(connection: sqlite3.Connection, deadline: float) -> None:
-    # Freed pages can be given back later only if the file was begun so.
+    # Freed pages can be returned later only if the file was created with this setting.
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     while True:
         try:
@@ -168,7 +168,7 @@ def _become_wal(connection: sqlite3.Connection, deadline: float) -> None:
 
 
 def add_stream(connection: sqlite3.Connection, name: str, partitions: int, clock: Callable[[], int]) -> None:
-    """Add an empty stream unless there is one of that name. For the inside of ``writing``, which holds the lock."""
+    """Add an empty stream unless there is one of that name. Call it inside ``writing``, which holds the lock."""
     if connection.execute("SELECT 1 FROM streams WHERE name = ?", (name,)).fetchone() is not None:
         return
     cursor = connection.execute(
@@ -213,7 +213,7 @@ def reading(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def translated(label: str) -> Iterator[None]:
-    """SQLite's errors as ours; ``label`` names the stream."""
+    """Raise SQLite's errors as StreamError; ``label`` names the stream."""
     try:
         yield
     except sqlite3.ProgrammingError as error:

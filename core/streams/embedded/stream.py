@@ -1,8 +1,8 @@
 """The embedded stream: logs in one SQLite file of their own, for a laptop or a single machine without a broker.
 
 Any number of processes may read and write at once: the file is in WAL mode, each append is one short
-``BEGIN IMMEDIATE`` transaction, and values are compressed before it begins. An append that returned is on the disk
-(``synchronous=FULL``); a process killed in the middle of one leaves nothing of it.
+``BEGIN IMMEDIATE`` transaction, and values are compressed before it begins. When an append returns, its records are on the
+disk (``synchronous=FULL``); a process that is killed during one leaves nothing of it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SqliteStream:
     """One named log in an SQLite file; see ``Stream`` for what its methods promise.
 
     Append times are max(clock, last time of the partition), taken inside the lock, so they never step back. Explicit
-    times are stored as they are. One instance may be handed from thread to thread, but not used by two at once.
+    times are stored as they are. An instance may be handed from thread to thread, but not used by two at once.
     """
 
     def __init__(self, location: Location, name: str, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
@@ -60,7 +60,7 @@ class SqliteStream:
 
     @classmethod
     def create(cls, url: str, name: str, partitions: int, *, clock: Callable[[], int]) -> SqliteStream:
-        """Open a stream, making file and stream where they are missing. Raises as ``create_stream``."""
+        """Open a stream, creating file and stream if they are missing. Raises as ``create_stream``."""
         location = Location.parse(url)
         connection = sqlite_file.connect(location, make=True)
         try:
@@ -98,7 +98,7 @@ class SqliteStream:
         connection = sqlite_file.connect(location, make=False)
         try:
             with translated(location.url), sqlite_file.writing(connection):
-                # Its rows in the other tables go with it (ON DELETE CASCADE).
+                # Its rows in the other tables are deleted too (ON DELETE CASCADE).
                 connection.execute("DELETE FROM streams WHERE name = ?", (name,))
         finally:
             connection.close()
@@ -124,7 +124,7 @@ class SqliteStream:
         return self._location.max_value_bytes
 
     def partitions(self) -> Sequence[int]:
-        """As in ``Stream``; the embedded stream never gets more. Raises StreamError where it was deleted."""
+        """As in ``Stream``; their number never changes. Raises StreamError if the stream was deleted."""
         with translated(self._label):
             self._check_alive()
         return self._partitions
@@ -169,7 +169,7 @@ class SqliteStream:
         deadline = time.monotonic() + wait_ms / 1000
         with translated(self._label):
             while True:
-                # Taken before reading: what comes in between shows as a change, not as a wait.
+                # Taken before reading, so that what comes in between counts as a change.
                 seen = sqlite_file.pragma(self._connection, "data_version")
                 found = self._read_once(offsets, max_bytes)
                 if found or not offsets:
@@ -272,15 +272,17 @@ class SqliteStream:
         self._heads()
 
     def _heads(self) -> dict[int, tuple[int, int, int]]:
-        """Start offset, next offset and last time of each partition. Raises StreamError where the stream is gone."""
-        # SQLite goes on in a file that was removed, and what is appended there is lost for everybody else.
+        """Start offset, next offset and last time of each partition. Raises StreamError if the stream is gone."""
+        # SQLite goes on writing to a file that was removed, where no other process sees it.
         if self._inode_now() != self._inode:
-            raise StreamError(self._label, "the file was removed or replaced meanwhile", hint="open the stream anew")
+            raise StreamError(self._label, "the file was removed or replaced", hint="open the stream again")
         rows = self._connection.execute(
             "SELECT partition, start_offset, next_offset, last_ms FROM heads WHERE stream = ?", (self._id,)
         ).fetchall()
         if not rows:
-            raise StreamError(self._label, "the stream was deleted", hint="open it anew; it may have been made again")
+            raise StreamError(
+                self._label, "the stream was deleted", hint="open it again; it may have been created again"
+            )
         return {partition: (start, end, last_ms) for partition, start, end, last_ms in rows}
 
     def _inode_now(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What is asked about a Kafka topic, and done to it, beside reading and appending: settings, offsets, commits."""
+"""Administration of a Kafka topic: creation, settings, offsets, committed positions, deletion."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ T = TypeVar("T")
 
 _BACKOFF_S = 0.1
 _LEARNT_S = 2.0
-"""Brokers learn one after the other of topics and partitions that are made: so long one isn't believed that a topic is gone
-which another has shown us."""
+"""Brokers learn of new topics and partitions one after the other: for this long, a topic that one broker has shown isn't
+taken for gone because another doesn't know it."""
 _UNKNOWN = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 
 
 class KafkaAdmin:
     """The administrator of one topic, made when first asked. Partitions that it is given must exist.
 
-    Where the broker can't be reached, a request is made again with a new client until ``location.timeout_s`` is over;
-    then, and where it can't succeed, it raises as ``ours`` says. Not for two threads at once.
+    If the broker can't be reached, a request is repeated with a new client until ``location.timeout_s`` is over; then, or if
+    it can't succeed, it raises as ``ours`` says. Not for two threads at once.
     """
 
     def __init__(self, location: KafkaLocation, name: str, label: str) -> None:
@@ -49,7 +49,7 @@ class KafkaAdmin:
         return topic
 
     def facts(self) -> StreamFacts | None:
-        """The topic as it is now; None where there is none."""
+        """The topic as it is now; None if there is none."""
         topic = self._ask(lambda client: _found(client, self._name))
         if topic is None:
             return None
@@ -58,22 +58,22 @@ class KafkaAdmin:
         return StreamFacts(self._name, len(topic["partitions"]), copies, self.settings(), self.usual_copies())
 
     def usual_copies(self) -> int:
-        """How many copies a topic gets where its plan leaves that open: what the URL says, else by the brokers there are.
+        """How many copies a topic gets if its plan leaves that open: the URL's number, else ``copies_for`` the brokers.
 
-        A broker that is away just now counts too, from Kafka 4.0 on: it gets its copy when it is back.
+        From Kafka 4.0 on a broker that is away counts too: it gets its copy when it is back.
         """
         if self._location.replication_factor:
             return self._location.replication_factor
         return copies_for(len(self._ask(lambda client: client.describe_cluster())["brokers"]))
 
     def create(self, partitions: int, configs: Mapping[str, str], copies: int) -> None:
-        """Make the topic where it is missing, and wait until all brokers know it that can be asked."""
+        """Create the topic if it is missing, and wait until all brokers that answer know it."""
         topic = {"num_partitions": partitions, "replication_factor": copies, "configs": configs}
         self._ask(lambda client: _creating(client, self._name, topic, self._timeout_ms()))
         self._await_all(_ready)
 
     def delete(self) -> None:
-        """Delete the topic and wait until the cluster doesn't know it any more."""
+        """Delete the topic and wait until the cluster no longer knows it."""
         self._ask(lambda client: _deleting(client, self._name))
         if not self._await_all(lambda topic: topic["error_code"] != 0):
             raise StreamError(self._label, "the cluster still has the stream", hint="see the broker's log")
@@ -87,11 +87,11 @@ class KafkaAdmin:
         return self._config
 
     def forget_settings(self) -> None:
-        """Ask anew for the settings when they are needed next."""
+        """Ask for the settings again when they are needed next."""
         self._config = None
 
     def check_kind(self, wanted: str, *, compacted: bool = False) -> None:
-        """Raise StreamError where the topic is of another ``message.timestamp.type``, or compacted and may not be."""
+        """Raise StreamError if the topic has another ``message.timestamp.type``, or is compacted and may not be."""
         settings = self.settings()
         if "compact" in settings["cleanup.policy"] and not compacted:
             raise StreamError(
@@ -108,7 +108,7 @@ class KafkaAdmin:
             )
 
     def list_offsets(self, specs: Mapping[int, int], *, committed: bool) -> Mapping[int, int]:
-        """Of each partition the offset that its OffsetSpec or its time (ms since the epoch) stands for; -1: none.
+        """For each partition the offset of its OffsetSpec or time (ms since the epoch); -1: none.
 
         ``committed``: an open transaction ends the partition.
         """
@@ -128,7 +128,7 @@ class KafkaAdmin:
         self._ask(lambda client: _committing(client, group, wanted))
 
     def committed(self, group: str) -> Mapping[int, int]:
-        """The group's position in the topic's partitions, in their order; without those where it has none."""
+        """The group's position in the topic's partitions, in order; partitions without one are left out."""
         found = self._ask(lambda client: client.list_group_offsets({group: None}))[group]
         return {
             tp.partition: meta.offset
@@ -142,16 +142,16 @@ class KafkaAdmin:
         self._ask(lambda client: client.delete_records(due, timeout_ms=self._timeout_ms()))
 
     def close(self) -> None:
-        """Let the client go. The next question makes a new one."""
+        """Close the client. The next request makes a new one."""
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(kafka_errors.KafkaError):
                 client.close()
 
     def _await_all(self, holds: Callable[[Mapping[str, Any]], bool]) -> bool:
-        """Wait until the topic is so in the eyes of each broker that answers; False where time is over before.
+        """Wait until the topic is so on each broker that answers; False if the time is over before.
 
-        Brokers learn of a change one after the other, and the next question, ours or a service's, may go to another one.
+        Brokers learn of a change one after the other, and the next request, of this or another process, may go to any.
         """
         deadline = time.monotonic() + self._location.timeout_s
         while not all(holds(view) for view in self._ask(lambda client: _views(client, self._name))):
@@ -164,7 +164,7 @@ class KafkaAdmin:
         return int(self._location.timeout_s * 1000)
 
     def _ask(self, question: Callable[[Any], T]) -> T:
-        """What ``question`` gives for the client; asked again with a new one while the broker can't be reached."""
+        """The result of ``question`` for the client; repeated with a new one while the broker can't be reached."""
         began = time.monotonic()
         deadline = began + self._location.timeout_s
         while True:
@@ -202,7 +202,7 @@ def _creating(client: Any, name: str, topic: Mapping[str, Any], timeout_ms: int)
 
 
 def _views(client: Any, name: str) -> list[Mapping[str, Any]]:
-    """The topic's metadata in the words of each broker, without brokers that don't answer now."""
+    """The topic's metadata as each broker has it, without brokers that don't answer."""
     wanted = [MetadataRequest.MetadataRequestTopic(name=name)]
     request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
 
@@ -211,7 +211,7 @@ def _views(client: Any, name: str) -> list[Mapping[str, Any]]:
 
     views = []
     for broker in client.describe_cluster()["brokers"]:
-        # One that is away learns of everything before it is let in again.
+        # A fenced broker learns of everything before it takes part again.
         if not broker.get("is_fenced"):
             with contextlib.suppress(kafka_errors.KafkaError, OSError):
                 views += client._manager.run(ask, broker["broker_id"]).to_dict()["topics"]  # noqa: SLF001

@@ -1,7 +1,7 @@
-"""What lies between the Kafka stream and kafka-python: URLs and options, TLS and passwords, clients that clean up, errors.
+"""Between the Kafka stream and kafka-python: URLs and options, TLS and passwords, clients that clean up, errors.
 
-kafka-python goes on trying when a broker refuses a password or shows a certificate that can't be trusted, until the time is
-over, and then only says that time was over. That hides the cause, and may lock an account. So the first refusal ends it.
+When a broker refuses a password or shows a certificate that can't be trusted, kafka-python retries until the time is over and
+then reports only that. This hides the cause and may lock an account, so here the first refusal ends it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from core.streams.base import parse_options, positive
 
 T = TypeVar("T")
 
-# Without a handler somewhere, kafka-python's warnings about each try to connect would land on stderr beside our error.
+# Without a handler, kafka-python's warnings about each connection attempt would be on stderr beside our error.
 logging.getLogger("kafka").addHandler(logging.NullHandler())
 
 _SECRET: Final = ("sasl_plain_username", "sasl_plain_password", "ssl_password")
@@ -37,7 +37,7 @@ _REFUSED: Final = (
     kafka_errors.IllegalSaslStateError,
     kafka_errors.SecurityDisabledError,
 )
-# A new producer, which is what the next append makes, begins with a state of its own.
+# The next append makes a new producer, which has a new state.
 _LOST_STATE: Final = (
     kafka_errors.InvalidProducerEpochError,
     kafka_errors.InvalidProducerIdMappingError,
@@ -48,7 +48,7 @@ _GONE: Final = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownT
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
-# What of a failed handshake is a refusal; all else, such as a connection that breaks off, may work later.
+# Failures of a handshake that are refusals; others, such as a connection that breaks off, may work later.
 _TLS_REFUSALS: Final = {
     "CERTIFICATE_VERIFY_FAILED": "its certificate can't be trusted",
     "WRONG_VERSION_NUMBER": "it doesn't speak TLS at this port",
@@ -66,15 +66,15 @@ _LOGIN_REFUSALS: Final = (
 
 
 class Unreachable(kafka_errors.KafkaTimeoutError):  # type: ignore[misc]
-    """No connection until the time was over; the message says why the last try failed."""
+    """No connection within the time; the message says why the last attempt failed."""
 
 
 @dataclass(frozen=True)
 class KafkaLocation:
     """A cluster, and how to talk to it. ``url`` holds no credentials; ``security`` (kafka-python's names) may.
 
-    ``timeout_s`` bounds every call. ``max_value_bytes`` None: what the stream's own ``max.message.bytes`` leaves.
-    ``replication_factor`` is for streams that are made; 0: as many copies as ``plans.copies_for`` says.
+    ``timeout_s`` bounds every call. ``max_value_bytes`` None: as the stream's ``max.message.bytes`` allows.
+    ``replication_factor`` is for new streams; 0: as many copies as ``plans.copies_for`` returns.
     """
 
     servers: tuple[str, ...]
@@ -88,7 +88,7 @@ class KafkaLocation:
     def parse(cls, url: str) -> Self:
         """From ``kafka://[user:password@]host:port[,host:port][?option=value]``. Raises UsageError, showing no secrets.
 
-        A user without ``security_protocol`` means SASL_SSL with PLAIN: a password is never sent in the clear unasked.
+        A user without ``security_protocol`` means SASL_SSL with PLAIN: a password is never sent in clear text by default.
         """
         place, _, query = url.removeprefix("kafka://").partition("?")
         login, _, hosts = place.rstrip("/").rpartition("@")
@@ -110,7 +110,7 @@ class KafkaLocation:
         )
 
     def connect(self, make: Callable[..., T], timeout_s: float, **config: Any) -> T:
-        """``make(**config)`` for this cluster, bounded by ``timeout_s``; where it fails, nothing is left running.
+        """``make(**config)`` for this cluster, bounded by ``timeout_s``; if it fails, nothing is left running.
 
         Raises UsageError for a TLS file that can't be used, else what kafka-python raises.
         """
@@ -134,7 +134,7 @@ class KafkaLocation:
                 **{"client_id": "wirewatch", **security, **config},
             )
         except BaseException as error:
-            # The constructors begin a thread before they try to connect and leave it behind when they can't.
+            # The constructors start a thread before they connect, and leave it running if they can't.
             for left in clients:
                 left.close()
             problems = [manager.last_problem for manager in managers if manager.last_problem]
@@ -166,7 +166,7 @@ def transient(error: Exception) -> bool:
 
 
 def ours(label: str, error: Exception) -> StreamError:
-    """A kafka-python error as ours; ``label`` names the stream."""
+    """A kafka-python error as StreamError; ``label`` names the stream."""
     kind = type(error).__name__.removesuffix("Error")
     if isinstance(error, _GONE):
         return StreamError(label, "there is no such stream", hint="wirewatch streams create makes it")
@@ -192,7 +192,7 @@ def ours(label: str, error: Exception) -> StreamError:
 
 @contextlib.contextmanager
 def translated(label: str) -> Iterator[None]:
-    """kafka-python's errors as ours."""
+    """Raise kafka-python's errors as StreamError."""
     try:
         yield
     except (kafka_errors.KafkaError, OSError) as error:
@@ -200,18 +200,18 @@ def translated(label: str) -> Iterator[None]:
 
 
 def end_producer(producer: Any) -> None:
-    """Close a producer within about two seconds; what it hasn't sent by then is never sent."""
+    """Close a producer within about two seconds; records that it hasn't sent by then are never sent."""
     try:
         producer.close(timeout=1)
     except kafka_errors.KafkaError:
-        # kafka-python 3.0.12 gives up before it ends the thread, where a record is still on its way. Left alone, that would
-        # go on sending what the caller was told had failed, perhaps after the caller has appended it again.
+        # If a record is still on its way, kafka-python 3.0.12 gives up before the thread has ended. The thread would go on
+        # sending what was reported as failed, perhaps after the caller has appended it again.
         producer._sender.force_close()  # noqa: SLF001
         producer._sender.join(1)  # noqa: SLF001
 
 
 class TlsRefused(kafka_errors.KafkaError):  # type: ignore[misc]
-    """The handshake can't succeed as things are; the message says why."""
+    """A handshake that can't succeed with this configuration; the message says why."""
 
 
 def checked(security: Mapping[str, str]) -> dict[str, str]:
@@ -241,7 +241,7 @@ def client_config(security: Mapping[str, str]) -> dict[str, Any]:
         return {name: value for name, value in security.items() if not name.startswith("ssl_")}
     context = ssl.create_default_context()
     if ca := security.get("ssl_cafile"):
-        # Nobody but this authority: not those that the system trusts besides.
+        # Only this authority, not those that the system trusts.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _using("ssl_cafile", ca, lambda: context.load_verify_locations(ca))
     if certificate := security.get("ssl_certfile"):
@@ -255,14 +255,14 @@ def _using(option: str, path: str, load: Any) -> None:
     try:
         load()
     except OSError as error:
-        # An SSLError is one; its text holds no secret, and little else.
+        # An SSLError is an OSError; its text holds no secret.
         why = error.strerror if not isinstance(error, ssl.SSLError) else error.reason or "not PEM, or a wrong password"
         hint = "name PEM files; a locked key needs ssl_password"
         raise UsageError(f"{option} {path}: {why}", hint=hint) from error
 
 
 class RefusalsEnd(KafkaConnectionManager):  # type: ignore[misc]
-    """Connections of one client, all given up once a broker has refused us. ``last_problem``: why the last one failed."""
+    """The connections of one client, which end once a broker has refused one. ``last_problem``: why the last one failed."""
 
     refused: Exception | None = None
     last_problem = ""
@@ -280,8 +280,8 @@ class RefusalsEnd(KafkaConnectionManager):  # type: ignore[misc]
         receive = transport._sock_recv  # noqa: SLF001
 
         def all_of_it() -> tuple[bytes, Exception | None]:
-            # kafka-python 3.0.12 throws away what came together with the end of the connection, and that is where a broker
-            # says that it refuses a password. The end is found again at the next look.
+            # kafka-python 3.0.12 discards data that comes together with the end of the connection, which is where a broker
+            # says that it refuses a password. The end is read again at the next call.
             data, end = receive()
             return data, None if data else end
 

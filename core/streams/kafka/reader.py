@@ -1,4 +1,4 @@
-"""Reading a Kafka topic from given offsets, as if without a position of its own."""
+"""Reading a Kafka topic from given offsets, without a position that the caller could see."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _POLL_RECORDS = 200
 class KafkaReader:
     """A consumer with what it has fetched ahead: records kept for the offset that follows what was returned last.
 
-    Asked for another offset, it forgets what it kept and seeks. ``list_offsets`` (partition to OffsetSpec, and whether
-    an open transaction ends a partition) asks over another connection: this one may be busy with an empty fetch.
+    For any other offset it drops what it kept and seeks. ``list_offsets`` (partition to OffsetSpec, and whether an open
+    transaction ends a partition) uses another connection, since this one may be busy with an empty fetch.
     Not for two threads at once.
     """
 
@@ -50,7 +50,7 @@ class KafkaReader:
                 location.timeout_s,
                 group_id=None,
                 enable_auto_commit=False,
-                # Anything else would make the consumer jump, silently, past what retention deleted.
+                # Any other value would let the consumer silently skip what retention deleted.
                 auto_offset_reset="none",
                 isolation_level="read_committed",
                 fetch_max_wait_ms=_FETCH_WAIT_MS,
@@ -61,8 +61,8 @@ class KafkaReader:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
-        # Of each partition ever asked for: what was fetched ahead, its size, the offset that must be asked for to get
-        # it, and where the consumer goes on. What is not asked for now keeps waiting here.
+        # For each partition ever read: records fetched ahead, their size, the offset at which they begin, and where the
+        # consumer goes on. Records of partitions that aren't read now stay here.
         self._ahead: defaultdict[int, deque[StreamRecord]] = defaultdict(deque)
         self._ahead_bytes: defaultdict[int, int] = defaultdict(int)
         self._next: dict[int, int] = {}
@@ -85,8 +85,8 @@ class KafkaReader:
             self._consumer.close(autocommit=False, timeout_ms=1000)
 
     def _turn_to(self, offsets: Mapping[int, int]) -> None:
-        # Partitions that stay assigned keep the consumer's position; pausing them instead, kafka-python 3.0.12 may
-        # never hand out again what it had parsed of them.
+        # Partitions that stay assigned keep the consumer's position; if they were paused instead,
+        # kafka-python 3.0.12 might never return what it had parsed of them.
         if self._assigned != set(offsets):
             self._consumer.assign([TopicPartition(self._name, partition) for partition in offsets])
         for partition, offset in offsets.items():
@@ -105,7 +105,7 @@ class KafkaReader:
         self._consumer.seek(TopicPartition(self._name, partition), self._resume[partition])
 
     def _await(self, offsets: Mapping[int, int], wait_ms: int) -> None:
-        """Fetch until there is something, or until it is sure after ``wait_ms`` that there is nothing."""
+        """Fetch until there are records, or until it is certain after ``wait_ms`` that there are none."""
         wanted_by = time.monotonic() + wait_ms / 1000
         given_up_by = wanted_by + self._timeout_s
         ends: Mapping[int, int] | None = None
@@ -121,12 +121,12 @@ class KafkaReader:
                 return
             if now > given_up_by:
                 raise StreamUnavailable(self._label, "the broker doesn't hand out its records", hint="see its log")
-            # There is something, perhaps only a transaction's marks: a consumer's first fetch just takes its time.
+            # There are records, or only the markers of a transaction: a consumer's first fetch takes a while.
             if self._fetch(_POLL_MS):
                 return
 
     def _fetch(self, timeout_ms: float) -> bool:
-        """Take what the consumer has, waiting at most ``timeout_ms`` for the first of it; tell if there was any."""
+        """Keep what the consumer has, waiting at most ``timeout_ms`` for the first record; return whether there was any."""
         try:
             found = self._consumer.poll(timeout_ms=timeout_ms)
         except kafka_errors.OffsetOutOfRangeError as error:

@@ -1,8 +1,8 @@
-"""Streams on Kafka, by kafka-python: no Java on the reader's side, no consumer group to be thrown out of.
+"""Streams on Kafka, by kafka-python: no Java in the reader, no membership of a consumer group.
 
 Three clients, each made when first needed: a producer (idempotent, ``acks=all``, zstd), a reader (partitions assigned
 by hand, nothing committed) and an administrator (partitions, identity, offsets, the mirror of a group's position).
-After a failure a client is thrown away and made anew, so none carries a stale state into the next call.
+After a failure a client is dropped and made again, so that no stale state is left for the next call.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ENVELOPE_BYTES = 2048
 class KafkaStream:
     """One Kafka topic; see ``Stream`` for what its methods promise.
 
-    ``uuid`` is the topic id of KIP-516 (from Metadata, by ``describe_topics``), so brokers must be 2.8 or newer. Where
+    ``uuid`` is the topic id of KIP-516 (from Metadata, by ``describe_topics``), so brokers must be 2.8 or newer. If
     the topic stamps append times (``LogAppendTime``), a record with a time of its own is refused, not restamped.
     """
 
@@ -55,9 +55,9 @@ class KafkaStream:
 
     @classmethod
     def create(cls, url: str, name: str, partitions: int, *, archive: bool) -> KafkaStream:
-        """Open a topic, making it where it is missing. Raises as ``create_stream``."""
+        """Open a topic, creating it if it is missing. Raises as ``create_stream``."""
         stream = cls(KafkaLocation.parse(url), name)
-        # An archive's records are old from the beginning: the default retention would delete them at once.
+        # Records of an archive are old already: the default retention would delete them at once.
         kind = (
             {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
             if archive
@@ -72,7 +72,7 @@ class KafkaStream:
 
     @classmethod
     def create_planned(cls, url: str, plan: StreamPlan) -> KafkaStream:
-        """Open a topic, making it as planned where it is missing. Raises as ``create_planned``."""
+        """Open a topic, creating it as planned if it is missing. Raises as ``create_planned``."""
         location = KafkaLocation.parse(url)
         stream = cls(location, plan.name)
         with stream._closed_on_error():
@@ -91,7 +91,7 @@ class KafkaStream:
 
     @classmethod
     def delete(cls, url: str, name: str) -> None:
-        """Delete a topic and wait until the cluster doesn't know it any more."""
+        """Delete a topic and wait until the cluster no longer knows it."""
         with cls(KafkaLocation.parse(url), name) as stream:
             stream._admin.delete()
 
@@ -117,14 +117,14 @@ class KafkaStream:
         return min(room, self._location.max_value_bytes or room)
 
     def partitions(self) -> Sequence[int]:
-        """As in ``Stream``; asks the cluster. Raises StreamError where the topic was deleted or made anew."""
+        """As in ``Stream``; asks the cluster. Raises StreamError if the topic was deleted or created again."""
         topic = self._admin.describe()
         found = str(topic["topic_id"])
         if self._uuid and found != self._uuid:
             raise StreamError(
                 self._label,
-                f"the stream was deleted and made anew (it was {self._uuid}, now {found})",
-                hint="open it anew",
+                f"the stream was deleted and created again (it was {self._uuid}, now {found})",
+                hint="open it again",
             )
         self._uuid = found
         partitions = sorted(int(partition["partition_index"]) for partition in topic["partitions"])
@@ -188,7 +188,7 @@ class KafkaStream:
         except BaseException as error:
             self._drop_reader()
             if isinstance(error, OffsetOutOfRange):
-                # The offsets may be those of an earlier stream of this name: then that is what must be said.
+                # The offsets may be those of an earlier stream of this name: then that is the error to raise.
                 self.partitions()
             raise
 
@@ -197,7 +197,7 @@ class KafkaStream:
         return self._list_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
 
     def end_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """As in ``Stream``: the high watermark, so what replicas still lack isn't counted yet."""
+        """As in ``Stream``: the high watermark, so records that replicas still lack don't count."""
         return self._list_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
 
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
@@ -211,15 +211,13 @@ class KafkaStream:
         return self._admin.committed(group)
 
     def delete_before(self, timestamp_ms: int) -> int:
-        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many went.
-
-        The count is of offsets, gaps included. Kafka's own retention does this by itself; this is for a person who
-        needs it now.
+        """Delete each partition's records up to its first one of ``timestamp_ms`` or later; return how many were
+        deleted, by offsets, gaps included. Kafka's retention does this by itself; this is for a person who needs it now.
         """
         partitions = self.partitions()
         starts, ends = self.start_offsets(partitions), self.end_offsets(partitions)
         firsts = self._list_offsets(dict.fromkeys(partitions, timestamp_ms))
-        # No record that late (-1): all that are there now go.
+        # No record that late (-1): all current records are deleted.
         upto = {partition: ends[partition] if first < 0 else first for partition, first in firsts.items()}
         due = {partition: offset for partition, offset in upto.items() if offset > starts[partition]}
         if due:

@@ -13,7 +13,7 @@ from connectors.archives.warc import read_warc
 from core.records import article_id, raw_hash
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter, Where
 from pipeline.ledger.takedown import take_down
-from pipeline.replay.past import late_places
+from pipeline.replay.runs import late_places
 from tests.pipeline.flow.input import START
 from tests.pipeline.replay.world import END_MS, World, late_records
 from wirewatch.replay.sources import SETTLED_MS, archive_days

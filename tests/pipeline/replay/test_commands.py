@@ -114,7 +114,7 @@ def test_a_replay_that_is_killed_goes_on_by_the_same_command(folder: Path, how: 
     [
         (["--run", "live"], "continuous run"),
         (["--run", "a/b"], "can't be a run's name"),
-        (["--run", "r", "--from", "yesterdayish"], "no time"),
+        (["--run", "r", "--from", "yesterdayish"], "not a time"),
         (["--run", "r", "--from", "2026-03-05", "--to", "2026-03-04"], "not before"),
         (["--run", "r", "--speed", "fast"], "not a speed"),
         (["--run", "r", "--source", "gone.warc"], "no such file"),

@@ -14,7 +14,7 @@ from core.settings import Settings
 from core.store import Store, StoreReader, open_store
 from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceLimits
-from pipeline.replay.past import stored_versions
+from pipeline.replay.runs import stored_versions
 from tests.pipeline.replay.world import LATER_MS, World
 from wirewatch.replay.sources import Sources
 

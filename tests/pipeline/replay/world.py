@@ -23,8 +23,7 @@ from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.order import Merge
-from pipeline.replay.past import late_places
-from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
+from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, late_places
 from tests.pipeline.flow.input import END_MS, START, day, subscriptions
 
 Results = dict[str, list[dict[str, Any]]]
