@@ -11,7 +11,7 @@ from core.query.narrower_queries import Proposal, narrower_queries
 from core.records import Alert, Article, Subscription
 from core.search import Filters, SearchIndex, StoryHit, compare, filters_of
 from core.store import Store, SubscriptionStore
-from core.store.lookup import find_alert, find_article
+from core.store.results import find_alert, find_article
 from desk.delivery.store.channels import DeliveryBook, Mute, MuteKind
 from desk.people.directory import By
 from desk.use_cases.desk import Desk

@@ -15,7 +15,7 @@ from core.query import LintFinding, explain, lint, parse
 from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
-from core.store.lookup import alerts_of
+from core.store.results import alerts_of
 from desk.delivery.atom import MEDIA_TYPE, atom_feed
 from desk.delivery.store.channels import DeliveryBook
 from desk.people.roles import Role
