@@ -69,50 +69,50 @@ class AlertRule:
         memory.learnt |= memory.facts is not before
         if article.backfill:
             return []
-        telling = _Telling(article, key, memory, known, difference, often=pace.often(key.time_ms))
+        article_news = _ArticleNews(article, key, memory, known, difference, often=pace.often(key.time_ms))
         met = {one.subscription for one in article.subscriptions}
         alerts = []
         for one in article.subscriptions:
             mark = memory.marks.get(one.subscription)
             alert = (
-                self._first(telling, one.subscription, one.version, one.matches)
+                self._first(article_news, one.subscription, one.version, one.matches)
                 if mark is None
-                else self._further(telling, mark, one.version, one.matches)
+                else self._further(article_news, mark, one.version, one.matches)
             )
             if alert is not None:
                 alerts.append(alert)
-        if telling.concerns_others:
+        if article_news.concerns_others:
             # Sorted, because marks come from the store in no particular order.
             for name in sorted(memory.marks.keys() - met):
                 mark = memory.marks[name]
-                if telling.concerns(mark) and (alert := self._further(telling, mark, None, ())) is not None:
+                if article_news.concerns(mark) and (alert := self._further(article_news, mark, None, ())) is not None:
                     alerts.append(alert)
         for alert in alerts:
             mark = memory.marks.get(alert.subscription)
             memory.marks[alert.subscription] = mark.after(alert) if mark else marked(alert)
         return alerts
 
-    def _first(self, telling: _Telling, name: str, version: int, matches: tuple[Match, ...]) -> Alert:
-        wanted = self._in_force(name, version, telling.key.time_ms)
-        news = (News(NEW_STORY, telling.article.title),)
-        return telling.alert(name, version, wanted, matches, news, parameter="")
+    def _first(self, article_news: _ArticleNews, name: str, version: int, matches: tuple[Match, ...]) -> Alert:
+        wanted = self._in_force(name, version, article_news.key.time_ms)
+        news = (News(NEW_STORY, article_news.article.title),)
+        return article_news.alert(name, version, wanted, matches, news, parameter="")
 
     def _further(
-        self, telling: _Telling, mark: AlertMark, version: int | None, matches: tuple[Match, ...]
+        self, article_news: _ArticleNews, mark: AlertMark, version: int | None, matches: tuple[Match, ...]
     ) -> Alert | None:
-        if not telling.may_be_news(mark):
+        if not article_news.may_be_news(mark):
             return None
-        wanted = self._in_force(mark.subscription, version, telling.key.time_ms)
+        wanted = self._in_force(mark.subscription, version, article_news.key.time_ms)
         if wanted is None or wanted.state == "paused":
             return None
-        news, parameter = telling.news(mark, wanted, met=version is not None)
+        news, parameter = article_news.news(mark, wanted, met=version is not None)
         if not news:
             return None
         number = version if version is not None else wanted.version
-        return telling.alert(mark.subscription, number, wanted, matches, news, parameter=parameter, mark=mark)
+        return article_news.alert(mark.subscription, number, wanted, matches, news, parameter=parameter, mark=mark)
 
 
-class _Telling:
+class _ArticleNews:
     """One article's news: what is computed once for all its subscriptions."""
 
     def __init__(
