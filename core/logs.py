@@ -20,8 +20,8 @@ FORMAT_VARIABLE = "WIREWATCH_LOG_FORMAT"
 HIDDEN = "***"
 _NAMED = re.compile(r"pass(word|wd|phrase|file)?$|secret|token|api_?key|authorization|credential|cookie", re.IGNORECASE)
 _TEXTS = (
-    # user:password@ of a URL
-    (re.compile(r"(?<=://)[^/\s@]+(?=@)"), HIDDEN),
+    # user:password@ of a URL; the password may hold an @ itself
+    (re.compile(r"(?<=://)[^/\s]+(?=@)"), HIDDEN),
     # parameters of a URL, and words like password=…
     (
         re.compile(

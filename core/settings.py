@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,13 +17,10 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from core.errors import UsageError
+from core.logs import redacted
 
 FILE = "wirewatch.toml"
 PREFIX = "WIREWATCH_"
-_HIDDEN = "***"
-_USER = re.compile(r"(?<=://)[^/\s]*(?=@)")
-_PARAMETER = re.compile(r"(?<=[?&;])([^=&;?]*+)=[^&;\s]*+")
-_SECRET = re.compile(r"password|secret|token|key", re.IGNORECASE)
 
 
 def _help(text: str) -> msgspec.Meta:
@@ -148,20 +144,12 @@ class DeskSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CoreSettings, ConnectorSettings, PipelineSettings, DeskSettings):
+class Settings(DeskSettings, PipelineSettings, ConnectorSettings, CoreSettings):
     """All settings: each package's section, under names of one flat list. Print them only through ``shown``."""
 
     def shown(self) -> dict[str, object]:
         """All settings for people and logs: user names, passwords and other secrets of addresses are ``***``."""
-        values = {name: getattr(self, name) for name in NAMES}
-        return {name: _without_secrets(value) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def _without_secrets(text: str) -> str:
-    """An address without what stands before its host's @, and without parameters that are named like secrets."""
-    return _PARAMETER.sub(
-        lambda found: f"{found[1]}={_HIDDEN}" if _SECRET.search(found[1]) else found[0], _USER.sub(_HIDDEN, text)
-    )
+        return {name: redacted(getattr(self, name), name) for name in NAMES}
 
 
 NAMES = tuple(field.name for field in fields(Settings))

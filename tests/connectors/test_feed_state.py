@@ -9,6 +9,9 @@ from connectors.feeds import FeedCursor, FeedFacts, FeedItem, ItemState
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import feed_id
 from core.store import Store
+from tests.core.store.conftest import store, store_url
+
+__all__ = ["store", "store_url"]
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 URL = "https://a.example/rss"

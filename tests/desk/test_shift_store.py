@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from core.store import Store
 from desk.shifts.store import Hold, Note, Shift
+from tests.core.store.conftest import store, store_url
+
+__all__ = ["store", "store_url"]
 
 
 def claim(shift: Shift, person: str, over: str | None, at_ms: int = 1) -> bool:

@@ -23,18 +23,17 @@ from core.store.counts import (
 )
 from pipeline.ledger import RunLedger
 from pipeline.ledger.bundle import bundle_counts
-from tests.core.store.conftest import ledger, store, store_url  # noqa: F401 - fixtures
 from tests.pipeline.ledger.support import commit, lost, refused, state_of, told
 from wirewatch.commands.status import recent_outcomes
 
 
-def _outcomes(store: Store) -> Counter[str]:  # noqa: F811
+def _outcomes(store: Store) -> Counter[str]:
     with store.reading() as connection:
         counts = read_counts(connection, "live")
     return Counter({label: count for (name, label), count in counts.items() if name == OUTCOMES})
 
 
-def test_outcomes_are_counted_as_they_are_stored(store: Store, ledger: RunLedger) -> None:  # noqa: F811
+def test_outcomes_are_counted_as_they_are_stored(store: Store, ledger: RunLedger) -> None:
     commit(ledger, [told(0), told(1, "https://b.example/1"), refused(2)])
     commit(ledger, [told(3, "https://c.example/1", copy_of="x"), told(4, version=2)])
     ledger.offsets("stream").record_lost([lost(5, 14)])
@@ -42,7 +41,7 @@ def test_outcomes_are_counted_as_they_are_stored(store: Store, ledger: RunLedger
     assert _outcomes(store) == StoreReader(store, "live").count_outcomes()
 
 
-def test_what_is_recorded_again_is_not_counted_again(store: Store, ledger: RunLedger) -> None:  # noqa: F811
+def test_what_is_recorded_again_is_not_counted_again(store: Store, ledger: RunLedger) -> None:
     for _ in range(3):
         ledger.offsets("stream").record_lost([lost(5, 14), lost(20, 20)])
     commit(ledger, [told(30)])
@@ -50,7 +49,7 @@ def test_what_is_recorded_again_is_not_counted_again(store: Store, ledger: RunLe
     assert _outcomes(store) == StoreReader(store, "live").count_outcomes() == {"lost": 11, "published": 2}
 
 
-def test_a_bundle_that_was_not_stored_counts_nothing(store: Store, ledger: RunLedger) -> None:  # noqa: F811
+def test_a_bundle_that_was_not_stored_counts_nothing(store: Store, ledger: RunLedger) -> None:
     state = state_of(ledger)
     commit(ledger, [told(0)])
     with pytest.raises(Exception, match="another worker"):
@@ -58,7 +57,7 @@ def test_a_bundle_that_was_not_stored_counts_nothing(store: Store, ledger: RunLe
     assert _outcomes(store) == {"published": 1}
 
 
-def test_sources_and_gauges(store: Store, ledger: RunLedger) -> None:  # noqa: F811
+def test_sources_and_gauges(store: Store, ledger: RunLedger) -> None:
     long = "s" * 50_000
     commit(ledger, [told(1, source="one"), told(2, "https://b.example/1", source=long)])
     ledger.commit(
@@ -75,7 +74,7 @@ def test_sources_and_gauges(store: Store, ledger: RunLedger) -> None:  # noqa: F
     assert first.last_ms > second.last_ms
 
 
-def test_the_last_hour_is_read_by_its_index(store: Store, ledger: RunLedger) -> None:  # noqa: F811
+def test_the_last_hour_is_read_by_its_index(store: Store, ledger: RunLedger) -> None:
     batch = [told(number, f"https://a.example/{number}") for number in range(5)]
     commit(ledger, [*batch, refused(5)])
     with store.reading() as connection:
@@ -83,7 +82,7 @@ def test_the_last_hour_is_read_by_its_index(store: Store, ledger: RunLedger) -> 
         assert recent_outcomes(connection, "live", batch[0].key.time_ms) == {"published": 5, "rejected": 1}
 
 
-def test_the_frontier_never_steps_back_and_is_of_one_stream(store: Store, ledger: RunLedger) -> None:  # noqa: F811
+def test_the_frontier_never_steps_back_and_is_of_one_stream(store: Store, ledger: RunLedger) -> None:
     ledger.offsets("one").save({0: 5, 1: 7})
     ledger.offsets("one").save({0: 3, 1: 9, 2: 1})
     ledger.offsets("two").save({0: 1})
@@ -127,7 +126,7 @@ def test_bundles_add_up_however_they_are_cut(cuts: list[int], place: int) -> Non
     assert +whole == parts
 
 
-def test_counting_adds(store: Store) -> None:  # noqa: F811
+def test_counting_adds(store: Store) -> None:
     for _ in range(3):
         with store.writing() as connection:
             add_counts(store, connection, "live", {("a", "x"): 2, ("a", "y"): 1})
