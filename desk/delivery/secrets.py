@@ -1,4 +1,4 @@
-"""Channel addresses without what nobody may read: in lists, logs and error messages. Pure."""
+"""Channel addresses without what nobody may read: in lists, logs and error messages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from core.errors import UsageError
+from desk.delivery.channels.base import ChannelKind
+from desk.delivery.channels.kinds import kind_named
 from desk.delivery.store.channels import Channel
 
 HIDDEN = "***"
@@ -20,17 +23,8 @@ _KEY = re.compile(
 
 
 def shown_address(channel: Channel) -> str:
-    """Where a channel leads, as its owner may recognise it: of a webhook the host, of mail the addresses, else the service."""
-    url = str(channel.config.get("url", ""))
-    scheme, _, rest = url.partition(":")
-    if scheme == "mailto" and not rest.startswith("//"):
-        return url.partition("?")[0]
-    if scheme in ("smtp", "smtps"):
-        to = dict(parse_qsl(urlsplit(url).query)).get("to", "")
-        return f"{scheme}://{_host(url)} to {to}"
-    if scheme in ("http", "https"):
-        return f"{scheme}://{_host(url)}/…"
-    return f"{scheme}://…" if scheme else ""
+    """Where a channel leads, as its owner may recognise it: what its kind shows."""
+    return _kind(channel).shown(channel.config)
 
 
 def redacted(text: str, channel: Channel | None = None) -> str:
@@ -48,18 +42,16 @@ def secrets_of(channel: Channel) -> set[str]:
     for value in _strings(channel.config):
         parts = {value, *_parts(value)}
         found |= parts | {unquote(part) for part in parts}
-    public = set(_public(channel))
+    public = set(_kind(channel).public(channel.config))
     return {part for part in found if len(part) >= SHORTEST and part not in public}
 
 
-def _public(channel: Channel) -> Iterator[str]:
-    url = str(channel.config.get("url", ""))
-    scheme = url.partition(":")[0]
-    yield scheme
-    if scheme in ("http", "https", "smtp", "smtps", "mailto"):
-        yield _host(url)
-    if scheme == "mailto":
-        yield from re.split(r"[:,?]", url)
+def _kind(channel: Channel) -> ChannelKind:
+    try:
+        return kind_named(channel.kind)
+    except UsageError:
+        # It was uninstalled: then the scheme alone may be shown.
+        return ChannelKind()
 
 
 def _parts(url: str) -> Iterator[str]:
@@ -83,10 +75,3 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, Iterable):
         for one in value:
             yield from _strings(one)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

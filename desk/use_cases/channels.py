@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from core.errors import UsageError, WirewatchError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
-from desk.delivery.channels import Options, carrier_of, kind_of
-from desk.delivery.channels.kinds import PER_MINUTE
-from desk.delivery.channels.webhook import PREFIX
+from desk.delivery.channels import Options, carrier_of, configured, kind_named
 from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted, shown_address
 from desk.delivery.store.channels import Channel, DeliveryBook, key_of
@@ -71,33 +67,38 @@ class Channels:
                 used.setdefault(name, []).append(one.name or one.id)
         return used
 
-    def add(self, name: str, url: str, *, owner: str, per_minute: int | None = None, secret: str = "") -> Added:
+    def add(
+        self,
+        name: str,
+        address: str,
+        *,
+        owner: str,
+        per_minute: int | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Added:
         """Store a channel, or give one another address. Nothing is sent yet.
 
-        ``secret``: a webhook's own; else one is made. Raises UsageError; the message never shows the address.
+        ``options``: those of its kind. ``per_minute`` None: the kind's own. Raises UsageError; the message never shows the
+        address.
         """
-        name, url = name.strip(), url.strip()
+        name = name.strip()
         if not name or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name or " " in name:
             raise UsageError(
                 f"{name!r} is no name for a channel", hint="use up to 60 characters without spaces and slashes"
             )
-        kind = kind_of(url, secret)
-        config, made = {"url": url}, ""
-        if kind == "webhook":
-            made = "" if secret else PREFIX + base64.b64encode(secrets.token_bytes(24)).decode()
-            config["secret"] = secret or made
+        kind, made = configured(address.strip(), options)
         channel = Channel(
             name=name,
             kind=kind,
-            config=config,
+            config=made.config,
             owner=owner,
-            per_minute=PER_MINUTE[kind] if per_minute is None else per_minute,
+            per_minute=kind_named(kind).per_minute if per_minute is None else per_minute,
             added_ms=self._options.clock_ms(),
         )
         carrier_of(channel, self._options).close()
         new = self._book.save_channel(channel)
         self._audit("channel added" if new else "channel changed", name, shown_address(channel))
-        return Added(channel, new, made)
+        return Added(channel, new, made.secret)
 
     def test(self, name: str) -> str:
         """Send a test message now: empty if the receiver took it, else why not, in plain words without secrets.

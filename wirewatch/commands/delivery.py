@@ -15,6 +15,7 @@ from core.records import Alert, from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
+from desk.delivery.channels.kinds import kinds, plugins
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import pieces
 from desk.delivery.secrets import shown_address
@@ -62,10 +63,17 @@ def add(
     secret: Annotated[
         str, typer.Option(help="A webhook's secret, whsec_…; empty: one is generated and shown once.")
     ] = "",
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Option of its kind, as channels kinds lists them; repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Add a channel, or change its address. Nothing is sent: wirewatch channels test NAME does that."""
     url = typer.prompt("address", hide_input=True) if address == "-" else address
-    made = _channels(context).add(name, url, owner=owner, per_minute=per_minute, secret=secret)
+    options = dict(_option(one) for one in given or ()) | ({"secret": secret} if secret else {})
+    made = _channels(context).add(name, url, owner=owner, per_minute=per_minute, options=options)
     console.note(f"{name} {'added' if made.new else 'changed'}: {made.channel.kind}, {shown_address(made.channel)}")
     if made.secret:
         console.note("its secret, shown only now:")
@@ -99,6 +107,29 @@ def list_all(
             last,
             Text(harmless(trouble)),
         )
+    console.out.print(table)
+
+
+@channels.command("kinds")
+def list_kinds(context: typer.Context, *, as_json: JsonLines = False) -> None:  # noqa: ARG001 - as of every command
+    """List the kinds of channels that are installed, with the options that add --set takes."""
+    found = kinds()
+    if console.wants_json(as_json):
+        for name, one in found.items():
+            console.put(
+                {
+                    "kind": name,
+                    "package": plugins()[name].package,
+                    "example": one.example,
+                    "per_minute": one.per_minute,
+                    "options": one.options,
+                }
+            )
+        return
+    table = console.table("kind", "package", "address", "per minute", "options")
+    for name, one in found.items():
+        options = "; ".join(f"{option}: {what}" for option, what in one.options.items())
+        table.add_row(name, plugins()[name].package, one.example, str(one.per_minute), options)
     console.out.print(table)
 
 
@@ -211,6 +242,13 @@ def tail(
             if not wanted or one.subscription in wanted:
                 _show_alert(one, names, as_json=as_json)
     store.close()
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise UsageError(f"--set {name}: not NAME=VALUE", hint="as in --set secret=whsec_…")
+    return name, value
 
 
 def _channels(context: typer.Context) -> Channels:

@@ -1,6 +1,17 @@
-"""Channels: what carries a message to people. One file a kind; ``base`` holds what they share."""
+"""Channels: what carries a message to people. One file a kind; ``base`` is their contract, ``kinds`` finds them."""
 
-from desk.delivery.channels.base import Carrier, Options, Trouble
-from desk.delivery.channels.kinds import carrier_of, kind_of
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble
+from desk.delivery.channels.kinds import carrier_of, configured, kind_named, kind_of, kinds
 
-__all__ = ["Carrier", "Options", "Trouble", "carrier_of", "kind_of"]
+__all__ = [
+    "Carrier",
+    "ChannelKind",
+    "Configured",
+    "Options",
+    "Trouble",
+    "carrier_of",
+    "configured",
+    "kind_named",
+    "kind_of",
+    "kinds",
+]

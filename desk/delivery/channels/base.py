@@ -1,13 +1,19 @@
-"""What every channel is: something that carries one notice, or says why it could not."""
+"""The contract of channels: a kind makes channels from addresses and opens them; an open one carries notices.
+
+A kind of a third party is a class in a package of its own, registered there as an entry point of the group
+``wirewatch.channels``; ``docs/extending.md`` shows one, ``desk.delivery.channels.testing`` has the tests that it must pass.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from core.net.guard import AddressRefused, Resolve, resolve_host
 from desk.delivery.render import Notice
+from desk.delivery.store.channels import Channel
 
 
 class Trouble(Exception):
@@ -30,6 +36,14 @@ def refused(host: str, error: AddressRefused) -> Trouble:
         f"{host} is not for channels: a {error} address — an administrator may list it in delivery_allow_private",
         again=False,
     )
+
+
+def host_of(url: str) -> str:
+    """The host in an address; empty if there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -61,3 +75,54 @@ class Carrier(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+class Configured(NamedTuple):
+    """What is stored of a new channel (JSON values), and a secret that was made for it, which is shown this once."""
+
+    config: dict[str, Any]
+    secret: str = ""
+
+
+class ChannelKind:
+    """One kind of channel. An instance holds no state, and is used by several threads.
+
+    Its name is that of its entry point: it is stored with every channel of the kind. Of an address only what ``shown`` and
+    ``public`` give is ever shown, logged or stored outside the channel's own row; the defaults here show the scheme alone.
+    """
+
+    schemes: ClassVar[tuple[str, ...]] = ()
+    """Schemes of the addresses that are its own, without the colon, in lower case."""
+    example: ClassVar[str] = ""
+    """An address in its form, for people."""
+    rank: ClassVar[int] = 0
+    """Kinds of a lower rank are asked first whether an address is theirs. Of the built-in ones, mail and webhook have 10, chat,
+    which takes every address, 100."""
+    per_minute: ClassVar[int] = 60
+    """Most messages a minute unless a channel says otherwise; 0: no limit."""
+    options: ClassVar[Mapping[str, str]] = {}
+    """What ``configure`` can be given besides the address: a name, and what it is for."""
+
+    def takes(self, address: str) -> bool:
+        """Whether the address is of this kind, by its form alone. Raises nothing."""
+        return address.partition(":")[0].lower() in self.schemes
+
+    def configure(self, address: str, options: Mapping[str, str]) -> Configured:  # noqa: ARG002 - for kinds that have some
+        """Check an address that is its own, and the options that were given. Connects to nothing.
+
+        Raises UsageError; the message never shows the address.
+        """
+        return Configured({"url": address})
+
+    def open(self, channel: Channel, options: Options) -> Carrier:
+        """The channel, ready to carry; connections are made by ``send``. Raises UsageError if the installation can't."""
+        raise NotImplementedError
+
+    def shown(self, config: Mapping[str, Any]) -> str:
+        """Where a channel leads, as its owner may recognise it, without secrets."""
+        scheme = str(config.get("url", "")).partition(":")[0]
+        return f"{scheme}://…" if scheme else ""
+
+    def public(self, config: Mapping[str, Any]) -> Iterable[str]:
+        """Parts of the configuration that are not secret. All others are blotted out of error messages and logs."""
+        yield str(config.get("url", "")).partition(":")[0]

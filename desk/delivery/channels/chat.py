@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,13 +16,34 @@ import httpcore
 
 from core.errors import UsageError
 from core.net.guard import AddressRefused, Lookups, NameNotResolved, guarded_lookups
-from desk.delivery.channels.base import Options, Trouble, refused
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, refused
 from desk.delivery.render import Notice
 from desk.delivery.secrets import redacted
 from desk.delivery.store.channels import Channel
 
 REFUSED_SCHEMES = ("dbus", "gnome", "kde", "macosx", "windows", "syslog", "file")
 """They act on this machine, not on a receiver."""
+
+
+class ChatKind(ChannelKind):
+    """Every other address: whatever Apprise understands."""
+
+    example = "slack://…"
+    rank = 100
+    per_minute = 30
+
+    def takes(self, address: str) -> bool:  # noqa: ARG002 - all
+        """See ChannelKind."""
+        return True
+
+    def configure(self, address: str, options: Mapping[str, str]) -> Configured:
+        """See ChannelKind."""
+        plugin_of(address)
+        return super().configure(address, options)
+
+    def open(self, channel: Channel, options: Options) -> Carrier:
+        """See ChannelKind."""
+        return Chat(channel, options)
 
 
 class Chat:
@@ -43,7 +64,7 @@ class Chat:
         plugin.socket_connect_timeout = plugin.socket_read_timeout = self._options.timeout_s
         plugin.overflow_mode = "split"
         kind = {"kill": NotifyType.FAILURE, "test": NotifyType.INFO}.get(notice.kind, NotifyType.INFO)
-        body, title = _calm(f"{notice.chat}\n\nref {notice.id[:12]}"), _calm(notice.subject)
+        body, title = _without_calls(f"{notice.chat}\n\nref {notice.id[:12]}"), _without_calls(notice.subject)
         options = self._options
         with (
             _listening() as said,
@@ -95,7 +116,7 @@ def plugin_of(url: str) -> Any:
     return made
 
 
-def _calm(text: str) -> str:
+def _without_calls(text: str) -> str:
     """A headline must not call everybody in the room (``@everyone``, ``@here``, Slack's ``<!channel>``)."""
     return _CALLS.sub(lambda found: f"{found[0]} ", text)
 
@@ -105,7 +126,7 @@ _lock = threading.Lock()
 _listeners: dict[int, list[str]] = {}
 
 
-class _Ears(logging.Handler):
+class _AppriseLog(logging.Handler):
     """Keeps what Apprise logs for the thread that sends."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -119,8 +140,8 @@ class _Ears(logging.Handler):
 def _listening() -> Iterator[list[str]]:
     logger = logging.getLogger("apprise")
     with _lock:
-        if not any(isinstance(one, _Ears) for one in logger.handlers):
-            logger.addHandler(_Ears())
+        if not any(isinstance(one, _AppriseLog) for one in logger.handlers):
+            logger.addHandler(_AppriseLog())
             # Its lines hold addresses: they go to us alone.
             logger.propagate = False
         logger.setLevel(logging.WARNING)

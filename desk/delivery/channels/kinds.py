@@ -1,52 +1,71 @@
-"""Which kind of channel an address is for."""
+"""The kinds of channels that are installed: found by entry points, the built-in ones like anyone else's."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from functools import cache
+
+import structlog
 
 from core.errors import UsageError
-from desk.delivery.channels.base import Carrier, Options
-from desk.delivery.channels.chat import Chat, plugin_of
-from desk.delivery.channels.mail import Mail, recipients_of, server_of
-from desk.delivery.channels.webhook import Webhook, key_of
+from core.plugins import Plugin, installed_plugins
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options
 from desk.delivery.store.channels import Channel
 
-PER_MINUTE = {"mail": 120, "webhook": 600, "chat": 30}
-"""Messages a minute unless a channel says otherwise: what chat services bear, and mail servers."""
+GROUP = "wirewatch.channels"
+log = structlog.get_logger()
 
 
-def kind_of(url: str, secret: str = "") -> str:
-    """``mail`` for ``mailto:`` and ``smtp(s)://``, ``webhook`` for ``http(s)://``, else ``chat`` (Apprise).
+@cache
+def plugins() -> Mapping[str, Plugin]:
+    """The installed kinds by name, none of them imported yet. Raises UsageError if two packages offer one name."""
+    return installed_plugins(GROUP)
 
-    Raises UsageError where the address can't be used; the message never shows it.
-    """
-    scheme = url.partition(":")[0].lower()
-    if scheme in ("mailto", "smtp", "smtps") and not url.startswith("mailto://"):
-        recipients_of(url)
-        if scheme != "mailto":
-            server_of(url)
-        return "mail"
-    if scheme in ("http", "https"):
+
+@cache
+def kind_named(name: str) -> ChannelKind:
+    """The kind of this name. Raises UsageError if it is not installed or can't be loaded."""
+    if name not in plugins():
+        hint = "install the package that offers it, or remove the channel"
+        raise UsageError(f"there is no kind of channel {name!r}", hint=hint)
+    loaded = plugins()[name].load()
+    made = loaded() if isinstance(loaded, type) else loaded
+    if not isinstance(made, ChannelKind):
+        raise UsageError(f"{name!r} of package {plugins()[name].package} is not a ChannelKind")
+    return made
+
+
+def kinds() -> dict[str, ChannelKind]:
+    """All kinds by name, in the order in which they are asked for an address. One that can't be loaded is left out."""
+    found: dict[str, ChannelKind] = {}
+    for name in plugins():
         try:
-            host, _ = urlsplit(url).hostname, urlsplit(url).port
-        except ValueError:
-            host = None
-        if not host:
-            raise UsageError("that web address has no host")
-        if secret:
-            key_of(secret)
-        return "webhook"
-    plugin_of(url)
-    return "chat"
+            found[name] = kind_named(name)
+        except UsageError as error:
+            log.warning("a kind of channel can't be used", kind=name, problem=str(error))
+    return dict(sorted(found.items(), key=lambda one: (one[1].rank, one[0])))
+
+
+def configured(address: str, options: Mapping[str, str] | None = None) -> tuple[str, Configured]:
+    """The name of the kind that an address is for, and what is stored of it.
+
+    Raises UsageError if the address or an option can't be used; the message never shows the address.
+    """
+    for name, kind in kinds().items():
+        if kind.takes(address):
+            given = {option: value for option, value in (options or {}).items() if value}
+            if unknown := sorted(given.keys() - kind.options.keys()):
+                has = f"it has {', '.join(sorted(kind.options))}" if kind.options else "it has none"
+                raise UsageError(f"a {name} channel has no option {unknown[0]!r}", hint=has)
+            return name, kind.configure(address, given)
+    raise UsageError("no kind of channel takes that address", hint="wirewatch channels kinds lists them")
+
+
+def kind_of(address: str) -> str:
+    """The name of the kind that an address is for. Raises UsageError, which never shows the address."""
+    return configured(address)[0]
 
 
 def carrier_of(channel: Channel, options: Options) -> Carrier:
-    """The channel, ready to carry. Raises UsageError where it can't."""
-    match channel.kind:
-        case "mail":
-            return Mail(channel, options)
-        case "webhook":
-            return Webhook(channel, options)
-        case "chat":
-            return Chat(channel, options)
-    raise UsageError(f"channel {channel.name!r} is of an unknown kind {channel.kind!r}")
+    """The channel, ready to carry. Raises UsageError."""
+    return kind_named(channel.kind).open(channel, options)

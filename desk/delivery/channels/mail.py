@@ -6,19 +6,20 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import httpcore
 
 from core.errors import UsageError
 from core.net.guard import AddressRefused, NameNotResolved, guarded_lookups
 from core.records import from_ms
-from desk.delivery.channels.base import Options, Trouble, refused
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, refused
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -64,6 +65,46 @@ def recipients_of(url: str) -> list[str]:
     if not found or not all(_ADDRESS.fullmatch(one) for one in found):
         raise UsageError("no addresses that mail could go to", hint="use mailto:ann@outlet.example,bob@outlet.example")
     return found
+
+
+class MailKind(ChannelKind):
+    """``mailto:`` by the installation's own mail server, ``smtp(s)://`` by one that the address names."""
+
+    schemes = ("mailto", *PORTS)
+    example = "mailto:desk@outlet.example, smtp://user:password@server?to=…"
+    rank = 10
+    per_minute = 120
+
+    def takes(self, address: str) -> bool:
+        """See ChannelKind. Of the two forms of ``mailto``, the one with a server in it is Apprise's."""
+        return super().takes(address) and not address.startswith("mailto://")
+
+    def configure(self, address: str, options: Mapping[str, str]) -> Configured:
+        """See ChannelKind."""
+        recipients_of(address)
+        if not address.startswith("mailto:"):
+            server_of(address)
+        return super().configure(address, options)
+
+    def open(self, channel: Channel, options: Options) -> Carrier:
+        """See ChannelKind."""
+        return Mail(channel, options)
+
+    def shown(self, config: Mapping[str, Any]) -> str:
+        """The addresses, with the server's host if it is not the installation's own."""
+        url = str(config.get("url", ""))
+        if url.startswith("mailto:"):
+            return url.partition("?")[0]
+        to = dict(parse_qsl(urlsplit(url).query)).get("to", "")
+        return f"{url.partition(':')[0]}://{host_of(url)} to {to}"
+
+    def public(self, config: Mapping[str, Any]) -> Iterable[str]:
+        """See ChannelKind."""
+        yield from super().public(config)
+        url = str(config.get("url", ""))
+        yield host_of(url)
+        if url.startswith("mailto:"):
+            yield from re.split(r"[:,?]", url)
 
 
 class Mail:

@@ -11,7 +11,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpcore
@@ -20,12 +23,50 @@ import msgspec
 from core.errors import UsageError
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved
 from core.records import from_ms
-from desk.delivery.channels.base import Options, Trouble, refused
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, refused
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
 PREFIX = "whsec_"
 MOST_ANSWER = 65_536
+
+
+class WebhookKind(ChannelKind):
+    """``http(s)://``: any receiver that takes a signed POST."""
+
+    schemes = ("http", "https")
+    example = "https://hooks.outlet.example/wirewatch"
+    rank = 10
+    per_minute = 600
+    options: ClassVar[Mapping[str, str]] = {"secret": "A webhook's own secret, whsec_…; without it one is made."}
+
+    def configure(self, address: str, options: Mapping[str, str]) -> Configured:
+        """See ChannelKind. Without a secret one is made."""
+        try:
+            host, _ = urlsplit(address).hostname, urlsplit(address).port
+        except ValueError:
+            host = None
+        if not host:
+            raise UsageError("that web address has no host")
+        if secret := options.get("secret", ""):
+            key_of(secret)
+            return Configured({"url": address, "secret": secret})
+        made = PREFIX + base64.b64encode(secrets.token_bytes(24)).decode()
+        return Configured({"url": address, "secret": made}, made)
+
+    def open(self, channel: Channel, options: Options) -> Carrier:
+        """See ChannelKind."""
+        return Webhook(channel, options)
+
+    def shown(self, config: Mapping[str, Any]) -> str:
+        """The host."""
+        url = str(config.get("url", ""))
+        return f"{url.partition(':')[0]}://{host_of(url)}/…"
+
+    def public(self, config: Mapping[str, Any]) -> Iterable[str]:
+        """See ChannelKind."""
+        yield from super().public(config)
+        yield host_of(str(config.get("url", "")))
 
 
 class Webhook:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import PlainTextResponse
 
 from core.errors import UsageError
+from desk.delivery.channels import kinds
 from desk.delivery.secrets import shown_address
 from desk.people.limits import Limit
 from desk.people.roles import Role
@@ -16,10 +17,11 @@ from desk.use_cases.desk import Desk
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
-from desk.web.requests import FORM_HEADER, TheActor, TheCaller, TheDesk
+from desk.web.requests import FORM_HEADER, TheActor, TheCaller, TheDesk, TheForm
 
 router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Form(max_length=100)]
+OPTION = "option."
 TESTS = Limit(10, 6.0)
 """Test messages of one person: a button must not become a way to flood somebody."""
 
@@ -38,13 +40,15 @@ def add(
     desk: TheDesk,
     by: TheActor,
     caller: TheCaller,
+    form: TheForm,
     name: Name,
     address: Annotated[str, Form(max_length=2_000)],
 ) -> Response:
-    """Add a channel, or give one another address. Nothing is sent yet."""
+    """Add a channel, or give one another address. Nothing is sent yet. Fields ``option.…`` are options of its kind."""
     channels = desk.channels(by)
+    options = {field.removeprefix(OPTION): values[-1] for field, values in form.items() if field.startswith(OPTION)}
     try:
-        made = channels.add(name, address, owner=caller.name)
+        made = channels.add(name, address, owner=caller.name, options=options)
     except UsageError as error:
         return _page(request, desk, channels, problem=str(error).splitlines()[0])
     done = f"{made.channel.name} is {'added' if made.new else 'changed'}: send it a test"
@@ -100,4 +104,6 @@ def _page(
         done=done,
         secret=secret,
         mail=bool(desk.settings.smtp_url),
+        examples=[kind.example for kind in kinds().values() if kind.example],
+        options={option: what for kind in kinds().values() for option, what in kind.options.items()},
     )
