@@ -1,1 +1,1 @@
-"""The command line and the supervisor of ``wirewatch up``. Nobody imports it."""
+"""The command line, monitoring, the supervisor of ``wirewatch up`` and the demo: the only package that knows all others."""

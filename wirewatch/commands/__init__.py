@@ -1,1 +1,1 @@
-"""One module a command (or group): reads options, calls the packages, shows what came."""
+"""A module for each subject: commands read options, call the other packages, and print the result."""

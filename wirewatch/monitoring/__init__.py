@@ -1,1 +1,1 @@
-"""What is measured and served for monitoring: metrics, probes, the canary."""
+"""Metrics, probes and the canary of the services."""

@@ -1,1 +1,1 @@
-"""Preparing replays: sources of raw records and the archive."""
+"""What replays need: their options, their sources of raw records, the daily archive, and what a run held at a moment."""
