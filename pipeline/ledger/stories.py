@@ -36,21 +36,26 @@ def story_row(story: Story, run: str, seq: int) -> dict[str, Any]:
     return {"run": run, **fields, "seq": seq}
 
 
+def story_of(row: sa.Row[Any]) -> Story:
+    """The story of a row of ``stories``."""
+    return Story(
+        id=row.id,
+        headline=row.headline,
+        first_ms=row.first_ms,
+        last_ms=row.last_ms,
+        articles=row.articles,
+        copies=row.copies,
+        sources=msgspec.json.decode(row.sources, type=tuple[str, ...]),
+    )
+
+
 def read_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
     """The stories with these ids, by id; ids that are not stored are left out."""
     found: dict[str, Story] = {}
     for part in chunks(sorted(ids)):
         query = sa.select(t.stories).where(t.stories.c.run == run, t.stories.c.id.in_(part))
         for row in connection.execute(query):
-            found[row.id] = Story(
-                id=row.id,
-                headline=row.headline,
-                first_ms=row.first_ms,
-                last_ms=row.last_ms,
-                articles=row.articles,
-                copies=row.copies,
-                sources=msgspec.json.decode(row.sources, type=tuple[str, ...]),
-            )
+            found[row.id] = story_of(row)
     return found
 
 

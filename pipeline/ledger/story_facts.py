@@ -19,7 +19,7 @@ from pipeline.ledger.stories import read_stories, stories_as_of
 from pipeline.stories.story_facts import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _MarkFields(msgspec.Struct, frozen=True):
     """The fields of an alert that a mark needs."""
 
     id: str
@@ -32,7 +32,7 @@ class _Told(msgspec.Struct, frozen=True):
     told: int = 0
 
 
-_TOLD = msgspec.json.Decoder(_Told)
+_MARK_FIELDS = msgspec.json.Decoder(_MarkFields)
 _FACTS = msgspec.json.Decoder(StoryFacts)
 
 
@@ -74,11 +74,11 @@ def _marks(
         for part in chunks(sorted(set(stories))):
             query = sa.select(c.record).where(condition, c.story.in_(part)).order_by(c.place, c.id)
             for record in connection.execute(query).scalars():
-                _add_mark(marks, _TOLD.decode(record))
+                _add_mark(marks, _MARK_FIELDS.decode(record))
     return marks
 
 
-def _add_mark(marks: dict[str, dict[str, AlertMark]], one: _Told) -> None:
+def _add_mark(marks: dict[str, dict[str, AlertMark]], one: _MarkFields) -> None:
     of_story = marks.setdefault(one.story, {})
     here, before = (one.article, one.source), of_story.get(one.subscription)
     articles = before.articles if before is not None else ()

@@ -6,8 +6,10 @@ equals live" compares (``core.records.wire``), in the span of event time that bo
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from itertools import groupby
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -17,9 +19,11 @@ from core.records.wire import project
 from core.store import tables as t
 from core.store.engine import Store
 from pipeline.ledger.base import place_at
+from pipeline.ledger.stories import story_of
 from pipeline.replay.runs import ReplayRepository
 
 PAGE = 200
+LOST, GAINED, CHANGED = "lost", "gained", "changed"
 T = TypeVar("T")
 
 
@@ -45,16 +49,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: dict[str, Any] | None = None
 
 
-class _Stored(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    headline: str
-    first_ms: int
-    last_ms: int
-    articles: int
-    copies: int
-    sources: tuple[str, ...]
-
-
 def span_of(store: Store, first: str, second: str) -> Span:
     """The span that both runs cover: without limits, except for replays of a part."""
     replays = [found for name in (first, second) if (found := ReplayRepository(store).get(name))]
@@ -63,167 +57,80 @@ def span_of(store: Store, first: str, second: str) -> Span:
 
 def differences(store: Store, first: str, second: str, span: Span) -> Iterator[Change]:
     """The differences from the first run to the second: articles with their topics, then stories, then alerts."""
-    inside = (place_at(span.from_ms), place_at(span.to_ms))
-    yield from _articles(store, first, second, inside)
-    for one in _joined(store, t.stories, (first, second), _story, None):
+    runs, inside = (first, second), (place_at(span.from_ms), place_at(span.to_ms))
+    for article, other in _pairs(store, t.articles, runs, lambda row: decode(row.record.encode(), Article)):
+        yield from _article_changes(article, other, inside)
+    for pair in _pairs(store, t.stories, runs, story_of):
         # A story that went on after the span is a different one there.
-        if all(story is None or span.from_ms <= story.last_ms < span.to_ms for story in one):
-            yield from _plain("story", one, lambda story: story.headline, msgspec.to_builtins)
-    for pair in _joined(store, t.alerts, (first, second), _alert, _place_span(t.alerts, inside)):
-        yield from _plain("alert", pair, lambda alert: f"{alert.subscription}: {alert.title}", _shown_alert)
+        if all(story is None or span.from_ms <= story.last_ms < span.to_ms for story in pair):
+            yield from _changes("story", pair, lambda story: story.headline, msgspec.to_builtins)
+    place = t.alerts.c.place
+    condition = (place >= inside[0]) & (place < inside[1])
+    for alerts in _pairs(store, t.alerts, runs, lambda row: decode(row.record.encode(), Alert), condition):
+        yield from _changes("alert", alerts, lambda alert: f"{alert.subscription}: {alert.title}", project)
 
 
-def _articles(store: Store, first: str, second: str, inside: tuple[str, str]) -> Iterator[Change]:
-    """Articles with a version in the span; if one run's version is outside of it, the two can't be compared."""
-    for before, after in _joined(store, t.articles, (first, second), _article, None):
-        ours = [one for one in (before, after) if one is not None and _within(one, inside)]
-        if not ours:
-            continue
-        if before is not None and after is not None:
-            if len(ours) == 2:
-                yield from _changed_article(before, after)
-            continue
-        yield _change("article", "lost" if before else "gained", before, after, lambda one: one.title, _shown)
-        for topic in ours[0].topics:
-            yield Change(
-                what="topic", how="lost" if before else "gained", id=ours[0].id, title=f"{topic.topic}: {ours[0].title}"
-            )
-
-
-def _changed_article(before: Article, after: Article) -> Iterator[Change]:
-    one, other = project(before), project(after)
-    if one == other:
+def _article_changes(before: Article | None, after: Article | None, inside: tuple[str, str]) -> Iterator[Change]:
+    """If one run's version is outside of the span, the two can't be compared."""
+    within = [one is not None and inside[0] <= one.key.sortable() < inside[1] for one in (before, after)]
+    if not any(within) or (before and after and not all(within)):
         return
-    fields = tuple(sorted(name for name in {*one, *other} if one.get(name) != other.get(name)))
-    yield Change(
-        what="article",
-        how="changed",
-        id=after.id,
-        title=after.title,
-        fields=fields,
-        before=_shown(before),
-        after=_shown(after),
-    )
-    had, has = ({topic.topic for topic in each.topics} for each in (before, after))
-    for how, names in (("lost", had - has), ("gained", has - had)):
-        for name in sorted(names):
-            yield Change(what="topic", how=how, id=after.id, title=f"{name}: {after.title}")
+    found = list(_changes("article", (before, after), lambda one: one.title, project))
+    for change in found:
+        for record in (change.before, change.after):
+            (record or {}).pop("fingerprint", None)
+        yield change
+    if found:
+        title = (after or before or found[0]).title
+        had, has = ({topic.topic for topic in each.topics} if each else set[str]() for each in (before, after))
+        for how, names in ((LOST, had - has), (GAINED, has - had)):
+            for name in sorted(names):
+                yield Change(what="topic", how=how, id=found[0].id, title=f"{name}: {title}")
 
 
-def _plain(
+def _changes(
     what: str, pair: tuple[T | None, T | None], title: Callable[[T], str], shown: Callable[[T], dict[str, Any]]
 ) -> Iterator[Change]:
-    before, after = pair
-    if before is None or after is None:
-        yield _change(what, "lost" if before is not None else "gained", before, after, title, shown)
+    """The difference between two records of one id, or none."""
+    before, after = (None if one is None else shown(one) for one in pair)
+    if before == after:
         return
-    one, other = shown(before), shown(after)
-    if one != other:
-        fields = tuple(sorted(name for name in {*one, *other} if one.get(name) != other.get(name)))
-        yield msgspec.structs.replace(_change(what, "changed", before, after, title, shown), fields=fields)
-
-
-def _change(
-    what: str,
-    how: str,
-    before: T | None,
-    after: T | None,
-    title: Callable[[T], str],
-    shown: Callable[[T], dict[str, Any]],
-) -> Change:
-    either: Any = before if before is not None else after
-    return Change(
-        what=what,
-        how=how,
-        id=either.id,
-        title=title(either),
-        before=None if before is None else shown(before),
-        after=None if after is None else shown(after),
+    either: Any = pair[1] if pair[1] is not None else pair[0]
+    how = LOST if after is None else GAINED if before is None else CHANGED
+    fields = [
+        name for name in {**(before or {}), **(after or {})} if before and after and before.get(name) != after.get(name)
+    ]
+    yield Change(
+        what=what, how=how, id=either.id, title=title(either), fields=tuple(sorted(fields)), before=before, after=after
     )
 
 
-def _joined(
+def _pairs(
     store: Store,
     table: sa.Table,
     runs: tuple[str, str],
     make: Callable[[sa.Row[Any]], T],
-    condition: sa.ColumnElement[bool] | None,
+    condition: sa.ColumnElement[bool] | None = None,
 ) -> Iterator[tuple[T | None, T | None]]:
-    """Both runs' records in the order of ids, as pairs; None for the run that has none."""
-    left, right = (_Cursor(store, table, run, make, condition) for run in runs)
-    while left.head is not None or right.head is not None:
-        one, other = left.head, right.head
-        take_left = one is not None and (other is None or one[0] <= other[0])
-        take_right = other is not None and (one is None or other[0] <= one[0])
-        yield (one[1] if one and take_left else None), (other[1] if other and take_right else None)
-        if take_left:
-            left.step()
-        if take_right:
-            right.step()
+    """Both runs' records in the order of ids, as pairs; None for a run that has none."""
+    sides = [_rows(store, table, run, side, condition) for side, run in enumerate(runs)]
+    for _, rows in groupby(heapq.merge(*sides, key=lambda one: one[:2]), key=lambda one: one[0]):
+        found = {side: make(row) for _, side, row in rows}
+        yield found.get(0), found.get(1)
 
 
-class _Cursor(Generic[T]):
-    """One run's records by id, page by page."""
-
-    def __init__(
-        self,
-        store: Store,
-        table: sa.Table,
-        run: str,
-        make: Callable[[sa.Row[Any]], T],
-        condition: sa.ColumnElement[bool] | None,
-    ) -> None:
-        self._rows = self._read(store, table, run, make, condition)
-        self.head: tuple[str, T] | None = next(self._rows, None)
-
-    def step(self) -> None:
-        self.head = next(self._rows, None)
-
-    @staticmethod
-    def _read(
-        store: Store,
-        table: sa.Table,
-        run: str,
-        make: Callable[[sa.Row[Any]], T],
-        condition: sa.ColumnElement[bool] | None,
-    ) -> Iterator[tuple[str, T]]:
-        after = ""
-        while True:
-            query = sa.select(table).where(table.c.run == run, table.c.id > after).order_by(table.c.id).limit(PAGE)
-            if condition is not None:
-                query = query.where(condition)
-            with store.reading() as connection:
-                rows = connection.execute(query).all()
-            yield from ((row.id, make(row)) for row in rows)
-            if len(rows) < PAGE:
-                return
-            after = rows[-1].id
-
-
-def _place_span(table: sa.Table, inside: tuple[str, str]) -> sa.ColumnElement[bool]:
-    return (table.c.place >= inside[0]) & (table.c.place < inside[1])
-
-
-def _within(article: Article, inside: tuple[str, str]) -> bool:
-    return inside[0] <= article.key.sortable() < inside[1]
-
-
-def _article(row: sa.Row[Any]) -> Article:
-    return decode(row.record.encode(), Article)
-
-
-def _alert(row: sa.Row[Any]) -> Alert:
-    return decode(row.record.encode(), Alert)
-
-
-def _story(row: sa.Row[Any]) -> _Stored:
-    fields = {name: getattr(row, name) for name in _Stored.__struct_fields__ if name != "sources"}
-    return _Stored(**fields, sources=msgspec.json.decode(row.sources, type=tuple[str, ...]))
-
-
-def _shown(article: Article) -> dict[str, Any]:
-    return {name: value for name, value in project(article).items() if name != "fingerprint"}
-
-
-def _shown_alert(alert: Alert) -> dict[str, Any]:
-    return project(alert)
+def _rows(
+    store: Store, table: sa.Table, run: str, side: int, condition: sa.ColumnElement[bool] | None
+) -> Iterator[tuple[str, int, sa.Row[Any]]]:
+    """(id, side, row) of one run in the order of ids, page by page."""
+    after = ""
+    while True:
+        query = sa.select(table).where(table.c.run == run, table.c.id > after).order_by(table.c.id).limit(PAGE)
+        if condition is not None:
+            query = query.where(condition)
+        with store.reading() as connection:
+            rows = connection.execute(query).all()
+        yield from ((row.id, side, row) for row in rows)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].id

@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import wirewatch.schema  # noqa: F401 - all tables belong to the metadata
+import wirewatch.schema
 from core.errors import StoreError, UsageError
 from core.store import Store, open_store
 from core.store import tables as t
 from core.store.metadata import metadata
 from pipeline.ledger import RunLedger
 from tests.pipeline.transforms.support import NOON_MS
+from tests.wirewatch.command import wirewatch
 
 OPEN = """
 import sys
@@ -215,3 +216,15 @@ def test_a_store_of_before_the_first_release_is_refused_in_one_line(store_url: s
     with kept.connect() as connection:
         assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == schema
     kept.dispose()
+
+
+def test_a_command_over_such_a_store_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    open_store(f"sqlite:///{tmp_path}/var/store.db").close()
+    with sqlite3.connect(tmp_path / "var/store.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0008'")
+    connection.close()
+    done = wirewatch("runs", "list", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert "before the first release" in line
+    assert "set it aside and start again" in line
