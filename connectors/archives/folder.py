@@ -19,6 +19,7 @@ from connectors.archives.items import ArchiveItem, Kept
 from connectors.archives.kept import KeptWriter
 from connectors.archives.warc import read_frames, read_warc
 from core.errors import InputError
+from core.private import make_private_folder
 from core.records import article_id, to_ms
 from core.streams import StreamRecord
 
@@ -146,7 +147,7 @@ def _is_of(item: ArchiveItem, article: str) -> bool:
 
 def _whole(path: Path, write: Callable[[BinaryIO], object], *, keep: Callable[[], bool] = lambda: True) -> None:
     """A file that is there whole or not at all, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     beside = path.with_name(f".{path.name}.part")
     try:
         with beside.open("wb") as file:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import tantivy
 
 from core.errors import StoreError, UsageError
+from core.private import make_private_folder
 from core.search.indexer import PAGE, Indexer, read_state, stored_state
 from core.search.pages import (
     SAMPLED_ABOVE,
@@ -199,13 +200,13 @@ class SearchIndex:
 
     def _opened(self) -> tantivy.Index:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.folder)
             try:
                 index = tantivy.Index(self._schema, path=str(self.folder))
             except ValueError:
                 # Damaged, or of another schema with the same number. It is only a copy.
                 shutil.rmtree(self.folder)
-                self.folder.mkdir(parents=True)
+                make_private_folder(self.folder)
                 index = tantivy.Index(self._schema, path=str(self.folder))
             index.config_reader("manual")
         except (OSError, ValueError) as error:

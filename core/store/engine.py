@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from core.errors import StoreError, UsageError
+from core.private import make_private_file, make_private_folder
 
 BUSY_MS = 30_000
 # SQLite takes at most 32,766 parameters in a statement, older ones 999.
@@ -135,7 +136,8 @@ def open_store(url: str) -> Store:
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         try:
             path = Path(parsed.database).expanduser()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
+            make_private_file(path)
         except (OSError, RuntimeError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise StoreError(f"{_shown(parsed)}: {why}", hint="choose a folder that can be written") from error

@@ -20,6 +20,7 @@ from rich.text import Text
 from connectors.store.feeds import FeedRepository
 from core import version
 from core.errors import WirewatchError
+from core.private import open_to_others
 from core.records import from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, SubscriptionStore, open_store
@@ -182,6 +183,7 @@ def _findings(settings: Settings) -> Iterator[Diagnosis]:
     yield _java()
     yield _maven()
     yield _disk(settings)
+    yield _private(settings)
 
 
 def _guarded(what: str, look: Callable[[], Diagnosis], advice: str) -> Diagnosis:
@@ -260,3 +262,19 @@ def _disk(settings: Settings) -> Diagnosis:
     if free < 1:
         return Diagnosis("disk", "failed", f"less than 1 GiB free for {settings.data_dir}", "free some space")
     return Diagnosis("disk", "ok", f"{free} GiB free for {settings.data_dir}")
+
+
+def _private(settings: Settings) -> Diagnosis:
+    """Whether others on this machine can read secrets of channels and hashes of passwords."""
+    files = [Path(sqlite_path) for url in (settings.store, settings.stream) if (sqlite_path := _sqlite_path(url))]
+    found = [str(path) for path in (Path(settings.data_dir), *files) if open_to_others(path)]
+    if found:
+        advice = f"chmod 700 {settings.data_dir}, chmod 600 its files: the store holds secrets of channels"
+        return Diagnosis("private", "missing", f"others may read {', '.join(found)}", advice)
+    return Diagnosis("private", "ok", f"only you may read {settings.data_dir}")
+
+
+def _sqlite_path(url: str) -> str:
+    """The file of a SQLite URL; empty for anything else."""
+    scheme, _, path = url.partition(":///")
+    return path.partition("?")[0] if scheme == "sqlite" else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from core.errors import StreamError, StreamUnavailable, UsageError
+from core.private import make_private_file, make_private_folder
 from core.streams.base import parse_options, positive
 
 _APPLICATION: Final = 0x57575354  # "WWST": tells the file apart from other databases
@@ -88,7 +89,8 @@ def connect(location: Location, *, make: bool) -> sqlite3.Connection:
     """
     if make:
         try:
-            location.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(location.path.parent)
+            make_private_file(location.path)
         except OSError as error:
             raise StreamUnavailable(
                 location.url, f"the folder can't be made: {error.strerror}", hint="choose a path that you may write to"

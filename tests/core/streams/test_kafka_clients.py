@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from kafka import errors as kafka_errors
+from kafka.record import util as record_util
 
 from core.errors import StreamError, StreamUnavailable
 from core.streams.kafka import admin as kafka_admin
@@ -109,3 +110,9 @@ def test_a_producer_with_a_record_on_its_way_is_ended_all_the_same() -> None:
     end_producer(SimpleNamespace(close=close, _sender=sender))
     assert closed == [1]
     assert not sender.is_alive()
+
+
+def test_checksums_are_worked_out_in_c() -> None:
+    # In Python, which kafka-python falls back to without a word, they bound a reader to some tens of pages a second.
+    assert record_util.crc32c_c is not None
+    assert record_util.calc_crc32c(b"123456789") == 0xE3069283
