@@ -1,4 +1,4 @@
-"""The contract of a connector, and of the repository that keeps its cursor.
+"""The contract of a connector, of a kind of connectors, and of the repository that keeps their cursors.
 
 ::
 
@@ -8,23 +8,35 @@ A connector never sleeps: where it has to wait, it says when to call again. It n
 its own requests. It keeps nothing of value in memory: what must outlive the process is in the cursor, and the cursor is
 saved only after the stream acknowledged the items. So a crash at any place repeats items at most; none is lost. What
 comes later in the pipeline expects repeats.
+
+A kind of connectors is found by the entry point group ``wirewatch.connectors``: the entry point's name is the kind's, its
+object a class that is called without arguments and gives a ``ConnectorKind``. ``connectors.testing.ConnectorContract``
+checks one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from core.errors import FailureKind, FeedError
+from core.errors import FailureKind, FeedError, StoreError
 from core.records import RawArticle
+from core.settings import ConnectorSettings
+
+if TYPE_CHECKING:
+    from connectors.feeds.cursor import ItemState
+    from connectors.feeds.schedule import Rhythm
+    from connectors.http.client import Http
+    from connectors.http.pacing import HostPacing
+    from connectors.http.robots import Robots
 
 Cursor = TypeVar("Cursor")
 
 
 class PageFailure(NamedTuple):
-    """A page that was not had: ``problem`` in plain words, ``kind`` for machines."""
+    """A page that could not be fetched: ``problem`` in plain words, ``kind`` for machines."""
 
     url: str
     problem: str
@@ -33,7 +45,7 @@ class PageFailure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PollReport:
-    """What a poll met, in numbers of items. ``page_failures`` are the pages that were not had.
+    """What a poll found, in numbers of items. ``page_failures`` are the pages that could not be fetched.
 
     ``deferred`` were seen, but left for a later poll because too many wait already. ``pending`` wait after this poll.
     """
@@ -75,8 +87,105 @@ class Connector(Protocol[Cursor]):
         """
 
 
+class Source(NamedTuple):
+    """A source that is watched: ``url`` as its kind stored it, credentials included; ``outlet`` is its outlet's id."""
+
+    id: str
+    kind: str
+    url: str
+    outlet: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tools:
+    """What a connector is given. All are safe for threads, and shared by all connectors of the process.
+
+    ``http`` is the only way to the network: bounded in time and size, and guarded. ``pacing`` says when a host may be
+    asked next, ``robots`` what a site allows. ``clock`` gives UTC. ``cursors`` gives those of all active sources of a kind
+    (by its name), whoever polls them, without their items; it raises StoreError.
+    """
+
+    settings: ConnectorSettings
+    http: Http
+    pacing: HostPacing
+    robots: Robots | None
+    clock: Callable[[], datetime]
+    cursors: Callable[[str], Collection[Any]] = lambda _kind: ()
+
+
+class StoredCursor(NamedTuple):
+    """A cursor as the store keeps it: ``state`` is JSON, opaque to everyone but its kind.
+
+    ``items`` are for kinds that remember thousands of items: rows of their own, of which only the changed ones are
+    written, and which are read only when the mapping is asked. Others leave them out. ``requested_ms``: when a poll was last
+    asked for from outside (a push), in ms since the epoch; the store wakes the source, but its cursor may have a
+    schedule of its own.
+    """
+
+    state: str
+    items: Mapping[str, ItemState] = {}
+    requested_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """What people and metrics see of a source, taken from its cursor after each poll.
+
+    ``health``: new (nothing was read yet), ok, failing, gone (the publisher took it away). ``problem`` is None if the last
+    poll went well; ``failures`` counts polls that failed since. Times are ms since the epoch, UTC: ``ok_at_ms`` of the last
+    good poll, ``asked_ms`` of the last time that the source itself was asked. ``rhythm`` is its pace, for what to expect.
+    """
+
+    health: Literal["new", "ok", "failing", "gone"]
+    problem: str | None = None
+    problem_kind: FailureKind | None = None
+    failures: int = 0
+    ok_at_ms: int | None = None
+    asked_ms: int = 0
+    title: str | None = None
+    language: str | None = None
+    rhythm: Rhythm | None = None
+
+
+class ConnectorKind(Protocol[Cursor]):
+    """A kind of connectors. Safe for threads.
+
+    ``schemes`` are those of the addresses that it polls (``wirewatch feed add SCHEME:…``); any address can be given to it as
+    ``wirewatch feed add KIND:ADDRESS``.
+    """
+
+    @property
+    def schemes(self) -> Collection[str]:
+        """Schemes of addresses, lower case, without the colon."""
+
+    def address(self, given: str) -> str:
+        """Return the address as it is to be stored; it is the source's identity. Does not ask the network.
+
+        Raises UsageError if it can't be one.
+        """
+
+    def open(self, source: Source, tools: Tools) -> Connector[Cursor]:
+        """Make the connector for one poll of ``source``. Asks the network for nothing; raises UsageError."""
+
+    def encode(self, cursor: Cursor) -> StoredCursor:
+        """Write a cursor."""
+
+    def decode(self, stored: StoredCursor) -> Cursor:
+        """Read a cursor that this version or an earlier one wrote. Raises ValueError (msgspec's errors are)."""
+
+    def facts(self, cursor: Cursor) -> SourceFacts:
+        """Return what people see of the source."""
+
+
+class SavedCursor(NamedTuple, Generic[Cursor]):
+    """A cursor as it was loaded (None: never polled). ``revision`` is the repository's, for its ``save_all``."""
+
+    cursor: Cursor | None = None
+    revision: int = 0
+
+
 class SourceRepository(Protocol[Cursor]):
-    """Who is due, and the cursors. Its methods are called from one thread and raise StoreError."""
+    """Which sources are due, and the cursors. Its methods are called from one thread and raise StoreError."""
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
         """Names of at most ``limit`` sources to poll now, the longest overdue first, without those in ``skip``."""
@@ -84,15 +193,15 @@ class SourceRepository(Protocol[Cursor]):
     def next_due(self, *, skip: Collection[str] = ()) -> datetime | None:
         """When the next source is due (UTC); None if there is none."""
 
-    def load_all(self, names: Sequence[str]) -> Mapping[str, Cursor | None]:
-        """Return the cursors last saved, by name; None before the first."""
+    def load_all(self, names: Sequence[str]) -> Mapping[str, SavedCursor[Cursor] | StoreError]:
+        """Return the cursors last saved, by name; for one that can't be read, why."""
 
-    def save_all(self, polls: Sequence[tuple[str, Cursor | None, PollResult[Cursor]]]) -> Sequence[bool]:
+    def save_all(self, polls: Sequence[tuple[str, SavedCursor[Cursor], PollResult[Cursor]]]) -> Sequence[bool]:
         """Save cursor, wake time and health of each (name, cursor before, result), all in one transaction.
 
-        False: the cursor is not the one before any more (another process polled, or the source was removed), nothing
-        was written for this one.
+        False: the saved cursor is not the one before any more (another process polled, or the source was removed), and
+        nothing was written for this one.
         """
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:
-        """Leave the cursor as it is and poll no sooner than ``until``: for a connector that broke."""
+        """Leave the cursor as it is and poll no sooner than ``until``: for a connector that raised."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from connectors.feeds.cursor import FeedFacts
+from connectors.base import SourceFacts
 from connectors.feeds.schedule import Rhythm, expected, is_silent
 from connectors.store.rows import FeedRow
 from core.errors import FailureKind
@@ -57,9 +57,9 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     risks: tuple[str, ...]
 
 
-def judge(row: FeedRow, facts: FeedFacts, week: tuple[int, int], day: tuple[int, int], now: datetime) -> FeedHealth:
+def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[int, int], now: datetime) -> FeedHealth:
     """How the feed does. ``week`` and ``day``: items it brought in that time, and how many of them without a page."""
-    now_ms, rhythm = to_ms(now), facts.rhythm
+    now_ms, rhythm = to_ms(now), facts.rhythm or Rhythm()
     silent = is_silent(rhythm, now_ms)
     if not row.active:
         state = "removed"
@@ -69,7 +69,8 @@ def judge(row: FeedRow, facts: FeedFacts, week: tuple[int, int], day: tuple[int,
         state = "unverified"
     else:
         state = "silent" if silent else row.health
-        state = "early" if state == "ok" and _watched_ms(rhythm, now_ms) < EARLY_MS else state
+        # A kind without a rhythm has nothing to wait for.
+        state = "early" if state == "ok" and facts.rhythm and _watched_ms(rhythm, now_ms) < EARLY_MS else state
     risks = []
     if state == "unverified" and row.problem:
         risks.append(f"could never be read: {row.problem}")

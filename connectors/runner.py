@@ -12,14 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Generic, Self
+from typing import Generic, Protocol, Self
 
 from msgspec.structs import replace
 
-from connectors.base import Connector, Cursor, PollReport, PollResult, SourceRepository
+from connectors.base import Connector, Cursor, PollReport, PollResult, SavedCursor, SourceRepository
 from core.errors import FeedError, RecordTooLarge, StoreError, StreamUnavailable
 from core.records import RawArticle, article_id, encode
-from core.streams.base import NewRecord, Stream
+from core.streams.base import Appended, NewRecord
 
 # Characters of pages that are appended together: what is encoded lies in memory twice.
 _BATCH_CHARS = 16 << 20
@@ -27,6 +27,17 @@ TOO_LARGE = "too_large"
 """RawArticle.stub of an article whose body the stream would not take."""
 
 _LEAST_BYTES = 1_024
+
+
+class Appendable(Protocol):
+    """What the loop needs of a stream (``core.streams.base.Stream``)."""
+
+    @property
+    def max_value_bytes(self) -> int:
+        """The longest value that it takes."""
+
+    def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
+        """Append and wait until all are acknowledged. Raises StreamError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,7 @@ class RunnerOptions:
 def run(
     repository: SourceRepository[Cursor],
     connect: Callable[[str], Connector[Cursor]],
-    stream: Stream,
+    stream: Appendable,
     *,
     clock: Callable[[], datetime],
     wait: Callable[[float], object],
@@ -122,7 +133,7 @@ def _ignore(_: Event) -> None:
 @dataclass(frozen=True, slots=True)
 class _Task(Generic[Cursor]):
     name: str
-    before: Cursor | None
+    before: SavedCursor[Cursor]
 
 
 class _Polls(Generic[Cursor]):
@@ -177,7 +188,7 @@ class _Runner(Generic[Cursor]):
         self,
         repository: SourceRepository[Cursor],
         connect: Callable[[str], Connector[Cursor]],
-        stream: Stream,
+        stream: Appendable,
         clock: Callable[[], datetime],
         wait: Callable[[float], object],
         stop: Callable[[], bool],
@@ -209,8 +220,11 @@ class _Runner(Generic[Cursor]):
         if self.polls.free:
             names = self._repository.due(now, limit=self.polls.free, skip=tuple(busy))
             for name, before in self._repository.load_all(names).items() if names else ():
+                if isinstance(before, StoreError):
+                    self._broke(name, before)
+                    continue
                 task = _Task(name, before)
-                self.polls.start(task, lambda task=task: self._connect(task.name).poll(task.before, now))  # type: ignore[misc]
+                self.polls.start(task, lambda task=task: self._connect(task.name).poll(task.before.cursor, now))  # type: ignore[misc]
         if not self.polls.free:
             return self._options.idle_s
         soon = self._repository.next_due(skip=tuple(busy))
@@ -280,7 +294,7 @@ class _Runner(Generic[Cursor]):
                 return True
 
 
-def append_all(stream: Stream, polled: Sequence[tuple[RawArticle, ...]]) -> list[int]:
+def append_all(stream: Appendable, polled: Sequence[tuple[RawArticle, ...]]) -> list[int]:
     """Append what several polls gave, in one go, and return for each how many had to go without their body.
 
     Raises StreamError; nothing is appended then, or all.

@@ -1,6 +1,18 @@
-"""A scripted connector and a repository in memory, so that tests of recovery read as crash stories.
+"""For tests of connectors, ours and others': a contract suite, a scripted connector, a stream and a repository in memory.
 
-::
+**A kind of connectors** is checked by a subclass of ``ConnectorContract``, which pytest collects::
+
+    class TestWire(ConnectorContract):
+        @pytest.fixture(autouse=True)
+        def _wire(self, tmp_path): ...          # some source that the test can write to
+
+        def kind(self): return WireKind()
+        def given(self): return f"wire:{self.folder}"
+        def publish(self, name): ...            # one more article, with ``name`` in its URL
+        def break_it(self): ...                 # it can't be read any more
+        def mend(self): ...                     # it can be read again
+
+**A crash story** is a script, run in a loop that dies where the script says::
 
     script = Scripted([one, two, ABORT, three, EOF])
 
@@ -10,13 +22,21 @@ happens once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import Any, Generic
 
-from connectors.base import PollResult
-from core.records import RawArticle
+from connectors.base import ConnectorKind, Cursor, PollResult, SavedCursor, Source, StoredCursor, Tools
+from connectors.http.client import Http
+from connectors.http.pacing import HostPacing
+from connectors.runner import run
+from core.errors import RecordTooLarge, StoreError, UsageError
+from core.records import RawArticle, decode
+from core.settings import ConnectorSettings
+from core.streams.base import Appended, NewRecord
 
 
 class Abort(BaseException):
@@ -87,12 +107,15 @@ class Scripted:
         return PollResult(tuple(items), Place(step), None)
 
 
-class MemoryRepository:
-    """The cursors of scripted connectors. It outlives the "process" too."""
+class MemoryRepository(Generic[Cursor]):
+    """The cursors of some sources, in memory. It outlives the "process" too.
+
+    ``before_save`` is called with each name before anything is saved, and may raise.
+    """
 
     def __init__(self, names: Collection[str]) -> None:
         self._due: dict[str, datetime | None] = dict.fromkeys(names, datetime.min.replace(tzinfo=UTC))
-        self.cursors: dict[str, Place] = {}
+        self.cursors: dict[str, Cursor] = {}
         self.problems: dict[str, str] = {}
         self.before_save: Callable[[str], object] = str
 
@@ -110,20 +133,20 @@ class MemoryRepository:
         """See SourceRepository.next_due."""
         return min((due for name, due in self._due.items() if due and name not in skip), default=None)
 
-    def load_all(self, names: Sequence[str]) -> Mapping[str, Place | None]:
+    def load_all(self, names: Sequence[str]) -> Mapping[str, SavedCursor[Cursor] | StoreError]:
         """See SourceRepository.load_all."""
-        return {name: self.cursors.get(name) for name in names}
+        return {name: SavedCursor(self.cursors.get(name)) for name in names}
 
-    def save_all(self, polls: Sequence[tuple[str, Place | None, PollResult[Place]]]) -> Sequence[bool]:
+    def save_all(self, polls: Sequence[tuple[str, SavedCursor[Cursor], PollResult[Cursor]]]) -> Sequence[bool]:
         """See SourceRepository.save_all. Raises Abort for a doomed cursor, and what ``before_save`` raises."""
         for name, _, result in polls:
             self.before_save(name)
-            if result.cursor.doomed:
+            if isinstance(result.cursor, Place) and result.cursor.doomed:
                 raise Abort
         return [self._save(*poll) for poll in polls]
 
-    def _save(self, name: str, before: Place | None, result: PollResult[Place]) -> bool:
-        if self.cursors.get(name) != before:
+    def _save(self, name: str, before: SavedCursor[Cursor], result: PollResult[Cursor]) -> bool:
+        if self.cursors.get(name) is not before.cursor:
             return False
         self.cursors[name] = result.cursor
         self._due[name] = result.wake_at
@@ -133,3 +156,252 @@ class MemoryRepository:
         """See SourceRepository.postpone."""
         self._due[name] = until
         self.problems[name] = problem
+
+
+class MemoryStream:
+    """A stream in memory that outlives the "process". ``trouble`` is called before each append, and may raise."""
+
+    def __init__(self, max_value_bytes: int = 1 << 20) -> None:
+        self.max_value_bytes = max_value_bytes
+        self.records: list[NewRecord] = []
+        self.trouble: Callable[[int], object] = int
+        self.crash_after_append = False
+        self.appends = 0
+
+    def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
+        """See Stream.append. Raises Abort once if ``crash_after_append``."""
+        self.appends += 1
+        self.trouble(self.appends)
+        for record in records:
+            if len(record.value) > self.max_value_bytes:
+                raise RecordTooLarge("memory:", len(record.value), self.max_value_bytes)
+        start = len(self.records)
+        self.records.extend(records)
+        if self.crash_after_append:
+            self.crash_after_append = False
+            raise Abort
+        return [Appended(0, start + n, 0) for n in range(len(records))]
+
+    def articles(self) -> list[RawArticle]:
+        """What was appended."""
+        return [decode(record.value, RawArticle) for record in self.records]
+
+    def urls(self) -> list[str]:
+        """The addresses of what was appended."""
+        return [article.url for article in self.articles()]
+
+
+_BEGIN = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
+_MOST_POLLS = 50
+
+
+class ConnectorContract:
+    """What holds for every kind of connectors, as tests for pytest. A subclass says how to make its source speak.
+
+    The clock is the test's: ``now`` goes on by itself to when the source wants to be polled again.
+    """
+
+    def kind(self) -> ConnectorKind[Any]:
+        """Return a new instance of the kind, as another process would have it."""
+        raise NotImplementedError
+
+    def given(self) -> str:
+        """Return what a person would type to add the source: an address that the kind takes."""
+        raise NotImplementedError
+
+    def publish(self, name: str) -> None:
+        """Let the source have one more article. Its URL has ``name`` in it."""
+        raise NotImplementedError
+
+    def break_it(self) -> None:
+        """Let the source be unreadable from now on."""
+        raise NotImplementedError
+
+    def mend(self) -> None:
+        """Let the source be readable again, with what it had."""
+        raise NotImplementedError
+
+    def tools(self) -> Tools:
+        """Return what the connector is given. Override it if the source needs a real ``http``."""
+        http = Http(resolve=_no_network)
+        return Tools(settings=ConnectorSettings(), http=http, pacing=HostPacing(0.0), robots=None, clock=lambda: _BEGIN)
+
+    def source(self) -> Source:
+        """Return the source as the store would have it."""
+        return Source("0" * 32, "contract", self.kind().address(self.given()), "outlet")
+
+    def test_its_address_is_stable_and_nonsense_is_refused(self) -> None:
+        """What is stored is taken again as it is; what can't be an address is a UsageError."""
+        kind = self.kind()
+        stored = kind.address(self.given())
+        assert kind.address(stored) == stored
+        assert stored == stored.strip()
+        for nonsense in ("", " ", "\0"):
+            try:
+                kind.address(nonsense)
+            except UsageError:
+                continue
+            raise AssertionError(f"{nonsense!r} was taken for an address")
+
+    def test_schemes_are_plain(self) -> None:
+        """As they stand before the colon, lower case."""
+        for scheme in self.kind().schemes:
+            assert scheme == scheme.lower().strip(":/ ")
+
+    def test_articles_come_once_and_each_has_what_the_pipeline_needs(self) -> None:
+        """All that the source has comes, in the end, and no poll repeats what a saved cursor is past."""
+        self.publish("first")
+        self.publish("second")
+        seen = self._read_all()
+        assert self._count(seen, "first") == self._count(seen, "second") == 1
+        for article in seen:
+            assert article.url
+            assert article.source == self.source().outlet
+            assert article.fetched_at.utcoffset() == timedelta(0)
+            assert article.html or article.text or article.stub
+
+    def test_news_comes_and_what_was_there_does_not_come_again(self) -> None:
+        """Also if the cursor was written and read in between, by another instance of the kind."""
+        self.publish("first")
+        seen = self._read_all()
+        cursor, now = self._cursor, self._now
+        self.publish("later")
+        more = self._read_all(cursor, now)
+        assert (self._count(seen, "first"), self._count(seen, "later")) == (1, 0)
+        assert (self._count(more, "first"), self._count(more, "later")) == (0, 1)
+        assert not [article for article in more if article.backfill], "what comes later is news"
+
+    def test_polling_again_from_the_same_cursor_gives_the_same_again(self) -> None:
+        """So a crash between append and save repeats items, and loses none."""
+        self.publish("first")
+        self.publish("second")
+        cursor, now = None, _BEGIN
+        for _ in range(_MOST_POLLS):
+            result = self.kind().open(self.source(), self.tools()).poll(cursor, now)
+            if result.items:
+                again = {article.url for article in self._read_all(cursor, now + timedelta(minutes=1))}
+                assert {article.url for article in result.items} <= again
+                return
+            assert result.wake_at is not None, "the articles never came"
+            cursor, now = self._again(result.cursor), max(now, result.wake_at)
+        raise AssertionError("the articles never came")
+
+    def test_a_cursor_is_json_and_survives_the_store(self) -> None:
+        """Written, read and written again it is the same text."""
+        self.publish("first")
+        self._read_all()
+        stored = self.kind().encode(self._cursor)
+        json.loads(stored.state)
+        assert self.kind().encode(self.kind().decode(stored)).state == stored.state
+
+    def test_a_cursor_that_is_damaged_is_a_value_error(self) -> None:
+        """The store then postpones this source, and polls the others."""
+        for damaged in ("", "[", "[1, 2", '"text"'):
+            try:
+                self.kind().decode(StoredCursor(damaged))
+            except ValueError:
+                continue
+            raise AssertionError(f"{damaged!r} was taken for a cursor")
+
+    def test_a_source_that_breaks_is_an_error_value_and_comes_back(self) -> None:
+        """No exception; the facts say that it fails, with a kind; afterwards nothing is missing."""
+        self.publish("first")
+        self._read_all()
+        cursor, now = self._cursor, self._now
+        self.publish("second")
+        self.break_it()
+        result = self.kind().open(self.source(), self.tools()).poll(cursor, now)
+        facts = self.kind().facts(result.cursor)
+        assert result.error is not None
+        assert result.error.problem
+        assert (facts.health in ("failing", "gone"), facts.failures) == (True, 1)
+        assert (facts.problem, facts.problem_kind) == (result.error.problem, result.error.kind)
+        assert result.wake_at is None or result.wake_at > now, "it is not polled in a tight loop"
+        self.mend()
+        seen = [*result.items, *self._read_all(self._again(result.cursor), now)]
+        assert self._count(seen, "second") == 1
+        facts = self.kind().facts(self._cursor)
+        assert (facts.health, facts.problem, facts.failures) == ("ok", None, 0)
+        assert facts.ok_at_ms
+
+    def test_a_source_that_was_never_readable_is_an_error_value_too(self) -> None:
+        """Then it waits, and begins when it can be read."""
+        self.break_it()
+        result = self.kind().open(self.source(), self.tools()).poll(None, _BEGIN)
+        assert result.error is not None
+        assert result.items == ()
+        self.mend()
+        self.publish("first")
+        assert self._count(self._read_all(self._again(result.cursor), _BEGIN), "first") == 1
+
+    def test_times_are_utc_and_waits_are_finite(self) -> None:
+        """``wake_at`` has a zone, and a source that has nothing more is not asked all the time."""
+        self.publish("first")
+        self._read_all()
+        result = self.kind().open(self.source(), self.tools()).poll(self._cursor, self._now)
+        assert result.wake_at is None or result.wake_at.utcoffset() == timedelta(0)
+        assert result.wake_at is None or result.wake_at > self._now
+
+    def test_crashes_at_any_place_lose_nothing(self) -> None:
+        """Run as the service runs it, with a process that dies after an append and before a save."""
+        for name in ("first", "second", "third"):
+            self.publish(name)
+        stream, repository = MemoryStream(), MemoryRepository[Any](["it"])
+        crashes = iter(["save", "append", "save"])
+        now = _BEGIN
+
+        def wait(seconds: float) -> None:
+            nonlocal now
+            now += timedelta(seconds=max(seconds, 0.01))
+
+        def before_save(_: str) -> None:
+            if stream.records and next(crashes, "") == "save":
+                raise Abort
+
+        def settled() -> bool:
+            return all(self._count(stream.articles(), name) for name in ("first", "second", "third"))
+
+        repository.before_save = before_save
+        rounds = iter(range(2_000))
+        while next(rounds, None) is not None:
+            stream.crash_after_append = bool(stream.records) and next(crashes, "") == "append"
+            try:
+                run(
+                    repository,
+                    lambda _: self.kind().open(self.source(), self.tools()),
+                    stream,
+                    clock=lambda: now,
+                    wait=wait,
+                    stop=lambda: next(rounds, None) is None or settled(),
+                )
+                break
+            except Abort:
+                continue
+        assert settled()
+
+    def _read_all(self, cursor: Any = None, now: datetime = _BEGIN) -> list[RawArticle]:
+        """Poll, at the times that the source asks for, until nothing comes for two polls; note the last cursor."""
+        seen: list[RawArticle] = []
+        quiet = 0
+        for _ in range(_MOST_POLLS):
+            result = self.kind().open(self.source(), self.tools()).poll(cursor, now)
+            seen += result.items
+            cursor = self._again(result.cursor)
+            quiet = 0 if result.items else quiet + 1
+            ended = result.wake_at is None
+            now = max(now, result.wake_at or now)
+            if ended or (quiet >= 2 and not result.report.pending):
+                break
+        self._cursor, self._now = cursor, now
+        return seen
+
+    def _again(self, cursor: Any) -> Any:
+        """The cursor as another process reads it."""
+        return self.kind().decode(self.kind().encode(cursor))
+
+    def _count(self, articles: Iterable[RawArticle], name: str) -> int:
+        return sum(name in article.url for article in articles)
+
+
+def _no_network(host: str, port: int) -> Sequence[str]:
+    raise OSError(f"no network here, so not {host}:{port}")

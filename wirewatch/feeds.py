@@ -87,7 +87,7 @@ class ConnectorFeeds:
         )
 
     def add(self, url: str, source: str = "") -> bool:
-        """See FeedPort."""
+        """See FeedPort. The desk adds web feeds only: another kind of connector may read what is on this machine."""
         check_address(url)
         return self.state.add(url, source or source_of(url), console.utc_now())
 

@@ -41,7 +41,7 @@ def rounds(feeds: Feeds, count: int, turns: int, folder: Path, *, workers: int =
             with measured() as spent:
                 run(
                     state,
-                    lambda name: FeedConnector(*state.address(name), http, pacing, policy=policy),
+                    lambda name: FeedConnector(*state.source(name)[2:], http, pacing, policy=policy),
                     stream,
                     clock=partial(_still, seen.now),
                     wait=time.sleep,

@@ -77,8 +77,7 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FeedCursor(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts and items by key. ``revision`` is the store's: it tells whether somebody else saved in between."""
+    """Facts and items by key."""
 
     facts: FeedFacts = FeedFacts()
     items: Mapping[str, ItemState] = msgspec.field(default_factory=dict)
-    revision: int = 0

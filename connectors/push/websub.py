@@ -17,11 +17,13 @@ import msgspec
 from sqlalchemy import Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from connectors.feeds.cursor import FeedFacts
 from connectors.http.answers import Failure
 from connectors.http.client import Http
+from connectors.kinds import FEED
 from connectors.push.server import NOT_FOUND, Request, Response, is_signed
 from connectors.store.feeds import FeedRepository
-from connectors.store.rows import facts_of, words
+from connectors.store.rows import words
 from connectors.store.tables import feeds, hub_subscriptions
 from core.errors import StoreError
 from core.records import to_ms
@@ -122,15 +124,17 @@ class HubRepository:
     def wanting(self, now_ms: int, *, renew_ms: int, retry_ms: int, limit: int) -> Sequence[HubSubscription]:
         """Subscriptions to ask a hub for now: feeds that name a hub and have none, or one that soon ends.
 
-        They are noted as asked, so that nobody asks again for ``retry_ms``. A feed that names another hub begins anew, no
-        sooner than that.
+        They are marked as asked, so that no process asks again for ``retry_ms``. A feed that names another hub starts
+        again, no sooner than that.
         """
         asked: list[HubSubscription] = []
         with self._transaction("look for hubs") as connection:
-            rows = connection.execute(select(feeds).where(feeds.c.active.is_(True), feeds.c.state.is_not(None))).all()
+            rows = connection.execute(
+                select(feeds).where(feeds.c.active.is_(True), feeds.c.kind == FEED, feeds.c.state.is_not(None))
+            ).all()
             known = {str(row.feed): row for row in connection.execute(select(hub_subscriptions))}
             for row in rows:
-                facts = facts_of(row)
+                facts = _facts(row.state)
                 if not facts.hub or len(asked) >= limit:
                     continue
                 topic = facts.topic or facts.moved_to or row.url
@@ -206,3 +210,11 @@ class _Guarded:
 def _subscription(row: Row[Any], **changes: Any) -> HubSubscription:
     values = {name: getattr(row, name) for name in HubSubscription.__struct_fields__}
     return HubSubscription(**{**values, **changes})
+
+
+def _facts(state: str) -> FeedFacts:
+    try:
+        return msgspec.json.decode(state, type=FeedFacts)
+    except msgspec.DecodeError:
+        # Its poll reports that.
+        return FeedFacts()

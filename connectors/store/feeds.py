@@ -33,15 +33,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from connectors.base import PollResult
-from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
-from connectors.http.links import host_of
+from connectors.base import PollResult, SavedCursor, Source, SourceFacts, StoredCursor
+from connectors.feeds.cursor import ItemState, ItemStatus
+from connectors.http.links import host_of, without_credentials
+from connectors.kinds import FEED, Kinds, installed_kinds
 from connectors.store import rows as sql
 from connectors.store.rows import (
     NEVER_MS,
     FeedAbout,
     FeedRow,
-    facts_of,
     feed_id,
     feed_values,
     item_row,
@@ -49,8 +49,8 @@ from connectors.store.rows import (
     listed,
     words,
 )
-from connectors.store.tables import feed_items, feeds
-from core.errors import FailureKind, StoreError
+from connectors.store.tables import feed_items, feeds, polls
+from core.errors import FailureKind, StoreError, UsageError
 from core.records import from_ms, to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.store.engine import Store
@@ -62,7 +62,7 @@ _CLAIMS = 0x77697265
 _LOOK_AGAIN = timedelta(seconds=0.5)
 _REQUESTS_MS = 10_000
 
-Poll = tuple[str, FeedCursor | None, PollResult[FeedCursor]]
+Poll = tuple[str, SavedCursor[Any], PollResult[Any]]
 """Name, cursor before, result."""
 
 
@@ -102,26 +102,37 @@ class FeedRepository:
     """
 
     def __init__(
-        self, engine: Engine, *, owner: str | None = None, lease_s: float = 120.0, linger_s: float = 10.0
+        self,
+        engine: Engine,
+        *,
+        owner: str | None = None,
+        lease_s: float = 120.0,
+        linger_s: float = 10.0,
+        kinds: Kinds | None = None,
     ) -> None:
-        self._engine = engine
+        self._engine, self._given_kinds = engine, kinds
         self._owner, self._lease_ms, self._linger_ms = owner, int(lease_s * 1000), int(linger_s * 1000)
         self._looked_at: datetime | None = None
-        self._addresses: dict[str, tuple[str, str]] = {}
+        self._sources: dict[str, Source] = {}
 
-    def address(self, name: str) -> tuple[str, str]:
-        """Return URL (with credentials, if it has any) and source of the feed ``name``: as last loaded, if it was."""
-        if known := self._addresses.get(name):
+    @property
+    def kinds(self) -> Kinds:
+        """The kinds whose sources are polled; those that are installed if none were given."""
+        return self._given_kinds or installed_kinds()
+
+    def source(self, name: str) -> Source:
+        """Return the source ``name`` with its URL (credentials included): as last loaded, if it was."""
+        if known := self._sources.get(name):
             return known
         with self._reading("read a feed") as connection:
-            row = connection.execute(select(feeds.c.url, feeds.c.source).where(feeds.c.id == name)).first()
+            row = connection.execute(select(feeds).where(feeds.c.id == name)).first()
         if row is None:
             raise StoreError(f"no feed {name}")
-        return str(row.url), str(row.source)
+        return _source(row)
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
         """See SourceRepository.due. With an owner, what is returned is leased to it."""
-        asked = {"now": to_ms(now), "skip": list(skip), "most": limit, "owner": self._owner}
+        asked = {"now": to_ms(now), "skip": list(skip), "most": limit, "owner": self._owner, "kinds": self.kinds.names}
         asked["latest"] = to_ms(now) + 2 * max(self._lease_ms, self._linger_ms)
         if self._owner is None:
             with self._reading("find due feeds") as connection:
@@ -152,41 +163,51 @@ class FeedRepository:
     def next_due(self, *, skip: Collection[str] = ()) -> datetime | None:
         """See SourceRepository.next_due."""
         with self._reading("find the next feed") as connection:
-            first = connection.execute(sql.NEXT, {"skip": list(skip)}).scalar()
+            first = connection.execute(sql.NEXT, {"skip": list(skip), "kinds": self.kinds.names}).scalar()
         if first is None or self._looked_at is None:
             return None if first is None else from_ms(first)
         # What was due at the last look and not given is somebody else's for now.
         return max(from_ms(first), self._looked_at + _LOOK_AGAIN)
 
-    def load(self, name: str) -> FeedCursor | None:
-        """See SourceRepository.load."""
-        return self.load_all([name])[name]
+    def load(self, name: str) -> SavedCursor[Any]:
+        """Return one cursor. Raises StoreError."""
+        loaded = self.load_all([name])[name]
+        if isinstance(loaded, StoreError):
+            raise loaded
+        return loaded
 
-    def load_all(self, names: Sequence[str]) -> dict[str, FeedCursor | None]:
-        """See SourceRepository.load_all. Of the items only the pending ones are read; the others when somebody asks for one."""
+    def load_all(self, names: Sequence[str]) -> dict[str, SavedCursor[Any] | StoreError]:
+        """See SourceRepository.load_all. Of the items only the pending ones are read; the others once one is asked for."""
         with self._reading("load cursors") as connection:
             rows = {str(row.id): row for row in connection.execute(sql.FEEDS, {"names": list(names)})}
             waiting: dict[str, dict[str, ItemState]] = {name: {} for name in names}
             for item in connection.execute(sql.PENDING, {"names": list(names)}):
                 waiting[item.feed][item.key] = _item(item)
-        cursors: dict[str, FeedCursor | None] = {}
-        for name in names:
-            row = rows.get(name)
-            if row is None:
-                raise StoreError(f"no feed {name}")
-            facts = facts_of(row)
-            if facts.asked_ms < row.requested_at < facts.poll_at_ms:
-                facts = msgspec.structs.replace(facts, poll_at_ms=row.requested_at)
-            items = StoredItems(waiting[name], partial(self._items, name))
-            cursors[name] = FeedCursor(facts=facts, items=items, revision=row.revision)
-            self._addresses[name] = (str(row.url), str(row.source))
-        return cursors
+        return {name: self._loaded(name, rows.get(name), waiting[name]) for name in names}
+
+    def _loaded(self, name: str, row: Row[Any] | None, waiting: dict[str, ItemState]) -> SavedCursor[Any] | StoreError:
+        if row is None:
+            return StoreError(f"no feed {name}")
+        self._sources[name] = _source(row)
+        if row.state is None:
+            return SavedCursor(None, row.revision)
+        try:
+            return SavedCursor(self._cursor(row, StoredItems(waiting, partial(self._items, name))), row.revision)
+        except StoreError as error:
+            return error
+
+    def _cursor(self, row: Row[Any], items: Mapping[str, ItemState]) -> Any:
+        """Raises StoreError if its kind is not there, or can't read it."""
+        try:
+            return self.kinds.of(row.kind).decode(StoredCursor(row.state, items, row.requested_at))
+        except (UsageError, ValueError) as error:
+            raise StoreError(f"the cursor of {without_credentials(row.url)} can't be read: {error}") from error
 
     def _items(self, name: str) -> dict[str, ItemState]:
         with self._reading("load items") as connection:
             return {str(item.key): _item(item) for item in connection.execute(sql.ITEMS, {"name": name})}
 
-    def save(self, name: str, before: FeedCursor | None, result: PollResult[FeedCursor]) -> bool:
+    def save(self, name: str, before: SavedCursor[Any], result: PollResult[Any]) -> bool:
         """See SourceRepository.save. Writes only the items that changed."""
         return self.save_all([(name, before, result)])[0]
 
@@ -197,8 +218,7 @@ class FeedRepository:
         with self._writing("save cursors") as connection:
             inserts: list[dict[str, object]] = []
             for (name, before, _), (values, written, gone) in zip(polls, worked_out, strict=True):
-                revision = before.revision if before else 0
-                mine = values | {"name": name, "before": revision, "after": revision + 1}
+                mine = values | {"name": name, "before": before.revision, "after": before.revision + 1}
                 saved.append(bool(connection.execute(sql.SAVE, mine).rowcount))
                 if saved[-1]:
                     for start in range(0, len(gone), _CHUNK):
@@ -212,19 +232,20 @@ class FeedRepository:
         return saved
 
     def _worked_out(
-        self, name: str, before: FeedCursor | None, result: PollResult[FeedCursor]
+        self, name: str, before: SavedCursor[Any], result: PollResult[Any]
     ) -> tuple[dict[str, object], list[dict[str, object]], list[str]]:
         """The feed's columns, the rows of new and changed items, and the keys whose old rows go."""
-        known: Mapping[str, ItemState] = before.items if before else {}
-        after = result.cursor
-        values = {f"new_{column}": value for column, value in feed_values(result).items()}
-        values |= {"asked": after.facts.asked_ms, "owner": self._owner, "lease_until": None}
+        kind = self.kinds.of(self.source(name).kind)
+        stored, facts = kind.encode(result.cursor), kind.facts(result.cursor)
+        values = {f"new_{column}": value for column, value in feed_values(stored.state, facts, result.wake_at).items()}
+        values |= {"asked": facts.asked_ms, "owner": self._owner, "lease_until": None}
         if self._owner is not None and self._looked_at is not None:
             values["lease_until"] = to_ms(self._looked_at) + self._linger_ms
-        if after.items is known:
+        known = {} if before.cursor is None else kind.encode(before.cursor).items
+        if stored.items is known:
             return values, [], []
-        changed = {key: state for key, state in after.items.items() if known.get(key) != state}
-        gone = [key for key in changed if key in known] + [key for key in known if key not in after.items]
+        changed = {key: state for key, state in stored.items.items() if known.get(key) != state}
+        gone = [key for key in changed if key in known] + [key for key in known if key not in stored.items]
         return values, [item_row(name, key, state) for key, state in changed.items()], gone
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:
@@ -234,9 +255,9 @@ class FeedRepository:
             values |= {"problem": problem, "problem_kind": FailureKind.INTERNAL}
             connection.execute(update(feeds).where(feeds.c.id == name).values(**values, failures=feeds.c.failures + 1))
 
-    def add(self, url: str, source: str, now: datetime, about: FeedAbout | None = None) -> bool:
-        """Add a feed, due at once. An inactive or retired one becomes active again. False: it was there already."""
-        name, url = feed_id(url), url.strip()
+    def add(self, url: str, source: str, now: datetime, about: FeedAbout | None = None, *, kind: str = FEED) -> bool:
+        """Add a feed, due at once. An inactive or ended one becomes active again. False: it was there already."""
+        name, url = feed_id(url, kind), url.strip()
         known = {} if about is None else {"about": msgspec.json.encode(about).decode()}
         with self._writing("add a feed") as connection:
             ended = or_(feeds.c.active.is_(False), feeds.c.next_poll_at == NEVER_MS)
@@ -245,37 +266,71 @@ class FeedRepository:
                 return True
             if connection.execute(select(feeds.c.id).where(feeds.c.id == name)).first():
                 return False
-            row = {"id": name, "url": url, "source": source, "added_at": to_ms(now), "next_poll_at": to_ms(now)}
-            row |= {"host": host_of(url)[:255], "lease_until": 0, "requested_at": 0, **known}
-            connection.execute(insert(feeds).values(**row, active=True, revision=0, health="new", failures=0))
+            row = {"id": name, "kind": kind, "url": url, "source": source, "host": host_of(url)[:255], **known}
+            times = {"added_at": to_ms(now), "next_poll_at": to_ms(now), "lease_until": 0, "requested_at": 0}
+            connection.execute(insert(feeds).values(**row, **times, active=True, revision=0, health="new", failures=0))
             return True
 
     def remove(self, url: str) -> bool:
         """Stop polling a feed. What was seen stays, so adding it again brings nothing twice. False: no such feed."""
         with self._writing("remove a feed") as connection:
             # A new revision, so that a poll under way can't save and set its next time.
-            gone = update(feeds).where(feeds.c.id == feed_id(url), feeds.c.active.is_(True))
+            gone = update(feeds).where(feeds.c.url == url.strip(), feeds.c.active.is_(True))
             return bool(connection.execute(gone.values(active=False, revision=feeds.c.revision + 1)).rowcount)
 
     def listing(self) -> list[FeedRow]:
-        """Return all feeds, by source and address."""
+        """Return all feeds, by source and address. One whose connector is not installed is failing: it is not polled."""
         with self._reading("list the feeds") as connection:
             rows = connection.execute(select(feeds).order_by(feeds.c.source, feeds.c.url)).all()
-        return [listed(row) for row in rows]
+        return [self._listed(row) for row in rows]
 
-    def facts(self) -> dict[str, FeedFacts]:
-        """Return the connectors' own facts of all active feeds, by feed id."""
+    def _listed(self, row: Row[Any]) -> FeedRow:
+        found = listed(row)
+        if row.active:
+            try:
+                self.kinds.of(row.kind)
+            except UsageError as error:
+                missing = {"health": "failing", "problem": error.message, "problem_kind": FailureKind.INTERNAL}
+                return msgspec.structs.replace(found, **missing)
+        return found
+
+    def facts(self) -> dict[str, SourceFacts]:
+        """Return the facts of all active feeds, by id; of one whose kind is not installed, what its last poll left."""
+        return {str(row.id): self._facts(row) for row in self._active()}
+
+    def cursors(self, kind: str) -> list[Any]:
+        """Return the cursors of the active feeds of a kind that were polled and have not ended, without their items."""
+        rows = [row for row in self._active() if row.kind == kind and row.state and row.next_poll_at < NEVER_MS]
+        return [self._cursor(row, {}) for row in rows]
+
+    def _active(self) -> Sequence[Row[Any]]:
         with self._reading("read the feeds") as connection:
-            rows = connection.execute(select(feeds).where(feeds.c.active.is_(True))).all()
-        return {str(row.id): facts_of(row) for row in rows}
+            return connection.execute(select(feeds).where(feeds.c.active.is_(True))).all()
+
+    def _facts(self, row: Row[Any]) -> SourceFacts:
+        if row.state is None:
+            return SourceFacts(health="new")
+        try:
+            return self.kinds.of(row.kind).facts(self._cursor(row, {}))
+        except (StoreError, UsageError) as error:
+            return SourceFacts(health="failing", problem=error.message, problem_kind=FailureKind.INTERNAL)
 
     def seen_since(self, since: datetime) -> dict[str, tuple[int, int]]:
         """Return for each feed how many items it brought since then, and how many of them without their page."""
         failed = func.sum(case((feed_items.c.status == ItemStatus.FAILED.value, 1), else_=0))
         query = select(feed_items.c.feed, func.count().label("seen"), failed.label("failed"))
         query = query.where(feed_items.c.backfill.is_(False), feed_items.c.first_seen_at >= to_ms(since))
+        # Kinds that keep no items: their polls say how many were new.
+        others = (
+            select(polls.c.feed, func.sum(polls.c.new).label("seen"), sa.literal(0).label("failed"))
+            .where(polls.c.first_ms >= to_ms(since), polls.c.new > 0)
+            .where(~select(feed_items.c.key).where(feed_items.c.feed == polls.c.feed).exists())
+        )
         with self._reading("count items") as connection:
-            rows = connection.execute(query.group_by(feed_items.c.feed)).all()
+            rows = [
+                *connection.execute(others.group_by(polls.c.feed)),
+                *connection.execute(query.group_by(feed_items.c.feed)),
+            ]
         return {str(row.feed): (int(row.seen), int(row.failed or 0)) for row in rows}
 
     def verified(self, name: str, now: datetime) -> None:
@@ -327,6 +382,10 @@ class FeedRepository:
                 yield connection
         except SQLAlchemyError as error:
             raise StoreError(f"could not {what}: {words(error)}") from error
+
+
+def _source(row: Row[Any]) -> Source:
+    return Source(id=str(row.id), kind=str(row.kind), url=str(row.url), outlet=str(row.source))
 
 
 def _item(row: Row[Any]) -> ItemState:

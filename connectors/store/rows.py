@@ -1,5 +1,6 @@
-"""Feeds and items as rows of the store, and back. Pure.
+"""Feeds and items as rows of the store and back, and the statements on them. Pure.
 
+Statements are built once: building one costs more than SQLite takes to run it.
 Times are milliseconds since the epoch in rows, UTC elsewhere.
 """
 
@@ -13,33 +14,20 @@ import msgspec
 from sqlalchemy import BigInteger, BindParameter, Row, bindparam, case, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from connectors.base import PollResult
-from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState, ItemStatus
+from connectors.base import SourceFacts
+from connectors.feeds.cursor import ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
 from connectors.http.links import without_credentials
+from connectors.kinds import FEED
 from connectors.store.tables import feed_items, feeds
-from core.errors import FailureKind, StoreError
+from core.errors import FailureKind
 from core.records import from_ms, to_ms
 
 NEVER_MS = (1 << 62) - 1
 """``next_poll_at`` of a source that has ended."""
 
 
-COLUMNS = (
-    *(
-        "state",
-        "next_poll_at",
-        "health",
-        "problem",
-        "problem_kind",
-        "failures",
-        "last_ok_at",
-        "title",
-        "language",
-        "etag",
-    ),
-    "last_modified",
-)
+COLUMNS = ("state", "next_poll_at", "health", "problem", "problem_kind", "failures", "last_ok_at", "title")
 """The columns that ``feed_values`` gives."""
 
 
@@ -57,6 +45,7 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
     """A feed as a person wants to see it. Times are UTC; ``url`` is without credentials."""
 
     id: str
+    kind: str
     url: str
     source: str
     active: bool
@@ -72,38 +61,23 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
     about: FeedAbout = FeedAbout()
 
 
-def feed_id(url: str) -> str:
-    """Return the id of the feed at this address."""
-    return hashlib.blake2b(url.strip().encode("utf-8", "replace"), digest_size=16).hexdigest()
+def feed_id(url: str, kind: str = FEED) -> str:
+    """Return the id of the source at this address: a hash; two kinds may poll the same address."""
+    named = url.strip() if kind == FEED else f"{kind}:{url.strip()}"
+    return hashlib.blake2b(named.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def facts_of(row: Row[Any]) -> FeedFacts:
-    """The connector's own facts. Raises StoreError."""
-    try:
-        return msgspec.json.decode(row.state, type=FeedFacts) if row.state else FeedFacts()
-    except msgspec.DecodeError as error:
-        raise StoreError(f"the state of feed {without_credentials(row.url)} cannot be read: {error}") from error
-
-
-def feed_values(result: PollResult[FeedCursor]) -> dict[str, object]:
+def feed_values(state: str, facts: SourceFacts, wake_at: datetime | None) -> dict[str, object]:
     """The columns of a feed after a poll."""
-    facts = result.cursor.facts
-    if result.wake_at is None:
-        health = "gone" if facts.gone else "ended"
-    else:
-        health = "gone" if facts.gone else "failing" if facts.failures else "ok" if facts.listed else "new"
     return {
-        "state": msgspec.json.encode(facts).decode(),
-        "next_poll_at": NEVER_MS if result.wake_at is None else to_ms(result.wake_at),
-        "health": health,
+        "state": state,
+        "next_poll_at": NEVER_MS if wake_at is None else to_ms(wake_at),
+        "health": "ended" if wake_at is None and facts.health != "gone" else facts.health,
         "problem": facts.problem,
         "problem_kind": facts.problem_kind,
         "failures": facts.failures,
         "last_ok_at": facts.ok_at_ms,
         "title": facts.title,
-        "language": facts.language,
-        "etag": facts.etag,
-        "last_modified": facts.last_modified,
     }
 
 
@@ -149,6 +123,7 @@ def listed(row: Row[Any]) -> FeedRow:
     """A feed of its row."""
     return FeedRow(
         id=row.id,
+        kind=row.kind,
         url=without_credentials(row.url),
         source=row.source,
         active=row.active,
@@ -183,15 +158,17 @@ def words(error: SQLAlchemyError) -> str:
 _OTHERS = feeds.alias("others")
 _NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _SKIP: BindParameter[Any] = bindparam("skip", expanding=True)
+_KINDS_IN_USE: BindParameter[Any] = bindparam("kinds", expanding=True)
 _NOW: BindParameter[Any] = bindparam("now", type_=BigInteger)
 
 DUE = (
     select(feeds.c.id)
     .where(feeds.c.active.is_(True), feeds.c.next_poll_at <= _NOW, feeds.c.id.not_in(_SKIP))
+    .where(feeds.c.kind.in_(_KINDS_IN_USE))
     .order_by(feeds.c.next_poll_at, feeds.c.id)
     .limit(bindparam("most"))
 )
-"""now, skip, most: the longest overdue first."""
+"""now, skip, kinds, most: the longest overdue first."""
 
 _LEASED = (_OTHERS.c.lease_until > _NOW) & (_OTHERS.c.lease_until <= bindparam("latest", type_=BigInteger))
 FREE = DUE.where(
@@ -214,6 +191,7 @@ LEASE = (
 NEXT = (
     select(feeds.c.next_poll_at)
     .where(feeds.c.active.is_(True), feeds.c.next_poll_at < NEVER_MS, feeds.c.id.not_in(_SKIP))
+    .where(feeds.c.kind.in_(_KINDS_IN_USE))
     .order_by(feeds.c.next_poll_at)
     .limit(1)
 )

@@ -15,6 +15,8 @@ feeds = Table(
     metadata,
     # Hash of the address: the same feed added twice is one row.
     Column("id", SafeString(32), primary_key=True),
+    # Of connectors, as ``connectors.kinds`` has them.
+    Column("kind", SafeString(64), nullable=False),
     Column("url", SafeText, nullable=False),
     Column("source", SafeText, nullable=False),
     Column("active", Boolean, nullable=False, default=True),
@@ -30,10 +32,7 @@ feeds = Table(
     Column("failures", Integer, nullable=False, default=0),
     Column("last_ok_at", BigInteger),
     Column("title", SafeText),
-    Column("language", SafeText),
-    Column("etag", SafeText),
-    Column("last_modified", SafeText),
-    # The rest of the connector's cursor as JSON.
+    # The cursor as JSON, opaque to all but its kind: a feed's ETag is in it.
     Column("state", Text),
     # The host of the address: one process at a time polls the feeds of a host, since it keeps the host's pace.
     Column("host", SafeString(255), nullable=False),

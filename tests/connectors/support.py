@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from connectors.testing import Abort
-from core.errors import RecordTooLarge, StreamUnavailable
-from core.records import RawArticle, decode
-from core.streams.base import Appended, NewRecord
+from core.errors import StreamUnavailable
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -97,49 +94,6 @@ def site() -> Iterator[Site]:
         server.shutdown()
         server.server_close()
         thread.join(10)
-
-
-class MemoryStream:
-    """A stream in memory that outlives the "process". ``trouble`` is called before each append, and may raise."""
-
-    def __init__(self, max_value_bytes: int = 1 << 20) -> None:
-        self.max_value_bytes = max_value_bytes
-        self.records: list[NewRecord] = []
-        self.trouble: Callable[[int], object] = int
-        self.crash_after_append = False
-        self.appends = 0
-
-    url, name, uuid = "memory:", "raw-articles", "0"
-
-    def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
-        self.appends += 1
-        self.trouble(self.appends)
-        for record in records:
-            if len(record.value) > self.max_value_bytes:
-                raise RecordTooLarge(self.url, len(record.value), self.max_value_bytes)
-        start = len(self.records)
-        self.records.extend(records)
-        if self.crash_after_append:
-            self.crash_after_append = False
-            raise Abort
-        return [Appended(0, start + n, 0) for n in range(len(records))]
-
-    def articles(self) -> list[RawArticle]:
-        return [decode(record.value, RawArticle) for record in self.records]
-
-    def urls(self) -> list[str]:
-        return [article.url for article in self.articles()]
-
-    def partitions(self) -> Sequence[int]:
-        return [0]
-
-    def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[object]:
-        raise NotImplementedError
-
-    start_offsets = end_offsets = commit = committed = read
-
-    def close(self) -> None:
-        pass
 
 
 def unavailable(times: int) -> Callable[[int], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from connectors.base import PollResult
+from connectors.base import PollResult, SavedCursor
 from connectors.feeds import FeedCursor, FeedFacts, FeedItem, ItemState
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import feed_id
@@ -26,14 +26,12 @@ def test_a_cursor_with_odd_characters_is_loaded_as_it_was_saved(store: Store) ->
     cursor = FeedCursor(
         facts=FeedFacts(title="Half\0 a title", etag='"\0"', problem="what\0ever"),
         items={"k" * 32: ItemState(digest=item.digest(), first_seen_ms=1, item=item)},
-        revision=0,
     )
     later = NOON + timedelta(minutes=5)
-    assert state.save(name, None, PollResult((), cursor, later))
-    assert not state.save(name, None, PollResult((), cursor, later))
+    assert state.save(name, SavedCursor(), PollResult((), cursor, later))
+    assert not state.save(name, SavedCursor(), PollResult((), cursor, later))
     loaded = state.load(name)
-    assert loaded is not None
-    assert (loaded.facts, loaded.items, loaded.revision) == (cursor.facts, cursor.items, 1)
+    assert (loaded.cursor.facts, loaded.cursor.items, loaded.revision) == (cursor.facts, cursor.items, 1)
     (row,) = state.listing()
     assert (row.title, row.problem, row.source) == ("Half\ufffd a title", "what\ufffdever", "a\ufffd")
     assert (state.due(NOON, limit=5), state.due(later, limit=5), state.next_due()) == ([], [name], later)

@@ -18,11 +18,12 @@ from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import feed_id
+from connectors.testing import MemoryStream
 from core.records import RawArticle
 from core.store import open_store
 from tests.connectors import hostile
 from tests.connectors.hostile import RUSSIAN, items, rss, said, xml
-from tests.connectors.support import Answer, Clock, MemoryStream, Site
+from tests.connectors.support import Answer, Clock, Site
 
 DAY = timedelta(days=1)
 POLICY = FeedPolicy(interval_s=60, jitter=0.0, ceiling_s=3_600, page_retries_s=(60.0,), poll_budget_s=5.0)
@@ -55,7 +56,7 @@ class World:
             pacing = HostPacing(0.0)
             run(
                 self.state,
-                lambda name: FeedConnector(*self.state.address(name), http, pacing, policy=POLICY),
+                lambda name: FeedConnector(*self.state.source(name)[2:], http, pacing, policy=POLICY),
                 self.stream,
                 clock=self.clock,
                 wait=self.clock.wait,

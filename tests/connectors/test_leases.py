@@ -15,10 +15,10 @@ from connectors.feeds import FeedCursor, FeedFacts
 from connectors.runner import Event, Polled, RunnerOptions, Superseded, run
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import feed_id
-from connectors.testing import Abort
+from connectors.testing import Abort, MemoryStream
 from core.records import RawArticle, to_ms
 from core.store import Store, open_store
-from tests.connectors.support import NOON, Clock, MemoryStream, after
+from tests.connectors.support import NOON, Clock, after
 
 URLS = [f"https://{name}.example/rss" for name in "abcdef"]
 
@@ -169,11 +169,10 @@ def test_a_request_makes_a_feed_due_at_once_and_is_not_lost_while_it_is_polled(s
     assert state.due(after(60), limit=1) == []
     state.request_poll(name, after(60))
     assert state.due(after(60), limit=1) == [name]
-    cursor = state.load(name)
-    assert cursor
-    assert cursor.facts.poll_at_ms == to_ms(after(60)), "the feed itself is due too, not only its pages"
+    saved = state.load(name)
+    assert saved.cursor.facts.poll_at_ms == to_ms(after(60)), "the feed itself is due too, not only its pages"
     state.request_poll(name, after(62))
-    assert state.save(name, cursor, polled(after(61), after(3_600)))
+    assert state.save(name, saved, polled(after(61), after(3_600)))
     assert state.due(after(69), limit=1) == [], "requests are ten seconds apart"
     assert state.due(after(70), limit=1) == [name], "a request during the poll counts"
     assert state.save(name, state.load(name), polled(after(71), after(3_600)))

@@ -10,10 +10,22 @@ import pytest
 
 from connectors.base import PollResult
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Superseded, Waiting, run, to_records
-from connectors.testing import ABORT, ABORT_BEFORE_SAVE, CUT, EOF, PAUSE, Abort, Mark, MemoryRepository, Place, Scripted
+from connectors.testing import (
+    ABORT,
+    ABORT_BEFORE_SAVE,
+    CUT,
+    EOF,
+    PAUSE,
+    Abort,
+    Mark,
+    MemoryRepository,
+    MemoryStream,
+    Place,
+    Scripted,
+)
 from core.errors import StoreError, StreamError
 from core.records import RawArticle, article_id, encode
-from tests.connectors.support import NOON, Clock, MemoryStream, after, unavailable
+from tests.connectors.support import NOON, Clock, after, unavailable
 
 
 def news(name: str, **fields: str) -> RawArticle:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, create_engine, event
 
-from connectors.base import PollResult
+from connectors.base import PollResult, SavedCursor, Source
 from connectors.feeds import FeedConnector, FeedCursor, FeedFacts, FeedItem, FeedPolicy, ItemState
 from connectors.feeds.cursor import ItemStatus
 from connectors.http.client import Http
@@ -21,10 +21,10 @@ from connectors.runner import Event, Polled, RunnerOptions, run
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import feed_id
 from connectors.store.tables import feed_items, feeds, hub_subscriptions
-from connectors.testing import Abort
+from connectors.testing import Abort, MemoryStream
 from core.errors import StoreError
 from core.store.metadata import metadata
-from tests.connectors.support import NOON, Clock, MemoryStream, Site, after
+from tests.connectors.support import NOON, Clock, Site, after
 from tests.connectors.test_feed_connector import page, rss
 
 URL = "https://ann:secret@a.example/rss"
@@ -70,7 +70,7 @@ def test_a_feed_is_added_once_listed_removed_and_added_again(state: FeedReposito
         True,
         NOON,
     )
-    assert state.address(row.id) == (URL, "a")
+    assert state.source(row.id) == Source(row.id, "feed", URL, "a")
     assert state.due(NOON, limit=5) == [row.id]
     assert state.remove(URL)
     assert not state.remove(URL)
@@ -83,13 +83,13 @@ def test_what_is_saved_is_what_is_loaded(state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     fresh = state.load(name)
-    assert fresh == FeedCursor()
+    assert fresh == SavedCursor(None, 0)
     facts = FeedFacts(listed=True, etag='"1"', title="T", failures=2, problem="p", poll_at_ms=5, page_turn=True)
     seen = replace(waiting("b"), status=ItemStatus.DONE, item=None, left_at_ms=4, problem="x")
     cursor = FeedCursor(facts=facts, items={"a": waiting("a"), "b": seen})
     assert state.save(name, fresh, result(cursor, after(7)))
     loaded = state.load(name)
-    assert loaded == replace(cursor, revision=1)
+    assert loaded == SavedCursor(cursor, 1)
     (row,) = state.listing()
     assert (row.health, row.problem, row.failures, row.title, row.next_poll_at) == ("failing", "p", 2, "T", after(7))
     assert state.pending() == 1
@@ -98,28 +98,25 @@ def test_what_is_saved_is_what_is_loaded(state: FeedRepository) -> None:
 def test_items_are_added_changed_and_forgotten(state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
-    assert state.save(name, None, result(FeedCursor(items={key: waiting(key) for key in "abc"})))
+    assert state.save(name, SavedCursor(), result(FeedCursor(items={key: waiting(key) for key in "abc"})))
     before = state.load(name)
-    assert before
-    changed = {"a": before.items["a"], "b": replace(before.items["b"], attempts=7), "d": waiting("d")}
-    assert state.save(name, before, result(replace(before, items=changed)))
-    loaded = state.load(name)
-    assert loaded
-    assert loaded.items == changed
+    items = before.cursor.items
+    changed = {"a": items["a"], "b": replace(items["b"], attempts=7), "d": waiting("d")}
+    assert state.save(name, before, result(replace(before.cursor, items=changed)))
+    assert state.load(name).cursor.items == changed
 
 
 def test_only_what_changed_is_written(engine: Engine, state: FeedRepository) -> None:
     state.add(URL, "a", NOON)
     name = feed_id(URL)
-    state.save(name, None, result(FeedCursor(items={f"k{n}": waiting(f"k{n}") for n in range(2_000)})))
+    state.save(name, SavedCursor(), result(FeedCursor(items={f"k{n}": waiting(f"k{n}") for n in range(2_000)})))
     before = state.load(name)
-    assert before
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    state.save(name, before, result(before))
+    state.save(name, before, result(before.cursor))
     assert [statement.split()[0] for statement in statements] == ["UPDATE"]
     statements.clear()
-    state.save(name, replace(before, revision=2), result(replace(before, revision=2, items={})))
+    state.save(name, SavedCursor(before.cursor, 2), result(replace(before.cursor, items={})))
     assert {statement.split()[0] for statement in statements} == {"SELECT", "UPDATE", "DELETE"}
 
 
@@ -127,14 +124,12 @@ def test_the_second_to_save_over_one_cursor_is_told_and_writes_nothing(state: Fe
     state.add(URL, "a", NOON)
     name = feed_id(URL)
     both = state.load(name)
-    assert both
     assert state.save(name, both, result(FeedCursor(items={"a": waiting("a")})))
     assert not state.save(name, both, result(FeedCursor(items={"b": waiting("b")}), after(99)))
     loaded = state.load(name)
-    assert loaded
-    assert list(loaded.items) == ["a"]
+    assert list(loaded.cursor.items) == ["a"]
     state.remove(URL)
-    assert not state.save(name, loaded, result(loaded)), "removed while it was polled"
+    assert not state.save(name, loaded, result(loaded.cursor)), "removed while it was polled"
 
 
 def test_sources_are_due_in_order_and_may_end_or_be_postponed(state: FeedRepository) -> None:
@@ -145,7 +140,7 @@ def test_sources_are_due_in_order_and_may_end_or_be_postponed(state: FeedReposit
     assert state.due(NOON, limit=2) == [names[3], names[2]]
     assert state.due(NOON, limit=9, skip=[names[3]]) == [names[2], names[1], names[0]]
     assert state.next_due(skip=names[1:]) == NOON
-    state.save(names[3], None, result(FeedCursor(), None))
+    state.save(names[3], SavedCursor(), result(FeedCursor(), None))
     state.postpone(names[2], after(500), "internal error")
     assert state.due(NOON, limit=9) == [names[1], names[0]]
     rows = {row.id: row for row in state.listing()}
@@ -177,9 +172,9 @@ class Process:
             pacing = HostPacing(0)
 
             def connect(name: str) -> FeedConnector:
-                url, source = self.state.address(name)
+                source = self.state.source(name)
                 return FeedConnector(
-                    url, source, http, pacing, policy=policy, rng=random.Random(1), stopwatch=lambda: 0.0
+                    source.url, source.outlet, http, pacing, policy=policy, rng=random.Random(1), stopwatch=lambda: 0.0
                 )
 
             run(

@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from connectors.archives.items import source_of
+from connectors.base import Source, Tools
 from connectors.catalogue import load_catalogue
 from connectors.feeds.entries import feed_entries
 from connectors.feeds.items import describe_feed, one_line
@@ -20,15 +21,16 @@ from connectors.feeds.parse import parse_feed
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
+from connectors.kinds import FEED
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import FeedRow
-from core.errors import FeedError, InputError, UsageError
+from core.errors import FailureKind, FeedError, InputError, UsageError
 from core.settings import Settings, load_settings
 from core.store import open_store
 from desk.feed_port import state_words
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
-from wirewatch.feeds import ConnectorFeeds, FoundAddress, check_address, discover, look_up
+from wirewatch.feeds import ConnectorFeeds, FoundAddress, discover, look_up
 
 app = typer.Typer(
     name="feed", help="Find, add, list, check and remove feeds.", no_args_is_help=True, rich_markup_mode=None
@@ -82,7 +84,7 @@ def parse(
 @app.command("add")
 def add(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(help="Address of the feed.")] = "",
+    url: Annotated[str, typer.Argument(help="Address of the feed; KIND:ADDRESS for another connector's.")] = "",
     source: Annotated[str, typer.Option(help="Source id of its outlet (default: the host).")] = "",
     *,
     from_catalogue: Annotated[bool, typer.Option("--catalogue", help="Add the feeds of the catalogue.")] = False,
@@ -108,13 +110,14 @@ def add(
         return
     if topic:
         raise UsageError("--topic needs --catalogue")
-    check_address(url)
-    found = FoundAddress(url=url)
-    if not unchecked:
+    state = FeedRepository(open_store(settings.store).engine)
+    kind, address = state.kinds.choose(url)
+    found = FoundAddress(url=address)
+    if kind == FEED and not unchecked:
         with Http.of_settings(settings) as http:
-            found = look_up(http, url)
-    outlet = source or source_of(found.url)
-    new = ConnectorFeeds(settings, open_store(settings.store)).add(found.url, outlet)
+            found = look_up(http, address)
+    outlet = source or (source_of(found.url) if "://" in found.url else kind)
+    new = state.add(found.url, outlet, console.utc_now(), kind=kind)
     if found.remark:
         console.note(found.remark, "yellow")
     shown = without_credentials(found.url)
@@ -211,7 +214,8 @@ def check(
     pacing, bad = HostPacing(settings.host_gap_s), 0
     with Http.of_settings(settings) as http:
         for row in _paced(wanted, pacing):
-            error, items = _asked(http, state.address(row.id)[0])
+            source = state.source(row.id)
+            error, items = _asked(http, source.url) if source.kind == FEED else _polled(state, source, http, settings)
             problem = error.problem if error else None
             bad += error is not None
             if error is None:
@@ -294,6 +298,18 @@ def _paced(rows: list[FeedRow], pacing: HostPacing) -> Iterator[FeedRow]:
         while not pacing.take(row.url, now := console.utc_now()):
             time.sleep(max((pacing.free_at(row.url) - now).total_seconds(), 0.01))
         yield row
+
+
+def _polled(state: FeedRepository, source: Source, http: Http, settings: Settings) -> tuple[FeedError | None, int]:
+    """Poll a source that is not a feed as if for the first time, and keep nothing of it."""
+    now = console.utc_now()
+    tools = Tools(settings=settings, http=http, pacing=HostPacing(0.0), robots=None, clock=console.utc_now)
+    try:
+        result = state.kinds.of(source.kind).open(source, tools).poll(None, now)
+    except Exception as error:
+        # Another package's code: whatever it raises is about this source.
+        return FeedError(source.url, f"internal error: {error}", kind=FailureKind.INTERNAL), 0
+    return result.error, result.report.new or len(result.items)
 
 
 def _asked(http: Http, url: str) -> tuple[FeedError | None, int]:

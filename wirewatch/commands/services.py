@@ -9,10 +9,8 @@ from typing import Annotated
 
 import typer
 
+from connectors.base import Tools
 from connectors.canary import CanarySource
-from connectors.feeds.budget import Budget
-from connectors.feeds.connector import FeedConnector
-from connectors.feeds.decide import FeedPolicy
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
@@ -37,7 +35,6 @@ from wirewatch.monitoring.connectors import ConnectorProbes, log_poll
 from wirewatch.monitoring.metrics import PipelineProbes
 from wirewatch.supervisor import stop_on_signals, worker_name
 
-DAY_S = 86_400.0
 HUB_POLL_S = 30.0
 
 app = typer.Typer()
@@ -77,12 +74,16 @@ def run_connectors(
     pace = SharedPace(store.engine)
     pace.forget(console.utc_now())
     pacing = HostPacing(settings.host_gap_s, pace)
-    robots = Robots(http, pacing)
-    policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll, ceiling_s=DAY_S)
-    if settings.poll_interval_s < policy.change_gap_s:
-        # If feeds are polled every few seconds (the demo, a test), edits should appear as quickly.
-        policy = replace(policy, ceiling_s=None, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
-    budget = Budget(policy, lambda: state.facts().values(), settings.poll_average_s)
+    for problem in state.kinds.problems.values():
+        console.note(problem, "red")
+    tools = Tools(
+        settings=settings,
+        http=http,
+        pacing=pacing,
+        robots=Robots(http, pacing),
+        clock=console.utc_now,
+        cursors=state.cursors,
+    )
     stop = stop_on_signals()
     probes = ConnectorProbes(settings, store, console.utc_now)
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
@@ -112,9 +113,7 @@ def run_connectors(
 
         run(
             state,
-            lambda name: FeedConnector(
-                *state.address(name), http, pacing, policy=budget.policy(console.utc_now()), robots=robots
-            ),
+            state.kinds.opener(state.source, tools),
             stream,
             clock=console.utc_now,
             wait=stop.wait,

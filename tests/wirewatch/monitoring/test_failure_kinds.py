@@ -87,7 +87,7 @@ class World:
         )
         for second in range(times):
             before = self.state.load(feed_id(url))
-            result = connector.poll(before, after(second))
+            result = connector.poll(before.cursor, after(second))
             self.state.save(feed_id(url), before, result)
             polled = Polled(feed_id(url), result.report, len(result.items), 0, result.error, result.wake_at)
             self.probes.on_event(polled)

@@ -172,9 +172,9 @@ def upgrade() -> None:
     # connectors.store
     _table(
         "feeds",
-        "id string(32), url text, source text, active bool, added_at big, revision int, next_poll_at big, "
+        "id string(32), kind string(64), url text, source text, active bool, added_at big, revision int, next_poll_at big, "
         "health string(16), problem text?, problem_kind string(16)?, failures int, last_ok_at big?, title text?, "
-        "language text?, etag text?, last_modified text?, state text?, host string(255), "
+        "state text?, host string(255), "
         "leased_by string(100)?, lease_until big, requested_at big, verified_at big?, about text?",
         key="id",
         indexes=("active next_poll_at", "host lease_until"),

@@ -1,0 +1,89 @@
+"""Feeds as a kind of connectors: ``feed``, the built-in one."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from connectors.base import Source, SourceFacts, StoredCursor, Tools
+from connectors.feeds.budget import Budget
+from connectors.feeds.connector import FeedConnector
+from connectors.feeds.cursor import FeedCursor, FeedFacts
+from connectors.feeds.decide import FeedPolicy
+from core.errors import UsageError
+from core.settings import ConnectorSettings
+
+_DAY_S = 86_400.0
+
+
+class FeedKind:
+    """RSS, Atom, JSON Feed and sitemaps over HTTP. See ``ConnectorKind``."""
+
+    schemes = ("http", "https")
+
+    def __init__(self) -> None:
+        # One for each process that polls, and for each test.
+        self._budgets: WeakKeyDictionary[Tools, Budget] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def address(self, given: str) -> str:
+        """See ConnectorKind.address."""
+        if not given.startswith(("http://", "https://")):
+            hint = "give one that begins with http:// or https://"
+            raise UsageError(f"{given or 'nothing'}: not an address", hint=hint)
+        return given
+
+    def open(self, source: Source, tools: Tools) -> FeedConnector:
+        """See ConnectorKind.open."""
+        with self._lock:
+            budget = self._budgets.get(tools)
+            if budget is None:
+                self._budgets[tools] = budget = _budget(source.kind, tools)
+        policy = budget.policy(tools.clock())
+        return FeedConnector(source.url, source.outlet, tools.http, tools.pacing, policy=policy, robots=tools.robots)
+
+    def encode(self, cursor: FeedCursor) -> StoredCursor:
+        """See ConnectorKind.encode."""
+        return StoredCursor(msgspec.json.encode(cursor.facts).decode(), cursor.items)
+
+    def decode(self, stored: StoredCursor) -> FeedCursor:
+        """See ConnectorKind.decode."""
+        facts = msgspec.json.decode(stored.state, type=FeedFacts)
+        if facts.asked_ms < stored.requested_ms < facts.poll_at_ms:
+            facts = msgspec.structs.replace(facts, poll_at_ms=stored.requested_ms)
+        return FeedCursor(facts=facts, items=stored.items)
+
+    def facts(self, cursor: FeedCursor) -> SourceFacts:
+        """See ConnectorKind.facts."""
+        facts = cursor.facts
+        return SourceFacts(
+            health="gone" if facts.gone else "failing" if facts.failures else "ok" if facts.listed else "new",
+            problem=facts.problem,
+            problem_kind=facts.problem_kind,
+            failures=facts.failures,
+            ok_at_ms=facts.ok_at_ms,
+            asked_ms=facts.asked_ms,
+            title=facts.title,
+            language=facts.language,
+            rhythm=facts.rhythm,
+        )
+
+
+def _budget(kind: str, tools: Tools) -> Budget:
+    # The cursors' source and not the tools: else they would keep themselves alive.
+    cursors = tools.cursors
+    return Budget(
+        policy_of(tools.settings), lambda: [one.facts for one in cursors(kind)], tools.settings.poll_average_s
+    )
+
+
+def policy_of(settings: ConnectorSettings) -> FeedPolicy:
+    """How feeds are treated, by the settings."""
+    policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll, ceiling_s=_DAY_S)
+    if settings.poll_interval_s < policy.change_gap_s:
+        # If feeds are polled every few seconds (the demo, a test), edits should appear as quickly.
+        policy = replace(policy, ceiling_s=None, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))
+    return policy
