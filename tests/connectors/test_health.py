@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from connectors.feeds import FeedFacts
+from connectors.base import SourceFacts
 from connectors.feeds.schedule import Rhythm
 from connectors.health import FeedHealth, coverage, judge
 from connectors.store.rows import FeedAbout, FeedRow
@@ -14,6 +14,7 @@ from core.records import to_ms
 from tests.connectors.support import NOON
 
 ROW = FeedRow(
+    kind="feed",
     id="f",
     url="https://a.example/rss",
     source="a",
@@ -33,7 +34,7 @@ DAILY = Rhythm(hours=(2.0,) * 24, days=7.0, at_ms=to_ms(NOON), last_new_ms=to_ms
 
 
 def health(row: FeedRow = ROW, rhythm: Rhythm = DAILY, week: tuple[int, int] = (40, 0), hours: float = 0) -> FeedHealth:
-    return judge(row, FeedFacts(listed=True, rhythm=rhythm), week, (6, 0), NOON + timedelta(hours=hours))
+    return judge(row, SourceFacts(health="ok", rhythm=rhythm), week, (6, 0), NOON + timedelta(hours=hours))
 
 
 def test_a_feed_that_does_as_it_always_did_is_ok() -> None:

@@ -21,7 +21,7 @@ from connectors.feeds.parse import parse_feed
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
-from connectors.kinds import FEED
+from connectors.kinds import FEED, installed_kinds
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import FeedRow
 from core.errors import FailureKind, FeedError, InputError, UsageError
@@ -110,13 +110,13 @@ def add(
         return
     if topic:
         raise UsageError("--topic needs --catalogue")
-    state = FeedRepository(open_store(settings.store).engine)
-    kind, address = state.kinds.choose(url)
+    kind, address = installed_kinds().choose(url)
     found = FoundAddress(url=address)
     if kind == FEED and not unchecked:
         with Http.of_settings(settings) as http:
             found = look_up(http, address)
     outlet = source or (source_of(found.url) if "://" in found.url else kind)
+    state = FeedRepository(open_store(settings.store).engine)
     new = state.add(found.url, outlet, console.utc_now(), kind=kind)
     if found.remark:
         console.note(found.remark, "yellow")
