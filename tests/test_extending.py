@@ -6,10 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.topics import Tagger, check_topic, load_topic
 from desk.delivery.channels.testing import ChannelContract, sample_notice, sample_options
 
-PAGE = (Path(__file__).parents[1] / "docs/extending.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/extending.md").read_text("utf-8")
+# Excerpts: a block, with the file that is named before it.
+SHOWN = re.findall(r"`(tests/plugins/[\w/.]+)`:\n\n```\w+\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def blocks(language: str) -> list[str]:
@@ -18,7 +23,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_topic_passes_its_own_examples() -> None:
-    [definition] = blocks("toml")
+    [definition] = [block for block in blocks("toml") if block.startswith("name")]
     topic = load_topic(definition, "docs/extending.md")
     assert check_topic(topic) == []
     tagged = Tagger((topic,)).tag("Train drivers vote for a walkout", "The rail strike begins in May.", "en")
@@ -40,3 +45,17 @@ def test_the_channel_holds_to_the_contract(tmp_path: Path) -> None:
             getattr(Ticker(), name)()
     Ticker.kind.open(Ticker().channel(Ticker.address), sample_options()).send(sample_notice())
     assert file.read_text().endswith("[Ports] Grain leaves Odesa\n")
+
+
+@pytest.mark.parametrize(("file", "block"), SHOWN, ids=[file for file, _ in SHOWN])
+def test_an_excerpt_is_what_stands_in_its_file(file: str, block: str) -> None:
+    # The package is installed and used by tests/plugins. Three dots stand for what is left out.
+    code, at = (ROOT / file).read_text("utf-8"), 0
+    for piece in re.split(r"^\.\.\.\n", block, flags=re.MULTILINE):
+        found = code.find(piece, at)
+        assert found >= 0, f"{file} has no\n{piece}"
+        at = found + len(piece)
+
+
+def test_every_block_of_python_is_checked() -> None:
+    assert len(blocks("python")) == sum(file.endswith(".py") for file, _ in SHOWN) + 1 >= 4
