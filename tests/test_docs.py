@@ -37,10 +37,10 @@ MADE_LATER = {
 }
 """What a user or a run makes."""
 NOT_MODULES = re.compile(
-    r"(?:wirewatch|desk)\.example|wirewatch\.(?:local|dump|toml|rows|seq|schema|run)"
+    r"(?:wirewatch|desk)\.example|wirewatch\.(?:local|dump|toml|rows|seq|schema|run|connectors|channels)"
     r"|(?:core|desk|pipeline|connectors|wirewatch)\.(?:toml|yaml|service|env)"
 )
-"""Host names, a Maven group, file names, and the metadata keys of Parquet files."""
+"""Host names, a Maven group, file names, metadata keys of Parquet files, groups of entry points."""
 
 
 @cache
