@@ -1,1 +1,0 @@
-"""Shifts: who works on which story, and the notes that go from one shift to the next."""
