@@ -4,7 +4,10 @@
 
     WirewatchError                 exit 1
     ├── UsageError                 exit 2: wrong options, unreadable configuration
-    │   └── QueryError             a query that does not parse; carries position and expectation
+    │   ├── QueryError             a query that does not parse; carries position and expectation
+    │   ├── NotFound               what was asked for does not exist (any more)
+    │   └── Conflict               somebody else changed it first
+    ├── Unavailable                this installation has no part that could do it
     ├── InputError                 an item or file that cannot be read; carries its name
     ├── FeedError                  a feed or page that could not be fetched or parsed; carries its URL
     ├── ExtractionError            a page that gave no article; carries a short machine-readable reason
@@ -61,6 +64,18 @@ class QueryError(UsageError):
         end = self.query.find("\n", self.position)
         line = self.query[start : end if end >= 0 else None]
         return f"{line}\n{' ' * (self.position - start)}^"
+
+
+class NotFound(UsageError):
+    """What was asked for does not exist (any more)."""
+
+
+class Conflict(UsageError):
+    """Somebody else changed it first: look again."""
+
+
+class Unavailable(WirewatchError):
+    """The installation has no part that could do it."""
 
 
 class InputError(WirewatchError):

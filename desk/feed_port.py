@@ -44,7 +44,7 @@ class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
     risks: tuple[str, ...] = ()
 
 
-class FoundFeed(msgspec.Struct, frozen=True, kw_only=True):
+class DiscoveredFeed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed that discovery fetched and read."""
 
     url: str
@@ -72,7 +72,7 @@ class FeedPort(Protocol):
     def remove(self, url: str) -> bool:
         """Stop watching a feed. False: no such feed."""
 
-    def find(self, url: str) -> Iterator[FoundFeed]:
+    def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """The feeds of a site, as they are found; takes up to minutes. Raises WirewatchError."""
 
     def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:

@@ -7,18 +7,55 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Index, Integer, Table
 
 from core.store import tables as t
 from core.store.engine import Store, chunks
+from core.store.metadata import SafeString, SafeText, metadata
 from desk.delivery.store import tables as dt
 from desk.delivery.store.channels import Delivery, delivery_of
-from desk.shifts import tables as d
 
 HoldState = Literal["claimed", "assigned", "done", "open"]
 NoteKind = Literal["note", "claimed", "assigned", "done", "open", "handover"]
 WHOLE = ""
 """Stands for a story in a note about the shift as a whole."""
 HANDOVER: NoteKind = "handover"
+
+
+# SQLite numbers rows by itself only for INTEGER keys.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+shift_stories = Table(
+    "shift_stories",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("story", SafeString, primary_key=True),
+    # claimed, assigned, done, open (given back)
+    Column("state", SafeString(16), nullable=False),
+    # The name as shown, too: the demo's person has no account, and names stay when an account goes.
+    Column("holder", SafeString(32)),
+    Column("holder_name", SafeText, nullable=False, default=""),
+    Column("by_name", SafeText, nullable=False, default=""),
+    Column("changed_ms", BigInteger, nullable=False),
+    Index("ix_shift_stories_run_state_changed_ms", "run", "state", "changed_ms"),
+)
+
+shift_notes = Table(
+    "shift_notes",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("run", SafeString, nullable=False),
+    # Empty: of the shift as a whole.
+    Column("story", SafeString, nullable=False, default=""),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("person", SafeString(32), nullable=False),
+    Column("name", SafeText, nullable=False),
+    # note, claimed, assigned, done, open, handover
+    Column("kind", SafeString(16), nullable=False),
+    Column("text", SafeText, nullable=False, default=""),
+    Index("ix_shift_notes_run_at_ms", "run", "at_ms"),
+    Index("ix_shift_notes_run_story", "run", "story"),
+)
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,19 +101,19 @@ class Shift:
 
     def holds(self, stories: Iterable[str]) -> dict[str, Hold]:
         """Who has these stories, by story; those that nobody ever took are left out."""
-        c = d.shift_stories.c
+        c = shift_stories.c
         found: dict[str, Hold] = {}
         with self.store.reading() as connection:
             for part in chunks(sorted(set(stories))):
-                query = sa.select(d.shift_stories).where(c.run == self.run, c.story.in_(part))
+                query = sa.select(shift_stories).where(c.run == self.run, c.story.in_(part))
                 found |= {row.story: _hold(row) for row in connection.execute(query)}
         return found
 
     def taken(self, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
         """Stories that somebody has, and those done since, the latest change first."""
-        c = d.shift_stories.c
+        c = shift_stories.c
         mine = sa.or_(c.state.in_(("claimed", "assigned")), sa.and_(c.state == "done", c.changed_ms >= done_since_ms))
-        query = sa.select(d.shift_stories).where(c.run == self.run, mine).order_by(c.changed_ms.desc(), c.story)
+        query = sa.select(shift_stories).where(c.run == self.run, mine).order_by(c.changed_ms.desc(), c.story)
         with self.store.reading() as connection:
             return [_hold(row) for row in connection.execute(query.limit(limit))]
 
@@ -86,7 +123,7 @@ class Shift:
         ``over``: whom the page showed as holder (None: nobody); two people who claim at once don't both get it.
         """
         row: dict[str, Any] = {**msgspec.structs.asdict(hold), "run": self.run}
-        c = d.shift_stories.c
+        c = shift_stories.c
         with self.store.writing() as connection:
             self.store.serialise(connection, f"shift of {self.run}")
             query = sa.select(c.holder, c.state).where(c.run == self.run, c.story == hold.story)
@@ -94,7 +131,7 @@ class Shift:
             holder = now.holder if now is not None and now.state in ("claimed", "assigned") else None
             if holder != over:
                 return False
-            self.store.upsert(connection, d.shift_stories, [row])
+            self.store.upsert(connection, shift_stories, [row])
             self._add(connection, note)
             return True
 
@@ -107,8 +144,8 @@ class Shift:
         self, *, since_ms: int | None = None, stories: Iterable[str] | None = None, limit: int = 500
     ) -> list[Note]:
         """Notes, the newest first: since a moment, or about these stories."""
-        c = d.shift_notes.c
-        query = sa.select(d.shift_notes).where(c.run == self.run).order_by(c.id.desc()).limit(limit)
+        c = shift_notes.c
+        query = sa.select(shift_notes).where(c.run == self.run).order_by(c.id.desc()).limit(limit)
         query = query if since_ms is None else query.where(c.at_ms >= since_ms)
         found: list[Note] = []
         with self.store.reading() as connection:
@@ -120,8 +157,8 @@ class Shift:
 
     def handovers(self, *, limit: int = 5) -> list[Note]:
         """When a shift was handed over, the latest first."""
-        c = d.shift_notes.c
-        query = sa.select(d.shift_notes).where(c.run == self.run, c.kind == HANDOVER, c.story == WHOLE)
+        c = shift_notes.c
+        query = sa.select(shift_notes).where(c.run == self.run, c.kind == HANDOVER, c.story == WHOLE)
         with self.store.reading() as connection:
             return [_note(row) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
 
@@ -137,7 +174,7 @@ class Shift:
     def _add(self, connection: sa.Connection, note: Note) -> None:
         values = {**msgspec.structs.asdict(note), "run": self.run}
         del values["id"]
-        connection.execute(d.shift_notes.insert().values(**values))
+        connection.execute(shift_notes.insert().values(**values))
 
 
 class AlertCount(NamedTuple):

@@ -25,7 +25,7 @@ from core.records import to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
-from desk.feed_port import CoverageView, FeedLine, FoundFeed
+from desk.feed_port import CoverageView, DiscoveredFeed, FeedLine
 from wirewatch import console
 
 MOST_LISTED = 10
@@ -95,10 +95,10 @@ class ConnectorFeeds:
         """See FeedPort."""
         return self.state.remove(url)
 
-    def find(self, url: str) -> Iterator[FoundFeed]:
+    def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """See FeedPort."""
         for one in discover(self._settings, url, self._closing):
-            yield FoundFeed(
+            yield DiscoveredFeed(
                 url=one.url,
                 title=one.feed.title or "",
                 format=one.feed.format,

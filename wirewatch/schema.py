@@ -5,10 +5,10 @@ from __future__ import annotations
 from connectors.store import tables as connectors_tables
 from core.store import tables as core_tables
 from core.store.metadata import metadata
+from desk import shifts as shifts_tables
 from desk.delivery.store import tables as delivery_tables
-from desk.live import tables as live_tables
-from desk.people import tables as people_tables
-from desk.shifts import tables as shifts_tables
+from desk.live import marks as live_tables
+from desk.people import store as people_tables
 from pipeline.ledger import tables as ledger_tables
 
 # Named, or a linter takes away imports that are only made for what they register.

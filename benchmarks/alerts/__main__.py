@@ -26,7 +26,7 @@ from core.store import StoreReader, SubscriptionStore, open_store
 from desk.delivery.channels import Options
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.service import DeliveryService
-from desk.delivery.store.channels import Channel, DeliveryBook
+from desk.delivery.store.channels import Channel, DeliveryRepository
 from pipeline.elements import Draft
 from pipeline.ledger import RunLedger
 from pipeline.ledger.writer import RunWriter
@@ -112,7 +112,7 @@ def run(folder: Path, subscriptions: int, articles: int) -> int:
     queries.save_subscriptions(
         [subscription(number) for number in range(subscriptions)], now_ms=START_MS, from_the_beginning=True
     )
-    book = DeliveryBook(store)
+    book = DeliveryRepository(store)
     book.save_channel(Channel(name="memory", kind="memory", config={}, per_minute=0))
     chance = random.Random(7)
     burst = [article(number, chance) for number in range(articles)]

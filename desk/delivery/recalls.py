@@ -4,34 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+import sqlalchemy as sa
 from msgspec.structs import replace
 
-from core.records import Alert, alert_id, from_ms
+from core.records import Alert, alert_id, encode, from_ms
 from core.records.alert import News
 from core.store import Store
-from core.store.takedowns import Takedown, Takedowns
+from core.store.takedowns import Takedown, Takedowns, newest_stamp
 from desk.delivery.decide import Verdict, delivery
-from desk.delivery.store.channels import Delivery
-from desk.delivery.store.recalls import KillBook
+from desk.delivery.store import tables as d
+from desk.delivery.store.channels import Delivery, delivery_of, key_of
+from desk.delivery.store.queue import message_of, withdraw
 
 REASON = "takedown"
 _WITHDRAWN = "the article was taken down before it was sent"
 
 
-def kill_taken_down(store: Store, *, now_ms: int) -> int:
+def recall_taken_down(store: Store, *, now_ms: int) -> int:
     """Kill notices for takedowns that have none yet; how many messages that makes.
 
     What is held is withdrawn. Doing it again, or in two processes at once, changes nothing.
     """
-    book = KillBook(store)
+    repository = RecallRepository(store)
     # The newest first: one that comes in between is then done twice, never left out.
-    newest, seen = book.newest(), book.stamp()
+    newest, seen = repository.newest(), repository.stamp()
     if newest <= seen:
         return 0
     made = 0
     for takedown in Takedowns(store).listing(after_stamp=seen):
-        made += book.kill(takedown.article, _notices(takedown, now_ms), _WITHDRAWN)
-    book.note(newest)
+        made += repository.recall(takedown.article, _notices(takedown, now_ms), _WITHDRAWN)
+    repository.note(newest)
     return made
 
 
@@ -63,3 +66,50 @@ def _notices(takedown: Takedown, now_ms: int) -> Callable[[Delivery], Delivery]:
         return replace(made, article=takedown.article)
 
     return notice
+
+
+_ROW = "takedowns"
+
+
+class RecallRepository:
+    """Where delivery stands in the list of takedowns."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def stamp(self) -> int:
+        """The stamp of the last takedown whose kill notices are out; 0 for none."""
+        with self.store.reading() as connection:
+            query = sa.select(d.delivery_state.c.stamp).where(d.delivery_state.c.name == _ROW)
+            return int(connection.execute(query).scalar() or 0)
+
+    def newest(self) -> int:
+        """The stamp of the newest takedown."""
+        with self.store.reading() as connection:
+            return newest_stamp(connection)
+
+    def note(self, stamp: int) -> None:
+        """Kill notices are out up to this stamp."""
+        with self.store.writing() as connection:
+            self.store.upsert(connection, d.delivery_state, [{"name": _ROW, "stamp": stamp}])
+
+    def recall(self, article: str, notice: Callable[[Delivery], Delivery], why: str) -> int:
+        """Withdraw what is held of an article and queue a notice for each channel that was sent it; how many those are."""
+        c = d.deliveries.c
+        with self.store.writing() as connection:
+            theirs = sa.select(d.deliveries).where(c.article == article, c.kind == "alert")
+            rows = [delivery_of(row) for row in connection.execute(theirs)]
+            withdraw(connection, [(one.id, why) for one in rows if one.status == "held"])
+            made = {one.id: one for one in (notice(row) for row in rows if row.status in ("sent", "queued"))}
+            known = set(connection.execute(sa.select(c.id).where(c.id.in_(list(made)))).scalars())
+            new = [one for one in made.values() if one.id not in known]
+            messages = {one.id: key_of("message", one.id) for one in new}
+            self.store.insert_new(
+                connection, d.deliveries, [msgspec.structs.asdict(one) | {"message": messages[one.id]} for one in new]
+            )
+            self.store.insert_new(connection, d.messages, [msgspec.structs.asdict(message_of(one)) for one in new])
+            for one in rows:
+                # What is taken down goes from here too; the headline stays, so that people know what it was.
+                kept = msgspec.structs.replace(one.content, snippets=(), changes=(), news=(), matches=())
+                connection.execute(d.deliveries.update().where(c.id == one.id).values(record=encode(kept).decode()))
+            return len(new)

@@ -9,36 +9,31 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import structlog
 
-from core.errors import StoreError, UsageError
-from core.records import Alert, Subscription, decode
+from core.errors import StoreError
+from core.records import Alert, decode
 from core.store import Store, SubscriptionStore
-from core.store.canary import CanaryRepository
-from desk.delivery.channels import Carrier, Options, Trouble, carrier_of
-from desk.delivery.decide import may_go, plan_all
+from core.store.canary import Canary, CanaryRepository
+from desk.delivery.channels import Carrier, Options, carrier_of
+from desk.delivery.decide import plan_all
+from desk.delivery.recalls import recall_taken_down
 from desk.delivery.render import Renderer
-from desk.delivery.retry import gives_up, pace_ms, pause_s
-from desk.delivery.secrets import redacted
-from desk.delivery.store.channels import Channel, Delivery
-from desk.delivery.store.queue import LEASE_MS, Message, SendQueue
-from desk.delivery.takedowns import kill_taken_down
-from desk.delivery.tending import CanaryMarks, Forgetting
+from desk.delivery.sending import Sending
+from desk.delivery.store.channels import Channel
+from desk.delivery.store.queue import SendQueue, forget_sent
 
 log = structlog.get_logger()
 PLAN_BATCH = 200
-SEND_BATCH = 50
-# What was sent is noted at the latest after so long: a crash repeats no more than that.
-NOTE_EVERY_MS = 100
 THREADS = 32
-BEHIND_MS = 1_000
-# A pace of up to so long is kept in the channel's own thread; a slower one by coming back.
-WAITED_MS = 2_000
+LOOK_EVERY_MS = 5_000
+FORGET_EVERY_MS = 3_600_000
+FORGET_BATCH = 500
 
 
 @dataclass
@@ -90,7 +85,7 @@ class DeliveryService:
         if self._canaries:
             self._canaries.before(now_ms)
         done = Round(planned=self.plan(now_ms))
-        kill_taken_down(self._store, now_ms=now_ms)
+        recall_taken_down(self._store, now_ms=now_ms)
         done.gathered = self._queue.gather(now_ms=now_ms)
         for name in [name for name, work in self._running.items() if work.done()]:
             self._finished(name)
@@ -141,136 +136,74 @@ class DeliveryService:
 
     def send_on(self, channel: Channel) -> None:
         """Send what waits for a channel that this process has claimed, as far as its pace allows."""
-        turn = _Sending(self._queue, self._queries, channel, self._options, self._renderer)
-        turn.chance, turn.stop, turn.wait = self._chance, self._stop, self._wait
-        turn.run(self._carrier)
+        Sending(
+            self._queue,
+            self._queries,
+            channel,
+            self._options,
+            self._renderer,
+            chance=self._chance,
+            stop=self._stop,
+            wait=self._wait,
+        ).run(self._carrier)
 
 
-class _Sending:
-    """One channel's turn."""
+class _Submit(Protocol):
+    def __call__(self, work: Callable[[], None], /) -> Future[None]: ...
 
-    def __init__(
-        self,
-        queue: SendQueue,
-        queries: SubscriptionStore,
-        channel: Channel,
-        options: Options,
-        renderer: Renderer,
-    ) -> None:
-        self._queue, self._queries, self._channel = queue, queries, channel
-        self._options, self._renderer = options, renderer
-        self.chance: Callable[[], float] = random.random
-        self.stop = threading.Event()
-        self.wait: Callable[[float], object] = self.stop.wait
-        self._changes: list[tuple[Message, dict[str, Any]]] = []
-        self._health: dict[str, Any] = {}
-        self._noted_ms = options.clock_ms()
-        self._failures = channel.failures
-        # As of this batch: an edit holds for the next.
-        self._known: dict[str, Subscription | None] = {}
 
-    def run(self, make: Callable[[Channel, Options], Carrier]) -> None:
-        """Send until nothing waits, the pace says no, or there is trouble."""
-        try:
-            carrier = make(self._channel, self._options)
-        except UsageError as error:
-            self._in_trouble(Trouble(redacted(str(error), self._channel)))
-            self._note(release=True)
+class CanaryMarks:
+    """Marks canaries as delivered once the service has been through an outbox that held them; nobody is sent one.
+
+    ``submit`` hands work to the threads that channels send on, so that a service whose threads all hang marks none.
+    """
+
+    def __init__(self, book: CanaryRepository, clock_ms: Callable[[], int], submit: _Submit) -> None:
+        self._book, self._clock_ms, self._submit = book, clock_ms, submit
+        self._looked_ms: int | None = None
+        self._seen: Sequence[Canary] = ()
+        self._marking: Future[None] | None = None
+
+    def before(self, now_ms: int) -> None:
+        """Look which are in the outbox, before it is gone through; every 5 s at most. Raises StoreError."""
+        if self._marking is not None and not self._marking.done():
             return
-        try:
-            while not self.stop.is_set():
-                now_ms = self._options.clock_ms()
-                self._known.clear()
-                batch = self._queue.messages(self._channel.name, now_ms=now_ms, limit=SEND_BATCH)
-                if not batch:
-                    break
-                if not all(self._one(carrier, message, parts) for message, parts in batch):
-                    break
-                self._note(release=False)
-        finally:
-            carrier.close()
-            self._note(release=True)
+        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LOOK_EVERY_MS:
+            return
+        self._looked_ms = now_ms
+        self._seen = self._book.undelivered()
 
-    def _one(self, carrier: Carrier, message: Message, parts: list[Delivery]) -> bool:
-        """Send one message; False where the channel must pause. Raises StoreError."""
-        now_ms = self._options.clock_ms()
-        if self.stop.is_set():
-            return False
-        subscription = self._subscription(message)
-        if not parts and message.kind != "test":
-            self._changes.append((message, {"status": "cancelled", "problem": "nothing is left of it"}))
-            return True
-        if message.kind == "kill" and any(self._queue.waits_for(part) for part in parts):
-            self._changes.append((message, {"due_ms": now_ms + BEHIND_MS}))
-            return True
-        later_ms = may_go(message.level, message.kind, subscription.schedule if subscription else None, now_ms)
-        if later_ms is not None:
-            self._changes.append((message, {"due_ms": later_ms}))
-            return True
-        try:
-            notice = self._renderer.render(message, parts, subscription)
-            carrier.send(notice)
-        except Trouble as trouble:
-            return self._failed(message, trouble)
-        except UsageError as error:
-            return self._failed(message, Trouble(redacted(str(error)), channel=False))
-        sent_ms = self._options.clock_ms()
-        problem = "; ".join(notice.remarks) or None
-        change = {"status": "sent", "sent_ms": sent_ms, "attempts": message.attempts + 1, "problem": problem}
-        self._changes.append((message, change))
-        self._failures = 0
-        self._health |= {"health": "ok", "failures": 0, "problem": problem, "last_ok_ms": sent_ms}
-        pace = pace_ms(self._channel)
-        if pace:
-            self._health["not_before_ms"] = sent_ms + pace
-        if sent_ms - self._noted_ms >= NOTE_EVERY_MS and not self._note(release=False):
-            return False
-        return pace == 0 or (pace <= WAITED_MS and not self.wait(pace / 1_000))
+    def after(self) -> None:
+        """The outbox has been gone through: mark what was seen before."""
+        if not self._seen:
+            return
+        identities, self._seen = [one.id for one in self._seen], ()
+        self._marking = self._submit(lambda: self._book.delivered(identities, self._clock_ms()))
+        self._marking.add_done_callback(_say)
 
-    def _subscription(self, message: Message) -> Subscription | None:
-        if message.kind == "test":
-            return None
-        if message.subscription not in self._known:
-            self._known[message.subscription] = self._queries.newest(message.subscription)
-        return self._known[message.subscription]
+    def wait(self) -> None:
+        """Wait until what was handed over is marked, or has failed."""
+        if self._marking is not None:
+            self._marking.exception()
 
-    def _failed(self, message: Message, trouble: Trouble) -> bool:
-        now_ms = self._options.clock_ms()
-        words = redacted(trouble.words, self._channel)
-        change: dict[str, Any] = {"attempts": message.attempts + 1, "problem": words}
-        if not trouble.again or gives_up(message, now_ms):
-            change["status"] = "failed"
-        elif message.attempts or not trouble.channel:
-            # From the second time on others go first: it may be this message that the receiver stumbles over.
-            tries = message.attempts + (2 if trouble.channel else 1)
-            change["due_ms"] = now_ms + int(1_000 * pause_s(tries, trouble.retry_after_s, self.chance()))
-        self._changes.append((message, change))
-        log.warning("a message did not go out", channel=self._channel.name, message=message.id, problem=words)
-        if trouble.channel:
-            self._in_trouble(trouble)
-            return False
-        self._health |= {"problem": words, "last_failed_ms": now_ms}
-        return True
 
-    def _in_trouble(self, trouble: Trouble) -> None:
-        now_ms = self._options.clock_ms()
-        self._failures += 1
-        pause = pause_s(self._failures, trouble.retry_after_s, self.chance())
-        self._health |= {
-            "health": "failing",
-            "problem": redacted(trouble.words, self._channel),
-            "failures": self._failures,
-            "last_failed_ms": now_ms,
-            "not_before_ms": now_ms + int(1_000 * pause),
-        }
+def _say(marking: Future[None]) -> None:
+    if not marking.cancelled() and (error := marking.exception()) is not None:
+        log.warning("canaries could not be marked as delivered; they are tried again", error=str(error))
 
-    def _note(self, *, release: bool) -> bool:
-        """Store what was done so far; False where another process has the channel by now: it took us for dead."""
-        now_ms = self._options.clock_ms()
-        changes, self._changes = self._changes, []
-        health, self._health = self._health, {}
-        mine = self._queue.settle(self._channel.name, changes, health, now_ms=now_ms, release=release)
-        if now_ms - self._noted_ms > LEASE_MS:
-            log.warning("a channel took longer than its lease", channel=self._channel.name)
-        self._noted_ms = now_ms
-        return mine
+
+class Forgetting:
+    """Deletes what was sent more than ``keep_ms`` ago (0: nothing), a batch at a time, so that nobody waits for it."""
+
+    def __init__(self, store: Store, keep_ms: int) -> None:
+        self._store, self._keep_ms = store, keep_ms
+        self._done_ms: int | None = None
+
+    def tend(self, now_ms: int) -> int:
+        """Delete a batch where it is time; how many deliveries and messages went. Raises StoreError."""
+        if self._keep_ms <= 0 or (self._done_ms is not None and 0 <= now_ms - self._done_ms < FORGET_EVERY_MS):
+            return 0
+        gone = forget_sent(self._store, before_ms=now_ms - self._keep_ms, limit=FORGET_BATCH)
+        if not gone:
+            self._done_ms = now_ms
+        return gone

@@ -1,18 +1,28 @@
-"""Following the store: what changed since the last look, as cards and records. One for each process."""
+"""From the store to all open pages: one follower a process, the board of newest stories, and a queue for each open stream."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from core.records.article import FeedOutlet
 from core.store import Store, SubscriptionStore
-from desk.live.board import SIZE, Board
-from desk.live.hub import Batch
-from desk.live.reading import DeskReader, StoryRow
+from desk.live.reading import AlertRow, ArticleRow, DeskReader, StoryRow
 from desk.views.cards import Card, make_card
-from desk.views.outlets import Outlet
+from desk.views.wording import Outlet
+
+SIZE = 2_000
+"""Stories kept: a page of a filter is picked out of these without asking the store. Older ones are for Search."""
+
+
+QUEUED = 500
+"""Batches that wait for one reader: half a minute and more of the busiest hour."""
+
 
 # Of a story's articles so many are looked at for its card; what older ones brought stays on it.
 EACH = 30
@@ -21,6 +31,109 @@ PAGE = 200
 TRANSACTIONS = 200
 # Outlets' and subscriptions' names are read again after so long.
 NAMES_MS = 10_000
+
+
+class Batch(NamedTuple):
+    """What transactions up to ``seq`` changed, in the order of the store. ``gone``: stories that were taken down."""
+
+    seq: int
+    cards: tuple[Card, ...] = ()
+    articles: tuple[ArticleRow, ...] = ()
+    alerts: tuple[AlertRow, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+class StreamReader:
+    """One open stream. ``lagging``: its queue ran over; it must end, and the browser comes back with its last id."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Batch] = asyncio.Queue(QUEUED)
+        self.lagging = False
+
+    async def next(self, patience_s: float) -> Batch | None:
+        """The next batch; None where none came in time, or the reader lags."""
+        try:
+            return await asyncio.wait_for(self.queue.get(), patience_s)
+        except TimeoutError:
+            return None
+
+
+class Hub:
+    """All open streams. Belongs to the event loop: call it from nowhere else.
+
+    ``ready``: from then on, everything that is stored is published. ``closing``: the desk ends, and so do all streams.
+    """
+
+    def __init__(self) -> None:
+        self._readers: set[StreamReader] = set()
+        self.ready, self.closing = asyncio.Event(), asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    @contextmanager
+    def reader(self) -> Iterator[StreamReader]:
+        """A reader that gets every batch published from now on."""
+        made = StreamReader()
+        self._readers.add(made)
+        try:
+            yield made
+        finally:
+            self._readers.discard(made)
+
+    def publish(self, batch: Batch) -> None:
+        """Give a batch to all. Never waits."""
+        for reader in self._readers:
+            try:
+                reader.queue.put_nowait(batch)
+            except asyncio.QueueFull:
+                reader.lagging = True
+
+    def close(self) -> None:
+        """End all streams."""
+        self.closing.set()
+
+
+class Board:
+    """Cards by id, and in order (the one that changed last first). Thread-safe; a snapshot never changes."""
+
+    def __init__(self, size: int = SIZE) -> None:
+        self._size, self._lock = size, threading.Lock()
+        self._cards: dict[str, Card] = {}
+        self._ordered: tuple[Card, ...] = ()
+        self._seq = 0
+
+    @property
+    def seq(self) -> int:
+        """All transactions up to this one are in it."""
+        return self._seq
+
+    def snapshot(self) -> tuple[Card, ...]:
+        """All cards, in order."""
+        return self._ordered
+
+    def get(self, story: str) -> Card | None:
+        """The card of one story, if it is on the board."""
+        return self._cards.get(story)
+
+    def put(self, cards: Iterable[Card], seq: int) -> None:
+        """Add cards or put them in the place of older ones; the oldest stories fall off."""
+        with self._lock:
+            kept = {**self._cards, **{card.id: card for card in cards}}
+            ordered = sorted(kept.values(), key=lambda card: card.order, reverse=True)[: self._size]
+            self._cards = {card.id: card for card in ordered}
+            self._ordered = tuple(ordered)
+            self._seq = max(self._seq, seq)
+
+    def drop_all(self) -> dict[str, Card]:
+        """Forget all cards, and return them: what is stored may no longer hold what they show."""
+        with self._lock:
+            old, self._cards, self._ordered = self._cards, {}, ()
+            return old
+
+    def since(self, seq: int) -> Sequence[Card]:
+        """Cards that changed after this transaction, the one that changed first first."""
+        return sorted((card for card in self._ordered if card.seq > seq), key=lambda card: (card.seq, card.order))
 
 
 class Follower:

@@ -6,16 +6,32 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Index, Table
 
 from core.store.engine import Store, chunks
-from desk.live import tables as d
+from core.store.metadata import SafeString, metadata
 
 UNREAD = -1
 ALL = ""
 """Stands for a story in the row that says up to where everything is read."""
 
 
-class Mark(NamedTuple):
+story_marks = Table(
+    "story_marks",
+    metadata,
+    # No foreign key: the demo's person has no account.
+    Column("person", SafeString(32), primary_key=True),
+    Column("run", SafeString, primary_key=True),
+    Column("story", SafeString, primary_key=True),
+    # Null: never read. Less than the story's seq: it has changed since. -1: marked as unread. In the row of story "":
+    # the seq up to which everything counts as read.
+    Column("read_seq", BigInteger),
+    Column("starred_ms", BigInteger),
+    Index("ix_story_marks_person_run_starred_ms", "person", "run", "starred_ms"),
+)
+
+
+class StoryMark(NamedTuple):
     """One person's marks on one story. ``read_seq``: the story's seq when it was read; None: never; -1: unread again."""
 
     read_seq: int | None = None
@@ -28,20 +44,20 @@ class StoryMarks:
     def __init__(self, store: Store, run: str) -> None:
         self.store, self.run = store, run
 
-    def of(self, person: str, stories: Iterable[str]) -> dict[str, Mark]:
+    def of(self, person: str, stories: Iterable[str]) -> dict[str, StoryMark]:
         """The person's marks on these stories; those without any are left out."""
-        c = d.story_marks.c
-        found: dict[str, Mark] = {}
+        c = story_marks.c
+        found: dict[str, StoryMark] = {}
         with self.store.reading() as connection:
             for part in chunks(sorted(set(stories))):
                 query = sa.select(c.story, c.read_seq, c.starred_ms)
                 query = query.where(c.person == person, c.run == self.run, c.story.in_(part))
-                found |= {row.story: Mark(row.read_seq, row.starred_ms) for row in connection.execute(query)}
+                found |= {row.story: StoryMark(row.read_seq, row.starred_ms) for row in connection.execute(query)}
         return found
 
     def starred(self, person: str, *, limit: int = 500) -> list[str]:
         """Ids of the stories that the person starred, the latest first."""
-        c = d.story_marks.c
+        c = story_marks.c
         query = sa.select(c.story).where(c.person == person, c.run == self.run, c.starred_ms.is_not(None))
         with self.store.reading() as connection:
             return list(connection.execute(query.order_by(c.starred_ms.desc()).limit(limit)).scalars())
@@ -52,7 +68,7 @@ class StoryMarks:
         return (mark.read_seq or 0) if mark is not None else 0
 
     def read(self, person: str, story: str, seq: int | None) -> None:
-        """Mark as read as of ``seq``; None: unread again."""
+        """StoryMark as read as of ``seq``; None: unread again."""
         self._set(person, story, {"read_seq": UNREAD if seq is None else seq})
 
     def star(self, person: str, story: str, at_ms: int | None) -> None:
@@ -65,7 +81,7 @@ class StoryMarks:
 
     def _set(self, person: str, story: str, values: dict[str, int | None]) -> None:
         row: dict[str, object] = {"person": person, "run": self.run, "story": story, **values}
-        statement = self.store.insert(d.story_marks).values(**row)
-        keys = [column.name for column in d.story_marks.primary_key]
+        statement = self.store.insert(story_marks).values(**row)
+        keys = [column.name for column in story_marks.primary_key]
         with self.store.writing() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))

@@ -8,11 +8,18 @@ from typing import NamedTuple
 
 from core.errors import InputError, UsageError
 from core.store import Store
-from desk.people.audit import Audit, AuditLine
-from desk.people.passwords import Passwords
+from desk.people.credentials import (
+    FEED_PREFIX,
+    TOKEN_PREFIX,
+    Passwords,
+    hashed,
+    hashed_for,
+    new_feed_token,
+    new_secret,
+    new_token,
+)
 from desk.people.roles import Caller, Means, Role, role_named
-from desk.people.secrets import FEED_PREFIX, TOKEN_PREFIX, hashed, hashed_for, new_feed_token, new_secret, new_token
-from desk.people.store import AccessToken, Account, PeopleStore, Session, folded
+from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, Session, folded
 
 IDLE_MS = 24 * 3_600_000
 """A session ends when it wasn't used for a day; an open page uses it."""

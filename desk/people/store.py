@@ -1,6 +1,7 @@
-"""Accounts, sessions and tokens of the desk as rows. Whoever calls hashes first: nothing secret comes in here.
+"""Accounts, sessions, tokens and the audit trail of the desk: tables, and their SQL.
 
-Each call is one short transaction. Raises StoreError.
+Times are milliseconds since the epoch, UTC. Passwords, sessions and tokens come in and lie here only as hashes. Each call is
+one short transaction. Raises StoreError.
 """
 
 from __future__ import annotations
@@ -11,12 +12,75 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table
 
 from core.store.engine import Store
-from desk.people import tables as d
+from core.store.metadata import SafeString, SafeText, metadata
 
 # A session's or token's last use is written down once in so long: else every look at a page would be a write.
 TOUCH_MS = 300_000
+PAGE = 100
+
+# SQLite numbers rows by itself only for INTEGER keys.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", SafeString(32), primary_key=True),
+    # As it is compared: folded. What the person typed when it was made is ``shown``.
+    Column("name", SafeString(100), nullable=False, unique=True),
+    Column("shown", SafeText, nullable=False),
+    # reader, editor, admin
+    Column("role", SafeString(16), nullable=False),
+    Column("password", SafeText),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", SafeString(64), primary_key=True),
+    Column("person", SafeString(32), ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("ends_ms", BigInteger, nullable=False),
+    Column("address", SafeText, nullable=False, default=""),
+    Column("agent", SafeText, nullable=False, default=""),
+    Index("ix_sessions_person", "person"),
+    Index("ix_sessions_ends_ms", "ends_ms"),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("id", SafeString(32), primary_key=True),
+    Column("hash", SafeString(64), nullable=False, unique=True),
+    Column("person", SafeString(32), ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("name", SafeText, nullable=False),
+    # read, write
+    Column("scope", SafeString(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+    Column("ends_ms", BigInteger),
+    Index("ix_access_tokens_person", "person"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    # The person's id; null before sign-in and for the command line. ``name`` stays when the account goes.
+    Column("person", SafeString(32)),
+    Column("name", SafeText, nullable=False, default=""),
+    Column("address", SafeText, nullable=False, default=""),
+    Column("action", SafeString(60), nullable=False),
+    Column("subject", SafeText, nullable=False, default=""),
+    Column("detail", SafeText, nullable=False, default=""),
+    Index("ix_audit_at_ms", "at_ms"),
+)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +120,19 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
     ends_ms: int | None = None
 
 
+class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One act. ``person`` None: nobody was signed in, or the command line did it. ``id`` is set when it is read."""
+
+    at_ms: int
+    action: str
+    person: str | None = None
+    name: str = ""
+    address: str = ""
+    subject: str = ""
+    detail: str = ""
+    id: int | None = None
+
+
 def folded(name: str) -> str:
     """A name as names are compared: NFKC, without case and outer space."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
@@ -71,25 +148,25 @@ class PeopleStore:
         """Add a person. False: the name is taken."""
         with self.store.writing() as connection:
             self.store.serialise(connection, "people")
-            if self._one(connection, d.people.c.name == account.name) is not None:
+            if self._one(connection, people.c.name == account.name) is not None:
                 return False
-            connection.execute(d.people.insert().values(**msgspec.structs.asdict(account)))
+            connection.execute(people.insert().values(**msgspec.structs.asdict(account)))
             return True
 
     def named(self, name: str) -> Account | None:
         """The person of this name, however it is written."""
         with self.store.reading() as connection:
-            return self._one(connection, d.people.c.name == folded(name))
+            return self._one(connection, people.c.name == folded(name))
 
     def person(self, identity: str) -> Account | None:
         """The person with this id."""
         with self.store.reading() as connection:
-            return self._one(connection, d.people.c.id == identity)
+            return self._one(connection, people.c.id == identity)
 
     def listing(self) -> list[Account]:
         """All people, by name."""
         with self.store.reading() as connection:
-            return [_made(row, Account) for row in connection.execute(sa.select(d.people).order_by(d.people.c.name))]
+            return [_made(row, Account) for row in connection.execute(sa.select(people).order_by(people.c.name))]
 
     def change(self, identity: str, values: Mapping[str, Any], *, sign_out: bool = False) -> bool:
         """Change a person's columns; ``sign_out`` ends all sessions. False, and nothing changed: the last active admin
@@ -98,34 +175,34 @@ class PeopleStore:
         with self.store.writing() as connection:
             self.store.serialise(connection, "people")
             if values.get("role", "admin") != "admin" or values.get("active") is False:
-                others = sa.select(d.people.c.id).where(
-                    d.people.c.role == "admin", d.people.c.active.is_(True), d.people.c.id != identity
+                others = sa.select(people.c.id).where(
+                    people.c.role == "admin", people.c.active.is_(True), people.c.id != identity
                 )
-                mine = self._one(connection, d.people.c.id == identity)
+                mine = self._one(connection, people.c.id == identity)
                 is_admin = mine is not None and mine.role == "admin" and mine.active
                 if is_admin and connection.execute(others.limit(1)).first() is None:
                     return False
-            connection.execute(d.people.update().where(d.people.c.id == identity).values(**values))
+            connection.execute(people.update().where(people.c.id == identity).values(**values))
             if sign_out:
-                connection.execute(d.sessions.delete().where(d.sessions.c.person == identity))
+                connection.execute(sessions.delete().where(sessions.c.person == identity))
             return True
 
     def begin_session(self, session: Session) -> None:
         """Store a session, and clear away those that have ended."""
         with self.store.writing() as connection:
-            connection.execute(d.sessions.delete().where(d.sessions.c.ends_ms <= session.created_ms))
-            connection.execute(d.sessions.insert().values(**msgspec.structs.asdict(session)))
+            connection.execute(sessions.delete().where(sessions.c.ends_ms <= session.created_ms))
+            connection.execute(sessions.insert().values(**msgspec.structs.asdict(session)))
 
     def session(self, hashed: str) -> tuple[Session, Account] | None:
         """The session and its person, whether or not they still hold."""
         with self.store.reading() as connection:
-            row = connection.execute(sa.select(d.sessions).where(d.sessions.c.hash == hashed)).first()
-            person = self._one(connection, d.people.c.id == row.person) if row is not None else None
+            row = connection.execute(sa.select(sessions).where(sessions.c.hash == hashed)).first()
+            person = self._one(connection, people.c.id == row.person) if row is not None else None
             return (_made(row, Session), person) if row is not None and person is not None else None
 
     def sessions_of(self, person: str) -> list[Session]:
         """A person's sessions, the one used last first."""
-        query = sa.select(d.sessions).where(d.sessions.c.person == person).order_by(d.sessions.c.seen_ms.desc())
+        query = sa.select(sessions).where(sessions.c.person == person).order_by(sessions.c.seen_ms.desc())
         with self.store.reading() as connection:
             return [_made(row, Session) for row in connection.execute(query)]
 
@@ -133,35 +210,35 @@ class PeopleStore:
         """Note that it is used, at most every five minutes."""
         if now_ms - session.seen_ms >= TOUCH_MS:
             with self.store.writing() as connection:
-                mine = d.sessions.c.hash == session.hash
-                connection.execute(d.sessions.update().where(mine).values(seen_ms=now_ms))
+                mine = sessions.c.hash == session.hash
+                connection.execute(sessions.update().where(mine).values(seen_ms=now_ms))
 
     def end_sessions(self, person: str, *, only: str | None = None, but: str | None = None) -> int:
         """End a person's sessions: all, ``only`` the one of this hash, or all ``but`` it. Returns how many."""
-        gone = d.sessions.delete().where(d.sessions.c.person == person)
+        gone = sessions.delete().where(sessions.c.person == person)
         if only is not None:
-            gone = gone.where(d.sessions.c.hash == only)
+            gone = gone.where(sessions.c.hash == only)
         if but is not None:
-            gone = gone.where(d.sessions.c.hash != but)
+            gone = gone.where(sessions.c.hash != but)
         with self.store.writing() as connection:
             return connection.execute(gone).rowcount
 
     def add_token(self, token: AccessToken) -> None:
         """Store a token."""
         with self.store.writing() as connection:
-            connection.execute(d.access_tokens.insert().values(**msgspec.structs.asdict(token)))
+            connection.execute(access_tokens.insert().values(**msgspec.structs.asdict(token)))
 
     def token(self, hashed: str) -> tuple[AccessToken, Account] | None:
         """The token and its person, whether or not they still hold."""
         with self.store.reading() as connection:
-            row = connection.execute(sa.select(d.access_tokens).where(d.access_tokens.c.hash == hashed)).first()
-            person = self._one(connection, d.people.c.id == row.person) if row is not None else None
+            row = connection.execute(sa.select(access_tokens).where(access_tokens.c.hash == hashed)).first()
+            person = self._one(connection, people.c.id == row.person) if row is not None else None
             return (_made(row, AccessToken), person) if row is not None and person is not None else None
 
     def tokens_of(self, person: str) -> list[AccessToken]:
         """A person's tokens, the newest first."""
-        c = d.access_tokens.c
-        query = sa.select(d.access_tokens).where(c.person == person).order_by(c.created_ms.desc(), c.id)
+        c = access_tokens.c
+        query = sa.select(access_tokens).where(c.person == person).order_by(c.created_ms.desc(), c.id)
         with self.store.reading() as connection:
             return [_made(row, AccessToken) for row in connection.execute(query)]
 
@@ -169,20 +246,42 @@ class PeopleStore:
         """Note that it is used, at most every five minutes."""
         if now_ms - (token.used_ms or 0) >= TOUCH_MS:
             with self.store.writing() as connection:
-                mine = d.access_tokens.c.id == token.id
-                connection.execute(d.access_tokens.update().where(mine).values(used_ms=now_ms))
+                mine = access_tokens.c.id == token.id
+                connection.execute(access_tokens.update().where(mine).values(used_ms=now_ms))
 
     def drop_token(self, person: str, identity: str) -> bool:
         """Delete a person's token. False: no such token of this person."""
-        c = d.access_tokens.c
+        c = access_tokens.c
         with self.store.writing() as connection:
-            gone = connection.execute(d.access_tokens.delete().where(c.person == person, c.id == identity))
+            gone = connection.execute(access_tokens.delete().where(c.person == person, c.id == identity))
             return bool(gone.rowcount)
 
     @staticmethod
     def _one(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Account | None:
-        row = connection.execute(sa.select(d.people).where(where)).first()
+        row = connection.execute(sa.select(people).where(where)).first()
         return _made(row, Account) if row is not None else None
+
+
+class Audit:
+    """Writes and reads the trail. Raises StoreError."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def note(self, line: AuditLine) -> None:
+        """Add a line."""
+        values = msgspec.structs.asdict(line)
+        del values["id"]
+        with self.store.writing() as connection:
+            connection.execute(audit.insert().values(**values))
+
+    def page(self, *, before: int | None = None, limit: int = PAGE) -> list[AuditLine]:
+        """The newest lines first; ``before``: only those with a smaller id."""
+        query = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(audit.c.id < before)
+        with self.store.reading() as connection:
+            return [AuditLine(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - its public name
 
 
 def _made(row: sa.Row[Any], kind: type[msgspec.Struct]) -> Any:

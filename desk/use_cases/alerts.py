@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from core.errors import UsageError
+from core.errors import NotFound, UsageError
 from core.query import document_of, parse
 from core.query.filters import meets
 from core.query.narrower_queries import Proposal, narrower_queries
@@ -12,10 +12,9 @@ from core.records import Alert, Article, Subscription
 from core.search import Filters, SearchIndex, StoryHit, compare, filters_of
 from core.store import Store, SubscriptionStore
 from core.store.results import find_alert, find_article
-from desk.delivery.store.channels import DeliveryBook, Mute, MuteKind
+from desk.delivery.store.channels import DeliveryRepository, Mute, MuteKind
 from desk.people.directory import By
 from desk.use_cases.desk import Desk
-from desk.use_cases.errors import NotFound
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 DAYS = 30
@@ -91,7 +90,7 @@ def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -
     """
     one = alert_with(desk.store, desk.settings.run, identity)
     stored, now_ms = desk.queries.newest(one.subscription), desk.clock_ms()
-    made = DeliveryBook(desk.store).mute(
+    made = DeliveryRepository(desk.store).mute(
         Mute(
             kind=kind,
             value=one.story if kind == "story" else one.source,
@@ -108,7 +107,7 @@ def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -
 
 def unmute(desk: Desk, by: By, identity: str) -> None:
     """Take a mute back. Raises NotFound."""
-    if not DeliveryBook(desk.store).unmute(identity):
+    if not DeliveryRepository(desk.store).unmute(identity):
         raise NotFound("there is no such mute")
     desk.directory.note(by, "mute taken back", identity)
 

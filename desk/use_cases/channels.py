@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from core.errors import UsageError, WirewatchError
+from core.errors import NotFound, UsageError, WirewatchError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from desk.delivery.channels import Options, carrier_of, configured, kind_named
 from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted, shown_address
-from desk.delivery.store.channels import Channel, DeliveryBook, key_of
+from desk.delivery.store.channels import Channel, DeliveryRepository, key_of
 from desk.delivery.store.queue import Message
-from desk.use_cases.errors import NotFound
 
 LONGEST_NAME = 60
 
 
-class Added(NamedTuple):
+class AddedChannel(NamedTuple):
     """A channel that was stored; ``new`` False: one was changed. ``secret`` was made for it: show it this once."""
 
     channel: Channel
@@ -41,7 +40,7 @@ class Channels:
         *,
         audit: Callable[[str, str, str], None] | None = None,
     ) -> None:
-        self._store, self._book, self._settings = store, DeliveryBook(store), settings
+        self._store, self._book, self._settings = store, DeliveryRepository(store), settings
         self._options = options_of(settings, clock_ms, monotonic)
         self._audit = audit or (lambda _action, _subject, _detail: None)
 
@@ -75,7 +74,7 @@ class Channels:
         owner: str,
         per_minute: int | None = None,
         options: Mapping[str, str] | None = None,
-    ) -> Added:
+    ) -> AddedChannel:
         """Store a channel, or give one another address. Nothing is sent yet.
 
         ``options``: those of its kind. ``per_minute`` None: the kind's own. Raises UsageError; the message never shows the
@@ -98,7 +97,7 @@ class Channels:
         carrier_of(channel, self._options).close()
         new = self._book.save_channel(channel)
         self._audit("channel added" if new else "channel changed", name, shown_address(channel))
-        return Added(channel, new, made.secret)
+        return AddedChannel(channel, new, made.secret)
 
     def test(self, name: str) -> str:
         """Send a test message now: empty if the receiver took it, else why not, in plain words without secrets.

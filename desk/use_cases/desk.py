@@ -7,23 +7,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from core.errors import UsageError
+from core.errors import Unavailable, UsageError
 from core.search import SearchIndex
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import StoredTopic
 from desk.feed_port import FeedPort
-from desk.live.board import Board
-from desk.live.follow import Follower
-from desk.live.hub import Hub
+from desk.live.follow import Board, Follower, Hub
 from desk.live.marks import StoryMarks
 from desk.live.reading import DeskReader
 from desk.people.addresses import Network, networks
+from desk.people.credentials import Passwords
 from desk.people.directory import By, Directory
 from desk.people.limits import STREAMS, Buckets, Slots
-from desk.people.passwords import Passwords
 from desk.use_cases.channels import Channels
-from desk.use_cases.errors import Unavailable
 from desk.use_cases.subscriptions import Subscriptions
 from desk.views.status_bar import Status
 

@@ -6,11 +6,10 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
-from core.errors import WirewatchError
-from desk.feed_port import FeedPort, FoundFeed
+from core.errors import NotFound, WirewatchError
+from desk.feed_port import DiscoveredFeed, FeedPort
 from desk.people.directory import By
 from desk.use_cases.desk import Desk
-from desk.use_cases.errors import NotFound
 
 AT_ONCE, KEPT = 4, 50
 
@@ -46,7 +45,7 @@ class Discovery:
     """One site being looked through, or one that was (``over``)."""
 
     url: str
-    found: list[FoundFeed] = field(default_factory=list)
+    found: list[DiscoveredFeed] = field(default_factory=list)
     problem: str = ""
     over: bool = False
 

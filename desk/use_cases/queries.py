@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from core.errors import QueryError, UsageError
+from core.errors import NotFound, QueryError, UsageError
 from core.query import Document, document_of, lint, parse
 from core.query.importing import DIALECTS, Imported, import_query
 from core.records import Subscription, article_id
 from core.search import BacktestReport, Comparison, Filters, SearchIndex, backtest, compare, filters_of
 from desk.use_cases.desk import Desk
-from desk.use_cases.errors import NotFound
 from desk.use_cases.subscriptions import check
-from desk.views.outlets import Outlets
 from desk.views.query_preview import DAYS, QueryPreview, preview_of
+from desk.views.wording import Outlets
 
 DAY_MS = 86_400_000
 PREVIEW_BUDGET_MS = 400.0

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 
 from core.search import Hit, Results
 from desk.use_cases.desk import Desk
-from desk.views.searching import Wish
+from desk.views.forms import SearchForm
 
 PAGE, EXPORTED, ATOM = 40, 10_000, 100
 _BUDGET_MS, _EXPORT_BUDGET_MS, _EXPORT_PAGE = 150.0, 5_000.0, 200
 
 
-def search_page(desk: Desk, wish: Wish, at_ms: int, cursor: str | None) -> Results:
+def search_page(desk: Desk, form: SearchForm, at_ms: int, cursor: str | None) -> Results:
     """One page with facets, as of ``at_ms``. Raises QueryError, UsageError for a cursor of another search, Unavailable."""
-    return _ask(desk, wish, at_ms, cursor, limit=PAGE, budget_ms=_BUDGET_MS, facets=True)
+    return _ask(desk, form, at_ms, cursor, limit=PAGE, budget_ms=_BUDGET_MS, facets=True)
 
 
-def first_export_page(desk: Desk, wish: Wish, at_ms: int) -> Results:
+def first_export_page(desk: Desk, form: SearchForm, at_ms: int) -> Results:
     """The newest 100 of an export: a query that can't be read is refused here, before a file begins. Raises QueryError."""
-    return _ask(desk, wish, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS)
+    return _ask(desk, form, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS)
 
 
-def export_pages(desk: Desk, wish: Wish, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
+def export_pages(desk: Desk, form: SearchForm, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
     """All pages of an export, ``first`` too; at most 10,000 articles."""
     left, found = EXPORTED, first
     while True:
@@ -30,19 +30,19 @@ def export_pages(desk: Desk, wish: Wish, at_ms: int, first: Results) -> Iterator
         left -= len(found.hits)
         if left <= 0 or found.cursor is None:
             return
-        found = _ask(desk, wish, at_ms, found.cursor, limit=_EXPORT_PAGE, budget_ms=_EXPORT_BUDGET_MS)
+        found = _ask(desk, form, at_ms, found.cursor, limit=_EXPORT_PAGE, budget_ms=_EXPORT_BUDGET_MS)
 
 
 def _ask(
-    desk: Desk, wish: Wish, at_ms: int, cursor: str | None, *, limit: int, budget_ms: float, facets: bool = False
+    desk: Desk, form: SearchForm, at_ms: int, cursor: str | None, *, limit: int, budget_ms: float, facets: bool = False
 ) -> Results:
-    since_ms, until_ms = wish.period(desk.zone, at_ms)
+    since_ms, until_ms = form.period(desk.zone, at_ms)
     return desk.index.search(
-        wish.q,
+        form.q,
         since_ms=since_ms,
         until_ms=until_ms,
-        filters=wish.filters,
-        order=wish.order,
+        filters=form.filters,
+        order=form.order,
         limit=limit,
         cursor=cursor,
         facets=facets,

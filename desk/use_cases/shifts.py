@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
+from core.errors import Conflict, NotFound
 from core.records import to_ms
 from desk.delivery.store.channels import Delivery
 from desk.people.directory import By
 from desk.people.roles import Caller, Role
-from desk.shifts.store import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
+from desk.shifts import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
 from desk.use_cases.desk import Desk
-from desk.use_cases.errors import Conflict, NotFound
 from desk.use_cases.stories import cards_since
 from desk.views.cards import Card
 

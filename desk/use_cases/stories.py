@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from core.errors import StreamError
+from core.errors import NotFound, StreamError
 from core.records import RawArticle, decode
 from core.settings import Settings
 from core.streams import open_stream
 from desk.live.reading import ArticleRow, OutcomeRow
 from desk.use_cases.desk import Desk
-from desk.use_cases.errors import NotFound
 from desk.views.cards import Card
-from desk.views.filters import Filter, wanted
+from desk.views.forms import LiveFilter
 
 LOOKED_AT = 1_000
 """Stories that one request looks at: a rare filter takes several requests, not one that takes minutes."""
@@ -51,7 +50,9 @@ def card_of(desk: Desk, story: str) -> Card:
     return card
 
 
-def stories_page(desk: Desk, wish: Filter, *, limit: int, before: Place | None) -> tuple[list[Card], Place | None]:
+def stories_page(
+    desk: Desk, chosen: LiveFilter, *, limit: int, before: Place | None
+) -> tuple[list[Card], Place | None]:
     """Stories that a filter lets through, the one that changed last first, and where the next page begins (None: nowhere).
 
     With a filter a page may hold fewer than ``limit``, even none: at most 1,000 stories are looked at. Raises StoreError.
@@ -60,16 +61,16 @@ def stories_page(desk: Desk, wish: Filter, *, limit: int, before: Place | None) 
     found: list[Card] = []
     looked_at = 0
     while looked_at < LOOKED_AT:
-        size = min(_PAGE, limit + 1) if wish.empty else _PAGE
+        size = min(_PAGE, limit + 1) if chosen.empty else _PAGE
         cards = desk.follower.page(limit=size, before=before)
         for card in cards:
             before = card.order
-            if wanted(card, wish, now_ms):
+            if chosen.lets_through(card, now_ms):
                 found.append(card)
                 if len(found) == limit:
                     return found, before
         looked_at += len(cards)
-        if len(cards) < size or (wish.hours is not None and cards[-1].last_ms < now_ms - wish.hours * HOUR_MS):
+        if len(cards) < size or (chosen.hours is not None and cards[-1].last_ms < now_ms - chosen.hours * HOUR_MS):
             return found, None
     return found, before
 

@@ -17,16 +17,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from core.errors import InputError, QueryError, UsageError
+from core.errors import Conflict, InputError, NotFound, QueryError, UsageError
 from core.query import LintFinding, lint
 from core.query.filters import effective_query
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, Schedule
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import RULES
-from desk.delivery.store.channels import DeliveryBook
+from desk.delivery.store.channels import DeliveryRepository
 from desk.delivery.times import check_schedule
-from desk.use_cases.errors import Conflict, NotFound
 
 PORTABLE = ("id", "name", "owner", "query", *RULES)
 """What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""
@@ -58,7 +57,7 @@ class Subscriptions:
         *,
         audit: Callable[[str, str, str], None] | None = None,
     ) -> None:
-        self._queries, self._book, self._clock_ms = SubscriptionStore(store), DeliveryBook(store), clock_ms
+        self._queries, self._book, self._clock_ms = SubscriptionStore(store), DeliveryRepository(store), clock_ms
         self._topics, self._audit = frozenset(topics), audit or _not_written_down
 
     def all(self, *, ended: bool = False) -> list[Subscription]:

@@ -1,19 +1,21 @@
-"""A story as one line of the Live page. Pure."""
+"""A story as one line of the Live page, and a found article as one of Search. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from core.records import Article, Match
+from core.search import FoundArticle, Hit
 from desk.live.reading import ArticleRow, StoryRow
-from desk.views.marks import Segment, in_context, marked, spans_in
-from desk.views.outlets import Outlets, outlet_name
+from desk.views.reading import Segment, in_context, marked, spans_in
+from desk.views.wording import Outlets, outlet_name
 
 ReadState = Literal["new", "changed", "read"]
-MOST_TOPICS = 6
+OPENING = 240
+"""Characters of a text's beginning, where nothing in it matched."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +118,28 @@ def make_card(
     )
 
 
+class HitView(NamedTuple):
+    """One line of results: its headline and a stretch of its text, matched words marked."""
+
+    article: FoundArticle
+    outlet: str
+    title: tuple[Segment, ...]
+    snippet: tuple[Segment, ...]
+    found: int
+
+
+def hit_view(hit: Hit, outlets: Outlets) -> HitView:
+    """What the page shows of a hit."""
+    article, in_text = hit.article, spans_in("text", hit.matches)
+    return HitView(
+        article,
+        outlet_name(article.source, outlets),
+        marked(article.title, spans_in("title", hit.matches)),
+        in_context(article.text, in_text, context=120) if in_text else opening(article.text),
+        len(hit.matches),
+    )
+
+
 def read_state(card_seq: int, read_seq: int | None, floor: int) -> ReadState:
     """What a story is to a person. ``read_seq``: its seq when they read it, -1 where they want it unread.
 
@@ -126,6 +150,14 @@ def read_state(card_seq: int, read_seq: int | None, floor: int) -> ReadState:
     if read_seq < 0:
         return "new"
     return "read" if card_seq <= max(floor, read_seq) else "changed"
+
+
+def opening(text: str) -> tuple[Segment, ...]:
+    """The beginning of a text, for one in which nothing matched."""
+    plain = " ".join(text[: OPENING + 60].split())
+    if len(plain) <= OPENING:
+        return (Segment(plain),) if plain else ()
+    return (Segment(plain[: plain.rfind(" ", OPENING // 2, OPENING) if " " in plain else OPENING] + " …"),)
 
 
 def _why(

@@ -1,24 +1,24 @@
-"""Stories as files for other programs: CSV, JSON Lines, Atom. Pure."""
+"""Stories and found articles as files for other programs: CSV and JSON Lines. ``atom`` has their feeds. Pure."""
 
 from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Mapping, Sequence
-from xml.sax.saxutils import escape, quoteattr
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from core.search import Hit
+from desk.views.atom import MEDIA_TYPE
 from desk.views.cards import Card
-from desk.views.times import iso
+from desk.views.wording import iso
 
 FORMATS: Mapping[str, str] = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl; charset=utf-8",
-    "atom": "application/atom+xml; charset=utf-8",
+    "atom": MEDIA_TYPE,
 }
-_COLUMNS = (
+_STORY_COLUMNS = (
     "headline",
     "first",
     "last",
@@ -31,24 +31,29 @@ _COLUMNS = (
     "subscriptions",
     "address",
 )
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_HIT_COLUMNS = ("time", "source", "language", "title", "url", "topics", "story", "copy_of", "matched", "article")
 
 
-def story_export(
-    kind: str, cards: Sequence[Card], *, base_url: str, self_url: str, identity: str, now_ms: int
-) -> bytes:
-    """The stories in the given order. ``base_url`` has no slash at its end.
+def stories_file(kind: str, cards: Sequence[Card], *, base_url: str) -> bytes:
+    """The stories in the given order, as ``csv`` or ``jsonl``. ``base_url`` has no slash at its end."""
+    rows = [_story(card, base_url) for card in cards]
+    if kind == "csv":
+        return csv_of(_STORY_COLUMNS, [[row[name] for name in _STORY_COLUMNS] for row in rows])
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
 
-    Of an Atom feed, ``identity`` stays the same whoever fetches it; ``self_url`` may carry a reader's token.
-    """
-    rows = [_row(card, base_url) for card in cards]
-    match kind:
-        case "csv":
-            return csv_of(_COLUMNS, [[row[name] for name in _COLUMNS] for row in rows])
-        case "jsonl":
-            return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-        case _:
-            return _atom(cards, base_url, self_url, identity, now_ms)
+
+def hits_csv(hits: Iterable[Hit], *, head: bool) -> bytes:
+    """Rows of CSV; with ``head`` also the names of the columns before them."""
+    whole = csv_of(_HIT_COLUMNS, [[_hit(hit)[name] for name in _HIT_COLUMNS] for hit in hits])
+    return whole if head else whole.split(b"\r\n", 1)[1]
+
+
+def hits_json_lines(hits: Iterable[Hit]) -> bytes:
+    """One JSON object a line; ``matches`` are code points of ``title`` or ``text``."""
+    return b"".join(
+        msgspec.json.encode({**_hit(hit), "text": hit.article.text, "matches": hit.matches, "score": hit.score}) + b"\n"
+        for hit in hits
+    )
 
 
 def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
@@ -63,11 +68,6 @@ def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
     return b"\xef\xbb\xbf" + buffer.getvalue().encode("utf-8", "replace")
 
 
-def xml_text(text: str) -> str:
-    """The text for XML: escaped, without characters that XML can't hold."""
-    return escape(_NOT_XML.sub("\ufffd", text))
-
-
 def _cell(value: object) -> object:
     text = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
     if isinstance(text, str) and text.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r"):
@@ -75,7 +75,7 @@ def _cell(value: object) -> object:
     return text
 
 
-def _row(card: Card, base_url: str) -> dict[str, object]:
+def _story(card: Card, base_url: str) -> dict[str, object]:
     return {
         "id": card.id,
         "headline": card.title,
@@ -92,19 +92,17 @@ def _row(card: Card, base_url: str) -> dict[str, object]:
     }
 
 
-def _atom(cards: Sequence[Card], base_url: str, self_url: str, identity: str, now_ms: int) -> bytes:
-    updated = iso(max((card.last_ms for card in cards), default=now_ms))
-    entries = "".join(
-        f"<entry><title>{xml_text(card.title)}</title><id>urn:wirewatch:story:{xml_text(card.id)}</id>"
-        f'<link rel="alternate" href={quoteattr(f"{base_url}/story/{card.id}")}/>'
-        f"<published>{iso(card.first_ms)}</published><updated>{iso(card.last_ms)}</updated>"
-        + "".join(f"<category term={quoteattr(_NOT_XML.sub('', topic))}/>" for topic in card.topics)
-        + f"<author><name>{xml_text(card.lead_outlet)}</name></author>"
-        f"<summary>{xml_text(''.join(segment.text for segment in card.why))}</summary></entry>\n"
-        for card in cards
-    )
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-        f'<title>Wirewatch</title><id>{xml_text(identity)}</id><link rel="self" href={quoteattr(self_url)}/>'
-        f"<updated>{updated}</updated>\n{entries}</feed>\n"
-    ).encode()
+def _hit(hit: Hit) -> dict[str, object]:
+    one = hit.article
+    return {
+        "time": iso(one.time_ms),
+        "source": one.source,
+        "language": one.language,
+        "title": one.title,
+        "url": one.url,
+        "topics": list(one.topics),
+        "story": one.story,
+        "copy_of": one.duplicate_of,
+        "matched": sorted({" ".join(match.text.split()) for match in hit.matches}),
+        "article": one.id,
+    }

@@ -1,26 +1,109 @@
-"""What a person looks for on the Search page, as the address of the page carries it. Pure."""
+"""What people choose, as addresses and forms carry it: filters of Live, a search, a subscription. Pure.
+
+What an address doesn't know, or what makes no sense, is left out: addresses get old.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import cast, get_args
+from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
 import msgspec
 
+from core.errors import UsageError
 from core.records import to_ms
+from core.records.alert import ALL_NEWS
 from core.search import Facets, Filters, Order
-from desk.views.filters import Choice
+from desk.views.cards import Card
 
-FACETS = ("topic", "source", "lang")
-DAYS = (1, 7, 30, 90, 365)
+LIVE_FACETS = ("topic", "subscription", "lang", "outlet", "country")
+LIVE_HOURS = (1, 3, 6, 12, 24, 72)
+SEARCH_FACETS = ("topic", "source", "lang")
+SEARCH_DAYS = (1, 7, 30, 90, 365)
 LONGEST_QUERY = 20_000
-_MOST = 50
-_OF_FACETS = {"topic": "topics", "source": "sources", "lang": "languages"}
+_MOST_VALUES, _MOST_CHOICES = 50, 40
+_OF_CARD = {
+    "topic": "topics",
+    "subscription": "subscriptions",
+    "lang": "languages",
+    "outlet": "outlets",
+    "country": "countries",
+}
+_OF_SEARCH = {"topic": "topics", "source": "sources", "lang": "languages"}
+
+LISTS = ("topics", "languages", "outlets")
+_WORDS = ("name", "note", "level", "state")
+_SCHEDULE = ("kind", "at", "zone", "quiet", "breakthrough")
+_NUMBERS = ("per_hour", "gather_s")
+
+NEWS: Mapping[str, str] = {
+    "sources": "another source joins",
+    "figures": "figures change",
+    "quotes": "new quotes",
+    "corrections": "corrections and retractions",
+    "edits": "edits",
+}
+"""What may raise a further alert in a story, in words."""
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class FacetChoice(msgspec.Struct, frozen=True):
+    """A value of a facet, how many stories or articles have it, whether it is chosen, and the page's query if it is clicked."""
+
+    value: str
+    label: str
+    count: int
+    chosen: bool
+    query: str
+
+
+class LiveFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Of each facet given, any of its values. ``hours``: changed since so long. ``show``: all, unread, starred, alerts."""
+
+    topic: tuple[str, ...] = ()
+    subscription: tuple[str, ...] = ()
+    lang: tuple[str, ...] = ()
+    outlet: tuple[str, ...] = ()
+    country: tuple[str, ...] = ()
+    hours: int | None = None
+    show: str = "all"
+
+    @property
+    def empty(self) -> bool:
+        """Whether it lets everything through."""
+        return self == LiveFilter()
+
+    def query(self, **changed: object) -> str:
+        """The query string of a page with this filter, some of it changed; sorted, so that one filter has one address."""
+        values: list[tuple[str, str]] = []
+        for name in (*LIVE_FACETS, "hours", "show"):
+            value = changed.get(name, getattr(self, name))
+            if name in LIVE_FACETS:
+                values += [(name, one) for one in sorted(cast("tuple[str, ...]", value))]
+            elif value not in (None, "all"):
+                values.append((name, str(value)))
+        return urlencode(values)
+
+    def toggled(self, facet: str, value: str) -> str:
+        """The query string with one value of a facet added, or taken away."""
+        return self.query(**{facet: tuple({*getattr(self, facet)} ^ {value})})
+
+    def lets_through(self, card: Card, now_ms: int) -> bool:
+        """Whether the story is to be seen, as far as that is the same for everybody (not unread, not starred)."""
+        if self.hours is not None and card.last_ms < now_ms - self.hours * 3_600_000:
+            return False
+        if self.show == "alerts" and not card.subscriptions:
+            return False
+        return all(
+            not getattr(self, facet) or not set(getattr(self, facet)).isdisjoint(getattr(card, _OF_CARD[facet]))
+            for facet in LIVE_FACETS
+        )
+
+
+class SearchForm(msgspec.Struct, frozen=True, kw_only=True):
     """A search. ``days``: only so many days back; else ``since`` to ``until`` (both in), as ``YYYY-MM-DD`` of the desk's zone.
 
     Of each facet given, any of its values. ``copies`` False: without articles that repeat another's text.
@@ -39,7 +122,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def narrowed(self) -> bool:
         """Whether anything but the query narrows it."""
-        return msgspec.structs.replace(self, q="", order="newest") != Wish()
+        return msgspec.structs.replace(self, q="", order="newest") != SearchForm()
 
     @property
     def filters(self) -> Filters:
@@ -61,7 +144,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         values: list[tuple[str, str]] = []
         for name in self.__struct_fields__:
             value = changed.get(name, getattr(self, name))
-            if name in FACETS:
+            if name in SEARCH_FACETS:
                 values += [(name, one) for one in sorted(cast("tuple[str, ...]", value))]
             elif name == "copies":
                 values += [] if value else [("copies", "no")]
@@ -71,50 +154,126 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     def toggled(self, facet: str, value: str) -> str:
         """The query string with one value of a facet added, or taken away."""
-        now = set(getattr(self, facet))
-        return self.query(**{facet: tuple(now ^ {value})})
+        return self.query(**{facet: tuple({*getattr(self, facet)} ^ {value})})
 
 
-def wish_of(query: Iterable[tuple[str, str]]) -> Wish:
-    """The search of an address. What it doesn't know, or what makes no sense, is left out: addresses get old."""
-    values: dict[str, list[str]] = {}
-    for name, value in query:
-        if value and len(value) <= (LONGEST_QUERY if name == "q" else 200) and len(values.get(name, ())) < _MOST:
-            values.setdefault(name, []).append(value)
+def live_filter_of(query: Iterable[tuple[str, str]]) -> LiveFilter:
+    """The filter of an address."""
+    values = _values(query)
+    show = values.get("show", ["all"])[-1]
+    return LiveFilter(
+        **{facet: tuple(sorted(set(values.get(facet, ())))) for facet in LIVE_FACETS},
+        hours=_count(values.get("hours", [""])[-1]),
+        show=show if show in ("unread", "starred", "alerts") else "all",
+    )
+
+
+def search_form_of(query: Iterable[tuple[str, str]]) -> SearchForm:
+    """The search of an address."""
+    values = _values(query)
     last = {name: several[-1].strip() for name, several in values.items()}
-    days, order = last.get("days", ""), last.get("order", "")
-    whole = days.isascii() and days.isdigit() and 0 < int(days) <= 10_000
+    days, order = _count(last.get("days", "")), last.get("order", "")
     since, until = (last[name] if _day(last.get(name, "")) else "" for name in ("since", "until"))
-    return Wish(
+    return SearchForm(
         q=last.get("q", ""),
-        **{facet: tuple(sorted(set(values.get(facet, ())))) for facet in FACETS},
-        days=int(days) if whole else None,
-        since="" if whole else since,
-        until="" if whole else until,
+        **{facet: tuple(sorted(set(values.get(facet, ())))) for facet in SEARCH_FACETS},
+        days=days,
+        since="" if days else since,
+        until="" if days else until,
         copies=last.get("copies") != "no",
         order=cast("Order", order if order in get_args(Order) else "newest"),
     )
 
 
-def facet_choices(found: Facets | None, wish: Wish, labels: Mapping[str, Mapping[str, str]]) -> dict[str, list[Choice]]:
+def live_choices(
+    cards: Sequence[Card], chosen: LiveFilter, labels: Mapping[str, Mapping[str, str]], *, most: int = _MOST_CHOICES
+) -> dict[str, list[FacetChoice]]:
+    """For each facet its values among the cards, the most frequent first; chosen ones always."""
+    found = {}
+    for facet in LIVE_FACETS:
+        counts = Counter(value for card in cards for value in getattr(card, _OF_CARD[facet]))
+        found[facet] = _choices(facet, counts, chosen, labels, most + len(getattr(chosen, facet)))
+    return found
+
+
+def search_choices(
+    found: Facets | None, chosen: SearchForm, labels: Mapping[str, Mapping[str, str]]
+) -> dict[str, list[FacetChoice]]:
     """For each facet its values among all hits, the most frequent first; chosen ones always, and before the others."""
-    made: dict[str, list[Choice]] = {}
-    for facet in FACETS:
-        counts = {one.value: one.count for one in (getattr(found, _OF_FACETS[facet]) if found is not None else ())}
-        chosen = getattr(wish, facet)
-        # The index folds case for outlets, an address may not.
-        ranked = sorted({*counts, *chosen}, key=lambda value: (value not in chosen, -counts.get(value, 0), value))
-        made[facet] = [
-            Choice(
-                value,
-                labels.get(facet, {}).get(value, value),
-                counts.get(value, 0),
-                value in chosen,
-                wish.toggled(facet, value),
-            )
-            for value in ranked
-        ]
+    made = {}
+    for facet in SEARCH_FACETS:
+        values = getattr(found, _OF_SEARCH[facet]) if found is not None else ()
+        made[facet] = _choices(facet, {one.value: one.count for one in values}, chosen, labels)
     return made
+
+
+def changes_of(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The changes that a sent form asks for (see ``desk.use_cases.subscriptions.changed``); what it doesn't hold stays.
+
+    Boxes that nobody ticked are not sent: with ``boxes`` in the form they count as empty. Raises UsageError for what is no
+    number.
+    """
+    found: dict[str, Any] = {name: form[name][-1].strip() for name in _WORDS if name in form}
+    if "query" in form:
+        # A form's line ends are CRLF; in a stored query they would be another text than the one that was typed.
+        found["query"] = form["query"][-1].replace("\r\n", "\n").strip()
+    found |= {name: listed(form[name]) for name in LISTS if name in form}
+    if "boxes" in form:
+        found["delivery"] = list(dict.fromkeys(form.get("delivery", ())))
+        ticked = set(form.get("news", ()))
+        found["news"] = [one for one in ALL_NEWS if one in ticked]
+    schedule: dict[str, Any] = {name: form[name][-1].strip() for name in _SCHEDULE if name in form}
+    schedule |= {name: _number(name, form[name][-1]) for name in _NUMBERS if name in form}
+    if schedule:
+        found["schedule"] = schedule
+    return found
+
+
+def listed(values: Sequence[str]) -> list[str]:
+    """One list of several fields, each with values by commas or lines."""
+    return list(dict.fromkeys(one.strip() for text in values for one in re.split(r"[,;\n]", text) if one.strip()))
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) <= 6):
+        raise UsageError(f"{name}: {text!r} is no number from 0 to 999,999")
+    return int(text)
+
+
+def _values(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The values of an address by name, without empty ones, and without more and longer ones than a page makes."""
+    values: dict[str, list[str]] = {}
+    for name, value in query:
+        longest = LONGEST_QUERY if name == "q" else 200
+        if value and len(value) <= longest and len(values.get(name, ())) < _MOST_VALUES:
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def _choices(
+    facet: str,
+    counts: Mapping[str, int],
+    form: LiveFilter | SearchForm,
+    labels: Mapping[str, Mapping[str, str]],
+    most: int | None = None,
+) -> list[FacetChoice]:
+    # The index folds case for outlets, an address may not: a chosen value may have no count.
+    chosen: Collection[str] = getattr(form, facet)
+    ranked = sorted({*counts, *chosen}, key=lambda value: (value not in chosen, -counts.get(value, 0), value))
+    return [
+        FacetChoice(
+            value,
+            labels.get(facet, {}).get(value, value),
+            counts.get(value, 0),
+            value in chosen,
+            form.toggled(facet, value),
+        )
+        for value in ranked[:most]
+    ]
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= 10_000 else None
 
 
 def _day(text: str) -> date | None:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from core.query import LintFinding
 from core.records import from_ms
 from core.search import BacktestReport, Comparison, Count, StoryHit
+from desk.views.cards import HitView, hit_view
 from desk.views.charts import DAY_MS, Chart, bars
-from desk.views.hits import HitView, hit_view
-from desk.views.outlets import Outlets
+from desk.views.wording import Outlets
 
 DAYS = 30
 

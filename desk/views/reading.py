@@ -1,13 +1,19 @@
-"""Why an article is where it is: for each topic and subscription the words that were found. Pure."""
+"""An article for reading: matched words marked, why it is where it is, and the publisher's page made harmless. Pure.
+
+Spans are code points (start in, end out).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
+import nh3
+from markupsafe import Markup
+
 from core.records import Article, Match
-from desk.views.marks import Segment, Span, in_context, marked, spans_in
 
 MOST_SNIPPETS = 4
 
@@ -93,3 +99,120 @@ def _snippets(article: Article, matches: Iterable[Match]) -> tuple[tuple[Segment
             snippets.append(in_context(article.text, [one for one in rest if one.start >= span.start]))
             seen_to = span.end + 80
     return tuple(snippets)
+
+
+CONTEXT = 80
+
+
+class Span(NamedTuple):
+    """A stretch to mark, and what for (a topic or a subscription)."""
+
+    start: int
+    end: int
+    label: str = ""
+
+
+class Segment(NamedTuple):
+    """A run of text that is marked throughout or not at all; ``labels`` say what for, sorted."""
+
+    text: str
+    marked: bool = False
+    labels: tuple[str, ...] = ()
+
+
+def spans_in(field: str, matches: Iterable[Match], label: str = "") -> list[Span]:
+    """The spans of the matches in one field."""
+    return [Span(match.start, match.end, label) for match in matches if match.field == field]
+
+
+def marked(text: str, spans: Iterable[Span]) -> tuple[Segment, ...]:
+    """The whole text in segments. Spans may overlap, touch and reach beyond the text; together the segments are the text."""
+    inside = [Span(max(0, span.start), min(len(text), span.end), span.label) for span in spans]
+    inside = [span for span in inside if span.start < span.end]
+    cuts = sorted({0, len(text), *(span.start for span in inside), *(span.end for span in inside)})
+    segments: list[Segment] = []
+    for start, end in pairwise(cuts):
+        over = [span for span in inside if span.start <= start and end <= span.end]
+        labels = tuple(sorted({span.label for span in over if span.label}))
+        last = segments[-1] if segments else None
+        if last is not None and (last.marked, last.labels) == (bool(over), labels):
+            segments[-1] = Segment(last.text + text[start:end], last.marked, labels)
+        else:
+            segments.append(Segment(text[start:end], bool(over), labels))
+    return tuple(segments)
+
+
+def in_context(text: str, spans: Sequence[Span], *, context: int = CONTEXT) -> tuple[Segment, ...]:
+    """The first marked words with ``context`` characters before and after, cut at white space; other marks nearby too."""
+    inside = [span for span in spans if 0 <= span.start < span.end <= len(text)]
+    if not inside:
+        return ()
+    first = min(inside)
+    start = max(0, first.start - context)
+    if start:
+        start = text.find(" ", start, first.start) + 1 or start
+    end = min(len(text), first.end + context)
+    if end < len(text):
+        end = max(text.rfind(" ", first.end, end), first.end)
+    part = " ".join(text[start:end].split("\n")) if "\n" in text[start:end] else text[start:end]
+    shifted = [Span(span.start - start, span.end - start, span.label) for span in inside]
+    segments = list(marked(part, (span for span in shifted if span.end > 0 and span.start < len(part))))
+    if start:
+        segments.insert(0, Segment("… "))
+    if end < len(text):
+        segments.append(Segment(" …"))
+    return tuple(segments)
+
+
+MOST_HTML = 400_000
+_TAGS = {
+    "p",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "b",
+    "strong",
+    "i",
+    "em",
+    "br",
+    "a",
+    "pre",
+    "code",
+}
+_TAGS |= {"table", "thead", "tbody", "tr", "td", "th", "article", "section", "time", "figcaption", "dl", "dt", "dd"}
+_DROPPED = {
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "iframe",
+    "object",
+    "embed",
+    "svg",
+    "math",
+    "form",
+    "select",
+    "nav",
+}
+
+
+def page_preview(html: str) -> Markup:
+    """The page by a list of what may stay: no images, styles, forms or attributes but the addresses of links.
+
+    Links are those of the web alone, tell nobody where they were clicked, and open elsewhere.
+    """
+    clean = nh3.clean(
+        html[:MOST_HTML],
+        tags=_TAGS,
+        clean_content_tags=_DROPPED,
+        attributes={"a": {"href"}},
+        url_schemes={"http", "https"},
+        link_rel="noopener noreferrer nofollow",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+    return Markup(clean)  # noqa: S704 - what nh3 lets through

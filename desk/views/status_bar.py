@@ -8,7 +8,7 @@ import msgspec
 
 from core.records.article import FeedCounts
 from core.store.canary import CanaryHealth, CanaryState
-from desk.views.times import span
+from desk.views.wording import span
 
 Level = Literal["ok", "warn", "bad"]
 QUIET_MS = 900_000

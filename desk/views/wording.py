@@ -1,6 +1,13 @@
-"""Languages for people. Pure."""
+"""Words for people: names of languages and outlets, times in the desk's zone, reasons. Pure: the clock is passed in."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
+
+from core.records import from_ms
 
 NAMES = {
     "ar": "Arabic",
@@ -61,3 +68,104 @@ NAMES = {
 def language_name(code: str | None) -> str:
     """Its English name; the code itself where we have none."""
     return "unknown" if not code else NAMES.get(code, code)
+
+
+class Outlet(NamedTuple):
+    """``country``: ISO 3166, INT for none, or None where nobody said."""
+
+    name: str
+    country: str | None = None
+
+
+Outlets = Mapping[str, Outlet]
+
+
+def outlet_name(source: str, outlets: Outlets) -> str:
+    """What people call it; the id where nobody said."""
+    known = outlets.get(source)
+    return known.name if known is not None and known.name else source
+
+
+def iso(ms: int) -> str:
+    """For machines: UTC, with a Z."""
+    return from_ms(ms).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class Clock:
+    """Times in the desk's zone, as of one moment; what templates call."""
+
+    def __init__(self, now_ms: int, zone: tzinfo) -> None:
+        self.now_ms, self._zone = now_ms, zone
+
+    @property
+    def zone(self) -> str:
+        """The zone's name."""
+        return str(self._zone)
+
+    def short(self, ms: int) -> str:
+        """Hour and minute of today; the day too for any other."""
+        moment, now = from_ms(ms).astimezone(self._zone), from_ms(self.now_ms).astimezone(self._zone)
+        if moment.date() == now.date():
+            return f"{moment:%H:%M}"
+        return f"{moment.day} {moment:%b %H:%M}" if moment.year == now.year else f"{moment.day} {moment:%b %Y %H:%M}"
+
+    def full(self, ms: int) -> str:
+        """Day, time to the second, and the zone."""
+        moment = from_ms(ms).astimezone(self._zone)
+        return f"{moment:%a} {moment.day} {moment:%b %Y %H:%M:%S} {moment.tzname() or 'UTC'}"
+
+    def age(self, ms: int) -> str:
+        """How long ago, in one unit: now, 3 min, 5 h, 2 d."""
+        seconds = max(0, self.now_ms - ms) // 1000
+        if seconds < 60:
+            return "now"
+        if seconds < 3_600:
+            return f"{seconds // 60} min"
+        return f"{seconds // 3_600} h" if seconds < 86_400 else f"{seconds // 86_400} d"
+
+    def brief(self, moment: datetime) -> str:
+        """``short`` of a record's own time; one without a zone is taken as UTC."""
+        return self.short(int(_aware(moment).timestamp() * 1000))
+
+    def moment(self, moment: datetime) -> str:
+        """A record's own time, in full."""
+        local = _aware(moment).astimezone(self._zone)
+        return f"{local:%a} {local.day} {local:%b %Y %H:%M} {local.tzname() or 'UTC'}"
+
+
+def span(seconds: float) -> str:
+    """A length of time for a sentence: 40 seconds, 3 minutes, 5 hours, 2 days."""
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    return "0 seconds"
+
+
+_REASONS = {
+    "story": "new story",
+    "sources": "another source",
+    "figures": "new figure",
+    "quotes": "new quote",
+    "correction": "correction",
+    "retraction": "retracted",
+    "edit": "edited",
+    "takedown": "taken down",
+}
+# Changed stretches are stored as their words and marks, each apart.
+_BEFORE_MARK = re.compile(r"(?<!\s)\s++(?=[.,:;!?…)\]}»”’،؛؟。，、])")
+_AFTER_BRACKET = re.compile(r"(?<=[(\[{«“‘])\s+")
+
+
+def reason_in_words(kind: str) -> str:
+    """Why an alert was raised, or what is new in it; a kind that is not known here as it is called."""
+    return _REASONS.get(kind, kind)
+
+
+def closed_up(text: str) -> str:
+    """A text whose words and marks stand apart, with the marks where they belong."""
+    return _AFTER_BRACKET.sub("", _BEFORE_MARK.sub("", text))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

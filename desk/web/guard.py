@@ -6,25 +6,32 @@ anything that changes something, whether the request comes from a page of ours. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any, TypeVar, get_origin
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from desk.people.addresses import client_address, trusted
+from desk.people.credentials import is_form_token, new_secret
 from desk.people.limits import API, PAGES
 from desk.people.roles import DEMO, Caller, Role
-from desk.people.secrets import is_form_token, new_secret
 from desk.use_cases.desk import Desk
-from desk.web.feed_tokens import PARAMETER, asked_address, is_feed
 from desk.web.problems import Refused, SignInNeeded, is_api
 from desk.web.requests import FORM_FIELD, FORM_HEADER, desk_of
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 SAFE = ("GET", "HEAD", "OPTIONS")
 SESSION_COOKIE, FORM_COOKIE = "wirewatch", "wirewatch_form"
+
+FEED_PARAMETER = "feed_token"
+"""A feed reader can't sign in: the address of a feed carries a token that opens this one feed alone."""
+# An id of 100 characters has up to 1,200 once it is encoded.
+_FEED_PATHS = re.compile(r"/(?:live|search)/export\.atom|/subscriptions/of/[^/]{1,1200}/alerts\.atom")
 
 RULES: dict[Callable[..., Any], Role | None] = {}
 """For each endpoint the role that it asks for; None: anybody, signed in or not."""
@@ -94,8 +101,8 @@ def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s
 
 
 def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
-    if PARAMETER in request.query_params and request.method in ("GET", "HEAD") and is_feed(request.url.path):
-        caller = desk.directory.by_feed_token(request.query_params[PARAMETER], asked_address(request))
+    if FEED_PARAMETER in request.query_params and request.method in ("GET", "HEAD") and is_feed(request.url.path):
+        caller = desk.directory.by_feed_token(request.query_params[FEED_PARAMETER], asked_address(request))
         if caller is None:
             raise Refused(403, "this feed's address is no longer valid: make a new one at the desk")
         return caller
@@ -169,3 +176,36 @@ async def _check_form(request: Request) -> None:
         given = value if isinstance(value, str) else ""
     if not is_form_token(given, request.state.form_cookie):
         raise Refused(403, "the page that sent this is too old: load it again and repeat what you did")
+
+
+def is_feed(path: str) -> bool:
+    """Whether it is the path of an Atom feed of this desk."""
+    return _FEED_PATHS.fullmatch(path) is not None
+
+
+def feed_address(address: str) -> str | None:
+    """Path and query of a feed in the form that tokens are bound to; None where it is no feed of this desk."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    if parts.scheme or parts.netloc or not is_feed(parts.path):
+        return None
+    return _bound(parts.path, parse_qsl(parts.query, keep_blank_values=True))
+
+
+def asked_address(request: Request) -> str:
+    """The same of a request, its path as it was sent, its parameters as those who answer it read them."""
+    path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0]
+    return _bound(path, request.query_params.multi_items())
+
+
+def with_token(address: str, token: str) -> str:
+    """The address that a feed reader takes."""
+    return f"{address}{'&' if '?' in address else '?'}{FEED_PARAMETER}={token}"
+
+
+def _bound(path: str, parameters: Iterable[tuple[str, str]]) -> str:
+    values = [(name, value) for name, value in parameters if name != FEED_PARAMETER]
+    # Several of one name stay in their order, and empty ones too: which of them holds is for those who answer to say.
+    return f"{path}?{urlencode(sorted(values, key=itemgetter(0)))}" if values else path

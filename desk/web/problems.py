@@ -12,8 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from core.errors import InputError, QueryError, StoreError, UsageError, WirewatchError
-from desk.use_cases.errors import Conflict, NotFound, Unavailable
+from core.errors import Conflict, InputError, NotFound, QueryError, StoreError, Unavailable, UsageError, WirewatchError
 from desk.web.render import page
 
 PROBLEM_JSON = "application/problem+json"

@@ -13,12 +13,9 @@ import jinja2
 from fastapi import Request
 from starlette.responses import HTMLResponse
 
+from desk.people.credentials import form_token
 from desk.people.roles import Role
-from desk.people.secrets import form_token
-from desk.views import times
-from desk.views.languages import language_name
-from desk.views.outlets import outlet_name
-from desk.views.words import closed_up, reason_in_words
+from desk.views.wording import Clock, closed_up, iso, language_name, outlet_name, reason_in_words, span
 
 if TYPE_CHECKING:
     from desk.use_cases.desk import Desk
@@ -59,8 +56,8 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["safe_link"] = safe_link
     made.filters["language"] = language_name
-    made.filters["iso"] = times.iso
-    made.filters["span"] = times.span
+    made.filters["iso"] = iso
+    made.filters["span"] = span
     made.filters["reason"] = reason_in_words
     made.filters["closed_up"] = closed_up
     made.globals["static"] = static_url
@@ -71,36 +68,9 @@ def _environment() -> jinja2.Environment:
 ENVIRONMENT = _environment()
 
 
-class Clock:
-    """Times in the desk's zone, as of one moment; what templates call."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.now_ms, self._zone = desk.clock_ms(), desk.zone
-
-    def short(self, ms: int) -> str:
-        """See ``times.clock``."""
-        return times.clock(ms, self._zone, self.now_ms)
-
-    def full(self, ms: int) -> str:
-        """See ``times.full``."""
-        return times.full(ms, self._zone)
-
-    def age(self, ms: int) -> str:
-        """See ``times.age``."""
-        return times.age(ms, self.now_ms)
-
-    def brief(self, moment: Any) -> str:
-        """See ``times.short``."""
-        return times.short(moment, self._zone, self.now_ms)
-
-    def moment(self, moment: Any) -> str:
-        """See ``times.from_datetime``."""
-        return times.from_datetime(moment, self._zone)
-
-    @property
-    def zone(self) -> str:
-        """The zone's name."""
-        return str(self._zone)
+def clock_of(desk: Desk) -> Clock:
+    """The desk's time now."""
+    return Clock(desk.clock_ms(), desk.zone)
 
 
 def fragment(template: str, /, **values: Any) -> str:
@@ -121,7 +91,7 @@ def page(
         form_token=form_token(cookie) if cookie else "",
         navigation=request.app.state.navigation,
         path=request.url.path,
-        clock=Clock(desk),
+        clock=clock_of(desk),
         status=desk.status,
         demo=desk.demo,
         outlet_of=lambda source: outlet_name(source, desk.follower.outlets),

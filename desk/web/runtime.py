@@ -15,7 +15,7 @@ from core.records.article import FeedCounts
 from core.store import StoreReader
 from core.store.canary import CanaryState, canary_state
 from desk.delivery.store.channels import any_active
-from desk.live.board import SIZE
+from desk.live.follow import SIZE
 from desk.use_cases.desk import Desk
 from desk.views.status_bar import status_of
 

@@ -56,11 +56,11 @@ class Shell:
                 raise _TooLarge
             return message
 
-        async def dressed(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                self._dress(scope, MutableHeaders(scope=message), cookies)
+                self._set_headers(scope, MutableHeaders(scope=message), cookies)
             await send(message)
 
         refusal = None
@@ -69,15 +69,15 @@ class Shell:
         elif _length(headers.get("content-length")) > LARGEST_BODY:
             refusal = PlainTextResponse(f"more than {LARGEST_BODY >> 20} MiB\n", 413)
         if refusal is not None:
-            await refusal(scope, receive, dressed)
+            await refusal(scope, receive, with_headers)
             return
         try:
-            await self._app(scope, counted, dressed)
+            await self._app(scope, counted, with_headers)
         except _TooLarge:
             if not begun:
-                await PlainTextResponse(f"more than {LARGEST_BODY >> 20} MiB\n", 413)(scope, receive, dressed)
+                await PlainTextResponse(f"more than {LARGEST_BODY >> 20} MiB\n", 413)(scope, receive, with_headers)
 
-    def _dress(self, scope: Scope, headers: MutableHeaders, cookies: list[str]) -> None:
+    def _set_headers(self, scope: Scope, headers: MutableHeaders, cookies: list[str]) -> None:
         for name, value in _HEADERS.items():
             headers[name] = value
         if self._secure:

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from desk.live.hub import Batch, Reader
+from desk.live.follow import Batch, StreamReader
 from desk.people.roles import Caller
 from desk.use_cases.desk import Desk
 from desk.web.guard import still_in
@@ -44,7 +44,7 @@ def event_stream(
 
 
 async def batches(
-    request: Request, desk: Desk, reader: Reader, missed: Callable[[], Batch | None] | None = None
+    request: Request, desk: Desk, reader: StreamReader, missed: Callable[[], Batch | None] | None = None
 ) -> AsyncIterator[Batch | None]:
     """What is published, batch by batch, and None whenever 5 s brought none; ends if the desk closes or the reader lags.
 

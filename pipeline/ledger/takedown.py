@@ -36,7 +36,7 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
 def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> Removed:
     """Remove what is stored of the article at ``url``, and reject it from now on. Idempotent. Raises StoreError.
 
-    Delivery recalls what was delivered (``desk.delivery.store.recalls``). Every run's seq rises, so that a running pipeline
+    Delivery recalls what was delivered (``desk.delivery.recalls``). Every run's seq rises, so that a running pipeline
     decides its current bundle again.
     """
     article = article_id(url)

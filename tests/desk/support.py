@@ -21,9 +21,9 @@ from core.records import Match, SubscriptionMatch, TopicMatch, article_id
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import NAMES, Settings
 from core.store import Store
-from desk.feed_port import CoverageView, FeedLine, FoundFeed
+from desk.feed_port import CoverageView, DiscoveredFeed, FeedLine
+from desk.people.credentials import Passwords
 from desk.people.directory import COMMAND_LINE
-from desk.people.passwords import Passwords
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
@@ -121,10 +121,12 @@ class Feeds:
     def remove(self, url: str) -> bool:
         return self.watched.pop(url, None) is not None
 
-    def find(self, url: str) -> Iterator[FoundFeed]:
+    def find(self, url: str) -> Iterator[DiscoveredFeed]:
         if "broken" in url:
             raise FeedError(url, "the server says 404")
-        yield FoundFeed(url=f"{url}feed.xml", title="<b>All</b> news", format="rss", items=12, how="named by the page")
+        yield DiscoveredFeed(
+            url=f"{url}feed.xml", title="<b>All</b> news", format="rss", items=12, how="named by the page"
+        )
 
     def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
         if not body.startswith(b"<"):

@@ -18,7 +18,7 @@ from core.store import Store
 from core.streams import NewRecord
 from core.streams.open import create_planned
 from core.streams.plans import planned_streams
-from desk.delivery.store.channels import Channel, DeliveryBook
+from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from pipeline.drivers.live import run_in_slices
@@ -247,7 +247,7 @@ def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
         [Subscription(id="ann", query="aid", name="Aid", owner="editor")], now_ms=real_clock()
     )
     hook = Channel(name="hook", kind="webhook", config={"url": "https://hook.example/in"}, health="failing")
-    DeliveryBook(room.desk.store).save_channel(hook)
+    DeliveryRepository(room.desk.store).save_channel(hook)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     room.go("/handover?since=2020-01-01T00:00")
     page.locator(f"#at-{story}").get_by_role("button", name="Claim").click()

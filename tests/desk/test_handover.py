@@ -16,7 +16,7 @@ from desk.delivery.store.channels import rows_of as delivery_rows
 from desk.delivery.store.tables import deliveries
 from desk.use_cases.desk import Desk
 from desk.use_cases.shifts import handed, moment_of
-from desk.views import times
+from desk.web.render import clock_of
 from tests.desk.support import Clock, Wire, client_of, form_token, sign_in
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
@@ -53,7 +53,7 @@ def test_new_and_changed_since_a_moment(wire: Wire, desk: Desk, clock: Clock, as
     # Now is 13:00. The moment is one of the desk's zone.
     chosen = from_ms(NOON_MS + 1_200_000)
     page = as_reader.get(f"/handover?since={chosen:%Y-%m-%dT%H:%M}").text
-    assert f"since <b>{times.full(NOON_MS + 1_200_000, desk.zone)}</b>" in page
+    assert f"since <b>{clock_of(desk).full(NOON_MS + 1_200_000)}</b>" in page
     assert "Born lately" in section(page, "new")
     assert "Old and growing" in section(page, "changed")
     assert "Old and quiet" not in page

@@ -19,9 +19,9 @@ from core.records import Subscription
 from core.search import SearchIndex
 from core.store import Store, StoreReader, open_store
 from desk.people.directory import COMMAND_LINE
-from desk.people.tables import access_tokens
+from desk.people.store import access_tokens
 from desk.use_cases.desk import Desk
-from desk.web.feed_tokens import asked_address, feed_address
+from desk.web.guard import asked_address, feed_address
 from pipeline.ledger import RunLedger
 from tests.desk.support import Wire, add_people, client_of, form_token, make_desk, sign_in
 from tests.pipeline.transforms.support import NOON_MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from core.store import Store
-from desk.shifts.store import Hold, Note, Shift
+from desk.shifts import Hold, Note, Shift
 from tests.core.store.conftest import store, store_url
 
 __all__ = ["store", "store_url"]

@@ -9,13 +9,11 @@ import pytest
 
 from connectors.store.feeds import Outlets
 from core.store import Store, open_store
-from desk.live.board import Board
-from desk.live.follow import Follower
-from desk.live.marks import Mark, StoryMarks
+from desk.live.follow import Board, Follower
+from desk.live.marks import StoryMark, StoryMarks
 from desk.live.reading import DeskReader, alert_cursor
-from desk.people.audit import Audit, AuditLine
 from desk.people.roles import Role
-from desk.people.store import AccessToken, Account, PeopleStore, Session
+from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, Session
 from pipeline.ledger import RunLedger
 from pipeline.ledger.takedown import take_down
 from tests.desk.support import Clock, Wire
@@ -162,7 +160,7 @@ def test_marks_and_audit(store: Store) -> None:
     marks.read("ann", "s", 7)
     marks.read("ann", "r", None)
     marks.read_all("ann", 9)
-    assert marks.of("ann", ["s", "r", "t"]) == {"s": Mark(7, 5), "r": Mark(-1, None)}
+    assert marks.of("ann", ["s", "r", "t"]) == {"s": StoryMark(7, 5), "r": StoryMark(-1, None)}
     assert (marks.floor("ann"), marks.floor("bob"), marks.starred("ann")) == (9, 0, ["s"])
     trail = Audit(store)
     for number in range(3):

@@ -15,11 +15,11 @@ from starlette.testclient import TestClient
 
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, Schedule
-from desk.delivery.store.channels import Channel, DeliveryBook
+from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import named
 from desk.web.app import create_app
-from desk.web.feed_tokens import feed_address
+from desk.web.guard import feed_address
 from tests.desk.support import PASSWORD, form_token, served
 from tests.desk.test_api import token_of
 
@@ -69,7 +69,7 @@ def address(identity: str) -> str:
 
 @pytest.fixture
 def editor(desk: Desk) -> dict[str, str]:
-    DeliveryBook(desk.store).save_channel(Channel(name="ops", kind="chat", config={"url": "x://y"}))
+    DeliveryRepository(desk.store).save_channel(Channel(name="ops", kind="chat", config={"url": "x://y"}))
     desk.queries.save_topics({"syria": 'title = "Syria"'}, now_ms=desk.clock_ms())
     return token_of(desk, "editor", "write")
 

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from core.records import Subscription
 from core.search import SearchIndex
 from core.store import Store, StoreReader
-from desk.delivery.store.channels import DeliveryBook
+from desk.delivery.store.channels import DeliveryRepository
 from desk.use_cases.desk import Desk
 from tests.desk.delivery.support import receiving
 from tests.desk.support import Clock, Wire, add_people, client_of, form_token, make_desk, sign_in
@@ -221,11 +221,11 @@ def test_a_story_and_an_outlet_can_be_muted(wire: Wire, desk: Desk, clock: Clock
     identity = desk.reader.alerts(limit=1)[0].alert.id
     assert "the story is muted" in send(as_editor, "/alerts/mute", {"alert": identity, "kind": "story"}).text
     send(as_editor, "/alerts/mute", {"alert": identity, "kind": "outlet", "hours": "24"})
-    mutes = {one.kind: one for one in DeliveryBook(desk.store).mutes(now_ms=clock())}
+    mutes = {one.kind: one for one in DeliveryRepository(desk.store).mutes(now_ms=clock())}
     assert (mutes["story"].value, mutes["story"].until_ms, mutes["story"].owner) == (story, None, "editor")
     assert (mutes["outlet"].value, mutes["outlet"].until_ms) == ("b.example", clock() + 24 * 3_600_000)
     assert "taken back" in send(as_editor, "/alerts/unmute", {"mute": mutes["story"].id}).text
-    assert len(DeliveryBook(desk.store).mutes(now_ms=clock())) == 1
+    assert len(DeliveryRepository(desk.store).mutes(now_ms=clock())) == 1
 
 
 def test_channels_are_added_tested_and_never_shown_whole(desk: Desk, as_editor: TestClient) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +14,11 @@ from core.store.canary import CanaryHealth, CanaryState
 from desk.people.addresses import client_address, host_of, is_loopback, networks
 from desk.people.limits import Buckets, Limit, Slots
 from desk.views.cards import read_state
-from desk.views.difference import side_by_side
-from desk.views.filters import Filter, filter_of
-from desk.views.marks import Span, in_context, marked
+from desk.views.forms import LiveFilter, live_filter_of
+from desk.views.reading import Span, in_context, marked
 from desk.views.status_bar import status_of
-from desk.views.times import age
+from desk.views.timeline import side_by_side
+from desk.views.wording import Clock
 from desk.web.requests import inside
 from tests.pipeline.transforms.support import NOON_MS
 
@@ -82,16 +84,16 @@ def test_long_stretches_without_a_change_are_left_out() -> None:
 def test_a_filter_survives_its_own_address(query: list[tuple[str, str]]) -> None:
     from urllib.parse import parse_qsl
 
-    wish = filter_of(query)
-    assert filter_of(parse_qsl(wish.query())) == wish
+    form = live_filter_of(query)
+    assert live_filter_of(parse_qsl(form.query())) == form
 
 
 def test_clicking_a_facet_twice_is_clicking_it_not_at_all() -> None:
     from urllib.parse import parse_qsl
 
-    once = filter_of(parse_qsl(Filter().toggled("topic", "syria")))
+    once = live_filter_of(parse_qsl(LiveFilter().toggled("topic", "syria")))
     assert once.topic == ("syria",)
-    assert filter_of(parse_qsl(once.toggled("topic", "syria"))).empty
+    assert live_filter_of(parse_qsl(once.toggled("topic", "syria"))).empty
 
 
 @pytest.mark.parametrize(
@@ -179,4 +181,4 @@ def test_hosts_and_ways_back() -> None:
     ("ms", "text"), [(0, "now"), (59_999, "now"), (60_000, "1 min"), (7_200_000, "2 h"), (200_000_000, "2 d")]
 )
 def test_ages(ms: int, text: str) -> None:
-    assert age(NOON_MS - ms, NOON_MS) == text
+    assert Clock(NOON_MS, UTC).age(NOON_MS - ms) == text

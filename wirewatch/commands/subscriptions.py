@@ -17,7 +17,7 @@ from msgspec import structs
 from rich.text import Text
 
 from connectors.store.tables import feeds
-from core.errors import QueryError, UsageError
+from core.errors import Conflict, QueryError, UsageError
 from core.records import Subscription, from_ms
 from core.records.alert import ALL_NEWS
 from core.search import backtest, filters_of
@@ -27,7 +27,6 @@ from core.store.counts import read_activity
 from core.topics.definitions import builtin_definitions, folder_definitions
 from desk.terminal import harmless
 from desk.use_cases import alerts
-from desk.use_cases.errors import Conflict
 from desk.use_cases.subscriptions import Saved, Subscriptions, changed, differences, read, to_json_lines, to_toml
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, reads_store

@@ -43,10 +43,10 @@ class ChatKind(ChannelKind):
 
     def open(self, channel: Channel, options: Options) -> Carrier:
         """See ChannelKind."""
-        return Chat(channel, options)
+        return ChatCarrier(channel, options)
 
 
-class Chat:
+class ChatCarrier:
     """One Apprise address."""
 
     def __init__(self, channel: Channel, options: Options) -> None:

@@ -88,7 +88,7 @@ class MailKind(ChannelKind):
 
     def open(self, channel: Channel, options: Options) -> Carrier:
         """See ChannelKind."""
-        return Mail(channel, options)
+        return MailCarrier(channel, options)
 
     def shown(self, config: Mapping[str, Any]) -> str:
         """The addresses, with the server's host if it is not the installation's own."""
@@ -107,7 +107,7 @@ class MailKind(ChannelKind):
             yield from re.split(r"[:,?]", url)
 
 
-class Mail:
+class MailCarrier:
     """Mail to some addresses, one connection a message."""
 
     def __init__(self, channel: Channel, options: Options) -> None:

@@ -56,7 +56,7 @@ class WebhookKind(ChannelKind):
 
     def open(self, channel: Channel, options: Options) -> Carrier:
         """See ChannelKind."""
-        return Webhook(channel, options)
+        return WebhookCarrier(channel, options)
 
     def shown(self, config: Mapping[str, Any]) -> str:
         """The host."""
@@ -69,7 +69,7 @@ class WebhookKind(ChannelKind):
         yield host_of(str(config.get("url", "")))
 
 
-class Webhook:
+class WebhookCarrier:
     """One receiver."""
 
     def __init__(self, channel: Channel, options: Options) -> None:

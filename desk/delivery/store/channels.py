@@ -89,7 +89,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         return decode(self.record.encode(), Alert)
 
 
-class DeliveryBook:
+class DeliveryRepository:
     """Channels, mutes and deliveries, for the command line and the desk."""
 
     def __init__(self, store: Store) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from msgspec import Meta
 
 from desk.people.roles import Role
-from desk.shifts.store import Hold, Note
+from desk.shifts import Hold, Note
 from desk.use_cases import shifts
 from desk.web.api.schema import MOST_MS, PREFIX, Shape, answer, body, composed, gives, takes
 from desk.web.api.stories import STORY, story_out

@@ -12,15 +12,15 @@ from fastapi import APIRouter, Query, Request, Response
 from sse_starlette import ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from core.errors import NotFound
 from core.records import Alert, Article, from_ms
-from desk.live.hub import Batch
+from desk.live.follow import Batch
 from desk.live.reading import ArticleRow, alert_cursor
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
-from desk.use_cases.errors import NotFound
 from desk.use_cases.stories import card_of, stories_page
 from desk.views.cards import Card
-from desk.views.filters import Filter
+from desk.views.forms import LiveFilter
 from desk.web.api.schema import (
     MOST_MS,
     PREFIX,
@@ -141,7 +141,7 @@ def stories(
     cursor: CursorText = None,
 ) -> Response:
     """Stories, the one that changed last first; of each filter any of its values."""
-    wish = Filter(
+    chosen = LiveFilter(
         topic=tuple(topic),
         subscription=tuple(subscription),
         lang=tuple(lang),
@@ -151,7 +151,7 @@ def stories(
     )
     at = read_cursor(cursor, r"[0-9]{1,16} [0-9A-Za-z:_.-]{1,120}")
     before = (int(at.split(" ")[0]), at.split(" ")[1]) if at is not None else None
-    found, more = stories_page(desk, wish, limit=limit, before=before)
+    found, more = stories_page(desk, chosen, limit=limit, before=before)
     items = [story_out(card) for card in found]
     return answer({"items": items, "cursor": cursor_of(f"{more[0]} {more[1]}") if more else None})
 

@@ -66,7 +66,7 @@ class Backtest(msgspec.Struct, frozen=True):
     lost: int | None
 
 
-class Reading(msgspec.Struct, frozen=True):
+class TranslatedPart(msgspec.Struct, frozen=True):
     """What reads differently, at a code point of the vendor's query."""
 
     position: int
@@ -77,7 +77,7 @@ class Translated(msgspec.Struct, frozen=True):
     """The query in our language."""
 
     query: str
-    changes: tuple[Reading, ...]
+    changes: tuple[TranslatedPart, ...]
 
 
 @router.get("/subscriptions", responses=gives(Subscriptions), tags=["subscriptions"])
@@ -159,7 +159,7 @@ def backtest_query(
 def translate(query: QueryText, dialect: Dialect) -> Response:
     """Another vendor's query in our language. What has no equivalent here is refused, by name."""
     made = translated(query, dialect)
-    return answer(Translated(made.query, tuple(Reading(one.position, one.text) for one in made.changes)))
+    return answer(Translated(made.query, tuple(TranslatedPart(one.position, one.text) for one in made.changes)))
 
 
 def _title(definition: str) -> str:

@@ -12,8 +12,7 @@ from desk.people.limits import SIGN_IN_ADDRESS, SIGN_IN_NAME
 from desk.people.roles import DOES, Caller, Role
 from desk.people.store import Account, folded
 from desk.use_cases.desk import Desk
-from desk.web.feed_tokens import feed_address, with_token
-from desk.web.guard import SESSION_COOKIE, allow, set_cookie
+from desk.web.guard import SESSION_COOKIE, allow, feed_address, set_cookie, with_token
 from desk.web.problems import Refused
 from desk.web.render import page
 from desk.web.requests import TheActor, TheCaller, TheDesk, base_url, inside

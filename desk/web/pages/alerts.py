@@ -11,14 +11,14 @@ from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
 from core.records import Alert
-from desk.delivery.store.channels import DeliveryBook, MuteKind
+from desk.delivery.store.channels import DeliveryRepository, MuteKind
 from desk.live.reading import alert_cursor
 from desk.people.roles import Role
 from desk.use_cases import alerts as use_case
 from desk.use_cases.alerts import NarrowerQuery, alert_with, not_relevant
 from desk.use_cases.desk import Desk
-from desk.views.hits import hit_view
-from desk.views.marks import Segment, Span, marked
+from desk.views.cards import hit_view
+from desk.views.reading import Segment, Span, marked
 from desk.web.guard import allow
 from desk.web.render import page
 from desk.web.requests import TheActor, TheDesk
@@ -34,7 +34,7 @@ def listing(request: Request, desk: TheDesk, subscription: str = "", before: str
     rows = desk.reader.alerts(limit=PAGE + 1, subscription=subscription or None, before=before or None)
     shown = rows[:PAGE]
     alerts = [row.alert for row in shown]
-    book = DeliveryBook(desk.store)
+    book = DeliveryRepository(desk.store)
     return page(
         request,
         "alerts.html",
@@ -107,7 +107,7 @@ def _page(
         "alert.html",
         one=one,
         shown=_shown(one),
-        deliveries=DeliveryBook(desk.store).deliveries_of([one.id]).get(one.id, []),
+        deliveries=DeliveryRepository(desk.store).deliveries_of([one.id]).get(one.id, []),
         names=_names(desk),
         proposals=proposals,
         problem=problem,

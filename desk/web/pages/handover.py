@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from desk.people.roles import Role
-from desk.shifts.store import Note
+from desk.shifts import Note
 from desk.use_cases import shifts
 from desk.use_cases.shifts import HOURS, handover, held_stories, people_of, shift_of, since_of
 from desk.web.guard import allow

@@ -12,15 +12,15 @@ from sse_starlette import ServerSentEvent
 
 from desk.people.roles import Caller, Role
 from desk.use_cases.desk import Desk
+from desk.views.atom import stories_feed
 from desk.views.cards import Card, ReadState, read_state
-from desk.views.exports import FORMATS, story_export
-from desk.views.filters import FACETS, HOURS, Filter, choices, filter_of, wanted
-from desk.views.languages import language_name
-from desk.views.outlets import outlet_name
+from desk.views.exports import FORMATS, stories_file
+from desk.views.forms import LIVE_FACETS, LIVE_HOURS, LiveFilter, live_choices, live_filter_of
 from desk.views.status_bar import Status
+from desk.views.wording import Clock, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import Clock, fragment, page
+from desk.web.render import clock_of, fragment, page
 from desk.web.requests import TheCaller, TheDesk, base_url, done
 from desk.web.streams import SignedOut, batches, event_stream, last_id
 
@@ -38,21 +38,21 @@ RowCache = dict[tuple[str, int, str], str]
 @allow(Role.READER)
 def live(request: Request, desk: TheDesk, caller: TheCaller, before: str = "") -> Response:
     """The newest stories that the filter lets through."""
-    wish = filter_of(request.query_params.multi_items())
+    form = live_filter_of(request.query_params.multi_items())
     seq = desk.board.seq
     cards = desk.board.snapshot()
-    found, states, starred, more = _page(desk, caller, cards, wish, before)
-    facets = choices(cards, wish, _labels(desk, cards))
+    found, states, starred, more = _page(desk, caller, cards, form, before)
+    facets = live_choices(cards, form, _labels(desk, cards))
     return page(
         request,
         "live.html",
         cards=found,
         states=states,
         starred_ids=starred,
-        wish=wish,
+        form=form,
         facets=facets,
-        facet_names=FACETS,
-        hours=HOURS,
+        facet_names=LIVE_FACETS,
+        hours=LIVE_HOURS,
         more=more,
         seq=seq,
         takedowns=desk.follower.takedowns or 0,
@@ -79,17 +79,19 @@ def export(request: Request, desk: TheDesk, caller: TheCaller, kind: str) -> Res
     """What the page shows, all of it, as CSV, JSON Lines or Atom."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
-    wish = filter_of(request.query_params.multi_items())
-    found, _, _, _ = _page(desk, caller, desk.board.snapshot(), wish, "", limit=EXPORTED)
+    form = live_filter_of(request.query_params.multi_items())
+    found, _, _, _ = _page(desk, caller, desk.board.snapshot(), form, "", limit=EXPORTED)
     base = base_url(request, desk)
-    body = story_export(
-        kind,
-        found,
-        base_url=base,
-        self_url=f"{base}/live/export.atom?{request.url.query}",
-        identity=f"{base}/live/export.atom?{wish.query()}",
-        now_ms=desk.clock_ms(),
-    )
+    if kind == "atom":
+        body = stories_feed(
+            found,
+            base_url=base,
+            self_url=f"{base}/live/export.atom?{request.url.query}",
+            identity=f"{base}/live/export.atom?{form.query()}",
+            now_ms=desk.clock_ms(),
+        )
+    else:
+        body = stories_file(kind, found, base_url=base)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-live.{kind}"'}
     return Response(body, headers=headers, media_type=FORMATS[kind])
 
@@ -139,20 +141,20 @@ def read_all(
 
 
 def _page(
-    desk: Desk, caller: Caller, cards: Sequence[Card], wish: Filter, before: str, *, limit: int = PAGE
+    desk: Desk, caller: Caller, cards: Sequence[Card], form: LiveFilter, before: str, *, limit: int = PAGE
 ) -> tuple[list[Card], dict[str, ReadState], set[str], str | None]:
     """The cards to show, what each is to the caller, which are starred, and where the next page begins."""
     now_ms, cursor = desk.clock_ms(), _cursor(before)
-    if wish.show == "starred":
+    if form.show == "starred":
         cards = _starred(desk, caller)
-    candidates = [card for card in cards if wanted(card, wish, now_ms) and (cursor is None or card.order < cursor)]
-    narrowed = candidates if wish.show in ("unread", "starred") else candidates[: limit + 1]
+    candidates = [card for card in cards if form.lets_through(card, now_ms) and (cursor is None or card.order < cursor)]
+    narrowed = candidates if form.show in ("unread", "starred") else candidates[: limit + 1]
     marks = desk.marks.of(caller.id, (card.id for card in narrowed))
     floor = desk.marks.floor(caller.id)
     states: dict[str, ReadState] = {
         card.id: read_state(card.seq, marks[card.id].read_seq if card.id in marks else None, floor) for card in narrowed
     }
-    if wish.show == "unread":
+    if form.show == "unread":
         narrowed = [card for card in narrowed if states[card.id] != "read"]
     shown = narrowed[:limit]
     more = f"{shown[-1].last_ms}-{shown[-1].id}" if len(narrowed) > limit else None
@@ -179,14 +181,14 @@ def _labels(desk: Desk, cards: Sequence[Card]) -> dict[str, dict[str, str]]:
 
 
 async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[ServerSentEvent]:
-    wish = filter_of(request.query_params.multi_items())
+    form = live_filter_of(request.query_params.multi_items())
     rows: RowCache = request.app.state.rows
     shown, loaded = "", False
     # A browser that was away during a takedown learns of it by this number, and loads the page again.
     yield ServerSentEvent(event="hello", data=str(desk.follower.takedowns or 0), retry=1_000)
 
     def events_of(cards: Sequence[Card]) -> Iterator[ServerSentEvent]:
-        return _events_of(desk, rows, [card for card in cards if wanted(card, wish, desk.clock_ms())])
+        return _events_of(desk, rows, [card for card in cards if form.lets_through(card, desk.clock_ms())])
 
     def news() -> Iterator[ServerSentEvent]:
         nonlocal shown, loaded
@@ -226,7 +228,7 @@ def _events_of(desk: Desk, rows: RowCache, cards: Sequence[Card]) -> Iterator[Se
     """Events of cards in the order of their transactions. Only the last of a transaction carries its number: a browser
     whose stream breaks off in between comes back for all of them.
     """
-    clock = Clock(desk)
+    clock = clock_of(desk)
     for place, card in enumerate(cards):
         last = place + 1 == len(cards) or cards[place + 1].seq != card.seq
         yield ServerSentEvent(event="story", id=str(card.seq if last else card.seq - 1), data=_row(rows, card, clock))

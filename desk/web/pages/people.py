@@ -8,9 +8,8 @@ from fastapi import APIRouter, Form, Request, Response
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
-from desk.people.audit import PAGE
 from desk.people.roles import DOES, Role, role_named
-from desk.people.store import Account
+from desk.people.store import PAGE, Account
 from desk.use_cases.desk import Desk
 from desk.web.guard import allow
 from desk.web.problems import Refused

@@ -13,12 +13,12 @@ from core.query import LintFinding, lint
 from core.search import Results
 from desk.people.roles import Role
 from desk.use_cases.search import ATOM, EXPORTED, export_pages, first_export_page, search_page
+from desk.views.atom import hits_feed
+from desk.views.cards import hit_view
 from desk.views.charts import bars
-from desk.views.exports import FORMATS
-from desk.views.hits import atom_of, csv_lines, hit_view, json_lines
-from desk.views.languages import language_name
-from desk.views.outlets import outlet_name
-from desk.views.searching import DAYS, FACETS, Wish, facet_choices, wish_of
+from desk.views.exports import FORMATS, hits_csv, hits_json_lines
+from desk.views.forms import SEARCH_DAYS, SEARCH_FACETS, SearchForm, search_choices, search_form_of
+from desk.views.wording import language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import page
@@ -36,18 +36,18 @@ def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Re
 
     ``cursor`` and ``at`` (ms) are of the page before: "the last 7 days" means the same on all pages.
     """
-    wish = wish_of(request.query_params.multi_items())
+    form = search_form_of(request.query_params.multi_items())
     at_ms = at if cursor and 0 < at <= desk.clock_ms() else desk.clock_ms()
     found: Results | None = None
     problem, findings = "", list[LintFinding]()
     try:
-        found = search_page(desk, wish, at_ms, cursor or None)
+        found = search_page(desk, form, at_ms, cursor or None)
     except QueryError as error:
-        problem, findings = error.pointer(), lint(wish.q)
+        problem, findings = error.pointer(), lint(form.q)
     except UsageError:
         # A cursor of a search that was changed meanwhile: from the beginning.
         cursor = ""
-        found = search_page(desk, wish, at_ms, None)
+        found = search_page(desk, form, at_ms, None)
     facets = found.facets if found is not None else None
     volume = found.volume if found is not None else None
     outlets = desk.follower.outlets
@@ -59,20 +59,20 @@ def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Re
         request,
         "search.html",
         status=400 if problem else 200,
-        wish=wish,
+        form=form,
         problem=problem,
         findings=findings,
         found=found,
         hits=[hit_view(hit, outlets) for hit in found.hits] if found is not None else [],
-        facets=facet_choices(facets, wish, labels),
-        facet_names=FACETS,
+        facets=search_choices(facets, form, labels),
+        facet_names=SEARCH_FACETS,
         chart=bars(volume.counts, volume.start_ms, volume.step_ms, what="articles", zone=desk.zone) if volume else None,
         roughly=_ROUGHLY.get(volume.certainty if volume is not None else "exact", ""),
         sign=_SIGNS.get(facets.certainty if facets is not None else "exact", ""),
-        days=DAYS,
+        days=SEARCH_DAYS,
         later=bool(cursor),
         at_ms=at_ms,
-        save=_save_address(wish),
+        save=_save_address(form),
         exported=EXPORTED,
         atom=ATOM,
     )
@@ -84,34 +84,34 @@ def export(request: Request, desk: TheDesk, kind: str) -> Response:
     """What the search finds, as CSV or JSON Lines (at most 10,000 articles) or Atom (100)."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
-    wish = wish_of(request.query_params.multi_items())
+    form = search_form_of(request.query_params.multi_items())
     at_ms = desk.clock_ms()
     # The first page now: a query that can't be read is an answer of its own, not half a file.
-    first = first_export_page(desk, wish, at_ms)
+    first = first_export_page(desk, form, at_ms)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-search.{kind}"'}
     if kind == "atom":
         base = base_url(request, desk)
-        body = atom_of(
+        body = hits_feed(
             first.hits,
-            title=f"Wirewatch: {wish.q or 'everything'}",
+            title=f"Wirewatch: {form.q or 'everything'}",
             base_url=base,
             self_url=f"{base}/search/export.atom?{request.url.query}",
-            identity=f"{base}/search/export.atom?{wish.query()}",
+            identity=f"{base}/search/export.atom?{form.query()}",
             now_ms=at_ms,
         )
         return Response(body, media_type=FORMATS[kind])
 
     def parts() -> Iterator[bytes]:
-        for number, hits in enumerate(export_pages(desk, wish, at_ms, first)):
-            yield csv_lines(hits, head=number == 0) if kind == "csv" else json_lines(hits)
+        for number, hits in enumerate(export_pages(desk, form, at_ms, first)):
+            yield hits_csv(hits, head=number == 0) if kind == "csv" else hits_json_lines(hits)
 
     return StreamingResponse(parts(), headers=headers, media_type=FORMATS[kind])
 
 
-def _save_address(wish: Wish) -> str:
+def _save_address(form: SearchForm) -> str:
     """The editor of a new subscription that asks for what the search finds; a subscription looks forward, so no period."""
-    values = [("query", wish.q)]
-    values += [("topics", one) for one in wish.topic]
-    values += [("outlets", one) for one in wish.source]
-    values += [("languages", one) for one in wish.lang]
+    values = [("query", form.q)]
+    values += [("topics", one) for one in form.topic]
+    values += [("outlets", one) for one in form.source]
+    values += [("languages", one) for one in form.lang]
     return f"/subscriptions/new?{urlencode(values)}"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
+from core.errors import NotFound
 from desk.people.roles import Role
-from desk.use_cases.errors import NotFound
 from desk.use_cases.shifts import people_of, shift_of
 from desk.use_cases.stories import article_record
-from desk.views.evidence import evidence, reading
-from desk.views.outlets import outlet_name
-from desk.views.sanitised import page_preview
+from desk.views.reading import evidence, page_preview, reading
 from desk.views.timeline import timeline, version_views
+from desk.views.wording import outlet_name
 from desk.web.guard import allow
 from desk.web.render import page
 from desk.web.requests import TheCaller, TheDesk

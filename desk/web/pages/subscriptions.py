@@ -16,19 +16,19 @@ from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
 from core.store.results import alerts_of
-from desk.delivery.atom import MEDIA_TYPE, atom_feed
-from desk.delivery.store.channels import DeliveryBook
+from desk.delivery.store.channels import DeliveryRepository
 from desk.people.roles import Role
-from desk.shifts.store import alert_counts
+from desk.shifts import alert_counts
 from desk.use_cases.desk import Desk
 from desk.use_cases.queries import document_for, preview, translated
 from desk.use_cases.subscriptions import changed, differences, to_json_lines, to_toml
-from desk.views.languages import language_name
+from desk.views.atom import MEDIA_TYPE, alerts_feed
+from desk.views.forms import NEWS, changes_of
 from desk.views.query_preview import DAYS, QueryPreview
-from desk.views.subscription_forms import NEWS, changes_of
+from desk.views.wording import language_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import Clock, fragment, page
+from desk.web.render import clock_of, fragment, page
 from desk.web.requests import TheActor, TheCaller, TheDesk, TheForm, base_url
 
 router = APIRouter(include_in_schema=False)
@@ -220,7 +220,7 @@ def alerts(request: Request, desk: TheDesk, by: TheActor, subscription: str) -> 
     found = alerts_of(desk.store, desk.settings.run, stored.id)
     query = f"?{request.url.query}" if request.url.query else ""
     return Response(
-        atom_feed(stored, found, self_url=f"{base}{request.url.path}{query}", desk_url=base), media_type=MEDIA_TYPE
+        alerts_feed(stored, found, self_url=f"{base}{request.url.path}{query}", desk_url=base), media_type=MEDIA_TYPE
     )
 
 
@@ -252,7 +252,7 @@ def _editor(
         history=history,
         first=versions[-1] if versions else None,
         alerts=desk.reader.alerts(limit=20, subscription=stored.id) if stored is not None else [],
-        channels=DeliveryBook(desk.store).channels(),
+        channels=DeliveryRepository(desk.store).channels(),
         topics=[one.name for one in desk.topics()],
         languages=_languages(desk),
         news=NEWS,
@@ -270,4 +270,4 @@ def _languages(desk: Desk) -> Mapping[str, str]:
 
 
 def _part(template: str, desk: Desk, **values: object) -> Response:
-    return HTMLResponse(fragment(template, clock=Clock(desk), **values))
+    return HTMLResponse(fragment(template, clock=clock_of(desk), **values))

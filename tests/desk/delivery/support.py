@@ -23,7 +23,7 @@ from desk.delivery.channels import Options
 from desk.delivery.render import Renderer
 from desk.delivery.service import DeliveryService
 from desk.delivery.store import tables as d
-from desk.delivery.store.channels import Channel, DeliveryBook
+from desk.delivery.store.channels import Channel, DeliveryRepository
 
 NOON_MS = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp() * 1_000)
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -99,7 +99,7 @@ def hook(store: Store, url: str, name: str = "hook", **fields: Any) -> Channel:
             **fields,
         }
     )
-    DeliveryBook(store).save_channel(made)
+    DeliveryRepository(store).save_channel(made)
     return made
 
 

@@ -17,7 +17,7 @@ from core.store import Store, open_store
 from core.store.takedowns import Takedown
 from desk.delivery.decide import plan_all
 from desk.delivery.service import DeliveryService
-from desk.delivery.store.channels import DeliveryBook, Mute
+from desk.delivery.store.channels import DeliveryRepository, Mute
 from desk.delivery.store.queue import LEASE_MS, SendQueue
 from tests.desk.delivery.support import (
     HOUR,
@@ -59,9 +59,9 @@ def test_alerts_arrive_once_with_all_that_they_carry(any_store: Store, clock: Cl
     assert first["alerts"][0]["clause"] == "mine"
     assert first["alerts"][0]["snippets"] == [{"field": "text", "text": "the mine fell in at dawn", "spans": [[4, 8]]}]
     assert statuses(any_store) == {"sent": 2}
-    (channel,) = DeliveryBook(any_store).channels("ann")
+    (channel,) = DeliveryRepository(any_store).channels("ann")
     assert (channel.health, channel.problem, channel.last_ok_ms) == ("ok", None, NOON_MS)
-    told = DeliveryBook(any_store).deliveries_of([alert(0).id])[alert(0).id]
+    told = DeliveryRepository(any_store).deliveries_of([alert(0).id])[alert(0).id]
     assert [(one.channel, one.status, one.sent_ms) for one in told] == [("hook", "sent", NOON_MS)]
 
 
@@ -71,7 +71,7 @@ def test_a_receiver_that_fails_gets_it_later_under_the_same_id(store: Store, clo
     put(store, alert(0))
     receiver.answers = [(503, {}), (500, {})]
     deliver(store, clock)
-    (channel,) = DeliveryBook(store).channels()
+    (channel,) = DeliveryRepository(store).channels()
     assert (channel.health, channel.failures, channel.problem) == ("failing", 1, "the receiver answered 503")
     clock.pass_(seconds=2)
     deliver(store, clock)
@@ -83,7 +83,7 @@ def test_a_receiver_that_fails_gets_it_later_under_the_same_id(store: Store, clo
     assert len(receiver.got) == 3
     assert len({one.id for one in receiver.got}) == 1
     assert len({one.body for one in receiver.got}) == 1
-    (channel,) = DeliveryBook(store).channels()
+    (channel,) = DeliveryRepository(store).channels()
     assert (channel.health, channel.failures, channel.problem) == ("ok", 0, None)
     assert statuses(store) == {"sent": 1}
 
@@ -111,9 +111,9 @@ def test_a_message_that_is_refused_holds_up_no_other_and_stays_to_be_seen(
     receiver.answers = [(422, {})]
     deliver(store, clock)
     assert statuses(store) == {"failed": 1, "sent": 1}
-    (failed,) = (one for one in DeliveryBook(store).recent() if one.status == "failed")
+    (failed,) = (one for one in DeliveryRepository(store).recent() if one.status == "failed")
     assert failed.why == "the receiver refused this message (422)"
-    assert DeliveryBook(store).retry_channel("hook", now_ms=clock.now_ms) == 1
+    assert DeliveryRepository(store).retry_channel("hook", now_ms=clock.now_ms) == 1
     deliver(store, clock)
     assert statuses(store) == {"sent": 2}
 
@@ -157,7 +157,7 @@ def test_a_receiver_that_never_answers_is_left_in_time(store: Store, clock: Cloc
     hook(store, receiver.url)
     put(store, alert(0))
     deliver(store, clock, timeout_s=0.2)
-    (channel,) = DeliveryBook(store).channels()
+    (channel,) = DeliveryRepository(store).channels()
     assert (channel.health, channel.problem) == ("failing", "the receiver did not answer in time")
     receiver.stall.set()
     receiver.stall = None
@@ -216,7 +216,7 @@ def test_more_on_one_story_comes_together(store: Store, clock: Clock, receiver: 
 def test_mutes_hold_for_a_story_and_end(store: Store, clock: Clock, receiver: Receiver) -> None:
     subscribe(store, subscription(schedule=Schedule(gather_s=0)))
     hook(store, receiver.url)
-    book = DeliveryBook(store)
+    book = DeliveryRepository(store)
     book.mute(Mute(kind="story", value="x", owner="ann", subscription="s", until_ms=NOON_MS + HOUR, muted_ms=NOON_MS))
     put(store, alert(0, story="x"), alert(1, story="y"))
     deliver(store, clock)
@@ -270,7 +270,7 @@ def test_a_takedown_is_told_to_those_who_had_the_article(store: Store, clock: Cl
     assert kill["alerts"][0]["withdrawn"] == [article_id(url)]
     assert statuses(store) == {"sent": 3, "withdrawn": 1}
     # Its words are gone from what is kept of the deliveries.
-    kept = [one for one in DeliveryBook(store).recent() if one.article == article_id(url)]
+    kept = [one for one in DeliveryRepository(store).recent() if one.article == article_id(url)]
     assert len(kept) == 3
     assert all("fell in at dawn" not in one.record for one in kept)
 
@@ -300,8 +300,8 @@ def test_a_removed_channel_leaves_what_waited_to_be_seen(store: Store, clock: Cl
     hook(store, receiver.url)
     put(store, alert(0))
     deliver(store, clock)
-    assert DeliveryBook(store).remove_channel("hook")
-    assert not DeliveryBook(store).remove_channel("hook")
+    assert DeliveryRepository(store).remove_channel("hook")
+    assert not DeliveryRepository(store).remove_channel("hook")
     put(store, alert(1))
     clock.pass_(days=1)
     deliver(store, clock)

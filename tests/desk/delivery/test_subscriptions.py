@@ -17,8 +17,8 @@ from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, News, Schedule, Snippet
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import MARGIN_MS
-from desk.delivery.atom import NAMESPACE, atom_feed
 from desk.use_cases.subscriptions import Subscriptions, portable, read, to_json_lines, to_toml
+from desk.views.atom import NAMESPACE, alerts_feed
 from pipeline.transforms.match import Matcher
 from tests.desk.delivery.support import Clock, Receiver, alert, hook, subscription
 from tests.pipeline.transforms.support import NOON_MS, at
@@ -273,7 +273,7 @@ def test_the_feed_of_a_subscription() -> None:
         news=(News("figures", "17 <b>died</b>"),),
         snippets=(Snippet("text", "the <mine>", ((4, 10),)),),
     )
-    xml = atom_feed(subscription(), [alert(1), hostile], self_url="https://desk.example/feeds/s?token=1")
+    xml = alerts_feed(subscription(), [alert(1), hostile], self_url="https://desk.example/feeds/s?token=1")
     feed = ET.fromstring(xml)  # noqa: S314 - our own
     a = f"{{{NAMESPACE}}}"
     assert feed.findtext(f"{a}title") == "Wirewatch: Mines"
@@ -284,7 +284,7 @@ def test_the_feed_of_a_subscription() -> None:
     assert bad.findtext(f"{a}title") == "AB <i>&"
     assert "<mark>&lt;mine&gt;</mark>" in (bad.findtext(f"{a}content") or "")
     assert "17 &lt;b&gt;died" in (bad.findtext(f"{a}content") or "")
-    assert atom_feed(subscription(), [], self_url="x").startswith(b"<?xml")
+    assert alerts_feed(subscription(), [], self_url="x").startswith(b"<?xml")
 
 
 def test_a_wrong_query_tells_its_place(store: Store, clock: Clock, receiver: Receiver) -> None:

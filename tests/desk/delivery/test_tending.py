@@ -16,11 +16,11 @@ from core.store import tables as t
 from core.store.canary import CanaryHealth, CanaryRepository, CanaryState, canary_state
 from core.store.counts import latencies, read_counts
 from core.store.tables import canaries
-from desk.delivery.store import delivered as delivered_module
+from desk.delivery.service import FORGET_EVERY_MS, CanaryMarks
+from desk.delivery.store import queue as queue_module
 from desk.delivery.store import tables as d
-from desk.delivery.store.channels import DeliveryBook, any_active
-from desk.delivery.store.delivered import forget_sent
-from desk.delivery.tending import FORGET_EVERY_MS, CanaryMarks
+from desk.delivery.store.channels import DeliveryRepository, any_active
+from desk.delivery.store.queue import forget_sent
 from tests.desk.delivery.support import (
     HOUR,
     NOON_MS,
@@ -94,7 +94,7 @@ def test_without_channel_and_service_delivery_is_no_part_of_the_way(store: Store
         row = {"name": "live", "owner": "me", "kind": "live", "created_ms": NOON_MS, "epoch": 1, "seq": 1}
         connection.execute(t.runs.insert(), [row])
     assert state(store, clock).silent_stage == "delivery"
-    DeliveryBook(store).remove_channel("hook")
+    DeliveryRepository(store).remove_channel("hook")
     assert state(store, clock).health is CanaryHealth.OK
 
 
@@ -265,9 +265,9 @@ def test_the_service_forgets_in_batches_once_an_hour_and_never_where_all_is_kept
 
     def forget(store: Store, *, before_ms: int, limit: int) -> int:
         asked.append(before_ms)
-        return delivered_module.forget_sent(store, before_ms=before_ms, limit=min(limit, 2))
+        return queue_module.forget_sent(store, before_ms=before_ms, limit=min(limit, 2))
 
-    monkeypatch.setattr("desk.delivery.tending.forget_sent", forget)
+    monkeypatch.setattr("desk.delivery.service.forget_sent", forget)
     subscribe(store, subscription())
     hook(store, receiver.url)
     for number in range(5):

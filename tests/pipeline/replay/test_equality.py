@@ -19,7 +19,7 @@ from core.records import encode
 from core.store import StoreReader
 from core.store import tables as t
 from core.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox, OutboxRow
-from desk.shifts.tables import shift_notes
+from desk.shifts import shift_notes
 from pipeline.drivers.slices import SliceLimits
 from pipeline.ledger.stories import read_stories
 from pipeline.ledger.takedown import take_down
