@@ -36,6 +36,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record after the stateless steps: an article without its story, or a problem, never both.
 
     ``after`` is the position of the record handled before it, which the reorder buffer fills in: the ledger must have it.
+    ``undecided``: subscriptions of which matching left open whether the article matches them.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     article: Article | None = None
     problem: Rejection | None = None
     after: Position | None = None
+    undecided: int = 0
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True):

@@ -370,6 +370,9 @@ def failed_clauses(tree: Explanation) -> Iterator[str]:
     """The innermost clauses that kept a query from matching, in its order: of an AND those that failed, of an OR all."""
     if tree.held:
         return
+    if tree.undecided:
+        yield f"{tree.clause} (not decided: takes more steps than a query may)"
+        return
     if tree.kind == "Not":
         yield f"{tree.clause} (what it excludes occurs)"
         return

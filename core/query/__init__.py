@@ -6,6 +6,7 @@ a mistake, ``explain`` which clause held and where. Pure: no files, no clock.
 """
 
 from core.query.ast import Query
+from core.query.budget import NotDecided
 from core.query.compile import CompiledQuery, compile_query
 from core.query.document import Document, document_of
 from core.query.explain import Explanation, explain, format_query
@@ -19,6 +20,7 @@ __all__ = [
     "Explanation",
     "IndexResult",
     "LintFinding",
+    "NotDecided",
     "Query",
     "QueryFailure",
     "QueryIndex",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Literal, cast
 
 import msgspec
@@ -24,6 +25,7 @@ from core.query.ast import (
     Stemmed,
     Term,
 )
+from core.query.budget import NotDecided
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf, Positional
 from core.query.document import Document
 from core.query.folding import fold
@@ -73,8 +75,8 @@ class CompiledQuery:
 
         These are the stretches of the leaves (terms and phrases) of every part that holds: of ``(a AND b) OR c`` only c's
         if b is missing; of a NEAR those that are near. Only title and text are shown, nothing below a NOT or in another
-        field, so a document that matches by its source or by what it lacks gives ``()``. Raises OverflowError if a NEAR has
-        too many pairs of places in the document.
+        field, so a document that matches by its source or by what it lacks gives ``()``. Raises NotDecided, as ``holds``
+        does, if the query takes too many steps; if only finding the stretches does, those found by then are returned.
         """
         return self.shown(document) if self.holds(document) else None
 
@@ -85,9 +87,29 @@ class CompiledQuery:
         return document.matches_of(found, shown=True)
 
 
+class BudgetedQuery(CompiledQuery):
+    """A query that counts its steps: one with a NEAR, or with wildcards within a word."""
+
+    __slots__ = ()
+
+    def holds_besides(self, document: Document) -> bool:
+        """Whether a document that has the ``required`` words and one of ``guard`` matches. Raises NotDecided."""
+        document.budget.begin()
+        return super().holds_besides(document)
+
+    def shown(self, document: Document) -> tuple[Match, ...]:
+        """``match`` for a document that is known to match: right after ``holds_besides``, whose places it uses again."""
+        document.budget.renew()
+        found: set[int] = set()
+        with suppress(NotDecided):
+            self.root.show(document, None, found)
+        return document.matches_of(found, shown=True)
+
+
 def compile_query(query: Query) -> CompiledQuery:
     """Compile ``query``. Depth was limited when it was parsed. The tree is not kept: it is ten times as large."""
-    return CompiledQuery(query.text, compile_node(query.root))
+    root = compile_node(query.root)
+    return BudgetedQuery(query.text, root) if root.costly else CompiledQuery(query.text, root)
 
 
 class Around(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
 """Compiled nodes of a query: NEAR, counts, and AND, OR, NOT around the leaves of ``terms``. Made by ``compile``.
 
 A *positional* node has places of its own (``hits``); the others only hold or not. ``holds`` is cheap and decides;
-``show`` collects the places of the leaves that made a node hold, and is only called if it does.
+``show`` collects the places of the leaves that made a node hold, and is only called if it does. Nodes that are ``costly``
+count their steps in the document's ``budget``, and raise NotDecided if there are too many.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ from collections.abc import Iterator, Sequence
 from core.query.document import MASK, Document, Hits, hit
 from core.query.terms import Leaf, Pair, Word
 
-_MOST_PAIRS = 1_000_000
-"""Pairs of places that one NEAR may have in a document. News has thousands; a hostile page could use up all memory."""
-
 
 class Never:
     """Holds for no document: the same words in two fields at once."""
 
     __slots__ = ()
     positional = True
+    costly = False
 
     def holds(self, document: Document) -> bool:  # noqa: ARG002
         """Whether the document matches."""
@@ -37,11 +36,12 @@ class Never:
 class AllOf:
     """AND. Never positional. Words come first, then leaves, then the rest, so that what fails fails early."""
 
-    __slots__ = ("_later", "guard", "parts", "required", "unguarded")
+    __slots__ = ("_later", "costly", "guard", "parts", "required", "unguarded")
     positional = False
 
     def __init__(self, parts: tuple[Compiled, ...]) -> None:
         self.parts = parts
+        self.costly: bool = any(part.costly for part in parts)
         self.required = frozenset(part.key for part in parts if isinstance(part, Word))
         self._later = tuple(sorted((part for part in parts if not isinstance(part, Word)), key=_cost))
         lists = [part for part in parts if isinstance(part, AnyOf) and part.plain]
@@ -69,7 +69,18 @@ class AllOf:
 class AnyOf:
     """OR. Positional if all its parts are. Lists of words, thousands long on some desks, are one set."""
 
-    __slots__ = ("_by_key", "_others", "_pairs", "_pairs_by_word", "_rest", "keys", "parts", "positional")
+    __slots__ = (
+        "_by_key",
+        "_costly",
+        "_others",
+        "_pairs",
+        "_pairs_by_word",
+        "_rest",
+        "costly",
+        "keys",
+        "parts",
+        "positional",
+    )
 
     def __init__(self, parts: tuple[Compiled, ...]) -> None:
         self.parts = parts
@@ -81,7 +92,7 @@ class AnyOf:
         self._by_key: dict[str, list[Compiled]] = {}
         rest = []
         for part in self._others:
-            if isinstance(part, Pair):
+            if isinstance(part, Pair) or part.costly:
                 continue
             # The longest word of a phrase is seldom in a document that lacks the phrase.
             if isinstance(part, Leaf) and part.keys:
@@ -89,6 +100,9 @@ class AnyOf:
             else:
                 rest.append(part)
         self._rest = tuple(rest)
+        # These come last and in their own order: what is spent before one of them holds must not depend on a set's order.
+        self._costly = tuple(part for part in parts if part.costly)
+        self.costly: bool = bool(self._costly)
 
     @property
     def plain(self) -> bool:
@@ -96,7 +110,7 @@ class AnyOf:
         return not self._others
 
     def _likely(self, document: Document) -> Sequence[Compiled]:
-        """Those of the parts other than words that ``document`` has a word of."""
+        """Those of the parts other than words that ``document`` has a word of, without the costly ones."""
         if not self._others:
             return ()
         likely = list(self._rest)
@@ -128,20 +142,23 @@ class AnyOf:
             return False
         if self._pairs and (known := document.known_bigrams) is not None and not self._pairs.keys().isdisjoint(known):
             return True
-        for part in self._likely(document):  # noqa: SIM110 - see AllOf
+        for part in self._likely(document):
+            if part.holds(document):
+                return True
+        for part in self._costly:  # noqa: SIM110 - see AllOf
             if part.holds(document):
                 return True
         return False
 
     def hits(self, document: Document) -> Hits:
         """Where it matches, if it is positional."""
-        return document.hits(self)
+        return document.budget.hits(self, document) if self.costly else document.hits(self)
 
     def find(self, document: Document) -> Iterator[int]:
         """Where it matches, not cached."""
         for key in self.keys & document.words:
             yield from document.word_hits(key)
-        for part in self._likely(document):
+        for part in (*self._likely(document), *self._costly):
             yield from part.hits(document)  # type: ignore[union-attr]
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
@@ -149,7 +166,7 @@ class AnyOf:
         for key in self.keys & document.words:
             hits = document.word_hits(key)
             out.update(hits if kept is None else kept.intersection(hits))
-        for part in self._likely(document):
+        for part in (*self._likely(document), *self._costly):
             if kept is not None:
                 part.show(document, kept.intersection(part.hits(document)), out)  # type: ignore[union-attr]
             elif part.holds(document):
@@ -159,11 +176,12 @@ class AnyOf:
 class NoneOf:
     """NOT."""
 
-    __slots__ = ("part",)
+    __slots__ = ("costly", "part")
     positional = False
 
     def __init__(self, part: Compiled) -> None:
         self.part = part
+        self.costly: bool = part.costly
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches."""
@@ -178,6 +196,7 @@ class Close:
 
     __slots__ = ("distance", "left", "ordered", "right")
     positional = True
+    costly = True
 
     def __init__(self, left: Positional, right: Positional, distance: int, ordered: bool) -> None:
         self.left, self.right, self.distance, self.ordered = left, right, distance, ordered
@@ -186,38 +205,76 @@ class Close:
         """Whether the document matches."""
         if not (self.left.holds(document) and self.right.holds(document)):
             return False
-        left, right = self.left.hits(document), self.right.hits(document)
+        left, right = self._sides(document)
         return _follows(left, right, self.distance) or (not self.ordered and _follows(right, left, self.distance))
 
     def hits(self, document: Document) -> Hits:
         """Where it matches."""
-        return tuple(sorted({_joined(one, other) for one, other in self._pairs(document)}))
+        return document.budget.hits(self, document)
+
+    def find(self, document: Document) -> Iterator[int]:
+        """Where it matches, not cached."""
+        left, right = self._sides(document)
+        for one, others in self._near(left, right, document):
+            first = one & ~MASK
+            yield from {first | other & MASK for other in others}
+        if not self.ordered:
+            for one, others in self._near(right, left, document):
+                first = one & ~MASK
+                yield from {first | other & MASK for other in others}
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
         """Add the hits of the leaves of every pair to ``out``; with ``kept`` only of pairs whose stretch is in it."""
-        pairs = self._pairs(document)
-        if kept is not None:
-            pairs = [pair for pair in pairs if _joined(*pair) in kept]
-        self.left.show(document, {one for one, _ in pairs}, out)
-        self.right.show(document, {other for _, other in pairs}, out)
+        left, right = self._sides(document)
+        if kept is None:
+            lefts, rights = _followed(left, right, self.distance)
+            if not self.ordered:
+                more_rights, more_lefts = _followed(right, left, self.distance)
+                lefts, rights = lefts | more_lefts, rights | more_rights
+        else:
+            lefts, rights = self._kept(left, right, kept, document)
+            if not self.ordered:
+                more_rights, more_lefts = self._kept(right, left, kept, document)
+                lefts, rights = lefts | more_lefts, rights | more_rights
+        self.left.show(document, lefts, out)
+        self.right.show(document, rights, out)
 
-    def _pairs(self, document: Document) -> list[tuple[int, int]]:
-        """Hits of left and right that are near each other; left comes first in the pair, whichever is first in the text."""
+    def _sides(self, document: Document) -> tuple[Hits, Hits]:
         left, right = self.left.hits(document), self.right.hits(document)
-        pairs = _following(left, right, self.distance)
-        if not self.ordered:
-            pairs += [(one, other) for other, one in _following(right, left, self.distance)]
-        return pairs
+        document.budget.spend(len(left) + len(right))
+        return left, right
+
+    def _near(self, earlier: Hits, later: Hits, document: Document) -> Iterator[tuple[int, Hits]]:
+        """Each hit of ``earlier`` that hits of ``later`` follow within ``distance`` words, with these."""
+        budget = document.budget
+        for one in earlier:
+            low, high = _window(one, self.distance)
+            begin = bisect_left(later, low)
+            end = bisect_left(later, high, begin)
+            if begin < end:
+                budget.spend(end - begin)
+                yield one, later[begin:end]
+
+    def _kept(self, earlier: Hits, later: Hits, kept: set[int], document: Document) -> tuple[set[int], set[int]]:
+        """The hits of both sides that are in a pair whose stretch is in ``kept``."""
+        ones, others = set[int](), set[int]()
+        for one, behind in self._near(earlier, later, document):
+            first = one & ~MASK
+            if found := [other for other in behind if first | other & MASK in kept]:
+                ones.add(one)
+                others.update(found)
+        return ones, others
 
 
 class Counted:
     """ATLEAST of a positional node."""
 
-    __slots__ = ("count", "part")
+    __slots__ = ("costly", "count", "part")
     positional = False
 
     def __init__(self, count: int, part: Positional) -> None:
         self.count, self.part = count, part
+        self.costly: bool = part.costly
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches."""
@@ -244,11 +301,6 @@ def _cost(node: Compiled) -> int:
             return 20
 
 
-def _joined(one: int, other: int) -> int:
-    first, last = (one, other) if one < other else (other, one)
-    return first & ~MASK | last & MASK
-
-
 def _window(after: int, distance: int) -> tuple[int, int]:
     """Bounds of the hits that begin at most ``distance`` words after the hit ``after``."""
     field, last = after >> 64, after & MASK
@@ -264,14 +316,20 @@ def _follows(earlier: Sequence[int], later: Sequence[int], distance: int) -> boo
     return False
 
 
-def _following(earlier: Sequence[int], later: Sequence[int], distance: int) -> list[tuple[int, int]]:
-    pairs: list[tuple[int, int]] = []
+def _followed(earlier: Sequence[int], later: Sequence[int], distance: int) -> tuple[set[int], set[int]]:
+    """The hits of ``earlier`` that one of ``later`` follows, and these, without making the pairs."""
+    ones = set[int]()
+    ends: list[tuple[int, int]] = []
     for one in earlier:
         low, high = _window(one, distance)
-        place = bisect_left(later, low)
-        while place < len(later) and later[place] < high:
-            pairs.append((one, later[place]))
-            place += 1
-        if len(pairs) > _MOST_PAIRS:
-            raise OverflowError(f"a NEAR has more than {_MOST_PAIRS} pairs of places in one document")
-    return pairs
+        begin = bisect_left(later, low)
+        if begin < len(later) and later[begin] < high:
+            ones.add(one)
+            ends.append((begin, bisect_left(later, high, begin)))
+    others = set[int]()
+    done = 0
+    for begin, end in sorted(ends):
+        if end > done:
+            others.update(later[max(begin, done) : end])
+            done = end
+    return ones, others

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 from typing import Protocol
 
+from core.query.budget import Budget
 from core.query.folding import as_written, fold
 from core.query.stems import stems_in
 from core.query.words import Scan, keys_of, scan
@@ -152,6 +153,7 @@ class Document:
         if title:
             self.words |= self.fields[1].keys
         self._sorted: list[str] | None = None
+        self._longest: int | None = None
         self.known_bigrams: set[str] | None = None
         """``bigrams`` if they were computed: they cost as much as searching for some tens of phrases."""
         self._prefixes: dict[int, set[str]] = {}
@@ -171,6 +173,8 @@ class Document:
         self._matches = _Matches(self._numbered)
         self._hits: dict[Findable, Hits] = {}
         self._words_hits: dict[str, Hits] = {}
+        self.budget = Budget()
+        """The steps of the evaluation that is under way."""
 
     def part(self, title: str, text: str) -> Document:
         """A part of the article as a document of its own, in the same language and with the same metadata."""
@@ -200,6 +204,14 @@ class Document:
         if self._sorted is None:
             self._sorted = sorted(self.words)
         return _beginning(self._sorted, prefix)
+
+    def beginning_steps(self, prefix: str) -> int:
+        """Steps of comparing one piece of a pattern with the words that begin with ``prefix``: by their number and length."""
+        if self._longest is None:
+            self._longest = max(map(len, self.words), default=0)
+        number = len(self.beginning(prefix))
+        letters = min(number * self._longest, len(self.fields[0].text) + len(self.fields[1].text))
+        return number + letters // 64
 
     def prefixes(self, length: int) -> set[str]:
         """The first ``length`` letters of each word of title and text."""

@@ -8,7 +8,9 @@ from itertools import islice
 import msgspec
 
 from core.query.ast import And, AtLeast, Cased, Field, Lead, Near, Node, Not, Or, Phrase, Query, Stemmed, Term, children
+from core.query.budget import MOST_STEPS, NotDecided
 from core.query.compile import Around, around, compile_node
+from core.query.compiled import Compiled
 from core.query.document import Document
 from core.query.parse import PREFIXES, QUOTES, ParseProblem, check_word
 from core.records.article import Match
@@ -17,6 +19,8 @@ MOST_CHARS = 300
 MOST_ALTERNATIVES = 3
 LONGEST_EXPLAINED = 20_000
 """A longer query is not taken apart: that costs its length times its depth."""
+_EXPLAINED_STEPS = 8 * MOST_STEPS
+"""Steps of all clauses of a query together; each alone may take as many as a query."""
 
 _OR, _AND, _NOT, _NEAR, _SINGLE = range(5)  # how tightly a node binds
 _BARE = re.compile(rf"[^\s()（）{QUOTES}\u200b]+")
@@ -82,7 +86,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
     ``start`` and ``end`` are code points of the query. ``matches`` are stretches of the document's fields, here also of
     ``source``, ``url`` and the like. Each clause is tried alone, under the fields and functions around it: a part of a
-    NEAR holds if its words occur at all, and a part of a NOT that holds is why the NOT does not.
+    NEAR holds if its words occur at all, and a part of a NOT that holds is why the NOT does not. ``undecided``: the clause
+    takes more steps than a query may on this document, or nothing was left of the steps of the whole explanation.
     """
 
     kind: str
@@ -92,40 +97,63 @@ class Explanation(msgspec.Struct, frozen=True):
     held: bool
     matches: tuple[Match, ...]
     parts: tuple[Explanation, ...]
+    undecided: bool = False
 
 
 def explain(query: Query, document: Document) -> Explanation:
     """The tree of ``query`` with what each clause found in ``document``. Costs one match per level of the query."""
-    return _explain(query.root, Around(), document)
+    return _Explainer(document).explain(query.root, Around())
 
 
-def _explain(node: Node, outer: Around, document: Document) -> Explanation:
-    compiled = compile_node(node, outer)
-    held = compiled.holds(document)
-    found: set[int] = set()
-    if held:
-        compiled.show(document, None, found)
-    inner = around(node, outer)
-    return Explanation(
-        kind=type(node).__name__,
-        clause=format_node(node),
-        start=node.start,
-        end=node.end,
-        held=held,
-        matches=document.matches_of(found, shown=False),
-        parts=tuple(_explain(part, inner, document) for part in children(node)),
-    )
+class _Explainer:
+    def __init__(self, document: Document) -> None:
+        self._document, self._left = document, _EXPLAINED_STEPS
+
+    def explain(self, node: Node, outer: Around) -> Explanation:
+        held, undecided, found = self._tried(compile_node(node, outer))
+        inner = around(node, outer)
+        return Explanation(
+            kind=type(node).__name__,
+            clause=format_node(node),
+            start=node.start,
+            end=node.end,
+            held=held,
+            matches=self._document.matches_of(found, shown=False),
+            parts=tuple(self.explain(part, inner) for part in children(node)),
+            undecided=undecided,
+        )
+
+    def _tried(self, node: Compiled) -> tuple[bool, bool, set[int]]:
+        """Whether a clause holds, whether that was left undecided, and its hits."""
+        document, budget = self._document, self._document.budget
+        held, found = False, set[int]()
+        budget.begin(min(MOST_STEPS, self._left))
+        try:
+            held = node.holds(document)
+            if held:
+                node.show(document, None, found)
+        except NotDecided:
+            return held, not held, set()
+        finally:
+            self._left = max(0, self._left - (budget.limit - budget.left))
+        return held, False, found
 
 
 def matched_clause(query: Query, document: Document) -> str:
     """The part of ``query`` that made the document match, in a line that a reader of the alert understands.
 
     Of an OR the parts that held (three at most), of an AND all. At most 300 characters. Empty if the query does not match
-    or is longer than LONGEST_EXPLAINED.
+    or is longer than LONGEST_EXPLAINED, or if finding the parts takes too many steps.
     """
-    if len(query.text) > LONGEST_EXPLAINED or not compile_node(query.root).holds(document):
+    if len(query.text) > LONGEST_EXPLAINED:
         return ""
-    line = _held(query.root, document, top=True)
+    document.budget.begin(_EXPLAINED_STEPS)
+    try:
+        if not compile_node(query.root).holds(document):
+            return ""
+        line = _held(query.root, document, top=True)
+    except NotDecided:
+        return ""
     return line if len(line) <= MOST_CHARS else f"{line[:MOST_CHARS]} …"
 
 

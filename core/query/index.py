@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from core.query.ast import Query
+from core.query.budget import NotDecided
 from core.query.compile import CompiledQuery, compile_query
 from core.query.document import Document
 from core.query.required_terms import RequiredTerms, guessed_weight, metadata_terms, required_terms
@@ -50,7 +51,7 @@ def most_met(met: Counter[str], most: int) -> Counter[str]:
 
 
 class QueryFailure(NamedTuple, Generic[Id]):
-    """A query that raised ``error`` on a document, for example because a NEAR had too many pairs of places in it."""
+    """A query that raised ``error`` on a document; NotDecided if it would have taken too many steps."""
 
     id: Id
     error: Exception
@@ -61,6 +62,11 @@ class IndexResult(NamedTuple, Generic[Id]):
 
     matches: dict[Id, tuple[Match, ...]]
     failures: list[QueryFailure[Id]]
+
+    @property
+    def undecided(self) -> list[Id]:
+        """The queries that failed because they would have taken too many steps."""
+        return [one.id for one in self.failures if isinstance(one.error, NotDecided)]
 
 
 class _Entry(Generic[Id]):

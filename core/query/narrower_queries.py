@@ -14,6 +14,7 @@ import regex  # type: ignore[import-untyped]
 
 from core.errors import QueryError
 from core.query.ast import And, AtLeast, Lead, Near, Node, Not, Or, Phrase, Query, Term
+from core.query.budget import NotDecided
 from core.query.compile import compile_node, compile_query
 from core.query.document import Document
 from core.query.explain import format_node
@@ -44,23 +45,27 @@ class Proposal(msgspec.Struct, frozen=True, order=True):
 def narrower_queries(query: Query, document: Document, *, title: str, source: str = "") -> list[Proposal]:
     """Queries a little narrower than ``query`` that do not match ``document``, the smallest change first.
 
-    Empty if ``document`` does not match ``query``. ``title`` and ``source`` are the article's: it is most often
-    distinguished from others by phrases of its title that the query did not search for.
+    Empty if ``document`` does not match ``query``, or that takes too many steps to decide. ``title`` and ``source`` are
+    the article's: it is most often distinguished from others by phrases of its title that the query did not search for.
     """
-    matches = compile_query(query).match(document)
-    if matches is None:
-        return []
     found: dict[str, Proposal] = {}
-    for one in _candidates(query, document, title, source, matches):
-        if one.query not in found and _excludes(one.query, document):
-            found[one.query] = one
+    try:
+        matches = compile_query(query).match(document)
+        if matches is None:
+            return []
+        for one in _candidates(query, document, title, source, matches):
+            if one.query not in found and _excludes(one.query, document):
+                found[one.query] = one
+    except NotDecided:
+        # What was found by then is good. Everything tried counts together, so that a page never waits for it.
+        pass
     return sorted(found.values())
 
 
 def _excludes(text: str, document: Document) -> bool:
     try:
         return not compile_query(parse(text)).holds(document)
-    except (QueryError, OverflowError):
+    except (QueryError, NotDecided):
         return False
 
 

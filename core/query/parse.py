@@ -59,6 +59,9 @@ MAX_DEPTH = 64
 MAX_PIECES = 1_000
 """How many simple NEARs a NEAR between ANDs and NOTs may stand for."""
 
+MAX_WILDCARDS = 32
+"""Wildcards in one word."""
+
 _SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
 
 # A phrase ends at the next quote of any kind, since word processors pair them in every way. A quote without
@@ -178,6 +181,8 @@ def pattern_of(key: str, position: int) -> WordPattern:
     if key[0] in "*?":
         raise ParseProblem(position, "a word can't begin with a wildcard", "a letter or digit before the wildcard")
     key = re.sub(r"\*+", "*", key)
+    if (number := key.count("*") + key.count("?")) > MAX_WILDCARDS:
+        raise ParseProblem(position, f"a word with {number} wildcards", f"at most {MAX_WILDCARDS} in one word")
     if key.endswith("*") and not set(key[:-1]) & {"*", "?"}:
         return Prefix(key[:-1])
     return Wild(key) if set(key) & {"*", "?"} else Exact(key)

@@ -39,6 +39,7 @@ class Leaf:
 
     __slots__ = ("_by_bigram", "_by_keys", "_patterns", "bigrams", "keys", "lead", "scope", "words")
     positional = True
+    costly = False
 
     def __init__(self, words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> None:
         self.words, self.scope, self.lead = words, scope, lead
@@ -86,14 +87,46 @@ class Leaf:
         extent, last_word = self.words[-1]
         extent += last_word.width if isinstance(last_word, Exact) else 1
         for field in document.scope(self.scope):
-            starts = set(places(field, self.words[0][1]))
-            for offset, word in self.words[1:]:
-                if not starts:
-                    break
-                starts.intersection_update([place - offset for place in places(field, word)])
+            if len(self.words) > _LONG_PHRASE:
+                starts = _starts_of_long(field, self.words)
+            else:
+                starts = set(places(field, self.words[0][1]))
+                for offset, word in self.words[1:]:
+                    if not starts:
+                        break
+                    starts.intersection_update([place - offset for place in places(field, word)])
             for start in starts:
                 if not self.lead or start + extent <= self.lead:
                     yield hit(field.number, start, start + extent - 1)
+
+
+class WildLeaf(Leaf):
+    """A leaf with a wildcard within a word: it compares its pattern with every word that begins as it does."""
+
+    __slots__ = ("_wild",)
+    costly = True
+
+    def __init__(self, words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> None:
+        super().__init__(words, scope, lead)
+        patterns = [pattern for _, word in words if (pattern := _wild(word))]
+        self._wild = tuple((_literal(pattern), 1 + pattern.count("*")) for pattern in patterns)
+
+    def holds(self, document: Document) -> bool:
+        """Whether the document matches. Raises NotDecided."""
+        if not self.keys <= document.words:
+            return False
+        self._spend(document)
+        return super().holds(document)
+
+    def hits(self, document: Document) -> Hits:
+        """Where it matches. Raises NotDecided."""
+        self._spend(document)
+        return super().hits(document)
+
+    def _spend(self, document: Document) -> None:
+        spend = document.budget.spend
+        for literal, pieces in self._wild:
+            spend(1 + document.beginning_steps(literal) * pieces)
 
 
 class Pair(Leaf):
@@ -153,14 +186,47 @@ def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) 
                 return Word(key, width)
             case ((0, Exact(key=first, width=1)), (1, Exact(key=second, width=1))):
                 return Pair(first, second)
-    return Leaf(words, scope, lead)
+    return WildLeaf(words, scope, lead) if any(_wild(word) for _, word in words) else Leaf(words, scope, lead)
+
+
+_LONG_PHRASE = 16
+"""Words; a longer phrase is found with sets of bits, since a page may repeat one word as often as the phrase does."""
+
+
+def _starts_of_long(field: TextField, words: tuple[tuple[int, WordTest], ...]) -> set[int]:
+    known: dict[WordTest, int] = {}
+    starts = -1
+    for offset, word in words:
+        if word not in known:
+            bits = bytearray(len(field.starts) // 8 + 1)
+            for place in places(field, word):
+                bits[place >> 3] |= 1 << (place & 7)
+            known[word] = int.from_bytes(bits, "little")
+        starts &= known[word] >> offset
+        if not starts:
+            break
+    shown = f"{starts:b}"[::-1]
+    return {place for place, bit in enumerate(shown) if bit == "1"}
+
+
+def _wild(word: WordTest) -> str:
+    """The pattern of a word with a wildcard within it, else empty."""
+    match word:
+        case Wild(pattern) | CasedWord(Wild(pattern), _):
+            return pattern
+    return ""
+
+
+def _literal(pattern: str) -> str:
+    """What a word must begin with to fit the pattern."""
+    return re.split(r"[*?]", pattern, maxsplit=1)[0]
 
 
 def _has(document: Document, pattern: Prefix | Wild) -> bool:
     if isinstance(pattern, Prefix):
         return document.has_beginning(pattern.key)
     fits = wild_regex(pattern.pattern).fullmatch
-    return any(map(fits, document.beginning(re.split(r"[*?]", pattern.pattern, maxsplit=1)[0])))
+    return any(map(fits, document.beginning(_literal(pattern.pattern))))
 
 
 def places(field: TextField, word: WordTest) -> Collection[int]:
@@ -172,7 +238,7 @@ def places(field: TextField, word: WordTest) -> Collection[int]:
             return {place for found in field.beginning(key) for place in field.postings[found]}
         case Wild(pattern):
             fits = wild_regex(pattern).fullmatch
-            keys = (key for key in field.beginning(re.split(r"[*?]", pattern, maxsplit=1)[0]) if fits(key))
+            keys = (key for key in field.beginning(_literal(pattern)) if fits(key))
             return {place for key in keys for place in field.postings[key]}
         case CasedWord(pattern, shape):
             fits = wild_regex(shape).fullmatch

@@ -27,6 +27,8 @@ _LIST = 48
 """Words of an OR that are looked up one by one, so that they count for relevance; a longer list is looked up as one set."""
 _MOST_COUNTED = 48
 """Words of an OR that ATLEAST counts in the index."""
+_MOST_PATTERNS = 400
+"""Wildcards of a query that are looked up, in each field apart: the index takes up to 0.1 s to compile one."""
 _TEXT = ("title", "text")
 
 
@@ -45,6 +47,7 @@ class Planner:
 
     def __init__(self, schema: tantivy.Schema, *, cut_words: bool) -> None:
         self._schema, self._cut_words = schema, cut_words
+        self._patterns = 0
 
     def plan(self, node: Compiled) -> IndexPlan:
         """The plan of what a query comes down to (``CompiledQuery.root``)."""
@@ -162,7 +165,8 @@ class Planner:
             case Prefix(key):
                 if len(key) > LONGEST:
                     return IndexPlan(tantivy.Query.term_query(self._schema, field, term_of(key)), False)
-                return IndexPlan(self._regex(field, f"{_escaped(key)}.*"), True)
+                found = self._regex(field, f"{_escaped(key)}.*")
+                return IndexPlan(found, found is not None)
             case Wild(pattern):
                 return self._wild(field, pattern)
             case CasedWord(pattern, _):
@@ -179,13 +183,23 @@ class Planner:
             ".*" if char == "*" else "." if char == "?" else _escaped(char) for char in re.sub(r"\*+", "*", pattern)
         )
         found = self._regex(field, expression)
+        literal = re.split(r"[*?]", pattern, maxsplit=1)[0][:LONGEST]
+        if found is None:
+            return IndexPlan(self._regex(field, f"{_escaped(literal)}.*"), False)
         if not self._cut_words:
             return IndexPlan(found, True)
-        literal = re.split(r"[*?]", pattern, maxsplit=1)[0][:LONGEST]
-        return IndexPlan(either([found, self._regex(field, f"{_escaped(literal)}.*{LONG}")]), False)
+        cut = self._regex(field, f"{_escaped(literal)}.*{LONG}")
+        return IndexPlan(None if cut is None else either([found, cut]), False)
 
-    def _regex(self, field: str, expression: str) -> tantivy.Query:
-        return tantivy.Query.regex_query(self._schema, field, expression)
+    def _regex(self, field: str, expression: str) -> tantivy.Query | None:
+        """The words that fit an expression; None if it is one too many, or too large, which only the index knows."""
+        self._patterns += 1
+        if self._patterns > _MOST_PATTERNS:
+            return None
+        try:
+            return tantivy.Query.regex_query(self._schema, field, expression)
+        except ValueError:
+            return None
 
     def _stem(self, word: StemmedWord) -> tantivy.Query:
         stems = [term_of(stem) for stem in sorted(query_stems(word.written))]

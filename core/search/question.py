@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tantivy
 
-from core.query import CompiledQuery, compile_query, parse
+from core.query import CompiledQuery, NotDecided, compile_query, parse
 from core.query.folding import fold
 from core.records import Subscription, from_ms
 from core.records.article import Match
@@ -50,7 +50,7 @@ class Question(NamedTuple):
             return self.checked[article.id] is not None
         try:
             return self.matcher is None or self.matcher.holds(document_of(article))
-        except OverflowError:
+        except NotDecided:
             return False
 
     def _check(self, article: FoundArticle) -> tuple[Match, ...] | None:
@@ -58,8 +58,8 @@ class Question(NamedTuple):
             return ()
         try:
             return self.matcher.match(document_of(article))
-        except OverflowError:
-            # A page built to blow up a NEAR: the pipeline logs it and goes on, and so does a search.
+        except NotDecided:
+            # The pipeline counts it and goes on, and so does a search.
             return None
 
     def article(self, address: tantivy.DocAddress) -> FoundArticle:

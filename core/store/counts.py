@@ -4,6 +4,7 @@
 name                   label                  value
 =====================  =====================  ================================================================
 outcomes               kind of outcome        raw records; a lost range counts with all its offsets
+not_decided                                   queries that were left undecided on an article
 latency.STAGE          upper bound in s       records that took up to that long, not cumulative; ``inf``: the rest
 latency_ms             STAGE                  milliseconds in all
 =====================  =====================  ================================================================
@@ -33,7 +34,7 @@ LATENCY_S: Mapping[str, tuple[float, ...]] = {
 }
 """Bounds of the buckets of each stage, in seconds."""
 
-OUTCOMES, INF = "outcomes", "inf"
+OUTCOMES, NOT_DECIDED, INF = "outcomes", "not_decided", "inf"
 SOURCE_CHARS = 300
 Counts = Counter[tuple[str, str]]
 """By name and label."""

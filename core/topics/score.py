@@ -22,7 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from core.query import CompiledQuery, Document, compile_query
+from core.query import CompiledQuery, Document, NotDecided, compile_query
 from core.query.compiled import AllOf
 from core.query.required_terms import RequiredTerms, guessed_weight, required_terms
 from core.records.article import Match, TopicMatch
@@ -135,17 +135,24 @@ def _apply(rule: _Rule, passages: Sequence[_Passage], document: Document, streng
     for number, passage in enumerate(passages):
         if field not in ("any", passage.kind):
             continue
-        found = rule.compiled.match(passage.document)
+        found = _match(rule, passage.document)
         if found is None:
             continue
         holds = True
         strength.by_passage[number] = max(strength.by_passage[number], weight)
         shift = passage.offset
         evidence += (Match(one.field, one.start + shift, one.end + shift, one.text) for one in found)
-    if not holds and field == "any" and (found := rule.compiled.match(document)) is not None:
+    if not holds and field == "any" and (found := _match(rule, document)) is not None:
         strength.elsewhere = max(strength.elsewhere, weight)
         evidence += found
     return evidence
+
+
+def _match(rule: _Rule, document: Document) -> tuple[Match, ...] | None:
+    try:
+        return rule.compiled.match(document)
+    except NotDecided:
+        return None  # as if it did not hold: the other rules of the topic still count
 
 
 def _passages(title: str, text: str, document: Document) -> tuple[list[_Passage], float]:

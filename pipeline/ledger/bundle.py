@@ -90,6 +90,8 @@ def bundle_counts(decided: Sequence[Decided], stored_ms: int) -> Counts:
     found = latency_counts("append_to_store", stored)
     found.update(latency_counts("fetched_to_append", fetched))
     found.update(latency_counts("published_to_fetched", published))
+    if undecided := sum(one.undecided for one in decided):
+        found[counts.NOT_DECIDED, ""] += undecided
     return found
 
 

@@ -230,7 +230,7 @@ class _ArticleNews:
             return ""
         try:
             return matched_clause(effective_query(wanted), self._document)
-        except (QueryError, OverflowError):
+        except QueryError:
             return ""
 
     def _changes(self) -> tuple[Rewording, ...]:

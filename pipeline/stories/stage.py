@@ -44,7 +44,7 @@ class Decided:
     """One record with its outcome. ``article`` is set unless it was rejected or unchanged.
 
     ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: what an update changed, if
-    the text before it was given.
+    the text before it was given. ``undecided``: subscriptions whose query was left undecided on it.
     """
 
     outcome: Outcome
@@ -54,6 +54,7 @@ class Decided:
     entry: IndexEntry | None = None
     origin: str | None = None
     difference: VersionDifference | None = None
+    undecided: int = 0
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class StoryStage:
         decision = decide(article, key, history, self.index)
         outcome = _outcome(draft, key, decision.kind, article=article.id, version=decision.version)
         if decision.entry is None:
-            return Decided(outcome, key, late, origin=decision.origin)
+            return Decided(outcome, key, late, origin=decision.origin, undecided=draft.undecided)
         enriched = msgspec.structs.replace(
             article,
             key=key,
@@ -142,6 +143,7 @@ class StoryStage:
             decision.entry,
             decision.origin,
             difference(before, (article.title, article.text)) if changed and before is not None else None,
+            draft.undecided,
         )
 
 

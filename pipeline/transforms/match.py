@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -17,7 +18,7 @@ import structlog
 from core.clock import wall_ms
 from core.errors import UsageError, WirewatchError
 from core.logs import configure_worker
-from core.query import QueryIndex, document_of, parse
+from core.query import NotDecided, QueryIndex, document_of, parse
 from core.query.filters import admits, effective_query
 from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from core.records import canary as canaries
@@ -29,6 +30,8 @@ from pipeline.text.characters import normal_line
 from pipeline.transforms.coders import Draft
 
 log = structlog.get_logger()
+_LOGGED_EACH = 1_000
+"""A query that is left undecided is logged the first time and then once in so many: it may be so on every article."""
 
 
 class TagTopics(beam.PTransform):
@@ -67,7 +70,14 @@ class _Tag(beam.DoFn):
 
 class _Match(_Tag):
     def process(self, draft: Draft) -> list[Draft]:
-        return [judged(draft, "match", lambda article: {"subscriptions": self._desk.subscriptions_of(article)})]
+        undecided = 0
+
+        def judge(article: Article) -> dict[str, Any]:
+            nonlocal undecided
+            found, undecided = self._desk.decided_of(article)
+            return {"subscriptions": found}
+
+        return [msgspec.structs.replace(judged(draft, "match", judge), undecided=undecided)]
 
 
 def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]]) -> Draft:
@@ -144,6 +154,7 @@ class Matcher:
         self._index.add(self._canary, parse(canaries.SUBSCRIPTION.query))
         self._bad_topics: set[tuple[str, int]] = set()
         self._bad_queries: set[tuple[str, int]] = set()
+        self._undecided = Counter[str]()
 
     def topics_of(self, article: Article) -> tuple[TopicMatch, ...]:
         """The article's topics, of those in force at its event time. One that can't be read is left out."""
@@ -158,20 +169,31 @@ class Matcher:
 
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
         """The subscriptions in force at the article's event time that it matches, sorted by id. One that fails is logged."""
+        return self.decided_of(article)[0]
+
+    def decided_of(self, article: Article) -> tuple[tuple[SubscriptionMatch, ...], int]:
+        """``subscriptions_of``, and of how many of them in force it was not decided, since that takes too many steps."""
         with self._lock:
             self._refresh(article.key.time_ms)
             if len(self._index) == 1 and not canaries.is_canary(article.url):
                 # Only the canary's own query is there, so the words need not be split.
-                return ()
+                return (), 0
             document = document_of(article)
             result = self._index.evaluate(document)
             for failure in result.failures:
-                log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))
+                if not isinstance(failure.error, NotDecided):
+                    log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))
             if canaries.is_canary(article.url):
                 # It counts for the reserved subscription only, whatever other queries match.
                 one = result.matches.get(self._canary)
-                return () if one is None else (SubscriptionMatch(*self._canary, one),)
+                return () if one is None else (SubscriptionMatch(*self._canary, one),), 0
             current = self._subscriptions.by_name(article.key.time_ms)
+            undecided = [
+                (identity, version)
+                for identity, version in result.undecided
+                if (held := current.get(identity)) is not None and held.version == version and held.state != "paused"
+            ]
+            self._log_undecided(undecided, article.id)
             found = (
                 SubscriptionMatch(identity, version, matches)
                 for (identity, version), matches in result.matches.items()
@@ -180,7 +202,19 @@ class Matcher:
                 and held.state != "paused"
                 and admits(held, article.source)
             )
-            return tuple(sorted(found, key=lambda match: match.subscription))
+            return tuple(sorted(found, key=lambda match: match.subscription)), len(undecided)
+
+    def _log_undecided(self, queries: Iterable[tuple[str, int]], article: str) -> None:
+        for identity, version in queries:
+            self._undecided[identity] += 1
+            if (times := self._undecided[identity]) % _LOGGED_EACH == 1:
+                log.warning(
+                    "a stored query takes too many steps on an article; it counts as no match",
+                    query=identity,
+                    version=version,
+                    article=article,
+                    times=times,
+                )
 
     def _refresh(self, time_ms: int) -> None:
         now_s = self._monotonic()

@@ -56,6 +56,7 @@ def test_the_figures_are_those_of_store_and_stream(tmp_path: Path) -> None:
         assert samples["wirewatch_outcomes_total", ("kind", "published"), ("run", "live")] == 3
         # An alarm on what was lost needs the figure before: Prometheus sees no increase in what was not there.
         assert samples["wirewatch_outcomes_total", ("kind", "lost"), ("run", "live")] == 0
+        assert samples["wirewatch_query_not_decided_total", ("run", "live")] == 0
         assert samples["wirewatch_latency_seconds_count", ("stage", "append_to_store")] == 3
         assert samples[("wirewatch_outbox_waiting",)] == 0
         assert samples["wirewatch_lag_seconds", ("run", "live")] == 0

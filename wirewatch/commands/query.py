@@ -150,7 +150,9 @@ def explain_query(
     if console.wants_json(as_json):
         console.put(explanation)
         return
-    console.out.print("matches" if explanation.held else "does not match", style="bold")
+    undecided = "not decided, which counts as no match: the query takes more steps than it may on this document"
+    line = "matches" if explanation.held else undecided if explanation.undecided else "does not match"
+    console.out.print(line, style="bold")
     _tree(explanation, 0)
 
 
@@ -258,7 +260,10 @@ def _show(query: str, finding: LintFinding) -> None:
 def _tree(clause: Explanation, depth: int) -> None:
     """Print one line per clause: the operator of those with parts, the text and the matches of the others."""
     line = Text("  " * depth)
-    line.append("✓ " if clause.held else "✗ ", style="green" if clause.held else "red")
+    if clause.undecided:
+        line.append("? ", style="yellow")
+    else:
+        line.append("✓ " if clause.held else "✗ ", style="green" if clause.held else "red")
     line.append(
         console.printable(clause.clause) if not clause.parts else f"{clause.kind}: {console.printable(clause.clause)}"
     )

@@ -211,12 +211,14 @@ def _query(query: QueryTrace) -> Iterator[Text]:
 
 def _clauses(one: Explanation, depth: int) -> Iterator[Text]:
     found = ", ".join(dict.fromkeys(match.text for match in one.matches))
-    line = Text.assemble(
-        " " * (_WIDTH + 2 * depth), ("✓ " if one.held else "✗ ", "green" if one.held else "red"), one.clause
-    )
+    line = Text.assemble(" " * (_WIDTH + 2 * depth), _sign(one), one.clause)
     yield line.append(f"  {found[:80]}" if found else "", "dim")
     for part in one.parts:
         yield from _clauses(part, depth + 1)
+
+
+def _sign(one: Explanation) -> tuple[str, str]:
+    return ("✓ ", "green") if one.held else ("? ", "yellow") if one.undecided else ("✗ ", "red")
 
 
 def _line(what: str, words: str, style: str = "") -> Text:

@@ -21,7 +21,7 @@ from core.records import OutcomeKind
 from core.settings import Settings
 from core.store import open_store
 from core.store import tables as t
-from core.store.counts import OUTCOMES, latencies, read_counts, read_gauges
+from core.store.counts import NOT_DECIDED, OUTCOMES, latencies, read_counts, read_gauges
 from core.streams import Stream, open_stream
 from pipeline.ledger import RunLedger
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_check, canary_reader, serve_probes
@@ -57,6 +57,11 @@ class RunMetrics(Collector):
         for kind in OutcomeKind:
             outcomes.add_metric([run, kind], counts.get((OUTCOMES, kind), 0))
         yield outcomes
+        undecided = CounterMetricFamily(
+            "wirewatch_query_not_decided", "Queries left undecided on an article: they cost too much.", labels=["run"]
+        )
+        undecided.add_metric([run], counts.get((NOT_DECIDED, ""), 0))
+        yield undecided
         latency = HistogramMetricFamily(
             "wirewatch_latency_seconds",
             "From publication to fetch, to append, to the store, to delivery: each since the one before.",

@@ -167,8 +167,6 @@ def explain_on(
         problem = f"The query can't be read: {error.problem}"
     except UsageError as error:
         problem = error.message
-    except OverflowError:
-        problem = "This text has too many places that could match."
     return _part("_explanation.html", desk, explanation=explanation, problem=problem, on=on)
 
 

@@ -161,3 +161,15 @@ def test_words_longer_than_a_term() -> None:
             check(articles, snapshot, query)
     assert check(articles, snapshot, "x") is True
     assert check(articles, snapshot, "a*z") is False
+
+
+def test_a_wildcard_that_the_index_refuses_is_left_to_the_exact_matcher() -> None:
+    articles, snapshot = corpus()
+    for query in ("a*b" + "?" * 20, "s" + "a" * 1_500 + "*"):
+        assert not check(articles, snapshot, f"{query} OR s?ria OR syria")
+
+
+def test_of_thousands_of_wildcards_the_first_are_looked_up() -> None:
+    articles, snapshot = corpus()
+    query = " OR ".join(["s?ria", *(f"a*{number}" for number in range(600)), "elys*e"])
+    assert not check(articles, snapshot, query)

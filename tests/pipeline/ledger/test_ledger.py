@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from core.errors import Fenced, StoreError
 from core.records import OutcomeKind, Position
 from core.store import Store, StoreReader
 from core.store import tables as t
+from core.store.counts import NOT_DECIDED, read_counts
 from core.store.metadata import metadata
 from pipeline.ledger import RunLedger
 from pipeline.ledger import ledger as ledger_module
@@ -92,6 +94,12 @@ def test_an_error_in_the_middle_leaves_nothing(
         "alerts": 1,
         "outbox": 3,
     }
+
+
+def test_queries_left_undecided_are_counted_with_the_results(store: Store, ledger: RunLedger) -> None:
+    commit(ledger, [replace(told(0), undecided=2), told(1, TWO), replace(told(2, version=2), undecided=1)])
+    with store.reading() as connection:
+        assert read_counts(connection, "live")[NOT_DECIDED, ""] == 3
 
 
 def test_an_error_of_the_database_in_the_middle_leaves_nothing(store: Store, ledger: RunLedger) -> None:

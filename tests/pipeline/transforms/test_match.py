@@ -207,6 +207,20 @@ def test_a_topic_that_cannot_be_read_is_left_out_and_said_once(
     ]
 
 
+def test_a_query_that_costs_too_much_is_counted_and_the_others_go_on(
+    queries: CountingStore, clock: Clock, matcher: Matcher
+) -> None:
+    chain = " NEAR/1000 ".join(["t*", "a*", "s*", "c*", "b*"] * 4)
+    text = "The talks about a state attack: sources said the city bank and border trade stay closed. " * 14
+    paused = Subscription(id="paused", query=chain, state="paused")
+    queries.save_subscriptions([ANN, Subscription(id="dear", query=chain), paused], now_ms=0)
+    article = news(NOON_MS, f"The harbour was closed. {text}")
+    with capture_logs() as logs:
+        results = [matcher.decided_of(article) for _ in range(3)]
+    assert [([one.subscription for one in found], undecided) for found, undecided in results] == [(["ann"], 1)] * 3
+    assert [(entry["query"], entry["times"]) for entry in logs if "steps" in entry["event"]] == [("dear", 1)]
+
+
 def test_topics_have_versions_too(queries: CountingStore, clock: Clock, matcher: Matcher) -> None:
     old, new = (TOPIC.format(name="ports", query=query) for query in ("harbour", "airport"))
     queries.save_topics({"ports": old}, now_ms=NOON_MS)
