@@ -1,23 +1,35 @@
 """A small HTTP server for pushes, bounded in everything: connections, time, headers, bodies.
 
-It speaks plain HTTP and belongs behind a proxy that does TLS.
+It speaks plain HTTP and belongs behind a proxy that does TLS. Starlette and uvicorn are imported when a server starts.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from core.errors import WirewatchError
+from core.net.serving import ServerThread
 
+if TYPE_CHECKING:
+    import asyncio
+
+    from starlette.requests import Request as HttpRequest
+    from starlette.types import Receive, Scope, Send
+
+BODY_BYTES = 8 << 20
+MAX_AT_ONCE = 32
+IDLE_S = 15.0
+WHOLE_S = 60.0
+_TARGET_CHARS = 65_536
+_MAX_HEADERS = 100
+_MAX_FIELDS = 50
+_METHODS = ("GET", "POST")
 _HASHES = frozenset({"sha1", "sha256", "sha384", "sha512"})
 
 
@@ -41,6 +53,7 @@ class Response:
 
 
 NOT_FOUND = Response(404, "not found\n")
+Handle = Callable[[Request], Response]
 
 
 def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
@@ -52,114 +65,109 @@ def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
     return hmac.compare_digest(right, given.strip().lower())
 
 
-BODY_BYTES = 8 << 20
-MAX_AT_ONCE = 32
-IDLE_S = 15.0
-_METHODS = ("GET", "POST")
+class PushServer:
+    """Serves ``handle``, which is called from several threads. Bound on creation (``port``); answers within a ``with``.
 
-Handle = Callable[[Request], Response]
+    More than 32 connections at once are turned away; a silent one is closed after 15 s, any after 60 s. Raises OSError or
+    OverflowError if the address can't be bound. Nothing is logged: paths hold secret tokens. ``on_error`` gets the words of
+    a WirewatchError that ``handle`` raised; the sender is told to come again.
+    """
 
+    def __init__(self, host: str, port: int, handle: Handle, *, on_error: Callable[[str], object] = str) -> None:
+        self._handle, self._on_error = handle, on_error
+        self._thread = ServerThread(
+            self._application,
+            host,
+            port,
+            name="pushes",
+            interface="asgi3",
+            http=_bounded_protocol(),
+            # Longer than what is refused here, in plain words and with a status that says why.
+            h11_max_incomplete_event_size=4 * _TARGET_CHARS,
+        )
+        self.port = self._thread.port
 
-class PushServer(ThreadingHTTPServer):
-    """Serves ``handle``. More than 32 connections at once are turned away; a silent one is closed after 15 s."""
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.close()
 
-    def __init__(self, address: tuple[str, int], handle: Handle, *, on_error: Callable[[str], object] = str) -> None:
-        self.handle_push, self.tell = handle, on_error
-        self._free = threading.BoundedSemaphore(MAX_AT_ONCE)
-        super().__init__(address, _Handler)
+    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from starlette.concurrency import run_in_threadpool
+        from starlette.requests import Request as HttpRequest
+        from starlette.responses import PlainTextResponse
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a connection a thread, if one is free."""
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
+        request = HttpRequest(scope, receive)
+        found = _read(request)
+        if isinstance(found, Request):
+            whole = Request(found.method, found.path, found.query, found.headers, await request.body())
+            found = await run_in_threadpool(self._handled, whole)
+        answer = PlainTextResponse(found.text, found.status, {"X-Content-Type-Options": "nosniff"})
+        await answer(scope, receive, send)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in its thread."""
-        # The whole connection is bounded, not only each read: who trickles bytes gains nothing.
-        guard = threading.Timer(4 * IDLE_S, _cut, [request])
-        guard.daemon = True
-        guard.start()
+    def _handled(self, request: Request) -> Response:
         try:
-            super().process_request_thread(request, client_address)
-        finally:
-            guard.cancel()
-            self._free.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: PushServer
-    timeout = IDLE_S
-    server_version, sys_version = "Wirewatch", ""
-    protocol_version = "HTTP/1.0"
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):
-            return self._answer
-        raise AttributeError(name)
-
-    def _answer(self) -> None:
-        response = self._response()
-        body = response.text.encode()
-        self.send_response(response.status)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _response(self) -> Response:
-        if self.command not in _METHODS:
-            return Response(405, "method not allowed\n")
-        declared = self.headers.get("content-length", "0")
-        if self.headers.get("transfer-encoding") or not (declared.isascii() and declared.isdigit()):
-            return Response(411, "the length of the body is needed\n")
-        if len(declared) > 9 or int(declared) > BODY_BYTES:
-            return Response(413, f"more than {BODY_BYTES >> 20} MiB\n")
-        body = self.rfile.read(int(declared))
-        if len(body) < int(declared):
-            return Response(400, "the body broke off\n")
-        try:
-            split = urlsplit(self.path)
-            query: dict[str, str] = {}
-            for name, value in parse_qsl(split.query, max_num_fields=50):
-                query.setdefault(name, value)
-        except ValueError:
-            return Response(400, "not a valid address\n")
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        try:
-            return self.server.handle_push(Request(self.command, split.path, query, headers, body))
+            return self._handle(request)
         except WirewatchError as error:
-            self.server.tell(error.message)
+            self._on_error(error.message)
             return Response(503, "try again later\n")
 
-    def log_message(self, *args: Any) -> None:
-        """Paths hold secret tokens: nothing is logged."""
 
-
-def _cut(connection: socket) -> None:
+def _read(request: HttpRequest) -> Request | Response:
+    """The request without its body, or why it is refused before the body is read. h11 holds the body to its length."""
+    if request.method not in _METHODS:
+        return Response(405, "method not allowed\n")
+    target = request.scope["raw_path"] + b"?" + request.scope["query_string"]
+    if len(target) > _TARGET_CHARS:
+        return Response(414, "the address is too long\n")
+    if len(request.scope["headers"]) > _MAX_HEADERS:
+        return Response(431, "too many headers\n")
+    declared = request.headers.get("content-length", "0")
+    if request.headers.get("transfer-encoding") or not (declared.isascii() and declared.isdigit()):
+        return Response(411, "the length of the body is needed\n")
+    if len(declared) > 9 or int(declared) > BODY_BYTES:
+        return Response(413, f"more than {BODY_BYTES >> 20} MiB\n")
     try:
-        connection.shutdown(2)
-    except OSError:
-        return
+        split = urlsplit(target.decode("latin-1"))
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(split.query, max_num_fields=_MAX_FIELDS):
+            query.setdefault(name, value)
+    except ValueError:
+        return Response(400, "not a valid address\n")
+    return Request(request.method, split.path, query, dict(request.headers))
 
 
-@contextmanager
-def serving(server: PushServer) -> Iterator[PushServer]:
-    """Serve in a thread until the block ends."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+def _bounded_protocol() -> type[asyncio.Protocol]:
+    """Uvicorn's HTTP, with what a proxy in front may leave out: limits on silence, on time, and on connections."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Bounded(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            # The whole connection is bounded, not only each wait: a sender that trickles bytes gains nothing.
+            self._timers = [self.loop.call_later(WHOLE_S, transport.abort), self.loop.call_later(IDLE_S, self._silent)]
+            if len(self.connections) > MAX_AT_ONCE:
+                transport.abort()
+
+        def data_received(self, data: bytes) -> None:
+            self._timers[1].cancel()
+            self._timers[1] = self.loop.call_later(IDLE_S, self._silent)
+            super().data_received(data)
+
+        def _silent(self) -> None:
+            cycle: Any = self.cycle
+            if cycle is not None and not cycle.more_body and not cycle.response_complete:
+                # All of it came; what it waits for is us.
+                return
+            self.transport.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            for timer in self._timers:
+                timer.cancel()
+            super().connection_lost(exc)
+
+    return Bounded

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import socket
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -21,7 +24,8 @@ from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
 from connectors.http.client import Http
 from connectors.http.links import header_link
-from connectors.push.server import BODY_BYTES, PushServer, Request, Response, is_signed, serving
+from connectors.push import server as push_server
+from connectors.push.server import BODY_BYTES, MAX_AT_ONCE, PushServer, Request, Response, is_signed
 from connectors.push.webhook import MAX_ARTICLES, Webhook
 from connectors.push.websub import LEASE_S, HubRepository, WebSub
 from connectors.store.feeds import FeedRepository
@@ -329,8 +333,8 @@ def server() -> Iterator[tuple[str, int]]:
     def echo(request: Request) -> Response:
         return Response(200, f"{request.method} {request.path} {dict(request.query)} {len(request.body)}")
 
-    with serving(PushServer(("127.0.0.1", 0), echo)) as running:
-        yield "127.0.0.1", running.server_address[1]
+    with PushServer("127.0.0.1", 0, echo) as running:
+        yield "127.0.0.1", running.port
 
 
 def test_the_server_gives_requests_as_they_are(server: tuple[str, int]) -> None:
@@ -345,14 +349,15 @@ def test_the_server_gives_requests_as_they_are(server: tuple[str, int]) -> None:
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
-        (b"POST /a HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES + 1), b"413"),
-        (b"POST /a HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", b"413"),
-        (b"POST /a HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"411"),
-        (b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"411"),
-        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", b"414"),
-        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500 + b"\r\n", b"431"),
-        (b"GET /?" + b"a=1&" * 100 + b" HTTP/1.1\r\n\r\n", b"400"),
-        (b"GET http://[/ HTTP/1.1\r\n\r\n", b"400"),
+        (b"POST /a HTTP/1.1\r\nHost: us\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES + 1), b"413"),
+        (b"POST /a HTTP/1.1\r\nHost: us\r\nContent-Length: 99999999999999999999\r\n\r\n", b"413"),
+        (b"POST /a HTTP/1.1\r\nHost: us\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /a HTTP/1.1\r\nHost: us\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"411"),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: us\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\nHost: us\r\n" + b"X: y\r\n" * 500 + b"\r\n", b"431"),
+        (b"GET /?" + b"a=1&" * 100 + b" HTTP/1.1\r\nHost: us\r\n\r\n", b"400"),
+        (b"GET http://[/ HTTP/1.1\r\nHost: us\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
         (b"\x16\x03\x01 no http at all\r\n\r\n", b"400"),
     ],
 )
@@ -364,6 +369,52 @@ def test_hostile_requests_are_answered_and_the_server_goes_on(
         assert status in connection.recv(200)
     with urllib.request.urlopen(f"http://{server[0]}:{server[1]}/", timeout=10) as answer:
         assert answer.status == 200
+
+
+def test_a_sender_that_is_silent_or_trickles_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push_server, "IDLE_S", 0.3)
+    monkeypatch.setattr(push_server, "WHOLE_S", 1.0)
+    slow = threading.Event()
+
+    def handle(request: Request) -> Response:
+        # Longer than a sender may be silent: the one who is waited for is us.
+        slow.wait(0.6)
+        return Response(200, "taken")
+
+    with PushServer("127.0.0.1", 0, handle) as running:
+        address = ("127.0.0.1", running.port)
+        with socket.create_connection(address, timeout=10) as silent:
+            assert _ended(silent) == b""
+        with socket.create_connection(address, timeout=10) as trickling:
+            trickling.sendall(b"POST / HTTP/1.1\r\nHost: us\r\nContent-Length: 1000\r\n\r\n")
+            with contextlib.suppress(OSError):
+                for _ in range(100):
+                    trickling.sendall(b"x")
+                    time.sleep(0.05)
+                pytest.fail("it may trickle for five seconds")
+        with socket.create_connection(address, timeout=10) as patient:
+            patient.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"taken" in _ended(patient)
+
+
+def test_more_connections_than_are_served_are_turned_away(server: tuple[str, int]) -> None:
+    with contextlib.ExitStack() as all_of_them:
+        for _ in range(MAX_AT_ONCE):
+            all_of_them.enter_context(socket.create_connection(server, timeout=10)).sendall(b"GET / HTTP/1.1\r\n")
+        time.sleep(0.2)
+        with socket.create_connection(server, timeout=10) as one_more:
+            assert _ended(one_more) == b""
+    with urllib.request.urlopen(f"http://{server[0]}:{server[1]}/", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def _ended(connection: socket.socket) -> bytes:
+    """What came until the other side ended it."""
+    found = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := connection.recv(1_000):
+            found += part
+    return found
 
 
 def test_a_whole_subscription_over_http(store: Store, web: Site) -> None:
@@ -381,10 +432,10 @@ def test_a_whole_subscription_over_http(store: Store, web: Site) -> None:
             return answer
 
         web.pages["/hub"] = hub
-        server = PushServer(("127.0.0.1", 0), lambda request: subscriber.handle(request))
-        base = f"http://127.0.0.1:{server.server_address[1]}"
+        server = PushServer("127.0.0.1", 0, lambda request: subscriber.handle(request))
+        base = f"http://127.0.0.1:{server.port}"
         subscriber = WebSub(HubRepository(store.engine), world.feeds, http, base, clock=world.clock)
-        with serving(server):
+        with server:
             ((_, problem),) = subscriber.subscribe()
             assert (problem, verified) == (None, [b"c-2"])
             world.clock.now = after(10)

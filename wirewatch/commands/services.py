@@ -15,7 +15,7 @@ from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
 from connectors.push import webhook, websub
-from connectors.push.server import NOT_FOUND, PushServer, Request, Response, serving
+from connectors.push.server import NOT_FOUND, PushServer, Request, Response
 from connectors.push.websub import HubRepository
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run, to_records
 from connectors.store.feeds import FeedRepository
@@ -162,11 +162,11 @@ def listen(
             return NOT_FOUND
 
         try:
-            server = PushServer((host, port), handle, on_error=lambda words: console.note(words, "red"))
+            server = PushServer(host, port, handle, on_error=lambda words: console.note(words, "red"))
         except OSError as error:
             raise UsageError(f"{host}:{port}: {error.strerror}") from error
-        with serving(server):
-            console.note(f"listening on http://{host}:{server.server_address[1]}", "bold")
+        with server:
+            console.note(f"listening on http://{host}:{server.port}", "bold")
             while True:
                 probes.tend()
                 if public_url:
