@@ -162,7 +162,7 @@ def test_a_runner_that_goes_on_in_a_stream_made_anew_asks_for_a_new_start(settin
         delete_stream(settings.stream, settings.raw_stream)
         append(settings, 10, 5)
         mark = MergeMark(3, {0: PartitionMark(3)})
-        with pytest.raises(Fenced, match="made anew"):
+        with pytest.raises(Fenced, match="recreated"):
             list(_Read(before).read(Cell(mark), Cell()))
         assert live.ledger.owner_now() == UNOWNED
     finally:
