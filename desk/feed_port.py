@@ -67,7 +67,7 @@ class FeedPort(Protocol):
         """How the feeds do now. Raises StoreError."""
 
     def add(self, url: str, source: str = "") -> bool:
-        """Watch a feed. False: it is watched already. Raises UsageError for what is no web address."""
+        """Watch a feed. False: it is watched already. Raises UsageError for what is not a web address."""
 
     def remove(self, url: str) -> bool:
         """Stop watching a feed. False: no such feed."""
@@ -86,12 +86,12 @@ STATE_ORDER = ("failing", "gone", "silent", "unverified", "new", "early", "ended
 
 
 def worst_first(feeds: Sequence[FeedLine]) -> list[FeedLine]:
-    """What needs somebody's eye first; among equals, the feed of which most is expected."""
+    """What needs attention first; among equals, the feed of which most is expected."""
     return sorted(feeds, key=lambda feed: (STATE_ORDER.index(feed.state), -feed.expected_per_day, feed.url))
 
 
 def state_words(state: str) -> str:
-    """A state as people read it: ``early``, watched for less than an hour, is no verdict."""
+    """A state as people read it: ``early``, watched for less than an hour, is not a verdict."""
     return "too early to tell" if state == "early" else state
 
 

@@ -59,7 +59,7 @@ shift_notes = Table(
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Who has a story. ``holder`` None with ``done`` or ``open``: nobody (any more). ``by_name`` made it so."""
+    """Who has a story. ``holder`` None with ``done`` or ``open``: no one (any more). ``by_name`` made it so."""
 
     story: str
     state: HoldState
@@ -70,12 +70,12 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def held(self) -> bool:
-        """Whether somebody is at it."""
+        """Whether someone works on it."""
         return self.state in ("claimed", "assigned")
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wrote or did. ``story`` empty: about the shift as a whole."""
+    """What someone wrote or did. ``story`` empty: about the shift as a whole."""
 
     at_ms: int
     person: str
@@ -100,7 +100,7 @@ class Shift:
         self.store, self.run = store, run
 
     def holds(self, stories: Iterable[str]) -> dict[str, Hold]:
-        """Who has these stories, by story; those that nobody ever took are left out."""
+        """Who has these stories, by story; those never taken are left out."""
         c = shift_stories.c
         found: dict[str, Hold] = {}
         with self.store.reading() as connection:
@@ -110,7 +110,7 @@ class Shift:
         return found
 
     def taken(self, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
-        """Stories that somebody has, and those done since, the latest change first."""
+        """Stories that are taken, and those done since, the latest change first."""
         c = shift_stories.c
         mine = sa.or_(c.state.in_(("claimed", "assigned")), sa.and_(c.state == "done", c.changed_ms >= done_since_ms))
         query = sa.select(shift_stories).where(c.run == self.run, mine).order_by(c.changed_ms.desc(), c.story)
@@ -118,9 +118,9 @@ class Shift:
             return [_hold(row) for row in connection.execute(query.limit(limit))]
 
     def take(self, hold: Hold, note: Note, *, over: str | None) -> bool:
-        """Let somebody have a story, or nobody, and write it down. False, and nothing is done, where another got there first.
+        """Change who has a story, with its note. False, and nothing is done, if someone else was first.
 
-        ``over``: whom the page showed as holder (None: nobody); two people who claim at once don't both get it.
+        ``over``: whom the page showed as holder (None: no one); of two people who claim at once, one gets it.
         """
         row: dict[str, Any] = {**msgspec.structs.asdict(hold), "run": self.run}
         c = shift_stories.c

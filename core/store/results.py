@@ -126,15 +126,6 @@ def find_article(store: Store, run: str, identity: str) -> Article | None:
     return decode(record.encode(), Article) if record is not None else None
 
 
-def alerts_of(store: Store, run: str, subscription: str, *, limit: int = 100) -> list[Alert]:
-    """The latest alerts of a subscription, newest first."""
-    c = t.alerts.c
-    query = sa.select(c.record).where(c.run == run, c.subscription == subscription).order_by(c.place.desc(), c.id)
-    with store.reading() as connection:
-        records = connection.execute(query.limit(limit)).scalars().all()
-    return [decode(record.encode(), Alert) for record in records]
-
-
 def _outcome(row: sa.Row[tuple[object, ...]]) -> Outcome:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     place = values.pop("place")

@@ -110,7 +110,7 @@ def decide(
 
 
 def muted(alert: Alert, subscription: Subscription, mutes: Sequence[Mute], now_ms: int) -> str:
-    """Why the subscription does not want to hear of this now; empty where it does."""
+    """Why the subscription does not want to hear of this now; empty if it does."""
     if subscription.state in ("muted", "paused"):
         return f"the subscription is {subscription.state}"
     for mute in mutes:
@@ -130,7 +130,7 @@ def breaks_through(level: Level, schedule: Schedule) -> bool:
 
 
 def may_go(level: str, kind: str, schedule: Schedule | None, now_ms: int) -> int | None:
-    """None where a message may go out now; else when it may: it waited for its channel, and quiet hours began meanwhile."""
+    """None if a message may go out now; else when it may: it waited for its channel, and quiet hours began meanwhile."""
     if schedule is None or kind == "test" or (level in LEVELS and breaks_through(level, schedule)):
         return None
     until = quiet_until(schedule, from_ms(now_ms))

@@ -39,7 +39,7 @@ class DeliveryMetrics(Collector):
             deliveries = connection.execute(
                 sa.select(c.status, sa.func.count().label("number")).group_by(c.status)
             ).all()
-            # What waits behind a channel in trouble is told of as such.
+            # What waits behind a channel in trouble is reported as such.
             failing = sa.select(d.channels.c.name).where(d.channels.c.health == "failing")
             due = sa.select(sa.func.min(m.queued_ms)).where(m.status == "waiting", m.due_ms <= now_ms)
             oldest = connection.execute(due.where(m.channel.not_in(failing))).scalar()

@@ -1,4 +1,4 @@
-"""Kill notices: what was sent of an article that must go, its receivers are told not to use any more."""
+"""Kill notices: what was sent of an article that must go, its receivers are asked to stop using."""
 
 from __future__ import annotations
 

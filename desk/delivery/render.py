@@ -99,7 +99,7 @@ class Renderer:
         self._environment.filters["pieces"] = pieces
 
     def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
-        """The notice of a message. Raises UsageError where a template fails, naming it."""
+        """The notice of a message. Raises UsageError if a template fails, naming it."""
         alerts = tuple(one.content for one in deliveries)
         name = harmless((subscription.name if subscription else "") or message.subscription) or "Wirewatch"
         zone = zone_of(subscription.schedule.zone if subscription else "UTC")

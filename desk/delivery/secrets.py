@@ -1,4 +1,4 @@
-"""Channel addresses without what nobody may read: in lists, logs and error messages."""
+"""Channel addresses without their secrets: in lists, logs and error messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from desk.delivery.store.channels import Channel
 
 HIDDEN = "***"
 SHORTEST = 4
-"""A shorter part of an address is no secret, and would hide innocent words."""
+"""A shorter part of an address is not a secret, and would hide innocent words."""
 
 _URL = re.compile(r"\b([a-z][a-z0-9+.-]{0,40})://\S+", re.IGNORECASE)
 _KEY = re.compile(

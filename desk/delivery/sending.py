@@ -1,6 +1,6 @@
 """One channel's turn at sending: in order, at its pace, with pauses after failures.
 
-A message that a channel can't take waits or fails; the channel pauses by itself, and holds up nobody else.
+A message that a channel can't take waits or fails; the channel pauses by itself, and delays no other.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Sending:
             self._note(release=True)
 
     def _one(self, carrier: Carrier, message: Message, parts: list[Delivery]) -> bool:
-        """Send one message; False where the channel must pause. Raises StoreError."""
+        """Send one message; False if the channel must pause. Raises StoreError."""
         now_ms = self._options.clock_ms()
         if self._stop.is_set():
             return False
@@ -154,7 +154,7 @@ class Sending:
         }
 
     def _note(self, *, release: bool) -> bool:
-        """Store what was done so far; False where another process has the channel by now: it took us for dead."""
+        """Store what was done so far; False if another process has the channel by now: it took us for dead."""
         now_ms = self._options.clock_ms()
         changes, self._changes = self._changes, []
         health, self._health = self._health, {}

@@ -1,6 +1,6 @@
 """Delivery as a service: plans alerts, gathers digests, and sends on each channel in a thread of its own.
 
-A channel that fails, stalls or is limited holds up nobody else: others have their own threads, and it pauses alone. The
+A channel that fails, stalls or is limited delays no other: others have their own threads, and it pauses alone. The
 process may be killed anywhere: what it had planned is stored, what it had sent and not noted goes out again with the same
 id. Several processes may run on one store.
 """
@@ -53,7 +53,7 @@ class Round:
 class DeliveryService:
     """One process's delivery. ``step`` and ``close`` belong to one thread.
 
-    ``canaries``: those of the run whose way leads through here. ``keep_ms``: how long sent messages are kept; 0: for ever.
+    ``canaries``: those of the run whose way leads through here. ``keep_ms``: how long sent messages are kept; 0: without end.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class _Submit(Protocol):
 
 
 class CanaryMarks:
-    """Marks canaries as delivered once the service has been through an outbox that held them; nobody is sent one.
+    """Marks canaries as delivered once the service has been through an outbox that held them; none is sent to people.
 
     ``submit`` hands work to the threads that channels send on, so that a service whose threads all hang marks none.
     """
@@ -193,7 +193,7 @@ def _say(marking: Future[None]) -> None:
 
 
 class Forgetting:
-    """Deletes what was sent more than ``keep_ms`` ago (0: nothing), a batch at a time, so that nobody waits for it."""
+    """Deletes what was sent more than ``keep_ms`` ago (0: nothing), a batch at a time, so that nothing waits for it."""
 
     def __init__(self, store: Store, keep_ms: int) -> None:
         self._store, self._keep_ms = store, keep_ms

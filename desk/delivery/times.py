@@ -42,7 +42,7 @@ def clock_time(text: str) -> time:
     """``HH:MM`` as a time. Raises UsageError."""
     found = _TIME.fullmatch(text.strip())
     if not found:
-        raise UsageError(f"{text!r} is no time of day", hint="use HH:MM, as in 07:30")
+        raise UsageError(f"{text!r} is not a time of day", hint="use HH:MM, as in 07:30")
     return time(int(found[1]), int(found[2]))
 
 
@@ -52,7 +52,7 @@ def quiet_hours(text: str) -> tuple[time, time] | None:
         return None
     found = _QUIET.fullmatch(text.strip())
     if not found:
-        raise UsageError(f"{text!r} are no quiet hours", hint="use HH:MM-HH:MM, as in 22:00-07:00")
+        raise UsageError(f"{text!r} are not quiet hours", hint="use HH:MM-HH:MM, as in 22:00-07:00")
     start, end = clock_time(found[1]), clock_time(found[2])
     if start == end:
         raise UsageError(f"quiet hours {text!r} would be all day or none", hint="mute the subscription instead")
@@ -81,7 +81,7 @@ def next_hour(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def quiet_until(schedule: Schedule, now: datetime) -> datetime | None:
-    """When the quiet hours end that ``now`` lies in, UTC; None outside them. Their end is no longer quiet."""
+    """When the quiet hours end that ``now`` lies in, UTC; None outside them. Their end is not quiet."""
     hours = quiet_hours(schedule.quiet)
     if hours is None:
         return None

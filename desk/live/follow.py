@@ -51,7 +51,7 @@ class StreamReader:
         self.lagging = False
 
     async def next(self, patience_s: float) -> Batch | None:
-        """The next batch; None where none came in time, or the reader lags."""
+        """The next batch; None if none came in time, or the reader lags."""
         try:
             return await asyncio.wait_for(self.queue.get(), patience_s)
         except TimeoutError:
@@ -174,7 +174,7 @@ class Follower:
         """What changed since the last look (or ``load``); None for nothing."""
         now = self.reader.seq()
         if self._seq is None or now < self._seq:
-            # The store came back from a backup, or the run was made anew: what the board shows may not be there.
+            # The store came back from a backup, or the run was recreated: what the board shows may not be there.
             self._seq = 0
         if now == self._seq:
             return None
@@ -195,7 +195,7 @@ class Follower:
         return Batch(changes.seq, tuple(ordered), tuple(changes.articles), tuple(changes.alerts))
 
     def _after_takedown(self, stamp: int) -> Batch:
-        """Everything anew: what was taken down must go from open pages too. Changed stories count as changed now."""
+        """Reload everything: what was taken down must go from open pages too. Changed stories count as changed now."""
         seq = self._seq = self.reader.seq()
         old = self.board.drop_all()
         self.takedowns = stamp

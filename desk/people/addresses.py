@@ -18,7 +18,7 @@ def networks(text: str) -> tuple[Network, ...]:
         try:
             found.append(ipaddress.ip_network(part, strict=False))
         except ValueError:
-            raise UsageError(f"desk_proxies: {part!r} is no address", hint="as in 127.0.0.1, 10.0.0.0/8") from None
+            raise UsageError(f"desk_proxies: {part!r} is not an address", hint="as in 127.0.0.1, 10.0.0.0/8") from None
     return tuple(found)
 
 

@@ -66,7 +66,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        # Compared where there is no account, so that a guesser can't tell by the time it takes.
+        # Compared if there is no account, so that the time taken tells a guesser nothing.
         self._nobody = self._hasher.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
@@ -77,7 +77,7 @@ class Passwords:
             return self._hasher.hash(password)
 
     def fits(self, password: str, hashed: str | None) -> bool:
-        """Whether it is the password; False, after the same time, where there is no hash."""
+        """Whether it is the password; False, after the same time, if there is no hash."""
         with _AT_ONCE:
             try:
                 self._hasher.verify(hashed or self._nobody, password[: MOST + 1])
@@ -86,5 +86,5 @@ class Passwords:
         return hashed is not None
 
     def is_old(self, hashed: str) -> bool:
-        """Whether the hash was made with weaker parameters than today's, and should be made anew."""
+        """Whether the hash was made with weaker parameters than today's, and should be replaced."""
         return self._hasher.check_needs_rehash(hashed)

@@ -38,7 +38,7 @@ class By(NamedTuple):
 
     @property
     def person(self) -> Caller:
-        """Who it is; for what only somebody at the desk can do."""
+        """Who it is; for what only a person at the desk can do."""
         if self.caller is None:
             raise RuntimeError("the command line did what only a person at the desk can do")
         return self.caller
@@ -116,7 +116,7 @@ class Directory:
         return self._passwords.fits(password, account.password)
 
     def sign_in(self, name: str, password: str, *, address: str, agent: str) -> tuple[str, Account] | None:
-        """The secret of a new session and its person; None where name and password don't fit, and nobody learns why."""
+        """The secret of a new session and its person; None if name or password is wrong, which the caller does not learn."""
         account = self.people.named(name)
         fits = self._passwords.fits(password, account.password if account is not None else None)
         if account is None or not fits or not account.active:
@@ -140,7 +140,7 @@ class Directory:
         return secret, account
 
     def by_session(self, secret: str) -> Caller | None:
-        """Who holds this cookie; None where the session has ended or the account is closed."""
+        """Who holds this cookie; None if the session has ended or the account is closed."""
         found = self.people.session(hashed(secret))
         if found is None:
             return None
@@ -164,7 +164,7 @@ class Directory:
         return _caller(account, "token", writes=kept.scope == "write")
 
     def by_feed_token(self, token: str, address: str) -> Caller | None:
-        """Whose feed this is; None where the token is not that of the feed at ``address``, or the account is closed."""
+        """Whose feed this is; None if the token is not that of the feed at ``address``, or the account is closed."""
         found = self.people.token(hashed_for(token, address)) if token.startswith(FEED_PREFIX) else None
         if found is None or found[0].scope != FEED_SCOPE or not found[1].active:
             return None
@@ -172,14 +172,14 @@ class Directory:
         return _caller(found[1], "feed", writes=False)
 
     def by_proxy(self, name: str) -> Caller | None:
-        """The person whom a trusted proxy names; None where there is no open account of that name."""
+        """The person whom a trusted proxy names; None if there is no open account of that name."""
         account = self.people.named(name)
         return _caller(account, "proxy") if account is not None and account.active else None
 
     def make_token(self, account: Account, name: str, scope: str, days: int | None, by: By) -> str:
         """A new token, which is shown this once. Raises UsageError for what the person's role doesn't allow."""
         if scope not in ("read", "write"):
-            raise UsageError(f"{scope!r} is no scope", hint="scopes are read and write")
+            raise UsageError(f"{scope!r} is not a scope", hint="scopes are read and write")
         if scope == "write" and role_named(account.role) is Role.READER:
             raise UsageError("a reader's token can only read")
         token = new_token()
@@ -209,7 +209,7 @@ class Directory:
 
     def _change(self, account: Account, values: dict[str, object], action: str, detail: str, by: By) -> None:
         if not self.people.change(account.id, values, sign_out=values.get("active") is False):
-            raise UsageError(f"{account.shown} is the last admin", hint="make somebody else an admin first")
+            raise UsageError(f"{account.shown} is the last admin", hint="make someone else an admin first")
         self.note(by, action, account.shown, detail)
 
 

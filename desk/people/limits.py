@@ -1,4 +1,4 @@
-"""How often somebody may ask: token buckets in this process's memory. The clock is passed in."""
+"""Rate limits: token buckets in this process's memory. The clock is passed in."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Literal
 from core.errors import UsageError
 
 Means = Literal["session", "token", "feed", "proxy", "demo"]
-"""How somebody is known: by a cookie, a program's token, the token in one feed's address, a reverse proxy's word, or as the
+"""How a caller is known: by a cookie, a program's token, the token in one feed's address, a reverse proxy's word, or as the
 demo's one person."""
 
 
@@ -21,7 +21,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def covers(self, needed: Role) -> bool:
-        """Whether somebody of this role may do what ``needed`` may."""
+        """Whether this role may do what ``needed`` may."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
 
@@ -55,4 +55,4 @@ def role_named(text: str) -> Role:
     try:
         return Role(text)
     except ValueError:
-        raise UsageError(f"{text!r} is no role", hint=f"roles are {', '.join(Role)}") from None
+        raise UsageError(f"{text!r} is not a role", hint=f"roles are {', '.join(Role)}") from None

@@ -121,7 +121,7 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One act. ``person`` None: nobody was signed in, or the command line did it. ``id`` is set when it is read."""
+    """One act. ``person`` None: no one was signed in, or the command line did it. ``id`` is set when it is read."""
 
     at_ms: int
     action: str
@@ -170,7 +170,7 @@ class PeopleStore:
 
     def change(self, identity: str, values: Mapping[str, Any], *, sign_out: bool = False) -> bool:
         """Change a person's columns; ``sign_out`` ends all sessions. False, and nothing changed: the last active admin
-        would lose the role or the account, and nobody could let anyone in any more.
+        would lose the role or the account, and no one could add people any more.
         """
         with self.store.writing() as connection:
             self.store.serialise(connection, "people")

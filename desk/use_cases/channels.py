@@ -83,7 +83,7 @@ class Channels:
         name = name.strip()
         if not name or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name or " " in name:
             raise UsageError(
-                f"{name!r} is no name for a channel", hint="use up to 60 characters without spaces and slashes"
+                f"{name!r} is not a channel name", hint="use up to 60 characters without spaces and slashes"
             )
         kind, made = configured(address.strip(), options)
         channel = Channel(
@@ -139,7 +139,7 @@ class Channels:
                 carrier.close()
         except WirewatchError as error:
             return redacted(error.message, channel)
-        except Exception as error:  # noqa: BLE001,RUF100 - a channel is somebody else's code and somebody else's server
+        except Exception as error:  # noqa: BLE001,RUF100 - a channel is other people's code and servers
             return redacted(str(error), channel) or type(error).__name__
         return ""
 

@@ -97,4 +97,4 @@ def zone_named(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise UsageError(f"desk_zone: {name!r} is no time zone", hint="as in Europe/Berlin, or UTC") from None
+        raise UsageError(f"desk_zone: {name!r} is not a time zone", hint="as in Europe/Berlin, or UTC") from None

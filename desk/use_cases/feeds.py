@@ -56,7 +56,7 @@ class Discovery:
                 self.found.append(found)
         except WirewatchError as error:
             self.problem = str(error)
-        except Exception as error:  # noqa: BLE001,RUF100 - a thread has nobody else to tell
+        except Exception as error:  # noqa: BLE001,RUF100 - a thread has no caller to raise it to
             self.problem = f"it broke off: {type(error).__name__}"
         finally:
             self.over = True

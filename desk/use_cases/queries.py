@@ -17,7 +17,7 @@ from desk.views.wording import Outlets
 
 DAY_MS = 86_400_000
 PREVIEW_BUDGET_MS = 400.0
-"""Somebody is typing: an answer about the newest part now is better than all of it later."""
+"""The user is typing: an answer about the newest part now is better than all of it later."""
 BACKTEST_BUDGET_MS = 2_000.0
 EXAMPLES = 6
 

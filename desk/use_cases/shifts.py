@@ -70,9 +70,9 @@ def people_of(desk: Desk, caller: Caller) -> dict[str, str]:
 
 
 def claim(desk: Desk, by: By, story: str, *, over: str = "") -> None:
-    """Take a story on. ``over``: the id of whom it is taken from, as it was read; empty: nobody had it.
+    """Take a story on. ``over``: the id of whom it is taken from, as it was read; empty: no one had it.
 
-    Raises NotFound for an unknown story, Conflict if somebody took or gave it meanwhile.
+    Raises NotFound for an unknown story, Conflict if someone took or gave it meanwhile.
     """
     person = by.person
     _take(desk, by, story, "claimed", (person.id, person.name), over)
@@ -169,7 +169,7 @@ def _take(desk: Desk, by: By, story: str, state: HoldState, holder: tuple[str, s
     hold = Hold(story=story, state=state, changed_ms=now_ms, holder=identity, holder_name=name, by_name=person.name)
     kept = Note(at_ms=now_ms, person=person.id, name=person.name, kind=state, story=story, text=name)
     if not shift_of(desk).take(hold, kept, over=over or None):
-        raise Conflict("somebody else took or gave this story meanwhile: look at the page again")
+        raise Conflict("someone else took or gave this story meanwhile: look at the page again")
 
 
 def _write(desk: Desk, by: By, kind: NoteKind, story: str, text: str) -> None:

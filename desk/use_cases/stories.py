@@ -107,7 +107,7 @@ def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) 
     try:
         with open_stream(settings.stream, settings.raw_stream) as stream:
             if stream.uuid != stream_uuid:
-                return RawRecord(None, "", "the stream was made anew since: this record is gone")
+                return RawRecord(None, "", "the stream was recreated since: this record is gone")
             found = next((one for one in stream.read({partition: offset}) if one.offset == offset), None)
     except StreamError as error:
         return RawRecord(None, "", error.message)
@@ -117,4 +117,4 @@ def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) 
     try:
         return RawRecord(decode(found.value, RawArticle), text)
     except msgspec.DecodeError as error:
-        return RawRecord(None, text, f"no raw article: {error}")
+        return RawRecord(None, text, f"not a raw article: {error}")

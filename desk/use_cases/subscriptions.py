@@ -85,7 +85,7 @@ class Subscriptions:
         ``based_on``: the version that was edited; Conflict if it is not the newest any more.
         """
         if based_on is not None and (newest := self._queries.newest(wanted.id)) and newest.version != based_on:
-            raise Conflict("somebody else saved it meanwhile", hint="open it again, and repeat what you changed")
+            raise Conflict("someone else saved it meanwhile", hint="open it again, and repeat what you changed")
         (saved,) = self.save_all([wanted], by=by)
         if saved.changed:
             self._audit("subscription saved", saved.subscription.id, saved.subscription.query[:2_000])
@@ -172,12 +172,12 @@ def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[Lin
         raise QueryError(error.message, query=one.query, position=min(error.position, len(one.query)))
     wrong = next((code for code in one.languages if not _LANGUAGE.fullmatch(code.lower())), None)
     if wrong is not None:
-        raise UsageError(f"{wrong!r} is no language", hint="use two-letter codes, such as en or ar")
+        raise UsageError(f"{wrong!r} is not a language code", hint="use two-letter codes, such as en or ar")
     check_schedule(one.schedule)
     if channels is not None and (missing := [name for name in one.delivery if name not in set(channels)]):
         raise UsageError(f"there is no channel {missing[0]!r}", hint="wirewatch channels add NAME ADDRESS")
     if parsed.text != one.query:
-        # What the filters add is no fault of the query's; but with them it may be tried on few articles only.
+        # What the filters add is not a fault of the query; but with them it may be tried on few articles only.
         whole = {found.message for found in lint(parsed.text)}
         findings = [found for found in findings if found.message in whole or found.severity == "note"]
     return tuple(findings)
@@ -191,7 +191,8 @@ def check_id(text: str) -> None:
     unfit = not text or len(text) > LONGEST_ID or text in (".", "..")
     if unfit or any(one == "/" or one.isspace() or unicodedata.category(one) in ("Cc", "Cs") for one in text):
         raise UsageError(
-            f"{text!r} is no id", hint=f"use up to {LONGEST_ID} characters of any script, without spaces and slashes"
+            f"{text!r} is not an id",
+            hint=f"use up to {LONGEST_ID} characters of any script, without spaces and slashes",
         )
 
 
@@ -223,7 +224,7 @@ def _lowered(one: Subscription) -> Subscription:
 
 
 def _noted(one: Subscription, before: Subscription | None) -> Subscription:
-    """``one`` as it was where all that differs is that nobody gave a note this time: that is no new version."""
+    """``one`` as it was if only the note is missing this time: that is not a new version."""
     if before is None or one.note:
         return one
     silent = replace(one, note=before.note)
@@ -247,7 +248,7 @@ def changed(one: Subscription, changes: dict[str, Any]) -> Subscription:
 
 
 def differences(new: Subscription, old: Subscription | None) -> list[tuple[str, str, str]]:
-    """What a version changed: field, before, after; of a first version all that is not its default. The note is no change."""
+    """What a version changed: field, before, after; of a first version all that is not its default. The note does not count."""
     flat_new, flat_old = _flat(new), _flat(old or Subscription(id="", query=""))
     return [(name, flat_old[name], value) for name, value in flat_new.items() if value != flat_old[name]]
 

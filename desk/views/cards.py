@@ -89,8 +89,11 @@ def make_card(
         why = in_context(cause.title, spans_in("title", matches)) if cause is not shown else ()
     found = [one.article for one in articles]
     countries = {known.country for one in found if (known := outlets.get(one.source)) and known.country}
-    old = before or _NONE
-    subscriptions = _union(old.subscriptions, (match.subscription for one in found for match in one.subscriptions))
+
+    def with_known(facet: str, new: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted({*(getattr(before, facet) if before is not None else ()), *filter(None, new)}))
+
+    subscriptions = with_known("subscriptions", (match.subscription for one in found for match in one.subscriptions))
     return Card(
         id=story.id,
         seq=max(row.seq, *(one.seq for one in articles)),
@@ -108,11 +111,11 @@ def make_card(
         why_kind=kind,
         why_language=cause.language,
         edited=any(one.version > 1 for one in found),
-        backfill=all(one.backfill for one in found) and old.backfill,
-        topics=_union(old.topics, (topic.topic for one in found for topic in one.topics)),
-        languages=_union(old.languages, (one.language or "" for one in found)),
-        outlets=_union(old.outlets, (one.source for one in found)),
-        countries=_union(old.countries, countries),
+        backfill=all(one.backfill for one in found) and (before is None or before.backfill),
+        topics=with_known("topics", (topic.topic for one in found for topic in one.topics)),
+        languages=with_known("languages", (one.language or "" for one in found)),
+        outlets=with_known("outlets", (one.source for one in found)),
+        countries=with_known("countries", countries),
         subscriptions=subscriptions,
         subscription_names=tuple(names.get(one, one) for one in subscriptions),
     )
@@ -182,23 +185,3 @@ def _change(newest: Article, outlets: Outlets, *, first: bool) -> str:
     if newest.duplicate_of is not None:
         return f"copied by {name}"
     return f"first from {name}" if first else f"joined by {name}"
-
-
-def _union(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({*old, *filter(None, new)}))
-
-
-_NONE = Card(
-    id="",
-    seq=0,
-    headline=(),
-    language=None,
-    first_ms=0,
-    last_ms=0,
-    articles=0,
-    copies=0,
-    sources=0,
-    lead_outlet="",
-    change="",
-    backfill=True,
-)

@@ -41,7 +41,7 @@ class Chart(NamedTuple):
 
 
 def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone: tzinfo = UTC) -> Chart | None:
-    """The chart of counts in equal steps; None where there is nothing. Too many steps are gathered, several into one bar;
+    """The chart of counts in equal steps; None if there is nothing. Too many steps are gathered, several into one bar;
     before too few there are empty ones.
 
     Days are those of UTC, as they were counted; hours are shown in ``zone``. ``what``: what is counted, as ``articles``.

@@ -18,19 +18,7 @@ FORMATS: Mapping[str, str] = {
     "jsonl": "application/jsonl; charset=utf-8",
     "atom": MEDIA_TYPE,
 }
-_STORY_COLUMNS = (
-    "headline",
-    "first",
-    "last",
-    "language",
-    "independent_sources",
-    "articles",
-    "copies",
-    "outlets",
-    "topics",
-    "subscriptions",
-    "address",
-)
+_STORY_COLUMNS = "headline first last language independent_sources articles copies outlets topics subscriptions address"
 _HIT_COLUMNS = ("time", "source", "language", "title", "url", "topics", "story", "copy_of", "matched", "article")
 
 
@@ -38,7 +26,8 @@ def stories_file(kind: str, cards: Sequence[Card], *, base_url: str) -> bytes:
     """The stories in the given order, as ``csv`` or ``jsonl``. ``base_url`` has no slash at its end."""
     rows = [_story(card, base_url) for card in cards]
     if kind == "csv":
-        return csv_of(_STORY_COLUMNS, [[row[name] for name in _STORY_COLUMNS] for row in rows])
+        columns = _STORY_COLUMNS.split()
+        return csv_of(columns, [[row[name] for name in columns] for row in rows])
     return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
 
 

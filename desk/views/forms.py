@@ -20,9 +20,7 @@ from core.records.alert import ALL_NEWS
 from core.search import Facets, Filters, Order
 from desk.views.cards import Card
 
-LIVE_FACETS = ("topic", "subscription", "lang", "outlet", "country")
 LIVE_HOURS = (1, 3, 6, 12, 24, 72)
-SEARCH_FACETS = ("topic", "source", "lang")
 SEARCH_DAYS = (1, 7, 30, 90, 365)
 LONGEST_QUERY = 20_000
 _MOST_VALUES, _MOST_CHOICES = 50, 40
@@ -34,6 +32,7 @@ _OF_CARD = {
     "country": "countries",
 }
 _OF_SEARCH = {"topic": "topics", "source": "sources", "lang": "languages"}
+LIVE_FACETS, SEARCH_FACETS = tuple(_OF_CARD), tuple(_OF_SEARCH)
 
 LISTS = ("topics", "languages", "outlets")
 _WORDS = ("name", "note", "level", "state")
@@ -60,8 +59,27 @@ class FacetChoice(msgspec.Struct, frozen=True):
     query: str
 
 
-class LiveFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Of each facet given, any of its values. ``hours``: changed since so long. ``show``: all, unread, starred, alerts."""
+class AddressForm(msgspec.Struct, frozen=True, kw_only=True):
+    """What the address of a page carries. A field that is a tuple is a facet: of its values any. Defaults are left out."""
+
+    def query(self, **changed: object) -> str:
+        """The query string of the page, some of it changed; facets are sorted, so that one choice has one address."""
+        values: list[tuple[str, str]] = []
+        for field in msgspec.structs.fields(self):
+            value = changed.get(field.name, getattr(self, field.name))
+            if isinstance(value, tuple):
+                values += [(field.name, one) for one in sorted(value)]
+            elif value != field.default:
+                values.append((field.name, "no" if value is False else str(value)))
+        return urlencode(values)
+
+    def toggled(self, facet: str, value: str) -> str:
+        """The query string with one value of a facet added, or taken away."""
+        return self.query(**{facet: tuple({*getattr(self, facet)} ^ {value})})
+
+
+class LiveFilter(AddressForm, frozen=True, kw_only=True):
+    """Which stories Live shows. ``hours``: changed since so long. ``show``: all, unread, starred, alerts."""
 
     topic: tuple[str, ...] = ()
     subscription: tuple[str, ...] = ()
@@ -76,21 +94,6 @@ class LiveFilter(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it lets everything through."""
         return self == LiveFilter()
 
-    def query(self, **changed: object) -> str:
-        """The query string of a page with this filter, some of it changed; sorted, so that one filter has one address."""
-        values: list[tuple[str, str]] = []
-        for name in (*LIVE_FACETS, "hours", "show"):
-            value = changed.get(name, getattr(self, name))
-            if name in LIVE_FACETS:
-                values += [(name, one) for one in sorted(cast("tuple[str, ...]", value))]
-            elif value not in (None, "all"):
-                values.append((name, str(value)))
-        return urlencode(values)
-
-    def toggled(self, facet: str, value: str) -> str:
-        """The query string with one value of a facet added, or taken away."""
-        return self.query(**{facet: tuple({*getattr(self, facet)} ^ {value})})
-
     def lets_through(self, card: Card, now_ms: int) -> bool:
         """Whether the story is to be seen, as far as that is the same for everybody (not unread, not starred)."""
         if self.hours is not None and card.last_ms < now_ms - self.hours * 3_600_000:
@@ -98,15 +101,15 @@ class LiveFilter(msgspec.Struct, frozen=True, kw_only=True):
         if self.show == "alerts" and not card.subscriptions:
             return False
         return all(
-            not getattr(self, facet) or not set(getattr(self, facet)).isdisjoint(getattr(card, _OF_CARD[facet]))
-            for facet in LIVE_FACETS
+            not getattr(self, facet) or not set(getattr(self, facet)).isdisjoint(getattr(card, of_card))
+            for facet, of_card in _OF_CARD.items()
         )
 
 
-class SearchForm(msgspec.Struct, frozen=True, kw_only=True):
+class SearchForm(AddressForm, frozen=True, kw_only=True):
     """A search. ``days``: only so many days back; else ``since`` to ``until`` (both in), as ``YYYY-MM-DD`` of the desk's zone.
 
-    Of each facet given, any of its values. ``copies`` False: without articles that repeat another's text.
+    ``copies`` False: without articles that repeat another's text.
     """
 
     q: str = ""
@@ -138,23 +141,6 @@ class SearchForm(msgspec.Struct, frozen=True, kw_only=True):
             None if since is None else _midnight(since, zone),
             None if until is None else _midnight(until + timedelta(days=1), zone),
         )
-
-    def query(self, **changed: object) -> str:
-        """The query string of a page with this search, some of it changed."""
-        values: list[tuple[str, str]] = []
-        for name in self.__struct_fields__:
-            value = changed.get(name, getattr(self, name))
-            if name in SEARCH_FACETS:
-                values += [(name, one) for one in sorted(cast("tuple[str, ...]", value))]
-            elif name == "copies":
-                values += [] if value else [("copies", "no")]
-            elif value not in (None, "", "newest"):
-                values.append((name, str(value)))
-        return urlencode(values)
-
-    def toggled(self, facet: str, value: str) -> str:
-        """The query string with one value of a facet added, or taken away."""
-        return self.query(**{facet: tuple({*getattr(self, facet)} ^ {value})})
 
 
 def live_filter_of(query: Iterable[tuple[str, str]]) -> LiveFilter:
@@ -210,7 +196,7 @@ def search_choices(
 def changes_of(form: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The changes that a sent form asks for (see ``desk.use_cases.subscriptions.changed``); what it doesn't hold stays.
 
-    Boxes that nobody ticked are not sent: with ``boxes`` in the form they count as empty. Raises UsageError for what is no
+    Unticked boxes are not sent: with ``boxes`` in the form they count as empty. Raises UsageError for what is not a
     number.
     """
     found: dict[str, Any] = {name: form[name][-1].strip() for name in _WORDS if name in form}
@@ -236,7 +222,7 @@ def listed(values: Sequence[str]) -> list[str]:
 
 def _number(name: str, text: str) -> int:
     if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) <= 6):
-        raise UsageError(f"{name}: {text!r} is no number from 0 to 999,999")
+        raise UsageError(f"{name}: {text!r} is not a number from 0 to 999,999")
     return int(text)
 
 
@@ -253,7 +239,7 @@ def _values(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def _choices(
     facet: str,
     counts: Mapping[str, int],
-    form: LiveFilter | SearchForm,
+    form: AddressForm,
     labels: Mapping[str, Mapping[str, str]],
     most: int | None = None,
 ) -> list[FacetChoice]:

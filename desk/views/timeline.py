@@ -134,7 +134,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 def judgement(stored: str | None) -> Judgement | None:
-    """The stored judgement; None where there is none that can be read."""
+    """The stored judgement; None if there is none that can be read."""
     try:
         return msgspec.json.decode(stored, type=Judgement) if stored else None
     except msgspec.DecodeError:
@@ -144,7 +144,7 @@ def judgement(stored: str | None) -> Judgement | None:
 def side_by_side(before: str, after: str, *, context: int = CONTEXT) -> tuple[Part, ...]:
     """The new text with what it lost. Long stretches without a change are gaps; no parts where nothing changed."""
     old, new = _WORD.findall(before)[:MOST_WORDS], _WORD.findall(after)[:MOST_WORDS]
-    # Compared without the space behind a word: where a line breaks is no change.
+    # Compared without the space behind a word: a moved line break is not a change.
     opcodes = Indel.opcodes([word.strip() for word in old], [word.strip() for word in new])
     parts: list[Part] = []
     gone = come = ""

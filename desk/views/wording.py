@@ -9,69 +9,25 @@ from typing import NamedTuple
 
 from core.records import from_ms
 
-NAMES = {
-    "ar": "Arabic",
-    "az": "Azerbaijani",
-    "be": "Belarusian",
-    "bg": "Bulgarian",
-    "bn": "Bengali",
-    "ca": "Catalan",
-    "cs": "Czech",
-    "da": "Danish",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "et": "Estonian",
-    "fa": "Persian",
-    "fi": "Finnish",
-    "fr": "French",
-    "he": "Hebrew",
-    "hi": "Hindi",
-    "hr": "Croatian",
-    "hu": "Hungarian",
-    "hy": "Armenian",
-    "id": "Indonesian",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ka": "Georgian",
-    "kk": "Kazakh",
-    "ko": "Korean",
-    "ku": "Kurdish",
-    "lt": "Lithuanian",
-    "lv": "Latvian",
-    "mk": "Macedonian",
-    "nl": "Dutch",
-    "no": "Norwegian",
-    "pl": "Polish",
-    "ps": "Pashto",
-    "pt": "Portuguese",
-    "ro": "Romanian",
-    "ru": "Russian",
-    "sk": "Slovak",
-    "sl": "Slovene",
-    "sq": "Albanian",
-    "sr": "Serbian",
-    "sv": "Swedish",
-    "sw": "Swahili",
-    "th": "Thai",
-    "tr": "Turkish",
-    "uk": "Ukrainian",
-    "ur": "Urdu",
-    "uz": "Uzbek",
-    "vi": "Vietnamese",
-    "zh": "Chinese",
-}
+_NAMES = """
+ar:Arabic az:Azerbaijani be:Belarusian bg:Bulgarian bn:Bengali ca:Catalan cs:Czech da:Danish de:German el:Greek
+en:English es:Spanish et:Estonian fa:Persian fi:Finnish fr:French he:Hebrew hi:Hindi hr:Croatian hu:Hungarian
+hy:Armenian id:Indonesian it:Italian ja:Japanese ka:Georgian kk:Kazakh ko:Korean ku:Kurdish lt:Lithuanian
+lv:Latvian mk:Macedonian nl:Dutch no:Norwegian pl:Polish ps:Pashto pt:Portuguese ro:Romanian ru:Russian
+sk:Slovak sl:Slovene sq:Albanian sr:Serbian sv:Swedish sw:Swahili th:Thai tr:Turkish uk:Ukrainian ur:Urdu
+uz:Uzbek vi:Vietnamese zh:Chinese
+"""
+LANGUAGES = dict(one.split(":") for one in _NAMES.split())
 """English names of the codes that the pipeline gives."""
 
 
 def language_name(code: str | None) -> str:
     """Its English name; the code itself where we have none."""
-    return "unknown" if not code else NAMES.get(code, code)
+    return "unknown" if not code else LANGUAGES.get(code, code)
 
 
 class Outlet(NamedTuple):
-    """``country``: ISO 3166, INT for none, or None where nobody said."""
+    """``country``: ISO 3166, INT for none, or None if unknown."""
 
     name: str
     country: str | None = None
@@ -81,7 +37,7 @@ Outlets = Mapping[str, Outlet]
 
 
 def outlet_name(source: str, outlets: Outlets) -> str:
-    """What people call it; the id where nobody said."""
+    """What people call it; the id if that is unknown."""
     known = outlets.get(source)
     return known.name if known is not None and known.name else source
 

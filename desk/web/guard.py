@@ -59,7 +59,7 @@ async def guard(request: Request) -> None:
     _limit(desk, request, caller)
     endpoint = request.scope.get("endpoint")
     if endpoint not in RULES:
-        raise Refused(403, "this address has no rule who may use it")
+        raise Refused(403, "this address has no rule that says who may use it")
     role = RULES[endpoint]
     if role is not None:
         if caller is None:
@@ -184,7 +184,7 @@ def is_feed(path: str) -> bool:
 
 
 def feed_address(address: str) -> str | None:
-    """Path and query of a feed in the form that tokens are bound to; None where it is no feed of this desk."""
+    """Path and query of a feed in the form that tokens are bound to; None if it is not a feed of this desk."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -83,7 +83,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(WirewatchError, ours)
     app.add_exception_handler(
-        Exception, lambda request, _error: answer(request, 500, "this is our fault; the log says more")
+        Exception, lambda request, _error: answer(request, 500, "an internal error; the log has the details")
     )
 
 

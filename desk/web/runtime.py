@@ -1,4 +1,4 @@
-"""What the desk does while nobody asks: follow the store, look after the status bar, keep the search index up."""
+"""The desk's background work: follow the store, look after the status bar, keep the search index up."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def event_stream(
         raise Refused(429, full, {"Retry-After": "30"})
 
     async def slotted() -> AsyncIterator[ServerSentEvent]:
-        # Taken only now: a stream that nobody reads from is never closed either.
+        # Taken only now: a stream that is never read is never closed either.
         if not desk.streams.take(caller.id):
             return
         try:

@@ -92,8 +92,8 @@ def test_what_is_wrong_is_said_with_its_place_and_a_better_query(desk: Desk, as_
     warned = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain or corn"}).text
     assert 'data-query="grain OR corn"' in warned
     assert "in the last 30 days" in warned
-    assert "no language" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "languages": "xxx"}).text
-    assert "no time of day" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "at": "25:00"}).text
+    assert "not a language code" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "languages": "xxx"}).text
+    assert "not a time of day" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "at": "25:00"}).text
     hostile = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "<script>alert(1)</script>("}).text
     assert "<script" not in hostile
 
@@ -122,7 +122,7 @@ def test_save_edit_and_history(desk: Desk, as_editor: TestClient) -> None:
     assert "wider" in page
     late = send(as_editor, "/subscriptions/save", {**second, "query": "corn"})
     assert late.status_code == 400
-    assert "somebody else saved it meanwhile" in late.text
+    assert "someone else saved it meanwhile" in late.text
     assert ">corn</textarea>" in late.text
     assert "Nothing was changed" in send(as_editor, "/subscriptions/save", {**second, "based_on": "2"}).text
     assert [line.action for line in desk.directory.trail.page()][:2] == ["subscription saved"] * 2
@@ -132,10 +132,10 @@ def test_save_edit_and_history(desk: Desk, as_editor: TestClient) -> None:
     ("values", "said"),
     [
         ({"query": "grain AND ("}, "Not saved"),
-        ({"query": "grain", "id": "a b"}, "is no id"),
+        ({"query": "grain", "id": "a b"}, "is not an id"),
         ({"query": "grain", "delivery": "nowhere"}, "there is no channel"),
         ({"query": "grain", "zone": "Mars/Olympus"}, "there is no time zone"),
-        ({"query": "grain", "per_hour": "many"}, "is no number"),
+        ({"query": "grain", "per_hour": "many"}, "is not a number"),
         ({"query": "grain", "id": "ports"}, "already"),
     ],
 )

@@ -154,7 +154,7 @@ def test_only_our_proxies_are_believed() -> None:
     assert client_address("10.1.1.1", "203.0.113.9, 198.51.100.2, 10.0.0.3", ours) == "198.51.100.2"
     assert client_address("10.1.1.1", "nonsense", ours) == "10.1.1.1"
     assert client_address("::ffff:10.1.1.1", "198.51.100.2", ours) == "198.51.100.2"
-    with pytest.raises(UsageError, match="'example' is no address"):
+    with pytest.raises(UsageError, match="'example' is not an address"):
         networks("10.0.0.1, example")
 
 

@@ -105,12 +105,12 @@ def plugin_of(url: str) -> Any:
 
     scheme = url.partition(":")[0].lower()
     if scheme in REFUSED_SCHEMES:
-        raise UsageError(f"{scheme}: acts on this machine, and is no channel")
+        raise UsageError(f"{scheme}: acts on this machine, and is not a channel")
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     made = apprise.Apprise.instantiate(url, suppress_exceptions=True)
     if made is None:
         raise UsageError(
-            f"that is no address of {scheme or 'a service'} that Apprise understands",
+            f"Apprise does not understand that address of {scheme or 'a service'}",
             hint="Apprise's manual has the form for each service; in a shell, quote it",
         )
     return made

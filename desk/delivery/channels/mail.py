@@ -49,7 +49,7 @@ def server_of(url: str) -> Server:
     except ValueError:
         host, port, split = None, None, urlsplit("")
     if split.scheme not in PORTS or not host:
-        raise UsageError("that is no mail server", hint="use smtp://user:password@host:587 or smtps://…")
+        raise UsageError("that is not a mail server", hint="use smtp://user:password@host:587 or smtps://…")
     security = parse_qs(split.query).get("security", ["tls" if split.scheme == "smtps" else "starttls"])[0]
     if security not in ("tls", "starttls", "none"):
         raise UsageError(f"security={security} is not known", hint="use tls, starttls or none")

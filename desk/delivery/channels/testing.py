@@ -82,7 +82,7 @@ def sample_options(**changed: Any) -> Options:
 
 class ChannelContract:
     """Tests of one kind. ``address``: one that it takes; ``unusable``: of its form, but can't be used; ``secrets``: parts of
-    ``address`` that nobody may read.
+    ``address`` that are secret.
 
     ``installed`` is the name of its entry point, if the tests run where the package is installed.
     """

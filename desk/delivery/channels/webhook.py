@@ -38,7 +38,7 @@ class WebhookKind(ChannelKind):
     example = "https://hooks.outlet.example/wirewatch"
     rank = 10
     per_minute = 600
-    options: ClassVar[Mapping[str, str]] = {"secret": "A webhook's own secret, whsec_…; without it one is made."}
+    options: ClassVar[Mapping[str, str]] = {"secret": "A webhook's own secret, as Standard Webhooks writes it; without it one is made."}
 
     def configure(self, address: str, options: Mapping[str, str]) -> Configured:
         """See ChannelKind. Without a secret one is made."""
@@ -116,7 +116,7 @@ class WebhookCarrier:
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise Trouble(f"the receiver can't be reached: {_plain(error)}") from error
         except (httpcore.UnsupportedProtocol, ValueError) as error:
-            raise Trouble("the address is no web address", again=False) from error
+            raise Trouble("the address is not a web address", again=False) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -154,7 +154,7 @@ def key_of(secret: str) -> bytes:
 
 
 def retry_after_s(value: str, now_ms: int) -> float | None:
-    """Seconds of a Retry-After header: a number or a date; None where it is neither. At most a day."""
+    """Seconds of a Retry-After header: a number or a date; None if it is neither. At most a day."""
     try:
         wish = float(int(value))
     except ValueError:

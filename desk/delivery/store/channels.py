@@ -96,7 +96,7 @@ class DeliveryRepository:
         self.store = store
 
     def save_channel(self, channel: Channel) -> bool:
-        """Add a channel, or change its kind, address, owner, pace; True where there was none. Its health begins anew."""
+        """Add a channel, or change its kind, address, owner, pace; True if there was none. Its health is reset."""
         row = {
             "name": storable(channel.name),
             "kind": channel.kind,
@@ -126,14 +126,14 @@ class DeliveryRepository:
             return [channel_of(row) for row in connection.execute(query)]
 
     def channel(self, name: str) -> Channel | None:
-        """One channel; None where it is not there (any more)."""
+        """One channel; None if it is not there (any more)."""
         query = sa.select(d.channels).where(d.channels.c.name == name, d.channels.c.active)
         with self.store.reading() as connection:
             row = connection.execute(query).one_or_none()
             return channel_of(row) if row is not None else None
 
     def remove_channel(self, name: str) -> bool:
-        """Remove a channel and its address; False where there is none. What waits for it is marked as failed, not deleted."""
+        """Remove a channel and its address; False if there is none. What waits for it is marked as failed, not deleted."""
         c = d.channels.c
         with self.store.writing() as connection:
             gone = connection.execute(
@@ -169,7 +169,7 @@ class DeliveryRepository:
         return made
 
     def unmute(self, identity: str) -> bool:
-        """Take a mute back; False where there is none."""
+        """Take a mute back; False if there is none."""
         with self.store.writing() as connection:
             return bool(connection.execute(d.mutes.delete().where(d.mutes.c.id == identity)).rowcount)
 
@@ -187,7 +187,7 @@ class DeliveryRepository:
             return [Mute(**row) for row in connection.execute(query).mappings()]
 
     def deliveries_of(self, alerts: Iterable[str]) -> dict[str, list[Delivery]]:
-        """What became of these alerts, channel by channel, by alert id; alerts that nobody is sent are missing."""
+        """What became of these alerts, channel by channel, by alert id; alerts that are sent to no channel are missing."""
         found: dict[str, list[Delivery]] = {}
         with self.store.reading() as connection:
             for part in chunks(sorted(set(alerts))):

@@ -248,7 +248,7 @@ class SendQueue:
     ) -> bool:
         """Store what became of some messages, and how the channel fares, in one transaction.
 
-        ``release``: the channel is free for others again. False where another process has the channel by now.
+        ``release``: the channel is free for others again. False if another process has the channel by now.
         """
         c = d.channels.c
         lease = {"lease_until_ms": 0, "leased_by": None} if release else {"lease_until_ms": now_ms + LEASE_MS}
@@ -303,9 +303,9 @@ def count_delivered(store: Store, connection: sa.Connection, sent_ms: Mapping[st
 def forget_sent(store: Store, *, before_ms: int, limit: int) -> int:
     """Delete up to ``limit`` deliveries that were due, and went out, before ``before_ms``, with their messages.
 
-    Returns how many rows went; 0: nothing is left to do. All of a story stays as long as a subscription was told
-    of it later than that: a retraction must find whom it was told, and gathering when. A message stays as long as one
-    of its deliveries does, or it could be planned and sent anew. Raises StoreError.
+    Returns how many rows went; 0: nothing is left to do. All of a story stays as long as a subscription was sent
+    it later than that: a retraction must find its receivers, and gathering its time. A message stays as long as one
+    of its deliveries does, or it could be planned and sent again. Raises StoreError.
     """
     c, m = d.deliveries.c, d.messages.c
     later = d.deliveries.alias()

@@ -32,7 +32,7 @@ Handover = composed(
 
 
 class Taking(msgspec.Struct, frozen=True):
-    """``over``: the id of whom it is taken from, as it was read; left out: nobody had it."""
+    """``over``: the id of whom it is taken from, as it was read; left out: no one had it."""
 
     state: Literal["claimed", "done", "open"]
     over: Annotated[str, Meta(max_length=32)] | None = None

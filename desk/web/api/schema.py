@@ -38,7 +38,7 @@ _REFUSALS = {
     401: "not signed in",
     403: "not allowed",
     404: "not there",
-    409: "somebody else was first",
+    409: "someone else was first",
     422: "a parameter or the body is wrong",
     429: "too many requests",
     502: "a site did not answer",
@@ -193,7 +193,7 @@ def read_cursor(cursor: str | None, pattern: str) -> str | None:
     except (ValueError, binascii.Error):
         text = ""
     if not re.fullmatch(pattern, text):
-        raise Refused(400, "this is no cursor of this list: begin without one")
+        raise Refused(400, "this is not a cursor of this list: begin without one")
     return text
 
 

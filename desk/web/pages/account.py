@@ -47,7 +47,7 @@ def sign_in(
         raise Refused(429, "too many tries: wait a minute", {"Retry-After": str(max(1, round(max(waits_s))))})
     found = desk.directory.sign_in(name, password, address=address, agent=request.headers.get("user-agent", ""))
     if found is None:
-        problem = "Name and password don't fit."
+        problem = "Name and password do not match."
         return page(request, "sign_in.html", status=403, next=inside(next), problem=problem, name=name)
     for key, limit in tries:
         desk.buckets.give_back(key, limit)
@@ -89,7 +89,7 @@ def change_password(
     if wait_s:
         raise Refused(429, "too many tries: wait a minute", {"Retry-After": str(max(1, round(wait_s)))})
     if not desk.directory.check(account, old):
-        return _page(request, desk, caller, problem="The old password is another one.", status=403)
+        return _page(request, desk, caller, problem="The old password is wrong.", status=403)
     try:
         desk.directory.set_password(account, new, by)
     except UsageError as error:
@@ -137,7 +137,7 @@ def make_feed(
     """Make an address of a feed for a feed reader; it is shown this once."""
     account, address = _account(desk, caller), feed_address(feed)
     if address is None:
-        raise Refused(400, "that is no Atom feed of this desk")
+        raise Refused(400, "that is not an Atom feed of this desk")
     base = base_url(request, desk)
     made = with_token(base + address, desk.directory.make_feed_token(account, address, by))
     return _page(request, desk, caller, feed=made)

@@ -126,7 +126,7 @@ def _names(desk: Desk) -> dict[str, str]:
 
 
 class _Shown(NamedTuple):
-    """The headline and a stretch of the text, what matched in them marked; ``why`` is empty where the headline says it all."""
+    """The headline and a stretch of the text, what matched in them marked; ``why`` is empty if the headline says it all."""
 
     title: tuple[Segment, ...]
     why: tuple[Segment, ...] = ()

@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Form(max_length=100)]
 OPTION = "option."
 TESTS = Limit(10, 6.0)
-"""Test messages of one person: a button must not become a way to flood somebody."""
+"""Test messages of one person: a button must not become a way to flood a receiver."""
 
 
 @router.get("/channels")
@@ -63,7 +63,7 @@ def test(request: Request, desk: TheDesk, by: TheActor, caller: TheCaller, name:
     channels.get(name)
     wait_s = desk.buckets.take(f"channel test {caller.id}", TESTS, desk.monotonic())
     if wait_s:
-        raise Refused(429, "that were many tests: wait a little", {"Retry-After": str(max(1, round(wait_s)))})
+        raise Refused(429, "too many tests: wait a little", {"Retry-After": str(max(1, round(wait_s)))})
     problem = channels.test(name)
     words = f"{name}: {problem}" if problem else f"{name}: the receiver took the test message"
     if FORM_HEADER in request.headers:

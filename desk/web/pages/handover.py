@@ -31,7 +31,7 @@ def show(request: Request, desk: TheDesk, caller: TheCaller, hours: str = "", si
     moment = since_of(desk, handovers, hours, since)
     stories = handover(desk, moment.ms)
     taken = shift.taken(done_since_ms=moment.ms)
-    # What somebody has, or has done, stands in its own section only.
+    # A story that is taken or done stands in its own section only.
     known = {one.story for one in taken if one.held or one.state == "done"}
     stories = stories._replace(
         new=tuple(card for card in stories.new if card.id not in known),
@@ -89,7 +89,7 @@ def assign(
     over: Holder = "",
     back: Back = "/handover",
 ) -> Response:
-    """Give a story to somebody."""
+    """Assign a story."""
     shifts.assign(desk, by, story, person, over=over)
     return done(request, back)
 

@@ -37,7 +37,7 @@ def add(
     role: Annotated[str, Form()],
     password: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:
-    """Let somebody in; without a password they can come by the proxy only."""
+    """Add a person; without a password they can sign in by the proxy only."""
     try:
         desk.directory.add(name, role_named(role), password or None, by)
     except UsageError as error:
@@ -50,7 +50,7 @@ def add(
 def change_role(
     request: Request, desk: TheDesk, by: TheActor, person: Person, role: Annotated[str, Form()]
 ) -> Response:
-    """Give somebody another role."""
+    """Change a person's role."""
     try:
         desk.directory.set_role(_account(desk, person), role_named(role), by)
     except UsageError as error:
@@ -76,7 +76,7 @@ def change_active(
 def set_password(
     request: Request, desk: TheDesk, by: TheActor, person: Person, password: Annotated[str, Form(max_length=2_000)]
 ) -> Response:
-    """Set somebody's password; their sessions end."""
+    """Set a person's password; their sessions end."""
     try:
         desk.directory.set_password(_account(desk, person), password, by)
     except UsageError as error:

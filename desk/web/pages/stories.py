@@ -56,7 +56,7 @@ def show(
         people=people_of(desk, caller),
         me=caller.id,
     )
-    # After the answer: nobody waits for a write in order to read.
+    # After the answer: reading does not wait for a write.
     background.add_task(desk.marks.read, caller.id, story, card.seq)
     answer.background = background
     return answer

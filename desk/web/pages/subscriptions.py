@@ -15,14 +15,13 @@ from core.query import LintFinding, explain, lint, parse
 from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
-from core.store.results import alerts_of
 from desk.delivery.store.channels import DeliveryRepository
 from desk.people.roles import Role
 from desk.shifts import alert_counts
 from desk.use_cases.desk import Desk
 from desk.use_cases.queries import document_for, preview, translated
 from desk.use_cases.subscriptions import changed, differences, to_json_lines, to_toml
-from desk.views.atom import MEDIA_TYPE, alerts_feed
+from desk.views.atom import MEDIA_TYPE, MOST_ALERTS, alerts_feed
 from desk.views.forms import NEWS, changes_of
 from desk.views.query_preview import DAYS, QueryPreview
 from desk.views.wording import language_name
@@ -215,7 +214,7 @@ def alerts(request: Request, desk: TheDesk, by: TheActor, subscription: str) -> 
     """The newest alerts of a subscription, for a feed reader."""
     stored = desk.subscriptions(by).get(subscription)
     base = base_url(request, desk)
-    found = alerts_of(desk.store, desk.settings.run, stored.id)
+    found = [row.alert for row in desk.reader.alerts(limit=MOST_ALERTS, subscription=stored.id)]
     query = f"?{request.url.query}" if request.url.query else ""
     return Response(
         alerts_feed(stored, found, self_url=f"{base}{request.url.path}{query}", desk_url=base), media_type=MEDIA_TYPE

@@ -302,12 +302,12 @@ def fails(host: str, port: int) -> list[str]:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("nothing://x", "no address of nothing"),
-        ("slack://short", "no address of slack"),
+        ("nothing://x", "understand that address of nothing"),
+        ("slack://short", "understand that address of slack"),
         ("mailto:", "no addresses"),
         ("mailto:ann", "no addresses"),
         ("mailto:a@x,b@y\r\nBcc: c@z", "no addresses"),
-        ("smtp://user:hunter22@/?to=a@b.example", "no mail server"),
+        ("smtp://user:hunter22@/?to=a@b.example", "not a mail server"),
         ("http://", "no host"),
         ("dbus://", "acts on this machine"),
         ("syslog://", "acts on this machine"),

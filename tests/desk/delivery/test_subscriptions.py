@@ -84,9 +84,9 @@ def test_a_topic_that_is_not_there_is_refused_and_one_that_went_stays(store: Sto
     [
         ({"query": "mine AND"}, "expected"),
         ({"query": "lang:en AND NOT lang:en"}, "never match"),
-        ({"languages": ["english"]}, "no language"),
+        ({"languages": ["english"]}, "not a language code"),
         ({"schedule": {"zone": "Mars/City"}}, "no time zone"),
-        ({"schedule": {"quiet": "all night"}}, "no quiet hours"),
+        ({"schedule": {"quiet": "all night"}}, "not quiet hours"),
         ({"schedule": {"whenever": 1}}, "unknown field"),
         ({"delivery": ["nowhere"]}, "no channel 'nowhere'"),
         ({"level": "loud"}, "there is no 'loud' at `level`"),
@@ -114,7 +114,7 @@ def test_warnings_of_the_linter_are_given_and_what_filters_mend_is_not(store: St
 
 def test_ids_that_can_not_be(store: Store, clock: Clock) -> None:
     for identity in ("", "a b", "a/b", "x" * 101, "a\n"):
-        with pytest.raises(UsageError, match="is no id"):
+        with pytest.raises(UsageError, match="is not an id"):
             people(store, clock).save(Subscription(id=identity, query="mine"), by="ann")
 
 
