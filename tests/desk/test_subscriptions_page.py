@@ -92,7 +92,10 @@ def test_what_is_wrong_is_said_with_its_place_and_a_better_query(desk: Desk, as_
     warned = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain or corn"}).text
     assert 'data-query="grain OR corn"' in warned
     assert "in the last 30 days" in warned
-    assert "not a language code" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "languages": "xxx"}).text
+    assert (
+        "not a language code"
+        in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "languages": "xxx"}).text
+    )
     assert "not a time of day" in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "a", "at": "25:00"}).text
     hostile = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "<script>alert(1)</script>("}).text
     assert "<script" not in hostile

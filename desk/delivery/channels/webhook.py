@@ -38,7 +38,9 @@ class WebhookKind(ChannelKind):
     example = "https://hooks.outlet.example/wirewatch"
     rank = 10
     per_minute = 600
-    options: ClassVar[Mapping[str, str]] = {"secret": "The secret of a webhook (Standard Webhooks); without it one is made."}
+    options: ClassVar[Mapping[str, str]] = {
+        "secret": "The secret of a webhook (Standard Webhooks); without it one is made."
+    }
 
     def configure(self, address: str, options: Mapping[str, str]) -> Configured:
         """See ChannelKind. Without a secret one is made."""
