@@ -196,6 +196,12 @@ def test_every_setting_is_on_its_page_with_its_default() -> None:
     assert len(rows) == len(wanted)
 
 
+def test_every_variable_that_a_page_names_is_a_setting() -> None:
+    named = {(page, name) for page in pages() for name in re.findall(r"\bWIREWATCH_([A-Z_]+[A-Z])\b", text(page))}
+    assert len(named) > 5
+    assert [f"{page}: {name}" for page, name in sorted(named) if name.lower() not in set(vars(Settings()))] == []
+
+
 def command_lines() -> Iterator[tuple[str, str]]:
     """(page, words) of every call of ``wirewatch`` that a page shows, in a block or in backticks."""
     for page in pages():
