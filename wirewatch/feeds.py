@@ -35,7 +35,7 @@ class ConnectorFeeds:
     """The feeds of one store. Safe for threads: every discovery has its own client, and keeps the pause between requests."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._settings, self.state = settings, FeedRepository(store.engine)
+        self._settings, self.state = settings, FeedRepository(store)
         self._outlets = Outlets(store)
         self._closing = threading.Event()
 

@@ -155,7 +155,7 @@ class Tracer:
         identity = article_id(url)
         _, gone = Takedowns(self._store).check([identity])
         article, ends = self._article(identity), self._ends(identity, url)
-        rows = FeedRepository(self._store.engine).listing()
+        rows = FeedRepository(self._store).listing()
         items = self._items(url)
         feeds = self._feeds(rows, url, {item.feed for item in items}, article)
         failed = PollRepository(self._store).about(url, limit=SHOWN_POLLS)

@@ -24,7 +24,7 @@ START = datetime(2031, 3, 4, 12, tzinfo=UTC)
 def rounds(feeds: Feeds, count: int, turns: int, folder: Path, *, workers: int = 16) -> list[Round]:
     """Poll all feeds once a round. The clock stands still in a round, so that each feed is due once."""
     store = open_store(f"sqlite:///{folder / 'store.db'}")
-    state = FeedRepository(store.engine, owner="bench", linger_s=0.0)
+    state = FeedRepository(store, owner="bench", linger_s=0.0)
     for feed in range(count):
         state.add(feeds.url(feed), "bench", START)
     # Only news is fetched, nothing of what the feeds held at first.

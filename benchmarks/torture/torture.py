@@ -161,7 +161,7 @@ def torture(
 
 def _prepare(store: Store, press: Press) -> None:
     SubscriptionStore(store).save_subscriptions(SUBSCRIPTIONS, now_ms=wall_ms(), from_the_beginning=True)
-    state = FeedRepository(store.engine)
+    state = FeedRepository(store)
     for outlet in press.outlets:
         state.add(outlet.feed_url, outlet.name, datetime.now(UTC))
 

@@ -14,8 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy import Engine, Row, delete, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Row, delete, insert, select, update
 
 from connectors.feeds.cursor import FeedFacts
 from connectors.http.answers import Failure
@@ -23,10 +22,9 @@ from connectors.http.client import Http
 from connectors.kinds import FEED
 from connectors.push.server import NOT_FOUND, Request, Response, is_signed
 from connectors.store.feeds import FeedRepository
-from connectors.store.rows import words
 from connectors.store.tables import feeds, hub_subscriptions
-from core.errors import StoreError
 from core.records import to_ms
+from core.store.engine import Store
 
 PREFIX = "/websub/"
 LEASE_S = 7 * 86_400
@@ -118,8 +116,8 @@ class HubSubscription(msgspec.Struct, frozen=True, kw_only=True):
 class HubRepository:
     """Who is subscribed where. Safe for threads and processes."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def wanting(self, now_ms: int, *, renew_ms: int, retry_ms: int, limit: int) -> Sequence[HubSubscription]:
         """Subscriptions to ask a hub for now: feeds that name a hub and have none, or one that soon ends.
@@ -128,7 +126,7 @@ class HubRepository:
         again, no sooner than that.
         """
         asked: list[HubSubscription] = []
-        with self._transaction("look for hubs") as connection:
+        with self._store.writing() as connection:
             rows = connection.execute(
                 select(feeds).where(feeds.c.active.is_(True), feeds.c.kind == FEED, feeds.c.state.is_not(None))
             ).all()
@@ -174,37 +172,15 @@ class HubRepository:
 
     def of_token(self, token: str) -> HubSubscription | None:
         """The subscription with this callback."""
-        with self._transaction("find a subscription", write=False) as connection:
+        with self._store.reading() as connection:
             query = select(hub_subscriptions).where(hub_subscriptions.c.token == token)
             row = connection.execute(query).first()
         return None if row is None else _subscription(row)
 
     def note(self, token: str, **values: object) -> None:
         """Set columns: status, lease_until, pushed_at, problem."""
-        with self._transaction("note a push") as connection:
+        with self._store.writing() as connection:
             connection.execute(update(hub_subscriptions).where(hub_subscriptions.c.token == token).values(**values))
-
-    def _transaction(self, what: str, *, write: bool = True) -> _Guarded:
-        return _Guarded(self._engine.execution_options(wirewatch_write=write), what)
-
-
-class _Guarded:
-    def __init__(self, engine: Engine, what: str) -> None:
-        self._begin, self._what = engine.begin(), what
-
-    def __enter__(self) -> Any:
-        try:
-            return self._begin.__enter__()
-        except SQLAlchemyError as error:
-            raise StoreError(f"could not {self._what}: {words(error)}") from error
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            self._begin.__exit__(kind, error, trace)
-        except SQLAlchemyError as failed:
-            raise StoreError(f"could not {self._what}: {words(failed)}") from failed
-        if isinstance(error, SQLAlchemyError):
-            raise StoreError(f"could not {self._what}: {words(error)}") from error
 
 
 def _subscription(row: Row[Any], **changes: Any) -> HubSubscription:

@@ -12,7 +12,6 @@ poll, so that the next process keeps the host's pace too. When a process dies, i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,8 +19,6 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import (
-    Connection,
-    Engine,
     Row,
     case,
     delete,
@@ -31,7 +28,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import PollResult, SavedCursor, Source, SourceFacts, StoredCursor
 from connectors.feeds.cursor import ItemState, ItemStatus
@@ -47,7 +43,6 @@ from connectors.store.rows import (
     item_row,
     item_state,
     listed,
-    words,
 )
 from connectors.store.tables import feed_items, feeds, polls
 from core.errors import FailureKind, StoreError, UsageError
@@ -56,8 +51,8 @@ from core.records.article import FeedCounts, FeedOutlet
 from core.store.engine import Store
 
 _CHUNK = 500
-_CLAIMS = 0x77697265
-"""Number of PostgreSQL's advisory lock under which feeds are claimed: else two could claim one host at once."""
+_CLAIMS = "claim feeds"
+"""Claims run one after the other: otherwise two processes could claim one host at once."""
 
 _LOOK_AGAIN = timedelta(seconds=0.5)
 _REQUESTS_MS = 10_000
@@ -97,20 +92,20 @@ class StoredItems(Mapping[str, ItemState]):
 class FeedRepository:
     """All feeds, as a ``connectors.base.SourceRepository`` and for people. Names are feed ids. Raises StoreError.
 
-    Safe for threads and processes, as far as the engine is. ``owner`` names this process; None: it works alone, and
+    Safe for threads and processes. ``owner`` names this process; None: it works alone, and
     takes no leases.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        store: Store,
         *,
         owner: str | None = None,
         lease_s: float = 120.0,
         linger_s: float = 10.0,
         kinds: Kinds | None = None,
     ) -> None:
-        self._engine, self._given_kinds = engine, kinds
+        self.store, self._given_kinds = store, kinds
         self._owner, self._lease_ms, self._linger_ms = owner, int(lease_s * 1000), int(linger_s * 1000)
         self._looked_at: datetime | None = None
         self._sources: dict[str, Source] = {}
@@ -124,7 +119,7 @@ class FeedRepository:
         """Return the source ``name`` with its URL (credentials included): as last loaded, if it was."""
         if known := self._sources.get(name):
             return known
-        with self._reading("read a feed") as connection:
+        with self.store.reading() as connection:
             row = connection.execute(select(feeds).where(feeds.c.id == name)).first()
         if row is None:
             raise StoreError(f"no feed {name}")
@@ -135,16 +130,15 @@ class FeedRepository:
         asked = {"now": to_ms(now), "skip": list(skip), "most": limit, "owner": self._owner, "kinds": self.kinds.names}
         asked["latest"] = to_ms(now) + 2 * max(self._lease_ms, self._linger_ms)
         if self._owner is None:
-            with self._reading("find due feeds") as connection:
+            with self.store.reading() as connection:
                 return [str(row.id) for row in connection.execute(sql.DUE, asked)]
         self._looked_at = now
         # A look first: most looks find nothing, and need not wait for SQLite's one writer.
-        with self._reading("find due feeds") as connection:
+        with self.store.reading() as connection:
             if connection.execute(sql.FREE, asked | {"most": 1}).first() is None:
                 return []
-        with self._writing("claim due feeds") as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(_CLAIMS)))
+        with self.store.writing() as connection:
+            self.store.serialise(connection, _CLAIMS)
             names = [str(row.id) for row in connection.execute(sql.CLAIM, asked)]
             if names:
                 lease = {"names": names, "owner": self._owner, "until": to_ms(now) + self._lease_ms}
@@ -154,7 +148,7 @@ class FeedRepository:
     def release(self, now: datetime) -> None:
         """Give back all leases of this process, which ends; hosts keep their pause."""
         if self._owner is not None:
-            with self._writing("release feeds") as connection:
+            with self.store.writing() as connection:
                 mine = update(feeds).where(
                     feeds.c.leased_by == self._owner, feeds.c.lease_until > to_ms(now) + self._linger_ms
                 )
@@ -162,7 +156,7 @@ class FeedRepository:
 
     def next_due(self, *, skip: Collection[str] = ()) -> datetime | None:
         """See SourceRepository.next_due."""
-        with self._reading("find the next feed") as connection:
+        with self.store.reading() as connection:
             first = connection.execute(sql.NEXT, {"skip": list(skip), "kinds": self.kinds.names}).scalar()
         if first is None or self._looked_at is None:
             return None if first is None else from_ms(first)
@@ -178,7 +172,7 @@ class FeedRepository:
 
     def load_all(self, names: Sequence[str]) -> dict[str, SavedCursor[Any] | StoreError]:
         """See SourceRepository.load_all. Of the items only the pending ones are read; the others once one is asked for."""
-        with self._reading("load cursors") as connection:
+        with self.store.reading() as connection:
             rows = {str(row.id): row for row in connection.execute(sql.FEEDS, {"names": list(names)})}
             waiting: dict[str, dict[str, ItemState]] = {name: {} for name in names}
             for item in connection.execute(sql.PENDING, {"names": list(names)}):
@@ -204,7 +198,7 @@ class FeedRepository:
             raise StoreError(f"the cursor of {without_credentials(row.url)} can't be read: {error}") from error
 
     def _items(self, name: str) -> dict[str, ItemState]:
-        with self._reading("load items") as connection:
+        with self.store.reading() as connection:
             return {str(item.key): _item(item) for item in connection.execute(sql.ITEMS, {"name": name})}
 
     def save(self, name: str, before: SavedCursor[Any], result: PollResult[Any]) -> bool:
@@ -215,7 +209,7 @@ class FeedRepository:
         """See SourceRepository.save_all. One transaction: each commit waits for the disk."""
         worked_out = [self._worked_out(*poll) for poll in polls]
         saved = []
-        with self._writing("save cursors") as connection:
+        with self.store.writing() as connection:
             inserts: list[dict[str, object]] = []
             for (name, before, _), (values, written, gone) in zip(polls, worked_out, strict=True):
                 mine = values | {"name": name, "before": before.revision, "after": before.revision + 1}
@@ -250,7 +244,7 @@ class FeedRepository:
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:
         """See SourceRepository.postpone."""
-        with self._writing("postpone a feed") as connection:
+        with self.store.writing() as connection:
             values = {"next_poll_at": to_ms(until), "health": "failing"}
             values |= {"problem": problem, "problem_kind": FailureKind.INTERNAL}
             connection.execute(update(feeds).where(feeds.c.id == name).values(**values, failures=feeds.c.failures + 1))
@@ -259,7 +253,7 @@ class FeedRepository:
         """Add a feed, due at once. An inactive or ended one becomes active again. False: it was there already."""
         name, url = feed_id(url, kind), url.strip()
         known = {} if about is None else {"about": msgspec.json.encode(about).decode()}
-        with self._writing("add a feed") as connection:
+        with self.store.writing() as connection:
             ended = or_(feeds.c.active.is_(False), feeds.c.next_poll_at == NEVER_MS)
             again = update(feeds).where(feeds.c.id == name, ended)
             if connection.execute(again.values(active=True, source=source, next_poll_at=to_ms(now), **known)).rowcount:
@@ -273,14 +267,14 @@ class FeedRepository:
 
     def remove(self, url: str) -> bool:
         """Stop polling a feed. What was seen stays, so adding it again brings nothing twice. False: no such feed."""
-        with self._writing("remove a feed") as connection:
+        with self.store.writing() as connection:
             # A new revision, so that a poll under way can't save and set its next time.
             gone = update(feeds).where(feeds.c.url == url.strip(), feeds.c.active.is_(True))
             return bool(connection.execute(gone.values(active=False, revision=feeds.c.revision + 1)).rowcount)
 
     def listing(self) -> list[FeedRow]:
         """Return all feeds, by source and address. One whose connector is not installed is failing: it is not polled."""
-        with self._reading("list the feeds") as connection:
+        with self.store.reading() as connection:
             rows = connection.execute(select(feeds).order_by(feeds.c.source, feeds.c.url)).all()
         return [self._listed(row) for row in rows]
 
@@ -304,7 +298,7 @@ class FeedRepository:
         return [self._cursor(row, {}) for row in rows]
 
     def _active(self) -> Sequence[Row[Any]]:
-        with self._reading("read the feeds") as connection:
+        with self.store.reading() as connection:
             return connection.execute(select(feeds).where(feeds.c.active.is_(True))).all()
 
     def _facts(self, row: Row[Any]) -> SourceFacts:
@@ -326,7 +320,7 @@ class FeedRepository:
             .where(polls.c.first_ms >= to_ms(since), polls.c.new > 0)
             .where(~select(feed_items.c.key).where(feed_items.c.feed == polls.c.feed).exists())
         )
-        with self._reading("count items") as connection:
+        with self.store.reading() as connection:
             rows = [
                 *connection.execute(others.group_by(polls.c.feed)),
                 *connection.execute(query.group_by(feed_items.c.feed)),
@@ -335,13 +329,13 @@ class FeedRepository:
 
     def verified(self, name: str, now: datetime) -> None:
         """Note that the feed could be read, if that was not known yet."""
-        with self._writing("note a check") as connection:
+        with self.store.writing() as connection:
             mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
             connection.execute(mine.values(verified_at=to_ms(now), problem=None, problem_kind=None))
 
     def unreadable(self, name: str, problem: str, kind: FailureKind) -> None:
         """Note what a check met, for a feed that could never be read; of others the polls tell more."""
-        with self._writing("note a check") as connection:
+        with self.store.writing() as connection:
             mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
             connection.execute(mine.values(problem=problem, problem_kind=kind))
 
@@ -351,7 +345,7 @@ class FeedRepository:
         Otherwise a signed push could be repeated to make Wirewatch a nuisance to the feed.
         """
         now_ms = to_ms(now)
-        with self._writing("request a poll") as connection:
+        with self.store.writing() as connection:
             before = connection.execute(select(feeds.c.requested_at).where(feeds.c.id == name)).scalar()
             at = max(now_ms, (before or 0) + _REQUESTS_MS) if (before or 0) <= now_ms else before
             sooner = case((feeds.c.next_poll_at < at, feeds.c.next_poll_at), else_=at)
@@ -360,28 +354,11 @@ class FeedRepository:
 
     def pending(self) -> int:
         """Return how many items of active feeds still wait for their article."""
-        with self._reading("count pending items") as connection:
+        with self.store.reading() as connection:
             join = feed_items.join(feeds, feeds.c.id == feed_items.c.feed)
             query = select(feed_items.c.key).select_from(join)
             query = query.where(feeds.c.active.is_(True), feed_items.c.status == ItemStatus.PENDING.value)
             return len(connection.execute(query).all())
-
-    @contextmanager
-    def _writing(self, what: str) -> Iterator[Connection]:
-        try:
-            # The store's engine begins with BEGIN IMMEDIATE where this option is set; others ignore it.
-            with self._engine.execution_options(wirewatch_write=True).begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise StoreError(f"could not {what}: {words(error)}") from error
-
-    @contextmanager
-    def _reading(self, what: str) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise StoreError(f"could not {what}: {words(error)}") from error
 
 
 def _source(row: Row[Any]) -> Source:

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, BindParameter, Row, bindparam, case, func, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.base import SourceFacts
 from connectors.feeds.cursor import ItemState, ItemStatus
@@ -148,11 +147,6 @@ def kind_of(value: str | None) -> FailureKind | None:
 
 
 _KINDS = frozenset(FailureKind)
-
-
-def words(error: SQLAlchemyError) -> str:
-    """The driver's own message: SQLAlchemy's adds the statement with its values."""
-    return str(getattr(error, "orig", None) or type(error).__name__)
 
 
 _OTHERS = feeds.alias("others")

@@ -129,7 +129,7 @@ def test_a_kind_that_is_not_installed_is_named() -> None:
 
 
 def test_two_kinds_may_poll_one_address(tmp_path: Path) -> None:
-    state = FeedRepository(open_store(f"sqlite:///{tmp_path}/store.db").engine, kinds=KINDS)
+    state = FeedRepository(open_store(f"sqlite:///{tmp_path}/store.db"), kinds=KINDS)
     url = "https://a.example/rss"
     assert state.add(url, "a", NOON)
     assert state.add(url, "a", NOON, kind="other")
@@ -142,9 +142,9 @@ def test_two_kinds_may_poll_one_address(tmp_path: Path) -> None:
 
 def test_sources_whose_connector_is_not_installed_wait_and_hold_nobody_up(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
-    with_it = FeedRepository(store.engine, kinds=KINDS)
+    with_it = FeedRepository(store, kinds=KINDS)
     with_it.add("wire:/var/wire", "w", NOON, kind="wire")
-    without = FeedRepository(store.engine, kinds=Kinds({"feed": FeedKind()}))
+    without = FeedRepository(store, kinds=Kinds({"feed": FeedKind()}))
     without.add("https://a.example/rss", "a", NOON)
     assert without.due(NOON, limit=5) == [feed_id("https://a.example/rss")]
     assert with_it.due(NOON, limit=5) == sorted([feed_id("https://a.example/rss"), feed_id("wire:/var/wire", "wire")])
@@ -154,7 +154,7 @@ def test_sources_whose_connector_is_not_installed_wait_and_hold_nobody_up(tmp_pa
 
 def test_a_cursor_that_can_not_be_read_postpones_its_source_alone(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
-    state = FeedRepository(store.engine)
+    state = FeedRepository(store)
     with site() as web, Http(allow_private=[web.host], total_s=10) as http:
         web.pages["/good"] = Answer(b"<rss version='2.0'><channel><title>t</title></channel></rss>")
         for path in ("/bad", "/good"):
@@ -206,7 +206,7 @@ def test_the_store_keeps_nothing_of_a_cursor_but_what_its_kind_writes(tmp_path: 
     from connectors.base import PollResult
 
     store = open_store(f"sqlite:///{tmp_path}/store.db")
-    state = FeedRepository(store.engine, kinds=Kinds({"odd": Odd()}))
+    state = FeedRepository(store, kinds=Kinds({"odd": Odd()}))
     state.add("wire:x", "w", NOON, kind="odd")
     name = feed_id("wire:x", "odd")
     assert state.source(name) == Source(name, "odd", "wire:x", "w")

@@ -18,7 +18,7 @@ URL = "https://a.example/rss"
 
 
 def test_a_cursor_with_odd_characters_is_loaded_as_it_was_saved(store: Store) -> None:
-    state = FeedRepository(store.engine)
+    state = FeedRepository(store)
     assert state.add(URL, "a\0", NOON)
     assert not state.add(URL, "a", NOON)
     name = feed_id(URL)

@@ -42,7 +42,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.store = open_store(f"sqlite:///{self.folder / 'store.db'}")
-        self.state = FeedRepository(self.store.engine, owner="me", linger_s=0.0)
+        self.state = FeedRepository(self.store, owner="me", linger_s=0.0)
 
     def watch(self, *urls: str) -> None:
         for url in urls:

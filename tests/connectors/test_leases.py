@@ -32,7 +32,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def process(store: Store, name: str) -> FeedRepository:
-    return FeedRepository(store.engine, owner=name, lease_s=60, linger_s=5)
+    return FeedRepository(store, owner=name, lease_s=60, linger_s=5)
 
 
 def polled(at: datetime, wake_at: datetime, **facts: int) -> PollResult[FeedCursor]:
@@ -180,7 +180,7 @@ def test_a_request_makes_a_feed_due_at_once_and_is_not_lost_while_it_is_polled(s
 
 
 def test_a_feed_that_is_gone_is_retired_and_adding_it_again_revives_it(store: Store) -> None:
-    state = FeedRepository(store.engine)
+    state = FeedRepository(store)
     state.add(URLS[0], "s", NOON)
     (name,) = state.due(NOON, limit=1)
     gone = FeedCursor(facts=FeedFacts(gone=True, failures=3, problem="410 gone"))

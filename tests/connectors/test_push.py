@@ -53,12 +53,12 @@ class World:
         self.clock, self.web, self.store = Clock(), web, store
         self.posts: list[dict[str, str]] = []
         web.pages["/hub"] = self._hub
-        self.feeds = FeedRepository(store.engine)
+        self.feeds = FeedRepository(store)
         self.feeds.add(FEED, "s", NOON)
         (name,) = self.feeds.due(NOON, limit=1)
         facts = FeedFacts(listed=True, ok_at_ms=1, hub=web.url("/hub"), topic=TOPIC, poll_at_ms=to_ms(after(86_400)))
         self.feeds.save(name, self.feeds.load(name), PollResult((), FeedCursor(facts=facts), after(86_400)))
-        self.subscriber = WebSub(HubRepository(store.engine), self.feeds, http, "https://us.example", clock=self.clock)
+        self.subscriber = WebSub(HubRepository(store), self.feeds, http, "https://us.example", clock=self.clock)
 
     def _hub(self, request: BaseHTTPRequestHandler) -> Answer:
         body = request.rfile.read(int(request.headers["Content-Length"])).decode()
@@ -179,9 +179,7 @@ def polled_at(world: World, second: int) -> FeedCursor:
 def test_a_restart_in_the_middle_takes_the_hubs_answer_all_the_same(world: World, store: Store) -> None:
     world.subscriber.subscribe()
     with Http() as http:
-        world.subscriber = WebSub(
-            HubRepository(store.engine), world.feeds, http, "https://us.example", clock=world.clock
-        )
+        world.subscriber = WebSub(HubRepository(store), world.feeds, http, "https://us.example", clock=world.clock)
         assert world.subscriber.subscribe() == [], "asked for already"
         assert world.verify() == Response(200, "c-1")
     assert world.row()["status"] == "active"
@@ -434,7 +432,7 @@ def test_a_whole_subscription_over_http(store: Store, web: Site) -> None:
         web.pages["/hub"] = hub
         server = PushServer("127.0.0.1", 0, lambda request: subscriber.handle(request))
         base = f"http://127.0.0.1:{server.port}"
-        subscriber = WebSub(HubRepository(store.engine), world.feeds, http, base, clock=world.clock)
+        subscriber = WebSub(HubRepository(store), world.feeds, http, base, clock=world.clock)
         with server:
             ((_, problem),) = subscriber.subscribe()
             assert (problem, verified) == (None, [b"c-2"])

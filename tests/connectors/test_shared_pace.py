@@ -32,7 +32,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def process(store: Store, gap_s: float = 5.0) -> HostPacing:
-    return HostPacing(gap_s, SharedPace(store.engine))
+    return HostPacing(gap_s, SharedPace(store))
 
 
 def test_a_turn_taken_by_one_process_is_taken_for_all(store: Store) -> None:
@@ -73,14 +73,14 @@ def test_of_many_at_the_same_moment_one_gets_the_turn(store: Store) -> None:
 
 
 def test_hosts_that_nobody_asks_are_forgotten(store: Store) -> None:
-    pace = SharedPace(store.engine)
+    pace = SharedPace(store)
     pace.take("a.example", NOON, after(5))
     pace.forget(NOON + timedelta(days=2))
     assert pace.take("a.example", NOON, after(5)) is None
 
 
 def test_without_a_gap_the_store_is_not_asked(store: Store) -> None:
-    free = HostPacing(0.0, SharedPace(store.engine))
+    free = HostPacing(0.0, SharedPace(store))
     assert free.take(PAGE, NOON)
     assert free.take(PAGE, NOON)
     assert process(store).take(PAGE, NOON)

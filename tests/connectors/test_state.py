@@ -23,6 +23,7 @@ from connectors.store.rows import feed_id
 from connectors.store.tables import feed_items, feeds, hub_subscriptions
 from connectors.testing import Abort, MemoryStream
 from core.errors import StoreError
+from core.store import Store
 from core.store.metadata import metadata
 from tests.connectors.support import NOON, Clock, Site, after
 from tests.connectors.test_feed_connector import page, rss
@@ -40,7 +41,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def state(engine: Engine) -> FeedRepository:
-    return FeedRepository(engine)
+    return FeedRepository(Store(engine))
 
 
 def item(key: str) -> FeedItem:
@@ -149,8 +150,8 @@ def test_sources_are_due_in_order_and_may_end_or_be_postponed(state: FeedReposit
 
 
 def test_a_store_that_is_away_is_a_store_error_without_the_statement(tmp_path: Path) -> None:
-    state = FeedRepository(create_engine(f"sqlite:///{tmp_path / 'none' / 'store.db'}"))
-    with pytest.raises(StoreError, match="could not add a feed: unable to open database file") as caught:
+    state = FeedRepository(Store(create_engine(f"sqlite:///{tmp_path / 'none' / 'store.db'}")))
+    with pytest.raises(StoreError, match="unable to open database file") as caught:
         state.add(URL, "a", NOON)
     assert "secret" not in str(caught.value)
 
@@ -162,7 +163,7 @@ class Process:
     """One run of the loop over a store that outlives it."""
 
     def __init__(self, site: Site, engine: Engine, stream: MemoryStream) -> None:
-        self.site, self.state, self.stream = site, FeedRepository(engine), stream
+        self.site, self.state, self.stream = site, FeedRepository(Store(engine)), stream
         self.clock = Clock()
         self.events: list[Event] = []
 

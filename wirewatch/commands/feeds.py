@@ -104,7 +104,7 @@ def add(
         if url:
             raise UsageError("--catalogue and an address exclude each other")
         chosen = load_catalogue().chosen(topic or ())
-        state = FeedRepository(open_store(settings.store).engine)
+        state = FeedRepository(open_store(settings.store))
         count = sum(state.add(feed.url, feed.source, console.utc_now(), feed.about()) for feed in chosen)
         console.note(f"{count} feeds added, {len(chosen) - count} were there; wirewatch feed check fetches them")
         return
@@ -116,7 +116,7 @@ def add(
         with Http.of_settings(settings) as http:
             found = look_up(http, address)
     outlet = source or (source_of(found.url) if "://" in found.url else kind)
-    state = FeedRepository(open_store(settings.store).engine)
+    state = FeedRepository(open_store(settings.store))
     new = state.add(found.url, outlet, console.utc_now(), kind=kind)
     if found.remark:
         console.note(found.remark, "yellow")
@@ -203,7 +203,7 @@ def check(
 ) -> None:
     """Fetch feeds now and record whether they can be read. Stores no items. Exit 1 if one can't be read."""
     settings = load_settings(context.obj)
-    state = FeedRepository(open_store(settings.store).engine)
+    state = FeedRepository(open_store(settings.store))
     rows = [row for row in state.listing() if row.active]
     for url in urls or ():
         if url not in {row.url for row in rows}:

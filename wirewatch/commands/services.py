@@ -67,11 +67,9 @@ def run_connectors(
         settings = replace(settings, proxy=proxy)
     console.configure_service("connectors", settings)
     store = open_store(settings.store)
-    state = FeedRepository(
-        store.engine, owner=worker_name(), lease_s=settings.feed_lease_s, linger_s=2 * settings.host_gap_s
-    )
+    state = FeedRepository(store, owner=worker_name(), lease_s=settings.feed_lease_s, linger_s=2 * settings.host_gap_s)
     http = Http.of_settings(settings)
-    pace = SharedPace(store.engine)
+    pace = SharedPace(store)
     pace.forget(console.utc_now())
     pacing = HostPacing(settings.host_gap_s, pace)
     for problem in state.kinds.problems.values():
@@ -148,10 +146,10 @@ def listen(
     store = open_store(settings.store)
     probes = ConnectorProbes(settings, store, console.utc_now, "listen")
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
-    hubs = HubRepository(store.engine)
+    hubs = HubRepository(store)
     with Http.of_settings(settings) as http:
         public = public_url.rstrip("/")
-        subscriber = websub.WebSub(hubs, FeedRepository(store.engine), http, public, clock=console.utc_now)
+        subscriber = websub.WebSub(hubs, FeedRepository(store), http, public, clock=console.utc_now)
         hook = webhook.Webhook(token, _appending(settings, probes), clock=console.utc_now) if token else None
 
         def handle(request: Request) -> Response:

@@ -217,7 +217,7 @@ def _store(settings: Settings) -> Diagnosis:
 
 
 def _feeds(settings: Settings) -> Diagnosis:
-    feeds = [feed for feed in FeedRepository(open_store(settings.store).engine).listing() if feed.active]
+    feeds = [feed for feed in FeedRepository(open_store(settings.store)).listing() if feed.active]
     if not feeds:
         return Diagnosis("feeds", "missing", "none", "wirewatch feed add URL")
     failing = [feed.url for feed in feeds if feed.problem]

@@ -71,7 +71,7 @@ def _supervise(
     archive: bool = False,
 ) -> None:
     store = open_store(settings.store)
-    feeds = [feed for feed in FeedRepository(store.engine).listing() if feed.active]
+    feeds = [feed for feed in FeedRepository(store).listing() if feed.active]
     queries = SubscriptionStore(store).read(now_ms=console.now_ms())
     names = {one.id: one.name or one.id for one in queries.subscriptions if one.active}
     console.note(f"watching {len(feeds)} feeds, {len(names)} subscriptions; Ctrl-C ends it", "bold")
@@ -187,7 +187,7 @@ def _prepare(store: Store, subscriptions: Path, feeds: list[tuple[str, str]]) ->
     SubscriptionStore(store).save_subscriptions(
         read_subscriptions(subscriptions), now_ms=now_ms, from_the_beginning=True
     )
-    state = FeedRepository(store.engine)
+    state = FeedRepository(store)
     for source, url in feeds:
         state.add(url, source, console.utc_now())
 

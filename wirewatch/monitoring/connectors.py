@@ -60,7 +60,7 @@ class ConnectorProbes:
         self.registry = CollectorRegistry()
         self._look = canary_reader(settings, store, lambda: int(clock().timestamp() * 1000))
         self.watch = CanaryWatch(self._look)
-        self.registry.register(FeedMetrics(FeedRepository(store.engine), clock))
+        self.registry.register(FeedMetrics(FeedRepository(store), clock))
         self.registry.register(CanaryMetrics(self._look))
         ProcessCollector(registry=self.registry)
         made = partial(Counter, registry=self.registry)

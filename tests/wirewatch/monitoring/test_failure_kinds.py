@@ -73,7 +73,7 @@ class World:
         self.store: Store = open_store(f"sqlite:///{folder}/store.db")
         settings = Settings(data_dir=str(folder))
         self.probes = ConnectorProbes(settings, self.store, lambda: NOON)
-        self.state = FeedRepository(self.store.engine)
+        self.state = FeedRepository(self.store)
         self.log = PollRepository(self.store)
 
     def poll(self, path: str, http: Http, times: int = 1) -> PollResult[FeedCursor]:
@@ -158,7 +158,7 @@ def test_a_trace_knows_that_robots_txt_is_the_reason(
 
 def test_a_kind_of_a_later_version_is_read_as_other(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
-    state = FeedRepository(store.engine)
+    state = FeedRepository(store)
     state.add("https://outlet.example/feed", "local", NOON)
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE feeds SET problem = 'x', problem_kind = 'quantum'")

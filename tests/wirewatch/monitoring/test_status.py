@@ -126,7 +126,7 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
     [port] = free_ports(1)
     now = NOON
     store = open_store(_settings(tmp_path).store)
-    FeedRepository(store.engine).add("https://outlet.example/feed", "outlet", NOON - timedelta(seconds=40))
+    FeedRepository(store).add("https://outlet.example/feed", "outlet", NOON - timedelta(seconds=40))
     probes = ConnectorProbes(_settings(tmp_path), store, lambda: now)
     server = probes.serve(port)
     assert server is not None
@@ -177,7 +177,7 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
 def test_each_metric_is_exported_by_one_service(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
     store = open_store(settings.store)
-    FeedRepository(store.engine).add("https://outlet.example/feed", "outlet", NOON)
+    FeedRepository(store).add("https://outlet.example/feed", "outlet", NOON)
     with create_planned(settings.stream, raw_plan(settings)):
         services: dict[str, Collector] = {
             "connectors": ConnectorProbes(settings, store, lambda: NOON).registry,
