@@ -24,7 +24,7 @@ MAKING = {
 }
 STORELESS = {
     *("match", "feed parse", "feed discover", "query lint", "query explain", "query import", "topics list"),
-    *("topics test", "streams list"),
+    *("topics test", "streams list", "channels kinds"),
 }
 
 
