@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,7 @@ from core.query.ast import (
     WHOLE_FIELDS,
     And,
     AtLeast,
+    Exact,
     Field,
     Lead,
     Near,
@@ -26,14 +27,26 @@ from core.query.ast import (
     WordPattern,
     children,
 )
+from core.query.budget import MOST_STEPS
 from core.query.compile import compile_node
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
 from core.query.parse import PREFIXES, QUOTES, nearest_field, parse
 from core.query.required_terms import guessed_weight, required_terms
-from core.query.terms import Leaf
+from core.query.terms import CasedWord, Leaf, StemmedWord, WildLeaf, WordTest
 
 SHORTEST_PREFIX = 3
 """Letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
+
+WARNED_STEPS, REFUSED_STEPS = MOST_STEPS // 4, 5 * MOST_STEPS
+"""Estimated steps (``estimated_steps``) from which a query is warned of, and can't be saved."""
+_WORDS = 1_000
+"""Words of the article that steps are estimated for."""
+_OFTEN = 20, 4
+"""How often a word stands in it: of up to three letters, and longer."""
+_MOST_LISTED = 100
+"""How many of its words are in one list of words without wildcards, however long the list is."""
+_OFTEN_BEGUN = 60, 25, 10, 5
+"""How many of its words begin with one letter, two, three, and more. Outside ASCII, a letter says as much as two."""
 
 _CURLY = re.compile("[“”„‟«»＂]")
 _LOWER_OPERATORS = {"or": "OR", "and": "AND", "not": "NOT", "near": "NEAR/5", "onear": "ONEAR/5"}
@@ -51,7 +64,8 @@ Severity = Literal["error", "warning", "note"]
 class LintFinding(msgspec.Struct, frozen=True, order=True):
     """``position`` is a code point of the query. ``suggestion`` is a whole query to use instead, or None.
 
-    An "error" can't run, or never matches; a "warning" is probably a mistake, or expensive; a "note" is about form.
+    An "error" can't run, never matches or costs too much; a "warning" is probably a mistake, or expensive; a "note" is
+    about form.
     """
 
     position: int
@@ -74,6 +88,7 @@ def lint(query: str) -> list[LintFinding]:
     findings += _grouping(query)
     findings += _words(parsed.root, None)
     findings += _logic(parsed)
+    findings += _cost(parsed)
     return _sorted(findings)
 
 
@@ -251,6 +266,97 @@ def _scopes(compiled: Compiled) -> set[str]:
         case Close(left=left, right=right):
             return _scopes(left) & _scopes(right)
     return set()
+
+
+def _cost(query: Query) -> Iterator[LintFinding]:
+    """What the query would cost on an article, at the innermost NEAR that does so by itself."""
+    steps = estimated_steps(compile_node(query.root))
+    if steps < WARNED_STEPS:
+        return
+    bound = REFUSED_STEPS if steps >= REFUSED_STEPS else WARNED_STEPS
+    start = query.root.start
+    for node in _walk(query.root):
+        if isinstance(node, Near) and estimated_steps(compile_node(node)) >= bound:
+            start = node.start
+    price = f"takes some {steps:,} steps on an article of {_WORDS:,} words"
+    better = "use smaller distances, fewer terms in a chain of NEAR, or more letters before a wildcard"
+    if steps >= REFUSED_STEPS:
+        message = f"{price}, where a query may take {MOST_STEPS:,}; it can't be saved: {better}"
+        yield LintFinding(start, "error", message)
+    else:
+        message = (
+            f"{price}; where it takes more than {MOST_STEPS:,} it is not decided, which counts as no match: {better}"
+        )
+        yield LintFinding(start, "warning", message)
+
+
+def estimated_steps(node: Compiled) -> int:
+    """Steps (``budget``) of deciding a query on an article of 1,000 words; docs/queries.md has the formula."""
+    return round(_estimate(node).decide)
+
+
+class _Estimate(NamedTuple):
+    """Steps of deciding whether a node holds, what finding its places takes in addition, and the number of these."""
+
+    decide: float
+    find: float = 0
+    hits: float = 0
+
+
+def _estimate(node: Compiled) -> _Estimate:
+    match node:
+        case Close(left=left, right=right, distance=distance, ordered=ordered):
+            one, other = _estimate(left), _estimate(right)
+            reach = min(1.0, (1 if ordered else 2) * (distance + 1) / _WORDS)
+            pairs = one.hits * other.hits * reach
+            decide = one.decide + one.find + one.hits + other.decide + other.find + other.hits
+            return _Estimate(decide, pairs, min(pairs, _WORDS * _WORDS / 2))
+        case AnyOf(parts=parts):
+            several = [_estimate(part) for part in parts]
+            listed = sum(one.hits for part, one in zip(parts, several, strict=True) if _listed(part))
+            others = sum(one.hits for part, one in zip(parts, several, strict=True) if not _listed(part))
+            hits = min(_WORDS, min(_MOST_LISTED, listed) + others)
+            return _Estimate(sum(one.decide for one in several), sum(one.find for one in several), hits)
+        case AllOf(parts=parts):
+            return _Estimate(sum(_estimate(part).decide for part in parts))
+        case NoneOf(part=part):
+            return _Estimate(_estimate(part).decide)
+        case Counted(part=part):
+            inner = _estimate(part)
+            return _Estimate(inner.decide + inner.find)
+        case Leaf():
+            return _estimate_leaf(node)
+    return _Estimate(0)
+
+
+def _listed(node: Compiled) -> bool:
+    """Whether it is a word or phrase without wildcards, of which long lists have few in one article."""
+    return isinstance(node, Leaf) and not any(isinstance(word, Prefix | Wild) for _, word in node.words)
+
+
+def _estimate_leaf(leaf: Leaf) -> _Estimate:
+    words = [_often(word) for _, word in leaf.words]
+    hits = min(words) / len(words)
+    if leaf.scope not in (None, "body"):
+        hits = min(hits, 2)
+    if leaf.lead:
+        hits *= min(1.0, leaf.lead / _WORDS)
+    return _Estimate(sum(words) if isinstance(leaf, WildLeaf) else 0, 0, hits)
+
+
+def _often(word: WordTest) -> float:
+    """How often such a word stands in an article of 1,000 words."""
+    match word:
+        case CasedWord(pattern=pattern):
+            return _often(pattern)
+        case Exact(key=key) | StemmedWord(key=key):
+            return _OFTEN[0] if key.isascii() and len(key) <= 3 else _OFTEN[1]
+        case Prefix(key=literal):
+            pass
+        case Wild(pattern=pattern):
+            literal = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    letters = len(literal) if literal.isascii() else 2 * len(literal)
+    return _OFTEN_BEGUN[min(letters, len(_OFTEN_BEGUN)) - 1]
 
 
 class _Side:

@@ -27,8 +27,8 @@ _LIST = 48
 """Words of an OR that are looked up one by one, so that they count for relevance; a longer list is looked up as one set."""
 _MOST_COUNTED = 48
 """Words of an OR that ATLEAST counts in the index."""
-_MOST_PATTERNS = 400
-"""Wildcards of a query that are looked up, in each field apart: the index takes up to 0.1 s to compile one."""
+_MOST_PATTERN_COSTS = 4_000
+"""What a query's wildcards may cost to look up, some 2 s: 1 for a word's beginning, 10 for each wildcard within a word."""
 _TEXT = ("title", "text")
 
 
@@ -47,7 +47,7 @@ class Planner:
 
     def __init__(self, schema: tantivy.Schema, *, cut_words: bool) -> None:
         self._schema, self._cut_words = schema, cut_words
-        self._patterns = 0
+        self._pattern_costs = 0
 
     def plan(self, node: Compiled) -> IndexPlan:
         """The plan of what a query comes down to (``CompiledQuery.root``)."""
@@ -193,8 +193,9 @@ class Planner:
 
     def _regex(self, field: str, expression: str) -> tantivy.Query | None:
         """The words that fit an expression; None if it is one too many, or too large, which only the index knows."""
-        self._patterns += 1
-        if self._patterns > _MOST_PATTERNS:
+        inner = expression.removesuffix(".*")
+        self._pattern_costs += 1 + 10 * (inner.count(".") - inner.count("\\."))
+        if self._pattern_costs > _MOST_PATTERN_COSTS:
             return None
         try:
             return tantivy.Query.regex_query(self._schema, field, expression)

@@ -115,9 +115,9 @@ class Subscriptions:
         """Store several, all or none. Languages and topics are stored in lower case, as articles carry them."""
         wanted = [_lowered(one) for one in wanted]
         channels = {one.name for one in self._book.channels()}
-        warnings = [check(one, channels) for one in wanted]
         now_ms = self._clock_ms()
         before = {one.id: self._queries.newest(one.id) for one in wanted}
+        warnings = [check(one, channels, before[one.id]) for one in wanted]
         if any(one.topics for one in wanted):
             stored = {one.name: one.active for one in self._queries.read(now_ms=now_ms).topics}
             known = self._topics | {name for name, active in stored.items() if active}
@@ -160,15 +160,19 @@ def _not_written_down(_action: str, _subject: str, _detail: str) -> None:
     """The command line's changes are in the history of their subscription alone."""
 
 
-def check(one: Subscription, channels: Iterable[str] | None = None) -> tuple[LintFinding, ...]:
+def check(
+    one: Subscription, channels: Iterable[str] | None = None, before: Subscription | None = None
+) -> tuple[LintFinding, ...]:
     """Warnings and notes of the linter. Raises UsageError for what can't run; QueryError tells where in the query.
 
-    ``channels``: the names that there are; None: not looked at.
+    ``channels``: the names that there are; None: not looked at. ``before``: the stored version; if it has the same query, what
+    the linter would refuse is allowed, so that a query that was saved before the linter refused it can still be paused.
     """
     check_id(one.id)
     parsed = effective_query(one)
     findings = lint(one.query)
-    if error := next((found for found in findings if found.severity == "error"), None):
+    kept = before is not None and before.active and before.query == one.query
+    if not kept and (error := next((found for found in findings if found.severity == "error"), None)):
         raise QueryError(error.message, query=one.query, position=min(error.position, len(one.query)))
     wrong = next((code for code in one.languages if not _LANGUAGE.fullmatch(code.lower())), None)
     if wrong is not None:

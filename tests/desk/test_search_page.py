@@ -49,6 +49,17 @@ def titles(page: str) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("query", ["a" + "%3F" * 64, "a*b*c*d*" * 2_000])
+def test_a_word_of_too_many_wildcards_is_refused_in_words(found: Wire, as_reader: TestClient, query: str) -> None:
+    page = as_reader.get(f"/search?q={query}")
+    assert (page.status_code, "at most 32 in one word" in page.text) == (400, True)
+
+
+def test_wildcards_that_the_index_can_not_look_up_are_found(found: Wire, as_reader: TestClient) -> None:
+    page = as_reader.get(f"/search?q=aid+AND+a*p{'%3F' * 20}+OR+lor*y{'%3F' * 9}+OR+g*n")
+    assert "Grain leaves Odesa" in titles(page.text)
+
+
 def test_marks_facets_and_volume(found: Wire, as_reader: TestClient) -> None:
     page = as_reader.get("/search?q=grain+OR+aid").text
     assert titles(page) == ["Grain leaves Odesa", "Grain leaves Odesa", "Aid reaches Aleppo"]

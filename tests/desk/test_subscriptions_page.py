@@ -101,6 +101,38 @@ def test_what_is_wrong_is_said_with_its_place_and_a_better_query(desk: Desk, as_
     assert "<script" not in hostile
 
 
+CHAIN = " NEAR/1000 ".join(["t*", "a*", "s*", "c*", "b*"] * 4)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (CHAIN, "smaller distances"),
+        ("a" + "?" * 64, "at most 32 in one word"),
+        ("a*b*c*d*" * 2_000, "at most 32 in one word"),
+    ],
+)
+def test_a_query_that_costs_too_much_is_refused_with_the_way_out(
+    desk: Desk, as_editor: TestClient, query: str, said: str
+) -> None:
+    indexed(desk)
+    assert said in send(as_editor, "/subscriptions/check", {**WHOLE, "query": query}).text
+    saved = send(as_editor, "/subscriptions/save", {**WHOLE, "query": query})
+    assert (saved.status_code, said in saved.text) == (400, True)
+    assert not desk.queries.read(now_ms=desk.clock_ms()).subscriptions
+
+
+def test_a_stored_query_that_would_be_refused_now_can_be_paused_but_not_changed(
+    desk: Desk, as_editor: TestClient
+) -> None:
+    save(desk, "dear", CHAIN)
+    assert send(as_editor, "/subscriptions/state", {"subscription": "dear", "state": "paused"}).status_code == 200
+    stored = desk.queries.newest("dear")
+    assert stored is not None
+    assert stored.state == "paused"
+    assert send(as_editor, "/subscriptions/save", {"id": "dear", "query": f"{CHAIN} OR x"}).status_code == 400
+
+
 def test_save_edit_and_history(desk: Desk, as_editor: TestClient) -> None:
     values = {**WHOLE, "query": "grain\r\nAND odesa", "name": "Black Sea ports", "topics": "syria, ukraine-talks"}
     answer = send(as_editor, "/subscriptions/save", values)

@@ -28,8 +28,39 @@ def test_findings(case: dict[str, Any]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(strategies.queries, strategies.texts, strategies.texts, strategies.metadata)
 def test_what_is_said_never_to_match_does_not(query: str, title: str, text: str, meta: Any) -> None:
-    if any(one.severity == "error" for one in lint(query)):
+    if any(one.severity == "error" and "steps" not in one.message for one in lint(query)):
         assert compile_query(parse(query)).match(Document(title, text, **meta._asdict())) is None
+
+
+def chain(terms: int, distance: int) -> str:
+    return f" NEAR/{distance} ".join(("t*", "a*", "s*", "c*", "b*")[place % 5] for place in range(terms))
+
+
+@pytest.mark.parametrize(
+    ("query", "severity"),
+    [
+        (chain(3, 1_000), None),
+        (chain(4, 1_000), "warning"),
+        (chain(5, 1_000), "error"),
+        (chain(20, 1_000), "error"),
+        (chain(40, 5), None),
+        (chain(6, 50), "warning"),
+        (f"talks AND NOT ({chain(5, 1_000)})", "error"),
+        (f"ATLEAST/3({chain(5, 1_000)})", "error"),
+        (" OR ".join(f"t*{number}" for number in range(1_000)), "warning"),
+        (" NEAR/50 ".join([f"({' OR '.join(f'name{number}' for number in range(500))})"] * 4), None),
+    ],
+)
+def test_what_a_query_costs_is_warned_of_and_then_refused(query: str, severity: str | None) -> None:
+    found = [one for one in lint(query) if "steps on an article" in one.message]
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert all("smaller distances" in one.message for one in found)
+
+
+def test_what_costs_too_much_is_pointed_at() -> None:
+    query = f"(talks NEAR/5 city) OR ({chain(5, 1_000)})"
+    [found] = [one for one in lint(query) if "steps on an article" in one.message]
+    assert query[found.position :].startswith("t* NEAR")
 
 
 @given(
