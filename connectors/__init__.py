@@ -1,6 +1,6 @@
-"""From the outside world to the raw stream: feeds now; sitemaps, WebSub and archives plug in at the same contract.
+"""From the outside world to the raw stream: feeds, sitemaps, pushes and archives; other packages' connectors as plug-ins.
 
-``base`` is that contract, ``runner`` the loop that polls, appends and then saves cursors, ``state`` where cursors lie,
-``http`` the only way out to the network (polite, bounded, guarded), ``feeds`` the first connector. Imports of
-``pipeline``: records, errors, settings, streams, store, query only.
+``base`` is the contract of a connector, ``kinds`` finds those that are installed, ``runner`` is the loop that polls, appends
+and then saves cursors, ``store`` where they are kept, ``http`` the only way out to the network (polite, bounded, guarded),
+``feeds`` the built-in connector, ``testing`` what tests of any connector need.
 """

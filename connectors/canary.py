@@ -20,7 +20,7 @@ LOOK_S = 10.0
 
 
 class CanarySource:
-    """Appends a canary where one is due. ``clock`` gives UTC; ``token`` a new one that can't be guessed.
+    """Appends a canary when one is due. ``clock`` gives UTC; ``token`` a new one that can't be guessed.
 
     It works in the loop of the connectors, so that a loop that hangs makes none. The stream belongs to the caller's thread.
     """

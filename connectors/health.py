@@ -120,7 +120,7 @@ def coverage(feeds: Sequence[FeedHealth]) -> Coverage:
     for feed in watched:
         states[feed.state] = states.get(feed.state, 0) + 1
     countries, languages = _shares(watched, "country"), _shares(watched, "language")
-    # What was only just added is no gap yet; one line says it of all of them.
+    # What was only just added is not a gap yet; one line says it of all of them.
     unasked = [feed for feed in watched if feed.state == "unverified" and not feed.problem]
     new = [f"{len(unasked)} feeds were not asked yet: wirewatch feed check asks them"] if unasked else []
     asked = [feed for feed in watched if feed not in unasked]

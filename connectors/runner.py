@@ -116,8 +116,8 @@ def run(
     ``connect`` makes the connector of a name of the repository. ``clock`` gives UTC. ``wait`` waits for some seconds, or
     until something is to be looked at (a threading.Event's ``wait``). A poll under way when ``stop()`` turns true is
     given up: its cursor is not saved, so nothing is lost. While the stream can't be reached no cursor moves and what
-    was polled is kept and appended later. Raises StreamError where trying again can't help, and what a connector raises
-    that is no Exception.
+    was polled is kept and appended later. Raises StreamError if trying again can't help, and what a connector raises
+    that is not an Exception.
     """
     runner = _Runner(repository, connect, stream, clock, wait, stop, on_event or _ignore, options or RunnerOptions())
     with runner.polls:
@@ -200,7 +200,7 @@ class _Runner(Generic[Cursor]):
         self.polls: _Polls[Cursor] = _Polls(options.workers)
 
     def step(self) -> None:
-        """Start what is due and settle what has finished; wait where there is neither."""
+        """Start what is due and settle what has finished; wait if there is neither."""
         try:
             idle_s = self._start_due()
         except StoreError as error:
@@ -295,7 +295,7 @@ class _Runner(Generic[Cursor]):
 
 
 def append_all(stream: Appendable, polled: Sequence[tuple[RawArticle, ...]]) -> list[int]:
-    """Append what several polls gave, in one go, and return for each how many had to go without their body.
+    """Append what several polls gave, in one go, and return for each how many went without their body.
 
     Raises StreamError; nothing is appended then, or all.
     """

@@ -1,4 +1,4 @@
-"""Bytes of a page or feed to text, one decoder for both; and what bytes are that are no text at all. Pure.
+"""Bytes of a page or feed to text, one decoder for both; and what bytes are that are not text at all. Pure.
 
 Labels are wrong in both directions, so what the bytes show counts first: a byte order mark, UTF-16's zero bytes, the escape
 sequences of seven-bit charsets, then well-formed UTF-8 beyond ASCII (text in another charset is hardly ever that by chance),
@@ -74,7 +74,7 @@ _WIDER = {
     "shift_jis": "cp932",
     "utf-16": "utf-16-le",
 }
-# Python also has codecs that are no charsets of texts (utf-7, unicode_escape, rot13, punycode, EBCDIC).
+# Python also has codecs that are not charsets of texts (utf-7, unicode_escape, rot13, punycode, EBCDIC).
 _TEXTS = re.compile(
     r"utf-(?:8|16-[bl]e)|iso8859-\d+|cp12\d\d|cp(?:437|7[37]\d|8[56]\d|874|9[345]\d|1125)|koi8-[rut]|ptcp154|kz1048"
     r"|gb18030|big5hkscs|euc_jp|euc_jis_2004|euc_jisx0213|shift_jis_2004|shift_jisx0213|iso2022_(?:jp|kr)|hz|johab"

@@ -108,7 +108,7 @@ def write_day(
 
 
 def take_out(file: DayFile, article: str, reason: str) -> int:
-    """Write a day's file anew without what it has of an article; how many records that were. 0: it stays as it is.
+    """Rewrite a day's file without its records of an article, and return how many they were. 0: it stays as it is.
 
     In the place of each stands that it was taken down, so a replay still knows that there was a record.
     """

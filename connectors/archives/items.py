@@ -67,7 +67,7 @@ class RawLine(msgspec.Struct, kw_only=True):
 
 
 def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
-    """The raw article of a line. ``fallback`` is its fetched time where it has none. Raises InputError."""
+    """The raw article of a line. ``fallback`` is its fetched time if it has none. Raises InputError."""
     try:
         record = _decoded(line)
     except msgspec.ValidationError as error:
@@ -121,7 +121,7 @@ def _sound(value: object) -> object:
 
 
 def moment(text: str, name: str) -> datetime:
-    """A time as ISO 8601 writes it (UTC where it names no zone), in whole milliseconds. Raises InputError."""
+    """A time as ISO 8601 writes it (UTC if it names no zone), in whole milliseconds. Raises InputError."""
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError as error:

@@ -1,7 +1,7 @@
 """Raw records of our own in WARC files: whatever was on the raw stream comes back to the byte.
 
 A page is a ``response`` that every tool understands, followed by a ``metadata`` record with all that the raw record had beside
-it: the feed's words, when it came, where it lay. What is no raw article with a page is a ``metadata`` record alone, and so
+it: the feed's words, when it came, where it lay. What is not a raw article with a page is a ``metadata`` record alone, and so
 is what is left of a URL that was taken down.
 """
 

@@ -1,6 +1,6 @@
 """Reading a path as an archive: one file, or a folder with its manifest.
 
-What can't be read is an item with a problem; nothing is left out in silence but files that are no archive at all
+What can't be read is an item with a problem; nothing is left out silently but files that are not archives at all
 (``README.md``, hidden files) inside a folder.
 """
 
@@ -61,7 +61,7 @@ class ManifestLine(msgspec.Struct, frozen=True):
 def read_path(path: Path, *, leave_out: Collection[str] = ()) -> Iterator[ArchiveItem]:
     """All items of a file or folder, files in the order of their names; ``leave_out``: names in a folder that others read.
 
-    Raises UsageError where there is no such path.
+    Raises UsageError if there is no such path.
     """
     if path.is_dir():
         return _read_folder(path, leave_out)
@@ -105,7 +105,7 @@ def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveIt
 
 
 def read_manifest(path: Path) -> Iterator[ManifestLine | ArchiveItem]:
-    """The lines of a manifest, or what is wrong with them; none where there is no such file."""
+    """The lines of a manifest, or what is wrong with them; none if there is no such file."""
     if not path.is_file():
         return
     for number, line in _lines(path, path.name):
@@ -149,7 +149,7 @@ def _read_article(path: Path, name: str, kind: str, fetched_at: datetime, listed
 
 
 def feed_in(path: Path, name: str, url: str | None = None) -> ParsedFeed:
-    """The feed in a file, which was had from ``url``. Raises InputError, FeedError, OSError."""
+    """The feed in a file, which was fetched from ``url``. Raises InputError, FeedError, OSError."""
     return parse_feed(_bytes(path, name), url=url or f"file:{name}")
 
 

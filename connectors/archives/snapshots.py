@@ -42,7 +42,7 @@ class HistoryReader:
         self.repeats = 0
 
     def items(self) -> Iterator[ArchiveItem]:
-        """All items, snapshots last. Raises UsageError where there is no such path."""
+        """All items, snapshots last. Raises UsageError if there is no such path."""
         snapshots = self._snapshots() if self._path.is_dir() else []
         if len(snapshots) < 2:
             yield from read_path(self._path)

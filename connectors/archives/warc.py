@@ -29,7 +29,7 @@ _PAGES = ("response", "resource")
 
 
 def read_warc(path: Path, name: str, fetched_at: datetime) -> Iterator[ArchiveItem]:
-    """An item for each page; other records (requests, robots, images) are no articles. Names are ``file@offset``.
+    """An item for each page; other records (requests, robots, images) are not articles. Names are ``file@offset``.
 
     A damaged record is one item with the problem, and reading goes on behind it. ``fetched_at`` is the time of records that
     have none.

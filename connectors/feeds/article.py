@@ -14,7 +14,7 @@ from core.charset import decode_body
 from core.records import HttpFacts, RawArticle
 
 FETCH_FAILED = "fetch_failed"
-"""RawArticle.stub of an item whose page was not had and whose feed gives no text either."""
+"""RawArticle.stub of an item whose page could not be fetched and whose feed gives no text either."""
 
 FULL_TEXT = 500
 """Characters from which on a feed's content counts as the article itself and not as a teaser."""
@@ -32,7 +32,7 @@ def raw_article(
 ) -> RawArticle:
     """Make the raw article. ``page`` None: it has no address. ``language`` is the feed's; ``now``, UTC, the fetch's.
 
-    With its page, ``html`` is the page (``text``, where the server sent plain text) and ``url`` its final address;
+    With its page, ``html`` is the page (``text`` if the server sent plain text) and ``url`` its final address;
     ``text`` is then the feed's own full text, if that is of some length: an extraction that is shorter was cut off.
     Without, ``text`` is the longer of the feed's full text and summary, and ``http`` holds the status that was
     answered, if any.

@@ -66,7 +66,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def policy(self, now: datetime) -> FeedPolicy:
-        """Return the policy. Without a ceiling there is no rhythm, and nothing to work out."""
+        """Return the policy. Without a ceiling there is no rhythm, and nothing to compute."""
         ceiling_s = self._policy.ceiling_s
         if ceiling_s is None or (self._look_at and now < self._look_at) or not self._lock.acquire(blocking=False):
             return self._policy

@@ -53,7 +53,7 @@ class FeedConnector:
 
     First poll: no items, only the list, with every item marked as backfill. Saved before anything is appended, so that
     a crash in between makes no news into backfill. Later polls give an article per new or changed item: its page as
-    ``html``; where the page can't be had after a few attempts, the feed's own text as ``text``, or, with no text at
+    ``html``; if the page can't be fetched after a few attempts, the feed's own text as ``text``, or, with no text at
     all, a stub (``fetch_failed``). An item without an address gives its text under a made-up one. ``stopwatch``
     (seconds, monotonic) measures the time that passes while polling. ``robots`` None: pages are fetched unasked.
     """
@@ -182,7 +182,7 @@ class FeedConnector:
     def _learnt(
         self, facts: FeedFacts, address: str, answer: Fetched, now_ms: int, listed: Listed, *, conditional: bool
     ) -> FeedFacts:
-        """Note what every good answer tells: where the feed lives now, and its validators."""
+        """Remember what every good answer says: where the feed is now, and its validators."""
         facts = decide.feed_went_well(facts, now_ms, self._policy, self._chance(now_ms), listed)
         # A learnt address has no credentials, so a feed that needs some keeps its own.
         if address != facts.child:

@@ -47,7 +47,7 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``moved_to`` was learnt from lasting redirects. ``full_at_ms``: when it was last fetched unconditionally.
     ``child`` is the sitemap that an index led to, learnt at ``child_ms``; ``checked_url`` what the validators are of.
-    ``asked_ms``: when it was last asked, ``hub`` and ``topic``: where WebSub pushes of it can be had.
+    ``asked_ms``: when it was last asked, ``hub`` and ``topic``: where WebSub pushes of it come from.
     ``poll_at_ms``: when to fetch it next. ``page_turn``: the feed was asked last, so now
     its pages have the first claim on their host. ``failures`` counts polls that failed since the last good one.
     """

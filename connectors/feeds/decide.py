@@ -181,7 +181,7 @@ def pages_come_first(facts: FeedFacts, items: Mapping[str, ItemState], now_ms: i
 
 
 def page_failed(state: ItemState, failure: Failure, now_ms: int, policy: FeedPolicy) -> ItemState | None:
-    """Return the state that tries again later; None where trying again is useless or was done often enough."""
+    """Return the state that tries again later; None if trying again is useless or was done often enough."""
     if failure.kind in _HOPELESS or failure.status == 410:
         return None
     if state.attempts >= len(policy.page_retries_s):
@@ -225,7 +225,7 @@ def feed_failed(
 ) -> FeedFacts:
     """Back off: the wait doubles with every failure and is never shorter than the server asked for.
 
-    A dead feed is asked once in ``max_wait_s`` for ever: dead feeds come back. ``retired`` tells when one that says
+    A dead feed is still asked once in ``max_wait_s``: dead feeds come back. ``retired`` says when one that reports
     that it is gone (410) is believed.
     """
     gone = failure is not None and failure.status == 410
@@ -278,7 +278,7 @@ def feed_went_well(
 
 
 def feed_address(url: str, facts: FeedFacts, now_ms: int, policy: FeedPolicy) -> str:
-    """Where to ask: the address learnt from a lasting redirect, the first one again where that keeps failing.
+    """Where to ask: the address learnt from a lasting redirect, the first one again if that keeps failing.
 
     For an index of sitemaps: the one that it led to, and every ``index_s`` the index again.
     """

@@ -45,7 +45,7 @@ class FeedFinder:
         self._left = 0
 
     def find(self, url: str) -> Iterator[FoundFeed]:
-        """The feeds of the site at ``url``, as they are found. Raises FeedError if the page itself can't be had."""
+        """The feeds of the site at ``url``, as they are found. Raises FeedError if the page itself can't be fetched."""
         self._left = MAX_REQUESTS
         page = self._fetch(url)
         if isinstance(page, Failure):
@@ -110,7 +110,7 @@ WELL_KNOWN = (
     "/sitemap_index.xml",
     "/sitemap.xml",
 )
-"""Tried in this order where the page names none."""
+"""Tried in this order if the page names none."""
 
 MAX_CANDIDATES = 30
 _TYPES = re.compile(r"application/(?:rss|atom|rdf)\+xml|application/feed\+json", re.IGNORECASE)

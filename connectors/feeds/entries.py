@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry. ``id``, ``title``, ``link``, ``author``, ``published`` and ``updated`` are verbatim, ``authors`` are names.
 
-    ``published_at`` and ``updated_at`` are the dates as feedparser reads them, UTC; None where it can't.
+    ``published_at`` and ``updated_at`` are the dates as feedparser reads them, UTC; None if it can't.
     """
 
     id: str | None = None
@@ -44,7 +44,7 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
 def feed_entries(body: bytes, *, url: str, base: str = "", content_type: str | None = None) -> tuple[FeedEntry, ...]:
     """All entries in the feed's order. ``url`` is for messages; ``base`` what relative links are relative to.
 
-    Of a JSON Feed or a sitemap, which feedparser does not read, our own items. Raises FeedError for what is no feed.
+    Of a JSON Feed or a sitemap, which feedparser does not read, our own items. Raises FeedError for what is not a feed.
     """
     url = without_credentials(url)
     text = text_of(body, url=url, content_type=content_type).text
@@ -68,7 +68,7 @@ def _entries(parsed: Any) -> Iterator[FeedEntry]:
             authors=tuple(name for author in entry.get("authors") or () if (name := _text(author.get("name")))),
             published=_text(entry.get("published")),
             published_at=_moment(entry.get("published_parsed")),
-            # Not entry.get("updated"): where there is none, feedparser answers with "published".
+            # Not entry.get("updated"): if there is none, feedparser answers with "published".
             updated=_text(dict.get(entry, "updated")),
             updated_at=_moment(dict.get(entry, "updated_parsed")),
             summary=_text(entry.get("summary")),

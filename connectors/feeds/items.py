@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 class FeedItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One item as the feed claims it. ``title`` and ``summary`` are plain text; ``content`` is the full text, if given.
 
-    ``key`` tells the feed's items apart: a digest of the guid, or of the link or text where there is none. ``url`` is
+    ``key`` tells the feed's items apart: a digest of the guid, or of the link or text if there is none. ``url`` is
     absolute; where ``fetchable`` is False the item has no address, and ``url`` is a made-up one that names it.
     ``published`` and ``updated`` are verbatim.
     """
@@ -73,8 +73,8 @@ class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
 def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ...]:
     """Give drafts their keys and addresses; twins are left out.
 
-    A draft's ``key`` is empty, and its ``url`` where it has none. A guid that several items share with different links
-    is no guid: then the link counts too.
+    A draft's ``key`` is empty, and its ``url`` if it has none. A guid that several items share with different links
+    does not identify them: then the link counts too.
     """
     drafts = list(drafts)
     shared = Counter(guid for guid, _ in {(draft.guid, draft.url) for draft in drafts if draft.guid})

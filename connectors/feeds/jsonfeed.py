@@ -29,7 +29,7 @@ _VERSION = "jsonfeed.org/version/"
 
 
 def parse_json_feed(text: str, *, url: str) -> ParsedFeed:
-    """Parse a JSON Feed. Raises FeedError for what is none."""
+    """Parse a JSON Feed. Raises FeedError if it isn't one."""
     try:
         document: Any = msgspec.json.decode(text.encode("utf-8", "replace"))
     except msgspec.DecodeError as error:

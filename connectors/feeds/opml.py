@@ -38,7 +38,7 @@ class _Refused(Exception):
 
 
 def parse_opml(body: bytes, name: str) -> OpmlList:
-    """Read a list. Raises InputError naming ``name`` for what is no OPML, or declares a document type."""
+    """Read a list. Raises InputError naming ``name`` if it is not OPML, or declares a document type."""
     found: dict[str, Outline] = {}
     path: list[str | None] = []
     roots: list[str] = []

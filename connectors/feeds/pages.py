@@ -37,7 +37,7 @@ def rest_host(pacing: HostPacing, url: str, failure: Failure, now: datetime) -> 
 
 
 class PageRound:
-    """After ``collect``, ``items`` holds the new states, ``failures`` the pages that were not had."""
+    """After ``collect``, ``items`` holds the new states, ``failures`` the pages that could not be fetched."""
 
     def __init__(
         self,

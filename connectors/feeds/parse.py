@@ -93,7 +93,7 @@ def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
             content_is_html=is_html,
             authors=_authors(entry),
             published=one_line(entry.get("published"), MAX_NAME),
-            # Not entry.get("updated"): where there is none, feedparser answers with "published".
+            # Not entry.get("updated"): if there is none, feedparser answers with "published".
             updated=one_line(dict.get(entry, "updated"), MAX_NAME),
             language=_language(parts[0].get("language") or detail.get("language")),
         )
@@ -103,7 +103,7 @@ def _link(entry: Any, base: str) -> str:
     guid = entry.get("id")
     if address := web_address(_joined(base, entry.get("link"))):
         return address
-    # A guid is the address where there is no other, also one that says it is no permalink: trying it costs one request.
+    # A guid is the address if there is no other, even if it says it is not a permalink: trying it costs one request.
     return web_address(_joined(base, guid) if isinstance(guid, str) and guid.startswith("/") else guid)
 
 
@@ -205,7 +205,7 @@ def is_sitemap(text: str) -> bool:
 
 
 def read_as_sent(body: bytes, *, base: str, content_type: str | None) -> Any:
-    """Give feedparser's result for the bytes as they came, its own rules for encodings included; None where it fails."""
+    """Give feedparser's result for the bytes as they came, its own rules for encodings included; None if it fails."""
     headers = {"content-location": base} | ({"content-type": content_type} if content_type else {})
     try:
         return feedparser.parse(io.BytesIO(body), response_headers=headers)
@@ -217,7 +217,7 @@ def read_xml(text: str, *, url: str, base: str, own_ids: bool = False) -> Any:
     """Give feedparser's result for RSS, RDF or Atom. ``base`` is what relative links are relative to, may be empty.
 
     ``own_ids``: guids stay as they are written. feedparser makes addresses of guids like "4711"; then they would change when
-    the feed moves. Raises FeedError for what is no feed, or is broken and gives nothing.
+    the feed moves. Raises FeedError for what is not a feed, or is broken and gives nothing.
     """
     if text.count("<") > MAX_MARKS:
         raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read", kind=FailureKind.TOO_LARGE)

@@ -11,7 +11,7 @@ _STEP = 1 << 16
 _UNPACKED_STEP = 1 << 20
 _GZIP = b"\x1f\x8b"
 MAX_LEVELS = 3
-"""Servers and archives pack twice by mistake; who packs oftener means harm."""
+"""Servers and archives compress twice by mistake; more often than that is an attack."""
 
 
 class BodyTooLarge(Exception):
@@ -73,7 +73,7 @@ class NotUnpacked(ValueError):
 
 
 def unpacked(body: bytes, max_bytes: int) -> bytes:
-    """Undo gzip, up to three times one in the other. Raises NotUnpacked where it is broken or gives more than the cap.
+    """Undo gzip, up to three times one in the other. Raises NotUnpacked if it is broken or gives more than the cap.
 
     What is cut off behind some content gives that content.
     """

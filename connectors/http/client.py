@@ -51,7 +51,7 @@ class Http:
     ``allow_private`` lists hosts (``host`` or ``host:port``) that may be in a private network. ``total_s`` bounds one
     fetch with all its redirects. Cookies live for one fetch only: some sites answer with a redirect until they see one.
     ``proxy`` (http://user:password@host:port) carries all requests; it may be in a private network. Raises UsageError
-    for one that is no such address.
+    if it is not such an address.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ _LINK = re.compile(r"<([^<>\s]{1,2000})>((?:\s*;[^,<]{0,200})*)")
 
 
 def host_of(url: str) -> str:
-    """Host and port of ``url``, lower case; the URL itself where it has none."""
+    """Host and port of ``url``, lower case; the URL itself if it has none."""
     try:
         split = urlsplit(url)
         port = split.port

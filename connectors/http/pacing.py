@@ -24,10 +24,10 @@ class Shared(Protocol):
     """The pace that other processes keep too (``shared_pace``)."""
 
     def take(self, host: str, now: datetime, until: datetime) -> datetime | None:
-        """Take the host's turn until then; not None: it is somebody else's, and free at that time."""
+        """Take the host's turn until then. Not None: another process has it, and the host is free at that time."""
 
     def hold(self, host: str, until: datetime) -> None:
-        """Let nobody ask the host until then."""
+        """Keep every process from asking the host until then."""
 
 
 class HostPacing:

@@ -34,7 +34,7 @@ _SLOW = frozenset({429})
 
 @dataclass(frozen=True, slots=True)
 class RobotsRules:
-    """A site's wishes as far as they are ours. ``problem``: they could not be had, so nothing is fetched for now."""
+    """The rules of a site that apply to Wirewatch. ``problem``: they could not be fetched, so nothing else is for now."""
 
     until: datetime
     parsed: Protego | None = None
@@ -64,7 +64,7 @@ class Robots:
         self._lock = threading.Lock()
 
     def known(self, url: str, now: datetime) -> bool:
-        """Whether the rules of the page's site are at hand, so that ``refusal`` asks nobody."""
+        """Whether the rules of the page's site are at hand, so that ``refusal`` makes no request."""
         return self._held(_origin(url), now) is not None
 
     def load(self, url: str, now: datetime) -> None:
@@ -107,7 +107,7 @@ class Robots:
 
 
 def parse_robots(text: str, now: datetime) -> RobotsRules:
-    """The rules in ``text``. Never raises: what is no robots.txt (an HTML page, say) allows all."""
+    """The rules in ``text``. Never raises: what is not a robots.txt (an HTML page, say) allows all."""
     until = now + timedelta(seconds=KEEP_S)
     if text.lstrip()[:1] == "<":
         return RobotsRules(until)

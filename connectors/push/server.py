@@ -70,7 +70,7 @@ class PushServer:
 
     More than 32 connections at once are turned away; a silent one is closed after 15 s, any after 60 s. Raises OSError or
     OverflowError if the address can't be bound. Nothing is logged: paths hold secret tokens. ``on_error`` gets the words of
-    a WirewatchError that ``handle`` raised; the sender is told to come again.
+    a WirewatchError that ``handle`` raised; the sender gets 503.
     """
 
     def __init__(self, host: str, port: int, handle: Handle, *, on_error: Callable[[str], object] = str) -> None:

@@ -1,6 +1,6 @@
-"""Articles that somebody pushes: ``POST /articles`` with JSON Lines of raw articles, as ``wirewatch run`` reads them.
+"""Pushed articles: ``POST /articles`` with JSON Lines of raw articles, as ``wirewatch run`` reads them.
 
-Who pushes shows a bearer token, or signs the body with it (``X-Signature: sha256=<hex HMAC>``). 202 comes after the
+The sender shows a bearer token, or signs the body with it (``X-Signature: sha256=<hex HMAC>``). 202 comes after the
 stream has acknowledged all of them; nothing is taken of a request with a bad line. Pushing again after an error repeats
 articles at most.
 """

@@ -44,7 +44,7 @@ class WebSub:
         self._hubs, self._feeds, self._http, self._public, self._clock = hubs, feeds, http, public_url, clock
 
     def subscribe(self) -> list[tuple[HubSubscription, str | None]]:
-        """Ask hubs where it is time: what was asked, with what went wrong. Call it now and then."""
+        """Ask the hubs whose time has come; return what was asked, with what went wrong. Call it now and then."""
         now = self._clock()
         asked = []
         for one in self._hubs.wanting(to_ms(now), renew_ms=_RENEW_MS, retry_ms=_RETRY_MS, limit=_AT_ONCE):
@@ -114,7 +114,7 @@ class HubSubscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HubRepository:
-    """Who is subscribed where. Safe for threads and processes."""
+    """Which feed is subscribed at which hub. Safe for threads and processes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -160,7 +160,7 @@ class FeedRepository:
             first = connection.execute(sql.NEXT, {"skip": list(skip), "kinds": self.kinds.names}).scalar()
         if first is None or self._looked_at is None:
             return None if first is None else from_ms(first)
-        # What was due at the last look and not given is somebody else's for now.
+        # What was due at the last look and not claimed is another process's for now.
         return max(from_ms(first), self._looked_at + _LOOK_AGAIN)
 
     def load(self, name: str) -> SavedCursor[Any]:
@@ -328,13 +328,13 @@ class FeedRepository:
         return {str(row.feed): (int(row.seen), int(row.failed or 0)) for row in rows}
 
     def verified(self, name: str, now: datetime) -> None:
-        """Note that the feed could be read, if that was not known yet."""
+        """Record that the feed could be read, if that was not known yet."""
         with self.store.writing() as connection:
             mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
             connection.execute(mine.values(verified_at=to_ms(now), problem=None, problem_kind=None))
 
     def unreadable(self, name: str, problem: str, kind: FailureKind) -> None:
-        """Note what a check met, for a feed that could never be read; of others the polls tell more."""
+        """Record what a check found, for a feed that could never be read; for others the polls say more."""
         with self.store.writing() as connection:
             mine = update(feeds).where(feeds.c.id == name, feeds.c.verified_at.is_(None))
             connection.execute(mine.values(problem=problem, problem_kind=kind))

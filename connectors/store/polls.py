@@ -23,7 +23,7 @@ MAX_PAGES = 50
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """One or more polls of a feed with one answer. ``problem`` None: it went well.
 
-    ``pages`` are those that were not had.
+    ``pages`` are those that could not be fetched.
     """
 
     feed: str
@@ -92,7 +92,7 @@ class PollRepository:
             return [_poll(row) for row in connection.execute(query)]
 
     def about(self, url: str, *, limit: int = 20) -> list[Poll]:
-        """Rows that name this URL among the pages that were not had, newest first."""
+        """Rows that name this URL among the pages that could not be fetched, newest first."""
         c = h.polls.c
         query = (
             sa.select(h.polls).where(c.pages.contains(url, autoescape=True)).order_by(c.first_ms.desc()).limit(limit)

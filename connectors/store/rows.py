@@ -170,8 +170,8 @@ FREE = DUE.where(
     .where(_OTHERS.c.host == feeds.c.host, _LEASED, _OTHERS.c.leased_by != bindparam("owner"))
     .exists()
 )
-"""The same, owner and latest: neither the feed nor another one of its host is leased to somebody else. A lease beyond
-``latest`` was taken before the clock was set back, perhaps by somebody who died."""
+"""The same, owner and latest: neither the feed nor another one of its host is leased to another process. A lease beyond
+``latest`` was taken before the clock was set back, perhaps by a process that died."""
 
 CLAIM = FREE.with_for_update(skip_locked=True, of=feeds)
 """The same; a row that is just being saved is left for the next look."""

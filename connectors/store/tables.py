@@ -21,7 +21,7 @@ feeds = Table(
     Column("source", SafeText, nullable=False),
     Column("active", Boolean, nullable=False, default=True),
     Column("added_at", BigInteger, nullable=False),
-    # Counts savings of the cursor: who saves must have read the last one.
+    # Counts savings of the cursor: one that saves must have read the last one.
     Column("revision", Integer, nullable=False, default=0),
     Column("next_poll_at", BigInteger, nullable=False),
     # new, ok, failing, gone, ended
@@ -36,7 +36,7 @@ feeds = Table(
     Column("state", Text),
     # The host of the address: one process at a time polls the feeds of a host, since it keeps the host's pace.
     Column("host", SafeString(255), nullable=False),
-    # Who polls it, or polled it last, and until when no one else may.
+    # The process that polls it, or polled it last, and until when no other one may.
     Column("leased_by", SafeString(100)),
     Column("lease_until", BigInteger, nullable=False, default=0),
     # A hub said that there is news: to be polled from then on, whatever the schedule says.
@@ -114,7 +114,7 @@ polls = Table(
     Column("changed", Integer, nullable=False),
     Column("unchanged", Integer, nullable=False),
     Column("appended", Integer, nullable=False),
-    # [[URL, problem, kind]] of pages that were not had, as JSON.
+    # [[URL, problem, kind]] of pages that could not be fetched, as JSON.
     Column("pages", SafeText),
     Index("ix_polls_last_ms", "last_ms"),
 )

@@ -94,7 +94,7 @@ def is_listed(host: str, port: int, allow_private: Collection[str]) -> bool:
 
 
 def is_inside(host: str) -> bool:
-    """Whether a name can only be one of a private network, or a number that is no address as it is written."""
+    """Whether a name can only be one of a private network, or is a number that is not an address as it is written."""
     name = host.lower().rstrip(".")
     if ":" in name or _DOTTED.fullmatch(name):
         return False
