@@ -87,11 +87,11 @@ def _problem(feed: CatalogueFeed, catalogue: Catalogue, seen: set[str]) -> str |
     if feed.url in seen:
         return "listed twice"
     if not (len(feed.country) in (2, 3) and feed.country.isascii() and feed.country.isupper()):
-        return f"{feed.country!r} is no country code"
+        return f"{feed.country!r} is not a country code"
     if not (len(feed.language) == 2 and feed.language.isascii() and feed.language.islower()):
-        return f"{feed.language!r} is no language code"
+        return f"{feed.language!r} is not a language code"
     if feed.found not in catalogue.lists:
-        return f"found in {feed.found!r}, which is no list of this file"
+        return f"found in {feed.found!r}, which is not a list of this file"
     if not feed.source or not feed.outlet or not feed.topics:
         return "source, outlet and topics must not be empty"
     return None

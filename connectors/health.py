@@ -85,7 +85,7 @@ def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[in
     if rhythm.gaps and now - from_ms(rhythm.gap_ms) < RECENT:
         risks.append(f"its list overran at {from_ms(rhythm.gap_ms):%Y-%m-%d %H:%M} UTC: items were likely missed")
     if week[0] and week[1] / week[0] >= _MANY_FAILED:
-        risks.append(f"{week[1]} of {week[0]} pages were not had in a week; the feed's own text had to do")
+        risks.append(f"{week[1]} of {week[0]} pages could not be fetched in a week; the feed's own text had to do")
     about = row.about
     return FeedHealth(
         url=row.url,

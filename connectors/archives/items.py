@@ -77,7 +77,7 @@ def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
     if not record.url.strip():
         raise InputError(name, "no raw article: the url is empty")
     if _UNSOUND.search(record.url.strip()):
-        raise InputError(name, "no raw article: the url is none that a page may have")
+        raise InputError(name, "no raw article: a page can't have this url")
     fetched = record.fetched or record.fetched_at
     return RawArticle(
         url=record.url,
@@ -125,11 +125,11 @@ def moment(text: str, name: str) -> datetime:
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise InputError(name, f"{text!r} is no time", hint="write it as 2026-11-22T10:00:00Z") from error
+        raise InputError(name, f"{text!r} is not a time", hint="write it as 2026-11-22T10:00:00Z") from error
     try:
         aware = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except OverflowError as error:
-        raise InputError(name, f"{text!r} is no time that can be counted") from error
+        raise InputError(name, f"{text!r} is out of range") from error
     if aware.year < 1970:
         raise InputError(name, f"{text!r} is before 1970: nothing was fetched then")
     return aware.replace(microsecond=aware.microsecond // 1000 * 1000)

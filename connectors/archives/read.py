@@ -187,7 +187,7 @@ def _lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
         if file.peek(3)[:3] == BOM:
             file.read(3)
         if what := binary_kind(file.peek(8)[:8]):
-            raise InputError(name, f"no lines but {what}")
+            raise InputError(name, f"not lines but {what}")
         yield from text_lines(file, name, MAX_BYTES)
 
 
@@ -201,7 +201,7 @@ def _bytes(path: Path, name: str) -> bytes:
     except NotUnpacked as error:
         raise InputError(name, str(error)) from error
     if what := binary_kind(body):
-        raise InputError(name, f"no text but {what}")
+        raise InputError(name, f"not text but {what}")
     return body
 
 

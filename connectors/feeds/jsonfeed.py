@@ -38,7 +38,7 @@ def parse_json_feed(text: str, *, url: str) -> ParsedFeed:
         raise FeedError(url, "not a feed: JSON nested too deep", kind=FailureKind.NO_FEED) from error
     version = document.get("version") if isinstance(document, dict) else None
     if not isinstance(version, str) or _VERSION not in version:
-        raise FeedError(url, "not a feed: JSON but no JSON Feed", kind=FailureKind.NO_FEED)
+        raise FeedError(url, "not a feed: JSON but not a JSON Feed", kind=FailureKind.NO_FEED)
     entries = document.get("items")
     entries = entries if isinstance(entries, list) else []
     objects = [entry for entry in entries if isinstance(entry, dict)]
@@ -49,7 +49,7 @@ def parse_json_feed(text: str, *, url: str) -> ParsedFeed:
     if without := sum(not item.fetchable for item in items):
         notes.append(f"{without} of {len(items)} items have no link")
     if bad := len(entries) - len(objects):
-        notes.append(f"{bad} items are no objects: left out")
+        notes.append(f"{bad} items are not objects: left out")
     if len(items) < len(objects):
         notes.append(f"{len(objects) - len(items)} repeated items left out")
     number = version.rpartition(_VERSION)[2].strip("/").replace(".", "")

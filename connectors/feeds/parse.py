@@ -271,4 +271,4 @@ def _looks_like(text: str) -> str:
         return "an HTML page"
     if name == "opml":
         return "an OPML list of feeds"
-    return f"XML but no feed (its root element is {root[1][:60]})"
+    return f"XML but not a feed (its root element is {root[1][:60]})"

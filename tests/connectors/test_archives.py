@@ -111,8 +111,8 @@ def test_gzip_in_gzip_is_unpacked_and_other_binaries_are_refused(tmp_path: Path)
     assert {name: item.problem for name, item in found.items() if item.problem} == {
         "four.txt.gz": "packed more than 3 times",
         "bomb.txt.gz": "larger than 32 MiB when unpacked",
-        "pdf.txt": "no text but a PDF document",
-        "lines.jsonl.gz": "no lines but gzip data",
+        "pdf.txt": "not text but a PDF document",
+        "lines.jsonl.gz": "not lines but gzip data",
     }
 
 

@@ -54,7 +54,9 @@ def test_silence_gaps_failures_and_refused_pages_are_said_in_plain_words() -> No
     never = health(replace(ROW, health="failing", problem="404 not found", verified_at=None, last_ok_at=None))
     assert (never.state, never.risks) == ("unverified", ("could never be read: 404 not found",))
     assert health(replace(ROW, health="gone", problem="410 gone")).risks == ("it is gone: 410 gone",)
-    assert health(week=(40, 10)).risks == ("10 of 40 pages were not had in a week; the feed's own text had to do",)
+    assert health(week=(40, 10)).risks == (
+        "10 of 40 pages could not be fetched in a week; the feed's own text had to do",
+    )
     assert health(replace(ROW, active=False)).state == "removed"
 
 

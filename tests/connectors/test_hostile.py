@@ -98,7 +98,7 @@ def unreadable(web: Site, over: threading.Event) -> dict[str, tuple[hostile.Page
     return {
         "/html": (xml("<!doctype html><html><body>Log in</body></html>"), "not a feed: an HTML page"),
         "/pdf": (xml(b"%PDF-1.7 ..."), "not a feed: a PDF document"),
-        "/json": (xml('{"error": "no"}', "application/json"), "not a feed: JSON but no JSON Feed"),
+        "/json": (xml('{"error": "no"}', "application/json"), "not a feed: JSON but not a JSON Feed"),
         "/empty": (Answer(b""), "not a feed: empty"),
         "/cut": (xml("<rss version='2.0'><channel><title>T</title><item"), "a feed that is cut short before its first item"),
         "/endless": (hostile.endless, "larger than 10 MiB"),
