@@ -216,20 +216,19 @@ class Readable(Protocol):
         """Read at most so many bytes; none at the end."""
 
 
-_BLOCK = 1 << 20
 MAX_BLANK = 256 << 20
 """So much of nothing in a row and the file is given up: a gzip file of some kilobytes can hold gigabytes of it."""
 
 _SOMETHING = re.compile(rb"\S")
 
 
-def text_lines(file: Readable, name: str, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+def text_lines(file: Readable, name: str, max_bytes: int, *, block_bytes: int = 1 << 20) -> Iterator[tuple[int, bytes]]:
     """Lines with something in them, numbered from 1 as they stand in the file, each cut off behind ``max_bytes`` + 1.
 
     Blank lines cost no Python step each. Raises InputError behind 256 MiB of blank.
     """
     number, blank, held = 1, 0, b""
-    while block := file.read(_BLOCK):
+    while block := file.read(block_bytes):
         data = held + block
         end = data.rfind(b"\n") + 1
         at = 0
@@ -247,16 +246,16 @@ def text_lines(file: Readable, name: str, max_bytes: int) -> Iterator[tuple[int,
             held = b""
         elif len(held) > max_bytes:
             yield number, held[: max_bytes + 1]
-            number, blank, held = number + 1, 0, _behind_the_line(file)
+            number, blank, held = number + 1, 0, _behind_the_line(file, block_bytes)
         if blank > MAX_BLANK:
             raise InputError(name, f"nothing but blank lines for {MAX_BLANK >> 20} MiB: given up at line {number:,}")
     if held.strip():
         yield number, held
 
 
-def _behind_the_line(file: Readable) -> bytes:
+def _behind_the_line(file: Readable, block_bytes: int) -> bytes:
     """Skip the rest of a line, and return what was read behind it."""
-    while block := file.read(_BLOCK):
+    while block := file.read(block_bytes):
         end = block.find(b"\n") + 1
         if end:
             return block[end:]

@@ -68,12 +68,21 @@ def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
 class PushServer:
     """Serves ``handle``, which is called from several threads. Bound on creation (``port``); answers within a ``with``.
 
-    More than 32 connections at once are turned away; a silent one is closed after 15 s, any after 60 s. Raises OSError or
-    OverflowError if the address can't be bound. Nothing is logged: paths hold secret tokens. ``on_error`` gets the words of
-    a WirewatchError that ``handle`` raised; the sender gets 503.
+    More than 32 connections at once are turned away; a silent one is closed after ``idle_s``, any after ``whole_s`` seconds.
+    Raises OSError or OverflowError if the address can't be bound. Nothing is logged: paths hold secret tokens. ``on_error``
+    gets the words of a WirewatchError that ``handle`` raised; the sender gets 503.
     """
 
-    def __init__(self, host: str, port: int, handle: Handle, *, on_error: Callable[[str], object] = str) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        handle: Handle,
+        *,
+        on_error: Callable[[str], object] = str,
+        idle_s: float = IDLE_S,
+        whole_s: float = WHOLE_S,
+    ) -> None:
         self._handle, self._on_error = handle, on_error
         self._thread = ServerThread(
             self._application,
@@ -81,7 +90,7 @@ class PushServer:
             port,
             name="pushes",
             interface="asgi3",
-            http=_bounded_protocol(),
+            http=_bounded_protocol(idle_s, whole_s),
             # Longer than what is refused here, in plain words and with a status that says why.
             h11_max_incomplete_event_size=4 * _TARGET_CHARS,
         )
@@ -141,7 +150,7 @@ def _read(request: HttpRequest) -> Request | Response:
     return Request(request.method, split.path, query, dict(request.headers))
 
 
-def _bounded_protocol() -> type[asyncio.Protocol]:
+def _bounded_protocol(idle_s: float, whole_s: float) -> type[asyncio.Protocol]:
     """Uvicorn's HTTP, with what a proxy in front may leave out: limits on silence, on time, and on connections."""
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -149,13 +158,13 @@ def _bounded_protocol() -> type[asyncio.Protocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             # The whole connection is bounded, not only each wait: a sender that trickles bytes gains nothing.
-            self._timers = [self.loop.call_later(WHOLE_S, transport.abort), self.loop.call_later(IDLE_S, self._silent)]
+            self._timers = [self.loop.call_later(whole_s, transport.abort), self.loop.call_later(idle_s, self._silent)]
             if len(self.connections) > MAX_AT_ONCE:
                 transport.abort()
 
         def data_received(self, data: bytes) -> None:
             self._timers[1].cancel()
-            self._timers[1] = self.loop.call_later(IDLE_S, self._silent)
+            self._timers[1] = self.loop.call_later(idle_s, self._silent)
             super().data_received(data)
 
         def _silent(self) -> None:

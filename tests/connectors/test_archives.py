@@ -132,13 +132,14 @@ def test_blank_lines_cost_no_step_each_and_line_numbers_hold(tmp_path: Path) -> 
     ]
 
 
-def test_nothing_but_blank_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MAX_BLANK", 3 << 20)
-    path = tmp_path / "blank.jsonl"
-    path.write_bytes(b"\n" * (6 << 20))
+def test_nothing_but_blank_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "blank.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        for _ in range((read.MAX_BLANK >> 20) + 2):
+            file.write(b"\n" * (1 << 20))
     [item] = _read(path)
     assert item.problem is not None
-    assert item.problem.startswith("nothing but blank lines for 3 MiB")
+    assert item.problem.startswith("nothing but blank lines for 256 MiB")
 
 
 @given(
@@ -146,8 +147,7 @@ def test_nothing_but_blank_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_lines_are_those_of_the_plain_way(pieces: list[bytes], block: int) -> None:
     data = b"".join(pieces)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(read, "_BLOCK", block)
-        found = [(number, line.strip()) for number, line in read.text_lines(BytesIO(data), "x", 1_000)]
+    lines = read.text_lines(BytesIO(data), "x", 1_000, block_bytes=block)
+    found = [(number, line.strip()) for number, line in lines]
     plain = [(number, line.strip()) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
     assert found == plain

@@ -24,7 +24,6 @@ from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
 from connectors.http.client import Http
 from connectors.http.links import header_link
-from connectors.push import server as push_server
 from connectors.push.server import BODY_BYTES, MAX_AT_ONCE, PushServer, Request, Response, is_signed
 from connectors.push.webhook import MAX_ARTICLES, Webhook
 from connectors.push.websub import LEASE_S, HubRepository, WebSub
@@ -369,9 +368,7 @@ def test_hostile_requests_are_answered_and_the_server_goes_on(
         assert answer.status == 200
 
 
-def test_a_sender_that_is_silent_or_trickles_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push_server, "IDLE_S", 0.3)
-    monkeypatch.setattr(push_server, "WHOLE_S", 1.0)
+def test_a_sender_that_is_silent_or_trickles_is_cut_off() -> None:
     slow = threading.Event()
 
     def handle(request: Request) -> Response:
@@ -379,7 +376,7 @@ def test_a_sender_that_is_silent_or_trickles_is_cut_off(monkeypatch: pytest.Monk
         slow.wait(0.6)
         return Response(200, "taken")
 
-    with PushServer("127.0.0.1", 0, handle) as running:
+    with PushServer("127.0.0.1", 0, handle, idle_s=0.3, whole_s=1.0) as running:
         address = ("127.0.0.1", running.port)
         with socket.create_connection(address, timeout=10) as silent:
             assert _ended(silent) == b""
