@@ -20,7 +20,7 @@ from benchmarks.soak.sampling import parsed
 from core.clock import wall_ms
 from core.settings import PREFIX
 from core.store import open_store
-from desk.people.directory import COMMAND_LINE, Directory
+from desk.people.accounts import COMMAND_LINE, Accounts
 from desk.people.roles import Role
 
 HEADER = "X-Bench-Person"
@@ -111,12 +111,12 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
 
 def _add_people(url: str) -> None:
     store = open_store(url)
-    directory = Directory(store, clock_ms=wall_ms)
-    known = {one.shown for one in directory.people.listing()}
+    accounts = Accounts(store, clock_ms=wall_ms)
+    known = {one.shown for one in accounts.people.listing()}
     for number in range(PEOPLE):
         name = person(number)[HEADER]
         if name not in known:
-            directory.add(name, Role.READER, None, COMMAND_LINE)
+            accounts.add(name, Role.READER, None, COMMAND_LINE)
     store.close()
 
 

@@ -47,7 +47,7 @@ class By(NamedTuple):
 COMMAND_LINE = By(name="command line")
 
 
-class Directory:
+class Accounts:
     """All of one store's people. Thread-safe. ``clock_ms``: the wall clock, ms UTC. Raises StoreError."""
 
     def __init__(self, store: Store, *, clock_ms: Callable[[], int], passwords: Passwords | None = None) -> None:

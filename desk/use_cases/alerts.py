@@ -13,7 +13,7 @@ from core.search import Filters, SearchIndex, StoryHit, compare, filters_of
 from core.store import Store, SubscriptionStore
 from core.store.results import find_alert, find_article
 from desk.delivery.store.channels import DeliveryRepository, Mute, MuteKind
-from desk.people.directory import By
+from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -101,7 +101,7 @@ def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -
             muted_ms=now_ms,
         )
     )
-    desk.directory.note(by, f"{kind} muted", made.subscription, made.value)
+    desk.accounts.note(by, f"{kind} muted", made.subscription, made.value)
     return made
 
 
@@ -109,7 +109,7 @@ def unmute(desk: Desk, by: By, identity: str) -> None:
     """Take a mute back. Raises NotFound."""
     if not DeliveryRepository(desk.store).unmute(identity):
         raise NotFound("there is no such mute")
-    desk.directory.note(by, "mute taken back", identity)
+    desk.accounts.note(by, "mute taken back", identity)
 
 
 def _varied(narrower: list[Proposal]) -> list[Proposal]:

@@ -16,9 +16,9 @@ from desk.feed_port import FeedPort
 from desk.live.follow import Board, Follower, Hub
 from desk.live.marks import StoryMarks
 from desk.live.reading import DeskReader
+from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords
-from desk.people.directory import By, Directory
 from desk.people.limits import STREAMS, Buckets, Slots
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
@@ -52,7 +52,7 @@ class Desk:
         run = self.settings.run
         self.zone = zone_named(self.settings.desk_zone)
         self.proxies: tuple[Network, ...] = networks(self.settings.desk_proxies)
-        self.directory = Directory(self.store, clock_ms=self.clock_ms, passwords=self.passwords)
+        self.accounts = Accounts(self.store, clock_ms=self.clock_ms, passwords=self.passwords)
         self.reader, self.marks = DeskReader(self.store, run), StoryMarks(self.store, run)
         self.queries = SubscriptionStore(self.store)
         outlets = tuple if self.feeds is None else self.feeds.outlets
@@ -84,11 +84,11 @@ class Desk:
 
     def subscriptions(self, by: By) -> Subscriptions:
         """The store's subscriptions, for what ``by`` does: each change is in the audit trail."""
-        return Subscriptions(self.store, self.clock_ms, audit=partial(self.directory.note, by))
+        return Subscriptions(self.store, self.clock_ms, audit=partial(self.accounts.note, by))
 
     def channels(self, by: By) -> Channels:
         """The store's channels, for what ``by`` does: each change is in the audit trail."""
-        audit = partial(self.directory.note, by)
+        audit = partial(self.accounts.note, by)
         return Channels(self.store, self.settings, self.clock_ms, self.monotonic, audit=audit)
 
 

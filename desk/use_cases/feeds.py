@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from core.errors import NotFound, WirewatchError
 from desk.feed_port import DiscoveredFeed, FeedPort
-from desk.people.directory import By
+from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
 AT_ONCE, KEPT = 4, 50
@@ -22,7 +22,7 @@ def add(desk: Desk, by: By, url: str, source: str = "") -> bool:
     url = url.strip()
     new = desk.feed_port.add(url, source.strip())
     if new:
-        desk.directory.note(by, "feed added", url)
+        desk.accounts.note(by, "feed added", url)
     return new
 
 
@@ -30,13 +30,13 @@ def remove(desk: Desk, by: By, url: str) -> None:
     """Stop watching a feed; what it brought stays. Raises NotFound, Unavailable."""
     if not desk.feed_port.remove(url):
         raise NotFound("there is no such feed")
-    desk.directory.note(by, "feed removed", url)
+    desk.accounts.note(by, "feed removed", url)
 
 
 def import_opml(desk: Desk, by: By, body: bytes, name: str) -> tuple[int, int, tuple[str, ...]]:
     """Watch the feeds of an OPML list: how many were new, how many it has, remarks. Raises InputError, Unavailable."""
     new, total, remarks = desk.feed_port.import_opml(body, name)
-    desk.directory.note(by, "feeds imported", name, f"{new} of {total} new")
+    desk.accounts.note(by, "feeds imported", name, f"{new} of {total} new")
     return new, total, tuple(remarks)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from core.errors import Conflict, NotFound
 from core.records import to_ms
 from desk.delivery.store.channels import Delivery
-from desk.people.directory import By
+from desk.people.accounts import By
 from desk.people.roles import Caller, Role
 from desk.shifts import HANDOVER, Hold, HoldState, Note, NoteKind, Shift
 from desk.use_cases.desk import Desk
@@ -60,9 +60,7 @@ def handover(desk: Desk, since_ms: int) -> Handed:
 def people_of(desk: Desk, caller: Caller) -> dict[str, str]:
     """Who may have a story: open accounts of editors and above, and the caller, by id."""
     found = {
-        one.id: one.shown
-        for one in desk.directory.people.listing()
-        if one.active and Role(one.role).covers(Role.EDITOR)
+        one.id: one.shown for one in desk.accounts.people.listing() if one.active and Role(one.role).covers(Role.EDITOR)
     }
     if caller.role.covers(Role.EDITOR):
         found.setdefault(caller.id, caller.name)
@@ -76,7 +74,7 @@ def claim(desk: Desk, by: By, story: str, *, over: str = "") -> None:
     """
     person = by.person
     _take(desk, by, story, "claimed", (person.id, person.name), over)
-    desk.directory.note(by, "story claimed", story)
+    desk.accounts.note(by, "story claimed", story)
 
 
 def assign(desk: Desk, by: By, story: str, person: str, *, over: str = "") -> None:
@@ -85,31 +83,31 @@ def assign(desk: Desk, by: By, story: str, person: str, *, over: str = "") -> No
     if name is None:
         raise NotFound("there is no such person")
     _take(desk, by, story, "assigned", (person, name), over)
-    desk.directory.note(by, "story assigned", story, name)
+    desk.accounts.note(by, "story assigned", story, name)
 
 
 def finish(desk: Desk, by: By, story: str, *, over: str = "") -> None:
     """The story is dealt with. Raises NotFound, Conflict."""
     _take(desk, by, story, "done", None, over)
-    desk.directory.note(by, "story done", story)
+    desk.accounts.note(by, "story done", story)
 
 
 def give_back(desk: Desk, by: By, story: str, *, over: str = "") -> None:
     """The story is not dealt with, and anybody may take it. Raises NotFound, Conflict."""
     _take(desk, by, story, "open", None, over)
-    desk.directory.note(by, "story given back", story)
+    desk.accounts.note(by, "story given back", story)
 
 
 def write_note(desk: Desk, by: By, story: str, text: str) -> None:
     """Keep a note for the next shift; ``story`` empty: about the shift as a whole. Raises NotFound for an unknown story."""
     _write(desk, by, "note", story, text)
-    desk.directory.note(by, "note written", story)
+    desk.accounts.note(by, "note written", story)
 
 
 def hand_over(desk: Desk, by: By, text: str = "") -> None:
     """The shift ends here: the next one's page begins at this moment."""
     _write(desk, by, HANDOVER, "", text)
-    desk.directory.note(by, "shift handed over")
+    desk.accounts.note(by, "shift handed over")
 
 
 def since_of(desk: Desk, handovers: Sequence[Note], hours: str, since: str) -> Since:

@@ -102,13 +102,13 @@ def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s
 
 def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
     if FEED_PARAMETER in request.query_params and request.method in ("GET", "HEAD") and is_feed(request.url.path):
-        caller = desk.directory.by_feed_token(request.query_params[FEED_PARAMETER], asked_address(request))
+        caller = desk.accounts.by_feed_token(request.query_params[FEED_PARAMETER], asked_address(request))
         if caller is None:
             raise Refused(403, "this feed's address is no longer valid: make a new one at the desk")
         return caller
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and is_api(request):
-        caller = desk.directory.by_token(token.strip())
+        caller = desk.accounts.by_token(token.strip())
         if caller is None:
             raise Refused(
                 401, "this token is unknown, outdated or its owner's account is closed", {"WWW-Authenticate": "Bearer"}
@@ -118,12 +118,12 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
         return DEMO
     header = desk.settings.desk_proxy_header
     if header and trusted(peer, desk.proxies) and (name := request.headers.get(header, "").strip()):
-        caller = desk.directory.by_proxy(name)
+        caller = desk.accounts.by_proxy(name)
         if caller is None:
             raise Refused(403, f"the proxy signed you in as {name[:100]!r}, but there is no open account of that name")
         return caller
     cookie = request.cookies.get(cookie_name(desk, SESSION_COOKIE), "")
-    return desk.directory.by_session(cookie) if cookie else None
+    return desk.accounts.by_session(cookie) if cookie else None
 
 
 def _form_cookie(desk: Desk, request: Request, caller: Caller | None) -> str:

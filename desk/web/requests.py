@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Response
 from starlette.responses import RedirectResponse
 
-from desk.people.directory import By
+from desk.people.accounts import By
 from desk.people.roles import Caller
 from desk.use_cases.desk import Desk
 

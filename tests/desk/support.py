@@ -22,8 +22,8 @@ from core.records.article import FeedCounts, FeedOutlet
 from core.settings import NAMES, Settings
 from core.store import Store
 from desk.feed_port import CoverageView, DiscoveredFeed, FeedLine
+from desk.people.accounts import COMMAND_LINE
 from desk.people.credentials import Passwords
-from desk.people.directory import COMMAND_LINE
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
@@ -166,7 +166,7 @@ def make_desk(store: Store, clock: Clock | None = None, **changed: Any) -> Desk:
 def add_people(desk: Desk) -> None:
     """One of each role: ``reader``, ``editor``, ``admin``, all with ``PASSWORD``."""
     for role in Role:
-        desk.directory.add(role.value, role, PASSWORD, COMMAND_LINE)
+        desk.accounts.add(role.value, role, PASSWORD, COMMAND_LINE)
 
 
 def form_token(client: TestClient, path: str = "/sign-in") -> str:

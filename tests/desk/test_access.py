@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from core.store import Store
-from desk.people.directory import COMMAND_LINE, IDLE_MS
+from desk.people.accounts import COMMAND_LINE, IDLE_MS
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
 from desk.web.app import ROUTERS, create_app
@@ -194,9 +194,9 @@ def test_forms_of_other_sites_do_nothing(desk: Desk, as_reader: TestClient) -> N
         "/live/star", data={**values, "form_token": token}, headers={"sec-fetch-site": "cross-site"}
     )
     assert crossed.status_code == 403
-    assert desk.marks.starred(desk.directory.known("reader").id) == []
+    assert desk.marks.starred(desk.accounts.known("reader").id) == []
     assert as_reader.post("/live/star", data={**values, "form_token": token}).status_code == 200
-    assert desk.marks.starred(desk.directory.known("reader").id) == ["s"]
+    assert desk.marks.starred(desk.accounts.known("reader").id) == ["s"]
 
 
 def test_a_form_token_belongs_to_one_session(desk: Desk, as_reader: TestClient) -> None:
@@ -211,7 +211,7 @@ def test_sessions_are_new_at_each_sign_in_and_not_in_the_store(desk: Desk, clien
     sign_in(client, "reader")
     first = client.cookies.get("wirewatch", domain="127.0.0.1")
     assert first not in (None, "chosen-by-somebody-else")
-    stored = desk.directory.people.sessions_of(desk.directory.known("reader").id)
+    stored = desk.accounts.people.sessions_of(desk.accounts.known("reader").id)
     assert first is not None
     assert all(first not in repr(one) for one in stored)
 
@@ -229,11 +229,11 @@ def test_sessions_end(desk: Desk, clock: Clock, as_reader: TestClient) -> None:
 def test_closing_an_account_or_a_new_password_ends_sessions_at_once(
     desk: Desk, as_reader: TestClient, how: str
 ) -> None:
-    account = desk.directory.known("reader")
+    account = desk.accounts.known("reader")
     if how == "closed":
-        desk.directory.set_active(account, active=False, by=COMMAND_LINE)
+        desk.accounts.set_active(account, active=False, by=COMMAND_LINE)
     else:
-        desk.directory.set_password(account, PASSWORD + "!", COMMAND_LINE)
+        desk.accounts.set_password(account, PASSWORD + "!", COMMAND_LINE)
     assert as_reader.get("/", follow_redirects=False).status_code == 303
     assert sign_in(as_reader, "reader").status_code == 403
 
@@ -261,10 +261,10 @@ def test_the_api_is_limited(desk: Desk, clock: Clock, as_reader: TestClient) -> 
 
 
 def test_tokens_are_scoped_hashed_and_can_be_dropped(desk: Desk, clock: Clock, client: TestClient) -> None:
-    editor = desk.directory.known("editor")
-    reads = desk.directory.make_token(editor, "reads", "read", None, COMMAND_LINE)
-    writes = desk.directory.make_token(editor, "writes", "write", 1, COMMAND_LINE)
-    assert all(reads not in repr(one) for one in desk.directory.people.tokens_of(editor.id))
+    editor = desk.accounts.known("editor")
+    reads = desk.accounts.make_token(editor, "reads", "read", None, COMMAND_LINE)
+    writes = desk.accounts.make_token(editor, "writes", "write", 1, COMMAND_LINE)
+    assert all(reads not in repr(one) for one in desk.accounts.people.tokens_of(editor.id))
     feed = {"url": "https://new.example/feed"}
     for token, status in ((reads, 403), (writes, 200)):
         headers = {"authorization": f"Bearer {token}"}
@@ -274,17 +274,17 @@ def test_tokens_are_scoped_hashed_and_can_be_dropped(desk: Desk, clock: Clock, c
         assert client.get("/coverage", headers=headers, follow_redirects=False).status_code == 303
     clock.forward(86_401)
     assert client.get("/api/v1/me", headers={"authorization": f"Bearer {writes}"}).status_code == 401
-    desk.directory.set_role(editor, Role.READER, COMMAND_LINE)
+    desk.accounts.set_role(editor, Role.READER, COMMAND_LINE)
     clock.forward(-86_401)
     assert client.post("/api/v1/feeds", json=feed, headers={"authorization": f"Bearer {writes}"}).status_code == 403
-    kept = desk.directory.people.tokens_of(editor.id)
-    desk.directory.people.drop_token(editor.id, next(one.id for one in kept if one.name == "reads"))
+    kept = desk.accounts.people.tokens_of(editor.id)
+    desk.accounts.people.drop_token(editor.id, next(one.id for one in kept if one.name == "reads"))
     assert client.get("/api/v1/me", headers={"authorization": f"Bearer {reads}"}).status_code == 401
 
 
 def test_the_last_admin_stays(desk: Desk, client: TestClient) -> None:
     sign_in(client, "admin")
-    admin = desk.directory.known("admin")
+    admin = desk.accounts.known("admin")
     token = form_token(client, "/people")
     values = {"person": admin.id, "form_token": token}
     assert "is the last admin" in client.post("/people/role", data={**values, "role": "reader"}).text
@@ -301,7 +301,7 @@ def test_an_admins_acts_are_in_the_trail(desk: Desk, client: TestClient) -> None
     assert "person added" in trail
     assert "signed in" in trail
     assert PASSWORD not in trail
-    assert next(line.name for line in desk.directory.trail.page() if line.action == "person added") == "admin"
+    assert next(line.name for line in desk.accounts.trail.page() if line.action == "person added") == "admin"
 
 
 def test_a_proxy_signs_people_in_only_from_its_own_address(store: Store) -> None:
@@ -321,7 +321,7 @@ def test_a_proxy_signs_people_in_only_from_its_own_address(store: Store) -> None
     assert found is not None
     answer = proxy.post("/coverage/add", data={**feed, "form_token": found[1]}, headers=headers)
     assert answer.status_code == 200
-    line = desk.directory.trail.page()[0]
+    line = desk.accounts.trail.page()[0]
     assert (line.action, line.name, line.address) == ("feed added", "editor", "192.0.2.7")
 
 

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from core.search import SearchIndex
 from core.store import Store, StoreReader
-from desk.people.directory import COMMAND_LINE
+from desk.people.accounts import COMMAND_LINE
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.support import Wire, add_people, make_desk, served, sign_in
@@ -27,7 +27,7 @@ from tests.waiting import until
 
 
 def token_of(desk: Desk, name: str = "reader", scope: str = "read") -> dict[str, str]:
-    token = desk.directory.make_token(desk.directory.known(name), "test", scope, None, COMMAND_LINE)
+    token = desk.accounts.make_token(desk.accounts.known(name), "test", scope, None, COMMAND_LINE)
     return {"authorization": f"Bearer {token}"}
 
 
@@ -102,7 +102,7 @@ def test_subscriptions_are_saved_linted_and_ended(desk: Desk, client: TestClient
     assert "at position" in bad.json()["detail"]
     assert client.delete("/api/v1/subscriptions/ports", headers=headers).status_code == 204
     assert client.get("/api/v1/subscriptions/ports", headers=headers).status_code == 404
-    assert [line.action for line in desk.directory.trail.page()][:3] == [
+    assert [line.action for line in desk.accounts.trail.page()][:3] == [
         "subscription ended",
         *["subscription saved"] * 2,
     ]
@@ -164,7 +164,7 @@ def test_the_stream_tells_and_resumes_without_a_gap(wire: Wire, desk: Desk) -> N
 
 def test_a_person_has_only_so_many_streams(desk: Desk, client: TestClient) -> None:
     headers = token_of(desk)
-    who = desk.directory.known("reader").id
+    who = desk.accounts.known("reader").id
     while desk.streams.take(who):
         pass
     assert client.get("/api/v1/stream", headers=headers).status_code == 429

@@ -133,7 +133,7 @@ def test_the_keyboard_does_it_all(room: Newsroom) -> None:
     expect(page.locator(".story").nth(0).locator("h2 a")).to_be_focused()
     page.keyboard.press("s")
     expect(page.locator(".story").nth(0).locator(".star")).to_have_attribute("aria-pressed", "true")
-    editor = room.desk.directory.known("editor").id
+    editor = room.desk.accounts.known("editor").id
     until(lambda: len(room.desk.marks.starred(editor)) == 1, "the star in the store")
     page.keyboard.press("u")
     expect(page.locator(".story").nth(0)).to_have_attribute("data-state", "read")

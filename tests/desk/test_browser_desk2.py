@@ -56,7 +56,7 @@ def desk(store: Store, tmp_path: Path) -> Iterator[Desk]:
     index = SearchIndex.open(tmp_path / "search")
     made = make_desk(store, search=index, delivery_allow_private="127.0.0.1")
     made.clock_ms = real_clock
-    made.directory._clock_ms = real_clock
+    made.accounts._clock_ms = real_clock
     made.monotonic = time.monotonic
     add_people(made)
     yield made
@@ -231,7 +231,7 @@ def test_a_story_is_claimed_and_done_from_the_keyboard(room: Room, wire: Wire) -
         page.wait_for_load_state()
         page.keyboard.press(key)
         expect(work).to_contain_text(words)
-    actions = [line.action for line in room.desk.directory.trail.page()[:4]]
+    actions = [line.action for line in room.desk.accounts.trail.page()[:4]]
     assert actions == ["story done", "story claimed", "story given back", "story claimed"]
 
 

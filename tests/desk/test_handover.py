@@ -75,7 +75,7 @@ def test_new_and_changed_since_a_moment(wire: Wire, desk: Desk, clock: Clock, as
 def test_claim_assign_done_and_give_back(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
     story = wire.article("A bridge falls")
     on_board(desk, 1)
-    editor, admin = (desk.directory.known(name).id for name in ("editor", "admin"))
+    editor, admin = (desk.accounts.known(name).id for name in ("editor", "admin"))
     send(as_editor, "claim", story=story)
     page = as_editor.get("/handover").text
     assert "editor has it" in section(page, "taken")
@@ -92,7 +92,7 @@ def test_claim_assign_done_and_give_back(wire: Wire, desk: Desk, as_editor: Test
     send(as_editor, "claim", story=story)
     send(as_editor, "done", story=story, over=editor, release="true")
     assert "Nobody has a story" in section(as_editor.get("/handover").text, "taken")
-    acts = [line.action for line in desk.directory.trail.page()]
+    acts = [line.action for line in desk.accounts.trail.page()]
     assert {"story claimed", "story assigned", "story done", "story given back"} <= set(acts)
 
 
@@ -180,12 +180,12 @@ def test_what_makes_no_sense_is_refused(wire: Wire, desk: Desk, as_editor: TestC
     on_board(desk, 1)
     assert send(as_editor, "claim", story="none").status_code == 404
     assert send(as_editor, "assign", story=story, person="nobody").status_code == 404
-    reader = desk.directory.known("reader").id
+    reader = desk.accounts.known("reader").id
     assert send(as_editor, "assign", story=story, person=reader).status_code == 404
     assert send(as_editor, "note", text="  ").status_code == 400
     for query in ("hours=0", "hours=x", "since=soon", "since=0001-01-01T00:00", "since=2026-03-05T12:00%2B02:00"):
         assert as_editor.get(f"/handover?{query}").status_code == 200
-    assert desk.directory.trail.page(limit=1)[0].action == "signed in"
+    assert desk.accounts.trail.page(limit=1)[0].action == "signed in"
 
 
 def work(client: TestClient, story: str) -> str:
@@ -206,10 +206,10 @@ def test_a_story_is_claimed_noted_and_done_on_its_own_page(wire: Wire, desk: Des
     assert ">Give back<" in mine
     assert ">Claim<" not in mine
     assert "&lt;b&gt;Ring&lt;/b&gt; the mayor" in mine
-    editor = desk.directory.known("editor").id
+    editor = desk.accounts.known("editor").id
     send(as_editor, "done", story=story, over=editor, back=f"/story/{story}")
     assert "done by editor" in work(as_editor, story)
-    assert [line.action for line in desk.directory.trail.page()[:3]] == ["story done", "note written", "story claimed"]
+    assert [line.action for line in desk.accounts.trail.page()[:3]] == ["story done", "note written", "story claimed"]
     other = client_of(desk)
     sign_in(other, "reader")
     seen = work(other, story)

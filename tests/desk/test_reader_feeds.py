@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from core.records import Subscription
 from core.search import SearchIndex
 from core.store import Store, StoreReader, open_store
-from desk.people.directory import COMMAND_LINE
+from desk.people.accounts import COMMAND_LINE
 from desk.people.store import access_tokens
 from desk.use_cases.desk import Desk
 from desk.web.guard import asked_address, feed_address
@@ -107,8 +107,8 @@ def test_a_deleted_address_and_a_closed_account_open_nothing(desk: Desk, client:
     sign_in(client, "reader")
     first, second = made_for(client, SEARCH), made_for(client, SEARCH)
     assert fetched(desk, first).status_code == fetched(desk, second).status_code == 200
-    person = desk.directory.known("reader")
-    tokens = desk.directory.people.tokens_of(person.id)
+    person = desk.accounts.known("reader")
+    tokens = desk.accounts.people.tokens_of(person.id)
     assert [one.scope for one in tokens] == ["feed", "feed"]
     listed = client.get("/account").text
     assert "this feed" in listed
@@ -118,7 +118,7 @@ def test_a_deleted_address_and_a_closed_account_open_nothing(desk: Desk, client:
         assert client.post("/account/tokens/drop", data=values).status_code == 200
     assert [fetched(desk, one).status_code for one in (first, second)] == [403, 403]
     third = made_for(client, SEARCH)
-    desk.directory.set_active(person, active=False, by=COMMAND_LINE)
+    desk.accounts.set_active(person, active=False, by=COMMAND_LINE)
     assert fetched(desk, third).status_code == 403
 
 
@@ -129,8 +129,8 @@ def test_the_store_has_hashes_only_and_the_audit_trail_no_secret(desk: Desk, cli
         rows = connection.execute(sa.select(access_tokens)).all()
     assert len(rows) == 1
     assert token not in str(rows)
-    assert token not in str(desk.directory.trail.page())
-    assert "token made" in str(desk.directory.trail.page())
+    assert token not in str(desk.accounts.trail.page())
+    assert "token made" in str(desk.accounts.trail.page())
 
 
 @pytest.mark.parametrize(

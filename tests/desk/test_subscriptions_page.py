@@ -160,7 +160,7 @@ def test_save_edit_and_history(desk: Desk, as_editor: TestClient) -> None:
     assert "someone else saved it meanwhile" in late.text
     assert ">corn</textarea>" in late.text
     assert "Nothing was changed" in send(as_editor, "/subscriptions/save", {**second, "based_on": "2"}).text
-    assert [line.action for line in desk.directory.trail.page()][:2] == ["subscription saved"] * 2
+    assert [line.action for line in desk.accounts.trail.page()][:2] == ["subscription saved"] * 2
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_channels_are_added_tested_and_never_shown_whole(desk: Desk, as_editor: 
     assert stored is not None
     assert (stored.delivery, stored.schedule.kind) == (("hook",), "hourly")
     assert ">g</td>" in as_editor.get("/channels").text
-    assert "s3cret-token" not in repr(desk.directory.trail.page())
+    assert "s3cret-token" not in repr(desk.accounts.trail.page())
     for bad in ("nonsense", "https://", "file:///etc/passwd"):
         answer = send(as_editor, "/channels/add", {"name": "bad", "address": bad})
         assert answer.status_code == 400, bad

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from core.clock import wall_ms
 from core.errors import WirewatchError
 from core.store import open_store
-from desk.people.directory import Directory
+from desk.people.accounts import Accounts
 from desk.people.roles import Role
 from tests.wirewatch.command import wirewatch
 from wirewatch.cli import app
@@ -55,17 +55,17 @@ def test_somebody_is_let_in_changed_and_closed_out(tmp_path: Path) -> None:
     assert people(tmp_path, "role", "Bo", "editor").code == 0
     token = people(tmp_path, "token", "bo", "--for", "a script").out.strip()
     store = open_store(f"sqlite:///{tmp_path}/var/store.db")
-    directory = Directory(store, clock_ms=wall_ms)
-    caller = directory.by_token(token)
+    accounts = Accounts(store, clock_ms=wall_ms)
+    caller = accounts.by_token(token)
     assert caller is not None
     assert (caller.name, caller.role, caller.writes) == ("Bo", Role.EDITOR, False)
-    signed = directory.sign_in("ann", PASSWORD, address="here", agent="a test")
+    signed = accounts.sign_in("ann", PASSWORD, address="here", agent="a test")
     assert signed is not None
     assert people(tmp_path, "close", "Bo").code == 0
-    assert directory.by_token(token) is None
+    assert accounts.by_token(token) is None
     assert people(tmp_path, "password", "Ann", typed="another twelve letters\n").code == 0
-    assert directory.by_session(signed[0]) is None
-    assert directory.sign_in("ann", "another twelve letters", address="here", agent="a test") is not None
+    assert accounts.by_session(signed[0]) is None
+    assert accounts.sign_in("ann", "another twelve letters", address="here", agent="a test") is not None
     store.close()
 
 
@@ -76,7 +76,7 @@ def test_what_makes_no_sense_is_one_line_and_exit_code_2(tmp_path: Path) -> None
         (("add", "Bo"), "short\n", "12 characters"),
         (("role", "Ann", "reader"), "", "Ann is the last admin"),
         (("close", "Ann"), "", "Ann is the last admin"),
-        (("token", "Ann", "--scope", "all"), "", "'all' is no scope"),
+        (("token", "Ann", "--scope", "all"), "", "'all' is not a scope"),
     ):
         refused = people(tmp_path, *arguments, typed=typed)
         assert refused.code == 2, arguments

@@ -19,8 +19,8 @@ from core.net.serving import listening_socket
 from core.records import from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
+from desk.people.accounts import COMMAND_LINE, Accounts
 from desk.people.addresses import is_loopback
-from desk.people.directory import COMMAND_LINE, Directory
 from desk.people.roles import Role
 from desk.people.store import PeopleStore
 from wirewatch import console
@@ -174,10 +174,10 @@ def add_person(
     ] = False,
 ) -> None:
     """Add an account. Prompts for a password, or reads it as one line from standard input."""
-    directory = _directory(context)
-    if directory.people.named(name) is not None:
+    accounts = _accounts(context)
+    if accounts.people.named(name) is not None:
         raise UsageError(f"there is already a person called {name}")
-    directory.add(name, role, None if by_proxy else _password(), COMMAND_LINE)
+    accounts.add(name, role, None if by_proxy else _password(), COMMAND_LINE)
     console.note(f"{name} may use the desk as {role}")
 
 
@@ -185,7 +185,7 @@ def add_person(
 @reads_store
 def list_people(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List all accounts."""
-    accounts = _directory(context).people.listing()
+    accounts = _accounts(context).people.listing()
     if console.wants_json(as_json):
         for one in accounts:
             line = {"name": one.shown, "role": one.role, "active": one.active, "created": from_ms(one.created_ms)}
@@ -207,8 +207,8 @@ def set_role(
     context: typer.Context, name: Name, role: Annotated[Role, typer.Argument(help="reader, editor or admin.")]
 ) -> None:
     """Change a person's role, effective from their next request."""
-    directory = _directory(context)
-    directory.set_role(directory.known(name), role, COMMAND_LINE)
+    accounts = _accounts(context)
+    accounts.set_role(accounts.known(name), role, COMMAND_LINE)
     console.note(f"{name} is {role} now")
 
 
@@ -216,8 +216,8 @@ def set_role(
 @reads_store
 def set_password(context: typer.Context, name: Name) -> None:
     """Set a person's password and end their sessions. Prompts for it, or reads one line from standard input."""
-    directory = _directory(context)
-    directory.set_password(directory.known(name), _password(), COMMAND_LINE)
+    accounts = _accounts(context)
+    accounts.set_password(accounts.known(name), _password(), COMMAND_LINE)
     console.note(f"the password of {name} is set")
 
 
@@ -227,8 +227,8 @@ def close_account(
     context: typer.Context, name: Name, *, again: Annotated[bool, typer.Option("--open", help="Reopen it.")] = False
 ) -> None:
     """Close a person's account: sessions and tokens end at once."""
-    directory = _directory(context)
-    directory.set_active(directory.known(name), active=again, by=COMMAND_LINE)
+    accounts = _accounts(context)
+    accounts.set_active(accounts.known(name), active=again, by=COMMAND_LINE)
     console.note(f"the account of {name} is {'open' if again else 'closed'}")
 
 
@@ -242,12 +242,12 @@ def make_token(
     days: Annotated[int, typer.Option(help="Days until it expires; 0: never.", min=0, max=3_650)] = 90,
 ) -> None:
     """Create an API token for a person's program. It is printed only now."""
-    directory = _directory(context)
-    typer.echo(directory.make_token(directory.known(name), label, scope, days or None, COMMAND_LINE))
+    accounts = _accounts(context)
+    typer.echo(accounts.make_token(accounts.known(name), label, scope, days or None, COMMAND_LINE))
 
 
-def _directory(context: typer.Context) -> Directory:
-    return Directory(open_store(load_settings(context.obj).store), clock_ms=console.now_ms)
+def _accounts(context: typer.Context) -> Accounts:
+    return Accounts(open_store(load_settings(context.obj).store), clock_ms=console.now_ms)
 
 
 def _password() -> str:

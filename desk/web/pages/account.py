@@ -45,7 +45,7 @@ def sign_in(
     waits_s = [desk.buckets.take(key, limit, desk.monotonic()) for key, limit in tries]
     if max(waits_s) > 0:
         raise Refused(429, "too many tries: wait a minute", {"Retry-After": str(max(1, round(max(waits_s))))})
-    found = desk.directory.sign_in(name, password, address=address, agent=request.headers.get("user-agent", ""))
+    found = desk.accounts.sign_in(name, password, address=address, agent=request.headers.get("user-agent", ""))
     if found is None:
         problem = "Name and password do not match."
         return page(request, "sign_in.html", status=403, next=inside(next), problem=problem, name=name)
@@ -60,8 +60,8 @@ def sign_in(
 def sign_out(request: Request, desk: TheDesk, caller: TheCaller, by: TheActor) -> Response:
     """End this session."""
     if caller.session is not None:
-        desk.directory.people.end_sessions(caller.id, only=caller.session)
-        desk.directory.note(by, "signed out")
+        desk.accounts.people.end_sessions(caller.id, only=caller.session)
+        desk.accounts.note(by, "signed out")
     set_cookie(desk, request, SESSION_COOKIE, "", max_age_s=0)
     return RedirectResponse("/sign-in", 303)
 
@@ -88,10 +88,10 @@ def change_password(
     wait_s = desk.buckets.take(f"sign-in name {account.name}", SIGN_IN_NAME, desk.monotonic())
     if wait_s:
         raise Refused(429, "too many tries: wait a minute", {"Retry-After": str(max(1, round(wait_s)))})
-    if not desk.directory.check(account, old):
+    if not desk.accounts.check(account, old):
         return _page(request, desk, caller, problem="The old password is wrong.", status=403)
     try:
-        desk.directory.set_password(account, new, by)
+        desk.accounts.set_password(account, new, by)
     except UsageError as error:
         return _page(request, desk, caller, problem=error.message, status=400)
     return RedirectResponse("/sign-in", 303)
@@ -101,8 +101,8 @@ def change_password(
 @allow(Role.READER)
 def sign_out_others(desk: TheDesk, caller: TheCaller, by: TheActor) -> Response:
     """End all sessions but this one."""
-    count = desk.directory.people.end_sessions(_account(desk, caller).id, but=caller.session)
-    desk.directory.note(by, "sessions ended", caller.name, str(count))
+    count = desk.accounts.people.end_sessions(_account(desk, caller).id, but=caller.session)
+    desk.accounts.note(by, "sessions ended", caller.name, str(count))
     return RedirectResponse("/account", 303)
 
 
@@ -119,7 +119,7 @@ def make_token(
 ) -> Response:
     """Make a token; it is shown this once."""
     try:
-        token = desk.directory.make_token(_account(desk, caller), name, scope, days, by)
+        token = desk.accounts.make_token(_account(desk, caller), name, scope, days, by)
     except UsageError as error:
         return _page(request, desk, caller, problem=error.message, status=400)
     return _page(request, desk, caller, token=token)
@@ -139,7 +139,7 @@ def make_feed(
     if address is None:
         raise Refused(400, "that is not an Atom feed of this desk")
     base = base_url(request, desk)
-    made = with_token(base + address, desk.directory.make_feed_token(account, address, by))
+    made = with_token(base + address, desk.accounts.make_feed_token(account, address, by))
     return _page(request, desk, caller, feed=made)
 
 
@@ -147,14 +147,14 @@ def make_feed(
 @allow(Role.READER)
 def drop_token(desk: TheDesk, caller: TheCaller, by: TheActor, token: Annotated[str, Form(max_length=32)]) -> Response:
     """Delete a token: it no longer opens anything."""
-    if not desk.directory.people.drop_token(caller.id, token):
+    if not desk.accounts.people.drop_token(caller.id, token):
         raise Refused(404, "you have no such token")
-    desk.directory.note(by, "token deleted", caller.name)
+    desk.accounts.note(by, "token deleted", caller.name)
     return RedirectResponse("/account", 303)
 
 
 def _account(desk: Desk, caller: Caller) -> Account:
-    account = desk.directory.people.person(caller.id)
+    account = desk.accounts.people.person(caller.id)
     if account is None:
         raise Refused(400, "the demo's person has no account")
     return account
@@ -170,7 +170,7 @@ def _page(
     feed: str = "",
     status: int = 200,
 ) -> Response:
-    people = desk.directory.people
+    people = desk.accounts.people
     return page(
         request,
         "account.html",

@@ -75,7 +75,7 @@ def find(desk: TheDesk, by: TheActor, url: Address) -> Response:
     name = DISCOVERIES.begin(url, desk.feed_port)
     if name is None:
         raise Refused(429, "several sites are being looked through: wait for one of them", {"Retry-After": "30"})
-    desk.directory.note(by, "feeds looked for", url)
+    desk.accounts.note(by, "feeds looked for", url)
     return RedirectResponse(f"/coverage/find/{name}", 303)
 
 

@@ -39,7 +39,7 @@ def add(
 ) -> Response:
     """Add a person; without a password they can sign in by the proxy only."""
     try:
-        desk.directory.add(name, role_named(role), password or None, by)
+        desk.accounts.add(name, role_named(role), password or None, by)
     except UsageError as error:
         return _page(request, desk, problem=error.message)
     return RedirectResponse("/people", 303)
@@ -52,7 +52,7 @@ def change_role(
 ) -> Response:
     """Change a person's role."""
     try:
-        desk.directory.set_role(_account(desk, person), role_named(role), by)
+        desk.accounts.set_role(_account(desk, person), role_named(role), by)
     except UsageError as error:
         return _page(request, desk, problem=str(error))
     return RedirectResponse("/people", 303)
@@ -65,7 +65,7 @@ def change_active(
 ) -> Response:
     """Close an account, or open it again."""
     try:
-        desk.directory.set_active(_account(desk, person), active=active, by=by)
+        desk.accounts.set_active(_account(desk, person), active=active, by=by)
     except UsageError as error:
         return _page(request, desk, problem=str(error))
     return RedirectResponse("/people", 303)
@@ -78,7 +78,7 @@ def set_password(
 ) -> Response:
     """Set a person's password; their sessions end."""
     try:
-        desk.directory.set_password(_account(desk, person), password, by)
+        desk.accounts.set_password(_account(desk, person), password, by)
     except UsageError as error:
         return _page(request, desk, problem=str(error))
     return RedirectResponse("/people", 303)
@@ -88,13 +88,13 @@ def set_password(
 @allow(Role.ADMIN)
 def audit(request: Request, desk: TheDesk, before: int | None = None) -> Response:
     """Who did what, the newest first."""
-    lines = desk.directory.trail.page(before=before)
+    lines = desk.accounts.trail.page(before=before)
     more = lines[-1].id if len(lines) == PAGE else None
     return page(request, "audit.html", lines=lines, more=more)
 
 
 def _account(desk: Desk, identity: str) -> Account:
-    account = desk.directory.people.person(identity)
+    account = desk.accounts.people.person(identity)
     if account is None:
         raise Refused(404, "there is no such person")
     return account
@@ -105,7 +105,7 @@ def _page(request: Request, desk: Desk, *, problem: str = "") -> Response:
         request,
         "people.html",
         status=400 if problem else 200,
-        people=desk.directory.people.listing(),
+        people=desk.accounts.people.listing(),
         roles=list(Role),
         does=DOES,
         problem=problem,
