@@ -14,8 +14,8 @@ from connectors.feeds.discovery import FoundFeed as Discovered
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
 from connectors.health import Coverage, FeedHealth, coverage, judge
+from connectors.http.answers import without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
-from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
 from connectors.store.feeds import FeedRepository, Outlets
 from connectors.store.rows import FeedAbout

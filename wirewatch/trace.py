@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from connectors.feeds.items import FeedItem, build_items
-from connectors.http.links import host_of
+from connectors.http.pacing import host_of
 from connectors.store.feeds import FeedRepository
 from connectors.store.polls import Poll, PollRepository
 from connectors.store.rows import FeedRow, kind_of

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from benchmarks.results import keep, machine
-from connectors.feeds.budget import LOOK_AGAIN, worth_for
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy, feed_went_well
-from connectors.feeds.schedule import Listed
+from connectors.feeds.kind import LOOK_AGAIN
+from connectors.feeds.schedule import Listed, worth_for
 from core.settings import Settings
 
 RESULTS = Path(__file__).parent / "results"

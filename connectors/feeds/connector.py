@@ -28,9 +28,9 @@ from connectors.feeds.items import FeedItem, ParsedFeed
 from connectors.feeds.pages import PageRound, rest_host
 from connectors.feeds.parse import parse_feed
 from connectors.feeds.schedule import Listed
+from connectors.http.answers import header_link, without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
-from connectors.http.links import header_link, host_of, without_credentials
-from connectors.http.pacing import HostPacing
+from connectors.http.pacing import HostPacing, host_of
 from connectors.http.robots import Robots
 from core.errors import FailureKind, FeedError
 from core.records import RawArticle, from_ms, to_ms

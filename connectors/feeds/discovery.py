@@ -15,9 +15,8 @@ from urllib.parse import urljoin, urlsplit
 
 from connectors.feeds.items import ParsedFeed, one_line, web_address
 from connectors.feeds.parse import parse_feed
-from connectors.http.answers import Failure, Fetched
+from connectors.http.answers import Failure, Fetched, without_credentials
 from connectors.http.client import FEED_BYTES, Http
-from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import sitemaps_in
 from core.charset import decode_body

@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.feeds.items import FeedItem
 from connectors.feeds.parse import bytes_of, is_json, is_sitemap, parse_feed, read_as_sent, read_xml, text_of
-from connectors.http.links import without_credentials
+from connectors.http.answers import without_credentials
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -13,8 +13,7 @@ from connectors.feeds.cursor import ItemState
 from connectors.feeds.items import FeedItem
 from connectors.http.body import NotUnpacked, unpacked
 from connectors.http.client import PAGE_BYTES, Failure, Fetched, Http
-from connectors.http.links import host_of
-from connectors.http.pacing import HostPacing
+from connectors.http.pacing import HostPacing, host_of
 from connectors.http.robots import Robots
 from core.charset import binary_kind
 from core.errors import FailureKind

@@ -24,8 +24,8 @@ from connectors.feeds.items import (
 )
 from connectors.feeds.jsonfeed import parse_json_feed
 from connectors.feeds.sitemap import parse_sitemap
+from connectors.http.answers import without_credentials
 from connectors.http.body import NotUnpacked, unpacked
-from connectors.http.links import without_credentials
 from core.charset import Decoded, binary_kind, decode_body
 from core.errors import FailureKind, FeedError
 

@@ -4,15 +4,20 @@ The rhythm is what was seen: items by hour of the day (UTC), halved every week. 
 expected since this one have together waited ``worth_s`` seconds: so a feed of rate r is polled every
 sqrt(2 * worth_s / r) seconds, which for a given number of requests over many feeds gives the least delay, and a feed
 that sleeps at night is left alone at night. Against missing items (Media Cloud's rule of thumb): never so late that more than a
-third of the list is expected to be new, and where less than a third of it was known already, half the wait.
+third of the list is expected to be new, and if less than a third of it was known already, half the wait.
+
+What the worth has to be for a given number of requests depends on the feeds, so it is computed from their rhythms
+(``worth_for``): one worth for all feeds gives the least delay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 HOURS = 24
 _HOUR_MS = 3_600_000
@@ -26,6 +31,10 @@ SILENT_EXPECTED = 8.0
 """So many items were to be expected since the last one: by chance that happens to one feed in 3,000."""
 
 SILENT_LEAST_MS = 6 * _HOUR_MS
+LEAST_WORTH_S, MOST_WORTH_S = 5.0, 5_000.0
+"""At the least, a feed of one item a day is asked every quarter of an hour already."""
+
+_STEPS = 30
 
 
 class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,3 +148,28 @@ def _hours_between(from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
         until_ms = min((at_ms // _HOUR_MS + 1) * _HOUR_MS, to_ms)
         yield at_ms // _HOUR_MS % HOURS, until_ms - at_ms
         at_ms = until_ms
+
+
+def worth_for(rhythms: Sequence[Rhythm], average_s: float, *, floor_s: float, ceiling_s: float) -> float:
+    """Find ``worth_s`` so that the feeds are polled as often, all together, as if each were every ``average_s`` seconds.
+
+    Bounded, see above: with few and quiet feeds fewer polls are made than may be.
+    """
+    if not rhythms:
+        return LEAST_WORTH_S
+    rates = np.array([[per_hour(rhythm, hour) / 3_600 for hour in range(HOURS)] for rhythm in rhythms])
+    wanted = len(rhythms) * 86_400 / average_s
+    low, high = LEAST_WORTH_S, MOST_WORTH_S
+    for _ in range(_STEPS):
+        middle = (low * high) ** 0.5
+        if _polls_a_day(rates, middle, floor_s, ceiling_s) > wanted:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _polls_a_day(rates: NDArray[np.float64], worth_s: float, floor_s: float, ceiling_s: float) -> float:
+    """``rates``: items a second, by feed and hour."""
+    waits = np.clip(np.sqrt(2 * worth_s / rates), floor_s, ceiling_s)
+    return float((3_600 / waits).sum())

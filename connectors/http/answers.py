@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from urllib.parse import urlsplit, urlunsplit
 
 from core.errors import FailureKind, FeedError
 
 MAX_RETRY_AFTER_S = 86_400.0
 PRIVATE_HINT = "a host of your own may be fetched once the setting allow_private names it"
+_LINK = re.compile(r"<([^<>\s]{1,2000})>((?:\s*;[^,<]{0,200})*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,22 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
+
+
+def without_credentials(url: str) -> str:
+    """``url`` without user name and password, for messages and records."""
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return url
+    _, at, host = split.netloc.rpartition("@")
+    return urlunsplit(split._replace(netloc=host)) if at else url
+
+
+def header_link(value: str | None, rel: str) -> str | None:
+    """The first http or https address in a Link header with this relation."""
+    for address, parameters in _LINK.findall((value or "")[:8_000]):
+        rels = re.search(r"rel\s*=\s*\"?([^\";]*)", parameters, re.IGNORECASE)
+        if rels and rel in rels[1].lower().split() and address.startswith(("https://", "http://")):
+            return str(address)
+    return None

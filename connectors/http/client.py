@@ -21,9 +21,8 @@ from typing import Self
 import httpcore
 import httpx
 
-from connectors.http.answers import Failure, Fetched, parse_retry_after
+from connectors.http.answers import Failure, Fetched, parse_retry_after, without_credentials
 from connectors.http.body import BadBody, BodyTooLarge, decoded
-from connectors.http.links import without_credentials
 from core import version
 from core.errors import FailureKind, UsageError
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host

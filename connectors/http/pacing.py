@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-
-from connectors.http.links import host_of
+from urllib.parse import urlsplit
 
 MAX_CRAWL_DELAY_S = 60.0
 """A Crawl-delay above is cut: some sites ask for a day, and an hour's news would take weeks."""
@@ -18,6 +17,16 @@ MAX_CRAWL_DELAY_S = 60.0
 _PAST = datetime.min.replace(tzinfo=UTC)
 _PRUNE_OVER = 1_000
 _MAX_DELAYS = 20_000
+
+
+def host_of(url: str) -> str:
+    """Host and port of ``url``, lower case; the URL itself if it has none."""
+    try:
+        split = urlsplit(url)
+        port = split.port
+    except ValueError:
+        return url
+    return f"{split.hostname}:{port}" if port else (split.hostname or url)
 
 
 class Shared(Protocol):

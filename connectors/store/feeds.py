@@ -31,7 +31,8 @@ from sqlalchemy import (
 
 from connectors.base import PollResult, SavedCursor, Source, SourceFacts, StoredCursor
 from connectors.feeds.cursor import ItemState, ItemStatus
-from connectors.http.links import host_of, without_credentials
+from connectors.http.answers import without_credentials
+from connectors.http.pacing import host_of
 from connectors.kinds import FEED, Kinds, installed_kinds
 from connectors.store import rows as sql
 from connectors.store.rows import (

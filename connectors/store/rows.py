@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, BindParameter, Row, bindparam, case, func, se
 from connectors.base import SourceFacts
 from connectors.feeds.cursor import ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
-from connectors.http.links import without_credentials
+from connectors.http.answers import without_credentials
 from connectors.kinds import FEED
 from connectors.store.tables import feed_items, feeds
 from core.errors import FailureKind

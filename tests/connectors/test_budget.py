@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.connect import simulate
-from connectors.feeds.budget import LEAST_WORTH_S, MOST_WORTH_S, Budget, worth_for
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy
-from connectors.feeds.schedule import Rhythm
+from connectors.feeds.kind import Budget
+from connectors.feeds.schedule import LEAST_WORTH_S, MOST_WORTH_S, Rhythm, worth_for
 from core.settings import Settings
 from tests.connectors.support import NOON
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.http.answers import without_credentials
 from connectors.http.client import Failure, Fetched, Http, parse_retry_after
-from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
 from core import version
 from core.errors import FailureKind

@@ -22,8 +22,8 @@ from sqlalchemy import select
 
 from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
+from connectors.http.answers import header_link
 from connectors.http.client import Http
-from connectors.http.links import header_link
 from connectors.push.server import BODY_BYTES, MAX_AT_ONCE, PushServer, Request, Response, is_signed
 from connectors.push.webhook import MAX_ARTICLES, Webhook
 from connectors.push.websub import LEASE_S, HubRepository, WebSub

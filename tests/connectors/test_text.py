@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.feeds.article import plain_text
-from connectors.http.links import host_of, without_credentials
+from connectors.http.answers import without_credentials
+from connectors.http.pacing import host_of
 from core.charset import decode_body
 
 RUSSIAN, SPANISH = "Мост открыт", "La presa cerrará mañana — “sí”"

@@ -18,8 +18,8 @@ from connectors.catalogue import load_catalogue
 from connectors.feeds.entries import feed_entries
 from connectors.feeds.items import describe_feed, one_line
 from connectors.feeds.parse import parse_feed
+from connectors.http.answers import without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
-from connectors.http.links import without_credentials
 from connectors.http.pacing import HostPacing
 from connectors.kinds import FEED, installed_kinds
 from connectors.store.feeds import FeedRepository
