@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request, Response
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from desk.people.accounts import By
 from desk.people.roles import Caller
+from desk.use_cases.channels import Channels
 from desk.use_cases.desk import Desk
+from desk.use_cases.subscriptions import Subscriptions
+from desk.web.render import page
 
 FORM_FIELD, FORM_HEADER = "form_token", "x-form-token"
 
@@ -32,22 +36,58 @@ def by_of(request: Request) -> By:
     return By(request.state.caller, request.state.address)
 
 
-def base_url(request: Request, desk: Desk) -> str:
-    """Where people reach the desk, without a slash at its end: the setting, or what the request was sent to."""
-    return desk.settings.desk_public_url.rstrip("/") or str(request.base_url).rstrip("/")
-
-
 def inside(path: str) -> str:
     """The path if it is one of this desk, else the front page: no form leads elsewhere."""
     plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
     return path if plain else "/"
 
 
-def done(request: Request, back: str) -> Response:
-    """Nothing for a script; for a form, the page to go on with."""
-    if FORM_HEADER in request.headers:
-        return Response(status_code=204)
-    return RedirectResponse(inside(back), 303)
+@dataclass(frozen=True)
+class Visit:
+    """A request to a page: what its route works with, and how it answers. For routes that ask for a role."""
+
+    request: Request
+    desk: Desk
+
+    @property
+    def by(self) -> By:
+        """Who makes it, for the audit trail."""
+        return by_of(self.request)
+
+    @property
+    def caller(self) -> Caller:
+        """Who makes it."""
+        return caller_of(self.request)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """The subscriptions, for what the caller does."""
+        return self.desk.subscriptions(self.by)
+
+    @property
+    def channels(self) -> Channels:
+        """The channels, for what the caller does."""
+        return self.desk.channels(self.by)
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach the desk, without a slash at its end: the setting, or what the request was sent to."""
+        return self.desk.settings.desk_public_url.rstrip("/") or str(self.request.base_url).rstrip("/")
+
+    def page(self, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """A whole page."""
+        return page(self.request, template, status=status, **values)
+
+    def done(self, back: str) -> Response:
+        """Nothing for a script; for a form, the page to go on with."""
+        if FORM_HEADER in self.request.headers:
+            return Response(status_code=204)
+        return RedirectResponse(inside(back), 303)
+
+
+def visit_of(request: Request) -> Visit:
+    """The visit that this request is."""
+    return Visit(request, desk_of(request))
 
 
 async def sent(request: Request) -> dict[str, list[str]]:
@@ -63,3 +103,4 @@ TheDesk = Annotated[Desk, Depends(desk_of)]
 TheCaller = Annotated[Caller, Depends(caller_of)]
 TheActor = Annotated[By, Depends(by_of)]
 TheForm = Annotated[dict[str, list[str]], Depends(sent)]
+TheVisit = Annotated[Visit, Depends(visit_of)]

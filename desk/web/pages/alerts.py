@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
@@ -20,8 +20,7 @@ from desk.use_cases.desk import Desk
 from desk.views.cards import hit_view
 from desk.views.reading import Segment, Span, marked
 from desk.web.guard import allow
-from desk.web.render import page
-from desk.web.requests import TheActor, TheDesk
+from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50
@@ -29,20 +28,19 @@ PAGE = 50
 
 @router.get("/alerts")
 @allow(Role.READER)
-def listing(request: Request, desk: TheDesk, subscription: str = "", before: str = "", done: str = "") -> Response:
+def listing(visit: TheVisit, subscription: str = "", before: str = "", done: str = "") -> Response:
     """Alerts, newest first, with what became of each; ``subscription``: only of that one."""
-    rows = desk.reader.alerts(limit=PAGE + 1, subscription=subscription or None, before=before or None)
+    rows = visit.desk.reader.alerts(limit=PAGE + 1, subscription=subscription or None, before=before or None)
     shown = rows[:PAGE]
     alerts = [row.alert for row in shown]
-    book = DeliveryRepository(desk.store)
-    return page(
-        request,
+    book = DeliveryRepository(visit.desk.store)
+    return visit.page(
         "alerts.html",
         alerts=alerts,
         shown={one.id: _shown(one) for one in alerts},
         deliveries=book.deliveries_of(one.id for one in alerts),
-        mutes=book.mutes(now_ms=desk.clock_ms()),
-        names=_names(desk),
+        mutes=book.mutes(now_ms=visit.desk.clock_ms()),
+        names=_names(visit.desk),
         subscription=subscription,
         more=alert_cursor(shown[-1]) if len(rows) > PAGE else "",
         done=done[:300],
@@ -51,67 +49,58 @@ def listing(request: Request, desk: TheDesk, subscription: str = "", before: str
 
 @router.get("/alerts/{alert}")
 @allow(Role.READER)
-def show(request: Request, desk: TheDesk, alert: str) -> Response:
+def show(visit: TheVisit, alert: str) -> Response:
     """One alert: what messages link to."""
-    one = alert_with(desk.store, desk.settings.run, alert)
-    return _page(request, desk, one)
+    one = alert_with(visit.desk.store, visit.desk.settings.run, alert)
+    return _page(visit, one)
 
 
 @router.get("/alerts/{alert}/narrower")
 @allow(Role.EDITOR)
-def narrower(request: Request, desk: TheDesk, alert: str) -> Response:
+def narrower(visit: TheVisit, alert: str) -> Response:
     """It is not relevant: small changes to the query that would have spared it, with what each would have cost."""
-    one, run = alert_with(desk.store, desk.settings.run, alert), desk.settings.run
+    one, run = alert_with(visit.desk.store, visit.desk.settings.run, alert), visit.desk.settings.run
     try:
-        _, _, found = not_relevant(desk.store, run, desk.index, one.id, now_ms=desk.clock_ms())
+        _, _, found = not_relevant(visit.desk.store, run, visit.desk.index, one.id, now_ms=visit.desk.clock_ms())
     except UsageError as error:
         problem = str(error)
-        return _page(request, desk, one, proposals=(), problem=f"{problem[0].upper()}{problem[1:]}.")
-    return _page(request, desk, one, proposals=found)
+        return _page(visit, one, proposals=(), problem=f"{problem[0].upper()}{problem[1:]}.")
+    return _page(visit, one, proposals=found)
 
 
 @router.post("/alerts/mute")
 @allow(Role.EDITOR)
 def mute(
-    desk: TheDesk,
-    by: TheActor,
+    visit: TheVisit,
     alert: Annotated[str, Form(max_length=200)],
     kind: Annotated[MuteKind, Form()],
     hours: Annotated[int | None, Form(ge=1, le=10_000)] = None,
 ) -> Response:
     """Send nothing more of the alert's story, or outlet, to the channels of its subscription."""
-    made = use_case.mute(desk, by, alert, kind, hours)
+    made = use_case.mute(visit.desk, visit.by, alert, kind, hours)
     what = "story" if kind == "story" else f"outlet {made.value}"
     return RedirectResponse(f"/alerts?done={quote(f'the {what} is muted for {made.subscription}')}", 303)
 
 
 @router.post("/alerts/unmute")
 @allow(Role.EDITOR)
-def unmute(desk: TheDesk, by: TheActor, mute: Annotated[str, Form(max_length=64)]) -> Response:
+def unmute(visit: TheVisit, mute: Annotated[str, Form(max_length=64)]) -> Response:
     """Take a mute back."""
-    use_case.unmute(desk, by, mute)
+    use_case.unmute(visit.desk, visit.by, mute)
     return RedirectResponse(f"/alerts?done={quote('the mute is taken back')}", 303)
 
 
-def _page(
-    request: Request,
-    desk: Desk,
-    one: Alert,
-    *,
-    proposals: Sequence[NarrowerQuery] | None = None,
-    problem: str = "",
-) -> Response:
-    outlets = desk.follower.outlets
-    return page(
-        request,
+def _page(visit: Visit, one: Alert, *, proposals: Sequence[NarrowerQuery] | None = None, problem: str = "") -> Response:
+    outlets = visit.desk.follower.outlets
+    return visit.page(
         "alert.html",
         one=one,
         shown=_shown(one),
-        deliveries=DeliveryRepository(desk.store).deliveries_of([one.id]).get(one.id, []),
-        names=_names(desk),
+        deliveries=DeliveryRepository(visit.desk.store).deliveries_of([one.id]).get(one.id, []),
+        names=_names(visit.desk),
         proposals=proposals,
         problem=problem,
-        stored=desk.queries.newest(one.subscription),
+        stored=visit.desk.queries.newest(one.subscription),
         others={
             narrower.query: [hit_view(story.hit, outlets) for story in narrower.examples]
             for narrower in proposals or ()

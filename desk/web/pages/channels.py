@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 from starlette.responses import PlainTextResponse
 
 from core.errors import UsageError
@@ -13,11 +13,9 @@ from desk.delivery.secrets import shown_address
 from desk.people.limits import Limit
 from desk.people.roles import Role
 from desk.use_cases.channels import Channels
-from desk.use_cases.desk import Desk
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import page
-from desk.web.requests import FORM_HEADER, TheActor, TheCaller, TheDesk, TheForm
+from desk.web.requests import FORM_HEADER, TheForm, TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Form(max_length=100)]
@@ -28,73 +26,62 @@ TESTS = Limit(10, 6.0)
 
 @router.get("/channels")
 @allow(Role.READER)
-def show(request: Request, desk: TheDesk, by: TheActor) -> Response:
+def show(visit: TheVisit) -> Response:
     """All channels and how they fare."""
-    return _page(request, desk, desk.channels(by))
+    return _page(visit, visit.channels)
 
 
 @router.post("/channels/add")
 @allow(Role.EDITOR)
-def add(
-    request: Request,
-    desk: TheDesk,
-    by: TheActor,
-    caller: TheCaller,
-    form: TheForm,
-    name: Name,
-    address: Annotated[str, Form(max_length=2_000)],
-) -> Response:
+def add(visit: TheVisit, form: TheForm, name: Name, address: Annotated[str, Form(max_length=2_000)]) -> Response:
     """Add a channel, or give one another address. Nothing is sent yet. Fields ``option.…`` are options of its kind."""
-    channels = desk.channels(by)
+    channels = visit.channels
     options = {field.removeprefix(OPTION): values[-1] for field, values in form.items() if field.startswith(OPTION)}
     try:
-        made = channels.add(name, address, owner=caller.name, options=options)
+        made = channels.add(name, address, owner=visit.caller.name, options=options)
     except UsageError as error:
-        return _page(request, desk, channels, problem=str(error).splitlines()[0])
+        return _page(visit, channels, problem=str(error).splitlines()[0])
     done = f"{made.channel.name} is {'added' if made.new else 'changed'}: send it a test"
-    return _page(request, desk, channels, done=done, secret=made.secret)
+    return _page(visit, channels, done=done, secret=made.secret)
 
 
 @router.post("/channels/test")
 @allow(Role.EDITOR)
-def test(request: Request, desk: TheDesk, by: TheActor, caller: TheCaller, name: Name) -> Response:
+def test(visit: TheVisit, name: Name) -> Response:
     """Send a test message now, and say what came of it."""
-    channels = desk.channels(by)
+    channels = visit.channels
     channels.get(name)
-    wait_s = desk.buckets.take(f"channel test {caller.id}", TESTS, desk.monotonic())
+    wait_s = visit.desk.buckets.take(f"channel test {visit.caller.id}", TESTS, visit.desk.monotonic())
     if wait_s:
         raise Refused(429, "too many tests: wait a little", {"Retry-After": str(max(1, round(wait_s)))})
     problem = channels.test(name)
     words = f"{name}: {problem}" if problem else f"{name}: the receiver took the test message"
-    if FORM_HEADER in request.headers:
+    if FORM_HEADER in visit.request.headers:
         return PlainTextResponse(words, 502 if problem else 200)
-    return _page(request, desk, channels, problem=words if problem else "", done="" if problem else words)
+    return _page(visit, channels, problem=words if problem else "", done="" if problem else words)
 
 
 @router.post("/channels/retry")
 @allow(Role.EDITOR)
-def retry(request: Request, desk: TheDesk, by: TheActor, name: Name) -> Response:
+def retry(visit: TheVisit, name: Name) -> Response:
     """Let a failing channel try at once, and send again what had failed for good."""
-    channels = desk.channels(by)
+    channels = visit.channels
     count = channels.retry(name)
-    return _page(request, desk, channels, done=f"{name} tries again now; {count} failed messages wait again")
+    return _page(visit, channels, done=f"{name} tries again now; {count} failed messages wait again")
 
 
 @router.post("/channels/remove")
 @allow(Role.EDITOR)
-def remove(request: Request, desk: TheDesk, by: TheActor, name: Name) -> Response:
+def remove(visit: TheVisit, name: Name) -> Response:
     """Remove a channel and its address."""
-    channels = desk.channels(by)
+    channels = visit.channels
     channels.remove(name)
-    return _page(request, desk, channels, done=f"{name} is removed; what waited for it is kept as failed")
+    return _page(visit, channels, done=f"{name} is removed; what waited for it is kept as failed")
 
 
-def _page(
-    request: Request, desk: Desk, channels: Channels, *, problem: str = "", done: str = "", secret: str = ""
-) -> Response:
+def _page(visit: Visit, channels: Channels, *, problem: str = "", done: str = "", secret: str = "") -> Response:
     found = channels.all()
-    return page(
-        request,
+    return visit.page(
         "channels.html",
         status=400 if problem else 200,
         channels=found,
@@ -103,7 +90,7 @@ def _page(
         problem=problem,
         done=done,
         secret=secret,
-        mail=bool(desk.settings.smtp_url),
+        mail=bool(visit.desk.settings.smtp_url),
         examples=[kind.example for kind in kinds().values() if kind.example],
         options={option: what for kind in kinds().values() for option, what in kind.options.items()},
     )

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Response, UploadFile
 from starlette.responses import RedirectResponse
 
 from desk.feed_port import share_seen, state_words, worst_first
 from desk.people.roles import Role
 from desk.use_cases import feeds as use_case
-from desk.use_cases.desk import Desk
 from desk.use_cases.feeds import DISCOVERIES
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import page
-from desk.web.requests import TheActor, TheDesk
+from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 Address = Annotated[str, Form(max_length=2_000)]
@@ -23,76 +21,73 @@ Address = Annotated[str, Form(max_length=2_000)]
 
 @router.get("/coverage")
 @allow(Role.READER)
-def show(request: Request, desk: TheDesk) -> Response:
+def show(visit: TheVisit) -> Response:
     """All feeds, what needs an eye first."""
-    return _page(request, desk)
+    return _page(visit)
 
 
 @router.post("/coverage/add")
 @allow(Role.EDITOR)
-def add(
-    request: Request, desk: TheDesk, by: TheActor, url: Address, source: Annotated[str, Form(max_length=200)] = ""
-) -> Response:
+def add(visit: TheVisit, url: Address, source: Annotated[str, Form(max_length=200)] = "") -> Response:
     """Watch one feed."""
-    new = use_case.add(desk, by, url, source)
-    return _page(request, desk, done=f"{url.strip()} is watched {'now' if new else 'already'}")
+    new = use_case.add(visit.desk, visit.by, url, source)
+    return _page(visit, done=f"{url.strip()} is watched {'now' if new else 'already'}")
 
 
 @router.post("/coverage/remove")
 @allow(Role.EDITOR)
-def remove(request: Request, desk: TheDesk, by: TheActor, url: Address) -> Response:
+def remove(visit: TheVisit, url: Address) -> Response:
     """Stop watching one feed."""
-    use_case.remove(desk, by, url)
-    return _page(request, desk, done=f"{url} is no longer watched; what it brought stays")
+    use_case.remove(visit.desk, visit.by, url)
+    return _page(visit, done=f"{url} is no longer watched; what it brought stays")
 
 
 @router.get("/coverage/feeds.opml")
 @allow(Role.READER)
-def export(desk: TheDesk) -> Response:
+def export(visit: TheVisit) -> Response:
     """The watched feeds as OPML."""
     headers = {"Content-Disposition": 'attachment; filename="wirewatch-feeds.opml"'}
-    return Response(desk.feed_port.export_opml(), headers=headers, media_type="text/x-opml; charset=utf-8")
+    return Response(visit.desk.feed_port.export_opml(), headers=headers, media_type="text/x-opml; charset=utf-8")
 
 
 @router.post("/coverage/opml")
 @allow(Role.EDITOR)
-def import_list(request: Request, desk: TheDesk, by: TheActor, file: Annotated[UploadFile, File()]) -> Response:
+def import_list(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Response:
     """Watch the feeds of an OPML list."""
     name = (file.filename or "the list")[:200]
-    new, total, remarks = use_case.import_opml(desk, by, file.file.read(), name)
-    return _page(request, desk, done=f"{name}: {new} feeds added, {total - new} were there", remarks=remarks)
+    new, total, remarks = use_case.import_opml(visit.desk, visit.by, file.file.read(), name)
+    return _page(visit, done=f"{name}: {new} feeds added, {total - new} were there", remarks=remarks)
 
 
 @router.post("/coverage/find")
 @allow(Role.EDITOR)
-def find(desk: TheDesk, by: TheActor, url: Address) -> Response:
+def find(visit: TheVisit, url: Address) -> Response:
     """Begin to look for the feeds of a site: it takes up to minutes, at the site's pace, so it goes on while the page waits."""
     url = url.strip()
     if "://" not in url:
         url = f"https://{url}"
     if not url.startswith(("http://", "https://")) or len(url) < 11:
         raise Refused(400, "give the address of a site, as in https://outlet.example/")
-    name = DISCOVERIES.begin(url, desk.feed_port)
+    name = DISCOVERIES.begin(url, visit.desk.feed_port)
     if name is None:
         raise Refused(429, "several sites are being looked through: wait for one of them", {"Retry-After": "30"})
-    desk.accounts.note(by, "feeds looked for", url)
+    visit.desk.accounts.note(visit.by, "feeds looked for", url)
     return RedirectResponse(f"/coverage/find/{name}", 303)
 
 
 @router.get("/coverage/find/{name}")
 @allow(Role.EDITOR)
-def found(request: Request, desk: TheDesk, name: str) -> Response:
+def found(visit: TheVisit, name: str) -> Response:
     """What was found so far."""
     search = DISCOVERIES.get(name)
-    watched = {feed.url for feed in desk.feed_port.report().feeds if feed.state != "removed"}
-    return page(request, "found.html", search=search, found=list(search.found), watched=watched)
+    watched = {feed.url for feed in visit.desk.feed_port.report().feeds if feed.state != "removed"}
+    return visit.page("found.html", search=search, found=list(search.found), watched=watched)
 
 
-def _page(request: Request, desk: Desk, *, done: str = "", remarks: tuple[str, ...] = ()) -> Response:
-    report = desk.feed_port.report()
+def _page(visit: Visit, *, done: str = "", remarks: tuple[str, ...] = ()) -> Response:
+    report = visit.desk.feed_port.report()
     feeds = worst_first(report.feeds)
-    return page(
-        request,
+    return visit.page(
         "coverage.html",
         report=report,
         feeds=[feed for feed in feeds if feed.state != "removed"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 
 from desk.people.roles import Role
 from desk.shifts import Note
@@ -12,8 +12,7 @@ from desk.use_cases import shifts
 from desk.use_cases.shifts import HOURS, handover, held_stories, people_of, shift_of, since_of
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import page
-from desk.web.requests import TheActor, TheCaller, TheDesk, done
+from desk.web.requests import TheVisit
 
 router = APIRouter(include_in_schema=False)
 Story = Annotated[str, Form(max_length=100)]
@@ -24,12 +23,12 @@ Holder = Annotated[str, Form(max_length=32)]
 
 @router.get("/handover")
 @allow(Role.READER)
-def show(request: Request, desk: TheDesk, caller: TheCaller, hours: str = "", since: str = "") -> Response:
+def show(visit: TheVisit, hours: str = "", since: str = "") -> Response:
     """The state of the shift since the last handover, so many hours, or a moment of the desk's time."""
-    shift = shift_of(desk)
+    shift = shift_of(visit.desk)
     handovers = shift.handovers()
-    moment = since_of(desk, handovers, hours, since)
-    stories = handover(desk, moment.ms)
+    moment = since_of(visit.desk, handovers, hours, since)
+    stories = handover(visit.desk, moment.ms)
     taken = shift.taken(done_since_ms=moment.ms)
     # A story that is taken or done stands in its own section only.
     known = {one.story for one in taken if one.held or one.state == "done"}
@@ -40,14 +39,13 @@ def show(request: Request, desk: TheDesk, caller: TheCaller, hours: str = "", si
     held_back = shift.held_back(since_ms=moment.ms)
     cards = {card.id: card for card in (*stories.new, *stories.changed)}
     for one in taken:
-        if one.story not in cards and (card := desk.follower.card(one.story)) is not None:
+        if one.story not in cards and (card := visit.desk.follower.card(one.story)) is not None:
             cards[one.story] = card
     notes: dict[str, list[Note]] = {}
     for note in shift.notes(stories=cards):
         if note.kind == "note":
             notes.setdefault(note.story, []).append(note)
-    return page(
-        request,
+    return visit.page(
         "handover.html",
         since=moment,
         hours=HOURS,
@@ -61,45 +59,33 @@ def show(request: Request, desk: TheDesk, caller: TheCaller, hours: str = "", si
         holds=shift.holds(cards) | {one.story: one for one in taken},
         notes=notes,
         log=[one for one in shift.notes(since_ms=moment.ms, limit=200) if not one.story],
-        people=people_of(desk, caller),
-        me=caller.id,
-        names=desk.follower.names,
-        back=f"/handover?{request.url.query}" if request.url.query else "/handover",
+        people=people_of(visit.desk, visit.caller),
+        me=visit.caller.id,
+        names=visit.desk.follower.names,
+        back=f"/handover?{visit.request.url.query}" if visit.request.url.query else "/handover",
     )
 
 
 @router.post("/handover/claim")
 @allow(Role.EDITOR)
-def claim(
-    request: Request, desk: TheDesk, by: TheActor, story: Story, over: str = Form(""), back: Back = "/handover"
-) -> Response:
+def claim(visit: TheVisit, story: Story, over: str = Form(""), back: Back = "/handover") -> Response:
     """Take a story on. ``over``: who had it on the page (id), if anybody."""
-    shifts.claim(desk, by, story, over=over)
-    return done(request, back)
+    shifts.claim(visit.desk, visit.by, story, over=over)
+    return visit.done(back)
 
 
 @router.post("/handover/assign")
 @allow(Role.EDITOR)
-def assign(
-    request: Request,
-    desk: TheDesk,
-    by: TheActor,
-    story: Story,
-    person: Holder,
-    over: Holder = "",
-    back: Back = "/handover",
-) -> Response:
+def assign(visit: TheVisit, story: Story, person: Holder, over: Holder = "", back: Back = "/handover") -> Response:
     """Assign a story."""
-    shifts.assign(desk, by, story, person, over=over)
-    return done(request, back)
+    shifts.assign(visit.desk, visit.by, story, person, over=over)
+    return visit.done(back)
 
 
 @router.post("/handover/done")
 @allow(Role.EDITOR)
 def finish(
-    request: Request,
-    desk: TheDesk,
-    by: TheActor,
+    visit: TheVisit,
     story: Story,
     over: Holder = "",
     *,
@@ -107,25 +93,23 @@ def finish(
     back: Back = "/handover",
 ) -> Response:
     """The story is dealt with; ``release``: it is not, and anybody may take it."""
-    (shifts.give_back if release else shifts.finish)(desk, by, story, over=over)
-    return done(request, back)
+    (shifts.give_back if release else shifts.finish)(visit.desk, visit.by, story, over=over)
+    return visit.done(back)
 
 
 @router.post("/handover/note")
 @allow(Role.EDITOR)
-def note(
-    request: Request, desk: TheDesk, by: TheActor, text: Text, story: Story = "", back: Back = "/handover"
-) -> Response:
+def note(visit: TheVisit, text: Text, story: Story = "", back: Back = "/handover") -> Response:
     """Write something down for the next shift, about a story or the shift as a whole."""
     if not text.strip():
         raise Refused(400, "the note is empty")
-    shifts.write_note(desk, by, story, text)
-    return done(request, back)
+    shifts.write_note(visit.desk, visit.by, story, text)
+    return visit.done(back)
 
 
 @router.post("/handover/over")
 @allow(Role.EDITOR)
-def hand_over(request: Request, desk: TheDesk, by: TheActor, text: Text = "") -> Response:
+def hand_over(visit: TheVisit, text: Text = "") -> Response:
     """The shift ends here: the next one's page begins at this moment."""
-    shifts.hand_over(desk, by, text)
-    return done(request, "/handover")
+    shifts.hand_over(visit.desk, visit.by, text)
+    return visit.done("/handover")

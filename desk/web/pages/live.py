@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 from sse_starlette import ServerSentEvent
 
 from desk.people.roles import Caller, Role
@@ -20,8 +20,8 @@ from desk.views.status_bar import Status
 from desk.views.wording import Clock, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import clock_of, fragment, page
-from desk.web.requests import TheCaller, TheDesk, base_url, done
+from desk.web.render import clock_of, fragment
+from desk.web.requests import TheVisit, Visit
 from desk.web.streams import SignedOut, batches, event_stream, last_id
 
 router = APIRouter(include_in_schema=False)
@@ -36,15 +36,14 @@ RowCache = dict[tuple[str, int, str], str]
 
 @router.get("/")
 @allow(Role.READER)
-def live(request: Request, desk: TheDesk, caller: TheCaller, before: str = "") -> Response:
+def live(visit: TheVisit, before: str = "") -> Response:
     """The newest stories that the filter lets through."""
-    form = live_filter_of(request.query_params.multi_items())
-    seq = desk.board.seq
-    cards = desk.board.snapshot()
-    found, states, starred, more = _page(desk, caller, cards, form, before)
-    facets = live_choices(cards, form, _labels(desk, cards))
-    return page(
-        request,
+    form = live_filter_of(visit.request.query_params.multi_items())
+    seq = visit.desk.board.seq
+    cards = visit.desk.board.snapshot()
+    found, states, starred, more = _page(visit.desk, visit.caller, cards, form, before)
+    facets = live_choices(cards, form, _labels(visit.desk, cards))
+    return visit.page(
         "live.html",
         cards=found,
         states=states,
@@ -55,40 +54,40 @@ def live(request: Request, desk: TheDesk, caller: TheCaller, before: str = "") -
         hours=LIVE_HOURS,
         more=more,
         seq=seq,
-        takedowns=desk.follower.takedowns or 0,
+        takedowns=visit.desk.follower.takedowns or 0,
         total=len(cards),
         paged=bool(before),
-        loading=not desk.hub.ready.is_set(),
+        loading=not visit.desk.hub.ready.is_set(),
     )
 
 
 @router.get("/live/events")
 @allow(Role.READER)
-async def events(request: Request, desk: TheDesk, caller: TheCaller, since: int = 0) -> Response:
+async def events(visit: TheVisit, since: int = 0) -> Response:
     """Changed stories (``story``), the status bar (``status``), that all stories are there (``loaded``).
 
     Ids are transactions: a browser that comes back misses nothing.
     """
-    last = last_id(request, since)
-    return event_stream(desk, caller, lambda: _events(request, desk, last), full="you have too many pages open")
+    last = last_id(visit.request, since)
+    return event_stream(visit.desk, visit.caller, lambda: _events(visit, last), full="you have too many pages open")
 
 
 @router.get("/live/export.{kind}")
 @allow(Role.READER)
-def export(request: Request, desk: TheDesk, caller: TheCaller, kind: str) -> Response:
+def export(visit: TheVisit, kind: str) -> Response:
     """What the page shows, all of it, as CSV, JSON Lines or Atom."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
-    form = live_filter_of(request.query_params.multi_items())
-    found, _, _, _ = _page(desk, caller, desk.board.snapshot(), form, "", limit=EXPORTED)
-    base = base_url(request, desk)
+    form = live_filter_of(visit.request.query_params.multi_items())
+    found, _, _, _ = _page(visit.desk, visit.caller, visit.desk.board.snapshot(), form, "", limit=EXPORTED)
+    base = visit.base_url
     if kind == "atom":
         body = stories_feed(
             found,
             base_url=base,
-            self_url=f"{base}/live/export.atom?{request.url.query}",
+            self_url=f"{base}/live/export.atom?{visit.request.url.query}",
             identity=f"{base}/live/export.atom?{form.query()}",
-            now_ms=desk.clock_ms(),
+            now_ms=visit.desk.clock_ms(),
         )
     else:
         body = stories_file(kind, found, base_url=base)
@@ -99,45 +98,35 @@ def export(request: Request, desk: TheDesk, caller: TheCaller, kind: str) -> Res
 @router.post("/live/read")
 @allow(Role.READER)
 def read(
-    request: Request,
-    desk: TheDesk,
-    caller: TheCaller,
+    visit: TheVisit,
     story: Annotated[str, Form(max_length=100)],
     seq: Annotated[int | None, Form()] = None,
     back: Annotated[str, Form()] = "/",
 ) -> Response:
     """Mark a story as read as of ``seq``, or, without it, as unread."""
-    desk.marks.read(caller.id, story, seq)
-    return done(request, back)
+    visit.desk.marks.read(visit.caller.id, story, seq)
+    return visit.done(back)
 
 
 @router.post("/live/star")
 @allow(Role.READER)
 def star(
-    request: Request,
-    desk: TheDesk,
-    caller: TheCaller,
+    visit: TheVisit,
     story: Annotated[str, Form(max_length=100)],
     starred: Annotated[bool, Form()],
     back: Annotated[str, Form()] = "/",
 ) -> Response:
     """Star a story, or take the star away."""
-    desk.marks.star(caller.id, story, desk.clock_ms() if starred else None)
-    return done(request, back)
+    visit.desk.marks.star(visit.caller.id, story, visit.desk.clock_ms() if starred else None)
+    return visit.done(back)
 
 
 @router.post("/live/read-all")
 @allow(Role.READER)
-def read_all(
-    request: Request,
-    desk: TheDesk,
-    caller: TheCaller,
-    seq: Annotated[int, Form(ge=0)],
-    back: Annotated[str, Form()] = "/",
-) -> Response:
+def read_all(visit: TheVisit, seq: Annotated[int, Form(ge=0)], back: Annotated[str, Form()] = "/") -> Response:
     """Everything up to what the page showed counts as read."""
-    desk.marks.read_all(caller.id, seq)
-    return done(request, back)
+    visit.desk.marks.read_all(visit.caller.id, seq)
+    return visit.done(back)
 
 
 def _page(
@@ -180,33 +169,33 @@ def _labels(desk: Desk, cards: Sequence[Card]) -> dict[str, dict[str, str]]:
     }
 
 
-async def _events(request: Request, desk: Desk, last: int) -> AsyncIterator[ServerSentEvent]:
-    form = live_filter_of(request.query_params.multi_items())
-    rows: RowCache = request.app.state.rows
+async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
+    form = live_filter_of(visit.request.query_params.multi_items())
+    rows: RowCache = visit.request.app.state.rows
     shown, loaded = "", False
     # A browser that was away during a takedown learns of it by this number, and loads the page again.
-    yield ServerSentEvent(event="hello", data=str(desk.follower.takedowns or 0), retry=1_000)
+    yield ServerSentEvent(event="hello", data=str(visit.desk.follower.takedowns or 0), retry=1_000)
 
     def events_of(cards: Sequence[Card]) -> Iterator[ServerSentEvent]:
-        return _events_of(desk, rows, [card for card in cards if form.lets_through(card, desk.clock_ms())])
+        return _events_of(visit.desk, rows, [card for card in cards if form.lets_through(card, visit.desk.clock_ms())])
 
     def news() -> Iterator[ServerSentEvent]:
         nonlocal shown, loaded
-        if not loaded and desk.hub.ready.is_set():
+        if not loaded and visit.desk.hub.ready.is_set():
             # For pages that were made before all stories were there.
             loaded = True
             yield ServerSentEvent(event="loaded", data="")
-        bar = status_bar_html(desk.status)
+        bar = status_bar_html(visit.desk.status)
         if bar != shown:
             shown = bar
             yield ServerSentEvent(event="status", data=bar)
 
-    with desk.hub.reader() as reader:
+    with visit.desk.hub.reader() as reader:
         # After the reader is there: what comes between is sent twice, not never.
-        for event in [*events_of(desk.board.since(last)), *news()]:
+        for event in [*events_of(visit.desk.board.since(last)), *news()]:
             yield event
         try:
-            async for batch in batches(request, desk, reader):
+            async for batch in batches(visit.request, visit.desk, reader):
                 if batch is not None:
                     for story in batch.gone:
                         yield ServerSentEvent(event="gone", data=story)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
@@ -13,8 +13,7 @@ from desk.people.store import PAGE, Account
 from desk.use_cases.desk import Desk
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import page
-from desk.web.requests import TheActor, TheDesk
+from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 Person = Annotated[str, Form(max_length=32)]
@@ -22,75 +21,67 @@ Person = Annotated[str, Form(max_length=32)]
 
 @router.get("/people")
 @allow(Role.ADMIN)
-def show(request: Request, desk: TheDesk) -> Response:
+def show(visit: TheVisit) -> Response:
     """All accounts."""
-    return _page(request, desk)
+    return _page(visit)
 
 
 @router.post("/people/add")
 @allow(Role.ADMIN)
 def add(
-    request: Request,
-    desk: TheDesk,
-    by: TheActor,
+    visit: TheVisit,
     name: Annotated[str, Form(max_length=200)],
     role: Annotated[str, Form()],
     password: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:
     """Add a person; without a password they can sign in by the proxy only."""
     try:
-        desk.accounts.add(name, role_named(role), password or None, by)
+        visit.desk.accounts.add(name, role_named(role), password or None, visit.by)
     except UsageError as error:
-        return _page(request, desk, problem=error.message)
+        return _page(visit, problem=error.message)
     return RedirectResponse("/people", 303)
 
 
 @router.post("/people/role")
 @allow(Role.ADMIN)
-def change_role(
-    request: Request, desk: TheDesk, by: TheActor, person: Person, role: Annotated[str, Form()]
-) -> Response:
+def change_role(visit: TheVisit, person: Person, role: Annotated[str, Form()]) -> Response:
     """Change a person's role."""
     try:
-        desk.accounts.set_role(_account(desk, person), role_named(role), by)
+        visit.desk.accounts.set_role(_account(visit.desk, person), role_named(role), visit.by)
     except UsageError as error:
-        return _page(request, desk, problem=str(error))
+        return _page(visit, problem=str(error))
     return RedirectResponse("/people", 303)
 
 
 @router.post("/people/active")
 @allow(Role.ADMIN)
-def change_active(
-    request: Request, desk: TheDesk, by: TheActor, person: Person, active: Annotated[bool, Form()]
-) -> Response:
+def change_active(visit: TheVisit, person: Person, active: Annotated[bool, Form()]) -> Response:
     """Close an account, or open it again."""
     try:
-        desk.accounts.set_active(_account(desk, person), active=active, by=by)
+        visit.desk.accounts.set_active(_account(visit.desk, person), active=active, by=visit.by)
     except UsageError as error:
-        return _page(request, desk, problem=str(error))
+        return _page(visit, problem=str(error))
     return RedirectResponse("/people", 303)
 
 
 @router.post("/people/password")
 @allow(Role.ADMIN)
-def set_password(
-    request: Request, desk: TheDesk, by: TheActor, person: Person, password: Annotated[str, Form(max_length=2_000)]
-) -> Response:
+def set_password(visit: TheVisit, person: Person, password: Annotated[str, Form(max_length=2_000)]) -> Response:
     """Set a person's password; their sessions end."""
     try:
-        desk.accounts.set_password(_account(desk, person), password, by)
+        visit.desk.accounts.set_password(_account(visit.desk, person), password, visit.by)
     except UsageError as error:
-        return _page(request, desk, problem=str(error))
+        return _page(visit, problem=str(error))
     return RedirectResponse("/people", 303)
 
 
 @router.get("/audit")
 @allow(Role.ADMIN)
-def audit(request: Request, desk: TheDesk, before: int | None = None) -> Response:
+def audit(visit: TheVisit, before: int | None = None) -> Response:
     """Who did what, the newest first."""
-    lines = desk.accounts.trail.page(before=before)
+    lines = visit.desk.accounts.trail.page(before=before)
     more = lines[-1].id if len(lines) == PAGE else None
-    return page(request, "audit.html", lines=lines, more=more)
+    return visit.page("audit.html", lines=lines, more=more)
 
 
 def _account(desk: Desk, identity: str) -> Account:
@@ -100,12 +91,11 @@ def _account(desk: Desk, identity: str) -> Account:
     return account
 
 
-def _page(request: Request, desk: Desk, *, problem: str = "") -> Response:
-    return page(
-        request,
+def _page(visit: Visit, *, problem: str = "") -> Response:
+    return visit.page(
         "people.html",
         status=400 if problem else 200,
-        people=desk.accounts.people.listing(),
+        people=visit.desk.accounts.people.listing(),
         roles=list(Role),
         does=DOES,
         problem=problem,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from starlette.responses import StreamingResponse
 
 from core.errors import QueryError, UsageError
@@ -21,8 +21,7 @@ from desk.views.forms import SEARCH_DAYS, SEARCH_FACETS, SearchForm, search_choi
 from desk.views.wording import language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import page
-from desk.web.requests import TheDesk, base_url
+from desk.web.requests import TheVisit
 
 router = APIRouter(include_in_schema=False)
 _ROUGHLY: Mapping[str, str] = {"about": ", about", "at_most": ", at most"}
@@ -31,32 +30,31 @@ _SIGNS: Mapping[str, str] = {"about": "≈", "at_most": "≤"}
 
 @router.get("/search")
 @allow(Role.READER)
-def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Response:
+def search(visit: TheVisit, cursor: str = "", at: int = 0) -> Response:
     """One page of results; without a query or filter, the newest articles.
 
     ``cursor`` and ``at`` (ms) are of the page before: "the last 7 days" means the same on all pages.
     """
-    form = search_form_of(request.query_params.multi_items())
-    at_ms = at if cursor and 0 < at <= desk.clock_ms() else desk.clock_ms()
+    form = search_form_of(visit.request.query_params.multi_items())
+    at_ms = at if cursor and 0 < at <= visit.desk.clock_ms() else visit.desk.clock_ms()
     found: Results | None = None
     problem, findings = "", list[LintFinding]()
     try:
-        found = search_page(desk, form, at_ms, cursor or None)
+        found = search_page(visit.desk, form, at_ms, cursor or None)
     except QueryError as error:
         problem, findings = error.pointer(), lint(form.q)
     except UsageError:
         # A cursor of a search that was changed meanwhile: from the beginning.
         cursor = ""
-        found = search_page(desk, form, at_ms, None)
+        found = search_page(visit.desk, form, at_ms, None)
     facets = found.facets if found is not None else None
     volume = found.volume if found is not None else None
-    outlets = desk.follower.outlets
+    outlets = visit.desk.follower.outlets
     labels = {
         "lang": {one.value: language_name(one.value) for one in (facets.languages if facets else ())},
         "source": {one.value: outlet_name(one.value, outlets) for one in (facets.sources if facets else ())},
     }
-    return page(
-        request,
+    return visit.page(
         "search.html",
         status=400 if problem else 200,
         form=form,
@@ -66,7 +64,9 @@ def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Re
         hits=[hit_view(hit, outlets) for hit in found.hits] if found is not None else [],
         facets=search_choices(facets, form, labels),
         facet_names=SEARCH_FACETS,
-        chart=bars(volume.counts, volume.start_ms, volume.step_ms, what="articles", zone=desk.zone) if volume else None,
+        chart=bars(volume.counts, volume.start_ms, volume.step_ms, what="articles", zone=visit.desk.zone)
+        if volume
+        else None,
         roughly=_ROUGHLY.get(volume.certainty if volume is not None else "exact", ""),
         sign=_SIGNS.get(facets.certainty if facets is not None else "exact", ""),
         days=SEARCH_DAYS,
@@ -80,29 +80,29 @@ def search(request: Request, desk: TheDesk, cursor: str = "", at: int = 0) -> Re
 
 @router.get("/search/export.{kind}")
 @allow(Role.READER)
-def export(request: Request, desk: TheDesk, kind: str) -> Response:
+def export(visit: TheVisit, kind: str) -> Response:
     """What the search finds, as CSV or JSON Lines (at most 10,000 articles) or Atom (100)."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
-    form = search_form_of(request.query_params.multi_items())
-    at_ms = desk.clock_ms()
+    form = search_form_of(visit.request.query_params.multi_items())
+    at_ms = visit.desk.clock_ms()
     # The first page now: a query that can't be read is an answer of its own, not half a file.
-    first = first_export_page(desk, form, at_ms)
+    first = first_export_page(visit.desk, form, at_ms)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-search.{kind}"'}
     if kind == "atom":
-        base = base_url(request, desk)
+        base = visit.base_url
         body = hits_feed(
             first.hits,
             title=f"Wirewatch: {form.q or 'everything'}",
             base_url=base,
-            self_url=f"{base}/search/export.atom?{request.url.query}",
+            self_url=f"{base}/search/export.atom?{visit.request.url.query}",
             identity=f"{base}/search/export.atom?{form.query()}",
             now_ms=at_ms,
         )
         return Response(body, media_type=FORMATS[kind])
 
     def parts() -> Iterator[bytes]:
-        for number, hits in enumerate(export_pages(desk, form, at_ms, first)):
+        for number, hits in enumerate(export_pages(visit.desk, form, at_ms, first)):
             yield hits_csv(hits, head=number == 0) if kind == "csv" else hits_json_lines(hits)
 
     return StreamingResponse(parts(), headers=headers, media_type=FORMATS[kind])

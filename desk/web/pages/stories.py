@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Response
 
 from core.errors import NotFound
 from desk.people.roles import Role
@@ -12,8 +12,7 @@ from desk.views.reading import evidence, page_preview, reading
 from desk.views.timeline import timeline, version_views
 from desk.views.wording import outlet_name
 from desk.web.guard import allow
-from desk.web.render import page
-from desk.web.requests import TheCaller, TheDesk
+from desk.web.requests import TheVisit
 
 router = APIRouter(include_in_schema=False)
 MOST = 200
@@ -22,57 +21,53 @@ MOST = 200
 
 @router.get("/story/{story}")
 @allow(Role.READER)
-def show(
-    request: Request, background: BackgroundTasks, desk: TheDesk, caller: TheCaller, story: str, article: str = ""
-) -> Response:
+def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str = "") -> Response:
     """The story; ``article``: the one to read, else its first."""
-    rows = desk.reader.stories_with([story])
-    articles = desk.reader.articles_of([story], each=MOST).get(story, [])
-    card = desk.follower.card(story)
+    rows = visit.desk.reader.stories_with([story])
+    articles = visit.desk.reader.articles_of([story], each=MOST).get(story, [])
+    card = visit.desk.follower.card(story)
     if not rows or not articles or card is None:
         raise NotFound("there is no such story")
     by_id = {row.article.id: row for row in articles}
     chosen = by_id.get(article) or by_id.get(story) or articles[-1]
-    versions = desk.reader.versions(list(by_id))
-    mark, shift = desk.marks.of(caller.id, [story]).get(story), shift_of(desk)
-    answer = page(
-        request,
+    versions = visit.desk.reader.versions(list(by_id))
+    mark, shift = visit.desk.marks.of(visit.caller.id, [story]).get(story), shift_of(visit.desk)
+    answer = visit.page(
         "story.html",
         story=rows[0].story,
         seq=card.seq,
         card=card,
         starred=mark is not None and mark.starred_ms is not None,
-        entries=timeline(articles, versions, desk.follower.outlets),
+        entries=timeline(articles, versions, visit.desk.follower.outlets),
         listed=len(articles),
         article=chosen.article,
-        outlet=outlet_name(chosen.article.source, desk.follower.outlets),
-        reading=reading(chosen.article, desk.follower.names),
-        evidence=evidence(chosen.article, desk.follower.names),
+        outlet=outlet_name(chosen.article.source, visit.desk.follower.outlets),
+        reading=reading(chosen.article, visit.desk.follower.names),
+        evidence=evidence(chosen.article, visit.desk.follower.names),
         versions=version_views(versions.get(chosen.article.id, [])),
-        alerts=desk.reader.alerts(limit=50, story=story),
-        names=desk.follower.names,
+        alerts=visit.desk.reader.alerts(limit=50, story=story),
+        names=visit.desk.follower.names,
         hold=shift.holds([story]).get(story),
         notes=[one for one in shift.notes(stories=[story]) if one.kind == "note"],
-        people=people_of(desk, caller),
-        me=caller.id,
+        people=people_of(visit.desk, visit.caller),
+        me=visit.caller.id,
     )
     # After the answer: reading does not wait for a write.
-    background.add_task(desk.marks.read, caller.id, story, card.seq)
+    background.add_task(visit.desk.marks.read, visit.caller.id, story, card.seq)
     answer.background = background
     return answer
 
 
 @router.get("/article/{article}")
 @allow(Role.READER)
-def record(request: Request, desk: TheDesk, article: str, at: int = -1) -> Response:
+def record(visit: TheVisit, article: str, at: int = -1) -> Response:
     """How each raw record of an article ended, and one of them; ``at``: which of its outcomes, else the last."""
-    found = article_record(desk, article, at)
+    found = article_record(visit.desk, article, at)
     raw = found.raw.raw if found.raw is not None else None
-    return page(
-        request,
+    return visit.page(
         "article.html",
         article=found.row.article,
-        outlet=outlet_name(found.row.article.source, desk.follower.outlets),
+        outlet=outlet_name(found.row.article.source, visit.desk.follower.outlets),
         outcomes=found.outcomes,
         shown=found.shown,
         raw=found.raw,

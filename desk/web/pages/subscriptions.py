@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from msgspec.structs import replace
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -27,8 +27,8 @@ from desk.views.query_preview import DAYS, QueryPreview
 from desk.views.wording import language_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.render import clock_of, fragment, page
-from desk.web.requests import TheActor, TheCaller, TheDesk, TheForm, base_url
+from desk.web.render import clock_of, fragment
+from desk.web.requests import TheForm, TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 Identity = Annotated[str, Form(max_length=100)]
@@ -42,12 +42,11 @@ FORMATS = {"jsonl": "application/jsonl; charset=utf-8", "toml": "application/tom
 
 @router.get("/subscriptions")
 @allow(Role.READER)
-def listing(request: Request, desk: TheDesk, by: TheActor, done: str = "", *, ended: bool = False) -> Response:
+def listing(visit: TheVisit, done: str = "", *, ended: bool = False) -> Response:
     """All subscriptions; ``ended``: also those that were removed."""
-    several = desk.subscriptions(by).all(ended=ended)
-    counts = alert_counts(desk.store, desk.settings.run, since_ms=desk.clock_ms() - WEEK_MS)
-    return page(
-        request,
+    several = visit.subscriptions.all(ended=ended)
+    counts = alert_counts(visit.desk.store, visit.desk.settings.run, since_ms=visit.desk.clock_ms() - WEEK_MS)
+    return visit.page(
         "subscriptions.html",
         several=sorted(several, key=lambda one: (not one.active, (one.name or one.id).casefold())),
         counts=counts,
@@ -59,9 +58,7 @@ def listing(request: Request, desk: TheDesk, by: TheActor, done: str = "", *, en
 @router.get("/subscriptions/new")
 @allow(Role.EDITOR)
 def new(
-    request: Request,
-    desk: TheDesk,
-    caller: TheCaller,
+    visit: TheVisit,
     query: str = "",
     topics: Prefilled = [],  # noqa: B006 - FastAPI's way
     outlets: Prefilled = [],  # noqa: B006
@@ -71,107 +68,103 @@ def new(
     blank = Subscription(
         id="",
         query=query[:20_000],
-        owner=caller.name,
+        owner=visit.caller.name,
         topics=tuple(topics),
         outlets=tuple(outlets),
         languages=tuple(languages),
-        schedule=Schedule(zone=str(desk.zone)),
+        schedule=Schedule(zone=str(visit.desk.zone)),
     )
-    return _editor(request, desk, blank, None)
+    return _editor(visit, blank, None)
 
 
 @router.get("/subscriptions/of/{subscription}")
 @allow(Role.READER)
-def show(
-    request: Request, desk: TheDesk, by: TheActor, subscription: str, query: str | None = None, saved: int = 0
-) -> Response:
+def show(visit: TheVisit, subscription: str, query: str | None = None, saved: int = 0) -> Response:
     """One subscription. ``query``: another to begin with, as a proposal brings it; it is stored only by saving."""
-    stored = desk.subscriptions(by).get(subscription)
+    stored = visit.subscriptions.get(subscription)
     wanted = stored if query is None else replace(stored, query=query[:20_000])
     findings = [one for one in lint(stored.query) if one.severity != "note"] if saved else []
-    return _editor(request, desk, wanted, stored, saved=saved, findings=findings)
+    return _editor(visit, wanted, stored, saved=saved, findings=findings)
 
 
 @router.post("/subscriptions/save")
 @allow(Role.EDITOR)
-def save(request: Request, desk: TheDesk, by: TheActor, caller: TheCaller, form: TheForm) -> Response:
+def save(visit: TheVisit, form: TheForm) -> Response:
     """Store a new subscription, or a new version of one. It holds for what comes from two seconds later on."""
-    subscriptions = desk.subscriptions(by)
+    subscriptions = visit.subscriptions
     identity = form.get("id", [""])[-1].strip()
     stored = None if "new" in form else subscriptions.get(identity)
-    wanted = stored or Subscription(id=identity, query="", owner=caller.name)
+    wanted = stored or Subscription(id=identity, query="", owner=visit.caller.name)
     based_on = form.get("based_on", [""])[-1]
     try:
         wanted = changed(wanted, changes_of(form))
         if stored is None:
-            result = subscriptions.save_new(wanted, by=caller.name)
+            result = subscriptions.save_new(wanted, by=visit.caller.name)
         else:
             version = int(based_on) if based_on.isascii() and based_on.isdigit() else None
-            result = subscriptions.save(wanted, by=caller.name, based_on=version)
+            result = subscriptions.save(wanted, by=visit.caller.name, based_on=version)
     except UsageError as error:
         shown = error.pointer() if isinstance(error, QueryError) else ""
-        return _editor(request, desk, wanted, stored, problem=str(error).splitlines()[0], pointer=shown)
+        return _editor(visit, wanted, stored, problem=str(error).splitlines()[0], pointer=shown)
     address = f"/subscriptions/of/{quote(result.subscription.id, safe='')}"
     return RedirectResponse(f"{address}?saved={result.subscription.version if result.changed else -1}", 303)
 
 
 @router.post("/subscriptions/state")
 @allow(Role.EDITOR)
-def change_state(
-    desk: TheDesk, by: TheActor, caller: TheCaller, subscription: Identity, state: Annotated[str, Form(max_length=20)]
-) -> Response:
+def change_state(visit: TheVisit, subscription: Identity, state: Annotated[str, Form(max_length=20)]) -> Response:
     """Pause it, mute it, or let it go on."""
-    desk.subscriptions(by).set_state(subscription, state, by=caller.name)
+    visit.subscriptions.set_state(subscription, state, by=visit.caller.name)
     return RedirectResponse("/subscriptions", 303)
 
 
 @router.post("/subscriptions/remove")
 @allow(Role.EDITOR)
-def remove(desk: TheDesk, by: TheActor, caller: TheCaller, subscription: Identity) -> Response:
+def remove(visit: TheVisit, subscription: Identity) -> Response:
     """End it; its history and its alerts stay."""
-    desk.subscriptions(by).remove(subscription, by=caller.name)
+    visit.subscriptions.remove(subscription, by=visit.caller.name)
     return RedirectResponse(f"/subscriptions?done={quote(subscription)} is removed; its alerts stay", 303)
 
 
 @router.post("/subscriptions/check")
 @allow(Role.EDITOR)
-def check(desk: TheDesk, form: TheForm) -> Response:
+def check(visit: TheVisit, form: TheForm) -> Response:
     """A part of the editor: what is wrong with the query, and what it would have brought in the last 30 days."""
     identity = form.get("id", [""])[-1] if "new" not in form else ""
-    stored = desk.queries.newest(identity) if identity else None
+    stored = visit.desk.queries.newest(identity) if identity else None
     stored = stored if stored is not None and stored.active else None
     begun = stored or Subscription(id="new", query="")
     try:
         wanted = changed(begun, changes_of(form))
     except UsageError as error:
-        return _part("_query_preview.html", desk, preview=QueryPreview(problem=error.message), days=DAYS)
+        return _part("_query_preview.html", visit.desk, preview=QueryPreview(problem=error.message), days=DAYS)
     if not wanted.query:
-        return _part("_query_preview.html", desk, preview=QueryPreview(), days=DAYS)
-    found = preview(desk.index, wanted, stored, desk.follower.outlets, now_ms=desk.clock_ms())
-    return _part("_query_preview.html", desk, preview=found, days=DAYS)
+        return _part("_query_preview.html", visit.desk, preview=QueryPreview(), days=DAYS)
+    found = preview(visit.desk.index, wanted, stored, visit.desk.follower.outlets, now_ms=visit.desk.clock_ms())
+    return _part("_query_preview.html", visit.desk, preview=found, days=DAYS)
 
 
 @router.post("/subscriptions/explain")
 @allow(Role.EDITOR)
 def explain_on(
-    desk: TheDesk, query: QueryText, document: Annotated[str, Form(max_length=LONGEST_EXPLAINED)]
+    visit: TheVisit, query: QueryText, document: Annotated[str, Form(max_length=LONGEST_EXPLAINED)]
 ) -> Response:
     """A part of the editor: which clauses hold on an article (its address or id), or on a pasted text."""
     problem, explanation, on = "", None, ""
     try:
         parsed = parse(query)
-        on, subject = document_for(desk, document.strip())
+        on, subject = document_for(visit.desk, document.strip())
         explanation = explain(parsed, subject)
     except QueryError as error:
         problem = f"The query can't be read: {error.problem}"
     except UsageError as error:
         problem = error.message
-    return _part("_explanation.html", desk, explanation=explanation, problem=problem, on=on)
+    return _part("_explanation.html", visit.desk, explanation=explanation, problem=problem, on=on)
 
 
 @router.post("/subscriptions/translate")
 @allow(Role.EDITOR)
-def translate(desk: TheDesk, query: QueryText, dialect: Annotated[str, Form(max_length=20)]) -> Response:
+def translate(visit: TheVisit, query: QueryText, dialect: Annotated[str, Form(max_length=20)]) -> Response:
     """A part of the editor: another vendor's query in our language, and what reads differently."""
     made, problem, pointer = None, "", ""
     try:
@@ -180,16 +173,16 @@ def translate(desk: TheDesk, query: QueryText, dialect: Annotated[str, Form(max_
         problem, pointer = error.problem, error.pointer()
     except UsageError as error:
         problem = error.message
-    return _part("_translated.html", desk, problem=problem, pointer=pointer, made=made)
+    return _part("_translated.html", visit.desk, problem=problem, pointer=pointer, made=made)
 
 
 @router.get("/subscriptions/export.{kind}")
 @allow(Role.READER)
-def export(desk: TheDesk, by: TheActor, kind: str) -> Response:
+def export(visit: TheVisit, kind: str) -> Response:
     """All subscriptions, for import elsewhere."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
-    several = desk.subscriptions(by).all()
+    several = visit.subscriptions.all()
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-subscriptions.{kind}"'}
     return Response(
         to_toml(several) if kind == "toml" else to_json_lines(several), headers=headers, media_type=FORMATS[kind]
@@ -198,10 +191,10 @@ def export(desk: TheDesk, by: TheActor, kind: str) -> Response:
 
 @router.post("/subscriptions/import")
 @allow(Role.EDITOR)
-def import_file(desk: TheDesk, by: TheActor, caller: TheCaller, file: Annotated[UploadFile, File()]) -> Response:
+def import_file(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Response:
     """Store the subscriptions of a file, all or none."""
     name = (file.filename or "the file")[:100]
-    saved = desk.subscriptions(by).import_file(file.file.read(), name, by=caller.name)
+    saved = visit.subscriptions.import_file(file.file.read(), name, by=visit.caller.name)
     count = sum(one.changed for one in saved)
     return RedirectResponse(
         f"/subscriptions?done={quote(f'{name}: {count} saved, {len(saved) - count} as they were')}", 303
@@ -210,20 +203,20 @@ def import_file(desk: TheDesk, by: TheActor, caller: TheCaller, file: Annotated[
 
 @router.get("/subscriptions/of/{subscription}/alerts.atom")
 @allow(Role.READER)
-def alerts(request: Request, desk: TheDesk, by: TheActor, subscription: str) -> Response:
+def alerts(visit: TheVisit, subscription: str) -> Response:
     """The newest alerts of a subscription, for a feed reader."""
-    stored = desk.subscriptions(by).get(subscription)
-    base = base_url(request, desk)
-    found = [row.alert for row in desk.reader.alerts(limit=MOST_ALERTS, subscription=stored.id)]
-    query = f"?{request.url.query}" if request.url.query else ""
+    stored = visit.subscriptions.get(subscription)
+    base = visit.base_url
+    found = [row.alert for row in visit.desk.reader.alerts(limit=MOST_ALERTS, subscription=stored.id)]
+    query = f"?{visit.request.url.query}" if visit.request.url.query else ""
     return Response(
-        alerts_feed(stored, found, self_url=f"{base}{request.url.path}{query}", desk_url=base), media_type=MEDIA_TYPE
+        alerts_feed(stored, found, self_url=f"{base}{visit.request.url.path}{query}", desk_url=base),
+        media_type=MEDIA_TYPE,
     )
 
 
 def _editor(
-    request: Request,
-    desk: Desk,
+    visit: Visit,
     wanted: Subscription,
     stored: Subscription | None,
     *,
@@ -232,12 +225,11 @@ def _editor(
     saved: int = 0,
     findings: Sequence[LintFinding] = (),
 ) -> Response:
-    versions = desk.queries.history(stored.id) if stored is not None else []
+    versions = visit.desk.queries.history(stored.id) if stored is not None else []
     history = [
         (one, differences(one, before)) for one, before in zip(versions, [*versions[1:], None], strict=False) if before
     ]
-    return page(
-        request,
+    return visit.page(
         "subscription.html",
         status=400 if problem else 200,
         one=wanted,
@@ -248,10 +240,10 @@ def _editor(
         findings=findings,
         history=history,
         first=versions[-1] if versions else None,
-        alerts=desk.reader.alerts(limit=20, subscription=stored.id) if stored is not None else [],
-        channels=DeliveryRepository(desk.store).channels(),
-        topics=[one.name for one in desk.topics()],
-        languages=_languages(desk),
+        alerts=visit.desk.reader.alerts(limit=20, subscription=stored.id) if stored is not None else [],
+        channels=DeliveryRepository(visit.desk.store).channels(),
+        topics=[one.name for one in visit.desk.topics()],
+        languages=_languages(visit.desk),
         news=NEWS,
         levels=LEVELS,
         states=STATES,
