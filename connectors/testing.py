@@ -27,6 +27,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import Any, Generic
 
 from connectors.base import ConnectorKind, Cursor, PollResult, SavedCursor, Source, StoredCursor, Tools
@@ -223,8 +224,7 @@ class ConnectorContract:
 
     def tools(self) -> Tools:
         """Return what the connector is given. Override it if the source needs a real ``http``."""
-        http = Http(resolve=_no_network)
-        return Tools(settings=ConnectorSettings(), http=http, pacing=HostPacing(0.0), robots=None, clock=lambda: _BEGIN)
+        return _offline()
 
     def source(self) -> Source:
         """Return the source as the store would have it."""
@@ -401,6 +401,12 @@ class ConnectorContract:
 
     def _count(self, articles: Iterable[RawArticle], name: str) -> int:
         return sum(name in article.url for article in articles)
+
+
+@cache
+def _offline() -> Tools:
+    http = Http(resolve=_no_network)
+    return Tools(settings=ConnectorSettings(), http=http, pacing=HostPacing(0.0), robots=None, clock=lambda: _BEGIN)
 
 
 def _no_network(host: str, port: int) -> Sequence[str]:

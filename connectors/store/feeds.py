@@ -12,6 +12,7 @@ poll, so that the next process keeps the host's pace too. When a process dies, i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -294,9 +295,16 @@ class FeedRepository:
         return {str(row.id): self._facts(row) for row in self._active()}
 
     def cursors(self, kind: str) -> list[Any]:
-        """Return the cursors of the active feeds of a kind that were polled and have not ended, without their items."""
-        rows = [row for row in self._active() if row.kind == kind and row.state and row.next_poll_at < NEVER_MS]
-        return [self._cursor(row, {}) for row in rows]
+        """Return the cursors of the active feeds of a kind that were polled and have not ended, without their items.
+
+        Those that can't be read are left out: their polls report it.
+        """
+        found = []
+        for row in self._active():
+            if row.kind == kind and row.state and row.next_poll_at < NEVER_MS:
+                with suppress(StoreError):
+                    found.append(self._cursor(row, {}))
+        return found
 
     def _active(self) -> Sequence[Row[Any]]:
         with self.store.reading() as connection:

@@ -180,11 +180,7 @@ def guarded_lookups(
     does not exist. Proxies of the environment may be private; behind one, the proxy resolves the name. Threads that the
     library starts are not covered.
     """
-    global _system_getaddrinfo
-    with _patching:
-        if socket.getaddrinfo is not _getaddrinfo:
-            _system_getaddrinfo = socket.getaddrinfo
-            socket.getaddrinfo = _getaddrinfo
+    socket.getaddrinfo = _getaddrinfo
     lookups = Lookups(allow_private, timeout_s, resolve)
     token = _lookups.set(lookups)
     try:
@@ -193,7 +189,7 @@ def guarded_lookups(
         _lookups.reset(token)
 
 
-_patching = threading.Lock()
+# What is there when this module is imported: asked later, it could be a replacement that calls ours.
 _system_getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo
 
 
