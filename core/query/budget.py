@@ -8,6 +8,7 @@ whether another query has already found the places of a word, or in which order 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,18 +25,29 @@ class NotDecided(Exception):
         super().__init__(f"not decided: more than {limit} steps (pairs of places, words tried) on one document")
 
 
+_LOOK = 20_000
+"""Steps between two looks at whether the work may go on: some milliseconds."""
+
+
+class Interrupted(Exception):
+    """The caller's time is over, or nobody waits for the answer any more. Says nothing about the document."""
+
+
 class Budget:
     """The steps left to the evaluation that is under way on a document, and the places that it has found so far.
 
     Places of costly nodes are kept here, not with the document: found again they are paid again, and each has been paid,
-    so their memory is limited too.
+    so their memory is limited too. ``look`` is called after every 20,000 steps or so, and may raise Interrupted: for
+    searches, which somebody waits for; never where results are stored.
     """
 
-    __slots__ = ("_hits", "left", "limit")
+    __slots__ = ("_hits", "_unlooked", "left", "limit", "look")
 
     def __init__(self) -> None:
         self._hits: dict[Findable, Hits] = {}
         self.left = self.limit = MOST_STEPS
+        self.look: Callable[[], None] | None = None
+        self._unlooked = 0
 
     def begin(self, limit: int | None = None) -> None:
         """Begin an evaluation of ``limit`` steps (None: MOST_STEPS)."""
@@ -51,6 +63,11 @@ class Budget:
         self.left -= steps
         if self.left < 0:
             raise NotDecided(self.limit)
+        if self.look is not None:
+            self._unlooked += steps
+            if self._unlooked >= _LOOK:
+                self._unlooked = 0
+                self.look()
 
     def hits(self, node: Findable, document: Document) -> Hits:
         """Where ``node`` is found, computed once in an evaluation. Raises NotDecided."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from core.errors import QueryError
 from core.query.ast import Query
+from core.query.budget import NotDecided
 from core.query.compile import compile_query
 from core.query.document import document_of
 from core.query.parse import parse
@@ -41,9 +42,12 @@ def admits(subscription: Subscription, source: str) -> bool:
 
 def meets(subscription: Subscription, article: Article) -> bool:
     """Whether the article matches the query and all filters, as the live matcher decides it. Raises QueryError."""
-    return admits(subscription, article.source) and compile_query(effective_query(subscription)).holds(
-        document_of(article)
-    )
+    if not admits(subscription, article.source):
+        return False
+    try:
+        return compile_query(effective_query(subscription)).holds(document_of(article))
+    except NotDecided:
+        return False
 
 
 def _any(field: str, values: Sequence[str]) -> str:

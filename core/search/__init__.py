@@ -24,7 +24,7 @@ StoreError if the folder can't be read or written.
 
 from core.search.backtest import backtest, compare
 from core.search.index import SearchIndex, search_folder
-from core.search.question import filters_of
+from core.search.question import Stopped, filters_of, never
 from core.search.results import (
     BacktestReport,
     Comparison,
@@ -56,10 +56,12 @@ __all__ = [
     "Order",
     "Results",
     "SearchIndex",
+    "Stopped",
     "StoryHit",
     "Volume",
     "backtest",
     "compare",
     "filters_of",
+    "never",
     "search_folder",
 ]

@@ -16,9 +16,10 @@ import tantivy
 from numpy.typing import NDArray
 
 from core.query import compile_query, parse
+from core.query.budget import Interrupted
 from core.query.required_terms import guessed_weight, required_terms
 from core.search.index import SearchIndex
-from core.search.question import DAY_MS, Question, ask, counted, day_of, order_range
+from core.search.question import DAY_MS, Deadline, Question, Stopped, ask, counted, day_of, never, order_range
 from core.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Filters, Hit, StoryHit
 from core.search.schema import BACKFILL, time_of
 
@@ -43,14 +44,17 @@ def backtest(
     examples: int = 5,
     clock: Clock = time.perf_counter,
     part: int | None = None,
+    stopped: Stopped = never,
 ) -> BacktestReport:
     """What ``query`` would have found from ``since_ms`` (inclusive) to ``until_ms`` (exclusive), event time, UTC.
 
     ``budget_ms``: answer in about this time with what was found by then, newest first, marked ``at_least`` (None: run until
     complete). ``examples``: newest stories to show. ``filters``: a subscription's (``filters_of``). ``part``: articles taken
-    from the index in the first part. Raises QueryError.
+    from the index in the first part. ``stopped`` is asked while it works: True ends it as if the time had run out.
+    Raises QueryError.
     """
-    question, found = _gathered(index, query, since_ms, until_ms, filters, budget_ms, clock, part)
+    deadline = _deadline(clock, budget_ms, stopped)
+    question, found = _gathered(index, query, since_ms, until_ms, filters, deadline, part)
     return _report(question, found, query, since_ms, until_ms, examples)
 
 
@@ -66,6 +70,7 @@ def compare(
     budget_ms: float | None = None,
     examples: int = 5,
     clock: Clock = time.perf_counter,
+    stopped: Stopped = never,
 ) -> Comparison:
     """What changing the query ``before`` into ``after`` would have won and lost, in stories alerted. See ``backtest``.
 
@@ -75,8 +80,8 @@ def compare(
     """
     half = None if budget_ms is None else budget_ms / 2
     held = filters if filters_before is None else filters_before
-    question_before, was = _gathered(index, before, since_ms, until_ms, held, half, clock)
-    question_after, now = _gathered(index, after, since_ms, until_ms, filters, half, clock)
+    question_before, was = _gathered(index, before, since_ms, until_ms, held, _deadline(clock, half, stopped))
+    question_after, now = _gathered(index, after, since_ms, until_ms, filters, _deadline(clock, half, stopped))
     covered = max(was.covered_since_ms, now.covered_since_ms)
     alerts_was, alerts_now = _alerting(was.since(covered)), _alerting(now.since(covered))
     won = alerts_now[~np.isin(now.stories[alerts_now], was.stories[alerts_was])]
@@ -122,12 +127,10 @@ class _Gathered(NamedTuple):
         )
 
 
-def _gather(
-    question: Question, since_ms: int, until_ms: int, clock: Clock, deadline: float | None, part: int | None
-) -> _Gathered:
+def _gather(question: Question, since_ms: int, until_ms: int, deadline: Deadline, part: int | None) -> _Gathered:
     """Everything that ``question`` (which includes the period) finds, or the newest part of it that is found by ``deadline``.
 
-    ``clock`` and ``deadline`` are in seconds. At least one part is always done.
+    Without a stop, at least one article is looked at.
     """
     orders: list[int] = []
     addresses: list[tantivy.DocAddress] = []
@@ -148,22 +151,27 @@ def _gather(
             orders += [order for order, _ in fresh]
             addresses += [address for _, address in fresh]
             last = fresh[-1][0] if fresh else last
-            late = deadline is not None and clock() > deadline
+            late = deadline.late()
         else:
-            began = clock()
+            began = deadline.clock()
             for order, address in fresh:
-                if checked % _LOOK == 0 and checked and deadline is not None and clock() > deadline:
+                if deadline.stopped() or (checked % _LOOK == 0 and checked and deadline.late()):
                     complete, late = False, True
                     break
-                if question.holds(question.article(address)):
+                try:
+                    held = question.holds(question.article(address), deadline.look(first=not checked))
+                except Interrupted:
+                    complete, late = False, True
+                    break
+                if held:
                     orders.append(order)
                     addresses.append(address)
                 checked, last = checked + 1, order
-            spent += clock() - began
+            spent += deadline.clock() - began
         seen = {(one.segment_ord, one.doc) for order, one in found if order == last}
     timed = checked
     if question.exact:
-        timed, spent = _price(question, addresses, clock)
+        timed, spent = _price(question, addresses, deadline)
     # At the moment at which the time ran out, some articles are missing.
     covered = since_ms if complete or last is None else time_of(last) + 1
     stories = searcher.fast_field_values("story", addresses) if addresses else []
@@ -183,12 +191,15 @@ def _gather(
     return gathered if complete else gathered.since(gathered.covered_since_ms)
 
 
-def _price(question: Question, addresses: list[tantivy.DocAddress], clock: Callable[[], float]) -> tuple[int, float]:
+def _price(question: Question, addresses: list[tantivy.DocAddress], deadline: Deadline) -> tuple[int, float]:
     sample = [question.article(one) for one in addresses[:: max(1, len(addresses) // _TIMED)][:_TIMED]]
-    began = clock()
+    began, timed = deadline.clock(), 0
     for article in sample:
+        if deadline.stopped():
+            break
         question.holds(article)
-    return len(sample), clock() - began
+        timed += 1
+    return timed, deadline.clock() - began
 
 
 def _up_to(question: Question, last: int | None) -> tantivy.Query:
@@ -203,14 +214,16 @@ def _gathered(
     since_ms: int,
     until_ms: int,
     filters: Filters,
-    budget_ms: float | None,
-    clock: Clock,
+    deadline: Deadline,
     part: int | None = None,
 ) -> tuple[Question, _Gathered]:
-    deadline = None if budget_ms is None else clock() + budget_ms / 1000
     parse(query)
     question = ask(index.snapshot(), query, since_ms, until_ms, filters)
-    return question, _gather(question, since_ms, until_ms, clock, deadline, part)
+    return question, _gather(question, since_ms, until_ms, deadline, part)
+
+
+def _deadline(clock: Clock, budget_ms: float | None, stopped: Stopped) -> Deadline:
+    return Deadline(clock, None if budget_ms is None else clock() + budget_ms / 1000, stopped)
 
 
 def _alerting(found: _Gathered) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ from core.search.pages import (
     rank,
     read_cursor,
 )
-from core.search.question import DAY_MS, Question, Snapshot, ask
+from core.search.question import DAY_MS, Deadline, Question, Snapshot, Stopped, ask, never
 from core.search.results import Filters, Order, Results
 from core.search.schema import VERSION, build_schema
 from core.settings import CoreSettings
@@ -134,13 +134,15 @@ class SearchIndex:
         facets: bool = True,
         budget_ms: float = 60.0,
         now_ms: int | None = None,
+        stopped: Stopped = never,
     ) -> Results:
         """One page of the articles that match, with marks, and facets and volume over all of them.
 
         ``since_ms`` (inclusive) and ``until_ms`` (exclusive) bound the event time, in ms, UTC. ``order``: ``relevance`` is
         BM25, title before text, weighted by age at ``now_ms`` (default: the newest hit is new); the best 1,000 are ranked.
         ``limit``: 1 to 500. ``budget_ms``: time for the exact matcher on the candidates of a query that the index can't
-        answer alone. An empty ``query`` finds everything. Pages by time neither repeat nor omit an article, whatever is
+        answer alone. ``stopped`` is asked while it works: True ends the search with what was found (``partial``).
+        An empty ``query`` finds everything. Pages by time neither repeat nor omit an article, whatever is
         stored in between; pages by relevance do so as long as this object remembers the ranking, then as far as the
         ranking stays the same. Raises QueryError; UsageError for a cursor of another search.
         """
@@ -151,7 +153,11 @@ class SearchIndex:
         at = read_cursor(cursor, digest) if cursor is not None else None
         hourly = since_ms is not None and until_ms is not None and until_ms - since_ms <= _HOURLY_MS
         request = PageRequest(
-            limit, facets, hourly, self._clock, start + budget_ms / 1000, sampled_above=self._sampled_above
+            limit,
+            facets,
+            hourly,
+            Deadline(self._clock, start + budget_ms / 1000, stopped),
+            sampled_above=self._sampled_above,
         )
         if order == "relevance":
             snapshot, ranking = self._ranking(query, since_ms, until_ms, filters, digest, at, now_ms)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +14,8 @@ import tantivy
 from msgspec.structs import replace
 
 from core.errors import UsageError
-from core.search.question import DAY_MS, HOUR_MS, MINUTE_MS, Question, day_of, order_range, unscored
+from core.query.budget import Interrupted
+from core.search.question import DAY_MS, HOUR_MS, MINUTE_MS, Deadline, Question, day_of, order_range, unscored
 from core.search.results import Count, Facets, FacetValue, Hit, Results, Volume
 from core.search.schema import SAMPLES, FoundArticle
 
@@ -78,15 +79,14 @@ Ranking = list[tuple[float, tantivy.DocAddress]]
 class PageRequest(NamedTuple):
     """What is wanted of the hits.
 
-    ``deadline``: when checking candidates must end, by ``clock``, in seconds. ``sampled_above``: with more hits, facets and
-    volume are estimated from a sample.
+    ``deadline``: when checking candidates must end. ``sampled_above``: with more hits, facets and volume are estimated from a
+    sample.
     """
 
     limit: int
     facets: bool
     hourly: bool
-    clock: Callable[[], float]
-    deadline: float
+    deadline: Deadline
     sampled_above: int = SAMPLED_ABOVE
 
 
@@ -118,11 +118,15 @@ def page_by_time(
         if len(hits) == request.limit:
             more = True
             break
-        if not question.exact and checked and request.clock() > request.deadline:
+        if _over(question, request, checked):
+            more = partial = True
+            break
+        try:
+            matches = question.check(article, request.deadline.look(first=question.exact or not checked))
+        except Interrupted:
             more = partial = True
             break
         checked += 1
-        matches = question.check(article)
         at_last = [*at_last, article.id] if last is not None and last[0] == order else [article.id]
         last = order, article
         if matches is not None:
@@ -160,12 +164,16 @@ def page_by_rank(
     offset = cursor.offset if cursor is not None else 0
     checked, partial = 0, False
     while offset < len(ranking) and len(hits) < request.limit:
-        if not question.exact and checked and request.clock() > request.deadline:
+        if _over(question, request, checked):
             partial = True
             break
         score, address = ranking[offset]
         article = question.article(address)
-        matches = question.check(article)
+        try:
+            matches = question.check(article, request.deadline.look(first=question.exact or not checked))
+        except Interrupted:
+            partial = True
+            break
         offset, checked = offset + 1, checked + 1
         if matches is not None:
             hits.append(Hit(article, matches, score))
@@ -175,6 +183,11 @@ def page_by_rank(
         next_page = Cursor(digest=digest, generation=generation, offset=offset).text()
     total = question.size()
     return _results(question, request, hits, total, checked, next_page, partial=partial, first_page=cursor is None)
+
+
+def _over(question: Question, request: PageRequest, checked: int) -> bool:
+    """Whether the page ends here: the index's own answers take no time to check, so they end only when it is stopped."""
+    return request.deadline.stopped() or (not question.exact and checked > 0 and request.deadline.late())
 
 
 def _by_time(
@@ -235,10 +248,14 @@ def _check_more(question: Question, request: PageRequest, total: int) -> _Checke
     checked = 0
     hits: list[Hit] = []
     for _, address in _by_time(question, question.wanted, _BATCH, newest=True):
-        if checked >= _ENOUGH and request.clock() > request.deadline:
+        deadline = request.deadline
+        if deadline.stopped() or (checked >= _ENOUGH and deadline.late()):
             return _Checked(checked, hits, complete=False)
         article = question.article(address)
-        matches = question.check(article)
+        try:
+            matches = question.check(article, deadline.look(first=checked < _ENOUGH))
+        except Interrupted:
+            return _Checked(checked, hits, complete=False)
         checked += 1
         if matches is not None:
             hits.append(Hit(article, matches))

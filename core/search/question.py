@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tantivy
 
-from core.query import CompiledQuery, NotDecided, compile_query, parse
+from core.query import CompiledQuery, Document, NotDecided, compile_query, parse
+from core.query.budget import Interrupted
 from core.query.folding import fold
 from core.records import Subscription, from_ms
 from core.records.article import Match
@@ -26,6 +28,40 @@ class Snapshot(NamedTuple):
     seq: int
 
 
+Look = Callable[[], None]
+Stopped = Callable[[], bool]
+"""Whether nobody waits for the answer any more. Asked often, from the thread that works."""
+
+
+def never() -> bool:
+    """Nobody stops it."""
+    return False
+
+
+class Deadline(NamedTuple):
+    """When the work on an answer must end: at ``until``, by ``clock``, in seconds (None: not by time), or when ``stopped``."""
+
+    clock: Callable[[], float]
+    until: float | None
+    stopped: Stopped = never
+
+    def late(self) -> bool:
+        """Whether it is over."""
+        return self.stopped() or (self.until is not None and self.clock() > self.until)
+
+    def look(self, *, first: bool) -> Look:
+        """For ``Question.check``: raises Interrupted if it is over; for the ``first`` article only if it was stopped.
+
+        So every answer gets further than the one before, however little time it has.
+        """
+
+        def look() -> None:
+            if self.stopped() if first else self.late():
+                raise Interrupted
+
+        return look
+
+
 class Question(NamedTuple):
     """What is searched for. ``wanted`` finds every match, if ``exact`` nothing else; ``matcher`` None: everything matches.
 
@@ -38,26 +74,26 @@ class Question(NamedTuple):
     exact: bool
     checked: dict[str, tuple[Match, ...] | None]
 
-    def check(self, article: FoundArticle) -> tuple[Match, ...] | None:
-        """What in the article matches; None if it does not."""
+    def check(self, article: FoundArticle, look: Look | None = None) -> tuple[Match, ...] | None:
+        """What in the article matches; None if it does not. ``look`` may raise Interrupted (``Deadline.look``)."""
         if article.id not in self.checked:
-            self.checked[article.id] = self._check(article)
+            self.checked[article.id] = self._check(article, look)
         return self.checked[article.id]
 
-    def holds(self, article: FoundArticle) -> bool:
-        """Whether the article matches; cheaper than ``check``."""
+    def holds(self, article: FoundArticle, look: Look | None = None) -> bool:
+        """Whether the article matches; cheaper than ``check``. ``look`` may raise Interrupted."""
         if article.id in self.checked:
             return self.checked[article.id] is not None
         try:
-            return self.matcher is None or self.matcher.holds(document_of(article))
+            return self.matcher is None or self.matcher.holds(_document(article, look))
         except NotDecided:
             return False
 
-    def _check(self, article: FoundArticle) -> tuple[Match, ...] | None:
+    def _check(self, article: FoundArticle, look: Look | None) -> tuple[Match, ...] | None:
         if self.matcher is None:
             return ()
         try:
-            return self.matcher.match(document_of(article))
+            return self.matcher.match(_document(article, look))
         except NotDecided:
             # The pipeline counts it and goes on, and so does a search.
             return None
@@ -73,6 +109,12 @@ class Question(NamedTuple):
     def size(self) -> int:
         """How many articles ``wanted`` finds."""
         return counted(self.snapshot, self.wanted)
+
+
+def _document(article: FoundArticle, look: Look | None) -> Document:
+    document = document_of(article)
+    document.budget.look = look
+    return document
 
 
 def ask(

@@ -25,6 +25,10 @@ PAGES = Limit(240, 0.05)
 STREAMS = 12
 """Event streams that one person may hold open at once."""
 
+SEARCHES, SEARCHES_EACH = 4, 2
+"""Searches, previews and explanations at once, in all and of one person. Python runs one at a time, so that more would only
+make each slower; so many let short ones pass a long one."""
+
 _KEYS = 20_000
 
 

@@ -9,7 +9,7 @@ from core.query import document_of, parse
 from core.query.filters import meets
 from core.query.narrower_queries import Proposal, narrower_queries
 from core.records import Alert, Article, Subscription
-from core.search import Filters, SearchIndex, StoryHit, compare, filters_of
+from core.search import Filters, SearchIndex, Stopped, StoryHit, compare, filters_of, never
 from core.store import Store, SubscriptionStore
 from core.store.results import find_alert, find_article
 from desk.delivery.store.channels import DeliveryRepository, Mute, MuteKind
@@ -40,7 +40,14 @@ class NarrowerQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def proposals(
-    index: SearchIndex, subscription: Subscription, alert: Alert, article: Article, *, now_ms: int, days: int = DAYS
+    index: SearchIndex,
+    subscription: Subscription,
+    alert: Alert,
+    article: Article,
+    *,
+    now_ms: int,
+    days: int = DAYS,
+    stopped: Stopped = never,
 ) -> list[NarrowerQuery]:
     """Narrower queries that would not have met ``article``, those that lose least first, then the smallest change.
 
@@ -54,12 +61,23 @@ def proposals(
         )
     narrower = narrower_queries(parse(subscription.query), document, title=article.title, source=article.source)
     filters = filters_of(subscription)
-    found = [_costed(index, subscription, one, alert, filters, now_ms, days) for one in _varied(narrower)]
+    found = [
+        _costed(index, subscription, one, alert, filters, now_ms, days, stopped)
+        for one in _varied(narrower)
+        if not stopped()
+    ]
     return sorted(found, key=lambda one: (one.lost, len(one.query)))[:MOST]
 
 
 def not_relevant(
-    store: Store, run: str, index: SearchIndex, identity: str, *, now_ms: int, days: int = DAYS
+    store: Store,
+    run: str,
+    index: SearchIndex,
+    identity: str,
+    *,
+    now_ms: int,
+    days: int = DAYS,
+    stopped: Stopped = never,
 ) -> tuple[Alert, Subscription, list[NarrowerQuery]]:
     """An alert (its id or the first characters), its subscription as it is now, and narrower queries.
 
@@ -72,7 +90,11 @@ def not_relevant(
     article = find_article(store, run, alert.article)
     if article is None:
         raise UsageError("the article is not stored any more")
-    return alert, subscription, proposals(index, subscription, alert, article, now_ms=now_ms, days=days)
+    return (
+        alert,
+        subscription,
+        proposals(index, subscription, alert, article, now_ms=now_ms, days=days, stopped=stopped),
+    )
 
 
 def alert_with(store: Store, run: str, identity: str) -> Alert:
@@ -128,6 +150,7 @@ def _costed(
     filters: Filters,
     now_ms: int,
     days: int,
+    stopped: Stopped,
 ) -> NarrowerQuery:
     change = compare(
         index,
@@ -138,6 +161,7 @@ def _costed(
         filters=filters,
         budget_ms=BUDGET_MS,
         examples=LOOKED_AT,
+        stopped=stopped,
     )
     # The alert's own story was to go; where more are lost than were looked at, it may be counted along.
     others = tuple(hit for hit in change.lost_examples if hit.story != alert.story)

@@ -19,7 +19,7 @@ from desk.live.reading import DeskReader
 from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords
-from desk.people.limits import STREAMS, Buckets, Slots
+from desk.people.limits import SEARCHES, SEARCHES_EACH, STREAMS, Buckets, Slots
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
 from desk.views.status_bar import Status
@@ -30,7 +30,7 @@ class Desk:
     """All that a request may need. ``demo``: one person, no sign-in. ``feeds`` None: nothing polls feeds from here.
 
     ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``status`` is what the status bar says, ``problem`` why
-    the store can't be followed, if it can't.
+    the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person.
     """
 
     settings: Settings
@@ -45,6 +45,7 @@ class Desk:
     hub: Hub = field(default_factory=Hub)
     buckets: Buckets = field(default_factory=Buckets)
     streams: Slots = field(default_factory=lambda: Slots(STREAMS))
+    searches: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(SEARCHES), Slots(SEARCHES_EACH)))
     status: Status = field(default_factory=lambda: Status("ok", "Starting"))
     problem: str | None = None
 

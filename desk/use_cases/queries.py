@@ -9,7 +9,7 @@ from core.errors import NotFound, QueryError, UsageError
 from core.query import Document, document_of, lint, parse
 from core.query.importing import DIALECTS, Imported, import_query
 from core.records import Subscription, article_id
-from core.search import BacktestReport, Comparison, Filters, SearchIndex, backtest, compare, filters_of
+from core.search import BacktestReport, Comparison, Filters, SearchIndex, Stopped, backtest, compare, filters_of, never
 from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import check
 from desk.views.query_preview import DAYS, QueryPreview, preview_of
@@ -37,6 +37,7 @@ def preview(
     *,
     now_ms: int,
     days: int = DAYS,
+    stopped: Stopped = never,
 ) -> QueryPreview:
     """What ``wanted`` would have brought in the past days. ``before``: the stored version, None for a new one.
 
@@ -52,7 +53,14 @@ def preview(
     filters = filters_of(wanted)
     if before is None:
         report = backtest(
-            index, wanted.query, since_ms, until_ms, filters=filters, budget_ms=PREVIEW_BUDGET_MS, examples=EXAMPLES
+            index,
+            wanted.query,
+            since_ms,
+            until_ms,
+            filters=filters,
+            budget_ms=PREVIEW_BUDGET_MS,
+            examples=EXAMPLES,
+            stopped=stopped,
         )
         return preview_of(findings, report, None, outlets, days=days)
     change = compare(
@@ -65,11 +73,14 @@ def preview(
         filters_before=filters_of(before),
         budget_ms=PREVIEW_BUDGET_MS,
         examples=EXAMPLES,
+        stopped=stopped,
     )
     return preview_of(findings, change.after, change, outlets, days=days)
 
 
-def backtested(desk: Desk, query: str, *, days: int, subscription: str | None = None) -> Backtested:
+def backtested(
+    desk: Desk, query: str, *, days: int, subscription: str | None = None, stopped: Stopped = never
+) -> Backtested:
     """What a query would have alerted in the past days; with a subscription, its filters hold, and what would change.
 
     Raises QueryError, NotFound for an unknown subscription, Unavailable.
@@ -78,7 +89,14 @@ def backtested(desk: Desk, query: str, *, days: int, subscription: str | None = 
     since_ms = until_ms - days * DAY_MS
     if subscription is None:
         report = backtest(
-            desk.index, query, since_ms, until_ms, filters=Filters(), budget_ms=BACKTEST_BUDGET_MS, examples=0
+            desk.index,
+            query,
+            since_ms,
+            until_ms,
+            filters=Filters(),
+            budget_ms=BACKTEST_BUDGET_MS,
+            examples=0,
+            stopped=stopped,
         )
         return Backtested(report, None)
     stored = desk.queries.newest(subscription)
@@ -93,6 +111,7 @@ def backtested(desk: Desk, query: str, *, days: int, subscription: str | None = 
         filters=filters_of(stored),
         budget_ms=BACKTEST_BUDGET_MS,
         examples=0,
+        stopped=stopped,
     )
     return Backtested(change.after, change)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.search import Hit, Results
+from core.search import Hit, Results, Stopped
 from desk.use_cases.desk import Desk
 from desk.views.forms import SearchForm
 
@@ -12,29 +12,37 @@ PAGE, EXPORTED, ATOM = 40, 10_000, 100
 _BUDGET_MS, _EXPORT_BUDGET_MS, _EXPORT_PAGE = 150.0, 5_000.0, 200
 
 
-def search_page(desk: Desk, form: SearchForm, at_ms: int, cursor: str | None) -> Results:
+def search_page(desk: Desk, form: SearchForm, at_ms: int, cursor: str | None, stopped: Stopped) -> Results:
     """One page with facets, as of ``at_ms``. Raises QueryError, UsageError for a cursor of another search, Unavailable."""
-    return _ask(desk, form, at_ms, cursor, limit=PAGE, budget_ms=_BUDGET_MS, facets=True)
+    return _ask(desk, form, at_ms, cursor, limit=PAGE, budget_ms=_BUDGET_MS, stopped=stopped, facets=True)
 
 
-def first_export_page(desk: Desk, form: SearchForm, at_ms: int) -> Results:
+def first_export_page(desk: Desk, form: SearchForm, at_ms: int, stopped: Stopped) -> Results:
     """The newest 100 of an export: a query that can't be read is refused here, before a file begins. Raises QueryError."""
-    return _ask(desk, form, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS)
+    return _ask(desk, form, at_ms, None, limit=ATOM, budget_ms=_EXPORT_BUDGET_MS, stopped=stopped)
 
 
 def export_pages(desk: Desk, form: SearchForm, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
-    """All pages of an export, ``first`` too; at most 10,000 articles."""
-    left, found = EXPORTED, first
+    """All pages of an export, ``first`` too; at most 10,000 articles. Ends early if the desk closes."""
+    left, found, stopped = EXPORTED, first, desk.hub.closing.is_set
     while True:
         yield found.hits[:left]
         left -= len(found.hits)
-        if left <= 0 or found.cursor is None:
+        if left <= 0 or found.cursor is None or stopped():
             return
-        found = _ask(desk, form, at_ms, found.cursor, limit=_EXPORT_PAGE, budget_ms=_EXPORT_BUDGET_MS)
+        found = _ask(desk, form, at_ms, found.cursor, limit=_EXPORT_PAGE, budget_ms=_EXPORT_BUDGET_MS, stopped=stopped)
 
 
 def _ask(
-    desk: Desk, form: SearchForm, at_ms: int, cursor: str | None, *, limit: int, budget_ms: float, facets: bool = False
+    desk: Desk,
+    form: SearchForm,
+    at_ms: int,
+    cursor: str | None,
+    *,
+    limit: int,
+    budget_ms: float,
+    stopped: Stopped,
+    facets: bool = False,
 ) -> Results:
     since_ms, until_ms = form.period(desk.zone, at_ms)
     return desk.index.search(
@@ -48,4 +56,5 @@ def _ask(
         facets=facets,
         budget_ms=budget_ms,
         now_ms=at_ms,
+        stopped=stopped,
     )

@@ -7,13 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 
 from core.settings import Settings
+from core.store import open_store
+from pipeline.ledger import RunLedger
+from tests.desk.support import Wire, add_people, make_desk
+from tests.desk.test_api import token_of
+from tests.pipeline.transforms.support import NOON_MS
 from tests.servers.kafka import free_ports
 from tests.waiting import until
 from tests.wirewatch.command import wirewatch
@@ -66,6 +72,49 @@ def test_it_starts_answers_and_ends_on_sigterm(tmp_path: Path) -> None:
     assert f"the desk is at http://127.0.0.1:{port}/" in told
     assert "nobody can sign in yet: wirewatch people add" in told
     assert "Traceback" not in told
+
+
+def test_it_ends_on_sigterm_while_costly_searches_run(tmp_path: Path) -> None:
+    """A chain of NEARs on one article took half a minute, and nothing but SIGKILL ended the desk."""
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    settings = Settings(data_dir=str(tmp_path / "var"))
+    store = open_store(settings.store)
+    desk = make_desk(store)
+    add_people(desk)
+    headers = token_of(desk)
+    ledger = RunLedger(store, "live", "me")
+    ledger.take(kind="live", now_ms=NOON_MS)
+    wire = Wire(ledger)
+    text = "The talks about a state attack: sources said the city bank and border trade stay closed. " * 14
+    for number in range(60):
+        wire.article(f"News {number}", text)
+    store.close()
+    chain = " NEAR/1000 ".join(["t*", "a*", "s*", "c*", "b*"] * 4)
+
+    def asked(path: str, **values: str) -> httpx.Response:
+        return httpx.get(f"{url}/api/v1/{path}", params=values, headers=headers, timeout=60)
+
+    def busy() -> None:
+        with suppress(httpx.TransportError):
+            while asked("queries/backtest", query=chain, days="3650").status_code in (200, 503):
+                pass
+
+    with running(tmp_path, port) as (process, said):
+        until(lambda: process.poll() is not None or answers(f"{url}/healthz"), "desk that answers")
+        assert process.poll() is None, said.read_text()
+        until(lambda: asked("search", query="talks").json()["total"] == "60", "articles in the index")
+        busy_ones = [threading.Thread(target=busy) for _ in range(6)]
+        for one in busy_ones:
+            one.start()
+        # Short requests still get through.
+        assert asked("stories").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        # The units and compose allow a minute before they kill.
+        assert process.wait(30) == 0
+        for one in busy_ones:
+            one.join(60)
+    assert "Traceback" not in said.read_text()
 
 
 def test_it_is_not_opened_to_others_before_anybody_is_let_in(tmp_path: Path) -> None:

@@ -108,9 +108,10 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
 
     async def until_stopped() -> None:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        while not serving.done() and not stop.is_set():
-            await asyncio.sleep(0.2)
-        # Streams first, or the server would wait for them.
+        # uvicorn takes the signals over once it serves.
+        while not (serving.done() or stop.is_set() or server.should_exit):
+            await asyncio.sleep(0.1)
+        # Streams and searches first, or the server would wait for them.
         made.hub.close()
         server.should_exit = True
         await serving

@@ -12,6 +12,7 @@ from desk.people.roles import Role
 from desk.web.api.schema import PREFIX, CursorText, Limit, Moment, Shape, Words, answer, gives, listing
 from desk.web.guard import allow
 from desk.web.requests import TheDesk
+from desk.web.turns import TheTurn
 
 router = APIRouter(prefix=PREFIX, tags=["search"])
 HIT = Shape(
@@ -35,10 +36,11 @@ Found = listing(
 )
 
 
-@router.get("/search", responses=gives(Found, 400))
+@router.get("/search", responses=gives(Found, 400, 503))
 @allow(Role.READER)
 def search(
     desk: TheDesk,
+    turn: TheTurn,
     query: Annotated[str, Query(max_length=20_000, description="In the query language; empty: everything.")] = "",
     since_ms: Moment = None,
     until_ms: Moment = None,
@@ -62,6 +64,7 @@ def search(
         limit=limit,
         cursor=cursor,
         facets=facets,
+        stopped=turn.stopped,
     )
     items = [HIT.of(hit.article, hit.score, hit.matches) for hit in found.hits]
     return answer(

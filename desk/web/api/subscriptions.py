@@ -21,6 +21,7 @@ from desk.views.query_preview import sentence
 from desk.web.api.schema import PREFIX, Shape, answer, body, given, gives, listing, partial, takes
 from desk.web.guard import allow
 from desk.web.requests import TheActor, TheDesk
+from desk.web.turns import TheTurn
 
 router = APIRouter(prefix=PREFIX)
 SUBSCRIPTION = Shape("Subscription", Subscription, without={"schema"})
@@ -129,16 +130,17 @@ def lint_query(query: QueryText) -> Response:
     return answer({"items": lint(query)})
 
 
-@router.get("/queries/backtest", responses=gives(Backtest, 400, 404), tags=["queries"])
+@router.get("/queries/backtest", responses=gives(Backtest, 400, 404, 503), tags=["queries"])
 @allow(Role.READER)
 def backtest_query(
     desk: TheDesk,
+    turn: TheTurn,
     query: QueryText,
     days: Annotated[int, Query(ge=1, le=3_650)] = 30,
     subscription: Annotated[str | None, Query(max_length=100, description="Compare with how it is stored.")] = None,
 ) -> Response:
     """What a query would have alerted in the past days; with a subscription, its filters hold, and what would change."""
-    report, change = backtested(desk, query, days=days, subscription=subscription)
+    report, change = backtested(desk, query, days=days, subscription=subscription, stopped=turn.stopped)
     return answer(
         Backtest(
             text=sentence(report, change, days=days),

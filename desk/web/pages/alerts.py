@@ -21,6 +21,7 @@ from desk.views.cards import hit_view
 from desk.views.reading import Segment, Span, marked
 from desk.web.guard import allow
 from desk.web.requests import TheVisit, Visit
+from desk.web.turns import TheTurn
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50
@@ -57,11 +58,13 @@ def show(visit: TheVisit, alert: str) -> Response:
 
 @router.get("/alerts/{alert}/narrower")
 @allow(Role.EDITOR)
-def narrower(visit: TheVisit, alert: str) -> Response:
+def narrower(visit: TheVisit, turn: TheTurn, alert: str) -> Response:
     """It is not relevant: small changes to the query that would have spared it, with what each would have cost."""
     one, run = alert_with(visit.desk.store, visit.desk.settings.run, alert), visit.desk.settings.run
     try:
-        _, _, found = not_relevant(visit.desk.store, run, visit.desk.index, one.id, now_ms=visit.desk.clock_ms())
+        _, _, found = not_relevant(
+            visit.desk.store, run, visit.desk.index, one.id, now_ms=visit.desk.clock_ms(), stopped=turn.stopped
+        )
     except UsageError as error:
         problem = str(error)
         return _page(visit, one, proposals=(), problem=f"{problem[0].upper()}{problem[1:]}.")

@@ -22,6 +22,7 @@ from desk.views.wording import language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.requests import TheVisit
+from desk.web.turns import TheTurn
 
 router = APIRouter(include_in_schema=False)
 _ROUGHLY: Mapping[str, str] = {"about": ", about", "at_most": ", at most"}
@@ -30,7 +31,7 @@ _SIGNS: Mapping[str, str] = {"about": "≈", "at_most": "≤"}
 
 @router.get("/search")
 @allow(Role.READER)
-def search(visit: TheVisit, cursor: str = "", at: int = 0) -> Response:
+def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: int = 0) -> Response:
     """One page of results; without a query or filter, the newest articles.
 
     ``cursor`` and ``at`` (ms) are of the page before: "the last 7 days" means the same on all pages.
@@ -40,13 +41,13 @@ def search(visit: TheVisit, cursor: str = "", at: int = 0) -> Response:
     found: Results | None = None
     problem, findings = "", list[LintFinding]()
     try:
-        found = search_page(visit.desk, form, at_ms, cursor or None)
+        found = search_page(visit.desk, form, at_ms, cursor or None, turn.stopped)
     except QueryError as error:
         problem, findings = error.pointer(), lint(form.q)
     except UsageError:
         # A cursor of a search that was changed meanwhile: from the beginning.
         cursor = ""
-        found = search_page(visit.desk, form, at_ms, None)
+        found = search_page(visit.desk, form, at_ms, None, turn.stopped)
     facets = found.facets if found is not None else None
     volume = found.volume if found is not None else None
     outlets = visit.desk.follower.outlets
@@ -80,14 +81,14 @@ def search(visit: TheVisit, cursor: str = "", at: int = 0) -> Response:
 
 @router.get("/search/export.{kind}")
 @allow(Role.READER)
-def export(visit: TheVisit, kind: str) -> Response:
+def export(visit: TheVisit, turn: TheTurn, kind: str) -> Response:
     """What the search finds, as CSV or JSON Lines (at most 10,000 articles) or Atom (100)."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
     form = search_form_of(visit.request.query_params.multi_items())
     at_ms = visit.desk.clock_ms()
     # The first page now: a query that can't be read is an answer of its own, not half a file.
-    first = first_export_page(visit.desk, form, at_ms)
+    first = first_export_page(visit.desk, form, at_ms, turn.stopped)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-search.{kind}"'}
     if kind == "atom":
         base = visit.base_url

@@ -29,6 +29,7 @@ from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import clock_of, fragment
 from desk.web.requests import TheForm, TheVisit, Visit
+from desk.web.turns import TheTurn
 
 router = APIRouter(include_in_schema=False)
 Identity = Annotated[str, Form(max_length=100)]
@@ -128,7 +129,7 @@ def remove(visit: TheVisit, subscription: Identity) -> Response:
 
 @router.post("/subscriptions/check")
 @allow(Role.EDITOR)
-def check(visit: TheVisit, form: TheForm) -> Response:
+def check(visit: TheVisit, turn: TheTurn, form: TheForm) -> Response:
     """A part of the editor: what is wrong with the query, and what it would have brought in the last 30 days."""
     identity = form.get("id", [""])[-1] if "new" not in form else ""
     stored = visit.desk.queries.newest(identity) if identity else None
@@ -140,14 +141,15 @@ def check(visit: TheVisit, form: TheForm) -> Response:
         return _part("_query_preview.html", visit.desk, preview=QueryPreview(problem=error.message), days=DAYS)
     if not wanted.query:
         return _part("_query_preview.html", visit.desk, preview=QueryPreview(), days=DAYS)
-    found = preview(visit.desk.index, wanted, stored, visit.desk.follower.outlets, now_ms=visit.desk.clock_ms())
+    desk = visit.desk
+    found = preview(desk.index, wanted, stored, desk.follower.outlets, now_ms=desk.clock_ms(), stopped=turn.stopped)
     return _part("_query_preview.html", visit.desk, preview=found, days=DAYS)
 
 
 @router.post("/subscriptions/explain")
 @allow(Role.EDITOR)
 def explain_on(
-    visit: TheVisit, query: QueryText, document: Annotated[str, Form(max_length=LONGEST_EXPLAINED)]
+    visit: TheVisit, _turn: TheTurn, query: QueryText, document: Annotated[str, Form(max_length=LONGEST_EXPLAINED)]
 ) -> Response:
     """A part of the editor: which clauses hold on an article (its address or id), or on a pasted text."""
     problem, explanation, on = "", None, ""
