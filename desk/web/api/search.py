@@ -36,7 +36,7 @@ Found = listing(
 )
 
 
-@router.get("/search", responses=gives(Found, 400, 503))
+@router.get("/search", responses=gives(Found, 400))
 @allow(Role.READER)
 def search(
     desk: TheDesk,

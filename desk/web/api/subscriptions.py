@@ -130,7 +130,7 @@ def lint_query(query: QueryText) -> Response:
     return answer({"items": lint(query)})
 
 
-@router.get("/queries/backtest", responses=gives(Backtest, 400, 404, 503), tags=["queries"])
+@router.get("/queries/backtest", responses=gives(Backtest, 400, 404), tags=["queries"])
 @allow(Role.READER)
 def backtest_query(
     desk: TheDesk,
