@@ -67,7 +67,7 @@ def test_one_too_many_is_refused_in_words(desk: Desk, as_editor: TestClient, met
 
 def test_one_person_cannot_take_all(desk: Desk) -> None:
     assert 1 <= SEARCHES_EACH < SEARCHES
-    person = desk.directory.known("reader")
+    person = desk.accounts.known("reader")
     for _ in range(SEARCHES_EACH):
         assert desk.searches[1].take(person.id)
         assert desk.searches[0].take("")
