@@ -147,9 +147,8 @@ def test_messages_are_in_a_desks_words(case: dict[str, Any]) -> None:
         " ".join(["word"] * 4_000),
         " OR ".join(f"word{i}" for i in range(2_500)),
         '"' + "word " * 4_000 + '"',
-        "a*" * 9_000,
     ],
-    ids=["parentheses", "NOTs", "nested ANDs", "adjacent", "ORs", "phrase", "stars"],
+    ids=["parentheses", "NOTs", "nested ANDs", "adjacent", "ORs", "phrase"],
 )
 def test_long_queries_parse(query: str) -> None:
     assert isinstance(parse(query), Query)
@@ -167,8 +166,9 @@ def test_long_queries_parse(query: str) -> None:
         "a NEAR/3 " * 2_000 + "b",
         "LEAD/3(" * 1_000 + "a" + ")" * 1_000,
         " NEAR/3 ".join(["(a AND b AND c AND d)"] * 8),
+        "a*" * 9_000,
     ],
-    ids=["opened", "closed", "alternating", "negated", "too long", "fields", "chain", "leads", "multiplied"],
+    ids=["opened", "closed", "alternating", "negated", "too long", "fields", "chain", "leads", "multiplied", "stars"],
 )
 def test_monsters_are_refused_clearly(query: str) -> None:
     with pytest.raises(QueryError):
