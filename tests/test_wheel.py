@@ -124,6 +124,12 @@ def test_migrations_topics_and_catalogue_are_there(installed: Installed) -> None
     assert len(installed.run("wirewatch", "feed", "list", "--json").splitlines()) > 10
 
 
+def test_built_in_kinds_of_channels_are_found_by_their_entry_points(installed: Installed) -> None:
+    found = installed.run("wirewatch", "channels", "kinds", "--json").splitlines()
+    assert len(found) == len(PROJECT["project"]["entry-points"]["wirewatch.channels"])
+    assert all('"package":"wirewatch"' in line for line in found)
+
+
 def test_the_demo_runs(installed: Installed, tmp_path: Path) -> None:
     shown = installed.run("wirewatch", "up", "--demo", "--once", "--speed", "12", WIREWATCH_DATA_DIR=str(tmp_path))
     assert "▲ ALERT" in shown
