@@ -156,10 +156,10 @@ def test_the_catalogue_is_sound_and_its_feeds_can_be_added_by_topic(tmp_path: Pa
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (('country = "SY"', 'country = "Syria"'), "no country code"),
+        (('country = "SY"', 'country = "Syria"'), "not a country code"),
         (('kind = "state"', 'kind = "good"'), "kind"),
         (("https://sana.sy/?feed=rss2", "ftp://sana.sy/"), "not an http"),
-        (('found = "syria-bot"', 'found = "memory"'), "no list of this file"),
+        (('found = "syria-bot"', 'found = "memory"'), "not a list of this file"),
         (('source = "sana"', 'sauce = "sana"'), "sauce"),
     ],
 )
