@@ -15,6 +15,7 @@
     │   ├── StreamUnavailable      the broker or file cannot be reached now; trying again may help
     │   ├── RecordTooLarge         the stream refuses a value of this size; trying again never helps
     │   └── OffsetOutOfRange       the offset asked for is not stored any more, or not yet
+    │       └── LogCut             records that were read are gone from the end of the log
     └── StoreError                 the store failed
         └── Fenced                 another owner has taken the run over: stop, write nothing
 
@@ -183,6 +184,23 @@ class OffsetOutOfRange(StreamError):
     def __init__(self, url: str, partition: int, offset: int, start: int, end: int) -> None:
         self.partition, self.offset, self.start, self.end = partition, offset, start, end
         super().__init__(url, f"partition {partition} holds offsets {start} to {end}, not {offset}")
+
+
+class LogCut(OffsetOutOfRange):
+    """Records that were read are gone from the end of the log, and others may stand in their place.
+
+    A broker lost what it had acknowledged: of one copy after a power cut, or by an unclean election of a leader. ``offset``: the
+    first that differs, as far as the broker knows. What was worked out from there on must be struck before reading goes on.
+    """
+
+    def __init__(self, url: str, partition: int, offset: int, start: int, end: int) -> None:
+        self.partition, self.offset, self.start, self.end = partition, offset, start, end
+        StreamError.__init__(
+            self,
+            url,
+            f"the broker lost the end of partition {partition}: what was read from offset {offset} on is gone",
+            hint="the run starts again from its ledger and handles what came in place of the lost records",
+        )
 
 
 class StoreError(WirewatchError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from core.errors import OffsetOutOfRange
+from core.errors import LogCut, OffsetOutOfRange
 from core.streams.base import Stream
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import Misdated
@@ -172,7 +172,7 @@ class MergingReader:
         try:
             records = self.stream.read({p: offsets[p] for p in partitions}, max_bytes=FETCH_BYTES, wait_ms=wait_ms)
         except OffsetOutOfRange as error:
-            if error.offset >= error.start:
+            if isinstance(error, LogCut) or error.offset >= error.start:
                 raise
             if self._on_lost:
                 for first, last in self.merge.missing(error.partition, error.start):

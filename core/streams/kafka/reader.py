@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from core.errors import OffsetOutOfRange, StreamUnavailable
+from core.errors import LogCut, OffsetOutOfRange, StreamUnavailable
 from core.streams.base import StreamRecord
 from core.streams.kafka.client import KafkaLocation, translated
 
@@ -133,6 +133,13 @@ class KafkaReader:
             for tp, offset in error.args[0].items():
                 raise self._out_of_range(tp.partition, offset) from error
             raise
+        except kafka_errors.LogTruncationError as error:
+            # The broker no longer has what this consumer has read (KIP-320). It is said once: a new consumer would read on.
+            for tp, differs in error.divergent_offsets.items():
+                at = differs.offset if differs is not None else self._resume[tp.partition]
+                start, end = self._bounds(tp.partition)
+                raise LogCut(self._label, tp.partition, at, start, end) from error
+            raise
         for tp, records in found.items():
             for record in records:
                 ours = StreamRecord(tp.partition, record.offset, record.timestamp, record.key, record.value or b"")
@@ -169,9 +176,13 @@ class KafkaReader:
         return ends
 
     def _out_of_range(self, partition: int, offset: int) -> OffsetOutOfRange:
+        return OffsetOutOfRange(self._label, partition, offset, *self._bounds(partition))
+
+    def _bounds(self, partition: int) -> tuple[int, int]:
+        """Where the partition's log starts and ends."""
         (start,) = self._list_offsets({partition: OffsetSpec.EARLIEST}, False).values()
         (end,) = self._list_offsets({partition: OffsetSpec.LATEST}, False).values()
-        return OffsetOutOfRange(self._label, partition, offset, start, end)
+        return start, end
 
 
 def _size(record: StreamRecord) -> int:
