@@ -189,8 +189,9 @@ class OffsetOutOfRange(StreamError):
 class LogCut(OffsetOutOfRange):
     """Records that were read are gone from the end of the log, and others may stand in their place.
 
-    A broker lost what it had acknowledged: of one copy after a power cut, or by an unclean election of a leader. ``offset``: the
-    first that differs, as far as the broker knows. What was worked out from there on must be struck before reading goes on.
+    A broker lost what it had acknowledged: of one copy after a power cut, or by an unclean election of a leader.
+    ``offset``: the first that differs, as far as the broker knows. What was worked out from there on must be struck
+    before reading goes on.
     """
 
     def __init__(self, url: str, partition: int, offset: int, start: int, end: int) -> None:
