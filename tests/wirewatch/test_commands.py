@@ -106,7 +106,18 @@ def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
     done = wirewatch("doctor", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = {line["what"]: line for line in map(json.loads, done.stdout.splitlines())}
-    assert {"python", "runner", "stream", "store", "feeds", "canary", "java", "maven", "disk"} == found.keys()
+    assert {
+        "python",
+        "runner",
+        "stream",
+        "store",
+        "feeds",
+        "canary",
+        "java",
+        "maven",
+        "disk",
+        "private",
+    } == found.keys()
     assert found["stream"]["state"] == "ok"
     assert found["feeds"]["advice"] == "wirewatch feed add URL"
 
