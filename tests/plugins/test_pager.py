@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from connectors.runner import to_records
+from core.clock import wall_ms
 from core.records import RawArticle, from_ms
+from core.store import SubscriptionStore, open_store
 from core.streams import create_stream
 from desk.delivery.channels.testing import ChannelContract
 from tests.plugins.support import installed, module
+from tests.waiting import until
 from tests.wirewatch.command import wirewatch
 
 pager: Any = module("pager", "wirewatch_pager")
@@ -71,6 +74,7 @@ def test_an_alert_goes_out_by_an_installed_channel(tmp_path: Path) -> None:
             done = wirewatch(*command, cwd=tmp_path, **environment)
             assert done.returncode == 0, done.stderr
         assert [one["to"] for one in pages] == ["night-desk"]
+        until(lambda: wall_ms() >= in_force_ms(tmp_path), "subscription in force")
         publish(tmp_path)
         for command in (("pipeline", "run", "--until-empty"), ("deliver", "--once", "--metrics-port", "0")):
             done = wirewatch(*command, cwd=tmp_path, **environment)
@@ -96,6 +100,16 @@ def test_a_package_that_can_not_be_loaded_is_a_problem_of_its_own(tmp_path: Path
     added = wirewatch("channels", "add", "hook", "https://hooks.outlet.example/x", cwd=tmp_path, **environment)
     assert added.returncode == 0, added.stderr
     assert "'pager' of package wirewatch-pager can't be loaded" in added.stderr
+
+
+def in_force_ms(folder: Path) -> int:
+    """The event time from which the subscription is in force: a margin after it was saved."""
+    store = open_store(f"sqlite:///{folder}/var/store.db")
+    try:
+        [subscription] = SubscriptionStore(store).read(now_ms=wall_ms()).subscriptions
+        return subscription.effective_from_ms
+    finally:
+        store.close()
 
 
 def publish(folder: Path) -> None:
