@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from core.errors import StoreError, UsageError
 from core.private import make_private_file, make_private_folder
+from core.sqlite import switch_to_wal
 
 BUSY_MS = 30_000
 # SQLite takes at most 32,766 parameters in a statement, older ones 999.
@@ -227,7 +228,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Transactions are begun here: the driver's own BEGIN is deferred, and a transaction that reads first and then writes can
     # fail at once with "database is locked", whatever the timeout.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
+    switch_to_wal(connection, BUSY_MS / 1000)
+    for pragma in ("synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

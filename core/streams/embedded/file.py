@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from core.errors import StreamError, StreamUnavailable, UsageError
 from core.private import make_private_file, make_private_folder
+from core.sqlite import switch_to_wal
 from core.streams.base import parse_options, positive
 
 _APPLICATION: Final = 0x57575354  # "WWST": tells the file apart from other databases
@@ -157,16 +158,7 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 def _become_wal(connection: sqlite3.Connection, deadline: float) -> None:
     # Freed pages can be returned later only if the file was created with this setting.
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            # Changing the mode doesn't wait for locks as other statements do.
-            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+    switch_to_wal(connection, deadline - time.monotonic())
 
 
 def add_stream(connection: sqlite3.Connection, name: str, partitions: int, clock: Callable[[], int]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -228,3 +230,17 @@ def test_a_command_over_such_a_store_is_one_line_and_exit_1(tmp_path: Path) -> N
     [line] = done.stderr.splitlines()
     assert "before the first release" in line
     assert "set it aside and start again" in line
+
+
+def test_several_that_make_one_store_at_the_same_moment_all_open_it(tmp_path: Path) -> None:
+    for number in range(5):
+        at_once = Barrier(6)
+
+        def opened(_: int, number: int = number, at_once: Barrier = at_once) -> str:
+            at_once.wait()
+            store = open_store(f"sqlite:///{tmp_path}/{number}/store.db")
+            store.close()
+            return store.url
+
+        with ThreadPoolExecutor(6) as threads:
+            assert len(list(threads.map(opened, range(6)))) == 6
