@@ -8,6 +8,11 @@ import time
 _PAUSE_S = 0.01
 
 
+def primary_code(error: sqlite3.Error) -> int:
+    """What kind of error it is. Extended codes keep the primary one in their low byte."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
 def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
     """Put the file into WAL mode. Raises sqlite3.OperationalError if another process holds it for longer than ``patience_s``.
 
@@ -19,9 +24,7 @@ def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
         except sqlite3.OperationalError as error:
-            # The low byte is the primary code, whatever the extended one.
-            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > deadline:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE_S)
         else:

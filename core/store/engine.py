@@ -134,15 +134,14 @@ def open_store(url: str) -> Store:
     doesn't know.
     """
     parsed = _parsed(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
-        try:
-            path = Path(parsed.database).expanduser()
+    try:
+        if (path := store_file(url)) is not None:
             make_private_folder(path.parent)
             make_private_file(path)
-        except (OSError, RuntimeError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise StoreError(f"{_shown(parsed)}: {why}", hint="choose a folder that can be written") from error
-        parsed = parsed.set(database=str(path))
+            parsed = parsed.set(database=str(path))
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise StoreError(f"{_shown(parsed)}: {why}", hint="choose a folder that can be written") from error
     try:
         engine = sa.create_engine(parsed, **_options(parsed))
     except (ArgumentError, NoSuchModuleError) as error:
@@ -163,6 +162,17 @@ def open_store(url: str) -> Store:
         store.close()
         raise
     return store
+
+
+def store_file(url: str) -> Path | None:
+    """The file of an embedded store, which need not exist; None for a database server and for a store in memory.
+
+    Raises UsageError for a URL that can't be understood, RuntimeError for a home folder that is not known.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    return Path(parsed.database).expanduser()
 
 
 def _upgrade(connection: sa.Connection, url: str) -> None:

@@ -13,8 +13,7 @@ import structlog
 from core.errors import WirewatchError
 from core.records.article import FeedCounts
 from core.store import StoreReader
-from core.store.canary import CanaryState, canary_state
-from desk.delivery.store.channels import any_active
+from desk.delivery.store.channels import canary_of
 from desk.live.follow import SIZE
 from desk.use_cases.desk import Desk
 from desk.views.status_bar import status_of
@@ -74,7 +73,7 @@ async def _status_bar(desk: Desk, threads: ThreadPoolExecutor) -> None:
     look = (lambda: FeedCounts(0, 0, None)) if feeds is None else feeds.counts
     while not desk.hub.closing.is_set():
         try:
-            canary = await _in(threads, lambda: _canary(desk))
+            canary = await _in(threads, lambda: canary_of(desk.settings, desk.store, desk.clock_ms()))
             counts = await _in(threads, look)
             problem = desk.problem
         except WirewatchError as error:
@@ -88,17 +87,6 @@ async def _status_bar(desk: Desk, threads: ThreadPoolExecutor) -> None:
             now_ms=desk.clock_ms(),
         )
         await _pause(desk, STATUS_S)
-
-
-def _canary(desk: Desk) -> CanaryState:
-    settings = desk.settings
-    return canary_state(
-        desk.store,
-        settings.run,
-        now_ms=desk.clock_ms(),
-        interval_s=settings.canary_interval_s,
-        channels=any_active(desk.store),
-    )
 
 
 async def _index(desk: Desk, threads: ThreadPoolExecutor) -> None:

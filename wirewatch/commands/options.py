@@ -8,18 +8,16 @@ import inspect
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from core.errors import StoreError, UsageError
 from core.records import to_ms
 from core.settings import Settings, load_settings
 from core.store import Store
+from core.store.engine import store_file
 from desk.delivery.times import zone_of
 from pipeline.replay.runs import run_names
 from wirewatch import console
@@ -71,13 +69,10 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
 def require_store(settings: Settings) -> None:
     """Raise StoreError if the embedded store does not exist. A database server is not asked."""
     try:
-        url = make_url(settings.store)
-    except ArgumentError:
+        file = store_file(settings.store)
+    except (UsageError, RuntimeError):
         return  # opening the store says what is wrong with the address
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return
-    file = Path(url.database)
-    if not file.exists():
+    if file is not None and not file.exists():
         hint = "wirewatch up makes it; or set data_dir / WIREWATCH_DATA_DIR to where it is"
         raise StoreError(f"there is no store at {file.absolute()}", hint=hint)
 

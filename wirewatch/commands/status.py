@@ -25,11 +25,13 @@ from core.records import from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store import tables as t
-from core.store.canary import CanaryHealth, CanaryState, canary_state
+from core.store.canary import CanaryHealth, CanaryState
 from core.store.counts import Activity, read_activity
+from core.store.engine import store_file
+from core.streams.embedded.file import Location
 from core.streams.open import create_planned
 from core.streams.plans import raw_plan
-from desk.delivery.store.channels import any_active
+from desk.delivery.store.channels import canary_of
 from desk.terminal import harmless
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, JsonObject, reads_store
@@ -116,9 +118,7 @@ def look(settings: Settings, store: Store, now_ms: int) -> RunStatus:
     with store.reading() as connection:
         outcomes = recent_outcomes(connection, settings.run, now_ms - HOUR_MS)
         sources = tuple(read_activity(connection, settings.run))
-    canary = canary_state(
-        store, settings.run, now_ms=now_ms, interval_s=settings.canary_interval_s, channels=any_active(store)
-    )
+    canary = canary_of(settings, store, now_ms)
     metrics = RunMetrics(settings, lambda: now_ms)
     try:
         behind, oldest_ms = metrics.lag()
@@ -183,7 +183,7 @@ def _findings(settings: Settings) -> Iterator[Diagnosis]:
     yield _java()
     yield _maven()
     yield _disk(settings)
-    yield _private(settings)
+    yield _guarded("private", lambda: _private(settings), "")
 
 
 def _guarded(what: str, look: Callable[[], Diagnosis], advice: str) -> Diagnosis:
@@ -227,10 +227,7 @@ def _feeds(settings: Settings) -> Diagnosis:
 
 
 def _canary(settings: Settings) -> Diagnosis:
-    store = open_store(settings.store)
-    state = canary_state(
-        store, settings.run, now_ms=console.now_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)
-    )
+    state = canary_of(settings, open_store(settings.store), console.now_ms())
     if state.health is not CanaryHealth.SILENT:
         return Diagnosis("canary", "ok", state.summary)
     # Not "failed": if nothing runs on this machine, all may be in order.
@@ -266,15 +263,11 @@ def _disk(settings: Settings) -> Diagnosis:
 
 def _private(settings: Settings) -> Diagnosis:
     """Whether others on this machine can read secrets of channels and hashes of passwords."""
-    files = [Path(sqlite_path) for url in (settings.store, settings.stream) if (sqlite_path := _sqlite_path(url))]
-    found = [str(path) for path in (Path(settings.data_dir), *files) if open_to_others(path)]
+    files = [Path(settings.data_dir), store_file(settings.store)]
+    if settings.stream.startswith("sqlite:"):
+        files.append(Location.parse(settings.stream).path)
+    found = [str(path) for path in files if path is not None and open_to_others(path)]
     if found:
         advice = f"chmod 700 {settings.data_dir}, chmod 600 its files: the store holds secrets of channels"
         return Diagnosis("private", "missing", f"others may read {', '.join(found)}", advice)
     return Diagnosis("private", "ok", f"only you may read {settings.data_dir}")
-
-
-def _sqlite_path(url: str) -> str:
-    """The file of a SQLite URL; empty for anything else."""
-    scheme, _, path = url.partition(":///")
-    return path.partition("?")[0] if scheme == "sqlite" else ""

@@ -16,8 +16,8 @@ from core.errors import StoreError, UsageError, WirewatchError
 from core.net.serving import ServerThread
 from core.settings import Settings
 from core.store import Store
-from core.store.canary import CanaryHealth, CanaryState, canary_state
-from desk.delivery.store.channels import any_active
+from core.store.canary import CanaryHealth, CanaryState
+from desk.delivery.store.channels import canary_of
 
 log = structlog.get_logger()
 WATCH_S = 15.0
@@ -118,9 +118,7 @@ class CanaryMetrics(Collector):
 
 def canary_reader(settings: Settings, store: Store, clock_ms: Callable[[], int]) -> Callable[[], CanaryState]:
     """A function that reads the state of the run's canaries. It raises StoreError."""
-    return lambda: canary_state(
-        store, settings.run, now_ms=clock_ms(), interval_s=settings.canary_interval_s, channels=any_active(store)
-    )
+    return lambda: canary_of(settings, store, clock_ms())
 
 
 def canary_check(look: Callable[[], CanaryState]) -> Check:

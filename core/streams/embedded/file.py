@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from core.errors import StreamError, StreamUnavailable, UsageError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import switch_to_wal
+from core.sqlite import primary_code, switch_to_wal
 from core.streams.base import parse_options, positive
 
 _APPLICATION: Final = 0x57575354  # "WWST": tells the file apart from other databases
@@ -218,13 +218,8 @@ def translated(label: str) -> Iterator[None]:
         raise _ours(label, error) from error
 
 
-def _code(error: sqlite3.Error) -> int:
-    # Extended codes keep the basic one in their low byte.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-
-
 def _ours(label: str, error: sqlite3.Error) -> StreamError:
-    match _code(error):
+    match primary_code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StreamUnavailable(
                 label, "another process holds the lock", hint="try again; see what else uses the file"

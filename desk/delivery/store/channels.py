@@ -14,6 +14,8 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import Alert, decode
+from core.settings import Settings
+from core.store.canary import CanaryState, canary_state
 from core.store.engine import Store, chunks
 from core.store.metadata import storable
 from desk.delivery.store import tables as d
@@ -234,3 +236,10 @@ def any_active(store: Store) -> bool:
     """Whether a channel is active: alerts are delivered then, and so must canaries be. Raises StoreError."""
     with store.reading() as connection:
         return connection.execute(sa.select(d.channels.c.name).where(d.channels.c.active).limit(1)).first() is not None
+
+
+def canary_of(settings: Settings, store: Store, now_ms: int) -> CanaryState:
+    """The state of the canaries of the configured run; they must reach delivery if a channel is active. Raises StoreError."""
+    return canary_state(
+        store, settings.run, now_ms=now_ms, interval_s=settings.canary_interval_s, channels=any_active(store)
+    )
