@@ -29,8 +29,12 @@ HISTORY = "docs/decisions.md"
 # A path: parts with slashes between, or a file name with one of our suffixes.
 PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]*)+|[\w-]+\.(?:py|md|toml|yaml|sh|html|css|js)")
 MODULE = re.compile(rf"(?<![\w/.@-])(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+")
-NOT_FILES = re.compile(r"var/.*|.*/\d+f?|[A-Z_]+/.*|live/ID|app\.kubernetes\.io/name|kafka-[\w-]+\.sh|\*/live\.parquet")
-"""Operators of queries, places with a name to fill in, labels, other people's programs, keys of records."""
+NOT_FILES = re.compile(
+    r"(?:var|\.venv|\.cache|\.\./shared)/.*"
+    r"|.*/\d+f?|[A-Z_]+/.*|live/ID|app\.kubernetes\.io/name|kafka-[\w-]+\.sh|\*/live\.parquet"
+)
+"""What a run makes or a user puts beside the checkout; operators of queries, placeholders, labels, other people's
+programs, keys of records."""
 MADE_LATER = {
     *("wirewatch.toml", "store.db", "streams.db"),
     *("deploy/.env", "deploy/kubernetes/secret.env", "deploy/prometheus/alertmanager.yaml"),
@@ -59,6 +63,13 @@ def tracked() -> tuple[str, ...]:
 
 
 @cache
+def places() -> frozenset[str]:
+    """The files of the repository and the folders around them: what is there in a fresh clone, too."""
+    names = [Path(name) for name in tracked()]
+    return frozenset(str(place) for name in names for place in (name, *name.parents))
+
+
+@cache
 def text(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
@@ -70,7 +81,7 @@ def pages() -> list[str]:
 def exists(path: str, page: str) -> bool:
     """Whether a page's path is there: from the root, from the page's own folder, or as the end of a file's path."""
     for base in (ROOT, (ROOT / page).parent):
-        if any(base.glob(path)):
+        if any(str(found.resolve().relative_to(ROOT)) in places() for found in base.resolve().glob(path)):
             return True
     tail = "/" + path.rstrip("/")
     return any(f"/{name}".endswith(tail) or f"/{name}".find(f"{tail}/") >= 0 for name in tracked())
