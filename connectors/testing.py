@@ -44,7 +44,7 @@ class Abort(BaseException):
     """The process dies here. No Exception, so nothing on the way can take it for an error to handle."""
 
 
-class Mark(Enum):
+class Cue(Enum):
     """Places in a script. Each ends the batch of the items before it."""
 
     ABORT = "the process dies while polling, when this is reached"
@@ -54,11 +54,17 @@ class Mark(Enum):
     EOF = "the source has ended"
 
 
-ABORT, ABORT_BEFORE_SAVE, PAUSE, CUT, EOF = Mark.ABORT, Mark.ABORT_BEFORE_SAVE, Mark.PAUSE, Mark.CUT, Mark.EOF
+ABORT, ABORT_BEFORE_SAVE, PAUSE, CUT, EOF = (
+    Cue.ABORT,
+    Cue.ABORT_BEFORE_SAVE,
+    Cue.PAUSE,
+    Cue.CUT,
+    Cue.EOF,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ScriptCursor:
     """Cursor of a script: the next step. ``doomed``: saving it is what the process does not live to do."""
 
     step: int
@@ -66,18 +72,18 @@ class Place:
 
 
 class Scripted:
-    """A connector that follows a script of articles and marks. The end of the script is like EOF.
+    """A connector that follows a script of articles and cues. The end of the script is like EOF.
 
     ``pause_s``: how long a PAUSE lasts. ``seen`` collects the cursors that it was polled with.
     """
 
-    def __init__(self, script: Sequence[RawArticle | Mark], *, pause_s: float = 60.0) -> None:
+    def __init__(self, script: Sequence[RawArticle | Cue], *, pause_s: float = 60.0) -> None:
         self._script = tuple(script)
         self._pause = timedelta(seconds=pause_s)
         self._fired: set[int] = set()
-        self.seen: list[Place | None] = []
+        self.seen: list[ScriptCursor | None] = []
 
-    def poll(self, cursor: Place | None, now: datetime) -> PollResult[Place]:
+    def poll(self, cursor: ScriptCursor | None, now: datetime) -> PollResult[ScriptCursor]:
         """See Connector.poll."""
         self.seen.append(cursor)
         step = cursor.step if cursor else 0
@@ -89,23 +95,23 @@ class Scripted:
                 step += 1
                 continue
             fresh = step not in self._fired
-            if entry is Mark.ABORT and fresh:
+            if entry is Cue.ABORT and fresh:
                 if items:
                     # What came before it is a batch of its own.
-                    return PollResult(tuple(items), Place(step), now)
+                    return PollResult(tuple(items), ScriptCursor(step), now)
                 self._fired.add(step)
                 raise Abort
-            if entry is Mark.EOF:
-                return PollResult(tuple(items), Place(step), None)
-            if entry is Mark.PAUSE:
-                return PollResult(tuple(items), Place(step + 1), now + self._pause)
-            if entry is Mark.ABORT_BEFORE_SAVE and fresh:
+            if entry is Cue.EOF:
+                return PollResult(tuple(items), ScriptCursor(step), None)
+            if entry is Cue.PAUSE:
+                return PollResult(tuple(items), ScriptCursor(step + 1), now + self._pause)
+            if entry is Cue.ABORT_BEFORE_SAVE and fresh:
                 self._fired.add(step)
-                return PollResult(tuple(items), Place(step, doomed=True), now)
+                return PollResult(tuple(items), ScriptCursor(step, doomed=True), now)
             step += 1
-            if entry is Mark.CUT:
-                return PollResult(tuple(items), Place(step), now)
-        return PollResult(tuple(items), Place(step), None)
+            if entry is Cue.CUT:
+                return PollResult(tuple(items), ScriptCursor(step), now)
+        return PollResult(tuple(items), ScriptCursor(step), None)
 
 
 class MemoryRepository(Generic[Cursor]):
@@ -142,7 +148,7 @@ class MemoryRepository(Generic[Cursor]):
         """See SourceRepository.save_all. Raises Abort for a doomed cursor, and what ``before_save`` raises."""
         for name, _, result in polls:
             self.before_save(name)
-            if isinstance(result.cursor, Place) and result.cursor.doomed:
+            if isinstance(result.cursor, ScriptCursor) and result.cursor.doomed:
                 raise Abort
         return [self._save(*poll) for poll in polls]
 

@@ -14,8 +14,8 @@ import apache_beam as beam
 
 from pipeline.transforms.clean import Clean
 from pipeline.transforms.coders import Draft, Envelope
-from pipeline.transforms.decide import DecideStories
 from pipeline.transforms.match import MatchSubscriptions, TagTopics
+from pipeline.transforms.write import WriteResults
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
         | "Match" >> MatchSubscriptions(flow.store_url, flow.scope)
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])
         | "Order" >> order
-        | "Decide" >> DecideStories(flow.store_url, flow.run, flow.owner, publish=flow.publish, scope=flow.scope)
+        | "Decide and write"
+        >> WriteResults(flow.store_url, flow.run, flow.owner, publish=flow.publish, scope=flow.scope)
     )
 
 

@@ -9,8 +9,7 @@ from datetime import timedelta
 import msgspec
 
 from connectors.archives.items import source_of
-from connectors.feeds.discovery import FeedFinder, feeds_named
-from connectors.feeds.discovery import FoundFeed as Discovered
+from connectors.feeds.discovery import FeedFinder, FoundFeed, feeds_named
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
 from connectors.health import Coverage, FeedHealth, coverage, judge
@@ -146,7 +145,7 @@ def check_address(url: str) -> None:
         raise UsageError(f"{url or 'nothing'}: not an address", hint="give one that begins with http:// or https://")
 
 
-def discover(settings: Settings, url: str, stop: threading.Event) -> Iterator[Discovered]:
+def discover(settings: Settings, url: str, stop: threading.Event) -> Iterator[FoundFeed]:
     """The feeds and news sitemaps of a site, as they are found, until ``stop``; takes up to minutes. Raises WirewatchError."""
     check_address(url)
     with Http.of_settings(settings) as http:

@@ -22,7 +22,7 @@ _DAY_S = 86_400.0
 LOOK_AGAIN = timedelta(minutes=10)
 
 
-class Budget:
+class PollBudget:
     """Gives the policy for a poll. Safe for threads: while one works it out, the others take the last one.
 
     ``facts`` gives those of all feeds, whoever polls them, so that several processes come to the same answer; it may
@@ -56,7 +56,7 @@ class FeedKind:
 
     def __init__(self) -> None:
         # One for each process that polls, and for each test.
-        self._budgets: WeakKeyDictionary[Tools, Budget] = WeakKeyDictionary()
+        self._budgets: WeakKeyDictionary[Tools, PollBudget] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def address(self, given: str) -> str:
@@ -102,10 +102,10 @@ class FeedKind:
         )
 
 
-def _budget(kind: str, tools: Tools) -> Budget:
+def _budget(kind: str, tools: Tools) -> PollBudget:
     # The cursors' source and not the tools: else they would keep themselves alive.
     cursors = tools.cursors
-    return Budget(
+    return PollBudget(
         policy_of(tools.settings), lambda: [one.facts for one in cursors(kind)], tools.settings.poll_average_s
     )
 

@@ -58,7 +58,7 @@ class SafeText(SafeString):
     cache_ok = True
 
 
-class Place(SafeString):
+class PlaceString(SafeString):
     """A sortable order key, sorted by code point whatever the collation of the PostgreSQL database."""
 
     cache_ok = True

@@ -30,7 +30,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
-from core.store.metadata import IndexedString, Place, SafeString, SafeText, metadata
+from core.store.metadata import IndexedString, PlaceString, SafeString, SafeText, metadata
 
 # SQLite numbers rows by itself only for INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -46,7 +46,7 @@ runs = Table(
     Column("owner", SafeString, nullable=False),
     Column("epoch", Integer, nullable=False, default=0),
     Column("seq", BigInteger, nullable=False, default=0),
-    Column("last_place", Place),
+    Column("last_place", PlaceString),
     Column("spec", Text, nullable=False, default="{}"),
     Column("created_ms", BigInteger, nullable=False),
 )
@@ -84,7 +84,7 @@ outcomes = Table(
     Column("version", Integer),
     Column("stage", SafeString),
     Column("reason", SafeString),
-    Column("place", Place),
+    Column("place", PlaceString),
     Column("late", Boolean, nullable=False, default=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_outcomes_run_place", "run", "place"),
@@ -98,7 +98,7 @@ articles = Table(
     Column("run", SafeString, primary_key=True),
     Column("id", SafeString, primary_key=True),
     Column("version", Integer, nullable=False),
-    Column("place", Place, nullable=False),
+    Column("place", PlaceString, nullable=False),
     Column("story", SafeString, nullable=False),
     Column("source", IndexedString, nullable=False),
     Column("record", Text, nullable=False),
@@ -115,7 +115,7 @@ versions = Table(
     Column("version", Integer, primary_key=True),
     Column("version_hash", SafeString, nullable=False),
     Column("text_hash", SafeString, nullable=False),
-    Column("place", Place, nullable=False),
+    Column("place", PlaceString, nullable=False),
     Column("event_ms", BigInteger, nullable=False),
     Column("story", SafeString, nullable=False),
     Column("duplicate_of", SafeString),
@@ -156,7 +156,7 @@ alerts = Table(
     Column("subscription", IndexedString, nullable=False),
     Column("story", SafeString, nullable=False),
     Column("article", SafeString, nullable=False),
-    Column("place", Place, nullable=False),
+    Column("place", PlaceString, nullable=False),
     Column("record", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Index("ix_alerts_run_place", "run", "place"),

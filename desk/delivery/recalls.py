@@ -12,7 +12,7 @@ from core.records import Alert, alert_id, encode, from_ms
 from core.records.alert import News
 from core.store import Store
 from core.store.takedowns import Takedown, Takedowns, newest_stamp
-from desk.delivery.decide import Verdict, delivery
+from desk.delivery.plan import Verdict, delivery
 from desk.delivery.store import tables as d
 from desk.delivery.store.channels import Delivery, delivery_of, key_of
 from desk.delivery.store.queue import message_of, withdraw

@@ -15,7 +15,7 @@ from core.errors import UsageError
 from core.records import Subscription
 from core.store import SubscriptionStore
 from desk.delivery.channels import Carrier, Options, Trouble
-from desk.delivery.decide import may_go
+from desk.delivery.plan import may_go
 from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted
 from desk.delivery.store.channels import Channel, Delivery

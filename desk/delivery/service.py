@@ -21,7 +21,7 @@ from core.records import Alert, decode
 from core.store import Store, SubscriptionStore
 from core.store.canary import Canary, CanaryRepository
 from desk.delivery.channels import Carrier, Options, carrier_of
-from desk.delivery.decide import plan_all
+from desk.delivery.plan import plan_all
 from desk.delivery.recalls import recall_taken_down
 from desk.delivery.render import Renderer
 from desk.delivery.sending import Sending

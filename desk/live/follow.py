@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from core.records.article import FeedOutlet
 from core.store import Store, SubscriptionStore
-from desk.live.reading import AlertRow, ArticleRow, DeskReader, StoryRow
+from desk.live.run_reader import AlertRow, ArticleRow, DeskReader, StoryRow
 from desk.views.cards import Card, make_card
 from desk.views.wording import Outlet
 

@@ -19,12 +19,9 @@ from desk.people.credentials import (
     new_token,
 )
 from desk.people.roles import Caller, Means, Role, role_named
-from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, Session, folded
+from desk.people.sessions import new_session
+from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, folded
 
-IDLE_MS = 24 * 3_600_000
-"""A session ends when it wasn't used for a day; an open page uses it."""
-LONGEST_MS = 30 * IDLE_MS
-"""It ends after so long whatever happens."""
 DAY_MS = 86_400_000
 FEED_SCOPE = "feed"
 
@@ -125,17 +122,7 @@ class Accounts:
         if account.password is not None and self._passwords.is_old(account.password):
             self.people.change(account.id, {"password": self._passwords.hash(password)})
         secret, now_ms = new_secret(), self._clock_ms()
-        self.people.begin_session(
-            Session(
-                hash=hashed(secret),
-                person=account.id,
-                created_ms=now_ms,
-                seen_ms=now_ms,
-                ends_ms=now_ms + LONGEST_MS,
-                address=address,
-                agent=agent[:300],
-            )
-        )
+        self.people.begin_session(new_session(hashed(secret), account.id, now_ms=now_ms, address=address, agent=agent))
         self.note(By(_caller(account, "session"), address), "signed in")
         return secret, account
 
@@ -146,7 +133,7 @@ class Accounts:
             return None
         session, account = found
         now_ms = self._clock_ms()
-        if not account.active or now_ms >= session.ends_ms or now_ms - session.seen_ms >= IDLE_MS:
+        if not account.active or session.has_ended(now_ms):
             return None
         self.people.touch_session(session, now_ms=now_ms)
         return _caller(account, "session", session=session.hash)

@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from core.store.engine import Store
 from core.store.metadata import SafeString, SafeText, metadata
+from desk.people.sessions import Session
 
 # A session's or token's last use is written down once in so long: else every look at a page would be a write.
 TOUCH_MS = 300_000
@@ -93,18 +94,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None
     active: bool
     created_ms: int
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One browser that is signed in."""
-
-    hash: str
-    person: str
-    created_ms: int
-    seen_ms: int
-    ends_ms: int
-    address: str = ""
-    agent: str = ""
 
 
 class AccessToken(msgspec.Struct, frozen=True, kw_only=True):

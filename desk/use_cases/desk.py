@@ -15,7 +15,7 @@ from core.store.subscriptions import StoredTopic
 from desk.feed_port import FeedPort
 from desk.live.follow import Board, Follower, Hub
 from desk.live.marks import StoryMarks
-from desk.live.reading import DeskReader
+from desk.live.run_reader import DeskReader
 from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords

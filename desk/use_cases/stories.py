@@ -10,7 +10,7 @@ from core.errors import NotFound, StreamError
 from core.records import RawArticle, decode
 from core.settings import Settings
 from core.streams import open_stream
-from desk.live.reading import ArticleRow, OutcomeRow
+from desk.live.run_reader import ArticleRow, OutcomeRow
 from desk.use_cases.desk import Desk
 from desk.views.cards import Card
 from desk.views.forms import LiveFilter
@@ -21,7 +21,7 @@ MOST_SINCE = 4_000
 _PAGE = 200
 HOUR_MS = 3_600_000
 
-Place = tuple[int, str]
+PagePlace = tuple[int, str]
 """Where a story stands in the order of stories: time of its last change in ms, id."""
 
 
@@ -51,8 +51,8 @@ def card_of(desk: Desk, story: str) -> Card:
 
 
 def stories_page(
-    desk: Desk, chosen: LiveFilter, *, limit: int, before: Place | None
-) -> tuple[list[Card], Place | None]:
+    desk: Desk, chosen: LiveFilter, *, limit: int, before: PagePlace | None
+) -> tuple[list[Card], PagePlace | None]:
     """Stories that a filter lets through, the one that changed last first, and where the next page begins (None: nowhere).
 
     With a filter a page may hold fewer than ``limit``, even none: at most 1,000 stories are looked at. Raises StoreError.
@@ -81,7 +81,7 @@ def cards_since(desk: Desk, since_ms: int) -> list[Card]:
     if board and board[-1].last_ms < since_ms:
         return [card for card in board if card.last_ms >= since_ms]
     found: list[Card] = []
-    before: Place | None = None
+    before: PagePlace | None = None
     while len(found) < MOST_SINCE:
         cards = desk.follower.page(limit=_PAGE, before=before)
         found += cards

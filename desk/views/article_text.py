@@ -33,7 +33,7 @@ class Evidence(NamedTuple):
     version: int | None = None
 
 
-class Reading(NamedTuple):
+class MarkedArticle(NamedTuple):
     """An article for reading: its headline and paragraphs, matched words marked and labelled."""
 
     title: tuple[Segment, ...]
@@ -59,7 +59,7 @@ def evidence(article: Article, names: Mapping[str, str]) -> list[Evidence]:
     ]
 
 
-def reading(article: Article, names: Mapping[str, str]) -> Reading:
+def marked_article(article: Article, names: Mapping[str, str]) -> MarkedArticle:
     """The article with everything marked that any topic or subscription found."""
     title: list[Span] = []
     text: list[Span] = []
@@ -67,7 +67,7 @@ def reading(article: Article, names: Mapping[str, str]) -> Reading:
     for label, matches in [*labelled, *((one.topic, one.matches) for one in article.topics)]:
         title += spans_in("title", matches, label)
         text += spans_in("text", matches, label)
-    return Reading(marked(article.title, title), tuple(_paragraphs(article.text, sorted(text))))
+    return MarkedArticle(marked(article.title, title), tuple(_paragraphs(article.text, sorted(text))))
 
 
 def _paragraphs(text: str, spans: list[Span]) -> Iterable[tuple[Segment, ...]]:

@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 from core.records import Alert, Subscription
 from core.search import Hit
 from desk.terminal import harmless
+from desk.views.article_text import Span, in_context, marked, spans_in
 from desk.views.cards import Card, opening
-from desk.views.reading import Span, in_context, marked, spans_in
 from desk.views.wording import iso
 
 NAMESPACE = "http://www.w3.org/2005/Atom"

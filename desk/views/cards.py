@@ -9,8 +9,8 @@ import msgspec
 
 from core.records import Article, Match
 from core.search import FoundArticle, Hit
-from desk.live.reading import ArticleRow, StoryRow
-from desk.views.reading import Segment, in_context, marked, spans_in
+from desk.live.run_reader import ArticleRow, StoryRow
+from desk.views.article_text import Segment, in_context, marked, spans_in
 from desk.views.wording import Outlets, outlet_name
 
 ReadState = Literal["new", "changed", "read"]

@@ -13,7 +13,7 @@ import msgspec
 from rapidfuzz.distance import Indel
 
 from core.records import Article
-from desk.live.reading import ArticleRow, VersionRow
+from desk.live.run_reader import ArticleRow, VersionRow
 from desk.views.wording import Outlets, outlet_name
 
 EntryKind = Literal["first", "report", "copy", "edit"]

@@ -26,8 +26,8 @@ from pipeline.drivers.source import envelope
 from pipeline.flow import Flow, build
 from pipeline.malloc import GiveBack, tidy_heaps
 from pipeline.transforms.coders import Envelope
-from pipeline.transforms.decide import reported_failure
 from pipeline.transforms.order import SortedSlice
+from pipeline.transforms.write import reported_failure
 
 log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0

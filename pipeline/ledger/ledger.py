@@ -20,10 +20,10 @@ from pipeline.ledger.base import Base, known
 from pipeline.ledger.bundle import write_bundle
 from pipeline.ledger.contiguous_offsets import StreamOffsets
 from pipeline.ledger.rows import ENTRY, entry
-from pipeline.ledger.story_facts import write_facts
+from pipeline.ledger.stored_facts import write_facts
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided
-from pipeline.stories.story_facts import StoryFacts
+from pipeline.stories.story_memory import StoryFacts
 
 UNOWNED = ""
 FETCH_ROWS = 2_000

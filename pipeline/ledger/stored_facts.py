@@ -16,7 +16,7 @@ from core.store.engine import Store, chunks
 from pipeline.ledger import tables as own
 from pipeline.ledger.base import Base, known, read_base, stored_under
 from pipeline.ledger.stories import read_stories, stories_as_of
-from pipeline.stories.story_facts import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
+from pipeline.stories.story_memory import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
 
 
 class _MarkFields(msgspec.Struct, frozen=True):

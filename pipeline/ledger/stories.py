@@ -15,7 +15,7 @@ from pipeline.ledger.base import read_base
 from pipeline.ledger.rows import entry
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided
-from pipeline.stories.story_facts import grown, independent_source
+from pipeline.stories.story_memory import grown, independent_source
 
 
 def update_stories(store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided], seq: int) -> None:
@@ -87,7 +87,7 @@ def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> d
 
 
 def _grown(story: Story | None, one: IndexEntry, title: str) -> Story:
-    """As ``pipeline.stories.story_facts.grown``, from the row of a version."""
+    """As ``pipeline.stories.story_memory.grown``, from the row of a version."""
     time_ms, new = one.key.time_ms, one.version == 1
     if story is None:
         story = Story(id=one.story, headline=title, first_ms=time_ms, last_ms=time_ms)

@@ -21,12 +21,12 @@ from pipeline.elements import Draft, Rejection
 from pipeline.ledger import RunLedger
 from pipeline.ledger.base import base_of
 from pipeline.ledger.ledger import BundleContext, Stale, WentBack
-from pipeline.ledger.story_facts import read_story_memories
+from pipeline.ledger.stored_facts import read_story_memories
 from pipeline.malloc import settle
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import Handled, StoryStage
-from pipeline.stories.story_facts import StoryFacts
+from pipeline.stories.story_memory import StoryFacts
 
 log = structlog.get_logger()
 TRIES = 5

@@ -27,7 +27,7 @@ LOST, GAINED, CHANGED = "lost", "gained", "changed"
 T = TypeVar("T")
 
 
-class Span(msgspec.Struct, frozen=True):
+class TimeSpan(msgspec.Struct, frozen=True):
     """A span of event times, ms since the epoch, UTC: from ``from_ms`` (in) to ``to_ms`` (out)."""
 
     from_ms: int
@@ -49,13 +49,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: dict[str, Any] | None = None
 
 
-def span_of(store: Store, first: str, second: str) -> Span:
+def span_of(store: Store, first: str, second: str) -> TimeSpan:
     """The span that both runs cover: without limits, except for replays of a part."""
     replays = [found for name in (first, second) if (found := ReplayRepository(store).get(name))]
-    return Span(max((one.from_ms for one in replays), default=0), min((one.to_ms for one in replays), default=1 << 46))
+    return TimeSpan(
+        max((one.from_ms for one in replays), default=0), min((one.to_ms for one in replays), default=1 << 46)
+    )
 
 
-def differences(store: Store, first: str, second: str, span: Span) -> Iterator[Change]:
+def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterator[Change]:
     """The differences from the first run to the second: articles with their topics, then stories, then alerts."""
     runs, inside = (first, second), (place_at(span.from_ms), place_at(span.to_ms))
     for article, other in _pairs(store, t.articles, runs, lambda row: decode(row.record.encode(), Article)):

@@ -4,5 +4,5 @@ No Beam, Kafka, SQL, files or clock: a decision is a function of the article, it
 versions, and the index asked as of that place.
 
 ``stage`` decides a batch; ``index`` finds copies and events by ``features`` (``entries``, ``multimap``, ``frequencies``,
-``similarity``); ``alerts`` decides what in a story is news to which subscription (``facts``, ``figures``, ``story_facts``).
+``similarity``); ``alerts`` decides what in a story is news to which subscription (``facts``, ``figures``, ``story_memory``).
 """

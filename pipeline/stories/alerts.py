@@ -27,7 +27,7 @@ from core.query.filters import effective_query
 from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
 from core.records.alert import LEVELS, AlertLink, Level, News, Rewording, Snippet
 from pipeline.stories.facts import Facts, facts_of
-from pipeline.stories.story_facts import AlertMark, EditPace, Known, StoryMemory, edited, grown, learn, marked
+from pipeline.stories.story_memory import AlertMark, EditPace, Known, StoryMemory, edited, grown, learn, marked
 from pipeline.text.difference import Size, VersionDifference
 
 NEW_STORY = "story"

@@ -17,10 +17,10 @@ from core.records import Position
 from pipeline.elements import Draft, Envelope, pack, unpack
 from pipeline.order import MergeMark
 
-__all__ = ["Draft", "DraftCoder", "Envelope", "EnvelopeCoder", "MarkCoder", "Turn", "TurnCoder"]
+__all__ = ["Draft", "DraftCoder", "Envelope", "EnvelopeCoder", "MarkCoder", "ReorderState", "ReorderStateCoder"]
 
 
-class Turn(msgspec.Struct, frozen=True, array_like=True):
+class ReorderState(msgspec.Struct, frozen=True, array_like=True):
     """The reorder buffer's state beside its early elements: the next number, whether any are early, and the last position."""
 
     expected: int = 0
@@ -66,10 +66,10 @@ class DraftCoder(_JsonCoder):
     kind = Draft
 
 
-class TurnCoder(_JsonCoder):
-    """The reorder buffer's ``Turn`` as JSON."""
+class ReorderStateCoder(_JsonCoder):
+    """The reorder buffer's ``ReorderState`` as JSON."""
 
-    kind = Turn
+    kind = ReorderState
 
 
 class MarkCoder(_JsonCoder):

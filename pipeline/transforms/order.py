@@ -14,7 +14,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from msgspec.structs import replace
 
 from pipeline.order import restore
-from pipeline.transforms.coders import Draft, DraftCoder, Turn, TurnCoder
+from pipeline.transforms.coders import Draft, DraftCoder, ReorderState, ReorderStateCoder
 
 
 class InOrder(beam.PTransform):
@@ -42,7 +42,7 @@ def _number(draft: Draft) -> int:
 class _Reorder(beam.DoFn):
     EARLY = BagStateSpec("early", DraftCoder())
     # One cell for all of it, because each cell costs a round trip for each element.
-    TURN = ReadModifyWriteStateSpec("turn", TurnCoder())
+    TURN = ReadModifyWriteStateSpec("turn", ReorderStateCoder())
 
     def process(
         self,
@@ -50,13 +50,13 @@ class _Reorder(beam.DoFn):
         early: beam.transforms.userstate.AccumulatingRuntimeState = beam.DoFn.StateParam(EARLY),  # noqa: B008
         turn: beam.transforms.userstate.ReadModifyWriteRuntimeState = beam.DoFn.StateParam(TURN),  # noqa: B008
     ) -> Iterator[Draft]:
-        draft, now = element[1], turn.read() or Turn()
+        draft, now = element[1], turn.read() or ReorderState()
         if draft.number < now.expected:
             return
         if draft.number > now.expected:
             early.add(draft)
             if not now.holding:
-                turn.write(Turn(now.expected, True, now.last))
+                turn.write(ReorderState(now.expected, True, now.last))
             return
         ready = [draft]
         expected, held = now.expected + 1, []
@@ -66,7 +66,7 @@ class _Reorder(beam.DoFn):
             early.clear()
             for waiting in held:
                 early.add(waiting)
-        turn.write(Turn(expected, bool(held), ready[-1].position))
+        turn.write(ReorderState(expected, bool(held), ready[-1].position))
         last = now.last
         for one in ready:
             yield replace(one, after=last)

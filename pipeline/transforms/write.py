@@ -1,4 +1,4 @@
-"""The ordered stage: stories, alerts and outcomes, decided one by one in the run's order and stored."""
+"""The last step: batches of drafts, in the run's order, to the ledger, which decides and stores them in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH = 500
 _failures: list[WirewatchError] = []
 
 
-class DecideStories(beam.PTransform):
+class WriteResults(beam.PTransform):
     """Draft in order → nothing: the results are in the store when the bundle ends, in its outbox for the streams.
 
     At least once: a bundle that is repeated after a failure changes nothing that was stored.
@@ -24,13 +24,13 @@ class DecideStories(beam.PTransform):
 
     def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> None:
         super().__init__()
-        self._decide = _Decide(store_url, run, owner, publish=publish, scope=scope)
+        self._write = _Write(store_url, run, owner, publish=publish, scope=scope)
 
     def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[None]:
-        return drafts | "Decide and store" >> beam.ParDo(self._decide).with_output_types(None)
+        return drafts | "Write" >> beam.ParDo(self._write).with_output_types(None)
 
 
-class _Decide(beam.DoFn):
+class _Write(beam.DoFn):
     def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str) -> None:
         self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
         self._scope = scope
@@ -45,12 +45,12 @@ class _Decide(beam.DoFn):
     def process(self, draft: Draft) -> None:
         self._batch.append(draft)
         if len(self._batch) >= BATCH:
-            self._store()
+            self._write_batch()
 
     def finish_bundle(self) -> None:
-        self._store()
+        self._write_batch()
 
-    def _store(self) -> None:
+    def _write_batch(self) -> None:
         batch, self._batch = self._batch, []
         try:
             self._writer.write(batch)

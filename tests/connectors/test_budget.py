@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.connect import simulate
 from connectors.feeds.cursor import FeedFacts
 from connectors.feeds.decide import FeedPolicy
-from connectors.feeds.kind import Budget
+from connectors.feeds.kind import PollBudget
 from connectors.feeds.schedule import LEAST_WORTH_S, MOST_WORTH_S, Rhythm, worth_for
 from core.settings import Settings
 from tests.connectors.support import NOON
@@ -66,14 +66,14 @@ def test_the_policy_is_worked_out_every_ten_minutes_from_the_feeds_there_are() -
         looks.append(len(feeds))
         return feeds
 
-    budget = Budget(FeedPolicy(interval_s=120, ceiling_s=86_400), facts, 600)
+    budget = PollBudget(FeedPolicy(interval_s=120, ceiling_s=86_400), facts, 600)
     dear = budget.policy(NOON).worth_s
     feeds = [*feeds, *[FeedFacts(listed=True, rhythm=rhythm(0.1))] * 100]
     assert budget.policy(NOON + timedelta(minutes=9)).worth_s == dear
     assert budget.policy(NOON + timedelta(minutes=10)).worth_s < dear
     assert looks == [5, 105]
     gone = FeedFacts(listed=True, gone=True, failures=5)
-    assert Budget(FeedPolicy(ceiling_s=86_400), lambda: [gone], 600).policy(NOON).worth_s == LEAST_WORTH_S
+    assert PollBudget(FeedPolicy(ceiling_s=86_400), lambda: [gone], 600).policy(NOON).worth_s == LEAST_WORTH_S
 
 
 def test_who_keeps_to_a_fixed_interval_has_nothing_to_share() -> None:
@@ -81,4 +81,4 @@ def test_who_keeps_to_a_fixed_interval_has_nothing_to_share() -> None:
         pytest.fail("nobody should ask")
 
     policy = FeedPolicy(interval_s=2)
-    assert Budget(policy, facts, 600).policy(NOON) is policy
+    assert PollBudget(policy, facts, 600).policy(NOON) is policy

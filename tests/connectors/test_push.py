@@ -24,8 +24,8 @@ from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
 from connectors.http.answers import header_link
 from connectors.http.client import Http
+from connectors.push.articles import MAX_ARTICLES, ArticlePush
 from connectors.push.server import BODY_BYTES, MAX_AT_ONCE, PushServer, Request, Response, is_signed
-from connectors.push.webhook import MAX_ARTICLES, Webhook
 from connectors.push.websub import LEASE_S, HubRepository, WebSub
 from connectors.store.feeds import FeedRepository
 from connectors.store.tables import hub_subscriptions
@@ -254,7 +254,7 @@ class Sink:
         self.articles += articles
 
 
-def push(hook: Webhook, body: bytes, **headers: str) -> Response:
+def push(hook: ArticlePush, body: bytes, **headers: str) -> Response:
     given = headers or {"authorization": f"Bearer {TOKEN}"}
     return hook.handle(Request("POST", "/articles", {}, {k.replace("_", "-"): v for k, v in given.items()}, body))
 
@@ -265,7 +265,7 @@ def line(url: str = "https://outlet.example/a", **fields: object) -> bytes:
 
 def test_articles_are_taken_with_a_token_or_a_signature() -> None:
     sink = Sink()
-    hook = Webhook(TOKEN, sink, clock=lambda: NOON)
+    hook = ArticlePush(TOKEN, sink, clock=lambda: NOON)
     assert push(hook, line() + b"\n\n" + line("https://outlet.example/b", source="o")) == Response(202, "2 taken\n")
     assert [(one.url, one.source, one.fetched_at) for one in sink.articles] == [
         ("https://outlet.example/a", "outlet.example", NOON),
@@ -289,7 +289,7 @@ def test_articles_are_taken_with_a_token_or_a_signature() -> None:
 )
 def test_nothing_is_taken_of_a_stranger(headers: dict[str, str]) -> None:
     sink = Sink()
-    assert push(Webhook(TOKEN, sink, clock=lambda: NOON), line(), **headers).status == 401
+    assert push(ArticlePush(TOKEN, sink, clock=lambda: NOON), line(), **headers).status == 401
     assert sink.articles == []
 
 
@@ -306,7 +306,7 @@ def test_nothing_is_taken_of_a_stranger(headers: dict[str, str]) -> None:
 )
 def test_of_a_request_with_a_bad_line_nothing_is_taken(body: bytes, said: str) -> None:
     sink = Sink()
-    answer = push(Webhook(TOKEN, sink, clock=lambda: NOON), body)
+    answer = push(ArticlePush(TOKEN, sink, clock=lambda: NOON), body)
     assert (answer.status, sink.articles) == (400, [])
     assert said in answer.text
 
@@ -314,7 +314,7 @@ def test_of_a_request_with_a_bad_line_nothing_is_taken(body: bytes, said: str) -
 def test_a_compressed_push_is_refused_in_words() -> None:
     sink = Sink()
     answer = push(
-        Webhook(TOKEN, sink, clock=lambda: NOON), line(), authorization=f"Bearer {TOKEN}", content_encoding="gzip"
+        ArticlePush(TOKEN, sink, clock=lambda: NOON), line(), authorization=f"Bearer {TOKEN}", content_encoding="gzip"
     )
     assert (answer.status, sink.articles) == (415, [])
 
@@ -322,7 +322,7 @@ def test_a_compressed_push_is_refused_in_words() -> None:
 def test_while_the_stream_is_away_the_sender_is_told_to_come_again() -> None:
     sink = Sink()
     sink.away = True
-    assert push(Webhook(TOKEN, sink, clock=lambda: NOON), line()).status == 503
+    assert push(ArticlePush(TOKEN, sink, clock=lambda: NOON), line()).status == 503
 
 
 @pytest.fixture

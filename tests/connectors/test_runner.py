@@ -17,10 +17,10 @@ from connectors.testing import (
     EOF,
     PAUSE,
     Abort,
-    Mark,
+    Cue,
     MemoryRepository,
     MemoryStream,
-    Place,
+    ScriptCursor,
     Scripted,
 )
 from core.errors import StoreError, StreamError
@@ -38,7 +38,7 @@ ONE, TWO, THREE, FOUR = (news(name) for name in ("one", "two", "three", "four"))
 class World:
     """What outlives a process: scripts, cursors, stream and time."""
 
-    def __init__(self, **scripts: list[RawArticle | Mark]) -> None:
+    def __init__(self, **scripts: list[RawArticle | Cue]) -> None:
         self.connectors = {name: Scripted(script) for name, script in scripts.items()}
         self.repository = MemoryRepository(scripts)
         self.stream = MemoryStream()
@@ -76,7 +76,7 @@ def test_a_crash_before_the_append_loses_nothing() -> None:
     world = World(a=[ONE, CUT, ABORT, TWO, EOF])
     with pytest.raises(Abort):
         world.live()
-    assert (world.titles(), world.repository.cursors["a"]) == (["one"], Place(2))
+    assert (world.titles(), world.repository.cursors["a"]) == (["one"], ScriptCursor(2))
     world.live()
     assert world.titles() == ["one", "two"]
 
@@ -162,7 +162,7 @@ def test_a_stream_that_fails_for_good_ends_the_loop() -> None:
 
 def test_a_connector_that_breaks_stops_nobody_else() -> None:
     class Broken(Scripted):
-        def poll(self, cursor: Place | None, now: datetime) -> PollResult[Place]:
+        def poll(self, cursor: ScriptCursor | None, now: datetime) -> PollResult[ScriptCursor]:
             raise KeyError("a bug")
 
     world = World(bad=[], good=[ONE, EOF])
@@ -178,12 +178,12 @@ def test_somebody_who_saved_first_wins() -> None:
 
     def other_process(name: str) -> None:
         world.repository.before_save = str
-        world.repository.cursors[name] = Place(1)
+        world.repository.cursors[name] = ScriptCursor(1)
 
     world.repository.before_save = other_process
     world.live(stop=lambda: len(world.events) > 0)
     assert world.events == [Superseded("a")]
-    assert world.repository.cursors["a"] == Place(1)
+    assert world.repository.cursors["a"] == ScriptCursor(1)
 
 
 def test_a_record_over_the_limit_becomes_a_stub_without_body() -> None:
@@ -223,7 +223,7 @@ def test_threads_poll_at_once_and_each_source_stays_in_order() -> None:
     class Meeting(Scripted):
         met = False
 
-        def poll(self, cursor: Place | None, now: datetime) -> PollResult[Place]:
+        def poll(self, cursor: ScriptCursor | None, now: datetime) -> PollResult[ScriptCursor]:
             if not self.met:
                 self.met = True
                 at_once.wait()

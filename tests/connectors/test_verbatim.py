@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from connectors.feeds import FeedConnector, parse_feed
-from connectors.feeds.entries import feed_entries
+from connectors.feeds.verbatim import feed_entries
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from core.errors import FeedError

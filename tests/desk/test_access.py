@@ -11,8 +11,9 @@ from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from core.store import Store
-from desk.people.accounts import COMMAND_LINE, IDLE_MS
+from desk.people.accounts import COMMAND_LINE
 from desk.people.roles import Role
+from desk.people.sessions import IDLE_MS
 from desk.use_cases.desk import Desk
 from desk.web.app import ROUTERS, create_app
 from desk.web.guard import RULES, SAFE, guard

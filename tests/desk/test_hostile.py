@@ -16,7 +16,7 @@ from core.store import tables as t
 from core.streams import NewRecord, create_stream
 from desk.feed_port import FeedLine
 from desk.use_cases.desk import Desk
-from desk.views.reading import page_preview
+from desk.views.article_text import page_preview
 from desk.web.render import safe_link
 from tests.desk.support import Feeds, Wire, add_people, client_of, make_desk, sign_in
 from tests.waiting import until

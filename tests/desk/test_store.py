@@ -11,9 +11,10 @@ from connectors.store.feeds import Outlets
 from core.store import Store, open_store
 from desk.live.follow import Board, Follower
 from desk.live.marks import StoryMark, StoryMarks
-from desk.live.reading import DeskReader, alert_cursor
+from desk.live.run_reader import DeskReader, alert_cursor
 from desk.people.roles import Role
-from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, Session
+from desk.people.sessions import Session
+from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore
 from pipeline.ledger import RunLedger
 from pipeline.ledger.takedown import take_down
 from tests.desk.support import Clock, Wire

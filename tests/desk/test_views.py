@@ -13,9 +13,9 @@ from core.errors import UsageError
 from core.store.canary import CanaryHealth, CanaryState
 from desk.people.addresses import client_address, host_of, is_loopback, networks
 from desk.people.limits import Buckets, Limit, Slots
+from desk.views.article_text import Span, in_context, marked
 from desk.views.cards import read_state
 from desk.views.forms import LiveFilter, live_filter_of
-from desk.views.reading import Span, in_context, marked
 from desk.views.status_bar import status_of
 from desk.views.timeline import side_by_side
 from desk.views.wording import Clock

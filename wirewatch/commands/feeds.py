@@ -15,9 +15,9 @@ from rich.text import Text
 from connectors.archives.items import source_of
 from connectors.base import Source, Tools
 from connectors.catalogue import load_catalogue
-from connectors.feeds.entries import feed_entries
 from connectors.feeds.items import describe_feed, one_line
 from connectors.feeds.parse import parse_feed
+from connectors.feeds.verbatim import feed_entries
 from connectors.http.answers import without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.pacing import HostPacing

@@ -14,7 +14,7 @@ from connectors.canary import CanarySource
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
-from connectors.push import webhook, websub
+from connectors.push import articles, websub
 from connectors.push.server import NOT_FOUND, PushServer, Request, Response
 from connectors.push.websub import HubRepository
 from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run, to_records
@@ -150,12 +150,12 @@ def listen(
     with Http.of_settings(settings) as http:
         public = public_url.rstrip("/")
         subscriber = websub.WebSub(hubs, FeedRepository(store), http, public, clock=console.utc_now)
-        hook = webhook.Webhook(token, _appending(settings, probes), clock=console.utc_now) if token else None
+        hook = articles.ArticlePush(token, _appending(settings, probes), clock=console.utc_now) if token else None
 
         def handle(request: Request) -> Response:
             if request.path.startswith(websub.PREFIX):
                 return subscriber.handle(request)
-            if request.path == webhook.PATH and hook:
+            if request.path == articles.PATH and hook:
                 return hook.handle(request)
             return NOT_FOUND
 
@@ -252,13 +252,13 @@ def _ask_hubs(subscriber: websub.WebSub) -> None:
         console.note(error.message, "red")
 
 
-def _appending(settings: Settings, probes: ConnectorProbes) -> webhook.Append:
+def _appending(settings: Settings, probes: ConnectorProbes) -> articles.Append:
     """An append for any thread. A stream belongs to one thread, so each call opens it; calls take turns."""
     lock = threading.Lock()
 
-    def append(articles: Sequence[RawArticle]) -> None:
+    def append(pushed: Sequence[RawArticle]) -> None:
         with lock, create_planned(settings.stream, raw_plan(settings)) as stream:
-            records, stubs = to_records(tuple(articles), stream.max_value_bytes)
+            records, stubs = to_records(tuple(pushed), stream.max_value_bytes)
             stream.append(records)
             probes.appended(len(records), sum(len(record.value) for record in records), stubs)
 

@@ -22,7 +22,7 @@ from core.records import Alert, Subscription, from_ms
 from core.records.alert import News, Snippet
 from desk.delivery.channels.base import ChannelKind, Options, Trouble
 from desk.delivery.channels.kinds import kinds
-from desk.delivery.decide import Verdict, delivery
+from desk.delivery.plan import Verdict, delivery
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.secrets import redacted, secrets_of, shown_address
 from desk.delivery.store.channels import Channel, key_of

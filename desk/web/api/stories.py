@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from core.errors import NotFound
 from core.records import Alert, Article, from_ms
 from desk.live.follow import Batch
-from desk.live.reading import ArticleRow, alert_cursor
+from desk.live.run_reader import ArticleRow, alert_cursor
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
 from desk.use_cases.stories import card_of, stories_page

@@ -12,13 +12,13 @@ from starlette.responses import RedirectResponse
 from core.errors import UsageError
 from core.records import Alert
 from desk.delivery.store.channels import DeliveryRepository, MuteKind
-from desk.live.reading import alert_cursor
+from desk.live.run_reader import alert_cursor
 from desk.people.roles import Role
 from desk.use_cases import alerts as use_case
 from desk.use_cases.alerts import NarrowerQuery, alert_with, not_relevant
 from desk.use_cases.desk import Desk
+from desk.views.article_text import Segment, Span, marked
 from desk.views.cards import hit_view
-from desk.views.reading import Segment, Span, marked
 from desk.web.guard import allow
 from desk.web.requests import TheVisit, Visit
 from desk.web.turns import TheTurn

@@ -8,7 +8,7 @@ from core.errors import NotFound
 from desk.people.roles import Role
 from desk.use_cases.shifts import people_of, shift_of
 from desk.use_cases.stories import article_record
-from desk.views.reading import evidence, page_preview, reading
+from desk.views.article_text import evidence, marked_article, page_preview
 from desk.views.timeline import timeline, version_views
 from desk.views.wording import outlet_name
 from desk.web.guard import allow
@@ -42,7 +42,7 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
         listed=len(articles),
         article=chosen.article,
         outlet=outlet_name(chosen.article.source, visit.desk.follower.outlets),
-        reading=reading(chosen.article, visit.desk.follower.names),
+        reading=marked_article(chosen.article, visit.desk.follower.names),
         evidence=evidence(chosen.article, visit.desk.follower.names),
         versions=version_views(versions.get(chosen.article.id, [])),
         alerts=visit.desk.reader.alerts(limit=50, story=story),

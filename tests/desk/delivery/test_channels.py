@@ -34,7 +34,7 @@ from tests.desk.delivery.support import (
     options,
     subscription,
 )
-from tests.desk.delivery.test_decide import known, planned
+from tests.desk.delivery.test_plan import known, planned
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from core.records import Alert, Subscription
 from core.records.alert import LEVELS, Level, Schedule
-from desk.delivery.decide import UNSENT, Plan, decide, may_go, plan_all
+from desk.delivery.plan import UNSENT, Plan, decide, may_go, plan_all
 from desk.delivery.sending import GIVE_UP_MS, gives_up, pace_ms, pause_s
 from desk.delivery.store.channels import Channel, Mute
 from desk.delivery.store.queue import Background, Message

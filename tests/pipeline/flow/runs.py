@@ -23,7 +23,7 @@ from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.order import Merge
-from pipeline.transforms import decide
+from pipeline.transforms import write
 from tests.pipeline.flow.input import END_MS, Item, subscriptions
 
 SCOPE = "law"
@@ -107,7 +107,7 @@ class Embedded:
         """The whole stream in slices of any size, started anew and crashing up to twice; how many starts it took."""
         starts, troubles = 0, [random.choice(("stop", *CRASHES)) for _ in range(random.randrange(3))]
         # Small parts, so that a slice may be stored half when the process dies.
-        with mock.patch.object(decide, "BATCH", random.choice((2, 5, 500))):
+        with mock.patch.object(write, "BATCH", random.choice((2, 5, 500))):
             while True:
                 starts += 1
                 trouble = troubles.pop() if troubles else None

@@ -18,7 +18,7 @@ from pipeline.ledger import RunLedger, RunState
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.stage import Decided
-from pipeline.stories.story_facts import StoryFacts
+from pipeline.stories.story_memory import StoryFacts
 from tests.pipeline.transforms.support import draft
 
 ANN, BOB = SubscriptionMatch("ann", 1), SubscriptionMatch("bob", 1)

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from core.records import Alert
-from pipeline.stories.story_facts import StoryFacts
-from pipeline.stories.story_facts import edited as noted
+from pipeline.stories.story_memory import StoryFacts
+from pipeline.stories.story_memory import edited as noted
 from tests.pipeline.stories.world import Desk, article, edited, prose
 
 MINUTE = 60_000

@@ -25,7 +25,7 @@ from pipeline.stories.alerts import AlertRule
 from pipeline.stories.entries import IndexEntry
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import Decided, StoryStage
-from pipeline.stories.story_facts import StoryMemory
+from pipeline.stories.story_memory import StoryMemory
 from pipeline.text.fingerprint import fingerprint
 
 HOUR = 3_600_000

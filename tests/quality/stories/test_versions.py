@@ -9,7 +9,7 @@ from core.records.article import Story
 from pipeline.elements import Draft
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import StoryStage
-from pipeline.stories.story_facts import grown
+from pipeline.stories.story_memory import grown
 from pipeline.text.difference import Size
 from tests.quality.stories.stage import Teller, article, originals, stories
 from tests.quality.stories.test_events import events

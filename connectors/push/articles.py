@@ -25,7 +25,7 @@ MAX_ARTICLES = 500
 Append = Callable[[Sequence[RawArticle]], None]
 
 
-class Webhook:
+class ArticlePush:
     """``append`` puts articles on the stream and returns once they are acknowledged; it raises StreamError."""
 
     def __init__(self, token: str, append: Append, *, clock: Callable[[], datetime]) -> None:
