@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,276 +11,521 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-_TYPES = {
-    "string": sa.String(),
-    "text": sa.Text(),
-    "int": sa.Integer(),
-    "big": sa.BigInteger(),
-    "bool": sa.Boolean(),
-    "bytes": sa.LargeBinary(),
-    # Sorted by code point, whatever the collation of the database.
-    "place": sa.String().with_variant(sa.String(collation="C"), "postgresql"),
-    # SQLite numbers rows by itself only for INTEGER keys.
-    "row_id": sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-}
-_COLUMN = re.compile(
-    r"(?P<name>\w+) (?P<type>\w+)(\((?P<length>\d+)\))?(?P<null>\?)?(?P<unique> unique)?( -> (?P<of>\w+))?"
-)
-
-
-def _table(name: str, columns: str, *, key: str, indexes: tuple[str, ...] = ()) -> None:
-    """Make a table. A column is ``name type``, with ``?`` where it may be null, ``-> table`` where it is that table's id."""
-    parts: list[sa.Column[object] | sa.Constraint] = []
-    for text in columns.split(", "):
-        found = _COLUMN.fullmatch(text)
-        if found is None:
-            raise ValueError(f"{name}: {text!r} is not a column")
-        column = found["name"]
-        kind = sa.String(int(found["length"])) if found["length"] else _TYPES[found["type"]]
-        # Only a row_id counts by itself.
-        parts.append(sa.Column(column, kind, nullable=bool(found["null"]), autoincrement=found["type"] == "row_id"))
-        if found["unique"]:
-            parts.append(sa.UniqueConstraint(column, name=op.f(f"uq_{name}_{column}")))
-        if other := found["of"]:
-            constraint = op.f(f"fk_{name}_{column}_{other}")
-            parts.append(sa.ForeignKeyConstraint([column], [f"{other}.id"], name=constraint, ondelete="CASCADE"))
-    op.create_table(name, *parts, sa.PrimaryKeyConstraint(*key.split(), name=op.f(f"pk_{name}")))
-    for index in indexes:
-        op.create_index(f"ix_{name}_{'_'.join(index.split())}", name, index.split())
+# Sorted by code point, whatever the collation of the database.
+PLACE = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+# SQLite numbers rows by itself only for INTEGER keys.
+ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     # core.store
-    _table(
+    op.create_table(
         "runs",
-        "name string, kind string, owner string, epoch int, seq big, last_place place?, spec text, created_ms big",
-        key="name",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("last_place", PLACE, nullable=True),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_runs")),
     )
-    _table(
+    op.create_table(
         "commits",
-        "run string, seq big, stored_ms big, epoch int, handled big",
-        key="run seq",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("stored_ms", sa.BigInteger(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("handled", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "seq", name=op.f("pk_commits")),
     )
-    _table(
+    op.create_table(
         "run_offsets",
-        "run string, stream string, partition int, first_offset big",
-        key="run stream partition",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("first_offset", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "stream", "partition", name=op.f("pk_run_offsets")),
     )
-    _table(
+    op.create_table(
         "contiguous_offsets",
-        "run string, stream string, partition int, next_offset big",
-        key="run stream partition",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("next_offset", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "stream", "partition", name=op.f("pk_contiguous_offsets")),
     )
-    _table(
+    op.create_table(
         "outcomes",
-        "run string, stream string, partition int, first_offset big, last_offset big, kind string, item text, "
-        "article string?, version int?, stage string?, reason string?, place place?, late bool, seq big",
-        key="run stream partition first_offset",
-        indexes=("run article place", "run place"),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("first_offset", sa.BigInteger(), nullable=False),
+        sa.Column("last_offset", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("article", sa.String(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=True),
+        sa.Column("stage", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("place", PLACE, nullable=True),
+        sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "stream", "partition", "first_offset", name=op.f("pk_outcomes")),
     )
+    op.create_index("ix_outcomes_run_article_place", "outcomes", ["run", "article", "place"])
+    op.create_index("ix_outcomes_run_place", "outcomes", ["run", "place"])
     # A terminal that follows the run asks for new rejections each second; they are few, and an index on all outcomes is not.
     rejected = sa.text("kind = 'rejected'")
     op.create_index(
         "ix_outcomes_rejected", "outcomes", ["run", "seq"], sqlite_where=rejected, postgresql_where=rejected
     )
-    _table(
+    op.create_table(
         "articles",
-        "run string, id string, version int, place place, story string, source string, record text, seq big",
-        key="run id",
-        indexes=("run place", "run seq", "run source place", "run story place"),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("place", PLACE, nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "id", name=op.f("pk_articles")),
     )
-    _table(
+    op.create_index("ix_articles_run_place", "articles", ["run", "place"])
+    op.create_index("ix_articles_run_seq", "articles", ["run", "seq"])
+    op.create_index("ix_articles_run_source_place", "articles", ["run", "source", "place"])
+    op.create_index("ix_articles_run_story_place", "articles", ["run", "story", "place"])
+    op.create_table(
         "versions",
-        "run string, article string, version int, version_hash string, text_hash string, place place, "
-        "event_ms big, story string, duplicate_of string?, source string, language string?, fingerprint bytes, "
-        "difference text?, backfill bool, title text, text text, topics text, fetched_ms big, seq big",
-        key="run article version",
-        indexes=("run event_ms", "run seq"),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("article", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("version_hash", sa.String(), nullable=False),
+        sa.Column("text_hash", sa.String(), nullable=False),
+        sa.Column("place", PLACE, nullable=False),
+        sa.Column("event_ms", sa.BigInteger(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("duplicate_of", sa.String(), nullable=True),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=True),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("difference", sa.Text(), nullable=True),
+        sa.Column("backfill", sa.Boolean(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("topics", sa.Text(), nullable=False),
+        sa.Column("fetched_ms", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "article", "version", name=op.f("pk_versions")),
     )
-    _table(
+    op.create_index("ix_versions_run_event_ms", "versions", ["run", "event_ms"])
+    op.create_index("ix_versions_run_seq", "versions", ["run", "seq"])
+    op.create_table(
         "stories",
-        "run string, id string, headline text, first_ms big, last_ms big, articles int, copies int, sources text, "
-        "seq big",
-        key="run id",
-        indexes=("run last_ms", "run seq"),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("headline", sa.Text(), nullable=False),
+        sa.Column("first_ms", sa.BigInteger(), nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column("articles", sa.Integer(), nullable=False),
+        sa.Column("copies", sa.Integer(), nullable=False),
+        sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "id", name=op.f("pk_stories")),
     )
-    _table(
+    op.create_index("ix_stories_run_last_ms", "stories", ["run", "last_ms"])
+    op.create_index("ix_stories_run_seq", "stories", ["run", "seq"])
+    op.create_table(
         "alerts",
-        "run string, id string, subscription string, story string, article string, place place, record text, seq big",
-        key="run id",
-        indexes=("run place", "run seq", "run story place", "run subscription place"),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("subscription", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("article", sa.String(), nullable=False),
+        sa.Column("place", PLACE, nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "id", name=op.f("pk_alerts")),
     )
-    _table(
+    op.create_index("ix_alerts_run_place", "alerts", ["run", "place"])
+    op.create_index("ix_alerts_run_seq", "alerts", ["run", "seq"])
+    op.create_index("ix_alerts_run_story_place", "alerts", ["run", "story", "place"])
+    op.create_index("ix_alerts_run_subscription_place", "alerts", ["run", "subscription", "place"])
+    op.create_table(
         "subscriptions",
-        "scope string, id string, version int, effective_from_ms big, active bool, query text, name text, "
-        "owner text, saved_ms big, rules text, edited_by text",
-        key="scope id version",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("effective_from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("saved_ms", sa.BigInteger(), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("edited_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "id", "version", name=op.f("pk_subscriptions")),
     )
-    _table(
+    op.create_table(
         "topics",
-        "scope string, name string, version int, effective_from_ms big, active bool, definition text, saved_ms big",
-        key="scope name version",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("effective_from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("saved_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "name", "version", name=op.f("pk_topics")),
     )
-    _table(
+    op.create_table(
         "outbox",
-        "id row_id, run string, destination string, key string, payload text, status string, taken_by string?, "
-        "taken_ms big?",
-        key="id",
-        indexes=("status id",),
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("destination", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("taken_by", sa.String(), nullable=True),
+        sa.Column("taken_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
-    _table(
+    op.create_index("ix_outbox_status_id", "outbox", ["status", "id"])
+    op.create_table(
         "takedowns",
-        "article string, stamp big, url text, reason text, by text, taken_ms big",
-        key="article",
+        sa.Column("article", sa.String(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("taken_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("article", name=op.f("pk_takedowns")),
     )
-    _table(
+    op.create_table(
         "counters",
-        "run string, name string, label string, value big",
-        key="run name label",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "name", "label", name=op.f("pk_counters")),
     )
-    _table(
+    op.create_table(
         "gauges",
-        "run string, name string, value big, at_ms big",
-        key="run name",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "name", name=op.f("pk_gauges")),
     )
-    _table(
+    op.create_table(
         "source_activity",
-        "run string, source string, articles big, last_ms big, last_article string",
-        key="run source",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("articles", sa.BigInteger(), nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column("last_article", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "source", name=op.f("pk_source_activity")),
     )
-    _table(
+    op.create_table(
         "canaries",
-        "run string, id string, token string, made_ms big, appended_ms big?, handled_ms big?, outcome string?, "
-        "reason text?, alert string?, relayed_ms big?, delivered_ms big?",
-        key="run id",
-        indexes=("run made_ms",),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("made_ms", sa.BigInteger(), nullable=False),
+        sa.Column("appended_ms", sa.BigInteger(), nullable=True),
+        sa.Column("handled_ms", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("alert", sa.String(), nullable=True),
+        sa.Column("relayed_ms", sa.BigInteger(), nullable=True),
+        sa.Column("delivered_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("run", "id", name=op.f("pk_canaries")),
     )
+    op.create_index("ix_canaries_run_made_ms", "canaries", ["run", "made_ms"])
     # pipeline.ledger
-    _table(
+    op.create_table(
         "story_facts",
-        "run string, story string, record text",
-        key="run story",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "story", name=op.f("pk_story_facts")),
     )
-    _table(
+    op.create_table(
         "replays",
-        "name string, spec text, base string?, from_ms big, to_ms big, no_claim text?, state string, done big, "
-        "total big?, delivers bool, started_ms big, finished_ms big?",
-        key="name",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("base", sa.String(), nullable=True),
+        sa.Column("from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("to_ms", sa.BigInteger(), nullable=False),
+        sa.Column("no_claim", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("done", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=True),
+        sa.Column("delivers", sa.Boolean(), nullable=False),
+        sa.Column("started_ms", sa.BigInteger(), nullable=False),
+        sa.Column("finished_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_replays")),
     )
     # connectors.store
-    _table(
+    op.create_table(
         "feeds",
-        "id string(32), kind string(64), url text, source text, active bool, added_at big, revision int, next_poll_at big, "
-        "health string(16), problem text?, problem_kind string(16)?, failures int, last_ok_at big?, title text?, "
-        "state text?, host string(255), "
-        "leased_by string(100)?, lease_until big, requested_at big, verified_at big?, about text?",
-        key="id",
-        indexes=("active next_poll_at", "host lease_until"),
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("kind", sa.String(64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("next_poll_at", sa.BigInteger(), nullable=False),
+        sa.Column("health", sa.String(16), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("problem_kind", sa.String(16), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_ok_at", sa.BigInteger(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("host", sa.String(255), nullable=False),
+        sa.Column("leased_by", sa.String(100), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("verified_at", sa.BigInteger(), nullable=True),
+        sa.Column("about", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_feeds")),
     )
-    _table(
+    op.create_index("ix_feeds_active_next_poll_at", "feeds", ["active", "next_poll_at"])
+    op.create_index("ix_feeds_host_lease_until", "feeds", ["host", "lease_until"])
+    op.create_table(
         "hub_subscriptions",
-        "feed string(32) -> feeds, token string(64) unique, secret string(200), hub text, topic text, "
-        "status string(16), asked_at big, lease_until big, pushed_at big?, problem text?",
-        key="feed",
+        sa.Column("feed", sa.String(32), nullable=False),
+        sa.Column("token", sa.String(64), nullable=False),
+        sa.Column("secret", sa.String(200), nullable=False),
+        sa.Column("hub", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("pushed_at", sa.BigInteger(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["feed"], ["feeds.id"], name=op.f("fk_hub_subscriptions_feed_feeds"), ondelete="CASCADE"
+        ),
+        sa.UniqueConstraint("token", name=op.f("uq_hub_subscriptions_token")),
+        sa.PrimaryKeyConstraint("feed", name=op.f("pk_hub_subscriptions")),
     )
-    _table(
+    op.create_table(
         "host_pace",
-        "host string(255), free_at big",
-        key="host",
+        sa.Column("host", sa.String(255), nullable=False),
+        sa.Column("free_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("host", name=op.f("pk_host_pace")),
     )
-    _table(
+    op.create_table(
         "feed_items",
-        "feed string(32) -> feeds, key string(32), digest string(32), first_seen_at big, status string(16), "
-        "backfill bool, place int, attempts int, retry_at big, done_at big, left_at big?, problem text?, "
-        "problem_kind string(16)?, item text?",
-        key="feed key",
+        sa.Column("feed", sa.String(32), nullable=False),
+        sa.Column("key", sa.String(32), nullable=False),
+        sa.Column("digest", sa.String(32), nullable=False),
+        sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("backfill", sa.Boolean(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("retry_at", sa.BigInteger(), nullable=False),
+        sa.Column("done_at", sa.BigInteger(), nullable=False),
+        sa.Column("left_at", sa.BigInteger(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("problem_kind", sa.String(16), nullable=True),
+        sa.Column("item", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["feed"], ["feeds.id"], name=op.f("fk_feed_items_feed_feeds"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("feed", "key", name=op.f("pk_feed_items")),
     )
-    _table(
+    op.create_table(
         "polls",
-        "feed string(32), first_ms big, last_ms big, times int, problem text?, "
-        "problem_kind string(16)?, new int, changed int, unchanged int, appended int, pages text?",
-        key="feed first_ms",
-        indexes=("last_ms",),
+        sa.Column("feed", sa.String(32), nullable=False),
+        sa.Column("first_ms", sa.BigInteger(), nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("problem_kind", sa.String(16), nullable=True),
+        sa.Column("new", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("unchanged", sa.Integer(), nullable=False),
+        sa.Column("appended", sa.Integer(), nullable=False),
+        sa.Column("pages", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("feed", "first_ms", name=op.f("pk_polls")),
     )
+    op.create_index("ix_polls_last_ms", "polls", ["last_ms"])
     # desk.delivery.store
-    _table(
+    op.create_table(
         "channels",
-        "name string, kind string, owner text, config text, per_minute int, active bool, added_ms big, "
-        "health string, problem text?, failures int, last_ok_ms big?, last_failed_ms big?, not_before_ms big, "
-        "leased_by string?, lease_until_ms big",
-        key="name",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("config", sa.Text(), nullable=False),
+        sa.Column("per_minute", sa.Integer(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("added_ms", sa.BigInteger(), nullable=False),
+        sa.Column("health", sa.String(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_ok_ms", sa.BigInteger(), nullable=True),
+        sa.Column("last_failed_ms", sa.BigInteger(), nullable=True),
+        sa.Column("not_before_ms", sa.BigInteger(), nullable=False),
+        sa.Column("leased_by", sa.String(), nullable=True),
+        sa.Column("lease_until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_channels")),
     )
-    _table(
+    op.create_table(
         "mutes",
-        "id string, subscription string, owner text, kind string, value text, until_ms big?, muted_by text, "
-        "muted_ms big",
-        key="id",
-        indexes=("subscription",),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("subscription", sa.String(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=True),
+        sa.Column("muted_by", sa.Text(), nullable=False),
+        sa.Column("muted_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mutes")),
     )
-    _table(
+    op.create_index("ix_mutes_subscription", "mutes", ["subscription"])
+    op.create_table(
         "deliveries",
-        "id string, run string, alert string, subscription string, story string, article string, channel string, "
-        "kind string, level string, status string, why text, due_ms big, planned_ms big, message string?, "
-        "sent_ms big?, record text",
-        key="id",
-        indexes=("alert", "article", "message", "run planned_ms", "status due_ms", "subscription story"),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("alert", sa.String(), nullable=False),
+        sa.Column("subscription", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("article", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("level", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
+        sa.Column("planned_ms", sa.BigInteger(), nullable=False),
+        sa.Column("message", sa.String(), nullable=True),
+        sa.Column("sent_ms", sa.BigInteger(), nullable=True),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
-    _table(
+    op.create_index("ix_deliveries_alert", "deliveries", ["alert"])
+    op.create_index("ix_deliveries_article", "deliveries", ["article"])
+    op.create_index("ix_deliveries_message", "deliveries", ["message"])
+    op.create_index("ix_deliveries_run_planned_ms", "deliveries", ["run", "planned_ms"])
+    op.create_index("ix_deliveries_status_due_ms", "deliveries", ["status", "due_ms"])
+    op.create_index("ix_deliveries_subscription_story", "deliveries", ["subscription", "story"])
+    op.create_table(
         "messages",
-        "id string, channel string, subscription string, kind string, level string, status string, due_ms big, "
-        "queued_ms big, attempts int, problem text?, sent_ms big?",
-        key="id",
-        indexes=("status channel due_ms", "subscription channel queued_ms"),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("subscription", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("level", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
+        sa.Column("queued_ms", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("sent_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
     )
-    _table(
+    op.create_index("ix_messages_status_channel_due_ms", "messages", ["status", "channel", "due_ms"])
+    op.create_index("ix_messages_subscription_channel_queued_ms", "messages", ["subscription", "channel", "queued_ms"])
+    op.create_table(
         "delivery_state",
-        "name string, stamp big",
-        key="name",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_delivery_state")),
     )
     # desk.people, desk.live, desk.shifts
-    _table(
+    op.create_table(
         "people",
-        "id string(32), name string(100) unique, shown text, role string(16), password text?, active bool, "
-        "created_ms big",
-        key="id",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.UniqueConstraint("name", name=op.f("uq_people_name")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
     )
-    _table(
+    op.create_table(
         "sessions",
-        "hash string(64), person string(32) -> people, created_ms big, seen_ms big, ends_ms big, address text, "
-        "agent text",
-        key="hash",
-        indexes=("ends_ms", "person"),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("person", sa.String(32), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ends_ms", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["person"], ["people.id"], name=op.f("fk_sessions_person_people"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_sessions")),
     )
-    _table(
+    op.create_index("ix_sessions_ends_ms", "sessions", ["ends_ms"])
+    op.create_index("ix_sessions_person", "sessions", ["person"])
+    op.create_table(
         "access_tokens",
-        "id string(32), hash string(64) unique, person string(32) -> people, name text, scope string(16), "
-        "created_ms big, used_ms big?, ends_ms big?",
-        key="id",
-        indexes=("person",),
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("person", sa.String(32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scope", sa.String(16), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("used_ms", sa.BigInteger(), nullable=True),
+        sa.Column("ends_ms", sa.BigInteger(), nullable=True),
+        sa.UniqueConstraint("hash", name=op.f("uq_access_tokens_hash")),
+        sa.ForeignKeyConstraint(
+            ["person"], ["people.id"], name=op.f("fk_access_tokens_person_people"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_tokens")),
     )
-    _table(
+    op.create_index("ix_access_tokens_person", "access_tokens", ["person"])
+    op.create_table(
         "audit",
-        "id row_id, at_ms big, person string(32)?, name text, address text, action string(60), subject text, "
-        "detail text",
-        key="id",
-        indexes=("at_ms",),
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("person", sa.String(32), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("action", sa.String(60), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
-    _table(
+    op.create_index("ix_audit_at_ms", "audit", ["at_ms"])
+    op.create_table(
         "story_marks",
-        "person string(32), run string, story string, read_seq big?, starred_ms big?",
-        key="person run story",
-        indexes=("person run starred_ms",),
+        sa.Column("person", sa.String(32), nullable=False),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("read_seq", sa.BigInteger(), nullable=True),
+        sa.Column("starred_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("person", "run", "story", name=op.f("pk_story_marks")),
     )
-    _table(
+    op.create_index("ix_story_marks_person_run_starred_ms", "story_marks", ["person", "run", "starred_ms"])
+    op.create_table(
         "shift_stories",
-        "run string, story string, state string(16), holder string(32)?, holder_name text, by_name text, "
-        "changed_ms big",
-        key="run story",
-        indexes=("run state changed_ms",),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("holder", sa.String(32), nullable=True),
+        sa.Column("holder_name", sa.Text(), nullable=False),
+        sa.Column("by_name", sa.Text(), nullable=False),
+        sa.Column("changed_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "story", name=op.f("pk_shift_stories")),
     )
-    _table(
+    op.create_index("ix_shift_stories_run_state_changed_ms", "shift_stories", ["run", "state", "changed_ms"])
+    op.create_table(
         "shift_notes",
-        "id row_id, run string, story string, at_ms big, person string(32), name text, kind string(16), text text",
-        key="id",
-        indexes=("run at_ms", "run story"),
+        sa.Column("id", ROW_ID, nullable=False),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("story", sa.String(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("person", sa.String(32), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shift_notes")),
     )
+    op.create_index("ix_shift_notes_run_at_ms", "shift_notes", ["run", "at_ms"])
+    op.create_index("ix_shift_notes_run_story", "shift_notes", ["run", "story"])
