@@ -9,6 +9,7 @@ from desk import shifts as shifts_tables
 from desk.delivery.store import tables as delivery_tables
 from desk.live import marks as live_tables
 from desk.people import store as people_tables
+from desk.people import tries as tries_tables
 from pipeline.ledger import tables as ledger_tables
 
 # Named, or a linter takes away imports that are only made for what they register.
@@ -19,6 +20,7 @@ OWNERS = (
     delivery_tables,
     live_tables,
     people_tables,
+    tries_tables,
     shifts_tables,
 )
 

@@ -21,6 +21,7 @@ from desk.people.credentials import (
 from desk.people.roles import Caller, Means, Role, role_named
 from desk.people.sessions import new_session
 from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, folded
+from desk.people.tries import SignInTries, Taken
 
 DAY_MS = 86_400_000
 FEED_SCOPE = "feed"
@@ -44,26 +45,39 @@ class By(NamedTuple):
 COMMAND_LINE = By(name="command line")
 
 
+class Slowed(Exception):
+    """Too many wrong tries: the next is answered in ``wait_s`` seconds."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"too many tries: wait {wait_s} s")
+        self.wait_s = wait_s
+
+
 class Accounts:
     """All of one store's people. Thread-safe. ``clock_ms``: the wall clock, ms UTC. Raises StoreError."""
 
     def __init__(self, store: Store, *, clock_ms: Callable[[], int], passwords: Passwords | None = None) -> None:
-        self.people, self.trail = PeopleStore(store), Audit(store)
+        self.people, self.trail, self.tries = PeopleStore(store), Audit(store), SignInTries(store)
         self._clock_ms, self._passwords = clock_ms, passwords or Passwords()
 
     def note(self, by: By, action: str, subject: str = "", detail: str = "") -> None:
         """Write a line of the audit trail."""
+        self.trail.note(self._line(by, action, subject, detail))
+
+    def refused(self, by: By, action: str) -> None:
+        """Write down that somebody was refused. There are only so many such lines: strangers make them."""
+        self.trail.refused(self._line(by._replace(name=by.name[:100]), action))
+
+    def _line(self, by: By, action: str, subject: str = "", detail: str = "") -> AuditLine:
         caller = by.caller
-        self.trail.note(
-            AuditLine(
-                at_ms=self._clock_ms(),
-                action=action,
-                person=caller.id if caller else None,
-                name=caller.name if caller else by.name,
-                address=by.address,
-                subject=subject,
-                detail=detail,
-            )
+        return AuditLine(
+            at_ms=self._clock_ms(),
+            action=action,
+            person=caller.id if caller else None,
+            name=caller.name if caller else by.name,
+            address=by.address,
+            subject=subject,
+            detail=detail,
         )
 
     def add(self, name: str, role: Role, password: str | None, by: By) -> Account:
@@ -100,25 +114,43 @@ class Accounts:
         self._change(account, {"role": role.value}, "role changed", f"{account.role} to {role}", by)
 
     def set_active(self, account: Account, *, active: bool, by: By) -> None:
-        """Close an account, which ends its sessions and tokens, or open it again. Raises UsageError for the last admin."""
+        """Close an account, which deletes its sessions and tokens, or open it again. Raises UsageError for the last admin."""
         self._change(account, {"active": active}, "account opened" if active else "account closed", "", by)
 
-    def set_password(self, account: Account, password: str, by: By) -> None:
-        """Set a password: all sessions of the person end. Raises UsageError for one that is too short."""
-        self.people.change(account.id, {"password": self._passwords.hash(password)}, sign_out=True)
-        self.note(by, "password set", account.shown)
+    def set_password(self, account: Account, password: str, by: By, *, keep_tokens: bool = False) -> int:
+        """Set a password: all sessions of the person end, and so do API tokens and addresses of feeds unless they are kept.
 
-    def check(self, account: Account, password: str) -> bool:
-        """Whether it is the person's password."""
-        return self._passwords.fits(password, account.password)
+        Whoever knew the old one could have made them. Returns how many were deleted. Raises UsageError for one that is too
+        short.
+        """
+        changed = {"password": self._passwords.hash(password)}
+        ended = len(self.people.tokens_of(account.id))
+        self.people.change(account.id, changed, sign_out=True, drop_tokens=not keep_tokens)
+        self.tries.forget(account.name)
+        self.note(by, "password set", account.shown, f"tokens {'kept' if keep_tokens else 'deleted'}: {ended}")
+        return 0 if keep_tokens else ended
+
+    def check(self, account: Account, password: str, by: By) -> bool:
+        """Whether it is the person's password; a wrong one counts as a try to sign in. Raises Slowed."""
+        taken = self._take(account.name, by.address)
+        if not self._passwords.fits(password, account.password):
+            self.refused(by, "password refused")
+            return False
+        self.tries.answered(taken, self._clock_ms())
+        return True
 
     def sign_in(self, name: str, password: str, *, address: str, agent: str) -> tuple[str, Account] | None:
-        """The secret of a new session and its person; None if name or password is wrong, which the caller does not learn."""
+        """The secret of a new session and its person; None if name or password is wrong, which the caller does not learn.
+
+        A name that nobody has is looked up, counted, checked and written down like any other. Raises Slowed.
+        """
+        taken = self._take(name, address)
         account = self.people.named(name)
         fits = self._passwords.fits(password, account.password if account is not None else None)
         if account is None or not fits or not account.active:
-            self.note(By(address=address, name=name[:100]), "sign-in refused")
+            self.refused(By(address=address, name=name), "sign-in refused")
             return None
+        self.tries.answered(taken, self._clock_ms())
         if account.password is not None and self._passwords.is_old(account.password):
             self.people.change(account.id, {"password": self._passwords.hash(password)})
         secret, now_ms = new_secret(), self._clock_ms()
@@ -158,10 +190,13 @@ class Accounts:
         self.people.touch_token(found[0], now_ms=self._clock_ms())
         return _caller(found[1], "feed", writes=False)
 
-    def by_proxy(self, name: str) -> Caller | None:
+    def by_proxy(self, name: str, address: str) -> Caller | None:
         """The person whom a trusted proxy names; None if there is no open account of that name."""
         account = self.people.named(name)
-        return _caller(account, "proxy") if account is not None and account.active else None
+        if account is None or not account.active:
+            self.refused(By(address=address, name=name), "proxy sign-in refused")
+            return None
+        return _caller(account, "proxy")
 
     def make_token(self, account: Account, name: str, scope: str, days: int | None, by: By) -> str:
         """A new token, which is shown this once. Raises UsageError for what the person's role doesn't allow."""
@@ -194,8 +229,16 @@ class Accounts:
         )
         self.note(by, "token made", account.shown, f"{name}, {scope}")
 
+    def _take(self, name: str, address: str) -> Taken:
+        taken = self.tries.take(name, address, self._clock_ms())
+        if taken.wait_ms:
+            self.refused(By(address=address, name=name), "sign-in slowed")
+            raise Slowed(-(-taken.wait_ms // 1000))
+        return taken
+
     def _change(self, account: Account, values: dict[str, object], action: str, detail: str, by: By) -> None:
-        if not self.people.change(account.id, values, sign_out=values.get("active") is False):
+        closes = values.get("active") is False
+        if not self.people.change(account.id, values, sign_out=closes, drop_tokens=closes):
             raise UsageError(f"{account.shown} is the last admin", hint="make someone else an admin first")
         self.note(by, action, account.shown, detail)
 

@@ -24,18 +24,23 @@ def networks(text: str) -> tuple[Network, ...]:
 
 def trusted(peer: str, proxies: Sequence[Network]) -> bool:
     """Whether this peer is one of our proxies."""
-    address = _address(peer)
+    address = parsed(peer)
     return address is not None and any(address in network for network in proxies)
 
 
-def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
-    """Who asks: the peer, or, where that is a proxy of ours, the last address in X-Forwarded-For that is not."""
+def client_address(peer: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:
+    """Who asks: the peer, or, where that is a proxy of ours, the last address in X-Forwarded-For that is not.
+
+    ``forwarded``: the values of all headers of this name in their order. A proxy may add one of its own instead of a part to
+    the client's, so that the first alone would be what the client wrote.
+    """
     if not trusted(peer, proxies):
         return peer
-    for part in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+    for part in reversed([part.strip() for part in ",".join(forwarded).split(",") if part.strip()]):
         if not trusted(part, proxies):
             # What a client wrote there itself may be anything.
-            return part if _address(part) is not None else peer
+            found = parsed(part)
+            return str(found) if found is not None else peer
     return peer
 
 
@@ -43,7 +48,7 @@ def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what listens there."""
     if host in LOOPBACK:
         return True
-    address = _address(host)
+    address = parsed(host)
     return address is not None and address.is_loopback
 
 
@@ -55,9 +60,13 @@ def host_of(header: str) -> str:
     return header.partition(":")[0]
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, with or without brackets and a port, as proxies write them; None if it is none."""
+    host, bracket, _ = text.removeprefix("[").partition("]")
+    if not bracket and text.count(":") == 1:
+        host = text.partition(":")[0]
     try:
-        address = ipaddress.ip_address(text.strip("[]"))
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     mapped = getattr(address, "ipv4_mapped", None)

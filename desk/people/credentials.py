@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from core.errors import UsageError
+from desk.people.limits import SIGNING_IN
 
 TOKEN_PREFIX = "ww_"  # noqa: S105 - what all tokens begin with, so that scanners recognise one in a file
 
@@ -58,7 +59,7 @@ LEAST, MOST = 12, 1_000
 """Characters of a password."""
 
 # Each check takes 64 MiB: more at once would let a guesser fill the memory.
-_AT_ONCE = threading.BoundedSemaphore(2)
+_AT_ONCE = threading.BoundedSemaphore(SIGNING_IN)
 
 
 class Passwords:

@@ -14,16 +14,15 @@ class Limit:
     every_s: float
 
 
-SIGN_IN_NAME = Limit(10, 60.0)
-"""Tries for one name, from anywhere: a guesser gets 1,450 a day."""
-SIGN_IN_ADDRESS = Limit(20, 15.0)
-"""Tries from one address, for any name."""
 API = Limit(120, 0.1)
 """Requests of one token, session or address to the API: 600 a minute."""
 PAGES = Limit(240, 0.05)
 """Everything else of one person or address: a desk that works fast stays far below."""
 STREAMS = 12
 """Event streams that one person may hold open at once."""
+
+SIGNING_IN = 2
+"""Passwords that are checked at once: each takes 64 MiB."""
 
 SEARCHES, SEARCHES_EACH = 4, 2
 """Searches, previews and explanations at once, in all and of one person. Python runs one at a time, so that more would only

@@ -21,6 +21,9 @@ from desk.people.sessions import Session
 # A session's or token's last use is written down once in so long: else every look at a page would be a write.
 TOUCH_MS = 300_000
 PAGE = 100
+HOUR_MS = 3_600_000
+REFUSALS_HOURLY, REFUSALS_KEPT = 60, 5_000
+OTHERS = "more were refused"
 
 # SQLite numbers rows by itself only for INTEGER keys.
 _RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -80,7 +83,10 @@ audit = Table(
     Column("action", SafeString(60), nullable=False),
     Column("subject", SafeText, nullable=False, default=""),
     Column("detail", SafeText, nullable=False, default=""),
+    Column("refusal", Boolean, nullable=False, default=False),
+    Column("times", Integer, nullable=False, default=1),
     Index("ix_audit_at_ms", "at_ms"),
+    Index("ix_audit_refusal_at_ms", "refusal", "at_ms"),
 )
 
 
@@ -110,7 +116,10 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One act. ``person`` None: no one was signed in, or the command line did it. ``id`` is set when it is read."""
+    """One act. ``person`` None: no one was signed in, or the command line did it. ``id`` is set when it is read.
+
+    ``refusal``: somebody was refused, ``times`` times within an hour.
+    """
 
     at_ms: int
     action: str
@@ -120,6 +129,8 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""
     detail: str = ""
     id: int | None = None
+    refusal: bool = False
+    times: int = 1
 
 
 def folded(name: str) -> str:
@@ -157,9 +168,13 @@ class PeopleStore:
         with self.store.reading() as connection:
             return [_made(row, Account) for row in connection.execute(sa.select(people).order_by(people.c.name))]
 
-    def change(self, identity: str, values: Mapping[str, Any], *, sign_out: bool = False) -> bool:
-        """Change a person's columns; ``sign_out`` ends all sessions. False, and nothing changed: the last active admin
-        would lose the role or the account, and no one could add people any more.
+    def change(
+        self, identity: str, values: Mapping[str, Any], *, sign_out: bool = False, drop_tokens: bool = False
+    ) -> bool:
+        """Change a person's columns; ``sign_out`` ends all sessions, ``drop_tokens`` deletes tokens and addresses of feeds.
+
+        False, and nothing changed: the last active admin would lose the role or the account, and no one could add people any
+        more.
         """
         with self.store.writing() as connection:
             self.store.serialise(connection, "people")
@@ -174,6 +189,8 @@ class PeopleStore:
             connection.execute(people.update().where(people.c.id == identity).values(**values))
             if sign_out:
                 connection.execute(sessions.delete().where(sessions.c.person == identity))
+            if drop_tokens:
+                connection.execute(access_tokens.delete().where(access_tokens.c.person == identity))
             return True
 
     def begin_session(self, session: Session) -> None:
@@ -264,9 +281,38 @@ class Audit:
         with self.store.writing() as connection:
             connection.execute(audit.insert().values(**values))
 
-    def page(self, *, before: int | None = None, limit: int = PAGE) -> list[AuditLine]:
-        """The newest lines first; ``before``: only those with a smaller id."""
+    def refused(self, line: AuditLine) -> None:
+        """Add a line about somebody who was refused, or count it in the line of this hour that says the same.
+
+        An hour takes 60 such lines, then one more that counts all others, and the trail keeps the newest 5,000: so strangers
+        can't fill the store, and what people did stays.
+        """
+        c = audit.c
+        hour_ms = line.at_ms - line.at_ms % HOUR_MS
+        values = msgspec.structs.asdict(line) | {"times": 1, "refusal": True}
+        del values["id"]
+        with self.store.writing() as connection:
+            self.store.serialise(connection, "audit")
+            hour = (c.refusal.is_(True), c.at_ms >= hour_ms)
+            same = (c.action == line.action, c.name == line.name, c.address == line.address)
+            number = connection.execute(sa.select(sa.func.count()).where(*hour)).scalar_one()
+            found = connection.execute(sa.select(c.id).where(*hour, *same).limit(1)).scalar()
+            if found is None and number >= REFUSALS_HOURLY:
+                found = connection.execute(sa.select(c.id).where(*hour, c.action == OTHERS).limit(1)).scalar()
+                values |= {"action": OTHERS, "name": "", "address": "", "person": None}
+            if found is not None:
+                connection.execute(audit.update().where(c.id == found).values(times=c.times + 1))
+                return
+            connection.execute(audit.insert().values(**values))
+            kept = sa.select(c.id).where(c.refusal.is_(True)).order_by(c.id.desc()).offset(REFUSALS_KEPT).limit(1)
+            if (oldest := connection.execute(kept).scalar()) is not None:
+                connection.execute(audit.delete().where(c.refusal.is_(True), c.id <= oldest))
+
+    def page(self, *, before: int | None = None, limit: int = PAGE, refusals: bool = True) -> list[AuditLine]:
+        """The newest lines first; ``before``: only those with a smaller id; ``refusals`` False: without who was refused."""
         query = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if not refusals:
+            query = query.where(audit.c.refusal.is_(False))
         if before is not None:
             query = query.where(audit.c.id < before)
         with self.store.reading() as connection:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from anyio import CapacityLimiter
+
 from core.errors import Unavailable, UsageError
 from core.search import SearchIndex
 from core.settings import Settings
@@ -19,7 +21,7 @@ from desk.live.run_reader import DeskReader
 from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords
-from desk.people.limits import SEARCHES, SEARCHES_EACH, STREAMS, Buckets, Slots
+from desk.people.limits import SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
 from desk.views.status_bar import Status
@@ -31,6 +33,7 @@ class Desk:
 
     ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``status`` is what the status bar says, ``problem`` why
     the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person.
+    ``signing_in``: the threads on which passwords are checked.
     """
 
     settings: Settings
@@ -48,6 +51,7 @@ class Desk:
     searches: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(SEARCHES), Slots(SEARCHES_EACH)))
     status: Status = field(default_factory=lambda: Status("ok", "Starting"))
     problem: str | None = None
+    signing_in: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SIGNING_IN))
 
     def __post_init__(self) -> None:
         run = self.settings.run

@@ -16,6 +16,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
+from desk.people.accounts import By
 from desk.people.addresses import client_address, trusted
 from desk.people.credentials import is_form_token, new_secret
 from desk.people.limits import API, PAGES
@@ -51,9 +52,14 @@ async def guard(request: Request) -> None:
     """Let the request through, or raise Refused. Sets ``caller``, ``address`` and ``form_cookie`` in ``request.state``."""
     desk = desk_of(request)
     peer = request.client.host if request.client else ""
-    request.state.address = client_address(peer, request.headers.get("x-forwarded-for", ""), desk.proxies)
+    request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), desk.proxies)
     request.state.form_cookie = request.state.caller = None
-    caller = await run_in_threadpool(_caller, desk, request, peer)
+    try:
+        caller = await run_in_threadpool(_caller, desk, request, peer)
+    except Refused:
+        # Whoever tries tokens is limited like anybody who isn't signed in.
+        _limit(desk, request, None)
+        raise
     request.state.caller = caller
     request.state.form_cookie = _form_cookie(desk, request, caller)
     _limit(desk, request, caller)
@@ -117,8 +123,14 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
     if desk.demo:
         return DEMO
     header = desk.settings.desk_proxy_header
-    if header and trusted(peer, desk.proxies) and (name := request.headers.get(header, "").strip()):
-        caller = desk.accounts.by_proxy(name)
+    if header and trusted(peer, desk.proxies) and (names := request.headers.getlist(header)) and any(names):
+        address: str = request.state.address
+        if len(names) > 1:
+            # One of them came through the proxy from outside, and which of them can't be told.
+            desk.accounts.refused(By(address=address, name=", ".join(names)), "proxy sign-in refused")
+            raise Refused(400, f"the proxy sent {len(names)} headers {header}: it has to replace what a client sends")
+        name = names[0].strip()
+        caller = desk.accounts.by_proxy(name, address)
         if caller is None:
             raise Refused(403, f"the proxy signed you in as {name[:100]!r}, but there is no open account of that name")
         return caller

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request, Response
+from pydantic import Field
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from desk.people.accounts import By
@@ -98,6 +99,9 @@ async def sent(request: Request) -> dict[str, list[str]]:
             found.setdefault(name, []).append(value)
     return found
 
+
+Number = Annotated[int, Field(ge=-1, lt=1 << 53)]
+"""A number in a request: no column and no script takes larger ones, and -1 stands for none."""
 
 TheDesk = Annotated[Desk, Depends(desk_of)]
 TheCaller = Annotated[Caller, Depends(caller_of)]

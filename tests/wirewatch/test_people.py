@@ -63,7 +63,12 @@ def test_somebody_is_let_in_changed_and_closed_out(tmp_path: Path) -> None:
     assert signed is not None
     assert people(tmp_path, "close", "Bo").code == 0
     assert accounts.by_token(token) is None
-    assert people(tmp_path, "password", "Ann", typed="another twelve letters\n").code == 0
+    kept = people(tmp_path, "token", "ann").out.strip()
+    assert people(tmp_path, "password", "Ann", "--keep-tokens", typed="yet another twelve\n").code == 0
+    assert accounts.by_token(kept) is not None
+    changed = people(tmp_path, "password", "Ann", typed="another twelve letters\n")
+    assert (changed.code, "1 of their API tokens" in changed.err) == (0, True)
+    assert accounts.by_token(kept) is None
     assert accounts.by_session(signed[0]) is None
     assert accounts.sign_in("ann", "another twelve letters", address="here", agent="a test") is not None
     store.close()

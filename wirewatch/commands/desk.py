@@ -78,6 +78,10 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     store = open_store(settings.store)
     if not demo:
         _check_accounts(settings, store)
+        if settings.desk_public_url.startswith("https://") and not settings.desk_proxies:
+            console.note(
+                "desk_proxies is empty: behind your proxy, everybody who signs in seems to be at one address", "yellow"
+            )
     feeds = ConnectorFeeds(settings, store)
     app = create_app(
         made := Desk(
@@ -215,11 +219,19 @@ def set_role(
 
 @people.command("password")
 @reads_store
-def set_password(context: typer.Context, name: Name) -> None:
-    """Set a person's password and end their sessions. Prompts for it, or reads one line from standard input."""
+def set_password(
+    context: typer.Context,
+    name: Name,
+    *,
+    keep_tokens: Annotated[
+        bool, typer.Option("--keep-tokens", help="Keep the person's API tokens and addresses of feeds.")
+    ] = False,
+) -> None:
+    """Set a person's password, end their sessions and delete their API tokens. Prompts, or reads one line from stdin."""
     accounts = _accounts(context)
-    accounts.set_password(accounts.known(name), _password(), COMMAND_LINE)
-    console.note(f"the password of {name} is set")
+    ended = accounts.set_password(accounts.known(name), _password(), COMMAND_LINE, keep_tokens=keep_tokens)
+    gone = f"; {ended} of their API tokens and addresses of feeds deleted (--keep-tokens keeps them)" if ended else ""
+    console.note(f"the password of {name} is set{gone}")
 
 
 @people.command("close")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Form, Response
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
-from desk.people.limits import SIGN_IN_ADDRESS, SIGN_IN_NAME
+from desk.people.accounts import Slowed
 from desk.people.roles import DOES, Caller, Role
-from desk.people.store import Account, folded
+from desk.people.store import Account
 from desk.use_cases.desk import Desk
 from desk.web.guard import SESSION_COOKIE, allow, feed_address, set_cookie, with_token
 from desk.web.problems import Refused
@@ -18,6 +20,7 @@ from desk.web.requests import TheVisit, Visit, inside
 
 router = APIRouter(include_in_schema=False)
 SESSION_S = 30 * 86_400
+MOST_WAITING = 40
 
 
 @router.get("/sign-in")
@@ -31,26 +34,28 @@ def form(visit: TheVisit, next: str = "/") -> Response:  # noqa: A002 - the addr
 
 @router.post("/sign-in")
 @allow(None)
-def sign_in(
+async def sign_in(
     visit: TheVisit,
     name: Annotated[str, Form(max_length=200)],
     password: Annotated[str, Form(max_length=2_000)],
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's own word
 ) -> Response:
-    """A session for the right name and password. Tries are limited for each name and each address."""
+    """A session for the right name and password; wrong ones slow the next down (``desk.people.slowing``)."""
     address: str = visit.request.state.address
-    tries = ((f"sign-in name {folded(name)}", SIGN_IN_NAME), (f"sign-in address {address}", SIGN_IN_ADDRESS))
-    waits_s = [visit.desk.buckets.take(key, limit, visit.desk.monotonic()) for key, limit in tries]
-    if max(waits_s) > 0:
-        raise Refused(429, "too many tries: wait a minute", {"Retry-After": str(max(1, round(max(waits_s))))})
-    found = visit.desk.accounts.sign_in(
-        name, password, address=address, agent=visit.request.headers.get("user-agent", "")
-    )
+    agent = visit.request.headers.get("user-agent", "")
+    waiting = visit.desk.signing_in
+    if waiting.statistics().tasks_waiting >= MOST_WAITING:
+        raise Refused(503, "many are signing in: try again in a moment", {"Retry-After": "5"})
+    # On threads of their own: a password takes a tenth of a second, and pages must not wait for those who guess.
+    try:
+        found = await to_thread.run_sync(
+            partial(visit.desk.accounts.sign_in, name, password, address=address, agent=agent), limiter=waiting
+        )
+    except Slowed as slowed:
+        raise _too_many(slowed) from None
     if found is None:
         problem = "Name and password do not match."
         return visit.page("sign_in.html", status=403, next=inside(next), problem=problem, name=name)
-    for key, limit in tries:
-        visit.desk.buckets.give_back(key, limit)
     set_cookie(visit.desk, visit.request, SESSION_COOKIE, found[0], max_age_s=SESSION_S)
     return RedirectResponse(inside(next), 303)
 
@@ -76,17 +81,19 @@ def show(visit: TheVisit) -> Response:
 @router.post("/account/password")
 @allow(Role.READER)
 def change_password(
-    visit: TheVisit, old: Annotated[str, Form(max_length=2_000)], new: Annotated[str, Form(max_length=2_000)]
+    visit: TheVisit,
+    old: Annotated[str, Form(max_length=2_000)],
+    new: Annotated[str, Form(max_length=2_000)],
+    keep: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Change the password, which takes the old one; all sessions end."""
+    """Change the password, which takes the old one; all sessions end, and tokens unless they are kept."""
     account = _account(visit.desk, visit.caller)
-    wait_s = visit.desk.buckets.take(f"sign-in name {account.name}", SIGN_IN_NAME, visit.desk.monotonic())
-    if wait_s:
-        raise Refused(429, "too many tries: wait a minute", {"Retry-After": str(max(1, round(wait_s)))})
-    if not visit.desk.accounts.check(account, old):
-        return _page(visit, problem="The old password is wrong.", status=403)
     try:
-        visit.desk.accounts.set_password(account, new, visit.by)
+        if not visit.desk.accounts.check(account, old, visit.by):
+            return _page(visit, problem="The old password is wrong.", status=403)
+        visit.desk.accounts.set_password(account, new, visit.by, keep_tokens=keep)
+    except Slowed as slowed:
+        raise _too_many(slowed) from None
     except UsageError as error:
         return _page(visit, problem=error.message, status=400)
     return RedirectResponse("/sign-in", 303)
@@ -137,6 +144,12 @@ def drop_token(visit: TheVisit, token: Annotated[str, Form(max_length=32)]) -> R
         raise Refused(404, "you have no such token")
     visit.desk.accounts.note(visit.by, "token deleted", visit.caller.name)
     return RedirectResponse("/account", 303)
+
+
+def _too_many(slowed: Slowed) -> Refused:
+    minutes = -(-slowed.wait_s // 60)
+    wait = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return Refused(429, f"too many tries: wait {wait}", {"Retry-After": str(slowed.wait_s)})
 
 
 def _account(desk: Desk, caller: Caller) -> Account:

@@ -21,7 +21,7 @@ from desk.views.wording import Clock, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import clock_of, fragment
-from desk.web.requests import TheVisit, Visit
+from desk.web.requests import Number, TheVisit, Visit
 from desk.web.streams import SignedOut, batches, event_stream, last_id
 
 router = APIRouter(include_in_schema=False)
@@ -63,7 +63,7 @@ def live(visit: TheVisit, before: str = "") -> Response:
 
 @router.get("/live/events")
 @allow(Role.READER)
-async def events(visit: TheVisit, since: int = 0) -> Response:
+async def events(visit: TheVisit, since: Number = 0) -> Response:
     """Changed stories (``story``), the status bar (``status``), that all stories are there (``loaded``).
 
     Ids are transactions: a browser that comes back misses nothing.
@@ -100,7 +100,7 @@ def export(visit: TheVisit, kind: str) -> Response:
 def read(
     visit: TheVisit,
     story: Annotated[str, Form(max_length=100)],
-    seq: Annotated[int | None, Form()] = None,
+    seq: Annotated[Number | None, Form()] = None,
     back: Annotated[str, Form()] = "/",
 ) -> Response:
     """Mark a story as read as of ``seq``, or, without it, as unread."""
@@ -123,7 +123,7 @@ def star(
 
 @router.post("/live/read-all")
 @allow(Role.READER)
-def read_all(visit: TheVisit, seq: Annotated[int, Form(ge=0)], back: Annotated[str, Form()] = "/") -> Response:
+def read_all(visit: TheVisit, seq: Annotated[Number, Form()], back: Annotated[str, Form()] = "/") -> Response:
     """Everything up to what the page showed counts as read."""
     visit.desk.marks.read_all(visit.caller.id, seq)
     return visit.done(back)

@@ -13,7 +13,7 @@ from desk.people.store import PAGE, Account
 from desk.use_cases.desk import Desk
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.requests import TheVisit, Visit
+from desk.web.requests import Number, TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 Person = Annotated[str, Form(max_length=32)]
@@ -66,10 +66,15 @@ def change_active(visit: TheVisit, person: Person, active: Annotated[bool, Form(
 
 @router.post("/people/password")
 @allow(Role.ADMIN)
-def set_password(visit: TheVisit, person: Person, password: Annotated[str, Form(max_length=2_000)]) -> Response:
-    """Set a person's password; their sessions end."""
+def set_password(
+    visit: TheVisit,
+    person: Person,
+    password: Annotated[str, Form(max_length=2_000)],
+    keep: Annotated[bool, Form()] = False,
+) -> Response:
+    """Set a person's password; their sessions end, and tokens unless they are kept."""
     try:
-        visit.desk.accounts.set_password(_account(visit.desk, person), password, visit.by)
+        visit.desk.accounts.set_password(_account(visit.desk, person), password, visit.by, keep_tokens=keep)
     except UsageError as error:
         return _page(visit, problem=str(error))
     return RedirectResponse("/people", 303)
@@ -77,11 +82,11 @@ def set_password(visit: TheVisit, person: Person, password: Annotated[str, Form(
 
 @router.get("/audit")
 @allow(Role.ADMIN)
-def audit(visit: TheVisit, before: int | None = None) -> Response:
+def audit(visit: TheVisit, before: Number | None = None, refusals: bool = True) -> Response:
     """Who did what, the newest first."""
-    lines = visit.desk.accounts.trail.page(before=before)
+    lines = visit.desk.accounts.trail.page(before=before, refusals=refusals)
     more = lines[-1].id if len(lines) == PAGE else None
-    return visit.page("audit.html", lines=lines, more=more)
+    return visit.page("audit.html", lines=lines, more=more, refusals=refusals)
 
 
 def _account(desk: Desk, identity: str) -> Account:

@@ -21,7 +21,7 @@ from desk.views.forms import SEARCH_DAYS, SEARCH_FACETS, SearchForm, search_choi
 from desk.views.wording import language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
-from desk.web.requests import TheVisit
+from desk.web.requests import Number, TheVisit
 from desk.web.turns import TheTurn
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +31,7 @@ _SIGNS: Mapping[str, str] = {"about": "≈", "at_most": "≤"}
 
 @router.get("/search")
 @allow(Role.READER)
-def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: int = 0) -> Response:
+def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> Response:
     """One page of results; without a query or filter, the newest articles.
 
     ``cursor`` and ``at`` (ms) are of the page before: "the last 7 days" means the same on all pages.

@@ -12,7 +12,7 @@ from desk.views.article_text import evidence, marked_article, page_preview
 from desk.views.timeline import timeline, version_views
 from desk.views.wording import outlet_name
 from desk.web.guard import allow
-from desk.web.requests import TheVisit
+from desk.web.requests import Number, TheVisit
 
 router = APIRouter(include_in_schema=False)
 MOST = 200
@@ -60,7 +60,7 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
 
 @router.get("/article/{article}")
 @allow(Role.READER)
-def record(visit: TheVisit, article: str, at: int = -1) -> Response:
+def record(visit: TheVisit, article: str, at: Number = -1) -> Response:
     """How each raw record of an article ended, and one of them; ``at``: which of its outcomes, else the last."""
     found = article_record(visit.desk, article, at)
     raw = found.raw.raw if found.raw is not None else None

@@ -28,7 +28,7 @@ from desk.views.wording import language_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import clock_of, fragment
-from desk.web.requests import TheForm, TheVisit, Visit
+from desk.web.requests import Number, TheForm, TheVisit, Visit
 from desk.web.turns import TheTurn
 
 router = APIRouter(include_in_schema=False)
@@ -80,7 +80,7 @@ def new(
 
 @router.get("/subscriptions/of/{subscription}")
 @allow(Role.READER)
-def show(visit: TheVisit, subscription: str, query: str | None = None, saved: int = 0) -> Response:
+def show(visit: TheVisit, subscription: str, query: str | None = None, saved: Number = 0) -> Response:
     """One subscription. ``query``: another to begin with, as a proposal brings it; it is stored only by saving."""
     stored = visit.subscriptions.get(subscription)
     wanted = stored if query is None else replace(stored, query=query[:20_000])

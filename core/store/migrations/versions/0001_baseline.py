@@ -490,9 +490,21 @@ def upgrade() -> None:
         sa.Column("action", sa.String(60), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("refusal", sa.Boolean(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_index("ix_audit_at_ms", "audit", ["at_ms"])
+    op.create_index("ix_audit_refusal_at_ms", "audit", ["refusal", "at_ms"])
+    op.create_table(
+        "sign_in_tries",
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("place", sa.String(64), nullable=False),
+        sa.Column("whole_ms", sa.BigInteger(), nullable=False),
+        sa.Column("known_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "place", name=op.f("pk_sign_in_tries")),
+    )
+    op.create_index("ix_sign_in_tries_whole_ms", "sign_in_tries", ["whole_ms"])
     op.create_table(
         "story_marks",
         sa.Column("person", sa.String(32), nullable=False),

@@ -1,0 +1,100 @@
+"""Whether a try to sign in is answered now. Pure; times are whole milliseconds and passed in.
+
+Tries are counted for a name and a place together, so that those of a stranger elsewhere never use up a person's own. A name
+that is guessed at from many places, or a desk at which many names are, leaves fewer tries to every place from which the person
+has not signed in before, but always the first. ``Spent`` says when each allowance is whole again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+from desk.people.addresses import parsed
+
+Limit = tuple[int, int]
+"""So many tries at once, then one more whenever so many milliseconds have passed."""
+
+AT_PLACE: tuple[Limit, ...] = ((10, 60_000), (5, 300_000), (2, 1_800_000))
+"""Tries at one name from one place: as a rule, if the name or the desk is being guessed at, and if that goes on."""
+PLACE: Limit = (20, 15_000)
+"""Tries from one place at any name."""
+
+
+class Pool(NamedTuple):
+    """Wrong tries of all places together. Each counts for ``every_ms``; ``steps``: as many as make it worse by one step."""
+
+    every_ms: int
+    steps: tuple[int, int]
+    most: int
+
+
+NAME = Pool(60_000, (20, 100), 200)
+"""Wrong tries at one name."""
+DESK = Pool(10_000, (100, 500), 1_000)
+"""Wrong tries at all names together."""
+
+
+_MOST = (
+    max(number * every_ms for number, every_ms in AT_PLACE),
+    PLACE[0] * PLACE[1],
+    NAME.most * NAME.every_ms,
+    DESK.most * DESK.every_ms,
+)
+
+
+class Spent(NamedTuple):
+    """When the allowances of the name at the place, of the place, of the name and of the desk are whole again."""
+
+    pair_ms: int = 0
+    place_ms: int = 0
+    name_ms: int = 0
+    desk_ms: int = 0
+
+
+class Decision(NamedTuple):
+    """``wait_ms`` 0: the try is answered, and costs ``cost`` unless the password is right. Else nothing is spent."""
+
+    wait_ms: int
+    spent: Spent
+    cost: Spent
+
+
+def decide(spent: Spent, *, known: bool, now_ms: int) -> Decision:
+    """Whether a try is answered. ``known``: the person has signed in from this place before."""
+    # A clock that was ahead for a while keeps nobody out once it is right again.
+    whole = Spent(*(min(max(one, now_ms), now_ms + most) for one, most in zip(spent, _MOST, strict=True)))
+    step = max(_step(NAME, whole.name_ms - now_ms), _step(DESK, whole.desk_ms - now_ms))
+    limit = AT_PLACE[0 if known else step]
+    waits = [_wait(limit, whole.pair_ms - now_ms)]
+    if not known:
+        # People of one house share an address: whoever has signed in from there is not kept out by the others.
+        waits.append(_wait(PLACE, whole.place_ms - now_ms))
+    if max(waits) > 0:
+        return Decision(max(waits), whole, Spent())
+    costs = (limit[1], PLACE[1], NAME.every_ms, DESK.every_ms)
+    after = Spent(*(min(one + cost, now_ms + most) for one, cost, most in zip(whole, costs, _MOST, strict=True)))
+    return Decision(0, after, Spent(*(b - a for a, b in zip(whole, after, strict=True))))
+
+
+def undone(spent: Spent, cost: Spent) -> Spent:
+    """What is spent once a try that was answered turned out to be right: nothing of the name at this place."""
+    return Spent(*(max(0, a - b) for a, b in zip(spent, cost, strict=True)))._replace(pair_ms=0)
+
+
+def place_of(address: str) -> str:
+    """The place that an address belongs to: itself, and of IPv6 the /56 that one customer has."""
+    found = parsed(address)
+    if found is None:
+        return address[:60]
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(ipaddress.ip_network((int(found), 56), strict=False))
+
+
+def _wait(limit: Limit, owed_ms: int) -> int:
+    return max(0, owed_ms - (limit[0] - 1) * limit[1])
+
+
+def _step(pool: Pool, owed_ms: int) -> int:
+    return sum(owed_ms >= number * pool.every_ms for number in pool.steps)
