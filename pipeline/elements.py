@@ -48,8 +48,14 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     after: Position | None = None
     undecided: int = 0
 
+    def __post_init__(self) -> None:
+        if (self.article is None) == (self.problem is None):
+            raise ValueError("a draft has an article or a problem, and one of them only")
 
-class _Head(msgspec.Struct, frozen=True, array_like=True):
+
+class EnvelopeHead(msgspec.Struct, frozen=True, array_like=True):
+    """What is packed of an envelope before its value."""
+
     number: int
     position: Position
     key: OrderKey
@@ -59,14 +65,14 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
 
 def pack(envelope: Envelope) -> bytes:
     """One line of JSON, then the value verbatim: pages are large, and Base64 would make them a third larger."""
-    head = _Head(envelope.number, envelope.position, envelope.key, envelope.item, envelope.problem)
+    head = EnvelopeHead(envelope.number, envelope.position, envelope.key, envelope.item, envelope.problem)
     return msgspec.json.encode(head) + b"\n" + envelope.value
 
 
 def unpack(packed: bytes) -> Envelope:
     """The envelope that ``pack`` wrote."""
     line, _, value = packed.partition(b"\n")
-    head = msgspec.json.decode(line, type=_Head)
+    head = msgspec.json.decode(line, type=EnvelopeHead)
     return Envelope(
         number=head.number, position=head.position, key=head.key, value=value, item=head.item, problem=head.problem
     )

@@ -11,7 +11,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from core.errors import UsageError, WirewatchError
@@ -80,6 +80,13 @@ class FlinkJobs:
             cause = str(operation.get("failure-cause", {}).get("stack-trace", operation)).partition("\n")[0]
             raise FlinkRefused(f"the savepoint failed: {cause}")
         return str(operation["location"])
+
+    def failures(self, name: str, *, but: Collection[str] = ()) -> list[str]:
+        """What jobs of this name failed with, also if they run again: the words of Flink and of its workers. ``but``: job ids."""
+        told = [
+            self._ask(f"/jobs/{job.id}/exceptions") for job in self.listing() if job.name == name and job.id not in but
+        ]
+        return [str(entry["stacktrace"]) for one in told for entry in one["exceptionHistory"]["entries"]]
 
     def _ask(self, path: str, body: object = None, *, method: str | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

@@ -36,6 +36,8 @@ from pipeline.drivers.reader import MergingReader
 from pipeline.ledger import RunLedger, RunState
 from pipeline.order import Merge, MergeMark, Numbered
 from pipeline.transforms.coders import Envelope, MarkCoder
+from pipeline.transforms.step import Step
+from pipeline.versions import SEAL
 
 log = structlog.get_logger()
 PAUSE_S = 12 * 3600.0
@@ -97,11 +99,12 @@ def _keyed(_push: bytes, run: str) -> tuple[str, bytes]:
     return run, b""
 
 
-class _Read(beam.DoFn):
+class _Read(Step):
     MARK = ReadModifyWriteStateSpec("mark", MarkCoder())
     AGAIN = TimerSpec("again", TimeDomain.REAL_TIME)
 
     def __init__(self, source: StreamSource) -> None:
+        super().__init__()
         self._source = source
         self._reader: MergingReader | None = None
         self._stands_at: MergeMark | None = None
@@ -304,9 +307,10 @@ class _Pushed(CheckpointMark):
 
 class _PushedCoder(Coder):
     def encode(self, value: _Pushed) -> bytes:  # noqa: ARG002
-        return b""
+        return SEAL.close("push", b"")
 
-    def decode(self, encoded: bytes) -> _Pushed:  # noqa: ARG002
+    def decode(self, encoded: bytes) -> _Pushed:
+        SEAL.open("push", encoded)
         return _Pushed()
 
     def is_deterministic(self) -> bool:

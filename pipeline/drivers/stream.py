@@ -6,6 +6,7 @@ See docs/architecture.md, "Two drivers of one graph".
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 
 import apache_beam as beam
@@ -16,12 +17,14 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from core.errors import Fenced, StoreError, StreamUnavailable, UsageError, WirewatchError
 from core.settings import Settings
-from pipeline.drivers.flink_rest import FlinkJob, FlinkJobs
+from pipeline.drivers.flink_rest import FlinkJob, FlinkJobs, FlinkRefused
 from pipeline.drivers.live import LiveRun
 from pipeline.drivers.source import ReadInOrder, StreamSource
+from pipeline.drivers.worker_pool import with_version
 from pipeline.flow import build
 from pipeline.ledger.ledger import UNOWNED
 from pipeline.transforms.order import InOrder
+from pipeline.versions import refusal_in
 
 log = structlog.get_logger()
 # Small bundles: with Flink's defaults (1,000 elements, 1 s) the median delay was 4.2 s instead of 0.7 s. Bundles end
@@ -33,6 +36,7 @@ FLINK = (
     "--finish_bundle_before_checkpointing",
 )
 BUSY_S, IDLE_S = 0.5, 1.0
+ASK_FAILURES_S = 5.0
 REFUSED = {
     "switchingdirectrunner": "it is the DirectRunner or another by its own choice",
     "directrunner": "it keeps no order and leaks memory while idle",
@@ -105,13 +109,14 @@ def run_as_stream(
 ) -> None:
     """Submit, relay until ``stop()``, then cancel; submit again if the store turns out to be behind the runner's state.
 
-    While the store is unreachable it waits, because the job restarts on its own. Raises WirewatchError if the job ends,
-    Fenced if another pipeline takes the run.
+    While the store is unreachable it waits, because the job restarts on its own. Raises WirewatchError if the job ends or
+    its workers are of another version, Fenced if another pipeline takes the run.
     """
     while not stop():
+        failures = _Failures(settings, options)
         live, result = submit(settings, options, clock_ms=clock_ms, publish=publish)
         try:
-            _tend(live, result, wait=wait, stop=stop)
+            _tend(live, result, wait=wait, stop=stop, failures=failures)
         finally:
             with contextlib.suppress(grpc.RpcError):  # gone already
                 result.cancel()
@@ -121,7 +126,7 @@ def run_as_stream(
 
 
 def _beam_options(settings: Settings, options: Sequence[str]) -> PipelineOptions:
-    return PipelineOptions([f"--job_name=wirewatch-{settings.run}", *FLINK, *options], streaming=True)
+    return PipelineOptions([f"--job_name=wirewatch-{settings.run}", *FLINK, *with_version(options)], streaming=True)
 
 
 def runner_name(options: Sequence[str]) -> str:
@@ -134,11 +139,56 @@ def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[Flink
     """Cancel this run's jobs through Flink's REST API: Beam's job server, asked to cancel, only stops waiting."""
     if not settings.flink_rest_url:
         return []
-    name = _beam_options(settings, options).view_as(GoogleCloudOptions).job_name
-    return FlinkJobs(settings.flink_rest_url).cancel(name)
+    return FlinkJobs(settings.flink_rest_url).cancel(_job_name(settings, options))
 
 
-def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], object], stop: Callable[[], bool]) -> None:
+def _job_name(settings: Settings, options: Sequence[str]) -> str:
+    return str(_beam_options(settings, options).view_as(GoogleCloudOptions).job_name)
+
+
+class _Failures:
+    """What the cluster tells of the failures of a job that is submitted next. Without a ``flink_rest_url`` only its log does.
+
+    Raises FlinkRefused if the cluster can't be asked.
+    """
+
+    def __init__(
+        self, settings: Settings, options: Sequence[str], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._jobs = FlinkJobs(settings.flink_rest_url) if settings.flink_rest_url else None
+        self._name = _job_name(settings, options)
+        # The cluster remembers jobs that are over, and learns of ours some time after it was submitted.
+        self._before = {job.id for job in self._jobs.listing()} if self._jobs else set()
+        self._monotonic, self._asked_s = monotonic, monotonic()
+
+    def check(self) -> None:
+        """If workers, or what the job restored, are of another version, cancel it and raise WirewatchError.
+
+        No restart mends that.
+        """
+        now_s = self._monotonic()
+        if self._jobs is None or now_s - self._asked_s < ASK_FAILURES_S:
+            return
+        self._asked_s = now_s
+        try:
+            told = self._jobs.failures(self._name, but=self._before)
+            refusal = next((found for text in told if (found := refusal_in(text))), None)
+            if refusal:
+                self._jobs.cancel(self._name)
+        except FlinkRefused:
+            return
+        if refusal:
+            raise WirewatchError(refusal)
+
+
+def _tend(
+    live: LiveRun,
+    result: PipelineResult,
+    *,
+    wait: Callable[[float], object],
+    stop: Callable[[], bool],
+    failures: _Failures,
+) -> None:
     """Relay until ``stop()``, or until the run must restart from the ledger.
 
     It must if a worker asks for it, or the stream came back shorter.
@@ -149,6 +199,7 @@ def _tend(live: LiveRun, result: PipelineResult, *, wait: Callable[[float], obje
         try:
             if not _still_ours(live):
                 return
+            failures.check()
             relayed = live.relay()
             live.mirror_ledger()
             if away and live.strike_cut_off():

@@ -1,21 +1,31 @@
-"""Beam's pool of external workers, except for how a worker process starts.
+"""Beam's pool of external workers, except for how a worker process starts, and for which jobs.
+
+A job that another version of Wirewatch submitted is refused before a worker unpickles anything of it: the submitter puts its
+version into the parameters of the workers' environment (``with_version``).
 
 Apart from ``pipeline.drivers.workers``, because importing this loads Beam, and logs must be configured before that.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.portability.api import beam_fn_api_pb2
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 
+from core.errors import UsageError
 from pipeline.malloc import TIDY
+from pipeline.versions import VERSION, OtherVersion, require_same
 
+log = structlog.get_logger()
+PARAMETER = "wirewatch"
 STATE_CACHE_BYTES = 32 << 20
 _PROGRAM = """\
 from core.logs import configure_worker
@@ -33,8 +43,13 @@ class Pool(BeamFnExternalWorkerPoolServicer):
         start_worker_request: beam_fn_api_pb2.StartWorkerRequest,
         unused_context: Any,  # noqa: ARG002
     ) -> beam_fn_api_pb2.StartWorkerResponse:
-        """Start a process; an error is returned to the runner."""
+        """Start a process; an error is returned to the runner, which shows it as the failure of the job."""
         name = start_worker_request.worker_id
+        try:
+            require_same(start_worker_request.params.get(PARAMETER), "a job")
+        except OtherVersion as error:
+            log.error("a job is refused", error=str(error))  # noqa: TRY400 - the words say it all
+            return beam_fn_api_pb2.StartWorkerResponse(error=str(error))
         program = program_of(start_worker_request.control_endpoint.url, name)
         try:
             # It inherits our standard output: Beam would give it a pipe that nothing reads, and that would fill up.
@@ -49,6 +64,22 @@ class Pool(BeamFnExternalWorkerPoolServicer):
 def program_of(url: str, name: str) -> str:
     """The program of a worker. ``url`` and ``name`` are quoted as text, whatever they contain. Pure."""
     return _PROGRAM.format(url=url, name=name, cache=STATE_CACHE_BYTES)
+
+
+def with_version(options: Sequence[str]) -> list[str]:
+    """Beam's options, with our version in the parameters of an external environment. Raises UsageError. Pure."""
+    found = PipelineOptions(list(options)).view_as(PortableOptions)
+    if str(found.environment_type).upper() != "EXTERNAL" or not found.environment_config:
+        return list(options)
+    config: dict[str, Any] = {"url": found.environment_config}
+    if found.environment_config.lstrip().startswith("{"):
+        try:
+            config = json.loads(found.environment_config)
+        except ValueError as error:
+            raise UsageError(f"--environment_config is no JSON: {error}", hint="use HOST:PORT") from error
+    params = {**(config.get("params") or {}), PARAMETER: VERSION}
+    # The last one counts.
+    return [*options, f"--environment_config={json.dumps({**config, 'params': params})}"]
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:

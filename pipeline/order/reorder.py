@@ -10,6 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
+
+from core.records import Position
+
 
 class HasNumber(Protocol):
     """Anything numbered from 0 without gaps."""
@@ -17,6 +21,14 @@ class HasNumber(Protocol):
     @property
     def number(self) -> int:
         """Its place in the sequence."""
+
+
+class ReorderState(msgspec.Struct, frozen=True, array_like=True):
+    """The reorder buffer's state beside its early elements: the next number, whether any are early, and the last position."""
+
+    expected: int = 0
+    holding: bool = False
+    last: Position | None = None
 
 
 N = TypeVar("N", bound=HasNumber)

@@ -9,9 +9,9 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from core.logs import configure_worker
 from pipeline.transforms.coders import Draft, Envelope
 from pipeline.transforms.extraction_pool import shared_extraction
+from pipeline.transforms.step import Step
 
 
 class Clean(beam.PTransform):
@@ -28,14 +28,15 @@ class Clean(beam.PTransform):
         return envelopes | "Prepare" >> beam.ParDo(_Prepare(self._processes)).with_output_types(Draft)
 
 
-class _Prepare(beam.DoFn):
+class _Prepare(Step):
     """Submits in ``process`` and collects when the bundle ends; otherwise pages would be extracted one by one."""
 
     def __init__(self, processes: int) -> None:
+        super().__init__()
         self._processes = processes
 
     def setup(self) -> None:
-        configure_worker()
+        super().setup()
         self._extraction = shared_extraction(self._processes)
 
     def start_bundle(self) -> None:

@@ -1,8 +1,9 @@
 """Beam coders of what flows between the steps of the graph.
 
-JSON with the raw bytes behind it, never pickle: a worker of another version can refuse what it does not know, and
-reading an element runs no code. Importing this module registers the coders, so modules that build a graph take ``Draft``
-and ``Envelope`` from here; all others take them from ``pipeline.elements``, which does not load Beam.
+JSON with the raw bytes behind it, never pickle, so reading an element runs no code; sealed with the version of its writer,
+so a worker of another version refuses it (``pipeline.versions``). Importing this module registers the coders, so modules
+that build a graph take ``Draft`` and ``Envelope`` from here; all others take them from ``pipeline.elements``, which does not
+load Beam.
 """
 
 from __future__ import annotations
@@ -13,69 +14,72 @@ import apache_beam as beam
 import msgspec
 from apache_beam.coders.coders import Coder
 
-from core.records import Position
 from pipeline.elements import Draft, Envelope, pack, unpack
-from pipeline.order import MergeMark
+from pipeline.order import MergeMark, ReorderState
+from pipeline.versions import SEAL, damaged
 
 __all__ = ["Draft", "DraftCoder", "Envelope", "EnvelopeCoder", "MarkCoder", "ReorderState", "ReorderStateCoder"]
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class ReorderState(msgspec.Struct, frozen=True, array_like=True):
-    """The reorder buffer's state beside its early elements: the next number, whether any are early, and the last position."""
+class _SealedCoder(Coder):
+    """Elements of ``element`` as JSON; ``kind`` is what errors call one."""
 
-    expected: int = 0
-    holding: bool = False
-    last: Position | None = None
-
-
-class EnvelopeCoder(Coder):
-    """Envelopes as ``pack`` writes them."""
-
-    def encode(self, value: Envelope) -> bytes:
-        return pack(value)
-
-    def decode(self, encoded: bytes) -> Envelope:
-        return unpack(encoded)
-
-    def is_deterministic(self) -> bool:
-        return True
-
-    def to_type_hint(self) -> type[Any]:
-        return Envelope
-
-
-class _JsonCoder(Coder):
-    kind: type[Any]
+    kind: str
+    element: type[Any]
 
     def encode(self, value: Any) -> bytes:
-        return msgspec.json.encode(value)
+        return SEAL.close(self.kind, self._write(value))
 
     def decode(self, encoded: bytes) -> Any:
-        return msgspec.json.decode(encoded, type=self.kind)
+        """Raises OtherVersion, DamagedElement."""
+        body = SEAL.open(self.kind, encoded)
+        try:
+            return self._read(body)
+        except _UNREADABLE as error:
+            raise damaged(self.kind, error) from error
 
     def is_deterministic(self) -> bool:
         return True
 
     def to_type_hint(self) -> type[Any]:
-        return self.kind
+        return self.element
+
+    def _write(self, value: Any) -> bytes:
+        return msgspec.json.encode(value)
+
+    def _read(self, body: bytes) -> Any:
+        return msgspec.json.decode(body, type=self.element)
 
 
-class DraftCoder(_JsonCoder):
-    """Drafts as JSON."""
+class EnvelopeCoder(_SealedCoder):
+    """Envelopes as ``pack`` writes them."""
 
-    kind = Draft
+    kind, element = "envelope", Envelope
+
+    def _write(self, value: Envelope) -> bytes:
+        return pack(value)
+
+    def _read(self, body: bytes) -> Envelope:
+        return unpack(body)
 
 
-class ReorderStateCoder(_JsonCoder):
-    """The reorder buffer's ``ReorderState`` as JSON."""
+class DraftCoder(_SealedCoder):
+    """Drafts."""
 
-    kind = ReorderState
+    kind, element = "draft", Draft
 
 
-class MarkCoder(_JsonCoder):
-    """Merge marks as JSON: the reader's position in a runner's checkpoint."""
+class ReorderStateCoder(_SealedCoder):
+    """The reorder buffer's ``ReorderState``."""
 
-    kind = MergeMark
+    kind, element = "reorder-state", ReorderState
+
+
+class MarkCoder(_SealedCoder):
+    """Merge marks: the reader's position in a runner's checkpoint."""
+
+    kind, element = "mark", MergeMark
 
 
 beam.coders.registry.register_coder(Envelope, EnvelopeCoder)

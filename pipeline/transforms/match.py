@@ -17,7 +17,6 @@ import structlog
 
 from core.clock import wall_ms
 from core.errors import UsageError, WirewatchError
-from core.logs import configure_worker
 from core.query import NotDecided, QueryIndex, document_of, parse
 from core.query.filters import admits, effective_query
 from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
@@ -28,6 +27,7 @@ from core.topics import Tagger, Topic, load_topic
 from pipeline.elements import Rejection
 from pipeline.text.characters import normal_line
 from pipeline.transforms.coders import Draft
+from pipeline.transforms.step import Step
 
 log = structlog.get_logger()
 _LOGGED_EACH = 1_000
@@ -56,12 +56,13 @@ class MatchSubscriptions(beam.PTransform):
         return drafts | "Search" >> beam.ParDo(_Match(self._store_url, self._scope)).with_output_types(Draft)
 
 
-class _Tag(beam.DoFn):
+class _Tag(Step):
     def __init__(self, store_url: str, scope: str) -> None:
+        super().__init__()
         self._store_url, self._scope = store_url, scope
 
     def setup(self) -> None:
-        configure_worker()
+        super().setup()
         self._desk = shared_matcher(self._store_url, self._scope)
 
     def process(self, draft: Draft) -> list[Draft]:

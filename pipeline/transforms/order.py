@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from pipeline.order import restore
 from pipeline.transforms.coders import Draft, DraftCoder, ReorderState, ReorderStateCoder
+from pipeline.transforms.step import Step
 
 
 class InOrder(beam.PTransform):
@@ -39,7 +40,7 @@ def _number(draft: Draft) -> int:
     return draft.number
 
 
-class _Reorder(beam.DoFn):
+class _Reorder(Step):
     EARLY = BagStateSpec("early", DraftCoder())
     # One cell for all of it, because each cell costs a round trip for each element.
     TURN = ReadModifyWriteStateSpec("turn", ReorderStateCoder())

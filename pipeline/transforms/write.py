@@ -9,6 +9,7 @@ from core.logs import configure_worker
 from core.store.subscriptions import LIVE
 from pipeline.ledger.writer import shared_writer
 from pipeline.transforms.coders import Draft
+from pipeline.transforms.step import Step
 
 # A longer bundle is stored in parts. If the bundle is done again, records that have an outcome give nothing new.
 BATCH = 500
@@ -30,12 +31,18 @@ class WriteResults(beam.PTransform):
         return drafts | "Write" >> beam.ParDo(self._write).with_output_types(None)
 
 
+<<<<<<< HEAD:pipeline/transforms/write.py
 class _Write(beam.DoFn):
+=======
+class _Decide(Step):
+>>>>>>> 2c9e95c (A version handshake: workers, marks and drafts of another version are refused in words):pipeline/transforms/decide.py
     def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str) -> None:
+        super().__init__()
         self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
         self._scope = scope
 
     def setup(self) -> None:
+        super().setup()
         configure_worker(run=self._run)
         self._writer = shared_writer(self._store_url, self._run, self._owner, publish=self._publish, scope=self._scope)
 

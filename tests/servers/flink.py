@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.drivers.worker_pool import with_version
 from tests.servers.kafka import ServerFailed, free_ports, require_java
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +115,7 @@ class WorkerPool(_Process):
     @property
     def options(self) -> list[str]:
         """Beam options that use it."""
-        return ["--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{self.port}"]
+        return with_version(["--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{self.port}"])
 
 
 def consecutive_ports(count: int) -> int:

@@ -20,6 +20,7 @@ class Cluster:
     def __init__(self) -> None:
         self.jobs: dict[str, list[str]] = {}
         self.cancelled: list[str] = []
+        self.failed: dict[str, list[str]] = {}
         self.refuses = False
         cluster = self
 
@@ -27,6 +28,10 @@ class Cluster:
             def do_GET(self) -> None:
                 if cluster.refuses:
                     self._send(503, {"errors": ["no leader"]})
+                    return
+                if self.path.endswith("/exceptions"):
+                    entries = [{"timestamp": 1, "stacktrace": text} for text in cluster.failed[self.path.split("/")[2]]]
+                    self._send(200, {"exceptionHistory": {"entries": entries}})
                     return
                 told = [{"jid": one, "state": state, "name": name} for one, (state, name) in cluster.jobs.items()]
                 for job in cluster.jobs.values():
@@ -97,6 +102,18 @@ def test_a_cluster_that_is_away_is_named() -> None:
         FlinkJobs("http://127.0.0.1:1").listing()
     with pytest.raises(UsageError, match="begins with http"):
         FlinkJobs("file:///etc/passwd")
+
+
+def test_failures_are_those_of_jobs_of_the_name_that_are_not_excepted(cluster: Cluster) -> None:
+    assert FlinkJobs(cluster.url).failures("wirewatch-live") == []
+    cluster.jobs = {
+        "old": ["CANCELED", "wirewatch-live"],
+        "new": ["RESTARTING", "wirewatch-live"],
+        "other": ["FAILED", "wirewatch-replay"],
+    }
+    cluster.failed = {"old": ["long ago"], "new": ["refused", "refused before"], "other": ["of another run"]}
+    assert FlinkJobs(cluster.url).failures("wirewatch-live", but={"old"}) == ["refused", "refused before"]
+    assert FlinkJobs(cluster.url).failures("wirewatch-live", but={"old", "new"}) == []
 
 
 def test_a_savepoint_needs_exactly_one_job(cluster: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -13,6 +14,7 @@ from core.errors import Fenced, StoreError, StreamUnavailable, UsageError, Wirew
 from core.settings import Settings
 from pipeline.drivers import stream
 from pipeline.ledger.ledger import UNOWNED
+from pipeline.versions import OtherVersion, require_same
 from tests.wirewatch.command import wirewatch
 
 
@@ -53,16 +55,18 @@ class Live:
         self.closed = True
 
 
-def drive(*runs: Live, settings: Settings | None = None) -> tuple[list[Job], mock.Mock]:
+def drive(*runs: Live, settings: Settings | None = None, failures: Sequence[str] = ()) -> tuple[list[Job], mock.Mock]:
     """Run the driver over these submissions until the last one's script is used up."""
     jobs = [Job() for _ in runs]
     submitted = iter(zip(runs, jobs, strict=True))
-    on_cluster = mock.Mock(return_value=mock.Mock(cancel=mock.Mock(return_value=[])))
+    told = mock.Mock(return_value=list(failures))
+    on_cluster = mock.Mock(return_value=mock.Mock(cancel=mock.Mock(return_value=[]), failures=told, listing=list))
 
     def submit(*_arguments: Any, **_options: Any) -> tuple[Live, Job]:
         return next(submitted)
 
-    with mock.patch.object(stream, "submit", submit), mock.patch.object(stream, "FlinkJobs", on_cluster):
+    patched = mock.patch.multiple(stream, submit=submit, FlinkJobs=on_cluster, ASK_FAILURES_S=0.0)
+    with patched:
         try:
             stream.run_as_stream(
                 settings or Settings(),
@@ -101,6 +105,25 @@ def test_a_stream_that_came_back_shorter_starts_a_new_job() -> None:
     first.cut = [3]
     jobs, _ = drive(first, second)
     assert (len(jobs), first.answers, second.relayed) == (2, ["me"], 1)
+
+
+@pytest.mark.parametrize("failure", ["java.lang.Exception: Connection refused", ""])
+def test_a_job_that_fails_and_is_restarted_is_left_to_the_cluster(failure: str) -> None:
+    live = Live("me", "me")
+    _, on_cluster = drive(live, settings=Settings(flink_rest_url="http://cluster:8081"), failures=[failure])
+    assert live.relayed == 2
+    assert on_cluster.return_value.failures.call_count == 2
+
+
+def test_a_job_that_meets_workers_of_another_version_ends_with_their_words() -> None:
+    with pytest.raises(OtherVersion) as refused:
+        require_same("0.2.0+0badcafe", "a job")
+    told = f"java.lang.RuntimeException: {refused.value}\n\tat org.apache.beam"
+    live = Live("me", "me")
+    with pytest.raises(WirewatchError) as caught:
+        drive(live, settings=Settings(flink_rest_url="http://cluster:8081"), failures=["something else", told])
+    assert str(caught.value) == str(refused.value)
+    assert live.relayed == 0
 
 
 def test_a_job_that_ended_is_an_error() -> None:

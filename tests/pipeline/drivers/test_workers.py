@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -15,15 +16,19 @@ from typing import Any, ClassVar
 
 import grpc  # type: ignore[import-untyped]
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+from apache_beam.transforms.environments import ExternalEnvironment
 
+from core.errors import UsageError
 from pipeline.drivers import workers
-from pipeline.drivers.worker_pool import Pool, environment, program_of
+from pipeline.drivers.worker_pool import PARAMETER, Pool, environment, program_of, with_version
+from pipeline.versions import REFUSAL, VERSION
 from tests.servers.kafka import alive, free_ports
 
 
 def _request(name: str) -> Any:
-    request = beam_fn_api_pb2.StartWorkerRequest(worker_id=name)
+    request = beam_fn_api_pb2.StartWorkerRequest(worker_id=name, params={PARAMETER: VERSION})
     request.control_endpoint.url = "127.0.0.1:1"
     return request
 
@@ -63,6 +68,47 @@ def test_a_worker_that_cannot_be_started_is_an_answer(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("pipeline.drivers.worker_pool.subprocess.Popen", no_memory)
     assert Pool(use_process=True).StartWorker(_request("1-1"), None).error.endswith("Cannot allocate memory")
+
+
+@pytest.mark.parametrize(
+    ("params", "whose"), [({}, "an unknown version"), ({PARAMETER: "0.2.0+0badcafe"}, "0.2.0+0badcafe")]
+)
+def test_a_job_of_another_version_gets_no_worker_and_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, str], whose: str
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("pipeline.drivers.worker_pool.subprocess.Popen", started.append)
+    request = beam_fn_api_pb2.StartWorkerRequest(worker_id="1-1", params=params)
+    said = Pool(use_process=True).StartWorker(request, None).error
+    assert said.startswith(f"{REFUSAL}: a job of {whose} met {VERSION} — ")
+    assert "goes on from the ledger" in said
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("given", "config"),
+    [
+        ("localhost:50000", {"url": "localhost:50000", "params": {PARAMETER: VERSION}}),
+        (
+            '{"url": "workers:1", "params": {"a": "b"}}',
+            {"url": "workers:1", "params": {"a": "b", PARAMETER: VERSION}},
+        ),
+    ],
+)
+def test_a_job_carries_its_submitter_s_version_to_the_pool(given: str, config: dict[str, Any]) -> None:
+    options = with_version(["--environment_type=EXTERNAL", f"--environment_config={given}"])
+    found = ExternalEnvironment.from_options(PipelineOptions(options).view_as(PortableOptions))
+    assert (found.url, found.params) == (config["url"], config["params"])
+    # Once is enough, and twice does no harm.
+    again = PipelineOptions(with_version(options)).view_as(PortableOptions)
+    assert json.loads(again.environment_config) == config
+
+
+def test_other_environments_are_left_alone_and_broken_ones_are_told() -> None:
+    for options in ([], ["--environment_type=LOOPBACK"], ["--environment_type=DOCKER", "--environment_config=image"]):
+        assert with_version(options) == options
+    with pytest.raises(UsageError, match="is no JSON"):
+        with_version(["--environment_type=EXTERNAL", "--environment_config={url"])
 
 
 def test_who_runs_it_may_choose_the_number_of_heaps() -> None:
