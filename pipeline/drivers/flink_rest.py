@@ -82,7 +82,7 @@ class FlinkJobs:
         return str(operation["location"])
 
     def failures(self, name: str, *, but: Collection[str] = ()) -> list[str]:
-        """What jobs of this name failed with, also if they run again: the words of Flink and of its workers. ``but``: job ids."""
+        """What jobs of this name failed with, also if they run again, in the words of Flink and workers. ``but``: not these."""
         told = [
             self._ask(f"/jobs/{job.id}/exceptions") for job in self.listing() if job.name == name and job.id not in but
         ]

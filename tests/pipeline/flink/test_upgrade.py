@@ -83,7 +83,7 @@ class Version:
     def refused(self, *beam_options: str) -> str:
         """The last line of a pipeline service that ends by itself, with 1."""
         with self.pipeline(*beam_options) as process:
-            assert process.wait(180) == 1, self.log("pipeline")
+            assert process.wait(300) == 1, self.log("pipeline")
         return [line for line in self.log("pipeline").splitlines() if line.startswith("wirewatch: ")][-1]
 
     def log(self, name: str) -> str:
@@ -145,7 +145,7 @@ def test_from_one_version_to_the_next_each_record_ends_once(tmp_path: Path) -> N
         # Version one, stopped with records undone.
         with one.pipeline() as service:
             append_articles(raw, 0, FIRST)
-            until(lambda: handled() >= FIRST // 2 or service.poll() is not None, "results of version one")
+            until(lambda: handled() >= FIRST // 2 or service.poll() is not None, "results of version one", seconds=300)
             saved = here.jobs("savepoint", "wirewatch-live", f"file://{here.folder}/flink/savepoints")
             assert saved.returncode == 0, saved.stderr + one.log("pipeline")
             append_articles(raw, FIRST, SECOND)
@@ -168,7 +168,7 @@ def test_from_one_version_to_the_next_each_record_ends_once(tmp_path: Path) -> N
             # The way that the manual says.
             with two.pipeline() as service:
                 append_articles(raw, SECOND, THIRD)
-                until(lambda: handled() >= THIRD or service.poll() is not None, "results of version two")
+                until(lambda: handled() >= THIRD or service.poll() is not None, "results of version two", seconds=300)
                 service.terminate()
                 assert service.wait(120) == 0, two.log("pipeline")
 
