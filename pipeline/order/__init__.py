@@ -3,4 +3,4 @@
 from pipeline.order.merge import Merge, MergeMark, Numbered
 from pipeline.order.reorder import Reordering, ReorderState, restore
 
-__all__ = ["Merge", "MergeMark", "Numbered", "Reordering", "ReorderState", "restore"]
+__all__ = ["Merge", "MergeMark", "Numbered", "ReorderState", "Reordering", "restore"]

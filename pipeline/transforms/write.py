@@ -31,11 +31,7 @@ class WriteResults(beam.PTransform):
         return drafts | "Write" >> beam.ParDo(self._write).with_output_types(None)
 
 
-<<<<<<< HEAD:pipeline/transforms/write.py
-class _Write(beam.DoFn):
-=======
-class _Decide(Step):
->>>>>>> 2c9e95c (A version handshake: workers, marks and drafts of another version are refused in words):pipeline/transforms/decide.py
+class _Write(Step):
     def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str) -> None:
         super().__init__()
         self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
