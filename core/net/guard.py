@@ -31,6 +31,7 @@ import httpcore
 Resolve = Callable[[str, int], Sequence[str]]
 """Addresses of a host for a port, in the order to try. Raises OSError."""
 
+NOT_AN_ADDRESS = "not an address"
 _DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 # Names kept for private networks: RFC 6761, RFC 6762, ICANN's "internal", and what routers and offices use.
 _INSIDE = frozenset({"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"})
@@ -60,7 +61,7 @@ def refusal(address: str) -> str | None:
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return "not an address"
+        return NOT_AN_ADDRESS
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.is_loopback or ip.is_unspecified:
             return "loopback" if ip.is_loopback else "unspecified"
@@ -152,6 +153,8 @@ class Lookups:
         self._allow_private, self._timeout_s, self._resolve = frozenset(allow_private), timeout_s, resolve
         self._proxies = frozenset(_environment_proxies())
         self._found: dict[tuple[str, int], Sequence[str]] = {}
+        self.failed: dict[str, AddressRefused | NameNotResolved] = {}
+        """The hosts that have no address that may be connected to, in the order in which they were asked for."""
 
     def pin(self, host: str, port: int) -> None:
         """Resolve and check ``host`` now. Raises AddressRefused, NameNotResolved, httpcore.ConnectTimeout."""
@@ -162,7 +165,12 @@ class Lookups:
         return self._found.get(_key(host, port)) or self._find(host, port, self._allow_private | self._proxies)
 
     def _find(self, host: str, port: int, listed: Collection[str]) -> Sequence[str]:
-        found = checked(host, port, listed, timeout_s=self._timeout_s, resolve=self._resolve)
+        host = host.strip("[]")
+        try:
+            found = checked(host, port, listed, timeout_s=self._timeout_s, resolve=self._resolve)
+        except (AddressRefused, NameNotResolved) as error:
+            self.failed.setdefault(host, error)
+            raise
         return self._found.setdefault(_key(host, port), found)
 
 

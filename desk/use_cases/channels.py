@@ -55,6 +55,16 @@ class Channels:
             raise NotFound(f"there is no channel {name!r}", hint="wirewatch channels list")
         return found
 
+    def unusable(self) -> dict[str, str]:
+        """Why channels that are stored can't be used, by name: their addresses were allowed once, or a kind is gone."""
+        found = {}
+        for one in self.all():
+            try:
+                carrier_of(one, self._options).close()
+            except UsageError as error:
+                found[one.name] = redacted(error.message, one)
+        return found
+
     def used_by(self) -> dict[str, list[str]]:
         """For each channel that a subscription delivers to, the names of those subscriptions."""
         used: dict[str, list[str]] = {}

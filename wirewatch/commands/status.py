@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
@@ -33,6 +34,7 @@ from core.streams.open import create_planned
 from core.streams.plans import raw_plan
 from desk.delivery.store.channels import canary_of
 from desk.terminal import harmless
+from desk.use_cases.channels import Channels
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, JsonObject, reads_store
 from wirewatch.monitoring.metrics import RunMetrics
@@ -179,6 +181,7 @@ def _findings(settings: Settings) -> Iterator[Diagnosis]:
     )
     yield _guarded("store", lambda: _store(settings), "check store_url, and that its folder can be written")
     yield _guarded("feeds", lambda: _feeds(settings), "")
+    yield _guarded("channels", lambda: _channels(settings), "")
     yield _guarded("canary", lambda: _canary(settings), "")
     yield _java()
     yield _maven()
@@ -224,6 +227,16 @@ def _feeds(settings: Settings) -> Diagnosis:
     return Diagnosis(
         "feeds", "ok", f"{len(feeds)} watched, {len(failing)} with problems", "wirewatch feed list" if failing else ""
     )
+
+
+def _channels(settings: Settings) -> Diagnosis:
+    channels = Channels(open_store(settings.store), settings, console.now_ms, time.monotonic)
+    number = len(channels.all())
+    unusable = channels.unusable()
+    if not unusable:
+        return Diagnosis("channels", "ok", f"{number} to deliver to")
+    facts = "; ".join(f"{name}: {why}" for name, why in unusable.items())
+    return Diagnosis("channels", "missing", facts, "they send nothing: wirewatch channels remove NAME, or add it again")
 
 
 def _canary(settings: Settings) -> Diagnosis:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from core.net.guard import AddressRefused, Resolve, resolve_host
+from core.net.guard import NOT_AN_ADDRESS, AddressRefused, NameNotResolved, Resolve, refusal, resolve_host
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -30,12 +30,15 @@ class Trouble(Exception):
         self.words, self.again, self.retry_after_s, self.channel = words, again, retry_after_s, channel
 
 
-def refused(host: str, error: AddressRefused) -> Trouble:
-    """The failure of a channel whose host may not be connected to."""
-    return Trouble(
-        f"{host} is not for channels: a {error} address — an administrator may list it in delivery_allow_private",
-        again=False,
-    )
+def unreachable(host: str, error: AddressRefused | NameNotResolved, shown: str = "") -> Trouble:
+    """The failure of a channel whose host has no address that may be connected to; ``shown``: words for a host that is secret.
+
+    For a name the words are the same whether it is unknown or leads inside: else a channel would tell which names there are.
+    """
+    listing = "an administrator may list it in delivery_allow_private"
+    if isinstance(error, AddressRefused) and refusal(host.strip("[]")) != NOT_AN_ADDRESS:
+        return Trouble(f"{shown or host} is not for channels: a {error} address — {listing}", again=False)
+    return Trouble(f"{shown or host} is not for channels: it can't be found, or is in a private network — {listing}")
 
 
 def host_of(url: str) -> str:

@@ -10,23 +10,21 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import httpcore
 
-from core.errors import UsageError
 from core.net.guard import AddressRefused, Lookups, NameNotResolved, guarded_lookups
-from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, refused
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, unreachable
+from desk.delivery.channels.services import plugin_of, scheme_of, server_of
 from desk.delivery.render import Notice
 from desk.delivery.secrets import redacted
 from desk.delivery.store.channels import Channel
 
-REFUSED_SCHEMES = ("dbus", "gnome", "kde", "macosx", "windows", "syslog", "file")
-"""They act on this machine, not on a receiver."""
+SERVER = "the service's server"
 
 
 class ChatKind(ChannelKind):
-    """Every other address: whatever Apprise understands."""
+    """Every other address: of the services that are listed in ``services``."""
 
     example = "slack://…"
     rank = 100
@@ -70,50 +68,31 @@ class ChatCarrier:
             _listening() as said,
             guarded_lookups(options.allowed, timeout_s=options.timeout_s, resolve=options.look_up) as lookups,
         ):
-            _check_own_host(plugin, lookups)
+            self._check_server(lookups)
             try:
                 done = plugin.notify(body=body, title=title, notify_type=kind, body_format=NotifyFormat.TEXT)
             except Exception as error:
-                # Plug-ins of many hands: whatever one raises is its trouble, not ours.
-                raise Trouble(redacted(f"the service failed: {type(error).__name__}", self._channel)) from error
+                done = False
+                said.append(f"the service failed: {type(error).__name__}")
         if not done:
+            for host, refusal in lookups.failed.items():
+                raise unreachable(host, refusal, SERVER) from refusal
             raise Trouble(redacted(said[-1] if said else "the service did not take it", self._channel))
+
+    def _check_server(self, lookups: Lookups) -> None:
+        """Check the server that the address names, which a proxy might look up for us. Raises Trouble."""
+        server = server_of(self._plugin, scheme_of(str(self._channel.config["url"])))
+        if server is None:
+            return
+        try:
+            lookups.pin(*server)
+        except (AddressRefused, NameNotResolved) as error:
+            raise unreachable(server[0], error, SERVER) from error
+        except httpcore.TimeoutException as error:
+            raise Trouble("the service's host was not found in time") from error
 
     def close(self) -> None:
         """Nothing is kept open."""
-
-
-def _check_own_host(plugin: Any, lookups: Lookups) -> None:
-    """Refuse at once a host that the channel's owner chose; hosts within a plug-in are checked as it connects.
-
-    Raises Trouble.
-    """
-    host = getattr(plugin, "host", None)
-    if not isinstance(host, str) or not host or not hasattr(plugin, "port"):
-        return
-    try:
-        lookups.pin(host, int(plugin.port or (443 if getattr(plugin, "secure", False) else 80)))
-    except AddressRefused as error:
-        raise refused(host, error) from error
-    except (NameNotResolved, httpcore.TimeoutException) as error:
-        raise Trouble("the service's host can't be found") from error
-
-
-def plugin_of(url: str) -> Any:
-    """The Apprise plug-in of an address. Raises UsageError, which never shows the address."""
-    import apprise  # a hundred plug-ins: commands that send nothing need not load them
-
-    scheme = url.partition(":")[0].lower()
-    if scheme in REFUSED_SCHEMES:
-        raise UsageError(f"{scheme}: acts on this machine, and is not a channel")
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)
-    made = apprise.Apprise.instantiate(url, suppress_exceptions=True)
-    if made is None:
-        raise UsageError(
-            f"Apprise does not understand that address of {scheme or 'a service'}",
-            hint="Apprise's manual has the form for each service; in a shell, quote it",
-        )
-    return made
 
 
 def _without_calls(text: str) -> str:

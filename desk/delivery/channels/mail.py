@@ -19,7 +19,7 @@ import httpcore
 from core.errors import UsageError
 from core.net.guard import AddressRefused, NameNotResolved, guarded_lookups
 from core.records import from_ms
-from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, refused
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, unreachable
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -128,10 +128,8 @@ class MailCarrier:
         try:
             with self._connected() as server:
                 turned_away = server.send_message(message, self._sender, self._to)
-        except AddressRefused as error:
-            raise refused(self._server.host, error) from error
-        except NameNotResolved as error:
-            raise Trouble(f"the mail server can't be reached: {error} can't be found") from error
+        except (AddressRefused, NameNotResolved) as error:
+            raise unreachable(self._server.host, error) from error
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             raise Trouble(

@@ -23,7 +23,7 @@ import msgspec
 from core.errors import UsageError
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved
 from core.records import from_ms
-from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, refused
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, unreachable
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -109,10 +109,8 @@ class WebhookCarrier:
                     if size > MOST_ANSWER or self._options.monotonic() - begun > self._options.total_s:
                         break
                 self._judge(answer.status, {k.decode().lower(): v.decode("latin-1") for k, v in answer.headers})
-        except AddressRefused as error:
-            raise refused(urlsplit(self._url).hostname or "", error) from error
-        except NameNotResolved as error:
-            raise Trouble(f"the receiver can't be reached: {error} can't be found") from error
+        except (AddressRefused, NameNotResolved) as error:
+            raise unreachable(host_of(self._url), error) from error
         except (httpcore.TimeoutException, TimeoutError) as error:
             raise Trouble("the receiver did not answer in time") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:

@@ -102,7 +102,9 @@ def test_feeds_and_channels_hold_to_the_table(caller: str, connected: list[str])
         connected.clear()
         said = CALLERS[caller](lambda host, port, address=address: [address])  # type: ignore[misc]
         assert connected == ([] if refused else [address]), (caller, address, said)
-        assert (f"a {refused} address" in said) == bool(refused), (caller, address, said)
+        # A channel says the same of every name: else it would tell which names there are inside.
+        words = f"a {refused} address" if caller == "feed" else "can't be found, or is in a private network"
+        assert (words in said) == bool(refused), (caller, address, said)
 
 
 @pytest.mark.parametrize("caller", CALLERS)

@@ -27,6 +27,7 @@ from core.streams import NewRecord, create_stream
 from core.streams.open import create_planned
 from core.streams.plans import raw_plan
 from desk.delivery.metrics import DeliveryMetrics
+from desk.delivery.store.channels import Channel, DeliveryRepository
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.ledger import StreamOffsets
 from tests.servers.kafka import free_ports
@@ -78,6 +79,23 @@ def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
     [canary] = [one for one in found if one["what"] == "canary"]
     assert "no connectors service runs" in canary["facts"]
     assert canary["advice"]
+
+
+def test_doctor_lists_channels_that_may_not_be_any_more(tmp_path: Path) -> None:
+    where = {"WIREWATCH_DATA_DIR": str(tmp_path)}
+    book = DeliveryRepository(open_store(_settings(tmp_path).store))
+    book.save_channel(Channel(name="good", kind="chat", config={"url": "jsons://hooks.example/in"}))
+    bad = {"old": "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV?template=/etc/passwd", "file": "syslog://"}
+    for name, url in bad.items():
+        book.save_channel(Channel(name=name, kind="chat", config={"url": url}))
+    book.store.close()
+    found = [json.loads(line) for line in wirewatch("doctor", "--json", cwd=tmp_path, **where).stdout.splitlines()]
+    [channels] = [one for one in found if one["what"] == "channels"]
+    assert channels["state"] == "missing"
+    assert "old: discord: the parameter template= may not be used" in channels["facts"]
+    assert "file: syslog: not a service that channels may use" in channels["facts"]
+    assert "good" not in channels["facts"]
+    assert "JHMHI8" not in channels["facts"]
 
 
 def test_status_whose_stream_is_away_says_so_and_exits_1(tmp_path: Path) -> None:
