@@ -14,6 +14,7 @@
     ├── StreamError                a stream that failed; carries its URL
     │   ├── StreamUnavailable      the broker or file cannot be reached now; trying again may help
     │   ├── RecordTooLarge         the stream refuses a value of this size; trying again never helps
+    │   ├── WriterFenced           another instance appends under this writer's name now
     │   └── OffsetOutOfRange       the offset asked for is not stored any more, or not yet
     │       └── LogCut             records that were read are gone from the end of the log
     └── StoreError                 the store failed
@@ -176,6 +177,20 @@ class RecordTooLarge(StreamError):
     def __init__(self, url: str, size_bytes: int, limit_bytes: int) -> None:
         self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
         super().__init__(url, f"a record of {size_bytes} bytes is over the limit of {limit_bytes}")
+
+
+class WriterFenced(StreamError):
+    """An instance of a stream may not append under its writer's name: ``Stream.fence`` first, if the name is still its own.
+
+    Another instance has taken the name, or an append of this one failed, after which its writer's state is unknown.
+    """
+
+    def __init__(self, url: str, writer: str) -> None:
+        super().__init__(
+            url,
+            f"another process may append as {writer!r} now",
+            hint="only one process may; nothing of this call counts, and what waits is sent by the one that has the name",
+        )
 
 
 class OffsetOutOfRange(StreamError):

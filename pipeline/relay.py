@@ -1,4 +1,11 @@
-"""From the outbox to the output streams: at least once, in order, each record with an id by which a repeat is recognised."""
+"""From the outbox to the output streams: at least once, each run in order, each record with an id that shows a repeat.
+
+A relay may stand still for any time (a paused machine, a swapped process) while another process takes its run. So each
+run's rows are appended under a writer's name of that run: the streams refuse whoever had the name before
+(``Stream.fence``). The order of steps matters: take the name, then make sure that the run is still ours, then read rows.
+Whatever an earlier relay appended was there when the name was taken, and what it had not struck off is appended again
+behind it, in order.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from core.errors import RecordTooLarge, StreamUnavailable
+from core.errors import RecordTooLarge, StreamUnavailable, WriterFenced
 from core.store.outbox import Outbox, Taken
 from core.streams import NewRecord, Stream
 
@@ -14,53 +21,82 @@ log = structlog.get_logger()
 BATCH = 200
 
 
+def writer_of(run: str) -> str:
+    """The name under which a run's results are appended."""
+    return f"wirewatch-relay-{run}"
+
+
 class Relay:
     """Moves rows to the streams of their destinations. One instance belongs to one thread.
 
-    ``sent`` is called with the rows that a stream acknowledged or that were dropped; a row may be passed twice.
+    ``may`` returns whether this process may relay the rows of a run now, or raises Fenced. ``sent`` is called with the rows
+    that a stream acknowledged or that were dropped; a row may be passed twice.
     """
 
     def __init__(
         self,
         outbox: Outbox,
         streams: Mapping[str, Stream],
-        clock_ms: Callable[[], int],
+        may: Callable[[str], bool],
         sent: Callable[[Sequence[Taken]], None] = lambda _rows: None,
     ) -> None:
-        self._outbox, self._streams, self._clock_ms, self._sent = outbox, streams, clock_ms, sent
+        self._outbox, self._streams, self._may, self._sent = outbox, streams, may, sent
+        self._writing: dict[str, str] = {}
+        """Destination → the run under whose name its stream appends now."""
 
     def pump(self) -> int:
         """Relay everything that waits, and return how many records that was.
 
         If a stream fails, what it did not acknowledge waits for the next call, which sends it first. A record over a
         stream's limit is logged and dropped: it would never go through, and its article is in the store. Rows for
-        other destinations are left. Raises StreamError if trying again would not help.
+        other destinations are left, and those of runs that ``may`` refuses. Raises StreamError if trying again would not
+        help, and what ``may`` raises.
         """
         total = 0
-        while self._outbox.waiting(self._streams):
-            now_ms = self._clock_ms()
-            rows = self._outbox.take(BATCH, now_ms=now_ms, destinations=self._streams, in_order=True)
-            if not rows:
-                break
-            over: list[Taken] = []
-            try:
-                for destination, stream in self._streams.items():
-                    self._send(stream, [row for row in rows if row.destination == destination], over)
-            except StreamUnavailable as error:
-                log.warning("output streams can't be reached; what waits is kept", error=str(error))
-                break
-            finally:
-                self._settle(rows, over)
-                total += len(over)
+        try:
+            for run, destinations in self._outbox.runs(self._streams).items():
+                while self._is_ours(run, destinations) and (rows := self._outbox.of_run(run, destinations, BATCH)):
+                    over: list[Taken] = []
+                    try:
+                        self._send_all(rows, over)
+                    finally:
+                        total += len(over)
+        except WriterFenced as error:
+            log.warning("another process relays this run; what waits is kept", error=str(error))
+        except StreamUnavailable as error:
+            log.warning("output streams can't be reached; what waits is kept", error=str(error))
         return total
 
-    def _settle(self, rows: list[Taken], over: list[Taken]) -> None:
-        struck = {row.id for row in over}
-        if over:
-            self._sent(over)
-            self._outbox.done(over)
-        if left := [row for row in rows if row.id not in struck]:
-            self._outbox.give_back(left)
+    def _is_ours(self, run: str, destinations: Sequence[str]) -> bool:
+        """Whether these streams append under the run's name; takes it where they don't, if this process may."""
+        missing = [name for name in destinations if self._writing.get(name) != run]
+        if not missing:
+            return True
+        # Before, so that the rightful owner isn't fenced in vain; and after, since it may have changed in between.
+        if not self._may(run):
+            return False
+        for name in missing:
+            self._writing.pop(name, None)
+            self._streams[name].fence(writer_of(run))
+        if not self._may(run):
+            return False
+        self._writing.update(dict.fromkeys(missing, run))
+        return True
+
+    def _send_all(self, rows: Sequence[Taken], over: list[Taken]) -> None:
+        """Append the rows and strike off those that are done; these are in ``over`` afterwards, whatever is raised."""
+        try:
+            for name, stream in self._streams.items():
+                try:
+                    self._send(stream, [row for row in rows if row.destination == name], over)
+                except BaseException:
+                    # Its writer's state is unknown now.
+                    self._writing.pop(name, None)
+                    raise
+        finally:
+            if over:
+                self._sent(over)
+                self._outbox.done(over)
 
     @staticmethod
     def _send(stream: Stream, rows: list[Taken], over: list[Taken]) -> None:

@@ -7,7 +7,7 @@ Rows have a status and are taken in batches, never by ``id > last``: ids on Post
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -63,19 +63,40 @@ def run_of(key: str) -> str:
 
 
 class Outbox:
-    """Takes rows to relay, and deletes them once they are acknowledged. Raises StoreError."""
+    """Takes rows to relay, and deletes them once they are acknowledged. Raises StoreError.
 
-    def __init__(self, store: Store, worker: str) -> None:
+    Either by leases, each row to one of several workers (``take``), or by run and in order, for a caller that has made
+    sure that it is the only one (``of_run``). ``worker`` is the name that leases are under.
+    """
+
+    def __init__(self, store: Store, worker: str = "") -> None:
         self.store, self.worker = store, worker
 
-    def take(
-        self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None, in_order: bool = False
-    ) -> list[Taken]:
+    def runs(self, destinations: Collection[str]) -> Mapping[str, list[str]]:
+        """The runs with rows for these destinations, and for which of them."""
+        c, found = t.outbox.c, dict[str, list[str]]()
+        query = sa.select(c.run, c.destination).where(c.destination.in_(sorted(destinations))).distinct()
+        with self.store.reading() as connection:
+            for run, destination in connection.execute(query.order_by(c.run, c.destination)):
+                found.setdefault(run, []).append(destination)
+        return found
+
+    def of_run(self, run: str, destinations: Collection[str], limit: int) -> list[Taken]:
+        """Up to ``limit`` rows of a run for these destinations, in the order in which its transactions wrote them.
+
+        Nothing keeps others from them: the caller is the only one whose appends can succeed (``Stream.fence``).
+        """
+        c = t.outbox.c
+        query = sa.select(c.id, c.destination, c.key, c.payload).order_by(c.id).limit(limit)
+        with self.store.reading() as connection:
+            rows = connection.execute(query.where(c.run == run, c.destination.in_(sorted(destinations))))
+            return [Taken(row.id, row.destination, row.key, row.payload) for row in rows]
+
+    def take(self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None) -> list[Taken]:
         """Up to ``limit`` waiting rows, oldest first, leased to this worker for 60 s; other workers get other rows.
 
         Rows that a worker of the same name had taken and neither finished nor given back are returned again: it died.
-        ``destinations``: only rows for these. ``in_order``: a destination of which another worker holds rows is left out until
-        they are done, given back or 60 s old, so that no later record goes out before an earlier one.
+        ``destinations``: only rows for these.
         """
         c = t.outbox.c
         lately = c.taken_ms.between(now_ms - LEASE_MS, now_ms + LEASE_MS)
@@ -84,11 +105,7 @@ class Outbox:
         if destinations is not None:
             query = query.where(c.destination.in_(sorted(destinations)))
         with self.store.writing() as connection:
-            if in_order:
-                self.store.serialise(connection, "outbox in order")
-                blocked = connection.execute(sa.select(c.destination).where(held).distinct()).scalars().all()
-                query = query.where(c.destination.not_in(blocked))
-            rows = connection.execute(query.with_for_update(skip_locked=not in_order)).all()
+            rows = connection.execute(query.with_for_update(skip_locked=True)).all()
             if rows:
                 for part in chunks([row.id for row in rows]):
                     change = t.outbox.update().where(c.id.in_(part))

@@ -204,6 +204,8 @@ outbox = Table(
     Column("taken_by", SafeString),
     Column("taken_ms", BigInteger),
     Index("ix_outbox_status_id", "status", "id"),
+    # No id is given twice, as on PostgreSQL: who stood still would strike off a later row instead of the one it had sent.
+    sqlite_autoincrement=True,
 )
 
 takedowns = Table(

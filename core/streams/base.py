@@ -86,7 +86,16 @@ class Stream(Protocol):
 
         Raises RecordTooLarge, before anything is appended, if a value is over the limit; StreamUnavailable if the stream
         can't be reached: then any of the records may have been appended, and appending them again may repeat them (at
-        least once).
+        least once). Raises WriterFenced, with no record that counts, if another instance has this one's writer's name.
+        """
+
+    def fence(self, writer: str) -> None:
+        """Append as ``writer`` from now on, as the only instance that can; raises StreamUnavailable.
+
+        Once this returns, no append that another instance began under this name can still come: it is there already, or
+        it raises WriterFenced, even if its process stood still for long. Each append as a writer is all or nothing for readers
+        of committed records. After an append that raised anything but RecordTooLarge, the next one needs ``fence`` again: the
+        caller first makes sure that the name is still its own.
         """
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:

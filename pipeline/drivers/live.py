@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from core.errors import OffsetOutOfRange, StreamUnavailable, WirewatchError
+from core.errors import Fenced, OffsetOutOfRange, StreamUnavailable, WirewatchError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
@@ -23,9 +23,10 @@ from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger, RunState
+from pipeline.ledger.ledger import UNOWNED
 from pipeline.ledger.writer import last_written
 from pipeline.relay import Relay
-from pipeline.replay.runs import LIVE, QUIET, begin_telling
+from pipeline.replay.runs import LIVE, QUIET, begin_telling, ended
 
 log = structlog.get_logger()
 COMMIT_EVERY_MS = 5_000
@@ -66,7 +67,7 @@ class LiveRun:
             begin_telling(self.store, settings.run)
         self.state: RunState = self.ledger.take(kind=LIVE if publish else QUIET, now_ms=clock_ms())
         self.offsets = RunOffsets(self.ledger, self.raw.uuid)
-        self._relay = Relay(Outbox(self.store, f"relay-{settings.run}"), self._outputs, clock_ms, self._relayed)
+        self._relay = Relay(Outbox(self.store), self._outputs, self._may_relay, self._relayed)
         self._committed_ms = self._looked_ms = 0
         self._mirrored: dict[int, int] = {}
         self._frontier: Mapping[int, int] = {}
@@ -113,11 +114,19 @@ class LiveRun:
         return struck
 
     def relay(self) -> int:
-        """Relay what the outbox holds to the output streams."""
+        """Relay what the outbox holds to the output streams. Raises Fenced if another process has the run."""
         return self._relay.pump()
 
+    def _may_relay(self, run: str) -> bool:
+        """Its own run while this process owns it, and what a replay that runs no longer has left."""
+        if run != self.settings.run:
+            return ended(self.store, run)
+        owner = self.ledger.owner_now()
+        if owner not in (self.owner, UNOWNED):
+            raise Fenced(f"run {run!r} was taken over", hint="only one pipeline may write a run")
+        return owner == self.owner
+
     def _relayed(self, rows: Sequence[Taken]) -> None:
-        # Including what another run put into the outbox: the first relay to see it sends it.
         runs: dict[str, list[str]] = {}
         for row in rows:
             if row.destination == CANARIES:

@@ -120,6 +120,13 @@ def run_names(store: Store) -> dict[str, str]:
         return {row.name: row.kind for row in connection.execute(sa.select(t.runs.c.name, t.runs.c.kind))}
 
 
+def ended(store: Store, run: str) -> bool:
+    """Whether this is a replay that no process runs now, as far as it said so; one that was killed is still running."""
+    with store.reading() as connection:
+        state = connection.execute(sa.select(replays.c.state).where(replays.c.name == run)).scalar()
+    return state in (STOPPED, FINISHED)
+
+
 def begin_telling(store: Store, run: str) -> None:
     """Send a quiet run's results from now on."""
     with store.writing() as connection:

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable, UsageError
+from core.errors import (
+    OffsetOutOfRange,
+    RecordTooLarge,
+    StreamError,
+    StreamUnavailable,
+    UsageError,
+    WriterFenced,
+)
 from core.streams import NewRecord, Stream, StreamRecord, create_stream, open_stream
 from core.streams.base import partition_of
 from tests.contracts.stream_places import Place, embedded, kafka, retaining
@@ -129,6 +136,53 @@ def test_unknown_partition_is_named(place: Place, call: str) -> None:
     with pytest.raises(StreamError, match="no partition 7"):
         calls[call]()
     assert everything(stream) == []
+
+
+# --- writers
+
+
+def test_only_the_last_one_to_take_a_writers_name_appends_under_it(place: Place) -> None:
+    old = place.make(partitions=2)
+    old.fence("relay")
+    assert [
+        at.offset for at in old.append([NewRecord(b"k", b"1", partition=0), NewRecord(b"k", b"2", partition=1)])
+    ] == [
+        0,
+        0,
+    ]
+    new = place.again(old)
+    new.fence("relay")
+    for _ in range(2):
+        with pytest.raises(WriterFenced, match="relay"):
+            old.append([NewRecord(b"k", b"old", partition=p) for p in (0, 1)])
+    new.append([NewRecord(b"k", b"new", partition=0)])
+    assert sorted(record.value for record in everything(new)) == [b"1", b"2", b"new"]
+    # It is not a matter of who is older.
+    old.fence("relay")
+    old.append([NewRecord(b"k", b"again", partition=0)])
+    with pytest.raises(WriterFenced):
+        new.append([NewRecord(b"k", b"no", partition=0)])
+    assert sorted(record.value for record in everything(new)) == [b"1", b"2", b"again", b"new"]
+
+
+def test_writers_of_other_names_and_of_none_are_not_fenced(place: Place) -> None:
+    one = place.make(partitions=1)
+    two, free, other = place.again(one), place.again(one), place.make(partitions=1)
+    one.fence("live")
+    two.fence("november")
+    other.fence("live")
+    for stream, value in ((one, b"1"), (two, b"2"), (free, b"3"), (one, b"4"), (other, b"5")):
+        stream.append([NewRecord(b"k", value)])
+    assert [record.value for record in everything(free)] == [b"1", b"2", b"3", b"4"]
+
+
+def test_a_writer_goes_on_after_a_record_that_is_too_large(place: Place) -> None:
+    stream = place.make(partitions=1)
+    stream.fence("relay")
+    with pytest.raises(RecordTooLarge):
+        stream.append([NewRecord(b"k", b"x" * (stream.max_value_bytes + 1))])
+    stream.append([NewRecord(b"k", b"fits")])
+    assert [record.value for record in everything(stream)] == [b"fits"]
 
 
 # --- reading

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 import sqlalchemy as sa
 
-from core.errors import RecordTooLarge, StreamError, StreamUnavailable
+from core.errors import Fenced, RecordTooLarge, StreamError, StreamUnavailable, WriterFenced
 from core.store import Store
 from core.store import tables as t
-from core.store.outbox import LEASE_MS, Outbox
+from core.store.outbox import Outbox
 from core.streams import NewRecord, Stream
 from pipeline import relay as relay_module
 from pipeline.relay import Relay
@@ -29,7 +29,11 @@ class FakeStream:
     def __init__(self, name: str, limit: int = 1_000) -> None:
         self.name, self.limit, self.url = name, limit, "fake:"
         self.keys: list[int] = []
+        self.fences: list[str] = []
         self.trouble: list[BaseException | None] = []
+
+    def fence(self, writer: str) -> None:
+        self.fences.append(writer)
 
     def append(self, records: Sequence[NewRecord]) -> None:
         if self.trouble and (error := self.trouble.pop(0)):
@@ -53,8 +57,8 @@ def streams() -> dict[str, FakeStream]:
     return {name: FakeStream(name) for name in ("articles", "alerts")}
 
 
-def relay(store: Store, streams: dict[str, FakeStream], worker: str = "me", now_ms: int = 0) -> Relay:
-    return Relay(Outbox(store, worker), cast("dict[str, Stream]", streams), lambda: now_ms)
+def relay(store: Store, streams: dict[str, FakeStream], may: Callable[[str], bool] = lambda _run: True) -> Relay:
+    return Relay(Outbox(store), cast("dict[str, Stream]", streams), may)
 
 
 def fill(store: Store, destinations: str, sizes: dict[int, int] | None = None) -> None:
@@ -127,24 +131,52 @@ def test_an_error_that_no_waiting_mends_is_raised_and_loses_nothing(
 
 
 class Dying(Outbox):
-    """An outbox whose process ends before it can strike off or give back anything."""
+    """An outbox whose process ends before it can strike off anything."""
 
     def done(self, rows: object) -> None:
         raise Killed
 
-    give_back = done
 
-
-@pytest.mark.parametrize("worker", ["me", "another"])
-def test_killed_between_append_and_striking_off(store: Store, streams: dict[str, FakeStream], worker: str) -> None:
+def test_killed_between_append_and_striking_off(store: Store, streams: dict[str, FakeStream]) -> None:
     fill(store, "aaa")
     with pytest.raises(Killed):
-        Relay(Dying(store, "me"), cast("dict[str, Stream]", streams), lambda: 0).pump()
+        Relay(Dying(store), cast("dict[str, Stream]", streams), lambda _run: True).pump()
     fill(store, "al")
-    again = relay(store, streams, worker, now_ms=LEASE_MS)
-    # Nobody overtakes what the dead one may not have sent; under its own name it goes on at once.
-    assert again.pump() == (5 if worker == "me" else 1)
-    later = relay(store, streams, worker, now_ms=LEASE_MS + 1)
-    assert later.pump() == (0 if worker == "me" else 4)
+    # What the dead one may not have sent goes first; nothing is waited for.
+    assert relay(store, streams).pump() == 5
     assert (streams["articles"].keys, streams["alerts"].keys) == ([0, 1, 2, 0, 1, 2, 3], [4])
     assert waiting(store) == []
+
+
+def test_the_name_is_taken_once_and_again_after_a_failure(store: Store, streams: dict[str, FakeStream]) -> None:
+    pump = relay(store, streams)
+    for trouble in (None, None, StreamUnavailable("fake:", "gone"), None, WriterFenced("fake:", "me"), None):
+        fill(store, "a")
+        streams["articles"].trouble = [trouble]
+        pump.pump()
+    assert streams["articles"].fences == ["wirewatch-relay-live"] * 3
+    # A stream for which nothing waited is left alone: another process may be writing there under the name.
+    assert streams["alerts"].fences == []
+    assert (len(streams["articles"].keys), waiting(store)) == (6, [])
+
+
+def test_who_may_not_relay_a_run_takes_no_name(store: Store, streams: dict[str, FakeStream]) -> None:
+    fill(store, "al")
+
+    def fenced(_run: str) -> bool:
+        raise Fenced("taken over")
+
+    assert relay(store, streams, lambda _run: False).pump() == 0
+    with pytest.raises(Fenced):
+        relay(store, streams, fenced).pump()
+    assert (streams["articles"].fences, streams["articles"].keys, waiting(store)) == ([], [], [0, 1])
+
+
+def test_a_run_that_is_lost_while_its_name_is_taken_is_not_relayed(
+    store: Store, streams: dict[str, FakeStream]
+) -> None:
+    fill(store, "a")
+    answers = [True, False, False, True, True]
+    pump = relay(store, streams, lambda _run: answers.pop(0))
+    assert (pump.pump(), pump.pump(), pump.pump()) == (0, 0, 1)
+    assert streams["articles"].fences == ["wirewatch-relay-live"] * 2

@@ -21,6 +21,7 @@ from core.records import Outcome, OutcomeKind, from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
 from core.streams import open_stream
+from pipeline.ledger import RunLedger
 from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
 from wirewatch import console
 from wirewatch.commands.options import From, JsonLines, To, desk_zone, parse_period
@@ -294,7 +295,7 @@ def _go(
                     }
                     console.put(line | {"event_time": when or None})
 
-            with _relay(settings, store, row) as relay:
+            with _relay(settings, store, row, run.ledger) as relay:
                 pace = Pace(factor, time.monotonic)
                 row = run.run(
                     history,
@@ -314,7 +315,7 @@ def _go(
 
 
 @contextmanager
-def _relay(settings: Settings, store: Store, row: Replay) -> Iterator[Callable[[], object]]:
+def _relay(settings: Settings, store: Store, row: Replay, ledger: RunLedger) -> Iterator[Callable[[], object]]:
     """A function that sends results to the output streams, or does nothing if the run does not deliver."""
     if not row.delivers:
         yield lambda: None
@@ -325,7 +326,7 @@ def _relay(settings: Settings, store: Store, row: Replay) -> Iterator[Callable[[
 
     names = (ENRICHED, ALERTS, REJECTED)
     streams = {name: create_stream(settings.stream, name, settings.partitions) for name in names}
-    relay = Relay(Outbox(store, f"relay-{row.name}"), streams, console.now_ms)
+    relay = Relay(Outbox(store), streams, lambda run: run == row.name and ledger.owner_now() == ledger.owner)
     try:
         yield relay.pump
         relay.pump()

@@ -56,6 +56,16 @@ CREATE TABLE commits (
 ) WITHOUT ROWID;
 """
 
+# Made when first needed, so files from before it can be used.
+_WRITERS: Final = """
+CREATE TABLE IF NOT EXISTS writers (
+    stream INTEGER NOT NULL REFERENCES streams ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    token TEXT NOT NULL, -- of the instance that may append under this name
+    PRIMARY KEY (stream, name)
+) WITHOUT ROWID
+"""
+
 
 @dataclass(frozen=True)
 class Location:
@@ -173,6 +183,18 @@ def add_stream(connection: sqlite3.Connection, name: str, partitions: int, clock
         "INSERT INTO heads (stream, partition) VALUES (?, ?)",
         [(cursor.lastrowid, partition) for partition in range(partitions)],
     )
+
+
+def take_writer(connection: sqlite3.Connection, stream: int, name: str, token: str) -> None:
+    """Give a writer's name to the instance of this token. Call it inside ``writing``."""
+    connection.execute(_WRITERS)
+    connection.execute("INSERT OR REPLACE INTO writers VALUES (?, ?, ?)", (stream, name, token))
+
+
+def has_writer(connection: sqlite3.Connection, stream: int, name: str, token: str) -> bool:
+    """Whether the instance of this token still has the name."""
+    found = connection.execute("SELECT token FROM writers WHERE stream = ? AND name = ?", (stream, name)).fetchone()
+    return found is not None and found[0] == token
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:

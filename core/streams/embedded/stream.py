@@ -7,6 +7,7 @@ disk (``synchronous=FULL``); a process that is killed during one leaves nothing 
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Self
 
 import zstandard
 
-from core.errors import OffsetOutOfRange, StreamError
+from core.errors import OffsetOutOfRange, StreamError, WriterFenced
 from core.streams.base import Appended, NewRecord, Stream, StreamRecord, check_sizes, partition_of
 from core.streams.embedded import file as sqlite_file
 from core.streams.embedded.file import Location, translated
@@ -43,6 +44,7 @@ class SqliteStream:
         self._clock = clock
         self._label = f"{location.url} ({name})"
         self._closed = False
+        self._writer = self._token = ""
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
         self._decompressor = zstandard.ZstdDecompressor()
         with translated(self._label):
@@ -144,6 +146,9 @@ class SqliteStream:
         appended: list[Appended] = []
         with translated(self._label), sqlite_file.writing(self._connection):
             heads = self._heads()
+            # In the transaction that appends: nobody can take the name in between.
+            if self._writer and not sqlite_file.has_writer(self._connection, self._id, self._writer, self._token):
+                raise WriterFenced(self._label, self._writer)
             now = self._clock()
             rows = []
             for partition, claimed_ms, key, size, codec, stored in prepared:
@@ -161,6 +166,14 @@ class SqliteStream:
                 ],
             )
         return appended
+
+    def fence(self, writer: str) -> None:
+        """As in ``Stream``."""
+        token = secrets.token_hex(8)
+        with translated(self._label), sqlite_file.writing(self._connection):
+            self._check_alive()
+            sqlite_file.take_writer(self._connection, self._id, writer, token)
+        self._writer, self._token = writer, token
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:
         """As in ``Stream``; ``max_bytes`` is shared out evenly, so a full partition doesn't starve the others."""

@@ -199,17 +199,6 @@ def translated(label: str) -> Iterator[None]:
         raise ours(label, error) from error
 
 
-def end_producer(producer: Any) -> None:
-    """Close a producer within about two seconds; records that it hasn't sent by then are never sent."""
-    try:
-        producer.close(timeout=1)
-    except kafka_errors.KafkaError:
-        # If a record is still on its way, kafka-python 3.0.12 gives up before the thread has ended. The thread would go on
-        # sending what was reported as failed, perhaps after the caller has appended it again.
-        producer._sender.force_close()  # noqa: SLF001
-        producer._sender.join(1)  # noqa: SLF001
-
-
 class TlsRefused(kafka_errors.KafkaError):  # type: ignore[misc]
     """A handshake that can't succeed with this configuration; the message says why."""
 

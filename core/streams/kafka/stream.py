@@ -12,18 +12,17 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from core.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable
+from core.errors import OffsetOutOfRange, RecordTooLarge, StreamError, StreamUnavailable, WriterFenced
 from core.streams.base import FREE_KEY_BYTES, Appended, NewRecord, StreamRecord, check_sizes
 from core.streams.kafka.admin import KafkaAdmin
-from core.streams.kafka.client import KafkaLocation, end_producer, ours
+from core.streams.kafka.client import KafkaLocation, ours, translated
+from core.streams.kafka.producer import Producer, fenced
 from core.streams.kafka.reader import KafkaReader
 from core.streams.plans import StreamFacts, StreamPlan, guarded
 
-_BATCH_BYTES = 256 << 10
 _ENVELOPE_BYTES = 2048
 """Kept free below ``max.message.bytes``: a batch's header, the uncounted part of the key, zstd's overhead."""
 
@@ -40,7 +39,8 @@ class KafkaStream:
         self._name = name
         self._label = f"{location.url} ({name})"
         self._admin = KafkaAdmin(location, name, self._label)
-        self._producer: Any = None
+        self._producer: Producer | None = None
+        self._writer = ""
         self._reader: KafkaReader | None = None
         self._uuid = ""
         self._partitions: Sequence[int] = ()
@@ -144,35 +144,36 @@ class KafkaStream:
         if not records:
             return ()
         try:
-            if self._producer is None:
-                self._producer = self._make_producer()
-            sent = [
-                self._producer.send(
-                    self._name,
-                    key=record.key,
-                    value=record.value,
-                    partition=record.partition,
-                    timestamp_ms=record.timestamp_ms,
-                )
-                for record in records
-            ]
-            self._producer.flush(timeout=self._location.timeout_s + 1)
-            stored = [future.get(timeout=0) for future in sent]
+            producer = self._producer_for_append()
+            stored = producer.send(records)
         except (kafka_errors.KafkaError, OSError) as error:
+            cause = error if self._producer is None else self._producer.cause(error)
             self._drop_producer()
-            if isinstance(error, kafka_errors.MessageSizeTooLargeError | kafka_errors.RecordListTooLargeError):
+            if isinstance(cause, kafka_errors.MessageSizeTooLargeError | kafka_errors.RecordListTooLargeError):
                 # The limit was lowered since it was read.
                 self._admin.forget_settings()
                 raise RecordTooLarge(
                     self._label, max(len(record.value) for record in records), self.max_value_bytes
                 ) from error
-            raise ours(self._label, error) from error
+            if self._writer and fenced(cause):
+                raise WriterFenced(self._label, self._writer) from error
+            raise ours(self._label, cause) from error
         except ValueError as error:
             self._drop_producer()
             raise StreamUnavailable(
                 self._label, f"the broker doesn't know the partition yet ({error})", hint="try again"
             ) from error
         return [Appended(int(meta.partition), int(meta.offset), int(meta.timestamp)) for meta in stored]
+
+    def fence(self, writer: str) -> None:
+        """As in ``Stream``: the writer is a transactional id, and each append a transaction.
+
+        Readers that are not ``read_committed`` see what was aborted too: a call whose last answer was lost, and its repeat.
+        """
+        self._drop_producer()
+        self._writer = writer
+        with translated(self._label):
+            self._producer = self._make_producer()
 
     def read(self, offsets: Mapping[int, int], *, max_bytes: int = 8 << 20, wait_ms: int = 0) -> Sequence[StreamRecord]:
         """As in ``Stream``. Records of transactions that were aborted are gaps."""
@@ -267,28 +268,23 @@ class KafkaStream:
         wanted = {self._check_partition(partition): spec for partition, spec in specs.items()}
         return self._admin.list_offsets(wanted, committed=committed)
 
-    def _make_producer(self) -> Any:
-        timeout_ms = int(self._location.timeout_s * 1000)
-        return self._location.connect(
-            KafkaProducer,
-            self._location.timeout_s,
-            enable_idempotence=True,
-            acks="all",
-            compression_type="zstd",
-            batch_size=_BATCH_BYTES,
-            # Records wait for the flush at the end of the call, so that they share batches.
-            linger_ms=100,
-            delivery_timeout_ms=timeout_ms + 100,
-            max_block_ms=timeout_ms,
-            max_request_size=self.max_value_bytes + FREE_KEY_BYTES + _ENVELOPE_BYTES,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
+    def _producer_for_append(self) -> Producer:
+        if self._producer is None:
+            if self._writer:
+                # Taking the name again by itself would fence another process that has it rightly.
+                raise WriterFenced(self._label, self._writer)
+            self._producer = self._make_producer()
+        return self._producer
+
+    def _make_producer(self) -> Producer:
+        largest = self.max_value_bytes + FREE_KEY_BYTES + _ENVELOPE_BYTES
+        # Each stream has a producer of its own, and a transactional id belongs to one producer.
+        return Producer(self._location, self._name, largest, f"{self._writer}-{self._name}" if self._writer else "")
 
     def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            end_producer(producer)
+            producer.end()
 
     def _drop_reader(self) -> None:
         reader, self._reader = self._reader, None

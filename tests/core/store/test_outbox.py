@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import pytest
 import sqlalchemy as sa
 
 from core.records import Alert, Article, Outcome, decode
@@ -109,19 +108,20 @@ def test_only_rows_for_the_destinations_asked_for_are_taken(store: Store) -> Non
     assert (relay.waiting({"alerts"}), relay.waiting({"people"}), left(store)) == (False, True, 2)
 
 
-def test_in_order_a_destination_waits_while_another_worker_holds_rows_of_it(store: Store) -> None:
+def test_rows_of_a_run_come_in_order_whoever_had_taken_them(store: Store) -> None:
     fill(store, 3, "alerts")
     fill(store, 1, "enriched")
-    dead, new = Outbox(store, "dead"), Outbox(store, "new")
-    held = dead.take(1, now_ms=0, destinations=["alerts"], in_order=True)
-    assert [row.destination for row in new.take(9, now_ms=1, in_order=True)] == ["enriched"]
-    assert new.take(9, now_ms=1, destinations=["alerts"], in_order=True) == []
-    dead.give_back(held)
-    assert keys(new.take(9, now_ms=1, destinations=["alerts"], in_order=True)) == [0, 1, 2]
+    fill(store, 1, "people")
+    Outbox(store, "dead").take(1, now_ms=0, destinations=["alerts"])
+    relay = Outbox(store)
+    assert relay.runs(["alerts", "enriched"]) == {"live": ["alerts", "enriched"]}
+    assert [row.destination for row in relay.of_run("live", ["enriched"], 9)] == ["enriched"]
+    assert (keys(relay.of_run("live", ["alerts"], 2)), relay.of_run("other", ["alerts"], 9)) == ([0, 1], [])
+    relay.done(relay.of_run("live", ["alerts"], 9))
+    assert (relay.runs(["alerts"]), relay.runs(["alerts", "enriched"])) == ({}, {"live": ["enriched"]})
 
 
-@pytest.mark.parametrize("in_order", [False, True])
-def test_workers_that_take_at_the_same_time_get_different_rows(store: Store, store_url: str, in_order: bool) -> None:
+def test_workers_that_take_at_the_same_time_get_different_rows(store: Store, store_url: str) -> None:
     fill(store, 60)
     begin = threading.Barrier(3)
     got: dict[str, list[int]] = {}
@@ -132,7 +132,7 @@ def test_workers_that_take_at_the_same_time_get_different_rows(store: Store, sto
         begin.wait(30)
         rows: list[Taken] = []
         for _ in range(5):
-            taken = outbox.take(4, now_ms=0, in_order=in_order)
+            taken = outbox.take(4, now_ms=0)
             rows += taken
             outbox.done(taken)
         got[name] = keys(rows)

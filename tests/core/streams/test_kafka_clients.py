@@ -13,7 +13,8 @@ from kafka.record import util as record_util
 from core.errors import StreamError, StreamUnavailable
 from core.streams.kafka import admin as kafka_admin
 from core.streams.kafka.admin import KafkaAdmin
-from core.streams.kafka.client import KafkaLocation, end_producer, ours
+from core.streams.kafka.client import KafkaLocation, ours
+from core.streams.kafka.producer import end_producer
 
 TOPIC = {"error_code": 0, "topic_id": "id", "partitions": [{"partition_index": 0, "leader_id": 1}]}
 

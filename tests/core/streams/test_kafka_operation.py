@@ -152,7 +152,7 @@ def test_the_producer_is_idempotent_and_waits_for_all_copies(settings: Settings,
     with KafkaStream.create_planned(settings.stream, raw_plan(settings)) as stream:
         stream.append([NewRecord(b"k", b"v", partition=0)] * 4)
         found = admin.describe_producers([TopicPartition(settings.raw_stream, 0)])
-        acks = stream._producer.config["acks"]
+        acks = stream._producer.client.config["acks"]
     [(_, state)] = found.items()
     [producer] = state.active_producers
     # The broker numbers its batches, so that one sent again is not stored again; that goes with acks=all only.

@@ -21,6 +21,7 @@ from core.streams import NewRecord, StreamRecord, create_stream
 from core.streams.plans import group_of
 from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
 from pipeline.ledger import StreamOffsets
+from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
 from tests.pipeline.flink.articles import raw_articles
 
 
@@ -110,19 +111,27 @@ def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
     store.close()
 
 
-def test_canaries_are_marked_for_the_run_whose_they_are(live: LiveRun, clock: Clock) -> None:
-    """Two runs of one store share the outbox: whoever comes first relays what is in it."""
-    for run in ("live", "fixed"):
+def test_what_an_ended_replay_left_is_relayed_for_it_and_a_running_ones_is_not(live: LiveRun, clock: Clock) -> None:
+    for run, state in (("live", None), ("finished", FINISHED), ("stopped", STOPPED), ("running", RUNNING)):
+        if state is not None:
+            replay = Replay(
+                name=run, spec="{}", base=None, from_ms=0, to_ms=1, no_claim=None, state=state, started_ms=0
+            )
+            ReplayRepository(live.store).put(replay)
         book = CanaryRepository(live.store, run)
         made = book.claim(f"token-{run}", now_ms=clock(), interval_s=300)
         assert made is not None
         with live.store.writing() as connection:
             row = {"run": run, "destination": CANARIES, "key": f"{run}/{made.id}", "payload": "{}", "status": "waiting"}
             connection.execute(t.outbox.insert(), row)
-    assert live.relay() == 2
+    assert live.relay() == 3
     with live.store.reading() as connection:
         marked = connection.execute(sa.select(canaries.c.run, canaries.c.relayed_ms)).all()
-    assert {(row.run, row.relayed_ms) for row in marked} == {("live", clock()), ("fixed", clock())}
+    # Each for the run whose it is.
+    assert {row.run for row in marked if row.relayed_ms == clock()} == {"live", "finished", "stopped"}
+    assert {row.run for row in marked if row.relayed_ms is None} == {"running"}
+    ReplayRepository(live.store).note("running", state=STOPPED)
+    assert live.relay() == 1
 
 
 def test_marks_of_others_transactions_do_not_hold_the_mirror_back(

@@ -190,6 +190,7 @@ def upgrade() -> None:
         sa.Column("taken_by", sa.String(), nullable=True),
         sa.Column("taken_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_outbox_status_id", "outbox", ["status", "id"])
     op.create_table(

@@ -1,0 +1,135 @@
+"""The producer behind a Kafka stream: idempotent; under a writer's name with a transaction for each call.
+
+See ``Stream.fence``.
+
+A writer's name is a transactional id. ``init_transactions`` gives it to this producer: Kafka raises the name's epoch, ends
+the open transaction of whoever had it, and refuses the earlier epoch from then on, in a commit too. A transaction that is left
+open by a process that stands still or is gone ends when the name is taken again, or after ``transaction_timeout_s``; until
+then readers of committed records wait at its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kafka import KafkaProducer
+from kafka import errors as kafka_errors
+
+from core.streams.base import NewRecord
+from core.streams.kafka.client import KafkaLocation
+
+_BATCH_BYTES = 256 << 10
+_FENCED: Final = (
+    kafka_errors.ProducerFencedError,
+    kafka_errors.InvalidProducerEpochError,
+    # What is left of a transaction that the broker has ended for us.
+    kafka_errors.InvalidTxnStateError,
+    kafka_errors.TransactionAbortedError,
+)
+
+
+class Producer:
+    """A producer of one topic; ``writer`` is its transactional id, empty: none. Raises what kafka-python raises.
+
+    ``max_request_bytes``: the largest record with its key. After an exception it must be ended: a writer's state is unknown.
+    """
+
+    def __init__(self, location: KafkaLocation, topic: str, max_request_bytes: int, writer: str = "") -> None:
+        self._timeout_ms = int(location.timeout_s * 1000)
+        self._topic, self.writer = topic, writer
+        transactions = (
+            {"transactional_id": writer, "transaction_timeout_ms": int(transaction_timeout_s(location) * 1000)}
+            if writer
+            else {}
+        )
+        self.client: Any = location.connect(
+            KafkaProducer,
+            location.timeout_s,
+            enable_idempotence=True,
+            acks="all",
+            compression_type="zstd",
+            batch_size=_BATCH_BYTES,
+            # Records wait for the flush at the end of the call, so that they share batches.
+            linger_ms=100,
+            delivery_timeout_ms=self._timeout_ms + 100,
+            max_block_ms=self._timeout_ms,
+            max_request_size=max_request_bytes,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+            **transactions,
+        )
+        if writer:
+            try:
+                self.client.init_transactions()
+            except BaseException:
+                self.end()
+                raise
+
+    def send(self, records: Sequence[NewRecord]) -> list[Any]:
+        """Send the records and wait until all are acknowledged, and committed if this is a writer.
+
+        Returns kafka-python's metadata of each.
+        """
+        if self.writer:
+            self.client.begin_transaction()
+        sent = [
+            self.client.send(
+                self._topic,
+                key=record.key,
+                value=record.value,
+                partition=record.partition,
+                timestamp_ms=record.timestamp_ms,
+            )
+            for record in records
+        ]
+        self.client.flush(timeout=self._timeout_ms / 1000 + 1)
+        stored = [future.get(timeout=0) for future in sent]
+        if self.writer:
+            self._commit()
+        return stored
+
+    def _commit(self) -> None:
+        # Its own ``commit_transaction`` waits without a limit.
+        result = self.client._transaction_manager.begin_commit()  # noqa: SLF001
+        self.client._sender.wakeup()  # noqa: SLF001
+        if not result.wait(timeout_ms=self._timeout_ms):
+            raise kafka_errors.KafkaTimeoutError("the commit was not acknowledged in time")
+
+    def cause(self, error: Exception) -> Exception:
+        """The error behind a failure: as a writer, kafka-python wraps what ended its transaction in a general one."""
+        last = self.client._transaction_manager.last_error if self.writer else None  # noqa: SLF001
+        found = _inner(error)
+        vague = type(found) in (kafka_errors.KafkaError, kafka_errors.TransactionAbortedError)
+        return _inner(last) if vague and last is not None else found
+
+    def end(self) -> None:
+        """Close it within about two seconds; records that it hasn't sent by then are never sent."""
+        end_producer(self.client)
+
+
+def _inner(error: Exception) -> Exception:
+    while type(error) is kafka_errors.KafkaError and error.args and isinstance(error.args[-1], Exception):
+        error = error.args[-1]
+    return error
+
+
+def fenced(error: Exception) -> bool:
+    """Whether the error means that the writer's name is another's now, or that the broker has ended its transaction."""
+    return isinstance(error, _FENCED)
+
+
+def transaction_timeout_s(location: KafkaLocation) -> float:
+    """When the broker ends a transaction that is left open: longer than a call can take with its commit."""
+    return 2 * location.timeout_s + 10
+
+
+def end_producer(producer: Any) -> None:
+    """Close a client of kafka-python within about two seconds; records that it hasn't sent by then are never sent."""
+    try:
+        producer.close(timeout=1)
+    except kafka_errors.KafkaError:
+        # If a record is still on its way, kafka-python 3.0.12 gives up before the thread has ended. The thread would go on
+        # sending what was reported as failed, perhaps after the caller has appended it again.
+        producer._sender.force_close()  # noqa: SLF001
+        producer._sender.join(1)  # noqa: SLF001
