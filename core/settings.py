@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Annotated, Literal, cast
 
 import msgspec
 
+from core.decoding import Undecodable, from_toml
 from core.errors import UsageError
 from core.logs import redacted
 
@@ -165,7 +165,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     values: dict[str, object] = {}
     if file is not None or path.exists():
         try:
-            values = tomllib.loads(path.read_text("utf-8"))
+            values = from_toml(path.read_text("utf-8"))
         except OSError as error:
             hint = "--config takes the name of a settings file; without it, wirewatch.toml here is read"
             raise UsageError(f"{path}: {(error.strerror or 'it cannot be read').lower()}", hint=hint) from error
@@ -173,7 +173,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
             raise UsageError(
                 f"{path}: not UTF-8 text", hint="settings are a TOML file of lines name = value"
             ) from error
-        except tomllib.TOMLDecodeError as error:
+        except Undecodable as error:
             raise UsageError(f"{path}: not TOML: {error}", hint='lines are name = value, words in "quotes"') from error
     _check(values, str(path), strict=True)
     for variable, text in sorted((os.environ if environment is None else environment).items()):

@@ -26,6 +26,7 @@ from connectors.feeds.items import ParsedFeed
 from connectors.feeds.parse import parse_feed
 from connectors.http.body import NotUnpacked, unpacked
 from core.charset import binary_kind, decode_body
+from core.decoding import Undecodable, from_json
 from core.errors import FeedError, InputError, UsageError
 from core.records import RawArticle
 
@@ -110,8 +111,8 @@ def read_manifest(path: Path) -> Iterator[ManifestLine | ArchiveItem]:
         return
     for number, line in _lines(path, path.name):
         try:
-            yield msgspec.json.decode(line, type=ManifestLine)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield from_json(line, ManifestLine)
+        except Undecodable as error:
             yield ArchiveItem(f"{path.name}:{number}", problem=f"not a line of a manifest: {error}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import msgspec
 import tantivy
 from msgspec.structs import replace
 
+from core.decoding import from_msgpack
 from core.errors import UsageError
 from core.query.budget import Interrupted
 from core.search.question import DAY_MS, HOUR_MS, MINUTE_MS, Deadline, Question, day_of, order_range, unscored
@@ -60,8 +60,8 @@ def read_cursor(text: str, digest: bytes) -> Cursor:
     """The cursor in ``text``. Raises UsageError if it is not a cursor, or belongs to another question."""
     try:
         data = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
-        cursor = msgspec.msgpack.decode(data, type=Cursor)
-    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
+        cursor = from_msgpack(data, Cursor)
+    except ValueError as error:
         raise UsageError("this is no cursor of a search", hint="leave it out to begin at the first page") from error
     if cursor.digest != digest:
         raise UsageError("the cursor belongs to another search", hint="leave it out to begin at the first page")

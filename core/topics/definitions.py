@@ -5,7 +5,6 @@ The store keeps every definition as text, so that a replay tags articles as they
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from core.decoding import Undecodable, from_toml
 from core.errors import QueryError, UsageError
 from core.query import Query, parse
 
@@ -75,10 +75,8 @@ def load_topic(data: bytes | str, name: str) -> Topic:
     the wrong kind, and a query that does not parse.
     """
     try:
-        table = tomllib.loads(data.decode("utf-8") if isinstance(data, bytes) else data)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{name}: not UTF-8 at byte {error.start}") from error
-    except tomllib.TOMLDecodeError as error:
+        table = from_toml(data)
+    except Undecodable as error:
         raise UsageError(f"{name}: {error}") from error
     try:
         topic = msgspec.convert(table, Topic)

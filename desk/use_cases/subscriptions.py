@@ -7,7 +7,6 @@ on any runner.
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from core.decoding import Undecodable, from_json, from_toml
 from core.errors import Conflict, InputError, NotFound, QueryError, UsageError
 from core.query import LintFinding, lint
 from core.query.filters import effective_query
@@ -312,15 +312,15 @@ def _lines(data: bytes, where: str) -> Iterable[tuple[str, Any]]:
     for number, line in enumerate(data.splitlines(), start=1):
         if line.strip():
             try:
-                yield f"{where}:{number}", msgspec.json.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                yield f"{where}:{number}", from_json(line)
+            except Undecodable as error:
                 raise UsageError(str(InputError(f"{where}:{number}", str(error)))) from error
 
 
 def _tables(data: bytes, where: str) -> Iterable[tuple[str, Any]]:
     try:
-        read_in = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        read_in = from_toml(data)
+    except Undecodable as error:
         raise UsageError(f"{where}: {error}") from error
     several = read_in.get("subscription")
     if not isinstance(several, list) or set(read_in) != {"subscription"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -18,6 +19,8 @@ FORMATS: Mapping[str, str] = {
     "jsonl": "application/jsonl; charset=utf-8",
     "atom": MEDIA_TYPE,
 }
+_FORMULA_SIGNS = frozenset("=+-@\u2212")
+_DROPPED = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp", "Pi", "Pf", "Mn"))
 _STORY_COLUMNS = "headline first last language independent_sources articles copies outlets topics subscriptions address"
 _HIT_COLUMNS = ("time", "source", "language", "title", "url", "topics", "story", "copy_of", "matched", "article")
 
@@ -59,9 +62,20 @@ def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
 
 def _cell(value: object) -> object:
     text = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-    if isinstance(text, str) and text.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{text}"
-    return text
+    return f"'{text}" if isinstance(text, str) and _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet may compute it: it begins with a sign of formulas, in any width or form, or hides its beginning.
+
+    White space, invisible characters and quotes before it don't count: programs drop some of them when they read.
+    """
+    for char in text:
+        if char in "\t\r" or unicodedata.normalize("NFKC", char)[:1] in _FORMULA_SIGNS:
+            return True
+        if char not in "\"'`" and unicodedata.category(char) not in _DROPPED:
+            return False
+    return False
 
 
 def _story(card: Card, base_url: str) -> dict[str, object]:

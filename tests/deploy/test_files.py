@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import shutil
@@ -19,6 +20,7 @@ import pytest
 import typer.main
 import yaml
 
+from core.net.guard import refusal
 from core.settings import NAMES
 from tests.deploy import files
 from wirewatch.cli import app
@@ -246,3 +248,65 @@ def test_the_checks_see_what_is_wrong(tmp_path: Path) -> None:
 def _passes(*command: str | Path, cwd: Path | None = None) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def policies() -> list[dict[str, Any]]:
+    return [one for one in files.manifests() if one["kind"] == "NetworkPolicy"]
+
+
+def peers(spec: Any) -> list[dict[str, Any]]:
+    """Whoever a policy lets in or lets be reached."""
+    rules = [*spec.get("ingress", []), *spec.get("egress", [])]
+    return [peer for rule in rules for peer in (*rule.get("from", []), *rule.get("to", []))]
+
+
+def test_no_policy_trusts_a_label_in_any_namespace() -> None:
+    for one in policies():
+        for peer in peers(one["spec"]):
+            assert peer.get("namespaceSelector", {"matchLabels": {}}).get("matchLabels") is not None, one["metadata"][
+                "name"
+            ]
+            assert peer.get("namespaceSelector") != {}, one["metadata"]["name"]
+
+
+REFUSED = (
+    *("0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1"),
+    *(
+        "192.168.1.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:10.0.0.1",
+    ),
+    *("64:ff9b::a00:1", "64:ff9b:1::a00:1", "fc00::1", "fd12::1", "fe80::1", "fec0::1", "ff02::1"),
+)
+
+
+@pytest.mark.parametrize("address", REFUSED)
+def test_what_the_guard_refuses_the_policies_refuse_too(address: str) -> None:
+    assert refusal(address) is not None
+    outside = [
+        (one["metadata"]["name"], peer["ipBlock"])
+        for one in policies()
+        for peer in peers(one["spec"])
+        if "ipBlock" in peer
+    ]
+    assert len(outside) >= 4
+    mine = ipaddress.ip_address(address)
+    for name, block in outside:
+        if mine in ipaddress.ip_network(block["cidr"]):
+            assert any(mine in ipaddress.ip_network(part) for part in block["except"]), name
+
+
+def test_a_desk_behind_a_proxy_can_be_told_so() -> None:
+    assert "WIREWATCH_DESK_PROXIES" in files.compose()["services"]["desk"]["environment"]
+    for file in (
+        files.KUBERNETES / "settings.env",
+        files.DEPLOY / "env.example",
+        files.DEPLOY / "systemd" / "environment.example",
+    ):
+        assert "WIREWATCH_DESK_PROXIES" in files.environment_lines(file), file

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC
 
 import pytest
@@ -15,6 +17,7 @@ from desk.people.addresses import client_address, host_of, is_loopback, networks
 from desk.people.limits import Buckets, Limit, Slots
 from desk.views.article_text import Span, in_context, marked
 from desk.views.cards import read_state
+from desk.views.exports import csv_of
 from desk.views.forms import LiveFilter, live_filter_of
 from desk.views.status_bar import status_of
 from desk.views.timeline import side_by_side
@@ -150,7 +153,7 @@ def test_slots_come_back() -> None:
 
 def test_only_our_proxies_are_believed() -> None:
     ours = networks("10.0.0.0/8, ::1")
-    assert client_address("192.0.2.1", "203.0.113.9", ours) == "192.0.2.1"
+    assert client_address("192.0.2.1", ["203.0.113.9"], ours) == "192.0.2.1"
     assert client_address("10.1.1.1", "203.0.113.9, 198.51.100.2, 10.0.0.3", ours) == "198.51.100.2"
     assert client_address("10.1.1.1", "nonsense", ours) == "10.1.1.1"
     assert client_address("::ffff:10.1.1.1", "198.51.100.2", ours) == "198.51.100.2"
@@ -182,3 +185,35 @@ def test_hosts_and_ways_back() -> None:
 )
 def test_ages(ms: int, text: str) -> None:
     assert Clock(NOON_MS, UTC).age(NOON_MS - ms) == text
+
+
+FORMULA = "HYPERLINK(1)"
+
+
+@pytest.mark.parametrize(
+    "sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹢", "﹣", "﹦", "﹫", "⁼", "₌", "⁺", "₋", "﬩", "−"]
+)
+@pytest.mark.parametrize(
+    "before",
+    ["", " ", "\t", "\r", "\n", "\r\n", "\u00a0", "\u3000", "\u200b", "\ufeff", "\0", '"', "'", "“", "\x1b", "«\t"],
+)
+def test_no_cell_is_a_formula(sign: str, before: str) -> None:
+    [_, row] = csv.reader(io.StringIO(csv_of(["a"], [[before + sign + FORMULA]]).decode("utf-8-sig"), newline=""))
+    assert row == [f"'{before}{sign}{FORMULA}"]
+    [_, row] = csv.reader(
+        io.StringIO(csv_of(["a"], [[[before + sign + FORMULA, "b"]]]).decode("utf-8-sig"), newline="")
+    )
+    assert row[0].startswith("'")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Aid", "Aid = help", "“Aid” + help", "3-2", "(−5)", "– Live", "1+1", "سوريا", "🔴 -", "#metoo"]
+)
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    [_, row] = csv.reader(io.StringIO(csv_of(["a"], [[text]]).decode("utf-8-sig"), newline=""))
+    assert row == ([text] if text else [""])
+
+
+@pytest.mark.parametrize("value", [-5, 3, 1.5, None])
+def test_numbers_are_no_formulas(value: object) -> None:
+    assert csv_of(["a"], [["x", value]]).decode("utf-8-sig").endswith(f"x,{'' if value is None else value}\r\n")

@@ -17,6 +17,7 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 from msgspec import UNSET, UnsetType
 
+from core.decoding import Undecodable, from_json
 from core.records import from_ms
 from desk.web.problems import PROBLEM_JSON, Refused
 
@@ -172,8 +173,8 @@ def body(kind: type) -> Any:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refused(422, "send the body as application/json")
         try:
-            return msgspec.json.decode(await request.body(), type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return from_json(await request.body(), kind)
+        except Undecodable as error:
             raise Refused(422, f"body: {error}"[:1_000]) from error
 
     return Depends(read)
