@@ -155,8 +155,8 @@ def test_only_our_proxies_are_believed() -> None:
     ours = networks("10.0.0.0/8, ::1")
     assert client_address("192.0.2.1", ["203.0.113.9"], ours) == "192.0.2.1"
     assert client_address("10.1.1.1", ["203.0.113.9, 198.51.100.2, 10.0.0.3"], ours) == "198.51.100.2"
-    assert client_address("10.1.1.1", "nonsense", ours) == "10.1.1.1"
-    assert client_address("::ffff:10.1.1.1", "198.51.100.2", ours) == "198.51.100.2"
+    assert client_address("10.1.1.1", ["nonsense"], ours) == "10.1.1.1"
+    assert client_address("::ffff:10.1.1.1", ["198.51.100.2"], ours) == "198.51.100.2"
     with pytest.raises(UsageError, match="'example' is not an address"):
         networks("10.0.0.1, example")
 
