@@ -101,6 +101,18 @@ class PipelineSettings:
     ] = 2
     slice_records: Annotated[int, _help("records in a slice, at most")] = 2_000
     slice_bytes: Annotated[int, _help("bytes in a slice, at most")] = 64 << 20
+    outcomes_keep_days: Annotated[
+        float,
+        _help("how long the outcome of each raw record is kept, for trace; at least 1; 0: no limit"),
+    ] = 400.0
+    articles_keep_days: Annotated[
+        float,
+        _help("how long a story is kept after its last record, with its articles and alerts; at least 7; 0: no limit"),
+    ] = 0.0
+    commits_keep_days: Annotated[
+        float,
+        _help("how long the time of storing is kept to the millisecond, then to the minute; at least 1; 0: no limit"),
+    ] = 30.0
     flink_rest_url: Annotated[
         str,
         _help(

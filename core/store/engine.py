@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from core.errors import StoreError, UsageError
 from core.private import make_private_file, make_private_folder
 from core.sqlite import switch_to_wal
+from core.store.upgrade import bring_up_to_date
 
 BUSY_MS = 30_000
 # SQLite takes at most 32,766 parameters in a statement, older ones 999.
@@ -32,11 +33,6 @@ _PATIENCE = {
     "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
 }
 _SECRETS = ("password", "sslpassword", "passfile")
-SCHEMAS = ("baseline",)
-"""The revisions of ``migrations``, oldest first."""
-_BEFORE = tuple(f"{number:04}" for number in range(1, 9))
-"""The revisions of before the first release: no user has such a store, so they are not migrated."""
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _HINT_URL = "use sqlite:///path/to/file.db or postgresql://user@host/database"
 
 T = TypeVar("T")
@@ -114,6 +110,11 @@ class Store:
             keys = [column.name for column in table.primary_key]
             connection.execute(self.insert(table).on_conflict_do_nothing(index_elements=keys), rows)
 
+    def bring_up_to_date(self) -> None:
+        """Apply the migrations that are missing; see ``core.store.upgrade``."""
+        with self._guarded():
+            bring_up_to_date(self.engine, self.url)
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -156,8 +157,7 @@ def open_store(url: str) -> Store:
         sa.event.listen(engine, "begin", _begin_sqlite)
     store = Store(engine)
     try:
-        with store.writing() as connection:
-            _upgrade(connection, store.url)
+        store.bring_up_to_date()
     except BaseException:
         store.close()
         raise
@@ -173,36 +173,6 @@ def store_file(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         return None
     return Path(parsed.database).expanduser()
-
-
-def _upgrade(connection: sa.Connection, url: str) -> None:
-    """Apply the migrations that are missing. Several processes may do so at once: SQLite's write lock or an advisory lock
-    serialises them. A store that is current costs one query, since Alembic takes a while to load.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7791843)"))
-    version: str | None = None
-    if sa.inspect(connection).has_table("alembic_version"):
-        version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    if version == SCHEMAS[-1]:
-        return
-    if version in _BEFORE:
-        raise StoreError(
-            f"{url}: this store is from before the first release (schema {version}) and can't be used",
-            hint="set it aside and start again: a new store is made, and the raw stream is handled again",
-        )
-    if version is not None and version not in SCHEMAS:
-        raise StoreError(
-            f"{url}: its schema is {version}, this version knows {SCHEMAS[-1]} at most",
-            hint="bring Wirewatch up to date, or use another store",
-        )
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, SCHEMAS[-1])
 
 
 def _parsed(url: str) -> sa.URL:
@@ -255,6 +225,7 @@ def _plain(error: SQLAlchemyError) -> str:
 
 _HINTS = (
     (("disk is full", "no space left"), "free some disk space; nothing was written"),
+    (("lock timeout",), "a long transaction, such as a dump's, holds a table: try again when it is over"),
     (("locked",), "another process holds the store; try again"),
     (("unable to open", "readonly", "read-only"), "check that the folder exists and can be written"),
     (

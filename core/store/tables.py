@@ -20,7 +20,9 @@ takedowns              articles that were taken down: their text is deleted, and
 counters               sums that only rise, by run, name and label; see ``core.store.counts``
 gauges                 latest values by run and name, with their times
 source_activity        how many articles came from each source, and the latest of them
-contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there
+contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there;
+                       below ``pruned_below`` the rows of outcomes may be gone, and the records count as handled
+pruned                 how far a run was pruned, by table; see ``pipeline.ledger.pruning``
 canaries               when each canary passed each stage; kept for some days
 =====================  ============================================================================================
 """
@@ -36,7 +38,8 @@ from core.store.metadata import IndexedString, PlaceString, SafeString, SafeText
 _RowId = BigInteger().with_variant(Integer, "sqlite")
 
 is_rejected = sa.text("kind = 'rejected'")
-"""Of an outcome; as a text and not as a parameter, or a partial index would not be found."""
+is_late = sa.text("late")
+"""Of an outcome; as texts and not as parameters, or a partial index would not be found."""
 
 runs = Table(
     "runs",
@@ -90,6 +93,16 @@ outcomes = Table(
     Index("ix_outcomes_run_place", "run", "place"),
     # New rejections, which are few, for readers that follow the run.
     Index("ix_outcomes_rejected", "run", "seq", sqlite_where=is_rejected, postgresql_where=is_rejected),
+    # Those that came late, for replays.
+    Index(
+        "ix_outcomes_late",
+        "run",
+        "stream",
+        "partition",
+        "first_offset",
+        sqlite_where=is_late,
+        postgresql_where=is_late,
+    ),
 )
 
 articles = Table(
@@ -204,6 +217,7 @@ outbox = Table(
     Column("taken_by", SafeString),
     Column("taken_ms", BigInteger),
     Index("ix_outbox_status_id", "status", "id"),
+    Index("ix_outbox_destination_id", "destination", "id"),
     # No id is given twice, as on PostgreSQL: who stood still would strike off a later row instead of the one it had sent.
     sqlite_autoincrement=True,
 )
@@ -218,6 +232,7 @@ takedowns = Table(
     Column("reason", SafeText, nullable=False),
     Column("by", SafeText, nullable=False, default=""),
     Column("taken_ms", BigInteger, nullable=False),
+    Index("ix_takedowns_stamp", "stamp"),
 )
 
 counters = Table(
@@ -256,6 +271,21 @@ contiguous_offsets = Table(
     Column("stream", SafeString, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
+    Column("pruned_below", BigInteger, nullable=False, server_default=sa.text("0")),
+)
+
+pruned = Table(
+    "pruned",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # outcomes, articles, commits
+    Column("what", SafeString, primary_key=True),
+    # Of older ones rows are gone: event time, for commits the wall clock.
+    Column("before_ms", BigInteger, nullable=False),
+    # When the oldest that was there began.
+    Column("first_ms", BigInteger),
+    # Rises with every deletion: for commits it is the seq up to which they were thinned out.
+    Column("upto", BigInteger, nullable=False),
 )
 
 canaries = Table(

@@ -24,6 +24,7 @@ from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger, RunState
 from pipeline.ledger.ledger import UNOWNED
+from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.writer import last_written
 from pipeline.relay import Relay
 from pipeline.replay.runs import LIVE, QUIET, begin_telling, ended
@@ -44,11 +45,13 @@ class Resumption:
 class LiveRun:
     """The continuous run of some settings, taken over by this process: earlier owners are fenced from now on.
 
-    ``clock_ms`` is the wall clock (UTC). Raises StoreError or StreamUnavailable if it can't start.
+    ``clock_ms`` is the wall clock (UTC). Raises StoreError or StreamUnavailable if it can't start, UsageError for settings that
+    prune what is still needed.
     """
 
     def __init__(self, settings: Settings, clock_ms: Callable[[], int], *, publish: bool = True) -> None:
         self.settings, self._clock_ms, self._publish = settings, clock_ms, publish
+        keep = Keep.of_settings(settings)
         self.store: Store = open_store(settings.store)
         self._plans = planned_streams(settings)
         self.raw: Stream = create_planned(settings.stream, self._plans[settings.raw_stream])
@@ -68,6 +71,7 @@ class LiveRun:
         self.state: RunState = self.ledger.take(kind=LIVE if publish else QUIET, now_ms=clock_ms())
         self.offsets = RunOffsets(self.ledger, self.raw.uuid)
         self._relay = Relay(Outbox(self.store), self._outputs, self._may_relay, self._relayed)
+        self._pruning = Pruning(self.ledger, keep)
         self._committed_ms = self._looked_ms = 0
         self._mirrored: dict[int, int] = {}
         self._frontier: Mapping[int, int] = {}
@@ -112,6 +116,10 @@ class LiveRun:
                 partitions=sorted(found),
             )
         return struck
+
+    def prune(self) -> int:
+        """Delete some of what the run no longer needs, where it is time to; how many rows went."""
+        return self._pruning.tend(self._clock_ms())
 
     def relay(self) -> int:
         """Relay what the outbox holds to the output streams. Raises Fenced if another process has the run."""
@@ -234,6 +242,7 @@ def run_in_slices(
 
         def after(_count: int) -> None:
             live.relay()
+            live.prune()
             live.mirror({partition: mark.next for partition, mark in merge.mark().partitions.items()})
 
         def back() -> None:

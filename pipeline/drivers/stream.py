@@ -202,6 +202,7 @@ def _tend(
             failures.check()
             relayed = live.relay()
             live.mirror_ledger()
+            live.prune()
             if away and live.strike_cut_off():
                 return
         except Fenced:

@@ -30,6 +30,13 @@ def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[
     return left
 
 
+def pruned_below(connection: sa.Connection, run: str) -> dict[tuple[str, int], int]:
+    """(stream, partition) → the offset below which records count as handled although their outcomes may be gone."""
+    f = t.contiguous_offsets.c
+    query = sa.select(f.stream, f.partition, f.pruned_below).where(f.run == run, f.pruned_below > 0)
+    return {(row.stream, row.partition): int(row.pruned_below) for row in connection.execute(query)}
+
+
 class StreamOffsets:
     """The offsets of one stream in the ledger of a run; see ``RunLedger.offsets``. Raises StoreError.
 
@@ -55,9 +62,10 @@ class StreamOffsets:
         found: dict[int, tuple[int, list[int]]] = {}
         c = t.outcomes.c
         with self._store.reading() as connection:
+            floors = pruned_below(connection, self._run)
             for partition, start in first.items():
-                lowest, beyond = start, list[int]()
-                query = sa.select(c.first_offset, c.last_offset).where(self.reaching(partition, start))
+                lowest, beyond = max(start, floors.get((self._stream, partition), 0)), list[int]()
+                query = sa.select(c.first_offset, c.last_offset).where(self.reaching(partition, lowest))
                 for low, high in connection.execute(query.order_by(c.first_offset)):
                     if low <= lowest:
                         lowest = max(lowest, high + 1)
@@ -112,11 +120,13 @@ class StreamOffsets:
         c, ended = t.outcomes.c, Counter[tuple[str, str]]()
         with self._store.writing() as connection:
             seq = self._check_owner(connection)
+            floors = pruned_below(connection, self._run)
             for one in outcomes:
                 theirs = sa.select(c.first_offset, c.last_offset).where(
                     self.reaching(one.partition, one.first_offset), c.first_offset <= one.last_offset
                 )
                 covered = [(low, high) for low, high in connection.execute(theirs)]
+                covered.append((0, floors.get((self._stream, one.partition), 0) - 1))
                 row = outcome_row(one, seq, late=False)
                 rows = [
                     row | {"first_offset": low, "last_offset": high}
@@ -143,9 +153,9 @@ class StreamOffsets:
                 connection.execute(t.outcomes.delete().where(mine, c.first_offset >= end))
                 connection.execute(t.outcomes.update().where(reaching).values(last_offset=end - 1))
                 ahead = (f.run == self._run) & (f.stream == self._stream) & (f.partition == partition)
-                connection.execute(
-                    t.contiguous_offsets.update().where(ahead, f.next_offset > end).values(next_offset=end)
-                )
+                for name in ("next_offset", "pruned_below"):
+                    further = t.contiguous_offsets.update().where(ahead, f[name] > end)
+                    connection.execute(further.values({name: end}))
             counts.add_counts(self._store, connection, self._run, {key: -value for key, value in gone.items()})
         return gone.total()
 

@@ -16,9 +16,10 @@ from core.errors import Fenced, StoreError
 from core.records import Alert, OrderKey, OutcomeKind, Position
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from pipeline.ledger.base import Base, known
+from core.store.pruned import ARTICLES
+from pipeline.ledger.base import Base, known, stored_under
 from pipeline.ledger.bundle import write_bundle
-from pipeline.ledger.contiguous_offsets import StreamOffsets
+from pipeline.ledger.contiguous_offsets import StreamOffsets, pruned_below
 from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.stored_facts import write_facts
 from pipeline.stories.index import IndexEntry
@@ -39,13 +40,17 @@ class Stale(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run's row: ``seq`` rises by one with every bundle, ``last_key`` is the last place that was assigned."""
+    """A run's row: ``seq`` rises by one with every bundle, ``last_key`` is the last place that was assigned.
+
+    ``pruned`` rises whenever stories are pruned.
+    """
 
     name: str
     owner: str
     epoch: int
     seq: int
     last_key: OrderKey | None
+    pruned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,8 @@ class RunLedger:
         seq = state.seq + 1
         with self.store.writing() as connection:
             self._advance(connection, state, seq, last_key)
+            if self._pruned(connection) != state.pruned:
+                self._check_histories(connection, decided)
             stored_ms = self._clock_ms()
             stamp = {"run": self.run, "seq": seq, "stored_ms": stored_ms, "epoch": state.epoch}
             connection.execute(t.commits.insert(), stamp | {"handled": handled})
@@ -178,6 +185,11 @@ class RunLedger:
             mine = (t.runs.c.name == self.run) & (t.runs.c.owner == self.owner)
             connection.execute(t.runs.update().where(mine).values(owner=UNOWNED))
 
+    def state(self) -> RunState:
+        """The run's row now."""
+        with self.store.reading() as connection:
+            return self._state(connection)
+
     def owner_now(self) -> str:
         """The owner of the run: this one, another, or ``UNOWNED`` if a worker asked for a restart."""
         with self.store.reading() as connection:
@@ -196,7 +208,7 @@ class RunLedger:
 
     def offsets(self, stream: str) -> StreamOffsets:
         """The offsets of a stream in this ledger. ``stream``: its UUID."""
-        return StreamOffsets(self.store, self.run, stream, self._check_owner)
+        return StreamOffsets(self.store, self.run, stream, self.check_owner)
 
     def done(self, positions: Sequence[Position]) -> set[Position]:
         """The positions that have an outcome in this run."""
@@ -215,10 +227,31 @@ class RunLedger:
             )
         self.seen(row.seq)
         last = OrderKey.parse(row.last_place) if row.last_place else None
-        return RunState(self.run, row.owner, row.epoch, row.seq, last)
+        return RunState(self.run, row.owner, row.epoch, row.seq, last, self._pruned(connection))
 
-    def _check_owner(self, connection: sa.Connection) -> int:
-        # The row stays locked, so that no other owner takes the run before the transaction ends.
+    def _pruned(self, connection: sa.Connection) -> int:
+        c = t.pruned.c
+        return connection.execute(sa.select(c.upto).where(c.run == self.run, c.what == ARTICLES)).scalar() or 0
+
+    def _check_histories(self, connection: sa.Connection, decided: Sequence[Decided]) -> None:
+        """Raise Stale if an article was decided by a history that was pruned since."""
+        begun = {one.entry.article for one in decided if one.entry is not None and one.entry.version == 1}
+        older = {
+            one.outcome.article
+            for one in decided
+            if one.outcome.kind in (OutcomeKind.UPDATED, OutcomeKind.UNCHANGED) and one.outcome.article is not None
+        } - begun
+        v = t.versions.c
+        for part in chunks(sorted(older)):
+            kept = sa.select(v.article).where(v.run.in_(stored_under(self.run)), v.article.in_(part)).distinct()
+            if len(connection.execute(kept).all()) < len(part):
+                raise Stale("a story of this bundle was pruned meanwhile")
+
+    def check_owner(self, connection: sa.Connection) -> int:
+        """The run's seq; no other owner takes the run, and no bundle is stored, before the transaction ends.
+
+        Raises Fenced, WentBack.
+        """
         connection.execute(sa.select(t.runs.c.name).where(t.runs.c.name == self.run).with_for_update(read=True))
         return self._state(connection).seq
 
@@ -226,14 +259,19 @@ class RunLedger:
         place = last_key.sortable() if last_key else None
         mine = (t.runs.c.name == self.run) & (t.runs.c.owner == self.owner) & (t.runs.c.seq == state.seq)
         if connection.execute(t.runs.update().where(mine).values(seq=seq, last_place=place)).rowcount != 1:
-            self._check_owner(connection)
+            self.check_owner(connection)
             raise Stale(f"run {self.run!r} was written by another worker")
 
     def _done(self, connection: sa.Connection, positions: Sequence[Position]) -> dict[Position, None]:
         by_partition: dict[tuple[str, int], list[int]] = {}
-        for position in positions:
-            by_partition.setdefault((position.stream, position.partition), []).append(position.offset)
         done: dict[Position, None] = {}
+        floors = pruned_below(connection, self.run) if positions else {}
+        for position in positions:
+            if position.offset < floors.get((position.stream, position.partition), 0):
+                # Its outcome is gone, but it had one.
+                done[position] = None
+            else:
+                by_partition.setdefault((position.stream, position.partition), []).append(position.offset)
         for (stream, partition), numbers in by_partition.items():
             for part in chunks(numbers):
                 query = sa.select(t.outcomes.c.first_offset).where(

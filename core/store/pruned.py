@@ -1,0 +1,65 @@
+"""What pruning took from a run (``pipeline.ledger.pruning``): whoever reads the past says so, and claims nothing about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import sqlalchemy as sa
+
+from core.records import from_ms
+from core.store import tables as t
+from core.store.engine import Store
+
+OUTCOMES, ARTICLES, COMMITS = "outcomes", "articles", "commits"
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """Times before which rows of a run are gone, in ms since the epoch; 0: none is gone.
+
+    ``outcomes_ms`` and ``articles_ms`` are event times. Articles go by stories: of one that had a record since, all is there.
+    ``commits_ms`` is the wall clock: of transactions before, the last of each minute is there. ``first_ms``: the event time of
+    the run's first record, if its outcome is gone.
+    """
+
+    outcomes_ms: int = 0
+    articles_ms: int = 0
+    commits_ms: int = 0
+    first_ms: int | None = None
+
+    @property
+    def whole_from_ms(self) -> int:
+        """From this event time on nothing is gone that could have decided anything: a replay is the same from here on."""
+        return max(self.outcomes_ms, self.articles_ms)
+
+    def words(self, what: str = "") -> Iterator[str]:
+        """A line for each of outcomes and articles (or for ``what`` alone) of which some are gone."""
+        for name, moment in ((ARTICLES, self.articles_ms), (OUTCOMES, self.outcomes_ms)):
+            if moment and what in ("", name):
+                kind = "stories and articles" if name == ARTICLES else "outcomes of raw records"
+                yield f"{kind} from before {from_ms(moment):%Y-%m-%d %H:%M} UTC were pruned"
+
+
+def read_pruned(connection: sa.Connection, run: str) -> Pruned:
+    """What was pruned of a run."""
+    rows = {row.what: row for row in connection.execute(sa.select(t.pruned).where(t.pruned.c.run == run))}
+    before = {name: int(rows[name].before_ms) if name in rows else 0 for name in (OUTCOMES, ARTICLES, COMMITS)}
+    first = rows[OUTCOMES].first_ms if OUTCOMES in rows else None
+    return Pruned(
+        outcomes_ms=before[OUTCOMES], articles_ms=before[ARTICLES], commits_ms=before[COMMITS], first_ms=first
+    )
+
+
+def pruned_of(store: Store, run: str) -> Pruned:
+    """As ``read_pruned``, in a transaction of its own. Raises StoreError."""
+    with store.reading() as connection:
+        return read_pruned(connection, run)
+
+
+def stored_ms(run: sa.ColumnElement[str], seq: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+    """When the transaction ``seq`` of a run was stored, as a column. To the minute if it was long ago.
+
+    The first of those that are left from it on: a takedown raises the seq too, without a transaction of results.
+    """
+    c = t.commits.alias().c
+    return sa.select(c.stored_ms).where(c.run == run, c.seq >= seq).order_by(c.seq).limit(1).scalar_subquery()

@@ -1,0 +1,224 @@
+"""Deleting what a run no longer needs, by settings: old outcomes, stories with their articles, most of the old commits.
+
+Nothing that is decided afterwards may depend on it, nor on when it ran:
+
+- **Outcomes** go from the front of each partition, only below the contiguous offset, and with them rises ``pruned_below`` in the same
+  transaction: what lies below counts as handled. Stay: late ones (a replay needs their places), lost ranges, and the newest
+  of each partition, by which a stream that came back shorter is noticed.
+- **Articles** go by whole stories: a story with its articles, versions, facts and alerts, once none of its articles had a record since. So
+  what is left is consistent, and a replay that begins behind that time finds all that the live run found. An address
+  that comes again later is a new article.
+- **Commits**: their times are kept to the millisecond for a while, then the last of each minute.
+
+Times are event times, measured back from the run's last place, so a run that stands still keeps what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import sqlalchemy as sa
+
+from core.errors import UsageError
+from core.records import OutcomeKind
+from core.settings import Settings
+from core.store import tables as t
+from core.store.engine import chunks
+from core.store.pruned import ARTICLES, COMMITS, OUTCOMES
+from pipeline.ledger.base import place_at
+from pipeline.ledger.ledger import RunLedger
+from pipeline.ledger.tables import story_facts
+
+DAY_MS = 86_400_000
+SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep_days": 1}
+"""An article is compared with those of the last three days; the rest is margin."""
+
+MINUTE_MS = 60_000
+OUTCOMES_AT_ONCE = 2_000
+COMMITS_AT_ONCE = 2_000
+STORIES_AT_ONCE = 100
+EVERY_MS = 1_000
+REST_MS = 600_000
+"""A batch a second while there is something to do; then it looks again after ten minutes."""
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things are kept, in ms; 0: for ever."""
+
+    outcomes_ms: int = 0
+    articles_ms: int = 0
+    commits_ms: int = 0
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> Keep:
+        """As the settings say. Raises UsageError if something would go that still decides."""
+        for name, least in SHORTEST_DAYS.items():
+            if 0 < getattr(settings, name) < least:
+                raise UsageError(f"{name} must be 0 (no limit) or at least {least}", hint="newer ones are still needed")
+        return cls(
+            outcomes_ms=int(settings.outcomes_keep_days * DAY_MS),
+            articles_ms=int(settings.articles_keep_days * DAY_MS),
+            commits_ms=int(settings.commits_keep_days * DAY_MS),
+        )
+
+
+class Pruning:
+    """Prunes one run, a batch at a time, so that nothing waits for it. Belongs to the run's driver."""
+
+    def __init__(self, ledger: RunLedger, keep: Keep) -> None:
+        self._ledger, self._store, self._run, self._keep = ledger, ledger.store, ledger.run, keep
+        self._last_ms: int | None = None
+        self._rests = False
+        self._seen = (-1, "")
+        """(last_ms, id) of the story looked at last in this pass."""
+
+    def tend(self, now_ms: int) -> int:
+        """Delete a batch if it is time for one; how many rows went. ``now_ms``: the wall clock. Raises StoreError, Fenced."""
+        pause = REST_MS if self._rests else EVERY_MS
+        if self._last_ms is not None and 0 <= now_ms - self._last_ms < pause:
+            return 0
+        self._last_ms = now_ms
+        gone = self.step(now_ms)
+        self._rests = gone is None
+        return gone or 0
+
+    def step(self, now_ms: int) -> int | None:
+        """Delete a batch now; how many rows went. None: there is nothing more to do."""
+        last = self._ledger.state().last_key
+        if last is not None:
+            # A clock that runs ahead must not make old what is new: both would have to be wrong.
+            newest_ms = min(last.time_ms, now_ms)
+            works: list[tuple[int, int, Callable[[int], int | None]]] = [
+                (self._keep.outcomes_ms, newest_ms, self._outcomes),
+                (self._keep.articles_ms, newest_ms, self._stories),
+                (self._keep.commits_ms, now_ms, self._commits),
+            ]
+            for keep_ms, upto_ms, work in works:
+                if keep_ms and upto_ms > keep_ms and (gone := work(upto_ms - keep_ms)) is not None:
+                    return gone
+        return None
+
+    def _outcomes(self, before_ms: int) -> int | None:
+        c, f, before = t.outcomes.c, t.contiguous_offsets.c, place_at(before_ms)
+        with self._store.reading() as connection:
+            known = connection.execute(sa.select(t.contiguous_offsets).where(f.run == self._run)).all()
+        for one in known:
+            mine = (c.run == self._run) & (c.stream == one.stream) & (c.partition == one.partition)
+            newest = self._ledger.offsets(one.stream).newest_handled(one.partition, 1 << 62)
+            end = min(one.next_offset, newest[0]) if newest is not None else 0
+            query = sa.select(c.first_offset, c.last_offset, c.place, c.late)
+            query = query.where(mine, c.first_offset >= one.pruned_below, c.first_offset < end)
+            with self._store.reading() as connection:
+                rows = connection.execute(query.order_by(c.first_offset).limit(OUTCOMES_AT_ONCE)).all()
+            upto, first = one.pruned_below, None
+            for row in rows:
+                if row.place is not None and not row.late and row.place >= before:
+                    break
+                upto = min(row.last_offset + 1, end)
+                first = first or row.place
+            if upto > one.pruned_below:
+                old = mine & (c.first_offset >= one.pruned_below) & (c.first_offset < upto)
+                with self._store.writing() as connection:
+                    self._ledger.check_owner(connection)
+                    gone = connection.execute(
+                        t.outcomes.delete().where(old, ~c.late, c.kind != OutcomeKind.LOST)
+                    ).rowcount
+                    place = (f.run == self._run) & (f.stream == one.stream) & (f.partition == one.partition)
+                    connection.execute(t.contiguous_offsets.update().where(place).values(pruned_below=upto))
+                    self._note(connection, OUTCOMES, before_ms, first_ms=int(first[:15]) if first else None)
+                return gone
+        return None
+
+    def _stories(self, before_ms: int) -> int | None:
+        s = t.stories.c
+        after_ms, after = self._seen
+        query = sa.select(s.id, s.last_ms).where(s.run == self._run, s.last_ms < before_ms, s.last_ms >= after_ms)
+        query = query.where(sa.or_(s.last_ms > after_ms, s.id > after)).order_by(s.last_ms, s.id)
+        with self._store.reading() as connection:
+            rows = connection.execute(query.limit(STORIES_AT_ONCE)).all()
+        if not rows:
+            self._seen = (-1, "")
+            return None
+        gone = 0
+        with self._store.writing() as connection:
+            # Holds up the run's next transaction, which looks what is still there; see ``RunLedger.commit``.
+            self._ledger.check_owner(connection)
+            for story in self._over(connection, [row.id for row in rows], before_ms):
+                gone += self._remove(connection, story)
+            if gone:
+                self._note(connection, ARTICLES, before_ms)
+        self._seen = (rows[-1].last_ms, rows[-1].id)
+        return gone
+
+    def _over(self, connection: sa.Connection, stories: list[str], before_ms: int) -> list[str]:
+        """Those of the stories that had no record since: also one that changed nothing, since a replay meets it again."""
+        a, o, s = t.articles.c, t.outcomes.c, t.stories.c
+        old = sa.select(s.id).where(s.run == self._run, s.id.in_(stories), s.last_ms < before_ms)
+        touched = (
+            sa.select(a.story)
+            .join(t.outcomes, (o.run == a.run) & (o.article == a.id) & (o.place >= place_at(before_ms)))
+            .where(a.run == self._run, a.story.in_(stories))
+            .distinct()
+        )
+        still = set(connection.execute(touched).scalars())
+        return [story for story in connection.execute(old).scalars() if story not in still]
+
+    def _remove(self, connection: sa.Connection, story: str) -> int:
+        a, v = t.articles.c, t.versions.c
+        members = list(connection.execute(sa.select(a.id).where(a.run == self._run, a.story == story)).scalars())
+        gone = 0
+        for part in chunks(members):
+            gone += connection.execute(
+                t.versions.delete().where(v.run == self._run, v.article.in_(part), v.story == story)
+            ).rowcount
+        for table, column in (
+            (t.articles, "story"),
+            (t.alerts, "story"),
+            (story_facts, "story"),
+            (t.stories, "id"),
+        ):
+            mine = (table.c.run == self._run) & (table.c[column] == story)
+            gone += connection.execute(table.delete().where(mine)).rowcount
+        return gone
+
+    def _commits(self, before_ms: int) -> int | None:
+        c = t.commits.c
+        p = t.pruned.c
+        with self._store.reading() as connection:
+            thinned = sa.select(p.upto).where(p.run == self._run, p.what == COMMITS)
+            begin = connection.execute(thinned).scalar() or 0
+            query = sa.select(c.seq, c.stored_ms).where(c.run == self._run, c.seq > begin).order_by(c.seq)
+            rows = connection.execute(query.limit(COMMITS_AT_ONCE)).all()
+        old = [row for row in rows if row.stored_ms < before_ms]
+        # The last one is kept: whether it is the last of its minute shows with the next.
+        pairs = list(zip(old, rows[1:], strict=False))
+        if not pairs:
+            return None
+        gone = [one.seq for one, after in pairs if one.stored_ms // MINUTE_MS == after.stored_ms // MINUTE_MS]
+        with self._store.writing() as connection:
+            self._ledger.check_owner(connection)
+            for part in chunks(gone):
+                connection.execute(t.commits.delete().where(c.run == self._run, c.seq.in_(part)))
+            self._note(connection, COMMITS, before_ms, upto=pairs[-1][0].seq)
+        return len(gone)
+
+    def _note(
+        self,
+        connection: sa.Connection,
+        what: str,
+        before_ms: int,
+        *,
+        first_ms: int | None = None,
+        upto: int | None = None,
+    ) -> None:
+        p = t.pruned.c
+        statement = self._store.insert(t.pruned)
+        new = statement.excluded
+        row = {"run": self._run, "what": what, "before_ms": before_ms, "first_ms": first_ms, "upto": upto or 1}
+        changed = {
+            "before_ms": sa.case((new.before_ms > p.before_ms, new.before_ms), else_=p.before_ms),
+            "first_ms": sa.case((new.first_ms < p.first_ms, new.first_ms), else_=sa.func.coalesce(p.first_ms, new.first_ms)),
+            "upto": p.upto + 1 if upto is None else new.upto,
+        }
+        connection.execute(statement.on_conflict_do_update(index_elements=["run", "what"], set_=changed), [row])
