@@ -21,6 +21,7 @@ from core.query.explain import Explanation, explain
 from core.records import Article, Subscription, article_id, canonical_url, decode, from_ms
 from core.store import Store, StoredTopic, SubscriptionStore
 from core.store import tables as t
+from core.store.pruned import pruned_of, stored_ms
 from core.store.takedowns import Takedowns
 from core.topics import Tagger, load_topic
 
@@ -136,6 +137,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     article: ArticleTrace | None = None
     topics: tuple[TopicTrace, ...] = ()
     queries: tuple[QueryTrace, ...] = ()
+    pruned: tuple[str, ...] = ()
+    """What of the run was pruned, in words: it may have come before, or more often."""
 
 
 class Tracer:
@@ -172,6 +175,7 @@ class Tracer:
             article=self._shown(article) if article else None,
             topics=self._topics(article) if article else (),
             queries=self._queries(article, explained=explained, asked=asked) if article else (),
+            pruned=tuple(pruned_of(self._store, self._run).words()),
         )
 
     def _article(self, identity: str) -> Article | None:
@@ -191,9 +195,7 @@ class Tracer:
                 row
                 for mine in (known, rejected)
                 for row in connection.execute(
-                    sa.select(t.outcomes, t.commits.c.stored_ms)
-                    .outerjoin(t.commits, (t.commits.c.run == c.run) & (t.commits.c.seq == c.seq))
-                    .where(mine)
+                    sa.select(t.outcomes, stored_ms(c.run, c.seq).label("stored_ms")).where(mine)
                 )
             ]
         rows.sort(key=lambda row: row.place or "")

@@ -16,9 +16,12 @@ import structlog
 import tantivy
 
 from core.errors import StoreError
-from core.search.schema import found_article, index_document, read_record
+from core.search.question import order_range
+from core.search.schema import found_article, index_document, order_of, read_record
 from core.store import StoreReader
 from core.store import tables as t
+from core.store.engine import chunks
+from core.store.pruned import pruned_of
 from core.store.takedowns import Takedowns
 
 log = structlog.get_logger()
@@ -27,6 +30,8 @@ PAGE = 1_000
 """Articles read in one transaction of the store."""
 COMMIT = 20_000
 """Articles between two commits of the index while much is to be done."""
+SWEPT = 1_000
+"""Articles looked for in the store at one call."""
 HEAP_BYTES = 96 << 20
 STATE = "state.json"
 
@@ -70,8 +75,11 @@ class Indexer:
         self._index = index
         self._empty = index.searcher().num_docs == 0
         """The index holds nothing that an article might have to replace."""
-        self._takedowns: int | None = None
-        """Stamp of the newest takedown that was applied; None: none since this writer started."""
+        self._takedowns = 0
+        """Stamp of the newest takedown that was applied since this writer started."""
+        self._sweep: tuple[int, int | None] | None = (0, None)
+        """Articles whose ``order`` is in this range are still to be looked for in the store; None: none are."""
+        self._deletions = -1
 
     def close(self) -> None:
         """Release the lock once merges are done."""
@@ -143,14 +151,16 @@ class Indexer:
             raise StoreError(f"{self._folder}: {error}", hint="free some disk space, or delete the folder") from error
 
     def _remove_what_is_gone(self, reader: StoreReader) -> None:
-        """Remove what takedowns removed from the store; and once for each writer, whatever else is no longer in it."""
+        """Remove what takedowns and pruning removed from the store.
+
+        After a start all articles are looked for in the store, and old ones whenever stories were pruned: some at each call,
+        or a start would read a whole store.
+        """
         takedowns = Takedowns(reader.store)
         stamp, _ = takedowns.check(())
-        gone: set[str] = set()
-        if self._takedowns is None:
-            gone |= self._not_in_store(reader)
-        if stamp != (self._takedowns or 0):
-            gone |= {one.article for one in takedowns.listing(after_stamp=self._takedowns or 0)}
+        gone = self._not_in_store(reader)
+        if stamp != self._takedowns:
+            gone |= {one.article for one in takedowns.listing(after_stamp=self._takedowns)}
         for identity in sorted(gone):
             self._writer.delete_documents_by_term("id", identity)
         if gone:
@@ -158,14 +168,23 @@ class Indexer:
         self._takedowns = stamp
 
     def _not_in_store(self, reader: StoreReader) -> set[str]:
-        """Ids that the index has and the store does not."""
-        c = t.articles.c
+        """Ids that the index has and the store does not, among the next articles of the sweep, oldest first."""
+        if self._sweep is None:
+            pruned = pruned_of(reader.store, reader.run)
+            if pruned.deletions == self._deletions:
+                return set()
+            self._sweep, self._deletions = (0, order_of(pruned.articles_ms)), pruned.deletions
+        low, high = self._sweep
         self._index.reload()
         searcher = self._index.searcher()
+        wanted = order_range(self._index.schema, low, high)
+        hits = searcher.search(wanted, limit=SWEPT, count=False, order_by_field="order", order=tantivy.Order.Asc).hits
+        # Those of one order may be more than one page holds: then the rest of them waits for the next sweep.
+        self._sweep = (int(hits[-1][0]) + 1, high) if len(hits) == SWEPT else None
+        found = {read_record(searcher.doc(address)).id for _, address in hits}
+        c, stored = t.articles.c, set[str]()
         with reader.store.reading() as connection:
-            stored = connection.execute(sa.select(sa.func.count()).where(c.run == reader.run)).scalar_one()
-            if stored >= searcher.num_docs:
-                return set()
-            ids = {row.id for row in connection.execute(sa.select(c.id).where(c.run == reader.run))}
-        every = searcher.search(tantivy.Query.all_query(), limit=max(searcher.num_docs, 1)).hits
-        return {read_record(searcher.doc(address)).id for _, address in every} - ids
+            for part in chunks(sorted(found)):
+                known = sa.select(c.id).where(c.run == reader.run, c.id.in_(part))
+                stored.update(connection.execute(known).scalars())
+        return found - stored

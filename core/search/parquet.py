@@ -22,6 +22,8 @@ from core.errors import StoreError
 from core.records import Alert, Article, decode, from_ms
 from core.store import StoreReader
 from core.store import tables as t
+from core.store.pruned import pruned_of
+from core.store.takedowns import Takedowns
 
 SCHEMA_VERSION = 1
 DAY_MS = 86_400_000
@@ -90,9 +92,10 @@ def export(
     """Bring the files below ``folder`` up to date, one day at a time, oldest first: ``articles/day=2026-03-05/live.parquet``.
 
     ``since_ms`` (inclusive) and ``until_ms`` (exclusive), UTC, choose the days: every day that overlaps the period is
-    exported whole. The file of a day that has no rows any more is deleted. Raises StoreError if the store can't be read or
-    the folder can't be written.
+    exported whole. The file of a day that has no rows any more is deleted. A day of which stories were pruned keeps its file:
+    only what was taken down goes from it. Raises StoreError if the store can't be read or the folder can't be written.
     """
+    pruned_ms, gone = pruned_of(reader.store, reader.run).articles_ms, _taken_down(reader)
     for kind in KINDS:
         days = _days(reader, kind)
         for day in sorted({*days, *_days_on_disk(folder, kind, reader.run)}):
@@ -100,7 +103,11 @@ def export(
                 continue
             if until_ms is not None and day * DAY_MS >= until_ms:
                 continue
-            yield _export_day(reader, folder, kind, day, days.get(day))
+            path = day_path(folder, kind.name, day, reader.run)
+            if day * DAY_MS < pruned_ms and (kept := _metadata(path)) is not None:
+                yield _kept(path, kept, *gone)
+            else:
+                yield _export_day(reader, folder, kind, day, days.get(day))
 
 
 def day_path(folder: Path, kind: str, day: int, run: str) -> Path:
@@ -134,6 +141,36 @@ def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, current
     finally:
         part.unlink(missing_ok=True)
     return Written(path, rows, True)
+
+
+def _taken_down(reader: StoreReader) -> tuple[int, frozenset[str]]:
+    """The stamp of the newest takedown, and the articles that were taken down."""
+    repository = Takedowns(reader.store)
+    stamp, _ = repository.check(())
+    return stamp, frozenset(one.article for one in repository.listing()) if stamp else frozenset()
+
+
+def _kept(path: Path, metadata: dict[str, str], stamp: int, gone: frozenset[str]) -> Written:
+    """The file of a day of which the store no longer has all: without articles that were taken down since it was written."""
+    if metadata.get("takedowns", "0") == str(stamp):
+        return Written(path, int(metadata["rows"]), False)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        table = pq.read_table(path, partitioning=None)
+        names = [name for name in ("id", "article") if name in table.column_names]
+        left = [not any(row[name] in gone for name in names) for row in table.select(names).to_pylist()]
+        kept = table.filter(pa.array(left, pa.bool_()))
+        marked = metadata | {"rows": str(kept.num_rows), "takedowns": str(stamp)}
+        kept = kept.replace_schema_metadata({f"wirewatch.{name}": value for name, value in marked.items()})
+        pq.write_table(kept, part, compression="zstd")
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: {error.strerror or error}", hint="free some space, or choose another folder"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return Written(path, kept.num_rows, True)
 
 
 def _metadata(path: Path) -> dict[str, str] | None:

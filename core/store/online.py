@@ -32,7 +32,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 def briefly(change: Callable[[], object]) -> None:
-    """Make a change that needs a table for itself for a moment: one statement, and one that is quick however large the table is.
+    """Make a change that needs a table for itself for a moment: one statement, quick however large the table is.
 
     It waits for the table for half a second, lets the others go on, and tries again, for ten minutes at most: a long
     transaction, such as that of a dump, would hold it up, and it those that come after it.

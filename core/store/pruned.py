@@ -19,13 +19,14 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 
     ``outcomes_ms`` and ``articles_ms`` are event times. Articles go by stories: of one that had a record since, all is there.
     ``commits_ms`` is the wall clock: of transactions before, the last of each minute is there. ``first_ms``: the event time of
-    the run's first record, if its outcome is gone.
+    the run's first record, if its outcome is gone. ``deletions`` rises whenever stories are pruned.
     """
 
     outcomes_ms: int = 0
     articles_ms: int = 0
     commits_ms: int = 0
     first_ms: int | None = None
+    deletions: int = 0
 
     @property
     def whole_from_ms(self) -> int:
@@ -44,9 +45,12 @@ def read_pruned(connection: sa.Connection, run: str) -> Pruned:
     """What was pruned of a run."""
     rows = {row.what: row for row in connection.execute(sa.select(t.pruned).where(t.pruned.c.run == run))}
     before = {name: int(rows[name].before_ms) if name in rows else 0 for name in (OUTCOMES, ARTICLES, COMMITS)}
-    first = rows[OUTCOMES].first_ms if OUTCOMES in rows else None
     return Pruned(
-        outcomes_ms=before[OUTCOMES], articles_ms=before[ARTICLES], commits_ms=before[COMMITS], first_ms=first
+        outcomes_ms=before[OUTCOMES],
+        articles_ms=before[ARTICLES],
+        commits_ms=before[COMMITS],
+        first_ms=rows[OUTCOMES].first_ms if OUTCOMES in rows else None,
+        deletions=int(rows[ARTICLES].upto) if ARTICLES in rows else 0,
     )
 
 

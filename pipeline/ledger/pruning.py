@@ -2,12 +2,12 @@
 
 Nothing that is decided afterwards may depend on it, nor on when it ran:
 
-- **Outcomes** go from the front of each partition, only below the contiguous offset, and with them rises ``pruned_below`` in the same
-  transaction: what lies below counts as handled. Stay: late ones (a replay needs their places), lost ranges, and the newest
+- **Outcomes** go from the front of each partition, only below the contiguous offset, and ``pruned_below`` rises in the same
+  transaction: what lies below counts as handled. Late ones stay (a replay needs their places), lost ranges, and the newest
   of each partition, by which a stream that came back shorter is noticed.
-- **Articles** go by whole stories: a story with its articles, versions, facts and alerts, once none of its articles had a record since. So
-  what is left is consistent, and a replay that begins behind that time finds all that the live run found. An address
-  that comes again later is a new article.
+- **Articles** go by whole stories: a story with its articles, versions, facts and alerts, once none of its articles had a
+  record since. So what is left is consistent, and a replay that begins behind that time finds all that the live run found.
+  An address that comes again later is a new article.
 - **Commits**: their times are kept to the millisecond for a while, then the last of each minute.
 
 Times are event times, measured back from the run's last place, so a run that stands still keeps what it has.
@@ -218,7 +218,9 @@ class Pruning:
         row = {"run": self._run, "what": what, "before_ms": before_ms, "first_ms": first_ms, "upto": upto or 1}
         changed = {
             "before_ms": sa.case((new.before_ms > p.before_ms, new.before_ms), else_=p.before_ms),
-            "first_ms": sa.case((new.first_ms < p.first_ms, new.first_ms), else_=sa.func.coalesce(p.first_ms, new.first_ms)),
+            "first_ms": sa.case(
+                (new.first_ms < p.first_ms, new.first_ms), else_=sa.func.coalesce(p.first_ms, new.first_ms)
+            ),
             "upto": p.upto + 1 if upto is None else new.upto,
         }
         connection.execute(statement.on_conflict_do_update(index_elements=["run", "what"], set_=changed), [row])

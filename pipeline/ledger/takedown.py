@@ -17,6 +17,7 @@ from core.store import tables as t
 from core.store.engine import Store
 from core.store.outbox import key_of
 from core.store.takedowns import STAGE, newest_stamp
+from pipeline.ledger.base import stored_under
 from pipeline.ledger.stories import stories_as_of, story_row
 from pipeline.ledger.tables import story_facts
 
@@ -67,11 +68,18 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
 
 
 def _runs_with(connection: sa.Connection, article: str) -> list[str]:
-    names: set[str] = set()
-    for table in (t.outcomes, t.versions):
-        found = sa.select(table.c.run).where(table.c.article == article).distinct()
-        names.update(connection.execute(found).scalars())
-    return sorted(names)
+    # Run by run: no index begins with the article.
+    runs = sorted({one for run in connection.execute(sa.select(t.runs.c.name)).scalars() for one in stored_under(run)})
+    return [
+        run
+        for run in runs
+        if any(
+            connection.execute(
+                sa.select(table.c.run).where(table.c.run == run, table.c.article == article).limit(1)
+            ).first()
+            for table in (t.outcomes, t.versions)
+        )
+    ]
 
 
 def _empty(store: Store, connection: sa.Connection, run: str, article: str, url: str) -> Counter[str]:

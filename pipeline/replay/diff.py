@@ -18,6 +18,7 @@ from core.records import Alert, Article, decode
 from core.records.wire import project
 from core.store import tables as t
 from core.store.engine import Store
+from core.store.pruned import pruned_of
 from pipeline.ledger.base import place_at
 from pipeline.ledger.stories import story_of
 from pipeline.replay.runs import ReplayRepository
@@ -50,11 +51,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def span_of(store: Store, first: str, second: str) -> TimeSpan:
-    """The span that both runs cover: without limits, except for replays of a part."""
+    """The span that both runs cover, as far as neither was pruned: without limits, except for replays of a part."""
     replays = [found for name in (first, second) if (found := ReplayRepository(store).get(name))]
-    return TimeSpan(
-        max((one.from_ms for one in replays), default=0), min((one.to_ms for one in replays), default=1 << 46)
-    )
+    begins = [*(one.from_ms for one in replays), *(pruned_of(store, name).articles_ms for name in (first, second))]
+    return TimeSpan(max(begins), min((one.to_ms for one in replays), default=1 << 46))
 
 
 def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterator[Change]:

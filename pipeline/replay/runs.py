@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from core.records import Article, OrderKey, RawArticle, decode, from_ms
 from core.store import tables as t
+from core.store.counts import OUTCOMES
 from core.store.engine import Store
+from core.store.pruned import read_pruned
 from pipeline.ledger.base import stored_under
 from pipeline.ledger.tables import replays
 
@@ -91,10 +93,11 @@ def list_runs(store: Store) -> list[RunSummary]:
         place = t.articles.c.place
         spans = connection.execute(sa.select(t.articles.c.run, sa.func.min(place), sa.func.max(place)).group_by("run"))
         times = {run: (_time(first), _time(last)) for run, first, last in spans}
-        c = t.outcomes.c
-        size = sa.func.sum(c.last_offset - c.first_offset + 1)
+        # Sums that are kept: the outcomes themselves are many, and old ones may be gone.
+        c = t.counters.c
+        ended = sa.select(c.run, c.label, c.value).where(c.name == OUTCOMES, c.value > 0)
         outcomes: dict[str, dict[str, int]] = {}
-        for run, kind, count in connection.execute(sa.select(c.run, c.kind, size).group_by(c.run, c.kind)):
+        for run, kind, count in connection.execute(ended):
             outcomes.setdefault(run, {})[kind] = int(count)
         rows = connection.execute(sa.select(t.runs).order_by(t.runs.c.created_ms, t.runs.c.name)).all()
     return [
@@ -197,7 +200,9 @@ def first_place_ms(store: Store, run: str) -> int | None:
     with store.reading() as connection:
         query = sa.select(c.place).where(c.run == run, c.place.is_not(None)).order_by(c.place).limit(1)
         place = connection.execute(query).scalar()
-    return None if place is None else OrderKey.parse(place).time_ms
+        begun = read_pruned(connection, run).first_ms
+    first = None if place is None else OrderKey.parse(place).time_ms
+    return first if begun is None or (first is not None and first < begun) else begun
 
 
 def stored_versions(store: Store, run: str, *, from_ms_: int, to_ms_: int) -> Iterator[tuple[OrderKey, RawArticle]]:

@@ -36,6 +36,7 @@ from wirewatch.replay.spec import (
     check_name,
     digest_of,
     parse_speed,
+    pruned_since,
     scope_of,
 )
 from wirewatch.supervisor import stop_on_signals
@@ -308,6 +309,9 @@ def _go(
                 )
         finally:
             sources.close()
+    if not row.no_claim and (why := pruned_since(store, spec.of, row.from_ms)):
+        ReplayRepository(store).note(row.name, no_claim=why)
+        row = msgspec.structs.replace(row, no_claim=why)
     _result(store, row, machine=machine, seconds=time.monotonic() - began, handled=row.done - done)
     if row.state != FINISHED:
         console.note("stopped; the same command continues from here", "yellow")

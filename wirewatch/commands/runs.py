@@ -21,6 +21,7 @@ from core.records import from_ms
 from core.records.article import Story
 from core.settings import load_settings
 from core.store import open_store
+from core.store.pruned import ARTICLES, pruned_of
 from core.store.takedowns import Takedowns
 from pipeline.ledger.takedown import Removed, take_down
 from pipeline.replay.diff import Change, differences, span_of
@@ -82,6 +83,9 @@ def diff(
     span = span_of(store, first, second)
     counts: Counter[tuple[str, str]] = Counter()
     machine = console.wants_json(as_json)
+    for name in (first, second):
+        for gone in pruned_of(store, name).words(ARTICLES):
+            console.note(f"{name}: {gone}: nothing before is compared", "yellow")
     for change in differences(store, first, second, span):
         counts[change.what, change.how] += 1
         if machine:
@@ -145,6 +149,8 @@ def show(
     store = open_store(settings.store)
     past = AsOf(store, known_run(store, run or settings.run), moment)
     machine = console.wants_json(as_json)
+    for words in past.pruned.words(ARTICLES):
+        console.note(f"{words}: they are not shown", "yellow")
     found = _found(past, kind)
     count = 0
     for one in islice(found, limit or None):

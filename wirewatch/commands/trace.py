@@ -92,7 +92,7 @@ def _verdict(trace: Trace) -> str:
         return f"seen in a feed, its page is not fetched yet: {waiting[-1].problem or 'it is queued'}"
     if trace.items:
         return "seen in a feed and appended; the pipeline has not handled it yet, or it came under another address"
-    return "never seen"
+    return "nothing is stored of it: it never came, or that was pruned" if trace.pruned else "never seen"
 
 
 def _why_never_seen(trace: Trace, now: datetime) -> tuple[str, ...]:
@@ -160,6 +160,8 @@ def _lines(found: Trace, *, every: bool) -> Iterator[Text]:
         yield _line("record", words + (f" by {end.stage}: {end.reason}" if end.stage else ""))
     if found.article:
         yield from _article(found, every=every)
+    for words in found.pruned:
+        yield _line("gone", words, "yellow")
     for reason in found.maybe:
         yield _line("maybe", reason, "yellow")
 

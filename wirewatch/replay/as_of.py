@@ -17,6 +17,7 @@ from core.records import Alert, Article, OrderKey, decode, from_ms, to_ms
 from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store
+from core.store.pruned import read_pruned, stored_ms
 from desk.delivery.store.tables import deliveries
 from pipeline.ledger.stories import stories_as_of
 
@@ -53,7 +54,11 @@ class SeenAlert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AsOf:
-    """A run at ``moment`` (UTC). Later transactions don't count, however old the news in them. Newest first, page by page."""
+    """A run at ``moment`` (UTC). Later transactions don't count, however old the news in them. Newest first, page by page.
+
+    ``pruned``: what is gone, and so isn't shown. A moment from which only one transaction a minute is left is taken to the
+    minute.
+    """
 
     def __init__(self, store: Store, run: str, moment: datetime) -> None:
         self.store, self.run, self._moment_ms = store, run, to_ms(moment)
@@ -62,6 +67,7 @@ class AsOf:
         with store.reading() as connection:
             # A takedown raises a run's seq without a commit of its own; what it left is of the seq that stored it.
             self.seq = int(connection.execute(query).scalar() or 0)
+            self.pruned = read_pruned(connection, run)
 
     def articles(self) -> Iterator[SeenArticle]:
         """Articles, by the event time of the version that was the newest."""
@@ -73,9 +79,8 @@ class AsOf:
         after: tuple[int, str] | None = None
         while True:
             query = (
-                sa.select(t.versions, a.record, t.commits.c.stored_ms)
+                sa.select(t.versions, a.record, stored_ms(v.run, v.seq).label("stored_ms"))
                 .outerjoin(t.articles, (a.run == v.run) & (a.id == v.article))
-                .outerjoin(t.commits, (t.commits.c.run == v.run) & (t.commits.c.seq == v.seq))
                 .where(v.run == self.run, v.seq <= self.seq, ~newer.exists())
                 .order_by(v.event_ms.desc(), v.place.desc())
                 .limit(PAGE)
@@ -95,8 +100,7 @@ class AsOf:
         after: tuple[str, str] | None = None
         while True:
             query = (
-                sa.select(c.record, c.place, c.id, t.commits.c.stored_ms)
-                .outerjoin(t.commits, (t.commits.c.run == c.run) & (t.commits.c.seq == c.seq))
+                sa.select(c.record, c.place, c.id, stored_ms(c.run, c.seq).label("stored_ms"))
                 .where(c.run == self.run, c.seq <= self.seq)
                 .order_by(c.place.desc(), c.id.desc())
                 .limit(PAGE)

@@ -13,6 +13,7 @@ from core.errors import UsageError
 from core.records import Subscription
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
+from core.store.pruned import pruned_of
 from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names
 
@@ -133,7 +134,7 @@ def begin_replay(
         base=base,
         from_ms=span[0],
         to_ms=span[1],
-        no_claim=_no_claim(spec, first_ms, base, span),
+        no_claim=_no_claim(spec, first_ms, base, span) or pruned_since(store, spec.of, span[0]),
         state=RUNNING,
         delivers=spec.deliver,
         started_ms=now_ms,
@@ -141,6 +142,15 @@ def begin_replay(
     index_path(settings, name).unlink(missing_ok=True)
     ReplayRepository(store).put(made)
     return made
+
+
+def pruned_since(store: Store, run: str, from_ms_: int) -> str | None:
+    """Why a replay from this event time on may differ: what the run knew then was pruned; None if nothing was.
+
+    What is asked at the end of a replay holds for all of it.
+    """
+    pruned = pruned_of(store, run)
+    return "; ".join(pruned.words()) if pruned.whole_from_ms > from_ms_ else None
 
 
 def _is_ours(sources: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import UsageError
@@ -139,7 +139,7 @@ def test_a_story_goes_whole_once_nothing_came_for_it(store: Store, ledger: RunLe
         assert ids(store, table, column) == {article_id(THREE), article_id("https://d.example/4")}
     assert ids(store, t.stories) == {article_id(THREE), article_id("https://d.example/4")}
     assert ids(store, t.alerts, "story") == {article_id(THREE)}
-    assert pruned_of(store, "live") == Pruned(articles_ms=at_ms(4))
+    assert pruned_of(store, "live") == Pruned(articles_ms=at_ms(4), deletions=1)
     assert list(pruned_of(store, "live").words()) == [
         "stories and articles from before 2026-03-05 12:00 UTC were pruned"
     ]
@@ -226,7 +226,7 @@ def drafts_of(records: list[tuple[int, int, int, bool]]) -> list[tuple[Draft, bo
     for gap, address, text, prune in records:
         second += gap
         url = f"https://{'abc'[address % 3]}.example/{address}"
-        made.append((draft(second, url, text=story(address // 2 * 10 + text)), prune))
+        made.append((draft(second, url, title="A title", text=story(address // 2 * 10 + text)), prune))
     return made
 
 
@@ -247,6 +247,8 @@ def results(store: Store, run: str, from_ms: int) -> list[tuple[Any, ...]]:
 
 
 @settings(max_examples=25, deadline=None)
+@example([(1, 0, 0, False), (8 * DAY, 0, 0, True)])
+@example([(1, 0, 0, False), (8 * DAY, 2, 0, True), (1, 0, 0, False), (8 * DAY, 0, 1, True)])
 @given(records=RECORDS)
 def test_a_replay_from_where_nothing_is_gone_equals_the_pruned_run(records: list[tuple[int, int, int, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -265,6 +267,8 @@ def test_a_replay_from_where_nothing_is_gone_equals_the_pruned_run(records: list
         rewriter = RunWriter(again, publish=False)
         for one, _ in all_of:
             if one.key.time_ms >= from_ms:
-                rewriter.write([msgspec.structs.replace(one, position=msgspec.structs.replace(one.position, run="again"))])
+                rewriter.write(
+                    [msgspec.structs.replace(one, position=msgspec.structs.replace(one.position, run="again"))]
+                )
         assert results(store, "again", from_ms) == results(store, "live", from_ms)
         store.close()
