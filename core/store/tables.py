@@ -217,7 +217,7 @@ outbox = Table(
     Column("taken_by", SafeString),
     Column("taken_ms", BigInteger),
     Index("ix_outbox_status_id", "status", "id"),
-    Index("ix_outbox_destination_id", "destination", "id"),
+    Index("ix_outbox_destination_run_id", "destination", "run", "id"),
     # No id is given twice, as on PostgreSQL: who stood still would strike off a later row instead of the one it had sent.
     sqlite_autoincrement=True,
 )

@@ -27,8 +27,8 @@ def upgrade() -> None:
     online.add_column(
         "contiguous_offsets", sa.Column("pruned_below", sa.BigInteger(), nullable=False, server_default=sa.text("0"))
     )
-    # Delivery asks for its rows each second, also while a million others wait for a stream that is away.
-    online.add_index("ix_outbox_destination_id", "outbox", ["destination", "id"])
+    # Relays and delivery ask for their rows each second, also while a million others wait for a stream that is away.
+    online.add_index("ix_outbox_destination_run_id", "outbox", ["destination", "run", "id"])
     # A replay begins with the records that came late, which are few.
     late = sa.text("late")
     online.add_index("ix_outcomes_late", "outcomes", ["run", "stream", "partition", "first_offset"], where=late)
