@@ -37,6 +37,8 @@ FLINK = (
 )
 BUSY_S, IDLE_S = 0.5, 1.0
 ASK_FAILURES_S = 5.0
+RUNS_ON = ("portablerunner", "flinkrunner")
+_NO_STREAMING_STATE = "its portable streaming has no state and no timers, and order and reader are kept in these"
 REFUSED = {
     "switchingdirectrunner": "it is the DirectRunner or another by its own choice",
     "directrunner": "it keeps no order and leaks memory while idle",
@@ -45,7 +47,11 @@ REFUSED = {
     # Also refused because Beam would download its binary.
     "prism": "it keeps its state in memory only",
     "prismrunner": "it keeps its state in memory only",
+    "sparkrunner": _NO_STREAMING_STATE,
+    "dataflowrunner": "its workers run in containers that it starts, where neither the pool that refuses other versions nor "
+    "the way to the store and the stream was ever tried, and a job's restart from the ledger is only tested on Flink",
 }
+NEVER_RUN = "Wirewatch was never run on it, and what it keeps of order and state is not known"
 
 
 def submit(
@@ -60,8 +66,8 @@ def submit(
     jobs can't be cancelled.
     """
     runner = runner_name(options)
-    if runner in REFUSED:
-        why = f"{runner} can't run continuously: {REFUSED[runner]}"
+    if runner not in RUNS_ON:
+        why = f"{runner} can't run continuously: {REFUSED.get(runner, NEVER_RUN)}"
         raise UsageError(why, hint="use Flink, or leave out --runner")
     beam_options = _beam_options(settings, options)
     for job in _cancel_on_cluster(settings, options):

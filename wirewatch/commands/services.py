@@ -178,7 +178,7 @@ def listen(
 def run_pipeline(
     context: typer.Context,
     runner: Annotated[
-        str, typer.Option(help="A Beam runner, such as PortableRunner (default: slices in this process).")
+        str, typer.Option(help="A Beam runner: PortableRunner or FlinkRunner (default: slices in this process).")
     ] = "",
     beam_option: Annotated[list[str] | None, typer.Option(help="An option for the runner; repeatable.")] = None,
     *,

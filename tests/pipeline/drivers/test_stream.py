@@ -175,6 +175,13 @@ def test_an_earlier_job_of_the_run_is_cancelled_before_it_is_taken(options: tupl
         ("apache_beam.runners.direct.direct_runner.DirectRunner", "keeps no order"),
         ("prism", "in memory only"),
         ("apache_beam.runners.portability.prism_runner.PrismRunner", "in memory only"),
+        ("DataflowRunner", "containers that it starts"),
+        ("apache_beam.runners.dataflow.dataflow_runner.DataflowRunner", "containers that it starts"),
+        ("SparkRunner", "no state and no timers"),
+        ("apache_beam.runners.portability.spark_runner.SparkRunner", "no state and no timers"),
+        ("DaskRunner", "was never run on it"),
+        ("RenderRunner", "was never run on it"),
+        ("of.mine.Runner", "was never run on it"),
     ],
 )
 def test_runners_that_cannot_do_it_are_refused_with_the_reason(tmp_path: Path, runner: str, why: str) -> None:
