@@ -27,6 +27,7 @@ from pipeline.flow import Flow, build
 from pipeline.malloc import GiveBack, tidy_heaps
 from pipeline.transforms.coders import Envelope
 from pipeline.transforms.order import SortedSlice
+from pipeline.transforms.step import keep_open
 from pipeline.transforms.write import reported_failure
 
 log = structlog.get_logger()
@@ -91,6 +92,7 @@ class SliceGraph:
     def __init__(self, flow: Flow) -> None:
         # Before the runner begins its threads.
         tidy_heaps()
+        keep_open()
         self._memory = GiveBack()
         self._source = SliceSource()
         self._options = PipelineOptions([], runner="FnApiRunner", direct_num_workers=1)

@@ -8,6 +8,8 @@ in every later checkpoint (apache/beam#27648; measured in docs/decisions.md), wh
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +26,7 @@ from apache_beam.io.unbounded_source import (
 )
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from core.clock import wall_ms
@@ -35,14 +38,18 @@ from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
 from pipeline.ledger import RunLedger, RunState
 from pipeline.order import Merge, MergeMark, Numbered
+from pipeline.transforms import counts
 from pipeline.transforms.coders import Envelope, MarkCoder
 from pipeline.transforms.step import Step
 from pipeline.versions import SEAL
 
 log = structlog.get_logger()
 PAUSE_S = 12 * 3600.0
+FAR = Timestamp.of(253_370_764_800)
+"""The year 9999: later than all that we promise, and earlier than the end of the global window, at which runners drop state."""
 # How often the store is asked how far it is; more often only if nothing may be read before the answer.
 ASK_EVERY_S = 1.0
+LAG_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,20 @@ class ReadInOrder(beam.PTransform):
         )
 
 
+def set_holding(timer: beam.transforms.userstate.BaseTimer, at_s: float, watermark: Timestamp) -> None:
+    """Set a processing-time timer that holds the watermark of what it will emit.
+
+    Beam's model has this (a timer's output timestamp), but its Python SDK has no argument for it yet: it takes the timestamp
+    of whatever set the timer.
+    """
+    timer._input_timestamp = watermark  # noqa: SLF001
+    timer.set(Timestamp.of(at_s))
+
+
+def _timestamp(time_ms: int) -> Timestamp:
+    return min(FAR, Timestamp(micros=1_000 * time_ms)) if time_ms >= 0 else MIN_TIMESTAMP
+
+
 def _keyed(_push: bytes, run: str) -> tuple[str, bytes]:
     return run, b""
 
@@ -110,6 +131,7 @@ class _Read(Step):
         self._stands_at: MergeMark | None = None
         self._in_flight: InFlight | None = None
         self._ledger: RunLedger | None = None
+        self._counted_s = -math.inf
 
     def process(
         self,
@@ -123,7 +145,8 @@ class _Read(Step):
         self,
         mark: beam.transforms.userstate.ReadModifyWriteRuntimeState = beam.DoFn.StateParam(MARK),  # noqa: B008
         again: beam.transforms.userstate.BaseTimer = beam.DoFn.TimerParam(AGAIN),  # noqa: B008
-    ) -> Iterator[Envelope]:
+        watermark: Timestamp = beam.DoFn.TimestampParam,
+    ) -> Iterator[TimestampedValue]:
         count, size, began = 0, 0, time.monotonic()
         stands_at, source = mark.read(), self._source
         # Kept again only once the bundle's records are out: after a failure in between, its position is unknown.
@@ -140,7 +163,8 @@ class _Read(Step):
                 count, size = count + 1, size + len(found.record.value)
                 sent = envelope(found, source.run, reader.stream.uuid)
                 in_flight.add(found.number, len(found.record.value), str(sent.position))
-                yield sent
+                # A late record keeps its key; here it only must not be behind what was promised.
+                yield TimestampedValue(sent, max(watermark, _timestamp(sent.key.time_ms)))
                 if time.monotonic() - began > source.bundle_s:
                     break
             if count:
@@ -150,7 +174,8 @@ class _Read(Step):
             # After a read that timed out the next may begin; after one that ended early (the stream is away, too much is in
             # flight) this would be a busy loop.
             pause_s = 0.0 if count else max(0.0, source.poll_s - waited_s)
-            again.set(Timestamp.of(time.time() + pause_s))
+            set_holding(again, time.time() + pause_s, max(watermark, _timestamp(reader.merge.complete_ms())))
+            self._count(count, size, reader, in_flight)
             self._reader, self._stands_at = reader, stands_at
         finally:
             if self._reader is not reader:
@@ -158,6 +183,21 @@ class _Read(Step):
 
     def teardown(self) -> None:
         self._close()
+        ledger, self._ledger, self._in_flight = self._ledger, None, None
+        if ledger is not None:
+            ledger.store.close()
+
+    def _count(self, count: int, size: int, reader: MergingReader, in_flight: InFlight) -> None:
+        counts.READ_RECORDS.inc(count)
+        counts.READ_BYTES.inc(size)
+        now_s = time.monotonic()
+        if now_s - self._counted_s < LAG_EVERY_S:
+            return
+        self._counted_s = now_s
+        with contextlib.suppress(StreamUnavailable):
+            ends = reader.stream.end_offsets(reader.merge.partitions)
+            unread = sum(max(0, end - reader.merge.next_offsets()[p]) for p, end in ends.items())
+            counts.LAG_RECORDS.set(unread + reader.merge.held + in_flight.count)
 
     def _reader_at(self, mark: MergeMark | None) -> MergingReader:
         """The reader of the last bundle if its position is the state's; after a rollback, a new one at that position."""
@@ -245,6 +285,11 @@ class InFlight:
         self._sent.append((number, size, name))
         self.bytes += size
 
+    @property
+    def count(self) -> int:
+        """How many records are in flight, as far as it was asked."""
+        return len(self._sent)
+
     def full(self) -> bool:
         """Whether to stop reading for now."""
         now_s = self._monotonic()
@@ -286,7 +331,7 @@ def envelope(numbered: Numbered, run: str, stream: str) -> Envelope:
 
 
 class _Push(UnboundedSource):
-    """Emits one element at the start of a job. Its watermark stays low, so that runners keep all state."""
+    """Emits one element at the start of a job. Its watermark stays below the end of the window, so runners keep all state."""
 
     def split(self, desired_num_splits: int, options: object = None) -> list[_Push]:  # noqa: ARG002
         return [self]
@@ -335,7 +380,8 @@ class _PushReader(UnboundedReader):
         return MIN_TIMESTAMP
 
     def get_watermark(self) -> Timestamp:
-        return MIN_TIMESTAMP
+        # The reader's timer holds the watermark back, to where the reader is.
+        return FAR if self._pushed else MIN_TIMESTAMP
 
     def get_checkpoint_mark(self) -> _Pushed:
         return _Pushed()

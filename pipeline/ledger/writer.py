@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from core.errors import Fenced, StoreError
-from core.records import Alert, OutcomeKind, Subscription
-from core.store import SubscriptionStore, open_store
+from core.records import Alert, Outcome, OutcomeKind, Subscription
+from core.store import Store, SubscriptionStore, open_store
 from core.store.subscriptions import LIVE
 from core.store.takedowns import STAGE, Takedowns
 from pipeline.elements import Draft, Rejection
@@ -70,6 +71,13 @@ class SubscriptionVersions:
         return newest if newest is not None and newest.active else None
 
 
+class Written(NamedTuple):
+    """What a batch gave that was not stored before."""
+
+    outcomes: Sequence[Outcome] = ()
+    alerts: int = 0
+
+
 class RunWriter:
     """Decides drafts of one run in order and stores the results. Thread-safe (one batch at a time).
 
@@ -85,14 +93,19 @@ class RunWriter:
         self._stage: StoryStage | None = None
         self._seq = -1
 
-    def write(self, drafts: Sequence[Draft]) -> None:
+    @property
+    def store(self) -> Store:
+        """Where the results are."""
+        return self._ledger.store
+
+    def write(self, drafts: Sequence[Draft]) -> Written:
         """Decide and store a batch, in one transaction."""
         if not drafts:
-            return
+            return Written()
         with self._lock:
             for attempt in range(1, TRIES + 1):
                 try:
-                    self._write(drafts)
+                    return self._write(drafts)
                 except Stale:
                     # Another worker has written this run: its results must be read first.
                     self._stage = None
@@ -101,10 +114,9 @@ class RunWriter:
                 except BaseException:
                     self._stage = None
                     raise
-                else:
-                    return
+        raise AssertionError("the last attempt returns or raises")
 
-    def _write(self, drafts: Sequence[Draft]) -> None:
+    def _write(self, drafts: Sequence[Draft]) -> Written:
         context, stage = self._begin(drafts)
         # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
         drafts = self._allowed(drafts)
@@ -116,7 +128,7 @@ class RunWriter:
             last_key=context.state.last_key,
         )
         if not handled.decided:
-            return
+            return Written()
         alerts, facts = self._alerts(handled)
         self._seq = self._ledger.commit(
             context.state,
@@ -130,6 +142,7 @@ class RunWriter:
         )
         _WRITTEN[self._ledger.owner] = self._seq
         _say(handled, alerts)
+        return Written([decided.outcome for decided in handled.decided], len(alerts))
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
         """The drafts, with those of articles that were taken down rejected."""

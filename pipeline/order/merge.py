@@ -227,6 +227,11 @@ class Merge:
         """Records of earlier times than this (ms) can leave: no partition can show an earlier one any more."""
         return min((state.safe_ms for state in self._partitions.values()), default=NEVER)
 
+    def complete_ms(self) -> int:
+        """All records of earlier times than this (ms) have left, but for late ones; -1: nothing is known yet."""
+        safe_ms, head_ms = self.safe_ms(), self.head_ms
+        return safe_ms if head_ms is None else min(safe_ms, head_ms)
+
     def pop(self) -> Numbered | None:
         """The next record in order; None while an earlier one might still come."""
         time_ms = self.head_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
@@ -9,6 +10,7 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft, Envelope
 from pipeline.transforms.extraction_pool import shared_extraction
 from pipeline.transforms.step import Step
@@ -41,6 +43,7 @@ class _Prepare(Step):
 
     def start_bundle(self) -> None:
         self._pending: list[Future[Draft]] = []
+        self._began_s = time.monotonic()
 
     def process(self, envelope: Envelope) -> Iterator[Draft]:
         self._pending.append(self._extraction.submit(envelope))
@@ -49,5 +52,11 @@ class _Prepare(Step):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         window = GlobalWindow()
         for future in self._pending:
-            yield WindowedValue(future.result(), window.max_timestamp(), [window])
+            draft = future.result()
+            counts.PREPARED.inc()
+            if draft.article is None:
+                counts.PREPARED_WITHOUT_ARTICLE.inc()
+            yield WindowedValue(draft, window.max_timestamp(), [window])
+        if self._pending:
+            counts.PREPARE_BUNDLE_MS.update(round(1000 * (time.monotonic() - self._began_s)))
         self._pending = []

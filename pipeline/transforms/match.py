@@ -21,13 +21,14 @@ from core.query import NotDecided, QueryIndex, document_of, parse
 from core.query.filters import admits, effective_query
 from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from core.records import canary as canaries
-from core.store import StoredTopic, SubscriptionStore, open_store
+from core.store import Store, StoredTopic, SubscriptionStore, open_store
 from core.store.subscriptions import FRESH_MS
 from core.topics import Tagger, Topic, load_topic
 from pipeline.elements import Rejection
 from pipeline.text.characters import normal_line
+from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft
-from pipeline.transforms.step import Step
+from pipeline.transforms.step import Step, rest
 
 log = structlog.get_logger()
 _LOGGED_EACH = 1_000
@@ -65,8 +66,14 @@ class _Tag(Step):
         super().setup()
         self._desk = shared_matcher(self._store_url, self._scope)
 
+    def teardown(self) -> None:
+        rest(self._desk.store)
+
     def process(self, draft: Draft) -> list[Draft]:
-        return [judged(draft, "tag", lambda article: {"topics": self._desk.topics_of(article)})]
+        tagged = judged(draft, "tag", lambda article: {"topics": self._desk.topics_of(article)})
+        if tagged.article is not None:
+            counts.TOPICS.update(len(tagged.article.topics))
+        return [tagged]
 
 
 class _Match(_Tag):
@@ -78,7 +85,11 @@ class _Match(_Tag):
             found, undecided = self._desk.decided_of(article)
             return {"subscriptions": found}
 
-        return [msgspec.structs.replace(judged(draft, "match", judge), undecided=undecided)]
+        matched = msgspec.structs.replace(judged(draft, "match", judge), undecided=undecided)
+        counts.NOT_DECIDED.inc(undecided)
+        if matched.article is not None:
+            counts.SUBSCRIPTIONS.update(len(matched.article.subscriptions))
+        return [matched]
 
 
 def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]]) -> Draft:
@@ -156,6 +167,11 @@ class Matcher:
         self._bad_topics: set[tuple[str, int]] = set()
         self._bad_queries: set[tuple[str, int]] = set()
         self._undecided = Counter[str]()
+
+    @property
+    def store(self) -> Store:
+        """Where the queries are."""
+        return self._queries.store
 
     def topics_of(self, article: Article) -> tuple[TopicMatch, ...]:
         """The article's topics, of those in force at its event time. One that can't be read is left out."""

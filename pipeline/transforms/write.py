@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import apache_beam as beam
 
+from core.clock import wall_ms
 from core.errors import WirewatchError
 from core.logs import configure_worker
 from core.store.subscriptions import LIVE
 from pipeline.ledger.writer import shared_writer
+from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft
-from pipeline.transforms.step import Step
+from pipeline.transforms.step import Step, rest
 
 # A longer bundle is stored in parts. If the bundle is done again, records that have an outcome give nothing new.
 BATCH = 500
@@ -42,6 +44,9 @@ class _Write(Step):
         configure_worker(run=self._run)
         self._writer = shared_writer(self._store_url, self._run, self._owner, publish=self._publish, scope=self._scope)
 
+    def teardown(self) -> None:
+        rest(self._writer.store)
+
     def start_bundle(self) -> None:
         self._batch: list[Draft] = []
 
@@ -56,10 +61,18 @@ class _Write(Step):
     def _write_batch(self) -> None:
         batch, self._batch = self._batch, []
         try:
-            self._writer.write(batch)
+            written = self._writer.write(batch)
         except WirewatchError as error:
             _failures[:] = [error]
             raise
+        if batch:
+            counts.WRITE_BATCH_RECORDS.update(len(batch))
+        now_ms = wall_ms()
+        for outcome in written.outcomes:
+            counts.OUTCOMES[outcome.kind].inc()
+            if outcome.key is not None:
+                counts.STORE_LATENCY_MS.update(max(0, now_ms - outcome.key.time_ms))
+        counts.ALERTS.inc(written.alerts)
 
 
 def reported_failure() -> WirewatchError | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from core.clock import wall_ms
 from core.errors import Fenced
@@ -146,8 +147,8 @@ def source(settings: Settings, live: LiveRun) -> StreamSource:
 def read_all(reading: _Read, mark: Cell) -> list[Envelope]:
     """Bundle after bundle, as a timer would, until one finds nothing."""
     found: list[Envelope] = []
-    while bundle := list(reading.read(mark, Cell())):
-        found += bundle
+    while bundle := list(reading.read(mark, Cell(), MIN_TIMESTAMP)):
+        found += [one.value for one in bundle]
     return found
 
 
@@ -163,7 +164,7 @@ def test_a_runner_that_goes_on_in_a_stream_made_anew_asks_for_a_new_start(settin
         append(settings, 10, 5)
         mark = MergeMark(3, {0: PartitionMark(3)})
         with pytest.raises(Fenced, match="recreated"):
-            list(_Read(before).read(Cell(mark), Cell()))
+            list(_Read(before).read(Cell(mark), Cell(), MIN_TIMESTAMP))
         assert live.ledger.owner_now() == UNOWNED
     finally:
         live.close()
@@ -181,11 +182,11 @@ def test_a_runner_whose_mark_is_beyond_the_streams_end_asks_for_a_new_start(sett
     try:
         mark = MergeMark(9, {0: PartitionMark(9)})
         with pytest.raises(Fenced, match="offset"):
-            list(_Read(source(settings, live)).read(Cell(mark), Cell()))
+            list(_Read(source(settings, live)).read(Cell(mark), Cell(), MIN_TIMESTAMP))
         assert live.ledger.owner_now() == UNOWNED
         # Without a store there is nobody to ask.
         alone = replace(source(settings, live), store_url="", state=None)
         with pytest.raises(Fenced):
-            list(_Read(alone).read(Cell(mark), Cell()))
+            list(_Read(alone).read(Cell(mark), Cell(), MIN_TIMESTAMP))
     finally:
         live.close()

@@ -1,0 +1,36 @@
+"""What the steps count, for the runner's own pages: Beam's metrics, in the namespace ``wirewatch``.
+
+They bear the names of ours at ``/metrics`` where there is one (``wirewatch.monitoring.metrics``); Beam has no labels, so a
+label's value follows the name, and no fractions, so times are in milliseconds. A bundle that a runner does again counts
+again: the store's own counts at ``/metrics`` are exact, these are for watching a job.
+"""
+
+from __future__ import annotations
+
+from apache_beam.metrics import Metrics
+
+from core.records import OutcomeKind
+
+NAMESPACE = "wirewatch"
+
+READ_RECORDS = Metrics.counter(NAMESPACE, "read_records")
+READ_BYTES = Metrics.counter(NAMESPACE, "read_bytes")
+LAG_RECORDS = Metrics.gauge(NAMESPACE, "lag_records")
+"""Records on the stream that have no outcome yet: unread, or in flight."""
+
+PREPARED = Metrics.counter(NAMESPACE, "prepared_records")
+PREPARED_WITHOUT_ARTICLE = Metrics.counter(NAMESPACE, "prepared_rejected")
+PREPARE_BUNDLE_MS = Metrics.distribution(NAMESPACE, "prepare_bundle_milliseconds")
+
+TOPICS = Metrics.distribution(NAMESPACE, "topics_per_article")
+SUBSCRIPTIONS = Metrics.distribution(NAMESPACE, "subscriptions_per_article")
+NOT_DECIDED = Metrics.counter(NAMESPACE, "query_not_decided")
+
+CAME_EARLY = Metrics.counter(NAMESPACE, "order_early_records")
+CAME_AGAIN = Metrics.counter(NAMESPACE, "order_repeated_records")
+
+OUTCOMES = {kind: Metrics.counter(NAMESPACE, f"outcomes_{kind}") for kind in OutcomeKind}
+ALERTS = Metrics.counter(NAMESPACE, "alerts")
+STORE_LATENCY_MS = Metrics.distribution(NAMESPACE, "latency_milliseconds_store")
+"""From append to stored, as the stage ``store`` of ``wirewatch_latency_seconds``."""
+WRITE_BATCH_RECORDS = Metrics.distribution(NAMESPACE, "write_batch_records")
