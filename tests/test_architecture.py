@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("connectors", "core", "desk", "pipeline", "wirewatch")
-PURE = ("pipeline/text", "core/query", "pipeline/stories", "pipeline/elements.py")
+PURE = ("pipeline/text", "pipeline/extraction", "core/query", "pipeline/stories", "pipeline/elements.py")
 # Beam, Kafka and SQL; files, processes and sockets; the clock.
 IMPURE = {
     *("apache_beam", "kafka", "sqlalchemy", "sqlite3", "psycopg", "alembic"),
@@ -130,6 +130,7 @@ def test_what_is_pure_knows_no_beam_kafka_sql_files_or_clock(pure: str) -> None:
 def test_what_is_pure_imports_only_what_is_pure(pure: str) -> None:
     allowed = (
         "pipeline.text",
+        "pipeline.extraction",
         "core.query",
         "pipeline.stories",
         "core.records",

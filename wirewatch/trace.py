@@ -108,6 +108,12 @@ class ArticleTrace(msgspec.Struct, frozen=True, kw_only=True):
     fetched_at: datetime
     published_at: datetime | None
     published_flag: str | None
+    modified_at: datetime | None
+    authors: tuple[str, ...]
+    origins: dict[str, str]
+    text_from: str
+    partial: bool
+    wall: str | None
     text_chars: int
     language: str | None
     language_confidence: float

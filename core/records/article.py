@@ -35,15 +35,24 @@ class SubscriptionMatch(msgspec.Struct, frozen=True):
     matches: tuple[Match, ...] = ()
 
 
-class Article(msgspec.Struct, frozen=True, kw_only=True, rename={"published_at": "published", "story_id": "story"}):
+class Article(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"published_at": "published", "modified_at": "modified", "story_id": "story"},
+):
     """One version of one article, enriched. Duplicates are articles too, with ``duplicate_of``.
 
-    ``published_at`` is the publisher's claim, checked: ``published_flag`` is ``missing``, ``future`` or ``ancient`` (then
-    it is shown, never used for order), or None. ``language`` is an ISO 639-1 code, or None if unknown;
-    ``language_decided_by`` is ``text``, ``page``, ``feed`` or ``none``. ``fingerprint``
-    is the features by which copies and events are found (``pipeline.stories.features``; binary). ``origin`` is the
-    agency that the reader should see credited. ``story_id``, ``duplicate_of``, ``origin`` and ``version`` are set by the
-    ordered stage. ``marks`` are what may differ in a replay, such as ``extraction_timeout``.
+    ``published_at`` is the publisher's claim, checked: ``published_flag`` is ``missing``, ``guessed``, ``future`` or
+    ``ancient`` (then it is shown, never used for order), or None. ``modified_at`` is the publisher's claim of its last
+    edit. ``origins``: fact → where the page or feed said it (``pipeline.extraction.candidates``). ``text_from`` is the
+    same for the text: ``page``, ``json_ld``, ``script``, ``feed``, or ``title`` for a flash that is its headline alone.
+    ``partial``: the text is cut ("read more", a paywall's teaser). ``wall``: the page was one, of this kind, and the
+    feed's text stands here. ``language`` is an ISO 639-1 code, or None if unknown; ``language_decided_by`` is ``text``,
+    ``page``, ``feed`` or ``none``. ``fingerprint`` is the features by which copies and events are found
+    (``pipeline.stories.features``; binary). ``origin`` is the agency that the reader should see credited. ``story_id``,
+    ``duplicate_of``, ``origin`` and ``version`` are set by the ordered stage. ``marks`` are what may differ in a
+    replay, such as ``extraction_timeout``.
     """
 
     id: str
@@ -65,6 +74,11 @@ class Article(msgspec.Struct, frozen=True, kw_only=True, rename={"published_at":
     summary: str | None = None
     published_at: datetime | None = None
     published_flag: str | None = None
+    modified_at: datetime | None = None
+    origins: dict[str, str] = {}
+    text_from: str = "page"
+    partial: bool = False
+    wall: str | None = None
     feed_url: str | None = None
     topics: tuple[TopicMatch, ...] = ()
     subscriptions: tuple[SubscriptionMatch, ...] = ()

@@ -16,9 +16,9 @@ import msgspec
 from core.errors import ExtractionError
 from core.records import Article, RawArticle, article_id, canonical_url, decode, version_hash
 from pipeline.elements import Draft, Envelope, Rejection
+from pipeline.extraction.clean import Extracted, extract, extract_text
 from pipeline.stories.features import features
 from pipeline.text.characters import normal_line
-from pipeline.text.clean import Extracted, extract, extract_text
 from pipeline.text.language import detect
 
 Extractor = Callable[[RawArticle], Extracted]
@@ -111,7 +111,7 @@ def extract_raw(raw: RawArticle) -> Extracted:
     if raw.text and len(raw.text) >= FULL_TEXT_CHARS and len(raw.text) > FULLER * len(page.text):
         # A text clearly shorter than the feed's own was cut off by a paywall or by us.
         with suppress(ExtractionError):
-            return replace(page, text=extract_text(raw.text, **hints).text)
+            return replace(page, text=extract_text(raw.text, **hints).text, text_from="feed")
     return page
 
 
@@ -160,6 +160,11 @@ def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted) -> Artic
         summary=raw.summary or extracted.summary,
         published_at=extracted.published_at,
         published_flag=extracted.published_flag,
+        modified_at=extracted.modified_at,
+        origins=dict(extracted.origins),
+        text_from=extracted.text_from,
+        partial=extracted.partial,
+        wall=extracted.wall,
         feed_url=raw.feed_url,
         fingerprint=features(title, text),
         backfill=raw.backfill,

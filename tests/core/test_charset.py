@@ -10,7 +10,7 @@ import pytest
 
 from connectors.feeds import parse_feed
 from core.charset import binary_kind, codec_of, decode_body, decode_bytes, guess_charset
-from pipeline.text.clean import extract
+from pipeline.extraction.clean import extract
 
 TABLE = tomllib.loads((Path(__file__).parents[1] / "cases/charsets.toml").read_text("utf-8"))["charset"]
 LABELS = [(label, case["codec"], case["sample"]) for case in TABLE for label in case["labels"]]

@@ -22,9 +22,9 @@ import trafilatura
 
 from benchmarks.stories.peer import bands, similarity
 from core.errors import ExtractionError
+from pipeline.extraction.clean import Extracted, extract, extract_text
 from pipeline.text.boilerplate import is_boilerplate
 from pipeline.text.characters import folded
-from pipeline.text.clean import Extracted, extract, extract_text
 from pipeline.text.fingerprint import fingerprint
 from pipeline.text.language import detect, language_code
 

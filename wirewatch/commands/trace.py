@@ -181,7 +181,22 @@ def _article(found: Trace, *, every: bool) -> Iterator[Text]:
     if article is None:
         return
     yield _line("fetched", _when(article.fetched_at))
+    origins = article.origins
     yield _line("extracted", f"{article.title} ({article.text_chars} characters, version {article.version})")
+    whole = "cut off by the page, " if article.partial else ""
+    wall = f"; its page is a wall ({article.wall})" if article.wall else ""
+    yield _line("text", f"{whole}from {article.text_from}; title from {origins.get('title', 'text')}{wall}")
+    if article.authors:
+        yield _line("authors", f"{', '.join(article.authors)} (from {origins.get('authors', 'unknown')})")
+    published = _when(article.published_at) if article.published_at else "not said"
+    notes = [
+        note
+        for note in (article.published_flag, f"from {origins['published']}" if "published" in origins else "")
+        if note
+    ]
+    yield _line("published", f"{published} ({', '.join(notes)})" if notes else published)
+    if article.modified_at:
+        yield _line("modified", f"{_when(article.modified_at)} (from {origins.get('modified', 'unknown')})")
     confidence = f"{article.language_confidence:.0%}, by {article.language_decided_by}"
     yield _line("language", f"{article.language or 'unknown'} ({confidence})")
     if article.duplicate_of:

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from core.records import OutcomeKind, version_hash
+from pipeline.extraction.clean import extract
 from pipeline.stories.features import features
-from pipeline.text.clean import extract
 from pipeline.text.difference import Size
 from tests.pipeline.stories.world import Desk, article
 

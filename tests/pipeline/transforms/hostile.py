@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from core.errors import ExtractionError
 from core.records import RawArticle
-from pipeline.text.clean import Extracted
+from pipeline.extraction.clean import Extracted
 
 _done: list[str] = []
 

@@ -24,10 +24,13 @@ from typing import Any
 from lxml.html import HtmlElement, fromstring
 from trafilatura import bare_extraction
 
+from pipeline.extraction.bylines import clean_authors
+from pipeline.extraction.candidates import Candidate
+from pipeline.extraction.facts import PageFacts
+from pipeline.extraction.values import line_of as _line_of
 from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
 from pipeline.text.characters import count_letters, folded, normal_line, normal_text
 from pipeline.text.dates import parse_date
-from pipeline.text.page import PageFacts, clean_authors
 
 # trafilatura logs a warning or two for each page without text; here that is an outcome with a reason.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
@@ -62,23 +65,25 @@ _DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "title", "head", "meta"})
 
 
-def extract_body(tree: HtmlElement, facts: PageFacts, title: str) -> str:
-    """The article's text: paragraphs separated by LF, "" if there is none. Changes ``tree``."""
+def extract_body(tree: HtmlElement, facts: PageFacts, title: str) -> Candidate:
+    """The article's text (paragraphs separated by LF, "" if there is none) and its origin. Changes ``tree``."""
     standfirst = _standfirst(tree, facts)
     scripts = [script.text for script in tree.iter("script") if script.text]  # trafilatura takes them away
     _drop_furniture(tree)
     _drop_side_links(tree)
     _write_out_ruby(tree)
-    text = _with_siblings(tree, _trafilatura(tree, fast=True))
+    text, origin = _with_siblings(tree, _trafilatura(tree, fast=True)), "page"
     if len(text) < _DOUBTFUL_CHARS:
         text = max(text, _trafilatura(tree, fast=False), key=len)
     if len(text) < _ENOUGH * len(facts.body) or (
         text.count("\n") < facts.body.count("\n") and folded(text) == folded(facts.body)
     ):
-        text = facts.body  # the second case: trafilatura took it too, and lost the paragraphs
+        text, origin = facts.body, "json_ld"  # the second case: trafilatura took it too, and lost the paragraphs
     if len(text) < _DOUBTFUL_CHARS:
-        text = max((text, *_from_scripts(scripts)), key=len)
-    return _finished(text, title, facts, standfirst)
+        found = max(_from_scripts(scripts), key=len, default="")
+        if len(found) > len(text):
+            text, origin = found, "script"
+    return Candidate(_finished(text, title, facts, standfirst), origin)
 
 
 def _trafilatura(tree: HtmlElement, *, fast: bool) -> str:
@@ -89,7 +94,7 @@ def _trafilatura(tree: HtmlElement, *, fast: bool) -> str:
 def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
     lines = [line for line in normal_text(text).split("\n") if line]
     headlines = {folded(headline) for headline in (title, *facts.headlines)}
-    authors = {folded(author) for author in facts.authors}
+    authors = {folded(author) for claim in facts.authors for author in claim.names}
     kept: list[str] = []
     seen: set[str] = set()
     for place, line in enumerate(lines):
@@ -309,15 +314,3 @@ def _remove(element: HtmlElement) -> None:
     """Remove the element with its content; the text after it stays. A root or a removed element is left alone."""
     if element.getparent() is not None:
         element.drop_tree()
-
-
-def _line_of(element: HtmlElement, limit: int = 1 << 20) -> str:
-    """The element's text as one line; "" if it is longer than ``limit``, which is found out early."""
-    parts: list[str] = []
-    size = 0
-    for part in element.itertext():
-        parts.append(part)
-        size += len(part.strip())
-        if size > limit:
-            return ""
-    return " ".join("".join(parts).split())

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from lxml.html import fromstring
 
 from core.errors import ExtractionError
-from pipeline.text.body import _with_siblings
-from pipeline.text.clean import REASONS, Extracted, clean_text, extract, extract_text
+from pipeline.extraction.body import _with_siblings
+from pipeline.extraction.clean import REASONS, Extracted, clean_text, extract, extract_text
 
 URL = "https://news.example/2024/05/02/talks"
 FETCHED = datetime(2024, 5, 3, 18, 0, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_paragraphs_and_nothing_else() -> None:
     found = run(page())
     assert found.text == "\n".join(PARAGRAPHS)
     assert found.title == "Talks go on"
-    assert found.title_from == "page"
+    assert dict(found.origins)["title"] == "window"
     assert found.page_language == "en-GB"
 
 
@@ -202,7 +202,7 @@ def test_hints_come_first() -> None:
         authors_hint=["By Feed Author", "Feed Author"],
     )
     assert found.title == "Talks & more talks"
-    assert found.title_from == "feed"
+    assert dict(found.origins)["title"] == "feed"
     assert found.authors == ("Feed Author",)
 
 
@@ -304,7 +304,7 @@ def test_unexpected_errors_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_: object, **__: object) -> None:
         raise KeyError("inside a library")
 
-    monkeypatch.setattr("pipeline.text.body.bare_extraction", fail)
+    monkeypatch.setattr("pipeline.extraction.body.bare_extraction", fail)
     assert reason(page()) == "extractor_failed"
 
 
@@ -313,7 +313,7 @@ def test_text_only() -> None:
     found = extract_text(text, url=URL, fetched_at=FETCHED)
     assert found.text == "The envoys left.\n\nThey will be back on Friday."
     assert found.title == "The envoys left."
-    assert found.title_from == "text"
+    assert dict(found.origins)["title"] == "text"
     assert extract_text(text, url=URL, fetched_at=FETCHED, title_hint="Talks end").title == "Talks end"
 
 

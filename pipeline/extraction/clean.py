@@ -17,12 +17,17 @@ from lxml.html import HtmlElement, HTMLParser, fromstring
 
 from core.charset import binary_kind, decode_bytes
 from core.errors import ExtractionError
-from pipeline.text.body import extract_body
+from pipeline.extraction.body import extract_body
+from pipeline.extraction.bylines import clean_authors
+from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
+from pipeline.extraction.facts import PageFacts, read_facts
+from pipeline.extraction.titles import choose_title, outlet_names, title_from_text
+from pipeline.extraction.values import as_paragraphs
+from pipeline.extraction.when import chosen_date
 from pipeline.text.boilerplate import drop_boilerplate
 from pipeline.text.characters import count_letters, normal_text
-from pipeline.text.dates import choose_date, url_day
-from pipeline.text.page import PageFacts, as_paragraphs, clean_authors, read_facts
-from pipeline.text.titles import choose_title, title_from_text
+from pipeline.text.dates import date_context, url_day
+from pipeline.text.language import language_code
 
 REASONS = {
     "empty": "nothing but white space came",
@@ -55,9 +60,11 @@ class Extracted:
     """A cleaned article.
 
     ``text`` has paragraphs separated by LF (a text-only record keeps its blank lines) and does not begin with the headline.
-    ``title`` is one line; ``title_from`` is its source: ``feed``, ``page`` or ``text``. ``published_at`` (UTC) is the
-    publisher's claim; ``published_flag`` is ``missing``, ``future`` or ``ancient``, else None. ``page_language`` is the
-    page's claim, verbatim. ``summary`` is the page's description.
+    ``title`` is one line. ``published_at`` (UTC) is the publisher's claim; ``published_flag`` is ``missing``, ``guessed``,
+    ``future`` or ``ancient``, else None. ``modified_at`` is sound, or None. ``page_language`` is the page's claim, verbatim.
+    ``summary`` is the page's description. ``origins``: fact → where its winner was found, a key of the tables in
+    ``pipeline.extraction.candidates``; ``text_from`` is the text's. ``partial``: the page shows the beginning only.
+    ``wall``: the page is one, of this kind, and the text is the feed's.
     """
 
     title: str
@@ -65,10 +72,14 @@ class Extracted:
     authors: tuple[str, ...] = ()
     published_at: datetime | None = None
     published_flag: str | None = "missing"
+    modified_at: datetime | None = None
     page_language: str | None = None
     summary: str | None = None
     site_name: str | None = None
-    title_from: str = "page"
+    origins: tuple[tuple[str, str], ...] = ()
+    text_from: str = "page"
+    partial: bool = False
+    wall: str | None = None
 
 
 def extract(
@@ -92,12 +103,12 @@ def extract(
     try:
         page = _checked(html, charset, max_html_bytes)
         tree = _parsed(page)
-        facts = read_facts(tree)
-        title = choose_title(title_hint, facts.headlines, facts.document_title, facts.site_names, url)
-        text = extract_body(tree, facts, title)
-        if summary_hint and (feed_text := _plain(summary_hint)) and len(text) < _FAR_LESS * len(feed_text):
-            text = feed_text
-        return _article(text, title, title_hint, facts, url, fetched_at, authors_hint, published_hint)
+        facts = read_facts(tree, url)
+        title = choose_title(title_hint, facts.titles, facts.site_names, url)
+        body = extract_body(tree, facts, title.value)
+        if summary_hint and (feed_text := _plain(summary_hint)) and len(body.value) < _FAR_LESS * len(feed_text):
+            body = Candidate(feed_text, "feed")
+        return _article(body, title, facts, url, fetched_at, authors_hint, published_hint)
     except ExtractionError:
         raise
     except Exception as error:  # parsers of hostile input fail in ways that their documentation does not list
@@ -121,9 +132,10 @@ def extract_text(
     try:
         if not text.strip():
             raise ExtractionError("empty")
-        facts = PageFacts()
-        title = choose_title(title_hint, (), "", (), url)
-        return _article(_plain(text), title, title_hint, facts, url, fetched_at, authors_hint, published_hint)
+        title = choose_title(title_hint, (), (), url)
+        return _article(
+            Candidate(_plain(text), "feed"), title, PageFacts(), url, fetched_at, authors_hint, published_hint
+        )
     except ExtractionError:
         raise
     except Exception as error:
@@ -140,28 +152,46 @@ def clean_text(text: str) -> str:
 
 
 def _article(
-    text: str,
-    title: str,
-    title_hint: str | None,
+    body: Candidate,
+    title: Candidate,
     facts: PageFacts,
     url: str,
     fetched_at: datetime,
     authors_hint: Sequence[str],
     published_hint: str | None,
 ) -> Extracted:
+    text = body.value
     if count_letters(text, enough=MIN_LETTERS) < MIN_LETTERS:
         raise ExtractionError("no_text", f"{len(text)} characters were left")
-    published_at, flag = choose_date((published_hint, *facts.dates, url_day(url)), fetched_at)
+    context = date_context(url, language_code(facts.language), fetched_at)
+    claims = [*facts.published]
+    if published_hint:
+        claims.append(Candidate(published_hint, "feed"))
+    if (day := url_day(url)) is not None:
+        claims.append(Candidate(day.isoformat(), "address"))
+    published = chosen_date(claims, fetched_at, context)
+    modified = chosen_date(facts.modified, fetched_at, context)
+    authors = ranked_authors(
+        (AuthorClaim(clean_authors(authors_hint), "feed"), *facts.authors), outlet_names(facts.site_names, url)
+    )
+    origins = {
+        "title": title.origin,
+        "authors": authors.origin if authors else "",
+        "published": published.origin,
+        "modified": modified.origin if modified.flag is None else "",
+    }
     return Extracted(
-        title=title or title_from_text(text),
+        title=title.value or title_from_text(text),
         text=text,
-        authors=clean_authors(authors_hint) or facts.authors,
-        published_at=published_at,
-        published_flag=flag,
+        authors=authors.names if authors else (),
+        published_at=published.moment,
+        published_flag=published.flag,
+        modified_at=modified.moment if modified.flag is None else None,
         page_language=facts.language,
         summary=facts.descriptions[0] if facts.descriptions else None,
         site_name=facts.site_names[0] if facts.site_names else None,
-        title_from="text" if not title else "feed" if title_hint else "page",
+        origins=tuple((fact, origin) for fact, origin in origins.items() if origin),
+        text_from=body.origin,
     )
 
 

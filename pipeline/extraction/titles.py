@@ -1,8 +1,9 @@
 """Which of an article's claimed titles is its title.
 
 The feed's comes first: it is the headline as the outlet publishes it. The page's headline is used if the feed has
-none, truncated it, or only names the outlet. The outlet's name is removed ("… | The Outlet", "… - outlet.com",
-"The Outlet: …"), as known from the page or the host; so is a part that the page's own headline lacks.
+none, truncated it, or only names the outlet; of its candidates the one with most weight behind it
+(``pipeline.extraction.candidates``). The outlet's name is removed ("… | The Outlet", "… - outlet.com", "The Outlet: …"), as
+known from the page or the host; so is a part that the page's own headline lacks. A headline that was cut off is completed.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from pipeline.extraction.candidates import Candidate, weighed_titles
+from pipeline.extraction.values import plain_line
 from pipeline.text.characters import folded, normal_line
-from pipeline.text.page import plain_line
 
 MAX_CHARS = 500
 """A longer title is cut at a word."""
@@ -25,7 +27,8 @@ CLAIM_CHARS = 2_000
 
 # Spaces are taken at the beginning of their run only, or a run of them would be tried from each place in it.
 _SPACES = r"(?:(?<!\s)\s++)"
-_SEPARATOR = re.compile(rf"{_SPACES}[|¦\-–—·•»«:/]++\s+|{_SPACES}?[|¦»«｜]\s*|{_SPACES}?::\s*")
+_SEPARATOR = re.compile(rf"{_SPACES}[|¦ㅣ\-–—·•»«:/]++\s+|{_SPACES}?[|¦｜ㅣ]\s*|{_SPACES}?::\s*")
+_GUILLEMETS = frozenset("«»")
 _ELLIPSIS = re.compile(rf"{_SPACES}?(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*$")
 _SENTENCE_END = re.compile(r"(?!^)(?:[.!?…؟。！？।۔]['\"”’»)\]]*+(?=\s|$)|[。！？])")
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Gen|Sen|Gov|Lt|Col|vs|No)\.)$")
@@ -34,31 +37,52 @@ _GENERIC = frozenset(
 )
 
 
-def choose_title(
-    hint: str | None, headlines: Sequence[str], document_title: str, site_names: Sequence[str], url: str
-) -> str:
-    """The title; "" if none is claimed.
+_CUT_OFF_CHARS = 60
+"""A headline that long, of which another one is the beginning, is likely the whole of it."""
 
-    ``hint`` is the feed's; ``headlines`` the page's (best first), ``document_title`` its ``<title>``.
+
+def choose_title(hint: str | None, claims: Sequence[Candidate], site_names: Sequence[str], url: str) -> Candidate:
+    """The title and its origin; an empty one if none is claimed.
+
+    ``hint`` is the feed's; ``claims`` are the page's, in any order.
     """
-    outlets = _outlets(site_names, url)
-    headlines = [normal_line(headline) for headline in headlines]
-    page = [title for claim in headlines if (title := _stripped(claim, outlets, headlines))]
-    named = _stripped(normal_line(document_title), outlets, headlines)
-    if named:
-        page.append(named)
-    page = [title for title in page if not _says_nothing(title, outlets)]
+    outlets = outlet_names(site_names, url)
+    headlines = [normal_line(claim.value) for claim in claims if claim.origin != "window"]
+    page = [
+        Candidate(title, claim.origin)
+        for claim in claims
+        if (title := _stripped(normal_line(claim.value), outlets, headlines)) and not _says_nothing(title, outlets)
+    ]
     feed = _stripped(plain_line(hint), outlets, headlines) if hint else ""
     if feed and not _says_nothing(feed, outlets):
-        stem = _ELLIPSIS.sub("", feed)
-        if stem == feed:
-            return _cut(feed, MAX_CHARS)
-        # Cut short by the feed: the page has the rest.
-        whole = next(
-            (title for title in page if folded(title).startswith(folded(stem)) and len(title) > len(stem)), feed
-        )
-        return _cut(whole, MAX_CHARS)
-    return _cut(page[0], MAX_CHARS) if page else ""
+        best = Candidate(feed, "feed")
+        if _ELLIPSIS.search(feed):
+            best = _completed(best, page)
+    elif page:
+        weighed = weighed_titles(page)
+        best = _completed(weighed[0], weighed)
+    else:
+        return Candidate("", "text")
+    return Candidate(_cut(best.value, MAX_CHARS), best.origin)
+
+
+def _completed(title: Candidate, page: Sequence[Candidate]) -> Candidate:
+    """The whole of a title that was cut, if the page has it: marked by dots, or a long one that another goes on from."""
+    stem = _ELLIPSIS.sub("", title.value)
+    flat = folded(stem)
+    marked = stem != title.value
+    if not flat or (not marked and len(stem) < _CUT_OFF_CHARS):
+        return title
+    for other in page:
+        longer = folded(other.value)
+        if _ELLIPSIS.search(other.value) or len(longer) <= len(flat):
+            continue
+        # A word may be cut in two; where dots say so, its rest is not compared.
+        if longer.startswith(flat) or (marked and " " in flat and longer.startswith(flat.rpartition(" ")[0] + " ")):
+            if not marked and _SEPARATOR.match(other.value[len(stem) :]):
+                continue  # an outlet's name of its own, or a section's
+            return other
+    return title
 
 
 def title_from_text(text: str) -> str:
@@ -73,7 +97,7 @@ def title_from_text(text: str) -> str:
     return _cut(first, FROM_TEXT_CHARS)
 
 
-def _outlets(site_names: Sequence[str], url: str) -> frozenset[str]:
+def outlet_names(site_names: Sequence[str], url: str) -> frozenset[str]:
     """The names by which the outlet may call itself, folded, with and without spaces."""
     names = {folded(name) for name in site_names}
     try:
@@ -93,7 +117,7 @@ def _outlets(site_names: Sequence[str], url: str) -> frozenset[str]:
 def _is_outlet(part: str, outlets: frozenset[str]) -> bool:
     name = folded(part).replace(" ", "")
     if not name:
-        return True
+        return not _GUILLEMETS & set(part)
     if name in outlets or name.removeprefix("the") in outlets:
         return True
     # "BBC News" for bbc, "Outlet World" for Outlet: short and led by the name.
@@ -106,7 +130,7 @@ def _stripped(title: str, outlets: frozenset[str], headlines: Sequence[str]) -> 
     """The title without the outlet at either end, and without what one of the page's headlines lacks."""
     known = {folded(headline) for headline in headlines}
     title = title[:CLAIM_CHARS]
-    while separators := list(_SEPARATOR.finditer(title)):
+    while separators := [found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]:
         first, last = separators[0], separators[-1]
         head, tail = title[: last.start()].strip(), title[last.end() :].strip()
         if head and _is_outlet(tail, outlets):
@@ -122,6 +146,12 @@ def _stripped(title: str, outlets: frozenset[str], headlines: Sequence[str]) -> 
             break
         title = shorter
     return title.strip()
+
+
+def _quotes(separator: str, title: str) -> bool:
+    """Whether guillemets that look like a separator are quotation marks: both kinds are there, or they end the title."""
+    marks = _GUILLEMETS & set(separator)
+    return bool(marks) and (set(title) >= _GUILLEMETS or title.endswith(tuple(marks)) or title.startswith(tuple(marks)))
 
 
 def _says_nothing(title: str, outlets: frozenset[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.text.titles import FROM_TEXT_CHARS, MAX_CHARS, choose_title, title_from_text
+from pipeline.extraction.candidates import Candidate
+from pipeline.extraction.titles import FROM_TEXT_CHARS, MAX_CHARS, title_from_text
+from pipeline.extraction.titles import choose_title as choose
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "text_titles.toml").read_text(encoding="utf-8"))["case"]
+
+
+def choose_title(hint: str | None, headlines: Sequence[str], document: str, sites: Sequence[str], url: str) -> str:
+    origins = ("json_ld_unnamed", "open_graph", "heading", "heading_elsewhere")
+    claims = [Candidate(text, origins[min(place, 3)]) for place, text in enumerate(headlines)]
+    return choose(hint, [*claims, Candidate(document, "window")], sites, url).value
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

@@ -1,0 +1,330 @@
+"""Who wrote it, as the page shows it: links and elements marked as the author, and lines that begin as bylines do.
+
+Everything is found by markup (rel=author, microdata, names of classes) or by a word before the name, in the places where a
+page names the author of its article: not in boxes of related articles, comments, or notes about the author.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from lxml.html import HtmlElement
+
+from core.package_data import package_toml
+from pipeline.extraction.marks import AUTHOR_PATH, Marks
+from pipeline.extraction.places import above, beside_the_article
+from pipeline.extraction.times import role_of
+from pipeline.extraction.values import plain_line, words_of
+from pipeline.text.calendars import month_of
+from pipeline.text.characters import folded
+
+MAX_AUTHORS = 20
+_MAX_BYLINE_CHARS = 200
+_MAX_NAME_CHARS = 70
+_MAX_NAME_WORDS = 6
+
+_DATA = package_toml("pipeline.extraction", "names.toml")
+
+
+def _phrases(listed: str) -> frozenset[str]:
+    return frozenset(folded(phrase) for phrase in listed.split("|") if phrase.strip())
+
+
+_NO_NAMES = _phrases(_DATA["no_names"])
+_ROLES = _phrases(_DATA["roles"])
+_LABELS = _phrases(_DATA["labels"]) | _phrases(_DATA["before"])
+
+
+def _alternatives(listed: str) -> str:
+    phrases = {" ".join(phrase.split()) for phrase in listed.split("|") if phrase.strip()}
+    return "|".join(re.escape(phrase).replace(r"\ ", r"\s+") for phrase in sorted(phrases, key=len, reverse=True))
+
+
+_IN_BRACKETS = re.compile(r"\s*[(\[（][^()\[\]（）]{0,60}[)\]）]")
+_PARTICLES = frozenset(
+    [
+        "de",
+        "van",
+        "von",
+        "der",
+        "den",
+        "la",
+        "le",
+        "bin",
+        "ibn",
+        "al",
+        "el",
+        "da",
+        "dos",
+        "di",
+        "du",
+        "del",
+        "della",
+        "ter",
+        "ten",
+        "af",
+        "av",
+        "zu",
+        "zum",
+        "y",
+        "e",
+        "bint",
+        "abu",
+        "ben",
+        "dela",
+        "mc",
+        "o",
+    ]
+)
+_COLON = r"\s*[:：●•|/／]\s*"
+_LABEL = re.compile(rf"^(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
+_BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
+_JOINTS = frozenset(_DATA["joints"])
+_JOINT = re.compile(rf"\s+(?:{'|'.join(re.escape(joint) for joint in _DATA['joints'])})\s+|\s*[;、；&]\s*|\s+/\s+")
+_CUT = re.compile(r"\s*[|•·—–●]\s*|\s+-\s+|\s{2,}|\n|\s*[(（\[]|\s+@|\s*\d")
+_CLAUSE = re.compile(
+    r"\s+(?:for|in|at|from|on|of|für|aus|à|pour|para|para el|illustration|photo|photographs?|graphics|edited|translated)\s",
+    re.IGNORECASE,
+)
+_KOREAN = re.compile(r"^([\uac00-\ud7af]{2,5})\s*(?:기자|특파원|선임기자)\b.*")
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SAYS_AUTHOR = frozenset(
+    {
+        "author", "authors", "byline", "bylines", "writer", "writers", "reporter", "reporters", "autor", "autores", "autoren",
+        "autora", "autori", "autore", "auteur", "auteurs", "journalist", "verfasser", "contributor", "contributors", "yazar",
+        "muhabir", "redaktor", "redakteur", "authorname", "articleauthor", "storyauthor", "postauthor", "byauthor",
+        "newsauthor",
+    }
+)  # fmt: skip
+# Beside an author's name: his picture, his other articles, what he is.
+_SAYS_OTHER = frozenset(
+    {
+        "bio", "biography", "avatar", "image", "img", "photo", "picture", "pic", "thumb", "thumbnail", "desc",
+        "description",
+        "social", "follow", "twitter", "facebook", "email", "mail", "title", "role", "job", "position", "more", "related",
+        "comment",
+        "comments", "date", "time", "timestamp", "about", "posts", "stories", "count", "share", "icon", "logo", "headshot", "portrait",
+        "widget",
+        "archive", "newsletter", "recommended", "teaser", "card",
+    }
+)  # fmt: skip
+
+
+def marked_bylines(marks: Marks) -> dict[str, tuple[str, ...]]:
+    """Names by origin, of elements that the page marks as its author.
+
+    The first such element counts, with those beside it: pages name the authors of other articles in the same dress.
+    """
+    found: dict[str, list[str]] = {}
+    place: dict[str, HtmlElement] = {}
+    for element in (*marks.authors, *marks.author_links):
+        origin = _origin(element)
+        if origin is None or beside_the_article(element):
+            continue
+        first = place.get(origin)
+        if first is not None and not _together(first, element):
+            continue
+        if names := clean_authors(_names_in(element, origin), shown=True):
+            place.setdefault(origin, element)
+            found.setdefault(origin, []).extend(names)
+    return {origin: clean_authors(names) for origin, names in found.items()}
+
+
+def _together(one: HtmlElement, other: HtmlElement) -> bool:
+    """Whether two elements stand in one byline: within each other, or so near that no heading or paragraph is between."""
+    outer = one
+    for _ in range(3):
+        parent = outer.getparent()
+        if parent is None or parent.tag in ("body", "article", "main") or len(words_of(parent, 400)) == 0:
+            break
+        outer = parent
+    return outer in above(other)
+
+
+def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
+    """The names in the first line that begins as a byline does ("By …", "Автор: …")."""
+    for line in lines:
+        if len(line) > _MAX_BYLINE_CHARS:
+            continue
+        if found := _KOREAN.match(line):
+            return (found[1],)
+        begun = _LABEL.match(line) or _BEFORE.match(line)
+        if begun and (found_names := clean_authors([line], shown=True)):
+            return found_names
+    return ()
+
+
+def _origin(element: HtmlElement) -> str | None:
+    if "author" in (element.get("rel") or "").lower().split() and element.tag in ("a", "link", "span"):
+        return "rel_author"
+    properties = f"{element.get('itemprop') or ''} {element.get('property') or ''}".lower().split()
+    if element.tag != "meta" and any(
+        name in ("author", "creator", "dc:creator") or name.endswith((":author", "/author")) for name in properties
+    ):
+        return "microdata"
+    if element.tag == "a" and AUTHOR_PATH.search(element.get("href") or ""):
+        return "author_link"
+    if element.tag in ("meta", "link", "script", "style", "input", "form", "body", "html", "main", "article"):
+        return None
+    words = {
+        word.lower()
+        for name in ("class", "id", "data-testid")
+        if (value := element.get(name))
+        for word in _WORDS.findall(value)
+    }
+    return "byline" if words & _SAYS_AUTHOR and not words & _SAYS_OTHER else None
+
+
+def _names_in(element: HtmlElement, origin: str) -> list[str]:
+    if origin == "microdata":
+        named = [
+            one.get("content") or words_of(one)
+            for one in element.iter()
+            if (one.get("itemprop") or "").lower() == "name"
+        ]
+        if named:
+            return named
+        if content := element.get("content"):
+            return [content]
+    if origin != "byline":
+        return [words_of(element, _MAX_BYLINE_CHARS)]
+    links = [words_of(link) for link in element.iter("a") if not _is_address_only(link) and not _says_other(link)]
+    links = [link for link in links if clean_authors([link], shown=True)]
+    whole = words_of(element, _MAX_BYLINE_CHARS)
+    # A byline with several links holds several names; one with a single link and more may name others beside it.
+    if links and (not whole or sum(map(len, links)) * 2 >= len(_without_label(whole))):
+        return links
+    return _first_names(element) if whole else links
+
+
+def _first_names(element: HtmlElement) -> list[str]:
+    """The first of a byline's parts that holds names, with what goes on from it ("and …")."""
+    parts = [" ".join((element.text or "").split())]
+    for child in element:
+        if isinstance(child.tag, str) and child.tag != "time" and not _says_other(child):
+            inline = child.tag in ("span", "b", "strong", "em", "i", "a") or not len(child)
+            parts.extend([words_of(child, _MAX_BYLINE_CHARS)] if inline else _first_names(child))
+        parts.append(" ".join((child.tail or "").split()))
+    lines: list[str] = []
+    for part in (one for one in parts if one):
+        # "By", and the name in an element of its own.
+        if (
+            lines
+            and (folded(lines[-1]) in _LABELS or lines[-1].endswith(":") or lines[-1].split()[-1].lower() in _JOINTS)
+        ) or (
+            lines
+            and (part.split()[0].lower() in _JOINTS or part[0] in ",;&")
+            and clean_authors([lines[-1]], shown=True)
+        ):
+            lines[-1] = f"{lines[-1]} {part}"
+        else:
+            lines.append(part)
+    return next(([line] for line in lines if clean_authors([line], shown=True)), [])
+
+
+def _says_other(element: HtmlElement) -> bool:
+    return bool({word.lower() for word in _WORDS.findall(element.get("class") or "")} & _SAYS_OTHER)
+
+
+def _is_address_only(link: HtmlElement) -> bool:
+    return (link.get("href") or "").startswith(
+        ("mailto:", "https://twitter.com", "https://x.com", "https://www.facebook.com")
+    )
+
+
+def clean_authors(claims: Iterable[str], *, shown: bool = False) -> tuple[str, ...]:
+    """Names as one line each, without "By", roles, addresses and repetitions.
+
+    ``shown``: the claims are visible text, which may hold more than names; then what cannot be a name is left out.
+    """
+    found: dict[str, str] = {}
+    for claim in claims:
+        for name in _split(plain_line(claim), shown=shown):
+            if key := folded(name):
+                found.setdefault(key, name)
+    return tuple(found.values())[:MAX_AUTHORS]
+
+
+def _split(line: str, *, shown: bool) -> Iterator[str]:
+    line = _IN_BRACKETS.sub("", _without_label(line)).strip(" ,;|.:–—-•·")
+    if not line or "://" in line or line.startswith("@"):
+        return
+    if not shown and len(line) <= 120 and not _joined(line):
+        if any(char.isalpha() for char in line):
+            yield _KOREAN.sub(r"\1", line)
+        return
+    if shown and (cut := _CUT.search(line)):
+        before = line[: cut.start()]
+        # "Ann Keel Dec 12": the month goes with its day.
+        if cut[0].strip().isdigit() and " " in before and month_of(before.rsplit(" ", 1)[1].strip(" .,")):
+            before = before.rsplit(" ", 1)[0]
+        line = before
+    if shown and (clause := _CLAUSE.search(line)):
+        line = line[: clause.start()]
+    for part in (part for piece in _JOINT.split(line) for part in _by_commas(piece)):
+        name = (
+            _without_role(_without_label(_KOREAN.sub(r"\1", part.strip(" ,;|.:–—-•·"))))
+            if shown
+            else part.strip(" ,;|.:–—-•·")
+        )
+        if _is_name(name, shown=shown):
+            yield name
+
+
+def _without_role(name: str) -> str:
+    """Without a role behind it: "Sam Stein Senior Politics Editor" → "Sam Stein". What is only a role stays: it is no name."""
+    words = name.split()
+    role = next((place for place, word in enumerate(words) if folded(word) in _ROLES), None)
+    if role is None or role < 2:
+        return name
+    end = 3 if len(words) > 3 and (len(words[1].rstrip(".")) == 1 or words[1].lower() in _PARTICLES) else 2
+    return " ".join(words[: min(end, role)])
+
+
+def _joined(line: str) -> bool:
+    """Whether the claim seems to hold several names: parts that are names of two words and more each."""
+    parts = [part for piece in _JOINT.split(line) for part in _by_commas(piece)]
+    return len(parts) > 1 and all(len(part.split()) >= 2 and _is_name(part, shown=True) for part in parts)
+
+
+def _by_commas(piece: str) -> list[str]:
+    parts = [part.strip() for part in re.split(r"\s*[,،，]\s*", piece) if part.strip()]
+    # "Keel, Ann" is one name.
+    if len(parts) == 2 and all(len(part.split()) == 1 for part in parts):
+        return [piece.strip()]
+    return parts
+
+
+def _without_label(line: str) -> str:
+    for _ in range(3):
+        shorter = _BEFORE.sub("", _LABEL.sub("", line, count=1), count=1)
+        if shorter == line:
+            break
+        line = shorter
+    return line
+
+
+def _is_name(name: str, *, shown: bool) -> bool:
+    if not name or len(name) > (_MAX_NAME_CHARS if shown else 120) or not any(char.isalpha() for char in name):
+        return False
+    flat = folded(name)
+    if flat in _NO_NAMES or flat in _LABELS:
+        return False
+    if not shown:
+        return True
+    words = name.split()
+    if len(words) > _MAX_NAME_WORDS or any(char.isdigit() for char in name) or name[-1] in "!?…:":
+        return False
+    if {folded(word) for word in words} & _ROLES or "’s" in name or "'s" in name:
+        return False
+    if all(folded(word) in _NO_NAMES for word in words) or role_of(name) != "unknown":
+        return False
+    # Names are written with capitals in scripts that have them; small words ("de", "van", "bin") may stand between.
+    cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
+    return (
+        not cased
+        or all(word[:1].isupper() or word.lower() in _PARTICLES for word in cased)
+        or (len(words) == 1 and len(name) > 2)
+    )

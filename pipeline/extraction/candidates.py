@@ -1,0 +1,120 @@
+"""Claims of one fact from several places of a page, and by which rules one of them wins. The rules are tables.
+
+A candidate is what one place says. Its weight is that of its origin; for titles, places that say the same count together,
+so what heading, metadata and window title agree on beats a single one that says something else (a logo, the headline of
+another article, a heading of a section).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline.text.characters import folded
+
+
+class Candidate(NamedTuple):
+    """What one place says, and which place it is: a key of one of the tables below."""
+
+    value: str
+    origin: str
+
+
+class AuthorClaim(NamedTuple):
+    """The names that one place gives. ``organisation``: the place says that they are not persons."""
+
+    names: tuple[str, ...]
+    origin: str
+    organisation: bool = False
+
+
+TITLE_WEIGHTS: Mapping[str, int] = {
+    "feed": 30,  # the outlet's own list, made for this article alone; cut ones are completed from the page
+    "json_ld": 30,  # the outlet's own words for machines, of a node that names this page
+    "json_ld_unnamed": 10,
+    "open_graph": 10,
+    "heading": 9,  # the <h1> of the article
+    "heading_alone": 5,  # one that neither metadata nor the window title confirm
+    "microdata": 8,
+    "window": 6,  # <title>, without the outlet
+    "twitter": 3,
+    "heading_elsewhere": 3,  # an <h1> in the page's header, or a further one
+}
+
+AUTHOR_RANKS: Mapping[str, int] = {
+    "feed": 90,
+    "json_ld": 80,
+    "microdata": 70,
+    "rel_author": 65,
+    "byline": 60,
+    "author_link": 55,  # a link into the outlet's pages of authors
+    "meta": 50,
+    "twitter": 45,  # twitter:label1 "Written by"
+    "line": 40,  # a line that begins with "By"
+    "json_ld_page": 30,
+}
+ORGANISATION = -60
+"""Added for what says to be an organisation, or bears the outlet's name: a person's name elsewhere is better."""
+
+DATE_RANKS: Mapping[str, int] = {
+    "feed": 90,
+    "json_ld": 80,
+    "microdata": 70,
+    "meta": 60,
+    "time": 50,  # <time> or the like, of a role that markup or a label gives
+    "visible": 40,  # a date with a label, or one in the lines at the headline
+    "json_ld_page": 30,
+    "address": 20,  # a day in the URL
+}
+"""A flagged date loses to a sound one of any rank."""
+
+TEXT_RANKS: Mapping[str, str] = {
+    "page": "what the page shows",
+    "json_ld": "articleBody, if the page shows far less of it",
+    "script": "markup in a script, if the page is put together in the browser",
+    "feed": "the feed's own text, if the page has none, far less, or is a wall",
+}
+
+
+def ranked_authors(claims: Iterable[AuthorClaim], outlets: frozenset[str]) -> AuthorClaim | None:
+    """The claim of the highest rank; of equal ones the first. ``outlets``: the outlet's names, folded without spaces."""
+    best: AuthorClaim | None = None
+    best_rank = 0
+    for claim in claims:
+        if not claim.names:
+            continue
+        impersonal = claim.organisation or all(folded(name).replace(" ", "") in outlets for name in claim.names)
+        rank = AUTHOR_RANKS[claim.origin] + (ORGANISATION if impersonal else 0)
+        if best is None or rank > best_rank:
+            best, best_rank = claim, rank
+    return best
+
+
+_MIN_SHARE = 0.5
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two folded titles are one: equal, or one is a good half of the other at either end."""
+    short, long = sorted((one, other), key=len)
+    if not short:
+        return False
+    return short == long or (
+        len(short) >= 12 and len(short) >= _MIN_SHARE * len(long) and (long.startswith(short) or long.endswith(short))
+    )
+
+
+def weighed_titles(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates, the one with most weight behind it first; of equals the first in the table, then in the page."""
+    flat = [folded(one.value) for one in candidates]
+    totals: list[int] = []
+    for text in flat:
+        # Each origin speaks once: a page may have many headings.
+        heard: dict[str, int] = {}
+        for other, candidate in zip(flat, candidates, strict=True):
+            if agree(text, other):
+                heard[candidate.origin] = TITLE_WEIGHTS[candidate.origin]
+        totals.append(sum(heard.values()))
+    order = sorted(
+        range(len(candidates)), key=lambda place: (-totals[place], -TITLE_WEIGHTS[candidates[place].origin], place)
+    )
+    return [candidates[place] for place in order]

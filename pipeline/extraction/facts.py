@@ -1,0 +1,326 @@
+"""What a page says about itself: titles, outlet, authors, dates, language, description, and the article's body as data.
+
+Each fact is a list of candidates with their origins (``pipeline.extraction.candidates`` chooses): JSON-LD of this page's
+article, microdata, meta elements, and what the page shows. Everything is a claim of hostile origin: sizes and counts are
+bounded, nothing is trusted to be of the right type. The page is read, never changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lxml.html import HtmlElement
+
+from pipeline.extraction.bylines import clean_authors, lines_as_bylines, marked_bylines
+from pipeline.extraction.candidates import AuthorClaim, Candidate, agree
+from pipeline.extraction.jsonld import (
+    LinkedData,
+    Node,
+    main_article,
+    names,
+    names_page,
+    page_node,
+    read_linked_data,
+    strings,
+)
+from pipeline.extraction.marks import Marks, marks_of
+from pipeline.extraction.places import above, beside_the_article
+from pipeline.extraction.times import lines_near, shown_dates
+from pipeline.extraction.values import MAX_VALUE_CHARS, as_paragraphs, distinct, plain_line, words_of
+from pipeline.text.characters import folded, normal_line
+
+_MAX_VALUES = 20
+_MAX_HEADINGS = 6
+_MAX_DATES = 12
+_FEW_WORDS, _FEW_CHARS = 2, 16
+
+_DATE_METAS = (
+    "article:published_time", "og:article:published_time", "og:published_time", "article:published", "datepublished",
+    "parsely-pub-date",
+    "sailthru.date", "dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dc.date", "dcterms.date",
+    "publication_date", "publication-date", "publish-date", "publish_date", "publishdate", "published_date", "pubdate",
+    "date", "ptime", "pdate",
+    "rnews:datepublished", "cxenseparse:recs:publishtime", "citation_publication_date", "citation_online_date",
+    "article.published",
+    "prism.publicationdate", "last-published", "iso-8601-publish-date", "displaydate", "originalpublicationdate",
+    "timestamp", "og:pubdate",
+    "article_date_original", "bt:pubdate", "creation_date", "created", "date_published", "og:release_date",
+    "weibo:article:create_at",
+)  # fmt: skip
+_MODIFIED_METAS = (
+    "article:modified_time", "og:updated_time", "og:modified_time", "datemodified", "lastmod", "last-modified",
+    "dcterms.modified", "dc.date.modified",
+    "revised", "updated", "article:updated", "utime", "bt:moddate", "sailthru.lastmod", "weibo:article:update_at",
+)  # fmt: skip
+_AUTHOR_METAS = (
+    "author", "article:author", "article:author_name", "authors", "article.author", "dc.creator", "dcterms.creator",
+    "parsely-author", "sailthru.author", "byl",
+    "citation_author", "cxenseparse:author", "dcsext.author", "og:author", "og:article:author", "book:author",
+    "rnews:author", "creator", "analyticsattributes.author",
+    "bt:author", "content_author", "article-author", "mediator_author", "ga_author", "author_name", "authorname",
+    "sitecatalyst.author", "shareaholic:article_author_name",
+)  # fmt: skip
+_LANGUAGE_CLAIM = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_,;\s]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """Claims found in a page. Texts are one line each, except ``body``: paragraphs separated by LF.
+
+    ``paid``: the page says that its article is not free to read. ``canonical``: the address that the page gives itself.
+    """
+
+    titles: tuple[Candidate, ...] = ()
+    site_names: tuple[str, ...] = ()
+    authors: tuple[AuthorClaim, ...] = ()
+    published: tuple[Candidate, ...] = ()
+    modified: tuple[Candidate, ...] = ()
+    language: str | None = None
+    descriptions: tuple[str, ...] = ()
+    body: str = ""
+    paid: bool = False
+    canonical: str | None = None
+    article_claimed: bool = False
+
+    @property
+    def headlines(self) -> tuple[str, ...]:
+        """All that the page calls a headline, without its window title."""
+        return tuple(one.value for one in self.titles if one.origin != "window")
+
+    @property
+    def document_title(self) -> str:
+        """The window title, or ""."""
+        return next((one.value for one in self.titles if one.origin == "window"), "")
+
+
+def read_facts(tree: HtmlElement, url: str = "") -> PageFacts:
+    """Read the claims out of a parsed page."""
+    metas = _metas(tree)
+    data = read_linked_data(tree)
+    window = normal_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS])
+    headings = _headings(tree, window, metas)
+    shown = frozenset(
+        flat for text in (*(text for _, text in headings), *metas.get("og:title", ()), window) if (flat := folded(text))
+    )
+    main = main_article(data, url, shown) or {}
+    page = page_node(data, url) or {}
+    publishers = [one.text for node in (main, page) for one in names(data, node.get("publisher"))]
+    headline = _headline(headings)
+    near = lines_near(headline) if headline is not None else []
+    marks = marks_of(tree)
+    dates = _dates(marks, metas, main, page, near)
+    return PageFacts(
+        titles=_titles(tree, url, main, metas, headings, window),
+        site_names=_outlets(
+            [*metas.get("og:site_name", ()), *publishers, *metas.get("application-name", ()), *_site_nodes(data)],
+            {folded(one) for one in (*metas.get("og:title", ()), *strings(main.get("headline")))},
+        ),
+        authors=tuple(_authors(marks, data, main, page, metas, near)),
+        published=_candidates(one for one, role in dates if role == "published"),
+        modified=_candidates(one for one, role in dates if role == "modified"),
+        language=_language(tree, main, metas),
+        descriptions=distinct(
+            [*metas.get("og:description", ()), *metas.get("description", ()), *strings(main.get("description"))]
+        ),
+        body=max((as_paragraphs(text) for text in strings(main.get("articleBody"))), key=len, default=""),
+        paid=_says_paid(main),
+        canonical=_canonical(tree, metas),
+        article_claimed=bool(main) or "article" in metas.get("og:type", ()),
+    )
+
+
+def _metas(tree: HtmlElement) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for element in tree.iter("meta"):
+        content = element.get("content")
+        if not content:
+            continue
+        for attribute in ("property", "name", "itemprop", "http-equiv"):
+            name = element.get(attribute)
+            # Microdata stands in the page's body, and may be about anything there.
+            if (
+                attribute == "itemprop"
+                and element.get("itemprop")
+                and (parent := element.getparent()) is not None
+                and parent.tag != "head"
+            ):
+                continue
+            if name and len(values := found.setdefault(name.strip().lower(), [])) < _MAX_VALUES:
+                values.append(plain_line(content))
+    return found
+
+
+def _headings(tree: HtmlElement, window: str, metas: dict[str, list[str]]) -> list[tuple[HtmlElement, str]]:
+    """The page's first <h1>s with their texts; without any, the first <h2> or <h3> that its window title begins with."""
+    found = [
+        (heading, text) for heading in list(tree.iter("h1"))[:_MAX_HEADINGS] if (text := normal_line(words_of(heading)))
+    ]
+    titles = [folded(one) for one in (window, *metas.get("og:title", ())) if one]
+    if any(agree(folded(text), title) for _, text in found for title in titles):
+        return found
+    for heading in list(tree.iter("h2", "h3"))[:40]:
+        flat = folded(words_of(heading, 400))
+        if len(flat) >= 12 and any(agree(flat, title) for title in titles) and not beside_the_article(heading):
+            return [*found, (heading, normal_line(words_of(heading)))]
+    return found
+
+
+def _headline(headings: list[tuple[HtmlElement, str]]) -> HtmlElement | None:
+    """The heading of the article: the last found if it was looked for, else the first that is not in the page's header."""
+    if not headings:
+        return None
+    if headings[-1][0].tag != "h1":
+        return headings[-1][0]
+    return next((one for one, _ in headings if _origin_of(one, first=True) == "heading"), headings[0][0])
+
+
+def _origin_of(heading: HtmlElement, *, first: bool) -> str:
+    for one in above(heading):
+        if one.tag in ("article", "main"):
+            return "heading" if first else "heading_elsewhere"
+        if one.tag in ("header", "nav", "footer", "aside") and next(one.iter("p"), None) is None:
+            return "heading_elsewhere"
+    return "heading" if first else "heading_elsewhere"
+
+
+def _titles(
+    tree: HtmlElement,
+    url: str,
+    main: Node,
+    metas: dict[str, list[str]],
+    headings: list[tuple[HtmlElement, str]],
+    window: str,
+) -> tuple[Candidate, ...]:
+    own = "json_ld" if names_page(main, url) else "json_ld_unnamed"
+    found = [Candidate(text, own) for text in distinct(strings(main.get("headline")) or strings(main.get("name")))]
+    found += [Candidate(text, "open_graph") for text in distinct(metas.get("og:title", ()))]
+    # A window title of a word or two ("World", "Article") says nothing against a heading.
+    telling = len(window.split()) > _FEW_WORDS or len(window) > _FEW_CHARS
+    said = [folded(text) for text in (*(one.value for one in found), window if telling else "") if text]
+    first = True
+    for heading, text in headings:
+        origin = _origin_of(heading, first=first)
+        confirmed = any(agree(folded(text), other) for other in said)
+        if origin == "heading" and said and not confirmed:
+            origin = "heading_alone"
+        elif confirmed and first:
+            origin = "heading"
+        first = first and origin != "heading"
+        found.append(Candidate(text, origin))
+    found += [Candidate(text, "microdata") for text in _microdata(tree, "headline")]
+    found += [Candidate(text, "twitter") for text in distinct(metas.get("twitter:title", ()))]
+    if window:
+        found.append(Candidate(window, "window"))
+    return tuple(found)
+
+
+def _microdata(tree: HtmlElement, name: str) -> Iterator[str]:
+    for element in tree.xpath(f"//*[contains(@itemprop, '{name}')]")[:4]:
+        if not beside_the_article(element) and (text := normal_line(element.get("content") or words_of(element))):
+            yield text[:MAX_VALUE_CHARS]
+
+
+def _authors(
+    marks: Marks, data: LinkedData, main: Node, page: Node, metas: dict[str, list[str]], near: list[str]
+) -> Iterator[AuthorClaim]:
+    for node, origin in ((main, "json_ld"), (page, "json_ld_page")):
+        claims = [one for key in ("author", "creator") for one in names(data, node.get(key))]
+        persons = [one.text for one in claims if not one.organisation]
+        yield AuthorClaim(clean_authors(persons), origin)
+        yield AuthorClaim(clean_authors(one.text for one in claims if one.organisation), origin, organisation=True)
+    for origin, listed in marked_bylines(marks).items():
+        yield AuthorClaim(listed, origin)
+    for name in _AUTHOR_METAS:
+        yield AuthorClaim(clean_authors(metas.get(name, ())), "meta")
+    yield AuthorClaim(clean_authors(_parsely(metas)), "meta")
+    for number in ("1", "2"):
+        label = next(iter(metas.get(f"twitter:label{number}", ())), "")
+        if label and lines_as_bylines([f"{label}: Ann Keel"]):
+            yield AuthorClaim(clean_authors(metas.get(f"twitter:data{number}", ())), "twitter")
+    yield AuthorClaim(lines_as_bylines(near), "line")
+
+
+def _parsely(metas: dict[str, list[str]]) -> list[str]:
+    """The author in a <meta> that holds JSON."""
+    for value in metas.get("parsely-page", ()):
+        try:
+            held: Any = json.loads(value)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(held, dict):
+            return strings(held.get("authors")) or strings(held.get("author"))
+    return []
+
+
+def _dates(
+    marks: Marks, metas: dict[str, list[str]], main: Node, page: Node, near: list[str]
+) -> list[tuple[Candidate, str]]:
+    found: list[tuple[Candidate, str]] = []
+    for node, origin in ((main, "json_ld"), (page, "json_ld_page")):
+        found += [
+            (Candidate(value, origin), "published")
+            for key in ("datePublished", "dateCreated", "uploadDate")
+            for value in strings(node.get(key))
+        ]
+        found += [(Candidate(value, origin), "modified") for value in strings(node.get("dateModified"))]
+    found += [(Candidate(value, "meta"), "published") for name in _DATE_METAS for value in metas.get(name, ())]
+    found += [(Candidate(value, "meta"), "modified") for name in _MODIFIED_METAS for value in metas.get(name, ())]
+    shown = list(shown_dates(marks, near))
+    found += [(Candidate(one.value, one.origin), one.role) for one in shown if one.role != "unknown"]
+    # A date without a role is the publication's only if none beside it is, and not if it repeats the modification.
+    modified = {one.value for one in shown if one.role == "modified"}
+    found += [
+        (Candidate(one.value, "visible"), "published")
+        for one in shown
+        if one.role == "unknown" and one.value not in modified
+    ]
+    return found
+
+
+def _candidates(found: Iterator[Candidate]) -> tuple[Candidate, ...]:
+    kept = dict.fromkeys(Candidate(plain_line(one.value), one.origin) for one in found)
+    return tuple(one for one in kept if one.value)[: _MAX_DATES * 3]
+
+
+def _outlets(claims: list[str], titles: set[str]) -> tuple[str, ...]:
+    """Names of the outlet; some pages name their article there."""
+    return tuple(name for name in distinct(claims) if folded(name) not in titles)
+
+
+def _site_nodes(data: LinkedData) -> list[str]:
+    return [
+        name
+        for node in data.nodes
+        if any(kind.endswith(("WebSite", "NewsMediaOrganization")) for kind in strings(node.get("@type")))
+        for name in strings(node.get("name"))
+    ][:3]
+
+
+def _says_paid(main: Node) -> bool:
+    claims = [main.get("isAccessibleForFree")]
+    return any(
+        claim is False or (isinstance(claim, str) and claim.strip().lower() in ("false", "no", "0")) for claim in claims
+    )
+
+
+def _canonical(tree: HtmlElement, metas: dict[str, list[str]]) -> str | None:
+    for link in tree.iter("link"):
+        if "canonical" in (link.get("rel") or "").lower().split() and (address := (link.get("href") or "").strip()):
+            return address
+    return next(iter(metas.get("og:url", ())), None)
+
+
+def _language(tree: HtmlElement, main: Node, metas: dict[str, list[str]]) -> str | None:
+    claims = [
+        *strings(main.get("inLanguage")),
+        tree.get("lang") or "",
+        tree.get("{http://www.w3.org/XML/1998/namespace}lang") or tree.get("xml:lang") or "",
+        *metas.get("og:locale", ()),
+        *metas.get("content-language", ()),
+        *metas.get("language", ()),
+    ]
+    return next((claim.strip() for claim in claims if _LANGUAGE_CLAIM.match(claim)), None)

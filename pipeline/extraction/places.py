@@ -1,0 +1,56 @@
+"""Where in a page something stands: in the article, or beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml.html import HtmlElement
+
+_MAX_ABOVE = 40
+_BESIDE_TAGS = frozenset({"footer", "nav"})
+_BESIDE = re.compile(
+    r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
+    r"|disqus|sidebar|side-?bar|rail|promo\w*|teasers?|read-?(?:also|more|next)|see-?also|also-?read|up-?next|footer|newsletter|subscribe|signup"
+    r"|advert\w*|sponsor\w*|outbrain|taboola|ilgili(?:-haber\w*)?|diger-haberler|similar|suggest\w*|further|also-like|carousel|ticker)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+
+
+def above(element: HtmlElement) -> Iterator[HtmlElement]:
+    """The element and those around it, innermost first; not more than a page nests for good reasons."""
+    current: HtmlElement | None = element
+    for _ in range(_MAX_ABOVE):
+        if current is None:
+            return
+        yield current
+        current = current.getparent()
+
+
+def beside_the_article(element: HtmlElement) -> bool:
+    """Whether the element stands in a footer, a menu, a comment, or a box of other articles."""
+    for one in above(element):
+        if one.tag in ("body", "html", "main"):
+            return False
+        if one.tag in _BESIDE_TAGS:
+            # An article has a footer of its own, with its author and date.
+            return one.tag == "nav" or not any(outer.tag in ("article", "main") for outer in above(one))
+        if one.tag == "aside" and next(one.iter("h1"), None) is None:
+            return True
+        name = f"{one.get('class') or ''} {one.get('id') or ''}"
+        if len(name) > 1 and _BESIDE.search(name) and next(one.iter("h1"), None) is None:
+            return True
+        if "Comment" in (one.get("itemtype") or "") or (one.get("itemprop") or "").lower() in (
+            "comment",
+            "liveblogupdate",
+        ):
+            return True
+        if one.tag == "article" and _is_inner(one):
+            return True
+    return False
+
+
+def _is_inner(article: HtmlElement) -> bool:
+    """Whether it is an <article> within another: a comment, a card or an update."""
+    parent = article.getparent()
+    return any(one.tag == "article" for one in above(parent)) if parent is not None else False

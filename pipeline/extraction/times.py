@@ -1,0 +1,291 @@
+"""When a page says that it was published and modified: <time> and other elements that hold dates, each by its role.
+
+A date's role comes from what marks it (microdata, ``pubdate``, names of classes) or from the words beside it ("Updated",
+"Опубликовано"). A date of a role that nothing tells is taken for the publication only if it stands at the headline. Dates
+in boxes of other articles, in comments and in updates of a live blog have no say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
+
+from lxml.etree import XPath
+from lxml.html import HtmlElement
+
+from core.package_data import package_toml
+from pipeline.extraction.marks import Marks
+from pipeline.extraction.places import above, beside_the_article
+from pipeline.extraction.values import words_of
+from pipeline.text.characters import folded
+
+Role = Literal["published", "modified", "unknown"]
+
+_DATA = package_toml("pipeline.extraction", "times.toml")
+_MAX_CHARS = 120
+_MAX_LABEL_CHARS = 40
+_SENTENCE_CHARS = 80
+
+
+def _phrases(listed: str) -> frozenset[str]:
+    return frozenset(folded(phrase) for phrase in listed.split("|") if phrase.strip())
+
+
+_PUBLISHED, _MODIFIED, _OTHER = (_phrases(_DATA[name]) for name in ("published", "modified", "other"))
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SAYS_PUBLISHED = frozenset(
+    {
+        "published",
+        "publish",
+        "pubdate",
+        "pubtime",
+        "posted",
+        "pub",
+        "entry",
+        "created",
+        "issued",
+        "datepublished",
+        "dateline",
+        "publication",
+    }
+)
+_SAYS_MODIFIED = frozenset(
+    {"updated", "update", "modified", "edited", "lastmod", "revised", "datemodified", "changed", "guncelleme"}
+)
+_SAYS_DATE = frozenset(
+    {
+        "date",
+        "time",
+        "datetime",
+        "timestamp",
+        "dates",
+        "tarih",
+        "fecha",
+        "datum",
+        "pdate",
+        "newsdate",
+        "postdate",
+        "articledate",
+    }
+)
+_SKIPPED = frozenset(
+    {"meta", "link", "script", "style", "html", "body", "main", "article", "form", "input", "h1", "p", "a", "img"}
+)
+_LETTERS = re.compile(r"[^\W\d_]")
+# The words before the digits of a date, or between those of two.
+_CHUNK = re.compile(r"[^\d\u0660-\u0669\u06f0-\u06f9]+")
+_MARKED_WORDS = re.compile(r"[\w'’]+", re.UNICODE)
+
+
+class Dated(NamedTuple):
+    """A date that the page shows: what it says, of what, and by what it was found."""
+
+    value: str
+    role: Role
+    origin: str
+
+
+def shown_dates(marks: Marks, near: Iterable[str]) -> Iterator[Dated]:
+    """Yield the dates of the page's article, those with a role first, then those that only stand at the headline."""
+    loose: list[Dated] = []
+    for element in marks.dates:
+        for dated in _read(element):
+            if dated.role == "unknown":
+                loose.append(dated)
+            else:
+                yield dated
+    yield from loose
+    yield from dates_in_lines(near)
+
+
+def dates_in_lines(lines: Iterable[str]) -> Iterator[Dated]:
+    """Yield what looks like a date in the short lines at the headline."""
+    for line in lines:
+        if len(line) <= _MAX_CHARS and any(char.isdigit() for char in line):
+            yield from _by_words(line, "visible")
+
+
+_FOLLOWING = XPath("following::text()[position() <= 60]")
+_PRECEDING = XPath("preceding::text()[position() <= 24]")
+_INLINE = frozenset(
+    {"a", "abbr", "b", "bdi", "em", "font", "i", "small", "span", "strong", "time", "u", "cite", "address"}
+)
+_UNSHOWN = frozenset({"script", "style", "noscript", "template", "title"})
+_MAX_LINES = 24
+
+
+def lines_near(headline: HtmlElement) -> list[str]:
+    """The short lines behind the headline, up to the first paragraph, then those before it, nearest first."""
+    return [*_lines(_FOLLOWING(headline), stop=True), *_lines(reversed(_PRECEDING(headline)), stop=False)[::-1]]
+
+
+def _is_paragraph(line: str) -> bool:
+    return len(line) > _MAX_CHARS * 2 or (len(line) > _SENTENCE_CHARS and line[-1] in ".!?。۔।؟…")
+
+
+def _lines(texts: Iterable[Any], *, stop: bool) -> list[str]:
+    """Texts joined into lines by the block that they stand in; ``stop``: at the first paragraph."""
+    lines: list[str] = []
+    parts: list[str] = []
+    last: HtmlElement | None = None
+    for text in texts:
+        element = text.getparent()
+        if element is None or element.tag in _UNSHOWN or not text.strip():
+            continue
+        block = element.getparent() if text.is_tail else element
+        while block is not None and block.tag in _INLINE:
+            block = block.getparent()
+        if block is not last and parts:
+            lines.append(" ".join(" ".join(parts).split()))
+            parts = []
+            if stop and _is_paragraph(lines[-1]):
+                break
+        last = block
+        parts.append(str(text))
+    if parts:
+        lines.append(" ".join(" ".join(parts).split()))
+    return [line for line in lines if len(line) <= _MAX_CHARS * 2][:_MAX_LINES]
+
+
+def _read(element: HtmlElement) -> Iterator[Dated]:
+    tag = element.tag
+    if not isinstance(tag, str):
+        return
+    properties = f"{element.get('itemprop') or ''} {element.get('property') or ''}".lower().split()
+    role = _role_of_properties(properties)
+    if tag == "meta":
+        # Microdata's own <meta>; Open Graph's are read with the others.
+        if (
+            role != "unknown"
+            and element.get("itemprop")
+            and (content := element.get("content"))
+            and not _inside_another(element)
+        ):
+            yield Dated(content, role, "microdata")
+        return
+    value = element.get("datetime") or element.get("content") or (element.get("title") if tag == "abbr" else None)
+    words = {word.lower() for name in ("class", "id") if (held := element.get(name)) for word in _WORDS.findall(held)}
+    if (
+        tag != "time"
+        and role == "unknown"
+        and element.get("pubdate") is None
+        and not (words & (_SAYS_DATE | _SAYS_PUBLISHED | _SAYS_MODIFIED))
+    ):
+        return
+    if tag in _SKIPPED and role == "unknown":
+        return
+    if beside_the_article(element) or _inside_another(element):
+        return
+    text = words_of(element, _MAX_CHARS)
+    if not value and not text:
+        return
+    if role == "unknown":
+        role = "published" if element.get("pubdate") is not None else _role_by_label(element, text)
+    if role == "unknown" and (by_name := _role_by_name(element, words)) != "unknown":
+        role = by_name
+    origin = "microdata" if properties and role != "unknown" else "time" if tag == "time" else "visible"
+    if value:
+        yield Dated(value, role, origin)
+        if tag == "time" and text and text != value:
+            yield Dated(text, role, "visible")
+    elif role == "unknown":
+        yield from _by_words(text, origin)
+    else:
+        for dated in _by_words(text, origin):
+            yield dated if dated.role != "unknown" else Dated(dated.value, role, origin)
+
+
+def _role_of_properties(properties: list[str]) -> Role:
+    for name in properties:
+        plain = name.rpartition(":")[2].rpartition("/")[2]
+        if plain in ("datepublished", "published_time", "issued", "datecreated", "uploaddate"):
+            return "published"
+        if plain in ("datemodified", "modified_time", "modified"):
+            return "modified"
+    return "unknown"
+
+
+def _role_by_name(element: HtmlElement, words: set[str]) -> Role:
+    if words & _SAYS_MODIFIED and not words & {"published", "posted", "pubdate"}:
+        return "modified"
+    if words & _SAYS_PUBLISHED:
+        return "published"
+    parent = element.getparent()
+    if parent is not None and (held := f"{parent.get('class') or ''}"):
+        outer = {word.lower() for word in _WORDS.findall(held)}
+        if outer & _SAYS_MODIFIED and not outer & {"published", "posted", "entry"}:
+            return "modified"
+        if outer & {"published", "posted", "pubdate", "publication"}:
+            return "published"
+    return "unknown"
+
+
+def _role_by_label(element: HtmlElement, text: str) -> Role:
+    """By the words in the element before the date, or directly before the element."""
+    label = _label_in(text)
+    if (role := role_of(label)) != "unknown":
+        return role
+    before = element.getprevious()
+    if before is not None:
+        near = before.tail if before.tail and before.tail.strip(" :|–—-·•,") else None
+        if near is None and isinstance(before.tag, str):
+            near = words_of(before, _MAX_LABEL_CHARS)
+    else:
+        parent = element.getparent()
+        near = parent.text if parent is not None else None
+        if (
+            (near is None or not near.strip())
+            and parent is not None
+            and (aunt := parent.getprevious()) is not None
+            and isinstance(aunt.tag, str)
+        ):
+            near = words_of(aunt, _MAX_LABEL_CHARS) if not (aunt.tail or "").strip() else None
+    if near and len(near) <= 200:
+        return role_of(near[-_MAX_LABEL_CHARS:])
+    return "unknown"
+
+
+def _label_in(text: str) -> str:
+    first = re.search(r"\d", text)
+    return text[: first.start()] if first else text
+
+
+def role_of(label: str) -> Role:
+    """The role that a label gives to the date behind it; by its last words, so "Anna Keel, updated" is modified."""
+    words = folded(label).split()
+    for count in range(min(4, len(words)), 0, -1):
+        for phrase in (" ".join(words[-count:]), " ".join(words[:count])):
+            if phrase in _MODIFIED:
+                return "modified"
+            if phrase in _PUBLISHED and not any(word in _MODIFIED for word in words):
+                return "published"
+    if any(word in _MODIFIED for word in words):
+        return "modified"
+    return "unknown"
+
+
+def _by_words(text: str, origin: str) -> Iterator[Dated]:
+    """The dates in a text that may hold several, each with the words before it: "Published 3 May, updated 4 May"."""
+    cuts = [0]
+    for chunk in _CHUNK.finditer(text):
+        if chunk.start() and (role_of(chunk[0]) != "unknown" or re.search(r"\s[|–—-]\s", chunk[0])):
+            words = next((found.start() for found in _MARKED_WORDS.finditer(chunk[0])), 0)
+            # A month or a mark of the day is part of the date before it.
+            cuts.append(chunk.start() + (words if role_of(chunk[0]) != "unknown" else len(chunk[0])))
+    for begin, end in zip(cuts, [*cuts[1:], len(text)], strict=True):
+        part = text[begin:end].strip(" |–—-·•,")
+        if any(char.isdigit() for char in part):
+            yield Dated(part, role_of(_label_in(part)), origin)
+
+
+def _inside_another(element: HtmlElement) -> bool:
+    """Whether the element belongs to a comment's, an update's or an event's microdata."""
+    for one in above(element):
+        kind = one.get("itemtype") or ""
+        if kind and one is not element:
+            return kind.rstrip("/").endswith(("Comment", "Event", "Offer", "ListItem"))
+        if (one.get("itemprop") or "").lower() in ("liveblogupdate", "comment") and one is not element:
+            return True
+    return False

@@ -1,0 +1,139 @@
+"""Claims as plain text: what pages and feeds put into attributes and data, without markup, escapes and excess."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+
+from lxml.html import HtmlElement
+
+from pipeline.text.characters import normal_line, normal_text
+
+MAX_VALUE_CHARS = 2_000
+MAX_ELEMENT_CHARS = 4_000
+
+_UNESCAPES = 3  # "&amp;amp;quot;" is seen, more is not
+_TAG = re.compile(r"</?[A-Za-z!][^<>]{0,500}>")
+_BREAKING_TAG = re.compile(
+    r"</?\s{0,9}(?:p|br|div|li|ul|ol|h[1-6]|blockquote|tr|section)\b[^<>]{0,500}>", re.IGNORECASE
+)
+# What a WordPress shortcode encloses is text, or a caption with its picture.
+_CAPTIONED = re.compile(r"\[(caption|gallery|audio|video|embed)\b[^\[\]]{0,500}\].{0,2000}?\[/\1\]", re.DOTALL)
+_SHORTCODE = re.compile(
+    r"\[/?[a-z][a-z0-9_-]{2,30}(?:\s+[a-z_-]{1,30}=(?:\"[^\"]{0,300}\"|'[^']{0,300}'|[^\s\]]{1,300}))*\s*/?\]"
+)
+_LOOSE_CODE = re.compile(r"\[/?[a-z][a-z0-9_-]{2,30}(?:\s[^\[\]]{0,300})?\]")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+
+
+def as_paragraphs(text: str) -> str:
+    """A claimed body (escaped once or more, with or without tags and shortcodes) as paragraphs separated by LF."""
+    for _ in range(_UNESCAPES):
+        if "<" in text or not _ENTITY.search(text):
+            break
+        text = html.unescape(text)
+    if "[" in text:
+        text = without_shortcodes(text)
+    if "<" in text:
+        text = _TAG.sub("", _BREAKING_TAG.sub("\n", text))
+    for _ in range(_UNESCAPES):
+        if not _ENTITY.search(text):
+            break
+        text = html.unescape(text)
+    lines = normal_text(text).split("\n")
+    return "\n".join(line for line in lines if line)
+
+
+def without_shortcodes(text: str) -> str:
+    """``text`` without WordPress shortcodes: one that is closed or has attributes. Words in brackets stay."""
+    text = _CAPTIONED.sub("\n", text)
+    text = _SHORTCODE.sub(lambda found: "" if "=" in found[0] or f"[/{_code(found[0])}]" in text else found[0], text)
+    # The closing ones of those that had attributes.
+    return _LOOSE_CODE.sub(lambda found: "" if found[0].startswith("[/") else found[0], text)
+
+
+def _code(shortcode: str) -> str:
+    return re.split(r"[\s\]/]", shortcode.lstrip("[/"), maxsplit=1)[0]
+
+
+def plain_line(text: str) -> str:
+    """Markup or escaped text as one plain line: for feed titles and names."""
+    text = text[:MAX_VALUE_CHARS]
+    if "&" in text:
+        text = html.unescape(text)
+        if "&" in text and ";" in text:  # feeds escape twice now and then
+            text = html.unescape(text)
+    return normal_line(_TAG.sub(" ", text) if "<" in text else text)
+
+
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts as plain lines, without empty and repeated ones, in their order."""
+    cleaned = (plain_line(text) for text in texts)
+    return tuple(dict.fromkeys(text for text in cleaned if text))
+
+
+# Within these, words go on across the tag: "<b>F</b>irst" is one word.
+_INLINE = frozenset(
+    {
+        "b",
+        "i",
+        "em",
+        "strong",
+        "u",
+        "s",
+        "small",
+        "big",
+        "sub",
+        "sup",
+        "font",
+        "mark",
+        "wbr",
+        "abbr",
+        "acronym",
+        "bdi",
+        "bdo",
+    }
+    | {"code", "kbd", "q", "cite", "dfn", "tt", "ins", "del", "ruby", "rb", "rt"}
+)
+_UNSHOWN = frozenset({"script", "style", "noscript", "template", "svg"})
+
+
+def line_of(element: HtmlElement, limit: int = 1 << 20) -> str:
+    """The element's text as one line; "" if it is longer than ``limit``, which is found out early."""
+    parts: list[str] = []
+    size = 0
+    for part in element.itertext():
+        parts.append(part)
+        size += len(part.strip())
+        if size > limit:
+            return ""
+    return " ".join("".join(parts).split())
+
+
+def words_of(element: HtmlElement, limit: int = MAX_ELEMENT_CHARS) -> str:
+    """The element's text as one line in which children other than letters' styles are words of their own.
+
+    A kicker and a headline side by side in one heading would be glued otherwise. "" if it is longer than ``limit``.
+    """
+    parts: list[str] = []
+    size = 0
+    stack: list[HtmlElement | str] = [element]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, str):
+            parts.append(one)
+            size += len(one.strip())
+            if size > limit:
+                return ""
+            continue
+        own = isinstance(one.tag, str)
+        joined = own and one.tag in _INLINE
+        if own and one.tag not in _UNSHOWN:
+            stack.append("" if joined else " ")
+            for child in reversed(one):
+                stack.extend(part for part in (child.tail, child) if part is not None)
+            if one.text:
+                stack.append(one.text)
+        stack.append("" if joined else " ")
+    return " ".join("".join(parts).split())
