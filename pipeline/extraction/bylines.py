@@ -105,7 +105,8 @@ _SAYS_OTHER = frozenset(
         "description",
         "social", "follow", "twitter", "facebook", "email", "mail", "title", "role", "job", "position", "more", "related",
         "comment",
-        "comments", "date", "time", "timestamp", "about", "posts", "stories", "count", "share", "icon", "logo", "headshot", "portrait",
+        "comments", "date", "time", "timestamp", "about", "posts", "stories", "count", "share", "icon", "logo", "headshot",
+        "portrait",
         "widget",
         "archive", "newsletter", "recommended", "teaser", "card",
     }
