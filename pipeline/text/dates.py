@@ -13,47 +13,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pipeline.text.calendars import (
-    MAX_NAME_WORDS,
-    Mark,
-    Month,
-    day_marks,
-    gregorian,
-    hour_of,
-    is_news_year,
-    key,
-    month_of,
-)
+from pipeline.text.calendars import Mark, day_marks, gregorian, hour_of, key
+from pipeline.text.written_days import FUTURE_MARGIN, NO_CONTEXT, DateContext, Day, day_in, day_of_words
 from pipeline.text.zones import Zone, named_zone, zone_in
 
-FUTURE_MARGIN = timedelta(hours=24)
 ANCIENT_BEFORE = datetime(1990, 1, 1, tzinfo=UTC)
 _MAX_CHARS = 100
 
 Flag = Literal["missing", "future", "ancient", "guessed"]
-
-
-@dataclass(frozen=True, slots=True)
-class DateContext:
-    """What helps to read a claim: the outlet's language and country, and the time (UTC) that relative dates refer to."""
-
-    language: str | None = None
-    country: str | None = None
-    base: datetime | None = None
-
-    @property
-    def places(self) -> frozenset[str]:
-        """Language and country together."""
-        return frozenset(one for one in (self.language, self.country) if one)
-
-
-NO_CONTEXT = DateContext()
 
 
 class Reading(NamedTuple):
@@ -63,10 +35,6 @@ class Reading(NamedTuple):
     guessed: bool = False
 
 
-_YEAR_FIRST = re.compile(
-    r"(?<!\d)(\d{4})\s*(?:[-/.年년]|оны)\s*(\d{1,2})\s*(?:[-/.月월]|(?:-р|дугаар|дүгээр)?\s*сарын)\s*(\d{1,2})(?!\d)"
-)
-_DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4})(?!\d)")
 _TIME = re.compile(
     r"(?<![\d:.])(\d{1,2})(?:\s?[:٫]\s?|\s?h\s?|\s?ч\.?\s?|\s?(?:时|時|点|點|시)\s?|\.(?=\d\d\b))(\d{2})(?![\d/])(?::(\d{2}))?(?:[.,]\d+)?(?:분|分)?"
 )
@@ -82,64 +50,7 @@ _YEAR_LAST = re.compile(
 )
 _URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[01])(?=[/_-]|\b)")
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?=T|\s|$)(.*)", re.DOTALL)
-# Vowel signs are parts of words, though \w does not say so.
-_SIGNS = (
-    r"\u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0670\u0900-\u0963\u0981-\u0dff\u0e30-\u0e4e\u0eb0-\u0ecd"
-    r"\u1000-\u109f\u1780-\u17d3"
-)
-_LETTERS = rf"[^\W\d_](?:[^\W\d_]|[{_SIGNS}])*"
-_TOKEN = re.compile(rf"\d+|{_LETTERS}(?:['’׳`]{_LETTERS})*[׳']?|[^\w\s]")
 _MARKS = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
-# Between day, month and year.
-_FILLERS = frozenset(
-    [
-        "de",
-        "del",
-        "of",
-        "d",
-        "le",
-        "la",
-        "den",
-        "gada",
-        "жылдын",
-        "жылдың",
-        "жылы",
-        "жылғы",
-        "der",
-        "dem",
-        "am",
-        "a",
-        "year",
-        "год",
-        "года",
-        "г",
-        "р",
-        "року",
-        "гг",
-        "ה",
-        "ב",
-        "ta",
-        "aasta",
-        "оны",
-        "yil",
-        "yili",
-        "yıl",
-        "жыл",
-        "жылғы",
-        "ж",
-        "ლის",
-        "წლის",
-        "წ",
-        "సం",
-        "ম",
-        "ई",
-        "ई०",
-        "la",
-        "the",
-        "and",
-    ]
-)
-_ORDINALS = frozenset(["st", "nd", "rd", "th", "er", "º", "ª", "ste", "e", "ème", "го", "е", "й", "ші", "нші"])
 
 
 def parse_date(claim: str, context: DateContext = NO_CONTEXT) -> datetime | None:
@@ -274,166 +185,11 @@ def _placed(moment: datetime, zone: Zone | None) -> Reading:
 
 
 def _written(text: str, context: DateContext) -> Reading | None:
-    day = _day_in(text, context)
+    day = day_in(text, context)
     return None if day is None else _with_time(text, day, context)
 
 
-class _Day(NamedTuple):
-    """A day, and where in the text it stands."""
-
-    date: date
-    begin: int
-    end: int
-    guessed: bool = False
-
-
-def _day_in(text: str, context: DateContext) -> _Day | None:
-    if (found := _YEAR_FIRST.search(text)) and is_news_year(int(found[1])):
-        day = gregorian(int(found[1]), int(found[2]), int(found[3]))
-        return None if day is None else _Day(day, *found.span())
-    if (found := _DAY_FIRST.search(text)) and is_news_year(int(found[4])):
-        return _day_of_numbers(found, context)
-    return _day_of_words(text, context)
-
-
-def _day_of_numbers(found: re.Match[str], context: DateContext) -> _Day | None:
-    first, second, year = int(found[1]), int(found[3]), int(found[4])
-    ways = [(second, first), (first, second)]  # month, day
-    if found[2] == ".":
-        ways = ways[:1]
-    days = [one for month, number in ways if (one := gregorian(year, month, number)) is not None]
-    if not days:
-        return None
-    if len(set(days)) == 1:
-        return _Day(days[0], *found.span())
-    # Only English has both orders; which one the outlet has, its country may tell.
-    if context.country in ("us", "ph") or (context.language == "en" and context.country is None):
-        if context.country is None:
-            early = [one for one in days if context.base is not None and one <= context.base.date() + FUTURE_MARGIN]
-            return _Day(early[0], *found.span(), guessed=True) if len(early) == 1 else None
-        return _Day(days[1], *found.span())
-    return _Day(days[0], *found.span()) if context.language or context.country else None
-
-
-class _Token(NamedTuple):
-    text: str
-    begin: int
-    end: int
-
-
-def _day_of_words(text: str, context: DateContext, *, yearless: bool = False) -> _Day | None:
-    """A day whose month is a word, with the day before or behind it, and the year behind both or in front."""
-    tokens = [_Token(found[0], *found.span()) for found in _TOKEN.finditer(text)]
-    for place, token in enumerate(tokens):
-        if token.text.isdigit() or not token.text[0].isalpha():
-            continue
-        month, behind = _month_at(tokens, place, context)
-        if month is None:
-            continue
-        before = _number(tokens, place - 1, -1, 2)
-        while (other := _month_at(tokens, _skipped(tokens, behind), context))[0] is not None:
-            behind = other[1]  # "أيار/مايو": both of a month's names
-        after = _number(tokens, behind, 1, 4)
-        found = _combined(before, after, yearless=yearless)
-        if found is None:
-            continue
-        numbers, places = found
-        year = numbers[0]
-        if year == 0 and context.base is not None:
-            guess = _latest(month, numbers[1], context.base)
-            if guess is not None:
-                return _Day(guess, tokens[min(places)].begin, tokens[max(places)].end, guessed=True)
-            continue
-        day = gregorian(year, month.number, numbers[1], month.calendar)
-        if day is not None:
-            return _Day(day, tokens[min([place, *places])].begin, tokens[max([behind - 1, *places])].end)
-    return None
-
-
-def _month_at(tokens: list[_Token], place: int, context: DateContext) -> tuple[Month | None, int]:
-    """The month named at ``place`` by as many words as possible, and the place behind it."""
-    if not 0 <= place < len(tokens) or not tokens[place].text[0].isalpha():
-        return None, place
-    for count in range(MAX_NAME_WORDS, 0, -1):
-        part = tokens[place : place + count]
-        if len(part) == count:
-            words = " ".join(token.text for token in part)
-            if not all(token.text[0].isalnum() or token.text in "-'’." for token in part):
-                continue
-            if (month := month_of(words, context.language)) is not None:
-                # "3 May 4": a number belongs to the name only where the name is not one without it.
-                shorter = " ".join(token.text for token in part[:-1])
-                if count > 1 and not part[-1].text[0].isalpha() and month_of(shorter, context.language):
-                    continue
-                return month, place + count
-    return None, place
-
-
-def _skipped(tokens: list[_Token], place: int) -> int:
-    while place < len(tokens) and tokens[place].text in ("/", "(", "-", "–"):
-        place += 1
-    return place
-
-
-def _number(tokens: list[_Token], place: int, step: int, reach: int) -> list[tuple[int, int]]:
-    """Numbers beside a month, with their places: over points, commas and small words, but over nothing else."""
-    found: list[tuple[int, int]] = []
-    for _ in range(reach + 4):
-        if not 0 <= place < len(tokens) or len(found) == 2:
-            break
-        text = tokens[place].text
-        if text.isdigit():
-            if len(text) > 4:
-                break
-            # The hour of a time is no day.
-            if place + 1 < len(tokens) and tokens[place + 1].text == ":" and len(text) <= 2:
-                break
-            if place and tokens[place - 1].text == ":" and len(text) <= 2:
-                break
-            found.append((int(text), place))
-        elif (
-            text not in (".", ",", "/", "-", "،", ")", "(", "’", "'", "年", "年")
-            and key(text) not in _FILLERS
-            and text.lower() not in _ORDINALS
-        ):
-            break
-        place += step
-    return found
-
-
-def _combined(
-    before: list[tuple[int, int]], after: list[tuple[int, int]], *, yearless: bool
-) -> tuple[tuple[int, int], list[int]] | None:
-    """(year, day) and their places; the year is 0 if there is none and it may be missing."""
-    days = [one for one in before[:1] if 1 <= one[0] <= 31]
-    years = [one for one in after[:1] if is_news_year(one[0])]
-    if days and years:  # 3 May 2024
-        return (years[0][0], days[0][0]), [days[0][1], years[0][1]]
-    if len(before) == 2 and days and is_news_year(before[1][0]):  # 2024. gada 3. maijs
-        return (before[1][0], days[0][0]), [before[1][1], days[0][1]]
-    if len(after) == 2 and 1 <= after[0][0] <= 31 and is_news_year(after[1][0]):  # May 3, 2024
-        return (after[1][0], after[0][0]), [after[0][1], after[1][1]]
-    if before and is_news_year(before[0][0]) and after and 1 <= after[0][0] <= 31:  # 2024 May 3
-        return (before[0][0], after[0][0]), [before[0][1], after[0][1]]
-    if yearless and not years and not (after and is_news_year(after[-1][0])):
-        one = days or [number for number in after[:1] if 1 <= number[0] <= 31]
-        if one:
-            return (0, one[0][0]), [one[0][1]]
-    return None
-
-
-def _latest(month: Month, day: int, base: datetime) -> date | None:
-    """The latest such day that is not after ``base``; only years of the Gregorian calendar are tried."""
-    if month.calendar != "gregorian":
-        return None
-    for year in (base.year + 1, base.year, base.year - 1):
-        found = gregorian(year, month.number, day)
-        if found is not None and found <= (base + FUTURE_MARGIN).date():
-            return found
-    return None
-
-
-def _with_time(text: str, day: _Day, context: DateContext) -> Reading:
+def _with_time(text: str, day: Day, context: DateContext) -> Reading:
     """The day with the time of day that stands beside it, or else its midnight."""
     after, before = text[day.end :], text[: day.begin]
     for part in (after, before):
@@ -476,7 +232,7 @@ def _without_year(text: str, context: DateContext) -> Reading | None:
     """A day and month without a year: the latest one before the page was fetched."""
     if not any(char.isdigit() for char in text) or re.search(r"\d{4}", text):
         return None
-    day = _day_of_words(text, context, yearless=True)
+    day = day_of_words(text, context, yearless=True)
     return None if day is None else _with_time(text, day, context)
 
 
