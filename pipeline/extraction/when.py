@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pipeline.extraction.candidates import DATE_RANKS, Candidate
-from pipeline.text.dates import DateContext, Flag, flag_of, read_date
+from pipeline.text.dates import Flag, flag_of, read_date
+from pipeline.text.written_days import DateContext
 
 
 class When(NamedTuple):

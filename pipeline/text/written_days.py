@@ -101,6 +101,7 @@ class Day(NamedTuple):
 
 
 def day_in(text: str, context: DateContext) -> Day | None:
+    """The first day in a text, with its year; None if there is none."""
     if (found := _YEAR_FIRST.search(text)) and is_news_year(int(found[1])):
         day = gregorian(int(found[1]), int(found[2]), int(found[3]))
         return None if day is None else Day(day, *found.span())

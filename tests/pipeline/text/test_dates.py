@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.text.calendars import gregorian
-from pipeline.text.dates import DateContext, choose_date, parse_date, read_date, url_day
+from pipeline.text.dates import choose_date, parse_date, read_date, url_day
+from pipeline.text.written_days import DateContext
 
 _CASES = Path(__file__).parents[2] / "cases"
 WRITTEN = tomllib.loads((_CASES / "text_dates_written.toml").read_text(encoding="utf-8"))["date"]
