@@ -12,6 +12,9 @@ import msgspec
 
 from core.records.article import FeedCounts, FeedOutlet
 
+WEB_FEED = "feed"
+"""The kind of connector that pages and API add. Another kind may read what is on this machine: the command line adds those."""
+
 
 class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
     """One feed. ``state``: ok, early, new, unverified, failing, silent, gone, ended, removed. ``risks``: what may be missing.
@@ -45,13 +48,23 @@ class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiscoveredFeed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed that discovery fetched and read."""
+    """A feed that discovery fetched and read. ``items``: of an index of sitemaps, those sitemaps."""
 
     url: str
-    title: str
-    format: str
-    items: int
     how: str
+    format: str
+    title: str | None = None
+    language: str | None = None
+    items: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class CheckedFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed that was fetched to see whether it can be read. ``problem`` None: it can, and held so many items."""
+
+    url: str
+    problem: str | None = None
+    items: int = 0
 
 
 class FeedPort(Protocol):
@@ -66,8 +79,14 @@ class FeedPort(Protocol):
     def report(self) -> CoverageView:
         """How the feeds do now. Raises StoreError."""
 
-    def add(self, url: str, source: str = "") -> bool:
-        """Watch a feed. False: it is watched already. Raises UsageError for what is not a web address."""
+    def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
+        """Watch a feed. False: it is watched already. Raises UsageError for what is not an address of this kind."""
+
+    def add_catalogue(self, topics: Sequence[str] = ()) -> tuple[int, int]:
+        """Watch the catalogue's feeds of these topics, or all: how many were new, how many there are. Raises InputError."""
+
+    def check(self, urls: Sequence[str] = (), *, every: bool = False) -> Iterator[CheckedFeed]:
+        """Fetch feeds now and record whether they can be read; without ``urls`` those never read, or all. Raises InputError."""
 
     def remove(self, url: str) -> bool:
         """Stop watching a feed. False: no such feed."""
@@ -80,6 +99,9 @@ class FeedPort(Protocol):
 
     def export_opml(self) -> str:
         """The watched feeds as OPML."""
+
+    def close(self) -> None:
+        """Let what is under way end soon."""
 
 
 STATE_ORDER = ("failing", "gone", "silent", "unverified", "new", "early", "ended", "ok", "removed")

@@ -9,7 +9,6 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Index, Integer, Table
 
-from core.store import tables as t
 from core.store.engine import Store, chunks
 from core.store.metadata import SafeString, SafeText, metadata
 from desk.delivery.store import tables as dt
@@ -175,22 +174,6 @@ class Shift:
         values = {**msgspec.structs.asdict(note), "run": self.run}
         del values["id"]
         connection.execute(shift_notes.insert().values(**values))
-
-
-class AlertCount(NamedTuple):
-    """How many alerts a subscription raised, and when the latest."""
-
-    number: int
-    latest_ms: int
-
-
-def alert_counts(store: Store, run: str, *, since_ms: int) -> dict[str, AlertCount]:
-    """For each subscription that raised any since a moment (event time)."""
-    c = t.alerts.c
-    query = sa.select(c.subscription, sa.func.count(), sa.func.max(c.place))
-    query = query.where(c.run == run, c.place >= f"{since_ms:015d}").group_by(c.subscription)
-    with store.reading() as connection:
-        return {row[0]: AlertCount(row[1], int(row[2][:15])) for row in connection.execute(query)}
 
 
 def _hold(row: Any) -> Hold:

@@ -5,26 +5,32 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 
 from connectors.archives.items import source_of
-from connectors.feeds.discovery import FeedFinder, FoundFeed, feeds_named
+from connectors.base import Source, Tools
+from connectors.catalogue import load_catalogue
+from connectors.feeds.discovery import FeedFinder, feeds_named
+from connectors.feeds.items import ParsedFeed
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
+from connectors.feeds.verbatim import FeedEntry, feed_entries
 from connectors.health import Coverage, FeedHealth, coverage, judge
 from connectors.http.answers import without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.pacing import HostPacing
+from connectors.kinds import FEED, installed_kinds
 from connectors.store.feeds import FeedRepository, Outlets
 from connectors.store.rows import FeedAbout
 from core.charset import decode_body
-from core.errors import FailureKind, FeedError, UsageError
+from core.errors import FailureKind, FeedError, InputError, UsageError
 from core.records import to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
-from desk.feed_port import CoverageView, DiscoveredFeed, FeedLine
+from desk.feed_port import WEB_FEED, CheckedFeed, CoverageView, DiscoveredFeed, FeedLine
 from wirewatch import console
 
 MOST_LISTED = 10
@@ -85,10 +91,54 @@ class ConnectorFeeds:
             risks=whole.risks,
         )
 
-    def add(self, url: str, source: str = "") -> bool:
-        """See FeedPort. The desk adds web feeds only: another kind of connector may read what is on this machine."""
-        check_address(url)
-        return self.state.add(url, source or source_of(url), console.utc_now())
+    def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
+        """See FeedPort."""
+        address = self.state.kinds.of(kind).address(url)
+        return self.state.add(address, source or outlet_of(address, kind), console.utc_now(), kind=kind)
+
+    def add_catalogue(self, topics: Sequence[str] = ()) -> tuple[int, int]:
+        """See FeedPort."""
+        chosen = load_catalogue().chosen(topics)
+        new = sum(self.state.add(feed.url, feed.source, console.utc_now(), feed.about()) for feed in chosen)
+        return new, len(chosen)
+
+    def check(self, urls: Sequence[str] = (), *, every: bool = False) -> Iterator[CheckedFeed]:
+        """See FeedPort."""
+        rows = [row for row in self.state.listing() if row.active]
+        for url in urls:
+            if url not in {row.url for row in rows}:
+                raise InputError(url, "no such feed", hint="wirewatch feed list shows them")
+        wanted = [row for row in rows if (row.url in urls if urls else every or row.verified_at is None)]
+        pacing = HostPacing(self._settings.host_gap_s)
+        with Http.of_settings(self._settings) as http:
+            for row in wanted:
+                while not pacing.take(row.url, now := console.utc_now()):
+                    if self._closing.wait(max((pacing.free_at(row.url) - now).total_seconds(), 0.01)):
+                        return
+                error, items = self._asked(self.state.source(row.id), http)
+                if error is None:
+                    self.state.verified(row.id, console.utc_now())
+                else:
+                    self.state.unreadable(row.id, error.problem, error.kind)
+                yield CheckedFeed(url=row.url, problem=error.problem if error else None, items=items)
+
+    def _asked(self, source: Source, http: Http) -> tuple[FeedError | None, int]:
+        """Fetch a feed, or poll a source of another kind as if for the first time; nothing of it is kept."""
+        try:
+            if source.kind == FEED:
+                feed = read_feed(http, source.url)[1]
+                return None, len(feed.items) or len(feed.children)
+            now = console.utc_now()
+            tools = Tools(
+                settings=self._settings, http=http, pacing=HostPacing(0.0), robots=None, clock=console.utc_now
+            )
+            result = self.state.kinds.of(source.kind).open(source, tools).poll(None, now)
+        except FeedError as error:
+            return error, 0
+        except Exception as error:
+            # Another package's code: whatever it raises is about this source.
+            return FeedError(source.url, f"internal error: {error}", kind=FailureKind.INTERNAL), 0
+        return result.error, result.report.new or len(result.items)
 
     def remove(self, url: str) -> bool:
         """See FeedPort."""
@@ -96,14 +146,7 @@ class ConnectorFeeds:
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """See FeedPort."""
-        for one in discover(self._settings, url, self._closing):
-            yield DiscoveredFeed(
-                url=one.url,
-                title=one.feed.title or "",
-                format=one.feed.format,
-                items=len(one.feed.items) or len(one.feed.children),
-                how=one.how,
-            )
+        yield from find(self._settings, url, self._closing)
 
     def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
         """See FeedPort."""
@@ -133,25 +176,82 @@ class ConnectorFeeds:
 
 
 class FoundAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """``url``: the feed to watch for an address that was given. ``remark``: what to tell the person about it, if anything."""
+    """What to watch for an address that was given. ``remark``: what to tell the person about it, if anything."""
 
     url: str
+    kind: str = FEED
     remark: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The address without a name and a password."""
+        return without_credentials(self.url)
 
-def check_address(url: str) -> None:
-    """Raise UsageError unless ``url`` is a web address."""
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url or 'nothing'}: not an address", hint="give one that begins with http:// or https://")
+
+def found_address(settings: Settings, given: str, *, unchecked: bool = False) -> FoundAddress:
+    """What to watch for what a person gave: an address, or KIND:ADDRESS for another connector's.
+
+    Unless ``unchecked``, a web address is fetched once. Raises UsageError if it is no feed and does not name just one.
+    """
+    kind, address = installed_kinds().choose(given)
+    if kind != FEED or unchecked:
+        return FoundAddress(url=address, kind=kind)
+    with Http.of_settings(settings) as http:
+        return look_up(http, address)
 
 
-def discover(settings: Settings, url: str, stop: threading.Event) -> Iterator[FoundFeed]:
+def outlet_of(address: str, kind: str = FEED) -> str:
+    """The id of the outlet, unless a person gives another: the host; of what is not on the web, the kind of connector."""
+    return source_of(address) if "://" in address else kind
+
+
+def feed_at(settings: Settings, place: str) -> tuple[ParsedFeed, tuple[FeedEntry, ...]]:
+    """A feed by address or file, and its entries as they were sent. Raises UsageError, InputError, FeedError."""
+    if "://" in place:
+        with Http.of_settings(settings) as http:
+            answer, feed = read_feed(http, place)
+        base = answer.url
+    else:
+        answer, base = Fetched(Path(place).name, 200, file_bytes(Path(place))), ""
+        feed = parse_feed(answer.body, url=answer.url)
+    return feed, feed_entries(answer.body, url=answer.url, base=base, content_type=answer.content_type)
+
+
+def read_feed(http: Http, url: str) -> tuple[Fetched, ParsedFeed]:
+    """Fetch a feed once. Raises FeedError."""
+    answer = http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES)
+    if isinstance(answer, Failure):
+        raise answer.error()
+    return answer, parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
+
+
+def file_bytes(path: Path) -> bytes:
+    """A feed or a list in a file. Raises UsageError, InputError if it is too large."""
+    try:
+        with path.open("rb") as file:
+            body = file.read(FEED_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    if len(body) > FEED_BYTES:
+        raise InputError(str(path), f"more than {FEED_BYTES >> 20} MiB")
+    return body
+
+
+def find(settings: Settings, url: str, stop: threading.Event) -> Iterator[DiscoveredFeed]:
     """The feeds and news sitemaps of a site, as they are found, until ``stop``; takes up to minutes. Raises WirewatchError."""
-    check_address(url)
+    installed_kinds().of(FEED).address(url)
     with Http.of_settings(settings) as http:
         pacing = HostPacing(settings.host_gap_s)
         for one in FeedFinder(http, pacing, clock=console.utc_now, wait=stop.wait).find(url):
-            yield one
+            yield DiscoveredFeed(
+                url=one.url,
+                how=one.how,
+                format=one.feed.format,
+                title=one.feed.title,
+                language=one.feed.language,
+                items=len(one.feed.items) or len(one.feed.children),
+                notes=one.feed.notes,
+            )
             if stop.is_set():
                 return
 

@@ -7,7 +7,7 @@ two are pure; ``cursor`` is what is remembered between polls.
 from connectors.feeds.connector import FeedConnector
 from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState
 from connectors.feeds.decide import FeedPolicy
-from connectors.feeds.items import FeedItem, ParsedFeed, describe_feed, describe_item
+from connectors.feeds.items import FeedItem, ParsedFeed
 from connectors.feeds.parse import parse_feed
 
 __all__ = [
@@ -18,7 +18,5 @@ __all__ = [
     "FeedPolicy",
     "ItemState",
     "ParsedFeed",
-    "describe_feed",
-    "describe_item",
     "parse_feed",
 ]

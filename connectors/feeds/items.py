@@ -118,33 +118,6 @@ def web_address(url: object) -> str:
     return text if fine else ""
 
 
-def describe_feed(feed: ParsedFeed) -> dict[str, object]:
-    """Give the feed in a flat form for a person or a JSON line, without its items."""
-    return {
-        "format": feed.format,
-        "title": feed.title,
-        "language": feed.language,
-        "items": len(feed.items),
-        "notes": list(feed.notes),
-    }
-
-
-def describe_item(item: FeedItem) -> dict[str, object]:
-    """Give the item in a flat form for a person or a JSON line: what the feed claims, and how much text."""
-    return {
-        "url": item.url if item.fetchable else None,
-        "title": item.title,
-        "published": item.published,
-        "updated": item.updated,
-        "authors": list(item.authors),
-        "language": item.language,
-        "summary": item.summary,
-        "content_chars": len(item.content or ""),
-        "guid": item.guid,
-        "key": item.key,
-    }
-
-
 def _made_up(feed_url: str, key: str) -> str:
     split = urlsplit(feed_url)
     query = f"{split.query}&" if split.query else ""

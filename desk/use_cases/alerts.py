@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import msgspec
+import sqlalchemy as sa
 
 from core.errors import NotFound, UsageError
 from core.query import document_of, parse
@@ -11,8 +15,10 @@ from core.query.narrower_queries import Proposal, narrower_queries
 from core.records import Alert, Article, Subscription
 from core.search import Filters, SearchIndex, Stopped, StoryHit, compare, filters_of, never
 from core.store import Store, SubscriptionStore
+from core.store import tables as t
 from core.store.results import find_alert, find_article
-from desk.delivery.store.channels import DeliveryRepository, Mute, MuteKind
+from desk.delivery.store.channels import Delivery, DeliveryRepository, Mute, MuteKind
+from desk.live.run_reader import alert_cursor
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
@@ -103,6 +109,48 @@ def alert_with(store: Store, run: str, identity: str) -> Alert:
     if found is None:
         raise NotFound(f"there is no alert {identity!r}", hint="wirewatch tail --json shows their ids")
     return found
+
+
+class AlertCount(NamedTuple):
+    """How many alerts a subscription raised, and when the latest."""
+
+    number: int
+    latest_ms: int
+
+
+class AlertsPage(NamedTuple):
+    """Alerts, newest first, with what became of each on its channels. ``more``: where the next page begins, None at the end."""
+
+    alerts: list[Alert]
+    more: str | None
+
+
+def alerts_page(
+    desk: Desk, *, limit: int, subscription: str | None = None, story: str | None = None, before: str | None = None
+) -> AlertsPage:
+    """A page of alerts: all, or a subscription's, or a story's; ``before``: ``more`` of the page above. Raises StoreError."""
+    rows = desk.reader.alerts(subscription=subscription, story=story, before=before, limit=limit + 1)
+    more = alert_cursor(rows[limit - 1]) if len(rows) > limit else None
+    return AlertsPage([row.alert for row in rows[:limit]], more)
+
+
+def alert_counts(desk: Desk, *, since_ms: int) -> dict[str, AlertCount]:
+    """For each subscription that raised any since a moment (event time)."""
+    c = t.alerts.c
+    query = sa.select(c.subscription, sa.func.count(), sa.func.max(c.place))
+    query = query.where(c.run == desk.settings.run, c.place >= f"{since_ms:015d}").group_by(c.subscription)
+    with desk.store.reading() as connection:
+        return {row[0]: AlertCount(row[1], int(row[2][:15])) for row in connection.execute(query)}
+
+
+def deliveries_of(desk: Desk, alerts: Iterable[Alert]) -> dict[str, list[Delivery]]:
+    """What became of alerts on their channels, by the alert's id."""
+    return DeliveryRepository(desk.store).deliveries_of(one.id for one in alerts)
+
+
+def mutes(desk: Desk) -> list[Mute]:
+    """The mutes that hold now."""
+    return DeliveryRepository(desk.store).mutes(now_ms=desk.clock_ms())
 
 
 def mute(desk: Desk, by: By, identity: str, kind: MuteKind, hours: int | None) -> Mute:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from core.errors import NotFound, UsageError, WirewatchError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
-from desk.delivery.channels import Options, carrier_of, configured, kind_named
+from desk.delivery.channels import Options, carrier_of, configured, kind_named, kinds
+from desk.delivery.channels.kinds import plugins
 from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted, shown_address
 from desk.delivery.store.channels import Channel, DeliveryRepository, key_of
@@ -23,6 +24,16 @@ class AddedChannel(NamedTuple):
     channel: Channel
     new: bool
     secret: str
+
+
+class KindOfChannel(NamedTuple):
+    """A kind of channel that is installed; ``options`` by name, with what each is for."""
+
+    kind: str
+    package: str
+    example: str
+    per_minute: int
+    options: dict[str, str]
 
 
 class Channels:
@@ -64,6 +75,19 @@ class Channels:
             except UsageError as error:
                 found[one.name] = redacted(error.message, one)
         return found
+
+    @staticmethod
+    def shown(channel: Channel) -> str:
+        """The address of a channel as it may be shown: without what opens it."""
+        return shown_address(channel)
+
+    @staticmethod
+    def kinds() -> list[KindOfChannel]:
+        """The kinds that are installed, in the order in which they are asked for an address."""
+        return [
+            KindOfChannel(name, plugins()[name].package, one.example, one.per_minute, dict(one.options))
+            for name, one in kinds().items()
+        ]
 
     def used_by(self) -> dict[str, list[str]]:
         """For each channel that a subscription delivers to, the names of those subscriptions."""

@@ -82,6 +82,12 @@ class Desk:
             raise Unavailable("this desk has no access to the connectors")
         return self.feeds
 
+    def close(self) -> None:
+        """Let searches for feeds end, and give up the store."""
+        if self.feeds is not None:
+            self.feeds.close()
+        self.store.close()
+
     def topics(self) -> list[StoredTopic]:
         """The newest version of each topic that holds, by name. Raises StoreError."""
         newest = {one.name: one for one in self.queries.read(now_ms=self.clock_ms()).topics}

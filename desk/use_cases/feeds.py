@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.errors import NotFound, WirewatchError
-from desk.feed_port import DiscoveredFeed, FeedPort
+from desk.feed_port import WEB_FEED, DiscoveredFeed, FeedPort
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
 AT_ONCE, KEPT = 4, 50
 
 
-def add(desk: Desk, by: By, url: str, source: str = "") -> bool:
+def add(desk: Desk, by: By, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
     """Watch a feed; False if it is watched already. ``source``: the outlet's id in records, else the host's name.
 
-    Raises UsageError for what is not a web address, Unavailable.
+    Raises UsageError for what is not an address of this kind, Unavailable.
     """
     url = url.strip()
-    new = desk.feed_port.add(url, source.strip())
+    new = desk.feed_port.add(url, source.strip(), kind)
     if new:
         desk.accounts.note(by, "feed added", url)
     return new
 
 
+def add_catalogue(desk: Desk, by: By, topics: Sequence[str] = ()) -> tuple[int, int]:
+    """Watch the catalogue's feeds of these topics, or all: how many were new, how many it has. Raises InputError."""
+    new, total = desk.feed_port.add_catalogue(topics)
+    desk.accounts.note(by, "feeds added", "the catalogue", f"{new} of {total} new")
+    return new, total
+
+
 def remove(desk: Desk, by: By, url: str) -> None:
     """Stop watching a feed; what it brought stays. Raises NotFound, Unavailable."""
     if not desk.feed_port.remove(url):
-        raise NotFound("there is no such feed")
+        raise NotFound(f"{url}: no such feed", hint="wirewatch feed list shows them")
     desk.accounts.note(by, "feed removed", url)
 
 

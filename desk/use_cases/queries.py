@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from core.errors import NotFound, QueryError, UsageError
+from core.errors import QueryError, UsageError
 from core.query import Document, document_of, lint, parse
 from core.query.importing import DIALECTS, Imported, import_query
 from core.records import Subscription, article_id
@@ -28,6 +28,55 @@ class Backtested(NamedTuple):
     change: Comparison | None
 
 
+def backtested(
+    index: SearchIndex,
+    query: str | None,
+    since_ms: int,
+    until_ms: int,
+    *,
+    stored: Subscription | None = None,
+    filters: Filters | None = None,
+    budget_ms: float | None = None,
+    examples: int = EXAMPLES,
+    stopped: Stopped = never,
+) -> Backtested:
+    """What a query would have alerted, from ``since_ms`` (in) to ``until_ms`` (out). The one way to a backtest.
+
+    With ``stored``, that subscription's filters hold (unless ``filters`` are given), and the answer also has what would change
+    for it; without a query it is the subscription itself. Raises QueryError, UsageError if there is neither.
+    """
+    if stored is None or query is None:
+        text = query if stored is None else stored.query
+        if text is None:
+            raise UsageError("give a query, or a subscription")
+        chosen = filters if filters is not None else filters_of(stored) if stored is not None else Filters()
+        report = backtest(
+            index,
+            text,
+            since_ms,
+            until_ms,
+            filters=chosen,
+            budget_ms=budget_ms,
+            examples=examples,
+            stopped=stopped,
+        )
+        return Backtested(report, None)
+    before = filters_of(stored)
+    change = compare(
+        index,
+        stored.query,
+        query,
+        since_ms,
+        until_ms,
+        filters=before if filters is None else filters,
+        filters_before=before,
+        budget_ms=budget_ms,
+        examples=examples,
+        stopped=stopped,
+    )
+    return Backtested(change.after, change)
+
+
 def preview(
     index: SearchIndex,
     wanted: Subscription,
@@ -48,71 +97,17 @@ def preview(
         return QueryPreview(tuple(lint(wanted.query)), problem=error.pointer())
     except UsageError as error:
         return QueryPreview(problem=error.message)
-    since_ms, until_ms = now_ms - days * DAY_MS, now_ms + 1
-    filters = filters_of(wanted)
-    if before is None:
-        report = backtest(
-            index,
-            wanted.query,
-            since_ms,
-            until_ms,
-            filters=filters,
-            budget_ms=PREVIEW_BUDGET_MS,
-            examples=EXAMPLES,
-            stopped=stopped,
-        )
-        return preview_of(findings, report, None, outlets, days=days)
-    change = compare(
+    report, change = backtested(
         index,
-        before.query,
         wanted.query,
-        since_ms,
-        until_ms,
-        filters=filters,
-        filters_before=filters_of(before),
+        now_ms - days * DAY_MS,
+        now_ms + 1,
+        stored=before,
+        filters=filters_of(wanted),
         budget_ms=PREVIEW_BUDGET_MS,
-        examples=EXAMPLES,
         stopped=stopped,
     )
-    return preview_of(findings, change.after, change, outlets, days=days)
-
-
-def backtested(
-    desk: Desk, query: str, *, days: int, subscription: str | None = None, stopped: Stopped = never
-) -> Backtested:
-    """What a query would have alerted in the past days; with a subscription, its filters hold, and what would change.
-
-    Raises QueryError, NotFound for an unknown subscription, Unavailable.
-    """
-    until_ms = desk.clock_ms() + 1
-    since_ms = until_ms - days * DAY_MS
-    if subscription is None:
-        report = backtest(
-            desk.index,
-            query,
-            since_ms,
-            until_ms,
-            filters=Filters(),
-            budget_ms=BACKTEST_BUDGET_MS,
-            examples=0,
-            stopped=stopped,
-        )
-        return Backtested(report, None)
-    stored = desk.queries.newest(subscription)
-    if stored is None or not stored.active:
-        raise NotFound("there is no such subscription")
-    change = compare(
-        desk.index,
-        stored.query,
-        query,
-        since_ms,
-        until_ms,
-        filters=filters_of(stored),
-        budget_ms=BACKTEST_BUDGET_MS,
-        examples=0,
-        stopped=stopped,
-    )
-    return Backtested(change.after, change)
+    return preview_of(findings, report, change, outlets, days=days)
 
 
 def translated(query: str, dialect: str) -> Imported:

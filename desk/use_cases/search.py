@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from core.search import Hit, Results, Stopped
+from core.search import Hit, Results, Stopped, never
 from desk.use_cases.desk import Desk
 from desk.views.forms import SearchForm
 
@@ -24,13 +24,32 @@ def first_export_page(desk: Desk, form: SearchForm, at_ms: int, stopped: Stopped
 
 def export_pages(desk: Desk, form: SearchForm, at_ms: int, first: Results) -> Iterator[tuple[Hit, ...]]:
     """All pages of an export, ``first`` too; at most 10,000 articles. Ends early if the desk closes."""
-    left, found, stopped = EXPORTED, first, desk.hub.closing.is_set
-    while True:
-        yield found.hits[:left]
-        left -= len(found.hits)
-        if left <= 0 or found.cursor is None or stopped():
+    stopped = desk.hub.closing.is_set
+
+    def ask(cursor: str | None, limit: int) -> Results:
+        return _ask(desk, form, at_ms, cursor, limit=limit, budget_ms=_EXPORT_BUDGET_MS, stopped=stopped)
+
+    return pages_of(ask, EXPORTED, size=_EXPORT_PAGE, first=first, stopped=stopped)
+
+
+def pages_of(
+    ask: Callable[[str | None, int], Results],
+    most: int | None,
+    *,
+    size: int,
+    first: Results | None = None,
+    stopped: Stopped = never,
+) -> Iterator[tuple[Hit, ...]]:
+    """The hits of a search, a page at a time, at most ``most`` of them (None: all). ``ask`` takes a cursor and a limit."""
+    left, found = most, first
+    while left is None or left > 0:
+        if found is None or first is None:
+            found = ask(None if found is None else found.cursor, size if left is None else min(size, left))
+        first = None
+        yield found.hits if left is None else found.hits[:left]
+        left = None if left is None else left - len(found.hits)
+        if found.cursor is None or stopped():
             return
-        found = _ask(desk, form, at_ms, found.cursor, limit=_EXPORT_PAGE, budget_ms=_EXPORT_BUDGET_MS, stopped=stopped)
 
 
 def _ask(

@@ -10,6 +10,7 @@ from core.errors import NotFound, StreamError
 from core.records import RawArticle, decode
 from core.settings import Settings
 from core.streams import open_stream
+from desk.live.follow import Batch
 from desk.live.run_reader import ArticleRow, OutcomeRow
 from desk.use_cases.desk import Desk
 from desk.views.cards import Card
@@ -18,6 +19,7 @@ from desk.views.forms import LiveFilter
 LOOKED_AT = 1_000
 """Stories that one request looks at: a rare filter takes several requests, not one that takes minutes."""
 MOST_SINCE = 4_000
+TRANSACTIONS = 100
 _PAGE = 200
 HOUR_MS = 3_600_000
 
@@ -48,6 +50,17 @@ def card_of(desk: Desk, story: str) -> Card:
     if card is None:
         raise NotFound("there is no such story")
     return card
+
+
+def changed_since(desk: Desk, after: int) -> Batch | None:
+    """What the next transactions after number ``after`` changed, as it is now; None if there are none. Raises StoreError."""
+    changes = desk.reader.changes(after, most=TRANSACTIONS)
+    if changes.seq <= after:
+        return None
+    cards = (desk.follower.card(story) for story in changes.stories)
+    return Batch(
+        changes.seq, tuple(card for card in cards if card is not None), tuple(changes.articles), tuple(changes.alerts)
+    )
 
 
 def stories_page(

@@ -22,7 +22,9 @@ from core.query import LintFinding, lint
 from core.query.filters import effective_query
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, Schedule
+from core.records.article import FeedOutlet
 from core.store import Store, SubscriptionStore
+from core.store.counts import read_activity
 from core.store.subscriptions import RULES
 from desk.delivery.store.channels import DeliveryRepository
 from desk.delivery.times import check_schedule
@@ -217,6 +219,14 @@ def check_topics(one: Subscription, before: Subscription | None, known: Collecti
             close = get_close_matches(name.casefold(), sorted(known), n=1)
             meant = f"did you mean {close[0]}? " if close else ""
             raise UsageError(f"there is no topic {name!r}", hint=f"{meant}there are {', '.join(sorted(known))}")
+
+
+def outlets_never_seen(store: Store, run: str, outlets: Sequence[str], watched: Iterable[FeedOutlet]) -> list[str]:
+    """Those of ``outlets`` that no watched feed and no article of the run has; case does not count. Raises StoreError."""
+    with store.reading() as connection:
+        seen = {activity.source.casefold() for activity in read_activity(connection, run)}
+    seen |= {feed.source.casefold() for feed in watched}
+    return [outlet for outlet in outlets if outlet.casefold() not in seen]
 
 
 def _lowered(one: Subscription) -> Subscription:

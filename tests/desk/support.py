@@ -21,7 +21,7 @@ from core.records import Match, SubscriptionMatch, TopicMatch, article_id
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import NAMES, Settings
 from core.store import Store
-from desk.feed_port import CoverageView, DiscoveredFeed, FeedLine
+from desk.feed_port import WEB_FEED, CheckedFeed, CoverageView, DiscoveredFeed, FeedLine
 from desk.people.accounts import COMMAND_LINE
 from desk.people.credentials import Passwords
 from desk.people.roles import Role
@@ -113,8 +113,8 @@ class Feeds:
         feeds = (*made, *self.lines)
         return CoverageView(feeds=feeds, states={"ok": len(made)}, risks=tuple(r for one in feeds for r in one.risks))
 
-    def add(self, url: str, source: str = "") -> bool:
-        if not url.startswith(("http://", "https://")):
+    def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
+        if kind != WEB_FEED or not url.startswith(("http://", "https://")):
             raise UsageError(f"{url}: not an address")
         return self.watched.setdefault(url, source or "new.example") is not None and bool(url)
 
@@ -136,6 +136,15 @@ class Feeds:
 
     def export_opml(self) -> str:
         return "<opml/>"
+
+    def add_catalogue(self, topics: Sequence[str] = ()) -> tuple[int, int]:
+        return sum(self.add(f"https://{topic}.example/feed") for topic in topics), len(topics)
+
+    def check(self, urls: Sequence[str] = (), *, every: bool = False) -> Iterator[CheckedFeed]:
+        yield from (CheckedFeed(url=url, items=1) for url in self.watched if every or url in urls)
+
+    def close(self) -> None:
+        self.watched.clear()
 
 
 class Clock:

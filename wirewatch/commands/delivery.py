@@ -15,10 +15,8 @@ from core.records import Alert, from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
-from desk.delivery.channels.kinds import kinds, plugins
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import pieces
-from desk.delivery.secrets import shown_address
 from desk.delivery.service import DeliveryService
 from desk.terminal import harmless
 from desk.use_cases.channels import Channels, options_of, renderer_of
@@ -74,7 +72,7 @@ def add(
     url = typer.prompt("address", hide_input=True) if address == "-" else address
     options = dict(_option(one) for one in given or ()) | ({"secret": secret} if secret else {})
     made = _channels(context).add(name, url, owner=owner, per_minute=per_minute, options=options)
-    console.note(f"{name} {'added' if made.new else 'changed'}: {made.channel.kind}, {shown_address(made.channel)}")
+    console.note(f"{name} {'added' if made.new else 'changed'}: {made.channel.kind}, {Channels.shown(made.channel)}")
     if made.secret:
         console.note("its secret, shown only now:")
         typer.echo(made.secret)
@@ -92,7 +90,7 @@ def list_all(
     found = _channels(context).all(owner)
     if console.wants_json(as_json):
         for one in found:
-            shown = console.with_times(one, **_TIMES) | {"address": shown_address(one)}
+            shown = console.with_times(one, **_TIMES) | {"address": Channels.shown(one)}
             del shown["config"]
             console.put(shown)
         return
@@ -102,7 +100,7 @@ def list_all(
         last = f"{from_ms(one.last_ok_ms):%Y-%m-%d %H:%M}" if one.last_ok_ms else "-"
         trouble = f"{one.problem} ({one.failures} in a row)" if one.problem and one.failures else one.problem or ""
         table.add_row(
-            *(Text(harmless(cell)) for cell in (one.name, one.kind, shown_address(one), one.owner)),
+            *(Text(harmless(cell)) for cell in (one.name, one.kind, Channels.shown(one), one.owner)),
             Text(one.health, style=style),
             last,
             Text(harmless(trouble)),
@@ -113,23 +111,15 @@ def list_all(
 @channels.command("kinds")
 def list_kinds(context: typer.Context, *, as_json: JsonLines = False) -> None:  # noqa: ARG001 - as of every command
     """List the kinds of channels that are installed, with the options that add --set takes."""
-    found = kinds()
+    found = Channels.kinds()
     if console.wants_json(as_json):
-        for name, one in found.items():
-            console.put(
-                {
-                    "kind": name,
-                    "package": plugins()[name].package,
-                    "example": one.example,
-                    "per_minute": one.per_minute,
-                    "options": one.options,
-                }
-            )
+        for one in found:
+            console.put(one._asdict())
         return
     table = console.table("kind", "package", "address", "per minute", "options")
-    for name, one in found.items():
+    for one in found:
         options = "; ".join(f"{option}: {what}" for option, what in one.options.items())
-        table.add_row(name, plugins()[name].package, one.example, str(one.per_minute), options)
+        table.add_row(one.kind, one.package, one.example, str(one.per_minute), options)
     console.out.print(table)
 
 

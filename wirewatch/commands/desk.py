@@ -7,7 +7,6 @@ import getpass
 import os
 import socket
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC
 from typing import Annotated
@@ -71,9 +70,8 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     import uvicorn
 
     from core.search import SearchIndex, search_folder
-    from desk.use_cases.desk import Desk
     from desk.web.app import create_app
-    from wirewatch.feeds import ConnectorFeeds
+    from wirewatch.desk import desk_of
 
     store = open_store(settings.store)
     if not demo:
@@ -82,18 +80,8 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
             console.note(
                 "desk_proxies is empty: behind your proxy, everybody who signs in seems to be at one address", "yellow"
             )
-    feeds = ConnectorFeeds(settings, store)
-    app = create_app(
-        made := Desk(
-            settings=settings,
-            store=store,
-            clock_ms=console.now_ms,
-            monotonic=time.monotonic,
-            feeds=feeds,
-            search=SearchIndex.open(search_folder(settings), run=settings.run),
-            demo=demo,
-        )
-    )
+    made = desk_of(settings, store, search=SearchIndex.open(search_folder(settings), run=settings.run), demo=demo)
+    app = create_app(made)
     if not os.environ.get(SUPERVISED):
         # Under ``up`` the supervisor has printed it.
         console.note(f"the desk is at {address(settings, listening.getsockname()[1])}; Ctrl-C ends it", "bold")
@@ -121,8 +109,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
         await serving
 
     asyncio.run(until_stopped())
-    feeds.close()
-    store.close()
+    made.close()
 
 
 def _check_accounts(settings: Settings, store: Store) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,25 +10,19 @@ import msgspec
 import typer
 from rich.text import Text
 
-from connectors.archives.items import source_of
-from connectors.base import Source, Tools
-from connectors.catalogue import load_catalogue
-from connectors.feeds.items import describe_feed, one_line
-from connectors.feeds.parse import parse_feed
-from connectors.feeds.verbatim import feed_entries
-from connectors.http.answers import without_credentials
-from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
-from connectors.http.pacing import HostPacing
-from connectors.kinds import FEED, installed_kinds
-from connectors.store.feeds import FeedRepository
+from connectors.feeds.items import one_line
 from connectors.store.rows import FeedRow
-from core.errors import FailureKind, FeedError, InputError, UsageError
-from core.settings import Settings, load_settings
+from core.errors import InputError, UsageError
+from core.settings import load_settings
 from core.store import open_store
 from desk.feed_port import state_words
+from desk.people.accounts import COMMAND_LINE
+from desk.use_cases import feeds as use_case
+from desk.use_cases.desk import Desk
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
-from wirewatch.feeds import ConnectorFeeds, FoundAddress, discover, look_up
+from wirewatch.desk import desk_of
+from wirewatch.feeds import ConnectorFeeds, feed_at, file_bytes, find, found_address, outlet_of
 
 app = typer.Typer(
     name="feed", help="Find, add, list, check and remove feeds.", no_args_is_help=True, rich_markup_mode=None
@@ -55,14 +47,7 @@ def parse(
     as_json: JsonLines = False,
 ) -> None:
     """Show a feed's entries as feedparser reads them."""
-    body = (
-        _fetched(place, load_settings(context.obj))
-        if "://" in place
-        else Fetched(Path(place).name, 200, _bytes(Path(place)))
-    )
-    about = parse_feed(body.body, url=body.url, content_type=body.content_type)
-    base = body.url if "://" in body.url else ""
-    entries = feed_entries(body.body, url=body.url, base=base, content_type=body.content_type)
+    about, entries = feed_at(load_settings(context.obj), place)
     if console.wants_json(as_json):
         for entry in entries:
             console.put(entry)
@@ -103,25 +88,17 @@ def add(
     if from_catalogue:
         if url:
             raise UsageError("--catalogue and an address exclude each other")
-        chosen = load_catalogue().chosen(topic or ())
-        state = FeedRepository(open_store(settings.store))
-        count = sum(state.add(feed.url, feed.source, console.utc_now(), feed.about()) for feed in chosen)
-        console.note(f"{count} feeds added, {len(chosen) - count} were there; wirewatch feed check fetches them")
+        new, total = use_case.add_catalogue(_desk(context), COMMAND_LINE, topic or ())
+        console.note(f"{new} feeds added, {total - new} were there; wirewatch feed check fetches them")
         return
     if topic:
         raise UsageError("--topic needs --catalogue")
-    kind, address = installed_kinds().choose(url)
-    found = FoundAddress(url=address)
-    if kind == FEED and not unchecked:
-        with Http.of_settings(settings) as http:
-            found = look_up(http, address)
-    outlet = source or (source_of(found.url) if "://" in found.url else kind)
-    state = FeedRepository(open_store(settings.store))
-    new = state.add(found.url, outlet, console.utc_now(), kind=kind)
+    found = found_address(settings, url, unchecked=unchecked)
+    outlet = source or outlet_of(found.url, found.kind)
+    added = use_case.add(_desk(context), COMMAND_LINE, found.url, outlet, found.kind)
     if found.remark:
         console.note(found.remark, "yellow")
-    shown = without_credentials(found.url)
-    console.note(f"added {shown} as source {outlet}" if new else f"{shown} is watched already")
+    console.note(f"added {found.shown} as source {outlet}" if added else f"{found.shown} is watched already")
 
 
 @app.command("discover")
@@ -133,13 +110,13 @@ def discover_feeds(
 ) -> None:
     """Find a site's feeds and news sitemaps: those that its page and robots.txt name, then the usual places."""
     count = 0
-    for found in discover(load_settings(context.obj), url, threading.Event()):
+    for found in find(load_settings(context.obj), url, threading.Event()):
         count += 1
         if console.wants_json(as_json):
-            console.put({"url": found.url, "how": found.how, **describe_feed(found.feed)})
+            console.put(found)
         else:
-            held = f"{len(found.feed.items)} items" if found.feed.items else f"{len(found.feed.children)} sitemaps"
-            console.out.print(f"{found.url}  ({found.feed.format}, {held}, {found.how})", markup=False)
+            held = f"{found.items} {'sitemaps' if found.format == 'sitemapindex' else 'items'}"
+            console.out.print(f"{found.url}  ({found.format}, {held}, {found.how})", markup=False)
     if not count:
         raise InputError(url, "no feed found")
 
@@ -147,8 +124,8 @@ def discover_feeds(
 @app.command("import")
 def import_list(context: typer.Context, file: Annotated[Path, typer.Argument(help="OPML file.")]) -> None:
     """Watch the feeds of an OPML list."""
-    body = _bytes(file)
-    new, listed, remarks = _feeds(context).import_opml(body, str(file))
+    body = file_bytes(file)
+    new, listed, remarks = use_case.import_opml(_desk(context), COMMAND_LINE, body, str(file))
     for remark in remarks:
         console.note(f"note: {remark}", "yellow")
     console.note(f"{new} feeds added, {listed - new} were there")
@@ -165,8 +142,7 @@ def export(context: typer.Context) -> None:
 @reads_store
 def remove(context: typer.Context, url: Annotated[str, typer.Argument(help="Address of the feed.")]) -> None:
     """Stop watching a feed. Its articles stay."""
-    if not _feeds(context).remove(url):
-        raise UsageError(f"{url}: no such feed", hint="wirewatch feed list shows them")
+    use_case.remove(_desk(context), COMMAND_LINE, url)
     console.note("removed")
 
 
@@ -202,31 +178,17 @@ def check(
     as_json: JsonLines = False,
 ) -> None:
     """Fetch feeds now and record whether they can be read. Stores no items. Exit 1 if one can't be read."""
-    settings = load_settings(context.obj)
-    state = FeedRepository(open_store(settings.store))
-    rows = [row for row in state.listing() if row.active]
-    for url in urls or ():
-        if url not in {row.url for row in rows}:
-            raise InputError(url, "no such feed", hint="wirewatch feed list shows them")
-    wanted = [row for row in rows if (row.url in urls if urls else every or row.verified_at is None)]
-    if not wanted:
+    count = bad = 0
+    for one in _desk(context).feed_port.check(urls or (), every=every):
+        count += 1
+        bad += one.problem is not None
+        if console.wants_json(as_json):
+            console.put(one)
+        else:
+            words = f"{one.items} items" if one.problem is None else one.problem
+            console.out.print(f"{'✓' if one.problem is None else '✗'} {one.url}: {words}", markup=False)
+    if not count:
         console.note("all feeds have been read; --all checks them again")
-    pacing, bad = HostPacing(settings.host_gap_s), 0
-    with Http.of_settings(settings) as http:
-        for row in _paced(wanted, pacing):
-            source = state.source(row.id)
-            error, items = _asked(http, source.url) if source.kind == FEED else _polled(state, source, http, settings)
-            problem = error.problem if error else None
-            bad += error is not None
-            if error is None:
-                state.verified(row.id, console.utc_now())
-            else:
-                state.unreadable(row.id, error.problem, error.kind)
-            if console.wants_json(as_json):
-                console.put({"url": row.url, "problem": problem, "items": items})
-            else:
-                words = f"{items} items" if problem is None else problem
-                console.out.print(f"{'✓' if problem is None else '✗'} {row.url}: {words}", markup=False)
     if bad:
         raise typer.Exit(1)
 
@@ -262,6 +224,11 @@ def report(context: typer.Context, *, as_json: JsonLines = False) -> None:
         console.note(f"and {len(whole.risks) - MOST_RISKS} more: wirewatch feed coverage --json", "yellow")
 
 
+def _desk(context: typer.Context) -> Desk:
+    settings = load_settings(context.obj)
+    return desk_of(settings, open_store(settings.store))
+
+
 def _feeds(context: typer.Context) -> ConnectorFeeds:
     settings = load_settings(context.obj)
     return ConnectorFeeds(settings, open_store(settings.store))
@@ -271,53 +238,3 @@ def _state(row: FeedRow) -> str:
     if not row.active:
         return "removed"
     return "unverified" if row.health == "new" and row.verified_at is None else row.health
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            body = file.read(FEED_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    if len(body) > FEED_BYTES:
-        raise InputError(str(path), f"more than {FEED_BYTES >> 20} MiB")
-    return body
-
-
-def _fetched(url: str, settings: Settings) -> Fetched:
-    with Http.of_settings(settings) as http:
-        found = http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES)
-    if isinstance(found, Failure):
-        raise found.error()
-    return found
-
-
-def _paced(rows: list[FeedRow], pacing: HostPacing) -> Iterator[FeedRow]:
-    """Each row once its host may be asked again."""
-    for row in rows:
-        while not pacing.take(row.url, now := console.utc_now()):
-            time.sleep(max((pacing.free_at(row.url) - now).total_seconds(), 0.01))
-        yield row
-
-
-def _polled(state: FeedRepository, source: Source, http: Http, settings: Settings) -> tuple[FeedError | None, int]:
-    """Poll a source that is not a feed as if for the first time, and keep nothing of it."""
-    now = console.utc_now()
-    tools = Tools(settings=settings, http=http, pacing=HostPacing(0.0), robots=None, clock=console.utc_now)
-    try:
-        result = state.kinds.of(source.kind).open(source, tools).poll(None, now)
-    except Exception as error:
-        # Another package's code: whatever it raises is about this source.
-        return FeedError(source.url, f"internal error: {error}", kind=FailureKind.INTERNAL), 0
-    return result.error, result.report.new or len(result.items)
-
-
-def _asked(http: Http, url: str) -> tuple[FeedError | None, int]:
-    answer = http.fetch(url, now=console.utc_now(), max_bytes=FEED_BYTES)
-    if isinstance(answer, Failure):
-        return answer.error(), 0
-    try:
-        feed = parse_feed(answer.body, url=answer.url, content_type=answer.content_type)
-    except FeedError as error:
-        return error, 0
-    return None, len(feed.items) or len(feed.children)

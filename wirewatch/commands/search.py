@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -17,23 +18,24 @@ import typer
 from rich.text import Text
 
 from core.errors import UsageError
-from core.records import Match, Subscription, from_ms
+from core.records import Match, from_ms
 from core.search import (
     BacktestReport,
     Comparison,
     Facets,
     Filters,
     Hit,
+    Results,
     SearchIndex,
     StoryHit,
-    backtest,
-    compare,
-    filters_of,
     search_folder,
 )
 from core.settings import Settings, load_settings
-from core.store import StoreReader, SubscriptionStore, open_store
+from core.store import StoreReader, open_store
 from desk.terminal import harmless, in_context
+from desk.use_cases.queries import backtested
+from desk.use_cases.search import pages_of
+from desk.use_cases.subscriptions import Subscriptions
 from wirewatch import console
 from wirewatch.commands.options import From, JsonLines, JsonObject, Run, To, parse_period, reads_store
 
@@ -124,21 +126,21 @@ def backtest_query(
     With --subscription and a QUERY: the stories that the change would gain and lose.
     """
     settings = load_settings(context.obj)
-    stored = _stored(settings, subscription) if subscription else None
-    if query is None and stored is None:
-        raise UsageError("give a query, or --subscription with the id of one")
     begin, end = parse_period(since, until, days=30.0 if days is None and not since and not until else days)
     end = console.now_ms() if end is None else end
-    filters = filters_of(stored) if stored is not None else Filters()
-    machine = console.wants_json(as_json)
+    stored = None
+    if subscription:
+        with contextlib.closing(open_store(settings.store)) as store:
+            stored = Subscriptions(store, console.now_ms).get(subscription)
+    elif query is None:
+        raise UsageError("give a query, or --subscription with the id of one")
     index = open_index(settings, run or settings.run)
-    if stored is not None and query is not None:
-        change = compare(index, stored.query, query, begin or 0, end, filters=filters, examples=examples)
+    report, change = backtested(index, query, begin or 0, end, stored=stored, examples=examples)
+    machine = console.wants_json(as_json)
+    if change is not None:
         console.put(_comparison_fields(change)) if machine else _show_comparison(change)
-        return
-    text = query if query is not None else stored.query if stored is not None else ""
-    report = backtest(index, text, begin or 0, end, filters=filters, examples=examples)
-    console.put(report_fields(report)) if machine else _show_report(report)
+    else:
+        console.put(report_fields(report)) if machine else _show_report(report)
 
 
 @app.command("export")
@@ -243,10 +245,8 @@ def _hits(
     order: Ordering,
     limit: int,
 ) -> Iterator[Hit]:
-    cursor, given = None, 0
-    while True:
-        size = _PAGE if limit == 0 else min(_PAGE, limit - given)
-        found = index.search(
+    def ask(cursor: str | None, size: int) -> Results:
+        return index.search(
             query,
             since_ms=begin,
             until_ms=end,
@@ -257,11 +257,8 @@ def _hits(
             facets=False,
             now_ms=console.now_ms(),
         )
-        yield from found.hits
-        given += len(found.hits)
-        cursor = found.cursor
-        if cursor is None or given == limit > 0:
-            return
+
+    return chain.from_iterable(pages_of(ask, limit or None, size=_PAGE))
 
 
 def _write_csv(hits: Iterator[Hit]) -> None:
@@ -295,15 +292,6 @@ def _show_facets(facets: Facets) -> None:
             more = " …" if len(values) > _SHOWN_FACETS else ""
             doubt = "" if facets.certainty == "exact" else f" ({facets.certainty.replace('_', ' ')})"
             console.note(f"{name}{doubt}: {shown}{more}")
-
-
-def _stored(settings: Settings, identity: str) -> Subscription:
-    store = open_store(settings.store)
-    found = SubscriptionStore(store).newest(identity)
-    store.close()
-    if found is None:
-        raise UsageError(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list shows them")
-    return found
 
 
 def report_fields(report: BacktestReport) -> dict[str, Any]:

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-import sqlalchemy as sa
 import typer
 from msgspec import structs
 from rich.text import Text
 
-from connectors.store.tables import feeds
 from core.errors import Conflict, QueryError, UsageError
 from core.records import Subscription, from_ms
 from core.records.alert import ALL_NEWS
-from core.search import backtest, filters_of
+from core.search import filters_of
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
-from core.store.counts import read_activity
 from core.topics.definitions import builtin_definitions, folder_definitions
 from desk.terminal import harmless
 from desk.use_cases import alerts
-from desk.use_cases.subscriptions import Saved, Subscriptions, changed, differences, read, to_json_lines, to_toml
+from desk.use_cases.queries import backtested
+from desk.use_cases.subscriptions import (
+    Saved,
+    Subscriptions,
+    changed,
+    differences,
+    outlets_never_seen,
+    read,
+    to_json_lines,
+    to_toml,
+)
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, reads_store
 from wirewatch.commands.search import open_index, report_fields, story_fields
+from wirewatch.feeds import ConnectorFeeds
 
 app = typer.Typer(
     name="subscriptions",
@@ -283,7 +291,7 @@ def past_alerts(
     store = open_store(settings.store)
     one = Subscriptions(store, console.now_ms).get(identity)
     now_ms = console.now_ms()
-    report = backtest(
+    report, _ = backtested(
         open_index(settings, settings.run),
         query or one.query,
         now_ms - days * DAY_MS,
@@ -351,7 +359,7 @@ def read_subscriptions(file: Path) -> list[Subscription]:
 
 class _Opened(NamedTuple):
     store: Store
-    run: str
+    settings: Settings
     service: Subscriptions
 
 
@@ -360,7 +368,7 @@ def _open(context: typer.Context, *, checks: bool = False) -> _Opened:
     settings = load_settings(context.obj)
     topics = known_topics(settings) if checks else ()
     store = open_store(settings.store)
-    return _Opened(store, settings.run, Subscriptions(store, console.now_ms, topics=topics))
+    return _Opened(store, settings, Subscriptions(store, console.now_ms, topics=topics))
 
 
 def _me() -> str:
@@ -370,7 +378,10 @@ def _me() -> str:
 
 
 def _warn_of_outlets(opened: _Opened, outlets: Sequence[str]) -> None:
-    for outlet in outlets_never_seen(opened.store, opened.run, outlets):
+    if not outlets:
+        return
+    watched = ConnectorFeeds(opened.settings, opened.store).outlets()
+    for outlet in outlets_never_seen(opened.store, opened.settings.run, outlets, watched):
         console.note(
             f"warning: no feed or article has an outlet {outlet!r} (names count whole, without case)", "yellow"
         )
@@ -410,13 +421,3 @@ def known_topics(settings: Settings) -> set[str]:
     """Names of the topics that a pipeline with these settings tags articles with."""
     own = folder_definitions(Path(settings.topics_dir)) if settings.topics_dir else {}
     return {*builtin_definitions(), *own}
-
-
-def outlets_never_seen(store: Store, run: str, outlets: Collection[str]) -> list[str]:
-    """Those of ``outlets`` that no feed and no article of the run has; case does not count. Raises StoreError."""
-    if not outlets:
-        return []
-    with store.reading() as connection:
-        seen = {source.casefold() for source in connection.execute(sa.select(feeds.c.source)).scalars()}
-        seen |= {activity.source.casefold() for activity in read_activity(connection, run)}
-    return [outlet for outlet in outlets if outlet.casefold() not in seen]

@@ -15,10 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from core.errors import NotFound
 from core.records import Alert, Article, from_ms
 from desk.live.follow import Batch
-from desk.live.run_reader import ArticleRow, alert_cursor
+from desk.live.run_reader import ArticleRow
 from desk.people.roles import Role
+from desk.use_cases.alerts import alerts_page
 from desk.use_cases.desk import Desk
-from desk.use_cases.stories import card_of, stories_page
+from desk.use_cases.stories import card_of, changed_since, stories_page
 from desk.views.cards import Card
 from desk.views.forms import LiveFilter
 from desk.web.api.schema import (
@@ -74,7 +75,6 @@ Stories = listing(
     cursor=str | None,
 )
 _PLACE = r"[0-9]{15}:[0-9A-Za-z:]{1,120}"
-TRANSACTIONS = 100
 """So many are read from the store at once for a stream that catches up."""
 
 
@@ -122,9 +122,8 @@ def alerts(
 ) -> Response:
     """Alerts, the newest first."""
     before = read_cursor(cursor, _PLACE + r" [0-9A-Za-z:_.-]{1,200}")
-    rows = desk.reader.alerts(subscription=subscription, story=story, before=before, limit=limit + 1)
-    more = cursor_of(alert_cursor(rows[limit - 1])) if len(rows) > limit else None
-    return answer({"items": [ALERT.of(row.alert) for row in rows[:limit]], "cursor": more})
+    found, more = alerts_page(desk, subscription=subscription, story=story, before=before, limit=limit)
+    return answer({"items": [ALERT.of(one) for one in found], "cursor": cursor_of(more) if more else None})
 
 
 @router.get("/stories", responses=gives(Stories, 400), tags=["stories"])
@@ -196,7 +195,7 @@ async def _events(request: Request, desk: Desk, begin: int | None) -> AsyncItera
         yield ServerSentEvent(event="hello", data=str(sent), id=str(sent), retry=1_000)
 
         def missed() -> Batch | None:
-            return _stored(desk, sent) if sent < stored else None
+            return changed_since(desk, sent) if sent < stored else None
 
         with suppress(SignedOut):
             async for batch in batches(request, desk, reader, missed):
@@ -204,16 +203,6 @@ async def _events(request: Request, desk: Desk, begin: int | None) -> AsyncItera
                     for event in _events_of(batch):
                         yield event
                     sent = batch.seq
-
-
-def _stored(desk: Desk, after: int) -> Batch | None:
-    changes = desk.reader.changes(after, most=TRANSACTIONS)
-    if changes.seq <= after:
-        return None
-    cards = (desk.follower.card(story) for story in changes.stories)
-    return Batch(
-        changes.seq, tuple(card for card in cards if card is not None), tuple(changes.articles), tuple(changes.alerts)
-    )
 
 
 def _events_of(batch: Batch) -> Iterator[ServerSentEvent]:

@@ -15,7 +15,7 @@ from core.records.alert import Schedule
 from core.search import DayCount
 from core.store.subscriptions import StoredTopic
 from desk.people.roles import Role
-from desk.use_cases.queries import backtested, translated
+from desk.use_cases.queries import BACKTEST_BUDGET_MS, DAY_MS, backtested, translated
 from desk.use_cases.subscriptions import PORTABLE
 from desk.views.query_preview import sentence
 from desk.web.api.schema import PREFIX, Shape, answer, body, given, gives, listing, partial, takes
@@ -134,13 +134,24 @@ def lint_query(query: QueryText) -> Response:
 @allow(Role.READER)
 def backtest_query(
     desk: TheDesk,
+    by: TheActor,
     turn: TheTurn,
     query: QueryText,
     days: Annotated[int, Query(ge=1, le=3_650)] = 30,
     subscription: Annotated[str | None, Query(max_length=100, description="Compare with how it is stored.")] = None,
 ) -> Response:
     """What a query would have alerted in the past days; with a subscription, its filters hold, and what would change."""
-    report, change = backtested(desk, query, days=days, subscription=subscription, stopped=turn.stopped)
+    until_ms = desk.clock_ms() + 1
+    report, change = backtested(
+        desk.index,
+        query,
+        until_ms - days * DAY_MS,
+        until_ms,
+        stored=None if subscription is None else desk.subscriptions(by).get(subscription),
+        budget_ms=BACKTEST_BUDGET_MS,
+        examples=0,
+        stopped=turn.stopped,
+    )
     return answer(
         Backtest(
             text=sentence(report, change, days=days),

@@ -11,11 +11,10 @@ from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
 from core.records import Alert
-from desk.delivery.store.channels import DeliveryRepository, MuteKind
-from desk.live.run_reader import alert_cursor
+from desk.delivery.store.channels import MuteKind
 from desk.people.roles import Role
 from desk.use_cases import alerts as use_case
-from desk.use_cases.alerts import NarrowerQuery, alert_with, not_relevant
+from desk.use_cases.alerts import NarrowerQuery, alert_with, alerts_page, deliveries_of, not_relevant
 from desk.use_cases.desk import Desk
 from desk.views.article_text import Segment, Span, marked
 from desk.views.cards import hit_view
@@ -31,19 +30,16 @@ PAGE = 50
 @allow(Role.READER)
 def listing(visit: TheVisit, subscription: str = "", before: str = "", done: str = "") -> Response:
     """Alerts, newest first, with what became of each; ``subscription``: only of that one."""
-    rows = visit.desk.reader.alerts(limit=PAGE + 1, subscription=subscription or None, before=before or None)
-    shown = rows[:PAGE]
-    alerts = [row.alert for row in shown]
-    book = DeliveryRepository(visit.desk.store)
+    alerts, more = alerts_page(visit.desk, limit=PAGE, subscription=subscription or None, before=before or None)
     return visit.page(
         "alerts.html",
         alerts=alerts,
         shown={one.id: _shown(one) for one in alerts},
-        deliveries=book.deliveries_of(one.id for one in alerts),
-        mutes=book.mutes(now_ms=visit.desk.clock_ms()),
+        deliveries=deliveries_of(visit.desk, alerts),
+        mutes=use_case.mutes(visit.desk),
         names=_names(visit.desk),
         subscription=subscription,
-        more=alert_cursor(shown[-1]) if len(rows) > PAGE else "",
+        more=more or "",
         done=done[:300],
     )
 
@@ -99,7 +95,7 @@ def _page(visit: Visit, one: Alert, *, proposals: Sequence[NarrowerQuery] | None
         "alert.html",
         one=one,
         shown=_shown(one),
-        deliveries=DeliveryRepository(visit.desk.store).deliveries_of([one.id]).get(one.id, []),
+        deliveries=deliveries_of(visit.desk, [one]).get(one.id, []),
         names=_names(visit.desk),
         proposals=proposals,
         problem=problem,

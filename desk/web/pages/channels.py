@@ -8,8 +8,6 @@ from fastapi import APIRouter, Form, Response
 from starlette.responses import PlainTextResponse
 
 from core.errors import UsageError
-from desk.delivery.channels import kinds
-from desk.delivery.secrets import shown_address
 from desk.people.limits import Limit
 from desk.people.roles import Role
 from desk.use_cases.channels import Channels
@@ -85,12 +83,12 @@ def _page(visit: Visit, channels: Channels, *, problem: str = "", done: str = ""
         "channels.html",
         status=400 if problem else 200,
         channels=found,
-        addresses={one.name: shown_address(one) for one in found},
+        addresses={one.name: channels.shown(one) for one in found},
         used=channels.used_by(),
         problem=problem,
         done=done,
         secret=secret,
         mail=bool(visit.desk.settings.smtp_url),
-        examples=[kind.example for kind in kinds().values() if kind.example],
-        options={option: what for kind in kinds().values() for option, what in kind.options.items()},
+        examples=[kind.example for kind in channels.kinds() if kind.example],
+        options={option: what for kind in channels.kinds() for option, what in kind.options.items()},
     )

@@ -15,9 +15,8 @@ from core.query import LintFinding, explain, lint, parse
 from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
-from desk.delivery.store.channels import DeliveryRepository
 from desk.people.roles import Role
-from desk.shifts import alert_counts
+from desk.use_cases.alerts import alert_counts
 from desk.use_cases.desk import Desk
 from desk.use_cases.queries import document_for, preview, translated
 from desk.use_cases.subscriptions import changed, differences, to_json_lines, to_toml
@@ -46,7 +45,7 @@ FORMATS = {"jsonl": "application/jsonl; charset=utf-8", "toml": "application/tom
 def listing(visit: TheVisit, done: str = "", *, ended: bool = False) -> Response:
     """All subscriptions; ``ended``: also those that were removed."""
     several = visit.subscriptions.all(ended=ended)
-    counts = alert_counts(visit.desk.store, visit.desk.settings.run, since_ms=visit.desk.clock_ms() - WEEK_MS)
+    counts = alert_counts(visit.desk, since_ms=visit.desk.clock_ms() - WEEK_MS)
     return visit.page(
         "subscriptions.html",
         several=sorted(several, key=lambda one: (not one.active, (one.name or one.id).casefold())),
@@ -243,7 +242,7 @@ def _editor(
         history=history,
         first=versions[-1] if versions else None,
         alerts=visit.desk.reader.alerts(limit=20, subscription=stored.id) if stored is not None else [],
-        channels=DeliveryRepository(visit.desk.store).channels(),
+        channels=visit.channels.all(),
         topics=[one.name for one in visit.desk.topics()],
         languages=_languages(visit.desk),
         news=NEWS,
