@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from core.errors import InputError
-from core.records import RawArticle
+from core.records import Claims, RawArticle, claims_of
 
 _UNSOUND = re.compile(r"[\x00-\x20\x7f]|^(?:javascript|data|vbscript):", re.IGNORECASE)
 
@@ -48,21 +48,16 @@ class ArchiveItem:
     kept: Kept | None = None
 
 
-class RawLine(msgspec.Struct, kw_only=True):
+class RawLine(Claims, frozen=True, kw_only=True):
     """A line of a .jsonl archive; ``fetched_at`` and ``feed_url`` are what our own raw records call theirs."""
 
     url: str
     html: str | None = None
     text: str | None = None
-    title: str | None = None
-    published: str | None = None
     source: str | None = None
     fetched: str | None = None
     fetched_at: str | None = None
     feed_url: str | None = None
-    summary: str | None = None
-    language: str | None = None
-    authors: tuple[str, ...] = ()
     backfill: bool = False
 
 
@@ -84,14 +79,10 @@ def raw_of_line(line: bytes, name: str, fallback: datetime) -> RawArticle:
         source=record.source or source_of(record.url),
         fetched_at=moment(fetched, name) if fetched else fallback,
         feed_url=record.feed_url,
-        title=record.title,
-        summary=record.summary,
-        authors=record.authors,
-        published=record.published,
-        language=record.language,
         html=record.html,
         text=record.text,
         backfill=record.backfill,
+        **claims_of(record),
     )
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from connectors.feeds.items import FeedItem
 from connectors.http.client import Failure, Fetched
 from core.charset import decode_body
-from core.records import HttpFacts, RawArticle
+from core.records import HttpFacts, RawArticle, claims_of
 
 FETCH_FAILED = "fetch_failed"
 """RawArticle.stub of an item whose page could not be fetched and whose feed gives no text either."""
@@ -37,19 +37,9 @@ def raw_article(
     Without, ``text`` is the longer of the feed's full text and summary, and ``http`` holds the status that was
     answered, if any.
     """
-    common = RawArticle(
-        url=item.url,
-        source=source,
-        fetched_at=now,
-        feed_url=feed_url,
-        guid=item.guid,
-        title=item.title,
-        summary=item.summary,
-        authors=item.authors,
-        published=item.published or item.updated,
-        language=item.language or language,
-        backfill=backfill,
-    )
+    claims = claims_of(item)
+    claims |= {"published": item.published or item.updated, "language": item.language or language}
+    common = RawArticle(url=item.url, source=source, fetched_at=now, feed_url=feed_url, backfill=backfill, **claims)
     content = plain_text(item.content) if item.content and item.content_is_html else item.content
     if isinstance(page, Fetched):
         text = decode_body(page.body, page.content_type).text

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from core.records import canonical_url
+from core.records import Claims, canonical_url
 
 MAX_TITLE = 2_000
 MAX_SUMMARY = 20_000
@@ -25,26 +25,20 @@ _SPACE = re.compile(r"\s+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-class FeedItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FeedItem(Claims, frozen=True, kw_only=True, omit_defaults=True):
     """One item as the feed claims it. ``title`` and ``summary`` are plain text; ``content`` is the full text, if given.
 
     ``key`` tells the feed's items apart: a digest of the guid, or of the link or text if there is none. ``url`` is
     absolute; where ``fetchable`` is False the item has no address, and ``url`` is a made-up one that names it.
-    ``published`` and ``updated`` are verbatim.
+    ``updated`` is verbatim.
     """
 
     key: str
     url: str
     fetchable: bool = True
-    guid: str | None = None
-    title: str | None = None
-    summary: str | None = None
     content: str | None = None
     content_is_html: bool = False
-    authors: tuple[str, ...] = ()
-    published: str | None = None
     updated: str | None = None
-    language: str | None = None
 
     def digest(self) -> str:
         """Return two halves of 16 hex digits: of link, title and summary; of what changes lightly (date, full text)."""

@@ -6,12 +6,13 @@ Pure: no Beam, Kafka, SQL, files or clock. Times are UTC; event times are whole 
 from core.records.alert import Alert, Subscription
 from core.records.article import Article, Match, SubscriptionMatch, TopicMatch
 from core.records.identity import alert_id, article_id, canonical_url, raw_hash, version_hash
-from core.records.raw import HttpFacts, OrderKey, Outcome, OutcomeKind, Position, RawArticle
+from core.records.raw import Claims, HttpFacts, OrderKey, Outcome, OutcomeKind, Position, RawArticle, claims_of
 from core.records.wire import decode, encode, from_ms, to_ms
 
 __all__ = [
     "Alert",
     "Article",
+    "Claims",
     "HttpFacts",
     "Match",
     "OrderKey",
@@ -25,6 +26,7 @@ __all__ = [
     "alert_id",
     "article_id",
     "canonical_url",
+    "claims_of",
     "decode",
     "encode",
     "from_ms",

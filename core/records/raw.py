@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -17,10 +18,29 @@ class HttpFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_modified: str | None = None
 
 
-class RawArticle(msgspec.Struct, frozen=True, kw_only=True):
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What a publisher says of an article, in a feed, a list or a push; no fact. ``published`` and ``guid`` are verbatim.
+
+    A field that is added here passes from all of them to the raw record: they carry these fields by name.
+    """
+
+    guid: str | None = None
+    title: str | None = None
+    summary: str | None = None
+    authors: tuple[str, ...] = ()
+    published: str | None = None
+    language: str | None = None
+
+
+def claims_of(one: object) -> dict[str, Any]:
+    """The claims that a record holds, by name, to make another record with."""
+    return {name: getattr(one, name) for name in Claims.__struct_fields__ if hasattr(one, name)}
+
+
+class RawArticle(Claims, frozen=True, kw_only=True):
     """One fetched article, as it came. At most one of ``html`` and ``text`` is normally set.
 
-    ``url`` is final (after redirects). ``published`` is the publisher's claim, verbatim. ``fetched_at`` is UTC.
+    ``url`` is final (after redirects). ``fetched_at`` is UTC.
     ``backfill``: the feed already contained it at the first poll; it is stored and searchable, and never alerted. ``stub`` is
     the reason for which the body was dropped (for example ``too_large``): such a record still has a position and an outcome.
     ``language`` is the feed's hint, not a fact.
@@ -31,12 +51,6 @@ class RawArticle(msgspec.Struct, frozen=True, kw_only=True):
     fetched_at: datetime
     schema: int = 1
     feed_url: str | None = None
-    guid: str | None = None
-    title: str | None = None
-    summary: str | None = None
-    authors: tuple[str, ...] = ()
-    published: str | None = None
-    language: str | None = None
     html: str | None = None
     text: str | None = None
     http: HttpFacts | None = None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from core.records import Article, OrderKey, RawArticle, decode, from_ms
+from core.records import Article, OrderKey, RawArticle, claims_of, decode, from_ms
 from core.store import tables as t
 from core.store.counts import OUTCOMES
 from core.store.engine import Store
@@ -243,16 +243,17 @@ def late_places(store: Store, run: str) -> dict[tuple[str, int, int], OrderKey]:
 
 def _raw(row: sa.Row[tuple[object, ...]], article: Article) -> RawArticle:
     fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    claims = claims_of(article) | {
+        "title": str(fields["title"]) or None,
+        "published": article.published_at.isoformat() if article.published_at else None,
+        "language": str(fields["language"]) if fields["language"] else None,
+    }
     return RawArticle(
         url=article.url,
         source=article.source,
         fetched_at=from_ms(int(str(fields["event_ms"]))),
         feed_url=article.feed_url,
-        title=str(fields["title"]) or None,
-        authors=article.authors,
-        summary=article.summary,
-        published=article.published_at.isoformat() if article.published_at else None,
-        language=str(fields["language"]) if fields["language"] else None,
         text=str(fields["text"]),
         backfill=bool(fields["backfill"]),
+        **claims,
     )
