@@ -1,13 +1,15 @@
 """A subscription's filters (topics, languages, outlets) as a part of its query. Case does not count in any of them.
 
 As a conjunction they are required terms, so the index of stored queries refuses most articles without running the query;
-checked afterwards they would save nothing. ``topic:`` and ``lang:`` compare whole values. ``source:`` searches for words,
-so outlets are also compared in full (``admits``): "Post" is not "Morning Post". ``core.search.filters_of`` gives the
-same filters to a search.
+checked afterwards they would save nothing. But a query can't express every value: ``source:`` searches for words, so that
+"Post" would find "Morning Post", and ``*``, ``?`` and quotes have a meaning of their own. So topics and outlets are also
+compared in full (``admits``). ``core.search.filters_of`` gives the same filters to a search.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 
 from core.errors import QueryError
@@ -15,15 +17,19 @@ from core.query.ast import Query
 from core.query.budget import NotDecided
 from core.query.compile import compile_query
 from core.query.document import document_of
-from core.query.parse import parse
+from core.query.folding import fold
+from core.query.parse import QUOTES, parse
 from core.records.alert import Subscription
 from core.records.article import Article
+
+_MEANINGS = re.compile(rf"[*?\\{QUOTES}]")
+"""Characters that mean something to a query, also between quotation marks."""
 
 
 def effective_query(subscription: Subscription) -> Query:
     """The query and the filters as one query. Raises QueryError.
 
-    An outlet whose name has no word that ``source:`` could search for is left to ``admits``.
+    A topic or an outlet that no query can express is left to ``admits``.
     """
     own = parse(subscription.query)
     parts = [
@@ -35,14 +41,17 @@ def effective_query(subscription: Subscription) -> Query:
     return parse(" AND ".join([f"({subscription.query})", *wanted])) if wanted else own
 
 
-def admits(subscription: Subscription, source: str) -> bool:
-    """Whether the subscription's outlets admit an article of the outlet ``source``."""
-    return not subscription.outlets or source.casefold() in {one.casefold() for one in subscription.outlets}
+def admits(subscription: Subscription, article: Article) -> bool:
+    """Whether the subscription's outlets and topics admit the article, compared in full."""
+    outlets, topics = subscription.outlets, subscription.topics
+    return (not outlets or article.source.casefold() in {one.casefold() for one in outlets}) and (
+        not topics or not {fold(one.topic) for one in article.topics}.isdisjoint(map(fold, topics))
+    )
 
 
 def meets(subscription: Subscription, article: Article) -> bool:
     """Whether the article matches the query and all filters, as the live matcher decides it. Raises QueryError."""
-    if not admits(subscription, article.source):
+    if not admits(subscription, article):
         return False
     try:
         return compile_query(effective_query(subscription)).holds(document_of(article))
@@ -53,11 +62,13 @@ def meets(subscription: Subscription, article: Article) -> bool:
 def _any(field: str, values: Sequence[str]) -> str:
     terms = []
     for value in values:
-        term = f'{field}:"{value.replace(chr(34), " ")}"'
+        term = f'{field}:"{value}"'
+        # A value that no query can express must not exclude every article.
+        if _MEANINGS.search(unicodedata.normalize("NFKC", value)):
+            return ""
         try:
             parse(term)
         except QueryError:
-            # A value that no query can express must not exclude every article.
             return ""
         terms.append(term)
     return f"({' OR '.join(terms)})" if terms else ""

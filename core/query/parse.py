@@ -18,6 +18,7 @@ from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
 
 from core.errors import QueryError
 from core.query.ast import (
+    WHOLE_FIELDS,
     And,
     AtLeast,
     Cased,
@@ -38,6 +39,7 @@ from core.query.ast import (
     WordPattern,
     children,
 )  # fmt: skip
+from core.query.folding import fold
 from core.query.words import query_words
 
 QUOTES = '"“”„‟«»＂'
@@ -163,6 +165,16 @@ def raise_for_wildcard(node: Node) -> None:
         raise_for_wildcard(part)
 
 
+def check_whole(node: Node) -> None:
+    """Raise ParseProblem for a value below ``topic:`` or ``lang:`` that can't be compared: each is folded as a whole."""
+    if isinstance(node, Term | Phrase):
+        pattern_of(fold(node.text), node.start)
+    for part in children(node):
+        # A field inside has been checked, and its values are no longer of this one.
+        if not isinstance(part, Field):
+            check_whole(part)
+
+
 class _Part(NamedTuple):
     """A node with its height and the number of pieces that it splits into inside a NEAR (1: it has places of its own).
 
@@ -248,6 +260,8 @@ class _Builder(Transformer[Token, _Part]):
         if name == "stem":
             raise_for_wildcard(node)
             return _raised(Stemmed(node, **place), part.height, part.pieces)
+        if name in WHOLE_FIELDS and not isinstance(node, Field):
+            check_whole(node)
         return _raised(Field(cast("FieldName", name), node, **place), part.height, part.pieces)
 
     def function(self, token: Token, part: _Part) -> _Part:

@@ -217,7 +217,7 @@ class Matcher:
                 if (held := current.get(identity)) is not None
                 and held.version == version
                 and held.state != "paused"
-                and admits(held, article.source)
+                and admits(held, article)
             )
             return tuple(sorted(found, key=lambda match: match.subscription)), len(undecided)
 

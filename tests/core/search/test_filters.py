@@ -16,7 +16,7 @@ from core.search.question import Snapshot, ask
 from tests.core.search.test_search import fill
 from tests.core.search.world import START_MS, found, in_memory
 
-SOURCES = ("Post", "The Post", "Morning Post", "BBC Русская", "Straße 7", 'The "Herald"', "el País", "!!!", "a.example")
+SOURCES = ("Post", "The Post", "Morning Post", "BBC Русская", "Straße 7", 'The "Herald"', "el País", "!!!", "Who?")
 LANGUAGES = (None, "en", "ar", "fr", "zh")
 TOPICS = ((), ("syria",), ("iran-saudi",), ("syria", "ukraine-talks"))
 ARTICLES = [
@@ -63,7 +63,7 @@ def matched(subscription: Subscription) -> set[str]:
     those = {
         one.id
         for one in map(stored, ARTICLES)
-        if index.evaluate(document_of(one)).matches and admits(subscription, one.source)
+        if index.evaluate(document_of(one)).matches and admits(subscription, one)
     }
     assert those == {one.id for one in map(stored, ARTICLES) if meets(subscription, one)}
     return those
@@ -89,6 +89,14 @@ def matched(subscription: Subscription) -> set[str]:
         ({"outlets": ("EL PAÍS",)}, 20),
         ({"outlets": ("el pais",)}, 0),
         ({"outlets": ("!!!",)}, 20),
+        ({"outlets": ("WHO?",)}, 20),
+        ({"outlets": ("Wh*",)}, 0),
+        ({"outlets": ("？ho",)}, 0),
+        ({"outlets": ("Post", "P\\s?")}, 20),
+        ({"topics": ("syr*",)}, 0),
+        ({"topics": ("★",)}, 0),
+        ({"topics": ("★", "syria")}, 90),
+        ({"topics": ("？yria",)}, 0),
         ({"outlets": ("Post",), "languages": ("EN",), "topics": ("Syria",)}, 2),
     ],
 )

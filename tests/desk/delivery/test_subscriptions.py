@@ -21,7 +21,7 @@ from desk.use_cases.subscriptions import Subscriptions, portable, read, to_json_
 from desk.views.atom import NAMESPACE, alerts_feed
 from pipeline.transforms.match import Matcher
 from tests.desk.delivery.support import Clock, Receiver, alert, hook, subscription
-from tests.pipeline.transforms.support import NOON_MS, at
+from tests.pipeline.transforms.support import NOON_MS, article, at
 
 
 def people(store: Store, clock: Clock) -> Subscriptions:
@@ -196,13 +196,9 @@ def test_filters_are_part_of_the_query(fields: dict[str, object], held: bool) ->
 
 
 def test_an_outlet_is_its_whole_name() -> None:
-    assert [admits(FILTERED, source) for source in ("post", "The Herald", "morning post", "")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-    assert admits(subscription(), "anybody")
+    held = [admits(FILTERED, article(source=source)) for source in ("post", "The Herald", "morning post", "")]
+    assert held == [True, True, False, False]
+    assert admits(subscription(), article(source="anybody"))
 
 
 def test_the_running_pipeline_takes_changes_up_from_their_time(store: Store) -> None:
