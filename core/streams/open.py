@@ -15,21 +15,28 @@ if TYPE_CHECKING:
     from core.streams.kafka.stream import KafkaStream
 
 
-def open_stream(url: str, name: str, *, clock: Callable[[], int] = wall_ms) -> Stream:
+def open_stream(url: str, name: str, *, role: str = "", clock: Callable[[], int] = wall_ms) -> Stream:
     """Open the existing stream ``name`` at ``url``.
 
     ``kafka://host:9092[,host:9092][?option=value]`` or ``sqlite:///relative/path`` (four slashes for an absolute one).
-    ``clock`` gives milliseconds since the epoch; only the embedded stream asks it.
+    ``role``: what this program does with it, in a word; Kafka's brokers are told (``client_id``), so that their quotas,
+    metrics and logs tell our services apart. ``clock`` gives milliseconds since the epoch; only the embedded stream asks it.
 
     Raises UsageError for a wrong URL or name, StreamError if there is no such stream, StreamUnavailable if the broker or
     file can't be reached.
     """
     check_name(name)
-    return SqliteStream.open(url, name, clock=clock) if _embedded(url) else _kafka().open(url, name)
+    return SqliteStream.open(url, name, clock=clock) if _embedded(url) else _kafka().open(url, name, role=role)
 
 
 def create_stream(
-    url: str, name: str, partitions: int = 4, *, archive: bool = False, clock: Callable[[], int] = wall_ms
+    url: str,
+    name: str,
+    partitions: int = 4,
+    *,
+    archive: bool = False,
+    role: str = "",
+    clock: Callable[[], int] = wall_ms,
 ) -> Stream:
     """Open the stream ``name``, making it first if it is missing; one that exists keeps its partitions.
 
@@ -40,10 +47,10 @@ def create_stream(
     check_partitions(partitions)
     if _embedded(url):
         return SqliteStream.create(url, name, partitions, clock=clock)
-    return _kafka().create(url, name, partitions, archive=archive)
+    return _kafka().create(url, name, partitions, archive=archive, role=role)
 
 
-def create_planned(url: str, plan: StreamPlan, *, clock: Callable[[], int] = wall_ms) -> Stream:
+def create_planned(url: str, plan: StreamPlan, *, role: str = "", clock: Callable[[], int] = wall_ms) -> Stream:
     """Open a stream, making it as planned if it is missing; one that exists keeps what it has.
 
     On Kafka one of another kind is refused with StreamError: record times that are not the broker's, or compaction that is
@@ -52,7 +59,7 @@ def create_planned(url: str, plan: StreamPlan, *, clock: Callable[[], int] = wal
     check_name(plan.name)
     if _embedded(url):
         return SqliteStream.create(url, plan.name, plan.partitions, clock=clock)
-    return _kafka().create_planned(url, plan)
+    return _kafka().create_planned(url, plan, role=role)
 
 
 def find_stream(url: str, name: str) -> StreamFacts | None:

@@ -118,7 +118,7 @@ def article_record(desk: Desk, article: str, at: int = -1) -> ArticleRecord:
 def read_raw(settings: Settings, stream_uuid: str, partition: int, offset: int) -> RawRecord:
     """The raw record at a position. What is gone or can't be read is a problem in the answer; nothing is raised."""
     try:
-        with open_stream(settings.stream, settings.raw_stream) as stream:
+        with open_stream(settings.stream, settings.raw_stream, role="desk") as stream:
             if stream.uuid != stream_uuid:
                 return RawRecord(None, "", "the stream was recreated since: this record is gone")
             found = next((one for one in stream.read({partition: offset}) if one.offset == offset), None)

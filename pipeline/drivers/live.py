@@ -54,9 +54,9 @@ class LiveRun:
         keep = Keep.of_settings(settings)
         self.store: Store = open_store(settings.store)
         self._plans = planned_streams(settings)
-        self.raw: Stream = create_planned(settings.stream, self._plans[settings.raw_stream])
+        self.raw: Stream = create_planned(settings.stream, self._plans[settings.raw_stream], role="reader")
         self._outputs = {
-            name: create_planned(settings.stream, plan)
+            name: create_planned(settings.stream, plan, role="relay")
             for name, plan in self._plans.items()
             if name != settings.raw_stream
         }

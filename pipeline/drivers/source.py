@@ -205,7 +205,7 @@ class _Read(Step):
             self._close()
             source = self._source
             merge = Merge(mark) if mark else Merge(source.start, done=source.done, last=source.last)
-            stream = open_stream(source.url, source.name)
+            stream = open_stream(source.url, source.name, role="reader")
             if source.uuid and stream.uuid != source.uuid:
                 stream.close()
                 raise self._given_up(

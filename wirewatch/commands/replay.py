@@ -212,7 +212,7 @@ def archive(
     store = open_store(settings.store)
     machine = console.wants_json(as_json)
     count = 0
-    with open_stream(settings.stream, settings.raw_stream) as stream:
+    with open_stream(settings.stream, settings.raw_stream, role="archive") as stream:
         while True:
             software = f"wirewatch {version()}"
             try:
@@ -329,7 +329,7 @@ def _relay(settings: Settings, store: Store, row: Replay, ledger: RunLedger) -> 
     from pipeline.relay import Relay
 
     names = (ENRICHED, ALERTS, REJECTED)
-    streams = {name: create_stream(settings.stream, name, settings.partitions) for name in names}
+    streams = {name: create_stream(settings.stream, name, settings.partitions, role="replay") for name in names}
     relay = Relay(Outbox(store), streams, lambda run: run == row.name and ledger.owner_now() == ledger.owner)
     try:
         yield relay.pump

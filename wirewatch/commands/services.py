@@ -86,7 +86,7 @@ def run_connectors(
     probes = ConnectorProbes(settings, store, console.utc_now)
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
     probes.watch.start(stop)
-    with create_planned(settings.stream, raw_plan(settings)) as stream:
+    with create_planned(settings.stream, raw_plan(settings), role="connectors") as stream:
         canary = CanarySource(
             CanaryRepository(store, settings.run),
             stream,
@@ -257,7 +257,7 @@ def _appending(settings: Settings, probes: ConnectorProbes) -> articles.Append:
     lock = threading.Lock()
 
     def append(pushed: Sequence[RawArticle]) -> None:
-        with lock, create_planned(settings.stream, raw_plan(settings)) as stream:
+        with lock, create_planned(settings.stream, raw_plan(settings), role="connectors") as stream:
             records, stubs = to_records(tuple(pushed), stream.max_value_bytes)
             stream.append(records)
             probes.appended(len(records), sum(len(record.value) for record in records), stubs)

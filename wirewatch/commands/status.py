@@ -201,7 +201,7 @@ def _python() -> Diagnosis:
 
 
 def _stream(settings: Settings) -> Diagnosis:
-    with create_planned(settings.stream, raw_plan(settings)) as stream:
+    with create_planned(settings.stream, raw_plan(settings), role="status") as stream:
         ends = stream.end_offsets(stream.partitions())
         starts = stream.start_offsets(stream.partitions())
         stored = sum(ends.values()) - sum(starts.values())

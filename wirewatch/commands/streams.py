@@ -46,7 +46,7 @@ def create(
     missing = {plan.name for plan in plans if find_stream(settings.stream, plan.name) is None}
     for plan in plans:
         if plan.name in missing:
-            create_planned(settings.stream, plan).close()
+            create_planned(settings.stream, plan, role="streams").close()
     _show(settings, plans, made=missing, as_json=as_json)
 
 
@@ -90,7 +90,7 @@ def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str
 
 
 def _records(settings: Settings, name: str) -> int:
-    with open_stream(settings.stream, name) as stream:
+    with open_stream(settings.stream, name, role="streams") as stream:
         partitions = stream.partitions()
         return sum(stream.end_offsets(partitions).values()) - sum(stream.start_offsets(partitions).values())
 

@@ -123,7 +123,9 @@ class RunMetrics(Collector):
     def _open(self) -> Stream:
         # Kept open: a new connection for each scrape took a fifth of the CPU time of an idle pipeline.
         if self._stream is None:
-            self._stream = open_stream(with_short_timeout(self._settings.stream), self._settings.raw_stream)
+            self._stream = open_stream(
+                with_short_timeout(self._settings.stream), self._settings.raw_stream, role="metrics"
+            )
         return self._stream
 
     def _leave_stream(self) -> None:

@@ -83,7 +83,7 @@ class Sources:
     def _stretch(self, run: str, after_ms: int | None, clock_ms: Callable[[], int]) -> StreamHistory:
         since, until = self._span
         if self._stream is None:
-            self._stream = open_stream(self._settings.stream, self._settings.raw_stream)
+            self._stream = open_stream(self._settings.stream, self._settings.raw_stream, role="replay")
         uuid = self._stream.uuid
         late = {place[1:]: key for place, key in late_places(self._store, self._of).items() if place[0] == uuid}
         return StreamHistory(

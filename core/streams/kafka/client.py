@@ -21,6 +21,7 @@ from kafka.net.selector import NetworkSelector
 
 from core.errors import StreamError, StreamUnavailable, UsageError
 from core.streams.base import parse_options, positive
+from core.streams.kafka import oauth
 
 T = TypeVar("T")
 
@@ -28,8 +29,8 @@ T = TypeVar("T")
 logging.getLogger("kafka").addHandler(logging.NullHandler())
 
 _SECRET: Final = ("sasl_plain_username", "sasl_plain_password", "ssl_password")
-_PLAIN: Final = ("client_id", "sasl_mechanism", "security_protocol", "ssl_cafile", "ssl_certfile", "ssl_keyfile")
-_OWN: Final = ("max_value_bytes", "replication_factor", "timeout_s")
+_PLAIN: Final = ("sasl_mechanism", "security_protocol", "ssl_cafile", "ssl_certfile", "ssl_keyfile", *oauth.OPTIONS)
+_OWN: Final = ("client_id", "client_rack", "max_value_bytes", "replication_factor", "timeout_s")
 _REFUSED: Final = (
     kafka_errors.AuthorizationError,
     kafka_errors.SaslAuthenticationFailedError,
@@ -46,7 +47,7 @@ _LOST_STATE: Final = (
 )
 _GONE: Final = (kafka_errors.UnknownTopicOrPartitionError, kafka_errors.UnknownTopicIdError)
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 
 # Failures of a handshake that are refusals; others, such as a connection that breaks off, may work later.
 _TLS_REFUSALS: Final = {
@@ -74,7 +75,8 @@ class KafkaLocation:
     """A cluster, and how to talk to it. ``url`` holds no credentials; ``security`` (kafka-python's names) may.
 
     ``timeout_s`` bounds every call. ``max_value_bytes`` None: as the stream's ``max.message.bytes`` allows.
-    ``replication_factor`` is for new streams; 0: as many copies as ``plans.copies_for`` returns.
+    ``replication_factor`` is for new streams; 0: as many copies as ``plans.copies_for`` returns. ``client_id`` is what
+    brokers know us by, in quotas and logs; ``rack``: where this process runs, so that it reads from a copy nearby.
     """
 
     servers: tuple[str, ...]
@@ -83,11 +85,14 @@ class KafkaLocation:
     max_value_bytes: int | None = None
     replication_factor: int = 0
     timeout_s: float = 10.0
+    client_id: str = "wirewatch"
+    rack: str = ""
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str, role: str = "") -> Self:
         """From ``kafka://[user:password@]host:port[,host:port][?option=value]``. Raises UsageError, showing no secrets.
 
+        ``role``: what this process does there; it follows the option ``client_id``.
         A user without ``security_protocol`` means SASL_SSL with PLAIN: a password is never sent in clear text by default.
         """
         place, _, query = url.removeprefix("kafka://").partition("?")
@@ -98,6 +103,7 @@ class KafkaLocation:
         if login:
             user, _, password = login.partition(":")
             security |= {"sasl_plain_username": unquote(user), "sasl_plain_password": unquote(password)}
+        if login or "sasl_mechanism" in security:
             security.setdefault("security_protocol", "SASL_SSL")
         limit = int(positive(options, "max_value_bytes", 0))
         return cls(
@@ -107,6 +113,8 @@ class KafkaLocation:
             limit or None,
             int(positive(options, "replication_factor", 0)),
             positive(options, "timeout_s", cls.timeout_s),
+            "-".join(filter(None, (options.get("client_id", cls.client_id), role))),
+            options.get("client_rack", ""),
         )
 
     def connect(self, make: Callable[..., T], timeout_s: float, **config: Any) -> T:
@@ -131,7 +139,9 @@ class KafkaLocation:
                 request_timeout_ms=max(1, int(self.timeout_s * 1000)),
                 reconnect_backoff_max_ms=1000,
                 kafka_client=client,
-                **{"client_id": "wirewatch", **security, **config},
+                client_id=self.client_id,
+                **security,
+                **config,
             )
         except BaseException as error:
             # The constructors start a thread before they connect, and leave it running if they can't.
@@ -176,6 +186,12 @@ def ours(label: str, error: Exception) -> StreamError:
             f"no connection to the broker: {error.args[0]}",
             hint="check security_protocol, ssl_cafile (who signed its certificate), ssl_certfile, ssl_keyfile, host and port",
         )
+    if isinstance(error, oauth.TokenRefused):
+        return StreamError(
+            label,
+            f"no token for the broker: {error.args[0]}",
+            hint=f"check {oauth.FILE}, or the client's id and secret and {oauth.ENDPOINT}",
+        )
     if isinstance(error, _REFUSED):
         return StreamError(
             label, f"the broker refuses ({kind})", hint="check user, password and the rights on this stream"
@@ -213,7 +229,9 @@ def checked(security: Mapping[str, str]) -> dict[str, str]:
         mechanism = options.setdefault("sasl_mechanism", "PLAIN")
         if mechanism not in MECHANISMS:
             raise UsageError(f"sasl_mechanism can't be {mechanism!r}", hint=f"use one of {', '.join(MECHANISMS)}")
-        if not options.get("sasl_plain_username") or not options.get("sasl_plain_password"):
+        if mechanism == "OAUTHBEARER":
+            oauth.check(options)
+        elif not options.get("sasl_plain_username") or not options.get("sasl_plain_password"):
             raise UsageError(
                 f"security_protocol {protocol} needs a user and a password",
                 hint="write kafka://user:password@host:port",
@@ -226,8 +244,14 @@ def client_config(security: Mapping[str, str]) -> dict[str, Any]:
 
     Raises UsageError naming a file that can't be used. The key's password is never asked for on the terminal.
     """
+    given: dict[str, Any] = {
+        name: value for name, value in security.items() if not name.startswith("ssl_") and name not in oauth.OPTIONS
+    }
+    if security.get("sasl_mechanism") == "OAUTHBEARER":
+        given = {name: value for name, value in given.items() if name not in _SECRET}
+        given["sasl_oauth_token_provider"] = oauth.provider_of(security)
     if "SSL" not in security.get("security_protocol", ""):
-        return {name: value for name, value in security.items() if not name.startswith("ssl_")}
+        return given
     context = ssl.create_default_context()
     if ca := security.get("ssl_cafile"):
         # Only this authority, not those that the system trusts.
@@ -237,7 +261,7 @@ def client_config(security: Mapping[str, str]) -> dict[str, Any]:
         key = security.get("ssl_keyfile")
         password = security.get("ssl_password", "")
         _using("ssl_certfile", certificate, lambda: context.load_cert_chain(certificate, key, lambda: password))
-    return {name: value for name, value in security.items() if not name.startswith("ssl_")} | {"ssl_context": context}
+    return given | {"ssl_context": context}
 
 
 def _using(option: str, path: str, load: Any) -> None:
@@ -281,7 +305,7 @@ class RefusalsEnd(KafkaConnectionManager):  # type: ignore[misc]
         text = str(error)
         # Without the name of the class, and of OpenSSL's source file.
         self.last_problem = " ".join(text.removeprefix(f"{type(error).__name__}: ").partition(" (_ssl")[0].split())
-        if isinstance(error, _LOGIN_REFUSALS):
+        if isinstance(error, (*_LOGIN_REFUSALS, oauth.TokenRefused)):
             self.refused = error
         elif isinstance(error, kafka_errors.InvalidReceiveError):
             self.refused = TlsRefused("what it answers is not Kafka's; perhaps this port wants TLS")

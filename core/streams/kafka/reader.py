@@ -53,6 +53,7 @@ class KafkaReader:
                 # Any other value would let the consumer silently skip what retention deleted.
                 auto_offset_reset="none",
                 isolation_level="read_committed",
+                client_rack=location.rack,
                 fetch_max_wait_ms=_FETCH_WAIT_MS,
                 retry_backoff_ms=20,
                 fetch_max_bytes=16 << 20,

@@ -46,17 +46,17 @@ class KafkaStream:
         self._partitions: Sequence[int] = ()
 
     @classmethod
-    def open(cls, url: str, name: str) -> KafkaStream:
+    def open(cls, url: str, name: str, *, role: str = "") -> KafkaStream:
         """Open an existing topic. Raises as ``open_stream``."""
-        stream = cls(KafkaLocation.parse(url), name)
+        stream = cls(KafkaLocation.parse(url, role), name)
         with stream._closed_on_error():
             stream.partitions()
         return stream
 
     @classmethod
-    def create(cls, url: str, name: str, partitions: int, *, archive: bool) -> KafkaStream:
+    def create(cls, url: str, name: str, partitions: int, *, archive: bool, role: str = "") -> KafkaStream:
         """Open a topic, creating it if it is missing. Raises as ``create_stream``."""
-        stream = cls(KafkaLocation.parse(url), name)
+        stream = cls(KafkaLocation.parse(url, role), name)
         # Records of an archive are old already: the default retention would delete them at once.
         kind = (
             {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
@@ -71,9 +71,9 @@ class KafkaStream:
         return stream
 
     @classmethod
-    def create_planned(cls, url: str, plan: StreamPlan) -> KafkaStream:
+    def create_planned(cls, url: str, plan: StreamPlan, *, role: str = "") -> KafkaStream:
         """Open a topic, creating it as planned if it is missing. Raises as ``create_planned``."""
-        location = KafkaLocation.parse(url)
+        location = KafkaLocation.parse(url, role)
         stream = cls(location, plan.name)
         with stream._closed_on_error():
             if stream._admin.facts() is None:

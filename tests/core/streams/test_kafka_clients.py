@@ -15,6 +15,7 @@ from core.streams.kafka import admin as kafka_admin
 from core.streams.kafka.admin import KafkaAdmin
 from core.streams.kafka.client import KafkaLocation, ours
 from core.streams.kafka.producer import end_producer
+from core.streams.kafka.reader import KafkaReader
 
 TOPIC = {"error_code": 0, "topic_id": "id", "partitions": [{"partition_index": 0, "leader_id": 1}]}
 
@@ -117,3 +118,16 @@ def test_checksums_are_worked_out_in_c() -> None:
     # In Python, which kafka-python falls back to without a word, they bound a reader to some tens of pages a second.
     assert record_util.crc32c_c is not None
     assert record_util.calc_crc32c(b"123456789") == 0xE3069283
+
+
+def test_a_reader_says_in_which_rack_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def connect(_location: KafkaLocation, _make: object, _timeout_s: float, **config: Any) -> Any:
+        given.update(config)
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(KafkaLocation, "connect", connect)
+    for url, rack in (("kafka://one", ""), ("kafka://one?client_rack=zone-b", "zone-b")):
+        KafkaReader(KafkaLocation.parse(url), "news", "label", 1_000, lambda _specs, _committed: {}).close()
+        assert given["client_rack"] == rack
