@@ -125,7 +125,7 @@ def test_a_reader_says_in_which_rack_it_is(monkeypatch: pytest.MonkeyPatch) -> N
 
     def connect(_location: KafkaLocation, _make: object, _timeout_s: float, **config: Any) -> Any:
         given.update(config)
-        return SimpleNamespace(close=lambda: None)
+        return SimpleNamespace(close=lambda **_: None)
 
     monkeypatch.setattr(KafkaLocation, "connect", connect)
     for url, rack in (("kafka://one", ""), ("kafka://one?client_rack=zone-b", "zone-b")):
