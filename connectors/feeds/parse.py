@@ -23,6 +23,7 @@ from connectors.feeds.items import (
     web_address,
 )
 from connectors.feeds.jsonfeed import parse_json_feed
+from connectors.feeds.markup import mended
 from connectors.feeds.sitemap import parse_sitemap
 from connectors.http.answers import without_credentials
 from connectors.http.body import NotUnpacked, unpacked
@@ -157,9 +158,6 @@ MAX_MARKS = 300_000
 UNPACKED_BYTES = 20 << 20
 """Sitemaps are often stored as gzip files."""
 
-_FAILS = (RecursionError, ValueError, AssertionError, LookupError, TypeError, AttributeError)
-"""What feedparser raises for odd feeds."""
-
 _HTML_ROOTS = ("html", "head", "body", "div", "p")
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
 _PROLOG = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*+", re.DOTALL | re.IGNORECASE)
@@ -209,7 +207,7 @@ def read_as_sent(body: bytes, *, base: str, content_type: str | None) -> Any:
     headers = {"content-location": base} | ({"content-type": content_type} if content_type else {})
     try:
         return feedparser.parse(io.BytesIO(body), response_headers=headers)
-    except _FAILS:
+    except Exception:  # feedparser lets errors of its own (of re, of codecs) through on hostile bytes.
         return None
 
 
@@ -221,6 +219,7 @@ def read_xml(text: str, *, url: str, base: str, own_ids: bool = False) -> Any:
     """
     if text.count("<") > MAX_MARKS:
         raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read", kind=FailureKind.TOO_LARGE)
+    text = mended(text)
     if own_ids:
         text = _GUID.sub(r'<\1 isPermaLink="false"\2>', text)
     # Given as a stream: feedparser would open a string as a file or address. Decoded here, so that its own rules for
@@ -228,7 +227,7 @@ def read_xml(text: str, *, url: str, base: str, own_ids: bool = False) -> Any:
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": base}
     try:
         parsed: Any = feedparser.parse(io.BytesIO(text.encode("utf-8", "replace")), response_headers=headers)
-    except _FAILS as error:
+    except Exception as error:  # As above: any of its errors means that this text can't be read.
         raise FeedError(
             url, f"not a feed: could not be read ({type(error).__name__})", kind=FailureKind.NO_FEED
         ) from error

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from connectors.feeds.items import FeedItem
+from connectors.feeds.markup import mended
 from connectors.feeds.parse import bytes_of, is_json, is_sitemap, parse_feed, read_as_sent, read_xml, text_of
 from connectors.http.answers import without_credentials
 
@@ -52,8 +53,10 @@ def feed_entries(body: bytes, *, url: str, base: str = "", content_type: str | N
         return tuple(_of_item(item) for item in parse_feed(body, url=base or url, content_type=content_type).items)
     base = without_credentials(base)
     parsed = read_xml(text, url=url, base=base)
-    # Shown is what feedparser makes of it by itself. Where its rules for encodings find nothing, ours may.
-    as_sent = read_as_sent(bytes_of(body, url=url), base=base, content_type=content_type)
+    # Shown is what feedparser makes of it by itself. If its rules for encodings find nothing, ours may; what had to be
+    # mended is shown mended.
+    whole = mended(text) == text
+    as_sent = read_as_sent(bytes_of(body, url=url), base=base, content_type=content_type) if whole else None
     return tuple(_entries(as_sent if as_sent is not None and as_sent.get("entries") else parsed))
 
 

@@ -10,6 +10,10 @@ import httpx
 _STEP = 1 << 16
 _UNPACKED_STEP = 1 << 20
 _GZIP = b"\x1f\x8b"
+_INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
+_CODINGS = _INFLATED | {"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "x-bzip2", "bzip2"}
+"""Content codings by IANA's registry, and two that servers use; all but the first three are never asked for."""
+
 MAX_LEVELS = 3
 """Servers and archives compress twice by mistake; more often than that is an attack."""
 
@@ -27,13 +31,15 @@ def decoded(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
     declared = response.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and len(declared) < 19 and int(declared) > max_bytes:
         raise BodyTooLarge
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding in ("", "identity"):
+    named = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
+    # What is no coding (a charset, "none", "binary", "aws-chunked") says nothing about the bytes, as for curl.
+    codings = [word for word in named if word in _CODINGS]
+    if not codings:
         pieces: Iterator[bytes] = response.iter_raw()
-    elif encoding in ("gzip", "x-gzip", "deflate"):
-        pieces = _inflated(response.iter_raw(), gzip=encoding != "deflate", max_bytes=max_bytes)
+    elif len(codings) == 1 and codings[0] in _INFLATED:
+        pieces = _inflated(response.iter_raw(), gzip=codings[0] != "deflate", max_bytes=max_bytes)
     else:
-        raise BadBody(f"sent in an encoding that was not asked for ({encoding[:40]})")
+        raise BadBody(f"sent in an encoding that was not asked for ({', '.join(codings)[:40]})")
     total = 0
     for piece in pieces:
         total += len(piece)

@@ -23,6 +23,7 @@ import httpx
 
 from connectors.http.answers import Failure, Fetched, parse_retry_after, without_credentials
 from connectors.http.body import BadBody, BodyTooLarge, decoded
+from connectors.http.lenient import LenientBackend
 from core import version
 from core.errors import FailureKind, UsageError
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
@@ -289,7 +290,7 @@ class Transport(httpx.BaseTransport):
             max_connections=64,
             max_keepalive_connections=16,
             keepalive_expiry=30.0,
-            network_backend=backend,
+            network_backend=LenientBackend(backend),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

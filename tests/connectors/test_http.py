@@ -374,3 +374,17 @@ def test_the_pace_forgets_hosts_that_need_not_wait() -> None:
     for n in range(5_000):
         assert pacing.take(f"https://h{n}.example/", after(n))
     assert len(pacing._free) <= 1_001
+
+
+@pytest.mark.parametrize(
+    "named", ["UTF-8", "none", "binary", "aws-chunked", "8bit", "identity, utf-8", "ISO-8859-1", ""]
+)
+def test_what_is_no_coding_leaves_the_body_as_it_is(web: Site, http: Http, named: str) -> None:
+    web.pages["/f"] = Answer(b"<rss/>", headers={"Content-Encoding": named})
+    assert got(http.fetch(web.url("/f"), now=NOON)).body == b"<rss/>"
+
+
+@pytest.mark.parametrize("named", ["gzip", "GZIP", "utf-8, gzip", "gzip, aws-chunked"])
+def test_a_coding_counts_beside_what_is_none(web: Site, http: Http, named: str) -> None:
+    web.pages["/f"] = Answer(gzip.compress(b"<rss/>"), headers={"Content-Encoding": named})
+    assert got(http.fetch(web.url("/f"), now=NOON)).body == b"<rss/>"
