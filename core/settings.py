@@ -75,6 +75,12 @@ class ConnectorSettings:
     poll_average_s: Annotated[
         float, _help("all feeds together are polled as often as if each were polled once in this time")
     ] = 600.0
+    archive_days: Annotated[
+        float,
+        _help(
+            "an item listed later and dated so many days before the feed's newest is archive, never alerted; 0: none"
+        ),
+    ] = 3.0
     host_gap_s: Annotated[float, _help("pause between two requests to one host")] = 5.0
     pages_per_poll: Annotated[int, _help("article pages fetched at one poll of a feed, at most")] = 20
     pollers: Annotated[int, _help("feeds that one process polls at the same time")] = 16

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from connectors.archives.items import ArchiveItem, moment, source_of
 from connectors.archives.read import FEED, MANIFEST, ManifestLine, feed_in, kind_of, read_manifest, read_path
 from connectors.feeds.article import raw_article
+from connectors.feeds.identity import matched, read_marks
 from core.errors import FeedError, InputError
 
 _TIME = re.compile(
@@ -80,8 +81,10 @@ class HistoryReader:
             return
         before = dict(held)
         held.clear()
-        for number, item in enumerate(feed.items, start=1):
-            digest = held[item.key] = item.digest()
+        about = {key: read_marks(digest) for key, digest in before.items()}
+        for number, match in enumerate(matched(about, feed.items), start=1):
+            item = match.item
+            digest = held[item.key] = str(match.marks)
             if before.get(item.key) == digest:
                 self.repeats += 1
                 continue

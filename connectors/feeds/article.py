@@ -52,8 +52,10 @@ def raw_article(
         return replace(common, url=page.url, http=http, html=text, text=full)
     body = max(content or "", item.summary or "", key=len) or None
     status = page.status if page else None
+    # A headline without text or link is all there is; nothing was fetched that could have failed.
+    failed = page is not None and not body
     return replace(
-        common, text=body, stub=None if body else FETCH_FAILED, http=HttpFacts(status=status) if status else None
+        common, text=body, stub=FETCH_FAILED if failed else None, http=HttpFacts(status=status) if status else None
     )
 
 

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from connectors.base import PollReport, PollResult
 from connectors.feeds import decide
+from connectors.feeds.age import Past
 from connectors.feeds.article import raw_article
 from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState
 from connectors.feeds.items import FeedItem, ParsedFeed
@@ -40,6 +41,7 @@ _FEED_TYPES = (
 )
 
 _SAME = Listed()
+_MOST_PARTS = 500
 
 
 class _Listing(NamedTuple):
@@ -150,7 +152,16 @@ class FeedConnector:
                 problem = "an index of indexes of sitemaps"
                 return self._failed(cursor, FeedError(answer.url, problem, kind=FailureKind.NO_FEED), now_ms, None)
             return self._entered(cursor, feed, now_ms)
-        merged = decide.merge(cursor.items, feed.items, first=not facts.listed, now_ms=now_ms, policy=self._policy)
+        part = hashlib.blake2b(address.encode(), digest_size=4).hexdigest() if address == facts.child else None
+        merged = decide.merge(
+            cursor.items,
+            feed.items,
+            first=not facts.listed,
+            now_ms=now_ms,
+            policy=self._policy,
+            past=Past(facts.ok_at_ms, facts.newest_ms, facts.on_top, part is not None and part not in facts.parts),
+            restless=facts.restless,
+        )
         # What was deferred must come again, so the next answer may be neither a 304 nor taken for the same.
         whole = not merged.deferred
         size = 0 if "sitemap" in feed.format else len(feed.items)
@@ -163,6 +174,10 @@ class FeedConnector:
             language=feed.language,
             hub=feed.hub or header_link(answer.link, "hub"),
             topic=feed.topic or header_link(answer.link, "self"),
+            parts=(*(one for one in facts.parts if one != part), part)[-_MOST_PARTS:] if part else facts.parts,
+            newest_ms=merged.newest_ms,
+            on_top=merged.on_top,
+            restless=merged.restless,
         )
         if not whole:
             facts = replace(facts, etag=None, last_modified=None)

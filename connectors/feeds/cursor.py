@@ -23,9 +23,11 @@ class ItemStatus(StrEnum):
 class ItemState(msgspec.Struct, frozen=True, kw_only=True):
     """One item of a feed. ``item`` is kept while pending: it may leave the feed before its page was fetched.
 
-    ``digest`` is FeedItem.digest() as last seen. ``retry_at_ms``: pending, not before then. ``done_at_ms``: when it was
+    ``digest`` is the ``identity.Marks`` of the item as last seen.
+    ``retry_at_ms``: pending, not before then. ``done_at_ms``: when it was
     last appended. ``left_at_ms``: when it was first missing from the feed, None while it is in it. ``place`` orders
-    items that were found in one poll, 0 at the end of the feed.
+    items that were found in one poll, 0 at the end of the feed. ``again``: how often it was taken up again because it
+    changed, without a quiet time between.
     """
 
     digest: str
@@ -33,6 +35,7 @@ class ItemState(msgspec.Struct, frozen=True, kw_only=True):
     status: ItemStatus = ItemStatus.PENDING
     backfill: bool = False
     place: int = 0
+    again: int = 0
     attempts: int = 0
     retry_at_ms: int = 0
     done_at_ms: int = 0
@@ -48,6 +51,8 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``moved_to`` was learnt from lasting redirects. ``full_at_ms``: when it was last fetched unconditionally.
     ``child`` is the sitemap that an index led to, learnt at ``child_ms``; ``checked_url`` what the validators are of.
     ``asked_ms``: when it was last asked, ``hub`` and ``topic``: where WebSub pushes of it come from.
+    ``parts``: digests of the sitemaps that were read. ``newest_ms``: the newest date of an item, ``on_top``: see
+    ``age.Past``. ``restless``: polls in a row at which most of what was known had changed.
     ``poll_at_ms``: when to fetch it next. ``page_turn``: the feed was asked last, so now
     its pages have the first claim on their host. ``failures`` counts polls that failed since the last good one.
     """
@@ -69,6 +74,10 @@ class FeedFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem_kind: FailureKind | None = None
     child: str | None = None
     child_ms: int = 0
+    parts: tuple[str, ...] = ()
+    newest_ms: int | None = None
+    on_top: int = 0
+    restless: int = 0
     checked_url: str | None = None
     asked_ms: int = 0
     rhythm: Rhythm = Rhythm()

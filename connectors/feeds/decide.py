@@ -9,17 +9,24 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from msgspec.structs import replace
 
+from connectors.feeds.age import Past, archived, newest, seen_on_top, told_dates
 from connectors.feeds.cursor import FeedFacts, ItemState, ItemStatus
+from connectors.feeds.identity import Marks, Match, matched, read_marks
 from connectors.feeds.items import FeedItem
 from connectors.feeds.schedule import Listed, next_wait_s, observed
 from connectors.http.client import Failure
 from core.errors import FailureKind, FeedError
 
-_HALF = 16
+_LEAST_NOISY = 3
+_RESTLESS = 2
+_MOST_ON_TOP = 5
+_MOST_AGAIN = 16
 _NOTHING = Listed()
+NO_PAST = Past()
 RETIRED_AFTER = 3
 """Polls in a row that said 410 until the feed is left alone for good."""
 
@@ -39,7 +46,8 @@ class FeedPolicy:
     servers keep an ETag although the feed changed. ``pages_per_poll``: at most so many page fetches a poll,
     ``poll_budget_s``: no new fetch begins after this. ``page_retries_s``: waits between attempts at a page; after the
     last the feed's own text has to do. ``change_gap_s``: a changed item's page is not fetched again sooner,
-    ``touch_gap_s`` where only its date or full text changed. ``seen_for_s`` and ``seen_count``: how long, and how many
+    ``touch_gap_s`` if only its date or full text changed; both double while it goes on changing, up to
+    ``longest_gap_s``. ``archive_days``: see ``age``. ``seen_for_s`` and ``seen_count``: how long, and how many
     at least, items are remembered that left the feed. ``max_pending``: items beyond are left for later polls.
     ``max_backfill``: of what the feed held at first, the first so many are fetched, the others only known (a sitemap
     lists a thousand). ``index_s``: an index of sitemaps is read again so often.
@@ -54,6 +62,8 @@ class FeedPolicy:
     page_retries_s: tuple[float, ...] = (60.0, 300.0, 1_800.0)
     change_gap_s: float = 60.0
     touch_gap_s: float = 900.0
+    longest_gap_s: float = 3_600.0
+    archive_days: float = 3.0
     seen_for_s: float = 30 * _DAY_S
     seen_count: int = 2_000
     max_pending: int = 10_000
@@ -65,57 +75,133 @@ class FeedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The items after a list came in, and how many of the listed were what."""
+    """The items after a list came in, and how many of the listed were what. The last three are as in ``FeedFacts``."""
 
     items: Mapping[str, ItemState]
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     deferred: int = 0
+    newest_ms: int | None = None
+    on_top: int = 0
+    restless: int = 0
+
+
+class Change(IntEnum):
+    """How a known item differs from what was known, the least first."""
+
+    NONE = 0
+    TOUCHED = 1
+    """Its date of change, or the full text in the feed."""
+    FIGURES = 2
+    """Numbers in title or summary."""
+    WORDS = 3
+    """Title, summary or link."""
 
 
 def merge(
-    known: Mapping[str, ItemState], listed: Sequence[FeedItem], *, first: bool, now_ms: int, policy: FeedPolicy
+    known: Mapping[str, ItemState],
+    listed: Sequence[FeedItem],
+    *,
+    first: bool,
+    now_ms: int,
+    policy: FeedPolicy,
+    past: Past = NO_PAST,
+    restless: int = 0,
 ) -> Merged:
     """Bring the known items up to date with what the feed lists now. ``first``: it has never been listed before.
 
-    Every listed item stays remembered, of those that left the feed the last ``seen_count`` for ``seen_for_s``.
+    Which is which is decided in ``identity``, what of the new is old in ``age``. Every listed item stays remembered, of
+    those that left the feed the last ``seen_count`` for ``seen_for_s``.
     """
     items: dict[str, ItemState] = {}
+    about = {key: read_marks(state.digest) for key, state in known.items()}
+    matches = matched(about, listed)
+    found = [match.known for match in matches]
+    dates = told_dates([match.item for match in matches], now_ms)
+    old = archived(dates, found, past, policy.archive_days)
+    changes = {match.item.key: _change(about[match.item.key], match) for match in matches if match.known}
+    noise = _noise(list(changes.values()), restless)
     room = policy.max_pending - sum(state.status is ItemStatus.PENDING for state in known.values())
     new = changed = unchanged = deferred = 0
-    for index, item in enumerate(listed):
-        before = known.get(item.key)
-        if before is None:
+    for index, match in enumerate(matches):
+        item, key = match.item, match.item.key
+        if not match.known:
             if room <= 0:
                 deferred += 1
                 continue
             room -= 1
             new += 1
-            place = len(listed) - 1 - index
-            state = ItemState(digest=item.digest(), first_seen_ms=now_ms, backfill=first, place=place, item=item)
-            if first and index >= policy.max_backfill:
+            place = len(matches) - 1 - index
+            backfill = first or old[index]
+            state = ItemState(digest=str(match.marks), first_seen_ms=now_ms, backfill=backfill, place=place, item=item)
+            if backfill and index >= policy.max_backfill:
                 state = replace(state, status=ItemStatus.DONE, item=None)
-            items[item.key] = state
+            items[key] = state
             continue
-        after = _seen_again(before, item, now_ms, policy)
-        items[item.key] = after
-        if after.digest == before.digest:
-            unchanged += 1
-        else:
+        change = changes[key]
+        items[key] = _seen_again(known[key], match, Change.NONE if change <= noise else change, now_ms, policy)
+        if change > noise:
             changed += 1
+        else:
+            unchanged += 1
     items.update(_left(known, items, now_ms, policy, len(listed)))
-    return Merged(items, new, changed, unchanged, deferred)
+    return Merged(
+        items,
+        new,
+        changed,
+        unchanged,
+        deferred,
+        newest_ms=newest(dates, past.newest_ms, now_ms),
+        on_top=max(min(past.on_top + (0 if first else seen_on_top(found)), _MOST_ON_TOP), -_MOST_ON_TOP),
+        restless=restless + 1 if _most(list(changes.values()), Change.TOUCHED) else 0 if changes else restless,
+    )
 
 
-def _seen_again(before: ItemState, item: FeedItem, now_ms: int, policy: FeedPolicy) -> ItemState:
-    digest = item.digest()
+def _change(before: Marks, match: Match) -> Change:
+    after = match.marks
+    if match.by_text:
+        # Its guid and link are other ones; they change at every poll in such a feed.
+        return Change.NONE
+    same_words = (before.words, before.when) == (after.words, after.when)
+    # A link that changes while words and date stay is another way to the same page.
+    moved = before.link != after.link and not (same_words and after.when)
+    if before.words != after.words or moved:
+        return Change.WORDS
+    if before.figures != after.figures:
+        return Change.FIGURES
+    return Change.TOUCHED if before.touch != after.touch else Change.NONE
+
+
+def _most(changes: Sequence[Change], least: Change) -> bool:
+    """Whether most of the known items changed at least so much."""
+    count = sum(change >= least for change in changes)
+    return count >= _LEAST_NOISY and 2 * count > len(changes)
+
+
+def _noise(changes: Sequence[Change], restless: int) -> Change:
+    """The strongest kind of change that says nothing of an item, since most of the list changes so.
+
+    Counters and dates of now do so from the first time; words only in a feed that changes at every poll, since a site
+    may rewrite all its summaries once.
+    """
+    for kind in (Change.WORDS, Change.FIGURES, Change.TOUCHED):
+        if _most(changes, kind) and (kind is not Change.WORDS or restless >= _RESTLESS):
+            return kind
+    return Change.NONE
+
+
+def _seen_again(before: ItemState, match: Match, change: Change, now_ms: int, policy: FeedPolicy) -> ItemState:
+    item, digest = match.item, str(match.marks)
     state = before if before.left_at_ms is None else replace(before, left_at_ms=None)
-    if digest == before.digest:
+    if match.by_text:
         return state
-    rewritten = digest[:_HALF] != before.digest[:_HALF]
-    gap_s = policy.change_gap_s if rewritten else policy.touch_gap_s
-    due_ms = max(now_ms, before.done_at_ms + int(gap_s * 1000)) if before.done_at_ms else now_ms
+    if change is Change.NONE:
+        return state if digest == before.digest else replace(state, digest=digest)
+    again = 0 if now_ms - before.done_at_ms > policy.longest_gap_s * 2_000 else before.again
+    gap_s = policy.touch_gap_s * 2**again if change is Change.TOUCHED else policy.change_gap_s * 2 ** max(again - 2, 0)
+    gap_ms = int(min(gap_s, policy.longest_gap_s) * 1000)
+    due_ms = max(now_ms, before.done_at_ms + gap_ms) if before.done_at_ms else now_ms
     if before.status is ItemStatus.PENDING:
         retry_ms = before.retry_at_ms if before.attempts else min(before.retry_at_ms, due_ms)
         return replace(state, digest=digest, item=item, retry_at_ms=retry_ms)
@@ -124,8 +210,9 @@ def _seen_again(before: ItemState, item: FeedItem, now_ms: int, policy: FeedPoli
         digest=digest,
         item=item,
         status=ItemStatus.PENDING,
-        # What changes now is news, also in an old item.
-        backfill=False,
+        # What is written now is news, also in an old item.
+        backfill=before.backfill and change is Change.TOUCHED,
+        again=min(again + 1, _MOST_AGAIN),
         attempts=0,
         retry_at_ms=due_ms,
         problem=None,
@@ -163,12 +250,12 @@ def pending(items: Mapping[str, ItemState]) -> Mapping[str, ItemState]:
 
 
 def due_pages(items: Mapping[str, ItemState], now_ms: int) -> list[str]:
-    """Keys of the pending items whose turn has come: news before backfill, older before newer."""
+    """Keys of the pending items whose turn has come: news before backfill, new before changed, older before newer."""
     waiting = pending(items)
 
-    def turn(key: str) -> tuple[bool, int, int]:
+    def turn(key: str) -> tuple[bool, bool, int, int]:
         state = waiting[key]
-        return (state.backfill, state.first_seen_ms, state.place)
+        return (state.backfill, state.done_at_ms > 0, state.first_seen_ms, state.place)
 
     return sorted((key for key, state in waiting.items() if state.retry_at_ms <= now_ms), key=turn)
 

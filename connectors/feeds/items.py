@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from core.records import Claims, canonical_url
+from core.records import Claims, to_ms
 
 MAX_TITLE = 2_000
 MAX_SUMMARY = 20_000
@@ -30,7 +31,7 @@ class FeedItem(Claims, frozen=True, kw_only=True, omit_defaults=True):
 
     ``key`` tells the feed's items apart: a digest of the guid, or of the link or text if there is none. ``url`` is
     absolute; where ``fetchable`` is False the item has no address, and ``url`` is a made-up one that names it.
-    ``updated`` is verbatim.
+    ``updated`` is verbatim; ``dated_ms`` is the first of the dates that can be read, in milliseconds since the epoch, UTC.
     """
 
     key: str
@@ -39,11 +40,7 @@ class FeedItem(Claims, frozen=True, kw_only=True, omit_defaults=True):
     content: str | None = None
     content_is_html: bool = False
     updated: str | None = None
-
-    def digest(self) -> str:
-        """Return two halves of 16 hex digits: of link, title and summary; of what changes lightly (date, full text)."""
-        main = _hash(canonical_url(self.url), self.title or "", self.summary or "")
-        return f"{main[:16]}{_hash(self.updated or '', self.content or '')[:16]}"
+    dated_ms: int | None = None
 
 
 class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,18 +65,24 @@ def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ..
     """Give drafts their keys and addresses; twins are left out.
 
     A draft's ``key`` is empty, and its ``url`` if it has none. A guid that several items share with different links
-    does not identify them: then the link counts too.
+    does not identify them: then the link counts too. With one link and three titles it says nothing. Nor does a link that several share with different titles.
     """
     drafts = list(drafts)
+    same = Counter((guid, url) for guid, url, _ in {(draft.guid, draft.url, draft.title) for draft in drafts})
+    drafts = [
+        msgspec.structs.replace(draft, guid=None) if draft.guid and same[draft.guid, draft.url] > 2 else draft
+        for draft in drafts
+    ]
     shared = Counter(guid for guid, _ in {(draft.guid, draft.url) for draft in drafts if draft.guid})
+    titled = Counter(url for url, _ in {(draft.url, draft.title) for draft in drafts if draft.url and not draft.guid})
     items: dict[str, FeedItem] = {}
     for draft in drafts:
         if draft.guid:
             parts = ["guid", draft.guid] if shared[draft.guid] == 1 else ["guid", draft.guid, draft.url]
+        elif draft.url:
+            parts = ["url", draft.url] if titled[draft.url] == 1 else ["url", draft.url, draft.title or ""]
         else:
-            parts = (
-                ["url", draft.url] if draft.url else ["text", draft.title or "", draft.summary or draft.content or ""]
-            )
+            parts = ["text", draft.title or "", draft.summary or draft.content or ""]
         key = _hash(*parts)
         url = draft.url or _made_up(feed_url, key)
         items.setdefault(key, msgspec.structs.replace(draft, key=key, url=url, fetchable=bool(draft.url)))
@@ -110,6 +113,21 @@ def web_address(url: object) -> str:
     except ValueError:
         return ""
     return text if fine else ""
+
+
+def iso_moment(text: str | None) -> datetime | None:
+    """The moment of an ISO 8601 date, UTC unless it names a zone; None if it is none."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+        return None if found is None else (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def first_ms(*dates: datetime | str | None) -> int | None:
+    """The first date that there is and that can be read, in milliseconds; text is ISO 8601."""
+    moments = (iso_moment(date) if isinstance(date, str) else date for date in dates)
+    return next((to_ms(moment) for moment in moments if moment is not None), None)
 
 
 def _made_up(feed_url: str, key: str) -> str:

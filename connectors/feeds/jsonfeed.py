@@ -19,6 +19,7 @@ from connectors.feeds.items import (
     FeedItem,
     ParsedFeed,
     build_items,
+    first_ms,
     one_line,
     sound,
     web_address,
@@ -91,6 +92,9 @@ def _drafts(entries: list[dict[str, Any]], url: str, feed_authors: tuple[str, ..
             authors=_authors(entry) or feed_authors,
             published=one_line(entry.get("date_published"), MAX_NAME),
             updated=one_line(entry.get("date_modified"), MAX_NAME),
+            dated_ms=first_ms(
+                one_line(entry.get("date_published"), MAX_NAME), one_line(entry.get("date_modified"), MAX_NAME)
+            ),
             language=one_line(entry.get("language"), 35),
         )
 

@@ -112,7 +112,12 @@ def _budget(kind: str, tools: Tools) -> PollBudget:
 
 def policy_of(settings: ConnectorSettings) -> FeedPolicy:
     """How feeds are treated, by the settings."""
-    policy = FeedPolicy(interval_s=settings.poll_interval_s, pages_per_poll=settings.pages_per_poll, ceiling_s=_DAY_S)
+    policy = FeedPolicy(
+        interval_s=settings.poll_interval_s,
+        pages_per_poll=settings.pages_per_poll,
+        archive_days=settings.archive_days,
+        ceiling_s=_DAY_S,
+    )
     if settings.poll_interval_s < policy.change_gap_s:
         # If feeds are polled every few seconds (the demo, a test), edits should appear as quickly.
         policy = replace(policy, ceiling_s=None, change_gap_s=0.0, touch_gap_s=0.0, page_retries_s=(1.0, 2.0))

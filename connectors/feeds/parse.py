@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+from calendar import timegm
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from time import struct_time
 from typing import Any
 from urllib.parse import urljoin
 
@@ -18,6 +21,7 @@ from connectors.feeds.items import (
     FeedItem,
     ParsedFeed,
     build_items,
+    first_ms,
     one_line,
     sound,
     web_address,
@@ -96,6 +100,9 @@ def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
             published=one_line(entry.get("published"), MAX_NAME),
             # Not entry.get("updated"): if there is none, feedparser answers with "published".
             updated=one_line(dict.get(entry, "updated"), MAX_NAME),
+            dated_ms=first_ms(
+                read_moment(entry.get("published_parsed")), read_moment(dict.get(entry, "updated_parsed"))
+            ),
             language=_language(parts[0].get("language") or detail.get("language")),
         )
 
@@ -158,6 +165,7 @@ MAX_MARKS = 300_000
 UNPACKED_BYTES = 20 << 20
 """Sitemaps are often stored as gzip files."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HTML_ROOTS = ("html", "head", "body", "div", "p")
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
 _PROLOG = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*+", re.DOTALL | re.IGNORECASE)
@@ -200,6 +208,14 @@ def is_json(text: str) -> bool:
 def is_sitemap(text: str) -> bool:
     """Whether its first element is a sitemap's."""
     return _root(text).rpartition(":")[2] in ("urlset", "sitemapindex")
+
+
+def read_moment(parsed: object) -> datetime | None:
+    """A date as feedparser read it, UTC; None if it couldn't."""
+    try:
+        return _EPOCH + timedelta(seconds=timegm(parsed)) if isinstance(parsed, struct_time) else None
+    except (OverflowError, ValueError):
+        return None
 
 
 def read_as_sent(body: bytes, *, base: str, content_type: str | None) -> Any:

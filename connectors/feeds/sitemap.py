@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 from xml.parsers import expat
 
-from connectors.feeds.items import MAX_NAME, FeedItem, ParsedFeed, build_items, one_line, web_address
+from connectors.feeds.items import (
+    MAX_NAME,
+    FeedItem,
+    ParsedFeed,
+    build_items,
+    first_ms,
+    one_line,
+    web_address,
+)
 from core.errors import FailureKind, FeedError
 
 MAX_LISTED = 1_000
@@ -162,5 +170,8 @@ def _item(base: str, entry: _Entry) -> FeedItem:
         title=one_line(values.get("title")),
         published=one_line(values.get("publication_date"), MAX_NAME),
         updated=one_line(values.get("lastmod"), MAX_NAME),
+        dated_ms=first_ms(
+            one_line(values.get("publication_date"), MAX_NAME), one_line(values.get("lastmod"), MAX_NAME)
+        ),
         language=one_line(values.get("language"), 35),
     )

@@ -6,20 +6,25 @@ absolute, twins left out.
 
 from __future__ import annotations
 
-from calendar import timegm
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from time import struct_time
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from connectors.feeds.items import FeedItem
+from connectors.feeds.items import FeedItem, iso_moment
 from connectors.feeds.markup import mended
-from connectors.feeds.parse import bytes_of, is_json, is_sitemap, parse_feed, read_as_sent, read_xml, text_of
+from connectors.feeds.parse import (
+    bytes_of,
+    is_json,
+    is_sitemap,
+    parse_feed,
+    read_as_sent,
+    read_moment,
+    read_xml,
+    text_of,
+)
 from connectors.http.answers import without_credentials
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +75,10 @@ def _entries(parsed: Any) -> Iterator[FeedEntry]:
             author=_text(entry.get("author")),
             authors=tuple(name for author in entry.get("authors") or () if (name := _text(author.get("name")))),
             published=_text(entry.get("published")),
-            published_at=_moment(entry.get("published_parsed")),
+            published_at=read_moment(entry.get("published_parsed")),
             # Not entry.get("updated"): if there is none, feedparser answers with "published".
             updated=_text(dict.get(entry, "updated")),
-            updated_at=_moment(dict.get(entry, "updated_parsed")),
+            updated_at=read_moment(dict.get(entry, "updated_parsed")),
             summary=_text(entry.get("summary")),
             language=_text((contents or [{}])[0].get("language")),
             content_chars=max((len(part["value"]) for part in contents), default=0),
@@ -88,9 +93,9 @@ def _of_item(item: FeedItem) -> FeedEntry:
         author=item.authors[0] if item.authors else None,
         authors=item.authors,
         published=item.published,
-        published_at=_iso(item.published),
+        published_at=iso_moment(item.published),
         updated=item.updated,
-        updated_at=_iso(item.updated),
+        updated_at=iso_moment(item.updated),
         summary=item.summary,
         language=item.language,
         content_chars=len(item.content or ""),
@@ -99,18 +104,3 @@ def _of_item(item: FeedItem) -> FeedEntry:
 
 def _text(value: object) -> str | None:
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else None
-
-
-def _moment(parsed: object) -> datetime | None:
-    try:
-        return _EPOCH + timedelta(seconds=timegm(parsed)) if isinstance(parsed, struct_time) else None
-    except (OverflowError, ValueError):
-        return None
-
-
-def _iso(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if text else None
-        return None if found is None else (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

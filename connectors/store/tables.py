@@ -81,12 +81,15 @@ feed_items = Table(
     metadata,
     Column("feed", SafeString(32), ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
     Column("key", SafeString(32), primary_key=True),
-    Column("digest", SafeString(32), nullable=False),
+    # What it is told by and what can change in it: ``connectors.feeds.identity.Marks``.
+    Column("digest", SafeString(100), nullable=False),
     Column("first_seen_at", BigInteger, nullable=False),
     # pending, done, failed
     Column("status", SafeString(16), nullable=False),
     Column("backfill", Boolean, nullable=False),
     Column("place", Integer, nullable=False),
+    # How often it was taken up again because it changed.
+    Column("again", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("retry_at", BigInteger, nullable=False),
     Column("done_at", BigInteger, nullable=False),

@@ -9,8 +9,8 @@ parsing), and are the same for every site. They must not change once a store exi
 
 In order: unwrap AMP caches; scheme → https; host to lower-case ASCII, without user info, default port and ``www.``,
 ``m.``, ``mobile.``, ``amp.`` labels; path without repeated slashes, dot segments, ``amp`` parts, session ids,
-``index.html`` and trailing slash; query without tracking parameters, sorted by name; no fragment. Percent-encoding:
-what needs none is decoded, the rest is upper-case UTF-8.
+``index.html`` and trailing slash; query without tracking parameters, sorted by name; no fragment but
+``ITEM_FRAGMENT``. Percent-encoding: what needs none is decoded, the rest is upper-case UTF-8.
 """
 
 from __future__ import annotations
@@ -92,6 +92,10 @@ _SECOND_LEVEL = frozenset(
 _INDEX_FILES = frozenset({"index.html", "index.htm", "index.php"})
 
 _EDGE = "".join(map(chr, range(0x21))) + "\x7f"
+ITEM_FRAGMENT = "wirewatch-item"
+"""Begins the fragment in the address of an item whose link doesn't tell it apart from others: the only one that counts."""
+
+_ITEM = re.compile(rf"{ITEM_FRAGMENT}=[0-9a-f]{{32}}")
 _LINE_CHARS = re.compile(r"[\t\r\n]")
 _SCHEME = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_~-]+(?:\.[a-z0-9_~-]+)*")
@@ -136,11 +140,12 @@ def _canonical(text: str) -> str | None:
         inner = _unwrapped(host, segments)
         if inner is None:
             break
-        text = f"https://{inner}" + (f"?{split.query}" if split.query else "")
+        text = f"https://{inner}" + (f"?{split.query}" if split.query else "") + f"#{split.fragment}"
     netloc = host if port in (None, 80, 443) else f"{host}:{port}"
     path = "/".join(_article_path(segments))
     query = _query(split.query)
-    return f"https://{netloc}/{path}" + (f"?{query}" if query else "")
+    item = f"#{split.fragment}" if _ITEM.fullmatch(split.fragment) else ""
+    return f"https://{netloc}/{path}" + (f"?{query}" if query else "") + item
 
 
 def _host(raw: str) -> str | None:

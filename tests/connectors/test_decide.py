@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from connectors.feeds import FeedFacts, FeedItem, FeedPolicy, ItemState, decide
 from connectors.feeds.cursor import ItemStatus
+from connectors.feeds.identity import marks_of
 from connectors.http.client import Failure
 from core.errors import FailureKind, FeedError
 
@@ -26,7 +27,9 @@ def item(key: str, title: str = "T", updated: str = "1") -> FeedItem:
 
 
 def done(key: str, at_ms: int = 0, **changes: str) -> ItemState:
-    return ItemState(digest=item(key, **changes).digest(), first_seen_ms=0, status=ItemStatus.DONE, done_at_ms=at_ms)
+    return ItemState(
+        digest=str(marks_of(item(key, **changes))), first_seen_ms=0, status=ItemStatus.DONE, done_at_ms=at_ms
+    )
 
 
 def failure(status: int | None = None, kind: FailureKind = FailureKind.HTTP_5XX, wait: float | None = None) -> Failure:
@@ -66,7 +69,9 @@ def test_a_touched_item_waits_longer_than_a_rewritten_one() -> None:
 
 
 def test_a_pending_item_keeps_its_back_off_but_takes_the_newest_words() -> None:
-    state = ItemState(digest=item("a").digest(), first_seen_ms=0, attempts=2, retry_at_ms=99 * MINUTE, item=item("a"))
+    state = ItemState(
+        digest=str(marks_of(item("a"))), first_seen_ms=0, attempts=2, retry_at_ms=99 * MINUTE, item=item("a")
+    )
     after = decide.merge({"a": state}, [item("a", title="New")], first=False, now_ms=MINUTE, policy=POLICY).items["a"]
     assert (after.attempts, after.retry_at_ms) == (2, 99 * MINUTE)
     assert after.item

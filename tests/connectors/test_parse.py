@@ -95,21 +95,6 @@ def test_long_fields_are_cut() -> None:
     assert not item.fetchable
 
 
-def test_the_digest_has_a_heavy_and_a_light_half() -> None:
-    def digest(title: str, updated: str) -> str:
-        entry = f"<entry><id>1</id><title>{title}</title><link href='https://a.example/1'/><updated>{updated}</updated></entry>"
-        return (
-            parse_feed(f"<feed xmlns='http://www.w3.org/2005/Atom'>{entry}</feed>".encode(), url="https://a.example/f")
-            .items[0]
-            .digest()
-        )
-
-    first, touched, rewritten = digest("A", "1"), digest("A", "2"), digest("B", "1")
-    assert first[:16] == touched[:16]
-    assert first[16:] != touched[16:]
-    assert first[:16] != rewritten[:16]
-
-
 @given(
     st.binary(max_size=300),
     st.sampled_from(

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, event
 from connectors.base import PollResult, SavedCursor, Source
 from connectors.feeds import FeedConnector, FeedCursor, FeedFacts, FeedItem, FeedPolicy, ItemState
 from connectors.feeds.cursor import ItemStatus
+from connectors.feeds.identity import marks_of
 from connectors.http.client import Http
 from connectors.http.pacing import HostPacing
 from connectors.runner import Event, Polled, RunnerOptions, run
@@ -52,7 +53,13 @@ def item(key: str) -> FeedItem:
 
 def waiting(key: str) -> ItemState:
     return ItemState(
-        digest=item(key).digest(), first_seen_ms=1, place=3, backfill=True, attempts=1, retry_at_ms=9, item=item(key)
+        digest=str(marks_of(item(key))),
+        first_seen_ms=1,
+        place=3,
+        backfill=True,
+        attempts=1,
+        retry_at_ms=9,
+        item=item(key),
     )
 
 

@@ -1,0 +1,76 @@
+"""Whether an item that a feed lists for the first time is news or archive, from dates and places. Pure.
+
+A feed that was empty, a list that was rebuilt or grew at its old end, and a part of a sitemap that was not read before
+bring old items as new ones. Archive is stored and searchable and never alerted (backfill). By an item's own date it is
+archive if that is clearly before the newest date that the feed had shown, and before the last time it was read. A date
+that most of a list shares tells nothing. Without a date its place tells: archive is what comes below all that was known
+in a feed that has put its new items on top, and what is in a part of a sitemap that was not read before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from connectors.feeds.items import FeedItem
+
+_DAY_MS = 86_400_000
+_EARLIEST_MS = 631_152_000_000
+"""1990: earlier dates are defaults of programs."""
+
+_LEAST_KNOWN = 3
+
+
+class Past(NamedTuple):
+    """What a feed showed before this list. ``read_ms``: when it was last read well, ``newest_ms``: the newest date of an item.
+
+    ``on_top``: polls that found something new above all that was known, less those that found it below.
+    ``new_part``: the list is a part of a sitemap that was not read before.
+    """
+
+    read_ms: int | None = None
+    newest_ms: int | None = None
+    on_top: int = 0
+    new_part: bool = False
+
+
+def told_dates(listed: Sequence[FeedItem], now_ms: int) -> list[int | None]:
+    """The items' dates that tell something: not in the future, not a default, not shared by most of the list."""
+    dates = [
+        item.dated_ms if item.dated_ms is not None and _EARLIEST_MS < item.dated_ms <= now_ms + _DAY_MS else None
+        for item in listed
+    ]
+    minutes = Counter(date // 60_000 for date in dates if date is not None)
+    shared = {minute for minute, count in minutes.items() if count >= _LEAST_KNOWN and 2 * count > len(listed)}
+    return [None if date is not None and date // 60_000 in shared else date for date in dates]
+
+
+def archived(dates: Sequence[int | None], known: Sequence[bool], past: Past, age_days: float) -> list[bool]:
+    """For each item of a list whether it is archive. ``known``: it was known before. ``age_days`` 0: none is."""
+    if age_days <= 0:
+        return [False] * len(dates)
+    bounds = [bound for bound in (past.read_ms, past.newest_ms) if bound is not None]
+    oldest_ms = min(bounds) - int(age_days * _DAY_MS) if bounds else None
+    last_known = max((place for place, one in enumerate(known) if one), default=-1)
+    below = past.on_top > 0 and sum(known) >= _LEAST_KNOWN
+
+    def one(place: int, date: int | None) -> bool:
+        if date is not None:
+            return oldest_ms is not None and date < oldest_ms
+        return past.new_part or (below and place > last_known)
+
+    return [not known[place] and one(place, date) for place, date in enumerate(dates)]
+
+
+def seen_on_top(known: Sequence[bool]) -> int:
+    """1 if something new is above all that was known, -1 if below all of it, else 0."""
+    if sum(known) < _LEAST_KNOWN or all(known):
+        return 0
+    first, last = known.index(True), len(known) - 1 - list(reversed(known)).index(True)
+    return (first > 0) - (first == 0 and last < len(known) - 1)
+
+
+def newest(dates: Sequence[int | None], before_ms: int | None, now_ms: int) -> int | None:
+    """The newest date that the feed has shown by now."""
+    return max((min(date, now_ms) for date in (*dates, before_ms) if date is not None), default=None)
