@@ -69,7 +69,7 @@ def test_a_desk_can_have_it_otherwise(listed: list[FeedItem], known: list[bool],
     assert not any(archived(told_dates(listed, NOW), known, past, 0))
 
 
-@given(st.lists(st.none() | st.integers(NOW - 5000 * DAY, NOW + 3 * DAY), max_size=8), st.integers(0, 40))
+@given(st.lists(st.none() | st.integers(NOW - 5000 * DAY, NOW + 3 * DAY), max_size=8))
 def test_the_newest_item_of_a_list_that_has_a_date_is_news_if_the_feed_was_read_lately(
     ages: list[int | None], days_ago: int
 ) -> None:
