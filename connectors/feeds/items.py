@@ -65,7 +65,8 @@ def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ..
     """Give drafts their keys and addresses; twins are left out.
 
     A draft's ``key`` is empty, and its ``url`` if it has none. A guid that several items share with different links
-    does not identify them: then the link counts too. With one link and three titles it says nothing. Nor does a link that several share with different titles.
+    does not identify them: then the link counts too. With one link and three titles it says nothing. Nor does a link
+    that several share with different titles.
     """
     drafts = list(drafts)
     same = Counter((guid, url) for guid, url, _ in {(draft.guid, draft.url, draft.title) for draft in drafts})
