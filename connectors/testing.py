@@ -228,9 +228,13 @@ class ConnectorContract:
         """Let the source be readable again, with what it had."""
         raise NotImplementedError
 
+    def private_hosts(self) -> Collection[str]:
+        """Return the servers of this machine that the source asks by ``tools.http``, as ``host:port``. None: no network."""
+        return ()
+
     def tools(self) -> Tools:
-        """Return what the connector is given. Override it if the source needs a real ``http``."""
-        return _offline()
+        """Return what the connector is given."""
+        return _tools(frozenset(self.private_hosts()))
 
     def source(self) -> Source:
         """Return the source as the store would have it."""
@@ -410,8 +414,8 @@ class ConnectorContract:
 
 
 @cache
-def _offline() -> Tools:
-    http = Http(resolve=_no_network)
+def _tools(hosts: frozenset[str]) -> Tools:
+    http = Http(allow_private=hosts) if hosts else Http(resolve=_no_network)
     return Tools(settings=ConnectorSettings(), http=http, pacing=HostPacing(0.0), robots=None, clock=lambda: _BEGIN)
 
 

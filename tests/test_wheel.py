@@ -82,7 +82,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     [packages] = (folder / "env/lib").glob("python*/site-packages")
     (packages / "third_party.pth").write_text("".join(f"{path}\n" for path in sorted(paths)))
-    _run(*pip, "--python", python, "install", "--no-deps", "--no-index", wheel)
+    _run(*pip, "--python", python, "install", "--ignore-installed", "--no-deps", "--no-index", wheel)
     (folder / "here").mkdir()
     return Installed(wheel, python, folder / "here")
 

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.base import Source, StoredCursor, Tools
 from connectors.feeds.kind import FeedKind
-from connectors.http.client import Http
+from connectors.http.client import Failure, Fetched, Http
 from connectors.http.pacing import HostPacing
 from connectors.http.robots import Robots
 from connectors.kinds import Kinds, installed_kinds
@@ -218,3 +218,28 @@ def test_the_store_keeps_nothing_of_a_cursor_but_what_its_kind_writes(tmp_path: 
     (row,) = state.listing()
     assert (row.kind, row.health, row.title) == ("odd", "ok", "Odd")
     assert state.cursors("odd") == [7]
+
+
+class Served(ConnectorContract):
+    """A source that is asked over HTTP, on this machine."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+
+    def private_hosts(self) -> tuple[str, ...]:
+        return self.hosts
+
+
+def test_a_contract_lets_a_connector_ask_the_servers_that_it_names_and_no_others() -> None:
+    with site() as web, site() as other:
+        web.pages["/list"] = other.pages["/list"] = Answer(b"[]")
+        http = Served(web.host).tools().http
+        answer = http.fetch(web.url("/list"), now=NOON)
+        assert isinstance(answer, Fetched)
+        assert answer.body == b"[]"
+        for refused in (
+            http.fetch(other.url("/list"), now=NOON),
+            Served().tools().http.fetch(web.url("/list"), now=NOON),
+        ):
+            assert isinstance(refused, Failure)
+        assert other.asked == []
