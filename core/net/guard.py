@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ipaddress
 import queue
-import re
 import socket
 import ssl
 import threading
@@ -32,7 +31,6 @@ Resolve = Callable[[str, int], Sequence[str]]
 """Addresses of a host for a port, in the order to try. Raises OSError."""
 
 NOT_AN_ADDRESS = "not an address"
-_DOTTED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 # Names kept for private networks: RFC 6761, RFC 6762, ICANN's "internal", and what routers and offices use.
 _INSIDE = frozenset({"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"})
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
@@ -95,12 +93,16 @@ def is_listed(host: str, port: int, allow_private: Collection[str]) -> bool:
 
 
 def is_inside(host: str) -> bool:
-    """Whether a name can only be one of a private network, or is a number that is not an address as it is written."""
-    name = host.lower().rstrip(".")
-    if ":" in name or _DOTTED.fullmatch(name):
+    """Whether a name can only be one of a private network, or is a number that is not an address as it is written.
+
+    Programs read such a number differently: ``010.0.0.1`` and ``127.0.0.1.`` may be other addresses to a proxy than to us.
+    """
+    if refusal(host.strip("[]")) != NOT_AN_ADDRESS:
         return False
+    name = host.lower().rstrip(".")
     last = name.rpartition(".")[2]
-    return "." not in name or last in _INSIDE or last.isdigit() or last.startswith("0x") or name.endswith(".home.arpa")
+    inside = last in _INSIDE or f".{name}".endswith(".home.arpa")
+    return "." not in name or ":" in name or inside or last.isdigit() or last.startswith("0x")
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:

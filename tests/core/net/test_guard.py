@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 import tomllib
@@ -212,3 +213,34 @@ def test_a_name_that_resolves_anew_gains_nothing() -> None:
     with pytest.raises(AddressRefused, match="loopback"):
         backend.connect_tcp("rebind.example", 80, 5)
     assert len(sockets.asked) == 1
+
+
+def unresolved(host: str, port: int) -> list[str]:
+    """A machine behind a proxy, without a resolver: it knows numbers and no names."""
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        raise socket.gaierror(socket.EAI_NONAME, "no such host") from None
+
+
+@pytest.mark.parametrize(
+    ("hosts", "passes"),
+    [
+        # Numbers that a proxy may read otherwise than we do: with a dot at the end, octal, hexadecimal, short.
+        ("127.0.0.1. 8.8.8.8. 010.0.0.1 8.8.010.8 0177.0.0.1 0x7f.0.0.1 127.1 2130706433 999.1.1.1 1.2.3.4.5", False),
+        ("router localhost LOCALHOST. db.internal home.arpa nas.home.arpa x.lan ١٢٧.0.0.1", False),
+        ("127.0.0.1 10.0.0.1 ::1 ::ffff:10.0.0.1 fe80::1%eth0 64:ff9b::7f00:1", False),
+        (
+            "8.8.8.8 2606:2800:220:1::1 outlet.example news.outlet.example. 1.example xn--p1ai.example 3com.example",
+            True,
+        ),
+    ],
+)
+def test_what_a_proxy_may_be_asked_for(hosts: str, passes: bool) -> None:
+    backend = GuardedBackend(resolve=unresolved)
+    for host in hosts.split():
+        if passes:
+            backend.check(host, 80)
+        else:
+            with pytest.raises(AddressRefused):
+                backend.check(host, 80)
