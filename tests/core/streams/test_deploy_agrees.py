@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.settings import load_settings
+from core.streams.kafka.client import KafkaLocation
 from core.streams.plans import StreamFacts, differences, planned_streams
 from tests.deploy import files
 
@@ -40,3 +43,59 @@ def test_the_raw_stream_leaves_room_on_each_brokers_disk() -> None:
 
 def test_what_starts_all_parts_makes_the_streams_by_the_command() -> None:
     assert "wirewatch streams create" in (files.DEPLOY / "local/up.sh").read_text("utf-8")
+
+
+def test_whoever_uses_kafka_on_kubernetes_speaks_tls_and_trusts_its_authority() -> None:
+    [kafka] = [one for one in files.manifests() if one["kind"] == "Kafka"]
+    [listener] = kafka["spec"]["kafka"]["listeners"]
+    assert listener["tls"] is True
+    example = files.environment_lines(files.KUBERNETES / "secret.env.example")["WIREWATCH_STREAM_URL"]
+    location = KafkaLocation.parse(example)
+    assert location.servers == (f"{kafka['metadata']['name']}-kafka-bootstrap:{listener['port']}",)
+    assert location.security["security_protocol"] == "SSL"
+    [policy] = [one["spec"] for one in files.manifests() if one["metadata"]["name"] == "to-kafka"]
+    assert policy["egress"][0]["ports"] == [{"protocol": "TCP", "port": listener["port"]}]
+    ca, checked = Path(location.security["ssl_cafile"]), 0
+    for name, labels, spec in _pods_with_labels():
+        if labels.get("wirewatch.example/uses-kafka") != "true":
+            continue
+        checked += 1
+        volumes = {volume["name"]: volume for volume in spec["volumes"]}
+        ours = [one for one in files.containers(spec) if one["image"] == "wirewatch"]
+        assert ours, name
+        for container in ours:
+            [mount] = [one for one in container["volumeMounts"] if one["mountPath"] == str(ca.parent)]
+            secret = volumes[mount["name"]]["secret"]
+            assert (mount["readOnly"], secret["secretName"]) == (True, "kafka-cluster-ca-cert"), name
+            assert {"key": "ca.crt", "path": ca.name} in secret["items"]
+    assert checked == 4
+
+
+def test_brokers_and_all_that_there_are_several_of_are_spread() -> None:
+    [kafka] = [one["spec"]["kafka"] for one in files.manifests() if one["kind"] == "Kafka"]
+    zone = kafka["rack"]["topologyKey"]
+    assert kafka["config"]["replica.selector.class"].endswith("RackAwareReplicaSelector")
+    assert kafka["config"]["unclean.leader.election.enable"] is False
+    [pool] = [one["spec"] for one in files.manifests() if one["kind"] == "KafkaNodePool"]
+    spread = {"brokers": pool["template"]["pod"]}
+    for one in files.manifests():
+        if one["kind"] == "Deployment" and one["spec"]["replicas"] > 1:
+            spread[one["metadata"]["name"]] = one["spec"]["template"]["spec"]
+        elif one["kind"] == "FlinkDeployment":
+            spread["task managers"] = one["spec"]["taskManager"]["podTemplate"]["spec"]
+    assert spread.keys() == {"brokers", "connectors", "task managers"}
+    for name, spec in spread.items():
+        keys = [one["topologyKey"] for one in spec["topologySpreadConstraints"]]
+        assert keys == [zone, "kubernetes.io/hostname"], name
+        assert all(one["labelSelector"]["matchLabels"] for one in spec["topologySpreadConstraints"]), name
+
+
+def _pods_with_labels() -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
+    for one in files.manifests():
+        name = one["metadata"]["name"]
+        if one["kind"] == "Deployment":
+            template = one["spec"]["template"]
+            yield name, template["metadata"]["labels"], template["spec"]
+        elif one["kind"] == "FlinkDeployment":
+            template = one["spec"]["taskManager"]["podTemplate"]
+            yield name, template["metadata"]["labels"], template["spec"]
