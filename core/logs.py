@@ -6,6 +6,7 @@ A line has ``event``, ``level``, ``timestamp`` (UTC), ``service``; where known `
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -14,6 +15,8 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
+
+from core.visible import behind, escaped, shown
 
 Format = Literal["auto", "text", "json"]
 FORMAT_VARIABLE = "WIREWATCH_LOG_FORMAT"
@@ -75,15 +78,18 @@ def configure(log_format: Format = "auto", *, verbose: bool | None = None) -> No
         _with_context,
         structlog.processors.format_exc_info,
         _without_secrets,
+        *(() if as_json else (_visible,)),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer(serializer=_json)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Looked up for each line, since sys.stderr may be replaced.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(behind(sys.stderr)),
     )
     _configure_others(shared, renderer, verbose=verbose, log_format=log_format)
 
@@ -107,7 +113,7 @@ def format_of(environment: Mapping[str, str]) -> Format:
 class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(self.format(record) + "\n")
+            behind(sys.stderr).write(self.format(record) + "\n")
         except Exception:
             self.handleError(record)
 
@@ -144,3 +150,12 @@ def _with_context(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 
 def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {name: redacted(value, name) if name != "_record" else value for name, value in event.items()}
+
+
+def _visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Nothing that acts on a terminal; what is no text is shown by its repr, which has none of it."""
+    return {name: shown(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _json(value: Any, **options: Any) -> str:
+    return escaped(json.dumps(value, **options))

@@ -68,6 +68,7 @@ def common(
 
 def main() -> None:
     """Run the command line. Errors become one line and an exit code, never a traceback."""
+    console.clean_streams()
     try:
         app()
     except WirewatchError as error:

@@ -6,14 +6,15 @@ Programs get JSON Lines if they ask with ``--json``, or if stdout is not a termi
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any, TextIO, cast
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,6 +25,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -31,9 +33,43 @@ from core import logs
 from core.errors import QueryError, WirewatchError
 from core.records import from_ms
 from core.settings import Settings
+from core.visible import CleanStream, behind, escaped, shown
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class CleanConsole(Console):
+    """A console whose texts are made harmless for terminals, whatever they come in: tables, prompts, progress, errors.
+
+    Markup is off: a text from outside in brackets would be a style, or a link.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Every text that is printed comes through here, with its style and without escape sequences."""
+        for part in super().render(renderable, options):
+            clean = part.text if part.control else shown(part.text)
+            yield part if clean is part.text or clean == part.text else Segment(clean, part.style)
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream itself: the sequences that go there are Rich's own."""
+        return behind(cast("TextIO", super().file))
+
+    @file.setter
+    def file(self, new: IO[str]) -> None:
+        Console.file.fset(self, new)  # type: ignore[attr-defined]
+
+
+out = CleanConsole()
+err = CleanConsole(stderr=True)
+
+
+def clean_streams() -> None:
+    """Let nothing be written to stdout and stderr of this process that acts on a terminal: tracebacks, exports, JSON, logs."""
+    sys.stdout, sys.stderr = (
+        one if isinstance(one, CleanStream) else CleanStream(one) for one in (sys.stdout, sys.stderr)
+    )
 
 
 def show_error(error: WirewatchError) -> None:
@@ -44,17 +80,12 @@ def show_error(error: WirewatchError) -> None:
         line.append(f" — {_one_line(error.hint)}", style="dim")
     err.print(line)
     if isinstance(error, QueryError):
-        err.print(Text(printable(error.pointer()), style="yellow"))
+        err.print(Text(error.pointer(), style="yellow"))
 
 
 def note(text: str, style: str = "dim") -> None:
     """Print a remark on stderr: stdout holds only what was asked for."""
-    err.print(Text(printable(text), style=style))
-
-
-def printable(text: str) -> str:
-    """Text from outside without control characters: escape sequences could take over the terminal."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    err.print(Text(text, style=style))
 
 
 def table(*columns: str) -> Table:
@@ -65,7 +96,7 @@ def table(*columns: str) -> Table:
 @contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
     """Show on a terminal that work is under way; the given function changes the text."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(what)
         yield lambda text: progress.update(task, description=text)
@@ -84,8 +115,8 @@ def wants_json(as_json: bool) -> bool:
 
 
 def put(record: object) -> None:
-    """Print a record as a JSON line."""
-    typer.echo(msgspec.json.encode(record).decode())
+    """Print a record as a JSON line. What a terminal would obey is escaped, so the value stays as it is."""
+    typer.echo(escaped(msgspec.json.encode(record).decode()))
 
 
 def iso(time_ms: int) -> str:
@@ -125,4 +156,4 @@ def now_ms() -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(printable(text).split())
+    return " ".join(text.split())

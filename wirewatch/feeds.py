@@ -151,13 +151,16 @@ class ConnectorFeeds:
     def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
         """See FeedPort."""
         listed, now = parse_opml(body, name), console.utc_now()
-        new = sum(
-            self.state.add(
-                one.url, one.source or source_of(one.url), now, FeedAbout(outlet=one.title, language=one.language)
-            )
-            for one in listed.outlines
-        )
-        return new, len(listed.outlines), listed.notes
+        new, taken, notes = 0, 0, list(listed.notes)
+        for one in listed.outlines:
+            about = FeedAbout(outlet=one.title, language=one.language)
+            try:
+                new += self.state.add(one.url, one.source or source_of(one.url), now, about)
+            except UsageError as error:
+                notes.append(f"left out: {error.message}")
+            else:
+                taken += 1
+        return new, taken, notes
 
     def export_opml(self) -> str:
         """See FeedPort."""

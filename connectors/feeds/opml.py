@@ -11,6 +11,7 @@ import msgspec
 from connectors.feeds.items import one_line, web_address
 from core.charset import decode_body
 from core.errors import InputError
+from core.visible import referenced
 
 MAX_OUTLINES = 100_000
 MAX_DEPTH = 50
@@ -113,7 +114,7 @@ def write_opml(outlines: Iterable[Outline], title: str) -> str:
         lines.extend(_line(one) for one in feeds)
         if folder is not None:
             lines.append("</outline>")
-    return "\n".join([*lines, "</body>", "</opml>", ""])
+    return referenced("\n".join([*lines, "</body>", "</opml>", ""]))
 
 
 def _line(one: Outline) -> str:

@@ -51,6 +51,7 @@ from core.errors import FailureKind, StoreError, UsageError
 from core.records import from_ms, to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.store.engine import Store
+from core.visible import check_visible
 
 _CHUNK = 500
 _CLAIMS = "claim feeds"
@@ -252,7 +253,15 @@ class FeedRepository:
             connection.execute(update(feeds).where(feeds.c.id == name).values(**values, failures=feeds.c.failures + 1))
 
     def add(self, url: str, source: str, now: datetime, about: FeedAbout | None = None, *, kind: str = FEED) -> bool:
-        """Add a feed, due at once. An inactive or ended one becomes active again. False: it was there already."""
+        """Add a feed, due at once. An inactive or ended one becomes active again. False: it was there already.
+
+        Every door leads here. Raises UsageError for an address or a name with characters that can't be seen.
+        """
+        check_visible("the address", url.strip())
+        check_visible("the source", source)
+        for field, value in msgspec.structs.asdict(about or FeedAbout()).items():
+            for one in value if isinstance(value, tuple) else (value or "",):
+                check_visible(f"the feed's {field}", one)
         name, url = feed_id(url, kind), url.strip()
         known = {} if about is None else {"about": msgspec.json.encode(about).decode()}
         with self.store.writing() as connection:

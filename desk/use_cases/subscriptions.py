@@ -26,6 +26,7 @@ from core.records.article import FeedOutlet
 from core.store import Store, SubscriptionStore
 from core.store.counts import read_activity
 from core.store.subscriptions import RULES
+from core.visible import check_visible, escaped, escaped_toml
 from desk.delivery.store.channels import DeliveryRepository
 from desk.delivery.times import check_schedule
 
@@ -171,6 +172,10 @@ def check(
     the linter would refuse is allowed, so that a query that was saved before the linter refused it can still be paused.
     """
     check_id(one.id)
+    # As with the query: what was stored before may stay.
+    for field in ("name", "owner"):
+        if before is None or getattr(before, field) != getattr(one, field):
+            check_visible(f"the {field}", getattr(one, field))
     parsed = effective_query(one)
     findings = lint(one.query)
     kept = before is not None and before.active and before.query == one.query
@@ -195,7 +200,8 @@ def check_id(text: str) -> None:
     So it has no slash and no space, is not what addresses take for a folder, and holds nothing that can't be typed or stored.
     """
     unfit = not text or len(text) > LONGEST_ID or text in (".", "..")
-    if unfit or any(one == "/" or one.isspace() or unicodedata.category(one) in ("Cc", "Cs") for one in text):
+    check_visible("the id", text)
+    if unfit or any(one == "/" or one.isspace() for one in text):
         raise UsageError(
             f"{text!r} is not an id",
             hint=f"use up to {LONGEST_ID} characters of any script, without spaces and slashes",
@@ -288,7 +294,7 @@ def portable(one: Subscription) -> dict[str, Any]:
 
 def to_json_lines(several: Iterable[Subscription]) -> str:
     """One JSON object a line."""
-    return "".join(msgspec.json.encode(portable(one)).decode() + "\n" for one in several)
+    return "".join(escaped(msgspec.json.encode(portable(one)).decode()) + "\n" for one in several)
 
 
 def to_toml(several: Iterable[Subscription]) -> str:
@@ -367,5 +373,5 @@ def _converted(plain: Any) -> Subscription:
 def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
-    # A JSON string, number or truth value is one of TOML's too, but for DEL.
-    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+    # A JSON string, number or truth value is one of TOML's too, but for DEL, which is escaped with others of its kind.
+    return escaped_toml(msgspec.json.encode(value).decode())

@@ -169,3 +169,21 @@ def test_a_service_logs_json_with_article_and_position(tmp_path: Path) -> None:
     [stored] = [line for line in told if line["event"] == "stored"]
     assert len(stored["article"]) == 32
     assert stored["position"].startswith("live/")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_acts_on_no_terminal(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    acting = "\x1b]0;P\x07\x9b31m\u202e\u2066\u2028\x7f"
+    logs.configure(form)  # type: ignore[arg-type]
+    structlog.get_logger().warning(acting, item=acting, several=[acting], odd={acting: acting})
+    logging.getLogger("kafka").critical("lost %s", acting)
+    try:
+        raise ValueError(acting)
+    except ValueError:
+        structlog.get_logger().exception("broken")
+    said = capsys.readouterr().err
+    assert not [one for one in said if ord(one) < 0x20 and one not in "\n\t"]
+    assert not set(said) & set("\x7f\x9b\u202e\u2066\u2028")
+    assert said.count("P") >= 5
+    if form == "json":
+        assert _lines(said)[0]["event"] == acting

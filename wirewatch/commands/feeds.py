@@ -211,7 +211,7 @@ def report(context: typer.Context, *, as_json: JsonLines = False) -> None:
         asked = "–" if feed.poll_every_s is None else f"{feed.poll_every_s / 60:.0f} min"
         style, words = _STYLES.get(feed.state, ""), state_words(feed.state)
         table.add_row(
-            feed.url, f"[{style}]{words}[/]" if style else words,
+            feed.url, Text(words, style=style),
             "–" if feed.state == "early" else f"{feed.expected_per_day:g}",
             str(feed.seen_last_day), asked,
         )  # fmt: skip

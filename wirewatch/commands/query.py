@@ -249,12 +249,12 @@ def _document(path: Path) -> Document:
 
 def _show(query: str, finding: LintFinding) -> None:
     line = Text(finding.severity, style=_STYLES[finding.severity])
-    line.append(f" at position {finding.position + 1}: {console.printable(finding.message)}", style="default")
+    line.append(f" at position {finding.position + 1}: {finding.message}", style="default")
     console.out.print(line)
     pointer = QueryError(finding.message, query=query, position=finding.position).pointer()
-    console.out.print(Text(console.printable(pointer), style="dim"))
+    console.out.print(Text(pointer, style="dim"))
     if finding.suggestion:
-        console.out.print(Text(f"instead: {console.printable(finding.suggestion)}", style="green"))
+        console.out.print(Text(f"instead: {finding.suggestion}", style="green"))
 
 
 def _tree(clause: Explanation, depth: int) -> None:
@@ -264,9 +264,7 @@ def _tree(clause: Explanation, depth: int) -> None:
         line.append("? ", style="yellow")
     else:
         line.append("✓ " if clause.held else "✗ ", style="green" if clause.held else "red")
-    line.append(
-        console.printable(clause.clause) if not clause.parts else f"{clause.kind}: {console.printable(clause.clause)}"
-    )
+    line.append(clause.clause if not clause.parts else f"{clause.kind}: {clause.clause}")
     if clause.matches and not clause.parts:
         line.append(f"   {_found(clause.matches)}", style="dim")
     console.out.print(line)
@@ -277,7 +275,7 @@ def _tree(clause: Explanation, depth: int) -> None:
 def _found(matches: tuple[Match, ...]) -> str:
     counted = Counter((match.field, match.text) for match in matches)
     shown = [
-        f"{field}: {console.printable(text)!r}{f' ×{count}' if count > 1 else ''}"
+        f"{field}: {text!r}{f' ×{count}' if count > 1 else ''}"
         for (field, text), count in list(counted.items())[:_SHOWN_WORDS]
     ]
     more = len(counted) - len(shown)
