@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, Schedule
+from core.visible import shown
 from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import named
@@ -185,12 +186,14 @@ _schedules = st.builds(
     gather_s=st.integers(0, 10**6),
 )
 _text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
+_seen = _text.map(lambda text: shown(text).translate({9: " ", 10: " "}))
+"""Names and owners hold no characters that can't be seen."""
 _subscriptions = st.builds(
     Subscription,
     id=st.just("any"),
     query=st.sampled_from(("grain", "سوريا", "黑海 OR море")),
-    name=_text,
-    owner=_text,
+    name=_seen,
+    owner=_seen,
     topics=st.sampled_from(((), ("syria",))),
     languages=st.sampled_from(((), ("en",), ("ar", "ru"))),
     outlets=st.lists(_text, max_size=3).map(tuple),
