@@ -7,7 +7,7 @@ counts and canaries are wall-clock times, except ``last_ms`` of ``source_activit
 =====================  ============================================================================================
 runs                   one row a run: its owner and how far it is (``seq`` rises by one with every transaction of results)
 commits                when each of those transactions was stored, and which number of its epoch it reached
-run_offsets            the first offset of each partition that a run read
+run_offsets            the first offset of each partition that a run read, and the newest leader epoch (-1: none is known)
 outcomes               how each raw record ended; ``lost`` covers a range; the first write wins
 articles               the current version of each article, enriched
 versions               every version of each article, with the story stage's index entry for it
@@ -71,6 +71,7 @@ run_offsets = Table(
     Column("stream", SafeString, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("first_offset", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False, default=-1),
 )
 
 outcomes = Table(

@@ -32,13 +32,17 @@ _MIX = 0x5BD1E995
 
 
 class StreamRecord(NamedTuple):
-    """One record as read. ``timestamp_ms`` is its event time; ``key`` may be None in records of other programs."""
+    """One record as read. ``timestamp_ms`` is its event time; ``key`` may be None in records of other programs.
+
+    ``epoch``: the leader epoch in which it was written, which rises whenever a log may have been cut; -1: none is known.
+    """
 
     partition: int
     offset: int
     timestamp_ms: int
     key: bytes | None
     value: bytes
+    epoch: int = -1
 
 
 class Appended(NamedTuple):
@@ -112,6 +116,12 @@ class Stream(Protocol):
 
     def end_offsets(self, partitions: Sequence[int]) -> Mapping[int, int]:
         """For each partition the offset that the next record would get."""
+
+    def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:
+        """For each partition with a leader epoch the offset at which the records of that and earlier epochs end now.
+
+        What was read in the epoch at this offset or above is gone. Partitions for which that isn't known are left out.
+        """
 
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
         """Mirror a group's position (next offset to read) for lag tools. No reader resumes from it."""

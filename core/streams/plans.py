@@ -71,8 +71,8 @@ def copies_for(brokers: int) -> int:
 
 
 def guarded(copies: int) -> dict[str, str]:
-    """Settings that make three copies useful: with acks=all, an acknowledged record survives the loss of a broker."""
-    return {"min.insync.replicas": "2"} if copies >= COPIES else {}
+    """Settings that keep what was acknowledged: no leader that lacks it; with three copies, two that have it."""
+    return {"unclean.leader.election.enable": "false"} | ({"min.insync.replicas": "2"} if copies >= COPIES else {})
 
 
 @dataclass(frozen=True)

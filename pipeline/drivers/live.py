@@ -26,6 +26,7 @@ from pipeline.ledger import RunLedger, RunState
 from pipeline.ledger.ledger import UNOWNED
 from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.writer import last_written
+from pipeline.order import ReadTo
 from pipeline.relay import Relay
 from pipeline.replay.runs import LIVE, QUIET, begin_telling, ended
 
@@ -36,10 +37,14 @@ RETAIN_EVERY_MS = 600_000
 
 @dataclass(frozen=True)
 class Resumption:
-    """Where a new start resumes: of each partition the lowest offset without an outcome, and those above it that have one."""
+    """Where a new start resumes: of each partition the lowest offset without an outcome, and those above it that have one.
+
+    ``read_to``: behind the highest offset with an outcome, with its leader epoch.
+    """
 
     start: Mapping[int, int]
     done: Mapping[int, list[int]]
+    read_to: Mapping[int, ReadTo]
 
 
 class LiveRun:
@@ -94,6 +99,7 @@ class LiveRun:
         return Resumption(
             {partition: lowest for partition, (lowest, _) in frontier.items()},
             {partition: beyond for partition, (_, beyond) in frontier.items()},
+            {partition: to for partition, to in self.offsets.read_to().items() if partition in frontier},
         )
 
     def _from_the_ledger(self) -> dict[int, tuple[int, list[int]]]:
@@ -235,9 +241,14 @@ def run_in_slices(
     live = LiveRun(settings, clock_ms, publish=publish)
     try:
         resumption = live.resumption()
-        merge = Merge(resumption.start, done=resumption.done, last=live.state.last_key)
+        merge = Merge(resumption.start, done=resumption.done, last=live.state.last_key, read_to=resumption.read_to)
         reader = MergingReader(
-            live.raw, merge, clock_ms=clock_ms, on_lost=live.offsets.lost, on_appeared=live.offsets.appeared
+            live.raw,
+            merge,
+            clock_ms=clock_ms,
+            on_lost=live.offsets.lost,
+            on_appeared=live.offsets.appeared,
+            on_epoch=live.offsets.begin_epoch,
         )
 
         def after(_count: int) -> None:

@@ -15,7 +15,7 @@ from core.errors import OffsetOutOfRange
 from core.records import OrderKey, Outcome, OutcomeKind, raw_hash
 from core.streams import Stream
 from pipeline.ledger import RunLedger, StreamOffsets
-from pipeline.order.merge import article_of
+from pipeline.order.merge import ReadTo, article_of
 
 log = structlog.get_logger()
 
@@ -43,6 +43,16 @@ class RunOffsets:
             )
         return self._stored.first(dict.fromkeys(partitions, 0))
 
+    def read_to(self) -> dict[int, ReadTo]:
+        """How far each partition was handled, with its newest leader epoch."""
+        epochs = self._stored.epochs()
+        highest = {partition: self._stored.highest_handled(partition) for partition in epochs}
+        return {p: ReadTo(highest[p] + 1, epoch) for p, epoch in epochs.items() if highest[p] >= 0}
+
+    def begin_epoch(self, partition: int, epoch: int) -> None:
+        """Store that records of a new leader epoch are read from now on."""
+        self._stored.begin_epoch(partition, epoch)
+
     def lost(self, partition: int, first: int, last: int) -> None:
         """Record that retention deleted these offsets before they were read: an outcome and an error in the log. Idempotent."""
         log.error("records were deleted before they were read", partition=partition, first=first, last=last)
@@ -62,11 +72,20 @@ class RunOffsets:
 def cuts(stream: Stream, ledger: RunLedger) -> Mapping[int, int]:
     """Partition → the offset from which on the ledger's outcomes belong to other records; only partitions that were cut.
 
-    Reads one record of a partition that was not: the newest that was handled. Raises StreamError, StoreError.
+    By the leader epoch, if one is known: the stream says where its records end now. And by the records: it reads one of a
+    partition that was not cut, the newest that was handled. Raises StreamError, StoreError.
     """
-    found, stored = dict[int, int](), ledger.offsets(stream.uuid)
+    stored = ledger.offsets(stream.uuid)
     ends = stream.end_offsets(stream.partitions())
+    epochs = {partition: epoch for partition, epoch in stored.epochs().items() if epoch >= 0 and partition in ends}
+    found = {
+        partition: end
+        for partition, end in (stream.epoch_ends(epochs) if epochs else {}).items()
+        if end <= stored.highest_handled(partition)
+    }
     for partition, end in ends.items():
+        if partition in found:
+            continue
         newest = stored.newest_handled(partition, 1 << 62)
         if newest is None:
             continue

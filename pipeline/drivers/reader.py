@@ -5,13 +5,13 @@ See docs/architecture.md, "Streams".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from core.errors import LogCut, OffsetOutOfRange
-from core.streams.base import Stream
+from core.streams.base import Stream, StreamRecord
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import Misdated
 
@@ -27,6 +27,7 @@ AHEAD_MS = 60_000
 SAY_EVERY_MS = 600_000
 
 Lost = Callable[[int, int, int], None]
+NewEpoch = Callable[[int, int], None]
 Appeared = Callable[[Collection[int]], Mapping[int, int]]
 
 
@@ -73,8 +74,12 @@ class MergingReader:
     continues after them. Records stamped far ahead of the clock would otherwise be held until that time, for years at
     worst: they are taken as of now, at late places, which the ledger keeps for replays. A replay takes them from there and
     believes all other times (``doubts`` False). ``on_appeared`` is called with partitions that are new and returns the
-    offsets to read them from (at least theirs); without it they are read from the log's start. If either raises, it is
-    called again at the next read.
+    offsets to read them from (at least theirs); without it they are read from the log's start. ``on_epoch`` is called with
+    (partition, leader epoch) before the first record of a new epoch is returned. If one of them raises, it is called again
+    at the next read.
+
+    Where a new leader epoch begins, and now and then without one, it makes sure that all that was read is still there: a log
+    that was cut raises LogCut before anything that came in place of the lost records is returned (KIP-320).
     """
 
     def __init__(
@@ -86,10 +91,12 @@ class MergingReader:
         skew: int | None = None,
         on_lost: Lost | None = None,
         on_appeared: Appeared | None = None,
+        on_epoch: NewEpoch | None = None,
         doubts: bool = True,
     ) -> None:
         self.stream, self.merge = stream, merge
         self._now_ms, self._on_lost = _SteadyClock(clock_ms), on_lost
+        self._on_epoch = on_epoch
         self._appeared = on_appeared or (lambda new: stream.start_offsets(list(new)))
         self._skew_ms = skew_ms(stream.url) if skew is None else skew
         self._partitions_at_ms: int | None = None
@@ -179,6 +186,7 @@ class MergingReader:
                     self._on_lost(error.partition, first, last)
             self.merge.skip_to(error.partition, error.start)
             return True
+        self._look_at_epochs(records)
         now_ms = self._now_ms()
         wrong = self.merge.offer(records, Misdated(now_ms + AHEAD_MS, now_ms) if self._doubts else None)
         if wrong and not 0 <= now_ms - self._said_ms < SAY_EVERY_MS:
@@ -191,6 +199,29 @@ class MergingReader:
             )
         return bool(records)
 
+    def _look_at_epochs(self, records: Sequence[StreamRecord]) -> None:
+        """Before records are offered: check what was read in the epochs that they end, and tell of those that they begin."""
+        begun: dict[int, list[int]] = {}
+        for record in records:
+            read = self.merge.read_to(record.partition)
+            known = begun[record.partition][-1] if record.partition in begun else read.epoch
+            if record.offset >= read.offset and record.epoch not in (known, -1):
+                begun.setdefault(record.partition, []).append(record.epoch)
+        self._check_for_cuts(begun)
+        if self._on_epoch:
+            for partition, epochs in begun.items():
+                for epoch in epochs:
+                    self._on_epoch(partition, epoch)
+
+    def _check_for_cuts(self, partitions: Collection[int]) -> None:
+        read = {partition: self.merge.read_to(partition) for partition in partitions}
+        epochs = {partition: to.epoch for partition, to in read.items() if to.epoch >= 0}
+        ends = self.stream.epoch_ends(epochs) if epochs else {}
+        for partition, end in ends.items():
+            if end < read[partition].offset:
+                starts, now = self.stream.start_offsets([partition]), self.stream.end_offsets([partition])
+                raise LogCut(self.stream.url, partition, end, starts[partition], now[partition])
+
     def _look_for_partitions(self) -> None:
         now_ms = self._now_ms()
         if self._partitions_at_ms is not None and 0 <= now_ms - self._partitions_at_ms < PARTITIONS_EVERY_MS:
@@ -201,4 +232,6 @@ class MergingReader:
             offsets = self._appeared(new)
             for partition in new:
                 self.merge.add_partition(partition, offsets[partition])
+        # A log that was cut may stay without a new record for long.
+        self._check_for_cuts(known)
         self._partitions_at_ms = now_ms

@@ -37,7 +37,7 @@ from core.streams import open_stream
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
 from pipeline.ledger import RunLedger, RunState
-from pipeline.order import Merge, MergeMark, Numbered
+from pipeline.order import Merge, MergeMark, Numbered, ReadTo
 from pipeline.transforms import counts
 from pipeline.transforms.coders import Envelope, MarkCoder
 from pipeline.transforms.step import Step
@@ -54,8 +54,8 @@ LAG_EVERY_S = 10.0
 
 @dataclass(frozen=True)
 class StreamSource:
-    """What is read. ``start`` (partition → offset), ``done`` (partition → offsets with an outcome) and ``last`` (the last place
-    given) apply to a new epoch.
+    """What is read. ``start`` (partition → offset), ``done`` (partition → offsets with an outcome), ``read_to`` (behind the
+    highest of those) and ``last`` (the last place given) apply to a new epoch.
 
     With a ``store_url``, reading waits while more than ``in_flight_bytes`` were read in this ``epoch`` and are not
     handled yet; after ``alarm_s`` the record waited for is logged. With the run's ``state`` as it was taken, partitions that
@@ -71,6 +71,7 @@ class StreamSource:
     run: str
     start: Mapping[int, int]
     done: Mapping[int, list[int]] = field(default_factory=dict)
+    read_to: Mapping[int, ReadTo] = field(default_factory=dict)
     last: OrderKey | None = None
     skew_ms: int | None = None
     store_url: str = ""
@@ -204,7 +205,9 @@ class _Read(Step):
         if self._reader is None or mark != self._stands_at:
             self._close()
             source = self._source
-            merge = Merge(mark) if mark else Merge(source.start, done=source.done, last=source.last)
+            merge = (
+                Merge(mark) if mark else Merge(source.start, done=source.done, last=source.last, read_to=source.read_to)
+            )
             stream = open_stream(source.url, source.name, role="reader")
             if source.uuid and stream.uuid != source.uuid:
                 stream.close()
@@ -219,6 +222,7 @@ class _Read(Step):
                 skew=source.skew_ms,
                 on_lost=offsets.lost if offsets else None,
                 on_appeared=offsets.appeared if offsets else None,
+                on_epoch=offsets.begin_epoch if offsets else None,
             )
             self._stands_at = mark
         return self._reader

@@ -81,6 +81,7 @@ def submit(
             run=settings.run,
             start=resumption.start,
             done=resumption.done,
+            read_to=resumption.read_to,
             last=live.state.last_key,
             store_url=settings.store,
             state=live.state,

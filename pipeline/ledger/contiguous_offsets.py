@@ -57,6 +57,21 @@ class StreamOffsets:
             query = sa.select(c.partition, c.first_offset).where(c.run == self._run, c.stream == self._stream)
             return {row.partition: row.first_offset for row in connection.execute(query)}
 
+    def epochs(self) -> dict[int, int]:
+        """The newest leader epoch of each partition that the run has read; -1: none is known."""
+        c = t.run_offsets.c
+        query = sa.select(c.partition, c.epoch).where(c.run == self._run, c.stream == self._stream)
+        with self._store.reading() as connection:
+            return {int(row.partition): int(row.epoch) for row in connection.execute(query)}
+
+    def begin_epoch(self, partition: int, epoch: int) -> None:
+        """Store that the run reads records of a leader epoch from now on."""
+        c = t.run_offsets.c
+        mine = (c.run == self._run) & (c.stream == self._stream) & (c.partition == partition)
+        with self._store.writing() as connection:
+            self._check_owner(connection)
+            connection.execute(t.run_offsets.update().where(mine).values(epoch=epoch))
+
     def contiguous(self, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
         """For each partition the lowest offset from ``first`` on without an outcome, and those above it that have one."""
         found: dict[int, tuple[int, list[int]]] = {}
@@ -112,6 +127,14 @@ class StreamOffsets:
             row = connection.execute(query).one_or_none()
         return None if row is None else (int(row.first_offset), OrderKey.parse(row.place))
 
+    def highest_handled(self, partition: int) -> int:
+        """The highest offset whose record has an outcome; -1 if there is none."""
+        c = t.outcomes.c
+        query = sa.select(c.first_offset).where(self._in(partition), c.place.is_not(None))
+        with self._store.reading() as connection:
+            found = connection.execute(query.order_by(c.first_offset.desc()).limit(1)).scalar()
+        return -1 if found is None else int(found)
+
     def record_lost(self, outcomes: Sequence[Outcome]) -> None:
         """Record ranges that retention deleted before they were read, except offsets that have an outcome already.
 
@@ -141,7 +164,7 @@ class StreamOffsets:
         ``ends``: for each partition the offset that its next record gets. Outcomes from there on belong to records that were
         cut off; other records will get those offsets. The articles stay: if they come again, they are ``unchanged``.
         """
-        c, f = t.outcomes.c, t.contiguous_offsets.c
+        c, f, o = t.outcomes.c, t.contiguous_offsets.c, t.run_offsets.c
         gone = Counter[tuple[str, str]]()
         with self._store.writing() as connection:
             self._check_owner(connection)
@@ -156,6 +179,9 @@ class StreamOffsets:
                 for name in ("next_offset", "pruned_below"):
                     further = t.contiguous_offsets.update().where(ahead, f[name] > end)
                     connection.execute(further.values({name: end}))
+                # What is left may be of an earlier epoch; the next record read says which one it is.
+                read = (o.run == self._run) & (o.stream == self._stream) & (o.partition == partition)
+                connection.execute(t.run_offsets.update().where(read).values(epoch=-1))
             counts.add_counts(self._store, connection, self._run, {key: -value for key, value in gone.items()})
         return gone.total()
 

@@ -28,11 +28,22 @@ _ID = re.compile(rb"[0-9a-f]{32}")
 _Held = tuple[OrderKey, int, int, StreamRecord]
 
 
+class ReadTo(NamedTuple):
+    """How far a partition was read: the offset behind the last record, and its leader epoch (-1: none is known)."""
+
+    offset: int
+    epoch: int = -1
+
+
 class PartitionMark(msgspec.Struct, frozen=True, array_like=True):
-    """``next``: lowest offset not yet released. ``released``: offsets above it that left before it (same millisecond)."""
+    """``next``: lowest offset not yet released. ``released``: offsets above it that left before it (same millisecond).
+
+    ``epoch``: the leader epoch of the newest record that left; -1: none is known.
+    """
 
     next: int
     released: tuple[int, ...] = ()
+    epoch: int = -1
 
 
 class MergeMark(msgspec.Struct, frozen=True):
@@ -62,6 +73,8 @@ class Numbered:
 @dataclass(slots=True)
 class _Partition:
     fetch: int
+    read: ReadTo
+    left: ReadTo
     released: set[int] = field(default_factory=set)
     waiting: list[int] = field(default_factory=list)
     unplaced_bytes: int = 0
@@ -95,7 +108,8 @@ class Merge:
     """Merges the partitions of one stream. Holds what was offered and not yet released; single-threaded.
 
     ``effective`` returns the stored order key of a position that was late in an earlier run (a replay loads those), else
-    None. ``last`` is the last place given before a new start, so that identical records are counted on.
+    None. ``last`` is the last place given before a new start, so that identical records are counted on; ``read_to``: how
+    far each partition was read before it.
     ``held_bytes`` stays small if times rise, because only what holds the others back needs to be read; ``settle`` is for
     a millisecond that does not end.
     """
@@ -107,6 +121,7 @@ class Merge:
         effective: Callable[[int, int], OrderKey | None] | None = None,
         done: Mapping[int, Sequence[int]] | None = None,
         last: OrderKey | None = None,
+        read_to: Mapping[int, ReadTo] | None = None,
     ) -> None:
         self._heap: list[_Held] = []
         # Records with a stored place, apart: a place between identical records is only found once those are counted.
@@ -117,16 +132,20 @@ class Merge:
         if isinstance(start, MergeMark):
             self.number, self._last = start.number, start.last
             for partition, mark in start.partitions.items():
-                self.add_partition(partition, mark.next, mark.released)
+                read = ReadTo(max((mark.next, *(released + 1 for released in mark.released))), mark.epoch)
+                self.add_partition(partition, mark.next, mark.released, read)
         else:
             self.number, self._last = 0, last
             for partition, offset in start.items():
-                self.add_partition(partition, offset, (done or {}).get(partition, ()))
+                self.add_partition(partition, offset, (done or {}).get(partition, ()), (read_to or {}).get(partition))
 
-    def add_partition(self, partition: int, offset: int, released: Sequence[int] = ()) -> None:
+    def add_partition(
+        self, partition: int, offset: int, released: Sequence[int] = (), read: ReadTo | None = None
+    ) -> None:
         """A partition that appeared later, to be read from ``offset``. Known partitions stay as they are."""
         if partition not in self._partitions:
-            self._partitions[partition] = _Partition(fetch=offset, released=set(released))
+            read = read or ReadTo(offset)
+            self._partitions[partition] = _Partition(fetch=offset, read=read, left=read, released=set(released))
 
     @property
     def partitions(self) -> list[int]:
@@ -148,6 +167,10 @@ class Merge:
         """The offset to read next, of each partition."""
         return {number: state.fetch for number, state in self._partitions.items()}
 
+    def read_to(self, partition: int) -> ReadTo:
+        """How far a partition was read, in this run."""
+        return self._partitions[partition].read
+
     def blocking(self) -> list[int]:
         """Partitions that hold the next record back: those to read, and to check for their end. All, while none is held."""
         time_ms = self.head_ms
@@ -167,6 +190,8 @@ class Merge:
             if record.offset < state.fetch:
                 continue
             state.fetch = record.offset + 1
+            if state.fetch > state.read.offset:
+                state.read = ReadTo(state.fetch, record.epoch)
             place = self._effective(record.partition, record.offset) if self._effective else None
             instead = misdated if place is None and misdated and record.timestamp_ms > misdated.after_ms else None
             if instead is None:
@@ -241,6 +266,8 @@ class Merge:
         self._last = key if self._last is None or key > self._last else self._last
         state = self._partitions[partition]
         self._release(state, offset)
+        if offset >= state.left.offset:
+            state.left = ReadTo(offset + 1, record.epoch)
         self.held_bytes -= len(record.value)
         if natural or offset in state.misdated:
             state.unplaced_bytes -= len(record.value)
@@ -285,7 +312,7 @@ class Merge:
         return MergeMark(
             number=self.number,
             partitions={
-                number: PartitionMark(state.lowest, tuple(sorted(state.released)))
+                number: PartitionMark(state.lowest, tuple(sorted(state.released)), state.left.epoch)
                 for number, state in self._partitions.items()
             },
             last=self._last,

@@ -205,6 +205,10 @@ class SqliteStream:
             heads = self._heads()
         return {partition: heads[self._check_partition(partition)][1] for partition in partitions}
 
+    def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:  # noqa: ARG002
+        """As in ``Stream``: there are no epochs here, so nothing is known."""
+        return {}
+
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
         """As in ``Stream``."""
         rows = [(self._id, group, self._check_partition(partition), offset) for partition, offset in offsets.items()]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from kafka import TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.protocol.consumer import IsolationLevel
+from kafka.protocol.consumer import IsolationLevel, OffsetForLeaderEpochRequest
 from kafka.protocol.metadata import MetadataRequest
 from kafka.structs import OffsetAndMetadata
 
@@ -119,6 +120,10 @@ class KafkaAdmin:
         found = self._ask(lambda client: client.list_partition_offsets(wanted, isolation_level=level))
         return {tp.partition: int(found[tp].offset) for tp in wanted}
 
+    def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:
+        """As in ``Stream``: partitions of which the broker can't tell are left out."""
+        return self._ask(lambda client: _epoch_ends(client, self._name, epochs)) if epochs else {}
+
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
         """Set the group's position in these partitions."""
         wanted = {
@@ -216,6 +221,32 @@ def _views(client: Any, name: str) -> list[Mapping[str, Any]]:
             with contextlib.suppress(kafka_errors.KafkaError, OSError):
                 views += client._manager.run(ask, broker["broker_id"]).to_dict()["topics"]  # noqa: SLF001
     return views
+
+
+def _epoch_ends(client: Any, name: str, epochs: Mapping[int, int]) -> Mapping[int, int]:
+    leaders = defaultdict[int, list[Any]](list)
+    for partition in _described(client, name)["partitions"]:
+        number = partition["partition_index"]
+        if number in epochs:
+            wanted = OffsetForLeaderEpochRequest.OffsetForLeaderTopic.OffsetForLeaderPartition
+            leaders[partition["leader_id"]].append(
+                wanted(partition=number, current_leader_epoch=-1, leader_epoch=epochs[number])
+            )
+
+    async def ask(node: int, partitions: list[Any]) -> Any:
+        topics = [OffsetForLeaderEpochRequest.OffsetForLeaderTopic(topic=name, partitions=partitions)]
+        request = OffsetForLeaderEpochRequest(replica_id=-1, topics=topics)
+        return await client._manager.send(request, node_id=node)  # noqa: SLF001 (its own methods choose the broker)
+
+    ends: dict[int, int] = {}
+    for node, partitions in leaders.items():
+        for topic in client._manager.run(ask, node, partitions).topics:  # noqa: SLF001
+            for found in topic.partitions:
+                if found.error_code:
+                    raise kafka_errors.for_code(found.error_code)(name)
+                if found.end_offset >= 0:
+                    ends[int(found.partition)] = int(found.end_offset)
+    return ends
 
 
 def _ready(topic: Mapping[str, Any]) -> bool:

@@ -143,7 +143,8 @@ class KafkaReader:
             raise
         for tp, records in found.items():
             for record in records:
-                ours = StreamRecord(tp.partition, record.offset, record.timestamp, record.key, record.value or b"")
+                value, epoch = record.value or b"", record.leader_epoch
+                ours = StreamRecord(tp.partition, record.offset, record.timestamp, record.key, value, epoch)
                 self._ahead[tp.partition].append(ours)
                 self._ahead_bytes[tp.partition] += _size(ours)
                 self._resume[tp.partition] = record.offset + 1

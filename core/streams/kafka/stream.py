@@ -201,6 +201,10 @@ class KafkaStream:
         """As in ``Stream``: the high watermark, so records that replicas still lack don't count."""
         return self._list_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
 
+    def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:
+        """As in ``Stream``."""
+        return self._admin.epoch_ends({self._check_partition(p): epoch for p, epoch in epochs.items()})
+
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
         """As in ``Stream``; the group shows in Kafka's own tools, without members."""
         if not offsets:

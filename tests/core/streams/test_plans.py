@@ -42,6 +42,7 @@ def test_the_raw_stream_is_never_compacted_and_stamped_by_the_broker() -> None:
         # By partition; segments are small enough for the limit to be felt.
         "retention.bytes": str(1 << 30),
         "segment.bytes": str(1 << 27),
+        "unclean.leader.election.enable": "false",
     }
 
 
@@ -58,6 +59,8 @@ def test_what_is_relayed_under_a_key_is_compacted_only_when_readers_have_seen_it
 def test_three_copies_survive_a_broker() -> None:
     assert PLAN.configs(3)["min.insync.replicas"] == "2"
     assert "min.insync.replicas" not in PLAN.configs(2)
+    # A replica that lacks acknowledged records never becomes the leader by itself.
+    assert {PLAN.configs(copies)["unclean.leader.election.enable"] for copies in (1, 3)} == {"false"}
 
 
 @pytest.mark.parametrize(

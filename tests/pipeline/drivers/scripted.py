@@ -47,6 +47,9 @@ class ScriptedStream:
     _records: dict[int, list[StreamRecord]] = field(default_factory=dict)
     _starts: dict[int, int] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)
+    _epochs: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    """For each partition (leader epoch, its first offset), rising."""
+    asked: int = 0
     _due: list[tuple[int, Callable[[], object]]] = field(default_factory=list)
 
     url = URL
@@ -58,7 +61,8 @@ class ScriptedStream:
         """Append a record for each time."""
         for time_ms in times_ms:
             offset = self._end(partition)
-            record = StreamRecord(partition, offset, time_ms, key, value)
+            epoch = self._epochs[partition][-1][0] if self._epochs.get(partition) else -1
+            record = StreamRecord(partition, offset, time_ms, key, value, epoch)
             self._records.setdefault(partition, []).append(record)
             self._ends[partition] = offset + 1
 
@@ -69,6 +73,26 @@ class ScriptedStream:
     def gap(self, partition: int, size: int = 1) -> None:
         """Offsets without a record: a transaction's marks, or what it took back."""
         self._ends[partition] = self._end(partition) + size
+
+    def elect(self, partition: int, epoch: int, end: int | None = None) -> None:
+        """A leader of a new epoch, with all there is, or only with what is below ``end``: the log was cut."""
+        kept = self._end(partition) if end is None else end
+        self._records[partition] = [one for one in self._records.get(partition, []) if one.offset < kept]
+        self._ends[partition] = kept
+        earlier = [(one, first) for one, first in self._epochs.get(partition, []) if first < kept]
+        self._epochs[partition] = [*earlier, (epoch, kept)]
+
+    def epoch_ends(self, epochs: Mapping[int, int]) -> Mapping[int, int]:
+        """As a broker answers: where the first later epoch begins; nothing for an epoch that it never had."""
+        self._reach()
+        self.asked += 1
+        ends = {}
+        for partition, epoch in epochs.items():
+            history = self._epochs.get(partition, [])
+            later = [first for one, first in history if one > epoch]
+            if later or (history and history[-1][0] == epoch):
+                ends[partition] = later[0] if later else self._end(partition)
+        return ends
 
     def retain(self, partition: int, start: int) -> None:
         """Delete everything below ``start``."""
@@ -84,6 +108,9 @@ class ScriptedStream:
     def partitions(self) -> Sequence[int]:
         self._reach()
         return range(self.count)
+
+    def fence(self, writer: str) -> None:
+        raise NotImplementedError
 
     def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
         raise NotImplementedError

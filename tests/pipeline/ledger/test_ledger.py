@@ -177,6 +177,26 @@ def test_the_first_offsets_are_those_first_seen(ledger: RunLedger) -> None:
     assert ledger.offsets("another").first({0: 1}) == {0: 1}
 
 
+def test_the_newest_epoch_of_each_partition_is_kept_until_its_end_is_cut_off(ledger: RunLedger) -> None:
+    offsets = ledger.offsets("stream")
+    assert offsets.epochs() == {}
+    offsets.first({0: 0, 1: 0})
+    assert offsets.epochs() == {0: -1, 1: -1}
+    offsets.begin_epoch(0, 4)
+    offsets.begin_epoch(1, 2)
+    offsets.begin_epoch(0, 7)
+    assert (offsets.epochs(), ledger.offsets("another").epochs()) == ({0: 7, 1: 2}, {})
+    # Seeing the partitions again forgets nothing.
+    offsets.first({0: 0, 1: 0})
+    commit(ledger, [told(0), told(1)])
+    assert (offsets.highest_handled(0), offsets.highest_handled(1)) == (1, -1)
+    offsets.strike_beyond({0: 1})
+    assert (offsets.epochs(), offsets.highest_handled(0)) == ({0: -1, 1: 2}, 0)
+    with pytest.raises(Fenced):
+        RunLedger(ledger.store, ledger.run, "another owner").offsets("stream").begin_epoch(0, 9)
+    assert offsets.epochs()[0] == -1
+
+
 def test_places_that_are_not_a_records_own_are_kept_for_replays(ledger: RunLedger) -> None:
     in_time, late = told(3), told(2, TWO)
     behind = type(late)(late.outcome, in_time.key.follower(), True, late.article, late.entry)
