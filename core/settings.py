@@ -103,10 +103,36 @@ class PipelineSettings:
 
     topics_dir: Annotated[str, _help("folder of topic files beside the built-in ones; empty: none")] = ""
     extraction_processes: Annotated[
-        int, _help("processes that extract pages; 0: extract in the pipeline's own process")
+        int,
+        _help(
+            "processes that prepare records (extraction, topics, queries); 0: the pipeline's own process, without any limit"
+        ),
     ] = 2
+    spare_processes: Annotated[int, _help("processes that are ready to replace one that was ended")] = 1
+    first_limit_s: Annotated[
+        float,
+        _help(
+            "a record that takes longer leaves the order for the slow lane; 0: it holds the order up to record_limit_s"
+        ),
+    ] = 1.0
+    record_limit_s: Annotated[
+        float,
+        _help("a record may take so long at most to be prepared, in the slow lane or without it; then it is rejected"),
+    ] = 5.0
+    slow_processes: Annotated[int, _help("processes of the slow lane, started when it is needed")] = 2
+    breaker_pages: Annotated[
+        int,
+        _help(
+            "so many slow pages of an outlet, if they are half of its latest, send its next to the slow lane; 0: none do"
+        ),
+    ] = 3
+    breaker_window_s: Annotated[float, _help("span of event time in which such pages count")] = 600.0
     slice_records: Annotated[int, _help("records in a slice, at most")] = 2_000
     slice_bytes: Annotated[int, _help("bytes in a slice, at most")] = 64 << 20
+    slice_s: Annotated[
+        float,
+        _help("a slice takes no more records than the latest ones did in this time; 0: slice_records alone counts"),
+    ] = 1.0
     outcomes_keep_days: Annotated[
         float,
         _help("how long the outcome of each raw record is kept, for trace; at least 1; 0: no limit"),

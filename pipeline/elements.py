@@ -10,6 +10,10 @@ import msgspec
 
 from core.records import Article, OrderKey, Position
 
+TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE = "timeout", "crashed", "out_of_memory", "set_aside"
+BY_LIMIT = (TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE)
+"""First words of reasons that depend on the machine and its clock: a replay takes them from the run that it replays."""
+
 
 class Rejection(msgspec.Struct, frozen=True):
     """Why a record is rejected: the stage that refused it, and its short, stable reason."""
@@ -17,11 +21,31 @@ class Rejection(msgspec.Struct, frozen=True):
     stage: str
     reason: str
 
+    @property
+    def by_limit(self) -> bool:
+        """Whether a limit of time or memory refused it, so that the record alone does not decide it."""
+        return self.reason.partition(":")[0] in BY_LIMIT
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """How a record ended that a limit refused: its outcome's item, and why."""
+
+    item: str
+    problem: Rejection
+
+
+class Postponed(msgspec.Struct, frozen=True):
+    """The record has left the order for the slow lane: why (``slow``, ``crashed``, ``breaker``, ``behind``), and its outlet."""
+
+    why: str
+    outlet: str = ""
+
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record, numbered from 0 without gaps, with its position and order key.
 
     ``item`` names a bounded input's file and line; ``problem`` says why a bounded input's item could not be read.
+    ``ready``: ``value`` is not a raw record but the finished draft of one that comes back from the slow lane.
     """
 
     number: int
@@ -30,10 +54,14 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     value: bytes
     item: str = ""
     problem: Rejection | None = None
+    ready: bool = False
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record after the stateless steps: an article without its story, or a problem, never both.
+
+    With ``postponed`` it is a placeholder: the order goes on without the record, which comes back later. It then has
+    neither; or, if it waits behind another version of its article, the article that it will come back with.
 
     ``after`` is the position of the record handled before it, which the reorder buffer fills in: the ledger must have it.
     ``undecided``: subscriptions of which matching left open whether the article matches them.
@@ -47,10 +75,13 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     problem: Rejection | None = None
     after: Position | None = None
     undecided: int = 0
+    postponed: Postponed | None = None
 
     def __post_init__(self) -> None:
-        if (self.article is None) == (self.problem is None):
-            raise ValueError("a draft has an article or a problem, and one of them only")
+        if self.article is not None and self.problem is not None:
+            raise ValueError("a draft has an article or a problem, never both")
+        if self.article is None and self.problem is None and self.postponed is None:
+            raise ValueError("a draft has an article or a problem, unless it is postponed")
 
 
 class EnvelopeHead(msgspec.Struct, frozen=True, array_like=True):
@@ -61,11 +92,14 @@ class EnvelopeHead(msgspec.Struct, frozen=True, array_like=True):
     key: OrderKey
     item: str
     problem: Rejection | None
+    ready: bool = False
 
 
 def pack(envelope: Envelope) -> bytes:
     """One line of JSON, then the value verbatim: pages are large, and Base64 would make them a third larger."""
-    head = EnvelopeHead(envelope.number, envelope.position, envelope.key, envelope.item, envelope.problem)
+    head = EnvelopeHead(
+        envelope.number, envelope.position, envelope.key, envelope.item, envelope.problem, envelope.ready
+    )
     return msgspec.json.encode(head) + b"\n" + envelope.value
 
 
@@ -74,5 +108,11 @@ def unpack(packed: bytes) -> Envelope:
     line, _, value = packed.partition(b"\n")
     head = msgspec.json.decode(line, type=EnvelopeHead)
     return Envelope(
-        number=head.number, position=head.position, key=head.key, value=value, item=head.item, problem=head.problem
+        number=head.number,
+        position=head.position,
+        key=head.key,
+        value=value,
+        item=head.item,
+        problem=head.problem,
+        ready=head.ready,
     )

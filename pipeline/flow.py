@@ -2,8 +2,8 @@
 
 ::
 
-    envelopes ─► clean (decode, extract, language, features) ─► tag ─► match ─► order ─► stories, alerts, outcomes ─► store
-                 └───────── stateless, any order, any number of workers ──────┘    └───────── one key per run ──────┘
+    envelopes ─► clean, tag, match (in processes of their own) ─► order ─► stories, alerts, outcomes ─► store
+                 └─ stateless, any order, any number of workers ─┘         └───────── one key per run ──────┘
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import apache_beam as beam
 
 from pipeline.transforms.clean import Clean
 from pipeline.transforms.coders import Draft, Envelope
-from pipeline.transforms.match import MatchSubscriptions, TagTopics
+from pipeline.transforms.extraction_pool import INLINE, PoolPlan
+from pipeline.transforms.record import RecordWork
 from pipeline.transforms.write import WriteResults
 
 
@@ -23,7 +24,7 @@ class Flow:
     """What the graph must know. ``scope`` names the subscriptions and topics: ``live``, or the run's own.
 
     ``owner`` is the token that took the run; ``publish`` puts results into the outbox for the output streams;
-    ``extraction_processes`` is the size of each worker's pool (0: extract in the worker itself).
+    ``pool`` says in which processes of each worker records are prepared, and for how long.
     """
 
     store_url: str
@@ -31,7 +32,12 @@ class Flow:
     owner: str
     scope: str = "live"
     publish: bool = False
-    extraction_processes: int = 0
+    pool: PoolPlan = INLINE
+
+    @property
+    def work(self) -> RecordWork:
+        """What is done with each record alone."""
+        return RecordWork(self.store_url, self.scope)
 
 
 def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: Flow) -> beam.PCollection[None]:
@@ -39,9 +45,7 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
     return (
         envelopes
         | "Spread" >> beam.Reshuffle()
-        | "Clean" >> Clean(flow.extraction_processes)
-        | "Tag" >> TagTopics(flow.store_url, flow.scope)
-        | "Match" >> MatchSubscriptions(flow.store_url, flow.scope)
+        | "Clean, tag, match" >> Clean(flow.pool, flow.work)
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])
         | "Order" >> order
         | "Decide and write"

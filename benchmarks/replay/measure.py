@@ -28,8 +28,8 @@ from pipeline.drivers.replay import Pace, ReplayRun
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter
 from pipeline.elements import Draft, Envelope
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
-from pipeline.transforms.extraction_pool import shared_extraction
-from pipeline.transforms.match import shared_matcher
+from pipeline.transforms.extraction_pool import PoolPlan, shared_extraction
+from pipeline.transforms.record import RecordWork
 from wirewatch.replay.sources import add_item, read_items
 
 WARM = 40
@@ -86,7 +86,7 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
         name="bench", spec="{}", base=None, from_ms=0, to_ms=LATEST_MS, no_claim="bench", state=RUNNING, started_ms=0
     )
     ReplayRepository(store).put(row)
-    run = ReplayRun(store, url, row, scope="live", processes=processes, now_ms=0)
+    run = ReplayRun(store, url, row, scope="live", pool=PoolPlan(processes), now_ms=0)
     warm_up(processes, url)
     meter = Meter()
     writer = SortedWriter(folder / "index.db", late={})
@@ -101,17 +101,15 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
 
 
 def warm_up(processes: int, store_url: str) -> None:
-    """Pages through every process of the pool, and topics parsed."""
-    pool = shared_extraction(processes)
+    """Pages through every process of the pool."""
+    pool = shared_extraction(PoolPlan(processes), RecordWork(store_url, "live"))
     futures: list[Future[Draft]] = []
     for number, (url, _, body) in enumerate(pages()[:WARM] * processes):
         raw = RawArticle(url=url, source="", fetched_at=from_ms(0), html=body.decode("utf-8", "replace"))
         place = Position(run="warm", stream="", partition=0, offset=number)
         futures.append(pool.submit(Envelope(number=number, position=place, key=OrderKey(0, "", ""), value=encode(raw))))
-    matcher = shared_matcher(store_url, "live")
     for future in futures:
-        if (article := future.result().article) is not None:
-            matcher.topics_of(article)
+        future.result()
 
 
 def main(kind: str, path: str, folder: str, processes: str, cores: str) -> None:

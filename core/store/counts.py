@@ -4,6 +4,8 @@
 name                   label                  value
 =====================  =====================  ================================================================
 outcomes               kind of outcome        raw records; a lost range counts with all its offsets
+postponed              why                    raw records that left the order for the slow lane
+refused_by_limit       stage: limit           raw records rejected by a limit of time or memory
 not_decided                                   queries that were left undecided on an article
 latency.STAGE          upper bound in s       records that took up to that long, not cumulative; ``inf``: the rest
 latency_ms             STAGE                  milliseconds in all
@@ -35,6 +37,7 @@ LATENCY_S: Mapping[str, tuple[float, ...]] = {
 """Bounds of the buckets of each stage, in seconds."""
 
 OUTCOMES, NOT_DECIDED, INF = "outcomes", "not_decided", "inf"
+POSTPONED, REFUSED_BY_LIMIT = "postponed", "refused_by_limit"
 SOURCE_CHARS = 300
 Counts = Counter[tuple[str, str]]
 """By name and label."""

@@ -20,6 +20,7 @@ takedowns              articles that were taken down: their text is deleted, and
 counters               sums that only rise, by run, name and label; see ``core.store.counts``
 gauges                 latest values by run and name, with their times
 source_activity        how many articles came from each source, and the latest of them
+slow_lane              records that have left the order, each until its outcome is stored; with its draft once it is done
 contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there;
                        below ``pruned_below`` the rows of outcomes may be gone, and the records count as handled
 pruned                 how far a run was pruned, by table; see ``pipeline.ledger.pruning``
@@ -104,6 +105,30 @@ outcomes = Table(
         sqlite_where=is_late,
         postgresql_where=is_late,
     ),
+)
+
+slow_lane = Table(
+    "slow_lane",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("stream", SafeString, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("record_offset", BigInteger, primary_key=True, autoincrement=False),
+    # What its order key says: records of one article come back in the order in which they left.
+    Column("article", SafeString, nullable=False),
+    Column("outlet", SafeText, nullable=False),
+    Column("why", SafeString, nullable=False),
+    # Its own place, not the one that it will get.
+    Column("place", PlaceString, nullable=False),
+    # Of the transaction that postponed it.
+    Column("seq", BigInteger, nullable=False),
+    # How often it was begun here by a process that did not finish it.
+    Column("tries", Integer, nullable=False, default=0),
+    # As JSON, once it is done.
+    Column("draft", Text),
+    # The version (``pipeline.versions``) that wrote it: another one prepares the record again.
+    Column("made_by", SafeString),
+    Index("ix_slow_lane_run_article", "run", "article"),
 )
 
 articles = Table(

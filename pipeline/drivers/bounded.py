@@ -18,6 +18,7 @@ from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.drivers.sorted_input import SortedInput
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
+from pipeline.transforms.extraction_pool import INLINE, PoolPlan
 
 # Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)
@@ -39,7 +40,7 @@ class BoundedRun:
         *,
         subscriptions: Sequence[Subscription] = (),
         topics_folder: Path | None = None,
-        extraction_processes: int = 0,
+        pool: PoolPlan = INLINE,
         now_ms: int,
         name: str = "run",
         limits: SliceLimits = LIMITS,
@@ -55,7 +56,7 @@ class BoundedRun:
         queries = SubscriptionStore(self._store, name)
         queries.save_topics(definitions, now_ms=now_ms)
         queries.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)
-        self._flow = Flow(url, name, owner, scope=name, extraction_processes=extraction_processes)
+        self._flow = Flow(url, name, owner, scope=name, pool=pool)
         self._input = SortedInput(folder / "input.db", name)
         self.reader = StoreReader(self._store, name)
 

@@ -3,7 +3,8 @@
 See docs/architecture.md, "Replay equals live".
 
 Records that were late in that run come at the places that it gave them, which ``late`` holds. They keep their own keys, so
-topics and subscriptions are those of their own times and the ordered stage gives them the same places again.
+topics and subscriptions are those of their own times and the ordered stage gives them the same places again. Records that a
+limit of time or memory refused in that run (``refused``) are refused again, without being tried.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from core.records import OrderKey, Position, raw_hash
 from core.streams import Stream
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits
-from pipeline.elements import Envelope
+from pipeline.elements import Envelope, Refused
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import article_of
 
 Late = Mapping[tuple[int, int], OrderKey]
+Limited = Mapping[tuple[int, int], Refused]
 # A change of leader may set append times back by this much.
 SLACK_MS = 60_000
 PROBE_MS = 2_000
@@ -58,8 +60,10 @@ class StreamHistory:
         late: Late,
         clock_ms: Callable[[], int],
         after_ms: int | None = None,
+        refused: Limited | None = None,
     ) -> None:
         self._stream, self._run, self._from_ms, self._to_ms = stream, run, from_ms, to_ms
+        self._refused = refused or {}
         begin_ms = max(from_ms, after_ms or 0)
         self._late = {where: key for where, key in late.items() if begin_ms <= key.time_ms}
         self._ahead = sorted(((key.time_ms, *where) for where, key in self._late.items()), reverse=True)
@@ -104,7 +108,15 @@ class StreamHistory:
             key = OrderKey(record.timestamp_ms, article_of(record), raw_hash(record.value))
         number, self._number = self._number, self._number + 1
         position = Position(run=self._run, stream=self._stream.uuid, partition=record.partition, offset=record.offset)
-        return Envelope(number=number, position=position, key=key, value=record.value)
+        refused = self._refused.get((record.partition, record.offset))
+        return Envelope(
+            number=number,
+            position=position,
+            key=key,
+            value=record.value,
+            item=refused.item if refused else "",
+            problem=refused.problem if refused else None,
+        )
 
     def _effective(self, partition: int, offset: int) -> OrderKey | None:
         return self._late.get((partition, offset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
-from core.streams import Stream
+from core.streams import Stream, open_stream
 from core.streams.embedded.stream import retain
 from core.streams.open import create_planned
 from core.streams.plans import group_of, planned_streams
 from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.drivers.offsets import RunOffsets, cuts
+from pipeline.drivers.pools import in_order, slow_lane
+from pipeline.drivers.slow_lane import Returns, SlowLane
 from pipeline.flow import Flow
 from pipeline.ledger import RunLedger, RunState
 from pipeline.ledger.ledger import UNOWNED
@@ -29,6 +32,7 @@ from pipeline.ledger.writer import last_written
 from pipeline.order import ReadTo
 from pipeline.relay import Relay
 from pipeline.replay.runs import LIVE, QUIET, begin_telling, ended
+from pipeline.transforms.extraction_pool import PoolExtraction
 
 log = structlog.get_logger()
 COMMIT_EVERY_MS = 5_000
@@ -89,7 +93,7 @@ class LiveRun:
             run=self.settings.run,
             owner=self.owner,
             publish=self._publish,
-            extraction_processes=self.settings.extraction_processes,
+            pool=in_order(self.settings),
         )
 
     def resumption(self) -> Resumption:
@@ -126,6 +130,17 @@ class LiveRun:
     def prune(self) -> int:
         """Delete some of what the run no longer needs, where it is time to; how many rows went."""
         return self._pruning.tend(self._clock_ms())
+
+    def slow_lane(self) -> SlowLane:
+        """The slow lane of this run, to be started even if this start postpones nothing: an earlier one may have."""
+        settings, flow = self.settings, self.flow()
+        pool = slow_lane(settings)
+        return SlowLane(
+            self.ledger.slow_lane(),
+            processes=pool.processes,
+            open_raw=lambda: open_stream(settings.stream, settings.raw_stream),
+            make_pool=lambda: PoolExtraction(pool, flow.work),
+        )
 
     def relay(self) -> int:
         """Relay what the outbox holds to the output streams. Raises Fenced if another process has the run."""
@@ -239,6 +254,7 @@ def run_in_slices(
     from pipeline.order import Merge
 
     live = LiveRun(settings, clock_ms, publish=publish)
+    lane = live.slow_lane()
     try:
         resumption = live.resumption()
         merge = Merge(resumption.start, done=resumption.done, last=live.state.last_key, read_to=resumption.read_to)
@@ -263,10 +279,14 @@ def run_in_slices(
                     "the stream came back shorter", hint="start this again: it goes on from the ledger"
                 )
 
+        lane.start()
+        queue = live.ledger.slow_lane()
         return run_slices(
-            StreamSlices(reader, settings.run),
+            StreamSlices(reader, settings.run, Returns(queue, time.monotonic)),
             SliceGraph(live.flow()),
             back=back,
+            busy=lambda: not queue.empty(),
+            slice_s=settings.slice_s,
             limits=SliceLimits(settings.slice_records, settings.slice_bytes),
             stop=stop,
             until_empty=until_empty,
@@ -275,4 +295,5 @@ def run_in_slices(
             timed=timed,
         )
     finally:
+        lane.close()
         live.close()

@@ -14,7 +14,7 @@ from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.ledger.base import base_of
 from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
-from pipeline.transforms.extraction_pool import PoolExtraction, shared_extraction
+from pipeline.transforms.extraction_pool import PoolExtraction, PoolPlan, shared_extraction
 
 # Small enough for smooth progress and a quick stop.
 LIMITS = SliceLimits(records=250, bytes=32 << 20)
@@ -70,18 +70,16 @@ class ReplayRun:
     """
 
     def __init__(
-        self, store: Store, store_url: str, replay: Replay, *, scope: str, processes: int, now_ms: int
+        self, store: Store, store_url: str, replay: Replay, *, scope: str, pool: PoolPlan, now_ms: int
     ) -> None:
         self.store, self.replay = store, replay
         self._book = ReplayRepository(store)
         owner = secrets.token_hex(8)
         self.ledger = RunLedger(store, replay.name, owner, base=base_of(store, replay.name))
         self.state = self.ledger.take(kind="replay", now_ms=now_ms, spec=replay.spec)
-        self._flow = Flow(
-            store_url, replay.name, owner, scope=scope, publish=replay.delivers, extraction_processes=processes
-        )
+        self._flow = Flow(store_url, replay.name, owner, scope=scope, publish=replay.delivers, pool=pool)
         self._done = replay.done
-        self._extraction = shared_extraction(processes)
+        self._extraction = shared_extraction(self._flow.pool, self._flow.work)
 
     @property
     def after_ms(self) -> int | None:

@@ -9,9 +9,10 @@ most, and records of it that are in the ledger give nothing new.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import apache_beam as beam
@@ -22,6 +23,7 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from core.errors import StreamUnavailable, WirewatchError
 from pipeline.drivers.reader import MergingReader
+from pipeline.drivers.slow_lane import AT_ONCE, Returns
 from pipeline.drivers.source import envelope
 from pipeline.flow import Flow, build
 from pipeline.malloc import GiveBack, tidy_heaps
@@ -34,6 +36,8 @@ log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 # A read ends with the first record, so a long wait delays none; each iteration of an idle loop asks broker and store.
 IDLE_WAIT_MS = 2_000
+# Slow pages of a slice wait side by side: very small slices would wait for them one after another.
+FIRST_RECORDS, LEAST_RECORDS = 50, 20
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,28 @@ class SliceLimits:
 
     records: int = 2_000
     bytes: int = 64 << 20
+
+
+class SlicePace:
+    """How many records a slice takes: what the latest slices did in ``target_s`` (0: always ``most``). Pure.
+
+    After a slice that took longer, the next is smaller, down to ``LEAST_RECORDS``; after a quick one twice as large at most.
+    So what comes while a slice runs never waits for one that grew with the backlog.
+    """
+
+    def __init__(self, target_s: float, most: int) -> None:
+        self._target_s, self._most = target_s, most
+        self.records = min(most, FIRST_RECORDS) if target_s else most
+
+    def note(self, records: int, seconds: float) -> None:
+        """A slice of ``records`` took ``seconds``."""
+        if not self._target_s:
+            return
+        done_in_time = records * self._target_s / max(seconds, 0.001)
+        if done_in_time >= self.records:
+            self.records = min(self._most, 2 * self.records)
+        elif seconds > self._target_s:
+            self.records = min(self.records, self._most, max(LEAST_RECORDS, int(done_in_time)))
 
 
 class Slices(Protocol):
@@ -125,10 +151,13 @@ def _plain(error: Exception) -> WirewatchError:
 
 
 class StreamSlices:
-    """Slices of a stream, read and merged in order. Raises StreamUnavailable if the stream can't be reached."""
+    """Slices of a stream, read and merged in order. Raises StreamUnavailable if the stream can't be reached.
 
-    def __init__(self, reader: MergingReader, run: str) -> None:
-        self._reader, self._run = reader, run
+    ``returns``: what comes back from the slow lane, behind the other records of a slice.
+    """
+
+    def __init__(self, reader: MergingReader, run: str, returns: Returns | None = None) -> None:
+        self._reader, self._run, self._returns = reader, run, returns
 
     def take(self, limits: SliceLimits, *, wait_ms: int) -> list[Envelope]:
         """As ``Slices.take``. Records that an earlier one may still precede come in a later slice."""
@@ -146,6 +175,8 @@ class StreamSlices:
                 break
             taken.append(envelope(found, self._run, self._reader.stream.uuid))
             size += len(found.record.value)
+        if self._returns is not None:
+            taken += self._returns.take(AT_ONCE, self._reader.merge.give_number)
         return taken
 
 
@@ -160,9 +191,14 @@ def run_slices(
     after: Callable[[int], None] = lambda _count: None,
     pause: Callable[[float], object] = lambda _seconds: None,
     back: Callable[[], object] = lambda: None,
+    busy: Callable[[], bool] = lambda: False,
+    slice_s: float = 0.0,
+    monotonic: Callable[[], float] = time.monotonic,
     timed: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> int:
-    """Run slice after slice until ``stop()``, or until nothing is left; return how many records were handled.
+    """Run slice after slice until ``stop()``, or until nothing is left and nothing is ``busy()``; return how many were handled.
+
+    A slice takes no more records than the latest ones did in ``slice_s`` (0: the limits alone count).
 
     ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress. Each
     slice runs in a context of ``timed()``.
@@ -170,12 +206,13 @@ def run_slices(
     ``back`` before each retry. ``back`` may raise StreamUnavailable too; it comes before anything is taken, which would be
     lost. Other errors are raised: restarting from the ledger repeats one slice at most.
     """
-    total, away_s = 0, 0.0
+    total, away_s, pace = 0, 0.0, SlicePace(slice_s, limits.records)
     while not stop():
         try:
             if away_s:
                 back()
-            envelopes = slices.take(limits, wait_ms=min(wait_ms, 250) if until_empty else wait_ms)
+            now = replace(limits, records=pace.records)
+            envelopes = slices.take(now, wait_ms=min(wait_ms, 250) if until_empty else wait_ms)
         except StreamUnavailable as error:
             if until_empty:
                 raise
@@ -188,10 +225,12 @@ def run_slices(
             log.warning("the stream is back")
             away_s = 0.0
         if envelopes:
+            began_s = monotonic()
             with timed():
                 graph.run(envelopes)
+            pace.note(len(envelopes), monotonic() - began_s)
             total += len(envelopes)
         after(len(envelopes))
-        if not envelopes and until_empty:
+        if not envelopes and until_empty and not busy():
             break
     return total

@@ -17,7 +17,7 @@ import zstandard
 
 from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
 from pipeline.drivers.slices import SliceLimits
-from pipeline.elements import Envelope, Rejection
+from pipeline.elements import Envelope, Refused, Rejection
 
 ARCHIVE, INPUT = "archive", "input"
 _SCHEMA = """
@@ -45,10 +45,19 @@ class Where(NamedTuple):
 class SortedWriter:
     """Takes raw records in any order. ``late``: stored places of a run's late records, by their place in the stream.
 
-    ``stream`` is the stream name given to records without a place, which get offsets in the order of adding, from 0.
+    ``refused``: records of that run that a limit refused, and how they ended. ``stream`` is the stream name given to records
+    without a place, which get offsets in the order of adding, from 0.
     """
 
-    def __init__(self, path: Path, *, late: Mapping[Where, OrderKey], stream: str = ARCHIVE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        late: Mapping[Where, OrderKey],
+        refused: Mapping[Where, Refused] | None = None,
+        stream: str = ARCHIVE,
+    ) -> None:
+        self._refused = refused or {}
         self._path, self._part, self.late = path, path.with_name(f"{path.name}.part"), late
         self._stream = stream
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +81,9 @@ class SortedWriter:
         """Add a record, or one with a ``problem`` (stage, reason). False if this place of the stream was added before."""
         place = where or Where(self._stream, 0, self.count)
         late = self.late.get(where) if where else None
+        refused = self._refused.get(where) if where else None
+        if refused is not None and problem is None:
+            item, problem = refused.item, (refused.problem.stage, refused.problem.reason)
         row = (time_ms, article, digest, late.sortable() if late else None, *place, item, *(problem or (None, None)))
         inserted = self._database.execute(
             "INSERT OR IGNORE INTO items VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

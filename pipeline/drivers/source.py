@@ -36,6 +36,7 @@ from core.store import open_store
 from core.streams import open_stream
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
+from pipeline.drivers.slow_lane import AT_ONCE, Returns
 from pipeline.ledger import RunLedger, RunState
 from pipeline.order import Merge, MergeMark, Numbered, ReadTo
 from pipeline.transforms import counts
@@ -133,6 +134,7 @@ class _Read(Step):
         self._in_flight: InFlight | None = None
         self._ledger: RunLedger | None = None
         self._counted_s = -math.inf
+        self._returns: Returns | None = None
 
     def process(
         self,
@@ -168,6 +170,10 @@ class _Read(Step):
                 yield TimestampedValue(sent, max(watermark, _timestamp(sent.key.time_ms)))
                 if time.monotonic() - began > source.bundle_s:
                     break
+            for back in self._back(reader.merge):
+                count += 1
+                in_flight.add(back.number, len(back.value), str(back.position))
+                yield back
             if count:
                 stands_at = reader.merge.mark()
                 mark.write(stands_at)
@@ -181,6 +187,15 @@ class _Read(Step):
         finally:
             if self._reader is not reader:
                 reader.stream.close()
+
+    def _back(self, merge: Merge) -> list[Envelope]:
+        """What comes back from the slow lane."""
+        state = self._source.state
+        if state is None:
+            return []
+        if self._returns is None:
+            self._returns = Returns(self._ledger_of(state.owner).slow_lane(), time.monotonic)
+        return self._returns.take(AT_ONCE, merge.give_number)
 
     def teardown(self) -> None:
         self._close()
@@ -204,6 +219,8 @@ class _Read(Step):
         """The reader of the last bundle if its position is the state's; after a rollback, a new one at that position."""
         if self._reader is None or mark != self._stands_at:
             self._close()
+            # What came back since that position may not have arrived.
+            self._returns = None
             source = self._source
             merge = (
                 Merge(mark) if mark else Merge(source.start, done=source.done, last=source.last, read_to=source.read_to)

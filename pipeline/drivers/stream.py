@@ -122,9 +122,12 @@ def run_as_stream(
     while not stop():
         failures = _Failures(settings, options)
         live, result = submit(settings, options, clock_ms=clock_ms, publish=publish)
+        lane = live.slow_lane()
+        lane.start()
         try:
             _tend(live, result, wait=wait, stop=stop, failures=failures)
         finally:
+            lane.close()
             with contextlib.suppress(grpc.RpcError):  # gone already
                 result.cancel()
             live.close()

@@ -15,6 +15,7 @@ from core.store import tables as t
 from core.store.counts import SOURCE_CHARS, Counts, latency_counts
 from core.store.engine import Store
 from core.store.outbox import OutboxRow
+from pipeline.elements import Draft, Rejection
 from pipeline.ledger.rows import (
     alert_cause,
     alert_places,
@@ -90,9 +91,18 @@ def bundle_counts(decided: Sequence[Decided], stored_ms: int) -> Counts:
     found = latency_counts("append_to_store", stored)
     found.update(latency_counts("fetched_to_append", fetched))
     found.update(latency_counts("published_to_fetched", published))
+    for one in decided:
+        refused = Rejection(one.outcome.stage or "", one.outcome.reason or "")
+        if one.outcome.kind is OutcomeKind.REJECTED and refused.by_limit:
+            found[counts.REFUSED_BY_LIMIT, f"{refused.stage}: {refused.reason.partition(':')[0]}"] += 1
     if undecided := sum(one.undecided for one in decided):
         found[counts.NOT_DECIDED, ""] += undecided
     return found
+
+
+def postponed_counts(later: Sequence[Draft]) -> Counts:
+    """The counts that records add that leave the order. Pure."""
+    return Counter((counts.POSTPONED, draft.postponed.why) for draft in later if draft.postponed)
 
 
 def add_activity(store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -13,6 +14,7 @@ from core.store import tables as t
 from core.store.engine import Store
 from pipeline.ledger.bundle import write_outcomes
 from pipeline.ledger.rows import outcome_row
+from pipeline.ledger.slow_lane import delete_beyond, offsets_beyond
 
 
 def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -73,7 +75,10 @@ class StreamOffsets:
             connection.execute(t.run_offsets.update().where(mine).values(epoch=epoch))
 
     def contiguous(self, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
-        """For each partition the lowest offset from ``first`` on without an outcome, and those above it that have one."""
+        """For each partition the lowest offset from ``first`` on without an outcome, and those above it that have one.
+
+        A record in the slow lane counts as if it had one: it is not read again.
+        """
         found: dict[int, tuple[int, list[int]]] = {}
         c = t.outcomes.c
         with self._store.reading() as connection:
@@ -81,7 +86,9 @@ class StreamOffsets:
             for partition, start in first.items():
                 lowest, beyond = max(start, floors.get((self._stream, partition), 0)), list[int]()
                 query = sa.select(c.first_offset, c.last_offset).where(self.reaching(partition, lowest))
-                for low, high in connection.execute(query.order_by(c.first_offset)):
+                waiting = offsets_beyond(connection, self._run, self._stream, partition, lowest)
+                ended = ((int(low), int(high)) for low, high in connection.execute(query.order_by(c.first_offset)))
+                for low, high in heapq.merge(ended, ((offset, offset) for offset in waiting)):
                     if low <= lowest:
                         lowest = max(lowest, high + 1)
                     else:
@@ -115,7 +122,7 @@ class StreamOffsets:
         c = t.outcomes.c
         query = sa.select(c.partition, c.first_offset, c.place)
         with self._store.reading() as connection:
-            rows = connection.execute(query.where(c.run == self._run, c.stream == self._stream, c.late))
+            rows = connection.execute(query.where(c.run == self._run, c.stream == self._stream, t.is_late))
             return {(row.partition, row.first_offset): OrderKey.parse(row.place) for row in rows}
 
     def newest_handled(self, partition: int, upto: int) -> tuple[int, OrderKey] | None:
@@ -150,6 +157,8 @@ class StreamOffsets:
                 )
                 covered = [(low, high) for low, high in connection.execute(theirs)]
                 covered.append((0, floors.get((self._stream, one.partition), 0) - 1))
+                waiting = offsets_beyond(connection, self._run, self._stream, one.partition, one.first_offset)
+                covered += [(offset, offset) for offset in waiting]
                 row = outcome_row(one, seq, late=False)
                 rows = [
                     row | {"first_offset": low, "last_offset": high}
@@ -174,6 +183,7 @@ class StreamOffsets:
                 for kind, low, high in connection.execute(beyond).all():
                     gone[counts.OUTCOMES, kind] += high - max(low, end) + 1
                 connection.execute(t.outcomes.delete().where(mine, c.first_offset >= end))
+                delete_beyond(connection, self._run, self._stream, partition, end)
                 connection.execute(t.outcomes.update().where(reaching).values(last_offset=end - 1))
                 ahead = (f.run == self._run) & (f.stream == self._stream) & (f.partition == partition)
                 for name in ("next_offset", "pruned_below"):

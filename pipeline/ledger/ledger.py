@@ -5,7 +5,7 @@ See docs/architecture.md, "Exactly-once results".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,13 +14,16 @@ import sqlalchemy as sa
 from core.clock import wall_ms
 from core.errors import Fenced, StoreError
 from core.records import Alert, OrderKey, OutcomeKind, Position
+from core.store import counts
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from core.store.pruned import ARTICLES
+from pipeline.elements import Draft
 from pipeline.ledger.base import Base, known, stored_under
-from pipeline.ledger.bundle import write_bundle
+from pipeline.ledger.bundle import postponed_counts, write_bundle
 from pipeline.ledger.contiguous_offsets import StreamOffsets, pruned_below
 from pipeline.ledger.rows import ENTRY, entry
+from pipeline.ledger.slow_lane import SlowLaneQueue, delete_back, read_waiting, write_left
 from pipeline.ledger.stored_facts import write_facts
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided
@@ -58,7 +61,8 @@ class BundleContext:
     """What the story stage must know before it handles a bundle.
 
     ``done``: positions that have an outcome. ``histories``: index entries of each article. ``texts``: (title, text) of each
-    article's latest version. ``entries``: index entries newer than the given seq.
+    article's latest version. ``entries``: index entries newer than the given seq. ``waiting``: positions in the slow lane, by
+    article; ``left``: those of the given positions that are there.
     """
 
     state: RunState
@@ -66,6 +70,8 @@ class BundleContext:
     histories: dict[str, list[IndexEntry]] = field(default_factory=dict)
     texts: dict[str, tuple[str, str]] = field(default_factory=dict)
     entries: list[IndexEntry] = field(default_factory=list)
+    waiting: Mapping[str, Sequence[Position]] = field(default_factory=dict)
+    left: frozenset[Position] = frozenset()
 
 
 class RunLedger:
@@ -98,12 +104,18 @@ class RunLedger:
             return self._state(connection)
 
     def begin(
-        self, positions: Sequence[Position], articles: Iterable[str], *, since_seq: int, since_ms: int
+        self,
+        positions: Sequence[Position],
+        articles: Iterable[str],
+        *,
+        since_seq: int,
+        since_ms: int,
+        keyed: Collection[str] = (),
     ) -> BundleContext:
         """What the story stage must know of these positions and article ids, read from one state of the store.
 
-        ``since_seq``: the index holds all entries up to that seq (-1: none yet; then all from event time ``since_ms`` on are
-        returned).
+        ``keyed``: the articles that the records' order keys name, of which the slow lane may hold others. ``since_seq``: the
+        index holds all entries up to that seq (-1: none yet; then all from event time ``since_ms`` on are returned).
         """
         with self.store.reading() as connection:
             state = self._state(connection)
@@ -132,7 +144,9 @@ class RunLedger:
                 if state.seq > since_seq:
                     # The first time this is the whole window: not all rows at once, and without texts.
                     entries += map(entry, connection.execute(newer.execution_options(yield_per=FETCH_ROWS)))
-            return BundleContext(state, done, histories, texts, entries)
+            missing = [position for position in positions if position not in done]
+            waiting, left = read_waiting(connection, self.run, keyed, missing)
+            return BundleContext(state, done, histories, texts, entries, waiting, frozenset(left))
 
     def commit(
         self,
@@ -145,11 +159,14 @@ class RunLedger:
         handled: int = -1,
         gauges: Mapping[str, int] | None = None,
         facts: Mapping[str, StoryFacts] | None = None,
+        later: Sequence[Draft] = (),
+        back: Sequence[Position] = (),
     ) -> int:
         """Store a bundle in one transaction and return the new seq.
 
         ``publish``: also put the records into the outbox, for the output streams. ``handled``: the bundle's highest number in
         this epoch. ``gauges``: figures of the stage, such as the size of its index. ``facts``: the facts of stories, by story.
+        ``later``: records that leave the order; ``back``: those of ``decided`` that had left it.
 
         Raises Stale if another worker has written since ``state`` was read, Fenced if the run has another owner; then nothing
         is written.
@@ -172,6 +189,9 @@ class RunLedger:
                 stored_ms=stored_ms,
                 gauges=gauges or {},
             )
+            write_left(self.store, connection, later, seq)
+            counts.add_counts(self.store, connection, self.run, postponed_counts(later))
+            delete_back(connection, back)
             if facts:
                 write_facts(self.store, connection, self.run, facts)
             if publish and rows:
@@ -209,6 +229,10 @@ class RunLedger:
     def offsets(self, stream: str) -> StreamOffsets:
         """The offsets of a stream in this ledger. ``stream``: its UUID."""
         return StreamOffsets(self.store, self.run, stream, self.check_owner)
+
+    def slow_lane(self) -> SlowLaneQueue:
+        """What waits in the run's slow lane."""
+        return SlowLaneQueue(self.store, self.run, self.check_owner)
 
     def done(self, positions: Sequence[Position]) -> set[Position]:
         """The positions that have an outcome in this run."""

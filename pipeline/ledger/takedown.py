@@ -49,6 +49,8 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
         store.upsert(connection, t.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
         connection.execute(t.runs.update().values(seq=t.runs.c.seq + 1))
         c = t.outcomes.c
+        # One that waits in the slow lane is prepared again, and then rejected.
+        connection.execute(t.slow_lane.update().where(t.slow_lane.c.article == article).values(draft=None))
         for run in _runs_with(connection, article):
             mine = (c.run == run) & (c.article == article)
             ended = connection.execute(sa.select(c.kind, c.place).where(mine)).all()

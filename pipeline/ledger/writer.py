@@ -24,6 +24,7 @@ from pipeline.ledger.base import base_of
 from pipeline.ledger.ledger import BundleContext, Stale, WentBack
 from pipeline.ledger.stored_facts import read_story_memories
 from pipeline.malloc import settle
+from pipeline.order.slow_lane import part
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import Handled, StoryStage
@@ -120,14 +121,15 @@ class RunWriter:
         context, stage = self._begin(drafts)
         # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
         drafts = self._allowed(drafts)
+        parted = part(drafts, done=context.done, waiting=context.waiting)
         handled = stage.handle(
-            drafts,
+            parted.now,
             done=context.done,
             histories=context.histories,
             texts=context.texts,
             last_key=context.state.last_key,
         )
-        if not handled.decided:
+        if not handled.decided and not parted.later:
             return Written()
         alerts, facts = self._alerts(handled)
         self._seq = self._ledger.commit(
@@ -139,9 +141,11 @@ class RunWriter:
             handled=max(draft.number for draft in drafts),
             gauges={"index_entries": len(stage.index), "index_bytes": stage.index.nbytes},
             facts=facts,
+            later=parted.later,
+            back=parted.back,
         )
         _WRITTEN[self._ledger.owner] = self._seq
-        _say(handled, alerts)
+        _say(handled, alerts, parted.later)
         return Written([decided.outcome for decided in handled.decided], len(alerts))
 
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
@@ -168,12 +172,18 @@ class RunWriter:
         if before is not None:
             positions.append(before)
         try:
-            context = self._ledger.begin(positions, articles, since_seq=self._seq, since_ms=since_ms)
+            context = self._ledger.begin(
+                positions,
+                articles,
+                since_seq=self._seq,
+                since_ms=since_ms,
+                keyed={draft.key.article for draft in drafts},
+            )
         except WentBack:
             # The lost records were read already: only a restart from the ledger reads them again.
             self._ledger.ask_for_restart()
             raise
-        if before is not None and before not in context.done:
+        if before is not None and before not in context.done and before not in context.left:
             # The runner's state is ahead of the store, which must have been restored from a backup: the records in between
             # would be missing. A restart from the ledger handles them again.
             self._ledger.ask_for_restart()
@@ -205,8 +215,18 @@ class RunWriter:
         return alerts, {story: memory.facts for story, memory in rule.memories.items() if memory.learnt}
 
 
-def _say(handled: Handled, alerts: Sequence[Alert]) -> None:
-    """Log rejections and alerts; with ``--verbose`` each record."""
+def _say(handled: Handled, alerts: Sequence[Alert], later: Sequence[Draft]) -> None:
+    """Log rejections, alerts and what leaves the order; with ``--verbose`` each record."""
+    for draft in later:
+        why = draft.postponed
+        log.info(
+            "postponed to the slow lane",
+            run=draft.position.run,
+            position=str(draft.position),
+            item=draft.item,
+            why=why.why if why else "",
+            outlet=why.outlet if why else "",
+        )
     for decided in handled.decided:
         end = decided.outcome
         facts = {

@@ -276,6 +276,11 @@ class Merge:
         self.number += 1
         return numbered
 
+    def give_number(self) -> int:
+        """The next number, for a record that comes from elsewhere: back from the slow lane."""
+        self.number += 1
+        return self.number - 1
+
     def _take(self) -> tuple[_Held, bool]:
         """The first record held, with its occurrence counted, and whether it is at its own place."""
         if not self._heap:

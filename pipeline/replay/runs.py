@@ -13,6 +13,7 @@ from core.store import tables as t
 from core.store.counts import OUTCOMES
 from core.store.engine import Store
 from core.store.pruned import read_pruned
+from pipeline.elements import BY_LIMIT, Refused, Rejection
 from pipeline.ledger.base import stored_under
 from pipeline.ledger.tables import replays
 
@@ -234,11 +235,28 @@ def late_places(store: Store, run: str) -> dict[tuple[str, int, int], OrderKey]:
     """(stream's UUID, partition, offset) → place of the records that came late in a run."""
     c = t.outcomes.c
     with store.reading() as connection:
-        query = sa.select(c.stream, c.partition, c.first_offset, c.place).where(c.run == run, c.late)
+        query = sa.select(c.stream, c.partition, c.first_offset, c.place).where(c.run == run, t.is_late)
         return {
             (stream, partition, offset): OrderKey.parse(place)
             for stream, partition, offset, place in connection.execute(query)
         }
+
+
+def refused_by_limit(store: Store, run: str) -> dict[tuple[str, int, int], Refused]:
+    """(stream's UUID, partition, offset) → how records ended in a run that a limit of time or memory refused.
+
+    Such limits hang on the machine, so a replay takes over what they decided, as it takes over the places of late records.
+    """
+    c = t.outcomes.c
+    query = sa.select(c.stream, c.partition, c.first_offset, c.item, c.stage, c.reason).where(
+        c.run == run, t.is_rejected, sa.or_(*(c.reason.startswith(word) for word in BY_LIMIT))
+    )
+    with store.reading() as connection:
+        found = {
+            (row.stream, row.partition, row.first_offset): Refused(row.item, Rejection(row.stage or "", row.reason))
+            for row in connection.execute(query)
+        }
+    return {where: one for where, one in found.items() if one.problem.by_limit}
 
 
 def _raw(row: sa.Row[tuple[object, ...]], article: Article) -> RawArticle:

@@ -1,4 +1,4 @@
-"""The step from raw records to drafts: clean text, language, and the features by which copies and events are found."""
+"""The step from raw records to drafts: clean text, language, features, topics, and the stored queries that it matches."""
 
 from __future__ import annotations
 
@@ -7,56 +7,82 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 import apache_beam as beam
+import msgspec
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft, Envelope
-from pipeline.transforms.extraction_pool import shared_extraction
-from pipeline.transforms.step import Step
+from pipeline.transforms.extraction_pool import PoolPlan, shared_extraction
+from pipeline.transforms.match import shared_matcher
+from pipeline.transforms.record import RecordWork, returned
+from pipeline.transforms.step import Step, rest
+
+_draft = msgspec.json.Decoder(Draft)
 
 
 class Clean(beam.PTransform):
-    """Envelope → Draft with its article (title, text, authors, date, language, features), or the reason why there is none.
+    """Envelope → Draft with its article (title, text, language, features, topics, subscriptions), or why there is none.
 
-    Records of a bundle are prepared in parallel and come out in the bundle's order; see ``pipeline.transforms.prepare``.
+    Records of a bundle are prepared in parallel and come out in the bundle's order; see ``pipeline.transforms.record``. What
+    comes back from the slow lane is passed on.
     """
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, pool: PoolPlan, work: RecordWork) -> None:
         super().__init__()
-        self._processes = processes
+        self._pool, self._work = pool, work
 
     def expand(self, envelopes: beam.PCollection[Envelope]) -> beam.PCollection[Draft]:
-        return envelopes | "Prepare" >> beam.ParDo(_Prepare(self._processes)).with_output_types(Draft)
+        return envelopes | "Prepare" >> beam.ParDo(_Prepare(self._pool, self._work)).with_output_types(Draft)
 
 
 class _Prepare(Step):
     """Submits in ``process`` and collects when the bundle ends; otherwise pages would be extracted one by one."""
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, pool: PoolPlan, work: RecordWork) -> None:
         super().__init__()
-        self._processes = processes
+        self._pool, self._work = pool, work
 
     def setup(self) -> None:
         super().setup()
-        self._extraction = shared_extraction(self._processes)
+        self._extraction = shared_extraction(self._pool, self._work)
+
+    def teardown(self) -> None:
+        if not self._pool.processes and self._work.store_url:
+            rest(shared_matcher(self._work.store_url, self._work.scope).store)
 
     def start_bundle(self) -> None:
         self._pending: list[Future[Draft]] = []
         self._began_s = time.monotonic()
 
     def process(self, envelope: Envelope) -> Iterator[Draft]:
-        self._pending.append(self._extraction.submit(envelope))
+        self._pending.append(_came_back(envelope) if envelope.ready else self._extraction.submit(envelope))
         return iter(())
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         window = GlobalWindow()
         for future in self._pending:
             draft = future.result()
-            counts.PREPARED.inc()
-            if draft.article is None:
-                counts.PREPARED_WITHOUT_ARTICLE.inc()
+            _count(draft)
             yield WindowedValue(draft, window.max_timestamp(), [window])
         if self._pending:
             counts.PREPARE_BUNDLE_MS.update(round(1000 * (time.monotonic() - self._began_s)))
         self._pending = []
+
+
+def _count(draft: Draft) -> None:
+    counts.PREPARED.inc()
+    counts.NOT_DECIDED.inc(draft.undecided)
+    if draft.postponed is not None:
+        counts.POSTPONED.inc()
+    elif draft.article is None:
+        counts.PREPARED_WITHOUT_ARTICLE.inc()
+    else:
+        counts.TOPICS.update(len(draft.article.topics))
+        counts.SUBSCRIPTIONS.update(len(draft.article.subscriptions))
+
+
+def _came_back(envelope: Envelope) -> Future[Draft]:
+    future: Future[Draft] = Future()
+    future.set_result(returned(envelope, _draft.decode(envelope.value)))
+    return future

@@ -20,6 +20,7 @@ LAG_RECORDS = Metrics.gauge(NAMESPACE, "lag_records")
 
 PREPARED = Metrics.counter(NAMESPACE, "prepared_records")
 PREPARED_WITHOUT_ARTICLE = Metrics.counter(NAMESPACE, "prepared_rejected")
+POSTPONED = Metrics.counter(NAMESPACE, "postponed_records")
 PREPARE_BUNDLE_MS = Metrics.distribution(NAMESPACE, "prepare_bundle_milliseconds")
 
 TOPICS = Metrics.distribution(NAMESPACE, "topics_per_article")

@@ -1,78 +1,88 @@
-"""Where records are prepared: in this process, or in a pool of processes with a limit of time and memory for each page.
+"""Where records are prepared: in this process, or in a pool of processes with a limit of time and memory for each record.
 
-Preparing (``pipeline.transforms.prepare``, mostly extraction) takes nine tenths of the pipeline's time and holds the
-interpreter's lock, and a hostile page can hang, fill memory or kill its process. In the pool that costs one page.
+Preparing (``pipeline.transforms.record``: extraction, tagging, matching) takes nine tenths of the pipeline's time and holds the
+interpreter's lock, and a hostile page can hang, fill memory or kill its process. In the pool that costs one record. Its
+processes are ``pipeline.transforms.page_process``.
 
-Processes are spawned, never forked, because gRPC has threads. Each has a pipe of its own, so killing one that hangs can't
-damage what another is sending. A process that ends while idle is replaced with its next page. A page's time
-starts when a process that has loaded its libraries receives it. Records and drafts cross the pipe as JSON
-(``pipeline.elements.pack``), never as pickle.
-
-A page that fails because of its process (out of memory, process ended) in a process that had handled others is tried once
-more in a new one: the result of a page must not depend on the pages before it.
+In a live run the limit is short, and a record that exceeds it is postponed to the slow lane (``pipeline.drivers.slow_lane``),
+which is such a pool too, with the full limit. See docs/architecture.md, "The slow lane".
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import resource
-import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import msgspec
 
-from core.errors import ExtractionError, WirewatchError
-from core.logs import configure_worker
-from core.records import OrderKey, Position, RawArticle, encode
-from pipeline.elements import Draft, Envelope, pack, unpack
-from pipeline.transforms.prepare import Extractor, Prepared, extract_raw, prepare, refused
+from core.records import Position
+from pipeline.elements import TIMEOUT, Draft, Envelope, Postponed, Rejection
+from pipeline.transforms.breaker import DEFAULT, BreakerRule, Breakers
+from pipeline.transforms.page_process import PageProcess, Spares
+from pipeline.transforms.record import RecordWork
 
 TIME_LIMIT_S = 5.0
-# A page of 8 MiB takes some 300 MB at worst; the libraries themselves map about 700 MB.
-MEMORY_LIMIT_BYTES = 3 << 30
-# A process that has extracted so many pages is replaced: libraries leak.
-MAX_PAGES = 2_000
-# A new process loads its libraries first; on a busy machine that takes a while.
-START_S = 120.0
+SLOW, BREAKER = "slow", "breaker"
 
-_READY = b"ready"
-_prepared = msgspec.json.Decoder(Prepared)
-# Starting a process isn't meant for several threads at once.
-_starting = threading.Lock()
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """``processes`` (0: none, all is done in this process), each record for at most ``limit_s`` seconds.
+
+    ``spares`` processes are ready to replace one that is killed, and as many more work while a record takes long.
+    ``postpones``: a record that exceeds it is postponed, else it is rejected; ``breaker`` says when it is not tried.
+    """
+
+    processes: int = 0
+    limit_s: float = TIME_LIMIT_S
+    spares: int = 1
+    postpones: bool = False
+    breaker: BreakerRule = DEFAULT
+
+
+INLINE = PoolPlan()
+"""All is done in this process."""
 
 
 class InlineExtraction:
-    """Prepares in this process, at once: for tests and small inputs."""
+    """Prepares in this process, at once: for tests and small inputs. There is no limit."""
 
-    def __init__(self, function: Extractor = extract_raw) -> None:
-        self._function = function
+    def __init__(self, work: RecordWork) -> None:
+        self._work = work
 
     def submit(self, envelope: Envelope) -> Future[Draft]:
-        """The finished future of a record's draft."""
+        """The finished future of a record's draft. Raises WirewatchError if the store is away."""
         future: Future[Draft] = Future()
-        future.set_result(prepare(envelope, self._function).draft)
+        future.set_result(self._work.do(envelope).draft)
         return future
 
 
+class _Outlet(msgspec.Struct):
+    """Of a raw record, the outlet alone: the page is skipped."""
+
+    source: str = ""
+
+
 class PoolExtraction:
-    """Prepares in processes of its own, each page for at most ``limit_s`` seconds. Thread-safe.
+    """Prepares in processes of its own. Thread-safe. Processes are started with the first record."""
 
-    ``function`` must be importable by name; tests pass a hostile one.
-    """
-
-    def __init__(self, processes: int, limit_s: float = TIME_LIMIT_S, function: Extractor = extract_raw) -> None:
+    def __init__(self, plan: PoolPlan, work: RecordWork) -> None:
+        self._plan = plan
         self._pages: SimpleQueue[tuple[Envelope, Future[Draft]] | None] = SimpleQueue()
         self._ahead: dict[Position, Future[Draft]] = {}
-        self._threads = [
-            threading.Thread(target=self._work, args=[PageProcess(function, limit_s)], daemon=True)
-            for _ in range(processes)
+        self._breakers, self._breaker_lock = Breakers(plan.breaker), threading.Lock()
+        self._spares = Spares(work, plan.limit_s, plan.spares)
+        self._processes = [
+            PageProcess(self._spares, plan.limit_s, again=not plan.postpones)
+            for _ in range(plan.processes + plan.spares)
         ]
+        self._slots = threading.Semaphore(plan.processes)
+        self._threads = [threading.Thread(target=self._work, args=[one], daemon=True) for one in self._processes]
         for thread in self._threads:
             thread.start()
 
@@ -85,10 +95,10 @@ class PoolExtraction:
         self._ahead.clear()
 
     def submit(self, envelope: Envelope) -> Future[Draft]:
-        """The future of a record's draft. A page that took too long or killed its process gives a draft with a problem.
+        """The future of a record's draft. One that took too long or killed its process gives a problem, or is postponed.
 
-        A page's time does not run while it waits for a process. The future raises WirewatchError if no process can be
-        started.
+        A record's time does not run while it waits for a process. The future raises WirewatchError if no process can be
+        started, or the store is away.
         """
         return self._ahead.pop(envelope.position, None) or self._queued(envelope)
 
@@ -103,136 +113,91 @@ class PoolExtraction:
             self._pages.put(None)
         for thread in self._threads:
             thread.join()
+        self._spares.close()
+
+    def abandon(self) -> None:
+        """End the processes, whatever they are doing. Futures that are not done say ``crashed``, or are never done."""
+        with suppress(Empty):
+            while True:
+                self._pages.get_nowait()
+        for process in self._processes:
+            process.interrupt()
+        self.close()
 
     def _work(self, process: PageProcess) -> None:
         try:
             while (page := self._pages.get()) is not None:
                 envelope, future = page
+                slot = _Slot(self._slots)
                 try:
-                    future.set_result(process.prepare(envelope))
+                    future.set_result(self._prepared(process, envelope, slot.free))
                 except BaseException as error:
                     future.set_exception(error)
+                finally:
+                    slot.free()
         finally:
             process.stop()
 
-
-class PageProcess:
-    """One process with ``function`` and a limit for each page, started with the first page. Belongs to one thread."""
-
-    def __init__(self, function: Extractor, limit_s: float) -> None:
-        self._function, self._limit_s = function, limit_s
-        self._process: BaseProcess | None = None
-        self._pipe: Connection | None = None
-        self._handled = 0
-
-    def prepare(self, envelope: Envelope) -> Draft:
-        """The draft of a record. Raises WirewatchError if no process can be started, which is not the page's fault."""
-        result, used = self._prepare(envelope)
-        if used and result.tainted:
-            self.stop()
-            result, _ = self._prepare(envelope)
-        if result.tainted:
-            self.stop()
-        return result.draft
-
-    def stop(self) -> None:
-        """End the process, whatever it is doing."""
-        process, self._process, pipe, self._pipe = self._process, None, self._pipe, None
-        if pipe is not None:
-            pipe.close()
-        if process is not None:
-            process.kill()
-            process.join()
-
-    def _prepare(self, envelope: Envelope) -> tuple[Prepared, bool]:
-        """The prepared record, and whether its process had handled others before."""
-        process, pipe = self._running()
-        used, self._handled = self._handled > 0, self._handled + 1
-        try:
-            pipe.send_bytes(pack(envelope))
-            if not wait([pipe, process.sentinel], self._limit_s):
-                self.stop()
-                error = ExtractionError("timeout", f"it took longer than {self._limit_s:g} s")
-                return Prepared(refused(envelope, error)), used
-            result = _prepared.decode(pipe.recv_bytes())
-        except (OSError, EOFError):
-            # It has ended or is ending; one that lives on with a broken pipe is killed.
-            process.join(self._limit_s)
-            code = process.exitcode
-            self.stop()
-            error = ExtractionError("crashed", "its pipe broke" if code is None else f"the process ended with {code}")
-            return Prepared(refused(envelope, error), tainted=True), used
-        return result, used
-
-    def _running(self) -> tuple[BaseProcess, Connection]:
-        if self._handled >= MAX_PAGES or self._process is None or not self._process.is_alive():
-            self.stop()
-        if self._process is None or self._pipe is None:
-            self._process, self._pipe = self._started()
-            self._handled = 0
-        return self._process, self._pipe
-
-    def _started(self) -> tuple[BaseProcess, Connection]:
-        context = multiprocessing.get_context("spawn")
-        pipe, theirs = context.Pipe()
-        with _starting:
-            process = context.Process(target=serve, args=(theirs, self._function), name="page extraction", daemon=True)
-            process.start()
-        # An open copy here would hide that the process has ended.
-        theirs.close()
-        try:
-            if wait([pipe], START_S) and pipe.recv_bytes() == _READY:
-                return process, pipe
-        except (OSError, EOFError):
-            pass
-        process.kill()
-        process.join()
-        pipe.close()
-        raise WirewatchError(
-            f"no process for extraction can be started (it ended with {process.exitcode})",
-            hint="see what it printed above; extraction_processes = 0 extracts without one",
-        )
+    def _prepared(self, process: PageProcess, envelope: Envelope, relieve: Callable[[], object]) -> Draft:
+        if not self._plan.postpones:
+            return process.prepare(envelope, relieve).draft
+        with self._breaker_lock:
+            watched = not self._breakers.idle
+        outlet = outlet_of(envelope) if watched else ""
+        with self._breaker_lock:
+            if watched and self._breakers.open(outlet, envelope.key.time_ms):
+                return postponed(envelope, Postponed(BREAKER, outlet))
+        draft = process.prepare(envelope, relieve).draft
+        slow = draft.problem is not None and draft.problem.by_limit
+        if slow or watched:
+            outlet = outlet or outlet_of(envelope)
+            with self._breaker_lock:
+                self._breakers.note(outlet, envelope.key.time_ms, slow=slow)
+        return postponed(envelope, _why(draft.problem, outlet), draft.item) if slow else draft
 
 
-def serve(pipe: Connection, function: Extractor) -> None:
-    """The main loop of such a process: records in, prepared drafts out, until the pipe is closed."""
-    # Ctrl-C reaches all processes of a terminal: the owner decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    configure_worker(service="extraction")
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
-    # What is loaded on first use is loaded now, so no page waits for it.
-    prepare(_warm_up(), function)
-    try:
-        pipe.send_bytes(_READY)
-        while True:
-            pipe.send_bytes(encode(prepare(unpack(pipe.recv_bytes()), function)))
-    except (EOFError, OSError):
-        # The owner has ended.
-        return
+class _Slot:
+    """One of the places of a pool, taken until it is freed, once."""
+
+    def __init__(self, slots: threading.Semaphore) -> None:
+        slots.acquire()
+        self._slots: threading.Semaphore | None = slots
+
+    def free(self) -> None:
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.release()
 
 
-def _warm_up() -> Envelope:
-    page = RawArticle(
-        url="https://warm-up.invalid/",
-        source="",
-        fetched_at=datetime(2000, 1, 1, tzinfo=UTC),
-        html="<html><body><article><h1>Warm up</h1><p>"
-        + "Some words for the libraries to load on. " * 12
-        + "</p></article>",
+def _why(problem: Rejection | None, outlet: str) -> Postponed:
+    reason = problem.reason.partition(":")[0] if problem else ""
+    return Postponed(SLOW if reason == TIMEOUT else reason, outlet)
+
+
+def postponed(envelope: Envelope, why: Postponed, item: str = "") -> Draft:
+    """The placeholder of a record that leaves the order."""
+    return Draft(
+        number=envelope.number, position=envelope.position, key=envelope.key, item=item or envelope.item, postponed=why
     )
-    position = Position(run="", stream="", partition=0, offset=0)
-    return Envelope(number=0, position=position, key=OrderKey(0, "", ""), value=encode(page))
+
+
+def outlet_of(envelope: Envelope) -> str:
+    """The outlet of a raw record; empty if it can't be read."""
+    try:
+        return msgspec.json.decode(envelope.value, type=_Outlet).source
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ""
 
 
 _lock = threading.Lock()
 
 
-def shared_extraction(processes: int, limit_s: float = TIME_LIMIT_S) -> InlineExtraction | PoolExtraction:
-    """The one extraction of this process: a pool of that many processes, or none for 0. Made on first use, never closed."""
+def shared_extraction(plan: PoolPlan, work: RecordWork) -> InlineExtraction | PoolExtraction:
+    """The one extraction of this process for a plan: a pool, or none for 0 processes. Made on first use, never closed."""
     with _lock:
-        return _shared(processes, limit_s)
+        return _shared(plan, work)
 
 
 @cache
-def _shared(processes: int, limit_s: float) -> InlineExtraction | PoolExtraction:
-    return PoolExtraction(processes, limit_s) if processes else InlineExtraction()
+def _shared(plan: PoolPlan, work: RecordWork) -> InlineExtraction | PoolExtraction:
+    return PoolExtraction(plan, work) if plan.processes else InlineExtraction(work)

@@ -1,4 +1,7 @@
-"""Tagging with topics and matching with stored queries, each in the version in force at the article's event time."""
+"""Tagging with topics and matching with stored queries, each in the version in force at the article's event time.
+
+Free of Beam, because the processes that prepare drafts import it (``pipeline.transforms.record``).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-import apache_beam as beam
 import msgspec
 import structlog
 
@@ -24,85 +26,25 @@ from core.records import canary as canaries
 from core.store import Store, StoredTopic, SubscriptionStore, open_store
 from core.store.subscriptions import FRESH_MS
 from core.topics import Tagger, Topic, load_topic
-from pipeline.elements import Rejection
+from pipeline.elements import Draft, Rejection
 from pipeline.text.characters import normal_line
-from pipeline.transforms import counts
-from pipeline.transforms.coders import Draft
-from pipeline.transforms.step import Step, rest
 
 log = structlog.get_logger()
 _LOGGED_EACH = 1_000
 """A query that is left undecided is logged the first time and then once in so many: it may be so on every article."""
 
 
-class TagTopics(beam.PTransform):
-    """Draft → Draft with its article's topics."""
-
-    def __init__(self, store_url: str, scope: str) -> None:
-        super().__init__()
-        self._store_url, self._scope = store_url, scope
-
-    def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[Draft]:
-        return drafts | "Score" >> beam.ParDo(_Tag(self._store_url, self._scope)).with_output_types(Draft)
-
-
-class MatchSubscriptions(beam.PTransform):
-    """Draft → Draft with the subscriptions that its article matches. After TagTopics, because queries may ask for topics."""
-
-    def __init__(self, store_url: str, scope: str) -> None:
-        super().__init__()
-        self._store_url, self._scope = store_url, scope
-
-    def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[Draft]:
-        return drafts | "Search" >> beam.ParDo(_Match(self._store_url, self._scope)).with_output_types(Draft)
-
-
-class _Tag(Step):
-    def __init__(self, store_url: str, scope: str) -> None:
-        super().__init__()
-        self._store_url, self._scope = store_url, scope
-
-    def setup(self) -> None:
-        super().setup()
-        self._desk = shared_matcher(self._store_url, self._scope)
-
-    def teardown(self) -> None:
-        rest(self._desk.store)
-
-    def process(self, draft: Draft) -> list[Draft]:
-        tagged = judged(draft, "tag", lambda article: {"topics": self._desk.topics_of(article)})
-        if tagged.article is not None:
-            counts.TOPICS.update(len(tagged.article.topics))
-        return [tagged]
-
-
-class _Match(_Tag):
-    def process(self, draft: Draft) -> list[Draft]:
-        undecided = 0
-
-        def judge(article: Article) -> dict[str, Any]:
-            nonlocal undecided
-            found, undecided = self._desk.decided_of(article)
-            return {"subscriptions": found}
-
-        matched = msgspec.structs.replace(judged(draft, "match", judge), undecided=undecided)
-        counts.NOT_DECIDED.inc(undecided)
-        if matched.article is not None:
-            counts.SUBSCRIPTIONS.update(len(matched.article.subscriptions))
-        return [matched]
-
-
 def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]]) -> Draft:
     """The draft with what ``judge`` adds to its article; with a problem of this stage if that fails.
 
-    An exception would fail the whole slice, or restart the job, again and again. Only a WirewatchError is raised: then the
-    store is unreachable, and the article is not at fault.
+    An exception would fail the whole slice, or restart the job, again and again. Only a WirewatchError is raised (the store is
+    unreachable, and the article is not at fault), and MemoryError, which may be due to the process.
     """
     if draft.article is None:
         return draft
     try:
         return msgspec.structs.replace(draft, article=msgspec.structs.replace(draft.article, **judge(draft.article)))
-    except WirewatchError:
+    except (WirewatchError, MemoryError):
         raise
     except Exception as error:
         log.exception("an article can't be judged; it is rejected", stage=stage, item=draft.item)
@@ -172,6 +114,11 @@ class Matcher:
     def store(self) -> Store:
         """Where the queries are."""
         return self._queries.store
+
+    def refresh(self, time_ms: int) -> None:
+        """Load what an article of this event time must meet. It takes as long as there are queries to load: not its fault."""
+        with self._lock:
+            self._refresh(time_ms)
 
     def topics_of(self, article: Article) -> tuple[TopicMatch, ...]:
         """The article's topics, of those in force at its event time. One that can't be read is left out."""

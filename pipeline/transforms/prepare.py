@@ -15,7 +15,7 @@ import msgspec
 
 from core.errors import ExtractionError
 from core.records import Article, RawArticle, article_id, canonical_url, decode, version_hash
-from pipeline.elements import Draft, Envelope, Rejection
+from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope, Rejection
 from pipeline.extraction.clean import Extracted, extract, extract_text
 from pipeline.stories.features import features
 from pipeline.text.characters import normal_line
@@ -57,18 +57,18 @@ def prepare(envelope: Envelope, extractor: Extractor) -> Prepared:
     except ExtractionError as error:
         # Extraction wraps every failure in its own error.
         short = isinstance(error.__cause__, MemoryError)
-        return Prepared(_refused(envelope, decoded, ExtractionError("out_of_memory") if short else error), short)
+        return Prepared(_refused(envelope, decoded, ExtractionError(OUT_OF_MEMORY) if short else error), short)
     except MemoryError:
-        return Prepared(_refused(envelope, decoded, ExtractionError("out_of_memory")), tainted=True)
+        return Prepared(_refused(envelope, decoded, ExtractionError(OUT_OF_MEMORY)), tainted=True)
     except Exception as error:
         failed = ExtractionError("extractor_failed", f"{type(error).__name__}: {str(error)[:200]}")
         return Prepared(_refused(envelope, decoded, failed))
     return Prepared(_draft(envelope, decoded, article=article))
 
 
-def refused(envelope: Envelope, error: ExtractionError) -> Draft:
-    """The draft of a record that its process never returned."""
-    return _refused(envelope, decode_envelope(envelope), error)
+def refused(envelope: Envelope, error: ExtractionError, stage: str = STAGE) -> Draft:
+    """The draft of a record that its process never returned. ``stage``: what it was at."""
+    return _refused(envelope, decode_envelope(envelope), error, stage)
 
 
 def decode_envelope(envelope: Envelope) -> DecodedRecord:
@@ -120,9 +120,9 @@ def _short(number: int) -> str:
     return str(number) if abs(number) < 1 << 63 else "of many digits"
 
 
-def _refused(envelope: Envelope, decoded: DecodedRecord, error: ExtractionError) -> Draft:
+def _refused(envelope: Envelope, decoded: DecodedRecord, error: ExtractionError, stage: str = STAGE) -> Draft:
     # A library's message may quote the page, including halves of surrogate pairs, which JSON can't hold.
-    return _draft(envelope, decoded, problem=Rejection(STAGE, normal_line(str(error))))
+    return _draft(envelope, decoded, problem=Rejection(stage, normal_line(str(error))))
 
 
 def _draft(

@@ -67,6 +67,7 @@ def run(
     queries = read_subscriptions(subscriptions) if subscriptions else []
     items = read_path(path)
     from pipeline.drivers.bounded import BoundedRun, write_results
+    from pipeline.drivers.pools import alone
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ def run(
             Path(scratch),
             subscriptions=queries,
             topics_folder=folder,
-            extraction_processes=settings.extraction_processes,
+            pool=alone(settings),
             now_ms=console.now_ms(),
         ) as bounded:
             for item in items:
@@ -251,15 +252,14 @@ def _go(
     machine: bool,
 ) -> None:
     # These load Beam, which takes seconds.
+    from pipeline.drivers.pools import of_a_replay
     from pipeline.drivers.replay import Pace, ReplayRun
     from pipeline.drivers.replay import Progress as Stand
     from wirewatch.replay.sources import Sources
 
     done = StoreReader(store, row.name).count_outcomes().total()
     row = msgspec.structs.replace(row, done=done)
-    run = ReplayRun(
-        store, settings.store, row, scope=spec.scope, processes=settings.extraction_processes, now_ms=console.now_ms()
-    )
+    run = ReplayRun(store, settings.store, row, scope=spec.scope, pool=of_a_replay(settings), now_ms=console.now_ms())
     sources = Sources(settings, store, spec.sources, of=spec.of, name=row.name, span=(row.from_ms, row.to_ms))
     began = time.monotonic()
     extra = [TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[when]}", style="dim")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.errors import StoreError
-from core.records import Alert, OrderKey, SubscriptionMatch
+from core.records import Alert, SubscriptionMatch
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
 from pipeline.elements import Draft, Rejection
@@ -18,7 +18,6 @@ from pipeline.ledger import RunLedger, RunState
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.stage import Decided
-from pipeline.stories.story_memory import StoryFacts
 from tests.pipeline.transforms.support import draft
 
 ANN, BOB = SubscriptionMatch("ann", 1), SubscriptionMatch("bob", 1)
@@ -53,27 +52,14 @@ class Flaky(RunLedger):
         self.plan = list(plan)
         self.commits = 0
 
-    def commit(
-        self,
-        state: RunState,
-        told: Sequence[Decided],
-        alerts: Sequence[Alert],
-        *,
-        last_key: OrderKey | None,
-        publish: bool,
-        handled: int = -1,
-        gauges: Mapping[str, int] | None = None,
-        facts: Mapping[str, StoryFacts] | None = None,
-    ) -> int:
+    def commit(self, state: RunState, decided: Sequence[Decided], alerts: Sequence[Alert], **options: Any) -> int:
         self.commits += 1
         how = self.plan.pop(0) if self.plan else ""
         if how == "fail":
             raise StoreError("the disk is full")
         if how == "stale":
             raise Stale("another was quicker")
-        seq = super().commit(
-            state, told, alerts, last_key=last_key, publish=publish, handled=handled, gauges=gauges, facts=facts
-        )
+        seq = super().commit(state, decided, alerts, **options)
         if how == "lost":
             raise StoreError("the connection was lost at the commit")
         return seq

@@ -24,6 +24,7 @@ from pipeline.flow import Flow
 from pipeline.ledger import RunLedger
 from pipeline.order import Merge
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, late_places
+from pipeline.transforms.extraction_pool import PoolPlan
 from tests.pipeline.flow.input import END_MS, START, day, subscriptions
 
 Results = dict[str, list[dict[str, Any]]]
@@ -157,7 +158,7 @@ class World:
         """Replay, at most so many slices; the same name again goes on."""
         name = name or f"replay-{next(_names)}"
         row = ReplayRepository(self.store).get(name) or self.row(name, from_ms=from_ms, to_ms=to_ms, base=base)
-        run = ReplayRun(self.store, self.store_url, row, scope="live", processes=0, now_ms=END_MS)
+        run = ReplayRun(self.store, self.store_url, row, scope="live", pool=PoolPlan(), now_ms=END_MS)
         handled: list[Progress] = []
         found = run.run(
             history or self.history(name, row.from_ms, row.to_ms, run.after_ms, of),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
 from msgspec.structs import replace
 
 from core.records import RawArticle, article_id, version_hash
 from pipeline.elements import Draft, Rejection
 from pipeline.stories.features import features
-from pipeline.transforms import clean
 from pipeline.transforms.clean import _Prepare
-from pipeline.transforms.extraction_pool import InlineExtraction
+from pipeline.transforms.extraction_pool import PoolPlan
+from pipeline.transforms.record import RecordWork
 from tests.pipeline.transforms.hostile import obey, page
 from tests.pipeline.transforms.support import envelope, key, position
 
@@ -20,9 +19,8 @@ TEXT = (
 )
 
 
-def drafts_of(pages: list[RawArticle | Rejection], monkeypatch: pytest.MonkeyPatch, **options: object) -> list[Draft]:
-    monkeypatch.setattr(clean, "shared_extraction", lambda _processes: InlineExtraction(**options))  # type: ignore[arg-type]
-    step = _Prepare(0)
+def drafts_of(pages: list[RawArticle | Rejection], **options: object) -> list[Draft]:
+    step = _Prepare(PoolPlan(), RecordWork(**options))  # type: ignore[arg-type]
     step.setup()
     step.start_bundle()
     for number, one in enumerate(pages):
@@ -32,9 +30,9 @@ def drafts_of(pages: list[RawArticle | Rejection], monkeypatch: pytest.MonkeyPat
     return [windowed.value for windowed in step.finish_bundle()]
 
 
-def test_a_bundle_comes_out_whole_and_in_order_whatever_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_comes_out_whole_and_in_order_whatever_is_in_it() -> None:
     known = Rejection("decode", "no JSON")
-    found = drafts_of([page("a-1"), known, page("bug"), page("memory"), page("a-2")], monkeypatch, function=obey)
+    found = drafts_of([page("a-1"), known, page("bug"), page("memory"), page("a-2")], extractor=obey)
     assert [(draft.number, draft.position, draft.key) for draft in found] == [
         (number, position(number), key(number)) for number in range(5)
     ]
@@ -47,7 +45,7 @@ def test_a_bundle_comes_out_whole_and_in_order_whatever_is_in_it(monkeypatch: py
     ]
 
 
-def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted() -> None:
     raw = replace(
         page("a?utm_source=x"),
         text=TEXT,
@@ -56,7 +54,7 @@ def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted(monkeypat
         language="en-GB",
         backfill=True,
     )
-    (found,) = drafts_of([raw], monkeypatch)
+    (found,) = drafts_of([raw])
     made = found.article
     assert made is not None
     assert (made.id, made.url, made.canonical_url) == (article_id(raw.url), raw.url, "https://a.example/a")
@@ -66,7 +64,7 @@ def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted(monkeypat
     assert made.fingerprint == features(made.title, made.text)
 
 
-def test_a_claimed_language_helps_a_text_that_is_too_short_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = drafts_of([replace(page("a"), text="Oslo, Bergen, Tromsø, Bodø.", language="nb-NO")], monkeypatch)
+def test_a_claimed_language_helps_a_text_that_is_too_short_to_tell() -> None:
+    (found,) = drafts_of([replace(page("a"), text="Oslo, Bergen, Tromsø, Bodø.", language="nb-NO")])
     assert found.article is not None
     assert (found.article.language, found.article.language_decided_by) == ("no", "feed")

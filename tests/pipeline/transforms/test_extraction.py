@@ -15,9 +15,10 @@ from core.errors import ExtractionError, WirewatchError
 from core.records import RawArticle
 from pipeline.elements import Draft
 from pipeline.stories.features import SIZE
-from pipeline.transforms import extraction_pool
-from pipeline.transforms.extraction_pool import InlineExtraction, PoolExtraction
-from pipeline.transforms.prepare import extract_raw
+from pipeline.transforms import page_process
+from pipeline.transforms.extraction_pool import InlineExtraction, PoolExtraction, PoolPlan
+from pipeline.transforms.prepare import Extractor, extract_raw
+from pipeline.transforms.record import RecordWork
 from tests.pipeline.transforms.hostile import obey, page
 from tests.pipeline.transforms.support import envelope
 
@@ -33,16 +34,24 @@ def importable() -> Iterator[None]:
         yield
 
 
+def pool_of(processes: int, limit_s: float = LIMIT_S, function: Extractor = obey, **plan: object) -> PoolExtraction:
+    return PoolExtraction(PoolPlan(processes, limit_s, **plan), RecordWork(extractor=function))  # type: ignore[arg-type]
+
+
+def inline(function: Extractor = extract_raw) -> InlineExtraction:
+    return InlineExtraction(RecordWork(extractor=function))
+
+
 @pytest.fixture(scope="module")
 def two() -> Iterator[PoolExtraction]:
-    made = PoolExtraction(2, LIMIT_S, obey)
+    made = pool_of(2)
     yield made
     made.close()
 
 
 @pytest.fixture
 def one() -> Iterator[PoolExtraction]:
-    made = PoolExtraction(1, LIMIT_S, obey)
+    made = pool_of(1, spares=0)
     yield made
     made.close()
 
@@ -103,7 +112,7 @@ def test_a_page_that_waits_for_its_turn_does_not_use_up_its_time(one: PoolExtrac
 
 def test_loading_the_libraries_does_not_count_as_the_time_of_the_first_page() -> None:
     # A new process needs more than a second for its libraries, and a page of this size some milliseconds.
-    pool = PoolExtraction(1, 0.5)
+    pool = pool_of(1, 0.5, extract_raw)
     text = "The council of the port agreed on Monday to mend the northern pier. " * 5
     try:
         first = text_of(begin(pool, replace(page("first"), html=f"<html><body><p>{text}</p></body></html>")))
@@ -127,14 +136,14 @@ def test_a_page_that_fails_only_in_a_used_process_is_done_in_a_new_one(one: Pool
 
 
 def test_a_process_is_replaced_after_so_many_pages(monkeypatch: pytest.MonkeyPatch, one: PoolExtraction) -> None:
-    monkeypatch.setattr(extraction_pool, "MAX_PAGES", 2)
+    monkeypatch.setattr(page_process, "MAX_PAGES", 2)
     ids = [text_of(begin(one, page(f"a-{number}"))) for number in range(5)]
     assert (len(set(ids)), ids[0] == ids[1], ids[2] == ids[3]) == (3, True, True)
 
 
 def test_processes_that_cannot_start_are_no_fault_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extraction_pool, "serve", _no_start)
-    pool = PoolExtraction(1, LIMIT_S, obey)
+    monkeypatch.setattr(page_process, "serve", _no_start)
+    pool = pool_of(1, spares=0)
     try:
         with pytest.raises(WirewatchError, match="no process for extraction") as caught:
             begin(pool, page("a-1")).result()
@@ -160,10 +169,10 @@ def test_a_record_that_was_begun_ahead_is_done_once(one: PoolExtraction) -> None
 
 @pytest.mark.parametrize("value", [b"no JSON", b'{"url":"x"}'])
 def test_a_record_that_cannot_be_read_is_a_draft_with_its_problem(one: PoolExtraction, value: bytes) -> None:
-    inline = InlineExtraction().submit(envelope(value)).result()
-    assert inline.problem is not None
-    assert inline.problem.stage == "decode"
-    assert one.submit(envelope(value)).result() == inline
+    here = inline().submit(envelope(value)).result()
+    assert here.problem is not None
+    assert here.problem.stage == "decode"
+    assert one.submit(envelope(value)).result() == here
 
 
 def test_a_process_makes_of_a_page_what_this_one_makes_of_it() -> None:
@@ -172,18 +181,18 @@ def test_a_process_makes_of_a_page_what_this_one_makes_of_it() -> None:
         * 3
     )
     raw = replace(page("gleich"), html=f"<html lang='de'><body><article>{text}</article></body></html>", title="Brücke")
-    pool = PoolExtraction(1)
+    pool = pool_of(1, 5.0, extract_raw)
     try:
         found = pool.submit(envelope(raw)).result()
     finally:
         pool.close()
-    assert found == InlineExtraction().submit(envelope(raw)).result()
+    assert found == inline().submit(envelope(raw)).result()
     assert found.article is not None
     assert (found.article.language, len(found.article.fingerprint)) == ("de", SIZE)
 
 
 def test_closing_ends_the_processes() -> None:
-    pool = PoolExtraction(1, LIMIT_S, obey)
+    pool = pool_of(1, spares=0)
     process = int(text_of(begin(pool, page("a-1"))))
     pool.close()
     with pytest.raises(ProcessLookupError):
@@ -192,11 +201,11 @@ def test_closing_ends_the_processes() -> None:
 
 @pytest.mark.parametrize(("name", "why"), [case for case in HOSTILE if case[0] in ("memory", "hidden", "bug", "none")])
 def test_in_this_process_every_failure_is_a_value_too(name: str, why: str) -> None:
-    assert reason(begin(InlineExtraction(obey), page(name))) == why
+    assert reason(begin(inline(obey), page(name))) == why
 
 
 def test_a_draft_says_why_in_words_that_json_can_hold() -> None:
-    draft = begin(InlineExtraction(obey), page("bug")).result()
+    draft = begin(inline(obey), page("bug")).result()
     assert draft.problem is not None
     assert (draft.article, draft.problem.stage) == (None, "clean")
     assert draft.problem.reason.encode().startswith(b"extractor_failed: KeyError")

@@ -83,6 +83,23 @@ def upgrade() -> None:
         "ix_outcomes_rejected", "outcomes", ["run", "seq"], sqlite_where=rejected, postgresql_where=rejected
     )
     op.create_table(
+        "slow_lane",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("record_offset", sa.BigInteger(), nullable=False),
+        sa.Column("article", sa.String(), nullable=False),
+        sa.Column("outlet", sa.Text(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("place", PLACE, nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("draft", sa.Text(), nullable=True),
+        sa.Column("made_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("run", "stream", "partition", "record_offset", name=op.f("pk_slow_lane")),
+    )
+    op.create_index("ix_slow_lane_run_article", "slow_lane", ["run", "article"])
+    op.create_table(
         "articles",
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),

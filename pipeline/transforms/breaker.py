@@ -1,0 +1,55 @@
+"""A breaker for each outlet: when most of an outlet's latest pages are slow, the next ones are not tried in the order. Pure.
+
+Counted by event time. What it decides shows as the late place of a record, which is stored with its outcome: a replay asks no
+breaker.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+# Of an outlet that publishes much, the latest tries count.
+TRIES = 20
+# Outlets that were not tried for longest are forgotten.
+OUTLETS = 10_000
+
+
+@dataclass(frozen=True)
+class BreakerRule:
+    """It opens when ``pages`` (0: never) of an outlet's tries in ``window_ms`` of event time, and half of them, were slow."""
+
+    pages: int = 3
+    window_ms: int = 600_000
+
+
+DEFAULT = BreakerRule()
+
+
+class Breakers:
+    """The breakers of all outlets. Not thread-safe."""
+
+    def __init__(self, rule: BreakerRule) -> None:
+        self._rule = rule
+        self._tries: OrderedDict[str, deque[tuple[int, bool]]] = OrderedDict()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no outlet has had a slow page, so that nothing need be asked."""
+        return not self._tries
+
+    def note(self, outlet: str, time_ms: int, *, slow: bool) -> None:
+        """Note a try. Of an outlet without slow pages nothing is kept."""
+        if not self._rule.pages or (outlet not in self._tries and not slow):
+            return
+        tries = self._tries.setdefault(outlet, deque(maxlen=TRIES))
+        tries.append((time_ms, slow))
+        self._tries.move_to_end(outlet)
+        if len(self._tries) > OUTLETS:
+            self._tries.popitem(last=False)
+
+    def open(self, outlet: str, time_ms: int) -> bool:
+        """Whether the outlet's page of this event time goes straight to the slow lane."""
+        counted = [slow for at_ms, slow in self._tries.get(outlet, ()) if abs(time_ms - at_ms) <= self._rule.window_ms]
+        slow = sum(counted)
+        return 0 < self._rule.pages <= slow and 2 * slow >= len(counted)

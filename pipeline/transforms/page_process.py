@@ -1,0 +1,261 @@
+"""One process that prepares records, with a limit of time and memory for each; and spare ones that wait for their turn.
+
+Processes are forked from a server that multiprocessing starts as a fresh process: it has no threads (gRPC's would not survive
+a fork), and the libraries are loaded there once, so a process costs hundredths of a second instead of two. Each has a pipe of
+its own, so killing one that hangs can't damage what another is sending. Records and drafts cross the pipe as JSON
+(``pipeline.elements.pack``), never as pickle.
+
+A record's time starts when its process has loaded what it must meet, and the process names each stage as it begins: a limit is
+said with the stage that it ended. A process that hangs when its owner was killed ends by itself (``signal.setitimer``: the
+kernel ends it, whoever holds the interpreter's lock).
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import resource
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+import msgspec
+
+from core.errors import ExtractionError, StoreError, WirewatchError
+from core.logs import configure_worker
+from core.records import encode
+from pipeline.elements import CRASHED, TIMEOUT, Envelope, pack, unpack
+from pipeline.transforms.prepare import STAGE, Prepared, refused
+from pipeline.transforms.record import RecordWork
+from pipeline.transforms.warm import warm_up
+
+# A page of 8 MiB takes some 300 MB at worst; the libraries themselves map about 700 MB.
+MEMORY_LIMIT_BYTES = 3 << 30
+# A process that has handled so many records is replaced: libraries leak.
+MAX_PAGES = 2_000
+# A new process loads libraries and queries first; on a busy machine that takes a while.
+START_S = 300.0
+# A process whose owner is gone ends that long after its record's limit.
+ORPHAN_S = 60.0
+
+_READY, _STAGE, _ERROR = b"ready", b"!", b"?"
+_prepared = msgspec.json.Decoder(Prepared)
+# Starting a process isn't meant for several threads at once.
+_starting = threading.Lock()
+_LOADED = ("__main__", "pipeline.transforms.preloaded")
+
+
+class RunningProcess:
+    """A process that is ready for records, and this end of its pipe. Belongs to one thread."""
+
+    def __init__(self, process: BaseProcess, pipe: Connection) -> None:
+        self.process, self.pipe = process, pipe
+        self.handled = 0
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+def start(work: RecordWork, limit_s: float) -> RunningProcess:
+    """A process that is ready. Raises WirewatchError if none can be started."""
+    context = multiprocessing.get_context("forkserver")
+    pipe, theirs = context.Pipe()
+    with _starting:
+        context.set_forkserver_preload(list(_LOADED))
+        process = context.Process(target=serve, args=(theirs, work, limit_s), name="record", daemon=True)
+        process.start()
+    # An open copy here would hide that the process has ended.
+    theirs.close()
+    running = RunningProcess(process, pipe)
+    said = b""
+    try:
+        if wait([pipe], START_S):
+            said = pipe.recv_bytes()
+            if said == _READY:
+                return running
+    except (OSError, EOFError):
+        pass
+    running.stop()
+    if said.startswith(_ERROR):
+        raise StoreError(said.removeprefix(_ERROR).decode())
+    raise WirewatchError(
+        f"no process for extraction can be started (it ended with {process.exitcode})",
+        hint="see what it printed above; extraction_processes = 0 extracts without one",
+    )
+
+
+class Spares:
+    """Starts processes, and keeps ``count`` of them ready from the first one on. Thread-safe."""
+
+    def __init__(self, work: RecordWork, limit_s: float, count: int) -> None:
+        self._work, self._limit_s, self._count = work, limit_s, count
+        self._ready: deque[RunningProcess] = deque()
+        self._lock = threading.Lock()
+        self._starting = 0
+        self._closed = False
+
+    def take(self) -> RunningProcess:
+        """A process that is ready; a spare one if there is one. Raises WirewatchError if none can be started."""
+        while True:
+            with self._lock:
+                found = self._ready.popleft() if self._ready else None
+            if found is None:
+                found = start(self._work, self._limit_s)
+            if found.process.is_alive():
+                self._refill()
+                return found
+            # It died while idle.
+            found.stop()
+
+    def close(self) -> None:
+        """End the spare processes."""
+        with self._lock:
+            self._closed = True
+            left, self._ready = list(self._ready), deque()
+        for one in left:
+            one.stop()
+
+    def _refill(self) -> None:
+        with self._lock:
+            missing = 0 if self._closed else self._count - len(self._ready) - self._starting
+            self._starting += max(0, missing)
+        for _ in range(missing):
+            threading.Thread(target=self._one_more, name="spare process", daemon=True).start()
+
+    def _one_more(self) -> None:
+        made: RunningProcess | None = None
+        try:
+            made = start(self._work, self._limit_s)
+        except (WirewatchError, OSError):
+            # Whoever needs one starts it, and says why that fails.
+            return
+        finally:
+            with self._lock:
+                self._starting -= 1
+                if made is not None and not self._closed:
+                    self._ready.append(made)
+                    made = None
+            if made is not None:
+                made.stop()
+
+
+class PageProcess:
+    """One process at a time, for records one after another, each for at most ``limit_s`` seconds. Belongs to one thread.
+
+    A record that fails because of its process (out of memory, process ended) in a process that had handled others is tried
+    once more in a new one, unless ``again`` is false: the result of a record must not depend on the records before it.
+    """
+
+    def __init__(self, spares: Spares, limit_s: float, *, again: bool = True) -> None:
+        self._spares, self._limit_s, self._again = spares, limit_s, again
+        self._running: RunningProcess | None = None
+        self._ended = False
+
+    def prepare(self, envelope: Envelope, relieve: Callable[[], object] = lambda: None) -> Prepared:
+        """A record with its draft. After a quarter of its time ``relieve`` is called: another may begin beside it.
+
+        Raises WirewatchError if no process can be started, or the store is away.
+        """
+        result, used = self._prepare(envelope, relieve)
+        if used and result.tainted and self._again and not self._ended:
+            self.stop()
+            result, _ = self._prepare(envelope, relieve)
+        if result.tainted:
+            self.stop()
+        return result
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+
+    def interrupt(self) -> None:
+        """Kill the process from another thread; the record in hand fails as ``crashed``."""
+        self._ended = True
+        if (running := self._running) is not None:
+            running.process.kill()
+
+    def _prepare(self, envelope: Envelope, relieve: Callable[[], object]) -> tuple[Prepared, bool]:
+        """The prepared record, and whether its process had handled others before."""
+        running = self._fresh_enough()
+        if self._ended:
+            # Interrupted while its process was starting.
+            running.process.kill()
+        used, stage = running.handled > 0, STAGE
+        running.handled += 1
+        until_s, limited, relief_s = time.monotonic() + START_S, False, math.inf
+        try:
+            running.pipe.send_bytes(pack(envelope))
+            while True:
+                now_s = time.monotonic()
+                if not wait([running.pipe, running.process.sentinel], max(0.0, min(until_s, relief_s) - now_s)):
+                    if time.monotonic() < until_s:
+                        relief_s = math.inf
+                        relieve()
+                        continue
+                    self.stop()
+                    error = ExtractionError(TIMEOUT, f"it took longer than {self._limit_s:g} s")
+                    return Prepared(refused(envelope, error, stage)), used
+                said = running.pipe.recv_bytes()
+                if said.startswith(_ERROR):
+                    raise StoreError(said.removeprefix(_ERROR).decode())
+                if not said.startswith(_STAGE):
+                    return _prepared.decode(said), used
+                stage = said.removeprefix(_STAGE).decode()
+                if not limited:
+                    now_s, limited = time.monotonic(), True
+                    until_s, relief_s = now_s + self._limit_s, now_s + self._limit_s / 4
+        except (OSError, EOFError):
+            # It has ended or is ending; one that lives on with a broken pipe is killed.
+            running.process.join(self._limit_s)
+            code = running.process.exitcode
+            self.stop()
+            error = ExtractionError(CRASHED, "its pipe broke" if code is None else f"the process ended with {code}")
+            return Prepared(refused(envelope, error, stage), tainted=True), used
+
+    def _fresh_enough(self) -> RunningProcess:
+        running = self._running
+        if running is not None and (running.handled >= MAX_PAGES or not running.process.is_alive()):
+            self.stop()
+            running = None
+        if running is None:
+            running = self._running = self._spares.take()
+        return running
+
+
+def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
+    """The main loop of such a process: records in, prepared drafts out, until the pipe is closed."""
+    # Ctrl-C reaches all processes of a terminal: the owner decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_worker(service="extraction")
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+    try:
+        try:
+            # What is loaded on first use is loaded now, so no record waits for it.
+            warm_up(work.extractor)
+            work.refresh(0)
+            pipe.send_bytes(_READY)
+        except WirewatchError as error:
+            pipe.send_bytes(_ERROR + error.message.encode())
+            return
+        while True:
+            envelope = unpack(pipe.recv_bytes())
+            signal.setitimer(signal.ITIMER_REAL, START_S + limit_s + ORPHAN_S)
+            try:
+                work.refresh(envelope.key.time_ms)
+                result = encode(work.do(envelope, lambda stage: pipe.send_bytes(_STAGE + stage.encode())))
+            except WirewatchError as error:
+                result = _ERROR + error.message.encode()
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            pipe.send_bytes(result)
+    except (EOFError, OSError):
+        # The owner has ended.
+        return

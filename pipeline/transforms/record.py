@@ -1,0 +1,65 @@
+"""All that a record goes through alone, in whatever process: extraction, features, topics, stored queries. Free of Beam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from core.errors import ExtractionError
+from core.records import Article
+from core.store.subscriptions import LIVE
+from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope
+from pipeline.transforms.match import judged, shared_matcher
+from pipeline.transforms.prepare import STAGE as CLEAN
+from pipeline.transforms.prepare import Extractor, Prepared, extract_raw, prepare, refused
+
+TAG, MATCH = "tag", "match"
+Begun = Callable[[str], object]
+"""Called with the name of each stage as it begins."""
+
+
+@dataclass(frozen=True)
+class RecordWork:
+    """What is done with each record. It is sent to processes, so ``extractor`` must be importable by name.
+
+    ``store_url`` and ``scope`` name the topics and queries; without a ``store_url``, articles are neither tagged nor matched.
+    """
+
+    store_url: str = ""
+    scope: str = LIVE
+    extractor: Extractor = extract_raw
+
+    def refresh(self, time_ms: int) -> None:
+        """Load the topics and queries that a record of this event time must meet. Raises StoreError."""
+        if self.store_url:
+            shared_matcher(self.store_url, self.scope).refresh(time_ms)
+
+    def do(self, envelope: Envelope, begun: Begun = lambda _stage: None) -> Prepared:
+        """The draft of a record, with an article or a problem. Raises only WirewatchError, which is not the record's fault."""
+        begun(CLEAN)
+        prepared = prepare(envelope, self.extractor)
+        if prepared.draft.article is None or not self.store_url:
+            return prepared
+        desk, draft, undecided, stage = shared_matcher(self.store_url, self.scope), prepared.draft, 0, TAG
+
+        def match(article: Article) -> dict[str, Any]:
+            nonlocal undecided
+            found, undecided = desk.decided_of(article)
+            return {"subscriptions": found}
+
+        try:
+            begun(stage)
+            draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article)})
+            stage = MATCH
+            begun(stage)
+            return Prepared(replace(judged(draft, stage, match), undecided=undecided))
+        except MemoryError:
+            return Prepared(refused(envelope, ExtractionError(OUT_OF_MEMORY), stage), tainted=True)
+
+
+def returned(envelope: Envelope, draft: Draft) -> Draft:
+    """The finished draft of a record that comes back from the slow lane, with the number that it came back under."""
+    return replace(draft, number=envelope.number, after=None)
