@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay soak bench-latency lock clean torture screenshots
+.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay soak bench-latency lock clean torture screenshots
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -47,6 +47,9 @@ check: dev ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+test-growth: dev ## what is asked all the time does not grow: a PostgreSQL store of 20 million outcomes (40 GB in the temporary folder; ROWS)
+	GROWTH_ROWS=$(or $(ROWS),20000000) $(PYTEST) -n 0 -s -m growth tests/growth $(ARGS)
+
 jars: ## fetch Kafka and Flink into .cache (Maven)
 	@deploy/local/kafka.sh --fetch
 	@deploy/local/flink.sh --fetch
@@ -54,7 +57,7 @@ jars: ## fetch Kafka and Flink into .cache (Maven)
 test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
 
 test-quick: dev ## tests that need no server
-	$(PYTEST) -n $(WORKERS) -m 'not kafka and not flink' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not kafka and not flink and not growth' $(ARGS)
 
 test-servers: dev jars ## tests on a real Kafka and a real Flink
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'kafka or flink' $(ARGS)

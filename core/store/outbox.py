@@ -22,6 +22,9 @@ CANARIES = "canaries"
 PEOPLE = "people"
 """What ``desk.delivery`` takes: alerts of subscriptions that name a channel."""
 
+MOST_COUNTED = 10_000
+"""More waiting rows than that are not counted: a scrape would read each of them."""
+
 # A batch taken longer ago than this belongs to a worker that died; one taken further ahead, to a clock that was set back since.
 LEASE_MS = 60_000
 
@@ -60,6 +63,13 @@ def id_of(key: str) -> str:
 def run_of(key: str) -> str:
     """The run in a key."""
     return key.rpartition("/")[0]
+
+
+def count_waiting(connection: sa.Connection, destination: str | None = None) -> int:
+    """How many rows there are (for a destination); ``MOST_COUNTED`` stands for that many and more."""
+    c = t.outbox.c
+    some = sa.select(c.id) if destination is None else sa.select(c.id).where(c.destination == destination)
+    return connection.execute(sa.select(sa.func.count()).select_from(some.limit(MOST_COUNTED).subquery())).scalar_one()
 
 
 class Outbox:

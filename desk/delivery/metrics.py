@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from core.store import Store
-from core.store import tables as t
-from core.store.outbox import PEOPLE
+from core.store.counts import read_counts
+from core.store.outbox import PEOPLE, count_waiting
+from core.store.subscriptions import LIVE
 from desk.delivery.store import tables as d
+from desk.delivery.store.queue import MESSAGES_SENT
+
+OPEN = ("held", "queued", "failed")
+OPEN_MESSAGES = ("waiting", "failed")
 
 
 class DeliveryMetrics(Collector):
@@ -27,36 +32,48 @@ class DeliveryMetrics(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Messages and deliveries by status, what waits and for how long, and channels by health. Raises StoreError."""
+        """Messages sent, what is open by status, how long it waits, and channels by health. Raises StoreError.
+
+        What is over is counted when it is over: there is more of it every day, and each scrape would read it.
+        """
         now_ms = self._clock_ms()
         m, c = d.messages.c, d.deliveries.c
         with self._store.reading() as connection:
             messages = connection.execute(
                 sa.select(m.channel, m.status, sa.func.count())
+                .where(m.status.in_(OPEN_MESSAGES))
                 .group_by(m.channel, m.status)
                 .order_by(m.channel, m.status)
             ).all()
             deliveries = connection.execute(
-                sa.select(c.status, sa.func.count().label("number")).group_by(c.status)
+                sa.select(c.status, sa.func.count().label("number")).where(c.status.in_(OPEN)).group_by(c.status)
             ).all()
+            sent = [
+                (label, count)
+                for (name, label), count in read_counts(connection, LIVE).items()
+                if name == MESSAGES_SENT
+            ]
             # What waits behind a channel in trouble is reported as such.
             failing = sa.select(d.channels.c.name).where(d.channels.c.health == "failing")
             due = sa.select(sa.func.min(m.queued_ms)).where(m.status == "waiting", m.due_ms <= now_ms)
             oldest = connection.execute(due.where(m.channel.not_in(failing))).scalar()
-            waiting = sa.select(sa.func.count()).select_from(t.outbox).where(t.outbox.c.destination == PEOPLE)
-            unplanned = connection.execute(waiting).scalar_one()
+            unplanned = count_waiting(connection, PEOPLE)
             health = connection.execute(
                 sa.select(d.channels.c.name, d.channels.c.health, d.channels.c.failures).where(d.channels.c.active)
             ).all()
+        counted = CounterMetricFamily("wirewatch_messages_sent", "Messages that went out.", labels=["channel"])
+        for name, count in sorted(sent):
+            counted.add_metric([name], count)
+        yield counted
         family = GaugeMetricFamily(
-            "wirewatch_messages", "Messages by channel and status.", labels=["channel", "status"]
+            "wirewatch_messages", "Messages that wait or failed, by channel.", labels=["channel", "status"]
         )
         for name, status, count in messages:
             family.add_metric([name, status], count)
         yield family
-        family = GaugeMetricFamily("wirewatch_deliveries", "Alerts on channels, by status.", labels=["status"])
+        family = GaugeMetricFamily("wirewatch_deliveries", "Alerts that are not over, by status.", labels=["status"])
         found: dict[str, int] = {row.status: row.number for row in deliveries}
-        for status in ("held", "muted", "queued", "sent", "failed", "withdrawn"):
+        for status in OPEN:
             family.add_metric([status], found.get(status, 0))
         yield family
         yield GaugeMetricFamily(

@@ -22,6 +22,7 @@ from core.settings import Settings
 from core.store import open_store
 from core.store import tables as t
 from core.store.counts import NOT_DECIDED, OUTCOMES, latencies, read_counts, read_gauges
+from core.store.outbox import MOST_COUNTED, count_waiting
 from core.streams import Stream, open_stream
 from pipeline.ledger import RunLedger
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_check, canary_reader, serve_probes
@@ -50,7 +51,7 @@ class RunMetrics(Collector):
         run = self._settings.run
         with self.store.reading() as connection:
             seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == run)).scalar() or 0
-            waiting = connection.execute(sa.select(sa.func.count()).select_from(t.outbox)).scalar_one()
+            waiting = count_waiting(connection)
             counts, gauges = read_counts(connection, run), read_gauges(connection, run)
         outcomes = CounterMetricFamily("wirewatch_outcomes", "How raw records ended.", labels=["run", "kind"])
         # All kinds from the beginning, with 0: for Prometheus, a counter that appears as 5 has not increased.
@@ -72,7 +73,11 @@ class RunMetrics(Collector):
             latency.add_metric([one.stage], buckets, one.sum_s)
         yield latency
         yield GaugeMetricFamily("wirewatch_store_seq", "Sink transactions of the run.", value=seq)
-        yield GaugeMetricFamily("wirewatch_outbox_waiting", "Records waiting to be relayed.", value=waiting)
+        yield GaugeMetricFamily(
+            "wirewatch_outbox_waiting",
+            f"Records waiting to be relayed; at most {MOST_COUNTED} are counted.",
+            value=waiting,
+        )
         if "index_entries" in gauges:
             entries, size = gauges["index_entries"], gauges["index_bytes"]
             yield GaugeMetricFamily("wirewatch_story_index_entries", "Versions in the story index.", value=entries)

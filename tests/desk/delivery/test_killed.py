@@ -84,7 +84,7 @@ def test_its_metrics_say_what_was_sent_and_what_waits(tmp_path: Path, receiver: 
         process.terminate()
         process.wait(30)
         store.close()
-    assert 'wirewatch_messages{channel="hook",status="sent"} 1.0' in lines
+    assert 'wirewatch_messages_sent_total{channel="hook"} 1.0' in lines
     assert 'wirewatch_deliveries{status="held"} 1.0' in lines
     assert 'wirewatch_deliveries{status="failed"} 0.0' in lines
     assert "wirewatch_delivery_oldest_seconds 0.0" in lines
