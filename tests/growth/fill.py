@@ -113,7 +113,8 @@ def fill(store: Store, stream: Stream, size: Size) -> None:
 def _take_indexes(connection: psycopg.Connection[Any], table: str) -> list[LiteralString]:
     """Drop the indexes of a table, except those of constraints, and return the statements that make them again."""
     connection.execute("SET maintenance_work_mem = '512MB'")
-    query = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s AND indexname NOT IN (SELECT conname FROM pg_constraint)"
+    query: LiteralString = """SELECT indexname, indexdef FROM pg_indexes
+        WHERE tablename = %s AND indexname NOT IN (SELECT conname FROM pg_constraint)"""
     found = connection.execute(query, [table]).fetchall()
     for name, _ in found:
         connection.execute(f"DROP INDEX {name}")
