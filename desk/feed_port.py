@@ -79,6 +79,9 @@ class FeedPort(Protocol):
     def report(self) -> CoverageView:
         """How the feeds do now. Raises StoreError."""
 
+    def shown(self, url: str) -> str:
+        """An address as it may be shown and written down: without a name and a password."""
+
     def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
         """Watch a feed. False: it is watched already. Raises UsageError for what is not an address of this kind."""
 
@@ -89,7 +92,7 @@ class FeedPort(Protocol):
         """Fetch feeds now and record whether they can be read; without ``urls`` those never read, or all. Raises InputError."""
 
     def remove(self, url: str) -> bool:
-        """Stop watching a feed. False: no such feed."""
+        """Stop watching a feed, by its address or as that is shown. False: no such feed."""
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """The feeds of a site, as they are found; takes up to minutes. Raises WirewatchError."""

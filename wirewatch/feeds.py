@@ -91,6 +91,10 @@ class ConnectorFeeds:
             risks=whole.risks,
         )
 
+    def shown(self, url: str) -> str:
+        """See FeedPort."""
+        return without_credentials(_as_stored(url))
+
     def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
         """See FeedPort."""
         address = self.state.kinds.of(kind).address(url)
@@ -105,10 +109,10 @@ class ConnectorFeeds:
     def check(self, urls: Sequence[str] = (), *, every: bool = False) -> Iterator[CheckedFeed]:
         """See FeedPort."""
         rows = [row for row in self.state.listing() if row.active]
-        for url in urls:
-            if url not in {row.url for row in rows}:
-                raise InputError(url, "no such feed", hint="wirewatch feed list shows them")
-        wanted = [row for row in rows if (row.url in urls if urls else every or row.verified_at is None)]
+        asked = set(map(self.shown, urls))
+        if missing := sorted(asked - {row.url for row in rows}):
+            raise InputError(missing[0], "no such feed", hint="wirewatch feed list shows them")
+        wanted = [row for row in rows if (row.url in asked if urls else every or row.verified_at is None)]
         pacing = HostPacing(self._settings.host_gap_s)
         with Http.of_settings(self._settings) as http:
             for row in wanted:
@@ -142,7 +146,7 @@ class ConnectorFeeds:
 
     def remove(self, url: str) -> bool:
         """See FeedPort."""
-        return self.state.remove(url)
+        return self.state.remove(_as_stored(url))
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """See FeedPort."""
@@ -176,6 +180,14 @@ class ConnectorFeeds:
             if row.active
         )
         return write_opml(outlines, "Wirewatch feeds")
+
+
+def _as_stored(url: str) -> str:
+    """An address as its kind stores it; as it was given if it is none of the web: others are removed by what is listed."""
+    try:
+        return installed_kinds().of(FEED).address(url)
+    except UsageError:
+        return url.strip()
 
 
 class FoundAddress(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,10 +61,11 @@ class FeedKind:
 
     def address(self, given: str) -> str:
         """See ConnectorKind.address."""
-        if not given.startswith(("http://", "https://")):
+        scheme, mark, rest = given.strip().partition("://")
+        if scheme.lower() not in self.schemes or not mark or not rest:
             hint = "give one that begins with http:// or https://"
             raise UsageError(f"{given or 'nothing'}: not an address", hint=hint)
-        return given
+        return f"{scheme.lower()}://{rest}"
 
     def open(self, source: Source, tools: Tools) -> FeedConnector:
         """See ConnectorKind.open."""

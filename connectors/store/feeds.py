@@ -277,10 +277,17 @@ class FeedRepository:
             return True
 
     def remove(self, url: str) -> bool:
-        """Stop polling a feed. What was seen stays, so adding it again brings nothing twice. False: no such feed."""
+        """Stop polling a feed, by its address, or as that is listed: without credentials. False: no such feed.
+
+        What was seen stays, so adding it again brings nothing twice.
+        """
+        url = url.strip()
         with self.store.writing() as connection:
+            active = connection.execute(select(feeds.c.id, feeds.c.url).where(feeds.c.active.is_(True))).all()
+            named = [row.id for row in active if row.url == url]
+            named = named or [row.id for row in active if without_credentials(row.url) == url]
             # A new revision, so that a poll under way can't save and set its next time.
-            gone = update(feeds).where(feeds.c.url == url.strip(), feeds.c.active.is_(True))
+            gone = update(feeds).where(feeds.c.id.in_(named))
             return bool(connection.execute(gone.values(active=False, revision=feeds.c.revision + 1)).rowcount)
 
     def listing(self) -> list[FeedRow]:

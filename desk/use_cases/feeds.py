@@ -23,7 +23,7 @@ def add(desk: Desk, by: By, url: str, source: str = "", kind: str = WEB_FEED) ->
     url = url.strip()
     new = desk.feed_port.add(url, source.strip(), kind)
     if new:
-        desk.accounts.note(by, "feed added", url)
+        desk.accounts.note(by, "feed added", desk.feed_port.shown(url))
     return new
 
 
@@ -36,9 +36,10 @@ def add_catalogue(desk: Desk, by: By, topics: Sequence[str] = ()) -> tuple[int, 
 
 def remove(desk: Desk, by: By, url: str) -> None:
     """Stop watching a feed; what it brought stays. Raises NotFound, Unavailable."""
+    shown = desk.feed_port.shown(url)
     if not desk.feed_port.remove(url):
-        raise NotFound(f"{url}: no such feed", hint="wirewatch feed list shows them")
-    desk.accounts.note(by, "feed removed", url)
+        raise NotFound(f"{shown}: no such feed", hint="wirewatch feed list shows them")
+    desk.accounts.note(by, "feed removed", shown)
 
 
 def import_opml(desk: Desk, by: By, body: bytes, name: str) -> tuple[int, int, tuple[str, ...]]:

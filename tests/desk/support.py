@@ -113,6 +113,9 @@ class Feeds:
         feeds = (*made, *self.lines)
         return CoverageView(feeds=feeds, states={"ok": len(made)}, risks=tuple(r for one in feeds for r in one.risks))
 
+    def shown(self, url: str) -> str:
+        return url
+
     def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
         if kind != WEB_FEED or not url.startswith(("http://", "https://")):
             raise UsageError(f"{url}: not an address")

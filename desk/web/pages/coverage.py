@@ -31,7 +31,7 @@ def show(visit: TheVisit) -> Response:
 def add(visit: TheVisit, url: Address, source: Annotated[str, Form(max_length=200)] = "") -> Response:
     """Watch one feed."""
     new = use_case.add(visit.desk, visit.by, url, source)
-    return _page(visit, done=f"{url.strip()} is watched {'now' if new else 'already'}")
+    return _page(visit, done=f"{visit.desk.feed_port.shown(url.strip())} is watched {'now' if new else 'already'}")
 
 
 @router.post("/coverage/remove")
@@ -39,7 +39,7 @@ def add(visit: TheVisit, url: Address, source: Annotated[str, Form(max_length=20
 def remove(visit: TheVisit, url: Address) -> Response:
     """Stop watching one feed."""
     use_case.remove(visit.desk, visit.by, url)
-    return _page(visit, done=f"{url} is no longer watched; what it brought stays")
+    return _page(visit, done=f"{visit.desk.feed_port.shown(url)} is no longer watched; what it brought stays")
 
 
 @router.get("/coverage/feeds.opml")
@@ -71,7 +71,7 @@ def find(visit: TheVisit, url: Address) -> Response:
     name = DISCOVERIES.begin(url, visit.desk.feed_port)
     if name is None:
         raise Refused(429, "several sites are being looked through: wait for one of them", {"Retry-After": "30"})
-    visit.desk.accounts.note(visit.by, "feeds looked for", url)
+    visit.desk.accounts.note(visit.by, "feeds looked for", visit.desk.feed_port.shown(url))
     return RedirectResponse(f"/coverage/find/{name}", 303)
 
 
