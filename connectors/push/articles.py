@@ -31,6 +31,12 @@ class ArticlePush:
     def __init__(self, token: str, append: Append, *, clock: Callable[[], datetime]) -> None:
         self._token, self._append, self._clock = token, append, clock
 
+    def proves(self, request: Request) -> bool | None:
+        """Whether a request shows the token; None if it is signed, which its body must be there for."""
+        if request.method != "POST":
+            return False
+        return self._has_token(request) or (None if request.headers.get("x-signature") else False)
+
     def handle(self, request: Request) -> Response:
         """Take what is pushed, or say what is wrong with it."""
         if request.method != "POST":
@@ -59,8 +65,9 @@ class ArticlePush:
             return Response(503, "the stream cannot be reached; push again later\n")
         return Response(202, f"{len(articles)} taken\n")
 
-    def _is_allowed(self, request: Request) -> bool:
+    def _has_token(self, request: Request) -> bool:
         kind, _, given = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode()):
-            return True
-        return is_signed(request.body, request.headers.get("x-signature"), self._token)
+        return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+
+    def _is_allowed(self, request: Request) -> bool:
+        return self._has_token(request) or is_signed(request.body, request.headers.get("x-signature"), self._token)

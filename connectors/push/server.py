@@ -10,20 +10,19 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from core.errors import WirewatchError
+from core.net.connections import Connections, bounded_protocol
 from core.net.serving import ServerThread
 
 if TYPE_CHECKING:
-    import asyncio
-
     from starlette.requests import Request as HttpRequest
     from starlette.types import Receive, Scope, Send
 
 BODY_BYTES = 8 << 20
-MAX_AT_ONCE = 32
+HEADERS_S = 5.0
 IDLE_S = 15.0
 WHOLE_S = 60.0
 _TARGET_CHARS = 65_536
@@ -53,7 +52,11 @@ class Response:
 
 
 NOT_FOUND = Response(404, "not found\n")
+BUSY = Response(503, "try again later\n")
+T = TypeVar("T")
 Handle = Callable[[Request], Response]
+Proves = Callable[[Request], bool | None]
+"""Whether a request, which has no body yet, shows a token; None: its body has to come first, since it is signed."""
 
 
 def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
@@ -68,7 +71,10 @@ def is_signed(body: bytes, signature: str | None, secret: str) -> bool:
 class PushServer:
     """Serves ``handle``, which is called from several threads. Bound on creation (``port``); answers within a ``with``.
 
-    More than 32 connections at once are turned away; a silent one is closed after ``idle_s``, any after ``whole_s`` seconds.
+    A connection has ``headers_s`` for the head of a request, and is closed after ``idle_s`` of silence and ``whole_s`` in all.
+    ``proves`` says which requests show a token: 32 such are served at once, and those that show none keep no one out (see
+    ``core.net.connections``). A request that can't prove itself is answered without waiting for its body.
+
     Raises OSError or OverflowError if the address can't be bound. Nothing is logged: paths hold secret tokens. ``on_error``
     gets the words of a WirewatchError that ``handle`` raised; the sender gets 503.
     """
@@ -79,18 +85,29 @@ class PushServer:
         port: int,
         handle: Handle,
         *,
+        proves: Proves = lambda _: None,
         on_error: Callable[[str], object] = str,
+        connections: Connections | None = None,
+        headers_s: float = HEADERS_S,
         idle_s: float = IDLE_S,
         whole_s: float = WHOLE_S,
     ) -> None:
-        self._handle, self._on_error = handle, on_error
+        self._handle, self._on_error, self._proves = handle, on_error, proves
+        self._connections = connections or Connections()
+        self._by_client: dict[tuple[str, int], Any] = {}
         self._thread = ServerThread(
             self._application,
             host,
             port,
             name="pushes",
             interface="asgi3",
-            http=_bounded_protocol(idle_s, whole_s),
+            http=bounded_protocol(
+                self._connections,
+                headers_s=headers_s,
+                idle_s=idle_s,
+                whole_s=whole_s,
+                by_client=self._by_client,
+            ),
             # Longer than what is refused here, in plain words and with a status that says why.
             h11_max_incomplete_event_size=4 * _TARGET_CHARS,
         )
@@ -106,24 +123,40 @@ class PushServer:
         self._thread.close()
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        from starlette.concurrency import run_in_threadpool
         from starlette.requests import Request as HttpRequest
         from starlette.responses import PlainTextResponse
 
         request = HttpRequest(scope, receive)
         found = _read(request)
         if isinstance(found, Request):
-            whole = Request(found.method, found.path, found.query, found.headers, await request.body())
-            found = await run_in_threadpool(self._handled, whole)
+            found = await self._answered(found, request)
         answer = PlainTextResponse(found.text, found.status, {"X-Content-Type-Options": "nosniff"})
         await answer(scope, receive, send)
 
-    def _handled(self, request: Request) -> Response:
+    async def _answered(self, found: Request, request: HttpRequest) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        client = request.scope["client"]
+        connection = self._by_client.get(tuple(client)) if client else None
+        if connection is not None:
+            connection.waiting = True
+        proves = await run_in_threadpool(self._asked, self._proves, found)
+        if isinstance(proves, Response):
+            return proves
+        if proves and connection is not None and not self._connections.proved(connection):
+            return BUSY
+        if proves is False:
+            # Whatever its body is, the answer is that it may not; so it need not come.
+            return await run_in_threadpool(self._asked, self._handle, found)
+        whole = Request(found.method, found.path, found.query, found.headers, await request.body())
+        return await run_in_threadpool(self._asked, self._handle, whole)
+
+    def _asked(self, ask: Callable[[Request], T], request: Request) -> T | Response:
         try:
-            return self._handle(request)
+            return ask(request)
         except WirewatchError as error:
             self._on_error(error.message)
-            return Response(503, "try again later\n")
+            return BUSY
 
 
 def _read(request: HttpRequest) -> Request | Response:
@@ -148,35 +181,3 @@ def _read(request: HttpRequest) -> Request | Response:
     except ValueError:
         return Response(400, "not a valid address\n")
     return Request(request.method, split.path, query, dict(request.headers))
-
-
-def _bounded_protocol(idle_s: float, whole_s: float) -> type[asyncio.Protocol]:
-    """Uvicorn's HTTP, with what a proxy in front may leave out: limits on silence, on time, and on connections."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class Bounded(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            # The whole connection is bounded, not only each wait: a sender that trickles bytes gains nothing.
-            self._timers = [self.loop.call_later(whole_s, transport.abort), self.loop.call_later(idle_s, self._silent)]
-            if len(self.connections) > MAX_AT_ONCE:
-                transport.abort()
-
-        def data_received(self, data: bytes) -> None:
-            self._timers[1].cancel()
-            self._timers[1] = self.loop.call_later(idle_s, self._silent)
-            super().data_received(data)
-
-        def _silent(self) -> None:
-            cycle: Any = self.cycle
-            if cycle is not None and not cycle.more_body and not cycle.response_complete:
-                # All of it came; what it waits for is us.
-                return
-            self.transport.abort()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            for timer in self._timers:
-                timer.cancel()
-            super().connection_lost(exc)
-
-    return Bounded

@@ -61,6 +61,10 @@ class WebSub:
             asked.append((one, problem))
         return asked
 
+    def proves(self, request: Request) -> bool:
+        """Whether a request's address holds a token that we gave to a hub. Raises StoreError."""
+        return self._hubs.of_token(request.path.removeprefix(PREFIX)) is not None
+
     def handle(self, request: Request) -> Response:
         """Answer a hub. Raises StoreError."""
         one = self._hubs.of_token(request.path.removeprefix(PREFIX))

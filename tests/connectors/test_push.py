@@ -25,11 +25,12 @@ from connectors.feeds import FeedCursor, FeedFacts
 from connectors.http.answers import header_link
 from connectors.http.client import Http
 from connectors.push.articles import MAX_ARTICLES, ArticlePush
-from connectors.push.server import BODY_BYTES, MAX_AT_ONCE, PushServer, Request, Response, is_signed
+from connectors.push.server import BODY_BYTES, PushServer, Request, Response, is_signed
 from connectors.push.websub import LEASE_S, HubRepository, WebSub
 from connectors.store.feeds import FeedRepository
 from connectors.store.tables import hub_subscriptions
 from core.errors import StreamUnavailable
+from core.net.connections import MAX_PROVEN, Connections
 from core.records import RawArticle, to_ms
 from core.store import Store, open_store
 from tests.connectors.support import NOON, Answer, Clock, Site, after
@@ -392,15 +393,118 @@ def test_a_sender_that_is_silent_or_trickles_is_cut_off() -> None:
             assert b"taken" in _ended(patient)
 
 
-def test_more_connections_than_are_served_are_turned_away(server: tuple[str, int]) -> None:
-    with contextlib.ExitStack() as all_of_them:
-        for _ in range(MAX_AT_ONCE):
-            all_of_them.enter_context(socket.create_connection(server, timeout=10)).sendall(b"GET / HTTP/1.1\r\n")
-        time.sleep(0.2)
-        with socket.create_connection(server, timeout=10) as one_more:
-            assert _ended(one_more) == b""
-    with urllib.request.urlopen(f"http://{server[0]}:{server[1]}/", timeout=10) as answer:
-        assert answer.status == 200
+PUSH = b"POST /articles HTTP/1.1\r\nHost: us\r\nContent-Length: %d\r\n"
+HEAD = PUSH % 1_000 + b"\r\n"
+FLOODS = {
+    "idle": [b""],
+    "headers that trickle": [b"GET / HTTP/1.1\r\nHost: us\r\nX: "],
+    "bodies that don't come": [HEAD],
+    "signed bodies that don't come": [PUSH % 1_000 + b"X-Signature: sha256=00\r\n\r\n"],
+    "wrong tokens": [PUSH % 1_000 + b"Authorization: Bearer wrong\r\n\r\n"],
+    "all of them": [b"", b"POST /art", HEAD, PUSH % 1_000 + b"X-Signature: sha256=00\r\n\r\n"],
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("shown", ["token", "signature"])
+def test_pushes_come_through_however_many_connections_show_nothing(flood: str, shown: str) -> None:
+    sink = Sink()
+    hook = ArticlePush(TOKEN, sink, clock=lambda: NOON)
+    proof = {"token": {"Authorization": f"Bearer {TOKEN}"}, "signature": {"X-Signature": sign(line())}}[shown]
+    with contextlib.ExitStack() as held, PushServer("127.0.0.1", 0, hook.handle, proves=hook.proves) as running:
+        address = ("127.0.0.1", running.port)
+        for number in range(200):
+            one = held.enter_context(socket.create_connection(address, timeout=10))
+            with contextlib.suppress(OSError):
+                one.sendall(FLOODS[flood][number % len(FLOODS[flood])])
+        for _ in range(3):
+            url = f"http://127.0.0.1:{running.port}/articles"
+            request = urllib.request.Request(url, data=line(), headers=proof)
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert answer.status == 202
+    assert len(sink.articles) == 3
+
+
+def sign(body: bytes) -> str:
+    return "sha256=" + hmac.new(TOKEN.encode(), body, "sha256").hexdigest()
+
+
+def test_headers_have_a_short_time_and_a_body_of_a_stranger_is_not_waited_for() -> None:
+    hook = ArticlePush(TOKEN, Sink(), clock=lambda: NOON)
+    with PushServer("127.0.0.1", 0, hook.handle, proves=hook.proves, headers_s=0.3) as running:
+        address = ("127.0.0.1", running.port)
+        with socket.create_connection(address, timeout=10) as trickling, contextlib.suppress(OSError):
+            trickling.sendall(b"GET / HTTP/1.1\r\n")
+            for _ in range(100):
+                trickling.sendall(b"X")
+                time.sleep(0.05)
+            pytest.fail("it may trickle headers for five seconds")
+        with socket.create_connection(address, timeout=10) as stranger:
+            stranger.sendall(HEAD)
+            assert b"401" in stranger.recv(200)
+
+
+class Held:
+    """A connection, as far as the count of them goes."""
+
+    def __init__(self, peer: str, *, waiting: bool = False) -> None:
+        self.peer, self.waiting, self.gone = peer, waiting, False
+        self.transport = self  # type: ignore[assignment]
+
+    def abort(self) -> None:
+        self.gone = True
+
+
+def test_the_oldest_of_the_heaviest_peer_goes_and_what_has_proved_itself_stays() -> None:
+    connections = Connections(proven=2, unproven=5, per_peer=3)
+    mine, many = Held("a"), [Held("b") for _ in range(5)]
+    for one in [mine, *many]:
+        connections.opened(one)  # type: ignore[arg-type]
+    assert [one.gone for one in many] == [True, True, False, False, False]
+    others = [Held(peer) for peer in ("c", "d")]
+    for one in others:
+        connections.opened(one)  # type: ignore[arg-type]
+    assert many[2].gone
+    assert not any(one.gone for one in [mine, *others])
+    assert connections.proved(mine)  # type: ignore[arg-type]
+    assert connections.proved(many[4])  # type: ignore[arg-type]
+    assert not connections.proved(others[0])  # type: ignore[arg-type]
+    for _ in range(20):
+        connections.opened(Held("b"))  # type: ignore[arg-type]
+    assert not mine.gone
+    assert not many[4].gone
+    connections.closed(mine)  # type: ignore[arg-type]
+    assert connections.proved(others[0])  # type: ignore[arg-type]
+
+
+def test_one_that_waits_for_its_signed_body_goes_last() -> None:
+    connections = Connections(per_peer=2)
+    signed, idle, newest = Held("a", waiting=True), Held("a"), Held("a")
+    for one in (signed, idle, newest):
+        connections.opened(one)  # type: ignore[arg-type]
+    assert [one.gone for one in (signed, idle, newest)] == [False, True, False]
+
+
+def test_more_pushes_than_are_served_at_once_are_told_to_come_again() -> None:
+    go, inside = threading.Event(), threading.Semaphore(0)
+
+    def slow(_: Request) -> Response:
+        inside.release()
+        go.wait(20)
+        return Response(202)
+
+    connections = Connections(proven=2)
+    running = PushServer("127.0.0.1", 0, slow, proves=lambda _: True, connections=connections)
+    with running, contextlib.ExitStack() as held:
+        several = [held.enter_context(socket.create_connection(("127.0.0.1", running.port), 10)) for _ in range(3)]
+        for one in several[:2]:
+            one.sendall(PUSH % 0 + b"\r\n")
+            assert inside.acquire(timeout=10)
+        several[2].sendall(PUSH % 0 + b"\r\n")
+        assert b"503" in several[2].recv(200)
+        go.set()
+        assert all(b"202" in one.recv(200) for one in several[:2])
+    assert MAX_PROVEN == 32
 
 
 def _ended(connection: socket.socket) -> bytes:

@@ -71,6 +71,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
 
     from core.search import SearchIndex, search_folder
     from desk.web.app import create_app
+    from desk.web.connections import patient_protocol
     from wirewatch.desk import desk_of
 
     store = open_store(settings.store)
@@ -88,6 +89,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=patient_protocol(),
             log_level="warning",
             access_log=False,
             proxy_headers=False,

@@ -159,8 +159,13 @@ def listen(
                 return hook.handle(request)
             return NOT_FOUND
 
+        def proves(request: Request) -> bool | None:
+            if request.path.startswith(websub.PREFIX):
+                return subscriber.proves(request)
+            return hook.proves(request) if request.path == articles.PATH and hook else False
+
         try:
-            server = PushServer(host, port, handle, on_error=lambda words: console.note(words, "red"))
+            server = PushServer(host, port, handle, proves=proves, on_error=lambda words: console.note(words, "red"))
         except OSError as error:
             raise UsageError(f"{host}:{port}: {error.strerror}") from error
         with server:

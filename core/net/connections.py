@@ -1,0 +1,155 @@
+"""Which connections of a server stay: those that have proved something, before those that have shown nothing yet.
+
+A connection is *unproven* until it has sent what the server asks of it: the push server a token, the desk the head of a
+request. A new one is never turned away for the sake of such: if there are too many, the oldest of the peer that has most of
+them goes. So idle connections, however many they are and however often they are renewed, keep no one out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+MAX_PROVEN = 32
+MAX_UNPROVEN = 128
+MAX_UNPROVEN_PER_PEER = 16
+
+
+class Connection(Protocol):
+    """What is known of one connection. ``waiting``: its headers have come, and its body must before it can prove itself."""
+
+    peer: str
+    waiting: bool
+    transport: asyncio.Transport
+
+
+class Connections:
+    """The open connections of one server. For one event loop."""
+
+    def __init__(
+        self, proven: int = MAX_PROVEN, unproven: int = MAX_UNPROVEN, per_peer: int = MAX_UNPROVEN_PER_PEER
+    ) -> None:
+        self._most_proven, self._most_unproven, self._most_per_peer = proven, unproven, per_peer
+        # In the order in which they came.
+        self._unproven: dict[Connection, None] = {}
+        self._proven: set[Connection] = set()
+
+    def opened(self, one: Connection) -> None:
+        """Count a connection that has shown nothing; another may have to go for it."""
+        self._proven.discard(one)
+        self._unproven.pop(one, None)
+        self._unproven[one] = None
+        peers = Counter(other.peer for other in self._unproven)
+        if peers[one.peer] > self._most_per_peer:
+            self._end_oldest(one.peer)
+        elif len(self._unproven) > self._most_unproven:
+            self._end_oldest(max(peers, key=lambda peer: peers[peer]))
+
+    def proved(self, one: Connection) -> bool:
+        """Count a connection that has shown a token; False if enough are being served."""
+        if one in self._proven:
+            return True
+        if len(self._proven) >= self._most_proven:
+            return False
+        self._unproven.pop(one, None)
+        self._proven.add(one)
+        return True
+
+    def closed(self, one: Connection) -> None:
+        """Forget a connection."""
+        self._unproven.pop(one, None)
+        self._proven.discard(one)
+
+    def _end_oldest(self, peer: str) -> None:
+        theirs = [one for one in self._unproven if one.peer == peer]
+        # One that has sent its headers may be signed; it goes last.
+        gone = next(self._silent(theirs), theirs[0])
+        self.closed(gone)
+        gone.transport.abort()
+
+    @staticmethod
+    def _silent(several: list[Connection]) -> Iterator[Connection]:
+        # The newest is the one that room is made for.
+        yield from (one for one in several[:-1] if not one.waiting)
+
+
+def bounded_protocol(
+    connections: Connections,
+    *,
+    headers_s: float,
+    idle_s: float,
+    whole_s: float | None = None,
+    by_client: dict[tuple[str, int], Any] | None = None,
+    a_head_proves: bool = False,
+) -> type[asyncio.Protocol]:
+    """Uvicorn's HTTP, with what a proxy in front may leave out: limits on silence, on time, and on connections.
+
+    ``headers_s``: for the head of a request. ``idle_s``: of silence while a request comes. ``whole_s``: for a connection in
+    all; None: no limit. ``by_client`` is kept up with the open connections. ``a_head_proves``: whether the head of a request
+    is enough to be proven; else whoever handles requests says so.
+    """
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Bounded(H11Protocol):
+        peer = ""
+        waiting = False
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.peer = self.client[0] if self.client else ""
+            if self.client and by_client is not None:
+                by_client[self.client] = self
+            # The whole connection is bounded, not only each wait: a sender that trickles bytes gains nothing.
+            self._timers = {
+                "idle": self.loop.call_later(idle_s, self._silent),
+                "headers": self.loop.call_later(headers_s, self._headless),
+            }
+            if whole_s is not None:
+                self._timers["whole"] = self.loop.call_later(whole_s, transport.abort)
+            connections.opened(self)
+
+        def data_received(self, data: bytes) -> None:
+            self._again("idle", idle_s, self._silent)
+            super().data_received(data)
+            if a_head_proves and self._under_way() and not connections.proved(self):
+                self.transport.abort()
+
+        def on_response_complete(self) -> None:
+            # As a new connection: the next request has to prove itself too.
+            self.waiting = False
+            if not self.transport.is_closing():
+                self._again("headers", headers_s, self._headless)
+                connections.opened(self)
+            super().on_response_complete()
+
+        def _again(self, name: str, after_s: float, call: Callable[[], None]) -> None:
+            self._timers[name].cancel()
+            self._timers[name] = self.loop.call_later(after_s, call)
+
+        def _headless(self) -> None:
+            if not self._under_way():
+                self.transport.abort()
+
+        def _silent(self) -> None:
+            cycle: Any = self.cycle
+            if self._under_way() and not cycle.more_body:
+                # All of it came; what it waits for is us.
+                return
+            self.transport.abort()
+
+        def _under_way(self) -> bool:
+            """Whether the head of a request has come that is not answered yet."""
+            cycle: Any = self.cycle
+            return cycle is not None and not cycle.response_complete
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            for timer in self._timers.values():
+                timer.cancel()
+            connections.closed(self)
+            if self.client and by_client is not None:
+                by_client.pop(self.client, None)
+            super().connection_lost(exc)
+
+    return Bounded

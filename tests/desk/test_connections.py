@@ -1,0 +1,59 @@
+"""Connections that send nothing, or never to an end, keep no one from the desk."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import uvicorn
+
+from core.net.connections import Connections, bounded_protocol
+from desk.use_cases.desk import Desk
+from desk.web.app import create_app
+from desk.web.connections import MAX_SILENT, MAX_SILENT_PER_PEER, patient_protocol
+from tests.waiting import until
+
+
+@contextlib.contextmanager
+def serving(desk: Desk, http: object) -> Iterator[tuple[str, int]]:
+    server = uvicorn.Server(uvicorn.Config(create_app(desk), host="127.0.0.1", port=0, log_level="error", http=http))  # type: ignore[arg-type]
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started or not thread.is_alive(), "desk that listens", seconds=60)
+    try:
+        yield "127.0.0.1", server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"POST /sign-in HTTP/1.1\r\n"])
+def test_silent_connections_keep_no_one_out(sent: bytes, desk: Desk) -> None:
+    with serving(desk, patient_protocol()) as address, contextlib.ExitStack() as held:
+        several = [
+            held.enter_context(socket.create_connection(address, timeout=10)) for _ in range(MAX_SILENT_PER_PEER + 40)
+        ]
+        for one in several:
+            with contextlib.suppress(OSError):
+                one.sendall(sent)
+        for _ in range(3):
+            assert httpx.get(f"http://{address[0]}:{address[1]}/healthz", timeout=20).status_code == 200
+        # The oldest went for the newest.
+        with contextlib.suppress(ConnectionResetError):
+            assert several[0].recv(1) == b""
+    assert MAX_SILENT > MAX_SILENT_PER_PEER
+
+
+def test_a_head_or_a_body_that_never_ends_is_ended(desk: Desk) -> None:
+    http = bounded_protocol(Connections(), headers_s=0.3, idle_s=0.3, a_head_proves=True)
+    with serving(desk, http) as address:
+        for sent in (b"GET / HTTP/1.1\r\nHo", b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nx"):
+            with socket.create_connection(address, timeout=10) as one:
+                one.sendall(sent)
+                with contextlib.suppress(ConnectionResetError):
+                    while one.recv(1_000):
+                        pass
