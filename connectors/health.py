@@ -13,7 +13,6 @@ from connectors.store.rows import FeedRow
 from core.errors import FailureKind
 from core.records import from_ms, to_ms
 
-_DAY = timedelta(days=1)
 RECENT = timedelta(days=7)
 """How long ago a gap or a failed page still counts in the report."""
 

@@ -17,7 +17,6 @@ import msgspec
 
 FieldName = Literal["title", "body", "source", "lang", "topic", "url", "author"]
 FIELD_NAMES: tuple[FieldName, ...] = ("title", "body", "source", "lang", "topic", "url", "author")
-TEXT_FIELDS = frozenset({"title", "body"})
 WHOLE_FIELDS = frozenset({"lang", "topic"})
 """Fields whose values are one word each, whatever is in them: ``topic:iran`` does not match ``topic:iran-saudi``."""
 
