@@ -53,6 +53,7 @@ test-growth: dev ## what is asked all the time does not grow: a PostgreSQL store
 jars: ## fetch Kafka and Flink into .cache (Maven)
 	@deploy/local/kafka.sh --fetch
 	@deploy/local/flink.sh --fetch
+	@deploy/local/mirror.sh --fetch
 
 test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
 

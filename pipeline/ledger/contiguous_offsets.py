@@ -74,6 +74,13 @@ class StreamOffsets:
             self._check_owner(connection)
             connection.execute(t.run_offsets.update().where(mine).values(epoch=epoch))
 
+    def known(self) -> dict[int, int]:
+        """The run's stored first offset of each partition; empty before it began in this stream."""
+        c = t.run_offsets.c
+        query = sa.select(c.partition, c.first_offset).where(c.run == self._run, c.stream == self._stream)
+        with self._store.reading() as connection:
+            return {int(row.partition): int(row.first_offset) for row in connection.execute(query)}
+
     def contiguous(self, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
         """For each partition the lowest offset from ``first`` on without an outcome, and those above it that have one.
 

@@ -210,6 +210,11 @@ class RunLedger:
         with self.store.reading() as connection:
             return self._state(connection)
 
+    def exists(self) -> bool:
+        """Whether the store has the run."""
+        with self.store.reading() as connection:
+            return connection.execute(sa.select(t.runs.c.name).where(t.runs.c.name == self.run)).first() is not None
+
     def owner_now(self) -> str:
         """The owner of the run: this one, another, or ``UNOWNED`` if a worker asked for a restart."""
         with self.store.reading() as connection:
@@ -233,6 +238,19 @@ class RunLedger:
     def slow_lane(self) -> SlowLaneQueue:
         """What waits in the run's slow lane."""
         return SlowLaneQueue(self.store, self.run, self.check_owner)
+
+    def last_handled(self, partition: int) -> list[OrderKey]:
+        """Of each stream that the run has read: the key of the last record of this partition before which none is undone."""
+        streams = sa.select(t.run_offsets.c.stream).where(t.run_offsets.c.run == self.run).distinct()
+        with self.store.reading() as connection:
+            names = list(connection.execute(streams).scalars())
+        found: list[OrderKey] = []
+        for offsets in map(self.offsets, names):
+            begin = max(offsets.known().get(partition, 0), offsets.saved().get(partition, 0))
+            lowest, _ = offsets.contiguous({partition: begin})[partition]
+            newest = offsets.newest_handled(partition, lowest - 1)
+            found += [newest[1]] if newest is not None else []
+        return found
 
     def done(self, positions: Sequence[Position]) -> set[Position]:
         """The positions that have an outcome in this run."""

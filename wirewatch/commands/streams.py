@@ -59,6 +59,21 @@ def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
         console.note(f"at {_place(settings)}; wirewatch streams create creates the missing ones")
 
 
+@app.command("adopt")
+def adopt(context: typer.Context) -> None:
+    """Begin the run in a raw stream that was mirrored from another cluster, where its group stands there.
+
+    For the moment when another cluster takes over, before the pipeline is started on it. Without this the run begins at the
+    first record: right, but everything is done again before anything new.
+    """
+    from pipeline.drivers.takeover import adopt as take_over
+
+    settings = load_settings(context.obj)
+    console.configure_service("streams", settings)
+    for partition, (begin, end) in take_over(settings, console.now_ms).items():
+        console.note(f"partition {partition}: begins at offset {begin}, {end - begin} records from the end")
+
+
 def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str] = (), as_json: bool) -> None:
     table = console.table("stream", "partitions", "copies", "records", "kept", "state")
     notes = []
