@@ -71,6 +71,7 @@ def _adopt(settings: Settings, store: Store, stream: Stream, clock_ms: Callable[
     offsets = ledger.offsets(stream.uuid)
     offsets.first(begin)
     offsets.save(begin)
+    ledger.slow_lane().leave_other_streams(stream.uuid)
     log.warning("the run begins in another stream", run=run, stream=stream.name, uuid=stream.uuid, offsets=begin)
     return {p: (begin[p], ends[p]) for p in partitions}
 

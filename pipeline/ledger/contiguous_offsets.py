@@ -81,6 +81,11 @@ class StreamOffsets:
         with self._store.reading() as connection:
             return {int(row.partition): int(row.first_offset) for row in connection.execute(query)}
 
+    def waiting(self, partition: int) -> list[int]:
+        """Offsets of a partition's records that wait in the slow lane, rising."""
+        with self._store.reading() as connection:
+            return offsets_beyond(connection, self._run, self._stream, partition, 0)
+
     def contiguous(self, first: Mapping[int, int]) -> dict[int, tuple[int, list[int]]]:
         """For each partition the lowest offset from ``first`` on without an outcome, and those above it that have one.
 

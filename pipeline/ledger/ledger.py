@@ -248,7 +248,8 @@ class RunLedger:
         for offsets in map(self.offsets, names):
             begin = max(offsets.known().get(partition, 0), offsets.saved().get(partition, 0))
             lowest, _ = offsets.contiguous({partition: begin})[partition]
-            newest = offsets.newest_handled(partition, lowest - 1)
+            # What waits in the slow lane is not done: it would be read again from a stream that is gone.
+            newest = offsets.newest_handled(partition, min([lowest, *offsets.waiting(partition)]) - 1)
             found += [newest[1]] if newest is not None else []
         return found
 

@@ -141,6 +141,13 @@ class SlowLaneQueue:
         found = [Returning(_position(row), OrderKey.parse(row.place), row.draft.encode()) for row in rows]
         return [one for one in found if one.position not in but][:limit]
 
+    def leave_other_streams(self, stream: str) -> None:
+        """Forget what waits from streams but this one (its UUID): they are gone, and their records come again in this one."""
+        c = t.slow_lane.c
+        with self._store.writing() as connection:
+            self._check_owner(connection)
+            connection.execute(t.slow_lane.delete().where(c.run == self._run, c.stream != stream))
+
     def empty(self) -> bool:
         """Whether nothing has left the order and is not back."""
         return count_waiting(self._store, self._run)[0] == 0

@@ -20,6 +20,7 @@ from core.streams.open import create_planned, find_stream
 from core.streams.plans import group_of, planned_streams
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.takeover import adopt
+from pipeline.ledger.slow_lane import count_waiting
 from tests.pipeline.flink.articles import append_articles
 from tests.servers.kafka import KafkaServer, ServerFailed
 from tests.servers.mirror import mirror
@@ -93,7 +94,7 @@ def test_the_run_goes_on_in_the_mirrored_stream(brokers: tuple[KafkaServer, Kafk
     assert mirrored.uuid != old_uuid
     starts = dict.fromkeys(mirrored.partitions(), 0)
     assert sorted(one.timestamp_ms for one in mirrored.read(starts)) == times
-    with pytest.raises(StreamError, match="message.timestamp.type=CreateTime"):
+    with pytest.raises(StreamError, match=r"message\.timestamp\.type=CreateTime"):
         drain(after)
     stored_by_the_broker(target, name)
     begins = adopt(after, wall_ms)
@@ -144,8 +145,11 @@ def test_without_adopting_all_is_done_again_and_nothing_is_new(settings: Setting
     assert ends[OutcomeKind.PUBLISHED] == 0, "no article is new"
 
 
-def test_a_record_that_was_left_undone_is_done_in_the_new_stream(settings: Settings, tmp_path: Path) -> None:
-    """Offset 4 has no outcome, as a page that takes long: what was handled behind it comes again, and it comes too."""
+@pytest.mark.parametrize("waits", [False, True], ids=["undone", "in the slow lane"])
+def test_a_record_that_was_left_undone_is_done_in_the_new_stream(
+    settings: Settings, tmp_path: Path, *, waits: bool
+) -> None:
+    """Offset 4 has no outcome: what was handled behind it comes again, and it comes too."""
     with create_stream(settings.stream, settings.raw_stream, 1) as old:
         append_articles(old, 0, 9)
         assert drain(settings) == 9
@@ -153,7 +157,11 @@ def test_a_record_that_was_left_undone_is_done_in_the_new_stream(settings: Setti
         with store.writing() as connection:
             undone = (t.outcomes.c.stream == old.uuid) & (t.outcomes.c.first_offset == 4)
             connection.execute(t.outcomes.delete().where(undone))
-            connection.execute(t.contiguous_offsets.update().values(next_offset=4))
+            if waits:
+                row = {"run": "live", "stream": old.uuid, "partition": 0, "record_offset": 4, "seq": 1, "place": "0"}
+                connection.execute(t.slow_lane.insert().values(**row, article="a", outlet="o", why="slow"))
+            else:
+                connection.execute(t.contiguous_offsets.update().values(next_offset=4))
         store.close()
     url = f"sqlite:///{tmp_path / 'mirrored.db'}"
     after = Settings(stream_url=url, data_dir=str(tmp_path), partitions=1, extraction_processes=0)
@@ -163,6 +171,7 @@ def test_a_record_that_was_left_undone_is_done_in_the_new_stream(settings: Setti
         assert adopt(after, wall_ms) == {0: (4, 12)}
         assert drain(after) == 8
         assert handled(after, new.uuid).total() == 8
+        assert count_waiting(open_store(after.store), "live") == (0, None)
 
 
 def test_what_there_is_nothing_to_adopt_of(settings: Settings) -> None:
