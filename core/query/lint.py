@@ -88,7 +88,7 @@ def lint(query: str) -> list[LintFinding]:
     findings += _grouping(query)
     findings += _words(parsed.root, None)
     findings += _logic(parsed)
-    findings += _cost(parsed)
+    findings += cost_findings(parsed)
     return _sorted(findings)
 
 
@@ -268,7 +268,7 @@ def _scopes(compiled: Compiled) -> set[str]:
     return set()
 
 
-def _cost(query: Query) -> Iterator[LintFinding]:
+def cost_findings(query: Query) -> Iterator[LintFinding]:
     """What the query would cost on an article, at the innermost NEAR that does so by itself."""
     steps = estimated_steps(compile_node(query.root))
     if steps < WARNED_STEPS:

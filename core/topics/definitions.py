@@ -5,6 +5,7 @@ The store keeps every definition as text, so that a replay tags articles as they
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,8 @@ import msgspec
 
 from core.decoding import Undecodable, from_toml
 from core.errors import QueryError, UsageError
-from core.query import Query, parse
+from core.query import LintFinding, Query, parse
+from core.query.lint import cost_findings
 
 FieldName = Literal["any", "title", "lead", "body"]
 
@@ -102,7 +104,7 @@ def load_topic_folder(path: Path) -> tuple[Topic, ...]:
     """The topics of the ``*.toml`` files of a folder, sorted by name. Raises UsageError, also if two files define one topic."""
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder of topics")
-    return tuple(topic for topic, _ in _by_name(_files_at(path)).values())
+    return tuple(topic for topic, _ in _affordable(path).values())
 
 
 def builtin_definitions() -> dict[str, str]:
@@ -110,9 +112,24 @@ def builtin_definitions() -> dict[str, str]:
     return {name: text for name, (_, text) in _by_name(_builtin_files()).items()}
 
 
+def costs(topic: Topic) -> Iterator[tuple[int, WeightedQuery, LintFinding]]:
+    """What the linter says of the cost of a topic's queries: number (from 1), query, finding. An "error" can't be loaded."""
+    for number, weighted in enumerate(topic.queries, start=1):
+        for finding in cost_findings(parsed(weighted.query)):
+            yield number, weighted, finding
+
+
+def _check_costs(topic: Topic, file: str) -> None:
+    """Raise UsageError for a query that costs too much, as the linter does for a subscription's."""
+    for number, weighted, finding in costs(topic):
+        if finding.severity == "error":
+            where = f"{file}: query {number} ({weighted.language or 'every language'})"
+            raise UsageError(f"{where}: {finding.message}", hint=f"the query begins {weighted.query[:60]!r}")
+
+
 def folder_definitions(path: Path) -> dict[str, str]:
     """Name → TOML text of the topics in a folder, or in one file. Raises UsageError as ``load_topic_folder`` does."""
-    return {name: text for name, (_, text) in _by_name(_files_at(path)).items()}
+    return {name: text for name, (_, text) in _affordable(path).items()}
 
 
 def _builtin_files() -> dict[str, bytes]:
@@ -126,6 +143,19 @@ def _files_at(path: Path) -> dict[str, bytes]:
         return {str(file): file.read_bytes() for file in files}
     except OSError as error:
         raise UsageError(f"{path}: no topics can be read there ({error.strerror or error})") from error
+
+
+def topics_at(path: Path) -> tuple[Topic, ...]:
+    """The topics of a folder or a file, whatever they cost: for looking at them. Raises UsageError."""
+    return tuple(topic for topic, _ in _by_name(_files_at(path)).values())
+
+
+def _affordable(path: Path) -> dict[str, tuple[Topic, str]]:
+    """As ``_by_name``; raises UsageError for a query that costs too much too, as saving a subscription does."""
+    files = _files_at(path)
+    for file, data in files.items():
+        _check_costs(load_topic(data, file), file)
+    return _by_name(files)
 
 
 def _by_name(files: dict[str, bytes]) -> dict[str, tuple[Topic, str]]:

@@ -153,6 +153,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["--queries", "bad.jsonl", "--docs", "docs.jsonl"],
     ],
     "topics list": [[]],
+    "topics lint": [["topic.toml"], [ACTING]],
     "topics test": [["topic.toml"], [ACTING]],
     "query lint": [[QUERY], [f"(({ACTING}"], [f"{ACTING}*"]],
     "query explain": [[QUERY, "--doc", "doc.txt"], [f"(({ACTING}", "--doc", "doc.txt"]],

@@ -18,7 +18,7 @@ from core.query import Document, Explanation, LintFinding, QueryIndex, explain, 
 from core.query.importing import import_query
 from core.records.article import Match
 from core.topics import Topic, builtin_topics, check_topic, load_topic_folder
-from core.topics.definitions import load_topic
+from core.topics.definitions import costs, load_topic, topics_at
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, JsonObject
 
@@ -315,6 +315,30 @@ def list_topics(folder: Folder = None, *, as_json: JsonLines = False) -> None:
         examples = f"{len(topic.must_match)} + / {len(topic.must_not_match)} −"
         table.add_row(topic.name, topic.title, languages, str(facts["queries"]), str(topic.threshold), examples)
     console.out.print(table)
+
+
+@topics.command("lint")
+def lint_topics(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Topic files or folders (default: the built-in topics).")
+    ] = None,
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Say which queries of topics cost much on an article; exit 1 if one costs too much to be loaded."""
+    chosen = [topic for path in files for topic in topics_at(path)] if files else list(builtin_topics())
+    failed = False
+    for topic in chosen:
+        for number, weighted, finding in costs(topic):
+            failed = failed or finding.severity == "error"
+            if console.wants_json(as_json):
+                console.put({"topic": topic.name, "query": number, **msgspec.to_builtins(finding)})
+                continue
+            console.out.print(f"{topic.name}, query {number}:", style="bold")
+            _show(weighted.query, finding)
+    console.note(f"{len(chosen)} topics looked at")
+    if failed:
+        raise typer.Exit(1)
 
 
 @topics.command("test")

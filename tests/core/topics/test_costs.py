@@ -1,0 +1,38 @@
+"""A topic's query that costs too much on an article is found before it is loaded, as a subscription's is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import UsageError
+from core.topics import builtin_topics, load_topic_folder
+from core.topics.definitions import costs, folder_definitions, topics_at
+
+CHEAP = 'name = "cheap"\ntitle = "Cheap"\nthreshold = 1.0\n[[query]]\nquery = "grain NEAR/5 port*"\n'
+DEAR = CHEAP.replace("heap", "ostly").replace("grain NEAR/5 port*", " NEAR/1000 ".join(["t*", "a*", "s*", "c*"] * 5))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "cheap.toml").write_text(CHEAP)
+    return tmp_path
+
+
+def test_a_costly_query_is_not_loaded_and_the_file_and_query_are_named(folder: Path) -> None:
+    assert [topic.name for topic in load_topic_folder(folder)] == ["cheap"]
+    (folder / "dear.toml").write_text(DEAR)
+    for load in (load_topic_folder, folder_definitions):
+        with pytest.raises(UsageError, match=r"dear\.toml: query 1 \(every language\): takes some .* steps"):
+            load(folder)
+
+
+def test_looking_at_it_says_so(folder: Path) -> None:
+    (folder / "dear.toml").write_text(DEAR)
+    found = {topic.name: [finding.severity for _, _, finding in costs(topic)] for topic in topics_at(folder)}
+    assert found == {"cheap": [], "costly": ["error"]}
+
+
+def test_the_built_in_topics_cost_little() -> None:
+    assert [(topic.name, number) for topic in builtin_topics() for number, _, _ in costs(topic)] == []
