@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay soak bench-latency lock clean torture screenshots
+.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay bench-kafka soak bench-latency lock clean torture screenshots
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -81,6 +81,9 @@ soak: dev jars ## 30 minutes at 10 articles/s on real servers, then idle: memory
 bench-latency: dev jars ## raw append to stored alert at 5 articles/s on both drivers (MINUTES RATE STORE)
 	$(BIN)/python -m benchmarks.soak latency --driver slices --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),3) --rate $(or $(RATE),5)
 	$(BIN)/python -m benchmarks.soak latency --driver flink --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),3) --rate $(or $(RATE),5)
+
+bench-kafka: dev jars ## our reader and appends beside Kafka's own performance tools, on one broker (ARGS="--rounds 3")
+	$(BIN)/python -m benchmarks.kafka_clients $(ARGS)
 
 bench-replay: dev ## articles a second from a WARC at --speed max beside bare trafilatura (../shared/corpora)
 	$(BIN)/python -m benchmarks.replay

@@ -40,6 +40,12 @@ class CoreSettings:
     archive_dir: Annotated[str, _help("folder of the raw stream's archive; empty: archive in data_dir")] = ""
     raw_stream: Annotated[str, _help("name of the raw stream")] = "raw-articles"
     partitions: Annotated[int, _help("partitions of a new stream")] = 4
+    stream_timeout_s: Annotated[
+        float,
+        _help(
+            "longest time that a call to a stream takes before it fails and is tried again; timeout_s in the URL wins"
+        ),
+    ] = 10.0
     retention_days: Annotated[
         float, _help("how long the raw stream keeps records, which is how far back a replay can go")
     ] = 30.0
@@ -57,7 +63,10 @@ class CoreSettings:
     @property
     def stream(self) -> str:
         """The stream URL in force."""
-        return self.stream_url or f"sqlite:///{Path(self.data_dir) / 'streams.db'}"
+        url = self.stream_url or f"sqlite:///{Path(self.data_dir) / 'streams.db'}"
+        if self.stream_timeout_s == CoreSettings.stream_timeout_s or "timeout_s=" in url:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}timeout_s={self.stream_timeout_s:g}"
 
     @property
     def store(self) -> str:
@@ -145,6 +154,12 @@ class PipelineSettings:
         float,
         _help("how long the time of storing is kept to the millisecond, then to the minute; at least 1; 0: no limit"),
     ] = 30.0
+    in_flight_bytes: Annotated[
+        int, _help("on Flink: bytes of raw records between the reader and the store, at most; then reading waits")
+    ] = 64 << 20
+    stuck_after_s: Annotated[
+        float, _help("on Flink: a record that takes longer from the reader to the store is named in the log")
+    ] = 60.0
     flink_rest_url: Annotated[
         str,
         _help(

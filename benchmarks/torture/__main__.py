@@ -36,6 +36,9 @@ def main() -> int:
         "--limit-s", type=float, default=3_600, help="no more kills in a set-up after so long (default: 3600)"
     )
     parser.add_argument("--out", type=Path, help="CSV file for the figures")
+    parser.add_argument(
+        "--cuts", action="store_true", help="cut the raw stream's log too; then results are compared less strictly"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder with data and logs")
     options = parser.parse_args()
     # Asked to end, it ends what it started: in the background SIGINT is ignored, and SIGTERM would leave all of it behind.
@@ -59,6 +62,7 @@ def main() -> int:
             limit_s=options.limit_s,
             say=lambda text: console.print(text, style="dim", highlight=False, markup=False),
             kinds=options.kind or (),
+            cuts=options.cuts,
         )
         results.append(result)
         show(result, console)

@@ -44,11 +44,18 @@ class Findings:
 
 
 def verify(
-    settings: Settings, subscriptions: Sequence[Subscription], published: set[tuple[int, int]], folder: Path
+    settings: Settings,
+    subscriptions: Sequence[Subscription],
+    published: set[tuple[int, int]],
+    folder: Path,
+    *,
+    cuts: bool = False,
 ) -> Findings:
     """Compare the run of these settings, which has come to rest, with a bounded run over its raw stream.
 
-    ``published``: (article, version) that the feeds have shown. ``folder`` is for the bounded run's own store.
+    ``published``: (article, version) that the feeds have shown. ``folder`` is for the bounded run's own store. ``cuts``: the
+    raw stream lost records that had been handled. Their articles stay, so the run has more than the bounded one, and
+    only that nothing is missing is compared.
     """
     found = Findings()
     store = open_store(settings.store)
@@ -62,7 +69,7 @@ def verify(
         late = ledger.offsets(uuid).late_keys()
         found.late = len(late)
         reference = _bounded(records, uuid, late, subscriptions, folder)
-        _equal(found, reader, reference)
+        (_complete if cuts else _equal)(found, reader, reference)
         _relayed(found, reader, settings)
         if Outbox(store, "torture").waiting((ENRICHED, ALERTS, REJECTED)):
             found.problems.append("the outbox still holds results for the output streams")
@@ -187,6 +194,13 @@ def _equal(found: Findings, reader: StoreReader, reference: StoreReader) -> None
     _tell(found, "outcomes that differ from the bounded run's", differing)
 
 
+def _complete(found: Findings, reader: StoreReader, reference: StoreReader) -> None:
+    """Behind a cut: each article of the surviving records is there."""
+    found.alerts = sum(1 for _ in reader.alerts())
+    ours, theirs = {one.id for one in reader.articles()}, {one.id for one in reference.articles()}
+    _tell(found, "articles of raw records that the store doesn't have", sorted(theirs - ours))
+
+
 def _placed(outcome: Any) -> dict[str, Any]:
     """Here both runs read the same stream, so where the record lay is compared too."""
     return project(outcome) | {"at": [outcome.partition, outcome.first_offset, outcome.last_offset]}
@@ -213,13 +227,17 @@ def _relayed(found: Findings, reader: StoreReader, settings: Settings) -> None:
     _tell(found, "relayed alerts that the store doesn't have", sorted(by_id.keys() - stored))
     _tell(found, "alerts relayed with two contents", sorted(key for key, values in by_id.items() if len(values) > 1))
     versions: Counter[tuple[str, int]] = Counter()
+    last: dict[str, int] = {}
     with open_stream(settings.stream, ENRICHED) as stream:
         for record in read_all(stream):
             article = msgspec.json.decode(record.value)
             versions[article["id"], article["version"]] += 1
+            last[article["id"]] = article["version"]
     found.repeats += sum(versions.values()) - len(versions)
     newest = {(article.id, article.version) for article in reader.articles()}
     _tell(found, "articles that were not relayed", sorted(newest - versions.keys()))
+    older = sorted(identity for identity, version in newest if last.get(identity, version) != version)
+    _tell(found, "articles whose last relayed version is not the newest", older)
 
 
 def _tell(found: Findings, what: str, which: Sequence[Any]) -> None:

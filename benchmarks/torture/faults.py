@@ -16,6 +16,7 @@ from typing import TypeVar
 from benchmarks.torture.disks import FileLimit, SmallDisk
 from benchmarks.torture.parts import Flink, Part, Postgres
 from core.settings import Settings
+from core.streams import open_stream
 from tests.servers.kafka import KafkaServer
 
 T = TypeVar("T")
@@ -29,7 +30,8 @@ Fault = Callable[["Installation", Random, Tend], bool]
 class Installation:
     """One set-up that runs.
 
-    ``tended`` are started again when they end; ``disk_by`` says how a disk is filled; ``feed`` brings news.
+    ``tended`` are started again when they end; ``disk_by`` says how a disk is filled; ``feed`` brings news. ``look`` reads on
+    in the raw stream, and ``cut`` is told where a partition ends after a cut. ``problems``: what faults themselves found wrong.
     """
 
     name: str
@@ -43,6 +45,10 @@ class Installation:
     postgres: Postgres | None = None
     flink: Flink | None = None
     feed: Callable[[], None] = lambda: None
+    look: Callable[[], bool] = lambda: True
+    handled: Callable[[], int] = lambda: 0
+    cut: Callable[[int, int], None] = lambda _partition, _end: None
+    problems: list[str] = field(default_factory=list)
 
     def supervised(self) -> list[Part]:
         """What is started again when it ends: the services, and Flink's parts, as a cluster's own keepers do."""
@@ -107,6 +113,66 @@ def _broker(here: Installation, random: Random, tend: Tend) -> bool:
     (kafka.kill if random.random() < 0.6 else kafka.stop)()
     tend(random.uniform(0, 3))
     kafka.start()
+    return True
+
+
+def _paused_relay(here: Installation, _random: Random, tend: Tend) -> bool:
+    """The pipeline stands still between reading results and appending them; another takes its run; then it wakes."""
+    trap = here.trap.with_name(f"{here.trap.name}.relay")
+    trap.touch()
+    _fed_until(here, tend, lambda: not trap.exists(), 60)
+    if trap.exists():
+        trap.unlink(missing_ok=True)
+        return False
+    old = here.tended["pipeline"].leave()
+    if old is None or not list(trap.parent.glob(f"{trap.name}.{old.pid}")):
+        here.problems.append("another process than the pipeline relays")
+        return True
+    with old:
+        # Its successor relays newer versions meanwhile.
+        before = here.handled()
+        _fed_until(here, tend, lambda: here.handled() > before, 120)
+        tend(2.0)
+        os.kill(old.pid, signal.SIGCONT)
+        until = time.monotonic() + 90
+        while old.poll() is None and time.monotonic() < until:
+            tend(0.5)
+        if old.poll() is None:
+            here.problems.append("a pipeline that lost its run while it stood still did not end")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(old.pid, signal.SIGKILL)
+    return True
+
+
+def _fed_until(here: Installation, tend: Tend, done: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not done() and time.monotonic() < until:
+        here.feed()
+        tend(0.5)
+
+
+def _cut(here: Installation, random: Random, _tend: Tend) -> bool:
+    """The broker loses power before its disk has the end of a partition of the raw stream."""
+    kafka = _there(here.kafka)
+    # Nothing is appended from here on, so that it is known what is lost.
+    here.tended["connectors"].kill()
+    until = time.monotonic() + 30
+    while not here.look() and time.monotonic() < until:
+        time.sleep(0.2)
+    logs = [one for one in kafka.directory.rglob(f"{here.settings.raw_stream}-*/*.log") if one.stat().st_size > 2_000]
+    kafka.kill()
+    if not logs:
+        kafka.start()
+        return False
+    chosen = random.choice(logs)
+    size = chosen.stat().st_size
+    with chosen.open("r+b") as log:
+        # In the middle of a batch: what was begun is gone too.
+        log.truncate(size - random.randint(100, min(size, 20_000) - 1))
+    kafka.start()
+    partition = int(chosen.parent.name.rpartition("-")[2])
+    with open_stream(here.settings.stream, here.settings.raw_stream) as stream:
+        here.cut(partition, stream.end_offsets([partition])[partition])
     return True
 
 
@@ -181,6 +247,7 @@ SERVICES: Mapping[str, Fault] = {
     "connectors": _kill("connectors"),
     "pipeline": _kill("pipeline"),
     "sink": _sink,
+    "paused relay": _paused_relay,
     "both services": _kill("connectors", "pipeline"),
 }
 DISK: Mapping[str, Fault] = {"disk": _full("data")}
@@ -191,6 +258,9 @@ SERVERS: Mapping[str, Fault] = {
     "disk of kafka": _full("kafka"),
     "disk of postgres": _full("postgres"),
 }
+CUTS: Mapping[str, Fault] = {"cut": _cut}
+"""Apart, since what comes after a cut can't equal a run over what is left: the articles of lost records stay."""
+
 CLUSTER: Mapping[str, Fault] = {
     "worker": _worker,
     "task manager": _flink("taskmanager"),

@@ -62,6 +62,11 @@ class Part:
                     os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
+    def leave(self) -> subprocess.Popen[bytes] | None:
+        """Give its process away: the next start makes another beside it."""
+        process, self._process = self._process, None
+        return process
+
     def stop(self) -> None:
         """Ask it to end (SIGTERM); one that doesn't within two minutes is killed."""
         if self.pid and self._process is not None:

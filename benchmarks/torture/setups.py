@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.torture.disks import FileLimit, SmallDisk
-from benchmarks.torture.faults import CLUSTER, DISK, SERVERS, SERVICES, Fault, Installation
+from benchmarks.torture.faults import CLUSTER, CUTS, DISK, SERVERS, SERVICES, Fault, Installation
 from benchmarks.torture.parts import Flink, Part, Postgres, service
 from core.settings import NAMES, PREFIX, Settings
 from tests.servers.kafka import KafkaServer
@@ -39,7 +39,7 @@ def servers_in_slices(folder: Path, allowed: list[str]) -> Iterator[Installation
     with _servers(folder, allowed) as here:
         here.name = "Kafka+PostgreSQL in slices"
         here.tended = _services(here.settings, folder, here.trap, ())
-        here.faults = _possible({**SERVICES, **SERVERS}, here)
+        here.faults = _possible({**SERVICES, **SERVERS, **CUTS}, here)
         with _ended(here):
             yield here
 
@@ -57,7 +57,7 @@ def servers_on_flink(folder: Path, allowed: list[str]) -> Iterator[Installation]
         here.name = "Kafka+PostgreSQL on Flink"
         here.settings = _changed(here.settings, flink_rest_url=flink.rest)
         here.tended = _services(here.settings, folder, here.trap, flink.options())
-        here.faults = _possible({**SERVICES, **SERVERS, **CLUSTER}, here)
+        here.faults = _possible({**SERVICES, **SERVERS, **CLUSTER, **CUTS}, here)
         with _ended(here):
             yield here
 

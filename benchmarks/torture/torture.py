@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from benchmarks.torture.articles import told
 from benchmarks.torture.check import Findings, marks, verify
-from benchmarks.torture.faults import Installation
+from benchmarks.torture.faults import CUTS, Installation
 from benchmarks.torture.feed import Press
 from benchmarks.torture.setups import SETUPS
 from connectors.store.feeds import FeedRepository
@@ -67,6 +67,8 @@ class _Watched:
         self._at: dict[int, int] = {}
         self._waiting: list[NewRecord] = []
         self.seen: set[tuple[int, int]] = set()
+        self.cut_off: set[tuple[int, int]] = set()
+        self._marks: dict[tuple[int, int], set[tuple[int, int]]] = {}
 
     def store(self) -> Store:
         """The store, opened when first asked for. Raises StoreError."""
@@ -85,6 +87,10 @@ class _Watched:
         self.append(())
         return self._while_there(self._look) or False
 
+    def look_on(self) -> bool:
+        """Read on to the end of the raw stream, and say whether that worked."""
+        return self._while_there(self._look) is not None
+
     def handled(self) -> int:
         """How many raw records have an outcome; -1 while the store is away."""
         found = self._while_there(lambda: StoreReader(self.store(), self._settings.run).count_outcomes().total())
@@ -96,11 +102,20 @@ class _Watched:
         while records := stream.read(self._at, wait_ms=0):
             for record in records:
                 self._at[record.partition] = max(self._at[record.partition], record.offset + 1)
-                self.seen.update(marks(record.value))
+                shown = set(marks(record.value))
+                self._marks[record.partition, record.offset] = shown
+                self.seen.update(shown)
         total = sum(stream.end_offsets(list(self._at)).values())
         if self._waiting or sum(self._at.values()) < total or self.handled() < total:
             return False
         return not Outbox(self.store(), "torture").waiting((ENRICHED, ALERTS, REJECTED))
+
+    def cut(self, partition: int, end: int) -> None:
+        """The partition ends here now; what stood behind is lost, unless it was there twice."""
+        for place in [one for one in self._marks if one[0] == partition and one[1] >= end]:
+            self.cut_off |= self._marks.pop(place)
+        self.cut_off -= set().union(*self._marks.values())
+        self._at[partition] = min(self._at.get(partition, 0), end)
 
     def close(self) -> None:
         """Close stream and store."""
@@ -134,16 +149,20 @@ def torture(
     limit_s: float,
     say: Callable[[str], None],
     kinds: Sequence[str] = (),
+    cuts: bool = False,
 ) -> Result:
     """Torture one set-up ``kills`` times at most, for about ``limit_s`` seconds at most, and judge what came of it.
 
-    ``kinds``: only these faults (default: all that the set-up knows and the machine allows).
+    ``kinds``: only these faults (default: all that the set-up knows and the machine allows). ``cuts``: the raw stream's log
+    is cut too.
     """
     random, began = Random(f"{seed} {setup}"), time.monotonic()
     press = Press(OUTLETS, Random(random.random()))
     with contextlib.ExitStack() as stack:
         stack.callback(press.close)
         here = stack.enter_context(SETUPS[setup](folder, [outlet.address for outlet in press.outlets]))
+        if not cuts:
+            here.faults = {name: fault for name, fault in here.faults.items() if name not in CUTS}
         if kinds:
             here.faults = {name: fault for name, fault in here.faults.items() if name in kinds}
         watched = _Watched(here)
@@ -152,8 +171,10 @@ def torture(
         _prepare(watched.store(), press)
         problems = _Loop(here, press, watched, random, say).run(kills, began + limit_s, result)
         watched.close()
-        result.findings = verify(here.settings, SUBSCRIPTIONS, press.published(), folder)
-        result.findings.problems[:0] = problems
+        result.findings = verify(
+            here.settings, SUBSCRIPTIONS, press.published() - watched.cut_off, folder, cuts=result.kills["cut"] > 0
+        )
+        result.findings.problems[:0] = problems + here.problems
         result.restarts = sum(part.starts for part in here.tended.values())
     result.seconds = time.monotonic() - began
     return result
@@ -173,6 +194,7 @@ class _Loop:
         self._here, self._press, self._watched, self._random, self._say = here, press, watched, random, say
         self._deck: list[str] = []
         here.feed = self._feed
+        here.look, here.handled, here.cut = watched.look_on, watched.handled, watched.cut
         self._appended = 0
 
     def run(self, kills: int, deadline_s: float, result: Result) -> list[str]:

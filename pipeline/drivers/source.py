@@ -32,6 +32,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from core.clock import wall_ms
 from core.errors import Fenced, OffsetOutOfRange, StreamUnavailable
 from core.records import OrderKey, Position
+from core.settings import PipelineSettings
 from core.store import open_store
 from core.streams import open_stream
 from pipeline.drivers.offsets import RunOffsets
@@ -79,8 +80,8 @@ class StreamSource:
     state: RunState | None = None
     epoch: int = 0
     uuid: str = ""
-    in_flight_bytes: int = 64 << 20
-    alarm_s: float = 60.0
+    in_flight_bytes: int = PipelineSettings.in_flight_bytes
+    alarm_s: float = PipelineSettings.stuck_after_s
     wait_ms: int = 2_000
     poll_s: float = 0.2
     bundle_records: int = 200

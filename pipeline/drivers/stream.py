@@ -82,6 +82,8 @@ def submit(
             start=resumption.start,
             done=resumption.done,
             read_to=resumption.read_to,
+            in_flight_bytes=settings.in_flight_bytes,
+            alarm_s=settings.stuck_after_s,
             last=live.state.last_key,
             store_url=settings.store,
             state=live.state,

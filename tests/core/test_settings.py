@@ -19,6 +19,7 @@ from core.settings import (
     Settings,
     load_settings,
 )
+from pipeline.drivers.source import StreamSource
 
 SECTIONS = (CoreSettings, ConnectorSettings, PipelineSettings, DeskSettings)
 PAGE = Path(__file__).parents[2] / "docs/settings.md"
@@ -69,3 +70,23 @@ def test_what_is_shown_holds_no_secret() -> None:
     ).shown()
     assert shown.keys() == set(NAMES)
     assert "hunter" not in str(shown)
+
+
+@pytest.mark.parametrize(
+    ("url", "seconds", "in_force"),
+    [
+        ("kafka://a:9092", 10.0, "kafka://a:9092"),
+        ("kafka://a:9092", 2.5, "kafka://a:9092?timeout_s=2.5"),
+        ("kafka://a:9092?client_id=x", 30.0, "kafka://a:9092?client_id=x&timeout_s=30"),
+        ("kafka://a:9092?timeout_s=4", 30.0, "kafka://a:9092?timeout_s=4"),
+        ("", 1.0, "sqlite:///var/streams.db?timeout_s=1"),
+    ],
+)
+def test_the_time_limit_of_streams_is_an_option_of_their_url(url: str, seconds: float, in_force: str) -> None:
+    assert Settings(stream_url=url, stream_timeout_s=seconds).stream == in_force
+
+
+def test_the_limits_of_the_reader_on_flink_are_settings() -> None:
+    settings = Settings()
+    source = StreamSource(url="", name="", run="", start={})
+    assert (source.in_flight_bytes, source.alarm_s) == (settings.in_flight_bytes, settings.stuck_after_s)

@@ -3,6 +3,7 @@
 Python imports this by itself in every process whose PYTHONPATH has this folder; nothing happens without the variable. The
 file that it names arms the trap: ``statement N`` kills behind the N-th statement of the next sink transaction,
 ``commit MS`` as many milliseconds after its COMMIT was begun (so before, in or behind it). Who renames the file has it.
+A second file, ``.relay`` behind its name, stops a process (SIGSTOP) that has read results to relay and appended none of them.
 """
 
 import contextlib
@@ -22,6 +23,10 @@ def _set() -> None:
 
     def executed(connection, cursor, statement, parameters, context, many):  # type: ignore[no-untyped-def] # noqa: ARG001
         info = connection.info
+        if statement.startswith("SELECT outbox.id, outbox.destination") and cursor.rowcount != 0:
+            with contextlib.suppress(OSError):
+                os.rename(f"{TRAP}.relay", f"{TRAP}.relay.{os.getpid()}")  # noqa: PTH104
+                os.kill(os.getpid(), signal.SIGSTOP)
         if statement.startswith("UPDATE runs SET") and "last_place" in statement:
             # The sink's transaction begins with this; the trap is sprung once.
             info["torture"] = None
