@@ -218,6 +218,9 @@ def _tend(
             if away and live.strike_cut_off():
                 return
         except Fenced:
+            # A worker may have asked for a restart since the look above: that is no takeover.
+            if not _still_ours(live):
+                return
             raise
         except (StoreError, StreamUnavailable) as error:
             # The job restarts on its own until they are back; a new one would only cost time.

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from core.records import RawArticle, article_id, encode, from_ms
 from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store import tables as t
+from core.store.outbox import ENRICHED
 from core.streams import NewRecord, create_stream, open_stream
 from pipeline.drivers.live import run_in_slices
 
@@ -136,3 +138,31 @@ def test_a_record_that_nobody_handled_and_an_alert_from_nowhere_are_found(settin
     problems = " | ".join(_judged(settings, tmp_path).problems)
     assert "1 raw records without an outcome" in problems
     assert "1 relayed alerts that the store doesn't have: made-up" in problems
+
+
+def test_an_older_version_relayed_behind_a_newer_one_is_found(settings: Settings, tmp_path: Path) -> None:
+    with open_stream(settings.stream, ENRICHED) as enriched:
+        one = next(iter(enriched.read({0: 0})))
+        older = msgspec.json.decode(one.value) | {"version": 0}
+        enriched.append([NewRecord(one.key or b"", msgspec.json.encode(older), partition=0)])
+    [problem] = _judged(settings, tmp_path).problems
+    assert problem.startswith("1 articles whose last relayed version is not the newest: ")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "words"),
+    [
+        (_lose_an_outcome, "1 raw records without an outcome"),
+        (_lose_an_article, "1 articles of raw records that the store doesn't have"),
+    ],
+)
+def test_behind_a_cut_what_is_missing_is_found_all_the_same(
+    settings: Settings, tmp_path: Path, tamper: Callable[[Store], None], words: str
+) -> None:
+    assert verify(settings, SUBSCRIPTIONS, PUBLISHED, tmp_path, cuts=True).problems == []
+    again = tmp_path / "again"
+    again.mkdir()
+    store = open_store(settings.store)
+    tamper(store)
+    store.close()
+    assert words in " | ".join(verify(settings, SUBSCRIPTIONS, PUBLISHED, again, cuts=True).problems)

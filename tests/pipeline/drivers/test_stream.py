@@ -35,6 +35,7 @@ class Live:
         self.settings, self.owner, self.ledger = Settings(), "me", self
         self.answers, self.relayed, self.closed = list(answers), 0, False
         self.cut: list[int] = []
+        self.fenced = False
 
     def owner_now(self) -> str:
         answer = self.answers.pop(0)
@@ -49,6 +50,10 @@ class Live:
         return self.cut.pop(0) if self.cut else 0
 
     def mirror_ledger(self) -> None:
+        if self.fenced:
+            raise Fenced("run 'live' belongs to another owner now")
+
+    def prune(self) -> None:
         pass
 
     def close(self) -> None:
@@ -98,6 +103,18 @@ def test_a_store_behind_the_runner_starts_a_new_job() -> None:
     first, second = Live("me", UNOWNED), Live("me")
     jobs, _ = drive(first, second)
     assert (len(jobs), first.relayed, second.relayed) == (2, 1, 1)
+
+
+def test_a_run_that_is_given_up_between_two_questions_is_no_takeover() -> None:
+    # The kill harness found it: a worker saw that the log was cut while the driver was asking for the position.
+    first, second = Live("me", UNOWNED), Live("me")
+    first.fenced = True
+    jobs, _ = drive(first, second)
+    assert (len(jobs), first.relayed, second.relayed) == (2, 1, 1)
+    taken = Live("me", "somebody", "me")
+    taken.fenced = True
+    with pytest.raises(Fenced, match="taken over"):
+        drive(taken)
 
 
 def test_a_stream_that_came_back_shorter_starts_a_new_job() -> None:
