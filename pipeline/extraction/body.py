@@ -27,7 +27,11 @@ from trafilatura import bare_extraction
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts
+from pipeline.extraction.letters import put_back, stand_in
+from pipeline.extraction.shapes import reshape
+from pipeline.extraction.side_links import drop_side_links
 from pipeline.extraction.values import line_of as _line_of
+from pipeline.extraction.values import without_shortcodes
 from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
 from pipeline.text.characters import count_letters, folded, normal_line, normal_text
 from pipeline.text.dates import parse_date
@@ -37,6 +41,7 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 _ENOUGH = 0.6  # share of the JSON-LD body below which an extraction is not believed
 _DOUBTFUL_CHARS = 200
+_MIN_SHOWN_CHARS = 15
 _MIN_PARAGRAPH_CHARS = 80
 _MIN_REPEATED_CHARS = 60
 _MIN_LEAD_CHARS = 40
@@ -68,13 +73,21 @@ _UNSHOWN = frozenset({"script", "style", "noscript", "template", "title", "head"
 def extract_body(tree: HtmlElement, facts: PageFacts, title: str) -> Candidate:
     """The article's text (paragraphs separated by LF, "" if there is none) and its origin. Changes ``tree``."""
     standfirst = _standfirst(tree, facts)
-    scripts = [script.text for script in tree.iter("script") if script.text]  # trafilatura takes them away
+    scripts = [script.text for script in tree.iter("script") if script.text]
+    for script in list(tree.iter("script")):  # trafilatura would read the JSON-LD too, and not as well
+        _remove(script)
+    reshape(tree)
     _drop_furniture(tree)
-    _drop_side_links(tree)
+    drop_side_links(tree)
     _write_out_ruby(tree)
+    standing = stand_in(tree)
     text, origin = _with_siblings(tree, _trafilatura(tree, fast=True)), "page"
     if len(text) < _DOUBTFUL_CHARS:
-        text = max(text, _trafilatura(tree, fast=False), key=len)
+        # For a short text it glues what stands in blocks of their own: paragraphs are better, if they are most of it.
+        text, shown = max(text, _trafilatura(tree, fast=False), key=len), _paragraphs(tree)
+        if len(shown) >= _ENOUGH * len(text):
+            text = shown
+    text = normal_text(put_back(text, standing))
     if len(text) < _ENOUGH * len(facts.body) or (
         text.count("\n") < facts.body.count("\n") and folded(text) == folded(facts.body)
     ):
@@ -91,7 +104,24 @@ def _trafilatura(tree: HtmlElement, *, fast: bool) -> str:
     return normal_text(document.text or "") if document is not None else ""
 
 
+def _paragraphs(tree: HtmlElement) -> str:
+    """The paragraphs of the article's element, or of the page, outside of its header, menus and footer."""
+    root = next(tree.iter("article"), None)
+    if root is None:
+        root = next(tree.iter("main"), tree)
+    lines = (
+        _line_of(block)
+        for block in root.iter("p", "li", "blockquote")
+        if not any(
+            one.tag in ("header", "footer", "nav", "aside", "form", "blockquote", "li") for one in block.iterancestors()
+        )
+    )
+    return normal_text("\n".join(line for line in lines if len(line) >= _MIN_SHOWN_CHARS))
+
+
 def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
+    if "[/" in text:
+        text = without_shortcodes(text)
     lines = [line for line in normal_text(text).split("\n") if line]
     headlines = {folded(headline) for headline in (title, *facts.headlines)}
     authors = {folded(author) for claim in facts.authors for author in claim.names}
@@ -106,6 +136,8 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
                 continue
             seen.add(flat)
         kept.append(line)
+    while kept and folded(kept[-1]) in authors:
+        kept.pop()
     text = drop_boilerplate("\n".join(kept))
     if standfirst and text and folded(standfirst) not in folded(text):
         text = f"{standfirst}\n{text}"
@@ -266,29 +298,6 @@ def _drop_furniture(tree: HtmlElement) -> None:
                 _remove(element)
         elif _BREADCRUMB.search(attributes.get("class") or "") and _line_of(element, _MAX_BREADCRUMB_CHARS):
             _remove(element)  # a longer one is a page "with breadcrumbs"
-
-
-def _drop_side_links(tree: HtmlElement) -> None:
-    """Remove lists whose every entry is a link, and paragraphs that are one link after at most a short label."""
-    for listing in list(tree.iter("ul", "ol")):
-        entries = [entry for entry in listing if entry.tag == "li"]
-        if len(entries) >= 2 and all(_is_link(entry) for entry in entries):
-            _remove(listing)
-    for paragraph in list(tree.iter("p")):
-        if _is_link(paragraph):
-            _remove(paragraph)
-
-
-def _is_link(block: HtmlElement) -> bool:
-    links = list(block.iter("a"))
-    if len(links) != 1:
-        return False
-    link = " ".join("".join(links[0].itertext()).split())
-    whole = " ".join("".join(block.itertext()).split())
-    if not link or not whole.endswith(link) or _PERIOD_END.search(whole):
-        return False
-    label = whole.removesuffix(link).rstrip()
-    return not label or (len(label) <= _MAX_LABEL_CHARS and label.endswith((":", "?", "|", "→", ">", "–", "-")))
 
 
 def _write_out_ruby(tree: HtmlElement) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lxml.etree import ElementDefaultClassLookup
@@ -21,8 +21,10 @@ from pipeline.extraction.body import extract_body
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
 from pipeline.extraction.facts import PageFacts, read_facts
+from pipeline.extraction.partial import ends_cut, is_partial
 from pipeline.extraction.titles import choose_title, outlet_names, title_from_text
 from pipeline.extraction.values import as_paragraphs
+from pipeline.extraction.walls import read_signs, wall_kind
 from pipeline.extraction.when import chosen_date
 from pipeline.text.boilerplate import drop_boilerplate
 from pipeline.text.characters import count_letters, normal_text
@@ -35,6 +37,7 @@ REASONS = {
     "too_large": "the page is over the limit of bytes",
     "too_complex": "so many elements, or attributes of one, that reading it would take minutes",
     "no_text": "the page was read, but it holds no article text",
+    "wall": "the page stands in an article's place; the detail is its kind",
     "extractor_failed": "a library failed on the page; the detail says how",
 }
 """Every reason an ExtractionError of this module may carry, and what it means."""
@@ -105,10 +108,14 @@ def extract(
         tree = _parsed(page)
         facts = read_facts(tree, url)
         title = choose_title(title_hint, facts.titles, facts.site_names, url)
+        signs = read_signs(tree)
         body = extract_body(tree, facts, title.value)
+        if (kind := wall_kind(signs, facts, body.value, title_hint)) is not None:
+            raise ExtractionError("wall", kind)
+        cut = body.origin == "page" and is_partial(signs, facts, body.value)
         if summary_hint and (feed_text := _plain(summary_hint)) and len(body.value) < _FAR_LESS * len(feed_text):
-            body = Candidate(feed_text, "feed")
-        return _article(body, title, facts, url, fetched_at, authors_hint, published_hint)
+            body, cut = Candidate(feed_text, "feed"), ends_cut(feed_text)
+        return replace(_article(body, title, facts, url, fetched_at, authors_hint, published_hint), partial=cut)
     except ExtractionError:
         raise
     except Exception as error:  # parsers of hostile input fail in ways that their documentation does not list
@@ -130,9 +137,9 @@ def extract_text(
     Raises ExtractionError as ``extract`` does.
     """
     try:
-        if not text.strip():
-            raise ExtractionError("empty")
         title = choose_title(title_hint, (), (), url)
+        if not text.strip() and not title.value:
+            raise ExtractionError("empty")
         return _article(
             Candidate(_plain(text), "feed"), title, PageFacts(), url, fetched_at, authors_hint, published_hint
         )
@@ -160,9 +167,9 @@ def _article(
     authors_hint: Sequence[str],
     published_hint: str | None,
 ) -> Extracted:
+    if count_letters(body.value, enough=MIN_LETTERS) < MIN_LETTERS:
+        body = _flash(body, title)
     text = body.value
-    if count_letters(text, enough=MIN_LETTERS) < MIN_LETTERS:
-        raise ExtractionError("no_text", f"{len(text)} characters were left")
     context = date_context(url, language_code(facts.language), fetched_at)
     claims = [*facts.published]
     if published_hint:
@@ -193,6 +200,22 @@ def _article(
         origins=tuple((fact, origin) for fact, origin in origins.items() if origin),
         text_from=body.origin,
     )
+
+
+def _is_one_word(title: str) -> bool:
+    return title.isascii() and " " not in title
+
+
+def _flash(body: Candidate, title: Candidate) -> Candidate:
+    """A flash is nothing but its headline, which is its text then. Raises ExtractionError if there is none."""
+    said_by_the_page = title.origin != "window"  # which may be any page's
+    if (
+        said_by_the_page
+        and count_letters(title.value, enough=MIN_LETTERS) >= MIN_LETTERS
+        and " " in title.value.strip()
+    ):
+        return Candidate(title.value, "title")
+    raise ExtractionError("no_text", f"{len(body.value)} characters were left")
 
 
 def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str:

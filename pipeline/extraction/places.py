@@ -9,7 +9,7 @@ from lxml.html import HtmlElement
 
 _MAX_ABOVE = 40
 _BESIDE_TAGS = frozenset({"footer", "nav"})
-_BESIDE = re.compile(
+BESIDE = re.compile(
     r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
     r"|disqus|sidebar|side-?bar|rail|promo\w*|teasers?|read-?(?:also|more|next)|see-?also|also-?read|up-?next|footer|newsletter|subscribe|signup"
     r"|advert\w*|sponsor\w*|outbrain|taboola|ilgili(?:-haber\w*)?|diger-haberler|similar|suggest\w*|further|also-like|carousel|ticker)(?:$|[\s_-])",
@@ -38,7 +38,7 @@ def beside_the_article(element: HtmlElement) -> bool:
         if one.tag == "aside" and next(one.iter("h1"), None) is None:
             return True
         name = f"{one.get('class') or ''} {one.get('id') or ''}"
-        if len(name) > 1 and _BESIDE.search(name) and next(one.iter("h1"), None) is None:
+        if len(name) > 1 and BESIDE.search(name) and next(one.iter("h1"), None) is None:
             return True
         if "Comment" in (one.get("itemtype") or "") or (one.get("itemprop") or "").lower() in (
             "comment",

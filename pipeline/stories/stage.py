@@ -150,7 +150,8 @@ class StoryStage:
 def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index: StoryIndex) -> Decision:
     """The decision for ``article`` at place ``key``. ``history``: versions of the same article, of any age, in any order.
 
-    An article with the title and text of its latest version (clockwork lines aside) is ``unchanged``; with
+    An article with the title and text of its latest version (clockwork lines aside) is ``unchanged``, and so is one whose
+    page is a wall now; with
     others it is ``updated`` and stays in its story. An article never seen is ``duplicate`` if an earlier text in the
     window is (nearly) the same, else ``published``; then it joins the story of other texts on the same event, or begins
     one with its id. Features are computed here if the article has only a plain signature.
@@ -160,7 +161,9 @@ def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index
     earlier = max((entry for entry in history if entry.key < key), key=lambda entry: entry.version, default=None)
     if earlier is not None:
         settled = settled_of(earlier.fingerprint)
-        if earlier.version_hash == article.version_hash or (settled and settled == settled_of(fingerprint)):
+        # The feed's text in a wall's place never replaces what the page said before.
+        walled = article.wall is not None
+        if walled or earlier.version_hash == article.version_hash or (settled and settled == settled_of(fingerprint)):
             return Decision(OutcomeKind.UNCHANGED, earlier.version, earlier.story, earlier.duplicate_of, None, origin)
         version, story, duplicate_of = earlier.version + 1, earlier.story, earlier.duplicate_of
         kind, text = OutcomeKind.UPDATED, text_hash(article.text)

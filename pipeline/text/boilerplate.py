@@ -23,7 +23,7 @@ MAX_CHARS = 220
 
 _FULL_LINE_CHARS = 40
 
-_SEPARATOR = re.compile(r"(?:(?<!\s)\s++)?[:：|｜►▶→»>–—]+\s*|(?<!\s)\s++-\s+")
+_SEPARATOR = re.compile(r"(?:(?<!\s)\s++)?(?:[:：|｜►▶→»>–—]+|\.\.+|…)\s*|(?<!\s)\s++-\s+")
 _EDGE = re.compile(r"^[\W_]++|(?<![\W_])[\W_]++$")
 _SENTENCE_END = re.compile(r"[.!?…。！？।؟۔]['\"”’»)\]]*$")
 _PERIOD_END = re.compile(r"[.。۔।]['\"”’»)\]]*$")
@@ -59,6 +59,12 @@ def is_boilerplate(line: str) -> bool:
     if _is_lead_in(line) or _COPYRIGHT.fullmatch(line) or (_CREDIT.fullmatch(line) and not _PERIOD_END.search(line)):
         return True
     return any(opening.fullmatch(flat) for opening in OPENINGS)
+
+
+def is_label(words: str) -> bool:
+    """Whether the words announce links to other articles, or are boilerplate by themselves: "Read also:"."""
+    flat = folded(words)
+    return flat in LEAD_INS or flat in BARE_LEAD_INS or flat in EXACT
 
 
 def drop_boilerplate(text: str, *, wrapped: bool = False) -> str:

@@ -36,6 +36,11 @@ def normal_text(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(line.strip() for line in text.split("\n"))).strip()
 
 
+def is_unusable(char: str) -> bool:
+    """Whether ``normal_text`` takes the character out: invisible formatting, a control, half of a surrogate pair."""
+    return _INVISIBLE.match(char) is not None or _SURROGATE.match(char) is not None
+
+
 def normal_line(text: str) -> str:
     """``text`` as one line: for titles, names and comparisons."""
     return " ".join(normal_text(text).split())

@@ -28,6 +28,8 @@ SCHEMAS = frozenset({1})
 """Versions of the raw record that can be read."""
 
 STAGE = "clean"
+WALL = "wall"
+"""Both the reason of the extraction and the stage of the outcome, whose reason is the wall's kind."""
 # The feed's own text is taken if it is that long, and so many times longer than what the page gave.
 FULL_TEXT_CHARS, FULLER = 500, 1.3
 
@@ -98,15 +100,18 @@ def extract_raw(raw: RawArticle) -> Extracted:
         "authors_hint": raw.authors,
         "published_hint": raw.published,
     }
-    if raw.html is None and raw.text is None:
+    if raw.html is None and raw.text is None and not raw.title:
         raise ExtractionError("empty", "neither page nor text came")
     if raw.html is None:
         return extract_text(raw.text or "", **hints)
     try:
         page = extract(raw.html, summary_hint=raw.summary, **hints)
-    except ExtractionError:
-        if raw.text:
-            return extract_text(raw.text, **hints)
+    except ExtractionError as error:
+        wall = error.detail if error.reason == WALL else None
+        # In a wall's place the feed's text stands, however short it is.
+        if text := raw.text or (raw.summary if wall else None):
+            with suppress(ExtractionError):
+                return replace(extract_text(text, **hints), wall=wall, partial=wall is not None and not raw.text)
         raise
     if raw.text and len(raw.text) >= FULL_TEXT_CHARS and len(raw.text) > FULLER * len(page.text):
         # A text clearly shorter than the feed's own was cut off by a paywall or by us.
@@ -121,6 +126,8 @@ def _short(number: int) -> str:
 
 
 def _refused(envelope: Envelope, decoded: DecodedRecord, error: ExtractionError, stage: str = STAGE) -> Draft:
+    if error.reason == WALL:
+        return _draft(envelope, decoded, problem=Rejection(WALL, error.detail or WALL))
     # A library's message may quote the page, including halves of surrogate pairs, which JSON can't hold.
     return _draft(envelope, decoded, problem=Rejection(stage, normal_line(str(error))))
 

@@ -250,7 +250,7 @@ def test_charset_of_http() -> None:
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "not_html"),
         (gzip.compress(b"<p>page</p>", mtime=0), "not_html"),
         (bytes(range(1, 9)) * 200 + b"<p>x</p>", "not_html"),
-        ("<html><head><script>let a = '<p>x</p>';</script></head><body></body></html>", "no_text"),
+        ("<html><head><script>let a = '<p>x</p>';</script></head><body></body></html>", "wall"),
         ("<html><body><p>Advertisement</p><p>Share</p></body></html>", "no_text"),
         ("<frameset><frame src='a'></frameset>", "no_text"),
         ("<!-- only a comment -->", "no_text"),

@@ -1,0 +1,240 @@
+"""Whether a page is a wall: a robot check, a request for consent, a log-in, an error, an empty shell, in place of an article.
+
+A wall is recognised by what it is and not by whose it is. Nothing short is refused for being short: it must say of itself
+that it is a wall (in its title, or in a good part of its sentences; the words of each language are data), and that counts
+together with what surrounds it in a table of evidence: whether there are an article's facts, the headline that the feed
+announced, a long text, a form to fill in, a challenge to pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lxml.etree import XPath
+from lxml.html import HtmlElement
+
+from core.package_data import package_toml
+from pipeline.extraction.candidates import agree
+from pipeline.extraction.facts import PageFacts
+from pipeline.text.characters import count_letters, folded
+
+_VISIBLE = XPath("//body//text()[not(parent::script or parent::style or parent::template)]", smart_strings=False)
+_CHALLENGE = re.compile(
+    r"captcha|turnstile|challenge-(?:form|platform|running)|cf-browser-verification|px-captcha|datadome|perimeterx|distil|geetest",
+    re.IGNORECASE,
+)
+_MAX_LETTERS = 4_000
+_LONG_LETTERS = 1_500
+_SHELL_LETTERS = 20
+_MAX_VISIBLE = 6_000
+_SENTENCE = re.compile(r"[.!?。！？؟۔।\n|•·]+")
+
+EVIDENCE: Mapping[str, int] = {
+    "the title says so": 4,
+    "half of the sentences say so": 4,
+    "a quarter of the sentences say so": 3,
+    "a sentence says so": 1,
+    "there is a challenge": 2,
+    "there is a form for a password": 2,
+    "search engines shall not list it": 1,
+    "an article's facts are missing": 2,
+    "an article's facts are there": -5,
+    "it shows the headline that the feed announced": -4,
+    "it has a headline that says nothing of the kind": -3,
+    "its text is long": -4,
+}
+"""What speaks for a wall (positive) and for an article. A wall needs ``THRESHOLD``, and words of its own in any case."""
+THRESHOLD = 6
+
+
+class Vocabulary(NamedTuple):
+    """What walls of one kind say, folded: in titles, and in sentences."""
+
+    titles: frozenset[str]
+    texts: tuple[str, ...]
+
+
+def _phrases(listed: str) -> list[str]:
+    return sorted({flat for phrase in listed.split("|") if (flat := folded(phrase))})
+
+
+def _vocabularies() -> Mapping[str, Vocabulary]:
+    data = package_toml("pipeline.extraction", "walls.toml")
+    return {
+        kind: Vocabulary(frozenset(_phrases(words["titles"])), tuple(_phrases(words["texts"])))
+        for kind, words in data.items()
+    }
+
+
+VOCABULARIES = _vocabularies()
+_DENSE = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
+
+
+def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of the phrases as words of their own; scripts without spaces have them anywhere."""
+    longest_first = sorted(phrases, key=len, reverse=True)
+    dense = "|".join(re.escape(one) for one in longest_first if _DENSE.search(one))
+    spaced = "|".join(re.escape(one) for one in longest_first if not _DENSE.search(one))
+    return re.compile(rf"(?<!\w)(?:{spaced})(?!\w)|(?:{dense})")
+
+
+_SAID = {kind: _pattern(words.texts) for kind, words in VOCABULARIES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a page shows before anything is taken out of it."""
+
+    visible: str
+    challenge: bool
+    password: bool
+    unlisted: bool
+    scripts: int
+
+
+def read_signs(tree: HtmlElement) -> Signs:
+    """Look at the page as a whole."""
+    parts: list[str] = []
+    size = 0
+    for text in _VISIBLE(tree):
+        if stripped := text.strip():
+            parts.append(stripped)
+            size += len(stripped)
+            if size > _MAX_VISIBLE:
+                break
+    challenge = any(
+        _CHALLENGE.search(f"{one.get('src') or ''} {one.get('id') or ''} {one.get('class') or ''} {one.get('action') or ''}")
+        for one in tree.iter("script", "iframe", "form", "div")
+        if one.get("src") or one.get("id") or one.get("action")
+    ) if size <= _MAX_VISIBLE else False  # fmt: skip
+    return Signs(
+        visible="\n".join(parts)[:_MAX_VISIBLE],
+        challenge=challenge,
+        password=any((one.get("type") or "").lower() == "password" for one in tree.iter("input")),
+        unlisted=any(
+            (one.get("name") or "").lower() == "robots" and "noindex" in (one.get("content") or "").lower()
+            for one in tree.iter("meta")
+        ),
+        scripts=sum(1 for _ in tree.iter("script")),
+    )
+
+
+def wall_kind(signs: Signs, facts: PageFacts, text: str, feed_title: str | None) -> str | None:
+    """The kind of wall that the page is; None if it may be an article. ``text`` is what was extracted from it."""
+    letters = count_letters(text, enough=_MAX_LETTERS)
+    if letters >= _MAX_LETTERS:
+        return None
+    titles = [flat for one in facts.titles if (flat := folded(one.value))]
+    around = _around(signs, facts, letters, titles, feed_title)
+    best: tuple[int, str] | None = None
+    sentences = [flat for part in _SENTENCE.split(text) if (flat := folded(part))]
+    visible = (
+        [flat for part in _SENTENCE.split(signs.visible) if (flat := folded(part))] if letters < _LONG_LETTERS else []
+    )
+    for kind, words in VOCABULARIES.items():
+        said = _said(kind, words, titles, sentences, visible)
+        if said == 0:
+            continue
+        score = said + around
+        if said < EVIDENCE["the title says so"] + 1 and _has_headline(facts):
+            score += EVIDENCE["it has a headline that says nothing of the kind"]
+        if score >= THRESHOLD and (best is None or score > best[0]):
+            best = (score, kind)
+    if best is not None:
+        return best[1]
+    if (
+        letters < _SHELL_LETTERS
+        and signs.scripts
+        and count_letters(signs.visible, enough=_SHELL_LETTERS) < _SHELL_LETTERS
+    ):
+        return "shell"
+    return None
+
+
+def says(kind: str, text: str) -> bool:
+    """Whether a text says what walls of this kind say."""
+    return _SAID[kind].search(folded(text)) is not None
+
+
+def _has_headline(facts: PageFacts) -> bool:
+    """Whether a heading of some words is what the window title says too."""
+    return any(
+        one.origin == "heading" and (len(one.value.split()) >= 4 or len(one.value) >= 20) for one in facts.titles
+    )
+
+
+def _around(signs: Signs, facts: PageFacts, letters: int, titles: list[str], feed_title: str | None) -> int:
+    evidence = []
+    if signs.challenge:
+        evidence.append("there is a challenge")
+    if signs.password:
+        evidence.append("there is a form for a password")
+    if signs.unlisted:
+        evidence.append("search engines shall not list it")
+    dated = bool(facts.published) or any(claim.names for claim in facts.authors)
+    evidence.append(
+        "an article's facts are there" if facts.article_claimed and dated else "an article's facts are missing"
+    )
+    if feed_title and (announced := folded(feed_title)) and any(agree(announced, one) for one in titles):
+        evidence.append("it shows the headline that the feed announced")
+    if letters >= _LONG_LETTERS:
+        evidence.append("its text is long")
+    return sum(EVIDENCE[one] for one in evidence)
+
+
+def _said(kind: str, words: Vocabulary, titles: list[str], sentences: list[str], visible: list[str]) -> int:
+    """How much the page says of itself that it is such a wall; 0 if nothing."""
+    score = EVIDENCE["the title says so"] if any(_is_title(title, words.titles) for title in titles) else 0
+    # What is shown beside the text, such as a box that asks for consent, only counts if there is hardly any text.
+    lines = sentences if sum(map(len, sentences)) >= _MIN_TEXT else sentences or visible
+    if lines is sentences and sum(map(len, sentences)) < _MIN_TEXT and _share(kind, visible) > _share(kind, sentences):
+        lines = visible
+    share = _share(kind, lines)
+    if not score and kind not in _PLAIN and len(_phrases_in(kind, lines)) < _MIN_PHRASES:
+        share = min(share, _A_SENTENCE)  # an article may quote one
+    if share >= 0.5:
+        score += EVIDENCE["half of the sentences say so"]
+    elif share >= 0.25:
+        score += EVIDENCE["a quarter of the sentences say so"]
+    elif share > 0:
+        score += EVIDENCE["a sentence says so"]
+    elif score and sum(map(len, sentences)) > _MAX_TITLED:
+        return 0  # "Page not found" above a text that says nothing of the kind is a headline
+    return score
+
+
+_MAX_TITLED = 200
+_MIN_TEXT = 80
+_MIN_PHRASES = 2
+_A_SENTENCE = 0.1
+_PLAIN = frozenset({"script", "robot"})
+"""Kinds whose words no article says of its reader."""
+
+
+def _phrases_in(kind: str, lines: list[str]) -> set[str]:
+    return {found for line in lines for found in _SAID[kind].findall(line)}
+
+
+def _is_title(title: str, phrases: frozenset[str]) -> bool:
+    """Whether a title is such a phrase, perhaps with the outlet's name beside it."""
+    if title in phrases:
+        return True
+    words = title.split()
+    for phrase in phrases:
+        if len(phrase) >= 5 and (
+            f" {phrase} " in f" {title} " or (not phrase.isascii() and " " not in phrase and phrase in title)
+        ):
+            more = len(words) - len(phrase.split())
+            if more <= max(2, len(phrase.split())):
+                return True
+    return False
+
+
+def _share(kind: str, lines: list[str]) -> float:
+    """The share of the characters whose sentence says what walls of this kind say."""
+    whole = sum(map(len, lines))
+    said = sum(len(line) for line in lines if _SAID[kind].search(line))
+    return said / whole if whole else 0.0
