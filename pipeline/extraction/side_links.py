@@ -10,13 +10,15 @@ import re
 
 from lxml.html import HtmlElement
 
-from pipeline.extraction.values import words_of
+from pipeline.extraction.values import line_of
 from pipeline.text.boilerplate import is_label
 from pipeline.text.characters import folded
 
 _MAX_LABEL_CHARS = 30
 _MAX_NOTE_CHARS = 24
 _MAX_BLOCK_CHARS = 600
+_MAX_ELEMENTS = 40
+_BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "h4", "h5"})
 _LONG_LINK_CHARS = 70
 _PERIOD_END = re.compile(r"[.。۔।:;,]['\"”’»)\]]*$")
 _LABEL_END = re.compile(r"(?:[:：?|→>–-]|\.\.+|…)\s*$")
@@ -28,20 +30,47 @@ def drop_side_links(tree: HtmlElement) -> None:
         entries = [entry for entry in listing if entry.tag == "li"]
         if len(entries) >= 2 and all(_is_link(entry, noted=True) for entry in entries):
             _remove(listing)
-    for block in list(tree.iter("p", "div", "section", "blockquote", "h2", "h3", "h4", "h5")):
-        if block.tag == "p":
-            if _is_link(block) or _is_labelled(block):
-                _remove(block)
-        elif len(block) <= 12 and next(block.iter("a"), None) is not None and _is_labelled(block):
+    for paragraph in list(tree.iter("p")):
+        if _is_link(paragraph):
+            _remove(paragraph)
+    for block in _small_blocks(tree):
+        if _is_labelled(block):
             _remove(block)
+
+
+def _small_blocks(tree: HtmlElement) -> list[HtmlElement]:
+    """The blocks that hold links and little else; those around the innermost too, if they are no larger."""
+    found: dict[HtmlElement, None] = {}
+    judged: dict[HtmlElement, bool] = {}
+    for link in tree.iter("a"):
+        block = link.getparent()
+        while block is not None and block.tag not in _BLOCKS:
+            block = block.getparent()
+        for _ in range(2):
+            if block is None or block.tag not in _BLOCKS:
+                break
+            if block not in judged:
+                judged[block] = _is_small(block)
+                if judged[block]:
+                    found[block] = None
+            if not judged[block]:
+                break
+            block = block.getparent()
+    return list(found)
+
+
+def _is_small(block: HtmlElement) -> bool:
+    return (
+        all(number < _MAX_ELEMENTS for number, _ in enumerate(block.iter())) and line_of(block, _MAX_BLOCK_CHARS) != ""
+    )
 
 
 def _is_link(block: HtmlElement, *, noted: bool = False) -> bool:
     links = list(block.iter("a"))
     if len(links) != 1:
         return False
-    link = words_of(links[0])
-    whole = words_of(block)
+    link = line_of(links[0])
+    whole = line_of(block)
     if not link or not whole or _PERIOD_END.search(whole):
         return False
     if whole.endswith(link):
@@ -71,31 +100,26 @@ def _is_styled(block: HtmlElement) -> bool:
 
 def _is_labelled(block: HtmlElement) -> bool:
     """Whether a block is a label that announces other articles, and links (or the label alone is one)."""
-    links = [link for link in block.iter("a") if words_of(link, _MAX_BLOCK_CHARS)]
+    links = [link for link in block.iter("a") if line_of(link)]
     if not links:
         return False
-    whole = words_of(block, _MAX_BLOCK_CHARS)
-    if not whole:
-        return False
-    linked = " ".join(words_of(link) for link in links)
-    outside = _outside(block)
-    if not outside:
+    label = _outside(block)
+    if not label:
         # One link that begins with a label of its own: <a><b>Related</b><span>Headline</span></a>
         return len(links) == 1 and _begins_with_label(links[0])
-    label = outside.strip()
-    if len(label) > _MAX_LABEL_CHARS + 10 or not folded(linked):
+    if len(label) > _MAX_LABEL_CHARS + 10:
         return False
-    return (is_label(label) and not _PERIOD_END.search(linked.rstrip(":"))) or (
-        len(links) > 1
-        and _LABEL_END.search(label) is not None
-        and len(label) <= _MAX_LABEL_CHARS
-        and not _PERIOD_END.search(linked)
-        and _starts_with(block, label)
-    )
+    linked = " ".join(line_of(link) for link in links)
+    if _PERIOD_END.search(linked) or not folded(linked):
+        return False
+    if is_label(label):
+        return True
+    marked = len(links) > 1 and len(label) <= _MAX_LABEL_CHARS and _LABEL_END.search(label) is not None
+    return marked and _starts_with(block, label)
 
 
 def _starts_with(block: HtmlElement, label: str) -> bool:
-    return folded(words_of(block)).startswith(folded(label))
+    return folded(line_of(block)).startswith(folded(label))
 
 
 def _outside(block: HtmlElement) -> str:
@@ -116,8 +140,10 @@ def _outside(block: HtmlElement) -> str:
 
 
 def _begins_with_label(link: HtmlElement) -> bool:
-    first = next((words_of(child, _MAX_LABEL_CHARS) for child in link if isinstance(child.tag, str)), "")
-    return bool(first) and is_label(first) and len(words_of(link)) > len(first) + 5
+    if len(link) < 2:
+        return False
+    first = line_of(link[0], _MAX_LABEL_CHARS)
+    return bool(first) and is_label(first) and len(line_of(link)) > len(first) + 5
 
 
 def _remove(element: HtmlElement) -> None:

@@ -116,6 +116,9 @@ def words_of(element: HtmlElement, limit: int = MAX_ELEMENT_CHARS) -> str:
 
     A kicker and a headline side by side in one heading would be glued otherwise. "" if it is longer than ``limit``.
     """
+    if not len(element):
+        text = element.text or ""
+        return " ".join(text.split()) if len(text) <= limit or len(text.strip()) <= limit else ""
     parts: list[str] = []
     size = 0
     stack: list[HtmlElement | str] = [element]

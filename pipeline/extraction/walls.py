@@ -3,7 +3,7 @@
 A wall is recognised by what it is and not by whose it is. Nothing short is refused for being short: it must say of itself
 that it is a wall (in its title, or in a good part of its sentences; the words of each language are data), and that counts
 together with what surrounds it in a table of evidence: whether there are an article's facts, the headline that the feed
-announced, a long text, a form to fill in, a challenge to pass.
+announced, a form to fill in, a challenge to pass.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
-from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 from core.package_data import package_toml
@@ -21,12 +21,12 @@ from pipeline.extraction.candidates import agree
 from pipeline.extraction.facts import PageFacts
 from pipeline.text.characters import count_letters, folded
 
-_VISIBLE = XPath("//body//text()[not(parent::script or parent::style or parent::template)]", smart_strings=False)
 _CHALLENGE = re.compile(
     r"captcha|turnstile|challenge-(?:form|platform|running)|cf-browser-verification|px-captcha|datadome|perimeterx|distil|geetest",
     re.IGNORECASE,
 )
-_MAX_LETTERS = 4_000
+_HEAD = frozenset({"head", "title", "meta", "link", "base"})
+_UNSHOWN = frozenset({"script", "style", "template"})
 _LONG_LETTERS = 1_500
 _SHELL_LETTERS = 20
 _MAX_VISIBLE = 6_000
@@ -44,9 +44,8 @@ EVIDENCE: Mapping[str, int] = {
     "an article's facts are there": -5,
     "it shows the headline that the feed announced": -4,
     "it has a headline that says nothing of the kind": -3,
-    "its text is long": -4,
 }
-"""What speaks for a wall (positive) and for an article. A wall needs ``THRESHOLD``, and words of its own in any case."""
+"""What speaks for a wall (positive) and for an article. A wall needs ``THRESHOLD``, words of its own, and no long text."""
 THRESHOLD = 6
 
 
@@ -81,7 +80,9 @@ def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{spaced})(?!\w)|(?:{dense})")
 
 
-_SAID = {kind: _pattern(words.texts) for kind, words in VOCABULARIES.items()}
+@cache
+def _said_by(kind: str) -> re.Pattern[str]:
+    return _pattern(VOCABULARIES[kind].texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,15 @@ def read_signs(tree: HtmlElement) -> Signs:
     """Look at the page as a whole."""
     parts: list[str] = []
     size = 0
-    for text in _VISIBLE(tree):
-        if stripped := text.strip():
-            parts.append(stripped)
-            size += len(stripped)
-            if size > _MAX_VISIBLE:
-                break
+    for element in tree.iter():
+        if element.tag in _HEAD or not isinstance(element.tag, str):
+            continue
+        for text in (element.text if element.tag not in _UNSHOWN else None, element.tail):
+            if text and (stripped := text.strip()):
+                parts.append(stripped)
+                size += len(stripped)
+        if size > _MAX_VISIBLE:
+            break
     challenge = any(
         _CHALLENGE.search(f"{one.get('src') or ''} {one.get('id') or ''} {one.get('class') or ''} {one.get('action') or ''}")
         for one in tree.iter("script", "iframe", "form", "div")
@@ -124,11 +128,11 @@ def read_signs(tree: HtmlElement) -> Signs:
 
 def wall_kind(signs: Signs, facts: PageFacts, text: str, feed_title: str | None) -> str | None:
     """The kind of wall that the page is; None if it may be an article. ``text`` is what was extracted from it."""
-    letters = count_letters(text, enough=_MAX_LETTERS)
-    if letters >= _MAX_LETTERS:
+    letters = count_letters(text, enough=_LONG_LETTERS)
+    if letters >= _LONG_LETTERS:
         return None
     titles = [flat for one in facts.titles if (flat := folded(one.value))]
-    around = _around(signs, facts, letters, titles, feed_title)
+    around = _around(signs, facts, titles, feed_title)
     best: tuple[int, str] | None = None
     sentences = [flat for part in _SENTENCE.split(text) if (flat := folded(part))]
     visible = (
@@ -156,7 +160,7 @@ def wall_kind(signs: Signs, facts: PageFacts, text: str, feed_title: str | None)
 
 def says(kind: str, text: str) -> bool:
     """Whether a text says what walls of this kind say."""
-    return _SAID[kind].search(folded(text)) is not None
+    return _said_by(kind).search(folded(text)) is not None
 
 
 def _has_headline(facts: PageFacts) -> bool:
@@ -166,7 +170,7 @@ def _has_headline(facts: PageFacts) -> bool:
     )
 
 
-def _around(signs: Signs, facts: PageFacts, letters: int, titles: list[str], feed_title: str | None) -> int:
+def _around(signs: Signs, facts: PageFacts, titles: list[str], feed_title: str | None) -> int:
     evidence = []
     if signs.challenge:
         evidence.append("there is a challenge")
@@ -180,8 +184,6 @@ def _around(signs: Signs, facts: PageFacts, letters: int, titles: list[str], fee
     )
     if feed_title and (announced := folded(feed_title)) and any(agree(announced, one) for one in titles):
         evidence.append("it shows the headline that the feed announced")
-    if letters >= _LONG_LETTERS:
-        evidence.append("its text is long")
     return sum(EVIDENCE[one] for one in evidence)
 
 
@@ -215,7 +217,7 @@ _PLAIN = frozenset({"script", "robot"})
 
 
 def _phrases_in(kind: str, lines: list[str]) -> set[str]:
-    return {found for line in lines for found in _SAID[kind].findall(line)}
+    return {found for line in lines for found in _said_by(kind).findall(line)}
 
 
 def _is_title(title: str, phrases: frozenset[str]) -> bool:
@@ -236,5 +238,5 @@ def _is_title(title: str, phrases: frozenset[str]) -> bool:
 def _share(kind: str, lines: list[str]) -> float:
     """The share of the characters whose sentence says what walls of this kind say."""
     whole = sum(map(len, lines))
-    said = sum(len(line) for line in lines if _SAID[kind].search(line))
+    said = sum(len(line) for line in lines if _said_by(kind).search(line))
     return said / whole if whole else 0.0
