@@ -125,8 +125,8 @@ def run_as_stream(
         failures = _Failures(settings, options)
         live, result = submit(settings, options, clock_ms=clock_ms, publish=publish)
         lane = live.slow_lane()
-        lane.start()
         try:
+            lane.start()
             _tend(live, result, wait=wait, stop=stop, failures=failures)
         finally:
             lane.close()

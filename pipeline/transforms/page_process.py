@@ -14,14 +14,18 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 
 import msgspec
 
@@ -30,7 +34,7 @@ from core.logs import configure_worker
 from core.records import encode
 from pipeline.elements import CRASHED, TIMEOUT, Envelope, pack, unpack
 from pipeline.transforms.prepare import STAGE, Prepared, refused
-from pipeline.transforms.record import RecordWork
+from pipeline.transforms.record import ENVIRONMENT, RecordWork
 from pipeline.transforms.warm import warm_up
 
 # A page of 8 MiB takes some 300 MB at worst; the libraries themselves map about 700 MB.
@@ -46,7 +50,7 @@ _READY, _STAGE, _ERROR = b"ready", b"!", b"?"
 _prepared = msgspec.json.Decoder(Prepared)
 # Starting a process isn't meant for several threads at once.
 _starting = threading.Lock()
-_LOADED = ("__main__", "pipeline.transforms.preloaded")
+_LOADED = ("pipeline.transforms.preloaded",)
 
 
 class RunningProcess:
@@ -68,9 +72,13 @@ def start(work: RecordWork, limit_s: float) -> RunningProcess:
     context = multiprocessing.get_context("forkserver")
     pipe, theirs = context.Pipe()
     with _starting:
+        # These count when the server is started, for the first process.
         context.set_forkserver_preload(list(_LOADED))
+        if work.store_url:
+            os.environ.setdefault(ENVIRONMENT, f"{work.scope} {work.store_url}")
         process = context.Process(target=serve, args=(theirs, work, limit_s), name="record", daemon=True)
-        process.start()
+        with _no_main():
+            process.start()
     # An open copy here would hide that the process has ended.
     theirs.close()
     running = RunningProcess(process, pipe)
@@ -89,6 +97,17 @@ def start(work: RecordWork, limit_s: float) -> RunningProcess:
         f"no process for extraction can be started (it ended with {process.exitcode})",
         hint="see what it printed above; extraction_processes = 0 extracts without one",
     )
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """While it lasts, a process that starts does not import this one's main module: seconds, for a command line."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 class Spares:

@@ -1,7 +1,26 @@
-"""Imported by the server that processes are forked from, and by nothing else: importing it loads all libraries of a record."""
+"""Imported by the server that processes are forked from, and by nothing else: it loads what every record needs, once for all.
 
-import pipeline.transforms.record  # noqa: F401
+That is the libraries, and the topics and queries that the environment names (``ENVIRONMENT``). A process that is forked then
+shares their memory and has only what changed since to load. Store connections are closed before anything is forked.
+"""
+
+import os
+
+from core.errors import WirewatchError
+from pipeline.malloc import settle
+from pipeline.transforms.match import shared_matcher
 from pipeline.transforms.prepare import extract_raw
+from pipeline.transforms.record import ENVIRONMENT
 from pipeline.transforms.warm import warm_up
 
 warm_up(extract_raw)
+if ENVIRONMENT in os.environ:
+    scope, _, url = os.environ[ENVIRONMENT].partition(" ")
+    try:
+        matcher = shared_matcher(url, scope)
+        matcher.refresh(0)
+        matcher.store.engine.dispose()
+    except WirewatchError:
+        # The processes will say so, each when it needs it.
+        shared_matcher.cache_clear()
+settle()

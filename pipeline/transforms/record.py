@@ -17,6 +17,8 @@ from pipeline.transforms.prepare import STAGE as CLEAN
 from pipeline.transforms.prepare import Extractor, Prepared, extract_raw, prepare, refused
 
 TAG, MATCH = "tag", "match"
+ENVIRONMENT = "_WIREWATCH_RECORD_WORK"
+"""Of the server that processes are forked from: scope and store's URL of the topics and queries that it loads."""
 Begun = Callable[[str], object]
 """Called with the name of each stage as it begins."""
 

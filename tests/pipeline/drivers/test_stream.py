@@ -36,6 +36,7 @@ class Live:
         self.answers, self.relayed, self.closed = list(answers), 0, False
         self.cut: list[int] = []
         self.fenced = False
+        self.lanes: list[mock.Mock] = []
 
     def owner_now(self) -> str:
         answer = self.answers.pop(0)
@@ -56,7 +57,16 @@ class Live:
     def prune(self) -> None:
         pass
 
+    def prune(self) -> int:
+        return 0
+
+    def slow_lane(self) -> mock.Mock:
+        self.lanes.append(mock.Mock())
+        return self.lanes[-1]
+
     def close(self) -> None:
+        # Before the store is closed that it works on.
+        assert [(lane.start.call_count, lane.close.call_count) for lane in self.lanes] == [(1, 1)] * len(self.lanes)
         self.closed = True
 
 
