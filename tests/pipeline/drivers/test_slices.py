@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import StreamUnavailable
 from pipeline.drivers.reader import MergingReader
-from pipeline.drivers.slices import SliceLimits, StreamSlices, run_slices
+from pipeline.drivers.slices import LEAST_RECORDS, SliceLimits, SlicePace, StreamSlices, run_slices
 from pipeline.elements import Envelope
 from pipeline.order import Merge
 from tests.pipeline.drivers.scripted import Clock, ScriptedStream
@@ -181,3 +181,21 @@ def test_before_anything_is_taken_from_a_stream_that_was_away_it_is_looked_at(mo
     )
     assert done[:4] == ["looked", "looked", "looked", "took 3"]
     assert graph.slices == [[0, 1, 2]]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3_000), st.floats(0.001, 20)), max_size=40))
+def test_a_slice_takes_what_the_latest_ones_did_in_the_time(slices: list[tuple[int, float]]) -> None:
+    pace, most = SlicePace(1.0, 2_000), 2_000
+    for count, seconds in slices:
+        before = pace.records
+        pace.note(min(count, before), seconds)
+        assert LEAST_RECORDS <= pace.records <= min(most, 2 * before)
+        if seconds > 1.0 and before > LEAST_RECORDS:
+            assert pace.records <= before
+    # A backlog of quick records brings it up, slow ones down again.
+    for _ in range(8):
+        pace.note(pace.records, 0.1)
+    assert pace.records == most
+    pace.note(most, 10.0)
+    assert pace.records == 200
+    assert SlicePace(0.0, 7).records == 7

@@ -57,9 +57,6 @@ class Live:
     def prune(self) -> None:
         pass
 
-    def prune(self) -> int:
-        return 0
-
     def slow_lane(self) -> mock.Mock:
         self.lanes.append(mock.Mock())
         return self.lanes[-1]
