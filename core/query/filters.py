@@ -9,10 +9,10 @@ compared in full (``admits``). ``core.search.filters_of`` gives the same filters
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from core.errors import QueryError
+from core.normal import normalized
 from core.query.ast import Query
 from core.query.budget import NotDecided
 from core.query.compile import compile_query
@@ -64,7 +64,7 @@ def _any(field: str, values: Sequence[str]) -> str:
     for value in values:
         term = f'{field}:"{value}"'
         # A value that no query can express must not exclude every article.
-        if _MEANINGS.search(unicodedata.normalize("NFKC", value)):
+        if _MEANINGS.search(normalized("NFKC", value)):
             return ""
         try:
             parse(term)

@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import regex  # type: ignore[import-untyped]
 
+from core.normal import normalized
+
 INVISIBLE = r"\u00ad\u200c\u200d\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 APOSTROPHES = r"'’‘＇"
 
@@ -54,9 +56,9 @@ def fold(word: str) -> str:
     """The form in which words are compared. Folding is idempotent. May be empty (a word of marks only)."""
     if word.isascii():
         return word.lower().replace("'", "")
-    folded = unicodedata.normalize("NFKC", word).translate(_folding)
+    folded = normalized("NFKC", word).translate(_folding)
     # A composed letter may fold to one that composes with its neighbour; a second round settles that.
-    return unicodedata.normalize("NFC", folded).translate(_folding)
+    return normalized("NFC", folded).translate(_folding)
 
 
 _INVISIBLES = regex.compile(f"[{INVISIBLE}]")
@@ -64,7 +66,7 @@ _INVISIBLES = regex.compile(f"[{INVISIBLE}]")
 
 def as_written(word: str) -> str:
     """The form in which words are compared with case: composed, without invisible characters."""
-    return word if word.isascii() else unicodedata.normalize("NFC", _INVISIBLES.sub("", word))
+    return word if word.isascii() else normalized("NFC", _INVISIBLES.sub("", word))
 
 
 _ARABIC_WORD = regex.compile(r"[\u0621-\u064a]+")

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from urllib.parse import urlsplit
+
+from core.normal import normalized
 
 MAX_URL_CHARS = 8_192
 """Longer URLs are not parsed: they are returned stripped."""
@@ -154,7 +155,7 @@ def _host(raw: str) -> str | None:
         return None
     if ":" in raw:  # urlsplit has checked the brackets
         return f"[{raw.lower()}]" if re.fullmatch(r"[0-9a-fA-F:.]+", raw) else None
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", raw).lower()).replace("。", ".")
+    folded = normalized("NFKC", normalized("NFKC", raw).lower()).replace("。", ".")
     labels = [_ascii_label(label) for label in folded.split(".") if label]
     host = ".".join(labels)
     if not _HOST.fullmatch(host):
@@ -269,7 +270,7 @@ def raw_hash(value: bytes) -> str:
 
 def version_hash(title: str, text: str) -> str:
     """Digest of what a reader sees: title and text in NFKC, with each run of white space as one space."""
-    normal = (_SPACE.sub(" ", unicodedata.normalize("NFKC", part)).strip() for part in (title, text))
+    normal = (_SPACE.sub(" ", normalized("NFKC", part)).strip() for part in (title, text))
     return _digest("version", *normal)
 
 

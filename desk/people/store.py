@@ -6,7 +6,6 @@ one short transaction. Raises StoreError.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table
 
+from core.normal import normalized
 from core.store.engine import Store
 from core.store.metadata import SafeString, SafeText, metadata
 from desk.people.sessions import Session
@@ -135,7 +135,7 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def folded(name: str) -> str:
     """A name as names are compared: NFKC, without case and outer space."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    return normalized("NFKC", name).casefold().strip()
 
 
 class PeopleStore:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from core.decoding import Undecodable, from_json, from_toml
 from core.errors import Conflict, InputError, NotFound, QueryError, UsageError
+from core.normal import normalized
 from core.query import LintFinding, lint
 from core.query.filters import effective_query
 from core.records import Subscription
@@ -210,7 +211,7 @@ def check_id(text: str) -> None:
 
 def named(name: str, query: str, taken: Container[str]) -> str:
     """An id for a new subscription, from its name or query, that is not taken."""
-    text = unicodedata.normalize("NFC", name or query).lower()
+    text = normalized("NFC", name or query).lower()
     # Letters, numbers and their marks: without the marks, a word of Hindi falls to pieces.
     words = "".join(one if unicodedata.category(one)[0] in "LNM" else " " for one in text).split()
     base = "-".join(words)[:40].strip("-") or "subscription"

@@ -9,13 +9,13 @@ note to readers. A report *about* a correction ("the ministry corrected its figu
 from __future__ import annotations
 
 import re
-import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
+from core.normal import normalized
 from pipeline.stories.figures import figures_in
 from pipeline.text.difference import WordChange, settled, words_of
 from pipeline.text.fingerprint import is_unspaced
@@ -164,7 +164,7 @@ def _lead(text: str) -> str:
 def _quotes(text: str) -> Iterator[Quote]:
     for found in _QUOTED.finditer(text):
         inner = next(group for group in found.groups() if group is not None)
-        words = _WORD.findall(unicodedata.normalize("NFKC", inner).casefold())
+        words = _WORD.findall(normalized("NFKC", inner).casefold())
         if is_unspaced(inner):
             letters = "".join(words)
             if len(letters) >= MIN_QUOTE_CHARS_UNSPACED:
@@ -224,7 +224,7 @@ def _sentences(line: str) -> list[str]:
 
 def _add_notice(found: dict[int, CorrectionNotice], kind: Literal["correction", "retraction"], text: str) -> None:
     plain = " ".join(text.split())
-    folded = "".join(char for char in unicodedata.normalize("NFKC", plain).casefold() if char.isalnum())
+    folded = "".join(char for char in normalized("NFKC", plain).casefold() if char.isalnum())
     key = zlib.crc32(f"{kind}\0{folded}".encode("utf-8", "surrogatepass"))
     found.setdefault(
         key, CorrectionNotice(kind, key, plain if len(plain) <= _NOTICE_CHARS else f"{plain[:_NOTICE_CHARS]} …")

@@ -28,6 +28,7 @@ import numpy as np
 import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from core.normal import normalized
 from core.package_data import package_toml
 from pipeline.text.agencies import agency_name, find_agency
 from pipeline.text.characters import one_spelling
@@ -216,7 +217,7 @@ def hashed(term: str) -> int:
 
 
 def _prepared(text: str) -> str:
-    return one_spelling(unicodedata.normalize("NFKC", text))
+    return one_spelling(normalized("NFKC", text))
 
 
 def _stem(folded: str) -> str:

@@ -6,13 +6,13 @@ An article is new, a new version, a copy, another report on a known event, or no
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
 
+from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from pipeline.elements import Draft
 from pipeline.stories.features import agency_of, features, is_full, settled_of
@@ -225,7 +225,7 @@ def text_hash(text: str) -> str:
         return ""
     # Splitting is six times as fast as a regular expression. Of megabytes of text, head and length have to do.
     head = text[:MAX_HASHED]
-    flat = " ".join((head if head.isascii() else unicodedata.normalize("NFKC", head)).split())
+    flat = " ".join((head if head.isascii() else normalized("NFKC", head)).split())
     flat += str(max(len(text) - MAX_HASHED, 0))
     return hashlib.blake2b(flat.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -17,6 +17,7 @@ import jdatetime
 from babel import Locale, UnknownLocaleError
 from hijridate import Hijri
 
+from core.normal import normalized
 from pipeline.text.characters import folded
 
 Calendar = Literal["gregorian", "jalali", "islamic"]
@@ -164,7 +165,7 @@ class Month(NamedTuple):
 
 def key(words: str) -> str:
     """The form in which names of months and marks are looked up: folded, without accents and apostrophes."""
-    plain = unicodedata.normalize("NFD", folded(words.replace("\u200c", " ")))
+    plain = normalized("NFD", folded(words.replace("\u200c", " ")))
     return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())
 
 

@@ -7,7 +7,8 @@ blank lines to one. Applying it again changes nothing.
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from core.normal import normalized
 
 # Invisible formatting: soft hyphen, zero-width space, word joiner, BOM, direction marks, C0 and C1 controls, noncharacters.
 # ZWNJ and ZWJ stay: Persian and Indic words need them.
@@ -32,7 +33,7 @@ def normal_text(text: str) -> str:
     text = _SURROGATE.sub("\ufffd", text)
     # Line ends before controls: \x0b and its like separate lines.
     text = _INVISIBLE.sub("", _LINE_END.sub("\n", text))
-    text = _SPACES.sub(" ", unicodedata.normalize("NFC", text))
+    text = _SPACES.sub(" ", normalized("NFC", text))
     return _BLANK_LINES.sub("\n\n", "\n".join(line.strip() for line in text.split("\n"))).strip()
 
 
@@ -48,7 +49,7 @@ def normal_line(text: str) -> str:
 
 def folded(text: str) -> str:
     """The words of ``text`` in one form, separated by spaces: two texts that read alike compare equal."""
-    return " ".join(_WORD.findall(one_spelling(unicodedata.normalize("NFKC", text).casefold())))
+    return " ".join(_WORD.findall(one_spelling(normalized("NFKC", text).casefold())))
 
 
 def one_spelling(text: str) -> str:

@@ -11,12 +11,13 @@ without.
 from __future__ import annotations
 
 import re
-import unicodedata
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 from rapidfuzz.distance import Indel
+
+from core.normal import normalized
 
 MAX_WORDS = 20_000
 """A longer text is compared as far as this: the work and memory grow with the square."""
@@ -101,7 +102,7 @@ def settled(text: str) -> str:
     Only whole short lines go, which begin as a notice does and hold a digit, or hold a counter and nothing else. A line
     that is all there is stays.
     """
-    lines = unicodedata.normalize("NFKC", text).split("\n")
+    lines = normalized("NFKC", text).split("\n")
     kept = [line for line in lines if not _is_clockwork(line)]
     return _SPACE.sub(" ", " ".join(kept if any(map(str.strip, kept)) else lines)).strip()
 
@@ -144,7 +145,7 @@ def words_of(text: str) -> list[str]:
     """Words and punctuation marks of a text, no further than ``MAX_WORDS``; single characters in scripts without spaces."""
     pattern = _UNSPACED if _UNSPACED.search(text) and re.search(r"[\u0e00-\u9fff]", text) else _WORD
     words = []
-    for found in pattern.finditer(unicodedata.normalize("NFC", text)):
+    for found in pattern.finditer(normalized("NFC", text)):
         words.append(found[0])
         if len(words) == MAX_WORDS:
             break
