@@ -97,7 +97,7 @@ class StreamOffsets:
             floors = pruned_below(connection, self._run)
             for partition, start in first.items():
                 lowest, beyond = max(start, floors.get((self._stream, partition), 0)), list[int]()
-                query = sa.select(c.first_offset, c.last_offset).where(self.reaching(partition, lowest))
+                query = sa.select(c.first_offset, c.last_offset).where(self.reaching(connection, partition, lowest))
                 waiting = offsets_beyond(connection, self._run, self._stream, partition, lowest)
                 ended = ((int(low), int(high)) for low, high in connection.execute(query.order_by(c.first_offset)))
                 for low, high in heapq.merge(ended, ((offset, offset) for offset in waiting)):
@@ -165,7 +165,7 @@ class StreamOffsets:
             floors = pruned_below(connection, self._run)
             for one in outcomes:
                 theirs = sa.select(c.first_offset, c.last_offset).where(
-                    self.reaching(one.partition, one.first_offset), c.first_offset <= one.last_offset
+                    self.reaching(connection, one.partition, one.first_offset), c.first_offset <= one.last_offset
                 )
                 covered = [(low, high) for low, high in connection.execute(theirs)]
                 covered.append((0, floors.get((self._stream, one.partition), 0) - 1))
@@ -190,7 +190,7 @@ class StreamOffsets:
         with self._store.writing() as connection:
             self._check_owner(connection)
             for partition, end in sorted(ends.items()):
-                mine, reaching = self._in(partition), self.reaching(partition, end)
+                mine, reaching = self._in(partition), self.reaching(connection, partition, end)
                 beyond = sa.select(c.kind, c.first_offset, c.last_offset).where(reaching)
                 for kind, low, high in connection.execute(beyond).all():
                     gone[counts.OUTCOMES, kind] += high - max(low, end) + 1
@@ -207,18 +207,17 @@ class StreamOffsets:
             counts.add_counts(self._store, connection, self._run, {key: -value for key, value in gone.items()})
         return gone.total()
 
-    def reaching(self, partition: int, offset: int) -> sa.ColumnElement[bool]:
+    def reaching(self, connection: sa.Connection, partition: int, offset: int) -> sa.ColumnElement[bool]:
         """The outcomes of a partition that cover ``offset`` or lie behind it, bounded by the primary key.
 
         ``last_offset`` is in no index, so it alone would read the whole ledger. Ranges of one partition don't overlap: of
-        those that begin before ``offset``, only the last one can reach it.
+        those that begin before ``offset``, only the last one can reach it. It is looked for first, and not in a subquery:
+        PostgreSQL's planner knows nothing of the result of one, guesses a third of the table, and reads all of a large one.
         """
-        c, e = t.outcomes.c, t.outcomes.alias().c
-        before = sa.select(sa.func.max(e.first_offset)).where(
-            e.run == self._run, e.stream == self._stream, e.partition == partition, e.first_offset <= offset
-        )
-        begin = sa.func.coalesce(before.scalar_subquery(), offset)
-        return self._in(partition) & (c.first_offset >= begin) & (c.last_offset >= offset)
+        c, mine = t.outcomes.c, self._in(partition)
+        before = sa.select(c.first_offset).where(mine, c.first_offset <= offset).order_by(c.first_offset.desc())
+        begin = connection.execute(before.limit(1)).scalar()
+        return mine & (c.first_offset >= (offset if begin is None else begin)) & (c.last_offset >= offset)
 
     def _row(self, partition: int, **offset: int) -> dict[str, object]:
         return {"run": self._run, "stream": self._stream, "partition": partition, **offset}

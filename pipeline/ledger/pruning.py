@@ -35,8 +35,8 @@ SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep
 """An article is compared with those of the last three days; the rest is margin."""
 
 MINUTE_MS = 60_000
-OUTCOMES_AT_ONCE = 2_000
-COMMITS_AT_ONCE = 2_000
+OUTCOMES_AT_ONCE = 500
+COMMITS_AT_ONCE = 500
 STORIES_AT_ONCE = 100
 EVERY_MS = 1_000
 REST_MS = 600_000
@@ -140,12 +140,10 @@ class Pruning:
         if not rows:
             self._seen = (-1, "")
             return None
-        gone = 0
         with self._store.writing() as connection:
             # Holds up the run's next transaction, which looks what is still there; see ``RunLedger.commit``.
             self._ledger.check_owner(connection)
-            for story in self._over(connection, [row.id for row in rows], before_ms):
-                gone += self._remove(connection, story)
+            gone = self._remove(connection, self._over(connection, [row.id for row in rows], before_ms))
             if gone:
                 self._note(connection, ARTICLES, before_ms)
         self._seen = (rows[-1].last_ms, rows[-1].id)
@@ -164,22 +162,23 @@ class Pruning:
         still = set(connection.execute(touched).scalars())
         return [story for story in connection.execute(old).scalars() if story not in still]
 
-    def _remove(self, connection: sa.Connection, story: str) -> int:
+    def _remove(self, connection: sa.Connection, stories: list[str]) -> int:
+        if not stories:
+            return 0
         a, v = t.articles.c, t.versions.c
-        members = list(connection.execute(sa.select(a.id).where(a.run == self._run, a.story == story)).scalars())
+        members = sa.select(a.id).where(a.run == self._run, a.story.in_(stories))
         gone = 0
-        for part in chunks(members):
-            gone += connection.execute(
-                t.versions.delete().where(v.run == self._run, v.article.in_(part), v.story == story)
-            ).rowcount
+        for part in chunks(list(connection.execute(members).scalars())):
+            mine = (v.run == self._run) & v.article.in_(part) & v.story.in_(stories)
+            gone += connection.execute(t.versions.delete().where(mine)).rowcount
         for table, column in (
             (t.articles, "story"),
             (t.alerts, "story"),
             (story_facts, "story"),
             (t.stories, "id"),
         ):
-            mine = (table.c.run == self._run) & (table.c[column] == story)
-            gone += connection.execute(table.delete().where(mine)).rowcount
+            theirs = (table.c.run == self._run) & table.c[column].in_(stories)
+            gone += connection.execute(table.delete().where(theirs)).rowcount
         return gone
 
     def _commits(self, before_ms: int) -> int | None:

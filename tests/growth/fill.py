@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from core.records import encode
 from core.store import Store
 from core.store import tables as t
+from core.store.metadata import metadata
 from core.streams import Stream
 from desk.delivery.store import tables as d
 from pipeline.ledger import RunLedger
@@ -122,14 +123,33 @@ def _take_indexes(connection: psycopg.Connection[Any], table: str) -> list[Liter
 
 
 def _copy(connection: psycopg.Connection[Any], table: str, columns: str, lines: Iterator[str]) -> None:
-    with connection.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+    more = _others(table, columns)
+    names, end = ", ".join([columns, *more]), "".join(f"\t{value}" for value in more.values()) + "\n"
+    with connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         piece: list[str] = []
         for line in lines:
-            piece.append(line)
+            piece.append(line.replace("\n", end))
             if len(piece) >= LINES:
                 copy.write("".join(piece))
                 piece.clear()
         copy.write("".join(piece))
+
+
+def _others(table: str, columns: str) -> dict[str, object]:
+    """The columns that are not named and can't be null, with nothing in them."""
+    named = {name.strip(' "') for name in columns.split(",")}
+    return {
+        f'"{column.name}"': "f"
+        if isinstance(column.type, sa.Boolean)
+        else 0
+        if isinstance(column.type, sa.Integer)
+        else ""
+        for column in metadata.tables[table].columns
+        if not column.nullable
+        and column.name not in named
+        and column.server_default is None
+        and column.autoincrement is not True
+    }
 
 
 def _identity(number: int) -> str:
@@ -315,10 +335,3 @@ def _tables(size: Size, uuid: str) -> Iterator[tuple[str, str, Iterator[str]]]:
 
 def _feed(number: int) -> str:
     return hashlib.blake2b(f"feed {number}".encode(), digest_size=16).hexdigest()
-
-
-def rows_of(store: Store) -> dict[str, int]:
-    """Rows of each growing table, as PostgreSQL's statistics have them."""
-    query = sa.text("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'")
-    with store.reading() as connection:
-        return {name: int(rows) for name, rows in connection.execute(query) if name in GROWING}

@@ -18,12 +18,12 @@ _KINDS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 @dataclass
 class Plans:
-    """The sums over all statements of some work, and what read a table from end to end: (table, statement)."""
+    """The sums over all statements of some work, and what read a table from its beginning: (table, statement, rows)."""
 
     statements: int = 0
     pages: int = 0
     rows: int = 0
-    scans: list[tuple[str, str]] = field(default_factory=list)
+    scans: list[tuple[str, str, int]] = field(default_factory=list)
     dearest: tuple[int, str, str] = (0, "", "")
     """(pages, statement, plan)."""
 
@@ -34,14 +34,17 @@ class Plans:
         if pages > self.dearest[0]:
             self.dearest = (pages, statement, "\n".join(_lines(plan)))
         for node in _nodes(plan):
-            if "Relation Name" in node or "Index Name" in node:
-                loops = node.get("Actual Loops", 1)
-                looked = node.get("Actual Rows", 0) + sum(
-                    node.get(name, 0) for name in ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+            looked = int(
+                node.get("Actual Loops", 1)
+                * sum(
+                    node.get(name, 0)
+                    for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
                 )
-                self.rows += int(looked * loops)
-            if node["Node Type"] == "Seq Scan" and node.get("Actual Loops", 1):
-                self.scans.append((node["Relation Name"], statement))
+            )
+            if "Relation Name" in node or "Index Name" in node:
+                self.rows += looked
+            if node["Node Type"] == "Seq Scan":
+                self.scans.append((node["Relation Name"], statement, looked))
 
 
 @contextmanager

@@ -150,11 +150,10 @@ def test_postgres_finds_the_end_of_a_partition_by_its_primary_key(postgres: str)
         connection.execute(sa.text("ANALYZE outcomes"))
     asked: list[str] = []
     with store.engine.connect() as connection:
-        query = sa.select(t.outcomes.c.first_offset).where(ledger.offsets(STREAM).reaching(1, 10_000))
+        query = sa.select(t.outcomes.c.first_offset).where(ledger.offsets(STREAM).reaching(connection, 1, 10_000))
         plain = query.compile(store.engine, compile_kwargs={"literal_binds": True})
         asked += connection.execute(sa.text(f"EXPLAIN (COSTS OFF) {plain}")).scalars()
     plan = "\n".join(asked)
     assert "Seq Scan" not in plan, plan
-    assert plan.count("first_offset") >= 2, plan
     assert any("Index Cond" in line and "first_offset >= " in line for line in asked), plan
     store.close()

@@ -1,0 +1,1 @@
+"""What a store takes as it grows old, and what pruning costs."""
