@@ -20,6 +20,7 @@ from connectors.base import Connector, Cursor, PollReport, PollResult, SavedCurs
 from core.errors import FeedError, RecordTooLarge, StoreError, StreamUnavailable
 from core.records import RawArticle, article_id, encode
 from core.streams.base import Appended, NewRecord
+from core.streams.headers import headers_of
 
 # Characters of pages that are appended together: what is encoded lies in memory twice.
 _BATCH_CHARS = 16 << 20
@@ -328,5 +329,7 @@ def to_records(items: tuple[RawArticle, ...], limit_bytes: int) -> tuple[list[Ne
             value = encode(stub)
             if len(value) > limit_bytes:
                 value = encode(replace(stub, summary=None, guid=None, authors=()))
-        records.append(NewRecord(article_id(item.url).encode(), value))
+        article = article_id(item.url)
+        headers = headers_of("RawArticle", item.schema, article, value)
+        records.append(NewRecord(article.encode(), value, headers=headers))
     return records, stubs

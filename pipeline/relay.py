@@ -11,14 +11,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import structlog
 
 from core.errors import RecordTooLarge, StreamUnavailable, WriterFenced
-from core.store.outbox import Outbox, Taken
+from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED, Outbox, Taken
 from core.streams import NewRecord, Stream
+from core.streams.headers import headers_of
 
 log = structlog.get_logger()
 BATCH = 200
+
+
+class _About(msgspec.Struct):
+    """What headers say of a payload: all that is read of it."""
+
+    id: str | None = None
+    article: str | None = None
+    schema: int = 1
+
+
+_KINDS = {ENRICHED: "Article", ALERTS: "Alert", REJECTED: "Outcome", CANARIES: "Alert"}
+
+
+def _record(row: Taken) -> NewRecord:
+    value = row.payload.encode()
+    try:
+        about = msgspec.json.decode(value, type=_About)
+    except msgspec.MsgspecError:
+        about = _About()
+    kind = _KINDS.get(row.destination, row.destination)
+    # An article is about itself; alerts and outcomes name theirs.
+    article = about.id if kind == "Article" else about.article
+    return NewRecord(row.key.encode(), value, headers=headers_of(kind, about.schema, article, value))
 
 
 def writer_of(run: str) -> str:
@@ -103,7 +128,7 @@ class Relay:
         """Append the rows. Those in ``over`` afterwards are done, whatever is raised."""
         if not rows:
             return
-        records = [NewRecord(row.key.encode(), row.payload.encode()) for row in rows]
+        records = [_record(row) for row in rows]
         try:
             stream.append(records)
         except RecordTooLarge:

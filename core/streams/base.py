@@ -31,6 +31,10 @@ _SEED = 0x9747B28C
 _MIX = 0x5BD1E995
 
 
+Headers = tuple[tuple[str, bytes], ...]
+"""Headers of a record, as Kafka has them: names may come twice, and other programs' values may be any bytes."""
+
+
 class StreamRecord(NamedTuple):
     """One record as read. ``timestamp_ms`` is its event time; ``key`` may be None in records of other programs.
 
@@ -43,6 +47,7 @@ class StreamRecord(NamedTuple):
     key: bytes | None
     value: bytes
     epoch: int = -1
+    headers: Headers = ()
 
 
 class Appended(NamedTuple):
@@ -60,6 +65,7 @@ class NewRecord(NamedTuple):
     value: bytes
     partition: int | None = None
     timestamp_ms: int | None = None
+    headers: Headers = ()
 
 
 @runtime_checkable

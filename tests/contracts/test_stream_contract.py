@@ -22,7 +22,7 @@ from core.errors import (
     WriterFenced,
 )
 from core.streams import NewRecord, Stream, StreamRecord, create_stream, open_stream
-from core.streams.base import partition_of
+from core.streams.base import Headers, partition_of
 from tests.contracts.stream_places import Place, embedded, kafka, retaining
 from tests.servers.kafka import free_ports
 
@@ -76,6 +76,21 @@ def test_records_of_one_key_stay_in_order(place: Place) -> None:
     for record in records:
         wanted[record.key].append(record.value)
     assert values_by_key(everything(stream)) == wanted
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        (("schema", b"wirewatch.Article/1"), ("traceparent", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-00")),
+        (("twice", b"1"), ("twice", b"2"), ("empty", b""), ("any", bytes(range(256))), ("näme", b"x")),
+    ],
+    ids=["none", "ours", "odd"],
+)
+def test_headers_come_back_as_they_were(place: Place, headers: Headers) -> None:
+    stream = place.make()
+    stream.append([NewRecord(b"a", b"1", headers=headers), NewRecord(b"a", b"2")])
+    assert [one.headers for one in everything(stream)] == [headers, ()]
 
 
 def test_append_tells_where_each_record_lies(place: Place) -> None:

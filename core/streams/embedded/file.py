@@ -45,6 +45,7 @@ CREATE TABLE records (
     codec INTEGER NOT NULL, -- 0: as it is, 1: zstd
     key BLOB NOT NULL,
     value BLOB NOT NULL,
+    headers BLOB, -- as JSON; NULL: none
     PRIMARY KEY (stream, partition, "offset")
 );
 CREATE TABLE commits (
@@ -153,6 +154,20 @@ def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) 
             f"the file has version {version}, this program knows {_VERSION}",
             hint="use the version of Wirewatch that wrote it",
         )
+    _add_headers(connection)
+
+
+def _add_headers(connection: sqlite3.Connection) -> None:
+    """A file from before records had headers gets the column."""
+    if not _has_headers(connection):
+        with writing(connection):
+            # Another process may have been first.
+            if not _has_headers(connection):
+                connection.execute("ALTER TABLE records ADD COLUMN headers BLOB")
+
+
+def _has_headers(connection: sqlite3.Connection) -> bool:
+    return any(row[1] == "headers" for row in connection.execute("PRAGMA table_info(records)"))
 
 
 def _marks(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -15,10 +15,11 @@ from contextlib import closing
 from types import TracebackType
 from typing import Self
 
+import msgspec
 import zstandard
 
 from core.errors import OffsetOutOfRange, StreamError, WriterFenced
-from core.streams.base import Appended, NewRecord, Stream, StreamRecord, check_sizes, partition_of
+from core.streams.base import Appended, Headers, NewRecord, Stream, StreamRecord, check_sizes, partition_of
 from core.streams.embedded import file as sqlite_file
 from core.streams.embedded.file import Location, translated
 from core.streams.plans import StreamFacts, StreamPlan
@@ -140,7 +141,10 @@ class SqliteStream:
             self._check_partition(partition)
             packed = self._compressor.compress(record.value)
             codec, stored = (_ZSTD, packed) if len(packed) < len(record.value) else (_PLAIN, bytes(record.value))
-            prepared.append((partition, record.timestamp_ms, bytes(record.key), len(record.value), codec, stored))
+            headers = msgspec.json.encode(record.headers) if record.headers else None
+            prepared.append(
+                (partition, record.timestamp_ms, bytes(record.key), len(record.value), codec, stored, headers)
+            )
         if not prepared:
             return ()
         appended: list[Appended] = []
@@ -151,13 +155,13 @@ class SqliteStream:
                 raise WriterFenced(self._label, self._writer)
             now = self._clock()
             rows = []
-            for partition, claimed_ms, key, size, codec, stored in prepared:
+            for partition, claimed_ms, key, size, codec, stored, headers in prepared:
                 _, offset, last_ms = heads[partition]
                 timestamp = max(now, last_ms) if claimed_ms is None else claimed_ms
                 heads[partition] = (heads[partition][0], offset + 1, max(last_ms, timestamp))
                 appended.append(Appended(partition, offset, timestamp))
-                rows.append((self._id, partition, offset, timestamp, size, codec, key, stored))
-            self._connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                rows.append((self._id, partition, offset, timestamp, size, codec, key, stored, headers))
+            self._connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._connection.executemany(
                 "UPDATE heads SET next_offset = ?, last_ms = ? WHERE stream = ? AND partition = ?",
                 [
@@ -348,7 +352,7 @@ class SqliteStream:
                 share = left // (len(offsets) - done)
                 taken = 0
                 for row in self._connection.execute(
-                    'SELECT "offset", timestamp_ms, size, codec, key, value FROM records '
+                    'SELECT "offset", timestamp_ms, size, codec, key, value, headers FROM records '
                     'WHERE stream = ? AND partition = ? AND "offset" >= ? ORDER BY "offset"',
                     (self._id, partition, offset),
                 ):
@@ -356,7 +360,9 @@ class SqliteStream:
                     if taken + size > share and (taken or found):
                         break
                     taken += size
-                    found.append(StreamRecord(partition, row[0], row[1], row[4], self._unpack(partition, *row)))
+                    value = self._unpack(partition, *row[:6])
+                    headers = msgspec.json.decode(row[6], type=Headers) if row[6] else ()
+                    found.append(StreamRecord(partition, row[0], row[1], row[4], value, headers=headers))
                 left = max(0, left - taken)
         return found
 

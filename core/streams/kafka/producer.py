@@ -80,6 +80,7 @@ class Producer:
                 value=record.value,
                 partition=record.partition,
                 timestamp_ms=record.timestamp_ms,
+                headers=list(record.headers),
             )
             for record in records
         ]

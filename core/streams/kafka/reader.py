@@ -144,7 +144,9 @@ class KafkaReader:
         for tp, records in found.items():
             for record in records:
                 value, epoch = record.value or b"", record.leader_epoch
-                ours = StreamRecord(tp.partition, record.offset, record.timestamp, record.key, value, epoch)
+                # Kafka's headers may have no value at all.
+                headers = tuple((name, content or b"") for name, content in record.headers or ())
+                ours = StreamRecord(tp.partition, record.offset, record.timestamp, record.key, value, epoch, headers)
                 self._ahead[tp.partition].append(ours)
                 self._ahead_bytes[tp.partition] += _size(ours)
                 self._resume[tp.partition] = record.offset + 1

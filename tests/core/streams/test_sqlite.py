@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from core.errors import OffsetOutOfRange, StreamError, StreamUnavailable
-from core.streams import NewRecord, Stream, StreamRecord
+from core.streams import NewRecord, Stream, StreamRecord, create_stream
 from core.streams.base import partition_of
 from core.streams.embedded.stream import SqliteStream
 
@@ -61,7 +62,9 @@ class Log(RuleBasedStateMachine):
             at = max(self.now, self.last[partition]) if record.timestamp_ms is None else record.timestamp_ms
             self.last[partition] = max(self.last[partition], at)
             offset = len(self.model[partition])
-            self.model[partition].append(StreamRecord(partition, offset, at, record.key, record.value))
+            self.model[partition].append(
+                StreamRecord(partition, offset, at, record.key, record.value, headers=record.headers)
+            )
             wanted.append((partition, offset, at))
         assert [tuple(at) for at in self.stream.append(batch)] == wanted
 
@@ -251,3 +254,14 @@ def test_the_file_is_sound_after_all_this(file: Path, stream: SqliteStream) -> N
         assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
+
+
+def test_a_file_from_before_headers_gets_them(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'streams.db'}"
+    with create_stream(url, "news", 1) as stream:
+        stream.append([NewRecord(b"a", b"1")])
+    with closing(sqlite3.connect(tmp_path / "streams.db")) as file:
+        file.execute("ALTER TABLE records DROP COLUMN headers")
+    with create_stream(url, "news", 1) as stream:
+        stream.append([NewRecord(b"a", b"2", headers=(("schema", b"x"),))])
+        assert [(one.value, one.headers) for one in stream.read({0: 0})] == [(b"1", ()), (b"2", (("schema", b"x"),))]
