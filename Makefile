@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-replay bench-kafka soak bench-latency lock clean torture screenshots
+.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka soak bench-latency lock clean torture screenshots
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -90,6 +90,9 @@ bench-replay: dev ## articles a second from a WARC at --speed max beside bare tr
 
 bench-alerts: dev ## 10,000 subscriptions, a burst of 1,000 articles about one event: one alert each
 	$(BIN)/python -m benchmarks.alerts
+
+bench-slow-pages: dev ## what 1 and 5 % slow pages cost the others, embedded, at 20 articles/s (SECONDS)
+	$(BIN)/python -m benchmarks.slow_pages --seconds $(or $(SECONDS),60)
 
 bench-search: dev ## search and backtests over 1,000,000 generated articles (3 GB in .cache, made once)
 	$(BIN)/python -m benchmarks.search $(ARGS)

@@ -11,8 +11,9 @@ latency.STAGE          upper bound in s       records that took up to that long,
 latency_ms             STAGE                  milliseconds in all
 =====================  =====================  ================================================================
 
-Stages: ``published_to_fetched`` (new articles with a credible date that the feed didn't hold before), ``fetched_to_append``,
-``append_to_store`` (all records), ``store_to_delivery`` (counted by the delivery service).
+Stages: ``published_to_fetched`` (new articles with a credible date that the feed didn't hold before),
+``fetched_to_append``, ``append_to_store`` (all that did not go through the slow lane), ``store_to_delivery`` (counted by
+the delivery service).
 """
 
 from __future__ import annotations

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from core.records import Alert, OutcomeKind, article_id, to_ms
+from core.records import Alert, OutcomeKind, Position, article_id, to_ms
 from core.records.canary import canary_run, is_canary
 from core.store import counts
 from core.store import tables as t
@@ -40,13 +40,15 @@ def write_bundle(
     seq: int,
     stored_ms: int,
     gauges: Mapping[str, int],
+    back: Collection[Position] = (),
 ) -> list[OutboxRow]:
     """Write a bundle in the caller's transaction, and return the rows for the outbox.
 
-    Canaries are written alike under a run name of their own, so that readers of the run never meet them.
+    ``back``: those that had left the order, whose delay does not count. Canaries are written alike under a run name of
+    their own, so that readers of the run never meet them.
     """
     ended = write_outcomes(store, connection, [outcome_row(one.outcome, seq, late=one.late) for one in decided])
-    counts.add_counts(store, connection, run, ended + bundle_counts(decided, stored_ms))
+    counts.add_counts(store, connection, run, ended + bundle_counts(decided, stored_ms, back))
     counts.set_gauges(store, connection, run, gauges, stored_ms)
     canaries = [one for one in decided if is_canary(one.outcome.item)]
     if canaries:
@@ -76,11 +78,14 @@ def write_outcomes(store: Store, connection: sa.Connection, rows: Sequence[dict[
     return ended
 
 
-def bundle_counts(decided: Sequence[Decided], stored_ms: int) -> Counts:
+def bundle_counts(decided: Sequence[Decided], stored_ms: int, back: Collection[Position] = ()) -> Counts:
     """The counts that a bundle stored at ``stored_ms`` adds, without its outcomes. Pure."""
-    published, fetched, stored = [], [], []
+    published, fetched, stored = list[int](), list[int](), list[int]()
+    there = {(position.stream, position.partition, position.offset) for position in back}
     for one in decided:
-        stored.append(stored_ms - one.key.time_ms)
+        where = (one.outcome.stream, one.outcome.partition, one.outcome.first_offset)
+        if where not in there:
+            stored.append(stored_ms - one.key.time_ms)
         if one.article is None:
             continue
         fetched_ms = to_ms(one.article.fetched_at)

@@ -188,6 +188,7 @@ class RunLedger:
                 seq=seq,
                 stored_ms=stored_ms,
                 gauges=gauges or {},
+                back=back,
             )
             write_left(self.store, connection, later, seq)
             counts.add_counts(self.store, connection, self.run, postponed_counts(later))

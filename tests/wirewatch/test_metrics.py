@@ -57,6 +57,11 @@ def test_the_figures_are_those_of_store_and_stream(tmp_path: Path) -> None:
         # An alarm on what was lost needs the figure before: Prometheus sees no increase in what was not there.
         assert samples["wirewatch_outcomes_total", ("kind", "lost"), ("run", "live")] == 0
         assert samples["wirewatch_query_not_decided_total", ("run", "live")] == 0
+        assert samples["wirewatch_postponed_total", ("run", "live"), ("why", "slow")] == 0
+        assert (
+            samples["wirewatch_refused_by_limit_total", ("limit", "timeout"), ("run", "live"), ("stage", "match")] == 0
+        )
+        assert samples[("wirewatch_slow_lane_waiting",)] == 0
         assert samples["wirewatch_latency_seconds_count", ("stage", "append_to_store")] == 3
         assert samples[("wirewatch_outbox_waiting",)] == 0
         assert samples["wirewatch_lag_seconds", ("run", "live")] == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from itertools import product
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
@@ -19,12 +20,27 @@ from core.errors import WirewatchError
 from core.net.serving import ServerThread
 from core.records import OutcomeKind
 from core.settings import Settings
-from core.store import open_store
+from core.store import Store, open_store
 from core.store import tables as t
-from core.store.counts import NOT_DECIDED, OUTCOMES, latencies, read_counts, read_gauges
+from core.store.counts import (
+    NOT_DECIDED,
+    OUTCOMES,
+    POSTPONED,
+    REFUSED_BY_LIMIT,
+    Counts,
+    latencies,
+    read_counts,
+    read_gauges,
+)
 from core.store.outbox import MOST_COUNTED, count_waiting
 from core.streams import Stream, open_stream
+from pipeline.elements import BY_LIMIT, CRASHED, OUT_OF_MEMORY
 from pipeline.ledger import RunLedger
+from pipeline.ledger.slow_lane import count_waiting as slow_lane_waiting
+from pipeline.order.slow_lane import BEHIND
+from pipeline.transforms.extraction_pool import BREAKER, SLOW
+from pipeline.transforms.prepare import STAGE as CLEAN
+from pipeline.transforms.record import MATCH, TAG
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_check, canary_reader, serve_probes
 
 ASK_S = 3.0
@@ -63,6 +79,7 @@ class RunMetrics(Collector):
         )
         undecided.add_metric([run], counts.get((NOT_DECIDED, ""), 0))
         yield undecided
+        yield from slow_lane_metrics(self.store, run, counts, self._clock_ms())
         latency = HistogramMetricFamily(
             "wirewatch_latency_seconds",
             "From publication to fetch, to append, to the store, to delivery: each since the one before.",
@@ -137,6 +154,28 @@ class RunMetrics(Collector):
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+
+def slow_lane_metrics(store: Store, run: str, counts: Counts, now_ms: int) -> Iterator[Metric]:
+    """What left the order and why, what limits refused, and what waits in the slow lane."""
+    left = CounterMetricFamily(
+        "wirewatch_postponed", "Raw records that left the order for the slow lane.", labels=["run", "why"]
+    )
+    for why in (SLOW, CRASHED, OUT_OF_MEMORY, BREAKER, BEHIND):
+        left.add_metric([run, why], counts.get((POSTPONED, why), 0))
+    yield left
+    refused = CounterMetricFamily(
+        "wirewatch_refused_by_limit",
+        "Raw records rejected by a limit of time or memory.",
+        labels=["run", "stage", "limit"],
+    )
+    for stage, limit in product((CLEAN, TAG, MATCH), BY_LIMIT):
+        refused.add_metric([run, stage, limit], counts.get((REFUSED_BY_LIMIT, f"{stage}: {limit}"), 0))
+    yield refused
+    count, since_ms = slow_lane_waiting(store, run)
+    yield GaugeMetricFamily("wirewatch_slow_lane_waiting", "Raw records in the slow lane.", value=count)
+    age_s = 0.0 if since_ms is None else max(0, now_ms - since_ms) / 1000
+    yield GaugeMetricFamily("wirewatch_slow_lane_oldest_seconds", "Age of the oldest of them.", value=age_s)
 
 
 def with_short_timeout(url: str) -> str:
