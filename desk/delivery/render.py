@@ -115,8 +115,10 @@ class Renderer:
         def template(name: str) -> str:
             try:
                 return self._environment.get_template(name).render(context)
-            except jinja2.TemplateError as error:
+            except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 raise UsageError(f"template {name}: {error}") from error
+            except RecursionError as error:
+                raise UsageError(f"template {name}: it calls itself without an end") from error
 
         stories = {one.story for one in alerts}
         return Notice(

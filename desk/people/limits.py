@@ -20,6 +20,8 @@ PAGES = Limit(240, 0.05)
 """Everything else of one person or address: a desk that works fast stays far below."""
 STREAMS = 12
 """Event streams that one person may hold open at once."""
+ALL_STREAMS = 400
+"""Those of all people together: each is a connection, and gets every batch."""
 
 SIGNING_IN = 2
 """Passwords that are checked at once: each takes 64 MiB."""

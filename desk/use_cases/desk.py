@@ -21,7 +21,7 @@ from desk.live.run_reader import DeskReader
 from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords
-from desk.people.limits import SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
+from desk.people.limits import ALL_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
 from desk.views.status_bar import Status
@@ -32,7 +32,8 @@ class Desk:
     """All that a request may need. ``demo``: one person, no sign-in. ``feeds`` None: nothing polls feeds from here.
 
     ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``status`` is what the status bar says, ``problem`` why
-    the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person.
+    the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person;
+    ``streams``: likewise.
     ``signing_in``: the threads on which passwords are checked.
     """
 
@@ -47,7 +48,7 @@ class Desk:
     board: Board = field(default_factory=Board)
     hub: Hub = field(default_factory=Hub)
     buckets: Buckets = field(default_factory=Buckets)
-    streams: Slots = field(default_factory=lambda: Slots(STREAMS))
+    streams: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(ALL_STREAMS), Slots(STREAMS)))
     searches: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(SEARCHES), Slots(SEARCHES_EACH)))
     status: Status = field(default_factory=lambda: Status("ok", "Starting"))
     problem: str | None = None

@@ -26,19 +26,26 @@ class SignedOut(Exception):
 def event_stream(
     desk: Desk, caller: Caller, events: Callable[[], AsyncIterator[ServerSentEvent]], full: str
 ) -> Response:
-    """The answer that sends ``events``. Refuses with 429, saying ``full``, if the caller has too many open."""
-    if desk.streams.full(caller.id):
+    """The answer that sends ``events``. Refuses with 429, saying ``full``, if the caller has too many open; 503 if all have."""
+    together, each = desk.streams
+    if each.full(caller.id):
         raise Refused(429, full, {"Retry-After": "30"})
+    if together.full(""):
+        raise Refused(503, "too many pages are open at this desk", {"Retry-After": "30"})
 
     async def slotted() -> AsyncIterator[ServerSentEvent]:
         # Taken only now: a stream that is never read is never closed either.
-        if not desk.streams.take(caller.id):
+        if not each.take(caller.id):
             return
         try:
-            async for event in events():
-                yield event
+            if together.take(""):
+                try:
+                    async for event in events():
+                        yield event
+                finally:
+                    together.give_back("")
         finally:
-            desk.streams.give_back(caller.id)
+            each.give_back(caller.id)
 
     return EventSourceResponse(slotted(), ping=20, headers={"X-Accel-Buffering": "no"})
 

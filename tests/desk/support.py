@@ -24,6 +24,7 @@ from core.store import Store
 from desk.feed_port import WEB_FEED, CheckedFeed, CoverageView, DiscoveredFeed, FeedLine
 from desk.people.accounts import COMMAND_LINE
 from desk.people.credentials import Passwords
+from desk.people.limits import Buckets, Limit
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
@@ -164,6 +165,13 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now_ms += int(seconds * 1000)
+
+
+class Endless(Buckets):
+    """No limit on the rate of requests: it would be all that is tested."""
+
+    def take(self, key: str, limit: Limit, now_s: float) -> float:
+        return 0.0
 
 
 def make_desk(store: Store, clock: Clock | None = None, **changed: Any) -> Desk:

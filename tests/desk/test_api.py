@@ -165,11 +165,19 @@ def test_the_stream_tells_and_resumes_without_a_gap(wire: Wire, desk: Desk) -> N
 def test_a_person_has_only_so_many_streams(desk: Desk, client: TestClient) -> None:
     headers = token_of(desk)
     who = desk.accounts.known("reader").id
-    while desk.streams.take(who):
+    together, each = desk.streams
+    while each.take(who):
         pass
     assert client.get("/api/v1/stream", headers=headers).status_code == 429
     sign_in(client, "reader")
     assert client.get("/live/events").status_code == 429
+    # Others may still open theirs, until all of them together have too many.
+    editor = token_of(desk, "editor")
+    while together.take(""):
+        pass
+    refused = client.get("/api/v1/stream", headers=editor)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
+    assert client.get("/api/v1/me", headers=editor).status_code == 200
 
 
 def test_the_description_is_a_page_too(desk: Desk, as_reader: TestClient) -> None:

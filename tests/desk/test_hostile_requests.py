@@ -20,14 +20,13 @@ from core.records.alert import Subscription
 from core.search import SearchIndex
 from core.store import Store, StoreReader, open_store
 from desk.people.accounts import COMMAND_LINE
-from desk.people.limits import Buckets, Limit
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
 from desk.views.forms import LiveFilter, SearchForm
 from desk.web.app import ROUTERS, create_app
 from desk.web.requests import sent
 from pipeline.ledger import RunLedger
-from tests.desk.support import Clock, Wire, add_people, make_desk
+from tests.desk.support import Clock, Endless, Wire, add_people, make_desk
 from tests.pipeline.transforms.support import NOON_MS
 
 TEMPLATES = Path(__file__).parents[2] / "desk" / "web" / "templates"
@@ -152,13 +151,6 @@ ROUTES = [
     for method in sorted(route.methods or ())
 ]
 OPEN_ENDED = {"/live/events", "/api/v1/stream"}
-
-
-class Endless(Buckets):
-    """The rate limit would be all that is tested."""
-
-    def take(self, key: str, limit: Limit, now_s: float) -> float:
-        return 0.0
 
 
 class World(NamedTuple):

@@ -17,7 +17,7 @@ CORPORA = ROOT / "../shared/corpora"
 
 def wirewatch(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The finished command, with its output. No settings of this machine get in."""
-    clean = _surroundings()
+    clean = surroundings()
     done = subprocess.run(
         [sys.executable, "-m", "wirewatch", *map(str, arguments)],
         cwd=cwd,
@@ -41,7 +41,7 @@ def on_terminal(*arguments: str | Path, cwd: Path, **environment: str) -> subpro
             process = subprocess.Popen(
                 [sys.executable, "-m", "wirewatch", *map(str, arguments)],
                 cwd=cwd,
-                env=_surroundings() | plain | environment,
+                env=surroundings() | plain | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=its,
                 stderr=said,
@@ -62,7 +62,8 @@ def on_terminal(*arguments: str | Path, cwd: Path, **environment: str) -> subpro
     return subprocess.CompletedProcess(process.args, code, shown.decode().replace("\r\n", "\n"), words)
 
 
-def _surroundings() -> dict[str, str]:
+def surroundings() -> dict[str, str]:
+    """The environment without settings of this machine."""
     # Rich takes FORCE_COLOR for a terminal.
     return {
         name: value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from core.errors import QueryError
 from core.query.importing.brandwatch import Brandwatch
 from core.query.importing.cision import Cision
 from core.query.importing.factiva import Factiva
@@ -42,6 +43,10 @@ def import_query(query: str, dialect: str) -> Imported:
     equivalent here: nothing that affects what matches is dropped. Raises KeyError for an unknown dialect.
     """
     reader = DIALECTS[dialect](query)
-    tree = reader.read()
+    try:
+        made = show(reader.read())
+    except RecursionError as error:
+        # Chains within groups within chains: no query that anybody wrote.
+        raise QueryError("it is nested too deeply", query=query, position=0) from error
     changes = sorted(ImportNote(position, text) for text, position in reader.changes.items())
-    return Imported(show(tree), tuple(changes))
+    return Imported(made, tuple(changes))

@@ -201,8 +201,12 @@ class DialectReader:
 
     def _near(self) -> Node:
         """Operands and the distances between them; from left to right, none binding tighter than another."""
-        node = self._behind(self._run())
+        node, distances = self._behind(self._run()), 0
         while (found := self._distance(self._token)) is not None:
+            # Each stands in parentheses of its own here.
+            distances += 1
+            if distances > MAX_DEPTH:
+                self._fail(self._token, f"more than {MAX_DEPTH} distances in a row", "a shorter chain")
             self._take()
             words, ordered = found
             node = self._behind(NearNode(node, self._run(), words, ordered))
