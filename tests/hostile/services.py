@@ -55,20 +55,20 @@ class Running:
             f"{self.push}/articles", content=line.encode("utf-8", "surrogatepass"), headers=headers, timeout=SECONDS
         ).status_code
 
-    def goes_on(self) -> None:
+    def goes_on(self, seconds: float = SECONDS) -> None:
         """An article that has to do with nothing is stored, and a page of the desk answers."""
         number = next(self.numbers)
         url = f"https://outlet.example/unrelated/{number}"
         text = f"The harbour office counted {number * 7 + 3} sheep on the quay of pier {number}. Each had a name."
         assert self.pushed(url, title=f"Sheep at pier {number}", text=text) == 202
-        self.stored(url)
+        self.stored(url, seconds)
         assert httpx.get(f"{self.desk}/healthz", timeout=SECONDS).status_code == 200
         assert httpx.get(f"{self.desk}/sign-in", timeout=SECONDS).status_code == 200
 
-    def stored(self, url: str) -> None:
+    def stored(self, url: str, seconds: float = SECONDS) -> None:
         """Wait until the article at this address is in the store."""
         reader = DeskReader(self.store, "live")
-        until(lambda: reader.article(article_id(url)) is not None, f"article {url} in the store", seconds=SECONDS)
+        until(lambda: reader.article(article_id(url)) is not None, f"article {url} in the store", seconds=seconds)
 
     def person(self, name: str, *, address: str = "127.0.0.1", password: str = PASSWORD) -> Browser:
         """A browser in which somebody has tried to sign in from an address of this machine."""
@@ -123,7 +123,8 @@ def running(folder: Path) -> Iterator[Running]:
             ending.enter_context(_process(command, folder, environment, said))
         until(lambda: _answers(f"{made.desk}/healthz"), "desk", seconds=180)
         until(lambda: _answers(f"{made.push}/"), "push server", seconds=180)
-        made.goes_on()
+        # Its first slice waits for Beam and the extraction's processes.
+        made.goes_on(240)
         yield made
 
 
