@@ -200,7 +200,7 @@ def test_no_kind_of_element_is_taken_for_another(reader: str, writer: str) -> No
 )
 def test_a_draft_can_t_even_be_made_with_neither_or_both(fields: dict[str, Any]) -> None:
     place, where = OrderKey(1, "a" * 32, "b"), Position(run="live", stream="s", partition=0, offset=1)
-    with pytest.raises(ValueError, match="one of them only"):
+    with pytest.raises(ValueError, match="an article or a problem"):
         Draft(number=1, position=where, key=place, item="x", **fields)
 
 
