@@ -128,7 +128,7 @@ class PipelineSettings:
         float,
         _help("a record may take so long at most to be prepared, in the slow lane or without it; then it is rejected"),
     ] = 5.0
-    slow_processes: Annotated[int, _help("processes of the slow lane, started when it is needed")] = 2
+    slow_processes: Annotated[int, _help("processes of the slow lane, started when it is needed")] = 4
     breaker_pages: Annotated[
         int,
         _help(
