@@ -55,7 +55,9 @@ class Feed:
     def run(self, seconds: float) -> None:
         """First without slow ones until the pipeline keeps up, then for ``seconds`` and the time until it is steady."""
         with open_stream(self._settings.stream, self._settings.raw_stream) as stream:
-            self._append(stream, 0.0, lambda _passed: self._ended() < max(WARM_RECORDS, self.count - BEHIND_S * self._rate))
+            self._append(
+                stream, 0.0, lambda _passed: self._ended() < max(WARM_RECORDS, self.count - BEHIND_S * self._rate)
+            )
             self.since_ms = wall_ms() + round(1000 * STEADY_S)
             self._append(stream, self._share, lambda passed: passed < STEADY_S + seconds)
         self.over = True
