@@ -153,12 +153,25 @@ def decode_bytes(data: bytes, label: str | None = None) -> Decoded:
         if (error.start > _LONG_START and not data[: error.start].isascii()) or _is_damaged_utf8(data):
             return _lenient(data, "utf-8")
     for codec in declared:
+        if codec == DEFAULT and (other := _not_western(data)) is not None:
+            return _lenient(data, other)
         try:
             return Decoded(data.decode(codec), codec)
         except UnicodeDecodeError:
             continue
     # A declared charset with a few bad bytes is likelier than another one.
     return _lenient(data, declared[0] if declared else guess_charset(data))
+
+
+def _not_western(data: bytes) -> str | None:
+    """Another charset for what a template declares as Latin 1: the text has more letters beyond ASCII than any Western one."""
+    sample = _sample(data)
+    beyond = sum(byte > 0xBF for byte in sample)
+    letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
+    if beyond < _LEAST * 4 or beyond * 2 < letters:
+        return None
+    guessed = guess_charset(data)
+    return guessed if guessed in _OTHERS else None
 
 
 def codec_of(label: str) -> str | None:

@@ -108,17 +108,38 @@ def _page(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveIte
         kind, status = record.http_headers.get_header("Content-Type") or "", record.http_headers.get_statuscode() or ""
         if not status[:3].isdigit():
             return ArchiveItem(where, problem="a response that is not HTTP")
-    if not status.startswith("2") or not ("html" in kind.lower() or kind.lower().startswith("text/plain")):
+    said = kind.strip().lower()
+    if not status.startswith("2") or not (not said or "html" in said or said.startswith("text/plain")):
         return None
-    date = header("WARC-Date")
-    fetched = moment(date, where) if date else fetched_at
+    fetched = _fetched(header("WARC-Date"), where, fetched_at)
     body = record.content_stream().read(MAX_PAGE_BYTES + 1)
+    if not said:
+        # A server that says nothing of the kind: what begins as a page is one.
+        if not _PAGE_START.match(body[:_SNIFFED]):
+            return None
+        kind = "text/html"
     if len(body) > MAX_PAGE_BYTES:
         return ArchiveItem(where, problem=f"a page of more than {MAX_PAGE_BYTES >> 20} MiB")
     facts = HttpFacts(status=int(status[:3]), content_type=kind)
     raw = RawArticle(url=url, source=source_of(url), fetched_at=fetched, http=facts)
     text = decode_body(body, kind).text
     return ArchiveItem(where, raw=replace(raw, html=text) if "html" in kind.lower() else replace(raw, text=text))
+
+
+_SNIFFED = 1_024
+_PAGE_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_FOURTEEN = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
+
+
+def _fetched(date: str | None, where: str, otherwise: datetime) -> datetime:
+    """The record's time; some writers put down fourteen digits, as CDX files have them."""
+    if not date or not date.strip():
+        return otherwise
+    digits = _FOURTEEN.fullmatch(date.strip())
+    return moment("{}-{}-{}T{}:{}:{}Z".format(*digits.groups()) if digits else date, where)
 
 
 MAX_RECORD = 64 << 20

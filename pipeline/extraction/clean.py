@@ -17,6 +17,7 @@ from lxml.html import HtmlElement, HTMLParser, fromstring
 
 from core.charset import binary_kind, decode_bytes
 from core.errors import ExtractionError
+from pipeline.extraction.addresses import own_address
 from pipeline.extraction.body import extract_body
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
@@ -67,7 +68,7 @@ class Extracted:
     ``future`` or ``ancient``, else None. ``modified_at`` is sound, or None. ``page_language`` is the page's claim, verbatim.
     ``summary`` is the page's description. ``origins``: fact → where its winner was found, a key of the tables in
     ``pipeline.extraction.candidates``; ``text_from`` is the text's. ``partial``: the page shows the beginning only.
-    ``wall``: the page is one, of this kind, and the text is the feed's.
+    ``address``: the canonical form of the page's address. ``wall``: the page is one, of this kind, and the text is the feed's.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Extracted:
     text_from: str = "page"
     partial: bool = False
     wall: str | None = None
+    address: str = ""
 
 
 def extract(
@@ -199,6 +201,7 @@ def _article(
         site_name=facts.site_names[0] if facts.site_names else None,
         origins=tuple((fact, origin) for fact, origin in origins.items() if origin),
         text_from=body.origin,
+        address=own_address(url, facts.canonical),
     )
 
 

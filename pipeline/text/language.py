@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from core.package_data import package_toml
 from pipeline.text import langdetect_fast
 
 MAX_CHARS = 800
@@ -69,17 +70,25 @@ _SCRIPTS: tuple[tuple[str, str, str], ...] = (
     ("cyrillic", "\u0400-\u052f", ""),
     ("devanagari", "\u0900-\u097f", ""),
     ("han", "\u3400-\u9fff\uf900-\ufaff", ""),
-    ("latin", "A-Za-z\u00c0-\u024f\u1e00-\u1eff", ""),
+    ("latin", "A-Za-z\u00c0-\u024f\u0259\u1e00-\u1eff", ""),
 )
 _SCRIPT_OF = re.compile("|".join(f"(?P<{name}>[{chars}])" for name, chars, _ in _SCRIPTS))
 _SCRIPT_LANGUAGE = {name: language for name, _, language in _SCRIPTS if language}
 _MIXED_LANGUAGES = {
     "arabic": {"ar", "fa", "ur", "ps", "ku", "ug", "sd"},
-    "cyrillic": {"ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "tg"},
+    "cyrillic": {"ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "tg", "tt", "uz", "az", "bs"},
     "devanagari": {"hi", "mr", "ne"},
     "han": {"zh", "ja"},
 }
-_LATIN_EXCLUDED = {*_SCRIPT_LANGUAGE.values(), "ar", "fa", "ur", "ru", "uk", "bg", "mk", "hi", "mr", "ne", "zh"}
+_LATIN_EXCLUDED = {
+    *_SCRIPT_LANGUAGE.values(),
+    *("ar", "fa", "ur", "ps", "sd", "ug", "ru", "uk", "be", "bg", "mk", "ky", "tg", "mn", "tt", "hi", "mr", "ne", "zh"),
+}
+_DATA = package_toml("pipeline.text", "language.toml")
+_WORDS = {code: frozenset(listed.split()) for code, listed in _DATA["words"].items()}
+_CLOSE = [frozenset(group.split()) for group in _DATA["close"]]
+_TOKEN = re.compile(r"[^\W\d_]+")
+_MIN_TOKENS, _MIN_SHARE = 8, 0.18
 # An address of mail is tried once a word, from its beginning.
 _URL = re.compile(r"https?://\S+|(?<!\S)\S+@\S+|www\.\S+")
 
@@ -105,7 +114,7 @@ def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: st
     enough = MIN_LETTERS // 3 if script == "han" else MIN_LETTERS
     if letters < enough and fitting:
         return LanguageGuess(fitting[0][1], 0.5, fitting[0][0])
-    code, confidence = _by_text(sample, script)
+    code, confidence, told = _by_text(sample, script)
     # langdetect is sure of itself on two letters too.
     if letters < enough and (letters < enough // 3 or confidence < SURE):
         code = None
@@ -113,7 +122,8 @@ def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: st
         ((by, hint) for by, hint in fitting if script == "latin" and hint not in langdetect_fast.profiles().languages),
         None,
     )
-    if unknown:  # no template's default: a claim of Zulu beats langdetect's Swahili, as it doesn't know Zulu
+    # No template's default: a claim of Zulu beats langdetect's Swahili, as it doesn't know Zulu; but not plain English.
+    if unknown and (code is None or _are_close(unknown[1], code) or not (told or _is_plain(code, sample))):
         return LanguageGuess(unknown[1], 0.5, unknown[0])
     if code is not None and confidence >= MIN_CONFIDENCE:
         return LanguageGuess(code, confidence, "text")
@@ -177,17 +187,53 @@ def _fits(code: str, script: str) -> bool:
     return not script or code not in _LATIN_EXCLUDED
 
 
-def _by_text(sample: str, script: str) -> tuple[str | None, float]:
+def _are_close(one: str, other: str) -> bool:
+    return any(one in group and other in group for group in _CLOSE)
+
+
+def _is_plain(code: str, sample: str) -> bool:
+    """Whether the sample has as many small words of the language as only its texts have."""
+    tokens = _TOKEN.findall(sample.lower())
+    words = _WORDS.get(code)
+    return (
+        words is not None
+        and len(tokens) >= _MIN_TOKENS
+        and sum(one in words for one in tokens) >= len(tokens) * _MIN_SHARE
+    )
+
+
+def _by_text(sample: str, script: str) -> tuple[str | None, float, bool]:
+    """Language, confidence, and whether letters that only it has told it."""
     if script == "han":
-        return "zh", 0.95
-    by_letters: Callable[[str], str | None] | None = {"arabic": _arabic, "cyrillic": _cyrillic}.get(script)
+        return "zh", 0.95, True
+    by_letters: Callable[[str], str | None] | None = {
+        "arabic": _arabic,
+        "cyrillic": _cyrillic,
+        "latin": _latin,
+    }.get(script)
     told = by_letters(sample) if by_letters else None
     code, confidence = _langdetect(sample)
     if told is not None and told != code:
-        return told, 0.9
+        return told, 0.9, True
     if code is not None and not _fits(code, script):
-        return None, 0.0
-    return code, confidence
+        return None, 0.0, False
+    return code, confidence, told is not None
+
+
+def _latin(sample: str) -> str | None:
+    """Languages in Latin letters that langdetect lacks, by letters that hardly any other has."""
+    lower = sample.lower()
+    letters = sum(char.isalpha() for char in lower)
+    if letters < 20:
+        return None
+    if lower.count("ə") > letters * 0.01:
+        return "az"
+    if len(_UZBEK.findall(lower)) > letters * 0.006:
+        return "uz"
+    return None
+
+
+_UZBEK = re.compile("[og][\u02bb\u02bc\u2018\u2019`'](?=[a-z])|\\b(?:bilan|uchun|boʻlgan|boʻldi)\\b")
 
 
 def _arabic(sample: str) -> str | None:
@@ -217,16 +263,17 @@ def _cyrillic(sample: str) -> str | None:
     letters = sum(number for char, number in count.items() if "\u0400" <= char <= "\u04ff")
     if letters < 20:
         return None
+    central = sum(count[char] for char in "әғқңөұүһҷҳӣӯ")
+    if central > letters * 0.01:
+        return _central_asian(count)
     if count["ў"] > letters * 0.004:
         return "be"
-    if sum(count[char] for char in "әғқңөұүһ") > letters * 0.02:
-        return (
-            "kk" if count["ұ"] or count["і"] or count["қ"] else None
-        )  # Kyrgyz, Mongolian, Tatar: langdetect lacks them too
     if sum(count[char] for char in "ѓќѕ") > letters * 0.002:
         return "mk"
     if sum(count[char] for char in "ђћџ") > letters * 0.002:
         return "sr"
+    if count["ј"] > letters * 0.01:
+        return _serbian_or_macedonian(sample)
     ukrainian, russian = sum(count[char] for char in "іїєґ"), sum(count[char] for char in "ыэъё")
     if ukrainian > russian and ukrainian > letters * 0.01:
         return "uk"
@@ -236,6 +283,31 @@ def _cyrillic(sample: str) -> str | None:
     if count["ъ"] > letters * 0.01:
         return "bg"
     return None
+
+
+def _central_asian(count: Counter[str]) -> str | None:
+    """Among the languages with Cyrillic letters of their own beyond the Slavic ones."""
+    if count["ҷ"] or count["ӣ"] or count["ӯ"]:
+        return "tg"
+    if count["ў"] and count["ҳ"] + count["қ"] + count["ғ"]:
+        return "uz"
+    if count["ә"] and (count["җ"] or not count["қ"] + count["ғ"] + count["ұ"]):
+        return "tt"
+    if count["ә"] + count["ұ"] + count["қ"] + count["ғ"] + count["і"]:
+        return "kk"
+    if count["ң"]:
+        return "ky"
+    return "mn" if count["ү"] and count["ө"] else None
+
+
+_SERBIAN = frozenset(_DATA["serbian"].split())
+_MACEDONIAN = frozenset(_DATA["macedonian"].split())
+
+
+def _serbian_or_macedonian(sample: str) -> str | None:
+    tokens = _TOKEN.findall(sample.lower())
+    serbian, macedonian = (sum(one in words for one in tokens) for words in (_SERBIAN, _MACEDONIAN))
+    return None if serbian == macedonian else "sr" if serbian > macedonian else "mk"
 
 
 def _langdetect(sample: str) -> tuple[str | None, float]:

@@ -152,7 +152,7 @@ def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted) -> Artic
     return Article(
         id=article_id(raw.url),
         url=raw.url,
-        canonical_url=canonical_url(raw.url),
+        canonical_url=extracted.address or canonical_url(raw.url),
         source=raw.source,
         title=title,
         text=text,

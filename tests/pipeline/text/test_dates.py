@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipeline.text.calendars import gregorian
 from pipeline.text.dates import choose_date, parse_date, read_date, url_day
 from pipeline.text.written_days import DateContext
+from tests.pipeline.text import cldr
 
 _CASES = Path(__file__).parents[2] / "cases"
 WRITTEN = tomllib.loads((_CASES / "text_dates_written.toml").read_text(encoding="utf-8"))["date"]
@@ -87,3 +88,7 @@ def test_a_jalali_year_has_the_length_of_a_year(year: int) -> None:
     assert first is not None
     assert first.month == 3
     assert next_first is None or (next_first - first).days in (365, 366)
+
+
+def test_the_tables_are_cldrs() -> None:
+    assert cldr.FILE.read_text(encoding="utf-8") == cldr.written()

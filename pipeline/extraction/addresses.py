@@ -1,0 +1,84 @@
+"""The address that a page gives itself, if it is the fetched one without its form: for print, AMP, mobiles or sharing.
+
+``rel=canonical`` is a claim of the publisher's, and often wrong: it is believed only on the same host, and only if the two
+addresses differ in nothing but such a form.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin, urlsplit
+
+from core.records import canonical_url
+
+# Parameters that choose how an article is shown, whatever their value, and those that do with some values only.
+_FORMS = frozenset(
+    {
+        *(
+            "print",
+            "printable",
+            "printview",
+            "printversion",
+            "print_version",
+            "amp",
+            "mobile",
+            "m",
+            "mob",
+            "share",
+            "shared",
+            "sharing",
+        ),
+        *(
+            "rss",
+            "feed",
+            "atom",
+            "from_rss",
+            "fromrss",
+            "xml",
+            "app",
+            "webview",
+            "lite",
+            "nomobile",
+            "desktop",
+            "fullsite",
+            "embed",
+        ),
+    }
+)
+_CHOICES = re.compile(
+    r"(?:view|mode|format|output|outputtype|type|version|v|layout|tpl|template|theme|display|device|via|from|source|src|ref|referrer|do|action)="
+    r"(?:print\w*|amp|mobile|m|share\w*|rss\w*|feed|atom|telegram|twitter|x|facebook|fb|whatsapp|viber|vk|linkedin|email|mail|app|lite|desktop)",
+    re.IGNORECASE,
+)
+_PATH_FORMS = re.compile(
+    r"/(?:print|printable|amp|mobile|m|lite|share|rss|feed)(?=/|$)|(?:[._-](?:print|amp|mobile))(?=\.\w{2,5}$|$)",
+    re.IGNORECASE,
+)
+
+
+def own_address(url: str, claimed: str | None) -> str:
+    """The canonical form of the page's address: the claimed one if it is the same without a form, else the fetched one's."""
+    fetched = canonical_url(url)
+    if not claimed or len(claimed) > 2_000:
+        return fetched
+    try:
+        own = canonical_url(urljoin(url, claimed.strip()))
+        one, other = urlsplit(fetched), urlsplit(own)
+    except ValueError:
+        return fetched
+    if own == fetched or one.netloc != other.netloc or _plain(own) != own:
+        return fetched
+    return own if _plain(fetched) == own else fetched
+
+
+def _plain(address: str) -> str:
+    """The address without what chooses a form."""
+    parts = urlsplit(address)
+    kept = [piece for piece in parts.query.split("&") if piece and not _is_form(piece)]
+    path = _PATH_FORMS.sub("", parts.path) or "/"
+    return canonical_url(f"{parts.scheme}://{parts.netloc}{path}" + (f"?{'&'.join(kept)}" if kept else ""))
+
+
+def _is_form(piece: str) -> bool:
+    name = piece.partition("=")[0].lower()
+    return name in _FORMS or _CHOICES.fullmatch(piece) is not None
