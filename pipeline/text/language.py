@@ -228,12 +228,16 @@ def _latin(sample: str) -> str | None:
         return None
     if lower.count("ə") > letters * 0.01:
         return "az"
-    if len(_UZBEK.findall(lower)) > letters * 0.006:
-        return "uz"
+    if _UZBEK.search(lower):
+        tokens = _TOKEN.findall(lower)
+        if sum(one in _UZBEK_WORDS for one in tokens) >= len(tokens) * _UZBEK_SHARE:
+            return "uz"
     return None
 
 
-_UZBEK = re.compile("[og][\u02bb\u02bc\u2018\u2019`'](?=[a-z])|\\b(?:bilan|uchun|boʻlgan|boʻldi)\\b")
+_UZBEK = re.compile("[og][\u02bb\u02bc\u2018\u2019`'](?=[a-z])")
+_UZBEK_WORDS = frozenset(_DATA["uzbek"].split())
+_UZBEK_SHARE = 0.08
 
 
 def _arabic(sample: str) -> str | None:
