@@ -70,9 +70,7 @@ def test_a_desk_can_have_it_otherwise(listed: list[FeedItem], known: list[bool],
 
 
 @given(st.lists(st.none() | st.integers(NOW - 5000 * DAY, NOW + 3 * DAY), max_size=8))
-def test_the_newest_item_of_a_list_that_has_a_date_is_news_if_the_feed_was_read_lately(
-    ages: list[int | None], days_ago: int
-) -> None:
+def test_what_is_newer_than_all_before_is_news(ages: list[int | None]) -> None:
     dates = told_dates([item(date) for date in ages], NOW)
     past = Past(NOW - DAY, newest(dates, None, NOW))
     old = archived(dates, [False] * len(dates), past, 3.0)
