@@ -134,6 +134,7 @@ class SourceFacts:
     ``health``: new (nothing was read yet), ok, failing, gone (the publisher took it away). ``problem`` is None if the last
     poll went well; ``failures`` counts polls that failed since. Times are ms since the epoch, UTC: ``ok_at_ms`` of the last
     good poll, ``asked_ms`` of the last time that the source itself was asked. ``rhythm`` is its pace, for what to expect.
+    ``restless``: polls in a row at which most of what was known had changed.
     """
 
     health: Literal["new", "ok", "failing", "gone"]
@@ -145,6 +146,7 @@ class SourceFacts:
     title: str | None = None
     language: str | None = None
     rhythm: Rhythm | None = None
+    restless: int = 0
 
 
 class ConnectorKind(Protocol[Cursor]):

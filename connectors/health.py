@@ -19,6 +19,9 @@ RECENT = timedelta(days=7)
 EARLY_MS = 3_600_000
 """A feed that was watched for less has shown no rhythm yet: its state is ``early``, and no full day is expected of it."""
 
+RESTLESS = 3
+"""Polls in a row at which most items had changed, from which on a feed is said to change at every poll."""
+
 _MANY_FAILED = 0.2
 
 
@@ -83,6 +86,8 @@ def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[in
         risks.append(f"silent since {from_ms(rhythm.last_new_ms):%Y-%m-%d %H:%M} UTC, about {count:.0f} items expected")
     if rhythm.gaps and now - from_ms(rhythm.gap_ms) < RECENT:
         risks.append(f"its list overran at {from_ms(rhythm.gap_ms):%Y-%m-%d %H:%M} UTC: items were likely missed")
+    if facts.restless >= RESTLESS:
+        risks.append("most of its items change at every poll (counters, dates): such changes are not fetched again")
     if week[0] and week[1] / week[0] >= _MANY_FAILED:
         risks.append(f"{week[1]} of {week[0]} pages could not be fetched in a week; the feed's own text had to do")
     about = row.about

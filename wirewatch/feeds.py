@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,7 +19,7 @@ from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
 from connectors.feeds.verbatim import FeedEntry, feed_entries
 from connectors.health import Coverage, FeedHealth, coverage, judge
-from connectors.http.answers import without_credentials
+from connectors.http.answers import PRIVATE_HINT, without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.pacing import HostPacing
 from connectors.kinds import FEED, installed_kinds
@@ -26,6 +27,7 @@ from connectors.store.feeds import FeedRepository, Outlets
 from connectors.store.rows import FeedAbout
 from core.charset import decode_body
 from core.errors import FailureKind, FeedError, InputError, UsageError
+from core.net.guard import certain_refusal
 from core.records import to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
@@ -98,6 +100,7 @@ class ConnectorFeeds:
     def add(self, url: str, source: str = "", kind: str = WEB_FEED) -> bool:
         """See FeedPort."""
         address = self.state.kinds.of(kind).address(url)
+        check_reachable(address, self._settings)
         return self.state.add(address, source or outlet_of(address, kind), console.utc_now(), kind=kind)
 
     def add_catalogue(self, topics: Sequence[str] = ()) -> tuple[int, int]:
@@ -159,6 +162,7 @@ class ConnectorFeeds:
         for one in listed.outlines:
             about = FeedAbout(outlet=one.title, language=one.language)
             try:
+                check_reachable(one.url, self._settings)
                 new += self.state.add(one.url, one.source or source_of(one.url), now, about)
             except UsageError as error:
                 notes.append(f"left out: {error.message}")
@@ -213,6 +217,21 @@ def found_address(settings: Settings, given: str, *, unchecked: bool = False) ->
         return FoundAddress(url=address, kind=kind)
     with Http.of_settings(settings) as http:
         return look_up(http, address)
+
+
+def check_reachable(address: str, settings: Settings) -> None:
+    """Raise UsageError for a web address that would be refused at every poll: one in a private network, not allowed."""
+    try:
+        split = urlsplit(address)
+        port = split.port or (443 if split.scheme == "https" else 80)
+    except ValueError as error:
+        raise UsageError(f"{without_credentials(address)}: not a valid address") from error
+    if split.scheme not in ("http", "https") or not split.hostname:
+        return
+    if reason := certain_refusal(split.hostname, port, settings.allow_private):
+        raise UsageError(
+            f"{without_credentials(address)}: refused: the host is at a {reason} address", hint=PRIVATE_HINT
+        )
 
 
 def outlet_of(address: str, kind: str = FEED) -> str:
@@ -286,6 +305,8 @@ def judge_answer(url: str, answer: Fetched | Failure) -> FoundAddress:
     """
     if isinstance(answer, Failure):
         failed = answer.error()
+        if answer.kind in (FailureKind.URL, FailureKind.REFUSED):
+            raise UsageError(f"{without_credentials(url)}: {failed.problem}", hint=failed.hint)
         return FoundAddress(
             url=url, remark=f"not checked: {failed.problem}" + (f" ({failed.hint})" if failed.hint else "")
         )

@@ -179,6 +179,8 @@ class FeedConnector:
             on_top=merged.on_top,
             restless=merged.restless,
         )
+        if feed.moved_to and address != facts.child and without_credentials(self._url) == self._url:
+            facts = replace(facts, moved_to=feed.moved_to if feed.moved_to != self._url else None)
         if not whole:
             facts = replace(facts, etag=None, last_modified=None)
         report = PollReport(merged.new, merged.changed, merged.unchanged, merged.deferred)

@@ -48,7 +48,7 @@ class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``items`` are in the feed's order, each key once. ``notes`` are plain words on what was mended or left out.
     ``children`` are the sitemaps of an index, the best first. ``hub`` is the WebSub hub that the feed names, ``topic``
-    the address that the hub knows it by.
+    the address that the hub knows it by. ``moved_to``: where it says that it is from now on (podcasts do).
     """
 
     format: str
@@ -59,6 +59,7 @@ class ParsedFeed(msgspec.Struct, frozen=True, kw_only=True):
     children: tuple[str, ...] = ()
     hub: str | None = None
     topic: str | None = None
+    moved_to: str | None = None
 
 
 def build_items(drafts: Iterable[FeedItem], feed_url: str) -> tuple[FeedItem, ...]:

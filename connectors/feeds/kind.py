@@ -100,6 +100,7 @@ class FeedKind:
             title=facts.title,
             language=facts.language,
             rhythm=facts.rhythm,
+            restless=facts.restless,
         )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 import msgspec
 
 from connectors.feeds.items import one_line, web_address
+from connectors.feeds.markup import mended
 from core.charset import decode_body
 from core.errors import InputError
 from core.visible import referenced
@@ -34,19 +37,42 @@ class OpmlList(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+_MOST_NAMED = 20
+_BARE = re.compile(r"&(?!(?:[A-Za-z_][\w.-]{0,99}|#[0-9]{1,20}|#[xX][0-9A-Fa-f]{1,20});)")
+
+
+class _Lenient(HTMLParser):
+    """Reads a list that is no well-formed XML, tag by tag."""
+
+    def __init__(self, start: Callable[[str, dict[str, str]], None], end: Callable[[str], None]) -> None:
+        super().__init__(convert_charrefs=True)
+        self._start, self._end = start, end
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._start(tag, {name: value or "" for name, value in attrs})
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self._end(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._end(tag)
+
+
 class _Refused(Exception):
     """The list is not read any further."""
 
 
 def parse_opml(body: bytes, name: str) -> OpmlList:
-    """Read a list. Raises InputError naming ``name`` if it is not OPML, or declares a document type."""
+    """Read a list. Raises InputError naming ``name`` if it is not OPML."""
     found: dict[str, Outline] = {}
     path: list[str | None] = []
     roots: list[str] = []
-    skipped = repeated = 0
+    skipped: list[str] = []
+    repeated = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal skipped, repeated
+        nonlocal repeated
         roots.append(tag) if not roots else None
         if tag != "outline":
             return
@@ -60,7 +86,7 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
             return
         url = web_address(address)
         if not url:
-            skipped += 1
+            skipped.append(f"{title or 'an outline without a title'} ({one_line(address, 200)})")
         elif url in found:
             repeated += 1
         else:
@@ -73,29 +99,38 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
             )
 
     def end(tag: str) -> None:
-        if tag == "outline":
+        if tag == "outline" and path:
             path.pop()
 
-    def doctype(*_: object) -> None:
-        raise _Refused("it declares a document type")
-
+    # Lists are written by hand and by scripts: entities and bare ampersands in addresses are mended first.
+    text = _BARE.sub("&amp;", mended(decode_body(body).text.lstrip("\ufeff \t\r\n")))
     parser = expat.ParserCreate("utf-8")
     parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = doctype
     notes = []
     try:
-        parser.Parse(decode_body(body).text.lstrip("\ufeff \t\r\n").encode("utf-8", "replace"), True)
-    except expat.ExpatError as error:
-        words = expat.errors.messages.get(error.code, "broken XML")
-        if roots[:1] != ["opml"] or not found:
-            raise InputError(name, f"no OPML list of feeds: {words}, line {error.lineno}") from error
-        notes.append(f"not read past line {error.lineno}: {words}")
+        try:
+            parser.Parse(text.encode("utf-8", "replace"), True)
+        except expat.ExpatError as error:
+            words = f"{expat.errors.messages.get(error.code, 'broken XML')}, line {error.lineno}"
+            if roots[:1] != ["opml"]:
+                raise InputError(name, f"no OPML list of feeds: {words}") from error
+            found.clear()
+            path.clear()
+            skipped.clear()
+            repeated = 0
+            lenient = _Lenient(start, end)
+            lenient.feed(text)
+            lenient.close()
+            if not found:
+                raise InputError(name, f"no OPML list of feeds: {words}") from error
+            notes.append(f"not well-formed, read all the same: {words}")
     except _Refused as error:
         raise InputError(name, f"not read: {error}") from error
     if roots[:1] != ["opml"]:
         raise InputError(name, f"no OPML list of feeds: its root element is {roots[0][:60]}")
     if skipped:
-        notes.append(f"{skipped} without an http or https address left out")
+        shown = ", ".join(skipped[:_MOST_NAMED]) + (" and more" if len(skipped) > _MOST_NAMED else "")
+        notes.append(f"{len(skipped)} without an http or https address left out: {shown}")
     if repeated:
         notes.append(f"{repeated} listed twice")
     return OpmlList(outlines=tuple(found.values()), notes=tuple(notes))

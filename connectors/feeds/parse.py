@@ -69,6 +69,7 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
         notes=tuple(notes),
         hub=_related(about, "hub", url),
         topic=_related(about, "self", url),
+        moved_to=web_address(_joined(url, about.get("newlocation") or about.get("itunes_new-feed-url"))) or None,
     )
 
 

@@ -105,6 +105,16 @@ def is_inside(host: str) -> bool:
     return "." not in name or ":" in name or inside or last.isdigit() or last.startswith("0x")
 
 
+def certain_refusal(host: str, port: int, allow_private: Collection[str] = ()) -> str | None:
+    """Why ``host`` will never be connected to, without asking a resolver, in a word or two; None if it may be."""
+    if is_listed(host, port, allow_private):
+        return None
+    reason = refusal(host.strip("[]"))
+    if reason == NOT_AN_ADDRESS:
+        return "private" if is_inside(host) else None
+    return reason
+
+
 def resolve_host(host: str, port: int) -> Sequence[str]:
     """Ask the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -31,7 +31,8 @@ class BoundedRun:
     """Add items, run, read the results. All files are in ``folder``, which the caller removes.
 
     The same items give the same results in whatever order they are added. ``now_ms`` is the start time (UTC); results
-    don't depend on it.
+    don't depend on it. ``urls``: the addresses of the items in the order in which they were added, None for one that
+    could not be read.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class BoundedRun:
         queries.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)
         self._flow = Flow(url, name, owner, scope=name, pool=pool)
         self._input = SortedInput(folder / "input.db", name)
+        self.urls: list[str | None] = []
         self.reader = StoreReader(self._store, name)
 
     @property
@@ -68,10 +70,12 @@ class BoundedRun:
     def add(self, raw: RawArticle, item: str) -> None:
         """Add a raw article; ``item`` names where it came from."""
         self._input.add(raw, item)
+        self.urls.append(raw.url)
 
     def add_problem(self, item: str, reason: str) -> None:
         """Add an item that could not be read; it ends as rejected."""
         self._input.add_problem(item, reason)
+        self.urls.append(None)
 
     def run(self, progress: Callable[[int], None] = lambda _done: None) -> None:
         """Run all items through the graph; ``progress`` is called with how many are done."""
@@ -103,14 +107,21 @@ class BoundedRun:
         self._store.close()
 
 
-def write_results(reader: StoreReader, folder: Path) -> None:
+def write_results(reader: StoreReader, folder: Path, urls: Sequence[str | None] = ()) -> None:
     """Write enriched articles in the run's order, alerts, and outcomes by position. Raises OSError.
 
+    ``urls``: the items' addresses by position, for the lines of their outcomes; None for one that could not be read.
     Each file is written beside its name and renamed, so a reader never sees half of one.
     """
     _write(folder / ENRICHED, (enriched_line(article) for article in reader.articles()))
     _write(folder / ALERTS, reader.alerts())
-    _write(folder / OUTCOMES, reader.outcomes())
+    _write(folder / OUTCOMES, (_outcome_line(outcome, urls) for outcome in reader.outcomes()))
+
+
+def _outcome_line(outcome: Outcome, urls: Sequence[str | None]) -> dict[str, Any]:
+    """An outcome with the address of its item, which a person looks for."""
+    fields: dict[str, Any] = msgspec.to_builtins(outcome)
+    return fields | {"url": urls[outcome.first_offset] if outcome.first_offset < len(urls) else None}
 
 
 def enriched_line(article: Article) -> dict[str, Any]:

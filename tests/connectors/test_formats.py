@@ -239,7 +239,7 @@ def test_opml_in() -> None:
     assert got.outlines == (
         Outline(url="https://outlet.example/rss", title="The Outlet", folders=("Levant", "Syria"), language="ar"),
     )
-    assert got.notes == ("1 without an http or https address left out", "1 listed twice")
+    assert got.notes == ("1 without an http or https address left out: bad (file:///etc/passwd)", "1 listed twice")
 
 
 @pytest.mark.parametrize(
@@ -248,13 +248,33 @@ def test_opml_in() -> None:
         ("<html/>", "its root element is html"),
         ("", "no OPML"),
         ("<opml><body>", "no OPML"),
-        ("<!DOCTYPE opml [<!ENTITY a 'b'>]><opml><body/></opml>", "declares a document type"),
         ("<opml>" + "<outline>" * 1_000, "nested too deep"),
     ],
 )
 def test_what_is_no_opml_is_named(body: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         parse_opml(body.encode(), "list.opml")
+
+
+@pytest.mark.parametrize(
+    ("outlines", "noted"),
+    [
+        ("<outline xmlUrl='https://a.example/1?a=1&b=2'/>", 0),
+        ("<outline text='A & B' xmlUrl='https://a.example/1?a=1&b=2'/>", 0),
+        ("<outline text='Caf&eacute;' xmlUrl='https://a.example/1?a=1&amp;b=2'/>", 0),
+        ("<outline text=A xmlUrl=https://a.example/1?a=1&b=2></outline>", 1),
+        ("<outline text='a < b' xmlUrl='https://a.example/1?a=1&b=2'>", 1),
+        ("<outline text='x' text='y' xmlUrl='https://a.example/1?a=1&b=2'/>", 1),
+    ],
+)
+@pytest.mark.parametrize(
+    "doctype", ["", "<!DOCTYPE opml>", "<!DOCTYPE opml [<!ENTITY a 'b'>]>", "<!DOCTYPE opml SYSTEM 'x.dtd'>"]
+)
+def test_a_list_with_a_slip_loses_no_feed(outlines: str, noted: int, doctype: str) -> None:
+    before, after = "<outline xmlUrl='https://a.example/0'/>", "<outline xmlUrl='https://a.example/2'/>"
+    got = parse_opml(f"{doctype}<opml><body>{before}{outlines}{after}</body></opml>".encode(), "list.opml")
+    assert [one.url for one in got.outlines] == [f"https://a.example/{n}" for n in ("0", "1?a=1&b=2", "2")]
+    assert len(got.notes) == noted
 
 
 TEXT = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=20).map(

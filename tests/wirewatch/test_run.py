@@ -107,6 +107,7 @@ def test_bad_input_ends_as_rejected_and_the_rest_goes_on(tmp_path: Path) -> None
     done = wirewatch("run", "--input", folder, "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     outcomes = {outcome["item"]: outcome for outcome in json_lines(tmp_path / "out/outcomes.jsonl")}
+    assert (outcomes["lines.jsonl:1"]["url"], outcomes["lines.jsonl:2"]["url"]) == (None, good["url"])
     assert Counter(outcome["kind"] for outcome in outcomes.values()) == {"published": 1, "rejected": 12}
     assert outcomes["lines.jsonl:2"]["kind"] == "published"
     reasons = {item: (outcome["stage"], outcome["reason"]) for item, outcome in outcomes.items()}

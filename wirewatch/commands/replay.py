@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +62,7 @@ def run(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as a JSON line.")] = False,
 ) -> None:
-    """Process articles from files, and write the results as JSON Lines."""
+    """Process articles from files, and write the results as JSON Lines. Exit 1 if every item is rejected."""
     settings = load_settings(context.obj)
     queries = read_subscriptions(subscriptions) if subscriptions else []
     items = read_path(path)
@@ -97,13 +97,15 @@ def run(
             working = progress.add_task("articles", total=bounded.count)
             bounded.run(lambda done: progress.update(working, completed=done))
             try:
-                write_results(bounded.reader, out)
+                write_results(bounded.reader, out, bounded.urls)
             except OSError as error:
                 raise WirewatchError(f"{out}: {error.strerror}", hint="the results could not be written") from error
             counts, rejected, alerts = bounded.counts(), bounded.rejected(), sum(1 for _ in bounded.reader.alerts())
     if as_json:
         console.put({"items": sum(counts.values()), **counts, "alerts": alerts})
-    _report(counts, rejected, alerts, out)
+    _report(counts, rejected, alerts, out, bounded.urls)
+    if counts[OutcomeKind.REJECTED] == counts.total():
+        raise typer.Exit(1)
 
 
 @app.command("replay")
@@ -365,9 +367,12 @@ def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled
         console.note(f"the same results as {spec.of!r} had; wirewatch runs diff {spec.of} {row.name} compares them")
 
 
-def _report(counts: Counter[str], rejected: list[Outcome], alerts: int, out: Path) -> None:
+def _report(counts: Counter[str], rejected: list[Outcome], alerts: int, out: Path, urls: Sequence[str | None]) -> None:
     for outcome in rejected[:SHOWN_REJECTIONS]:
-        console.note(f"{outcome.item}: rejected by {outcome.stage}: {outcome.reason}", "yellow")
+        url = urls[outcome.first_offset]
+        console.note(
+            f"{outcome.item}: rejected by {outcome.stage}: {outcome.reason}{f' ({url})' if url else ''}", "yellow"
+        )
     if len(rejected) > SHOWN_REJECTIONS:
         console.note(f"… and {len(rejected) - SHOWN_REJECTIONS} more rejected, all in outcomes.jsonl", "yellow")
     ends = ", ".join(f"{counts[kind]} {kind}" for kind in OutcomeKind if counts[kind])
