@@ -22,6 +22,7 @@ LABELS = {
     "wirewatch_slice_seconds_bucket": {"le"},
     "wirewatch_latency_seconds_bucket": {"stage", "le"},
     "wirewatch_outbox_waiting": set(),
+    "wirewatch_query_not_decided_total": {"run"},
     "wirewatch_store_seq": {"run"},
     "wirewatch_feeds": {"health"},
     "wirewatch_canary_age_seconds": set(),

@@ -117,6 +117,7 @@ def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
         "maven",
         "disk",
         "private",
+        "channels",
     } == found.keys()
     assert found["stream"]["state"] == "ok"
     assert found["feeds"]["advice"] == "wirewatch feed add URL"

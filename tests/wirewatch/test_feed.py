@@ -66,7 +66,7 @@ def test_discover_finds_the_feeds_of_a_home_page(tmp_path: Path, web: Site) -> N
 def test_check_says_which_feeds_can_be_read_and_coverage_what_may_be_missing(tmp_path: Path, web: Site) -> None:
     web.pages |= {"/good": rss(web, "a"), "/bad": Answer(b"<html></html>")}
     for path in ("/good", "/bad"):
-        wirewatch("feed", "add", web.url(path), "--source", "local", cwd=tmp_path)
+        wirewatch("feed", "add", web.url(path), "--source", "local", "--unchecked", cwd=tmp_path, **local(web))
     done = wirewatch("feed", "check", "--json", cwd=tmp_path, **local(web))
     assert done.returncode == 1
     found = {line["url"]: line for line in lines(done)}
@@ -251,14 +251,26 @@ def test_add_looks_once_and_takes_the_one_feed_that_a_home_page_names(tmp_path: 
 
 def test_add_of_a_host_that_is_not_reached_adds_it_and_says_that_it_was_not_checked(tmp_path: Path, web: Site) -> None:
     web.pages["/none"] = Answer(b"<html></html>")
-    done = wirewatch("feed", "add", web.url("/rss"), cwd=tmp_path)
+    done = wirewatch("feed", "add", "http://127.0.0.1:9/rss", cwd=tmp_path, WIREWATCH_ALLOW_PRIVATE="127.0.0.1:9")
     assert done.returncode == 0, done.stderr
-    assert "not checked: refused: the host is at a loopback address" in done.stderr
-    assert "allow_private" in done.stderr
+    assert "not checked: could not connect" in done.stderr
     bare = wirewatch("feed", "add", web.url("/none"), "--unchecked", cwd=tmp_path, **local(web))
     assert (bare.returncode, "not checked" in bare.stderr) == (0, False)
     assert web.asked == []
-    assert {url for url, _ in watched(tmp_path)} == {web.url("/rss"), web.url("/none")}
+    assert {url for url, _ in watched(tmp_path)} == {"http://127.0.0.1:9/rss", web.url("/none")}
+
+
+@pytest.mark.parametrize("more", [(), ("--unchecked",)])
+def test_add_of_an_address_that_is_certainly_refused_is_refused(tmp_path: Path, more: tuple[str, ...]) -> None:
+    (tmp_path / "list.opml").write_text("<opml><body><outline text='In' xmlUrl='http://10.0.0.7/rss'/></body></opml>")
+    for address in ("http://127.0.0.1:9/rss", "http://10.0.0.7/rss", "http://[::1]/rss", "http://printer.local/rss"):
+        done = wirewatch("feed", "add", address, *more, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "refused: the host is at a" in done.stderr
+        assert "allow_private" in done.stderr
+    listed = wirewatch("feed", "import", "list.opml", cwd=tmp_path)
+    assert "left out: http://10.0.0.7/rss" in listed.stderr
+    assert watched(tmp_path) == []
 
 
 def test_parse_of_a_home_page_or_a_private_host_says_what_to_do(tmp_path: Path, web: Site) -> None:
