@@ -173,24 +173,30 @@ class _Failures:
         self._before = {job.id for job in self._jobs.listing()} if self._jobs else set()
         self._monotonic, self._asked_s = monotonic, monotonic()
 
-    def check(self) -> None:
-        """If workers, or what the job restored, are of another version, cancel it and raise WirewatchError.
+    def check(self) -> bool:
+        """Whether another job of the run's name runs beside ours: one that a submitter sent off which then lost the run.
 
-        No restart mends that.
+        It would fail and restart without end and keep workers from ours, and the cluster can't tell which is whose: all
+        are cancelled and one is submitted again. If workers, or what the job restored, are of another version, cancels it
+        and raises WirewatchError: no restart mends that.
         """
         now_s = self._monotonic()
         if self._jobs is None or now_s - self._asked_s < ASK_FAILURES_S:
-            return
+            return False
         self._asked_s = now_s
         try:
             told = self._jobs.failures(self._name, but=self._before)
             refusal = next((found for text in told if (found := refusal_in(text))), None)
             if refusal:
                 self._jobs.cancel(self._name)
+            several = len(self._jobs.running(self._name)) > 1
         except FlinkRefused:
-            return
+            return False
         if refusal:
             raise WirewatchError(refusal)
+        if several:
+            log.warning("another job of this run is on the cluster; all are cancelled", job_name=self._name)
+        return several
 
 
 def _tend(
@@ -203,7 +209,7 @@ def _tend(
 ) -> None:
     """Relay until ``stop()``, or until the run must restart from the ledger.
 
-    It must if a worker asks for it, or the stream came back shorter.
+    It must if a worker asks for it, the stream came back shorter, or an earlier owner's job appears on the cluster.
     """
     away, relayed = False, 0
     while not stop():
@@ -211,7 +217,8 @@ def _tend(
         try:
             if not _still_ours(live):
                 return
-            failures.check()
+            if failures.check():
+                return
             relayed = live.relay()
             live.mirror_ledger()
             live.prune()

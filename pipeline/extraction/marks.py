@@ -8,15 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 _MAX_ELEMENTS = 80
-_LOOKED_AT = XPath(
-    "//*[@class or @id or @itemprop or @property or @rel or @pubdate or @data-testid or self::time or (self::abbr and @title)]"
-)
-_LINKS = XPath("//a/@href", smart_strings=False)
-_LINKED = XPath("//a[@href]")
 _AUTHOR_NAME = re.compile(
     r"author|byline|writer|reporter|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt", re.IGNORECASE
 )
@@ -38,31 +32,41 @@ class Marks:
     author_links: list[HtmlElement] = field(default_factory=list)
 
 
+_AUTHOR, _DATE = 1, 2
+_NAMES = frozenset({"class", "id", "data-testid"})
+_PROPERTIES = frozenset({"itemprop", "property"})
+
+
 def marks_of(tree: HtmlElement) -> Marks:
     """The elements that may hold an author or a date by their markup."""
     found = Marks()
-    judged: dict[str, tuple[bool, bool]] = {}
-    for element in _LOOKED_AT(tree):
-        get = element.get
-        author = dated = False
-        for name in (get("class"), get("id"), get("data-testid")):
-            if name:
-                if name not in judged:
-                    judged[name] = (_AUTHOR_NAME.search(name) is not None, _DATE_NAME.search(name) is not None)
-                author, dated = author or judged[name][0], dated or judged[name][1]
-        for name in (get("itemprop"), get("property")):
-            if name:
-                author = author or _AUTHOR_PROPERTY.search(name) is not None
-                dated = dated or _DATE_PROPERTY.search(name) is not None
+    judged: dict[tuple[str, str], int] = {}
+    for element in tree.iter():
+        signs = 0
+        for pair in element.items():
+            known = judged.get(pair)
+            if known is None:
+                known = judged[pair] = _judge(*pair)
+            signs |= known
         tag = element.tag
-        if author or "author" in (get("rel") or "").lower():
+        if signs & _AUTHOR:
             found.authors.append(element)
-        if dated or tag == "time" or tag == "abbr" or get("pubdate") is not None:
+        if signs & _DATE or tag == "time" or (tag == "abbr" and element.get("title") is not None):
             found.dates.append(element)
-    found.author_links = [
-        link
-        for link, address in zip(_LINKED(tree), _LINKS(tree), strict=True)
-        if AUTHOR_PATH.search(address) is not None
-    ][:_MAX_ELEMENTS]
-    del found.authors[_MAX_ELEMENTS:], found.dates[_MAX_ELEMENTS:]
+        if tag == "a" and AUTHOR_PATH.search(element.get("href") or "") is not None:
+            found.author_links.append(element)
+    del found.authors[_MAX_ELEMENTS:], found.dates[_MAX_ELEMENTS:], found.author_links[_MAX_ELEMENTS:]
     return found
+
+
+def _judge(name: str, value: str) -> int:
+    """What an attribute says of its element."""
+    if name in _NAMES:
+        author, dated = _AUTHOR_NAME.search(value), _DATE_NAME.search(value)
+    elif name in _PROPERTIES:
+        author, dated = _AUTHOR_PROPERTY.search(value), _DATE_PROPERTY.search(value)
+    elif name == "rel":
+        return _AUTHOR if "author" in value.lower() else 0
+    else:
+        return _DATE if name == "pubdate" else 0
+    return (_AUTHOR if author else 0) | (_DATE if dated else 0)

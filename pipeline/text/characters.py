@@ -30,6 +30,9 @@ _ARABIC_VARIANTS = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا"
 
 def normal_text(text: str) -> str:
     """Make ``text`` printable, NFC and evenly spaced; lines and single blank lines stay. Idempotent, never raises."""
+    if text.isascii() and text.isprintable():
+        # One line of English, as most are: nothing but spaces can be amiss.
+        return _SPACES.sub(" ", text).strip() if "  " in text else text.strip()
     text = _SURROGATE.sub("\ufffd", text)
     # Line ends before controls: \x0b and its like separate lines.
     text = _INVISIBLE.sub("", _LINE_END.sub("\n", text))
@@ -49,7 +52,9 @@ def normal_line(text: str) -> str:
 
 def folded(text: str) -> str:
     """The words of ``text`` in one form, separated by spaces: two texts that read alike compare equal."""
-    return " ".join(_WORD.findall(one_spelling(normalized("NFKC", text).casefold())))
+    # All that is done beside is for letters beyond ASCII.
+    spelled = text.lower() if text.isascii() else one_spelling(normalized("NFKC", text).casefold())
+    return " ".join(_WORD.findall(spelled))
 
 
 def one_spelling(text: str) -> str:

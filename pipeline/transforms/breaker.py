@@ -32,16 +32,18 @@ class Breakers:
     def __init__(self, rule: BreakerRule) -> None:
         self._rule = rule
         self._tries: OrderedDict[str, deque[tuple[int, bool]]] = OrderedDict()
+        self._any_slow = False
 
     @property
     def idle(self) -> bool:
         """Whether no outlet has had a slow page, so that nothing need be asked."""
-        return not self._tries
+        return not self._any_slow
 
     def note(self, outlet: str, time_ms: int, *, slow: bool) -> None:
-        """Note a try. Of an outlet without slow pages nothing is kept."""
-        if not self._rule.pages or (outlet not in self._tries and not slow):
+        """Note a try: good ones count too, since an outlet is judged by its share of slow pages."""
+        if not self._rule.pages:
             return
+        self._any_slow = self._any_slow or slow
         tries = self._tries.setdefault(outlet, deque(maxlen=TRIES))
         tries.append((time_ms, slow))
         self._tries.move_to_end(outlet)

@@ -67,12 +67,18 @@ class Live:
         self.closed = True
 
 
-def drive(*runs: Live, settings: Settings | None = None, failures: Sequence[str] = ()) -> tuple[list[Job], mock.Mock]:
+def drive(
+    *runs: Live, settings: Settings | None = None, failures: Sequence[str] = (), running: Sequence[int] = ()
+) -> tuple[list[Job], mock.Mock]:
     """Run the driver over these submissions until the last one's script is used up."""
     jobs = [Job() for _ in runs]
     submitted = iter(zip(runs, jobs, strict=True))
     told = mock.Mock(return_value=list(failures))
-    on_cluster = mock.Mock(return_value=mock.Mock(cancel=mock.Mock(return_value=[]), failures=told, listing=list))
+    counts = iter(running)
+    beside = mock.Mock(side_effect=lambda _name: [None] * next(counts, 1))
+    on_cluster = mock.Mock(
+        return_value=mock.Mock(cancel=mock.Mock(return_value=[]), failures=told, listing=list, running=beside)
+    )
 
     def submit(*_arguments: Any, **_options: Any) -> tuple[Live, Job]:
         return next(submitted)
@@ -137,6 +143,16 @@ def test_a_job_that_fails_and_is_restarted_is_left_to_the_cluster(failure: str) 
     _, on_cluster = drive(live, settings=Settings(flink_rest_url="http://cluster:8081"), failures=[failure])
     assert live.relayed == 2
     assert on_cluster.return_value.failures.call_count == 2
+
+
+def test_a_job_of_an_earlier_owner_that_appears_late_is_cancelled_and_ours_begins_again() -> None:
+    # Its submitter stood still between taking the run and sending the job off, so there was nothing to cancel then.
+    first, second = Live("me", "me", "me"), Live("me", "me")
+    jobs, on_cluster = drive(
+        first, second, settings=Settings(flink_rest_url="http://cluster:8081"), running=[0, 1, 2, 1, 1]
+    )
+    assert (len(jobs), first.relayed, second.relayed) == (2, 2, 2)
+    assert on_cluster.return_value.cancel.call_count == 2, "between the two and at the end"
 
 
 def test_a_job_that_meets_workers_of_another_version_ends_with_their_words() -> None:
