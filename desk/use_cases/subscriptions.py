@@ -147,9 +147,18 @@ class Subscriptions:
             self._audit(f"subscription {state}"[:60], identity, "")
         return saved
 
-    def import_file(self, data: bytes, name: str, *, by: str) -> list[Saved]:
-        """Store the subscriptions of a file (``.toml``, else JSON Lines), all or none. Raises UsageError naming the place."""
-        saved = self.save_all(read(data, name, toml=name.endswith(".toml")), by=by)
+    def import_file(self, data: bytes, name: str, *, by: str, most: int | None = None) -> list[Saved]:
+        """Store the subscriptions of a file (``.toml``, else JSON Lines), all or none. Raises UsageError naming the place.
+
+        ``most``: so many at the most, since each is checked before the answer.
+        """
+        wanted = list(read(data, name, toml=name.endswith(".toml")))
+        if most is not None and len(wanted) > most:
+            raise UsageError(
+                f"{name}: {len(wanted):,} subscriptions, and up to {most:,} are taken at once",
+                hint="divide the file, or use wirewatch subscriptions import",
+            )
+        saved = self.save_all(wanted, by=by)
         self._audit("subscriptions imported", name, f"{sum(one.changed for one in saved)} of {len(saved)} changed")
         return saved
 

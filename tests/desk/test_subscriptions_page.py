@@ -226,6 +226,10 @@ def test_export_comes_back_by_import(desk: Desk, as_editor: TestClient) -> None:
     assert stored is not None
     assert stored.topics == ("syria",)
     assert send(as_editor, "/subscriptions/import", {}, files={"file": ("x.jsonl", b"{")}).status_code == 400
+    many = "".join(f'{{"id": "x{number}", "query": "x"}}\n' for number in range(5_001)).encode()
+    refused = send(as_editor, "/subscriptions/import", {}, files={"file": ("many.jsonl", many)})
+    assert refused.status_code == 400
+    assert "up to 5,000 are taken at once" in refused.text
 
 
 def test_an_alert_that_is_not_relevant_proposes_narrower_queries(wire: Wire, desk: Desk, as_editor: TestClient) -> None:

@@ -30,6 +30,9 @@ from desk.web.render import clock_of, fragment
 from desk.web.requests import Number, TheForm, TheVisit, Visit
 from desk.web.turns import TheTurn
 
+MOST_IMPORTED = 5_000
+"""Subscriptions in one file: checking them must not take longer than a person waits."""
+
 router = APIRouter(include_in_schema=False)
 Identity = Annotated[str, Form(max_length=100)]
 Prefilled = Annotated[list[str], Query(max_length=50)]
@@ -195,7 +198,7 @@ def export(visit: TheVisit, kind: str) -> Response:
 def import_file(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Response:
     """Store the subscriptions of a file, all or none."""
     name = (file.filename or "the file")[:100]
-    saved = visit.subscriptions.import_file(file.file.read(), name, by=visit.caller.name)
+    saved = visit.subscriptions.import_file(file.file.read(), name, by=visit.caller.name, most=MOST_IMPORTED)
     count = sum(one.changed for one in saved)
     return RedirectResponse(
         f"/subscriptions?done={quote(f'{name}: {count} saved, {len(saved) - count} as they were')}", 303
