@@ -58,10 +58,10 @@ jars: ## fetch Kafka and Flink into .cache (Maven)
 test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
 
 test-quick: dev ## tests that need no server
-	$(PYTEST) -n $(WORKERS) -m 'not kafka and not flink and not growth' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not kafka and not flink and not growth and not slow' $(ARGS)
 
 test-servers: dev jars ## tests on a real Kafka and a real Flink
-	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'kafka or flink' $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow) and not growth' $(ARGS)
 
 bench-match: dev ## query matching beside Lucene Monitor, and with 350,000 queries (a JDK, Maven, ../shared/corpora)
 	$(BIN)/python -m benchmarks.match

@@ -128,7 +128,7 @@ def _page(record: ArcWarcRecord, where: str, fetched_at: datetime) -> ArchiveIte
 
 _SNIFFED = 1_024
 _PAGE_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta)\b",
+    rb"\A(?:\xef\xbb\xbf)?\s*+(?:<!--.*?-->\s*+)*<(?:!doctype\s+html|html|head|body|title|meta)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _FOURTEEN = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")

@@ -18,7 +18,7 @@ MOST_HEAD = 64 << 10
 """A head that has no end after so many bytes is given to the parser as it is."""
 
 _END = re.compile(rb"\r?\n\r?\n")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)")
+_FIELD = re.compile(rb"\A([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INTERIM = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+1\d\d\b", re.IGNORECASE)
 """Answers that come before the true one. None was asked for, so they are left out."""

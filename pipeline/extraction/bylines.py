@@ -41,7 +41,7 @@ def _alternatives(listed: str) -> str:
     return "|".join(re.escape(phrase).replace(r"\ ", r"\s+") for phrase in sorted(phrases, key=len, reverse=True))
 
 
-_IN_BRACKETS = re.compile(r"\s*[(\[（][^()\[\]（）]{0,60}[)\]）]")
+_IN_BRACKETS = re.compile(r"(?<!\s)\s*+[(\[（][^()\[\]（）]{0,60}[)\]）]")
 _PARTICLES = frozenset(
     [
         "de",
@@ -81,8 +81,10 @@ _COLON = r"\s*[:：●•|/／]\s*"
 _LABEL = re.compile(rf"^(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
 _BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
 _JOINTS = frozenset(_DATA["joints"])
-_JOINT = re.compile(rf"\s+(?:{'|'.join(re.escape(joint) for joint in _DATA['joints'])})\s+|\s*[;、；&]\s*|\s+/\s+")
-_CUT = re.compile(r"\s*[|•·—–●]\s*|\s+-\s+|\s{2,}|\n|\s*[(（\[]|\s+@|\s*\d")
+_JOINT = re.compile(
+    rf"(?<!\s)\s++(?:{'|'.join(re.escape(joint) for joint in _DATA['joints'])})\s++|(?<!\s)\s*+[;、；&]\s*+|(?<!\s)\s++/\s++"
+)
+_CUT = re.compile(r"(?<!\s)(?:\s*+(?:[|•·—–●]\s*+|[(（\[]|\d)|\s++(?:-\s|@))|\s{2,}|\n")
 _CLAUSE = re.compile(
     r"\s+(?:for|in|at|from|on|of|für|aus|à|pour|para|para el|illustration|photo|photographs?|graphics|edited|translated)\s",
     re.IGNORECASE,
@@ -291,7 +293,7 @@ def _joined(line: str) -> bool:
 
 
 def _by_commas(piece: str) -> list[str]:
-    parts = [part.strip() for part in re.split(r"\s*[,،，]\s*", piece) if part.strip()]
+    parts = [part.strip() for part in re.split(r"(?<!\s)\s*+[,،，]\s*+", piece) if part.strip()]
     # "Keel, Ann" is one name.
     if len(parts) == 2 and all(len(part.split()) == 1 for part in parts):
         return [piece.strip()]

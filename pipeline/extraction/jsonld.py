@@ -260,17 +260,17 @@ def read_json(text: str) -> list[Any]:
         return []
 
 
-_EDGES = re.compile(
-    r"^(?:\s|\ufeff|//(?=\s*<)|/\*|\*/|<!--|-->|<!\[CDATA\[|\]\]>|;)+|(?:\s|//(?=\s*(?:\]|-))|/\*|\*/|<!--|-->|<!\[CDATA\[|\]\]>|;|//\s*$)+$"
-)
+_HEAD = re.compile(r"\A(?:\s|\ufeff|//(?=\s*<)|/\*|\*/|<!--|-->|<!\[CDATA\[|\]\]>|;)++")
+# Of the text from its end: searched for at the end of a long text, each place would be a beginning.
+_TAIL_REVERSED = re.compile(r"\A(?:\s|\ufeff|//|\*/|/\*|--!<|>--|\[ATADC\[!<|>\]\]|;)++")
 
 
 def _bare(text: str) -> str:
     """Without the marks that hide a script from old browsers and XML parsers."""
-    text = text.strip().strip("\ufeff")
-    while (shorter := _EDGES.sub("", text)) != text:
-        text = shorter
-    return text
+    head = _HEAD.match(text)
+    text = text[head.end() :] if head else text
+    tail = _TAIL_REVERSED.match(text[::-1])
+    return text[: len(text) - tail.end()] if tail else text
 
 
 def _values(text: str) -> Iterator[Any]:

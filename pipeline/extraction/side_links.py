@@ -21,7 +21,7 @@ _MAX_ELEMENTS = 40
 _BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "h4", "h5"})
 _LONG_LINK_CHARS = 70
 _PERIOD_END = re.compile(r"[.。۔।:;,]['\"”’»)\]]*$")
-_LABEL_END = re.compile(r"(?:[:：?|→>–-]|\.\.+|…)\s*$")
+_LABEL_END = re.compile(r"(?:[:：?|→>–-]|(?<!\.)\.\.++|…)\s*$")
 
 
 def drop_side_links(tree: HtmlElement) -> None:

@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.hostile.growth import LINEAR, growth, suspicious
 from tests.hostile.patterns import ROOT, Found, compiled
 
@@ -37,6 +39,7 @@ def faults() -> tuple[int, list[str]]:
     return len(tried), [fault for one in tried if (fault := worst(one))]
 
 
+@pytest.mark.slow
 def test_the_work_of_every_pattern_grows_with_the_length_alone() -> None:
     code = "import json; from tests.hostile.test_patterns import faults; print(json.dumps(faults()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

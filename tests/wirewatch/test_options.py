@@ -20,11 +20,11 @@ from wirewatch.commands.subscriptions import Fields
 MAKING = {
     *("up", "run", "replay", "archive", "doctor", "desk", "deliver", "connectors run", "connectors listen"),
     *("pipeline run", "feed add", "feed import", "subscriptions add", "subscriptions import", "channels add"),
-    *("people add", "streams create"),
+    *("people add", "streams create", "streams adopt"),
 }
 STORELESS = {
     *("match", "feed parse", "feed discover", "query lint", "query explain", "query import", "topics list"),
-    *("topics test", "streams list", "channels kinds"),
+    *("topics test", "topics lint", "streams list", "channels kinds"),
 }
 
 

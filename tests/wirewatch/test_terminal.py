@@ -183,6 +183,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "people password": [[ACTING]],
     "people close": [[ACTING]],
     "people token": [["ann", "--for", ACTING], [ACTING]],
+    "streams adopt": [[]],
     "streams create": [[]],
     "streams list": [[]],
 }

@@ -114,7 +114,7 @@ def test_warnings_of_the_linter_are_given_and_what_filters_mend_is_not(store: St
 
 def test_ids_that_can_not_be(store: Store, clock: Clock) -> None:
     for identity in ("", "a b", "a/b", "x" * 101, "a\n"):
-        with pytest.raises(UsageError, match="is not an id"):
+        with pytest.raises(UsageError, match=r"is not an id|can't be seen"):
             people(store, clock).save(Subscription(id=identity, query="mine"), by="ann")
 
 
@@ -122,7 +122,7 @@ SUBSCRIPTIONS = st.builds(
     Subscription,
     id=st.from_regex(r"[a-z0-9é]{1,8}", fullmatch=True),
     query=st.sampled_from(["mine", 'mine OR "pit fall"', "title:mine AND NOT\n\tfootball", "шахта"]),
-    name=st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
+    name=st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]), max_size=10),
     owner=st.sampled_from(["", "ann"]),
     topics=st.lists(st.sampled_from(["syria", 'a"b', "x\\y"]), max_size=2).map(tuple),
     outlets=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), max_size=2).map(tuple),

@@ -14,8 +14,8 @@ import httpcore
 import msgspec
 
 from core.errors import UsageError
-from core.net.guard import AddressRefused, GuardedBackend
-from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, refused
+from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved
+from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, unreachable
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -78,8 +78,8 @@ class Pager:
                 answer = line.read(64, timeout=limit).strip()
             finally:
                 line.close()
-        except AddressRefused as error:
-            raise refused(host, error) from error
+        except (AddressRefused, NameNotResolved) as error:
+            raise unreachable(host, error) from error
         except (httpcore.NetworkError, httpcore.TimeoutException, OSError) as error:
             raise Trouble("the pager server can't be reached") from error
         if answer == b"busy":

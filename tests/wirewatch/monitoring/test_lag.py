@@ -19,8 +19,8 @@ def test_scrapes_share_a_connection_until_it_fails(tmp_path: Path, monkeypatch: 
     raw.append([NewRecord(b"k", b"v", partition=0)])
     opened: list[Stream] = []
 
-    def count(url: str, name: str) -> Stream:
-        opened.append(open_stream(url, name))
+    def count(url: str, name: str, *, role: str) -> Stream:
+        opened.append(open_stream(url, name, role=role))
         return opened[-1]
 
     monkeypatch.setattr(metrics, "open_stream", count)
