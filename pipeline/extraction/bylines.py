@@ -86,7 +86,8 @@ _JOINT = re.compile(
 )
 _CUT = re.compile(r"(?<!\s)(?:\s*+(?:[|•·—–●]\s*+|[(（\[]|\d)|\s++(?:-\s|@))|\s{2,}|\n")
 _CLAUSE = re.compile(
-    r"(?<!\s)\s++(?:for|in|at|from|on|of|für|aus|à|pour|para|para el|illustration|photo|photographs?|graphics|edited|translated)\s",
+    r"(?<!\s)\s++(?:for|in|at|from|on|of|für|aus|à|pour|para|para el|illustration|photo|photographs?|graphics|edited"
+    r"|translated)\s",
     re.IGNORECASE,
 )
 _KOREAN = re.compile(r"^([\uac00-\ud7af]{2,5})\s*(?:기자|특파원|선임기자)\b.*")
