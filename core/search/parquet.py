@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,8 +119,7 @@ def day_path(folder: Path, kind: str, day: int, run: str) -> Path:
 
 def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, current: tuple[int, int] | None) -> Written:
     path = day_path(folder, kind.name, day, reader.run)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with _beside(path) as part:
         if current is None:
             path.unlink(missing_ok=True)
             return Written(path, 0, False, removed=True)
@@ -134,13 +134,21 @@ def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, current
                 writer.write_table(pa.Table.from_pylist(batch, schema=kind.schema))
                 rows += len(batch)
         part.replace(path)
+    return Written(path, rows, True)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A name to write ``path`` under before it is renamed; what is left there goes. Raises StoreError for OSError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
     except OSError as error:
         raise StoreError(
             f"{path}: {error.strerror or error}", hint="free some space, or choose another folder"
         ) from error
     finally:
         part.unlink(missing_ok=True)
-    return Written(path, rows, True)
 
 
 def _taken_down(reader: StoreReader) -> tuple[int, frozenset[str]]:
@@ -154,8 +162,7 @@ def _kept(path: Path, metadata: dict[str, str], stamp: int, gone: frozenset[str]
     """The file of a day of which the store no longer has all: without articles that were taken down since it was written."""
     if metadata.get("takedowns", "0") == str(stamp):
         return Written(path, int(metadata["rows"]), False)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with _beside(path) as part:
         table = pq.read_table(path, partitioning=None)
         names = [name for name in ("id", "article") if name in table.column_names]
         left = [not any(row[name] in gone for name in names) for row in table.select(names).to_pylist()]
@@ -164,12 +171,6 @@ def _kept(path: Path, metadata: dict[str, str], stamp: int, gone: frozenset[str]
         kept = kept.replace_schema_metadata({f"wirewatch.{name}": value for name, value in marked.items()})
         pq.write_table(kept, part, compression="zstd")
         part.replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"{path}: {error.strerror or error}", hint="free some space, or choose another folder"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return Written(path, kept.num_rows, True)
 
 

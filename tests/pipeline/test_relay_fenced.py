@@ -24,10 +24,18 @@ from pipeline.drivers.live import LiveRun
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    url = "" if request.param == "sqlite" else request.getfixturevalue("kafka_server")
+    return settings_at("" if request.param == "sqlite" else request.getfixturevalue("kafka_server"), tmp_path)
+
+
+@pytest.fixture
+def on_kafka(kafka_server: str, tmp_path: Path) -> Settings:
+    return settings_at(kafka_server, tmp_path)
+
+
+def settings_at(url: str, folder: Path) -> Settings:
     # One broker serves all tests, and the output streams have one name: a run of its own has its own keys.
     run = f"fenced-{uuid.uuid4().hex[:8]}"
-    return Settings(data_dir=str(tmp_path), stream_url=url, run=run, extraction_processes=0, partitions=1)
+    return Settings(data_dir=str(folder), stream_url=url, run=run, extraction_processes=0, partitions=1)
 
 
 def put(live: LiveRun, version: int) -> None:
@@ -75,23 +83,16 @@ def test_a_relay_that_wakes_behind_its_successor_appends_nothing(
 
 @pytest.mark.kafka
 def test_a_relay_that_wakes_inside_its_commit_has_appended_nothing_that_counts(
-    tmp_path: Path, kafka_server: str, monkeypatch: pytest.MonkeyPatch
+    on_kafka: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
-        data_dir=str(tmp_path),
-        stream_url=kafka_server,
-        run=f"fenced-{uuid.uuid4().hex[:8]}",
-        extraction_processes=0,
-        partitions=1,
-    )
-    old = LiveRun(settings, wall_ms)
+    old = LiveRun(on_kafka, wall_ms)
     put(old, 1)
     commit = Producer._commit
 
     def asleep(self: Producer) -> None:
         # Its records are on the broker, in an open transaction.
         monkeypatch.setattr(Producer, "_commit", commit)
-        new = LiveRun(settings, wall_ms)
+        new = LiveRun(on_kafka, wall_ms)
         put(new, 2)
         assert new.relay() == 2
         new.close()
@@ -99,27 +100,20 @@ def test_a_relay_that_wakes_inside_its_commit_has_appended_nothing_that_counts(
 
     monkeypatch.setattr(Producer, "_commit", asleep)
     assert old.relay() == 0
-    assert list(versions(settings)) == [1, 2]
+    assert list(versions(on_kafka)) == [1, 2]
     put(old, 3)
     with pytest.raises(Fenced):
         old.relay()
     old.close()
     # Who doesn't ask for committed records alone sees the aborted one too, but never behind a newer version.
-    assert uncommitted(settings) == [1, 1, 2]
+    assert uncommitted(on_kafka) == [1, 1, 2]
 
 
 @pytest.mark.kafka
 def test_a_commit_whose_answer_is_lost_is_repeated_in_order(
-    tmp_path: Path, kafka_server: str, monkeypatch: pytest.MonkeyPatch
+    on_kafka: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
-        data_dir=str(tmp_path),
-        stream_url=kafka_server,
-        run=f"lost-{uuid.uuid4().hex[:8]}",
-        extraction_processes=0,
-        partitions=1,
-    )
-    live = LiveRun(settings, wall_ms)
+    live = LiveRun(on_kafka, wall_ms)
     commit = Producer._commit
     for version, before in ((1, False), (2, True)):
         put(live, version)
@@ -135,8 +129,8 @@ def test_a_commit_whose_answer_is_lost_is_repeated_in_order(
         assert live.relay() == 1
     live.close()
     # The first commit had counted, so its repeat is a repeat for all; the second had not.
-    assert list(versions(settings)) == [1, 1, 2]
-    assert uncommitted(settings) == [1, 1, 2, 2]
+    assert list(versions(on_kafka)) == [1, 1, 2]
+    assert uncommitted(on_kafka) == [1, 1, 2, 2]
 
 
 def uncommitted(settings: Settings) -> list[int]:
