@@ -58,10 +58,17 @@ def read_on(url: str, name: str, partitions: int, finished: threading.Event) -> 
 
 
 def read_all(stream: Stream) -> Iterator[StreamRecord]:
-    """All records up to the ends as they are now."""
+    """All records up to the ends as they are now.
+
+    A stream that transactions were written to may end with their markers, which are no records: it is read to its end if
+    nothing came for two seconds.
+    """
     ends = stream.end_offsets(stream.partitions())
     offsets = dict(stream.start_offsets(stream.partitions()))
-    while any(offsets[partition] < end for partition, end in ends.items()):
+    silent = 0
+    while silent < 10 and any(offsets[partition] < end for partition, end in ends.items()):
+        silent += 1
         for record in stream.read(offsets, wait_ms=200):
+            silent = 0
             offsets[record.partition] = record.offset + 1
             yield record
