@@ -163,11 +163,14 @@ class LiveRun:
         for run, canaries in runs.items():
             CanaryRepository(self.store, run).relayed(canaries, self._clock_ms())
 
-    def mirror(self, positions: Mapping[int, int]) -> None:
-        """Mirror the position (next offset of each partition) to the consumer group, every 5 s at most, if it moved."""
+    def mirror(self, positions: Mapping[int, int], *, at_end: bool = False) -> None:
+        """Mirror the position (next offset of each partition) to the consumer group, if it moved.
+
+        Every 5 s at most, but always ``at_end`` of a process: lag tools and a mirrored cluster see what was handled.
+        """
         now_ms = self._clock_ms()
         self._retain(now_ms, positions)
-        if not 0 <= now_ms - self._committed_ms < COMMIT_EVERY_MS:
+        if at_end or not 0 <= now_ms - self._committed_ms < COMMIT_EVERY_MS:
             self._commit(now_ms, positions)
 
     def _commit(self, now_ms: int, positions: Mapping[int, int]) -> None:
@@ -267,10 +270,13 @@ def run_in_slices(
             on_epoch=live.offsets.begin_epoch,
         )
 
+        def positions() -> dict[int, int]:
+            return {partition: mark.next for partition, mark in merge.mark().partitions.items()}
+
         def after(_count: int) -> None:
             live.relay()
             live.prune()
-            live.mirror({partition: mark.next for partition, mark in merge.mark().partitions.items()})
+            live.mirror(positions())
 
         def back() -> None:
             # The reader may already be past the cut.
@@ -281,7 +287,7 @@ def run_in_slices(
 
         lane.start()
         queue = live.ledger.slow_lane()
-        return run_slices(
+        handled = run_slices(
             StreamSlices(reader, settings.run, Returns(queue, time.monotonic)),
             SliceGraph(live.flow()),
             back=back,
@@ -294,6 +300,8 @@ def run_in_slices(
             pause=pause,
             timed=timed,
         )
+        live.mirror(positions(), at_end=True)
+        return handled
     finally:
         lane.close()
         live.close()

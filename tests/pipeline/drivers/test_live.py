@@ -80,6 +80,17 @@ def test_the_position_is_mirrored_at_most_every_five_seconds_and_only_where_it_m
     clock.now_ms += 1
     live.mirror({0: 2})
     assert live.raw.committed(group) == {0: 2}
+    live.mirror({0: 3}, at_end=True)
+    assert live.raw.committed(group) == {0: 3}
+
+
+def test_a_run_that_ends_leaves_its_last_position(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), extraction_processes=0, partitions=2)
+    with create_stream(settings.stream, settings.raw_stream, settings.partitions) as raw:
+        for begin, end in ((0, 3), (3, 9)):
+            raw.append([NewRecord(key.encode(), encode(article)) for key, article in raw_articles(begin, end)])
+            assert run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True) == end - begin
+            assert raw.committed(group_of("live")) == raw.end_offsets([0, 1])
 
 
 def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
