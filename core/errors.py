@@ -18,7 +18,9 @@
     │   └── OffsetOutOfRange       the offset asked for is not stored any more, or not yet
     │       └── LogCut             records that were read are gone from the end of the log
     └── StoreError                 the store failed
-        └── Fenced                 another owner has taken the run over: stop, write nothing
+        ├── StoreUnavailable       the database can't be reached now; trying again may help
+        └── Fenced                 this process may not write the run any more: stop, write nothing
+            └── TakenOver          exit 3: another process runs it now, so starting again would only fence that one
 
 An error says what it is about and what to do next. If a single item is bad, the error becomes a value (an outcome) and the
 others go on; only the command line and the supervisor turn errors into text.
@@ -223,5 +225,15 @@ class StoreError(WirewatchError):
     """The store failed or refused."""
 
 
+class StoreUnavailable(StoreError):
+    """The database cannot be reached now; the same call may work later."""
+
+
 class Fenced(StoreError):
-    """Another owner has taken this run over: the process that gets this must stop and write nothing more."""
+    """The run may not be written by this process any more: it must stop. A new start goes on from the ledger."""
+
+
+class TakenOver(Fenced):
+    """Another process has taken this run over. To start again would only take it from that one."""
+
+    exit_code = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def make_private_file(path: Path) -> None:
     """
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE))
+
+
+def close_to_others(folder: Path) -> None:
+    """Let only the owner read the files of a folder that a library has written. Others' files, and those that vanish, are left."""
+    for path in folder.iterdir():
+        if open_to_others(path) and path.is_file() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                path.chmod(FILE)
 
 
 def open_to_others(path: Path) -> bool:

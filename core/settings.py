@@ -51,6 +51,13 @@ class CoreSettings:
     ] = 30.0
     retention_bytes: Annotated[int, _help("how much the raw stream keeps at most, compressed; 0: no limit")] = 0
     run: Annotated[str, _help("name of the continuous run")] = "live"
+    lease_s: Annotated[
+        float,
+        _help(
+            "after this time another machine takes over what a process held when it died (feeds, channels); "
+            "the same one at once"
+        ),
+    ] = 10.0
     metrics_port: Annotated[int, _help("port of /metrics, /healthz and /readyz; 0: none")] = 0
     metrics_host: Annotated[str, _help("address that the metrics listen on")] = "127.0.0.1"
     canary_interval_s: Annotated[
@@ -93,10 +100,6 @@ class ConnectorSettings:
     host_gap_s: Annotated[float, _help("pause between two requests to one host")] = 5.0
     pages_per_poll: Annotated[int, _help("article pages fetched at one poll of a feed, at most")] = 20
     pollers: Annotated[int, _help("feeds that one process polls at the same time")] = 16
-    feed_lease_s: Annotated[
-        float,
-        _help("feeds that a connectors process was polling when it died are taken over by another after this time"),
-    ] = 120.0
     contact: Annotated[str, _help("address or page in the user agent, for publishers")] = ""
     proxy: Annotated[
         str, _help("proxy for all requests to publishers: http://[user:password@]host:port; empty: none")

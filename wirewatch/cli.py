@@ -1,4 +1,6 @@
-"""The ``wirewatch`` command. Exit codes: 0 done; 1 failed; 2 wrong use, or a query that does not parse."""
+"""The ``wirewatch`` command. Exit codes: 0 done; 1 failed; 2 wrong use, or a query that does not parse;
+3 another process runs it now.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,7 @@ from wirewatch.commands import (
     trace,
     up,
 )
+from wirewatch.supervisor import end_with_supervisor
 
 app = typer.Typer(
     name="wirewatch",
@@ -69,6 +72,7 @@ def common(
 def main() -> None:
     """Run the command line. Errors become one line and an exit code, never a traceback."""
     console.clean_streams()
+    end_with_supervisor()
     try:
         app()
     except WirewatchError as error:

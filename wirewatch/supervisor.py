@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import TakenOver
 
 SUPERVISED = "SUPERVISED_BY_WIREWATCH"
 """Set in the environment of supervised services: their standard input is a pipe from the supervisor."""
@@ -18,6 +21,12 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 # A service that ran for this long has recovered: its next pause is short again.
 RECOVERED_AFTER_S = 60.0
 STOP_TIMEOUT_S = 20.0
+# A process brings these on itself; any other signal comes from outside.
+_OWN_FAULTS = frozenset(
+    number
+    for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP", "SIGXCPU", "SIGXFSZ")
+    if (number := getattr(signal, name, None)) is not None
+)
 
 
 @dataclass
@@ -33,7 +42,10 @@ class _Service:
 class Supervisor:
     """Runs ``wirewatch`` sub-commands. ``monotonic`` returns seconds; ``say`` is called with a line when a service ends.
 
-    Services end with this process, even if it is killed: their standard input is a pipe from it.
+    A service that fails by itself is restarted after a pause that doubles with each failure; one that was ended from
+    outside (a signal, or a stop that it was asked for) after half a second, however often; one whose work another process
+    has taken over (``TakenOver``) not at all. Services end with this process, even if it is killed: their standard input is
+    a pipe from it.
     """
 
     def __init__(
@@ -52,16 +64,27 @@ class Supervisor:
     def restart_ended(self) -> None:
         """Restart the services that have ended and whose pause is over."""
         now_s = self._monotonic()
-        for service in self._services:
+        for service in list(self._services):
             if service.process is not None and (code := service.process.poll()) is not None:
                 service.process = None
-                if now_s - service.started_s > RECOVERED_AFTER_S:
-                    service.pause_s = FIRST_PAUSE_S
-                service.due_s = now_s + service.pause_s
-                self._say(f"{service.name} ended with {code}; restarting it in {service.pause_s:g} s")
-                service.pause_s = min(2 * service.pause_s, LONGEST_PAUSE_S)
+                if code == TakenOver.exit_code:
+                    self._services.remove(service)
+                    self._say(f"{service.name}: another process runs it now, so it is not started again here")
+                    continue
+                self._pause(service, code, now_s)
             if service.process is None and now_s >= service.due_s:
                 self._start(service)
+
+    def _pause(self, service: _Service, code: int, now_s: float) -> None:
+        if now_s - service.started_s > RECOVERED_AFTER_S:
+            service.pause_s = FIRST_PAUSE_S
+        by_itself = code > 0 or -code in _OWN_FAULTS
+        pause_s = service.pause_s if by_itself else FIRST_PAUSE_S
+        service.due_s = now_s + pause_s
+        how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        self._say(f"{service.name} {how}; restarting it in {pause_s:g} s")
+        if by_itself:
+            service.pause_s = min(2 * service.pause_s, LONGEST_PAUSE_S)
 
     def pids(self) -> dict[str, int]:
         """Process ids of the running services, by name."""
@@ -97,19 +120,40 @@ def stop_on_signals() -> threading.Event:
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
-    if os.environ.get(SUPERVISED):
-        threading.Thread(target=_set_at_end_of_input, args=(stop,), name="supervisor-watch", daemon=True).start()
+    _stops.append(stop)
+    if _orphaned.is_set():
+        stop.set()
     return stop
 
 
-def _set_at_end_of_input(stop: threading.Event) -> None:
+_stops: list[threading.Event] = []
+_orphaned = threading.Event()
+
+
+def end_with_supervisor() -> None:
+    """Let this process end with its supervisor, if it has one: by its stop event, and 20 s later by force.
+
+    Called at the start of the process, since the supervisor may be killed before it has got anywhere.
+    """
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_watch_supervisor, name="supervisor-watch", daemon=True).start()
+
+
+def _watch_supervisor() -> None:
     # The supervisor holds the other end of the pipe, which closes when that process ends, in whatever way.
     # os.read and not sys.stdin: a daemon thread that holds the latter's lock breaks the interpreter's exit.
-    while os.read(0, 1024):
-        pass
-    stop.set()
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    # In a thread of C, which no thread of Python can hold up. Nothing is lost: a service may be killed anywhere.
+    faulthandler.dump_traceback_later(STOP_TIMEOUT_S, exit=True, file=Path(os.devnull).open("w"))  # noqa: SIM115
+    _orphaned.set()
+    for stop in _stops:
+        stop.set()
 
 
-def worker_name() -> str:
-    """A name for this process, unique among all that share a store: host, process id and a random part."""
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -99,7 +99,7 @@ def _settings(data: Path, allowed: list[str], stream_url: str, store_url: str) -
         extraction_processes=0,
         poll_interval_s=0.5,
         host_gap_s=0.0,
-        feed_lease_s=5.0,
+        lease_s=5.0,
         allow_private=tuple(allowed),
     )
 

@@ -4,9 +4,10 @@ Values are computed first, then written in one short transaction that begins wit
 at once and never has to upgrade. A cursor is saved only over the one it was made from (``revision``): if two processes
 poll one feed, the second save writes nothing and returns False.
 
-Several processes share the feeds by leases: a process that takes a feed has it for ``lease_s`` seconds, and with it its
-host, since each process keeps the pace of hosts by itself. A lease is not given back but runs on for ``linger_s`` after a
-poll, so that the next process keeps the host's pace too. When a process dies, its feeds are free once its leases expire.
+Several processes share the feeds by leases (``core.store.leases``): a process that takes a feed has it while it polls, and
+with it its host, since each process keeps the pace of hosts by itself. A lease is not given back but runs on for ``linger_s``
+after a poll, so that the next process keeps the host's pace too. When a process dies, the next one on its machine takes its
+feeds at once, others once its leases run out; the hosts' pace is in the store (``shared_pace``).
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ from core.errors import FailureKind, StoreError, UsageError
 from core.records import from_ms, to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.store.engine import Store
+from core.store.leases import LEASE_MS, Leases
 from core.visible import check_visible
 
 _CHUNK = 500
@@ -95,8 +97,8 @@ class StoredItems(Mapping[str, ItemState]):
 class FeedRepository:
     """All feeds, as a ``connectors.base.SourceRepository`` and for people. Names are feed ids. Raises StoreError.
 
-    Safe for threads and processes. ``owner`` names this process; None: it works alone, and
-    takes no leases.
+    Safe for threads and processes. ``owner`` names this process (``core.processes``); None: it works alone, and takes
+    no leases. ``leases`` is for a ``Heartbeat``, which renews them while a poll is under way.
     """
 
     def __init__(
@@ -104,12 +106,15 @@ class FeedRepository:
         store: Store,
         *,
         owner: str | None = None,
-        lease_s: float = 120.0,
+        lease_ms: int = LEASE_MS,
         linger_s: float = 10.0,
         kinds: Kinds | None = None,
     ) -> None:
         self.store, self._given_kinds = store, kinds
-        self._owner, self._lease_ms, self._linger_ms = owner, int(lease_s * 1000), int(linger_s * 1000)
+        self._owner, self._lease_ms, self._linger_ms = owner, lease_ms, int(linger_s * 1000)
+        c = feeds.c
+        self.leases = Leases(store, c.id, c.leased_by, c.lease_until, owner=owner or "", lease_ms=lease_ms)
+        self._first: list[str] | None = None
         self._looked_at: datetime | None = None
         self._sources: dict[str, Source] = {}
 
@@ -129,27 +134,48 @@ class FeedRepository:
         return _source(row)
 
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
-        """See SourceRepository.due. With an owner, what is returned is leased to it."""
+        """See SourceRepository.due. With an owner, what is returned is leased to it.
+
+        What waited for its pages when this process began goes first: those of a process that died may be hours behind.
+        """
         asked = {"now": to_ms(now), "skip": list(skip), "most": limit, "owner": self._owner, "kinds": self.kinds.names}
         asked["latest"] = to_ms(now) + 2 * max(self._lease_ms, self._linger_ms)
         if self._owner is None:
             with self.store.reading() as connection:
                 return [str(row.id) for row in connection.execute(sql.DUE, asked)]
         self._looked_at = now
+        self.leases.free_dead(to_ms(now))
+        if self._first is None:
+            with self.store.reading() as connection:
+                self._first = [str(row.id) for row in connection.execute(sql.WAITING, asked)]
+        names: list[str] = []
+        if self._first:
+            names = self._claim(asked | {"names": self._first[:_CHUNK]}, sql.FREE_OF, sql.CLAIM_OF)
+            # If that was all that is free of them, the rest is being polled by another process.
+            gone = {*names, *(self._first[:_CHUNK] if len(names) < limit else ())}
+            self._first = [name for name in self._first if name not in gone]
+        if len(names) < limit:
+            left = asked | {"most": limit - len(names), "skip": [*skip, *names]}
+            names += self._claim(left, sql.FREE, sql.CLAIM)
+        return names
+
+    def _claim(self, asked: Mapping[str, Any], free: sa.Select[Any], claim: sa.Select[Any]) -> list[str]:
         # A look first: most looks find nothing, and need not wait for SQLite's one writer.
         with self.store.reading() as connection:
-            if connection.execute(sql.FREE, asked | {"most": 1}).first() is None:
+            if connection.execute(free, {**asked, "most": 1}).first() is None:
                 return []
         with self.store.writing() as connection:
             self.store.serialise(connection, _CLAIMS)
-            names = [str(row.id) for row in connection.execute(sql.CLAIM, asked)]
+            names = [str(row.id) for row in connection.execute(claim, asked)]
             if names:
-                lease = {"names": names, "owner": self._owner, "until": to_ms(now) + self._lease_ms}
+                lease = {"names": names, "owner": self._owner, "until": asked["now"] + self._lease_ms}
                 connection.execute(sql.LEASE, lease)
+        self.leases.taken(names, asked["now"])
         return names
 
     def release(self, now: datetime) -> None:
         """Give back all leases of this process, which ends; hosts keep their pause."""
+        self.leases.forget()
         if self._owner is not None:
             with self.store.writing() as connection:
                 mine = update(feeds).where(
@@ -211,6 +237,7 @@ class FeedRepository:
     def save_all(self, polls: Sequence[Poll]) -> list[bool]:
         """See SourceRepository.save_all. One transaction: each commit waits for the disk."""
         worked_out = [self._worked_out(*poll) for poll in polls]
+        self.leases.ended([name for name, _, _ in polls])
         saved = []
         with self.store.writing() as connection:
             inserts: list[dict[str, object]] = []
@@ -247,6 +274,7 @@ class FeedRepository:
 
     def postpone(self, name: str, until: datetime, problem: str) -> None:
         """See SourceRepository.postpone."""
+        self.leases.ended([name])
         with self.store.writing() as connection:
             values = {"next_poll_at": to_ms(until), "health": "failing"}
             values |= {"problem": problem, "problem_kind": FailureKind.INTERNAL}

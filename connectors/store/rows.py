@@ -178,6 +178,17 @@ FREE = DUE.where(
 CLAIM = FREE.with_for_update(skip_locked=True, of=feeds)
 """The same; a row that is just being saved is left for the next look."""
 
+FREE_OF, CLAIM_OF = (one.where(feeds.c.id.in_(_NAMES)) for one in (FREE, CLAIM))
+"""The same, of some names only."""
+
+WAITING = (
+    select(feeds.c.id)
+    .where(feeds.c.active.is_(True), feeds.c.next_poll_at <= _NOW, feeds.c.kind.in_(_KINDS_IN_USE))
+    .where(feeds.c.id.in_(select(feed_items.c.feed).where(feed_items.c.status == ItemStatus.PENDING.value)))
+    .order_by(feeds.c.next_poll_at, feeds.c.id)
+)
+"""now, kinds: those that are due and have items whose pages are not fetched yet."""
+
 LEASE = (
     update(feeds)
     .where(feeds.c.id.in_(_NAMES))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import tantivy
 
 from core.errors import StoreError, UsageError
-from core.private import make_private_folder
+from core.private import close_to_others, make_private_folder
 from core.search.indexer import PAGE, Indexer, read_state, stored_state
 from core.search.pages import (
     SAMPLED_ABOVE,
@@ -215,6 +215,7 @@ class SearchIndex:
                 make_private_folder(self.folder)
                 index = tantivy.Index(self._schema, path=str(self.folder))
             index.config_reader("manual")
+            close_to_others(self.folder)
         except (OSError, ValueError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise StoreError(f"{self.folder}: {problem}", hint="choose a folder that can be written") from error

@@ -16,6 +16,7 @@ import structlog
 import tantivy
 
 from core.errors import StoreError
+from core.private import close_to_others, make_private_file
 from core.search.question import order_range
 from core.search.schema import found_article, index_document, order_of, read_record
 from core.store import StoreReader
@@ -84,6 +85,7 @@ class Indexer:
     def close(self) -> None:
         """Release the lock once merges are done."""
         self._writer.wait_merging_threads()
+        close_to_others(self._folder)
 
     def follow(self, reader: StoreReader, most: int | None = None) -> bool:
         """Add what is new, about ``most`` articles at most, and commit. Returns True if everything is in."""
@@ -144,7 +146,10 @@ class Indexer:
     def _commit(self, state: State) -> None:
         try:
             self._writer.commit()
+            # The library makes its files as the umask says, also while it merges, which may have been since the last commit.
+            close_to_others(self._folder)
             part = self._folder / f"{STATE}.part"
+            make_private_file(part)
             part.write_bytes(msgspec.json.encode(state))
             part.replace(self._folder / STATE)
         except (OSError, ValueError) as error:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from core.store import tables as t
 from core.store.engine import Store, chunks
+from core.store.leases import LEASE_MS, Leases
 
 ENRICHED, ALERTS, REJECTED = "enriched-articles", "alerts", "rejected"
 CANARIES = "canaries"
@@ -24,9 +25,6 @@ PEOPLE = "people"
 
 MOST_COUNTED = 10_000
 """More waiting rows than that are not counted: a scrape would read each of them."""
-
-# A batch taken longer ago than this belongs to a worker that died; one taken further ahead, to a clock that was set back since.
-LEASE_MS = 60_000
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
@@ -76,11 +74,13 @@ class Outbox:
     """Takes rows to relay, and deletes them once they are acknowledged. Raises StoreError.
 
     Either by leases, each row to one of several workers (``take``), or by run and in order, for a caller that has made
-    sure that it is the only one (``of_run``). ``worker`` is the name that leases are under.
+    sure that it is the only one (``of_run``). ``worker`` is the name that leases are under (``core.processes``).
     """
 
-    def __init__(self, store: Store, worker: str = "") -> None:
+    def __init__(self, store: Store, worker: str = "", *, lease_ms: int = LEASE_MS) -> None:
         self.store, self.worker = store, worker
+        c = t.outbox.c
+        self._leases = Leases(store, c.id, c.leased_by, c.lease_until_ms, owner=worker, lease_ms=lease_ms)
 
     def runs(self, destinations: Collection[str]) -> Mapping[str, list[str]]:
         """The runs with rows for these destinations, and for which of them."""
@@ -110,14 +110,15 @@ class Outbox:
             return [Taken(row.id, row.destination, row.key, row.payload) for row in rows]
 
     def take(self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None) -> list[Taken]:
-        """Up to ``limit`` waiting rows, oldest first, leased to this worker for 60 s; other workers get other rows.
+        """Up to ``limit`` waiting rows, oldest first, leased to this worker; other workers get other rows.
 
         Rows that a worker of the same name had taken and neither finished nor given back are returned again: it died.
+        A batch is worked on for less than a lease, so nothing is renewed.
         ``destinations``: only rows for these.
         """
         c = t.outbox.c
-        lately = c.taken_ms.between(now_ms - LEASE_MS, now_ms + LEASE_MS)
-        held = (c.status == "taken") & lately & (c.taken_by != self.worker)
+        self._leases.free_dead(now_ms)
+        held = (c.status == "taken") & self._leases.others(now_ms)
         query = sa.select(t.outbox).where(~held).order_by(c.id).limit(limit)
         if destinations is not None:
             query = query.where(c.destination.in_(sorted(destinations)))
@@ -126,7 +127,8 @@ class Outbox:
             if rows:
                 for part in chunks([row.id for row in rows]):
                     change = t.outbox.update().where(c.id.in_(part))
-                    connection.execute(change.values(status="taken", taken_by=self.worker, taken_ms=now_ms))
+                    until_ms = now_ms + self._leases.lease_ms
+                    connection.execute(change.values(status="taken", leased_by=self.worker, lease_until_ms=until_ms))
             return [Taken(row.id, row.destination, row.key, row.payload) for row in rows]
 
     def waiting(self, destinations: Collection[str] | None = None) -> bool:
@@ -147,5 +149,6 @@ class Outbox:
         """Let rows that could not be relayed wait again, except those that another worker has taken since."""
         with self.store.writing() as connection:
             for part in chunks([row.id for row in rows]):
-                mine = t.outbox.c.id.in_(part) & (t.outbox.c.taken_by == self.worker)
-                connection.execute(t.outbox.update().where(mine).values(status="waiting", taken_by=None, taken_ms=None))
+                mine = t.outbox.c.id.in_(part) & (t.outbox.c.leased_by == self.worker)
+                free = t.outbox.update().where(mine)
+                connection.execute(free.values(status="waiting", leased_by=None, lease_until_ms=None))

@@ -240,8 +240,8 @@ outbox = Table(
     Column("key", SafeString, nullable=False),
     Column("payload", Text, nullable=False),
     Column("status", SafeString, nullable=False, default="waiting"),
-    Column("taken_by", SafeString),
-    Column("taken_ms", BigInteger),
+    Column("leased_by", SafeString),
+    Column("lease_until_ms", BigInteger),
     Index("ix_outbox_status_id", "status", "id"),
     Index("ix_outbox_destination_run_id", "destination", "run", "id"),
     # No id is given twice, as on PostgreSQL: who stood still would strike off a later row instead of the one it had sent.

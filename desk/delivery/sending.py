@@ -19,7 +19,7 @@ from desk.delivery.plan import may_go
 from desk.delivery.render import Renderer
 from desk.delivery.secrets import redacted
 from desk.delivery.store.channels import Channel, Delivery
-from desk.delivery.store.queue import LEASE_MS, Message, SendQueue
+from desk.delivery.store.queue import Message, SendQueue
 
 log = structlog.get_logger()
 SEND_BATCH = 50
@@ -159,8 +159,6 @@ class Sending:
         changes, self._changes = self._changes, []
         health, self._health = self._health, {}
         mine = self._queue.settle(self._channel.name, changes, health, now_ms=now_ms, release=release)
-        if now_ms - self._noted_ms > LEASE_MS:
-            log.warning("a channel took longer than its lease", channel=self._channel.name)
         self._noted_ms = now_ms
         return mine
 

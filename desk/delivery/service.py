@@ -20,6 +20,7 @@ from core.errors import StoreError
 from core.records import Alert, decode
 from core.store import Store, SubscriptionStore
 from core.store.canary import Canary, CanaryRepository
+from core.store.leases import LEASE_MS
 from desk.delivery.channels import Carrier, Options, carrier_of
 from desk.delivery.plan import plan_all
 from desk.delivery.recalls import recall_taken_down
@@ -54,6 +55,7 @@ class DeliveryService:
     """One process's delivery. ``step`` and ``close`` belong to one thread.
 
     ``canaries``: those of the run whose way leads through here. ``keep_ms``: how long sent messages are kept; 0: without end.
+    ``leases`` are those of its channels, for a ``Heartbeat``.
     """
 
     def __init__(
@@ -68,9 +70,11 @@ class DeliveryService:
         wait: Callable[[float], object] | None = None,
         canaries: CanaryRepository | None = None,
         keep_ms: int = 0,
+        lease_ms: int = LEASE_MS,
     ) -> None:
         self._store, self._options, self._renderer = store, options, renderer
-        self._queue, self._queries = SendQueue(store, worker), SubscriptionStore(store)
+        self._queue, self._queries = SendQueue(store, worker, lease_ms=lease_ms), SubscriptionStore(store)
+        self.leases = self._queue.leases
         self._carrier, self._chance = carrier, chance
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="channel")
         self._running: dict[str, Future[None]] = {}
@@ -128,10 +132,11 @@ class DeliveryService:
 
     def _finished(self, name: str) -> None:
         error = self._running.pop(name).exception()
+        self.leases.ended([name])
         if isinstance(error, StoreError):
             log.warning("a channel's state could not be stored; it is tried again", channel=name, error=str(error))
         elif error is not None:
-            # A bug: the channel's lease runs out in a minute, the others go on.
+            # A bug: the channel's lease runs out, the others go on.
             log.error("a channel broke", channel=name, error=type(error).__name__)
 
     def send_on(self, channel: Channel) -> None:

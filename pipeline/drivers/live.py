@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from core.errors import Fenced, OffsetOutOfRange, StreamUnavailable, WirewatchError
+from core.errors import OffsetOutOfRange, StreamUnavailable, TakenOver, WirewatchError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
@@ -152,7 +152,7 @@ class LiveRun:
             return ended(self.store, run)
         owner = self.ledger.owner_now()
         if owner not in (self.owner, UNOWNED):
-            raise Fenced(f"run {run!r} was taken over", hint="only one pipeline may write a run")
+            raise TakenOver(f"run {run!r} was taken over", hint="only one pipeline may write a run")
         return owner == self.owner
 
     def _relayed(self, rows: Sequence[Taken]) -> None:

@@ -15,7 +15,7 @@ import structlog
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from core.errors import Fenced, StoreError, StreamUnavailable, UsageError, WirewatchError
+from core.errors import Fenced, StoreError, StreamUnavailable, TakenOver, UsageError, WirewatchError
 from core.settings import Settings
 from pipeline.drivers.flink_rest import FlinkJob, FlinkJobs, FlinkRefused
 from pipeline.drivers.live import LiveRun
@@ -258,5 +258,5 @@ def _still_ours(live: LiveRun) -> bool:
         log.warning("the store is behind the runner's state; restarting from the ledger")
         return False
     if owner != live.owner:
-        raise Fenced(f"run {live.settings.run!r} was taken over", hint="only one pipeline may write a run")
+        raise TakenOver(f"run {live.settings.run!r} was taken over", hint="only one pipeline may write a run")
     return True

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.clock import wall_ms
-from core.errors import Fenced, StoreError
+from core.errors import Fenced, StoreError, TakenOver
 from core.records import Alert, OrderKey, OutcomeKind, Position
 from core.store import counts
 from core.store import tables as t
@@ -263,7 +263,9 @@ class RunLedger:
         row = connection.execute(sa.select(t.runs).where(t.runs.c.name == self.run)).one_or_none()
         if row is None or row.owner != self.owner:
             taken = f"run {self.run!r} belongs to another owner now"
-            raise Fenced(taken, hint="stop this one; only one may write a run")
+            # Without an owner, a worker has asked for a new start.
+            kind = Fenced if row is None or row.owner == UNOWNED else TakenOver
+            raise kind(taken, hint="stop this one; only one may write a run")
         if row.seq < self._seen:
             raise WentBack(
                 f"the store has {row.seq} transactions of run {self.run!r}, and had {self._seen}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,6 +14,8 @@ from msgspec.structs import replace
 
 from connectors.base import PollResult
 from connectors.feeds import FeedCursor, FeedFacts
+from connectors.feeds.cursor import ItemState
+from connectors.feeds.items import FeedItem
 from connectors.runner import Event, Polled, RunnerOptions, Superseded, run
 from connectors.store.feeds import FeedRepository
 from connectors.store.rows import feed_id
@@ -32,7 +36,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def process(store: Store, name: str) -> FeedRepository:
-    return FeedRepository(store, owner=name, lease_s=60, linger_s=5)
+    return FeedRepository(store, owner=name, lease_ms=60_000, linger_s=5)
 
 
 def polled(at: datetime, wake_at: datetime, **facts: int) -> PollResult[FeedCursor]:
@@ -190,3 +194,36 @@ def test_a_feed_that_is_gone_is_retired_and_adding_it_again_revives_it(store: St
     assert state.due(after(10_000_000), limit=1) == []
     assert state.add(URLS[0], "s", after(1))
     assert state.due(after(1), limit=1) == [name]
+
+
+def test_a_dead_predecessor_s_feeds_are_taken_at_once_and_its_pages_first(store: Store) -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", "from core.processes import process_name; print(process_name())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, now = process(store, child.stdout.strip()), process(store, "now")
+    for url in URLS:
+        before.add(url, "s", NOON)
+    (waits,) = before.due(NOON, limit=1)
+    item = ItemState(digest="d", first_seen_ms=to_ms(NOON), item=FeedItem(key="k", url="https://a.example/1"))
+    listed = replace(polled(NOON, after(50)).cursor, items={"k": item})
+    assert before.save(waits, before.load(waits), PollResult((), listed, after(50)))
+    held = before.due(after(1), limit=9)
+    assert len(held) == 5
+    # Five have been due for longer than the pages.
+    first, *rest = now.due(after(55), limit=9)
+    assert first == waits
+    assert set(rest) == set(held), "whoever held them has ended"
+
+
+def test_a_lease_is_renewed_while_its_poll_is_under_way(store: Store) -> None:
+    one, two = process(store, "one"), process(store, "two")
+    one.add(URLS[0], "s", NOON)
+    (name,) = one.due(NOON, limit=1)
+    for second in (50, 100, 150):
+        assert one.leases.renew(to_ms(after(second))) == 1
+        assert two.due(after(second + 1), limit=1) == []
+    assert one.save(name, one.load(name), polled(after(150), after(3_600)))
+    assert one.leases.renew(to_ms(after(160))) == 0

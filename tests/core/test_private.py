@@ -10,8 +10,11 @@ import pytest
 
 from core.private import open_to_others
 from core.search import SearchIndex
-from core.store import open_store
+from core.store import StoreReader, open_store
 from core.streams import NewRecord, create_stream
+from pipeline.ledger import RunLedger
+from tests.pipeline.ledger.support import commit, told
+from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch
 
 
@@ -47,8 +50,19 @@ def test_a_stream_is_private(tmp_path: Path, umask: int) -> None:
 
 
 def test_the_search_index_is_private(tmp_path: Path, umask: int) -> None:
-    SearchIndex(tmp_path / "search")
-    assert oct((tmp_path / "search").stat().st_mode & 0o777) == "0o700"
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    ledger = RunLedger(store, "live", "me")
+    ledger.take(now_ms=NOON_MS)
+    index = SearchIndex(tmp_path / "search")
+    for number in (1, 2):
+        commit(ledger, [told(number, f"https://a.example/{number}", text="Grain ships")])
+        index.refresh(StoreReader(store, "live"))
+    index.close()
+    store.close()
+    found = modes(tmp_path / "search")
+    assert found.pop("search") == "0o700"
+    assert "meta.json" in found
+    assert set(found.values()) == {"0o600"}
 
 
 def test_a_folder_that_exists_is_left_as_it_is_and_doctor_warns(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def search(world: World) -> None:
 
 
 def feeds(world: World) -> None:
-    state = FeedRepository(world.store, owner="me", lease_s=120, linger_s=10)
+    state = FeedRepository(world.store, owner="me", linger_s=10)
     names = state.due(from_ms(NOON_MS + 60_000), limit=20)
     assert len(names) == 20
     state.load_all(names)

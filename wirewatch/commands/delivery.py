@@ -11,10 +11,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from rich.text import Text
 
 from core.errors import StoreError, UsageError, WirewatchError
+from core.processes import process_name
 from core.records import Alert, from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
+from core.store.leases import Heartbeat
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import pieces
 from desk.delivery.service import DeliveryService
@@ -24,7 +26,7 @@ from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_reader, ready_checks, serve_probes
 from wirewatch.replay.spec import scope_of
-from wirewatch.supervisor import stop_on_signals, worker_name
+from wirewatch.supervisor import stop_on_signals
 
 app = typer.Typer()
 channels = typer.Typer(
@@ -162,16 +164,19 @@ def deliver(
     store = open_store(settings.store)
     service = DeliveryService(
         store,
-        worker_name(),
+        process_name(),
         options_of(settings, console.now_ms, time.monotonic),
         renderer_of(settings),
         canaries=CanaryRepository(store, settings.run),
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
+        lease_ms=int(settings.lease_s * 1000),
     )
     watch = _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port)
     if not once:
         watch.start(stop)
+    heartbeat = Heartbeat([service.leases], console.now_ms)
     try:
+        heartbeat.start()
         while not stop.is_set():
             try:
                 done = service.step()
@@ -191,6 +196,7 @@ def deliver(
                 stop.wait(DELIVER_POLL_S / 10)
     finally:
         service.close()
+        heartbeat.close()
         store.close()
 
 

@@ -22,10 +22,12 @@ from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
 from connectors.store.shared_pace import SharedPace
 from core.errors import StoreError, UsageError
+from core.processes import process_name
 from core.records import RawArticle
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
 from core.store.canary import CanaryRepository, new_token
+from core.store.leases import Heartbeat
 from core.streams.open import create_planned
 from core.streams.plans import raw_plan
 from pipeline.replay.runs import LIVE, QUIET, run_names
@@ -33,7 +35,7 @@ from wirewatch import console
 from wirewatch.commands.options import MetricsPort
 from wirewatch.monitoring.connectors import ConnectorProbes, log_poll
 from wirewatch.monitoring.metrics import PipelineProbes
-from wirewatch.supervisor import stop_on_signals, worker_name
+from wirewatch.supervisor import stop_on_signals
 
 HUB_POLL_S = 30.0
 
@@ -67,7 +69,9 @@ def run_connectors(
         settings = replace(settings, proxy=proxy)
     console.configure_service("connectors", settings)
     store = open_store(settings.store)
-    state = FeedRepository(store, owner=worker_name(), lease_s=settings.feed_lease_s, linger_s=2 * settings.host_gap_s)
+    state = FeedRepository(
+        store, owner=process_name(), lease_ms=int(settings.lease_s * 1000), linger_s=2 * settings.host_gap_s
+    )
     http = Http.of_settings(settings)
     pace = SharedPace(store)
     pace.forget(console.utc_now())
@@ -86,7 +90,10 @@ def run_connectors(
     probes = ConnectorProbes(settings, store, console.utc_now)
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
     probes.watch.start(stop)
-    with create_planned(settings.stream, raw_plan(settings), role="connectors") as stream:
+    with (
+        create_planned(settings.stream, raw_plan(settings), role="connectors") as stream,
+        Heartbeat([state.leases], console.now_ms),
+    ):
         canary = CanarySource(
             CanaryRepository(store, settings.run),
             stream,

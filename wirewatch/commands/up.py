@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import tempfile
@@ -18,18 +19,21 @@ import typer
 
 from connectors.store.feeds import FeedRepository
 from core.errors import UsageError
+from core.net.serving import listening_socket
 from core.settings import NAMES, PREFIX, Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from desk.terminal import TerminalView
 from wirewatch import console
 from wirewatch.commands.desk import address, free_port
 from wirewatch.commands.subscriptions import read_subscriptions
+from wirewatch.folder_lock import only_one
 from wirewatch.supervisor import Supervisor, stop_on_signals
 
 app = typer.Typer()
 POLL_S = 0.3
 # After the demo's last item: a poll (2 s), its pages, a slice.
 QUIET_S = 8.0
+PORT_PATIENCE_S = 5.0
 
 
 @app.command("up")
@@ -47,9 +51,18 @@ def up(
             "--archive", help="Also archive each day that is over as WARC files, for replays beyond retention."
         ),
     ] = False,
+    desk_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the desk; 0: any free one (default: setting desk_port).", min=0, max=65_535),
+    ] = None,
 ) -> None:
-    """Run all services on this machine; articles and alerts appear on the terminal. Ctrl-C ends it."""
+    """Run all services on this machine; articles and alerts appear on the terminal. Ctrl-C ends it.
+
+    Only one may run in a data folder.
+    """
     settings = load_settings(context.obj)
+    if desk_port is not None:
+        settings = replace(settings, desk_port=desk_port)
     if once and not demo:
         raise UsageError("--once needs --demo")
     if archive and demo:
@@ -59,7 +72,8 @@ def up(
         with _demo_settings(settings, speed) as (changed, demo_over):
             _supervise(changed, stop, demo_over=demo_over, once=once)
     else:
-        _supervise(settings, stop, archive=archive)
+        with only_one(Path(settings.data_dir)):
+            _supervise(settings, stop, archive=archive)
 
 
 def _supervise(
@@ -70,6 +84,7 @@ def _supervise(
     once: bool = False,
     archive: bool = False,
 ) -> None:
+    settings = _with_free_ports(settings, stop)
     store = open_store(settings.store)
     feeds = [feed for feed in FeedRepository(store).listing() if feed.active]
     queries = SubscriptionStore(store).read(now_ms=console.now_ms())
@@ -82,12 +97,10 @@ def _supervise(
     supervisor = Supervisor(
         _environment(settings), monotonic=time.monotonic, say=lambda text: console.note(text, "red")
     )
-    # Each service needs a port of its own.
-    metrics_port = settings.metrics_port + 1 if settings.metrics_port else 0
-    supervisor.add("connectors", "connectors", "run", "--metrics-port", str(metrics_port))
+    ports = _metrics_ports(settings)
+    supervisor.add("connectors", "connectors", "run", "--metrics-port", str(ports["connectors"]))
     supervisor.add("pipeline", "pipeline", "run")
-    delivery_port = settings.metrics_port + 2 if settings.metrics_port else 0
-    supervisor.add("delivery", "deliver", "--metrics-port", str(delivery_port))
+    supervisor.add("delivery", "deliver", "--metrics-port", str(ports["delivery"]))
     if archive:
         supervisor.add("archive", "archive", "--follow")
     demo = demo_over is not None
@@ -115,6 +128,39 @@ def _supervise(
         store.close()
 
 
+def _metrics_ports(settings: Settings) -> dict[str, int]:
+    """Each service needs a port of its own; 0: none."""
+    first = settings.metrics_port
+    return {name: first + number if first else 0 for number, name in enumerate(("pipeline", "connectors", "delivery"))}
+
+
+def _with_free_ports(settings: Settings, stop: threading.Event) -> Settings:
+    """The settings with the desk's port chosen, once all ports that the services want are free.
+
+    Raises UsageError for one that stays taken: an address that is printed must be ours. An ``up`` that was killed leaves
+    services behind that end within seconds, so a port is waited for that long.
+    """
+    settings = replace(settings, desk_port=settings.desk_port or free_port(0))
+    wanted = [("the desk", settings.desk_host, settings.desk_port, "choose another with --desk-port, or desk_port")]
+    wanted += [
+        (f"the metrics of {name}", settings.metrics_host, port, "choose another metrics_port")
+        for name, port in _metrics_ports(settings).items()
+        if port
+    ]
+    until_s = time.monotonic() + PORT_PATIENCE_S
+    for what, host, port, hint in wanted:
+        while True:
+            try:
+                listening_socket(host, port).close()
+                break
+            except (OSError, OverflowError) as error:
+                taken = getattr(error, "errno", None) == errno.EADDRINUSE
+                if not taken or time.monotonic() > until_s or stop.wait(POLL_S):
+                    why = getattr(error, "strerror", None) or str(error)
+                    raise UsageError(f"{what} can't listen on {host}:{port}: {why.lower()}", hint=hint) from error
+    return settings
+
+
 def _summary(reader: StoreReader) -> None:
     counts = reader.count_outcomes()
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
@@ -131,6 +177,7 @@ def _demo_settings(settings: Settings, speed: float) -> Iterator[tuple[Settings,
     outlets = DemoOutlets(samples, console.utc_now(), speed=speed)
     with (
         demo_folder(settings) as folder,
+        only_one(folder),
         serve(outlets, time.monotonic, waits=True) as server,
     ):
         address = server.base_url.partition("://")[2]

@@ -22,13 +22,13 @@ from core.records import Subscription
 from core.store import tables as t
 from core.store.counts import add_counts, latency_counts
 from core.store.engine import Store, chunks
+from core.store.leases import LEASE_MS, Leases
 from core.store.outbox import PEOPLE, Outbox, Taken
 from core.store.subscriptions import LIVE, subscription
 from core.store.takedowns import taken_down
 from desk.delivery.store import tables as d
 from desk.delivery.store.channels import Channel, Delivery, Mute, channel_of, delivery_of, key_of
 
-LEASE_MS = 60_000
 HOUR_MS = 3_600_000
 MOST_IN_DIGEST = 200
 MESSAGES_SENT = "messages_sent"
@@ -81,14 +81,19 @@ def message_of(one: Delivery) -> Message:
 
 
 class SendQueue:
-    """The queue as one process sees it. ``worker`` names it; no two may have one name. Safe for several threads."""
+    """The queue as one process sees it. Safe for several threads.
 
-    def __init__(self, store: Store, worker: str) -> None:
+    ``worker`` names the process (``core.processes``); no two may have one name.
+    """
+
+    def __init__(self, store: Store, worker: str, *, lease_ms: int = LEASE_MS) -> None:
         self.store, self.worker = store, worker
-        self._outbox = Outbox(store, f"deliver-{worker}")
+        self._outbox = Outbox(store, worker, lease_ms=lease_ms)
+        c = d.channels.c
+        self.leases = Leases(store, c.name, c.leased_by, c.lease_until_ms, owner=worker, lease_ms=lease_ms)
 
     def take_alerts(self, limit: int, *, now_ms: int) -> list[Taken]:
-        """Alerts to plan, this process's for a minute."""
+        """Alerts to plan, leased to this process."""
         if not self._outbox.waiting({PEOPLE}):
             return []
         return self._outbox.take(limit, now_ms=now_ms, destinations={PEOPLE})
@@ -195,11 +200,10 @@ class SendQueue:
             connection.execute(change.values(status="queued", message=message.id))
 
     def claim(self, *, now_ms: int, busy: Iterable[str] = (), limit: int = 8) -> list[Channel]:
-        """Channels with messages that may go out now, now this process's for a minute. ``busy``: leave these out."""
+        """Channels with messages that may go out now, leased to this process until ``settle``. ``busy``: leave these out."""
         m, c = d.messages.c, d.channels.c
-        # A lease from further ahead than clocks differ was taken before the clock was set back: its holder may be dead.
-        leased = c.lease_until_ms.between(now_ms + 1, now_ms + 2 * LEASE_MS)
-        free = c.active, c.not_before_ms <= now_ms, ~leased, c.name.not_in(sorted(busy))
+        self.leases.free_dead(now_ms)
+        free = c.active, c.not_before_ms <= now_ms, ~self.leases.counts(now_ms), c.name.not_in(sorted(busy))
         with self.store.reading() as connection:
             waiting = sa.select(m.id).where(m.channel == c.name, m.status == "waiting", m.due_ms <= now_ms).exists()
             names = connection.execute(sa.select(c.name).where(*free, waiting).limit(limit)).scalars().all()
@@ -207,9 +211,11 @@ class SendQueue:
         for name in names:
             with self.store.writing() as connection:
                 mine = d.channels.update().where(c.name == name, *free)
-                if connection.execute(mine.values(leased_by=self.worker, lease_until_ms=now_ms + LEASE_MS)).rowcount:
+                until_ms = now_ms + self.leases.lease_ms
+                if connection.execute(mine.values(leased_by=self.worker, lease_until_ms=until_ms)).rowcount:
                     row = connection.execute(sa.select(d.channels).where(c.name == name)).one()
                     claimed.append(channel_of(row))
+        self.leases.taken([one.name for one in claimed], now_ms)
         return claimed
 
     def messages(self, channel: str, *, now_ms: int, limit: int = 50) -> list[tuple[Message, list[Delivery]]]:
@@ -253,7 +259,10 @@ class SendQueue:
         ``release``: the channel is free for others again. False if another process has the channel by now.
         """
         c = d.channels.c
-        lease = {"lease_until_ms": 0, "leased_by": None} if release else {"lease_until_ms": now_ms + LEASE_MS}
+        lease: dict[str, Any] = {"lease_until_ms": now_ms + self.leases.lease_ms}
+        if release:
+            lease = {"lease_until_ms": 0, "leased_by": None}
+            self.leases.ended([channel])
         with self.store.writing() as connection:
             for message, change in changes:
                 connection.execute(d.messages.update().where(d.messages.c.id == message.id).values(**change))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.store import Store
-from desk.delivery.store.queue import LEASE_MS, SendQueue
+from core.store.leases import LEASE_MS
+from desk.delivery.store.queue import SendQueue
 from tests.desk.delivery.support import (
     HOUR,
     Clock,

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from core.records import Alert, article_id, decode
 from core.records.alert import Schedule
 from core.store import Store, open_store
+from core.store.leases import LEASE_MS
 from core.store.takedowns import Takedown
 from desk.delivery.plan import plan_all
 from desk.delivery.service import DeliveryService
 from desk.delivery.store.channels import DeliveryRepository, Mute
-from desk.delivery.store.queue import LEASE_MS, SendQueue
+from desk.delivery.store.queue import SendQueue
 from tests.desk.delivery.support import (
     HOUR,
     NOON_MS,

@@ -205,8 +205,8 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
-        sa.Column("taken_by", sa.String(), nullable=True),
-        sa.Column("taken_ms", sa.BigInteger(), nullable=True),
+        sa.Column("leased_by", sa.String(), nullable=True),
+        sa.Column("lease_until_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sqlite_autoincrement=True,
     )

@@ -1,0 +1,70 @@
+"""Names for processes, from which another process of the same machine can tell that they are dead.
+
+A name is ``HOST:MACHINE:PID:START:RANDOM``. MACHINE is the kernel's boot id with the namespace of process ids, so it is the
+same for two processes exactly if a process id means the same to both; START is when the process began (in the kernel's
+ticks), since ids are used again. Where the system does not give these (no ``/proc``), MACHINE is empty, and no process
+is taken for dead by its name: its leases run out.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+_HOST_LENGTH, _BOOT_LENGTH = 40, 12
+
+
+class _Stat(NamedTuple):
+    state: str
+    started: str
+
+
+def process_name() -> str:
+    """A name for this process, unique among all that share a store; 100 characters at most."""
+    mine = _stat(os.getpid())
+    machine, started = (_machine(), mine.started) if mine else ("", "")
+    host = socket.gethostname()[:_HOST_LENGTH].replace(":", "-")
+    return f"{host}:{machine}:{os.getpid()}:{started}:{secrets.token_hex(4)}"
+
+
+def is_dead(name: str) -> bool:
+    """Whether the process of this name has certainly ended. False for another machine's, and for any other text."""
+    parts = name.split(":")
+    if len(parts) != 5 or not parts[1] or parts[1] != _machine() or not (parts[2].isdecimal() and parts[2].isascii()):
+        return False
+    pid = int(parts[2])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        # Another user's: it lives, and nothing more can be known of it.
+        return False
+    now = _stat(pid)
+    # A process that was killed and not yet waited for runs nothing any more.
+    return now is not None and (now.state in "ZX" or now.started != parts[3])
+
+
+@cache
+def _machine() -> str:
+    """What makes process ids comparable; empty if the system does not say."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", "")
+        namespace = Path("/proc/self/ns/pid").readlink().name
+    except (OSError, ValueError):
+        return ""
+    return f"{boot[:_BOOT_LENGTH]}-{''.join(filter(str.isdecimal, namespace))}" if boot else ""
+
+
+def _stat(pid: int) -> _Stat | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    # The name of the program is in brackets and may hold anything.
+    fields = text.rpartition(")")[2].split()
+    return _Stat(fields[0], fields[19]) if len(fields) > 19 else None

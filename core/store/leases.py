@@ -1,0 +1,156 @@
+"""Leases on rows: which process works on a feed, a channel or a row of the outbox, and when another one may.
+
+One mechanism for all of them. A row has an owner (``core.processes.process_name``) and a time until which no other
+process may have it. Leases are short; their holder renews them while it works (``Heartbeat``). When a process dies,
+
+- another one on the same machine takes its rows at once: it can see that the owner has ended (``free_dead``);
+- one on another machine takes them when they run out, ``lease_ms`` after the last renewal at most.
+
+A lease from further ahead than clocks differ was taken before the clock was set back: its holder may be dead, so it does
+not count. The run itself is no lease: a new pipeline takes it over at once and fences the earlier one. Neither is the
+writer of a search index, which holds a lock on a file: it ends with the process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+import structlog
+
+from core.errors import StoreError
+from core.processes import is_dead
+from core.store.engine import Store, chunks
+
+log = structlog.get_logger()
+
+LEASE_MS = 10_000
+"""How long a lease lasts without being renewed."""
+LOOK_MS = 1_000
+LONGEST_WORK_MS = 600_000
+"""What has taken longer hangs: its lease is not renewed any more, so that others may try."""
+
+
+class Leases:
+    """The leases on the rows of one table, as one process (``owner``) sees them. Times are ms since the epoch.
+
+    ``owner_column`` and ``until_column`` are the table's; ``key`` is the one that names a row.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: sa.Column[Any],
+        owner_column: sa.Column[Any],
+        until_column: sa.Column[Any],
+        *,
+        owner: str,
+        lease_ms: int = LEASE_MS,
+        dead: Callable[[str], bool] = is_dead,
+    ) -> None:
+        self.owner, self.lease_ms = owner, lease_ms
+        self._store, self._table = store, key.table
+        self._key, self._owner_column, self._until = key, owner_column, until_column
+        self._dead = dead
+        self._looked_ms: int | None = None
+        self._lock = threading.Lock()
+        self._held: dict[Any, int] = {}
+
+    def counts(self, now_ms: int) -> sa.ColumnElement[bool]:
+        """A row is leased now, to whichever process."""
+        return self._until.between(now_ms + 1, now_ms + 2 * self.lease_ms)
+
+    def others(self, now_ms: int) -> sa.ColumnElement[bool]:
+        """A row is leased to another process now."""
+        return self.counts(now_ms) & (self._owner_column != self.owner)
+
+    def free_dead(self, now_ms: int) -> int:
+        """Free what processes of this machine held that have ended; returns the number of rows. Looks once a second at most."""
+        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LOOK_MS:
+            return 0
+        self._looked_ms = now_ms
+        holders = sa.select(self._owner_column).where(self._until > now_ms, self._owner_column != self.owner).distinct()
+        with self._store.reading() as connection:
+            dead = [name for name in connection.execute(holders).scalars() if name and self._dead(name)]
+        if not dead:
+            return 0
+        freed = 0
+        with self._store.writing() as connection:
+            for some in chunks(dead):
+                mine = sa.update(self._table).where(self._owner_column.in_(some), self._until > now_ms)
+                freed += connection.execute(mine.values({self._until: 0})).rowcount
+        log.info("took over what a process that has ended was working on", rows=freed, processes=len(dead))
+        return freed
+
+    def taken(self, keys: Collection[Any], now_ms: int) -> None:
+        """These rows were leased by this process: renew them from now on."""
+        with self._lock:
+            self._held |= dict.fromkeys(keys, now_ms)
+
+    def ended(self, keys: Collection[Any]) -> None:
+        """The work on these rows has ended: don't renew them any more."""
+        with self._lock:
+            for key in keys:
+                self._held.pop(key, None)
+
+    def forget(self) -> None:
+        """Renew nothing any more."""
+        with self._lock:
+            self._held.clear()
+
+    def renew(self, now_ms: int) -> int:
+        """Renew what this process works on; returns the number of rows. Safe for any thread. Raises StoreError."""
+        with self._lock:
+            keys = [key for key, since in self._held.items() if 0 <= now_ms - since < LONGEST_WORK_MS]
+        renewed = 0
+        if keys:
+            with self._store.writing() as connection:
+                for some in chunks(keys):
+                    mine = sa.update(self._table).where(
+                        self._key.in_(some), self._owner_column == self.owner, self._until < now_ms + self.lease_ms
+                    )
+                    renewed += connection.execute(mine.values({self._until: now_ms + self.lease_ms})).rowcount
+        return renewed
+
+
+class Heartbeat:
+    """Renews leases in a thread of its own, so that they outlast a call that waits for a stream or a receiver.
+
+    ``clock_ms`` is the wall clock. While the store is away nothing is renewed, and nobody can take anything either.
+    """
+
+    def __init__(self, leases: Sequence[Leases], clock_ms: Callable[[], int]) -> None:
+        self._leases, self._clock_ms = leases, clock_ms
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; the leases run out unless they are given back."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(5)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _beat(self) -> None:
+        every_s = min(one.lease_ms for one in self._leases) / 3_000
+        while not self._stop.wait(every_s):
+            for one in self._leases:
+                try:
+                    one.renew(self._clock_ms())
+                except StoreError as error:
+                    log.debug("leases could not be renewed now", error=str(error))
