@@ -33,7 +33,7 @@ def make_private_file(path: Path) -> None:
 
 
 def close_to_others(folder: Path) -> None:
-    """Let only the owner read the files of a folder that a library has written. Others' files, and those that vanish, are left."""
+    """Let only the owner read the files of a folder that a library has written. Others' files are left."""
     for path in folder.iterdir():
         if open_to_others(path) and path.is_file() and not path.is_symlink():
             with contextlib.suppress(OSError):

@@ -52,7 +52,7 @@ def test_a_stream_is_private(tmp_path: Path, umask: int) -> None:
 def test_the_search_index_is_private(tmp_path: Path, umask: int) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
     ledger = RunLedger(store, "live", "me")
-    ledger.take(now_ms=NOON_MS)
+    ledger.take(kind="live", now_ms=NOON_MS)
     index = SearchIndex(tmp_path / "search")
     for number in (1, 2):
         commit(ledger, [told(number, f"https://a.example/{number}", text="Grain ships")])
