@@ -141,6 +141,12 @@ class PipelineSettings:
     breaker_window_s: Annotated[float, _help("span of event time in which such pages count")] = 600.0
     slice_records: Annotated[int, _help("records in a slice, at most")] = 2_000
     slice_bytes: Annotated[int, _help("bytes in a slice, at most")] = 64 << 20
+    order_limit_s: Annotated[
+        float,
+        _help(
+            "a record that takes longer to be decided, in order, ends its process, and is set aside after the second time; 0: never"
+        ),
+    ] = 60.0
     slice_s: Annotated[
         float,
         _help("a slice takes no more records than the latest ones did in this time; 0: slice_records alone counts"),

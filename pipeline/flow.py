@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
+from pipeline.ledger.writer import ORDER_LIMIT_S
 from pipeline.transforms.clean import Clean
 from pipeline.transforms.coders import Draft, Envelope
 from pipeline.transforms.extraction_pool import INLINE, PoolPlan
@@ -24,7 +25,8 @@ class Flow:
     """What the graph must know. ``scope`` names the subscriptions and topics: ``live``, or the run's own.
 
     ``owner`` is the token that took the run; ``publish`` puts results into the outbox for the output streams;
-    ``pool`` says in which processes of each worker records are prepared, and for how long.
+    ``pool`` says in which processes of each worker records are prepared, and for how long; ``order_limit_s`` how long one may
+    take in the ordered stage before its process is ended.
     """
 
     store_url: str
@@ -33,6 +35,7 @@ class Flow:
     scope: str = "live"
     publish: bool = False
     pool: PoolPlan = INLINE
+    order_limit_s: float = ORDER_LIMIT_S
 
     @property
     def work(self) -> RecordWork:
@@ -49,7 +52,14 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])
         | "Order" >> order
         | "Decide and write"
-        >> WriteResults(flow.store_url, flow.run, flow.owner, publish=flow.publish, scope=flow.scope)
+        >> WriteResults(
+            flow.store_url,
+            flow.run,
+            flow.owner,
+            publish=flow.publish,
+            scope=flow.scope,
+            limit_s=flow.order_limit_s,
+        )
     )
 
 

@@ -19,7 +19,7 @@ MOST_CHARS = 300
 MOST_ALTERNATIVES = 3
 LONGEST_EXPLAINED = 20_000
 """A longer query is not taken apart: that costs its length times its depth."""
-_EXPLAINED_STEPS = 8 * MOST_STEPS
+EXPLAINED_STEPS = 8 * MOST_STEPS
 """Steps of all clauses of a query together; each alone may take as many as a query."""
 
 _OR, _AND, _NOT, _NEAR, _SINGLE = range(5)  # how tightly a node binds
@@ -107,7 +107,7 @@ def explain(query: Query, document: Document) -> Explanation:
 
 class _Explainer:
     def __init__(self, document: Document) -> None:
-        self._document, self._left = document, _EXPLAINED_STEPS
+        self._document, self._left = document, EXPLAINED_STEPS
 
     def explain(self, node: Node, outer: Around) -> Explanation:
         held, undecided, found = self._tried(compile_node(node, outer))
@@ -139,15 +139,16 @@ class _Explainer:
         return held, False, found
 
 
-def matched_clause(query: Query, document: Document) -> str:
+def matched_clause(query: Query, document: Document, steps: int = EXPLAINED_STEPS) -> str:
     """The part of ``query`` that made the document match, in a line that a reader of the alert understands.
 
     Of an OR the parts that held (three at most), of an AND all. At most 300 characters. Empty if the query does not match
-    or is longer than LONGEST_EXPLAINED, or if finding the parts takes too many steps.
+    or is longer than LONGEST_EXPLAINED, or if finding the parts takes more than ``steps``. What it took is told by
+    ``document.budget``.
     """
     if len(query.text) > LONGEST_EXPLAINED:
         return ""
-    document.budget.begin(_EXPLAINED_STEPS)
+    document.budget.begin(steps)
     try:
         if not compile_node(query.root).holds(document):
             return ""

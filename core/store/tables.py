@@ -21,6 +21,7 @@ counters               sums that only rise, by run, name and label; see ``core.s
 gauges                 latest values by run and name, with their times
 source_activity        how many articles came from each source, and the latest of them
 slow_lane              records that have left the order, each until its outcome is stored; with its draft once it is done
+in_hand                what the ordered stage of a run is deciding; see ``pipeline.ledger.in_hand``
 contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there;
                        below ``pruned_below`` the rows of outcomes may be gone, and the records count as handled
 pruned                 how far a run was pruned, by table; see ``pipeline.ledger.pruning``
@@ -129,6 +130,18 @@ slow_lane = Table(
     # The version (``pipeline.versions``) that wrote it: another one prepares the record again.
     Column("made_by", SafeString),
     Index("ix_slow_lane_run_article", "run", "article"),
+)
+
+in_hand = Table(
+    "in_hand",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # The process that decides.
+    Column("process", SafeString, nullable=False),
+    # The transaction that will store it: once there is one, the row means nothing.
+    Column("seq", BigInteger, nullable=False),
+    # As JSON: position, and how often it was in hand when a process died.
+    Column("records", Text, nullable=False),
 )
 
 articles = Table(

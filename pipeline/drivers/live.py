@@ -94,6 +94,7 @@ class LiveRun:
             owner=self.owner,
             publish=self._publish,
             pool=in_order(self.settings),
+            order_limit_s=self.settings.order_limit_s,
         )
 
     def resumption(self) -> Resumption:

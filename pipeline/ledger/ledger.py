@@ -23,6 +23,7 @@ from pipeline.ledger.base import Base, known, stored_under
 from pipeline.ledger.bundle import postponed_counts, write_bundle
 from pipeline.ledger.contiguous_offsets import StreamOffsets, pruned_below
 from pipeline.ledger.rows import ENTRY, entry
+from pipeline.ledger.in_hand import InHand
 from pipeline.ledger.slow_lane import SlowLaneQueue, delete_back, read_waiting, write_left
 from pipeline.ledger.stored_facts import write_facts
 from pipeline.stories.index import IndexEntry
@@ -239,6 +240,10 @@ class RunLedger:
     def slow_lane(self) -> SlowLaneQueue:
         """What waits in the run's slow lane."""
         return SlowLaneQueue(self.store, self.run, self.check_owner)
+
+    def in_hand(self) -> InHand:
+        """The note of what the run's ordered stage has in hand."""
+        return InHand(self.store, self.run, self.check_owner)
 
     def last_handled(self, partition: int) -> list[OrderKey]:
         """Of each stream that the run has read: the key of the last record of this partition before which none is undone."""

@@ -6,32 +6,39 @@ See docs/architecture.md, "Exactly-once results".
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
 
 import msgspec
 import structlog
 
-from core.errors import Fenced, StoreError
-from core.records import Alert, Outcome, OutcomeKind, Subscription
+from core.errors import Fenced, StoreError, WirewatchError
+from core.records import Alert, Outcome, OutcomeKind, Position, Subscription
 from core.store import Store, SubscriptionStore, open_store
 from core.store.subscriptions import LIVE
-from core.store.takedowns import STAGE, Takedowns
+from core.store.takedowns import STAGE as TAKEDOWN
+from core.store.takedowns import Takedowns
 from pipeline.elements import Draft, Rejection
 from pipeline.ledger import RunLedger
 from pipeline.ledger.base import base_of
+from pipeline.ledger.in_hand import Suspects, Watch
 from pipeline.ledger.ledger import BundleContext, Stale, WentBack
 from pipeline.ledger.stored_facts import read_story_memories
 from pipeline.malloc import settle
 from pipeline.order.slow_lane import part
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.index import StoryIndex
+from pipeline.stories.stage import STAGE as DECIDE
 from pipeline.stories.stage import Handled, StoryStage
 from pipeline.stories.story_memory import StoryFacts
+from pipeline.text.characters import normal_line
 
 log = structlog.get_logger()
 TRIES = 5
+ALERT = "alert"
+ORDER_LIMIT_S = 60.0
 MANY = 10_000
 _WRITTEN: dict[str, int] = {}
 
@@ -79,20 +86,39 @@ class Written(NamedTuple):
     alerts: int = 0
 
 
+class _Failed(Exception):
+    """A record failed in the ordered stage: refused for ``problem``, or if that is None blamed once."""
+
+    def __init__(self, position: Position, problem: Rejection | None) -> None:
+        super().__init__(str(position))
+        self.position, self.problem = position, problem
+
+
+class _Found(Exception):
+    """Records came to light that a process had in hand when it died: the batch must be cut again."""
+
+
 class RunWriter:
     """Decides drafts of one run in order and stores the results. Thread-safe (one batch at a time).
 
     Idempotent: drafts at positions that have an outcome change nothing. Raises Fenced once another owner has the run,
     StoreError if the store fails; then nothing of the batch is stored, and the index is loaded again.
+
+    A record that raises an exception is rejected with its stage. One that ends the process, or is still not decided after
+    ``limit_s`` (0: no limit), is decided alone the next time, and set aside after the second (``pipeline.ledger.in_hand``).
     """
 
-    def __init__(self, ledger: RunLedger, *, publish: bool, scope: str = LIVE) -> None:
+    def __init__(
+        self, ledger: RunLedger, *, publish: bool, scope: str = LIVE, limit_s: float = ORDER_LIMIT_S
+    ) -> None:
         self._ledger, self._publish = ledger, publish
         self._subscriptions = SubscriptionVersions(SubscriptionStore(ledger.store, scope))
         self._takedowns, self._stamp = Takedowns(ledger.store), -1
         self._lock = threading.Lock()
         self._stage: StoryStage | None = None
         self._seq = -1
+        self._in_hand, self._suspects, self._watch = ledger.in_hand(), Suspects(), Watch(limit_s)
+        self._refused: dict[Position, Rejection] = {}
 
     @property
     def store(self) -> Store:
@@ -100,38 +126,68 @@ class RunWriter:
         return self._ledger.store
 
     def write(self, drafts: Sequence[Draft]) -> Written:
-        """Decide and store a batch, in one transaction."""
-        if not drafts:
-            return Written()
+        """Decide and store a batch, in one transaction; in several if a process died over some of it."""
+        outcomes: list[Outcome] = []
+        alerts, left = 0, list(drafts)
         with self._lock:
-            for attempt in range(1, TRIES + 1):
+            while left:
+                batch = self._suspects.next_batch(left)
                 try:
-                    return self._write(drafts)
-                except Stale:
-                    # Another worker has written this run: its results must be read first.
-                    self._stage = None
-                    if attempt == TRIES:
-                        raise
-                except BaseException:
-                    self._stage = None
+                    written = self._with_retries(batch)
+                except _Found:
+                    continue
+                outcomes += written.outcomes
+                alerts += written.alerts
+                self._suspects.decided(batch)
+                left = left[len(batch) :]
+            self._refused.clear()
+        return Written(outcomes, alerts)
+
+    def _with_retries(self, drafts: Sequence[Draft]) -> Written:
+        stale = 0
+        while True:
+            try:
+                return self._write(drafts)
+            except Stale:
+                # Another worker has written this run: its results must be read first.
+                self._stage = None
+                stale += 1
+                if stale == TRIES:
                     raise
-        raise AssertionError("the last attempt returns or raises")
+            except _Failed as failed:
+                self._stage = None
+                if failed.problem is None:
+                    self._suspects.add({failed.position: self._suspects.blamed.get(failed.position, 0) + 1})
+                    raise _Found from failed
+                self._refused[failed.position] = failed.problem
+            except _Found:
+                raise
+            except BaseException:
+                self._stage = None
+                raise
 
     def _write(self, drafts: Sequence[Draft]) -> Written:
         context, stage = self._begin(drafts)
         # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
-        drafts = self._allowed(drafts)
+        drafts = [self._unless_refused(draft) for draft in self._allowed(drafts)]
         parted = part(drafts, done=context.done, waiting=context.waiting)
-        handled = stage.handle(
-            parted.now,
-            done=context.done,
-            histories=context.histories,
-            texts=context.texts,
-            last_key=context.state.last_key,
-        )
-        if not handled.decided and not parted.later:
-            return Written()
-        alerts, facts = self._alerts(handled)
+        careful = self._note(context, parted.now)
+        try:
+            handled = stage.handle(
+                parted.now,
+                done=context.done,
+                histories=context.histories,
+                texts=context.texts,
+                last_key=context.state.last_key,
+                around=self._around,
+            )
+            if not handled.decided and not parted.later:
+                return Written()
+            alerts, facts = self._alerts(handled)
+        finally:
+            self._watch.end()
+        if careful:
+            self._in_hand.lay_down()
         self._seq = self._ledger.commit(
             context.state,
             handled.decided,
@@ -148,6 +204,47 @@ class RunWriter:
         _say(handled, alerts, parted.later)
         return Written([decided.outcome for decided in handled.decided], len(alerts))
 
+    def _note(self, context: BundleContext, drafts: Sequence[Draft]) -> bool:
+        """Note what is decided now. Returns whether it is a record that is blamed. Raises _Found."""
+        positions = [draft.position for draft in drafts if draft.article is not None]
+        if not positions:
+            return False
+        found = self._in_hand.take(positions, context.state.seq + 1, self._suspects.blamed)
+        if found:
+            log.warning(
+                "a service ended while it decided these records; each is decided alone now",
+                run=self._ledger.run,
+                records=len(found),
+                first=str(next(iter(found))),
+            )
+            self._suspects.add(found)
+            raise _Found
+        return any(position in self._suspects.blamed for position in positions)
+
+    def _unless_refused(self, draft: Draft) -> Draft:
+        """The draft, rejected if it failed before in the ordered stage, or ended too many processes there."""
+        if draft.article is None:
+            return draft
+        problem = self._refused.get(draft.position)
+        if problem is None and (problem := self._suspects.problem(draft.position, DECIDE)) is not None:
+            log.error("a record is set aside", position=str(draft.position), item=draft.item, stage=DECIDE)
+        return draft if problem is None else msgspec.structs.replace(draft, article=None, problem=problem)
+
+    @contextmanager
+    def _around(self, position: Position, stage: str) -> Iterator[None]:
+        """What a record's part of the ordered stage runs in. Raises _Failed, and WirewatchError if the store is away."""
+        self._watch.begin_record()
+        try:
+            yield
+        except WirewatchError:
+            raise
+        except MemoryError as error:
+            raise _Failed(position, None) from error
+        except Exception as error:
+            log.exception("an article can't be decided; it is rejected", stage=stage, position=str(position))
+            why = normal_line(f"{stage}_failed: {type(error).__name__}: {str(error)[:200]}")
+            raise _Failed(position, Rejection(stage, why)) from error
+
     def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
         """The drafts, with those of articles that were taken down rejected."""
         stamp, reasons = self._takedowns.check(draft.article.id for draft in drafts if draft.article is not None)
@@ -155,7 +252,7 @@ class RunWriter:
         if before not in (-1, stamp):
             raise Stale("an article was taken down: the index may hold it")
         return [
-            msgspec.structs.replace(draft, article=None, problem=Rejection(STAGE, reasons[draft.article.id]))
+            msgspec.structs.replace(draft, article=None, problem=Rejection(TAKEDOWN, reasons[draft.article.id]))
             if draft.article is not None and draft.article.id in reasons
             else draft
             for draft in drafts
@@ -211,7 +308,8 @@ class RunWriter:
         alerts: list[Alert] = []
         for each in handled.decided:
             if each.article is not None:
-                alerts += rule.alerts_of(each.article, each.key, each.difference)
+                with self._around(each.article.position, ALERT):
+                    alerts += rule.alerts_of(each.article, each.key, each.difference)
         return alerts, {story: memory.facts for story, memory in rule.memories.items() if memory.learnt}
 
 
@@ -250,9 +348,11 @@ def _say(handled: Handled, alerts: Sequence[Alert], later: Sequence[Draft]) -> N
 
 
 @cache
-def shared_writer(store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> RunWriter:
+def shared_writer(
+    store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE, limit_s: float = ORDER_LIMIT_S
+) -> RunWriter:
     """The one writer of a run in this process: loading its index for every bundle would cost too much."""
     if not owner:
         raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
     store = open_store(store_url)
-    return RunWriter(RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope)
+    return RunWriter(RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope, limit_s=limit_s)

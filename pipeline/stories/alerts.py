@@ -22,7 +22,7 @@ from itertools import takewhile
 
 from core.errors import QueryError
 from core.query.document import document_of
-from core.query.explain import matched_clause
+from core.query.explain import EXPLAINED_STEPS, matched_clause
 from core.query.filters import effective_query
 from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
 from core.records.alert import LEVELS, AlertLink, Level, News, Rewording, Snippet
@@ -34,6 +34,10 @@ NEW_STORY = "story"
 SOURCE_COUNTS = (3, 10, 30, 100, 300, 1_000)
 MOST_OUTLETS, MOST_NEWS, MOST_CHANGES = 20, 12, 20
 CHANGE_CHARS = 300
+CLAUSE_STEPS = 4_000_000
+"""What finding the matched clauses of one article may cost, over all its alerts: some second. Later alerts have none."""
+_PARSING_STEPS = 8
+"""Of each character of a query, as long as that takes."""
 MOST_SNIPPETS, SNIPPET_CONTEXT, LONGEST_SNIPPET = 3, 90, 320
 
 InForce = Callable[[str, int | None, int], Subscription | None]
@@ -134,6 +138,7 @@ class _ArticleNews:
         self._retracted = any(kind == "retraction" for _, kind, _ in known.notices)
         self._outlets = tuple(sorted(memory.outlets)[:MOST_OUTLETS])
         self._document = None if not article.subscriptions else document_of(article)
+        self._clause_steps = CLAUSE_STEPS
         self._link = AlertLink(article.url, article.title, article.source, article.published_at)
 
     @property
@@ -228,10 +233,17 @@ class _ArticleNews:
     def _clause(self, wanted: Subscription | None) -> str:
         if wanted is None or self._document is None:
             return ""
-        try:
-            return matched_clause(effective_query(wanted), self._document)
-        except QueryError:
+        self._clause_steps -= _PARSING_STEPS * len(wanted.query)
+        if self._clause_steps <= 0:
             return ""
+        budget = self._document.budget
+        try:
+            return matched_clause(effective_query(wanted), self._document, min(EXPLAINED_STEPS, self._clause_steps))
+        except QueryError:
+            budget.begin(0)
+            return ""
+        finally:
+            self._clause_steps -= budget.limit - budget.left
 
     def _changes(self) -> tuple[Rewording, ...]:
         if self._difference is None:

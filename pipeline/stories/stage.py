@@ -6,7 +6,8 @@ An article is new, a new version, a copy, another report on a known event, or no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -22,6 +23,10 @@ from pipeline.text.difference import VersionDifference, difference
 # A text of fewer letters says too little to be a copy ("Video", "More soon").
 MIN_TEXT = 80
 MAX_HASHED = 200_000
+STAGE = "decide"
+
+Around = Callable[[Position, str], AbstractContextManager[object]]
+"""(position, stage) → what a record's part of the stage runs in: a guard that finds which record fails or never ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,14 @@ class StoryStage:
         histories: Mapping[str, Sequence[IndexEntry]],
         last_key: OrderKey | None,
         texts: Mapping[str, tuple[str, str]] | None = None,
+        around: Around = lambda _position, _stage: nullcontext(),
     ) -> Handled:
         """Decide each draft in the given order.
 
         Positions in ``done`` have their result already and give nothing. ``histories`` are the stored versions of the
         drafts' articles, ``texts`` (title, text) of their latest ones, for the differences. A draft whose key is not after
-        ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept.
+        ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept. Each article
+        is decided in ``around``. If that fails for one, the stage must be discarded.
         """
         shown = dict(texts or {})
         handled = Handled(last_key=last_key)
@@ -101,10 +108,14 @@ class StoryStage:
                 handled.decided.append(Decided(_rejection(draft, key), key, late))
                 continue
             history = [*histories.get(draft.article.id, ()), *grown.get(draft.article.id, ())]
-            decided = self._decide(draft, draft.article, key, history, late=late, before=shown.get(draft.article.id))
+            with around(draft.position, STAGE):
+                decided = self._decide(
+                    draft, draft.article, key, history, late=late, before=shown.get(draft.article.id)
+                )
+                if decided.entry is not None:
+                    self.index.add(decided.entry)
             if decided.entry is not None:
                 grown.setdefault(decided.entry.article, []).append(decided.entry)
-                self.index.add(decided.entry)
                 shown[decided.entry.article] = (draft.article.title, draft.article.text)
             handled.decided.append(decided)
         if handled.last_key is not None:

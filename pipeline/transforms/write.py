@@ -8,7 +8,7 @@ from core.clock import wall_ms
 from core.errors import WirewatchError
 from core.logs import configure_worker
 from core.store.subscriptions import LIVE
-from pipeline.ledger.writer import shared_writer
+from pipeline.ledger.writer import ORDER_LIMIT_S, shared_writer
 from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft
 from pipeline.transforms.step import Step, rest
@@ -25,24 +25,40 @@ class WriteResults(beam.PTransform):
     At least once: a bundle that is repeated after a failure changes nothing that was stored.
     """
 
-    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE) -> None:
+    def __init__(
+        self,
+        store_url: str,
+        run: str,
+        owner: str,
+        *,
+        publish: bool,
+        scope: str = LIVE,
+        limit_s: float = ORDER_LIMIT_S,
+    ) -> None:
         super().__init__()
-        self._write = _Write(store_url, run, owner, publish=publish, scope=scope)
+        self._write = _Write(store_url, run, owner, publish=publish, scope=scope, limit_s=limit_s)
 
     def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[None]:
         return drafts | "Write" >> beam.ParDo(self._write).with_output_types(None)
 
 
 class _Write(Step):
-    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str) -> None:
+    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str, limit_s: float) -> None:
         super().__init__()
         self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
-        self._scope = scope
+        self._scope, self._limit_s = scope, limit_s
 
     def setup(self) -> None:
         super().setup()
         configure_worker(run=self._run)
-        self._writer = shared_writer(self._store_url, self._run, self._owner, publish=self._publish, scope=self._scope)
+        self._writer = shared_writer(
+            self._store_url,
+            self._run,
+            self._owner,
+            publish=self._publish,
+            scope=self._scope,
+            limit_s=self._limit_s,
+        )
 
     def teardown(self) -> None:
         rest(self._writer.store)

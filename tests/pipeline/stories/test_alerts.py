@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from core.records import Alert, Match, SubscriptionMatch, alert_id, article_id, from_ms
 from core.records.alert import News, NewsKind
-from pipeline.stories.alerts import AlertRule
+from pipeline.stories.alerts import CLAUSE_STEPS, AlertRule
 from tests.pipeline.stories.world import Desk, article, edited, prose, subscription
 
 ONE, TWO, THREE = prose(1), prose(2), prose(3)
@@ -221,6 +221,19 @@ def test_all_that_is_new_in_an_article_is_one_alert() -> None:
     assert second.level == "high"
     assert second.changes
     assert second.changes[0].after.startswith("17 died")
+
+
+def test_naming_the_matched_clauses_of_one_article_costs_a_bounded_number_of_steps() -> None:
+    """Over all its alerts: a page that meets thousands of long queries must not hold up the order."""
+    long = replace(subscription("s"), query=" OR ".join(f"zyzzyva{number}" for number in range(1_200)) + " OR died")
+    names = [f"s{number:02}" for number in range(60)]
+    rule = AlertRule({}, lambda name, version, _time_ms: replace(long, id=name))
+    one = replace(article(A, "Two people died there.", at_ms=0, subscriptions=names), story_id="story")
+    alerts = rule.alerts_of(one, one.key)
+    assert [alert.subscription for alert in alerts] == names
+    told = [alert.clause for alert in alerts]
+    affordable = CLAUSE_STEPS // (8 * len(long.query))
+    assert told == ["died"] * affordable + [""] * (60 - affordable)
 
 
 def test_a_retraction_is_urgent_and_names_what_it_takes_back() -> None:

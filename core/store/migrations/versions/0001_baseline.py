@@ -100,6 +100,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_slow_lane_run_article", "slow_lane", ["run", "article"])
     op.create_table(
+        "in_hand",
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("process", sa.String(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("records", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", name=op.f("pk_in_hand")),
+    )
+    op.create_table(
         "articles",
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),

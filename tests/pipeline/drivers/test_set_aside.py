@@ -1,0 +1,83 @@
+"""A record that hangs or kills the real service in the ordered stage: it ends, is started, and goes on without the record."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from core.records import Subscription
+from core.settings import Settings
+from core.store import SubscriptionStore, open_store
+from tests.pipeline.drivers.test_slow_lane import ROOT, append, compared, ends, replay
+
+SERVICE = """
+import os, sys, threading
+from core.clock import wall_ms
+from core.settings import load_settings
+from core.store import StoreReader, open_store
+from pathlib import Path
+from pipeline.drivers.live import run_in_slices
+from pipeline.stories import stage
+from pipeline.stories.alerts import AlertRule
+
+difference, alerts_of = stage.difference, AlertRule.alerts_of
+
+def hangs(before, after):
+    if "hang" in after[0]:
+        while True:
+            pass
+    return difference(before, after)
+
+def dies(self, article, *args):
+    if "kill" in article.title:
+        os.abort()
+    return alerts_of(self, article, *args)
+
+if __name__ == "__main__":
+    stage.difference, AlertRule.alerts_of = hangs, dies
+    settings = load_settings(Path(sys.argv[1]))
+    run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
+"""
+
+
+def test_the_service_goes_on_without_what_hangs_or_dies_in_the_ordered_stage(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), partitions=1, extraction_processes=0)
+    store = open_store(settings.store)
+    SubscriptionStore(store).save_subscriptions(
+        [Subscription(id="everything", query="NOT zyzzyva")], now_ms=0, from_the_beginning=True
+    )
+    (tmp_path / "service.py").write_text(SERVICE, "utf-8")
+    (tmp_path / "wirewatch.toml").write_text(
+        f'data_dir = "{tmp_path}"\npartitions = 1\nextraction_processes = 0\norder_limit_s = 2.0\n', "utf-8"
+    )
+    # Only the second version of the first has something to compare.
+    append(settings, "hang-1", "a", "hang-1", "b", "kill-1", "c")
+    command = [sys.executable, str(tmp_path / "service.py"), str(tmp_path / "wirewatch.toml")]
+    codes: list[int] = []
+    said: list[str] = []
+    while not codes or codes[-1] != 0:
+        assert len(codes) < 5
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        codes.append(done.returncode)
+        said.append(done.stderr)
+    assert len(codes) == 5
+    assert sum("in hangs" in each for each in said) == 2
+    assert ends(store) == {
+        "hang-1": "published, rejected decide: set_aside",
+        "a": "published",
+        "b": "published",
+        "kill-1": "rejected decide: set_aside",
+        "c": "published",
+    }
+    assert compared(store, replay(settings, store)) == compared(store, "live")
+    store.close()

@@ -1,0 +1,158 @@
+"""A record that ends its process in the ordered stage: found, decided alone, set aside after the second time, over restarts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.errors import StoreError
+from core.store import Store
+from pipeline.elements import Draft, Rejection
+from pipeline.ledger import in_hand
+from pipeline.ledger.in_hand import Watch
+from pipeline.ledger.writer import RunWriter
+from pipeline.stories.alerts import AlertRule
+from pipeline.stories.stage import StoryStage
+from tests.pipeline.ledger.drafts import day, opened, results, taken, writer
+from tests.pipeline.transforms.support import draft
+
+SET_ASIDE = Rejection("decide", "set_aside: the service ended 2 times while it was decided")
+
+
+class Died(BaseException):
+    """In place of a process that ends."""
+
+
+@contextmanager
+def process(number: int) -> Iterator[None]:
+    """What happens in here happens in another process than what happens in one of another number."""
+    with patch.object(in_hand, "_TOKEN", str(number)):
+        yield
+
+
+@contextmanager
+def planted(poison: Collection[int], error: type[BaseException] = Died, *, alerts: bool = False) -> Iterator[None]:
+    """Deciding a record at one of these offsets, or its alerts, ends like this."""
+    decide, alerts_of = StoryStage._decide, AlertRule.alerts_of
+
+    def trapped_decide(self: StoryStage, draft: Draft, *args: Any, **options: Any) -> Any:
+        if not alerts and draft.position.offset in poison:
+            raise error("planted")
+        return decide(self, draft, *args, **options)
+
+    def trapped_alerts(self: AlertRule, article: Any, *args: Any, **options: Any) -> Any:
+        if alerts and article.position.offset in poison:
+            raise error("planted")
+        return alerts_of(self, article, *args, **options)
+
+    with patch.object(StoryStage, "_decide", trapped_decide), patch.object(AlertRule, "alerts_of", trapped_alerts):
+        yield
+
+
+def with_articles() -> list[int]:
+    return [one.position.offset for one in day() if one.article is not None]
+
+
+@cache
+def without(poison: frozenset[int], problem: Rejection = SET_ASIDE) -> dict[str, Any]:
+    """The results of a quiet day on which these were refused before they came here."""
+    drafts = [
+        draft(one.number, one.item, problem) if one.position.offset in poison and one.article is not None else one
+        for one in day()
+    ]
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
+        writer(store).write(drafts)
+        return results(store)
+
+
+def starts(store: Store, sizes: list[int]) -> int:
+    """Start again after each death until the whole day is done, in batches of these sizes, and return how many died."""
+    for died in range(100):
+        with process(died):
+            mine, left, cuts = writer(store, f"owner {died}"), day(), list(sizes)
+            try:
+                while left:
+                    size = cuts.pop() if cuts else len(left)
+                    mine.write(left[:size])
+                    left = left[size:]
+                return died
+            except Died:
+                continue
+    raise AssertionError("it never came to an end")
+
+
+@pytest.mark.parametrize("alerts", [False, True], ids=["decide", "alert"])
+@pytest.mark.parametrize("sizes", [[], [1] * 24], ids=["one batch", "one by one"])
+def test_after_the_second_death_a_record_is_set_aside_and_the_rest_is_as_without_it(
+    tmp_path: Path, sizes: list[int], *, alerts: bool
+) -> None:
+    with opened(tmp_path) as store, planted({5}, alerts=alerts):
+        assert starts(store, sizes) == 2
+        assert results(store) == without(frozenset({5}))
+
+
+@given(st.sets(st.sampled_from(with_articles()), max_size=3), st.lists(st.integers(1, 9), max_size=6))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_deadly_records_in_any_batches_are_set_aside_and_nothing_else(poison: set[int], sizes: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store, planted(poison):
+        assert starts(store, sizes) <= 2 * len(poison)
+        assert results(store) == without(frozenset(poison))
+
+
+def test_deaths_outside_of_deciding_blame_nothing(tmp_path: Path) -> None:
+    """Killed again and again at the commit, as a torture does: the batch is decided record by record, and stored."""
+    with opened(tmp_path) as store:
+        for number in range(6):
+            with process(number), pytest.raises(StoreError):
+                writer(store, f"owner {number}", plan=["fail"]).write(day())
+        with process(7):
+            writer(store, "last").write(day())
+        assert results(store) == without(frozenset())
+
+
+def test_who_lives_on_after_a_failure_suspects_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        ledger = taken(store, plan=["fail"])
+        mine = RunWriter(ledger, publish=True)
+        with pytest.raises(StoreError):
+            mine.write(day())
+        mine.write(day())
+        assert ledger.commits == 2
+
+
+@pytest.mark.parametrize("alerts", [False, True], ids=["decide", "alert"])
+def test_a_record_that_raises_is_rejected_with_its_stage_at_once(tmp_path: Path, *, alerts: bool) -> None:
+    stage = "alert" if alerts else "decide"
+    with opened(tmp_path) as store, planted({4, 9}, ValueError, alerts=alerts):
+        writer(store).write(day())
+        assert results(store) == without(frozenset({4, 9}), Rejection(stage, f"{stage}_failed: ValueError: planted"))
+
+
+def test_a_record_that_twice_finds_no_memory_is_set_aside(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, planted({4}, MemoryError):
+        writer(store).write(day())
+        assert results(store) == without(frozenset({4}))
+
+
+def test_the_clock_is_armed_anew_only_when_a_quarter_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    armed: list[float] = []
+    monkeypatch.setattr(in_hand.faulthandler, "dump_traceback_later", lambda limit, **_how: armed.append(limit))
+    monkeypatch.setattr(in_hand.faulthandler, "cancel_dump_traceback_later", lambda: armed.append(0.0))
+    now_s = 0.0
+    watch = Watch(8.0, lambda: now_s)
+    for now_s in (0.0, 1.0, 2.0, 2.5, 4.0, 4.5, 5.0):  # noqa: B007
+        watch.begin_record()
+    watch.end()
+    watch.end()
+    assert armed == [8.0, 8.0, 8.0, 0.0]
+    Watch(0.0).begin_record()
+    assert armed[-1] == 0.0
