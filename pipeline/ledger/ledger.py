@@ -22,8 +22,8 @@ from pipeline.elements import Draft
 from pipeline.ledger.base import Base, known, stored_under
 from pipeline.ledger.bundle import postponed_counts, write_bundle
 from pipeline.ledger.contiguous_offsets import StreamOffsets, pruned_below
-from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.in_hand import InHand
+from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.slow_lane import SlowLaneQueue, delete_back, read_waiting, write_left
 from pipeline.ledger.stored_facts import write_facts
 from pipeline.stories.index import IndexEntry

@@ -108,9 +108,7 @@ class RunWriter:
     ``limit_s`` (0: no limit), is decided alone the next time, and set aside after the second (``pipeline.ledger.in_hand``).
     """
 
-    def __init__(
-        self, ledger: RunLedger, *, publish: bool, scope: str = LIVE, limit_s: float = ORDER_LIMIT_S
-    ) -> None:
+    def __init__(self, ledger: RunLedger, *, publish: bool, scope: str = LIVE, limit_s: float = ORDER_LIMIT_S) -> None:
         self._ledger, self._publish = ledger, publish
         self._subscriptions = SubscriptionVersions(SubscriptionStore(ledger.store, scope))
         self._takedowns, self._stamp = Takedowns(ledger.store), -1
@@ -355,4 +353,6 @@ def shared_writer(
     if not owner:
         raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
     store = open_store(store_url)
-    return RunWriter(RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope, limit_s=limit_s)
+    return RunWriter(
+        RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope, limit_s=limit_s
+    )

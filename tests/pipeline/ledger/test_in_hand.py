@@ -76,18 +76,20 @@ def without(poison: frozenset[int], problem: Rejection = SET_ASIDE) -> dict[str,
 
 def starts(store: Store, sizes: list[int]) -> int:
     """Start again after each death until the whole day is done, in batches of these sizes, and return how many died."""
-    for died in range(100):
-        with process(died):
-            mine, left, cuts = writer(store, f"owner {died}"), day(), list(sizes)
-            try:
-                while left:
-                    size = cuts.pop() if cuts else len(left)
-                    mine.write(left[:size])
-                    left = left[size:]
-                return died
-            except Died:
-                continue
-    raise AssertionError("it never came to an end")
+    return next(died for died in range(100) if lives(store, sizes, died))
+
+
+def lives(store: Store, sizes: list[int], number: int) -> bool:
+    with process(number):
+        mine, left, cuts = writer(store, f"owner {number}"), day(), list(sizes)
+        try:
+            while left:
+                size = cuts.pop() if cuts else len(left)
+                mine.write(left[:size])
+                left = left[size:]
+        except Died:
+            return False
+    return True
 
 
 @pytest.mark.parametrize("alerts", [False, True], ids=["decide", "alert"])
