@@ -144,7 +144,7 @@ class PipelineSettings:
     order_limit_s: Annotated[
         float,
         _help(
-            "a record that takes longer to be decided, in order, ends its process, and is set aside after the second time; 0: never"
+            "deciding a record may take so long; then its process ends, and after the second time it is set aside; 0: no limit"
         ),
     ] = 60.0
     slice_s: Annotated[

@@ -90,8 +90,8 @@ class StoryStage:
 
         Positions in ``done`` have their result already and give nothing. ``histories`` are the stored versions of the
         drafts' articles, ``texts`` (title, text) of their latest ones, for the differences. A draft whose key is not after
-        ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept. Each article
-        is decided in ``around``. If that fails for one, the stage must be discarded.
+        ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept. Each
+        article is decided in ``around``. If that fails for one, the stage must be discarded.
         """
         shown = dict(texts or {})
         handled = Handled(last_key=last_key)
