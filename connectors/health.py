@@ -126,7 +126,12 @@ def coverage(feeds: Sequence[FeedHealth]) -> Coverage:
     countries, languages = _shares(watched, "country"), _shares(watched, "language")
     # What was only just added is not a gap yet; one line says it of all of them.
     unasked = [feed for feed in watched if feed.state == "unverified" and not feed.problem]
-    new = [f"{len(unasked)} feeds were not asked yet: wirewatch feed check asks them"] if unasked else []
+    some = f"{len(unasked)} feed{'s' if len(unasked) > 1 else ''}"
+    new = (
+        [f"{some} not checked yet: wirewatch feed check fetches {'them' if len(unasked) > 1 else 'it'}"]
+        if unasked
+        else []
+    )
     asked = [feed for feed in watched if feed not in unasked]
     risks = new + [
         f"nothing from {name} is being read ({total} feed{'s' if total > 1 else ''})"

@@ -59,7 +59,7 @@ class TerminalView:
             line.append("  copy of ", style="dim")
             line.append(harmless(self._titles.get(article.duplicate_of, "an earlier article")), style="dim italic")
         if article.backfill:
-            line.append("  was there before", style="dim")
+            line.append("  already in feed", style="dim")
         for topic in article.topics:
             line.append(f"  {topic.topic}", style=self._style(topic.topic))
         return line

@@ -19,7 +19,18 @@ from core.query import compile_query, parse
 from core.query.budget import Interrupted
 from core.query.required_terms import guessed_weight, required_terms
 from core.search.index import SearchIndex
-from core.search.question import DAY_MS, Deadline, Question, Stopped, ask, counted, day_of, never, order_range
+from core.search.question import (
+    DAY_MS,
+    Deadline,
+    Question,
+    Stopped,
+    ask,
+    counted,
+    day_of,
+    never,
+    news_since,
+    order_range,
+)
 from core.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Filters, Hit, StoryHit
 from core.search.schema import BACKFILL, time_of
 
@@ -238,7 +249,9 @@ def _report(
 ) -> BacktestReport:
     alerting = _alerting(found)
     certainty = "exact" if found.complete else "at_least"
-    days = max((until_ms - found.covered_since_ms) / DAY_MS, 1 / 24)
+    begins_ms = news_since(question.snapshot)
+    covered_ms = max(found.covered_since_ms, begins_ms or 0)
+    days = max((until_ms - covered_ms) / DAY_MS, 1 / 24)
     return BacktestReport(
         query=query,
         since_ms=since_ms,
@@ -252,6 +265,7 @@ def _report(
         cost=_cost(question, found, query, since_ms, until_ms),
         complete=found.complete,
         covered_since_ms=found.covered_since_ms,
+        store_since_ms=begins_ms if begins_ms is not None and begins_ms > found.covered_since_ms else None,
     )
 
 

@@ -14,7 +14,17 @@ from core.records import Subscription, from_ms
 from core.records.article import Match
 from core.search.plan import EVERYTHING, Planner, both
 from core.search.results import Filters
-from core.search.schema import BACKFILL, LONG, FoundArticle, document_of, order_of, read_record, term_of
+from core.search.schema import (
+    BACKFILL,
+    COPY,
+    LONG,
+    FoundArticle,
+    document_of,
+    order_of,
+    read_record,
+    term_of,
+    time_of,
+)
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
@@ -139,6 +149,14 @@ def filters_of(subscription: Subscription) -> Filters:
 def counted(snapshot: Snapshot, query: tantivy.Query) -> int:
     """How many documents a query of the index finds."""
     return int(snapshot.searcher.search(query, limit=1).count)  # type: ignore[attr-defined]
+
+
+def news_since(snapshot: Snapshot) -> int | None:
+    """The event time (ms) of the oldest article that was no backfill: before it, nothing was watched. None: there is none."""
+    news = [tantivy.Query.term_query(snapshot.schema, "flags", flags) for flags in (0, COPY)]
+    wanted = tantivy.Query.boolean_query([(tantivy.Occur.Should, unscored(one)) for one in news])
+    found = snapshot.searcher.search(wanted, limit=1, count=False, order_by_field="order", order=tantivy.Order.Asc)
+    return time_of(found.hits[0][0]) if found.hits else None
 
 
 def order_range(

@@ -133,7 +133,8 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
 
     One alert for each story with a match that is not backfill: what the pipeline raises for a subscription that is in force
     all that time. ``complete`` False: the time ran out; counts are of the newest part, from ``covered_since_ms`` on, and
-    are ``at_least``; ``alerts_a_day`` is over that part.
+    are ``at_least``. ``store_since_ms``: when the store's first news came, if that is later (None: not later); what was in
+    the feeds before does not count. ``alerts_a_day`` is over the time from the later of the two on.
     """
 
     query: str
@@ -148,6 +149,12 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost
     complete: bool = True
     covered_since_ms: int = 0
+    store_since_ms: int | None = None
+
+    @property
+    def days_covered(self) -> float:
+        """The days that ``alerts_a_day`` is over."""
+        return max(0.0, (self.until_ms - (self.store_since_ms or self.covered_since_ms)) / 86_400_000)
 
     @property
     def hint(self) -> str:

@@ -24,7 +24,7 @@ SHOWN = 40
 
 
 class Since(NamedTuple):
-    """A moment, and how it was chosen: ``hours`` back, ``handover`` (the last one), or ``moment``."""
+    """A moment, and how it was chosen: ``hours`` back, ``shift`` (where the last shift began), ``handover``, or ``moment``."""
 
     ms: int
     how: str
@@ -111,15 +111,22 @@ def hand_over(desk: Desk, by: By, text: str = "") -> None:
 
 
 def since_of(desk: Desk, handovers: Sequence[Note], hours: str, since: str) -> Since:
-    """The moment that an address asks for; else the last handover, else some hours back."""
+    """The moment that an address asks for; else the beginning of the shift that was handed over, else some hours back.
+
+    So a shift that begins reads what the last one left: its notes, its handover message, what it took and what came in.
+    ``handovers``: the latest first. ``since``: ``handover`` for the last of them, or a moment as ``moment_of`` reads it.
+    """
     now_ms = desk.clock_ms()
     if hours.isascii() and hours.isdigit() and 0 < int(hours[:4]) <= LONGEST_HOURS:
         return Since(now_ms - int(hours[:4]) * HOUR_MS, hours)
     chosen = moment_of(since, desk.zone)
     if chosen is not None:
         return Since(min(chosen, now_ms), "moment")
-    if handovers:
+    if handovers and since == HANDOVER:
         return Since(handovers[0].at_ms, "handover")
+    if handovers:
+        usual_ms = handovers[0].at_ms - USUAL_HOURS * HOUR_MS
+        return Since(handovers[1].at_ms if len(handovers) > 1 else usual_ms, "shift")
     return Since(now_ms - USUAL_HOURS * HOUR_MS, str(USUAL_HOURS))
 
 

@@ -65,13 +65,17 @@ def preview_of(
 
 
 def sentence(report: BacktestReport, change: Comparison | None, *, days: int = DAYS) -> str:
-    """As in: 31 stories in the last 30 days, 1.0 a day; 4 more than before."""
+    """As in: 31 stories in the last 30 days, 1.0 a day; 4 more than before.
+
+    A store that begins later says so, and less than a day has no rate.
+    """
     period = f"in the last {days} days"
-    if not report.complete:
-        covered = from_ms(report.covered_since_ms)
-        period = f"since {covered.day} {covered:%b %H:%M} UTC, which is as far as the time allowed went"
+    if report.store_since_ms is not None:
+        period = f"since the store's first article, {_moment(report.store_since_ms)}"
+    elif not report.complete:
+        period = f"since {_moment(report.covered_since_ms)}, as far back as the time limit allowed"
     text = f"{_number(report.alerts)} {period}"
-    if report.alerts.value:
+    if report.alerts.value and report.days_covered >= 1:
         # One in a month is not "0.0 a day".
         rate = report.alerts_a_day
         text += f", {rate:,.1f} a day" if rate >= 0.1 else f", {rate:.2f} a day"
@@ -90,6 +94,11 @@ def sentence(report: BacktestReport, change: Comparison | None, *, days: int = D
     return f"{text}; {than}"
 
 
+def _moment(time_ms: int) -> str:
+    moment = from_ms(time_ms)
+    return f"{moment.day} {moment:%b %H:%M} UTC"
+
+
 def _number(count: Count) -> str:
     return f"{count} {'story' if count.value == 1 else 'stories'}"
 
@@ -97,7 +106,7 @@ def _number(count: Count) -> str:
 def _change(change: Comparison) -> str:
     if not change.won.value and not change.lost.value:
         return ""
-    return f"{_number(change.won)} more would come, {_number(change.lost)} would no longer come."
+    return f"Adds {_number(change.won)}, loses {_number(change.lost)}."
 
 
 def _cost(report: BacktestReport) -> str:

@@ -113,11 +113,11 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     expect(page.locator("#lint")).to_contain_text("the operator is OR")
     page.locator("#lint .use").click()
     expect(page.get_by_label("Query", exact=True)).to_have_value("grain OR barley")
-    expect(page.locator("#preview .headline")).to_have_text("2 stories in the last 30 days, 0.07 a day")
+    expect(page.locator("#preview .headline")).to_contain_text("2 stories since the store's first article")
     page.get_by_label("Query", exact=True).fill("grain NEAR/6 (")
     expect(page.locator("#lint pre")).to_contain_text("grain NEAR/6 (")
     page.get_by_label("Query", exact=True).fill("grain AND odesa")
-    expect(page.locator("#preview .headline")).to_have_text("1 story in the last 30 days, 0.03 a day")
+    expect(page.locator("#preview .headline")).to_contain_text("1 story since the store's first article")
     expect(page.locator("#preview mark").first).to_have_text("Grain")
     page.locator("#preview").get_by_role("button", name="Explain").first.click()
     expect(page.locator("#explain-body")).to_contain_text("Matches")
@@ -215,7 +215,7 @@ def test_handover_claim_note_and_done(room: Room, wire: Wire) -> None:
     expect(page.locator(f"#taken #at-{story} blockquote")).to_contain_text("Call the mayor")
     page.locator(f"#taken #at-{story}").get_by_role("button", name="Done").click()
     expect(page.locator(f"#finished #at-{story}")).to_contain_text("done by editor")
-    page.get_by_label("Last words").fill("All quiet")
+    page.get_by_label("Handover message").fill("All quiet")
     page.get_by_role("button", name="Hand over now").click()
     expect(page.locator(".notes")).to_contain_text("All quiet")
     expect(page.locator("#new")).to_contain_text("No new stories")
@@ -225,8 +225,8 @@ def test_a_story_is_claimed_and_done_from_the_keyboard(room: Room, wire: Wire) -
     story = told(room, wire)
     page = room.go(f"/story/{story}")
     work = page.locator("#work")
-    expect(work).to_contain_text("Nobody has it")
-    for key, words in (("c", "editor has it"), ("c", "Nobody has it"), ("c", "editor has it"), ("d", "done by editor")):
+    expect(work).to_contain_text("Unclaimed")
+    for key, words in (("c", "editor has it"), ("c", "Unclaimed"), ("c", "editor has it"), ("d", "done by editor")):
         # The page's script is there, or the key would do nothing.
         page.wait_for_load_state()
         page.keyboard.press(key)

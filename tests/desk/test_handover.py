@@ -88,10 +88,10 @@ def test_claim_assign_done_and_give_back(wire: Wire, desk: Desk, as_editor: Test
     send(as_editor, "done", story=story, over=admin)
     page = as_editor.get("/handover").text
     assert "A bridge falls" in section(page, "finished")
-    assert "Nobody has a story" in section(page, "taken")
+    assert "No story is taken" in section(page, "taken")
     send(as_editor, "claim", story=story)
     send(as_editor, "done", story=story, over=editor, release="true")
-    assert "Nobody has a story" in section(as_editor.get("/handover").text, "taken")
+    assert "No story is taken" in section(as_editor.get("/handover").text, "taken")
     acts = [line.action for line in desk.accounts.trail.page()]
     assert {"story claimed", "story assigned", "story done", "story given back"} <= set(acts)
 
@@ -109,19 +109,41 @@ def test_of_two_who_claim_at_once_one_gets_it(wire: Wire, desk: Desk, as_editor:
     assert "editor has it" in other.get("/handover").text
 
 
-def test_a_handover_is_where_the_next_shift_begins(wire: Wire, desk: Desk, clock: Clock, as_editor: TestClient) -> None:
+def test_a_shift_begins_with_what_the_last_one_left(
+    wire: Wire, desk: Desk, clock: Clock, as_editor: TestClient
+) -> None:
     wire.article("Before")
     on_board(desk, 1)
+    send(as_editor, "note", text="The ferry deadline is on Friday.")
+    clock.forward(60)
     send(as_editor, "over", text="Quiet so far. Watch <Odesa>.")
     page = as_editor.get("/handover").text
-    assert "the last handover (" in page
-    assert "Watch &lt;Odesa&gt;." in page
-    assert "No new stories" in section(page, "new")
+    for left in ("The ferry deadline is on Friday.", "Watch &lt;Odesa&gt;."):
+        assert left in page
+    assert "Before" in section(page, "new")
+    since = as_editor.get("/handover?since=handover").text
+    assert "the last handover (" in since
+    assert "The ferry deadline" not in since
+    assert "No new stories" in section(since, "new")
+    # The shift after the next one doesn't go back further than the next one's beginning.
+    clock.forward(3_600)
+    send(as_editor, "note", text="The ferry sailed.")
+    clock.forward(60)
+    send(as_editor, "over", text="Done.")
+    page = as_editor.get("/handover").text
+    assert "The ferry sailed." in page
+    assert "The ferry deadline" not in page
+
+
+def test_since_the_last_handover(wire: Wire, desk: Desk, clock: Clock, as_editor: TestClient) -> None:
+    wire.article("Before")
+    on_board(desk, 1)
+    send(as_editor, "over")
     wire.number = 3_700
     wire.article("After")
     on_board(desk, 2)
     clock.forward(600)
-    page = as_editor.get("/handover").text
+    page = as_editor.get("/handover?since=handover").text
     assert "After" in section(page, "new")
     assert "Before" not in section(page, "new")
     assert "Before" in as_editor.get("/handover?hours=4").text
@@ -197,7 +219,7 @@ def work(client: TestClient, story: str) -> str:
 def test_a_story_is_claimed_noted_and_done_on_its_own_page(wire: Wire, desk: Desk, as_editor: TestClient) -> None:
     story = wire.article("A bridge falls")
     on_board(desk, 1)
-    assert "Nobody has it" in work(as_editor, story)
+    assert "Unclaimed" in work(as_editor, story)
     answer = send(as_editor, "claim", story=story, back=f"/story/{story}")
     assert answer.url.path == f"/story/{story}"
     send(as_editor, "note", story=story, text="<b>Ring</b> the mayor", back=f"/story/{story}")

@@ -65,7 +65,7 @@ def test_the_demo_shows_articles_and_alerts_and_ends(tmp_path: Path) -> None:
         assert topic in done.stdout
     assert "copy of" in done.stdout
     assert "edited, version 2" in done.stdout
-    assert "was there before" in done.stdout
+    assert "already in feed" in done.stdout
     assert "✗" in done.stdout
     assert "raw articles:" in done.stderr
     assert "deleted at the end" in done.stderr

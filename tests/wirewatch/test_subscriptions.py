@@ -46,7 +46,7 @@ def desk_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_it_would_have_alerted(desk_folder: Path) -> None:
     told = on_terminal("subscriptions", "test", "ports", cwd=desk_folder)
     assert told.returncode == 0, told.stderr
-    assert "2 alerts in 7 days" in told.stdout
+    assert "2 alerts since the store's first article" in told.stdout
     assert "outlet: Strike" in told.stdout
     assert "Opera" not in told.stdout
     other = wirewatch("subscriptions", "test", "ports", "--query", "opera", "--json", cwd=desk_folder)
@@ -62,7 +62,10 @@ def test_what_it_would_have_alerted(desk_folder: Path) -> None:
     capitals = Subscription(id="capitals", query="port AND strike", languages=("EN",), outlets=("OUTLET",))
     SubscriptionStore(store).save_subscriptions([capitals], now_ms=wall_ms())
     store.close()
-    assert "2 alerts in 7 days" in on_terminal("subscriptions", "test", "capitals", cwd=desk_folder).stdout
+    assert (
+        "2 alerts since the store's first article"
+        in on_terminal("subscriptions", "test", "capitals", cwd=desk_folder).stdout
+    )
     unknown = wirewatch("subscriptions", "test", "none", cwd=desk_folder)
     assert unknown.returncode != 0
     assert "none" in unknown.stderr

@@ -296,7 +296,9 @@ def _show_facets(facets: Facets) -> None:
 
 def report_fields(report: BacktestReport) -> dict[str, Any]:
     """A report as one record. ``since`` is null if the period has no beginning."""
-    fields = console.with_times(report, since_ms="since", until_ms="until", covered_since_ms="covered_since")
+    fields = console.with_times(
+        report, since_ms="since", until_ms="until", covered_since_ms="covered_since", store_since_ms="store_since"
+    )
     return {**fields, "examples": list(map(story_fields, report.examples))}
 
 
@@ -332,12 +334,18 @@ def _show_report(report: BacktestReport) -> None:
     _show_cost(report)
 
 
+def alerts_over(report: BacktestReport) -> str:
+    """As in: 62 alerts (2.1 a day) over 30.0 days. Less than a day has no rate; a store that begins later says when."""
+    rate = f" ({report.alerts_a_day:,.1f} a day)" if report.days_covered >= 1 else ""
+    if report.store_since_ms is not None:
+        over = f"since the store's first article ({from_ms(report.store_since_ms):%Y-%m-%d %H:%M} UTC)"
+    else:
+        over = f"over {report.days_covered:,.1f} days"
+    return f"{report.alerts} {'alert' if report.alerts.value == 1 else 'alerts'}{rate} {over}"
+
+
 def _summary(report: BacktestReport) -> str:
-    days = (report.until_ms - report.covered_since_ms) / 86_400_000
-    return (
-        f"{report.alerts} alerts ({report.alerts_a_day:,.1f} a day) over {days:,.1f} days: "
-        f"{report.stories} stories, {report.articles} articles"
-    )
+    return f"{alerts_over(report)}: {report.stories} stories, {report.articles} articles"
 
 
 def _show_comparison(change: Comparison) -> None:

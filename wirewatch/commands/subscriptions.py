@@ -37,7 +37,7 @@ from desk.use_cases.subscriptions import (
 )
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, reads_store
-from wirewatch.commands.search import open_index, report_fields, story_fields
+from wirewatch.commands.search import alerts_over, open_index, report_fields, story_fields
 from wirewatch.feeds import ConnectorFeeds
 
 app = typer.Typer(
@@ -302,10 +302,7 @@ def past_alerts(
     if console.wants_json(as_json):
         console.put(report_fields(report))
         return
-    console.out.print(
-        f"{report.alerts} alerts in {days} days ({report.alerts_a_day:,.1f} per day), from {report.articles} articles",
-        style="bold",
-    )
+    console.out.print(f"{alerts_over(report)}, from {report.articles} articles", style="bold")
     if report.hint:
         console.note(report.hint, "yellow")
     for story in report.examples:

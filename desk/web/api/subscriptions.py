@@ -103,7 +103,7 @@ def subscription(desk: TheDesk, by: TheActor, subscription: str) -> Response:
 )
 @allow(Role.EDITOR)
 def save(desk: TheDesk, by: TheActor, subscription: str, wanted: Annotated[Any, body(SubscriptionIn)]) -> Response:
-    """Store a query, or a new version of it. It holds for what comes from two seconds later on."""
+    """Store a query, or a new version of it. It takes effect in two seconds."""
     saved = desk.subscriptions(by).put(subscription, given(wanted), by=by.person.name)
     return answer(SUBSCRIPTION.of(saved.subscription))
 

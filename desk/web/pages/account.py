@@ -155,7 +155,7 @@ def _too_many(slowed: Slowed) -> Refused:
 def _account(desk: Desk, caller: Caller) -> Account:
     account = desk.accounts.people.person(caller.id)
     if account is None:
-        raise Refused(400, "the demo's person has no account")
+        raise Refused(400, "accounts are off in the demo")
     return account
 
 

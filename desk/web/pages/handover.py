@@ -24,7 +24,7 @@ Holder = Annotated[str, Form(max_length=32)]
 @router.get("/handover")
 @allow(Role.READER)
 def show(visit: TheVisit, hours: str = "", since: str = "") -> Response:
-    """The state of the shift since the last handover, so many hours, or a moment of the desk's time."""
+    """The state of the shift since the last one began, the last handover, so many hours, or a moment of the desk's time."""
     shift = shift_of(visit.desk)
     handovers = shift.handovers()
     moment = since_of(visit.desk, handovers, hours, since)

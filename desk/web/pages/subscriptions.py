@@ -93,7 +93,7 @@ def show(visit: TheVisit, subscription: str, query: str | None = None, saved: Nu
 @router.post("/subscriptions/save")
 @allow(Role.EDITOR)
 def save(visit: TheVisit, form: TheForm) -> Response:
-    """Store a new subscription, or a new version of one. It holds for what comes from two seconds later on."""
+    """Store a new subscription, or a new version of one. It takes effect in two seconds."""
     subscriptions = visit.subscriptions
     identity = form.get("id", [""])[-1].strip()
     stored = None if "new" in form else subscriptions.get(identity)

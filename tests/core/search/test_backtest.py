@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.errors import QueryError
 from core.query import compile_query, parse
@@ -26,6 +27,9 @@ END_MS = START_MS + 300 * 3_600_000
 @cache
 def articles() -> list[FoundArticle]:
     return mixed(strategies._WORDS, strategies._GLUE, 300, seed=5)
+
+
+NEWS_SINCE_MS = min(one.time_ms for one in articles() if not one.backfill)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,9 @@ def test_counts_are_those_of_the_matcher(full: SearchIndex, query: str, first: i
     assert report.complete
     assert (str(report.articles), str(report.alerts)) == (str(len(matches)), str(len(raised)))
     assert report.stories.value == len({one.story for one in matches})
-    assert report.alerts_a_day == round(len(raised) / (hours / 24), 2)
+    begins = max(since, NEWS_SINCE_MS)
+    assert report.store_since_ms == (NEWS_SINCE_MS if begins > since else None)
+    assert report.alerts_a_day == round(len(raised) / max((until - begins) / DAY_MS, 1 / 24), 2)
     assert {day.day: day.alerts for day in report.days if day.alerts} == Counter(
         day_of(one.time_ms) for one in raised.values()
     )
@@ -124,6 +130,24 @@ def test_the_price_says_whether_a_query_can_be_filed(full: SearchIndex) -> None:
     assert cost.ms_per_check is not None
     with pytest.raises(QueryError):
         backtest(full, "syria AND", START_MS, END_MS)
+
+
+def test_the_rate_is_over_the_days_that_the_store_has(tmp_path: Path) -> None:
+    """A desk asks for thirty days, and began three days ago; what its feeds held before is no day of watching."""
+    index = SearchIndex.open(tmp_path)
+    ages = ((20, True), (3, False), (2, False), (1, False))
+    fill(
+        index,
+        [
+            replace(one, title="syria", story=f"s{age}", time_ms=END_MS - age * DAY_MS, backfill=backfill)
+            for one, (age, backfill) in zip(articles(), ages, strict=False)
+        ],
+    )
+    report = backtest(index, "syria", END_MS - 30 * DAY_MS, END_MS)
+    assert (report.alerts.value, report.alerts_a_day) == (3, 1.0)
+    assert (report.store_since_ms, report.days_covered) == (END_MS - 3 * DAY_MS, 3.0)
+    later = backtest(index, "syria", END_MS - 2 * DAY_MS, END_MS)
+    assert (later.alerts.value, later.alerts_a_day, later.store_since_ms) == (2, 1.0, None)
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def test_csv_is_safe_to_open_in_a_spreadsheet(place: Path) -> None:
 
 def test_backtest_counts_and_compares(place: Path) -> None:
     report = json.loads(wirewatch("backtest", "grain", *PERIOD, cwd=place).stdout)
-    assert (report["alerts"]["value"], report["alerts_a_day"]) == (3, 1.5)
+    assert (report["alerts"]["value"], report["alerts_a_day"]) == (3, 2.0)
+    assert report["store_since"] == "2026-03-01T12:00:00.000Z"
     assert report["cost"]["filterable"]
     assert report["examples"][0]["article"]["matches"][0]["text"] == "Grain"
     change = json.loads(
