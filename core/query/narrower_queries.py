@@ -6,7 +6,7 @@ here it is only ensured that each parses and excludes the article.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import pairwise
 
 import msgspec
@@ -30,7 +30,7 @@ SHORTEST = 4
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’-]*")
 
 
-class Proposal(msgspec.Struct, frozen=True, order=True):
+class Proposal(msgspec.Struct, frozen=True):
     """A narrower query. ``size``: number of words and operators added or changed; ``change`` describes it in words.
 
     ``kind``: phrase, source, topic, title, lead, near, atleast.
@@ -42,24 +42,28 @@ class Proposal(msgspec.Struct, frozen=True, order=True):
     change: str
 
 
-def narrower_queries(query: Query, document: Document, *, title: str, source: str = "") -> list[Proposal]:
+def narrower_queries(
+    query: Query, document: Document, *, title: str, source: str = "", common: Container[str] = ()
+) -> list[Proposal]:
     """Queries a little narrower than ``query`` that do not match ``document``, the smallest change first.
 
-    Empty if ``document`` does not match ``query``, or that takes too many steps to decide. ``title`` and ``source`` are
-    the article's: it is most often distinguished from others by phrases of its title that the query did not search for.
+    Of changes of one size, those with more specific words come first. Empty if ``document`` does not match ``query``, or
+    that takes too many steps to decide. ``title`` and ``source`` are the article's: it is most often distinguished from
+    others by phrases of its title that the query did not search for. ``common``: words in lower case that tell no article
+    from another; a phrase of them alone is not proposed.
     """
     found: dict[str, Proposal] = {}
     try:
         matches = compile_query(query).match(document)
         if matches is None:
             return []
-        for one in _candidates(query, document, title, source, matches):
+        for one in _candidates(query, document, title, source, matches, common):
             if one.query not in found and _excludes(one.query, document):
                 found[one.query] = one
     except NotDecided:
         # What was found by then is good. Everything tried counts together, so that a page never waits for it.
         pass
-    return sorted(found.values())
+    return sorted(found.values(), key=lambda one: (one.size, one.kind))
 
 
 def _excludes(text: str, document: Document) -> bool:
@@ -70,10 +74,10 @@ def _excludes(text: str, document: Document) -> bool:
 
 
 def _candidates(
-    query: Query, document: Document, title: str, source: str, matches: tuple[Match, ...]
+    query: Query, document: Document, title: str, source: str, matches: tuple[Match, ...], common: Container[str]
 ) -> Iterator[Proposal]:
     root = query.root
-    for phrase in _phrases(title, matches):
+    for phrase in _phrases(title, matches, common):
         shown = format_node(parse(f'"{phrase}"').root)
         yield Proposal(2 + len(phrase.split()), "phrase", _but(root, shown), f"not where it says {shown}")
     if source and _parses(source):
@@ -94,20 +98,31 @@ def _but(root: Node, refused: str) -> str:
     return f"({text}) AND NOT {refused}" if isinstance(root, Or) else f"{text} AND NOT {refused}"
 
 
-def _phrases(title: str, matches: tuple[Match, ...]) -> list[str]:
-    """Single words of the title that the query did not search for, then pairs of adjacent ones, each the longest first."""
+def _phrases(title: str, matches: tuple[Match, ...], common: Container[str]) -> list[str]:
+    """Single words of the title that the query did not search for, then pairs of adjacent ones; the most specific first.
+
+    Names, which are written with a capital inside a title that is not all in capitals, come before other words, and long
+    words before short ones.
+    """
     taken = [(one.start, one.end) for one in matches if one.field == "title"]
     words = list(_WORD.finditer(title))
     free = [not any(found.start() < end and found.end() > start for start, end in taken) for found in words]
-    pairs = [
-        f"{one[0]} {other[0]}"
-        for one, other, ok, okay in zip(words, words[1:], free, free[1:], strict=False)
-        if ok and okay and max(len(one[0]), len(other[0])) >= SHORTEST and title[one.end() : other.start()] == " "
-    ]
-    single = [found[0] for found, ok in zip(words, free, strict=True) if ok and len(found[0]) >= SHORTEST]
-    ordered = sorted(dict.fromkeys(single), key=len, reverse=True)[: MOST_PHRASES // 2]
-    pairs = sorted(dict.fromkeys(pairs), key=len, reverse=True)[: MOST_PHRASES - len(ordered)]
-    return [one for one in ordered + pairs if _parses(one)]
+    telling = [found[0].lower() not in common for found in words]
+    capital = [found[0][:1].isupper() for found in words]
+    # In a title in which most words have capitals, they say nothing.
+    names = [at > 0 and one and 2 * sum(capital) <= len(words) for at, one in enumerate(capital)]
+    ranks: dict[str, tuple[bool, int]] = {}
+    pairs: list[str] = []
+    for at, (found, ok) in enumerate(zip(words, free, strict=True)):
+        if ok and telling[at] and len(found[0]) >= SHORTEST:
+            ranks.setdefault(found[0], (not names[at], -len(found[0])))
+        if at and ok and free[at - 1] and title[words[at - 1].end() : found.start()] == " ":
+            long = max(len(words[at - 1][0]), len(found[0])) >= SHORTEST
+            if telling[at - 1] and telling[at] and long:
+                pairs.append(f"{words[at - 1][0]} {found[0]}")
+    ordered = sorted(ranks, key=ranks.__getitem__)[: MOST_PHRASES // 2]
+    ordered += sorted(dict.fromkeys(pairs), key=len, reverse=True)[: MOST_PHRASES - len(ordered)]
+    return [one for one in ordered if _parses(one)]
 
 
 def _parses(phrase: str) -> bool:

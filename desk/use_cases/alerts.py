@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from core.common_words import common_words
 from core.errors import NotFound, UsageError
 from core.query import document_of, parse
 from core.query.filters import meets
@@ -55,7 +56,7 @@ def proposals(
     days: int = DAYS,
     stopped: Stopped = never,
 ) -> list[NarrowerQuery]:
-    """Narrower queries that would not have met ``article``, those that lose least first, then the smallest change.
+    """Narrower queries that would not have met ``article``, those that lose least first, then the smallest and most specific.
 
     Raises UsageError if the subscription, as it is now, doesn't meet the article any more: there is nothing to change.
     """
@@ -65,14 +66,21 @@ def proposals(
             f"subscription {subscription.id!r} does not meet this article any more",
             hint="its query or filters were changed since, or the article was",
         )
-    narrower = narrower_queries(parse(subscription.query), document, title=article.title, source=article.source)
+    narrower = narrower_queries(
+        parse(subscription.query),
+        document,
+        title=article.title,
+        source=article.source,
+        common=common_words(article.language),
+    )
     filters = filters_of(subscription)
     found = [
         _costed(index, subscription, one, alert, filters, now_ms, days, stopped)
         for one in _varied(narrower)
         if not stopped()
     ]
-    return sorted(found, key=lambda one: (one.lost, len(one.query)))[:MOST]
+    # Stable: of two that lose as much, the more specific one stays in front.
+    return sorted(found, key=lambda one: (one.lost, one.kind != "phrase"))[:MOST]
 
 
 def not_relevant(
