@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from dataclasses import dataclass
 from sys import getsizeof
 
@@ -146,6 +147,7 @@ class Columns:
         self.texts = np.zeros(rows, np.uint64)
         self.articles = np.zeros(rows, np.uint64)
         self.stories = np.zeros(rows, np.uint64)
+        self.outlets = np.zeros(rows, np.uint32)
         self.languages = np.zeros(rows, np.uint16)
         self.versions = np.zeros(rows, np.int32)
         self.alive = np.zeros(rows, np.bool_)
@@ -153,7 +155,16 @@ class Columns:
     @property
     def nbytes(self) -> int:
         """Bytes of the rows in use: in the arrays, of their keys and packed fields, and in the lists of those."""
-        arrays = (self.features, self.times, self.texts, self.articles, self.stories, self.languages, self.versions)
+        arrays = (
+            self.features,
+            self.times,
+            self.texts,
+            self.articles,
+            self.stories,
+            self.outlets,
+            self.languages,
+            self.versions,
+        )
         return self._size * (sum(array.itemsize for array in arrays) + _LISTED) + self._held
 
     def __len__(self) -> int:
@@ -177,6 +188,7 @@ class Columns:
         self.texts[slot] = number_of(entry.text_hash)
         self.articles[slot] = number_of(entry.article)
         self.stories[slot] = number_of(entry.story)
+        self.outlets[slot] = outlet_number(entry.source)
         self.languages[slot] = self._languages.setdefault(entry.language, len(self._languages))
         self.versions[slot] = entry.version
         self.alive[slot] = True
@@ -223,6 +235,11 @@ class Columns:
         for name, array in vars(self).items():
             if isinstance(array, np.ndarray):
                 array[: len(old[name])] = old[name]
+
+
+def outlet_number(source: str) -> int:
+    """An outlet's name as a 32-bit number."""
+    return zlib.crc32(source.encode("utf-8", "surrogatepass"))
 
 
 def number_of(identity: str) -> int:

@@ -203,6 +203,20 @@ def numbers_in(text: str, language: str | None) -> Iterator[Spoken]:
             at = behind
 
 
+def spoken_numbers(text: str, language: str | None) -> Iterator[Spoken]:
+    """All numbers in words from two up, in reading order, small ones and lengths of time too; see ``numbers_in``."""
+    if language in ("zh", "ja"):
+        yield from (Spoken(*found.span("number"), _chinese(found["number"])) for found in _ZH.finditer(text))
+    elif (known := _language(language)) is not None:
+        tokens = [(*found.span(), fold(found[0])) for found in _TOKEN.finditer(text)]
+        at = 0
+        while at < len(tokens):
+            taken = _taken(text, tokens, at, known)
+            if taken is not None and taken[0] > 1:
+                yield Spoken(tokens[at][0], tokens[taken[1] - 1][1], taken[0])
+            at = at + 1 if taken is None else taken[1]
+
+
 _Tokens = list[tuple[int, int, str]]
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.records import OrderKey
-from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
+from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
 from pipeline.stories.features import PAD, Features, read_features
 from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.multimap import Multimap
-from pipeline.stories.similarity import COPY_AT, LexicalSimilarity, Similarity, are_copies, best_story
+from pipeline.stories.similarity import COPY_AT, LexicalSimilarity, Similarity, are_copies, are_one_event, best_story
 
 __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 
@@ -71,23 +71,28 @@ class StoryIndex:
         self._by_term.add(_term_keys(known, TERM_KEYS), slot)
         self._frequencies.add(columns.places[slot], slot)
 
-    def copy_of(self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey) -> IndexEntry | None:
-        """The earliest entry, as of a key, whose text is (nearly) this one. Entries of ``article`` itself don't count.
+    def copy_of(
+        self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey, source: str = ""
+    ) -> IndexEntry | None:
+        """The earliest entry, as of a key, whose text is (nearly) this one, and on the same event.
 
-        An empty ``text_hash`` (a text too short to mean anything) matches nothing by itself.
+        Entries of ``article`` itself don't count. ``source``: its outlet, "" for one of which nothing is known. An empty ``text_hash`` (a text too short to mean anything) matches nothing by itself.
         """
-        columns, own = self._columns, number_of(article)
+        columns, own, outlet = self._columns, number_of(article), outlet_number(source)
+        known = read_features(fingerprint)
         alike = _NONE
         if text_hash:
             number = number_of(text_hash)
             same, _ = self._by_text.find([number >> 32])
             same = same[columns.texts[same] == number]
-            alike = same[self._visible(same, own, as_of)]
-        known = read_features(fingerprint)
+            same = same[self._visible(same, own, as_of)]
+            # One text below headlines on two events is a frame without the text proper.
+            alike = same[are_one_event(known, columns.features.take(same), columns.outlets[same] != outlet)]
         if known["shingles"]:
             slots = self._candidates(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)
             if len(slots):
-                alike = np.concatenate((alike, slots[are_copies(known, columns.features.take(slots))]))
+                copies = are_copies(known, columns.features.take(slots), columns.outlets[slots] != outlet)
+                alike = np.concatenate((alike, slots[copies]))
         return columns.entry(columns.earliest(alike)) if len(alike) else None
 
     def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> IndexEntry | None:

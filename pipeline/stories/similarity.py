@@ -17,7 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.stories.contradiction import CONTRADICTED_AT, MOST_FOR_LIKENESS, OTHER_OUTLET, contradictions
 from pipeline.stories.features import PAD, Features
+from pipeline.text.fingerprint import PERMUTATIONS
 
 BUCKETS = 1 << 18
 HOUR_MS = 3_600_000
@@ -34,13 +36,13 @@ MIN_CUT = 0.1
 _REWORKED_AT = 0.4
 _REWORKED_OPENING = 0.15
 _REWORKED_FACTS = 0.85
-_MIN_FACTS = 8
+_REWORKED_AGREED, _REWORKED_POINTS = 8, 4
+_TEMPLATE_AT, _TEMPLATE_HEAD = 0.2, 0.35
+_ANOTHER_EVENT = 3
 _OPENING_ALIKE = 0.3
 _HEAD_ALIKE = 0.45
 _HEAD_SAME = 0.75
 _ALL_OF_IT = 0.9
-_FACTS_DIFFER = 0.5
-_COPY_NAMES, _COPY_FIGURES = 4, 3
 _FLOOR = 0.04
 
 _MIN_TERMS = 4
@@ -86,8 +88,11 @@ def overlap(asked: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[Shares
     return common / np.maximum(smaller, 1), smaller.astype(np.float64)
 
 
-def are_copies(asked: Features, rows: Rows) -> NDArray[np.bool_]:
-    """Whether each row and ``asked`` are copies, whichever came first: a bool a row. Symmetric."""
+def are_copies(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Whether each row and ``asked`` are copies, whichever came first: a bool a row. Symmetric.
+
+    ``other_outlet``: which rows are of another outlet than the text; None if all are.
+    """
     verdict = np.zeros(len(rows), np.bool_)
     if not asked["shingles"]:
         return verdict
@@ -97,36 +102,66 @@ def are_copies(asked: Features, rows: Rows) -> NDArray[np.bool_]:
         return verdict
     jaccard = jaccard[likely]
     full = (rows["full"][likely] > 0) & (asked["full"] > 0)
-    plain = jaccard >= COPY_AT
+    verdict[likely] = jaccard >= COPY_AT
     if full.any():
-        verdict[likely] = np.where(full, _with_sketches(asked, rows[likely], jaccard), plain)
-    else:
-        verdict[likely] = plain
+        verdict[likely[full]] = _with_sketches(asked, rows[likely[full]], jaccard[full])
+    alike = verdict.nonzero()[0]
+    if len(alike):
+        verdict[alike] = are_one_event(asked, rows[alike], None if other_outlet is None else other_outlet[alike])
+    return verdict
+
+
+def are_one_event(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Whether texts that are alike are about the event of ``asked``: what identifies it contradicts less than they are alike.
+
+    See ``are_copies``.
+    """
+    alike = (rows["signature"] == asked["signature"]).sum(axis=1) * MOST_FOR_LIKENESS // PERMUTATIONS
+    needed = CONTRADICTED_AT + alike + (OTHER_OUTLET if other_outlet is None else OTHER_OUTLET * other_outlet)
+    return np.asarray(contradictions(asked, rows).points < needed)
+
+
+def are_two_events(asked: Features, rows: Rows) -> NDArray[np.bool_]:
+    """Whether each row and ``asked`` are reports on two events told from one template: a bool a row.
+
+    They share whole runs of words, and what identifies their event contradicts. Figures alone don't make it another event: the
+    same report may have counted on.
+    """
+    verdict = np.zeros(len(rows), np.bool_)
+    head, _ = overlap(asked["head"], rows["head"])
+    alike = ((resemblance(asked, rows["signature"]) >= _TEMPLATE_AT) | (head >= _TEMPLATE_HEAD)).nonzero()[0]
+    if len(alike):
+        told = contradictions(asked, rows[alike])
+        verdict[alike] = (told.points >= CONTRADICTED_AT) & (told.event >= _ANOTHER_EVENT)
     return verdict
 
 
 def _with_sketches(asked: Features, rows: Rows, jaccard: NDArray[np.float64]) -> NDArray[np.bool_]:
     contained = containment(asked, rows, jaccard)
     head, _ = overlap(asked["head"], rows["head"])
-    names, names_seen = overlap(asked["names"], rows["names"])
-    figures, figures_seen = overlap(asked["figures"], rows["figures"])
     sizes = rows["shingles"].astype(np.float64)
     ratio = np.minimum(sizes, float(asked["shingles"])) / np.maximum(sizes, float(asked["shingles"]))
     openings = _openings(asked, rows)
     begins_alike = (openings >= _OPENING_ALIKE) | (head >= _HEAD_SAME)
-    same = (jaccard >= COPY_AT) & (begins_alike | (contained >= _ALL_OF_IT))
-    cut = (contained >= CUT_AT) & begins_alike & (head >= _HEAD_ALIKE) & (ratio >= MIN_CUT)
-    facts_seen = names_seen + figures_seen
-    facts = (names * names_seen + figures * figures_seen) / np.maximum(facts_seen, 1.0)
-    reworked = (
-        (contained >= _REWORKED_AT)
-        & (openings >= _REWORKED_OPENING)
-        & (facts >= _REWORKED_FACTS)
-        & (facts_seen >= _MIN_FACTS)
-    )
-    names_differ = (names_seen >= _COPY_NAMES) & (names < _FACTS_DIFFER)
-    figures_differ = (figures_seen >= _COPY_FIGURES) & (figures < _FACTS_DIFFER)
-    return np.asarray((same | cut | reworked) & ~names_differ & ~figures_differ)
+    whole = contained >= _ALL_OF_IT
+    same = (jaccard >= COPY_AT) & (begins_alike | whole)
+    cut = (contained >= CUT_AT) & begins_alike & ((head >= _HEAD_ALIKE) | whole) & (ratio >= MIN_CUT)
+    reworked = (contained >= _REWORKED_AT) & (openings >= _REWORKED_OPENING)
+    rest = (reworked & ~same & ~cut).nonzero()[0]
+    if len(rest):
+        told = contradictions(asked, rows[rest])
+        named = (told.agreed >= _REWORKED_AGREED) & (told.points <= _REWORKED_POINTS)
+        reworked[rest] = named | _same_facts(asked, rows[rest])
+    return np.asarray(same | cut | reworked)
+
+
+def _same_facts(asked: Features, rows: Rows) -> NDArray[np.bool_]:
+    """Whether nearly all names and figures of the smaller text are in the other, and they are several."""
+    names, names_seen = overlap(asked["names"], rows["names"])
+    figures, figures_seen = overlap(asked["figures"], rows["figures"])
+    seen = names_seen + figures_seen
+    facts = (names * names_seen + figures * figures_seen) / np.maximum(seen, 1.0)
+    return np.asarray((facts >= _REWORKED_FACTS) & (seen >= _REWORKED_AGREED))
 
 
 def _openings(asked: Features, rows: Rows) -> NDArray[np.float64]:
@@ -193,6 +228,9 @@ class LexicalSimilarity:
         # Tomorrow's market report and the next match of the same teams have the same words and names, but no figure in common.
         another_day = (ages_ms >= _SERIAL_MS) & (figures_seen >= _EVENT_FIGURES) & (figures == 0.0)
         cosine[another_day] *= _SERIAL
+        near = (cosine >= self.join_at).nonzero()[0]
+        if len(near):
+            cosine[near[are_two_events(asked, rows[near])]] = 0.0
         return cosine
 
 

@@ -180,7 +180,7 @@ def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index
         kind, text = OutcomeKind.UPDATED, text_hash(article.text)
     else:
         version, text = 1, text_hash(article.text)
-        copied = index.copy_of(text, fingerprint, article=article.id, as_of=key)
+        copied = index.copy_of(text, fingerprint, article=article.id, as_of=key, source=article.source)
         if copied is not None:
             kind, story, duplicate_of = OutcomeKind.DUPLICATE, copied.story, copied.original
             origin = origin or copied.origin
@@ -223,7 +223,7 @@ def _entry(
 
 def _full_features(article: Article) -> bytes:
     known = article.fingerprint
-    return known if is_full(known) else features(article.title, article.text)
+    return known if is_full(known) else features(article.title, article.text, article.language)
 
 
 def text_hash(text: str) -> str:

@@ -60,6 +60,20 @@ def _months() -> Mapping[str, Month]:
 
 
 @cache
+def _weekdays() -> Mapping[str, int]:
+    return {
+        name.strip(): int(number)
+        for number, listed in _DATA["weekdays"].items()
+        for name in " ".join(listed.split()).split("|")
+    }
+
+
+def weekday_of(word: str) -> int | None:
+    """The day of the week (1 is Monday) that a word names, in any of the languages; None if it names none."""
+    return _weekdays().get(key(word))
+
+
+@cache
 def _stems() -> Mapping[str, Month | None]:
     """First letters of long names, for cases that CLDR doesn't list ("novembra"); None if two months begin so."""
     found: dict[str, Month | None] = {}

@@ -173,6 +173,6 @@ def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted) -> Artic
         partial=extracted.partial,
         wall=extracted.wall,
         feed_url=raw.feed_url,
-        fingerprint=features(title, text),
+        fingerprint=features(title, text, language.code),
         backfill=raw.backfill,
     )

@@ -165,6 +165,38 @@ def _locale(name: str) -> Locale:
         return Locale("en")
 
 
+# Fewer than for months: a weekday stands alone, and in some language nearly every short word is one ("anna", "senin", "joi").
+_WEEKDAY_LOCALES = (
+    "en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "pl", "cs", "sk", "bg", "el", "sr", "hr", "uk", "ru", "be",
+    "tr", "ar", "fa", "hi", "ko", "ja", "zh",
+)  # fmt: skip
+# Forms that CLDR lacks, Monday first: cases, short names, other spellings.
+_MORE_DAYS = (
+    "monday måndagen понедельника понедельнику понеділка الإثنين اثنین 周一 週一 礼拜一",
+    "вторника вторнику вівторка ثلاثاء 周二 週二 礼拜二",
+    "среду среды среде середу середи середі środę środy أربعاء 周三 週三 礼拜三",
+    "четверга четвергу خميس 周四 週四 礼拜四",
+    "пятницу пятницы п’ятницю п’ятниці جمعة 周五 週五 礼拜五",
+    "субботу субботы суботу суботи sobotę soboty sonnabend سبت 周六 週六 礼拜六",
+    "воскресенья неділю неділі niedzielę أحد 周日 週日 星期天 周天 礼拜天",
+)
+
+
+@cache
+def weekdays() -> Mapping[str, int]:
+    """Every name of a day of the week, by its key: 1 is Monday."""
+    found: dict[str, int] = {}
+    for name in _WEEKDAY_LOCALES:
+        for context in _locale(name).days.values():
+            for number, day in context.get("wide", {}).items():
+                if len(flat := key(str(day))) > 2:
+                    found.setdefault(flat, number + 1)
+    for number, listed in enumerate(_MORE_DAYS, 1):
+        for one in listed.split():
+            found.setdefault(key(one), number)
+    return found
+
+
 _PERIODS: dict[str, Mark] = {
     "am": "am",
     "pm": "pm",
@@ -222,6 +254,11 @@ def written() -> str:
         lines.append(f"[{calendar}]")
         lines.extend(_entry(str(number), groups[calendar, number]) for number in range(1, 13))
         lines.append("")
+    lines.append("[weekdays]")
+    lines.extend(
+        _entry(str(number), [name for name, one in weekdays().items() if one == number]) for number in range(1, 8)
+    )
+    lines.append("")
     lines.append("[marks]")
     lines.extend(
         _entry(kind, [name for name, one in day_marks().items() if one == kind])

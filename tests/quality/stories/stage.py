@@ -27,7 +27,7 @@ def article(url: str, title: str, text: str, *, at_ms: int, source: str, languag
         position=Position(run="r", stream="s", partition=0, offset=at_ms),
         version_hash=version_hash(title, text),
         language=language,
-        fingerprint=features(title, text),
+        fingerprint=features(title, text, language),
     )
 
 

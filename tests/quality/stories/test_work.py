@@ -46,9 +46,9 @@ class Counted(LexicalSimilarity):
 def copies_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     compared: list[int] = []
 
-    def counting(asked: Features, rows: Rows) -> np.ndarray:
+    def counting(asked: Features, rows: Rows, other_outlet: np.ndarray) -> np.ndarray:
         compared.append(len(rows))
-        return are_copies(asked, rows)
+        return are_copies(asked, rows, other_outlet)
 
     with monkeypatch.context() as patch:
         patch.setattr(index_module, "are_copies", counting)

@@ -1,0 +1,127 @@
+"""How much two texts contradict each other in what identifies their event: a score in whole points. Pure.
+
+Counted are marks (``identity``) that each text has and the other's vocabulary lacks, by kind and in pairs: what only one of two
+texts says makes it longer, and no other event. Most counts a pair that stands between the same words, since there one
+text says something else than the other; a name or figure that stands elsewhere counts little. Words of scripts without capitals, and of
+headlines, may be anything, so they count between the same words only.
+
+The points were set on the tables of ``tests/cases/story_templates.toml`` and ``story_copies.toml``, both sides together (docs/decisions.md, Copies and
+templates): no copy has more than 4, no pair of two events less than 11.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.stories.identity import DAY, FIGURE, MONTH, NAME, NO_MARK, TITLE_WORD, WEEKDAY, WORD, bits_of
+
+Points = NDArray[np.int32]
+Marked = NDArray[Any]
+"""Rows of ``features.LAYOUT``, of which only ``identity.FIELDS`` and ``shingles`` are looked at."""
+
+CONTRADICTED_AT = 7
+"""Points from which two texts of one outlet are about two events."""
+
+MOST_FOR_LIKENESS = 3
+"""Points more are needed if all of the texts is the same, fewer in proportion: a name that is put right is no other event."""
+
+OTHER_OUTLET = 1
+"""Points more are needed if the outlets differ: agency texts are edited, templates are mostly an outlet's own."""
+
+_NAME_IN_PLACE, _NAME, _FIGURE_IN_PLACE, _FIGURE, _TIME, _WORD_IN_PLACE, _IN_TITLE = 4, 1, 4, 1, 3, 3, 2
+_WHOLE_SHINGLES = 300
+_OWN_SHARE, _OWN_STEP = 200, 20
+"""Per mille of the words that each text alone may have before it counts, and for how many more there is a point."""
+
+_CALENDAR = (WEEKDAY, DAY, MONTH)
+
+
+class Contradiction(NamedTuple):
+    """One number a row. ``points``: all of them. ``event``: those that figures alone don't give. ``agreed``: marks that both
+    texts have, ``alone``: those of the text that has fewer such."""
+
+    points: Points
+    event: Points
+    agreed: Points
+    alone: Points
+
+
+def contradictions(asked: Marked, rows: Marked) -> Contradiction:
+    """How much one text and each of several others contradict each other, whichever came first."""
+    own, others = asked["marks"], rows["marks"]
+    known, others_known = _known(own, rows["vocabulary"]), _known(others, asked["vocabulary"])
+    real, others_real = own != NO_MARK, others != NO_MARK
+    alone, others_alone = ~known & real, ~others_known & others_real
+    agreed = np.minimum((known & real).sum(axis=1), (others_known & others_real).sum(axis=1))
+    fewest = np.minimum(alone.sum(axis=1), others_alone.sum(axis=1))
+    total, event = np.zeros(len(rows), np.int32), np.zeros(len(rows), np.int32)
+    # Most rows are real copies and have nothing alone on one of the sides.
+    some = fewest.nonzero()[0]
+    if len(some):
+        total[some], event[some] = _points(asked, rows[some], alone[some], others_alone[some])
+        own_words = _own_words(asked, rows[some])
+        total[some] += own_words
+        event[some] += own_words
+    return Contradiction(total, event, agreed.astype(np.int32), fewest.astype(np.int32))
+
+
+def _points(
+    asked: Marked, rows: Marked, alone: NDArray[np.bool_], others_alone: NDArray[np.bool_]
+) -> tuple[Points, Points]:
+    kinds, others_kinds = asked["marks"] >> 28 & 7, rows["marks"] >> 28 & 7
+    titled, others_titled = asked["marks"] >> 31 > 0, rows["marks"] >> 31 > 0
+    both = alone[:, :, None] & others_alone[:, None, :] & (kinds[None, :, None] == others_kinds[:, None, :])
+    in_place = both & (_equal(asked["before"], rows["before"]) | _equal(asked["after"], rows["after"]))
+    here, there = in_place.any(axis=2), in_place.any(axis=1)
+
+    def pairs(kind: int, mine: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> NDArray[np.int64]:
+        found = np.minimum((mine & (kinds == kind)).sum(axis=1), (theirs & (others_kinds == kind)).sum(axis=1))
+        return np.asarray(found, np.int64)
+
+    names, names_in_place = pairs(NAME, alone, others_alone), pairs(NAME, here, there)
+    figures, figures_in_place = pairs(FIGURE, alone, others_alone), pairs(FIGURE, here, there)
+    in_title = pairs(NAME, alone & titled, others_alone & others_titled) > 0
+    words_in_title = pairs(WORD, here & titled, there & others_titled) > 0
+    figures_in_title = pairs(FIGURE, alone & titled, others_alone & others_titled) > 0
+    event = (_NAME_IN_PLACE - _NAME) * names_in_place + _NAME * names + _IN_TITLE * in_title
+    event += _WORD_IN_PLACE * pairs(WORD, here, there) + pairs(TITLE_WORD, here, there) + _IN_TITLE * words_in_title
+    event += _TIME * sum((pairs(kind, alone, others_alone) for kind in _CALENDAR), np.int64(0))
+    numbers = (_FIGURE_IN_PLACE - _FIGURE) * figures_in_place + _FIGURE * figures + _IN_TITLE * figures_in_title
+    return (event + numbers).astype(np.int32), event.astype(np.int32)
+
+
+def _own_words(asked: Marked, rows: Marked) -> Points:
+    """Points for short texts of similar length of which each has much that the other lacks: a frame around other news.
+
+    Of longer texts, the vocabulary is only that of the beginning, and of texts of different length it is that of one part or another.
+    """
+    sizes, own = rows["shingles"].astype(np.int64), int(asked["shingles"])
+    longest, shortest = np.maximum(sizes, own), np.minimum(sizes, own)
+    have, theirs = asked["vocabulary"], rows["vocabulary"]
+    mine = np.bitwise_count(have & ~theirs).sum(axis=1, dtype=np.int64)
+    other = np.bitwise_count(theirs & ~have).sum(axis=1, dtype=np.int64)
+    all_mine = np.bitwise_count(have).sum(dtype=np.int64)
+    fewest = np.maximum(np.minimum(all_mine, np.bitwise_count(theirs).sum(axis=1, dtype=np.int64)), 1)
+    share = np.minimum(mine, other) * 1_000 // fewest
+    whole = (longest <= _WHOLE_SHINGLES) & (shortest * 10 >= longest * 6)
+    return np.where(whole, np.maximum(share - _OWN_SHARE, 0) // _OWN_STEP, 0).astype(np.int32)
+
+
+def _equal(own: NDArray[np.uint16], others: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Which neighbours are the same, by row, own mark and other mark; 0 is none."""
+    return np.asarray((own[None, :, None] == others[:, None, :]) & (own > 0)[None, :, None])
+
+
+def _known(marks: NDArray[np.uint32], vocabulary: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which marks a vocabulary has: one row of marks and many vocabularies, or many rows and one vocabulary."""
+    first, second = bits_of(marks)
+    if vocabulary.ndim == 1:
+        return _bit(vocabulary[first >> 3], first) & _bit(vocabulary[second >> 3], second)
+    return _bit(vocabulary[:, first >> 3], first) & _bit(vocabulary[:, second >> 3], second)
+
+
+def _bit(held: NDArray[np.uint8], place: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    return np.asarray(held >> (place & 7).astype(np.uint8) & 1 > 0)

@@ -1,0 +1,399 @@
+"""What identifies the event of a text: names, figures and days of its title and lead, each with the words around it.
+
+Two texts told from one template differ in just these, and each has some that the other lacks. A copy differs otherwise: it
+lacks sentences, or has more of them, or another title, but what its title and lead name, the other text names too. So a
+text keeps two things. Its *marks* are what its title and lead name, in order, with a digest of the word before and of the
+word after. Its *vocabulary* is a Bloom filter of all words, figures and days of its title and beginning. A mark of one text
+that the other's vocabulary lacks is the first one's alone; if both have some of one kind, they contradict each other, and the
+more so if both stand between the same words. What both have counts for nothing, since templates share that as copies do.
+
+Names are capitalised words inside a sentence; at the start of one, and in a headline that capitalises every word, those
+that the text has capitalised elsewhere too, or never in small letters. They are compared by their consonants (``skeleton``), so that
+another transliteration is the same name. In scripts without capitals every word that isn't a function word is a mark, and in
+scripts without spaces every second pair of characters; those count only between the same words. Figures are compared by value, in
+digits or words ("fourteen", "14"); days are days of the week, days of the month and months, each compared with its like, so
+"Monday" in place of "3 November" contradicts nothing. A dateline says who reports from where, not what happened: it has no marks.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import regex  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from core.package_data import package_toml
+from pipeline.stories.figures import Spoken, spoken_numbers
+from pipeline.stories.skeleton import skeleton, without_accents
+from pipeline.text.calendars import month_of, weekday_of
+from pipeline.text.fingerprint import is_unspaced
+
+MARKS = 32
+"""Marks that are kept: the title's first."""
+
+VOCABULARY_BYTES = 256
+NAME, FIGURE, WEEKDAY, DAY, MONTH, WORD, TITLE_WORD = range(1, 8)
+_IN_TITLE = 8
+_KIND_BITS = np.uint32(28)
+_HASH = (1 << 28) - 1
+NO_MARK = 0xFFFFFFFF
+"""Fills the places without a mark. A title word that hashes to it is lost."""
+
+TITLE_CHARS = 400
+TITLE_MARKS = 12
+LEAD_WORDS = 90
+LEAD_CHARS_UNSPACED = 150
+VOCABULARY_WORDS = 320
+VOCABULARY_CHARS_UNSPACED = 400
+IDENTITY_CHARS = 3_500
+_DATELINE_CHARS = 90
+_DATELINE_WORDS = 6
+_FEW_WORDS = 2
+_TITLE_CASE = 0.7
+STEM = 6
+
+FIELDS: list[tuple[Any, ...]] = [
+    ("marks", "<u4", (MARKS,)),
+    ("before", "<u2", (MARKS,)),
+    ("after", "<u2", (MARKS,)),
+    ("vocabulary", "u1", (VOCABULARY_BYTES,)),
+]
+"""The fields of ``features.LAYOUT`` in which this is kept. Four bits of a mark are its kind and whether the title has it."""
+
+_SIGNS = r"\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3"
+_TOKEN = re.compile(rf"\d+(?:[.,:\u066b\u066c]\d+)*(?![\w{_SIGNS}])|[\w{_SIGNS}]+")
+_STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]|\s-\s")
+_CASED = regex.compile(r"\p{Lu}|\p{Ll}")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
+_DATELINE = re.compile(
+    r"\s*(?:【[^】\n]{1,30}】|[(（][^)）\n]{1,30}[)）]|(?P<place>[^\n]{1,70}?)(?:\s*[-–—―]{1,2}\s|[—–―]|/\.?\s|[电電讯訊][\s(（])\s*)"
+)
+_CREDIT_IN_BRACKETS = re.compile(r"[(/][^()/\n]{2,24}[)/]")
+_UNSPACED_RUN = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaffー々\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+")
+_WEEKDAY_UNSPACED = re.compile("(?:星期|周|週|礼拜)([一二三四五六日天])|([月火水木金土日])曜")
+_DATE_UNSPACED = re.compile(r"(?:(\d{1,2})月)?(\d{1,2})[日号號]")
+_MONTH_UNSPACED = re.compile(r"(\d{1,2})月")
+_NUMBER_UNSPACED = re.compile(r"(\d+(?:[.,:：]\d+)*)([万萬亿億])?")
+_WEEKDAYS_UNSPACED = {
+    char: day for day, chars in enumerate(("一月", "二火", "三水", "四木", "五金", "六土", "日天"), 1) for char in chars
+}
+_KANA_PAIR = re.compile("[\u3040-\u309f]{2}|\\d")
+_WORDS = package_toml("pipeline.stories", "function_words.toml")
+_FUNCTION_WORDS = frozenset(word for listed in _WORDS["words"].values() for word in listed.split())
+_LITTLE = frozenset(_WORDS["unspaced"])
+
+
+class Mark(NamedTuple):
+    """``key``: kind and hash. ``start`` and ``end``: its place in title or lead, in code points of the prepared text."""
+
+    key: int
+    before: int
+    after: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Identity:
+    """A text's marks, those of the lead first, and its vocabulary as a set of 28-bit hashes."""
+
+    marks: list[Mark]
+    in_title: set[int]
+    vocabulary: set[int]
+
+
+class _Token(NamedTuple):
+    text: str
+    start: int
+    end: int
+    starts: bool
+    """Whether it stands at the start of a sentence, a clause in quotation marks or a line."""
+
+
+def identity_of(title: str, text: str, language: str | None) -> Identity:
+    """What identifies the event of a text in ``language`` (ISO 639-1, or None); title and text as ``features`` prepares them."""
+    title, text = title[:TITLE_CHARS], text[:IDENTITY_CHARS]
+    if is_unspaced(text[:2_000] or title):
+        return _identity_unspaced(title, text, language)
+    body = text[_dateline_end(text) :]
+    titled, told = _tokens(title), _tokens(body)[:VOCABULARY_WORDS]
+    names = _names(titled, told, language)
+    identity = Identity([], set(), set())
+    in_lead = told[LEAD_WORDS].start if len(told) > LEAD_WORDS else len(body)
+    spoken = {part: list(spoken_numbers(whole, language)) for part, whole in (("title", title), ("text", body))}
+    lead, known = list(_marks(told, body, names, spoken["text"], language)), set()
+    for mark in lead:
+        identity.vocabulary.add(mark.key & _HASH)
+        if mark.start < in_lead and mark.key not in known and mark.key >> 28 != TITLE_WORD:
+            known.add(mark.key)
+            identity.marks.append(mark)
+    for mark in _marks(titled, title, names, spoken["title"], language):
+        identity.vocabulary.add(mark.key & _HASH)
+        identity.in_title.add(mark.key)
+        if mark.key not in known:
+            known.add(mark.key)
+            identity.marks.append(mark)
+    # What is before the lead's dateline is known of the text, though it says nothing about the event.
+    for token in _tokens(text[: _dateline_end(text)]):
+        identity.vocabulary.add(_hash("w", _word(token.text)))
+    return identity
+
+
+def fields_of(identity: Identity) -> dict[str, NDArray[Any]]:
+    """The values of ``FIELDS``."""
+    lead = [mark for mark in identity.marks]
+    own_title = [mark for mark in lead if mark.key in identity.in_title]
+    rest = [mark for mark in lead if mark.key not in identity.in_title]
+    chosen = own_title[:TITLE_MARKS] + rest
+    chosen = (chosen + own_title[TITLE_MARKS:])[:MARKS]
+    marks, before, after = np.full(MARKS, NO_MARK, np.uint32), np.zeros(MARKS, np.uint16), np.zeros(MARKS, np.uint16)
+    for at, mark in enumerate(chosen):
+        marks[at] = mark.key | ((_IN_TITLE << 28) if mark.key in identity.in_title else 0)
+        before[at], after[at] = mark.before, mark.after
+    bits = np.zeros(VOCABULARY_BYTES * 8, np.uint8)
+    known = np.fromiter(identity.vocabulary, np.uint32, len(identity.vocabulary))
+    for places in bits_of(known):
+        bits[places] = 1
+    return {"marks": marks, "before": before, "after": after, "vocabulary": np.packbits(bits, bitorder="little")}
+
+
+def bits_of(marks: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """The two bits of each mark or hash in a vocabulary."""
+    bits = np.uint32(VOCABULARY_BYTES * 8 - 1)
+    return marks & bits, (marks >> np.uint32(14)) & bits
+
+
+def _hash(prefix: str, value: str) -> int:
+    return zlib.crc32(f"{prefix}{value}".encode("utf-8", "surrogatepass")) & _HASH
+
+
+@lru_cache(maxsize=65_536)
+def _near(word: str) -> int:
+    """A digest of a neighbour; never 0, which means that there is none."""
+    return zlib.crc32(word.encode("utf-8", "surrogatepass")) % 0xFFFF + 1
+
+
+@lru_cache(maxsize=65_536)
+def _word(token: str) -> str:
+    folded = without_accents(token.casefold())
+    first = folded[:1]
+    if "\u0600" <= first <= "\u06ff":
+        return _ARABIC_ARTICLE.sub("", folded)[:STEM]
+    if first >= "\u0530":
+        return folded[:STEM]
+    if not folded.isalpha():
+        return folded
+    # An ending of a case is cut off, which Latin letters have seldom and Cyrillic ones often.
+    return skeleton(folded if folded.isascii() else folded[:STEM])
+
+
+def _tokens(text: str) -> list[_Token]:
+    found: list[_Token] = []
+    end = 0
+    for one in _TOKEN.finditer(text):
+        starts = not found or _STARTS.search(text, end, one.start()) is not None
+        found.append(_Token(one[0], one.start(), one.end(), starts))
+        end = one.end()
+    return found
+
+
+def _dateline_end(text: str) -> int:
+    """Where the text proper begins: behind "KYIV, Nov 3 (Reuters) - ", 0 if there is no dateline."""
+    found = _DATELINE.match(text[:_DATELINE_CHARS])
+    if found is None:
+        return 0
+    place = found["place"]
+    if place is None:
+        return found.end() if text[found.end() :].strip() else 0
+    words = place.split()
+    likely = len(words) <= _FEW_WORDS or words[0].isupper() or _CREDIT_IN_BRACKETS.search(found[0]) is not None
+    return found.end() if likely and len(words) <= _DATELINE_WORDS else 0
+
+
+class _Names(NamedTuple):
+    """How names are told in a text. ``inside``: words capitalised inside a sentence. ``likely``: capitalised several times, never small."""
+
+    cased: bool
+    title_case: bool
+    shouted: bool
+    inside: frozenset[str]
+    likely: frozenset[str]
+
+
+def _names(titled: list[_Token], told: list[_Token], language: str | None) -> _Names:
+    sample = "".join(token.text for token in (*titled, *told[:60]))
+    letters = sum(char.isalpha() for char in sample)
+    cased = len(_CASED.findall(sample)) * 2 > letters
+    if not cased:
+        return _Names(False, False, False, frozenset(), frozenset())
+    long = [token.text for token in titled[1:] if len(token.text) > 3 and token.text.isalpha()]
+    capitals = sum(word[0].isupper() for word in long)
+    title_case = language not in ("de", "lb") and len(long) > 1 and capitals >= len(long) * _TITLE_CASE
+    shouted = bool(told) and sum(token.text.isupper() for token in told) * 2 > len(told)
+    small, inside, times = set(), set(), dict[str, int]()
+    for token, from_title in [*((one, True) for one in titled), *((one, False) for one in told)]:
+        word = _word(token.text)
+        if token.text[0].islower():
+            small.add(word)
+        elif token.text[0].isupper():
+            times[word] = times.get(word, 0) + 1
+            if not token.starts and not (from_title and title_case):
+                inside.add(word)
+    likely = {word for word, count in times.items() if count > 1 and word not in small}
+    return _Names(True, title_case, shouted, frozenset(inside), frozenset(likely))
+
+
+def _marks(
+    tokens: list[_Token], text: str, names: _Names, spoken: list[Spoken], language: str | None
+) -> Iterator[Mark]:
+    """What every token says, in order; function words say nothing."""
+    starts = {one.start: one for one in spoken}
+    inside = {at for one in spoken for at in range(one.start, one.end)}
+    for at, token in enumerate(tokens):
+        folded = token.text.casefold()
+        before = _near(_context(tokens[at - 1].text)) if at else 0
+        after = _near(_context(tokens[at + 1].text)) if at + 1 < len(tokens) else 0
+        key = 0
+        if token.start in starts and not (at and _is_scale(starts[token.start], tokens[at - 1])):
+            key = FIGURE << 28 | _hash("#", str(starts[token.start].value))
+        elif token.start in inside:
+            continue
+        elif token.text[0].isdigit():
+            digits = _digits(token.text)
+            beside = [tokens[other].text for other in (at - 1, at + 1, at + 2) if 0 <= other < len(tokens)]
+            if not digits:
+                key = NAME << 28 | _hash("w", folded)
+            elif len(digits) <= 2 and any(_month(word, language) for word in beside):
+                key = DAY << 28 | _hash("d", digits.lstrip("0"))
+            else:
+                key = FIGURE << 28 | _hash("#", _scaled(digits, starts, tokens, at))
+        elif len(folded) > 1 and folded not in _FUNCTION_WORDS:
+            if (day := _weekday(folded)) is not None:
+                key = WEEKDAY << 28 | _hash("e", str(day))
+            elif (
+                (month := _month(folded, language))
+                and (len(folded) > 3)
+                and (token.text[0].isupper() or language != "en")
+            ):
+                key = MONTH << 28 | _hash("m", str(month))
+            else:
+                kind = TITLE_WORD if names.cased else WORD
+                key = (NAME if _is_name(token, names, folded) else kind) << 28 | _hash("w", _word(token.text))
+        if key:
+            yield Mark(key, before, after, token.start, token.end)
+
+
+def _is_scale(spoken: Spoken, before: _Token) -> bool:
+    """Whether a number in words says how much the one in digits before it is."""
+    return spoken.value >= 1_000 and before.text[0].isdigit()
+
+
+def _scaled(digits: str, spoken: dict[int, Spoken], tokens: list[_Token], at: int) -> str:
+    """The value of a number in digits: "600 million" is as much as "six hundred million"."""
+    scale = spoken.get(tokens[at + 1].start) if at + 1 < len(tokens) else None
+    if scale is None or scale.value < 1_000 or ":" in digits:
+        return digits
+    whole, _, part = digits.partition(".")
+    return str(int(whole + part) * scale.value // 10 ** len(part)) if scale.value >= 10 ** len(part) else digits
+
+
+def _is_name(token: _Token, names: _Names, folded: str) -> bool:
+    if not names.cased or names.shouted or not token.text[0].isupper():
+        return False
+    word = _word(token.text)
+    if word in names.inside and not token.starts:
+        return True
+    return word in names.likely or (word in names.inside) or (token.text.isupper() and len(folded) > 2)
+
+
+def _context(token: str) -> str:
+    return "#" if token[0].isdigit() else _word(token)
+
+
+def _digits(token: str) -> str:
+    """The number in ASCII digits, groups of thousands joined; "" if letters are joined to it."""
+    if token.isalnum() and not token.isdecimal():
+        return ""
+    groups = re.split("[.,:\u066b\u066c]", token)
+    plain = ["".join(str(unicodedata.decimal(char, "")) for char in group) for group in groups]
+    if len(plain) > 1 and ":" not in token and all(len(group) == 3 for group in plain[1:]):
+        return "".join(plain)
+    return ".".join(plain)
+
+
+@lru_cache(maxsize=16_384)
+def _month(word: str, language: str | None) -> int:
+    found = month_of(word, language) if len(word) > 2 and word[0].isalpha() else None
+    return 0 if found is None else found.number
+
+
+@lru_cache(maxsize=16_384)
+def _weekday(word: str) -> int | None:
+    return weekday_of(word) if len(word) > 2 else None
+
+
+def _identity_unspaced(title: str, text: str, language: str | None) -> Identity:
+    body = text[_dateline_end(text) :]
+    identity = Identity([], set(), set())
+    known: set[int] = set()
+    for whole, limit in ((body, VOCABULARY_CHARS_UNSPACED), (title, TITLE_CHARS)):
+        lead = LEAD_CHARS_UNSPACED if whole is body else TITLE_CHARS
+        for mark, counts in _marks_unspaced(whole[:limit], language):
+            identity.vocabulary.add(mark.key & _HASH)
+            if whole is title:
+                identity.in_title.add(mark.key)
+            if counts and mark.start < lead and mark.key not in known:
+                known.add(mark.key)
+                identity.marks.append(mark)
+    return identity
+
+
+def _marks_unspaced(text: str, language: str | None) -> Iterator[tuple[Mark, bool]]:
+    """The marks of a text, and of each whether it can be one: of overlapping pairs of characters every second one."""
+    taken: set[int] = set()
+
+    def mark(kind: int, prefix: str, value: str, start: int, end: int) -> Mark:
+        before = _near(text[max(0, start - 2) : start]) if start else 0
+        after = _near(text[end : end + 2]) if end < len(text) else 0
+        return Mark(kind << 28 | _hash(prefix, value), before, after, start, end)
+
+    for found in _WEEKDAY_UNSPACED.finditer(text):
+        taken.update(range(*found.span()))
+        yield mark(WEEKDAY, "e", str(_WEEKDAYS_UNSPACED[found[1] or found[2]]), *found.span()), True
+    for found in _DATE_UNSPACED.finditer(text):
+        taken.update(range(*found.span()))
+        yield mark(DAY, "d", str(int(found[2])), *found.span()), True
+        if found[1]:
+            yield mark(MONTH, "m", str(int(found[1])), *found.span()), True
+    for found in _MONTH_UNSPACED.finditer(text):
+        if found.start() not in taken:
+            taken.update(range(*found.span()))
+            yield mark(MONTH, "m", str(int(found[1])), *found.span()), True
+    for found in _NUMBER_UNSPACED.finditer(text):
+        if found.start() not in taken:
+            taken.update(range(*found.span()))
+            yield mark(FIGURE, "#", _digits(found[1].replace("：", ":")) + (found[2] or ""), *found.span()), True
+    for one in spoken_numbers(text, language):
+        if one.start not in taken:
+            taken.update(range(one.start, one.end))
+            yield mark(FIGURE, "#", str(one.value), one.start, one.end), True
+    for run in _UNSPACED_RUN.finditer(text):
+        even = 0
+        for start in range(run.start(), run.end() - 1):
+            pair = text[start : start + 2]
+            if start in taken or start + 1 in taken or not _LITTLE.isdisjoint(pair) or _KANA_PAIR.search(pair):
+                even = 0
+                continue
+            yield mark(WORD, "p", pair, start, start + 2), even % 2 == 0
+            even += 1
+    for found in _TOKEN.finditer(text):
+        if found[0].isascii() and found[0].isalpha() and len(found[0]) > 1:
+            yield mark(NAME, "w", _word(found[0]), *found.span()), True
