@@ -10,7 +10,8 @@ import numpy as np
 from core.records import Article, OrderKey, Position, from_ms, raw_hash
 from pipeline.elements import Draft
 from pipeline.stories.entries import IndexEntry
-from pipeline.stories.features import LAYOUT, PAD
+from pipeline.stories.features import FORMAT, LAYOUT, PAD
+from pipeline.stories.identity import MARKS, vocabulary_of
 
 LANGUAGES = ("en", "ru", "ar", "de", "fr", "es", "tr", "uk", "fa", "zh")
 VOCABULARY = 150_000
@@ -39,12 +40,17 @@ class World:
             fresh["signature"][changed] = dice.integers(0, PAD, int(changed.sum()))
             return fresh
         fresh = np.zeros((), LAYOUT)
-        fresh["format"] = fresh["full"] = 1
+        fresh["format"], fresh["full"] = FORMAT, 1
         fresh["shingles"] = 400
         fresh["settled"] = dice.integers(1, 2**63)
         for name in ("signature", "head", "opening", "names", "figures"):
             fresh[name] = np.sort(dice.integers(0, PAD, len(fresh[name]), np.uint32))
         dice.shuffle(fresh["signature"])
+        fresh["marks"] = dice.integers(0, 6, MARKS, np.uint32) + 1 << 28 | dice.integers(0, 1 << 28, MARKS, np.uint32)
+        for name in ("before", "after"):
+            fresh[name] = dice.integers(0, 1 << 16, MARKS, np.uint16)
+        words = np.concatenate((fresh["marks"], dice.integers(0, 1 << 28, 150, np.uint32)))
+        fresh["vocabulary"] = vocabulary_of(words)
         ranks = np.minimum(dice.zipf(1.15, 32), VOCABULARY).astype(np.uint64)
         fresh["terms"] = (ranks * np.uint64(2_654_435_761)) & np.uint64(0xFFFFFFFE)
         if self.made and luck < COPIES + SAME_EVENT:

@@ -1,12 +1,12 @@
 """How much two texts contradict each other in what identifies their event: a score in whole points. Pure.
 
-Counted are marks (``identity``) that each text has and the other's vocabulary lacks, by kind and in pairs: what only one of two
-texts says makes it longer, and no other event. Most counts a pair that stands between the same words, since there one
-text says something else than the other; a name or figure that stands elsewhere counts little. Words of scripts without capitals, and of
-headlines, may be anything, so they count between the same words only.
+Counted are marks (``identity``) that each text has and the other's vocabulary lacks, by kind and in pairs: what only one of
+two texts says makes it longer, and no other event. Most counts a pair that stands between the same words, since there one
+text says something else than the other; a name or figure that stands elsewhere counts little. Words of scripts without
+capitals may be anything, so they count between the same words only.
 
-The points were set on the tables of ``tests/cases/story_templates.toml`` and ``story_copies.toml``, both sides together (docs/decisions.md, Copies and
-templates): no copy has more than 4, no pair of two events less than 11.
+The points were set on the tables of ``tests/cases/story_templates.toml`` and ``story_copies.toml``, both sides together:
+no copy has more than 4, no pair of two events less than 11.
 """
 
 from __future__ import annotations
@@ -40,13 +40,11 @@ _CALENDAR = (WEEKDAY, DAY, MONTH)
 
 
 class Contradiction(NamedTuple):
-    """One number a row. ``points``: all of them. ``event``: those that figures alone don't give. ``agreed``: marks that both
-    texts have, ``alone``: those of the text that has fewer such."""
+    """One number a row. ``points``: all of them. ``event``: those that figures don't give. ``agreed``: marks that both have."""
 
     points: Points
     event: Points
     agreed: Points
-    alone: Points
 
 
 def contradictions(asked: Marked, rows: Marked) -> Contradiction:
@@ -65,7 +63,7 @@ def contradictions(asked: Marked, rows: Marked) -> Contradiction:
         own_words = _own_words(asked, rows[some])
         total[some] += own_words
         event[some] += own_words
-    return Contradiction(total, event, agreed.astype(np.int32), fewest.astype(np.int32))
+    return Contradiction(total, event, agreed.astype(np.int32))
 
 
 def _points(
@@ -96,7 +94,8 @@ def _points(
 def _own_words(asked: Marked, rows: Marked) -> Points:
     """Points for short texts of similar length of which each has much that the other lacks: a frame around other news.
 
-    Of longer texts, the vocabulary is only that of the beginning, and of texts of different length it is that of one part or another.
+    Of longer texts, the vocabulary is only that of the beginning, and of texts of different length it is that of one part or
+    another.
     """
     sizes, own = rows["shingles"].astype(np.int64), int(asked["shingles"])
     longest, shortest = np.maximum(sizes, own), np.minimum(sizes, own)

@@ -8,11 +8,12 @@ that the other's vocabulary lacks is the first one's alone; if both have some of
 more so if both stand between the same words. What both have counts for nothing, since templates share that as copies do.
 
 Names are capitalised words inside a sentence; at the start of one, and in a headline that capitalises every word, those
-that the text has capitalised elsewhere too, or never in small letters. They are compared by their consonants (``skeleton``), so that
-another transliteration is the same name. In scripts without capitals every word that isn't a function word is a mark, and in
-scripts without spaces every second pair of characters; those count only between the same words. Figures are compared by value, in
-digits or words ("fourteen", "14"); days are days of the week, days of the month and months, each compared with its like, so
-"Monday" in place of "3 November" contradicts nothing. A dateline says who reports from where, not what happened: it has no marks.
+that the text has capitalised elsewhere too and never in small letters. They are compared by their consonants
+(``skeleton``), so that another transliteration is the same name. In scripts without capitals every word that isn't a
+function word is a mark, and in scripts without spaces every second pair of characters; those count only between the same
+words. Figures are compared by value, in digits or words ("fourteen", "14"); days are days of the week, days of the month
+and months, each compared with its like, so "Monday" in place of "3 November" contradicts nothing. A dateline says who
+reports from where, not what happened: it has no marks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +40,7 @@ from pipeline.text.fingerprint import is_unspaced
 MARKS = 32
 """Marks that are kept: the title's first."""
 
-VOCABULARY_BYTES = 256
+VOCABULARY_BYTES = 192
 NAME, FIGURE, WEEKDAY, DAY, MONTH, WORD, TITLE_WORD = range(1, 8)
 _IN_TITLE = 8
 _KIND_BITS = np.uint32(28)
@@ -119,56 +121,68 @@ class _Token(NamedTuple):
 
 
 def identity_of(title: str, text: str, language: str | None) -> Identity:
-    """What identifies the event of a text in ``language`` (ISO 639-1, or None); title and text as ``features`` prepares them."""
+    """What identifies the event of a text in ``language`` (ISO 639-1, or None).
+
+    Title and text as ``features`` prepares them; only their beginnings are read.
+    """
     title, text = title[:TITLE_CHARS], text[:IDENTITY_CHARS]
     if is_unspaced(text[:2_000] or title):
         return _identity_unspaced(title, text, language)
-    body = text[_dateline_end(text) :]
-    titled, told = _tokens(title), _tokens(body)[:VOCABULARY_WORDS]
+    at = _dateline_end(text)
+    body = text[at:]
+    titled, told = _tokens(title, VOCABULARY_WORDS), _tokens(body, VOCABULARY_WORDS)
     names = _names(titled, told, language)
+    end = told[-1].end if told else 0
+    lead, rest = told[: LEAD_WORDS + 1], told[LEAD_WORDS:]
+    spoken = list(spoken_numbers(body[:end], language))
     identity = Identity([], set(), set())
-    in_lead = told[LEAD_WORDS].start if len(told) > LEAD_WORDS else len(body)
-    spoken = {part: list(spoken_numbers(whole, language)) for part, whole in (("title", title), ("text", body))}
-    lead, known = list(_marks(told, body, names, spoken["text"], language)), set()
-    for mark in lead:
+    known: set[int] = set()
+    for mark in _marks(lead, names, spoken, language):
         identity.vocabulary.add(mark.key & _HASH)
-        if mark.start < in_lead and mark.key not in known and mark.key >> 28 != TITLE_WORD:
+        if mark.key not in known and mark.key >> 28 != TITLE_WORD:
             known.add(mark.key)
             identity.marks.append(mark)
-    for mark in _marks(titled, title, names, spoken["title"], language):
+    for mark in _marks(titled, names, list(spoken_numbers(title, language)), language):
         identity.vocabulary.add(mark.key & _HASH)
         identity.in_title.add(mark.key)
         if mark.key not in known:
             known.add(mark.key)
             identity.marks.append(mark)
-    # What is before the lead's dateline is known of the text, though it says nothing about the event.
-    for token in _tokens(text[: _dateline_end(text)]):
-        identity.vocabulary.add(_hash("w", _word(token.text)))
+    # Of what follows the lead, and of the dateline, it is only known that the text has it.
+    for token in rest:
+        identity.vocabulary.update(_hashes_of(token.text, language))
+    identity.vocabulary.update(_hash("#", str(one.value)) for one in spoken)
+    for token in _tokens(text[:at], VOCABULARY_WORDS):
+        identity.vocabulary.update(_hashes_of(token.text, language))
     return identity
 
 
 def fields_of(identity: Identity) -> dict[str, NDArray[Any]]:
     """The values of ``FIELDS``."""
-    lead = [mark for mark in identity.marks]
-    own_title = [mark for mark in lead if mark.key in identity.in_title]
-    rest = [mark for mark in lead if mark.key not in identity.in_title]
+    own_title = [mark for mark in identity.marks if mark.key in identity.in_title]
+    rest = [mark for mark in identity.marks if mark.key not in identity.in_title]
     chosen = own_title[:TITLE_MARKS] + rest
     chosen = (chosen + own_title[TITLE_MARKS:])[:MARKS]
     marks, before, after = np.full(MARKS, NO_MARK, np.uint32), np.zeros(MARKS, np.uint16), np.zeros(MARKS, np.uint16)
     for at, mark in enumerate(chosen):
         marks[at] = mark.key | ((_IN_TITLE << 28) if mark.key in identity.in_title else 0)
         before[at], after[at] = mark.before, mark.after
-    bits = np.zeros(VOCABULARY_BYTES * 8, np.uint8)
     known = np.fromiter(identity.vocabulary, np.uint32, len(identity.vocabulary))
-    for places in bits_of(known):
+    return {"marks": marks, "before": before, "after": after, "vocabulary": vocabulary_of(known)}
+
+
+def vocabulary_of(hashes: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """The Bloom filter of marks or 28-bit hashes."""
+    bits = np.zeros(VOCABULARY_BYTES * 8, np.uint8)
+    for places in bits_of(hashes):
         bits[places] = 1
-    return {"marks": marks, "before": before, "after": after, "vocabulary": np.packbits(bits, bitorder="little")}
+    return np.packbits(bits, bitorder="little")
 
 
 def bits_of(marks: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """The two bits of each mark or hash in a vocabulary."""
-    bits = np.uint32(VOCABULARY_BYTES * 8 - 1)
-    return marks & bits, (marks >> np.uint32(14)) & bits
+    hashes, bits = marks & np.uint32(_HASH), np.uint32(VOCABULARY_BYTES * 8)
+    return hashes % bits, hashes // bits % bits
 
 
 def _hash(prefix: str, value: str) -> int:
@@ -195,12 +209,14 @@ def _word(token: str) -> str:
     return skeleton(folded if folded.isascii() else folded[:STEM])
 
 
-def _tokens(text: str) -> list[_Token]:
+def _tokens(text: str, most: int) -> list[_Token]:
     found: list[_Token] = []
     end = 0
-    for one in _TOKEN.finditer(text):
-        starts = not found or _STARTS.search(text, end, one.start()) is not None
-        found.append(_Token(one[0], one.start(), one.end(), starts))
+    for one in islice(_TOKEN.finditer(text), most):
+        start = one.start()
+        # One space is what stands between most words, and nothing begins behind it.
+        starts = not found or (start != end + 1 and _STARTS.search(text, end, start) is not None)
+        found.append(_Token(one[0], start, one.end(), starts))
         end = one.end()
     return found
 
@@ -219,7 +235,10 @@ def _dateline_end(text: str) -> int:
 
 
 class _Names(NamedTuple):
-    """How names are told in a text. ``inside``: words capitalised inside a sentence. ``likely``: capitalised several times, never small."""
+    """How names are told in a text.
+
+    ``inside``: words capitalised inside a sentence. ``likely``: words capitalised several times and never small.
+    """
 
     cased: bool
     title_case: bool
@@ -251,44 +270,60 @@ def _names(titled: list[_Token], told: list[_Token], language: str | None) -> _N
     return _Names(True, title_case, shouted, frozenset(inside), frozenset(likely))
 
 
-def _marks(
-    tokens: list[_Token], text: str, names: _Names, spoken: list[Spoken], language: str | None
-) -> Iterator[Mark]:
+def _marks(tokens: list[_Token], names: _Names, spoken: list[Spoken], language: str | None) -> Iterator[Mark]:
     """What every token says, in order; function words say nothing."""
     starts = {one.start: one for one in spoken}
     inside = {at for one in spoken for at in range(one.start, one.end)}
+    contexts = [_context(token.text) for token in tokens]
     for at, token in enumerate(tokens):
-        folded = token.text.casefold()
-        before = _near(_context(tokens[at - 1].text)) if at else 0
-        after = _near(_context(tokens[at + 1].text)) if at + 1 < len(tokens) else 0
-        key = 0
+        text = token.text
         if token.start in starts and not (at and _is_scale(starts[token.start], tokens[at - 1])):
             key = FIGURE << 28 | _hash("#", str(starts[token.start].value))
         elif token.start in inside:
             continue
-        elif token.text[0].isdigit():
-            digits = _digits(token.text)
+        elif text[0].isdigit():
+            digits = _digits(text)
             beside = [tokens[other].text for other in (at - 1, at + 1, at + 2) if 0 <= other < len(tokens)]
             if not digits:
-                key = NAME << 28 | _hash("w", folded)
+                key = NAME << 28 | _hash("w", text.casefold())
             elif len(digits) <= 2 and any(_month(word, language) for word in beside):
                 key = DAY << 28 | _hash("d", digits.lstrip("0"))
             else:
                 key = FIGURE << 28 | _hash("#", _scaled(digits, starts, tokens, at))
-        elif len(folded) > 1 and folded not in _FUNCTION_WORDS:
-            if (day := _weekday(folded)) is not None:
-                key = WEEKDAY << 28 | _hash("e", str(day))
-            elif (
-                (month := _month(folded, language))
-                and (len(folded) > 3)
-                and (token.text[0].isupper() or language != "en")
-            ):
-                key = MONTH << 28 | _hash("m", str(month))
-            else:
-                kind = TITLE_WORD if names.cased else WORD
-                key = (NAME if _is_name(token, names, folded) else kind) << 28 | _hash("w", _word(token.text))
+        else:
+            key = _meaning(text, language)
+            if key >> 28 == WORD and names.cased:
+                kind = NAME if text[0].isupper() and _is_name(token, names) else TITLE_WORD
+                key = kind << 28 | key & _HASH
         if key:
+            before = contexts[at - 1] if at else 0
+            after = contexts[at + 1] if at + 1 < len(tokens) else 0
             yield Mark(key, before, after, token.start, token.end)
+
+
+@lru_cache(maxsize=65_536)
+def _meaning(token: str, language: str | None) -> int:
+    """A word as the key of a mark: a day, a month or a word; 0 for a function word."""
+    folded = token.casefold()
+    if len(folded) < 2 or folded in _FUNCTION_WORDS:
+        return 0
+    if (day := weekday_of(folded)) is not None and len(folded) > 2:
+        return WEEKDAY << 28 | _hash("e", str(day))
+    # Small "may", "march" and "mars" are words.
+    if len(folded) > 3 and (token[0].isupper() or language not in ("en", None)) and (month := _month(token, language)):
+        return MONTH << 28 | _hash("m", str(month))
+    return WORD << 28 | _hash("w", _word(token))
+
+
+def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
+    """What a word or number adds to the vocabulary; a small number may be a day of the month."""
+    if not token[0].isdigit():
+        key = _meaning(token, language)
+        return (key & _HASH,) if key else ()
+    digits = _digits(token)
+    if not digits:
+        return (_hash("w", token.casefold()),)
+    return (_hash("#", digits), _hash("d", digits.lstrip("0"))) if len(digits) <= 2 else (_hash("#", digits),)
 
 
 def _is_scale(spoken: Spoken, before: _Token) -> bool:
@@ -305,17 +340,15 @@ def _scaled(digits: str, spoken: dict[int, Spoken], tokens: list[_Token], at: in
     return str(int(whole + part) * scale.value // 10 ** len(part)) if scale.value >= 10 ** len(part) else digits
 
 
-def _is_name(token: _Token, names: _Names, folded: str) -> bool:
-    if not names.cased or names.shouted or not token.text[0].isupper():
-        return False
+def _is_name(token: _Token, names: _Names) -> bool:
     word = _word(token.text)
-    if word in names.inside and not token.starts:
-        return True
-    return word in names.likely or (word in names.inside) or (token.text.isupper() and len(folded) > 2)
+    shown = word in names.inside or word in names.likely or (token.text.isupper() and len(token.text) > 2)
+    return shown and not names.shouted
 
 
-def _context(token: str) -> str:
-    return "#" if token[0].isdigit() else _word(token)
+def _context(token: str) -> int:
+    """A word as a neighbour; which number a neighbour is says nothing."""
+    return _near("#" if token[0].isdigit() else _word(token))
 
 
 def _digits(token: str) -> str:
@@ -333,11 +366,6 @@ def _digits(token: str) -> str:
 def _month(word: str, language: str | None) -> int:
     found = month_of(word, language) if len(word) > 2 and word[0].isalpha() else None
     return 0 if found is None else found.number
-
-
-@lru_cache(maxsize=16_384)
-def _weekday(word: str) -> int | None:
-    return weekday_of(word) if len(word) > 2 else None
 
 
 def _identity_unspaced(title: str, text: str, language: str | None) -> Identity:

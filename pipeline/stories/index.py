@@ -76,7 +76,8 @@ class StoryIndex:
     ) -> IndexEntry | None:
         """The earliest entry, as of a key, whose text is (nearly) this one, and on the same event.
 
-        Entries of ``article`` itself don't count. ``source``: its outlet, "" for one of which nothing is known. An empty ``text_hash`` (a text too short to mean anything) matches nothing by itself.
+        Entries of ``article`` itself don't count. ``source``: its outlet, "" if unknown. An empty ``text_hash`` (a text too
+        short to mean anything) matches nothing by itself.
         """
         columns, own, outlet = self._columns, number_of(article), outlet_number(source)
         known = read_features(fingerprint)

@@ -1,8 +1,8 @@
 """Names in one form, however they are spelled: their consonants in classes. Pure.
 
 "Mohammed", "Muhammad" and "Mukhammed" are one name, as are "Qamishli" and "Kamishly", "Damascus" and "Damaskus", and
-"Дамаск" with its cases. Vowels and doubled letters say little; "c", "k" and "q" say the same, and so do "h" and "kh". A name of fewer
-than three consonants keeps its letters, because "Iran" and "Oran" are not one.
+"Дамаск" with its cases. Vowels and doubled letters say little; "c", "k" and "q" say the same, and so do "h" and "kh". A
+name of fewer than three consonants keeps its letters, because "Iran" and "Oran" are not one.
 """
 
 from __future__ import annotations

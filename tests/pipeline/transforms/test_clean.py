@@ -61,7 +61,7 @@ def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted() -> None
     assert (made.title, made.text, made.summary, made.backfill) == (raw.title, TEXT, "In short.", True)
     assert (made.version_hash, made.fetched_at) == (version_hash(made.title, made.text), raw.fetched_at)
     assert (made.language, made.language_decided_by) == ("en", "text")
-    assert made.fingerprint == features(made.title, made.text)
+    assert made.fingerprint == features(made.title, made.text, made.language)
 
 
 def test_a_claimed_language_helps_a_text_that_is_too_short_to_tell() -> None:
