@@ -120,7 +120,7 @@ class PipelineSettings:
             "processes that prepare records (extraction, topics, queries); 0: the pipeline's own process, without any limit"
         ),
     ] = 2
-    spare_processes: Annotated[int, _help("processes that are ready to replace one that was ended")] = 1
+    spare_processes: Annotated[int, _help("processes that are ready to replace one that was ended")] = 2
     first_limit_s: Annotated[
         float,
         _help(

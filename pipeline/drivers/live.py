@@ -32,7 +32,7 @@ from pipeline.ledger.writer import last_written
 from pipeline.order import ReadTo
 from pipeline.relay import Relay
 from pipeline.replay.runs import LIVE, QUIET, begin_telling, ended
-from pipeline.transforms.extraction_pool import PoolExtraction
+from pipeline.transforms.extraction_pool import PoolExtraction, shared_extraction
 
 log = structlog.get_logger()
 COMMIT_EVERY_MS = 5_000
@@ -253,12 +253,14 @@ def run_in_slices(
     ``pause`` waits for some seconds (an event's ``wait``) while the stream is unreachable. Each slice runs in a context of
     ``timed()``. Raises what ``LiveRun`` and ``run_slices`` raise.
     """
+    from pipeline.drivers.ahead import AheadSlices
     from pipeline.drivers.reader import MergingReader
-    from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices, run_slices
+    from pipeline.drivers.slices import SliceGraph, SliceLimits, Slices, StreamSlices, run_slices
     from pipeline.order import Merge
 
     live = LiveRun(settings, clock_ms, publish=publish)
     lane = live.slow_lane()
+    ahead: AheadSlices | None = None
     try:
         resumption = live.resumption()
         merge = Merge(resumption.start, done=resumption.done, last=live.state.last_key, read_to=resumption.read_to)
@@ -272,7 +274,8 @@ def run_in_slices(
         )
 
         def positions() -> dict[int, int]:
-            return {partition: mark.next for partition, mark in merge.mark().partitions.items()}
+            read = {partition: mark.next for partition, mark in merge.mark().partitions.items()}
+            return read if ahead is None else ahead.behind(read)
 
         def after(_count: int) -> None:
             live.relay()
@@ -287,10 +290,14 @@ def run_in_slices(
                 )
 
         lane.start()
-        queue = live.ledger.slow_lane()
+        queue, flow = live.ledger.slow_lane(), live.flow()
+        slices: Slices = StreamSlices(reader, settings.run, Returns(queue, time.monotonic))
+        extraction = shared_extraction(flow.pool, flow.work)
+        if isinstance(extraction, PoolExtraction):
+            slices = ahead = AheadSlices(slices, extraction)
         handled = run_slices(
-            StreamSlices(reader, settings.run, Returns(queue, time.monotonic)),
-            SliceGraph(live.flow()),
+            slices,
+            SliceGraph(flow),
             back=back,
             busy=lambda: not queue.empty(),
             slice_s=settings.slice_s,
@@ -304,5 +311,7 @@ def run_in_slices(
         live.mirror(positions(), at_end=True)
         return handled
     finally:
+        if ahead is not None:
+            ahead.close()
         lane.close()
         live.close()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 # Of an outlet that publishes much, the latest tries count.
 TRIES = 20
+# Of the pages that an open breaker would send to the slow lane, one in so many is tried, so that it can shut.
+TRY_EACH = 10
 # Outlets that were not tried for longest are forgotten.
 OUTLETS = 10_000
 
@@ -32,6 +34,7 @@ class Breakers:
     def __init__(self, rule: BreakerRule) -> None:
         self._rule = rule
         self._tries: OrderedDict[str, deque[tuple[int, bool]]] = OrderedDict()
+        self._untried: dict[str, int] = {}
         self._any_slow = False
 
     @property
@@ -48,10 +51,19 @@ class Breakers:
         tries.append((time_ms, slow))
         self._tries.move_to_end(outlet)
         if len(self._tries) > OUTLETS:
-            self._tries.popitem(last=False)
+            forgotten, _ = self._tries.popitem(last=False)
+            self._untried.pop(forgotten, None)
+
+    def sends_away(self, outlet: str, time_ms: int) -> bool:
+        """Whether the outlet's page of this event time goes straight to the slow lane: not one in ten, and if it is open."""
+        if not self.open(outlet, time_ms):
+            self._untried.pop(outlet, None)
+            return False
+        count = self._untried[outlet] = (self._untried.get(outlet, 0) + 1) % TRY_EACH
+        return count != 0
 
     def open(self, outlet: str, time_ms: int) -> bool:
-        """Whether the outlet's page of this event time goes straight to the slow lane."""
+        """Whether most of the outlet's latest pages, as of this event time, were slow."""
         counted = [slow for at_ms, slow in self._tries.get(outlet, ()) if abs(time_ms - at_ms) <= self._rule.window_ms]
         slow = sum(counted)
         return 0 < self._rule.pages <= slow and 2 * slow >= len(counted)

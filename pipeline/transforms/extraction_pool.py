@@ -11,8 +11,8 @@ which is such a pool too, with the full limit. See docs/architecture.md, "The sl
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -94,6 +94,15 @@ class PoolExtraction:
         """Drop what was started ahead: it will not be submitted."""
         self._ahead.clear()
 
+    def is_prepared(self, envelope: Envelope) -> bool:
+        """Whether nothing need be waited for: what was started on this record ahead is done, or nothing was."""
+        return (begun := self._ahead.get(envelope.position)) is None or begun.done()
+
+    def wait_for(self, envelopes: Iterable[Envelope], seconds: float) -> None:
+        """Wait until what was started on these ahead is done, ``seconds`` at most."""
+        begun = [self._ahead[one.position] for one in envelopes if one.position in self._ahead]
+        wait(begun, seconds)
+
     def submit(self, envelope: Envelope) -> Future[Draft]:
         """The future of a record's draft. One that took too long or killed its process gives a problem, or is postponed.
 
@@ -145,14 +154,14 @@ class PoolExtraction:
             watched = not self._breakers.idle
         outlet = outlet_of(envelope) if watched else ""
         with self._breaker_lock:
-            if watched and self._breakers.open(outlet, envelope.key.time_ms):
+            if watched and self._breakers.sends_away(outlet, envelope.key.time_ms):
                 return postponed(envelope, Postponed(BREAKER, outlet))
         draft = process.prepare(envelope, relieve).draft
         slow = draft.problem is not None and draft.problem.by_limit
-        if slow or watched:
-            outlet = outlet or outlet_of(envelope)
-            with self._breaker_lock:
-                self._breakers.note(outlet, envelope.key.time_ms, slow=slow)
+        # Good pages count from the first on: an outlet is judged by its latest pages, not by those since its first slow one.
+        outlet = outlet or (draft.article.source if draft.article is not None else outlet_of(envelope))
+        with self._breaker_lock:
+            self._breakers.note(outlet, envelope.key.time_ms, slow=slow)
         return postponed(envelope, _why(draft.problem, outlet), draft.item) if slow else draft
 
 

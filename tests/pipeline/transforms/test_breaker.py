@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.transforms.breaker import TRIES, BreakerRule, Breakers
+from pipeline.transforms.breaker import TRIES, TRY_EACH, BreakerRule, Breakers
 
 WINDOW_MS = 1_000
 RULE = BreakerRule(3, WINDOW_MS)
@@ -46,3 +46,19 @@ def test_a_few_slow_pages_of_many_open_nothing_and_without_a_number_none_does() 
     assert not breakers.open("a", 60)
     assert not never.open("b", 60)
     assert (breakers.idle, never.idle) == (False, True)
+
+
+def test_an_open_breaker_lets_one_page_in_ten_be_tried_and_shuts_when_those_are_good() -> None:
+    breakers = Breakers(BreakerRule(3, 1_000_000))
+    for time_ms in range(4):
+        breakers.note("a", time_ms, slow=True)
+    sent_away = 0
+    while breakers.open("a", 100):
+        if breakers.sends_away("a", 100):
+            sent_away += 1
+        else:
+            breakers.note("a", 100, slow=False)
+        assert sent_away < 1_000
+    # Of nine tries four were slow: five had to be good.
+    assert sent_away == 5 * (TRY_EACH - 1)
+    assert not breakers.sends_away("a", 100)
