@@ -46,6 +46,18 @@ class CoreSettings:
             "longest time that a call to a stream takes before it fails and is tried again; timeout_s in the URL wins"
         ),
     ] = 10.0
+    stream_answer_s: Annotated[
+        float,
+        _help(
+            "longest time that one Kafka broker may take for an answer before it is taken for gone; answer_s in the URL wins"
+        ),
+    ] = 4.0
+    stream_connect_s: Annotated[
+        float,
+        _help(
+            "longest time that one Kafka broker may take for a connection, with its password; connect_s in the URL wins"
+        ),
+    ] = 2.0
     retention_days: Annotated[
         float, _help("how long the raw stream keeps records, which is how far back a replay can go")
     ] = 30.0
@@ -71,9 +83,12 @@ class CoreSettings:
     def stream(self) -> str:
         """The stream URL in force."""
         url = self.stream_url or f"sqlite:///{Path(self.data_dir) / 'streams.db'}"
-        if self.stream_timeout_s == CoreSettings.stream_timeout_s or "timeout_s=" in url:
-            return url
-        return f"{url}{'&' if '?' in url else '?'}timeout_s={self.stream_timeout_s:g}"
+        names = ("timeout_s", "answer_s", "connect_s") if url.startswith("kafka://") else ("timeout_s",)
+        for name in names:
+            value = getattr(self, f"stream_{name}")
+            if value != getattr(CoreSettings, f"stream_{name}") and f"{name}=" not in url:
+                url = f"{url}{'&' if '?' in url else '?'}{name}={value:g}"
+        return url
 
     @property
     def store(self) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import structlog
 
+from core.away import Away
 from core.errors import RecordTooLarge, StreamUnavailable, WriterFenced
 from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED, Outbox, Taken
 from core.streams import NewRecord, Stream
@@ -66,6 +67,7 @@ class Relay:
         sent: Callable[[Sequence[Taken]], None] = lambda _rows: None,
     ) -> None:
         self._outbox, self._streams, self._may, self._sent = outbox, streams, may, sent
+        self._away = Away("an output stream, for which results wait in the outbox,")
         self._writing: dict[str, str] = {}
         """Destination → the run under whose name its stream appends now."""
 
@@ -89,7 +91,9 @@ class Relay:
         except WriterFenced as error:
             log.warning("another process relays this run; what waits is kept", error=str(error))
         except StreamUnavailable as error:
-            log.warning("output streams can't be reached; what waits is kept", error=str(error))
+            self._away.failed(error.message)
+        else:
+            self._away.back()
         return total
 
     def _is_ours(self, run: str, destinations: Sequence[str]) -> bool:

@@ -133,6 +133,11 @@ class FeedRepository:
             raise StoreError(f"no feed {name}")
         return _source(row)
 
+    def address(self, name: str) -> str:
+        """The address of a source for people, without credentials; its id if it was not loaded yet."""
+        known = self._sources.get(name)
+        return name if known is None else without_credentials(known.url)
+
     def due(self, now: datetime, *, limit: int, skip: Collection[str] = ()) -> Sequence[str]:
         """See SourceRepository.due. With an owner, what is returned is leased to it.
 

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from core.errors import StoreError, UsageError
+from core.errors import StoreError, StoreUnavailable, UsageError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import switch_to_wal
+from core.sqlite import primary_code, switch_to_wal
 from core.store.upgrade import bring_up_to_date
 
 BUSY_MS = 30_000
@@ -125,7 +125,8 @@ class Store:
             yield
         except SQLAlchemyError as error:
             plain = _plain(error)
-            raise StoreError(f"{self.url}: {plain}", hint=_hint(plain)) from error
+            kind = StoreUnavailable if _is_away(error) else StoreError
+            raise kind(f"{self.url}: {plain}", hint=_hint(plain)) from error
 
 
 def open_store(url: str) -> Store:
@@ -221,6 +222,27 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _plain(error: SQLAlchemyError) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
     return text.strip().split("\n", 1)[0]
+
+
+_PASSING_STATES = ("08", "57P01", "57P02", "57P03", "53300")
+"""PostgreSQL's codes of a lost connection, of a server that stops or starts, and of one that takes no more clients."""
+_PASSING_WORDS = ("starting up", "shutting down", "recovery", "too many", "not yet accepting")
+
+
+def _is_away(error: SQLAlchemyError) -> bool:
+    """Whether the database can't be reached now, and the same may work later."""
+    orig = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(orig, sqlite3.Error):
+        return primary_code(orig) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    if not isinstance(error, OperationalError):
+        return False
+    state = getattr(orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_PASSING_STATES)
+    # A connection that was not made has no code: the server's own words, if it said any, begin with FATAL.
+    text = _plain(error).lower()
+    refused = "fatal" in text or "certificate" in text or "ssl" in text
+    return not refused or any(words in text for words in _PASSING_WORDS)
 
 
 _HINTS = (

@@ -24,6 +24,10 @@ class FlinkRefused(WirewatchError):
     """What the cluster said, or that it can't be reached."""
 
 
+class FlinkAway(FlinkRefused):
+    """The cluster can't be reached now."""
+
+
 class FlinkJob(NamedTuple):
     """A job as the cluster lists it; ``name`` is Beam's ``--job_name``."""
 
@@ -98,11 +102,11 @@ class FlinkJobs:
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             said = error.read(500).decode(errors="replace")
-            raise FlinkRefused(f"{self._rest}: HTTP {error.code} for {path}: {said}") from error
+            # A proxy or the cluster itself while it starts.
+            kind = FlinkAway if error.code in (502, 503, 504) else FlinkRefused
+            raise kind(f"{self._rest}: HTTP {error.code} for {path}: {said}") from error
         except (OSError, ValueError) as error:
-            raise FlinkRefused(
-                f"{self._rest}: {error}", hint="does the cluster run, and is this its address?"
-            ) from error
+            raise FlinkAway(f"{self._rest}: {error}", hint="does the cluster run, and is this its address?") from error
 
     @staticmethod
     def _until(condition: Callable[[], bool], what: str) -> None:

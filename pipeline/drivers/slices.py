@@ -21,6 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
+from core.away import Away
 from core.errors import StreamUnavailable, WirewatchError
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slow_lane import AT_ONCE, Returns
@@ -202,11 +203,12 @@ def run_slices(
 
     ``after`` is called with the size of each slice (0: nothing came), for relaying, committing and showing progress. Each
     slice runs in a context of ``timed()``.
-    While the stream can't be reached, that is logged once and retried: ``pause`` is called with growing waits (seconds), and
-    ``back`` before each retry. ``back`` may raise StreamUnavailable too; it comes before anything is taken, which would be
-    lost. Other errors are raised: restarting from the ledger repeats one slice at most.
+    While the stream can't be reached, that is logged once a minute and retried: ``pause`` is called with growing waits
+    (seconds), and ``back`` before each retry. ``back`` may raise StreamUnavailable too; it comes before anything is
+    taken, which would be lost. Other errors are raised: restarting from the ledger repeats one slice at most.
     """
     total, away_s, pace = 0, 0.0, SlicePace(slice_s, limits.records)
+    away = Away("the stream", monotonic=monotonic)
     while not stop():
         try:
             if away_s:
@@ -216,13 +218,12 @@ def run_slices(
         except StreamUnavailable as error:
             if until_empty:
                 raise
-            if not away_s:
-                log.warning("the stream can't be reached; trying again until it can", error=str(error))
+            away.failed(error.message)
             away_s = min(LONGEST_PAUSE_S, 2 * away_s or FIRST_PAUSE_S)
             pause(away_s)
             continue
         if away_s:
-            log.warning("the stream is back")
+            away.back()
             away_s = 0.0
         if envelopes:
             began_s = monotonic()

@@ -15,6 +15,7 @@ import structlog
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
+from core.away import Away
 from core.errors import Fenced, StoreError, StreamUnavailable, TakenOver, UsageError, WirewatchError
 from core.settings import Settings
 from pipeline.drivers.flink_rest import FlinkJob, FlinkJobs, FlinkRefused
@@ -211,7 +212,7 @@ def _tend(
 
     It must if a worker asks for it, the stream came back shorter, or an earlier owner's job appears on the cluster.
     """
-    away, relayed = False, 0
+    away, relayed, said = False, 0, Away("the store or the stream")
     while not stop():
         _check_runs(result)
         try:
@@ -231,10 +232,10 @@ def _tend(
             raise
         except (StoreError, StreamUnavailable) as error:
             # The job restarts on its own until they are back; a new one would only cost time.
-            if not away:
-                log.warning("store or stream can't be reached; waiting until they can", error=str(error))
+            said.failed(error.message)
             away = True
         else:
+            said.back()
             away = False
         # Each iteration asks the job server once and the store twice.
         wait(BUSY_S if relayed or away else IDLE_S)

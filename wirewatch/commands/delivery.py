@@ -10,6 +10,7 @@ import typer
 from prometheus_client import CollectorRegistry, ProcessCollector
 from rich.text import Text
 
+from core.away import Away
 from core.errors import StoreError, UsageError, WirewatchError
 from core.processes import process_name
 from core.records import Alert, from_ms
@@ -26,6 +27,7 @@ from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_reader, ready_checks, serve_probes
 from wirewatch.replay.spec import scope_of
+from wirewatch.starting import store_of
 from wirewatch.supervisor import stop_on_signals
 
 app = typer.Typer()
@@ -161,7 +163,8 @@ def deliver(
     stop = stop_on_signals()
     settings = load_settings(context.obj)
     console.configure_service("delivery", settings)
-    store = open_store(settings.store)
+    store = open_store(settings.store) if once else store_of(settings, stop)
+    away = Away("the store")
     service = DeliveryService(
         store,
         process_name(),
@@ -183,9 +186,10 @@ def deliver(
             except StoreError as error:
                 if once:
                     raise
-                console.note(f"{error}; trying again", "red")
+                away.failed(error.message)
                 stop.wait(RETRY_S)
                 continue
+            away.back()
             if once:
                 service.wait_idle()
                 if done.idle:

@@ -24,6 +24,7 @@ from desk.people.roles import Role
 from desk.people.store import PeopleStore
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
+from wirewatch.starting import store_of
 from wirewatch.supervisor import SUPERVISED, stop_on_signals
 
 CLOSING_S = 3
@@ -74,7 +75,8 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     from desk.web.connections import patient_protocol
     from wirewatch.desk import desk_of
 
-    store = open_store(settings.store)
+    stop = stop_on_signals()
+    store = store_of(settings, stop)
     if not demo:
         _check_accounts(settings, store)
         if settings.desk_public_url.startswith("https://") and not settings.desk_proxies:
@@ -98,7 +100,6 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
             timeout_graceful_shutdown=CLOSING_S,
         )
     )
-    stop = stop_on_signals()
 
     async def until_stopped() -> None:
         serving = asyncio.create_task(server.serve(sockets=[listening]))

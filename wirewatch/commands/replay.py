@@ -21,6 +21,7 @@ from core.records import Outcome, OutcomeKind, from_ms
 from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
 from core.streams import open_stream
+from core.streams.plans import raw_plan
 from pipeline.ledger import RunLedger
 from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
 from wirewatch import console
@@ -39,6 +40,7 @@ from wirewatch.replay.spec import (
     pruned_since,
     scope_of,
 )
+from wirewatch.starting import store_of, stream_of
 from wirewatch.supervisor import stop_on_signals
 
 app = typer.Typer()
@@ -212,10 +214,16 @@ def archive(
     settings = load_settings(context.obj)
     where = folder or archive_dir(settings)
     stop = stop_on_signals()
-    store = open_store(settings.store)
+    store = store_of(settings, stop) if follow else open_store(settings.store)
     machine = console.wants_json(as_json)
     count = 0
-    with open_stream(settings.stream, settings.raw_stream, role="archive") as stream:
+    # A service may come up before the connectors have made the stream.
+    raw = (
+        stream_of(settings, raw_plan(settings), stop, role="archive")
+        if follow
+        else open_stream(settings.stream, settings.raw_stream, role="archive")
+    )
+    with raw as stream:
         while True:
             software = f"wirewatch {version()}"
             try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
+import structlog
 import typer
 
 from connectors.base import Tools
@@ -17,15 +18,16 @@ from connectors.http.robots import Robots
 from connectors.push import articles, websub
 from connectors.push.server import NOT_FOUND, PushServer, Request, Response
 from connectors.push.websub import HubRepository
-from connectors.runner import Broke, Event, Polled, RunnerOptions, Waiting, run, to_records
+from connectors.runner import Event, RunnerOptions, run, to_records
 from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
 from connectors.store.shared_pace import SharedPace
+from core.away import Away
 from core.errors import StoreError, UsageError
 from core.processes import process_name
 from core.records import RawArticle
 from core.settings import Settings, load_settings
-from core.store import Store, open_store
+from core.store import Store
 from core.store.canary import CanaryRepository, new_token
 from core.store.leases import Heartbeat
 from core.streams.open import create_planned
@@ -33,10 +35,12 @@ from core.streams.plans import raw_plan
 from pipeline.replay.runs import LIVE, QUIET, run_names
 from wirewatch import console
 from wirewatch.commands.options import MetricsPort
-from wirewatch.monitoring.connectors import ConnectorProbes, log_poll
+from wirewatch.monitoring.connectors import ConnectorProbes, log_event, log_poll
 from wirewatch.monitoring.metrics import PipelineProbes
+from wirewatch.starting import await_pipeline, store_of, stream_of
 from wirewatch.supervisor import stop_on_signals
 
+log = structlog.get_logger()
 HUB_POLL_S = 30.0
 
 app = typer.Typer()
@@ -68,7 +72,8 @@ def run_connectors(
     if proxy:
         settings = replace(settings, proxy=proxy)
     console.configure_service("connectors", settings)
-    store = open_store(settings.store)
+    stop = stop_on_signals()
+    store = store_of(settings, stop)
     state = FeedRepository(
         store, owner=process_name(), lease_ms=int(settings.lease_s * 1000), linger_s=2 * settings.host_gap_s
     )
@@ -77,7 +82,7 @@ def run_connectors(
     pace.forget(console.utc_now())
     pacing = HostPacing(settings.host_gap_s, pace)
     for problem in state.kinds.problems.values():
-        console.note(problem, "red")
+        log.error("a connector can't be used", problem=problem)
     tools = Tools(
         settings=settings,
         http=http,
@@ -86,12 +91,11 @@ def run_connectors(
         clock=console.utc_now,
         cursors=state.cursors,
     )
-    stop = stop_on_signals()
     probes = ConnectorProbes(settings, store, console.utc_now)
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
     probes.watch.start(stop)
     with (
-        create_planned(settings.stream, raw_plan(settings), role="connectors") as stream,
+        stream_of(settings, raw_plan(settings), stop, role="connectors") as stream,
         Heartbeat([state.leases], console.now_ms),
     ):
         canary = CanarySource(
@@ -107,14 +111,12 @@ def run_connectors(
             canary.tend()
 
         polls = PollRepository(store)
+        away = Away("the raw stream or the store")
 
         def on_event(event: Event) -> None:
             probes.on_event(event)
             log_poll(polls, event, console.now_ms())
-            if isinstance(event, Broke | Waiting):
-                console.note(str(event), "red")
-            elif isinstance(event, Polled) and event.error is not None:
-                console.note(str(event.error), "yellow")
+            log_event(event, away, state.address)
 
         run(
             state,
@@ -150,10 +152,10 @@ def listen(
     settings = load_settings(context.obj)
     console.configure_service("listen", settings)
     stop = stop_on_signals()
-    store = open_store(settings.store)
+    store = store_of(settings, stop)
     probes = ConnectorProbes(settings, store, console.utc_now, "listen")
     probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
-    hubs = HubRepository(store)
+    hubs, away = HubRepository(store), Away("the store")
     with Http.of_settings(settings) as http:
         public = public_url.rstrip("/")
         subscriber = websub.WebSub(hubs, FeedRepository(store), http, public, clock=console.utc_now)
@@ -172,7 +174,9 @@ def listen(
             return hook.proves(request) if request.path == articles.PATH and hook else False
 
         try:
-            server = PushServer(host, port, handle, proves=proves, on_error=lambda words: console.note(words, "red"))
+            server = PushServer(
+                host, port, handle, proves=proves, on_error=lambda words: log.error("a push failed", problem=words)
+            )
         except OSError as error:
             raise UsageError(f"{host}:{port}: {error.strerror}") from error
         with server:
@@ -180,7 +184,7 @@ def listen(
             while True:
                 probes.tend()
                 if public_url:
-                    _ask_hubs(subscriber)
+                    _ask_hubs(subscriber, away)
                 if stop.wait(HUB_POLL_S):
                     break
     store.close()
@@ -215,9 +219,11 @@ def run_pipeline(
 
     settings = load_settings(context.obj)
     console.configure_service("pipeline", settings)
+    stop = stop_on_signals()
+    if not until_empty:
+        await_pipeline(settings, stop, job_endpoint=_job_endpoint(beam_option or []) if runner else "")
     probes = PipelineProbes(settings, console.now_ms)
     publish = _publishes(probes.metrics.store, settings.run, deliver)
-    stop = stop_on_signals()
     probes.serve()
     if not until_empty:
         probes.watch.start(stop)
@@ -235,6 +241,12 @@ def run_pipeline(
         publish=publish,
     )
     console.note(f"{count} records handled")
+
+
+def _job_endpoint(options: Sequence[str]) -> str:
+    """The address of Beam's job server among a runner's options; empty: none."""
+    given = [one.partition("=")[2] for one in options if one.startswith("--job_endpoint=")]
+    return given[-1] if given and ":" in given[-1] else ""
 
 
 def _publishes(store: Store, run: str, deliver: bool | None) -> bool:
@@ -256,12 +268,16 @@ def _publishes(store: Store, run: str, deliver: bool | None) -> bool:
     return True
 
 
-def _ask_hubs(subscriber: websub.WebSub) -> None:
+def _ask_hubs(subscriber: websub.WebSub, away: Away) -> None:
     try:
         for one, problem in subscriber.subscribe():
-            console.note(f"{one.hub}: {problem or 'asked to push ' + one.topic}", "yellow" if problem else "dim")
+            if problem:
+                log.warning("a hub could not be asked to push", hub=one.hub, topic=one.topic, problem=problem)
+            else:
+                log.info("a hub was asked to push", hub=one.hub, topic=one.topic)
+        away.back()
     except StoreError as error:
-        console.note(error.message, "red")
+        away.failed(error.message)
 
 
 def _appending(settings: Settings, probes: ConnectorProbes) -> articles.Append:

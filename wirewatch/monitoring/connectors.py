@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from connectors.runner import Broke, Event, Polled, Superseded, Waiting
 from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
+from core.away import Away
 from core.errors import FailureKind, StoreError
 from core.net.serving import ServerThread
 from core.settings import Settings
@@ -121,6 +122,20 @@ class ConnectorProbes:
     def ready(self) -> Iterable[Check]:
         """The store can be read."""
         return ready_checks(self._what, self._look)
+
+
+def log_event(event: Event, away: Away, address: Callable[[str], str]) -> None:
+    """Log what went wrong at a poll, with the feed's address; ``away`` is of the raw stream and the store together."""
+    match event:
+        case Waiting():
+            away.failed(event.problem)
+        case Broke():
+            retry_at = event.retry_at.isoformat(timespec="seconds")
+            log.error("a connector broke", feed=address(event.name), problem=event.problem, retry_at=retry_at)
+        case Polled():
+            away.back()
+            if event.error is not None:
+                log.warning("a feed could not be read", feed=event.error.url, problem=event.error.problem)
 
 
 def log_poll(polls: PollRepository, event: Event, now_ms: int) -> None:

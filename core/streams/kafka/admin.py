@@ -182,6 +182,12 @@ class KafkaAdmin:
                 self.close()
                 now = time.monotonic()
                 learning = self._seen and isinstance(error, _UNKNOWN) and now < began + _LEARNT_S
+                if self._seen and not learning and isinstance(error, _UNKNOWN):
+                    raise StreamError(
+                        self._label,
+                        "the stream was deleted",
+                        hint="a service that starts again makes it anew, empty; what it held is gone",
+                    ) from error
                 if not (learning or transient(error)) or now + _BACKOFF_S >= deadline:
                     raise ours(self._label, error) from error
                 time.sleep(_BACKOFF_S)

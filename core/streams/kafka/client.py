@@ -30,7 +30,10 @@ logging.getLogger("kafka").addHandler(logging.NullHandler())
 
 _SECRET: Final = ("sasl_plain_username", "sasl_plain_password", "ssl_password")
 _PLAIN: Final = ("sasl_mechanism", "security_protocol", "ssl_cafile", "ssl_certfile", "ssl_keyfile", *oauth.OPTIONS)
-_OWN: Final = ("client_id", "client_rack", "max_value_bytes", "replication_factor", "timeout_s")
+_OWN: Final = (
+    *("client_id", "client_rack", "max_value_bytes", "replication_factor"),
+    *("timeout_s", "answer_s", "connect_s"),
+)
 _REFUSED: Final = (
     kafka_errors.AuthorizationError,
     kafka_errors.SaslAuthenticationFailedError,
@@ -74,9 +77,11 @@ class Unreachable(kafka_errors.KafkaTimeoutError):  # type: ignore[misc]
 class KafkaLocation:
     """A cluster, and how to talk to it. ``url`` holds no credentials; ``security`` (kafka-python's names) may.
 
-    ``timeout_s`` bounds every call. ``max_value_bytes`` None: as the stream's ``max.message.bytes`` allows.
-    ``replication_factor`` is for new streams; 0: as many copies as ``plans.copies_for`` returns. ``client_id`` is what
-    brokers know us by, in quotas and logs; ``rack``: where this process runs, so that it reads from a copy nearby.
+    ``timeout_s`` bounds every call. Within it a broker has ``connect_s`` to take a connection (and a password) and
+    ``answer_s`` to answer a request; then it is taken for gone and another one asked. ``max_value_bytes`` None: as the
+    stream's ``max.message.bytes`` allows. ``replication_factor`` is for new streams; 0: as many copies as
+    ``plans.copies_for`` returns. ``client_id`` is what brokers know us by, in quotas and logs; ``rack``: where this
+    process runs, so that it reads from a copy nearby.
     """
 
     servers: tuple[str, ...]
@@ -85,6 +90,8 @@ class KafkaLocation:
     max_value_bytes: int | None = None
     replication_factor: int = 0
     timeout_s: float = 10.0
+    answer_s: float = 4.0
+    connect_s: float = 2.0
     client_id: str = "wirewatch"
     rack: str = ""
 
@@ -106,13 +113,16 @@ class KafkaLocation:
         if login or "sasl_mechanism" in security:
             security.setdefault("security_protocol", "SASL_SSL")
         limit = int(positive(options, "max_value_bytes", 0))
+        timeout_s = positive(options, "timeout_s", cls.timeout_s)
         return cls(
             servers,
             f"kafka://{','.join(servers)}",
             checked(security),
             limit or None,
             int(positive(options, "replication_factor", 0)),
-            positive(options, "timeout_s", cls.timeout_s),
+            timeout_s,
+            min(timeout_s, positive(options, "answer_s", cls.answer_s)),
+            min(timeout_s, positive(options, "connect_s", cls.connect_s)),
             "-".join(filter(None, (options.get("client_id", cls.client_id), role))),
             options.get("client_rack", ""),
         )
@@ -126,7 +136,15 @@ class KafkaLocation:
         managers: list[RefusalsEnd] = []
         security = client_config(self.security)
 
+        # kafka-python 3.0.12 gives each connection ten seconds, then twenty, then thirty, and its clients take no other
+        # limit. Each client made after a failure tries the brokers anew, so one that is gone cost up to 40 s.
+        connect_ms = max(1, int(self.connect_s * 1000))
+        limits = dict.fromkeys(
+            ("socket_connection_setup_timeout_ms", "socket_connection_setup_timeout_max_ms"), connect_ms
+        )
+
         def client(**settings: Any) -> Any:
+            settings |= limits
             net = NetworkSelector(**settings)
             managers.append(RefusalsEnd(net, **settings))
             clients.append(KafkaNetClient(net, managers[-1]))
@@ -136,7 +154,7 @@ class KafkaLocation:
             return make(
                 bootstrap_servers=list(self.servers),
                 bootstrap_timeout_ms=max(1, int(timeout_s * 1000)),
-                request_timeout_ms=max(1, int(self.timeout_s * 1000)),
+                request_timeout_ms=max(1, int(self.answer_s * 1000)),
                 reconnect_backoff_max_ms=1000,
                 kafka_client=client,
                 client_id=self.client_id,
@@ -284,9 +302,24 @@ class RefusalsEnd(KafkaConnectionManager):  # type: ignore[misc]
         """As kafka-python's; raises the refusal of an earlier connection."""
         if self.refused is not None:
             raise self.refused
+        if options.get("timeout_ms") is not None:
+            # While it looks for its first broker, kafka-python gives the one it tries all the time that is left.
+            options["timeout_ms"] = min(options["timeout_ms"], self.config["socket_connection_setup_timeout_ms"])
         connection = super().get_connection(node_id, *args, **options)
         connection.init_future.add_errback(self._look_at)
         return connection
+
+    def least_loaded_node(self) -> Any:
+        """A broker that answers, if there is one.
+
+        kafka-python 3.0.12 prefers a broker that it has no connection to over one that is busy: while one is gone, every
+        other question about the cluster waited for a connection to that.
+        """
+        brokers = (self._conns.get(broker.node_id) for broker in self.cluster.brokers())
+        known = [connection for connection in brokers if connection and connection.connected and not connection.paused]
+        if known:
+            return min(known, key=lambda connection: len(connection.in_flight_requests)).node_id
+        return super().least_loaded_node()
 
     async def _build_transport(self, *args: Any, **options: Any) -> Any:
         transport = await super()._build_transport(*args, **options)

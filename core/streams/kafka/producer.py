@@ -10,6 +10,8 @@ then readers of committed records wait at its beginning.
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -29,6 +31,13 @@ _FENCED: Final = (
 )
 
 
+class _Client(KafkaProducer):  # type: ignore[misc]
+    def __del__(self) -> None:
+        # One that could not connect has no thread yet, and kafka-python 3.0.12 would print a traceback for that.
+        with contextlib.suppress(Exception):
+            super().__del__()
+
+
 class Producer:
     """A producer of one topic; ``writer`` is its transactional id, empty: none. Raises what kafka-python raises.
 
@@ -44,7 +53,7 @@ class Producer:
             else {}
         )
         self.client: Any = location.connect(
-            KafkaProducer,
+            _Client,
             location.timeout_s,
             enable_idempotence=True,
             acks="all",
@@ -84,11 +93,25 @@ class Producer:
             )
             for record in records
         ]
-        self.client.flush(timeout=self._timeout_ms / 1000 + 1)
-        stored = [future.get(timeout=0) for future in sent]
+        stored = self._acknowledged(sent)
         if self.writer:
             self._commit()
         return stored
+
+    def _acknowledged(self, sent: Sequence[Any]) -> list[Any]:
+        """Send at once what waits for its batch, and return what the brokers said of each; the first failure is raised.
+
+        kafka-python's ``flush`` waits its whole time for each batch, one after the other: a broker that vanished with two
+        of them cost twice the limit.
+        """
+        accumulator = self.client._accumulator  # noqa: SLF001
+        deadline = time.monotonic() + self._timeout_ms / 1000 + 1
+        accumulator.begin_flush()
+        self.client._sender.wakeup()  # noqa: SLF001
+        try:
+            return [future.get(timeout=max(0.0, deadline - time.monotonic())) for future in sent]
+        finally:
+            accumulator._flushes_in_progress.decrement()  # noqa: SLF001
 
     def _commit(self) -> None:
         # Its own ``commit_transaction`` waits without a limit.
@@ -104,9 +127,9 @@ class Producer:
         vague = type(found) in (kafka_errors.KafkaError, kafka_errors.TransactionAbortedError)
         return _inner(last) if vague and last is not None else found
 
-    def end(self) -> None:
-        """Close it within about two seconds; records that it hasn't sent by then are never sent."""
-        end_producer(self.client)
+    def end(self, *, failed: bool = False) -> None:
+        """Close it within about two seconds; records that it hasn't sent by then are never sent. ``failed``: at once."""
+        end_producer(self.client, failed=failed)
 
 
 def _inner(error: Exception) -> Exception:
@@ -125,8 +148,13 @@ def transaction_timeout_s(location: KafkaLocation) -> float:
     return 2 * location.timeout_s + 10
 
 
-def end_producer(producer: Any) -> None:
-    """Close a client of kafka-python within about two seconds; records that it hasn't sent by then are never sent."""
+def end_producer(producer: Any, *, failed: bool = False) -> None:
+    """Close a client of kafka-python within about two seconds; records that it hasn't sent by then are never sent.
+
+    ``failed``: its records were reported as failed, so it sends nothing more.
+    """
+    if failed:
+        producer._sender.force_close()  # noqa: SLF001
     try:
         producer.close(timeout=1)
     except kafka_errors.KafkaError:

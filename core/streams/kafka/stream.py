@@ -43,6 +43,7 @@ class KafkaStream:
         self._writer = ""
         self._reader: KafkaReader | None = None
         self._uuid = ""
+        self._failures = 0
         self._partitions: Sequence[int] = ()
 
     @classmethod
@@ -148,7 +149,7 @@ class KafkaStream:
             stored = producer.send(records)
         except (kafka_errors.KafkaError, OSError) as error:
             cause = error if self._producer is None else self._producer.cause(error)
-            self._drop_producer()
+            self._drop_producer(failed=True)
             if isinstance(cause, kafka_errors.MessageSizeTooLargeError | kafka_errors.RecordListTooLargeError):
                 # The limit was lowered since it was read.
                 self._admin.forget_settings()
@@ -157,13 +158,27 @@ class KafkaStream:
                 ) from error
             if self._writer and fenced(cause):
                 raise WriterFenced(self._label, self._writer) from error
-            raise ours(self._label, cause) from error
+            found = ours(self._label, cause)
+            if isinstance(found, StreamUnavailable):
+                self._look_after_failure()
+            raise found from error
         except ValueError as error:
-            self._drop_producer()
+            self._drop_producer(failed=True)
             raise StreamUnavailable(
                 self._label, f"the broker doesn't know the partition yet ({error})", hint="try again"
             ) from error
+        self._failures = 0
         return [Appended(int(meta.partition), int(meta.offset), int(meta.timestamp)) for meta in stored]
+
+    def _look_after_failure(self) -> None:
+        """Raise StreamError if the topic was deleted, which kafka-python takes for a broker that does not answer.
+
+        Only from the second failure on: the question may go to a broker that is gone.
+        """
+        self._failures += 1
+        if self._failures > 1:
+            with contextlib.suppress(StreamUnavailable):
+                self.partitions()
 
     def fence(self, writer: str) -> None:
         """As in ``Stream``: the writer is a transactional id, and each append a transaction.
@@ -285,10 +300,10 @@ class KafkaStream:
         # Each stream has a producer of its own, and a transactional id belongs to one producer.
         return Producer(self._location, self._name, largest, f"{self._writer}-{self._name}" if self._writer else "")
 
-    def _drop_producer(self) -> None:
+    def _drop_producer(self, *, failed: bool = False) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.end()
+            producer.end(failed=failed)
 
     def _drop_reader(self) -> None:
         reader, self._reader = self._reader, None

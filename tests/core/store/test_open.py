@@ -13,9 +13,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.engine import make_url
 
 import wirewatch.schema
-from core.errors import StoreError, UsageError
+from core.errors import StoreError, StoreUnavailable, UsageError
 from core.store import Store, open_store
 from core.store import tables as t
 from core.store.metadata import metadata
@@ -244,3 +245,14 @@ def test_several_that_make_one_store_at_the_same_moment_all_open_it(tmp_path: Pa
 
         with ThreadPoolExecutor(6) as threads:
             assert len(list(threads.map(opened, range(6)))) == 6
+
+
+def test_a_server_that_is_away_is_told_from_one_that_refuses(store_url: str) -> None:
+    with pytest.raises(StoreUnavailable):
+        open_store("postgresql://me@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailable):
+        open_store("postgresql://me@no-such-host.invalid/none")
+    if store_url.startswith("postgresql"):
+        with pytest.raises(StoreError, match="does not exist") as caught:
+            open_store(make_url(store_url).set(database="no-such-database").render_as_string(hide_password=False))
+        assert not isinstance(caught.value, StoreUnavailable), "waiting does not make it"

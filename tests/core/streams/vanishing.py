@@ -1,0 +1,226 @@
+"""Three brokers that vanish one after the other without a word, in a network of their own.
+
+Run as ``unshare -n python -m tests.core.streams.vanishing FOLDER`` (as root, or with ``-Ur``): each broker is in a network
+namespace behind one bridge, and vanishes when its cable is pulled. Neighbours are told by hand, so that packets to it are
+dropped and nobody is told that it can't be reached, as behind a router. Prints a JSON line for each: seconds from
+then on until appends and reads of all partitions went on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from core.errors import StreamUnavailable
+from core.streams import NewRecord, Stream, create_stream, open_stream
+from tests.servers.kafka import kafka_jars
+from tests.servers.kafka_three import unfenced
+
+NODES = (1, 2, 3)
+PARTITIONS = 6
+PAUSE_S, PATIENCE_S = 0.5, 60.0
+BRIDGE = "10.99.0.254"
+_JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
+
+
+def ip(*arguments: str, inside: int = 0) -> None:
+    """Run ``ip``, in the namespace of a process if one is given."""
+    into = ["nsenter", "-t", str(inside), "-n"] if inside else []
+    subprocess.run([*into, "ip", *arguments], check=True)
+
+
+def address(node: int) -> str:
+    return f"10.99.0.{node}"
+
+
+def card(node: int) -> str:
+    return f"02:00:00:00:00:{node:02}"
+
+
+class Network:
+    """A bridge with a namespace for each broker."""
+
+    def __init__(self) -> None:
+        ip("link", "set", "lo", "up")
+        ip("link", "add", "br0", "address", card(99), "type", "bridge")
+        ip("addr", "add", f"{BRIDGE}/24", "dev", "br0")
+        ip("link", "set", "br0", "up")
+        self.inside = {node: self._join(node) for node in NODES}
+
+    def _join(self, node: int) -> int:
+        holder = subprocess.Popen(["unshare", "-n", "sleep", "100000"])
+        outer = Path("/proc/self/ns/net").readlink()
+        while Path(f"/proc/{holder.pid}/ns/net").readlink() == outer:
+            time.sleep(0.01)
+        ip("link", "add", f"b{node}", "type", "veth", "peer", "name", "eth0", "address", card(node))
+        ip("link", "set", "eth0", "netns", str(holder.pid))
+        ip("link", "set", f"b{node}", "master", "br0", "up")
+        ip("neigh", "add", address(node), "lladdr", card(node), "dev", "br0", "nud", "permanent")
+        ip("addr", "add", f"{address(node)}/24", "dev", "eth0", inside=holder.pid)
+        for device in ("lo", "eth0"):
+            ip("link", "set", device, "up", inside=holder.pid)
+        others = {address(other): card(other) for other in NODES if other != node} | {BRIDGE: card(99)}
+        for other, its in others.items():
+            ip("neigh", "add", other, "lladdr", its, "dev", "eth0", "nud", "permanent", inside=holder.pid)
+        return holder.pid
+
+    def pull(self, node: int) -> None:
+        ip("link", "set", f"b{node}", "down")
+
+    def plug(self, node: int) -> None:
+        ip("link", "set", f"b{node}", "up")
+
+
+def start_brokers(network: Network, folder: Path) -> None:
+    jars, java = kafka_jars(), shutil.which("java")
+    assert java
+    voters = ",".join(f"{node}@{address(node)}:9093" for node in NODES)
+    for node in NODES:
+        file = folder / f"{node}.properties"
+        # All that is not about this small network is Kafka's default.
+        file.write_text(f"""process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://{address(node)}:9092,CONTROLLER://{address(node)}:9093
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={folder}/{node}
+auto.create.topics.enable=false
+default.replication.factor=3
+min.insync.replicas=2
+""")
+        command = [java, *_JVM, "-cp", f"{jars}/*"]
+        tool = [*command, "kafka.tools.StorageTool", "format", "-c", str(file), "-t", "AAAAAAAAAAAAAAAAAAAAAA"]
+        subprocess.run(tool, check=True, stdout=subprocess.DEVNULL)
+        with (folder / f"{node}.log").open("wb") as log:
+            into = ["nsenter", "-t", str(network.inside[node]), "-n"]
+            subprocess.Popen([*into, *command, "kafka.Kafka", str(file)], stdout=log, stderr=log)
+    wait_for(lambda: unfenced(f"{address(1)}:9092") == set(NODES), "three brokers", 120)
+
+
+def wait_for(holds: object, what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():  # type: ignore[operator]
+        if time.monotonic() > deadline:
+            raise SystemExit(f"no {what} within {seconds:.0f} s")
+        time.sleep(0.2)
+
+
+class Traffic:
+    """Appends and reads without end, each in a thread and with a client of its own, as the services do it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.stop = threading.Event()
+        self.last = {"append": dict.fromkeys(range(PARTITIONS), 0.0), "read": dict.fromkeys(range(PARTITIONS), 0.0)}
+        self.longest = {"append": 0.0, "read": 0.0}
+        self._threads = [threading.Thread(target=self._run, args=[work]) for work in (self._append, self._read)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, work: object) -> None:
+        with open_stream(self._url, "raw") as stream:
+            work(stream)  # type: ignore[operator]
+
+    def _append(self, stream: Stream) -> None:
+        while not self.stop.wait(0.1):
+            began = time.monotonic()
+            records = [NewRecord(b"k", repr(began).encode(), partition=p) for p in range(PARTITIONS)]
+            while not self.stop.is_set():
+                try:
+                    for one in stream.append(records):
+                        self.last["append"][one.partition] = began
+                except StreamUnavailable as error:
+                    print(f"append: {error}", file=sys.stderr)
+                    self.stop.wait(PAUSE_S)
+                else:
+                    break
+            self.longest["append"] = max(self.longest["append"], time.monotonic() - began)
+
+    def _read(self, stream: Stream) -> None:
+        offsets = dict(stream.end_offsets(range(PARTITIONS)))
+        last = time.monotonic()
+        while not self.stop.is_set():
+            try:
+                found = stream.read(offsets, wait_ms=250)
+            except StreamUnavailable as error:
+                print(f"read: {error}", file=sys.stderr)
+                self.stop.wait(PAUSE_S)
+                continue
+            for record in found:
+                offsets[record.partition] = record.offset + 1
+                self.last["read"][record.partition] = float(record.value)
+            if found:
+                self.longest["read"] = max(self.longest["read"], time.monotonic() - last)
+                last = time.monotonic()
+
+    def seconds_until_all(self, what: str, since: float) -> float:
+        """Until each partition has an append (or read) of a record that was begun after ``since``."""
+        wait_for(lambda: min(self.last[what].values()) > since, what, PATIENCE_S)
+        return time.monotonic() - since
+
+    def close(self) -> None:
+        self.stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+class Election:
+    """When the brokers that are left have given all partitions to each other, in the words of one of them."""
+
+    def __init__(self, gone: int, since: float) -> None:
+        self._gone, self._since, self._seconds = gone, since, 0.0
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while time.monotonic() < self._since + PATIENCE_S:
+            with contextlib.suppress(KafkaError):
+                bootstrap = f"{address(self._gone % 3 + 1)}:9092"
+                with contextlib.closing(
+                    KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
+                ) as admin:
+                    while self._gone in {one["leader_id"] for one in admin.describe_topics(["raw"])[0]["partitions"]}:
+                        time.sleep(0.2)
+                self._seconds = time.monotonic() - self._since
+                return
+
+    def seconds(self) -> float:
+        self._thread.join()
+        return self._seconds
+
+
+def main(folder: Path) -> None:
+    network = Network()
+    start_brokers(network, folder)
+    servers = ",".join(f"{address(node)}:9092" for node in NODES)
+    create_stream(f"kafka://{servers}?replication_factor=3", "raw", PARTITIONS).close()
+    for node in NODES:
+        traffic = Traffic(f"kafka://{servers}")
+        with contextlib.closing(traffic):
+            wait_for(lambda: min(traffic.last["read"].values()) > 0, "traffic", PATIENCE_S)  # noqa: B023
+            traffic.longest = {"append": 0.0, "read": 0.0}
+            network.pull(node)
+            since = time.monotonic()
+            truth = Election(node, since)
+            found = {what: traffic.seconds_until_all(what, since) for what in ("append", "read")}
+            found["elected"] = truth.seconds()
+            time.sleep(3)
+            found |= {f"longest_{what}": seconds for what, seconds in traffic.longest.items()}
+            print(json.dumps({"node": node} | {name: round(s, 1) for name, s in found.items()}), flush=True)
+            network.plug(node)
+        wait_for(lambda: unfenced(f"{address(node % 3 + 1)}:9092") == set(NODES), "broker's return", 60)  # noqa: B023
+        time.sleep(3)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,67 @@
+"""What a service needs at its start, waited for if it is away: the store, the streams, the Flink cluster."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import typer
+
+from core.away import wait_for
+from core.errors import WirewatchError
+from core.settings import Settings
+from core.store import Store, open_store
+from core.streams import Stream
+from core.streams.open import create_planned
+from core.streams.plans import StreamPlan, planned_streams
+
+T = TypeVar("T")
+
+CONNECT_S = 5.0
+
+
+class NotListening(WirewatchError):
+    """No process listens at an address yet."""
+
+
+def store_of(settings: Settings, stop: threading.Event) -> Store:
+    """The store, once it can be reached. Ends the command if it is stopped before; raises as ``open_store`` else."""
+    return _once_there("the store", lambda: open_store(settings.store), stop)
+
+
+def stream_of(settings: Settings, plan: StreamPlan, stop: threading.Event, *, role: str) -> Stream:
+    """A stream, made as planned if it is missing, once the broker can be reached. As ``store_of``."""
+    made = lambda: create_planned(settings.stream, plan, role=role)  # noqa: E731
+    return _once_there(f"the stream {plan.name}", made, stop)
+
+
+def await_pipeline(settings: Settings, stop: threading.Event, *, job_endpoint: str = "") -> None:
+    """Wait until all that a pipeline needs can be reached: the store, all streams, with Flink the cluster and job server."""
+    store_of(settings, stop).close()
+    for plan in planned_streams(settings).values():
+        stream_of(settings, plan, stop, role="reader").close()
+    if job_endpoint:
+        _once_there("Beam's job server", lambda: _connect(job_endpoint), stop, NotListening)
+    if job_endpoint and settings.flink_rest_url:
+        from pipeline.drivers.flink_rest import FlinkAway, FlinkJobs
+
+        jobs = FlinkJobs(settings.flink_rest_url)
+        _once_there("the Flink cluster", jobs.listing, stop, FlinkAway)
+
+
+def _connect(endpoint: str) -> bool:
+    host, _, port = endpoint.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise NotListening(f"{endpoint}: {getattr(error, 'strerror', None) or error}") from error
+    return True
+
+
+def _once_there(what: str, open_it: Callable[[], T], stop: threading.Event, *also: type[WirewatchError]) -> T:
+    found = wait_for(what, open_it, wait=stop.wait, stop=stop.is_set, also=also)
+    if found is None:
+        raise typer.Exit
+    return found
