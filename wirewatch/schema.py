@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.store import tables as connectors_tables
 from core.store import tables as core_tables
 from core.store.metadata import metadata
+from desk import alert_work as alert_work_tables
 from desk import shifts as shifts_tables
 from desk.delivery.store import tables as delivery_tables
 from desk.live import marks as live_tables
@@ -22,6 +23,7 @@ OWNERS = (
     people_tables,
     tries_tables,
     shifts_tables,
+    alert_work_tables,
 )
 
 __all__ = ["OWNERS", "metadata"]

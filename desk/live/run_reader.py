@@ -196,13 +196,25 @@ class DeskReader:
         return found
 
     def alerts(
-        self, *, limit: int, subscription: str | None = None, story: str | None = None, before: str | None = None
+        self,
+        *,
+        limit: int,
+        subscription: str | None = None,
+        story: str | None = None,
+        since_ms: int | None = None,
+        before: str | None = None,
+        only: sa.ColumnElement[bool] | None = None,
     ) -> list[AlertRow]:
-        """Alerts, newest first. ``before``: the ``alert_cursor`` of the last one of the page before."""
+        """Alerts, newest first. ``before``: the ``alert_cursor`` of the last one of the page before.
+
+        ``since_ms``: raised then or later (event time). ``only``: a further condition on the table of alerts.
+        """
         c = t.alerts.c
         query = sa.select(c.record, c.place, c.seq, c.id).where(c.run == self.run)
         query = query if subscription is None else query.where(c.subscription == subscription)
         query = query if story is None else query.where(c.story == story)
+        query = query if since_ms is None else query.where(c.place >= f"{since_ms:015d}")
+        query = query if only is None else query.where(only)
         if before is not None:
             place, _, identity = before.partition(" ")
             query = query.where(c.place <= place, sa.or_(c.place < place, c.id < identity))

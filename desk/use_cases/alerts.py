@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from core.search import Filters, SearchIndex, Stopped, StoryHit, compare, filter
 from core.store import Store, SubscriptionStore
 from core.store import tables as t
 from core.store.results import find_alert, find_article
+from desk.alert_work import held_by, open_only
 from desk.delivery.store.channels import Delivery, DeliveryRepository, Mute, MuteKind
 from desk.live.run_reader import alert_cursor
 from desk.people.accounts import By
@@ -29,6 +30,9 @@ MOST = 8
 # Per proposal: a desk waits for all of them.
 BUDGET_MS = 1_500.0
 LOOKED_AT, EXAMPLES = 50, 5
+OPEN_DAYS = 7
+"""What is not acknowledged by then leaves the list of open alerts, which so stays short to read; all alerts has it."""
+AlertsShown = Literal["open", "mine", "all"]
 
 
 class NarrowerQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,10 +138,25 @@ class AlertsPage(NamedTuple):
 
 
 def alerts_page(
-    desk: Desk, *, limit: int, subscription: str | None = None, story: str | None = None, before: str | None = None
+    desk: Desk,
+    *,
+    limit: int,
+    subscription: str | None = None,
+    story: str | None = None,
+    before: str | None = None,
+    show: AlertsShown = "all",
+    person: str = "",
 ) -> AlertsPage:
-    """A page of alerts: all, or a subscription's, or a story's; ``before``: ``more`` of the page above. Raises StoreError."""
-    rows = desk.reader.alerts(subscription=subscription, story=story, before=before, limit=limit + 1)
+    """A page of alerts: all, or a subscription's, or a story's; ``before``: ``more`` of the page above. Raises StoreError.
+
+    ``show``: ``open`` for those of the past OPEN_DAYS that are not acknowledged, ``mine`` for those assigned to ``person``
+    (id).
+    """
+    since_ms = desk.clock_ms() - OPEN_DAYS * DAY_MS if show == "open" else None
+    only = {"open": open_only(), "mine": held_by(person), "all": None}[show]
+    rows = desk.reader.alerts(
+        subscription=subscription, story=story, before=before, limit=limit + 1, since_ms=since_ms, only=only
+    )
     more = alert_cursor(rows[limit - 1]) if len(rows) > limit else None
     return AlertsPage([row.alert for row in rows[:limit]], more)
 

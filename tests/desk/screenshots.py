@@ -151,7 +151,7 @@ def alert(page: Page, url: str) -> None:
     """An alert that is not relevant, and what to do about it."""
     page.goto(f"{url}/alerts")
     keep(page, "alerts")
-    page.get_by_role("link", name="Not relevant").first.click()
+    page.get_by_role("link", name="Narrow the query").first.click()
     expect(page.get_by_role("heading", name="Not relevant?")).to_be_visible(timeout=60_000)
     keep(page, "not-relevant")
 

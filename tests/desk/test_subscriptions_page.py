@@ -243,7 +243,7 @@ def test_an_alert_that_is_not_relevant_proposes_narrower_queries(wire: Wire, des
     wire.article("Odesa bakery wins grain prize", "Cakes.", subscriptions={"ports": ["grain", "Odesa"]})
     indexed(desk)
     listing = as_editor.get("/alerts?subscription=ports").text
-    assert listing.count("Not relevant</a>") == 2
+    assert listing.count("Narrow the query</a>") == 2
     address = re.search(r'href="(/alerts/[^"]*/narrower)"', listing)
     assert address is not None
     page = as_editor.get(html.unescape(address[1])).text

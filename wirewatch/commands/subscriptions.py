@@ -24,6 +24,7 @@ from core.store import Store, open_store
 from core.topics.definitions import builtin_definitions, folder_definitions
 from desk.terminal import harmless
 from desk.use_cases import alerts
+from desk.use_cases.alert_work import marked_articles
 from desk.use_cases.queries import backtested
 from desk.use_cases.subscriptions import (
     Saved,
@@ -343,6 +344,29 @@ def not_relevant(
             console.out.print(Text(f"     - {harmless(story.hit.article.title)}", style="dim"))
     if several:
         console.note(f"to apply one: wirewatch subscriptions edit {subscription.id} --query '…'")
+
+
+@app.command("marks")
+@reads_store
+def marks(context: typer.Context, identity: Identity, *, as_json: JsonLines = False) -> None:
+    """Show the articles of a subscription's alerts that people marked as relevant or not, the latest mark first.
+
+    As JSON Lines, they are examples for judging a query or fitting a topic: title, text, language, topics, relevant.
+    """
+    settings = load_settings(context.obj)
+    store = open_store(settings.store)
+    Subscriptions(store, console.now_ms).get(identity)
+    found = marked_articles(store, settings.run, identity)
+    if console.wants_json(as_json):
+        for one in found:
+            console.put(console.with_times(one, marked_ms="marked"))
+        return
+    number = 0
+    for number, one in enumerate(found, start=1):  # noqa: B007 - counted
+        word = Text("relevant      " if one.relevant else "not relevant  ", style="green" if one.relevant else "red")
+        console.out.print(word.append(harmless(f"{one.source}: {one.title}"), style="default"))
+    if not number:
+        console.note("no alert of it was marked: the desk's alerts page does that, key x")
 
 
 def read_subscriptions(file: Path) -> list[Subscription]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sse_starlette import ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -17,7 +17,9 @@ from core.records import Alert, Article, from_ms
 from desk.live.follow import Batch
 from desk.live.run_reader import ArticleRow
 from desk.people.roles import Role
-from desk.use_cases.alerts import alerts_page
+from desk.use_cases import alert_work
+from desk.use_cases.alert_work import RELEVANT
+from desk.use_cases.alerts import OPEN_DAYS, AlertsShown, alerts_page
 from desk.use_cases.desk import Desk
 from desk.use_cases.stories import card_of, changed_since, stories_page
 from desk.views.cards import Card
@@ -31,13 +33,15 @@ from desk.web.api.schema import (
     Word,
     Words,
     answer,
+    body,
     cursor_of,
     gives,
     listing,
     read_cursor,
+    takes,
 )
 from desk.web.guard import allow
-from desk.web.requests import TheCaller, TheDesk
+from desk.web.requests import TheActor, TheCaller, TheDesk
 from desk.web.streams import SignedOut, batches, event_stream, last_id
 
 router = APIRouter(prefix=PREFIX)
@@ -65,6 +69,15 @@ ALERT = Shape(
     without={"run", "parameter", "fetched_at", "told", "schema"},
     renamed={"raised_at": "raised", "published_at": "published"},
 )
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What is left out stays as it is. An alert that is not relevant is acknowledged too."""
+
+    state: Literal["acknowledged", "open"] | None = None
+    relevant: Literal["yes", "no", "unmarked"] | None = None
+
+
 _PAGE = "A page. ``cursor``: give it back for the next one; null at the end."
 Articles = listing("Articles", _PAGE, ARTICLE.kind, cursor=str | None)
 Alerts = listing("Alerts", _PAGE, ALERT.kind, cursor=str | None)
@@ -118,12 +131,38 @@ def article(desk: TheDesk, article: str) -> Response:
 @router.get("/alerts", responses=gives(Alerts, 400), tags=["alerts"])
 @allow(Role.READER)
 def alerts(
-    desk: TheDesk, subscription: Word = None, story: Word = None, limit: Limit = 50, cursor: CursorText = None
+    desk: TheDesk,
+    by: TheActor,
+    subscription: Word = None,
+    story: Word = None,
+    show: Annotated[
+        AlertsShown,
+        Query(description=f"open: of the past {OPEN_DAYS} days and not acknowledged; mine: assigned to the caller."),
+    ] = "all",
+    limit: Limit = 50,
+    cursor: CursorText = None,
 ) -> Response:
     """Alerts, the newest first."""
     before = read_cursor(cursor, _PLACE + r" [0-9A-Za-z:_.-]{1,200}")
-    found, more = alerts_page(desk, subscription=subscription, story=story, before=before, limit=limit)
+    found, more = alerts_page(
+        desk, subscription=subscription, story=story, before=before, limit=limit, show=show, person=by.person.id
+    )
     return answer({"items": [ALERT.of(one) for one in found], "cursor": cursor_of(more) if more else None})
+
+
+@router.put(
+    "/alerts/{alert}/work", responses=gives(None, 400, 404), openapi_extra=takes(Work), status_code=204, tags=["alerts"]
+)
+@allow(Role.EDITOR)
+def work(
+    desk: TheDesk, by: TheActor, alert: Annotated[str, Path(max_length=200)], wanted: Annotated[Work, body(Work)]
+) -> Response:
+    """Acknowledge an alert or open it again, and mark it as relevant or not."""
+    if wanted.state is not None:
+        (alert_work.acknowledge if wanted.state == "acknowledged" else alert_work.reopen)(desk, by, [alert])
+    if wanted.relevant is not None:
+        alert_work.mark(desk, by, alert, relevant=RELEVANT[wanted.relevant])
+    return Response(status_code=204)
 
 
 @router.get("/stories", responses=gives(Stories, 400), tags=["stories"])

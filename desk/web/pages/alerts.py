@@ -1,21 +1,24 @@
-"""Alerts: the list, one of them, and what to do about one that is not relevant: a narrower query, or a mute."""
+"""Alerts as a work list, one of them, and what to do about one that is not relevant: a mark, a narrower query, a mute."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
-from urllib.parse import quote
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Response
+from pydantic import Field
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
 from core.records import Alert
 from desk.delivery.store.channels import MuteKind
 from desk.people.roles import Role
+from desk.use_cases import alert_work
 from desk.use_cases import alerts as use_case
-from desk.use_cases.alerts import NarrowerQuery, alert_with, alerts_page, deliveries_of, not_relevant
+from desk.use_cases.alerts import AlertsShown, NarrowerQuery, alert_with, alerts_page, deliveries_of, not_relevant
 from desk.use_cases.desk import Desk
+from desk.use_cases.shifts import people_of
 from desk.views.article_text import Segment, Span, marked
 from desk.views.cards import hit_view
 from desk.web.guard import allow
@@ -24,16 +27,34 @@ from desk.web.turns import TheTurn
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50
+Act = Literal["acknowledge", "reopen", "claim"]
+Several = Annotated[list[Annotated[str, Field(max_length=200)]], Form(min_length=1, max_length=PAGE)]
+Back = Annotated[str, Form(max_length=500)]
 
 
 @router.get("/alerts")
 @allow(Role.READER)
-def listing(visit: TheVisit, subscription: str = "", before: str = "", done: str = "") -> Response:
-    """Alerts, newest first, with what became of each; ``subscription``: only of that one."""
-    alerts, more = alerts_page(visit.desk, limit=PAGE, subscription=subscription or None, before=before or None)
+def listing(
+    visit: TheVisit, subscription: str = "", before: str = "", done: str = "", show: AlertsShown = "open"
+) -> Response:
+    """Alerts by story, newest first, with what became of each; ``subscription``: only of that one."""
+    alerts, more = alerts_page(
+        visit.desk,
+        limit=PAGE,
+        subscription=subscription or None,
+        before=before or None,
+        show=show,
+        person=visit.caller.id,
+    )
+    here = {"subscription": subscription, "show": "" if show == "open" else show, "before": before}
     return visit.page(
         "alerts.html",
         alerts=alerts,
+        stories=alert_work.by_story(alerts),
+        work=alert_work.alert_desk(visit.desk).of(one.id for one in alerts),
+        show=show,
+        me=visit.caller.id,
+        back=f"/alerts?{urlencode({name: value for name, value in here.items() if value})}".rstrip("?"),
         shown={one.id: _shown(one) for one in alerts},
         deliveries=deliveries_of(visit.desk, alerts),
         mutes=use_case.mutes(visit.desk),
@@ -67,6 +88,42 @@ def narrower(visit: TheVisit, turn: TheTurn, alert: str) -> Response:
     return _page(visit, one, proposals=found)
 
 
+@router.post("/alerts/work")
+@allow(Role.EDITOR)
+def work(visit: TheVisit, alert: Several, act: Annotated[Act, Form()], back: Back = "/alerts") -> Response:
+    """Acknowledge alerts, take them on, or open them again."""
+    if act == "acknowledge":
+        alert_work.acknowledge(visit.desk, visit.by, alert)
+    elif act == "reopen":
+        alert_work.reopen(visit.desk, visit.by, alert)
+    else:
+        alert_work.assign(visit.desk, visit.by, alert, visit.caller.id)
+    return visit.done(back)
+
+
+@router.post("/alerts/assign")
+@allow(Role.EDITOR)
+def assign(
+    visit: TheVisit, alert: Several, person: Annotated[str, Form(max_length=32)], back: Back = "/alerts"
+) -> Response:
+    """Give alerts to a person."""
+    alert_work.assign(visit.desk, visit.by, alert, person)
+    return visit.done(back)
+
+
+@router.post("/alerts/mark")
+@allow(Role.EDITOR)
+def mark(
+    visit: TheVisit,
+    alert: Annotated[str, Form(max_length=200)],
+    relevant: Annotated[Literal["yes", "no", "unmarked"], Form()],
+    back: Back = "/alerts",
+) -> Response:
+    """Mark an alert as relevant or not; its subscription stays as it is."""
+    alert_work.mark(visit.desk, visit.by, alert, relevant=alert_work.RELEVANT[relevant])
+    return visit.done(back)
+
+
 @router.post("/alerts/mute")
 @allow(Role.EDITOR)
 def mute(
@@ -97,6 +154,8 @@ def _page(visit: Visit, one: Alert, *, proposals: Sequence[NarrowerQuery] | None
         shown=_shown(one),
         deliveries=deliveries_of(visit.desk, [one]).get(one.id, []),
         names=_names(visit.desk),
+        work=alert_work.alert_desk(visit.desk).of([one.id]).get(one.id),
+        people=people_of(visit.desk, visit.caller),
         proposals=proposals,
         problem=problem,
         stored=visit.desk.queries.newest(one.subscription),

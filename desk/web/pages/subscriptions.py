@@ -16,6 +16,7 @@ from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
 from desk.people.roles import Role
+from desk.use_cases.alert_work import marks_of
 from desk.use_cases.alerts import alert_counts
 from desk.use_cases.desk import Desk
 from desk.use_cases.queries import document_for, preview, translated
@@ -243,6 +244,7 @@ def _editor(
         saved=saved,
         findings=findings,
         history=history,
+        marks=marks_of(visit.desk, stored.id) if stored is not None else None,
         first=versions[-1] if versions else None,
         alerts=visit.desk.reader.alerts(limit=20, subscription=stored.id) if stored is not None else [],
         channels=visit.channels.all(),
