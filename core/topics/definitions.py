@@ -5,7 +5,7 @@ The store keeps every definition as text, so that a replay tags articles as they
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -17,8 +17,10 @@ from core.decoding import Undecodable, from_toml
 from core.errors import QueryError, UsageError
 from core.query import LintFinding, Query, parse
 from core.query.lint import cost_findings
+from core.topics.terms import ANY, cut_terms, is_country
 
 FieldName = Literal["any", "title", "lead", "body"]
+_CODE = 2
 
 
 @lru_cache(maxsize=1_024)
@@ -40,6 +42,52 @@ class WeightedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     field: FieldName = "any"
 
 
+class TermList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Names or words that rules speak of.
+
+    ``terms``: language (ISO 639-1) or "any" → terms, separated by commas or line breaks; a word may end in ``*``. Those of a
+    language are tried on articles in it. ``apart``: phrases in which the list's terms don't count. ``countries`` (ISO 3166,
+    two letters): their names in the article's language.
+    """
+
+    terms: dict[str, str] = {}
+    apart: dict[str, str] = {}
+    countries: tuple[str, ...] = ()
+
+
+Within = Literal["sentence", "passage", "article"]
+Weight = Annotated[float, msgspec.Meta(ge=-20, le=20)]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Evidence made of lists: it holds if a term of each of ``all`` stands in one sentence (passage, article).
+
+    Each of ``all`` is the name of a list, or several with ``|`` between them: one of these is enough. None of ``none`` may
+    stand there. What it adds to the score: ``title`` and ``lead`` once, ``body`` for each of up to four passages. Weights
+    count in hundredths. A rule that has weights under 0 is evidence against the topic. ``start``: where fitting begins, as a
+    factor of its plain start (``fit.START``): how much the author expects of the rule.
+    """
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    all: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    none: tuple[str, ...] = ()
+    within: Within = "sentence"
+    title: Weight = 0.0
+    lead: Weight = 0.0
+    body: Weight = 0.0
+    start: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.0
+
+    @property
+    def against(self) -> bool:
+        """Whether it is evidence against the topic."""
+        return min(self.title, self.lead, self.body) < 0
+
+
+def lists_in(parts: Iterable[str]) -> list[str]:
+    """The names of the lists in parts such as "iran | iran-people"."""
+    return [name.strip() for part in parts for name in part.split("|")]
+
+
 class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A short article that the topic must, or must not, be given to."""
 
@@ -53,19 +101,23 @@ class Topic(
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
-    rename={"queries": "query"},
+    rename={"queries": "query", "rules": "rule", "lists": "list"},
     omit_defaults=True,
 ):
     """A subject. An article belongs to it when its score (see ``score``) is at or over ``threshold``.
 
-    ``name`` is the key in records and subscriptions; ``title`` is for people.
+    ``name`` is the key in records and subscriptions; ``title`` is for people. ``needs``: as ``all`` of a rule, but for the
+    article: without a term of each, rules add nothing.
     """
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     title: Annotated[str, msgspec.Meta(min_length=1)]
     threshold: Annotated[float, msgspec.Meta(gt=0)]
-    queries: Annotated[tuple[WeightedQuery, ...], msgspec.Meta(min_length=1)]
     description: str = ""
+    queries: tuple[WeightedQuery, ...] = ()
+    lists: dict[str, TermList] = {}
+    needs: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     must_match: tuple[Example, ...] = ()
     must_not_match: tuple[Example, ...] = ()
 
@@ -90,9 +142,53 @@ def load_topic(data: bytes | str, name: str) -> Topic:
         except QueryError as error:
             where = f"{name}: query {number} ({weighted.language or 'every language'})"
             raise UsageError(f"{where}: {error}", hint=f"the query begins {weighted.query[:60]!r}") from error
-    if topic.threshold and not any(weighted.weight > 0 for weighted in topic.queries):
-        raise UsageError(f"{name}: query: none has a weight over 0, so nothing would ever be tagged")
+    _check_lists(topic, name)
+    _check_rules(topic, name)
+    if not topic.queries and not topic.rules:
+        raise UsageError(f"{name}: there is no [[query]] and no [[rule]], so nothing would ever be tagged")
+    if not any(weighted.weight > 0 for weighted in topic.queries) and not any(
+        max(rule.title, rule.lead, rule.body) > 0 for rule in topic.rules
+    ):
+        raise UsageError(f"{name}: no query and no rule has a weight over 0, so nothing would ever be tagged")
     return topic
+
+
+def _check_lists(topic: Topic, file: str) -> None:
+    for name, each in topic.lists.items():
+        for written in (each.terms, each.apart):
+            for language, terms in written.items():
+                where = f"{file}: list.{name}, {language}"
+                if language != ANY and not (len(language) == _CODE and language.isascii() and language.islower()):
+                    raise UsageError(f'{where}: a language is two small letters, or "{ANY}" for every language')
+                try:
+                    for _ in cut_terms(terms, language):
+                        pass
+                except ValueError as error:
+                    raise UsageError(f"{where}: {error}") from error
+        for code in each.countries:
+            if not is_country(code):
+                raise UsageError(f"{file}: list.{name}: no country has the code {code!r}", hint="as in SY or UA")
+        if not each.terms and not each.countries:
+            raise UsageError(f"{file}: list.{name}: it has neither terms nor countries")
+
+
+def _check_rules(topic: Topic, file: str) -> None:
+    known: set[str] = set()
+    for name in lists_in(topic.needs):
+        if name not in topic.lists:
+            raise UsageError(f"{file}: needs: there is no list {name!r}")
+    for rule in topic.rules:
+        if rule.name in known:
+            raise UsageError(f"{file}: rule {rule.name!r}: there are two of that name")
+        known.add(rule.name)
+        for name in lists_in((*rule.all, *rule.none)):
+            if name not in topic.lists:
+                raise UsageError(f"{file}: rule {rule.name!r}: there is no list {name!r}")
+        if rule.within == "article" and rule.title:
+            raise UsageError(
+                f"{file}: rule {rule.name!r}: title: what holds in the article has a weight for lead (title and lead "
+                "together) and one for body (anywhere)"
+            )
 
 
 def builtin_topics() -> tuple[Topic, ...]:

@@ -1,51 +1,108 @@
-"""Which topics an article has: a score for each topic, behind a prefilter by words; and a topic's own examples. Pure.
+"""Which topics an article has: a score for each topic, in hundredths for what rules add; and a topic's own examples. Pure.
 
-The article is cut into *passages*: the title, the lead (whole sentences up to the 60th word), then paragraphs, long ones cut
-after the sentence that reaches 80 words. A query counts once for each passage in which it holds in full, so an AND requires
-its words near each other, and a word that is repeated in one paragraph counts once. Of several queries that hold in one
-passage only the one with the largest weight counts, so that two forms of the same query gain nothing. Then
+A score has two parts, and most topics use one of them.
+
+**Rules** (``rules``) speak of lists of terms (``terms``): who, where, what. A rule adds its weights for the title, for the
+lead and for passages of the body in which it holds. The weights are whole hundredths, fitted to labelled examples (``fit``),
+and are summed.
+
+**Queries** hold in passages. A query counts once for each passage in which it holds in full, so an AND requires its words
+near each other, and a word that is repeated in one paragraph counts once. Of several queries that hold in one passage only
+the one with the largest weight counts, so that two forms of the same query gain nothing. Then
 
     score = 3 · title + 2 · lead + min(6, sum over body passages) · min(1, 600 / words of the body)
 
 where *title*, *lead* and each body passage are the weight found there. Without a title the lead counts 5. A query with
 field "any" that holds in the whole article but in no single passage counts as one body passage: evidence, but weak.
-Negative weights are scored separately in the same way, and subtracted. The article has the topic when the score is at or
-over the threshold: with weights of 1 to 1.5 and a threshold of 4, a mention in the title and lead will do, or three or
-four paragraphs of a text of ordinary length; one or two mentions far down never do.
+Negative weights are scored separately in the same way, and subtracted.
+
+The article has the topic when the score is at or over the threshold.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from core.query import CompiledQuery, Document, NotDecided, compile_query
-from core.query.compiled import AllOf
-from core.query.required_terms import RequiredTerms, guessed_weight, required_terms
 from core.records.article import Match, TopicMatch
-from core.topics.definitions import Example, Topic, WeightedQuery, parsed
+from core.topics.definitions import Example, Rule, Topic, WeightedQuery, parsed
+from core.topics.layout import Layout, layout_of
+from core.topics.prefilter import TopicPrefilter
+from core.topics.rules import HUNDREDTHS, Holds, Parts, holds, parts_of, points, spread_of
+from core.topics.terms import ANY, Hit, Term, TermTable, cut_terms, terms_of
 
-LEAD_WORDS = 60
-PASSAGE_WORDS = 80
 TITLE_FACTOR, LEAD_FACTOR, BODY_CAP, BODY_WORDS = 3.0, 2.0, 6.0, 600
 
-# A run of marks is tried once, at its beginning, and never in parts: a page of 40,000 dots must not cost their square.
-_SENTENCE_END = re.compile(r"(?<![.!?؟۔…])[.!?؟۔…]++[\"'”’»)]*+\s+|[。！？]+[”」』）]*|\n+")
+
+class Shown(NamedTuple):
+    """What a rule, or all queries together (``name`` is empty), added to a score."""
+
+    name: str
+    points: float
+    title: int
+    lead: int
+    body: int
 
 
-class _Passage(NamedTuple):
-    kind: str  # "title", "lead" or "body"
-    offset: int
-    document: Document
+class Scored(NamedTuple):
+    """The score of one topic on an article, whether or not it reaches the threshold, and what it is made of."""
+
+    topic: Topic
+    score: float
+    matches: tuple[Match, ...]
+    parts: tuple[Shown, ...]
+
+    @property
+    def tagged(self) -> bool:
+        """Whether the article has the topic."""
+        return self.score >= self.topic.threshold
+
+
+class Facts(NamedTuple):
+    """What a score is computed from.
+
+    The number of a topic, the points of its queries, where its rules hold (the number of each within the topic), and the words
+    of the body.
+    """
+
+    topic: int
+    queries: float
+    rules: tuple[tuple[int, Holds], ...]
+    words: int
+
+
+class _Query(NamedTuple):
+    topic: int
+    weighted: WeightedQuery
+    compiled: CompiledQuery
 
 
 class _Rule(NamedTuple):
     topic: int
-    weighted: WeightedQuery
-    compiled: CompiledQuery
+    number: int
+    rule: Rule
+    parts: Parts
+
+
+class _Found(NamedTuple):
+    """What was found for one topic on one article, before it is weighed."""
+
+    facts: Facts
+    matches: Sequence[Match]
+    rules: tuple[tuple[_Rule, Holds], ...]
+    hits: Mapping[int, list[Hit]]
+    layout: Layout
+    document: Document
+
+
+class _Part(NamedTuple):
+    """A passage as a document of its own, for queries."""
+
+    kind: str
+    offset: int
+    document: Document
 
 
 class _Strength:
@@ -55,17 +112,26 @@ class _Strength:
         self.by_passage: defaultdict[int, float] = defaultdict(float)
         self.elsewhere = 0.0
 
-    def score(self, passages: Sequence[_Passage], words: float) -> float:
+    def score(self, parts: Sequence[_Part], words: float) -> float:
         factors = {"title": TITLE_FACTOR, "lead": LEAD_FACTOR}
-        if passages[0].kind != "title":
+        if parts[0].kind != "title":
             factors["lead"] += TITLE_FACTOR
         total, body = 0.0, self.elsewhere
         for number, weight in self.by_passage.items():
-            if (factor := factors.get(passages[number].kind)) is not None:
+            if (factor := factors.get(parts[number].kind)) is not None:
                 total += factor * weight
             else:
                 body += weight
         return total + min(BODY_CAP, body) * min(1.0, BODY_WORDS / max(words, 1.0))
+
+
+class _InLanguage(NamedTuple):
+    """What is tried on the articles of one language. ``table`` has the lists of all topics, numbered through."""
+
+    prefilter: TopicPrefilter
+    queries: list[_Query]
+    table: TermTable
+    rules: list[_Rule]
 
 
 class Tagger:
@@ -73,52 +139,171 @@ class Tagger:
 
     def __init__(self, topics: Iterable[Topic]) -> None:
         self.topics = tuple(topics)
-        self._rules = [
-            _Rule(number, weighted, compile_query(parsed(weighted.query)))
+        self._queries = [
+            _Query(number, weighted, compile_query(parsed(weighted.query)))
             for number, topic in enumerate(self.topics)
             for weighted in topic.queries
         ]
-        self._by_language: dict[str | None, tuple[TopicPrefilter, list[_Rule]]] = {}
+        self._lists = [(number, name) for number, topic in enumerate(self.topics) for name in topic.lists]
+        numbers: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        for position, (topic_number, name) in enumerate(self._lists):
+            numbers[topic_number][name] = position
+        self._rules = [
+            _Rule(number, within, rule, parts_of(rule.all, numbers[number], rule.none))
+            for number, topic in enumerate(self.topics)
+            for within, rule in enumerate(topic.rules)
+        ]
+        self._needs = [parts_of(topic.needs, numbers[number]) for number, topic in enumerate(self.topics)]
+        self._by_language: dict[str | None, _InLanguage] = {}
+        self._languages: tuple[list[str], TermTable] | None = None
 
     def tag(
         self, title: str, text: str, language: str | None, document: Document | None = None
     ) -> tuple[TopicMatch, ...]:
         """The article's topics, highest score first (then by name), with the evidence for each.
 
-        The queries for ``language`` and those for every language are tried; all queries if it is None. ``document``: the
-        document of this title and text if the caller has it, so that its words are not cut again.
+        The queries and terms for ``language`` and those for every language are tried. If it is None, all queries are, and the
+        terms of the language that the article has most terms of.
+        ``document``: the document of this title and text if the caller has it, so that its words are not cut again.
         """
+        found = [
+            TopicMatch(one.topic.name, round(one.score, 3), one.matches)
+            for one in self.scores(title, text, language, document)
+            if one.tagged and one.matches
+        ]
+        return tuple(sorted(found, key=lambda result: (-result.score, result.topic)))
+
+    def scores(
+        self, title: str, text: str, language: str | None, document: Document | None = None
+    ) -> tuple[Scored, ...]:
+        """The score of each topic that has any evidence for it, in the order of the topics; parameters as in ``tag``."""
+        return tuple(self._scored(one) for one in self._found(title, text, language, document))
+
+    def facts(self, title: str, text: str, language: str | None, document: Document | None = None) -> tuple[Facts, ...]:
+        """What the scores are computed from, of each topic for which there may be evidence; parameters as in ``tag``."""
+        return tuple(one.facts for one in self._found(title, text, language, document))
+
+    def _found(self, title: str, text: str, language: str | None, document: Document | None) -> Iterable[_Found]:
         if document is None:
             document = Document(title, text, language=language)
-        prefilter, rules = self._of(language)
-        possible = prefilter.topics(document)
-        if not possible:
-            return ()
-        passages, words = _passages(title, text, document)
+        of = self._of(language)
+        by_query = of.prefilter.topics(document)
+        if language is None and self._rules:
+            of = of._replace(table=self._of(self._guess(document)).table)
+        met = of.table.met(document)
+        listed = of.table.lists(met)
+        by_rule = {
+            one.topic
+            for one in of.rules
+            if not one.rule.against and one.parts.possible(listed) and self._needs[one.topic].possible(listed)
+        }
+        if not by_query and not by_rule:
+            return
+        layout = layout_of(title, text, document)
+        queries = self._by_queries(of, by_query, title, text, document, layout) if by_query else {}
+        rules = [one for one in of.rules if one.topic in by_rule and one.parts.possible(listed)]
+        wanted = {number for one in rules for part in (*one.parts.all, one.parts.none) for number in part}
+        wanted.update(number for topic in by_rule for part in self._needs[topic].all for number in part)
+        hits = of.table.hits(document, met, wanted)
+        # A term may turn out to be in a phrase that doesn't count, or to be half of one.
+        there = {number for number, each in hits.items() if each}
+        by_rule = {topic for topic in by_rule if self._needs[topic].possible(there)}
+        places = layout.passage_places()
+        spreads = {number: spread_of(each, layout, places) for number, each in hits.items()}
+        found: defaultdict[int, list[tuple[_Rule, Holds]]] = defaultdict(list)
+        for one in rules:
+            if one.topic in by_rule and (where := holds(one.rule, one.parts, spreads, layout)):
+                found[one.topic].append((one, where))
+        for number in sorted(queries.keys() | found.keys()):
+            score, matches = queries.get(number, (0.0, ()))
+            yield _Found(
+                Facts(number, score, tuple((one.number, where) for one, where in found[number]), layout.words),
+                matches,
+                tuple(found[number]),
+                hits,
+                layout,
+                document,
+            )
+
+    def _scored(self, found: _Found) -> Scored:
+        facts = found.facts
+        topic = self.topics[facts.topic]
+        parts = [Shown("", facts.queries, 0, 0, 0)] if facts.queries else []
+        matches, kept, total = set(found.matches), set[Hit](), 0
+        for one, where in found.rules:
+            added = points(one.rule, where, facts.words)
+            if not added:
+                continue
+            total += added
+            parts.append(Shown(one.rule.name, added / HUNDREDTHS, *where))
+            if added > 0:
+                kept.update(_evidence(one, where, found.hits, found.layout))
+        matches.update(_match(found.document, hit) for hit in kept)
+        return Scored(topic, facts.queries + total / HUNDREDTHS, tuple(sorted(matches)), tuple(parts))
+
+    def _by_queries(
+        self, of: _InLanguage, possible: set[int], title: str, text: str, document: Document, layout: Layout
+    ) -> dict[int, tuple[float, Sequence[Match]]]:
+        """Score and evidence by topic."""
+        parts = [_Part("title", 0, document.part(title, ""))] if title.strip() else []
+        parts += (_Part(one.kind, one.start, document.part("", text[one.start : one.end])) for one in layout.passages)
         positive: defaultdict[int, _Strength] = defaultdict(_Strength)
         negative: defaultdict[int, _Strength] = defaultdict(_Strength)
-        evidence: defaultdict[int, set[Match]] = defaultdict(set)
-        for rule in rules:
-            if rule.topic not in possible:
+        evidence: defaultdict[int, list[Match]] = defaultdict(list)
+        for query in of.queries:
+            if query.topic not in possible:
                 continue
-            weight = rule.weighted.weight
-            found = _apply(rule, passages, document, (positive if weight > 0 else negative)[rule.topic])
+            weight = query.weighted.weight
+            found = _apply(query, parts, document, (positive if weight > 0 else negative)[query.topic])
             if weight > 0:
-                evidence[rule.topic].update(found)
-        results = []
-        for number, strength in positive.items():
-            topic = self.topics[number]
-            score = strength.score(passages, words) - negative[number].score(passages, words)
-            if score >= topic.threshold:
-                results.append(TopicMatch(topic.name, round(score, 3), tuple(sorted(evidence[number]))))
-        return tuple(sorted(results, key=lambda result: (-result.score, result.topic)))
+                evidence[query.topic] += found
+        return {
+            number: (
+                strength.score(parts, layout.words) - negative[number].score(parts, layout.words),
+                evidence[number],
+            )
+            for number, strength in positive.items()
+        }
 
-    def _of(self, language: str | None) -> tuple[TopicPrefilter, list[_Rule]]:
-        """The prefilter and the rules for a language."""
+    def _terms(self, topic: Topic, name: str, language: str | None) -> tuple[Iterable[Term], Iterable[Term]]:
+        """The terms of a list in a language, and the phrases in which they don't count."""
+        one = topic.lists[name]
+        written = any(language in each.terms for each in topic.lists.values())
+        return terms_of(one.terms, one.countries, language, not written), terms_of(one.apart, (), language)
+
+    def _guess(self, document: Document) -> str:
+        """The language of whose terms the article has most, for an article whose language is not known.
+
+        The terms of all languages together would find too much: a short word of one is another word in the next.
+        """
+        if self._languages is None:
+            written = sorted(
+                {key for topic in self.topics for one in topic.lists.values() for key in one.terms} - {ANY}
+            )
+            terms = [
+                (
+                    [
+                        term
+                        for topic in self.topics
+                        for one in topic.lists.values()
+                        for term in cut_terms(one.terms.get(language, ""), language)
+                    ],
+                    (),
+                )
+                for language in written
+            ]
+            self._languages = written, TermTable(terms)
+        languages, table = self._languages
+        counts = Counter(filed.number for filed in table.met(document))
+        return max(languages, key=lambda one: counts[languages.index(one)], default=ANY)
+
+    def _of(self, language: str | None) -> _InLanguage:
+        """What is tried on articles of a language."""
         if (known := self._by_language.get(language)) is None:
-            rules = [rule for rule in self._rules if language is None or rule.weighted.language in (None, language)]
-            prefilter = TopicPrefilter((rule.topic, rule.compiled) for rule in rules if rule.weighted.weight > 0)
-            known = self._by_language[language] = prefilter, rules
+            queries = [one for one in self._queries if language is None or one.weighted.language in (None, language)]
+            prefilter = TopicPrefilter((one.topic, one.compiled) for one in queries if one.weighted.weight > 0)
+            table = TermTable([self._terms(self.topics[number], name, language) for number, name in self._lists])
+            known = self._by_language[language] = _InLanguage(prefilter, queries, table, self._rules)
         return known
 
 
@@ -127,141 +312,49 @@ def tag(title: str, text: str, language: str | None, topics: Iterable[Topic]) ->
     return Tagger(topics).tag(title, text, language)
 
 
-def _apply(rule: _Rule, passages: Sequence[_Passage], document: Document, strength: _Strength) -> list[Match]:
-    """Record in ``strength`` where the rule holds; returns the matches as stretches of the article's own title and text."""
+def _evidence(one: _Rule, where: Holds, hits: Mapping[int, list[Hit]], layout: Layout) -> Iterable[Hit]:
+    """The hits of a rule's lists in the parts of the article in which it holds."""
+    body = layout.passages[1].place if len(layout.passages) > 1 else None
+    in_title = where.title or (one.rule.within == "article" and where.lead) or where.body
+    in_lead = where.title or where.lead or where.body
+    for number in (number for part in one.parts.all for number in part):
+        for hit in hits.get(number, ()):
+            if in_title if hit.field else in_lead if body is None or hit.first < body else where.body:
+                yield hit
+
+
+def _match(document: Document, hit: Hit) -> Match:
+    field = document.fields[hit.field]
+    start, end = field.starts[hit.first], field.ends[hit.last]
+    return Match(field.name, start, end, field.text[start:end])
+
+
+def _apply(query: _Query, parts: Sequence[_Part], document: Document, strength: _Strength) -> list[Match]:
+    """Record in ``strength`` where the query holds; returns the matches as stretches of the article's own title and text."""
     evidence: list[Match] = []
-    weight, field = abs(rule.weighted.weight), rule.weighted.field
-    holds = False
-    for number, passage in enumerate(passages):
-        if field not in ("any", passage.kind):
+    weight, field = abs(query.weighted.weight), query.weighted.field
+    holds_in_one = False
+    for number, part in enumerate(parts):
+        if field not in ("any", part.kind):
             continue
-        found = _match(rule, passage.document)
+        found = _matches(query, part.document)
         if found is None:
             continue
-        holds = True
+        holds_in_one = True
         strength.by_passage[number] = max(strength.by_passage[number], weight)
-        shift = passage.offset
+        shift = part.offset
         evidence += (Match(one.field, one.start + shift, one.end + shift, one.text) for one in found)
-    if not holds and field == "any" and (found := _match(rule, document)) is not None:
+    if not holds_in_one and field == "any" and (found := _matches(query, document)) is not None:
         strength.elsewhere = max(strength.elsewhere, weight)
         evidence += found
     return evidence
 
 
-def _match(rule: _Rule, document: Document) -> tuple[Match, ...] | None:
+def _matches(query: _Query, document: Document) -> tuple[Match, ...] | None:
     try:
-        return rule.compiled.match(document)
+        return query.compiled.match(document)
     except NotDecided:
-        return None  # as if it did not hold: the other rules of the topic still count
-
-
-def _passages(title: str, text: str, document: Document) -> tuple[list[_Passage], float]:
-    """The article's passages in reading order, and the number of words of its body. There is always at least one passage."""
-    field = document.fields[0]
-    starts = field.starts
-    covered = sum(field.ends) - sum(starts)
-    # If places are single characters (Chinese …), two of them are about a word.
-    per_word = 2 if starts and covered < 1.5 * len(starts) else 1
-
-    passages = [_Passage("title", 0, document.part(title, ""))] if title.strip() else []
-    kind, begin, first = "lead", 0, 0
-    lead_end = 0
-    for end in _breaks(text, starts, PASSAGE_WORDS * per_word):
-        place = bisect_left(starts, end)
-        words = (place - first) / per_word
-        paragraph_ends = "\n" in text[max(0, end - 4) : end] or end == len(text)
-        enough = words >= LEAD_WORDS or end == len(text) if kind == "lead" else words >= PASSAGE_WORDS or paragraph_ends
-        if not enough:
-            continue
-        if place > first or kind == "lead":
-            passages.append(_Passage(kind, begin, document.part("", text[begin:end])))
-        if kind == "lead":
-            kind, lead_end = "body", place
-        begin, first = end, place
-    return passages, (len(starts) - lead_end) / per_word
-
-
-def _breaks(text: str, starts: Sequence[int], most: int) -> Iterable[int]:
-    """Where a passage may end: after each sentence and line, at the end, and within a sentence of more than ``most`` places."""
-    begin = 0
-    for end in (*(found.end() for found in _SENTENCE_END.finditer(text)), len(text)):
-        place, last = bisect_left(starts, begin), bisect_left(starts, end)
-        while last - place > most:
-            place += most
-            yield starts[place]
-        if end > begin or end == len(text):
-            yield end
-        begin = end
-
-
-class _Filed(NamedTuple):
-    """A query filed under one term. ``others``: of each of these sets a document must have a term too."""
-
-    topic: int
-    others: tuple[RequiredTerms, ...]
-
-
-class TopicPrefilter:
-    """Which topics an article may have at all, by its words alone: most articles have none, and that must cost nothing.
-
-    A topic needs one of its queries of positive weight to hold, and of an AND each part needs one of its required terms
-    (``core.query.required_terms``). They are looked up among the article's words. Of two words side by side it is only
-    checked that both occur, since finding out where words are takes longer than all the rest. So the filter lets too many
-    topics through, never too few, for the article and for any part of it. It keeps no state of the documents.
-    """
-
-    def __init__(self, queries: Iterable[tuple[int, CompiledQuery]]) -> None:
-        self._always: list[_Filed] = []
-        self._by_word: defaultdict[str, list[_Filed]] = defaultdict(list)
-        self._by_prefix: defaultdict[int, dict[str, list[_Filed]]] = defaultdict(dict)
-        for topic, query in queries:
-            parts = query.root.parts if isinstance(query.root, AllOf) else (query.root,)
-            needs = sorted(
-                (found for part in parts if (found := required_terms(part, guessed_weight)) is not None),
-                key=_commonness,
-            )
-            filed = _Filed(topic, tuple(needs[1:]))
-            for term in needs[0] if needs else (":",):
-                self._file(term, filed)
-
-    def _file(self, term: str, filed: _Filed) -> None:
-        if _needs_more(term):
-            self._always.append(filed)
-        elif term.endswith("*"):
-            self._by_prefix[len(term) - 1].setdefault(term[:-1], []).append(filed)
-        else:
-            self._by_word[term.partition(" ")[0]].append(filed._replace(others=((term,), *filed.others)))
-
-    def topics(self, document: Document) -> set[int]:
-        """The numbers of the topics that ``document``, or a part of it, may have."""
-        met = list(self._always)
-        for word in self._by_word.keys() & document.words:
-            met += self._by_word[word]
-        for length, by_prefix in self._by_prefix.items():
-            for prefix in by_prefix.keys() & document.prefixes(length):
-                met += by_prefix[prefix]
-        found: set[int] = set()
-        for topic, others in met:
-            if topic not in found and all(any(_holds(term, document) for term in each) for each in others):
-                found.add(topic)
-        return found
-
-
-def _commonness(terms: RequiredTerms) -> float:
-    return sum(map(guessed_weight, terms))
-
-
-def _needs_more(term: str) -> bool:
-    """Whether a term can't be decided by words alone: a stem or a field."""
-    return ":" in term or "~" in term
-
-
-def _holds(term: str, document: Document) -> bool:
-    if _needs_more(term):
-        return True
-    if term.endswith("*"):
-        return term[:-1] in document.prefixes(len(term) - 1)
-    return all(word in document.words for word in term.split(" "))
+        return None  # as if it did not hold: the other queries of the topic still count
 
 
 class ExampleFailure(NamedTuple):

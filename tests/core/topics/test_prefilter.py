@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.query import Document, compile_query, parse
 from core.topics import Tagger, Topic, WeightedQuery, builtin_topics
-from core.topics.score import TopicPrefilter
+from core.topics.prefilter import TopicPrefilter
 
 WORDS = (
     "syria",
