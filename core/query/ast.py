@@ -41,6 +41,8 @@ class Wild(msgspec.Struct, frozen=True):
 
 
 WordPattern = Exact | Prefix | Wild
+PlacedWords = tuple[tuple[int, WordPattern], ...]
+"""``(offset in places, word)``, offsets rising from 0."""
 
 
 class _Placed(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -60,17 +62,22 @@ class _Placed(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
 
 class Term(_Placed, frozen=True, eq=False):
-    """One word, in title or text unless a Field says otherwise. ``text`` is the word as written, without quotes."""
+    """One word, in title or text unless a Field says otherwise. ``text`` is the word as written, without quotes.
+
+    ``spellings``: other words that are found as well, for what Arabic script writes joined or apart (``parse.spellings_of``).
+    """
 
     word: WordPattern
     text: str
+    spellings: tuple[PlacedWords, ...] = ()
 
 
 class Phrase(_Placed, frozen=True, eq=False):
-    """Words at fixed distances in one field: ``(offset in places, word)``, offsets rising from 0. Two words or more."""
+    """Words at fixed distances in one field, two or more. ``spellings`` as in a Term."""
 
-    words: tuple[tuple[int, WordPattern], ...]
+    words: PlacedWords
     text: str
+    spellings: tuple[PlacedWords, ...] = ()
 
 
 class And(_Placed, frozen=True, eq=False):

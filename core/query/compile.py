@@ -30,7 +30,7 @@ from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, N
 from core.query.document import Document
 from core.query.folding import fold
 from core.query.parse import pattern_of
-from core.query.terms import CasedWord, Leaf, StemmedWord, Word, WordTest, leaf
+from core.query.terms import CasedWord, StemmedWord, Word, WordTest, leaf
 from core.query.words import query_words
 from core.records.article import Match
 
@@ -173,7 +173,7 @@ def any_of(parts: Iterable[Compiled]) -> Compiled:
     return next(iter(flat)) if len(flat) == 1 else AnyOf(tuple(flat))
 
 
-def _leaf(node: Term | Phrase, outer: Around) -> Leaf | Never:
+def _leaf(node: Term | Phrase, outer: Around) -> Compiled:
     if outer.impossible:
         return Never()
     if outer.scope in WHOLE_FIELDS:
@@ -186,6 +186,8 @@ def _leaf(node: Term | Phrase, outer: Around) -> Leaf | Never:
             (offset, _in_form(cast("Exact", word), found.written, found.unspaced, outer.form))
             for (offset, word), found in zip(words, written, strict=True)
         )
+    elif node.spellings:
+        return any_of(leaf(each, outer.scope, outer.lead) for each in (words, *node.spellings))
     return leaf(words, outer.scope, outer.lead)
 
 

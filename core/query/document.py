@@ -12,7 +12,8 @@ from itertools import chain, pairwise
 from typing import Protocol
 
 from core.query.budget import Budget
-from core.query.folding import as_written, fold
+from core.query.folding import PARTICLES, as_written, fold
+from core.query.joints import forms_of
 from core.query.stems import stems_in
 from core.query.words import Scan, keys_of, scan
 from core.records.article import Article, Match
@@ -46,7 +47,7 @@ class TextField:
 
     def __init__(self, number: int, name: str, text: str, language: str | None, *, whole: bool = False) -> None:
         self.number, self.name, self.text, self._language = number, name, text, language
-        self._particles = language in (None, "ar")
+        self._particles = language in PARTICLES
         self._scan = Scan([0], [len(text)], {fold(text): [0]}) if whole else None
         self._sorted: list[str] | None = None
         self._by_stem: dict[str, list[int]] | None = None
@@ -111,7 +112,8 @@ class TextField:
         if self._by_stem is not None:
             return set(self._by_stem)
         written = set(map(self.text.__getitem__, map(slice, self.starts, self.ends)))
-        return set(chain.from_iterable(map(stems_in(self._language).__getitem__, written)))
+        forms = chain.from_iterable(map(forms_of, written))
+        return set(chain.from_iterable(map(stems_in(self._language).__getitem__, forms)))
 
     @property
     def by_stem(self) -> dict[str, list[int]]:
@@ -120,13 +122,14 @@ class TextField:
             self._by_stem = {}
             stems = stems_in(self._language)
             for place, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-                for stem in stems[self.text[start:end]]:
+                found = dict.fromkeys(stem for form in forms_of(self.text[start:end]) for stem in stems[form])
+                for stem in found:
                     self._by_stem.setdefault(stem, []).append(place)
         return self._by_stem
 
-    def written(self, place: int) -> str:
-        """The word at ``place`` in the form for comparisons with case."""
-        return as_written(self.text[self.starts[place] : self.ends[place]])
+    def written(self, place: int) -> tuple[str, ...]:
+        """The word at ``place``, and its pieces if it has some, in the form for comparisons with case."""
+        return tuple(map(as_written, forms_of(self.text[self.starts[place] : self.ends[place]])))
 
 
 class Document:

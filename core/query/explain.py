@@ -12,7 +12,7 @@ from core.query.budget import MOST_STEPS, NotDecided
 from core.query.compile import Around, around, compile_node
 from core.query.compiled import Compiled
 from core.query.document import Document
-from core.query.parse import PREFIXES, QUOTES, ParseProblem, check_word
+from core.query.parse import BARE, PREFIXES, ParseProblem, check_word
 from core.records.article import Match
 
 MOST_CHARS = 300
@@ -23,7 +23,7 @@ EXPLAINED_STEPS = 8 * MOST_STEPS
 """Steps of all clauses of a query together; each alone may take as many as a query."""
 
 _OR, _AND, _NOT, _NEAR, _SINGLE = range(5)  # how tightly a node binds
-_BARE = re.compile(rf"[^\s()（）{QUOTES}\u200b]+")
+_BARE = re.compile(BARE)
 _TAKEN = re.compile(rf"(?:AND|OR|NOT|O?NEAR/[0-9]+)$|(?:{'|'.join(PREFIXES)}):", re.IGNORECASE)
 
 

@@ -4,7 +4,7 @@ Also the particles that Arabic writes onto the following word: and, then, with, 
 ``(و or ف) (ب, ل or ك) (ال)`` and a rest, each part optional; ``لل`` is ``ل`` with ``ال``. Without a dictionary the particles
 can't be told from a root's own letters (``والد``, father, is not "and …"), so every reading that leaves enough letters
 becomes a further key of the document's word: a query's word is found with any of them before it, and the query's own word
-is never cut, so ``السورية`` does not find ``سورية``.
+is never cut, so ``السورية`` does not find ``سورية``. Hebrew is read likewise: ``(ו) (ש, כש, לכש or מש) (ה, ב, כ, ל, מ or מה)``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import regex  # type: ignore[import-untyped]
 from core.normal import normalized
 
 INVISIBLE = r"\u00ad\u200c\u200d\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
-APOSTROPHES = r"'’‘＇"
+APOSTROPHES = r"'’‘‛＇`´′\u05f3\u055a\ua78b\ua78c"
+"""All that is typed for the apostrophe inside a name; the last ones are letters or signs of their scripts."""
 
 # Marks in scripts in which they are accents or vowel signs. In others (Devanagari, Thai, Japanese) they make another word.
 _DROPPED = regex.compile(
-    rf"[{INVISIBLE}{APOSTROPHES}\u02b9-\u02bf\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+    rf"[{INVISIBLE}{APOSTROPHES}\u02b9-\u02c1\u02c8\u02ee\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
     r"\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u05f3\u05f4"
     r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff\s]"
 )
@@ -55,22 +56,30 @@ _folding = _Folding()
 def fold(word: str) -> str:
     """The form in which words are compared. Folding is idempotent. May be empty (a word of marks only)."""
     if word.isascii():
-        return word.lower().replace("'", "")
+        return word.lower().replace("'", "").replace("`", "")
     folded = normalized("NFKC", word).translate(_folding)
     # A composed letter may fold to one that composes with its neighbour; a second round settles that.
     return normalized("NFC", folded).translate(_folding)
 
 
 _INVISIBLES = regex.compile(f"[{INVISIBLE}]")
+_ANY_APOSTROPHE = regex.compile(f"[{APOSTROPHES}]")
 
 
 def as_written(word: str) -> str:
-    """The form in which words are compared with case: composed, without invisible characters."""
-    return word if word.isascii() else normalized("NFC", _INVISIBLES.sub("", word))
+    """The form in which words are compared with case: composed, without invisible characters, every apostrophe straight."""
+    if word.isascii():
+        return word.replace("`", "'")
+    # Before composing, which takes an acute accent that stands alone for a space and a mark.
+    return normalized("NFC", _INVISIBLES.sub("", _ANY_APOSTROPHE.sub("'", word)))
 
 
 _ARABIC_WORD = regex.compile(r"[\u0621-\u064a]+")
+_HEBREW_WORD = regex.compile(r"[\u05d0-\u05ea]+")
+_HEBREW_PARTICLES = regex.compile("ו?(?:לכש|כש|מש|ש)?(?:מה|[בכלמה])?")
 _ARTICLE = "ال"
+PARTICLES = (None, "ar", "he")
+"""Languages of the texts in which words are read without particles; None: not known."""
 _LEAST = 3
 """Letters that a rest must have: مصر, حلب and غزة have three."""
 _LEAST_OF_ROOT_LETTERS = 4
@@ -80,7 +89,13 @@ _LEAST_OF_ROOT_LETTERS = 4
 @lru_cache(maxsize=1 << 15)
 def without_particles(key: str) -> tuple[str, ...]:
     """The other readings of a folded word, longest first; none for words in other scripts or with Persian letters."""
-    if len(key) <= _LEAST or not _ARABIC_WORD.fullmatch(key):
+    if len(key) <= _LEAST:
+        return ()
+    if _HEBREW_WORD.fullmatch(key):
+        # At most six letters of particles: וכשמה, ולכשב.
+        cuts = range(1, min(6, len(key) - _LEAST) + 1)
+        return tuple(key[cut:] for cut in cuts if _HEBREW_PARTICLES.fullmatch(key[:cut]))
+    if not _ARABIC_WORD.fullmatch(key):
         return ()
     found: dict[str, None] = {}
     for first in ("", key[0]) if key[0] in "وف" else ("",):

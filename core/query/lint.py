@@ -13,6 +13,7 @@ from core.query.ast import (
     WHOLE_FIELDS,
     And,
     AtLeast,
+    Cased,
     Exact,
     Field,
     Lead,
@@ -30,9 +31,12 @@ from core.query.ast import (
 from core.query.budget import MOST_STEPS
 from core.query.compile import compile_node
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
-from core.query.parse import PREFIXES, QUOTES, nearest_field, parse
+from core.query.folding import INVISIBLE, fold
+from core.query.near_misses import mended, near_misses
+from core.query.parse import BARE, PHRASE, PREFIXES, QUOTES, nearest_field, parse
 from core.query.required_terms import guessed_weight, required_terms
 from core.query.terms import CasedWord, Leaf, StemmedWord, WildLeaf, WordTest
+from core.query.word_notes import notes_on
 
 SHORTEST_PREFIX = 3
 """Letters before a ``*``; fewer (``a*``) match a tenth of all words. Two are enough outside ASCII."""
@@ -48,15 +52,15 @@ _MOST_LISTED = 100
 _OFTEN_BEGUN = 60, 25, 10, 5
 """How many of its words begin with one letter, two, three, and more. Outside ASCII, a letter says as much as two."""
 
-_CURLY = re.compile("[“”„‟«»＂]")
-_LOWER_OPERATORS = {"or": "OR", "and": "AND", "not": "NOT", "near": "NEAR/5", "onear": "ONEAR/5"}
-_LOWER_DISTANCE = re.compile(r"(?:o?near|atleast|lead)/\d+", re.IGNORECASE)
+_CURLY = re.compile(f"[{QUOTES.replace(chr(34), '')}]")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
-_PIECE = re.compile(rf"[{QUOTES}][^{QUOTES}]*[{QUOTES}]|[(（]|[)）]|[^\s()（）{QUOTES}\u200b]+")
+_PIECE = re.compile(rf"{PHRASE}|[(（]|[)）]|{BARE}")
 # NEAR ties two operands into one; a field or function alone belongs to the operand after it.
 _NEAR = re.compile(r"O?NEAR/[0-9]+")
 _BEFORE = re.compile(rf"(?i:(?:(?:{'|'.join(PREFIXES)}):)+)|(?:ATLEAST|LEAD)/[0-9]+")
+
+_UNSEEN = re.compile(f"[{INVISIBLE}]+$")
 
 Severity = Literal["error", "warning", "note"]
 
@@ -65,13 +69,14 @@ class LintFinding(msgspec.Struct, frozen=True, order=True):
     """``position`` is a code point of the query. ``suggestion`` is a whole query to use instead, or None.
 
     An "error" can't run, never matches or costs too much; a "warning" is probably a mistake, or expensive; a "note" is
-    about form.
+    about form. ``confirm``: so probably a mistake that saving the query as it is has to be confirmed.
     """
 
     position: int
     severity: Severity
     message: str
     suggestion: str | None = None
+    confirm: bool = False
 
 
 def lint(query: str) -> list[LintFinding]:
@@ -81,12 +86,15 @@ def lint(query: str) -> list[LintFinding]:
         parsed = parse(query)
     except QueryError as error:
         expected = f"; expected {error.expected}" if error.expected else ""
-        repaired = _parses(_straight(query)) or _parses(_straight(query).rstrip() + '"') or _parses(_fields(query))
+        straight = _straight(query)
+        meant = mended(query, near_misses(query))
+        several = (straight, straight.rstrip() + '"', _fields(query), meant, _fields(meant))
+        repaired = next((one for one in map(_parses, several) if one), None)
         findings.append(LintFinding(error.position, "error", f"{error.problem}{expected}", repaired))
         return _sorted(findings)
-    findings += _operators(parsed)
+    findings += _near_misses(query)
     findings += _grouping(query)
-    findings += _words(parsed.root, None)
+    findings += _words(parsed.root, None, cased=False)
     findings += _logic(parsed)
     findings += cost_findings(parsed)
     return _sorted(findings)
@@ -115,30 +123,18 @@ def _fields(query: str) -> str:
 
 def _quotes(query: str) -> Iterator[LintFinding]:
     if found := _CURLY.search(query):
-        message = f"curly quote {found[0]} of a word processor: read as a straight one"
+        kind = "curly quote" if found[0] in "“”„‟" else "quote"
+        message = f"{kind} {found[0]}: read as a straight one"
         yield LintFinding(found.start(), "note", message, _parses(_straight(query)))
 
 
-def _operators(query: Query) -> Iterator[LintFinding]:
-    """Bare words in lower case that are operators in upper case. Within quotes they are words."""
-    found = [
-        (node, operator)
-        for node in _walk(query.root)
-        if isinstance(node, Term | Phrase)
-        and (operator := _operator(node.text))
-        and query.text[node.start] not in QUOTES
-    ]
-    better = query.text
-    for node, operator in sorted(found, key=lambda one: -one[0].start):
-        better = better[: node.start] + operator + better[node.end :]
-    for node, operator in found:
-        message = f'"{node.text}" is looked for as a word; the operator is {operator}'
-        yield LintFinding(node.start, "warning", message, _parses(better))
-
-
-def _operator(text: str) -> str | None:
-    """The operator that the word ``text`` would be in upper case."""
-    return text.upper() if _LOWER_DISTANCE.fullmatch(text) else _LOWER_OPERATORS.get(text)
+def _near_misses(query: str) -> Iterator[LintFinding]:
+    """What was probably meant as an operator, a phrase or a group, all with one mended query."""
+    found = near_misses(query)
+    better = _parses(mended(query, found)) if found else None
+    for one in found:
+        severity: Severity = "warning" if one.certain else "note"
+        yield LintFinding(one.start, severity, one.message, better, one.certain)
 
 
 def _grouping(query: str) -> Iterator[LintFinding]:
@@ -157,29 +153,38 @@ def _walk(node: Node) -> Iterator[Node]:
         yield from _walk(part)
 
 
-def _words(node: Node, scope: str | None) -> Iterator[LintFinding]:
+def _words(node: Node, scope: str | None, *, cased: bool) -> Iterator[LintFinding]:
     match node:
         case Term(word=word, text=text, start=start):
-            yield from _word(word, start, scope)
+            yield from _word(word, text, start, scope)
             if scope == "lang" and not isinstance(word, Prefix | Wild) and not _LANGUAGE.fullmatch(text.lower()):
                 yield LintFinding(start, "warning", f"lang: takes two-letter codes such as en or ar, not {text}")
-        case Phrase(words=words, start=start) if scope not in WHOLE_FIELDS:
+            yield from _notes(node, scope, cased=cased)
+        case Phrase(words=words, text=text, start=start) if scope not in WHOLE_FIELDS:
             for _, word in words:
-                yield from _word(word, start, scope)
+                yield from _word(word, text, start, scope)
+            yield from _notes(node, scope, cased=cased)
         case Field(name=name, part=part):
-            yield from _words(part, name)
+            yield from _words(part, name, cased=cased)
         case _:
             for part in children(node):
-                yield from _words(part, scope)
+                yield from _words(part, scope, cased=cased or isinstance(node, Cased))
 
 
-def _word(word: WordPattern, start: int, scope: str | None) -> Iterator[LintFinding]:
+def _notes(node: Term | Phrase, scope: str | None, *, cased: bool) -> Iterator[LintFinding]:
+    if scope in (None, "title", "body"):
+        for warned, message in notes_on(node, cased=cased):
+            yield LintFinding(node.start, "warning" if warned else "note", message)
+
+
+def _word(word: WordPattern, text: str, start: int, scope: str | None) -> Iterator[LintFinding]:
     if isinstance(word, Prefix | Wild):
         shown = f"{word.key}*" if isinstance(word, Prefix) else word.pattern
         literal = re.split(r"[*?]", shown, maxsplit=1)[0]
         enough = SHORTEST_PREFIX if literal.isascii() else SHORTEST_PREFIX - 1
         if len(literal) < enough and scope not in WHOLE_FIELDS:
-            message = f"{shown} has {len(literal)} letters before its wildcard and matches very many words"
+            within = "" if fold(text) == shown else f" in {text}"
+            message = f"{shown}{within} has {len(literal)} letters before its wildcard and matches very many words"
             yield LintFinding(start, "warning", message)
 
 
@@ -383,7 +388,7 @@ def mixed(query: str) -> tuple[list[int], str]:
     levels: list[list[_Side]] = [[_Side()]]
     closed: list[list[_Side]] = []
     for found in _PIECE.finditer(query):
-        piece, side = found[0], levels[-1][-1]
+        piece, side = _UNSEEN.sub("", found[0]), levels[-1][-1]
         if piece in ")）":
             closed.append(levels.pop())
             levels[-1][-1].end = found.end()
@@ -392,7 +397,7 @@ def mixed(query: str) -> tuple[list[int], str]:
         elif piece == "AND":
             side.several, side.tied = True, False
         else:
-            side.cover(*found.span())
+            side.cover(found.start(), found.end())
             if piece == "NOT":
                 side.several |= side.filled
             elif _NEAR.fullmatch(piece):

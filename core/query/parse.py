@@ -10,8 +10,11 @@ refuse what a grammar can't: words that would silently mean something else than 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache, lru_cache
+from itertools import combinations
 from typing import NamedTuple, cast
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
@@ -31,6 +34,7 @@ from core.query.ast import (
     Not,
     Or,
     Phrase,
+    PlacedWords,
     Prefix,
     Query,
     Stemmed,
@@ -39,11 +43,18 @@ from core.query.ast import (
     WordPattern,
     children,
 )  # fmt: skip
-from core.query.folding import fold
-from core.query.words import query_words
+from core.query.folding import INVISIBLE, fold
+from core.query.joints import ARABIC, HEBREW
+from core.query.words import QueryWord, query_words
 
-QUOTES = '"“”„‟«»＂'
-_STANDS_ALONE = rf"(?=[\s\u200b()（）{QUOTES}]|$)"
+QUOTES = '"“”„‟«»＂‹›〝〞〟❝❞「」『』｢｣﹁﹂﹃﹄《》〈〉'
+"""Quotation marks of all kinds except single ones, which are apostrophes too (``near_misses``)."""
+_STANDS_ALONE = rf"(?=[{INVISIBLE}]*(?:[\s\u200b()（）{QUOTES}]|$))"
+# The sign of Hebrew abbreviations is typed as a quotation mark: צה"ל.
+_INNER = rf"(?<=[{HEBREW}])[\"“”„](?=[{HEBREW}])"
+PHRASE = rf"[{QUOTES}](?:[^{QUOTES}]|{_INNER})*[{QUOTES}]"
+BARE = rf"[^\s()（）{QUOTES}\u200b{INVISIBLE}](?:[^\s()（）{QUOTES}\u200b]|{_INNER})*"
+FUNCTION = r"(?:ATLEAST|LEAD)/[0-9]+"
 PREFIXES = ("title", "body", "source", "lang", "topic", "url", "author", "cs", "stem")
 """The prefixes with a colon, in lower case; a query may write them in any case."""
 
@@ -64,10 +75,15 @@ MAX_PIECES = 1_000
 MAX_WILDCARDS = 32
 """Wildcards in one word."""
 
+_MOST_JOINED = 4
+"""Words of a phrase, and pieces of a word with half-spaces, up to which other spellings are looked for."""
+_ARABIC = re.compile(rf"[{ARABIC}]+")
+
 _SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
 
 # A phrase ends at the next quote of any kind, since word processors pair them in every way. A quote without
-# a next one is the only character that no terminal accepts.
+# a next one is the only character that no terminal accepts. Marks that nobody sees are white space beside an operator, since
+# they come along with pasted text, and nothing in a word.
 GRAMMAR = rf"""
 ?start: any
 ?any: all
@@ -88,13 +104,13 @@ _AND.2: /AND{_STANDS_ALONE}/
 _OR.2: /OR{_STANDS_ALONE}/
 _NOT.2: /NOT{_STANDS_ALONE}/
 NEAR.2: /O?NEAR\/[0-9]+{_STANDS_ALONE}/
-FUNCTION.2: /(?:ATLEAST|LEAD)\/[0-9]+(?=[\s\u200b]*[(（])/
+FUNCTION.2: /(?:ATLEAST|LEAD)\/[0-9]+(?=[\s\u200b{INVISIBLE}]*[(（])/
 FIELD.2: /(?:{"|".join(PREFIXES)}):/i
 _LPAR: /[(（]/
 _RPAR: /[)）]/
-PHRASE.1: /[{QUOTES}][^{QUOTES}]*[{QUOTES}]/
-WORD: /[^\s()（）{QUOTES}\u200b]+/
-%ignore /[\s\u200b]+/
+PHRASE.1: /{PHRASE}/
+WORD: /{BARE}/
+%ignore /[\s\u200b{INVISIBLE}]+/
 """
 
 OPERAND = 'a term, a "phrase" or ('
@@ -200,8 +216,15 @@ def pattern_of(key: str, position: int) -> WordPattern:
     return Wild(key) if set(key) & {"*", "?"} else Exact(key)
 
 
+class _Read(NamedTuple):
+    """The words of a term or phrase, and the other ways in which they are written."""
+
+    words: PlacedWords
+    spellings: tuple[PlacedWords, ...]
+
+
 @lru_cache(maxsize=1 << 14)
-def _placed(text: str) -> tuple[tuple[int, WordPattern], ...] | tuple[int, str, str]:
+def _placed(text: str) -> _Read | tuple[int, str, str]:
     """The words of a term or phrase with their offsets; or position in ``text``, problem and expectation."""
     words = query_words(text)
     placed: list[tuple[int, WordPattern]] = []
@@ -216,21 +239,65 @@ def _placed(text: str) -> tuple[tuple[int, WordPattern], ...] | tuple[int, str, 
             placed.append((word.offset, pattern_of(word.key, word.start)))
         except ParseProblem as problem:
             return problem.position, problem.problem, problem.expected
-    return tuple(placed)
+    return _Read(tuple(placed), spellings_of(words))
+
+
+def spellings_of(words: Sequence[QueryWord]) -> tuple[PlacedWords, ...]:
+    """Other ways to write the words of a term or phrase in Arabic script.
+
+    What has a half-space is found apart as well: ``آتش‌بس`` as ``آتش بس``. Of a phrase of up to four words, two adjacent ones
+    are found joined as well: ``"عبد الله"`` as ``عبدالله``. So a half-space, a space and nothing between are the same, unless
+    the query has nothing between: it does not say where to cut.
+    """
+    pieces = [[fold(piece) for piece in word.pieces] or [word.key] for word in words]
+    halves = sum(len(each) - 1 for each in pieces)
+    joins = halves < 2 and len(words) <= _MOST_JOINED
+    if any(word.unspaced for word in words) or halves > _MOST_JOINED - 1 or not (halves or (joins and len(words) > 1)):
+        return ()
+    atoms = [atom for each in pieces for atom in each]
+    inside = [place for place, each in enumerate(pieces) for _ in each]
+    half = [gap for gap in range(len(atoms) - 1) if inside[gap] == inside[gap + 1]]
+    wide = [
+        gap
+        for gap in range(len(atoms) - 1)
+        if joins
+        and inside[gap] != inside[gap + 1]
+        and _ARABIC.fullmatch(atoms[gap])
+        and _ARABIC.fullmatch(atoms[gap + 1])
+    ]
+    found: dict[PlacedWords, None] = {}
+    for closed in (set(some) for count in range(len(half), -1, -1) for some in combinations(half, count)):
+        for more in (set(), *({gap} for gap in wide)):
+            with suppress(ParseProblem):
+                found[_written_with(atoms, closed | more)] = None
+    with suppress(ParseProblem):
+        found.pop(_written_with(atoms, set(half)), None)
+    return tuple(found)
+
+
+def _written_with(atoms: list[str], closed: set[int]) -> PlacedWords:
+    """The words if the gaps ``closed`` have nothing between. Raises ParseProblem."""
+    words = [atoms[0]]
+    for gap, atom in enumerate(atoms[1:]):
+        if gap in closed:
+            words[-1] += atom
+        else:
+            words.append(atom)
+    return tuple((offset, pattern_of(word, 0)) for offset, word in enumerate(words))
 
 
 def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
     """The node of a bare word or of the inside of a phrase, which starts at ``inside``; the node is ``start`` to ``end``."""
-    placed = _placed(text)
-    if not placed:
-        raise ParseProblem(inside, f"no letter or digit in {text}", OPERAND)
-    if isinstance(placed[0], int):
-        position, problem, expected = placed
+    read = _placed(text)
+    if not isinstance(read, _Read):
+        position, problem, expected = read
         raise ParseProblem(inside + position, problem, expected)
+    if not read.words:
+        raise ParseProblem(inside, f"no letter or digit in {text}", OPERAND)
     written = " ".join(text.split())
-    if len(placed) == 1:
-        return Term(placed[0][1], written, start=start, end=end)
-    return Phrase(placed, written, start=start, end=end)
+    if len(read.words) == 1:
+        return Term(read.words[0][1], written, read.spellings, start=start, end=end)
+    return Phrase(read.words, written, read.spellings, start=start, end=end)
 
 
 @v_args(inline=True)

@@ -57,7 +57,7 @@ class _Stems(dict[str, tuple[str, ...]]):
 
     def __missing__(self, word: str) -> tuple[str, ...]:
         # Turkish: İ lower-cases to two code points, the second a mark that no stemmer knows.
-        lower = as_written(word).replace("İ", "i").lower().replace("’", "'")
+        lower = as_written(word).replace("İ", "i").lower()
         found = {fold(self._stem(lower)): None}
         if self._language in ("ar", "fa"):
             key = fold(word)

@@ -242,7 +242,7 @@ def places(field: TextField, word: WordTest) -> Collection[int]:
             return {place for key in keys for place in field.postings[key]}
         case CasedWord(pattern, shape):
             fits = wild_regex(shape).fullmatch
-            return {place for place in places(field, pattern) if fits(field.written(place))}
+            return {place for place in places(field, pattern) if any(map(fits, field.written(place)))}
         case StemmedWord(key, written):
             stemmed = (field.by_stem.get(stem, ()) for stem in query_stems(written))
             return set(field.postings.get(key, ())).union(*stemmed)

@@ -6,13 +6,16 @@ original string, and one or more *keys*, the folded forms that it is found by:
 - case and diacritics are folded (``Élysée`` is ``elysee``, Turkish ``İ`` and ``ı`` are ``i``); Cyrillic ``й`` and ``ї`` stay;
 - Arabic and Persian: vowel signs and tatweel go; the forms of alef, yeh, kaf and heh become one each; all digits are 0–9;
 - invisible characters inside a word (soft hyphen, joiners and non-joiners, marks of direction) are ignored;
-- in Arabic texts a word has further keys, without the particles written onto it (``folding.without_particles``);
-- hyphens and apostrophes separate words: ``Al-Tanf`` is two words; the name alone finds ``Iran's``, ``l'Iran``, ``Türkiye'de``.
-  Two exceptions: ``don't`` is one word (else ``Don`` would find it), and so are Cyrillic words like ``зв'язок``;
+- in Arabic and Hebrew texts a word has further keys, without the particles written onto it (``folding.without_particles``);
+- hyphens separate words: ``Al-Tanf`` is two words. Of apostrophes, the signs in Hebrew words and half-spaces in Arabic script
+  some separate words and some are inside one, which then has several keys (``joints``);
 - initials are one word with two keys: ``us`` and ``u.s.`` find ``U.S.``; the query ``U.S.`` finds only the dotted form;
 - digits keep inner points and commas: ``3.5`` is one word;
 - scripts that are written without spaces (Chinese, Japanese, Thai …; Korean too, for its endings) give one place a character.
-  Each has itself and the pair with its successor as keys, so a query finds any part of a run.
+  Each has itself and the pair with its successor as keys, so a query finds any part of a run. A half-width kana with its
+  sign, and the letters of a Korean syllable, are one character.
+
+Raise VERSION with every change in how words are cut or folded, and tell in ``readings`` what it changes for a stored query.
 """
 
 from __future__ import annotations
@@ -25,7 +28,11 @@ from typing import NamedTuple
 import numpy as np
 import regex  # type: ignore[import-untyped]
 
-from core.query.folding import APOSTROPHES, INVISIBLE, as_written, fold, without_particles
+from core.query.folding import INVISIBLE, as_written, fold, without_particles
+from core.query.joints import HALF_SPACE, has_marks, joint_pattern, keys_of_pieces, places_of
+
+VERSION = 2
+"""Of cutting and folding; stored with each subscription that is saved."""
 
 _UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc\uff70\uff9e\uff9f"
@@ -37,29 +44,34 @@ _CACHED_CHUNKS = 1 << 16  # some 20 MB in each of the caches
 
 def _chunk_pattern(wild: str) -> regex.Pattern[str]:
     word = rf"[{_BASIC}{wild}]"
-    return regex.compile(rf"{word}++(?:[.,{APOSTROPHES}]{word}++)*+")
+    return regex.compile(rf"{word}++(?:(?:[.,]|{joint_pattern(wild)}){word}++)*+")
 
 
 def _part_pattern(wild: str) -> regex.Pattern[str]:
     spaced = rf"[[{_BASIC}{wild}]--[{_UNSPACED}]]"
+    behind = rf"(?:\.?[{wild}]+)?" if wild else ""
     return regex.compile(
         rf"(?P<unspaced>[{_UNSPACED}][{_UNSPACED}\p{{M}}{INVISIBLE}]*+)"
-        rf"|(?P<initials>(?<!{spaced})\p{{L}}(?:\.\p{{L}})+(?!{spaced}))"
-        r"|\p{Nd}+(?:[.,]\p{Nd}+)+"
-        rf"|{spaced}+(?:(?:(?<=\p{{Cyrillic}})[{APOSTROPHES}](?=\p{{Cyrillic}})|(?<=[nN])[{APOSTROPHES}](?=[tT](?!{spaced})))"
-        rf"{spaced}+)*",
+        rf"|(?P<initials>(?<!{spaced})\p{{L}}(?:\.\p{{L}})+{behind}(?!{spaced}))"
+        rf"|\p{{Nd}}+(?:[.,]\p{{Nd}}+)+{f'[{wild}]*' if wild else ''}"
+        rf"|{spaced}+(?:{joint_pattern(wild)}{spaced}+)*",
         regex.V1,
     )
 
 
 # Coarse chunks contain whole chunks, with dots and commas around them. They end at the frequent characters that are in no
 # word; the standard library's expression finds them five times as fast as regex finds chunks.
-_COARSE = re.compile(
-    r"[^\x00-\x26\x28-\x2b\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2000-\u200b\u2010-\u2017\u201c-\u2029\u3000-\u3002]+"
+_IN_COARSE = (
+    r"[^\x00-\x26\x28-\x2b\x2d\x2f\x3a-\x40\x5b-\x5f\x7b-\xa0\u2000-\u200b\u2010-\u2017\u201c-\u2029\u3000-\u3002]+"
 )
+_COARSE = re.compile(rf"{_IN_COARSE}(?:(?<=[\u05d0-\u05ea])[\"“”„](?=[\u05d0-\u05ea]){_IN_COARSE})*")
 _CHUNK, _PART = _chunk_pattern(""), _part_pattern("")
 _QUERY_CHUNK, _QUERY_PART = _chunk_pattern("*?"), _part_pattern("*?")
-_UNIT = regex.compile(rf"[{_UNSPACED}][\p{{M}}{INVISIBLE}]*")
+# A Korean syllable may be written in two or three letters, a half-width kana with its sign as a character of its own.
+_UNIT = regex.compile(
+    r"(?:[\u1100-\u115f\ua960-\ua97c]+[\u1160-\u11a7\ud7b0-\ud7c6]*[\u11a8-\u11ff\ud7cb-\ud7fb]*"
+    rf"|[{_UNSPACED}])[\p{{M}}\uff9e\uff9f{INVISIBLE}]*"
+)
 
 
 class Scan(NamedTuple):
@@ -76,7 +88,7 @@ class Scan(NamedTuple):
 class QueryWord(NamedTuple):
     """One word of a query. ``key`` is folded and may hold ``*`` and ``?``; ``written`` is the word before folding.
 
-    ``offset`` and ``width`` are in places, ``start`` in code points.
+    ``offset`` and ``width`` are in places, ``start`` in code points. ``pieces``: see ``joints``; here with half-spaces only.
     """
 
     key: str
@@ -85,6 +97,7 @@ class QueryWord(NamedTuple):
     width: int
     unspaced: bool
     written: str
+    pieces: tuple[str, ...] = ()
 
 
 _Part = tuple[int, int, tuple[str, ...]]  # start and end within the chunk, keys
@@ -111,14 +124,25 @@ def _cut(chunk: str, base: int, particles: bool) -> list[_Part]:
             for i, (start, end, key) in enumerate(units):
                 pair = (key + units[i + 1][2],) if i + 1 < len(units) else ()
                 parts.append((base + start, base + end, (key, *pair)))
-        elif key := fold(part[0]):
-            keys: tuple[str, ...] = (key,)
-            if part["initials"]:
-                keys = (key, key.replace(".", ""))
-            elif particles:
-                keys = (key, *without_particles(key))
-            parts.append((base + part.start(), base + part.end(), keys))
+        elif part["initials"]:
+            if key := fold(part[0]):
+                parts.append((base + part.start(), base + part.end(), (key, key.replace(".", ""))))
+        elif not has_marks(part[0]):
+            _add(parts, base + part.start(), base + part.end(), (fold(part[0]),), particles)
+        else:
+            begin = base + part.start()
+            for place in places_of(part[0]):
+                keys = keys_of_pieces(place.pieces) if place.pieces else (fold(part[0][place.start : place.end]),)
+                _add(parts, begin + place.start, begin + place.end, keys, particles)
     return parts
+
+
+def _add(parts: list[_Part], start: int, end: int, keys: tuple[str, ...], particles: bool) -> None:
+    if not keys[0]:
+        return
+    if particles:
+        keys = tuple(dict.fromkeys((*keys, *chain.from_iterable(map(without_particles, keys[:2])))))
+    parts.append((start, end, keys))
 
 
 class _Chunks(dict[str, "str | tuple[_Part, ...]"]):
@@ -167,7 +191,7 @@ _plain_keys, _arabic_keys = _Keys(False), _Keys(True)
 # For ASCII: what is in no word becomes a space, letters become lower case. Points, commas and apostrophes may be in a word.
 _FOREIGN = b"?"
 _SMALL = bytes(
-    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in "?.,'") else ord(" ")
+    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in "?.,'`") else ord(" ")
     for code in range(256)
 )
 _MOSTLY_ASCII = 8
@@ -213,8 +237,9 @@ def scan(text: str, particles: bool = False) -> Scan:
 
 def _bare(small: bytes) -> bytes:
     """In lower case, without what is in no word and without marks at the ends of words, so that "talks," is not a stretch."""
-    small = small.translate(_SMALL)
-    for closing in (b". ", b", ", b"' ", b" '"):
+    # A quotation mark between two letters may be a Hebrew word's.
+    small = small.replace(b'?"?', b"???").translate(_SMALL)
+    for closing in (b". ", b", ", b"' ", b" '", b"` ", b" `"):
         small = small.replace(closing, b"  ")
     return small
 
@@ -289,8 +314,20 @@ def query_words(text: str) -> list[QueryWord]:
                 offset += len(units)
             elif in_unspaced and not part[0].strip("*") and part.end() == len(chunk[0]):
                 continue
-            elif key := fold(part[0]):
-                words.append(QueryWord(key, base + part.start(), offset, 1, False, as_written(part[0])))
-                offset += 1
+            else:
+                for place in places_of(part[0]):
+                    written = part[0][place.start : place.end]
+                    if key := _query_key(written, place.pieces, initials=bool(part["initials"])):
+                        pieces = place.pieces if HALF_SPACE in written else ()
+                        start = base + part.start() + place.start
+                        words.append(QueryWord(key, start, offset, 1, False, as_written(written), pieces))
+                        offset += 1
             in_unspaced = bool(part["unspaced"])
     return words
+
+
+def _query_key(written: str, pieces: tuple[str, ...], *, initials: bool) -> str:
+    if initials:
+        # "U.S.*" asks for what begins with the initials, whether a point follows or not.
+        return fold(written).replace(".*", "*").replace(".?", "?")
+    return fold("".join(pieces) if pieces else written)

@@ -9,8 +9,8 @@ A new construct of ``core.query.compiled`` needs a case here; an unknown one rai
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, product
 from typing import NamedTuple
 
 import tantivy
@@ -43,10 +43,13 @@ EVERYTHING, ANYTHING = IndexPlan(None, True), IndexPlan(None, False)
 
 
 class Planner:
-    """Plans for one state of the index. ``cut_words``: some documents have words longer than terms may be."""
+    """Plans for one state of the index. ``cut_words``: some documents have words longer than terms may be.
 
-    def __init__(self, schema: tantivy.Schema, *, cut_words: bool) -> None:
-        self._schema, self._cut_words = schema, cut_words
+    ``share``: whether two keys share a place in some document.
+    """
+
+    def __init__(self, schema: tantivy.Schema, *, cut_words: bool, share: Callable[[str, str], bool]) -> None:
+        self._schema, self._cut_words, self._share = schema, cut_words, share
         self._pattern_costs = 0
 
     def plan(self, node: Compiled) -> IndexPlan:
@@ -98,8 +101,11 @@ class Planner:
             return IndexPlan(inner.query, inner.exact and node.count <= 1)
         least = min(node.count, MOST_TIMES)
         query = at_least(self._schema, [term_of(word.key) for word in words], least)
-        # Two keys of one place (initials, particles) count once, but as two terms.
-        alone = len(words) == 1 or all(_plain(word) and "." not in word.key for word in words)
+        # Two keys of one place (initials, particles, apostrophes) count once, but as two terms.
+        alone = len(words) == 1 or (
+            all(_plain(word) and "." not in word.key for word in words)
+            and not any(self._share(one.key, other.key) for one, other in combinations(words, 2))
+        )
         exact = alone and least == node.count and all(len(word.key) <= LONGEST for word in words)
         return IndexPlan(query, exact)
 
@@ -244,7 +250,13 @@ class Planner:
         words: list[str | tuple[int, str]] = [(0, first), (behind, second)]
         query = tantivy.Query.phrase_query(self._schema, field, words, slop)
         # The place of initials has two keys, with and without dots.
-        plain = _plain(one) and _plain(other) and first.replace(".", "") != second.replace(".", "")
+        plain = (
+            field in _TEXT
+            and _plain(one)
+            and _plain(other)
+            and first.replace(".", "") != second.replace(".", "")
+            and not self._share(first, second)
+        )
         return IndexPlan(query if plain else both(found, query), plain)
 
 

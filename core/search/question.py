@@ -24,6 +24,7 @@ from core.search.schema import (
     read_record,
     term_of,
     time_of,
+    together,
 )
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -135,7 +136,11 @@ def ask(
     plan = EVERYTHING
     if compiled is not None:
         cut = snapshot.searcher.doc_freq("stem", LONG) > 0
-        plan = Planner(snapshot.schema, cut_words=cut).plan(compiled.root)
+        share = snapshot.searcher.doc_freq
+        planner = Planner(
+            snapshot.schema, cut_words=cut, share=lambda one, other: share("often", together(one, other)) > 0
+        )
+        plan = planner.plan(compiled.root)
     more = [unscored(one) for one in _restrictions(snapshot.schema, since_ms, until_ms, filters or Filters())]
     wanted = both(plan.query, *more) or tantivy.Query.all_query()
     return Question(snapshot, compiled, wanted, plan.exact, {})

@@ -5,7 +5,8 @@ title, text                    START, then keys of the words (``core.query.words
 source, lang, topic, url,      keys of the words of this metadata field; values of one field are GAP places apart
 author
 stem                           stems of the words of title and text, each as ``language~stem``; LONG if a word was cut
-often                          words that occur more than once in title and text together (``often_terms``)
+often                          words that occur more than once in title and text together (``often_terms``), and pairs of
+                               keys that share a place (``together``)
 cased                          words of title and text as written, if that is not their key
 is_source, is_lang, is_topic   whole values as written: for facets
 from_source                    the source, case-folded: for filters, in which case does not count
@@ -27,6 +28,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain, combinations
 from typing import NamedTuple
 
 import msgspec
@@ -34,12 +36,13 @@ import tantivy
 
 from core.query import Document
 from core.query.ast import WHOLE_FIELDS
-from core.query.folding import as_written, fold
+from core.query.folding import PARTICLES, as_written, fold
+from core.query.joints import forms_of
 from core.query.stems import stems_in
 from core.query.words import scan
 from core.records import OrderKey, to_ms
 
-VERSION = 3
+VERSION = 4
 LONGEST = 120
 LONG = "\N{HORIZONTAL ELLIPSIS}"
 """Ends a term that was cut; no key contains it."""
@@ -51,6 +54,8 @@ MOST_TIMES = 6
 """Above this the matcher decides: few queries ask for more, and each occurrence is a term."""
 TIMES = "\N{MULTIPLICATION SIGN}"
 """Separates a word and its number; no key contains it."""
+BESIDES = "\N{CIRCLED PLUS}"
+"""Separates two keys of one place; no key contains it."""
 BACKFILL, COPY = 1, 2
 SAMPLES = 16
 _TIES, _LATEST_MS = 20, (1 << 43) - 1
@@ -200,14 +205,28 @@ def terms_of(title: str, text: str, language: str | None) -> IndexedTerms:
     placed: list[Placed] = []
     written: set[str] = set()
     counts: Counter[str] = Counter()
+    shared: set[str] = set()
     for value in (title, text):
-        places, words = _places(value, language in (None, "ar"), counts)
+        places, words = _places(value, language in PARTICLES, counts)
         placed.append(_placed([START, *places] if places else places))
-        written |= words
+        written.update(chain.from_iterable(map(forms_of, words)))
+        shared.update(_shared(places))
     cut = {LONG} if any(len(word) > LONGEST for word in written) else set()
     cased = {form for word in written if (form := _cased(word))}
     stems = " ".join(_stems(written, language) | cut)
-    return IndexedTerms(placed[0], placed[1], stems, " ".join(cased), " ".join(often_terms(counts)))
+    return IndexedTerms(placed[0], placed[1], stems, " ".join(cased), " ".join([*often_terms(counts), *sorted(shared)]))
+
+
+def together(one: str, other: str) -> str:
+    """The term of the field ``often`` of a document in which both keys are at one place: a name with an apostrophe."""
+    return BESIDES.join(sorted((one, other)))
+
+
+def _shared(places: Sequence[tuple[str, ...] | str]) -> Iterator[str]:
+    """The ``together`` of all places with several keys of alphabets; in other scripts a NEAR is never left to the index."""
+    for keys in places:
+        if isinstance(keys, tuple) and all(key < "\u0590" for key in keys):
+            yield from (together(one, other) for one, other in combinations(keys, 2))
 
 
 def often_terms(counts: Mapping[str, int]) -> Iterator[str]:

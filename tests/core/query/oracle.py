@@ -28,6 +28,7 @@ from core.query.ast import (
     WordPattern,
 )
 from core.query.folding import fold
+from core.query.joints import forms_of
 from core.query.stems import languages_of, stems
 from core.query.words import query_words, scan
 from core.records.article import Match
@@ -64,7 +65,7 @@ class SlowDocument:
         self.values = []
         for field, value in texts:
             shown = field in ("title", "text")
-            starts, ends, postings = scan(value, particles=shown and meta.language in (None, "ar"))
+            starts, ends, postings = scan(value, particles=shown and meta.language in (None, "ar", "he"))
             keys = [{key for key, places in postings.items() if place in places} for place in range(len(starts))]
             language = meta.language if shown else ""
             places = list(zip(starts, ends, keys, strict=True))
@@ -193,7 +194,7 @@ def shaped(pattern: str, word: str) -> bool:
 
 
 def visible(word: str) -> str:
-    return unicodedata.normalize("NFC", INVISIBLE.sub("", word))
+    return unicodedata.normalize("NFC", INVISIBLE.sub("", re.sub("[’‘‛＇`´′]", "'", word)))
 
 
 Hit = tuple[int, int, int]  # value, first place, last place
@@ -203,6 +204,10 @@ Evidence = frozenset[Hit]
 def leaf(node: Leaf, document: SlowDocument) -> dict[Hit, Evidence]:
     found = {}
     term, (fields, lead, form) = node
+    if form == "folded":
+        for spelling in term.spellings:
+            context = node.context._replace(fields=fields - {"lang", "topic"})
+            found |= leaf(Leaf(Phrase(spelling, term.text), context), document)
     words = ((0, term.word),) if isinstance(term, Term) else term.words
     written = query_words(term.text)
     for value in document.values:
@@ -219,13 +224,15 @@ def leaf(node: Leaf, document: SlowDocument) -> dict[Hit, Evidence]:
                     break
                 start, end, keys = value.places[here]
                 ok = any(fits(word, key) for key in keys)
-                if not whole and not written[i].unspaced and form == "cased":
-                    ok = ok and shaped(written[i].written, visible(value.text[start:end]))
-                if not whole and not written[i].unspaced and form == "stemmed":
+                if not whole and form == "cased" and not written[i].unspaced:
+                    ok = ok and any(shaped(written[i].written, visible(one)) for one in forms_of(value.text[start:end]))
+                if not whole and form == "stemmed" and not written[i].unspaced:
                     meant = {
                         stem for one in languages_of(written[i].written) for stem in stems(written[i].written, one)
                     }
-                    ok = ok or not meant.isdisjoint(stems(value.text[start:end], value.language))
+                    ok = ok or any(
+                        not meant.isdisjoint(stems(one, value.language)) for one in forms_of(value.text[start:end])
+                    )
                 if not ok:
                     break
                 last = here + (word.width if isinstance(word, Exact) else 1) - 1

@@ -1,0 +1,273 @@
+"""What was probably meant as an operator, a phrase or a group, and is read as words: near-misses of the language's signs.
+
+Each has the text that was probably meant in its place, so that the mended query is the old one with these put in. What is in
+double quotes is never looked at: whoever means the word writes ``"or"``. Works on the text, whether or not it parses; linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from core.normal import normalized
+from core.query.folding import INVISIBLE
+from core.query.operator_words import CAPITALS, ENGLISH, FOREIGN, SHORT, SYNONYMS
+from core.query.parse import BARE, FUNCTION, PHRASE, PREFIXES
+
+_PIECE = re.compile(
+    rf"(?P<phrase>{PHRASE})|(?P<field>(?i:{'|'.join(PREFIXES)}):)|(?P<open>[(（])|(?P<close>[)）])|(?P<word>{BARE})"
+)
+_OPERATOR = re.compile(r"AND|OR|NOT|O?NEAR/[0-9]+")
+_FUNCTION = re.compile(FUNCTION)
+_INVISIBLES = re.compile(f"[{INVISIBLE}]+")
+_UNSEEN = re.compile(f"[{INVISIBLE}]+$")
+_LOOKALIKES = str.maketrans("АΑОΟՕ0ТΤЕΕΝΝRꓣАа", "AAOOOOTTEENNRRAA")
+"""Letters of other alphabets, and the digit, that look like those of AND, OR and NOT."""
+
+_NEARISH = re.compile(
+    r"(?P<name>o?near|within|around|adj|next|pre|w|n|p)(?P<sign>[/\\:(~_–-]?)(?P<number>[0-9]{1,4})\)?", re.IGNORECASE
+)
+_COUNTED = re.compile(r"(?P<name>atleast|lead)[/\\:_–-]?(?P<number>[0-9]{1,5})", re.IGNORECASE)
+_COMPOUND = {
+    "andnot": "AND NOT", "butnot": "AND NOT", "ornot": "OR NOT", "andor": "OR", "orand": "OR", "notand": "AND NOT",
+    "undnicht": "AND NOT", "odernicht": "OR NOT", "etpas": "AND NOT",
+}  # fmt: skip
+_SIGN = re.compile(r"\|+|&&+|[∨∧⋁⋀]")
+_SIGNS = {"|": "OR", "∨": "OR", "⋁": "OR", "&": "AND", "∧": "AND", "⋀": "AND", "+": "AND", "¬": "NOT", "!": "NOT", "~": "NOT",
+          "-": "NOT", "–": "NOT", "—": "NOT", "−": "NOT", ",": "OR", ";": "OR", "/": "OR"}  # fmt: skip
+_DASHED = re.compile(r"[–—−¬~～](?=\w)")
+_PROXIMITY = re.compile(r"[~～∼]([0-9]{1,4})")
+_FIELD = re.compile(rf"({'|'.join(PREFIXES)})[=：﹕꞉](?=\w|$)", re.IGNORECASE)
+_OPENING, _CLOSING = "[{［｛【〔", "]}］｝】〕"
+
+_QUOTE = "'‘‚‛`´′‵＇"
+_SINGLE = re.compile(
+    rf"(?<![\w{_QUOTE}’])[{_QUOTE}]{{1,2}}(?=\w)"
+    rf"(?P<inside>[^{_QUOTE}’()（）\"“”„«»]*+(?:(?<=\w)[’'](?=\w)[^{_QUOTE}’()（）\"“”„«»]*+)*+)"
+    rf"(?<=[\w.!?*])[{_QUOTE}’]{{1,2}}(?!\w)"
+)
+
+
+class NearMiss(NamedTuple):
+    """A stretch of a query, in code points, with what was probably meant by it.
+
+    ``certain``: so probably that saving the query as it is needs a confirmation.
+    """
+
+    start: int
+    end: int
+    meant: str
+    message: str
+    certain: bool = True
+
+
+class _Piece(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+def _piece(found: re.Match[str]) -> _Piece:
+    # Marks that nobody sees at the end of a word are no part of it, as for the parser.
+    text = _UNSEEN.sub("", found[0])
+    return _Piece(found.lastgroup or "", text, found.start(), found.start() + len(text))
+
+
+def near_misses(query: str) -> list[NearMiss]:
+    """The near-misses of a query, by position, none overlapping."""
+    found: list[NearMiss] = []
+    blank = query
+    for single in _singles(query):
+        found.append(single)
+        # Its words are a phrase in what follows.
+        blank = f'{blank[: single.start]}"{"x" * (single.end - single.start - 2)}"{blank[single.end :]}'
+    pieces = [_piece(one) for one in _PIECE.finditer(blank)]
+    found += _brackets(pieces)
+    taken = {one.start for one in found}
+    alike = _all_capitals(pieces)
+    for number, piece in enumerate(pieces):
+        if piece.kind == "word" and piece.start not in taken:
+            found += _of_word(pieces, number, alike)
+    return sorted(found)
+
+
+def mended(query: str, found: Sequence[NearMiss]) -> str:
+    """The query with what was probably meant; of what is less certain only if nothing is certain."""
+    chosen = [one for one in found if one.certain] or list(found)
+    for one in sorted(chosen, reverse=True):
+        query = query[: one.start] + one.meant + query[one.end :]
+    return query
+
+
+def _singles(query: str) -> Iterator[NearMiss]:
+    """Phrases in single quotes. A single word is the same with and without."""
+    quoted = [one.span() for one in _PIECE.finditer(query) if one.lastgroup == "phrase"]
+    place = 0
+    for one in _SINGLE.finditer(query):
+        while place < len(quoted) and quoted[place][1] <= one.start():
+            place += 1
+        if place < len(quoted) and quoted[place][0] < one.end():
+            continue
+        if len(inside := one["inside"].split()) > 1:
+            phrase = f'"{" ".join(inside)}"'
+            message = f"single quotes make no phrase: its words are looked for anywhere; the phrase is {phrase}"
+            yield NearMiss(*one.span(), phrase, message)
+
+
+def _brackets(pieces: Sequence[_Piece]) -> Iterator[NearMiss]:
+    """Square and curly brackets around several words: they group nothing."""
+    opened: list[_Piece] = []
+    pairs: list[tuple[_Piece, _Piece]] = []
+    for piece in pieces:
+        if piece.kind != "word":
+            continue
+        if piece.text[0] in _OPENING and piece.text[-1] not in _CLOSING:
+            opened.append(piece)
+        elif piece.text[-1] in _CLOSING and piece.text[0] not in _OPENING and opened:
+            pairs.append((opened.pop(), piece))
+    for first, last in pairs:
+        message = f"{first.text[0]} {last.text[-1]} group nothing; use ( )"
+        yield NearMiss(first.start, first.end, f"({first.text[1:]}", message)
+        yield NearMiss(last.start, last.end, f"{last.text[:-1]})", message)
+
+
+def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Iterator[NearMiss]:
+    piece = pieces[number]
+    text = piece.text
+    if _OPERATOR.fullmatch(text) or _FUNCTION.fullmatch(text):
+        return
+    before, after = _left(pieces, number), _right(pieces, number)
+    plain = _INVISIBLES.sub("", normalized("NFKC", text))
+    core = plain.strip(".,;:!?+-–—*_/\\|&<>[]{}#=~^'\"")
+
+    def miss(meant: str, certain: bool = True) -> NearMiss:
+        message = f'"{text}" is looked for as a word; the operator is {meant}; the word itself goes into quotes'
+        return NearMiss(piece.start, piece.end, meant, message, certain)
+
+    if not re.search(r"\w", plain):
+        # The parser refuses it; here is what was meant.
+        if len(set(plain)) == 1 and (meant := _SIGNS.get(plain[0])) and len(plain) < 4:
+            yield miss(meant)
+    elif (near := _near(core, plain, piece, pieces, number)) is not None:
+        yield near
+    elif (known := _named(core, before=before, after=after, all_capitals=all_capitals)) is not None:
+        yield miss(*known)
+    elif _SIGN.search(plain):
+        yield _split(piece, plain, alone=len(pieces) == 1)
+    elif dashed := _DASHED.match(text):
+        message = f"{dashed[0]} excludes nothing; the operator is NOT"
+        yield NearMiss(piece.start, piece.start + 1, "NOT ", message)
+    elif (field := _FIELD.match(text)) and (len(text) > len(field[0]) or after):
+        meant = f"{field[1].lower()}:"
+        message = f"{field[0]} is no field, and looked for as a word; the field is {meant}"
+        yield NearMiss(piece.start, piece.start + len(field[0]), meant, message)
+    elif text[0] in ":：" and number and pieces[number - 1].text.lower() in PREFIXES:
+        name = pieces[number - 1]
+        message = f"the field {name.text}: has no space before its colon"
+        yield NearMiss(name.start, piece.start + 1, f"{name.text.lower()}:", message)
+
+
+def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number: int) -> NearMiss | None:
+    """Distances in other notations: ``near/5``, ``NEAR5``, ``w/5``, ``"black sea"~5``."""
+    if (close := _PROXIMITY.fullmatch(plain)) and number and pieces[number - 1].end == piece.start:
+        phrase = pieces[number - 1]
+        words = phrase.text[1:-1].split()
+        if phrase.kind == "phrase" and len(words) > 1:
+            meant = f"({f' NEAR/{int(close[1])} '.join(words)})"
+            message = f"{piece.text} is looked for as a word; a distance is {meant}"
+            return NearMiss(phrase.start, piece.end, meant, message)
+    found, kind = _NEARISH.fullmatch(core), ""
+    if found:
+        name = found["name"].lower()
+        if len(name) == 1 and found["sign"] != "/":
+            return None
+        # "next5", "pre-2024" and the like are words of their own.
+        if name not in ("near", "onear") and (found["sign"] not in ("/", "\\") and not core.isupper()):
+            return None
+        kind = "ONEAR" if name in ("onear", "pre", "p") else "NEAR"
+    elif found := _COUNTED.fullmatch(core):
+        kind = found["name"].upper()
+        if number + 1 >= len(pieces) or pieces[number + 1].kind != "open":
+            return None
+    elif core in ("near", "onear"):
+        return NearMiss(piece.start, piece.end, f"{core.upper()}/5", _of_distance(piece.text, f"{core.upper()}/5"))
+    elif core in ("NEAR", "ONEAR") and piece.text != core:
+        return NearMiss(piece.start, piece.end, f"{core}/5", _of_distance(piece.text, f"{core}/5"))
+    if not found:
+        return None
+    meant = f"{kind}/{int(found['number'])}"
+    return NearMiss(piece.start, piece.end, meant, _of_distance(piece.text, meant))
+
+
+def _of_distance(text: str, meant: str) -> str:
+    return f'"{text}" is looked for as a word; the operator is {meant}'
+
+
+def _named(core: str, *, before: bool, after: bool, all_capitals: bool) -> tuple[str, bool] | None:
+    """The operator that a word stands for, and whether that is certain; None for ordinary words."""
+    low = core.lower()
+    upper = core == core.upper() != low
+    squeezed = re.sub(r"[-_+./\\&|–]", "", low)
+    if (meant := _COMPOUND.get(squeezed)) and (squeezed != low or low in ("andnot", "butnot")) and after:
+        return meant, True
+    if squeezed in ("andor", "orand") and squeezed == low:
+        return None
+    english = ENGLISH.get(low) or ENGLISH.get(core.translate(_LOOKALIKES).lower())
+    if english is not None:
+        if core == low and core.isascii():
+            return english, True
+        return (english, True) if after and (before or english == "NOT") else None
+    if not (after and before):
+        return None
+    if upper and low in SYNONYMS:
+        return SYNONYMS[low], not all_capitals
+    if (meant := FOREIGN.get(low)) is None:
+        return None
+    cased = core.upper() != low
+    if not cased:
+        return meant, len(core) > 1 or meant != "AND"
+    stands_out = upper and not all_capitals
+    if low in CAPITALS:
+        return (meant, low not in SHORT) if stands_out else None
+    if low in SHORT:
+        return meant, False
+    if core == low:
+        return meant, True
+    return meant, stands_out
+
+
+def _split(piece: _Piece, plain: str, *, alone: bool) -> NearMiss:
+    """Signs between words without spaces: ``syria|iraq``."""
+    meant = _SIGN.sub(lambda one: f" {_SIGNS[one[0][0]]} ", plain)
+    inner = " ".join(meant.split())
+    both = not _SIGN.match(plain) and not _SIGN.fullmatch(plain[-1])
+    shown = f"({inner})" if both and not alone else inner
+    signs = " ".join(dict.fromkeys(_SIGN.findall(plain)))
+    message = f"{signs} is no operator here, and separates words like a hyphen; write {shown}"
+    return NearMiss(piece.start, piece.end, shown, message)
+
+
+def _left(pieces: Sequence[_Piece], number: int) -> bool:
+    """Whether an operand stands before the piece, at its level."""
+    if not number:
+        return False
+    one = pieces[number - 1]
+    return one.kind in ("phrase", "close") or (one.kind == "word" and not _OPERATOR.fullmatch(one.text))
+
+
+def _right(pieces: Sequence[_Piece], number: int) -> bool:
+    """Whether an operand, or its NOT, stands behind the piece."""
+    if number + 1 >= len(pieces):
+        return False
+    one = pieces[number + 1]
+    return one.kind != "close" and (one.kind != "word" or one.text == "NOT" or not _OPERATOR.fullmatch(one.text))
+
+
+def _all_capitals(pieces: Sequence[_Piece]) -> bool:
+    """Whether no word has a small letter, other than operators: capitals mean nothing then."""
+    return not any(
+        piece.kind in ("word", "phrase") and not _OPERATOR.fullmatch(piece.text) and piece.text.upper() != piece.text
+        for piece in pieces
+    ) and any(piece.kind == "word" and piece.text.lower() != piece.text for piece in pieces)

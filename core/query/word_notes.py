@@ -1,0 +1,44 @@
+"""Notes on the words of a query: what a reader may expect them to find, or not to find, and the language does otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from core.query.ast import Phrase, Term
+from core.query.folding import INVISIBLE, fold
+
+_PLAIN = r".,;:!?*'’‘‚‛`´′＇\"“”„«»()\[\]{}…/\\|&\u0591-\u05f4\u060c\u061b\u061f\u3001\u3002-"
+"""Marks of punctuation, and signs that have findings of their own."""
+_SIGNS = re.compile(rf"[^\w\s{INVISIBLE}{_PLAIN}]|[-+]{{2}}")
+_LEADING_POINT = re.compile(r"\.\w")
+_THOUSANDS = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
+_MODEL = re.compile(r"([^\W\d_]{1,4})-(\d{1,4})", re.ASCII)
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+_CAPITALS_WORDS = """us it who is as in on at to so we he me my be do go no of if by up an am was has can may all
+    are aid nice"""
+_CAPITALS = frozenset(_CAPITALS_WORDS.split())
+"""English words that are names or abbreviations in capitals."""
+
+
+def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, str]]:
+    """Each note, and whether it is a warning: what the query asks for is not compared at all. ``cased``: below ``cs:``."""
+    text = node.text
+    letters = re.sub(r"[\W_]", "", text)
+    signs = dict.fromkeys(_SIGNS.findall(text)) | dict.fromkeys(one[0] for one in _LEADING_POINT.findall(text[:2]))
+    if signs and not set("*?") & set(text):
+        rest = fold(letters) if len(text.split()) < 2 else "the words"
+        yield (
+            cased or len(letters) < 3,
+            f"{' '.join(signs)} in {text} is not compared: it finds {rest} with any sign or none",
+        )
+    if cased:
+        return
+    if text.isupper() and text.isascii() and text.lower() in _CAPITALS:
+        yield False, f'{text} finds "{text.lower()}" too; cs:{text} finds it in capitals only'
+    if _THOUSANDS.fullmatch(text):
+        yield False, f"{text} is found as written; {re.sub('[.,]', '', text)} is another word"
+    if model := _MODEL.fullmatch(text):
+        yield False, f"{text} finds {model[1]} {model[2]} too, and not {model[1]}{model[2]}"
+    if (spelled := text.translate(_UMLAUTS)) != text:
+        yield False, f"{text} finds {fold(text)} too, and not {spelled}"
