@@ -5,6 +5,7 @@
     WirewatchError                 exit 1
     ├── UsageError                 exit 2: wrong options, unreadable configuration
     │   ├── QueryError             a query that does not parse; carries position and expectation
+    │   │   └── Unconfirmed        a query that is probably a mistake; saved only if that is confirmed
     │   ├── NotFound               what was asked for does not exist (any more)
     │   └── Conflict               somebody else changed it first
     ├── Unavailable                this installation has no part that could do it
@@ -68,6 +69,18 @@ class QueryError(UsageError):
         end = self.query.find("\n", self.position)
         line = self.query[start : end if end >= 0 else None]
         return f"{line}\n{' ' * (self.position - start)}^"
+
+
+class Unconfirmed(QueryError):
+    """A query that is probably not what was meant. ``instead`` is the query that probably was, or None.
+
+    It is stored if whoever saves it says so: ``--anyway``, ``anyway=true`` or the desk's box.
+    """
+
+    def __init__(self, problem: str, *, query: str, position: int, instead: str | None) -> None:
+        super().__init__(problem, query=query, position=position)
+        self.instead = instead
+        self.hint = f"probably meant: {instead}" if instead else None
 
 
 class NotFound(UsageError):

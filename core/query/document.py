@@ -14,7 +14,7 @@ from typing import Protocol
 from core.query.budget import Budget
 from core.query.folding import PARTICLES, as_written, fold
 from core.query.joints import forms_of
-from core.query.stems import stems_in
+from core.query.stems import stems_in_text
 from core.query.words import Scan, keys_of, scan
 from core.records.article import Article, Match
 
@@ -112,18 +112,16 @@ class TextField:
         if self._by_stem is not None:
             return set(self._by_stem)
         written = set(map(self.text.__getitem__, map(slice, self.starts, self.ends)))
-        forms = chain.from_iterable(map(forms_of, written))
-        return set(chain.from_iterable(map(stems_in(self._language).__getitem__, forms)))
+        return set(chain.from_iterable(map(stems_in_text(self._language).__getitem__, written)))
 
     @property
     def by_stem(self) -> dict[str, list[int]]:
         """Places by stem, each stem in the form of ``stems_in``."""
         if self._by_stem is None:
             self._by_stem = {}
-            stems = stems_in(self._language)
+            stems = stems_in_text(self._language)
             for place, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-                found = dict.fromkeys(stem for form in forms_of(self.text[start:end]) for stem in stems[form])
-                for stem in found:
+                for stem in stems[self.text[start:end]]:
                     self._by_stem.setdefault(stem, []).append(place)
         return self._by_stem
 
@@ -157,6 +155,7 @@ class Document:
             self.words |= self.fields[1].keys
         self._sorted: list[str] | None = None
         self._longest: int | None = None
+        self._stems: set[str] | None = None
         self.known_bigrams: set[str] | None = None
         """``bigrams`` if they were computed: they cost as much as searching for some tens of phrases."""
         self._prefixes: dict[int, set[str]] = {}
@@ -200,7 +199,9 @@ class Document:
     @property
     def stems(self) -> set[str]:
         """The stems of all words of title and text, in the form of ``stems_in``."""
-        return set().union(*(field.stems for field in self.fields))
+        if self._stems is None:
+            self._stems = set().union(*(field.stems for field in self.fields))
+        return self._stems
 
     def beginning(self, prefix: str) -> list[str]:
         """Keys of title and text that begin with ``prefix``, sorted."""

@@ -36,7 +36,9 @@ _COMPOUND = {
 _SIGN = re.compile(r"\|+|&&+|[∨∧⋁⋀]")
 _SIGNS = {"|": "OR", "∨": "OR", "⋁": "OR", "&": "AND", "∧": "AND", "⋀": "AND", "+": "AND", "¬": "NOT", "!": "NOT", "~": "NOT",
           "-": "NOT", "–": "NOT", "—": "NOT", "−": "NOT", ",": "OR", ";": "OR", "/": "OR"}  # fmt: skip
-_DASHED = re.compile(r"[–—−¬~～](?=\w)")
+_DASHED = re.compile(r"[-!–—−¬~～！](?=\w)")
+_GLUED = re.compile(r"(NOT|O?NEAR/[0-9]{1,4})(?:[-–_.:]|(?<=[0-9]))(?=[^\W\d])")
+_DISTANCE = re.compile(r"/? ?([0-9]{1,4})")
 _PROXIMITY = re.compile(r"[~～∼]([0-9]{1,4})")
 _FIELD = re.compile(rf"({'|'.join(PREFIXES)})[=：﹕꞉](?=\w|$)", re.IGNORECASE)
 _OPENING, _CLOSING = "[{［｛【〔", "]}］｝】〕"
@@ -150,8 +152,12 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
         # The parser refuses it; here is what was meant.
         if len(set(plain)) == 1 and (meant := _SIGNS.get(plain[0])) and len(plain) < 4:
             yield miss(meant)
+    elif re.search(r"\w[*?]+$", plain) and plain[0] not in "*?":
+        return
     elif (near := _near(core, plain, piece, pieces, number)) is not None:
         yield near
+    elif glued := _GLUED.match(text):
+        yield miss(f"{glued[1]} {text[glued.end() :]}")
     elif (known := _named(core, before=before, after=after, all_capitals=all_capitals)) is not None:
         yield miss(*known)
     elif _SIGN.search(plain):
@@ -193,8 +199,12 @@ def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number
             return None
     elif core in ("near", "onear"):
         return NearMiss(piece.start, piece.end, f"{core.upper()}/5", _of_distance(piece.text, f"{core.upper()}/5"))
-    elif core in ("NEAR", "ONEAR") and piece.text != core:
-        return NearMiss(piece.start, piece.end, f"{core}/5", _of_distance(piece.text, f"{core}/5"))
+    elif core in ("NEAR", "ONEAR"):
+        behind = pieces[number + 1] if number + 1 < len(pieces) else None
+        given = _DISTANCE.fullmatch(behind.text) if behind is not None else None
+        meant = f"{core}/{int(given[1]) if given else 5}"
+        end = behind.end if given and behind is not None else piece.end
+        return NearMiss(piece.start, end, meant, _of_distance(piece.text, meant))
     if not found:
         return None
     meant = f"{kind}/{int(found['number'])}"

@@ -23,5 +23,6 @@ _CAPITALS_WORDS = """of en no non sin sem ir va ei nu ne tai ose edo pas sans ni
     uden nem"""
 CAPITALS = frozenset(_CAPITALS_WORDS.split())
 """Of these only what stands in capitals among words that don't: in lower case they are other languages' ordinary words."""
-SHORT = frozenset(["e", "y", "ed", "et", "ve", "va", "ir", "ei", "nu", "ne", "sem", "pas", "sans", "u"])
+_SHORT = "e y ed et ve va ir ei nu ne pas u"
+SHORT = frozenset(_SHORT.split())
 """These are never more than a note: abbreviations and names are written so."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from core.query.ast import Exact, Prefix, Wild
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
@@ -105,6 +106,7 @@ def metadata_terms(document: Document) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=1 << 16)
 def guessed_weight(term: str) -> float:
     """Share of documents that have the term, guessed from its form: short words are frequent."""
     name, colon, key = term.partition(":")

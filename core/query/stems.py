@@ -13,6 +13,7 @@ import simplemma
 import Stemmer  # type: ignore[import-not-found]
 
 from core.query.folding import as_written, fold, without_particles
+from core.query.joints import forms_of
 
 _SNOWBALL = {
     "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
@@ -97,6 +98,29 @@ class _Named(dict[str, tuple[str, ...]]):
 def stems_in(language: str | None) -> dict[str, tuple[str, ...]]:
     """Word as written → its folded stems in a document of ``language``, each as ``language~stem``; none without a stemmer."""
     return _Named(language)
+
+
+class _OfText(dict[str, tuple[str, ...]]):
+    """Word as a text has it → the stems of the word and of its pieces (``joints.forms_of``)."""
+
+    def __init__(self, language: str | None) -> None:
+        self._stems = stems_in(language)
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        forms = forms_of(word)
+        found = self._stems[word]
+        if len(forms) > 1:
+            found = tuple(dict.fromkeys(stem for form in forms for stem in self._stems[form]))
+        if len(self) >= _KEPT:
+            self.clear()
+        self[word] = found
+        return found
+
+
+@lru_cache(maxsize=256)
+def stems_in_text(language: str | None) -> dict[str, tuple[str, ...]]:
+    """``stems_in`` for the words of a text, which may have pieces."""
+    return _OfText(language)
 
 
 def stems(word: str, language: str | None) -> tuple[str, ...]:

@@ -186,7 +186,23 @@ def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) 
                 return Word(key, width)
             case ((0, Exact(key=first, width=1)), (1, Exact(key=second, width=1))):
                 return Pair(first, second)
+            case ((0, StemmedWord() as stemmed),):
+                return StemmedLeaf(stemmed)
     return WildLeaf(words, scope, lead) if any(_wild(word) for _, word in words) else Leaf(words, scope, lead)
+
+
+class StemmedLeaf(Leaf):
+    """One inflected word of title and text: that a document has it needs no places."""
+
+    __slots__ = ("_key", "_stems")
+
+    def __init__(self, word: StemmedWord) -> None:
+        super().__init__(((0, word),), None, 0)
+        self._key, self._stems = word.key, query_stems(word.written)
+
+    def holds(self, document: Document) -> bool:
+        """Whether the document matches."""
+        return self._key in document.words or not self._stems.isdisjoint(document.stems)
 
 
 _LONG_PHRASE = 16

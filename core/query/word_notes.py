@@ -27,7 +27,7 @@ def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, str]]:
     letters = re.sub(r"[\W_]", "", text)
     signs = dict.fromkeys(_SIGNS.findall(text)) | dict.fromkeys(one[0] for one in _LEADING_POINT.findall(text[:2]))
     if signs and not set("*?") & set(text):
-        rest = fold(letters) if len(text.split()) < 2 else "the words"
+        rest = fold(letters) if isinstance(node, Term) else "the words"
         yield (
             cased or len(letters) < 3,
             f"{' '.join(signs)} in {text} is not compared: it finds {rest} with any sign or none",
@@ -41,4 +41,4 @@ def notes_on(node: Term | Phrase, *, cased: bool) -> Iterator[tuple[bool, str]]:
     if model := _MODEL.fullmatch(text):
         yield False, f"{text} finds {model[1]} {model[2]} too, and not {model[1]}{model[2]}"
     if (spelled := text.translate(_UMLAUTS)) != text:
-        yield False, f"{text} finds {fold(text)} too, and not {spelled}"
+        yield False, f"{text} is found without its dots too, and not as {spelled}"

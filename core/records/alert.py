@@ -48,7 +48,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     (source names), without regard to case; an empty list is no filter. ``delivery`` names channels. ``state``: ``paused``
     raises no alerts; ``muted`` raises them for the desk and sends none. ``news`` is what raises further alerts in a story.
     ``level`` is that of its alerts (a retraction is always ``urgent``). ``edited_by`` and ``saved_ms`` (UTC) are those of
-    this version.
+    this version. ``words_version`` is that of the rules by which words were cut when the query was written
+    (``core.query.words.VERSION``; 1: before it was kept).
     """
 
     id: str
@@ -69,6 +70,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     edited_by: str = ""
     saved_ms: int = 0
+    words_version: int = 1
     schema: int = 1
 
 

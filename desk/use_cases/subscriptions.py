@@ -17,10 +17,12 @@ import msgspec
 from msgspec.structs import replace
 
 from core.decoding import Undecodable, from_json, from_toml
-from core.errors import Conflict, InputError, NotFound, QueryError, UsageError
+from core.errors import Conflict, InputError, NotFound, QueryError, Unconfirmed, UsageError
 from core.normal import normalized
 from core.query import LintFinding, lint
 from core.query.filters import effective_query
+from core.query.readings import Change, changes
+from core.query.words import VERSION
 from core.records import Subscription
 from core.records.alert import ALL_NEWS, LEVELS, Schedule
 from core.records.article import FeedOutlet
@@ -31,7 +33,7 @@ from core.visible import check_visible, escaped, escaped_toml
 from desk.delivery.store.channels import DeliveryRepository
 from desk.delivery.times import check_schedule
 
-PORTABLE = ("id", "name", "owner", "query", *RULES)
+PORTABLE = ("id", "name", "owner", "query", *(name for name in RULES if name != "words_version"))
 """What an export holds. Versions, times and who edited stay behind: they belong to the store that they were made in."""
 
 LONGEST_ID = 100
@@ -83,19 +85,20 @@ class Subscriptions:
             raise NotFound(f"there is no subscription {identity!r}", hint="wirewatch subscriptions list")
         return found
 
-    def save(self, wanted: Subscription, *, by: str, based_on: int | None = None) -> Saved:
+    def save(self, wanted: Subscription, *, by: str, based_on: int | None = None, anyway: bool = False) -> Saved:
         """Store a new version. Raises UsageError (QueryError with a position) for what can't be, and stores nothing.
 
-        ``based_on``: the version that was edited; Conflict if it is not the newest any more.
+        ``based_on``: the version that was edited; Conflict if it is not the newest any more. ``anyway``: also a query that is
+        probably a mistake, for which Unconfirmed is raised otherwise.
         """
         if based_on is not None and (newest := self._queries.newest(wanted.id)) and newest.version != based_on:
             raise Conflict("someone else saved it meanwhile", hint="open it again, and repeat what you changed")
-        (saved,) = self.save_all([wanted], by=by)
+        (saved,) = self.save_all([wanted], by=by, anyway=anyway)
         if saved.changed:
             self._audit("subscription saved", saved.subscription.id, saved.subscription.query[:2_000])
         return saved
 
-    def save_new(self, wanted: Subscription, *, by: str) -> Saved:
+    def save_new(self, wanted: Subscription, *, by: str, anyway: bool = False) -> Saved:
         """Store a subscription that is not there yet; an empty id is made of its name or query.
 
         An id that was removed begins again. Raises Conflict for one in use, UsageError.
@@ -107,27 +110,33 @@ class Subscriptions:
             raise Conflict(
                 f"there is a subscription {wanted.id!r} already", hint="choose another id, or change that one"
             )
-        return self.save(wanted, by=by)
+        return self.save(wanted, by=by, anyway=anyway)
 
-    def put(self, identity: str, changes: dict[str, Any], *, by: str) -> Saved:
+    def put(self, identity: str, changes: dict[str, Any], *, by: str, anyway: bool = False) -> Saved:
         """Change the subscription of this id, or begin one. Raises UsageError."""
         found = self._queries.newest(identity)
         begun = found if found is not None and found.active else Subscription(id=identity, query="", owner=by)
-        return self.save(changed(begun, changes), by=by)
+        return self.save(changed(begun, changes), by=by, anyway=anyway)
 
-    def save_all(self, wanted: Sequence[Subscription], *, by: str) -> list[Saved]:
-        """Store several, all or none. Languages and topics are stored in lower case, as articles carry them."""
+    def save_all(self, wanted: Sequence[Subscription], *, by: str, anyway: bool = False) -> list[Saved]:
+        """Store several, all or none. Languages and topics are stored in lower case, as articles carry them.
+
+        Raises UsageError; Unconfirmed, unless ``anyway``, for a new query that is probably a mistake.
+        """
         wanted = [_lowered(one) for one in wanted]
         channels = {one.name for one in self._book.channels()}
         now_ms = self._clock_ms()
         before = {one.id: self._queries.newest(one.id) for one in wanted}
         warnings = [check(one, channels, before[one.id]) for one in wanted]
+        if not anyway:
+            for one, findings in zip(wanted, warnings, strict=True):
+                _check_confirmed(one, findings, before[one.id], several=len(wanted) > 1)
         if any(one.topics for one in wanted):
             stored = {one.name: one.active for one in self._queries.read(now_ms=now_ms).topics}
             known = self._topics | {name for name, active in stored.items() if active}
             for one in wanted:
                 check_topics(one, before[one.id], known)
-        marked = [_noted(replace(one, edited_by=by, active=True), before[one.id]) for one in wanted]
+        marked = [_marked(one, before[one.id], by) for one in wanted]
         self._queries.save_subscriptions(marked, now_ms=now_ms)
         saved = []
         for one, found in zip(marked, warnings, strict=True):
@@ -136,9 +145,9 @@ class Subscriptions:
             saved.append(Saved(subscription=newest or one, changed=changed, warnings=found))
         return saved
 
-    def edit(self, identity: str, changes: dict[str, Any], *, by: str) -> Saved:
+    def edit(self, identity: str, changes: dict[str, Any], *, by: str, anyway: bool = False) -> Saved:
         """Change some fields (``schedule`` may name some of its own fields only). Raises UsageError."""
-        return self.save(changed(self.get(identity), changes), by=by)
+        return self.save(changed(self.get(identity), changes), by=by, anyway=anyway)
 
     def set_state(self, identity: str, state: str, *, by: str) -> Saved:
         """Pause it, mute it, or let it go on (``State``). Raises NotFound, UsageError for no such state."""
@@ -147,7 +156,9 @@ class Subscriptions:
             self._audit(f"subscription {state}"[:60], identity, "")
         return saved
 
-    def import_file(self, data: bytes, name: str, *, by: str, most: int | None = None) -> list[Saved]:
+    def import_file(
+        self, data: bytes, name: str, *, by: str, most: int | None = None, anyway: bool = False
+    ) -> list[Saved]:
         """Store the subscriptions of a file (``.toml``, else JSON Lines), all or none. Raises UsageError naming the place.
 
         ``most``: so many at the most, since each is checked before the answer.
@@ -158,9 +169,19 @@ class Subscriptions:
                 f"{name}: {len(wanted):,} subscriptions, and up to {most:,} are taken at once",
                 hint="divide the file, or use wirewatch subscriptions import",
             )
-        saved = self.save_all(wanted, by=by)
+        saved = self.save_all(wanted, by=by, anyway=anyway)
         self._audit("subscriptions imported", name, f"{sum(one.changed for one in saved)} of {len(saved)} changed")
         return saved
+
+    def read_otherwise(self) -> list[tuple[Subscription, list[Change]]]:
+        """Those whose query means something else since it was saved, or finds more, because words are cut otherwise now."""
+        found = ((one, changes(one.query, one.words_version)) for one in self.all())
+        return [(one, several) for one, several in found if several]
+
+    def accept_readings(self, *, by: str) -> int:
+        """Take what ``read_otherwise`` lists for meant: a new version of each, with the same query. Returns how many."""
+        accepted = [replace(one, words_version=VERSION, edited_by=by, note="") for one, _ in self.read_otherwise()]
+        return self._queries.save_subscriptions(accepted, now_ms=self._clock_ms())
 
     def remove(self, identity: str, *, by: str) -> None:
         """End it: its history stays, and saving under the id begins it again. Raises NotFound if there is none."""
@@ -202,6 +223,24 @@ def check(
         whole = {found.message for found in lint(parsed.text)}
         findings = [found for found in findings if found.message in whole or found.severity == "note"]
     return tuple(findings)
+
+
+def _check_confirmed(
+    one: Subscription, findings: Iterable[LintFinding], before: Subscription | None, *, several: bool
+) -> None:
+    """Raise Unconfirmed for a query that is probably a mistake and that is not stored so already."""
+    if before is not None and before.active and before.query == one.query:
+        return
+    if found := next((finding for finding in findings if finding.confirm), None):
+        problem = f"{one.id}: {found.message}" if several else found.message
+        raise Unconfirmed(problem, query=one.query, position=found.position, instead=found.suggestion)
+
+
+def _marked(one: Subscription, before: Subscription | None, by: str) -> Subscription:
+    """What is stored: who saved it, and by which rules its query's words were cut when that was written."""
+    kept = before is not None and before.active and before.query == one.query
+    version = before.words_version if before is not None and kept else VERSION
+    return _noted(replace(one, edited_by=by, active=True, words_version=version), before)
 
 
 def check_id(text: str) -> None:
@@ -357,7 +396,7 @@ def _tables(data: bytes, where: str) -> Iterable[tuple[str, Any]]:
 
 def _read(plain: Any, place: str) -> Subscription:
     try:
-        one = _converted(plain)
+        one = replace(_converted(plain), words_version=VERSION)
         check(one)
     except QueryError as error:
         problem = f"{place}: {error.problem}"

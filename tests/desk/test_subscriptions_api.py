@@ -60,7 +60,7 @@ OTHER: dict[str, Any] = {
     "note": "as Ann asked",
 }
 """For each field that people change, another value than its default."""
-MADE = {"id", "version", "effective_from", "active", "edited_by", "saved"}
+MADE = {"id", "version", "effective_from", "active", "edited_by", "saved", "words_version"}
 """What an answer says of a version besides: the store makes it."""
 
 

@@ -26,6 +26,7 @@ from pipeline.ledger import RunLedger
 from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
 from wirewatch import console
 from wirewatch.commands.options import From, JsonLines, To, desk_zone, parse_period
+from wirewatch.commands.search import note_doubts
 from wirewatch.commands.subscriptions import read_subscriptions
 from wirewatch.replay.spec import (
     ARCHIVE,
@@ -67,6 +68,8 @@ def run(
     """Process articles from files, and write the results as JSON Lines. Exit 1 if every item is rejected."""
     settings = load_settings(context.obj)
     queries = read_subscriptions(subscriptions) if subscriptions else []
+    for one in queries:
+        note_doubts(one.query, one.id)
     items = read_path(path)
     from pipeline.drivers.bounded import BoundedRun, write_results
     from pipeline.drivers.pools import alone

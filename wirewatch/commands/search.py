@@ -18,6 +18,7 @@ import typer
 from rich.text import Text
 
 from core.errors import UsageError
+from core.query import lint
 from core.records import Match, from_ms
 from core.search import (
     BacktestReport,
@@ -57,6 +58,14 @@ class Ordering(StrEnum):
     RELEVANCE = "relevance"
 
 
+def note_doubts(query: str, name: str = "") -> None:
+    """Say what in a query was probably meant as an operator or a phrase. ``name``: whose query it is, for one of several."""
+    for finding in lint(query) if query.strip() else ():
+        if finding.confirm:
+            meant = f"; probably meant: {finding.suggestion}" if finding.suggestion else ""
+            console.note(f"{name and f'{name}: '}warning: {finding.message}{meant}", "yellow")
+
+
 @app.command("search")
 @reads_store
 def search(
@@ -86,6 +95,7 @@ def search(
     filters = Filters(
         sources=tuple(source or ()), languages=tuple(language or ()), topics=tuple(topic or ()), copies=copies
     )
+    note_doubts(query)
     index = open_index(settings, run or settings.run)
     hits = _hits(index, query, begin, end, filters, order, limit)
     if as_csv:
@@ -134,6 +144,7 @@ def backtest_query(
             stored = Subscriptions(store, console.now_ms).get(subscription)
     elif query is None:
         raise UsageError("give a query, or --subscription with the id of one")
+    note_doubts(query or "")
     index = open_index(settings, run or settings.run)
     report, change = backtested(index, query, begin or 0, end, stored=stored, examples=examples)
     machine = console.wants_json(as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ import typer
 from msgspec import structs
 from rich.text import Text
 
-from core.errors import Conflict, QueryError, UsageError
+from core.errors import Conflict, QueryError, Unconfirmed, UsageError
 from core.records import Subscription, from_ms
 from core.records.alert import ALL_NEWS
 from core.search import filters_of
@@ -50,6 +50,9 @@ app = typer.Typer(
 Identity = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
 By = Annotated[str, typer.Option("--by", help="Who makes the change (default: this machine's user).")]
 Days = Annotated[int, typer.Option(help="Past days to test on.", min=1, max=3_650)]
+Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Also store a query that is probably a mistake, such as one with Or for OR.")
+]
 
 
 class Form(StrEnum):
@@ -125,6 +128,7 @@ def add(
     replace: Annotated[
         bool, typer.Option("--replace", help="If the id is in use, store this as its new version.")
     ] = False,
+    anyway: Anyway = False,
 ) -> None:
     """Store a query. The running pipeline applies it within seconds, to articles from then on.
 
@@ -135,7 +139,8 @@ def add(
     wanted = changed(Subscription(id=identity, query=query), changes)
     save = opened.service.save if replace else opened.service.save_new
     try:
-        saved = save(wanted, by=by or _me())
+        with _confirming():
+            saved = save(wanted, by=by or _me(), anyway=anyway)
     except Conflict as error:
         hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
         raise UsageError(error.message, hint=hint) from error
@@ -151,13 +156,17 @@ def edit(
     fields: Fields,
     query: Annotated[str | None, typer.Option(help="New query.")] = None,
     by: By = "",
+    *,
+    anyway: Anyway = False,
 ) -> None:
     """Change what is given and keep all else. Stores a new version; the history shows it."""
     changes = fields.changes() | ({} if query is None else {"query": query})
     if not changes:
         raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists the options")
     opened = _open(context, checks=True)
-    _show_checked(opened, opened.service.edit(identity, changes, by=by or _me()), changes)
+    with _confirming():
+        saved = opened.service.edit(identity, changes, by=by or _me(), anyway=anyway)
+    _show_checked(opened, saved, changes)
 
 
 @app.command("pause")
@@ -229,17 +238,57 @@ def show(context: typer.Context, identity: Identity, *, as_json: JsonLines = Fal
 
 @app.command("import")
 def import_file(
-    context: typer.Context, file: Annotated[Path, typer.Argument(help="JSON Lines, or TOML (.toml).")], by: By = ""
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="JSON Lines, or TOML (.toml).")],
+    by: By = "",
+    *,
+    anyway: Anyway = False,
 ) -> None:
     """Store the subscriptions of a file, all or none. Lines are {"id", "query", "name"?, "owner"? …}."""
     opened = _open(context, checks=True)
-    saved = opened.service.save_all(read_subscriptions(file), by=by or _me())
+    with _confirming():
+        saved = opened.service.save_all(read_subscriptions(file), by=by or _me(), anyway=anyway)
     for one in saved:
         for warning in one.warnings:
             console.note(f"{one.subscription.id}: {warning.severity}: {warning.message}", "yellow")
     _warn_of_outlets(opened, sorted({outlet for one in saved for outlet in one.subscription.outlets}))
     count = sum(one.changed for one in saved)
     console.note(f"{count} saved, {len(saved) - count} unchanged")
+
+
+@app.command("check")
+@reads_store
+def check(
+    context: typer.Context,
+    by: By = "",
+    *,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Keep all as they are read now, and list them no more.")
+    ] = False,
+    as_json: JsonLines = False,
+) -> None:
+    """List the subscriptions that this version of Wirewatch reads otherwise than when they were saved.
+
+    Run it before you start a new version. Exit 0: none, or accepted; 1: some.
+    """
+    service = _open(context).service
+    found = service.read_otherwise()
+    for one, several in found:
+        if console.wants_json(as_json):
+            console.put({"id": one.id, "query": one.query, "changes": [change._asdict() for change in several]})
+            continue
+        console.out.print(Text(harmless(one.id), style="bold").append(f"  {harmless(one.query)}", style="default"))
+        for change in several:
+            console.out.print(
+                Text(f"  at position {change.position + 1}: {harmless(change.part)} {harmless(change.change)}")
+            )
+    if accept:
+        console.note(f"{service.accept_readings(by=by or _me())} accepted")
+        return
+    console.note(f"{len(found)} subscriptions are read otherwise than when they were saved")
+    if found:
+        console.note("change their queries, or keep them as they are: wirewatch subscriptions check --accept")
+        raise typer.Exit(1)
 
 
 @app.command("export")
@@ -390,6 +439,17 @@ def _open(context: typer.Context, *, checks: bool = False) -> _Opened:
     topics = known_topics(settings) if checks else ()
     store = open_store(settings.store)
     return _Opened(store, settings, Subscriptions(store, console.now_ms, topics=topics))
+
+
+@contextlib.contextmanager
+def _confirming() -> Iterator[None]:
+    """Name the option with which a query that is probably a mistake is stored."""
+    try:
+        yield
+    except Unconfirmed as error:
+        meant = f"probably meant: {error.instead}; " if error.instead else ""
+        error.hint = f"{meant}--anyway stores it as it is"
+        raise
 
 
 def _me() -> str:

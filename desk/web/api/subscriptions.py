@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from msgspec import Meta
 
+from core.errors import Unconfirmed
 from core.query import LintFinding, lint
 from core.records import Subscription
 from core.records.alert import Schedule
@@ -47,6 +48,9 @@ TOPIC = Shape(
 Topics = listing("Topics", "The newest version of each topic that holds.", TOPIC.kind)
 Findings = listing("Findings", "What is wrong, or probably not meant; empty if there is nothing to say.", LintFinding)
 QueryText = Annotated[str, Query(min_length=1, max_length=20_000, description="In the query language.")]
+Anyway = Annotated[
+    bool, Query(description="Also store a query that is probably a mistake, such as one with Or for OR.")
+]
 Dialect = Literal["brandwatch", "cision", "factiva", "google", "meltwater"]
 
 
@@ -102,9 +106,19 @@ def subscription(desk: TheDesk, by: TheActor, subscription: str) -> Response:
     tags=["subscriptions"],
 )
 @allow(Role.EDITOR)
-def save(desk: TheDesk, by: TheActor, subscription: str, wanted: Annotated[Any, body(SubscriptionIn)]) -> Response:
-    """Store a query, or a new version of it. It takes effect in two seconds."""
-    saved = desk.subscriptions(by).put(subscription, given(wanted), by=by.person.name)
+def save(
+    desk: TheDesk, by: TheActor, subscription: str, wanted: Annotated[Any, body(SubscriptionIn)], anyway: Anyway = False
+) -> Response:
+    """Store a query, or a new version of it. It takes effect in two seconds.
+
+    A query that is probably a mistake (a finding with ``confirm``) is refused with 400, unless ``anyway`` is true.
+    """
+    try:
+        saved = desk.subscriptions(by).put(subscription, given(wanted), by=by.person.name, anyway=anyway)
+    except Unconfirmed as error:
+        meant = f"probably meant: {error.instead}; " if error.instead else ""
+        error.hint = f"{meant}anyway=true stores it as it is"
+        raise
     return answer(SUBSCRIPTION.of(saved.subscription))
 
 

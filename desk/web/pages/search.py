@@ -42,6 +42,7 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
     problem, findings = "", list[LintFinding]()
     try:
         found = search_page(visit.desk, form, at_ms, cursor or None, turn.stopped)
+        findings = [one for one in lint(form.q) if one.confirm] if form.q.strip() else []
     except QueryError as error:
         problem, findings = error.pointer(), lint(form.q)
     except UsageError:

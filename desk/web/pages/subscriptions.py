@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from msgspec.structs import replace
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from core.errors import QueryError, UsageError
+from core.errors import QueryError, Unconfirmed, UsageError
 from core.query import LintFinding, explain, lint, parse
 from core.query.importing import DIALECTS
 from core.records import Subscription
@@ -100,13 +100,16 @@ def save(visit: TheVisit, form: TheForm) -> Response:
     stored = None if "new" in form else subscriptions.get(identity)
     wanted = stored or Subscription(id=identity, query="", owner=visit.caller.name)
     based_on = form.get("based_on", [""])[-1]
+    anyway = form.get("anyway", [""])[-1] == "yes"
     try:
         wanted = changed(wanted, changes_of(form))
         if stored is None:
-            result = subscriptions.save_new(wanted, by=visit.caller.name)
+            result = subscriptions.save_new(wanted, by=visit.caller.name, anyway=anyway)
         else:
             version = int(based_on) if based_on.isascii() and based_on.isdigit() else None
-            result = subscriptions.save(wanted, by=visit.caller.name, based_on=version)
+            result = subscriptions.save(wanted, by=visit.caller.name, based_on=version, anyway=anyway)
+    except Unconfirmed as error:
+        return _editor(visit, wanted, stored, problem=error.problem, pointer=error.pointer(), doubted=error)
     except UsageError as error:
         shown = error.pointer() if isinstance(error, QueryError) else ""
         return _editor(visit, wanted, stored, problem=str(error).splitlines()[0], pointer=shown)
@@ -196,10 +199,18 @@ def export(visit: TheVisit, kind: str) -> Response:
 
 @router.post("/subscriptions/import")
 @allow(Role.EDITOR)
-def import_file(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Response:
+def import_file(
+    visit: TheVisit, file: Annotated[UploadFile, File()], anyway: Annotated[str, Form(max_length=10)] = ""
+) -> Response:
     """Store the subscriptions of a file, all or none."""
     name = (file.filename or "the file")[:100]
-    saved = visit.subscriptions.import_file(file.file.read(), name, by=visit.caller.name, most=MOST_IMPORTED)
+    try:
+        saved = visit.subscriptions.import_file(
+            file.file.read(), name, by=visit.caller.name, most=MOST_IMPORTED, anyway=anyway == "yes"
+        )
+    except Unconfirmed as error:
+        error.hint = "tick “also doubtful queries” if they are meant so"
+        raise
     count = sum(one.changed for one in saved)
     return RedirectResponse(
         f"/subscriptions?done={quote(f'{name}: {count} saved, {len(saved) - count} as they were')}", 303
@@ -229,6 +240,7 @@ def _editor(
     pointer: str = "",
     saved: int = 0,
     findings: Sequence[LintFinding] = (),
+    doubted: Unconfirmed | None = None,
 ) -> Response:
     versions = visit.desk.queries.history(stored.id) if stored is not None else []
     history = [
@@ -241,6 +253,7 @@ def _editor(
         stored=stored,
         problem=problem,
         pointer=pointer,
+        doubted=doubted,
         saved=saved,
         findings=findings,
         history=history,

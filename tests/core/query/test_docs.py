@@ -46,6 +46,46 @@ def test_examples_find_what_they_are_said_to_find(query: str, texts: list[tuple[
         assert (compiled.match(Document("", text)) is not None) == (what == "finds"), text
 
 
+def words() -> list[tuple[str, str, str]]:
+    """Lines of the table of words: query, text, ``finds`` or ``not``."""
+    table = re.search(r"\| \| query \| finds \| not \|\n(.*?)\n\n", PAGE, re.DOTALL)
+    assert table
+    found = []
+    for line in table[1].splitlines()[1:]:
+        _, query, finds, lacks = (cell.strip() for cell in line.strip("|").split("|"))
+        for what, cell in (("finds", finds), ("not", lacks)):
+            found += [(query.strip("`"), text.strip(), what) for text in cell.split("·") if text.strip()]
+    return found
+
+
+@pytest.mark.parametrize(("query", "text", "what"), words())
+def test_words_are_found_as_the_table_says(query: str, text: str, what: str) -> None:
+    compiled = compile_query(parse(query))
+    assert compiled.holds(Document("", f"– {text} –")) == (what == "finds")
+    assert compiled.holds(Document(text, "")) == (what == "finds")
+    # Among much ASCII, words are cut another way.
+    assert compiled.holds(Document("", f"{'pad ' * 200}{text}")) == (what == "finds")
+
+
+def near_misses_of_the_table() -> list[tuple[str, str]]:
+    table = re.search(r"\| written \| probably meant \|\n(.*?)\n\n", PAGE, re.DOTALL)
+    assert table
+    found = []
+    for line in table[1].splitlines()[1:]:
+        written, meant = (re.findall(r"`([^`]+)`", cell) for cell in re.split(r"(?<!\\)\|", line)[1:3])
+        found += [(one.replace("\\|", "|"), *meant) for one in written]
+    return found
+
+
+@pytest.mark.parametrize(("query", "meant"), near_misses_of_the_table())
+def test_near_misses_of_the_table_are_named_and_mended(query: str, meant: str) -> None:
+    [mended] = {one.suggestion for one in lint(query) if one.confirm or one.severity == "error"}
+    operators = r"AND(?! NOT)|OR|NOT|NEAR/5|[a-z]+:|\(|\"[a-z ]+\""
+    assert [one for one in re.findall(operators, mended or "") if one != "(" or "(" in meant] == re.findall(
+        operators, meant
+    )
+
+
 @pytest.mark.parametrize(("dialect", "query", "becomes"), imports(), ids=[one[0] for one in imports()])
 def test_imports_become_what_they_are_said_to_become(dialect: str, query: str, becomes: str) -> None:
     assert import_query(query, dialect).query == becomes
