@@ -216,7 +216,7 @@ def pattern_of(key: str, position: int) -> WordPattern:
     return Wild(key) if set(key) & {"*", "?"} else Exact(key)
 
 
-class _Read(NamedTuple):
+class _ReadWords(NamedTuple):
     """The words of a term or phrase, and the other ways in which they are written."""
 
     words: PlacedWords
@@ -224,7 +224,7 @@ class _Read(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 14)
-def _placed(text: str) -> _Read | tuple[int, str, str]:
+def _placed(text: str) -> _ReadWords | tuple[int, str, str]:
     """The words of a term or phrase with their offsets; or position in ``text``, problem and expectation."""
     words = query_words(text)
     placed: list[tuple[int, WordPattern]] = []
@@ -239,7 +239,7 @@ def _placed(text: str) -> _Read | tuple[int, str, str]:
             placed.append((word.offset, pattern_of(word.key, word.start)))
         except ParseProblem as problem:
             return problem.position, problem.problem, problem.expected
-    return _Read(tuple(placed), spellings_of(words))
+    return _ReadWords(tuple(placed), spellings_of(words))
 
 
 def spellings_of(words: Sequence[QueryWord]) -> tuple[PlacedWords, ...]:
@@ -289,7 +289,7 @@ def _written_with(atoms: list[str], closed: set[int]) -> PlacedWords:
 def _words(text: str, start: int, end: int, inside: int) -> Term | Phrase:
     """The node of a bare word or of the inside of a phrase, which starts at ``inside``; the node is ``start`` to ``end``."""
     read = _placed(text)
-    if not isinstance(read, _Read):
+    if not isinstance(read, _ReadWords):
         position, problem, expected = read
         raise ParseProblem(inside + position, problem, expected)
     if not read.words:
