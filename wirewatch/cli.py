@@ -24,7 +24,7 @@ from wirewatch.commands import (
     services,
     status,
     streams,
-    subscriptions,
+    subscriptions_check,
     trace,
     up,
 )
@@ -38,8 +38,22 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-# The order of ``wirewatch --help``.
-for part in (up, services, status, feeds, subscriptions, query, search, trace, runs, replay, delivery, desk, streams):
+# The order of ``wirewatch --help``. Modules of one group share its ``app``; the last of them is named here.
+for part in (
+    up,
+    services,
+    status,
+    feeds,
+    subscriptions_check,
+    query,
+    search,
+    trace,
+    runs,
+    replay,
+    delivery,
+    desk,
+    streams,
+):
     app.add_typer(part.app)
 
 

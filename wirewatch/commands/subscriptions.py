@@ -135,12 +135,12 @@ def add(
     wirewatch subscriptions edit changes it later.
     """
     changes = fields.changes()
-    opened = _open(context, checks=True)
+    opened = opened_store(context, checks=True)
     wanted = changed(Subscription(id=identity, query=query), changes)
     save = opened.service.save if replace else opened.service.save_new
     try:
         with _confirming():
-            saved = save(wanted, by=by or _me(), anyway=anyway)
+            saved = save(wanted, by=by or me(), anyway=anyway)
     except Conflict as error:
         hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
         raise UsageError(error.message, hint=hint) from error
@@ -163,9 +163,9 @@ def edit(
     changes = fields.changes() | ({} if query is None else {"query": query})
     if not changes:
         raise UsageError("nothing to change", hint="wirewatch subscriptions edit --help lists the options")
-    opened = _open(context, checks=True)
+    opened = opened_store(context, checks=True)
     with _confirming():
-        saved = opened.service.edit(identity, changes, by=by or _me(), anyway=anyway)
+        saved = opened.service.edit(identity, changes, by=by or me(), anyway=anyway)
     _show_checked(opened, saved, changes)
 
 
@@ -179,21 +179,21 @@ def pause(
     by: By = "",
 ) -> None:
     """Stop raising alerts until resumed."""
-    _show(_open(context).service.set_state(identity, "muted" if mute else "paused", by=by or _me()))
+    _show(opened_store(context).service.set_state(identity, "muted" if mute else "paused", by=by or me()))
 
 
 @app.command("resume")
 @reads_store
 def resume(context: typer.Context, identity: Identity, by: By = "") -> None:
     """End a pause. Articles of the meantime are not alerted; wirewatch subscriptions test shows them."""
-    _show(_open(context).service.set_state(identity, "active", by=by or _me()))
+    _show(opened_store(context).service.set_state(identity, "active", by=by or me()))
 
 
 @app.command("remove")
 @reads_store
 def remove(context: typer.Context, identity: Identity, by: By = "") -> None:
     """Remove a subscription. Its history and its alerts stay."""
-    _open(context).service.remove(identity, by=by or _me())
+    opened_store(context).service.remove(identity, by=by or me())
     console.note(f"{identity} is removed")
 
 
@@ -206,7 +206,7 @@ def list_all(
     ended: Annotated[bool, typer.Option("--all", help="Include removed ones.")] = False,
 ) -> None:
     """List the newest version of each subscription."""
-    found = _open(context).service.all(ended=ended)
+    found = opened_store(context).service.all(ended=ended)
     if console.wants_json(as_json):
         for one in found:
             console.put(subscription_fields(one))
@@ -225,7 +225,7 @@ def list_all(
 @reads_store
 def show(context: typer.Context, identity: Identity, *, as_json: JsonLines = False) -> None:
     """Show one subscription with all its settings."""
-    one = _open(context).service.get(identity)
+    one = opened_store(context).service.get(identity)
     if console.wants_json(as_json):
         console.put(subscription_fields(one))
         return
@@ -245,50 +245,15 @@ def import_file(
     anyway: Anyway = False,
 ) -> None:
     """Store the subscriptions of a file, all or none. Lines are {"id", "query", "name"?, "owner"? …}."""
-    opened = _open(context, checks=True)
+    opened = opened_store(context, checks=True)
     with _confirming():
-        saved = opened.service.save_all(read_subscriptions(file), by=by or _me(), anyway=anyway)
+        saved = opened.service.save_all(read_subscriptions(file), by=by or me(), anyway=anyway)
     for one in saved:
         for warning in one.warnings:
             console.note(f"{one.subscription.id}: {warning.severity}: {warning.message}", "yellow")
     _warn_of_outlets(opened, sorted({outlet for one in saved for outlet in one.subscription.outlets}))
     count = sum(one.changed for one in saved)
     console.note(f"{count} saved, {len(saved) - count} unchanged")
-
-
-@app.command("check")
-@reads_store
-def check(
-    context: typer.Context,
-    by: By = "",
-    *,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Keep all as they are read now, and list them no more.")
-    ] = False,
-    as_json: JsonLines = False,
-) -> None:
-    """List the subscriptions that this version of Wirewatch reads otherwise than when they were saved.
-
-    Run it before you start a new version. Exit 0: none, or accepted; 1: some.
-    """
-    service = _open(context).service
-    found = service.read_otherwise()
-    for one, several in found:
-        if console.wants_json(as_json):
-            console.put({"id": one.id, "query": one.query, "changes": [change._asdict() for change in several]})
-            continue
-        console.out.print(Text(harmless(one.id), style="bold").append(f"  {harmless(one.query)}", style="default"))
-        for change in several:
-            console.out.print(
-                Text(f"  at position {change.position + 1}: {harmless(change.part)} {harmless(change.change)}")
-            )
-    if accept:
-        console.note(f"{service.accept_readings(by=by or _me())} accepted")
-        return
-    console.note(f"{len(found)} subscriptions are read otherwise than when they were saved")
-    if found:
-        console.note("change their queries, or keep them as they are: wirewatch subscriptions check --accept")
-        raise typer.Exit(1)
 
 
 @app.command("export")
@@ -299,7 +264,7 @@ def export(
     form: Annotated[Form, typer.Option("--format", help="JSON Lines, or TOML for editing by hand.")] = Form.JSONL,
 ) -> None:
     """Print subscriptions in the form that import reads."""
-    service = _open(context).service
+    service = opened_store(context).service
     found = [service.get(one) for one in identities] if identities else service.all()
     typer.echo(to_toml(found) if form is Form.TOML else to_json_lines(found), nl=False)
 
@@ -433,7 +398,7 @@ class _Opened(NamedTuple):
     service: Subscriptions
 
 
-def _open(context: typer.Context, *, checks: bool = False) -> _Opened:
+def opened_store(context: typer.Context, *, checks: bool = False) -> _Opened:
     """``checks``: topics are to be checked against those of the settings."""
     settings = load_settings(context.obj)
     topics = known_topics(settings) if checks else ()
@@ -452,7 +417,7 @@ def _confirming() -> Iterator[None]:
         raise
 
 
-def _me() -> str:
+def me() -> str:
     with contextlib.suppress(OSError, KeyError):
         return getpass.getuser()
     return ""

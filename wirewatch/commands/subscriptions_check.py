@@ -1,0 +1,48 @@
+"""``wirewatch subscriptions check``: stored queries that a new version of the rules for words reads otherwise."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from desk.terminal import harmless
+from wirewatch import console
+from wirewatch.commands.options import JsonLines, reads_store
+from wirewatch.commands.subscriptions import By, app, me, opened_store
+
+
+@app.command("check")
+@reads_store
+def check(
+    context: typer.Context,
+    by: By = "",
+    *,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Keep all as they are read now, and list them no more.")
+    ] = False,
+    as_json: JsonLines = False,
+) -> None:
+    """List the subscriptions that this version of Wirewatch reads otherwise than when they were saved.
+
+    Run it before you start a new version. Exit 0: none, or accepted; 1: some.
+    """
+    service = opened_store(context).service
+    found = service.read_otherwise()
+    for one, several in found:
+        if console.wants_json(as_json):
+            console.put({"id": one.id, "query": one.query, "changes": [change._asdict() for change in several]})
+            continue
+        console.out.print(Text(harmless(one.id), style="bold").append(f"  {harmless(one.query)}", style="default"))
+        for change in several:
+            console.out.print(
+                Text(f"  at position {change.position + 1}: {harmless(change.part)} {harmless(change.change)}")
+            )
+    if accept:
+        console.note(f"{service.accept_readings(by=by or me())} accepted")
+        return
+    console.note(f"{len(found)} subscriptions are read otherwise than when they were saved")
+    if found:
+        console.note("change their queries, or keep them as they are: wirewatch subscriptions check --accept")
+        raise typer.Exit(1)
