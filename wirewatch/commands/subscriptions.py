@@ -418,7 +418,7 @@ def _confirming() -> Iterator[None]:
 
 
 def me() -> str:
-    """This machine's user; empty if that is unknown."""
+    """The user of the machine; empty if that is unknown."""
     with contextlib.suppress(OSError, KeyError):
         return getpass.getuser()
     return ""
