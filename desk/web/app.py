@@ -18,7 +18,7 @@ from desk.web.api import index as api_index
 from desk.web.api import search as api_search
 from desk.web.api import stories as api_stories
 from desk.web.api import subscriptions as api_subscriptions
-from desk.web.guard import allow, guard
+from desk.web.guard import allow, guard, recognise
 from desk.web.pages import (
     account,
     alerts,
@@ -99,7 +99,7 @@ def create_app(desk: Desk) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    problems.install(app)
+    problems.install(app, recognise)
     app.add_middleware(Shell, hosts=hosts_of(desk.settings.desk_public_url, demo=desk.demo), secure=desk.secure)
     return app
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, TypeVar, get_origin
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -16,6 +17,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
+from core.errors import StoreError
 from desk.people.accounts import By
 from desk.people.addresses import client_address, trusted
 from desk.people.credentials import is_form_token, new_secret
@@ -52,8 +54,7 @@ async def guard(request: Request) -> None:
     """Let the request through, or raise Refused. Sets ``caller``, ``address`` and ``form_cookie`` in ``request.state``."""
     desk = desk_of(request)
     peer = request.client.host if request.client else ""
-    request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), desk.proxies)
-    request.state.form_cookie = request.state.caller = None
+    _begin(desk, request, peer)
     try:
         caller = await run_in_threadpool(_caller, desk, request, peer)
     except Refused:
@@ -83,6 +84,19 @@ async def guard(request: Request) -> None:
     await _check_form(request)
 
 
+def recognise(request: Request) -> None:
+    """Set what ``guard`` sets for an answer that no route gives, as of an unknown address: who asks, if that is known.
+
+    Refuses nothing, counts nothing: the answer has to show nothing that is anyone's.
+    """
+    desk, peer = desk_of(request), request.client.host if request.client else ""
+    _begin(desk, request, peer)
+    with suppress(Refused, StoreError):
+        caller = _caller(desk, request, peer)
+        if caller is not None:
+            request.state.form_cookie, request.state.caller = _form_cookie(desk, request, caller), caller
+
+
 def still_in(desk: Desk, request: Request) -> bool:
     """Whether whoever opened a long stream may go on reading: sessions end and accounts are closed meanwhile."""
     try:
@@ -104,6 +118,11 @@ def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s
     if max_age_s is not None:
         parts.append(f"Max-Age={max_age_s}")
     request.state.cookies.append("; ".join(parts))
+
+
+def _begin(desk: Desk, request: Request, peer: str) -> None:
+    request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), desk.proxies)
+    request.state.form_cookie = request.state.caller = None
 
 
 def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:

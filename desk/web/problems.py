@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -46,11 +46,14 @@ def answer(request: Request, status: int, detail: str, headers: Mapping[str, str
     if is_api(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
         return Response(msgspec.json.encode(body), status, dict(headers or {}), PROBLEM_JSON)
-    return page(request, "problem.html", status=status, title=title, detail=detail, headers=headers)
+    title = "Page not found" if status == 404 else title.capitalize()
+    said = f"{detail[:1].upper()}{detail[1:]}"
+    said = said if said.endswith((".", "!", "?")) else f"{said}."
+    return page(request, "problem.html", status=status, title=title, detail=said, headers=headers)
 
 
-def install(app: FastAPI) -> None:
-    """Let the application answer with problems."""
+def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
+    """Let the application answer with problems. ``recognise``: finds out who asks, if no route did."""
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)  # noqa: S101 - registered for it
@@ -64,6 +67,8 @@ def install(app: FastAPI) -> None:
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
         detail = "there is no such page" if error.status_code == 404 else str(error.detail)
+        if not is_api(request):
+            recognise(request)
         return answer(request, error.status_code, detail, error.headers)
 
     def invalid(request: Request, error: Exception) -> Response:

@@ -21,6 +21,7 @@ from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.people.accounts import COMMAND_LINE
 from desk.use_cases.desk import Desk
+from desk.web.api.index import meaning
 from desk.web.app import create_app
 from tests.desk.support import Wire, add_people, make_desk, served, sign_in
 from tests.waiting import until
@@ -190,6 +191,42 @@ def test_the_description_is_a_page_too(desk: Desk, as_reader: TestClient) -> Non
             assert f"{method.upper()} {path}" in page.text
             assert {"401", "403", "429"} <= set(route["responses"])
             assert route["description"]
+    assert "``" not in page.text
+    assert "<td></td>" not in page.text, "a parameter without a meaning"
+    assert "<td>Most items on a page; 1 to 200; default 50.</td>" in page.text
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        (
+            {"description": "Received since then (ms, UTC).", "schema": {"type": "integer"}},
+            "Received since then (ms, UTC).",
+        ),
+        ({"schema": {"enum": ["open", "all"], "default": "all"}}, "One of open, all; default all."),
+        ({"schema": {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 9000}, {"type": "null"}]}}, "1 to 9,000."),
+        ({"schema": {"type": "array", "items": {"type": "string"}, "default": []}}, "May be given several times."),
+        ({"schema": {"type": "boolean", "default": False}}, "True or false; default False."),
+        ({"schema": {"type": "integer"}}, "A number."),
+        ({}, "A text."),
+    ],
+)
+def test_every_parameter_says_what_it_is(parameter: dict[str, Any], said: str) -> None:
+    assert meaning(parameter) == said
+
+
+def test_an_unknown_address_keeps_the_navigation(as_reader: TestClient) -> None:
+    page = as_reader.get("/no-such-page")
+    assert page.status_code == 404
+    assert "Page not found" in page.text
+    assert "There is no such page." in page.text
+    assert 'href="/subscriptions"' in page.text
+    assert "Sign out" in page.text
+    as_reader.cookies.clear()
+    page = as_reader.get("/no-such-page")
+    assert page.status_code == 404
+    assert 'href="/subscriptions"' not in page.text
+    assert as_reader.get("/api/none").headers["content-type"] == "application/problem+json"
 
 
 def test_the_api_does_what_its_description_says(store: Store, wire: Wire, tmp_path: Path) -> None:

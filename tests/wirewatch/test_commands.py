@@ -102,6 +102,13 @@ def test_topics_are_listed_and_their_examples_hold(tmp_path: Path) -> None:
     assert wirewatch("topics", "test", cwd=tmp_path).returncode == 0
 
 
+def test_doctor_names_a_folder_that_takes_no_files(tmp_path: Path) -> None:
+    done = wirewatch("doctor", "--json", cwd=tmp_path, WIREWATCH_DATA_DIR="/proc/nothing/var")
+    disk = next(one for one in map(json.loads, done.stdout.splitlines()) if one.get("name", one.get("what")) == "disk")
+    assert "nothing can be written in /proc" in str(disk)
+    assert "data_dir" in str(disk)
+
+
 def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
     done = wirewatch("doctor", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

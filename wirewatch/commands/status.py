@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -268,7 +269,11 @@ def _disk(settings: Settings) -> Diagnosis:
     folder = Path(settings.data_dir).absolute()
     while not folder.exists():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free >> 30
+    usage = shutil.disk_usage(folder)
+    if not usage.total or not os.access(folder, os.W_OK):
+        advice = "set data_dir to a folder that this user may write"
+        return Diagnosis("disk", "failed", f"nothing can be written in {folder} (data_dir {settings.data_dir})", advice)
+    free = usage.free >> 30
     if free < 1:
         return Diagnosis("disk", "failed", f"less than 1 GiB free for {settings.data_dir}", "free some space")
     return Diagnosis("disk", "ok", f"{free} GiB free for {settings.data_dir}")

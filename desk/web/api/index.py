@@ -50,7 +50,30 @@ def for_people(request: Request) -> Response:
     routes = [
         (method.upper(), path, route) for path, methods in whole["paths"].items() for method, route in methods.items()
     ]
-    return page(request, "api.html", routes=routes, openapi_path=f"{PREFIX}/openapi.json")
+    return page(request, "api.html", routes=routes, openapi_path=f"{PREFIX}/openapi.json", meaning=meaning)
+
+
+def meaning(parameter: dict[str, Any]) -> str:
+    """What a parameter is, for people: its description, and what its schema says of values, bounds and default."""
+    schema: dict[str, Any] = parameter.get("schema", {})
+    one = next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), schema)
+    item = one.get("items", one)
+    said = [str(parameter.get("description", "")).rstrip(".")]
+    if "enum" in item:
+        said.append("one of " + ", ".join(map(str, item["enum"])))
+    if "const" in item:
+        said.append(str(item["const"]))
+    low, high = item.get("minimum"), item.get("maximum")
+    if low is not None and high is not None:
+        said.append(f"{low:,} to {high:,}")
+    elif item.get("type") == "boolean":
+        said.append("true or false")
+    if one.get("type") == "array":
+        said.append("may be given several times")
+    if "default" in schema and schema["default"] not in (None, [], ""):
+        said.append(f"default {schema['default']}")
+    whole = "; ".join(filter(None, said)) or ("a number" if item.get("type") == "integer" else "a text")
+    return f"{whole[0].upper()}{whole[1:]}."
 
 
 @cache
