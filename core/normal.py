@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_MARKS = 30
 """Combining marks in a row that are kept in a long text; those beyond are left out."""
@@ -30,6 +31,9 @@ def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
 
 
 def _has_too_many(text: str) -> bool:
+    # Here, since most that imports this needs no long text, and numpy takes a sixth of a second.
+    import numpy as np
+
     # By a table, not by the pattern: that takes twenty times as long as normalizing an ordinary text.
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     marks = _is_mark()[np.minimum(codes, _END)]
@@ -41,6 +45,8 @@ def _has_too_many(text: str) -> bool:
 
 @cache
 def _is_mark() -> NDArray[np.bool_]:
+    import numpy as np
+
     return np.array([unicodedata.combining(chr(code)) > 0 for code in range(_END)] + [False])
 
 

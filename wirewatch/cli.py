@@ -13,48 +13,18 @@ import typer
 import core
 from core.errors import WirewatchError
 from wirewatch import console
-from wirewatch.commands import (
-    delivery,
-    desk,
-    feeds,
-    query,
-    replay,
-    runs,
-    search,
-    services,
-    status,
-    streams,
-    subscriptions_check,
-    trace,
-    up,
-)
+from wirewatch.commands import OnDemand
 from wirewatch.supervisor import end_with_supervisor
 
 app = typer.Typer(
     name="wirewatch",
+    cls=OnDemand,
     help="A streaming media monitor: feeds in; deduplicated, topic-tagged articles and alerts out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
-# The order of ``wirewatch --help``. Modules of one group share its ``app``; the last of them is named here.
-for part in (
-    up,
-    services,
-    status,
-    feeds,
-    subscriptions_check,
-    query,
-    search,
-    trace,
-    runs,
-    replay,
-    delivery,
-    desk,
-    streams,
-):
-    app.add_typer(part.app)
 
 
 def _version(*, wanted: bool) -> None:
