@@ -109,6 +109,14 @@ def _own_words(asked: Marked, rows: Marked) -> Points:
     return np.where(whole, np.maximum(share - _OWN_SHARE, 0) // _OWN_STEP, 0).astype(np.int32)
 
 
+def shared_words(asked: Marked, rows: Marked) -> Points:
+    """Per mille of the smaller vocabulary that is in the other too."""
+    have, theirs = asked["vocabulary"], rows["vocabulary"]
+    common = np.bitwise_count(have & theirs).sum(axis=1, dtype=np.int64)
+    fewest = np.minimum(np.bitwise_count(have).sum(dtype=np.int64), np.bitwise_count(theirs).sum(axis=1, dtype=np.int64))
+    return np.asarray(common * 1_000 // np.maximum(fewest, 1), np.int32)
+
+
 def _equal(own: NDArray[np.uint16], others: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Which neighbours are the same, by row, own mark and other mark; 0 is none."""
     return np.asarray((own[None, :, None] == others[:, None, :]) & (own > 0)[None, :, None])

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.contradiction import CONTRADICTED_AT, MOST_FOR_LIKENESS, OTHER_OUTLET, contradictions
+from pipeline.stories.contradiction import CONTRADICTED_AT, MOST_FOR_LIKENESS, OTHER_OUTLET, contradictions, shared_words
 from pipeline.stories.features import PAD, Features
 from pipeline.text.fingerprint import PERMUTATIONS
 
@@ -37,7 +37,7 @@ _REWORKED_AT = 0.4
 _REWORKED_OPENING = 0.15
 _REWORKED_FACTS = 0.85
 _REWORKED_AGREED, _REWORKED_POINTS = 8, 4
-_TEMPLATE_AT, _TEMPLATE_HEAD = 0.2, 0.35
+_TEMPLATE_AT, _TEMPLATE_HEAD, _TEMPLATE_WORDS = 0.2, 0.35, 700
 _ANOTHER_EVENT = 3
 _OPENING_ALIKE = 0.3
 _HEAD_ALIKE = 0.45
@@ -124,12 +124,16 @@ def are_one_event(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] |
 def are_two_events(asked: Features, rows: Rows) -> NDArray[np.bool_]:
     """Whether each row and ``asked`` are reports on two events told from one template: a bool a row.
 
-    They share whole runs of words, and what identifies their event contradicts. Figures alone don't make it another event: the
-    same report may have counted on.
+    They share whole runs of words, or nearly all words, and what identifies their event contradicts. Figures alone don't make it
+    another event: the same report may have counted on.
     """
     verdict = np.zeros(len(rows), np.bool_)
-    head, _ = overlap(asked["head"], rows["head"])
-    alike = ((resemblance(asked, rows["signature"]) >= _TEMPLATE_AT) | (head >= _TEMPLATE_HEAD)).nonzero()[0]
+    near = shared_words(asked, rows) >= _TEMPLATE_WORDS
+    if asked["shingles"]:
+        head, _ = overlap(asked["head"], rows["head"])
+        runs = (resemblance(asked, rows["signature"]) >= _TEMPLATE_AT) | (head >= _TEMPLATE_HEAD)
+        near |= runs & (rows["shingles"] > 0)
+    alike = near.nonzero()[0]
     if len(alike):
         told = contradictions(asked, rows[alike])
         verdict[alike] = (told.points >= CONTRADICTED_AT) & (told.event >= _ANOTHER_EVENT)
