@@ -13,8 +13,8 @@ Level = Literal["low", "normal", "high", "urgent"]
 LEVELS: tuple[Level, ...] = ("low", "normal", "high", "urgent")
 """Urgency of an alert, ascending."""
 
-NewsKind = Literal["sources", "figures", "quotes", "corrections", "edits"]
-ALL_NEWS: tuple[NewsKind, ...] = ("sources", "figures", "quotes", "corrections", "edits")
+NewsKind = Literal["sources", "figures", "quotes", "developments", "corrections", "edits"]
+ALL_NEWS: tuple[NewsKind, ...] = ("sources", "figures", "quotes", "developments", "corrections", "edits")
 """What may raise a further alert in a story for which a subscription already has one."""
 
 State = Literal["active", "paused", "muted"]
@@ -83,9 +83,10 @@ class Snippet(msgspec.Struct, frozen=True):
 
 
 class News(msgspec.Struct, frozen=True):
-    """What is new in a story: ``kind`` is one of story, sources, figures, quotes, correction, retraction, edit, takedown.
+    """What is new in a story: ``kind`` is one of story, sources, figures, quotes, development, correction, retraction,
+    edit, takedown.
 
-    ``text`` is the figure with the words around it, the quote, or the sentence of the correction.
+    ``text`` is the figure with the words around it, the quote, what another event is about, or the sentence of the correction.
     """
 
     kind: str

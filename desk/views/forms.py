@@ -43,6 +43,7 @@ NEWS: Mapping[str, str] = {
     "sources": "another source joins",
     "figures": "figures change",
     "quotes": "new quotes",
+    "developments": "another event in the story",
     "corrections": "corrections and retractions",
     "edits": "edits",
 }

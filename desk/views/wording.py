@@ -103,6 +103,7 @@ _REASONS = {
     "sources": "another source",
     "figures": "new figure",
     "quotes": "new quote",
+    "development": "another event",
     "correction": "correction",
     "retraction": "retracted",
     "edit": "edited",

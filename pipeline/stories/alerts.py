@@ -5,7 +5,9 @@ News is any of these (``Subscription.news`` says which are wanted):
 - ``corrections``: a note that the article was corrected or retracted;
 - ``edits``: an article that had alerted was largely rewritten (but not for the third time in half an hour);
 - ``sources``: 3, 10, 30, 100 … outlets have reported the story in their own words;
-- ``figures`` and ``quotes``: one that the story's matching articles did not have when the subscription was last alerted.
+- ``figures`` and ``quotes``: one that the story's matching articles did not have when the subscription was last alerted;
+- ``developments``: an article that joined the story tells of another event than those that the subscription was alerted to
+  (``leads``). Figures and quotes go first: a development is said only with the names that it has more than they say.
 
 A live page (six edits in half an hour) is checked for figures and quotes every ten minutes: what it contains then counts.
 
@@ -27,6 +29,7 @@ from core.query.filters import effective_query
 from core.records import Alert, Article, Match, OrderKey, Subscription, alert_id, from_ms
 from core.records.alert import LEVELS, AlertLink, Level, News, Rewording, Snippet
 from pipeline.stories.facts import Facts, facts_of
+from pipeline.stories.leads import Lead, sketch_of, what_is_new
 from pipeline.stories.story_memory import AlertMark, EditPace, Known, StoryMemory, edited, grown, learn, marked
 from pipeline.text.difference import Size, VersionDifference
 
@@ -69,11 +72,15 @@ class AlertRule:
             memory.facts, pace = edited(before, article.id, key.time_ms)
             if pace.taken_ms != key.time_ms:
                 facts = Facts(notices=facts.notices)
-        memory.facts, known = learn(memory.facts, facts, key.time_ms)
+        # A copy tells what its original did, and what an edit changed is told as such.
+        sketch = b"" if article.duplicate_of or difference is not None else sketch_of(article.fingerprint)
+        leads = memory.facts.leads
+        memory.facts, known = learn(memory.facts, facts, key.time_ms, sketch=sketch, language=article.language)
         memory.learnt |= memory.facts is not before
         if article.backfill:
             return []
-        article_news = _ArticleNews(article, key, memory, known, difference, often=pace.often(key.time_ms))
+        often = pace.often(key.time_ms)
+        article_news = _ArticleNews(article, key, memory, known, difference, leads=leads, often=often)
         met = {one.subscription for one in article.subscriptions}
         alerts = []
         for one in article.subscriptions:
@@ -127,12 +134,13 @@ class _ArticleNews:
         known: Known,
         difference: VersionDifference | None,
         *,
+        leads: Sequence[Lead],
         often: bool,
     ) -> None:
         self.article, self.key, self._memory, self._known = article, key, memory, known
         # One more change of a page that is rewritten again and again is not news in itself.
         self._edit = difference if difference is not None and difference.size is Size.MAJOR and not often else None
-        self._difference = difference
+        self._difference, self._leads = difference, leads
         self._sources = memory.story.independent_sources if memory.story else 0
         self._newest = known.newest()
         self._retracted = any(kind == "retraction" for _, kind, _ in known.notices)
@@ -173,7 +181,15 @@ class _ArticleNews:
             for kind, told in (("figures", self._known.figures), ("quotes", self._known.quotes)):
                 if kind in wanted.news:
                     found += [News(kind, text) for number, _, text in told if number > mark.told]
+            if "developments" in wanted.news and self._known.lead > mark.told:
+                found += self._development(said=bool(found))
         return tuple(found[:MOST_NEWS]), parameter
+
+    def _development(self, *, said: bool) -> list[News]:
+        """What another event has that the story had not; nothing if that is ``said`` by other news and no name is new."""
+        article = self.article
+        new = what_is_new(article.title, article.text, article.language, self._leads)
+        return [] if said and new == article.title else [News("development", new)]
 
     def alert(
         self,

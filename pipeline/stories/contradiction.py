@@ -113,7 +113,9 @@ def shared_words(asked: Marked, rows: Marked) -> Points:
     """Per mille of the smaller vocabulary that is in the other too."""
     have, theirs = asked["vocabulary"], rows["vocabulary"]
     common = np.bitwise_count(have & theirs).sum(axis=1, dtype=np.int64)
-    fewest = np.minimum(np.bitwise_count(have).sum(dtype=np.int64), np.bitwise_count(theirs).sum(axis=1, dtype=np.int64))
+    fewest = np.minimum(
+        np.bitwise_count(have).sum(dtype=np.int64), np.bitwise_count(theirs).sum(axis=1, dtype=np.int64)
+    )
     return np.asarray(common * 1_000 // np.maximum(fewest, 1), np.int32)
 
 

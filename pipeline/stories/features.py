@@ -130,7 +130,7 @@ def features(title: str, text: str, language: str | None = None) -> bytes:
     # One assignment for all, because each single one costs a microsecond.
     made["terms"][: len(heaviest)] = [term for term, _ in heaviest]
     made["weights"][: len(heaviest)] = [weight for _, weight in heaviest]
-    identity = identity_of(_prepared(title[:TITLE_CHARS]), _prepared(text[:IDENTITY_CHARS]), language)
+    identity = identity_of(prepared(title[:TITLE_CHARS]), prepared(text[:IDENTITY_CHARS]), language)
     for name, value in fields_of(identity).items():
         made[name] = value
     return made.tobytes()
@@ -196,8 +196,8 @@ class TextTerms:
 
 def terms_of(title: str, text: str) -> TextTerms:
     """The terms of an article. A text of very few different words has none, whatever its title says."""
-    body = _prepared(text[:TEXT_CHARS])
-    head = _prepared(title[:1_000])
+    body = prepared(text[:TEXT_CHARS])
+    head = prepared(title[:1_000])
     if is_unspaced(body[:2_000]):
         return _unspaced(head, body)
     weights: dict[str, int] = {}
@@ -228,7 +228,8 @@ def hashed(term: str) -> int:
     return min(zlib.crc32(term.encode("utf-8", "surrogatepass")), 0xFFFFFFFE)
 
 
-def _prepared(text: str) -> str:
+def prepared(text: str) -> str:
+    """A text in the spelling in which its words are compared."""
     return one_spelling(normalized("NFKC", text))
 
 

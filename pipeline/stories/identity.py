@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -94,13 +94,13 @@ _LITTLE = frozenset(_WORDS["unspaced"])
 
 
 class Mark(NamedTuple):
-    """``key``: kind and hash. ``start`` and ``end``: its place in title or lead, in code points of the prepared text."""
+    """``key``: kind and hash. ``before`` and ``after``: digests of its neighbours, 0 for none. ``at``: which word it is."""
 
     key: int
     before: int
     after: int
-    start: int
-    end: int
+    word: str
+    at: int
 
 
 @dataclass(slots=True)
@@ -155,6 +155,30 @@ def identity_of(title: str, text: str, language: str | None) -> Identity:
     for token in _tokens(text[:at], VOCABULARY_WORDS):
         identity.vocabulary.update(_hashes_of(token.text, language))
     return identity
+
+
+def new_names(title: str, text: str, language: str | None, known: Sequence[NDArray[np.uint8]]) -> list[str]:
+    """The names and days of title and lead that none of the ``known`` vocabularies has, in order, as the text has them.
+
+    Title and text as ``features`` prepares them. Names that follow each other are one. Empty for scripts without capitals.
+    """
+    found: list[str] = []
+    last = -2
+    for mark in identity_of(title, text, language).marks:
+        told = [_known_to(mark.key, vocabulary) for vocabulary in known]
+        if mark.key >> 28 not in (NAME, WEEKDAY, MONTH) or any(told):
+            continue
+        if mark.at == last + 1:
+            found[-1] += " " + mark.word
+        else:
+            found.append(mark.word)
+        last = mark.at
+    return found
+
+
+def _known_to(key: int, vocabulary: NDArray[np.uint8]) -> bool:
+    places = (int(one) for one in bits_of(np.array(key, np.uint32)))
+    return all(int(vocabulary[place >> 3]) >> (place & 7) & 1 for place in places)
 
 
 def fields_of(identity: Identity) -> dict[str, NDArray[Any]]:
@@ -298,7 +322,7 @@ def _marks(tokens: list[_Token], names: _Names, spoken: list[Spoken], language: 
         if key:
             before = contexts[at - 1] if at else 0
             after = contexts[at + 1] if at + 1 < len(tokens) else 0
-            yield Mark(key, before, after, token.start, token.end)
+            yield Mark(key, before, after, text, at)
 
 
 @lru_cache(maxsize=65_536)
@@ -378,7 +402,7 @@ def _identity_unspaced(title: str, text: str, language: str | None) -> Identity:
             identity.vocabulary.add(mark.key & _HASH)
             if whole is title:
                 identity.in_title.add(mark.key)
-            if counts and mark.start < lead and mark.key not in known:
+            if counts and mark.at < lead and mark.key not in known:
                 known.add(mark.key)
                 identity.marks.append(mark)
     return identity
@@ -391,7 +415,7 @@ def _marks_unspaced(text: str, language: str | None) -> Iterator[tuple[Mark, boo
     def mark(kind: int, prefix: str, value: str, start: int, end: int) -> Mark:
         before = _near(text[max(0, start - 2) : start]) if start else 0
         after = _near(text[end : end + 2]) if end < len(text) else 0
-        return Mark(kind << 28 | _hash(prefix, value), before, after, start, end)
+        return Mark(kind << 28 | _hash(prefix, value), before, after, text[start:end], start)
 
     for found in _WEEKDAY_UNSPACED.finditer(text):
         taken.update(range(*found.span()))

@@ -17,7 +17,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.contradiction import CONTRADICTED_AT, MOST_FOR_LIKENESS, OTHER_OUTLET, contradictions, shared_words
+from pipeline.stories.contradiction import (
+    CONTRADICTED_AT,
+    MOST_FOR_LIKENESS,
+    OTHER_OUTLET,
+    contradictions,
+    shared_words,
+)
 from pipeline.stories.features import PAD, Features
 from pipeline.text.fingerprint import PERMUTATIONS
 
@@ -124,8 +130,8 @@ def are_one_event(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] |
 def are_two_events(asked: Features, rows: Rows) -> NDArray[np.bool_]:
     """Whether each row and ``asked`` are reports on two events told from one template: a bool a row.
 
-    They share whole runs of words, or nearly all words, and what identifies their event contradicts. Figures alone don't make it
-    another event: the same report may have counted on.
+    They share whole runs of words, or nearly all words, and what identifies their event contradicts. Figures alone don't make
+    it another event: the same report may have counted on.
     """
     verdict = np.zeros(len(rows), np.bool_)
     near = shared_words(asked, rows) >= _TEMPLATE_WORDS

@@ -17,6 +17,7 @@ from core.records import Alert, Article, OrderKey
 from core.records.article import Story
 from pipeline.stories.facts import Facts
 from pipeline.stories.features import agency_of
+from pipeline.stories.leads import Lead, number_of_lead, with_lead
 
 MOST_FIGURES, MOST_RUNS, MOST_NOTICES = 256, 2_048, 64
 MOST_ARTICLES = 50
@@ -53,7 +54,7 @@ class EditPace(msgspec.Struct, frozen=True, array_like=True):
 class StoryFacts(msgspec.Struct, frozen=True):
     """A story's facts, numbered from 1 in the order in which they came up. When it is full, the oldest are dropped.
 
-    ``pages``: the pace of its articles that were edited, by a digest of the article's id.
+    ``pages``: the pace of its articles that were edited, by a digest of the article's id. ``leads``: see ``leads``.
     """
 
     count: int = 0
@@ -61,39 +62,47 @@ class StoryFacts(msgspec.Struct, frozen=True):
     quotes: Seen = {}
     notices: Seen = {}
     pages: dict[int, EditPace] = {}
+    leads: tuple[Lead, ...] = ()
 
     def before(self, time_ms: int) -> StoryFacts:
         """The facts as they were before an event time in ms (except those dropped since)."""
         parts = ({key: at for key, at in seen.items() if at[1] < time_ms} for seen in self._all())
         figures, quotes, notices = parts
+        leads = tuple(one for one in self.leads if one.time_ms < time_ms)
         numbers = [at[0] for seen in (figures, quotes, notices) for at in seen.values()]
+        numbers += [one.number for one in leads]
         pages = {
             page: EditPace(edits, pace.taken_ms if pace.taken_ms < time_ms else edits[-1])
             for page, pace in self.pages.items()
             if (edits := tuple(at for at in pace.edits if at < time_ms))
         }
-        return StoryFacts(max(numbers, default=0), figures, quotes, notices, pages)
+        return StoryFacts(max(numbers, default=0), figures, quotes, notices, pages, leads)
 
     def _all(self) -> tuple[Seen, Seen, Seen]:
         return self.figures, self.quotes, self.notices
 
 
 class Known(msgspec.Struct, frozen=True):
-    """One article's facts with their numbers: (number, kind, text), in reading order."""
+    """One article's facts with their numbers: (number, kind, text), in reading order; ``lead``: the number of its lead."""
 
     notices: tuple[tuple[int, str, str], ...] = ()
     figures: tuple[tuple[int, str, str], ...] = ()
     quotes: tuple[tuple[int, str, str], ...] = ()
+    lead: int = 0
 
     def newest(self) -> int:
         """The highest number among them: a mark that reaches it has reported all of this."""
-        return max((one[0] for part in (self.notices, self.figures, self.quotes) for one in part), default=0)
+        told = (one[0] for part in (self.notices, self.figures, self.quotes) for one in part)
+        return max((self.lead, *told))
 
 
-def learn(known: StoryFacts, facts: Facts, time_ms: int) -> tuple[StoryFacts, Known]:
+def learn(
+    known: StoryFacts, facts: Facts, time_ms: int, *, sketch: bytes = b"", language: str | None = None
+) -> tuple[StoryFacts, Known]:
     """The story's facts with those of one more article, and that article's with their numbers.
 
-    A quote's number makes it new to a mark for which more than half of its words are new.
+    A quote's number makes it new to a mark for which more than half of its words are new. ``sketch``: what identifies the
+    article's event (``leads.sketch_of``), b"" if it can't be another one than before.
     """
     number = known.count + 1
     at = (number, time_ms)
@@ -105,8 +114,18 @@ def learn(known: StoryFacts, facts: Facts, time_ms: int) -> tuple[StoryFacts, Kn
         tuple((figures.get(one.key, at)[0], "figures", one.text) for one in facts.figures),
         tuple((_number(runs, one.keys, at), "quotes", one.text) for one in facts.quotes),
     )
-    changed = figures is not known.figures or runs is not known.quotes or notices is not known.notices
-    return (StoryFacts(number, figures, runs, notices, known.pages) if changed else known), said
+    leads = known.leads
+    if sketch:
+        lead = number_of_lead(leads, sketch, language, number)
+        leads = with_lead(leads, Lead(lead, time_ms, language, sketch))
+        said = msgspec.structs.replace(said, lead=lead)
+    changed = (
+        figures is not known.figures
+        or runs is not known.quotes
+        or notices is not known.notices
+        or leads is not known.leads
+    )
+    return (StoryFacts(number, figures, runs, notices, known.pages, leads) if changed else known), said
 
 
 def edited(known: StoryFacts, article: str, time_ms: int) -> tuple[StoryFacts, EditPace]:

@@ -1,0 +1,85 @@
+"""Whether an article that joined a story tells of another event than the story's articles did: a ``development``. Pure.
+
+Stories are made by likeness, so now and then one takes in another event, and then there would be no alert for it. So a
+story's *leads* are remembered: what identifies the event (``identity``) of its first article, and of each later one that agrees
+with none of the leads before it. Leads are numbered like the other facts of a story (``story_memory``), and an article
+that agrees with a lead has its number: a subscription that was told of it is not alerted to it again.
+
+Two texts disagree if they share few words, or nearly all words but contradict each other in what identifies their event, as two
+events told from one template do. Only texts in one language are compared: in another one all words differ, whatever they tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.stories.contradiction import CONTRADICTED_AT, contradictions, shared_words
+from pipeline.stories.features import is_full, prepared, read_features
+from pipeline.stories.identity import FIELDS, new_names
+
+MOST_LEADS = 12
+FEW_WORDS, MOST_WORDS = 400, 600
+"""Per mille of the words: texts that share fewer disagree; texts that share more may come from one template."""
+
+_ANOTHER_EVENT = 3
+_SHOWN_NAMES, _SHOWN_CHARS = 6, 200
+_SKETCH = np.dtype([("shingles", "<u4"), *FIELDS])
+
+
+class Lead(msgspec.Struct, frozen=True, array_like=True):
+    """A lead: its number, the event time in ms at which it came up, its language, and ``sketch_of`` its article."""
+
+    number: int
+    time_ms: int
+    language: str | None
+    sketch: bytes
+
+
+def sketch_of(fingerprint: bytes) -> bytes:
+    """What identifies the event of an article, out of its features; b"" if those are not known."""
+    if not is_full(fingerprint):
+        return b""
+    known, kept = read_features(fingerprint), np.zeros((), _SKETCH)
+    for name in _SKETCH.names or ():
+        kept[name] = known[name]
+    return kept.tobytes()
+
+
+def number_of_lead(leads: Sequence[Lead], sketch: bytes, language: str | None, number: int) -> int:
+    """The number of the first lead with which an article agrees; ``number``, a new one, if it agrees with none."""
+    if not leads:
+        return number
+    alike = [one for one in leads if one.language == language]
+    if not alike:
+        return leads[0].number
+    agreed = ~_disagree(_rows([sketch])[0], _rows([one.sketch for one in alike]))
+    return next((one.number for one, agrees in zip(alike, agreed.tolist(), strict=True) if agrees), number)
+
+
+def with_lead(leads: tuple[Lead, ...], lead: Lead) -> tuple[Lead, ...]:
+    """The leads with one more, if they lack its number or its language; the oldest is dropped when they are too many."""
+    if any((one.number, one.language) == (lead.number, lead.language) for one in leads):
+        return leads
+    return (*leads, lead)[-MOST_LEADS:]
+
+
+def what_is_new(title: str, text: str, language: str | None, leads: Sequence[Lead]) -> str:
+    """The names and days that no lead has, for people; the headline if there are none."""
+    known = [row["vocabulary"] for row in _rows([one.sketch for one in leads])] if leads else []
+    names = new_names(prepared(title), prepared(text), language, known)
+    return ", ".join(dict.fromkeys(names[:_SHOWN_NAMES]))[:_SHOWN_CHARS] or title
+
+
+def _disagree(asked: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.bool_]:
+    shared, told = shared_words(asked, rows), contradictions(asked, rows)
+    template = (shared >= MOST_WORDS) & (told.points >= CONTRADICTED_AT) & (told.event >= _ANOTHER_EVENT)
+    return np.asarray((shared < FEW_WORDS) | template)
+
+
+def _rows(sketches: Sequence[bytes]) -> NDArray[Any]:
+    return np.frombuffer(b"".join(sketches), _SKETCH)

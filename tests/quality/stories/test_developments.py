@@ -1,0 +1,130 @@
+"""No alert is lost to a merge: every two events told from one template against the alert rule, apart and forced together."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from core.records import Alert, Article, SubscriptionMatch
+from core.records.alert import ALL_NEWS, NewsKind
+from pipeline.stories.alerts import AlertRule
+from pipeline.stories.features import features
+from tests.pipeline.stories.world import Desk, subscription
+from tests.quality.stories.stage import article
+from tests.quality.stories.templates import Pair, copy_pairs, template_pairs
+
+WANTED = (SubscriptionMatch("s", 1),)
+
+
+def matching(one: Article) -> Article:
+    return replace(one, subscriptions=WANTED)
+
+
+def forced(*articles: Article, news: tuple[NewsKind, ...] = ALL_NEWS) -> list[Alert]:
+    """The alerts if all these articles are put into one story, whatever they tell."""
+    rule = AlertRule({}, lambda name, _version, _time_ms: replace(subscription(name), news=news))
+    alerts: list[Alert] = []
+    for one in articles:
+        alerts += rule.alerts_of(replace(matching(one), version=1, story_id="one"), one.key)
+    return alerts
+
+
+def apart(pair: Pair) -> list[Alert]:
+    desk = Desk()
+    for one in (pair.first, pair.second):
+        desk.tell(matching(one))
+    return desk.alerts
+
+
+def test_each_event_of_a_template_alerts() -> None:
+    lost = [pair.name for pair in template_pairs() if len(apart(pair)) != 2]
+    assert lost == []
+
+
+def test_an_event_that_was_merged_alerts_all_the_same() -> None:
+    lost = [pair.name for pair in template_pairs() if len(forced(pair.first, pair.second)) != 2]
+    assert lost == []
+
+
+def test_it_alerts_as_a_development_if_no_other_news_is_wanted() -> None:
+    """Running totals, which may be one story, are new figures and no development."""
+    told = {
+        pair.name: [one.reason for one in forced(pair.first, pair.second, news=("developments",))]
+        for pair in template_pairs()
+        if not pair.together
+    }
+    assert {name: reasons for name, reasons in told.items() if reasons != ["story", "development"]} == {}
+
+
+def test_a_copy_is_no_development() -> None:
+    told = [pair.name for pair in copy_pairs() if len(forced(pair.first, pair.second, news=("developments",))) != 1]
+    assert told == []
+
+
+ONE = (
+    "Concern for missing Anna Falk",
+    "Police are worried about Anna Falk, 61, who has been missing from Torvik since Sunday. She was seen last in Mill Lane.",
+)
+OTHER = (
+    "Concern for missing Piet Maas",
+    "Police are worried about Piet Maas, 61, who has been missing from Lindgate since Sunday. He was seen last in Dock Road.",
+)
+
+
+def told(number: int, title: str, text: str, language: str = "en") -> Article:
+    return article(
+        f"https://o{number}.example/a", title, text, at_ms=number + 1, source=f"o{number}", language=language
+    )
+
+
+def test_a_development_says_what_is_new() -> None:
+    (_, second) = forced(told(0, *ONE), told(1, *OTHER))
+    assert (second.reason, second.news[0].text) == ("development", "Piet Maas, Lindgate, Dock Road")
+
+
+def test_figures_and_quotes_go_before_it() -> None:
+    both = (
+        OTHER[0],
+        OTHER[1].replace("61", "37") + ' "He left without a word to anyone." 240 volunteers help.',
+    )
+    (_, second) = forced(told(0, *ONE), told(1, *both))
+    assert second.reason == "figures"
+    assert [one.kind for one in second.news][-2:] == ["quotes", "development"]
+
+
+def test_it_gives_way_if_they_say_all_of_it() -> None:
+    """Another day's figures of one series: nobody is named who was not named before."""
+    series = (
+        "The office in Torvik counted {} cases of flu, {} more than before. Anna Falk said {} people were in hospital."
+    )
+    pair = [
+        told(n, "Flu in Torvik", series.format(*figures)) for n, figures in enumerate(((812, 170, 61), (1044, 232, 88)))
+    ]
+    (_, second) = forced(*pair)
+    assert {one.kind for one in second.news} == {"figures"}
+
+
+def test_what_was_told_is_told_once() -> None:
+    """The first event again, then the second one again: both are known, only a third source is news."""
+    again = [told(n, title, text + " More will follow.") for n, (title, text) in enumerate((ONE, OTHER, ONE, OTHER))]
+    assert [one.reason for one in forced(*again)] == ["story", "development", "sources"]
+
+
+def test_an_edit_is_no_development() -> None:
+    desk = Desk()
+    first = matching(told(0, *ONE))
+    second = matching(told(0, *OTHER))
+    desk.tell(first)
+    desk.tell(replace(second, key=replace(second.key, time_ms=2)))
+    assert "development" not in {news.kind for alert in desk.alerts for news in alert.news}
+
+
+@pytest.mark.parametrize("language", ["de", "ar"])
+def test_a_text_in_another_language_is_no_development_by_its_words(language: str) -> None:
+    other = told(1, "Sorge um Anna Falk", "Die Polizei sucht seit Sonntag nach der Rentnerin aus Torvik.", language)
+    assert [one.reason for one in forced(told(0, *ONE), other)] == ["story"]
+
+
+def test_a_plain_signature_is_compared_with_nothing() -> None:
+    plain = replace(told(1, *OTHER), fingerprint=features(*OTHER)[:512])
+    assert [one.reason for one in forced(told(0, *ONE), plain, news=("developments",))] == ["story"]
