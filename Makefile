@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka soak bench-latency lock clean torture screenshots
+.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -74,6 +74,9 @@ bench-stories: dev ## the story stage with 300,000 articles in the window
 
 torture: dev jars ## kill everything at random moments, on SQLite, Kafka+PostgreSQL and Flink (KILLS=200 SEED=...)
 	$(BIN)/python -m benchmarks.torture --kills $(KILLS) $(if $(SEED),--seed $(SEED)) --out benchmarks/torture/results/torture.csv $(ARGS)
+
+bench-kills: dev ## kill -9 of a service of wirewatch up every ten seconds for five minutes: each feed polled again within 10 s (SECONDS SEEDS="1 2 3")
+	$(BIN)/python -m benchmarks.kills --seconds $(or $(SECONDS),300) $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed))
 
 soak: dev jars ## 30 minutes at 10 articles/s on real servers, then idle: memory, CPU, lag into a CSV (MINUTES RATE IDLE_MINUTES DRIVER=slices|flink STORE=postgres|sqlite)
 	$(BIN)/python -m benchmarks.soak --driver $(or $(DRIVER),slices) --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),30) --rate $(or $(RATE),10) --idle-minutes $(or $(IDLE_MINUTES),3)

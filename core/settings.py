@@ -45,7 +45,7 @@ class CoreSettings:
         _help(
             "longest time that a call to a stream takes before it fails and is tried again; timeout_s in the URL wins"
         ),
-    ] = 10.0
+    ] = 15.0
     stream_answer_s: Annotated[
         float,
         _help(

@@ -21,12 +21,16 @@ FIRST = 1_000_000
 
 
 class Outlet:
-    """One host with an RSS feed of all its articles; pages take up to ``slowest_s`` seconds."""
+    """One host with an RSS feed of all its articles; pages take up to ``slowest_s`` seconds.
+
+    ``polls``: when the feed was asked for, by the monotonic clock.
+    """
 
     def __init__(self, name: str, slowest_s: float, random: Random) -> None:
         self.name, self._slowest_s, self._random = name, slowest_s, random
         self._lock = threading.Lock()
         self._versions: dict[int, int] = {}
+        self.polls: list[float] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._answer))
         self._http.daemon_threads = True
         self.address = f"127.0.0.1:{self._http.server_address[1]}"
@@ -57,6 +61,7 @@ class Outlet:
     def _answer(self, path: str) -> tuple[int, str, str]:
         versions = self.published()
         if path == "/feed.xml":
+            self.polls.append(time.monotonic())
             return 200, "application/rss+xml", self._feed(versions)
         time.sleep(self._random.uniform(0, self._slowest_s))
         number = int(path[1:]) if path[1:].isdigit() else -1

@@ -75,7 +75,7 @@ class Location:
     path: Path
     url: str
     max_value_bytes: int = 16 << 20
-    timeout_s: float = 10.0
+    timeout_s: float = 15.0
 
     @classmethod
     def parse(cls, url: str) -> Self:

@@ -165,6 +165,12 @@ class KafkaAdmin:
             time.sleep(_BACKOFF_S)
         return True
 
+    def _deleted(self, error: Exception) -> StreamError | None:
+        if not (self._seen and isinstance(error, _UNKNOWN)):
+            return None
+        hint = "a service that starts again makes it anew, empty; what it held is gone"
+        return StreamError(self._label, "the stream was deleted", hint=hint)
+
     def _timeout_ms(self) -> int:
         return int(self._location.timeout_s * 1000)
 
@@ -182,14 +188,8 @@ class KafkaAdmin:
                 self.close()
                 now = time.monotonic()
                 learning = self._seen and isinstance(error, _UNKNOWN) and now < began + _LEARNT_S
-                if self._seen and not learning and isinstance(error, _UNKNOWN):
-                    raise StreamError(
-                        self._label,
-                        "the stream was deleted",
-                        hint="a service that starts again makes it anew, empty; what it held is gone",
-                    ) from error
                 if not (learning or transient(error)) or now + _BACKOFF_S >= deadline:
-                    raise ours(self._label, error) from error
+                    raise self._deleted(error) or ours(self._label, error) from error
                 time.sleep(_BACKOFF_S)
 
 

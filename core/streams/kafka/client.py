@@ -89,7 +89,7 @@ class KafkaLocation:
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_value_bytes: int | None = None
     replication_factor: int = 0
-    timeout_s: float = 10.0
+    timeout_s: float = 15.0
     answer_s: float = 4.0
     connect_s: float = 2.0
     client_id: str = "wirewatch"

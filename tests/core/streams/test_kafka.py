@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from core.errors import RecordTooLarge, StreamError, StreamUnavailable, WirewatchError
 from core.streams import NewRecord, Stream, create_stream, open_stream
 from core.streams.kafka.stream import KafkaStream
+from core.streams.open import delete_stream
 from tests.servers.kafka import KafkaServer, free_ports
 
 pytestmark = pytest.mark.kafka
@@ -210,6 +212,18 @@ def test_closing_leaves_no_threads(kafka_server: str, name: str) -> None:
     assert set(threading.enumerate()) > before
     stream.close()
     assert set(threading.enumerate()) <= before
+
+
+def test_a_stream_that_was_deleted_is_called_that_and_not_a_broker_that_is_away(kafka_server: str, name: str) -> None:
+    with create_stream(f"{kafka_server}?timeout_s=1", name, 1) as stream:
+        stream.append([NewRecord(b"k", b"before")])
+        assert len(stream.read({0: 0})) == 1
+        delete_stream(kafka_server, name)
+        # The first refusal may be kafka-python's own, which takes it for a broker that does not answer.
+        with contextlib.suppress(StreamUnavailable):
+            stream.append([NewRecord(b"k", b"lost")])
+        refused(lambda: stream.append([NewRecord(b"k", b"lost")]), StreamError, "the stream was deleted")
+        refused(lambda: stream.read({0: 1}), StreamError, "the stream was deleted")
 
 
 def test_a_stream_outlives_its_broker(own_kafka: KafkaServer) -> None:

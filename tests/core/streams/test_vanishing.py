@@ -1,0 +1,53 @@
+"""A broker that vanishes without a word, packets dropped: appends and reads go on within 15 s (``vanishing.py``)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers.kafka import require_java
+
+pytestmark = pytest.mark.kafka
+ROOT = Path(__file__).parents[3]
+WITHIN_S, BEHIND_ELECTION_S = 15.0, 5.0
+
+
+def namespaces() -> list[str]:
+    """How a process gets a network of its own here; skips, saying why, where it can't."""
+    said = ""
+    for how in (["unshare", "-n"], ["unshare", "-Urn"]):
+        command = [*how, "--pid", "--fork", "--kill-child", "--mount-proc"]
+        try:
+            tried = subprocess.run(
+                [*command, "ip", "link", "add", "b", "type", "bridge"], capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError as error:
+            pytest.skip(f"no network namespaces: {error.filename} is missing")
+        if not tried.returncode:
+            return command
+        said = tried.stderr.strip()
+    pytest.skip(f"no network namespaces can be made here: {said}")
+
+
+def test_a_broker_that_vanishes_delays_appends_and_reads_by_no_more_than_15_s(tmp_path: Path) -> None:
+    require_java()
+    done = subprocess.run(
+        [*namespaces(), sys.executable, "-m", "tests.core.streams.vanishing", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["node"] for one in found] == [1, 2, 3], "each of the three, so the active controller too"
+    for one in found:
+        # How soon the brokers agree on new leaders is theirs (9 s by default), and longer on a busy machine.
+        limit_s = max(WITHIN_S, one["elected"] + BEHIND_ELECTION_S)
+        assert one["append"] <= limit_s, found
+        assert one["read"] <= limit_s + 1, found
