@@ -10,12 +10,13 @@ from core.query.budget import NotDecided
 from core.query.compile import CompiledQuery, compile_query
 from core.query.document import Document, document_of
 from core.query.explain import Explanation, explain, format_query
-from core.query.index import IndexResult, QueryFailure, QueryIndex
+from core.query.index import Decided, IndexResult, QueryFailure, QueryIndex
 from core.query.lint import LintFinding, lint
 from core.query.parse import parse
 
 __all__ = [
     "CompiledQuery",
+    "Decided",
     "Document",
     "Explanation",
     "IndexResult",

@@ -57,6 +57,18 @@ class QueryFailure(NamedTuple, Generic[Id]):
     error: Exception
 
 
+class Decided(NamedTuple, Generic[Id]):
+    """The result of ``QueryIndex.decide``: the queries that match, in the order of adding, and those that failed."""
+
+    matching: list[Id]
+    failures: list[QueryFailure[Id]]
+
+    @property
+    def undecided(self) -> list[Id]:
+        """The queries that failed because they would have taken too many steps."""
+        return [one.id for one in self.failures if isinstance(one.error, NotDecided)]
+
+
 class IndexResult(NamedTuple, Generic[Id]):
     """The result of ``QueryIndex.evaluate``: matches by query, in the order of adding, and the queries that failed."""
 
@@ -161,18 +173,35 @@ class QueryIndex(Generic[Id]):
         matches.sort(key=lambda item: item[0])
         return IndexResult({id: found for _, id, found in matches}, failures)  # noqa: A001
 
-    def matching(self, document: Document) -> list[Id]:
-        """The queries that match, in the order of adding, without what they matched, at half the cost. Failures are raised."""
+    def decide(self, document: Document) -> Decided[Id]:
+        """The queries that match, without what they matched: ``spans`` has that of the few whose alerts need it."""
         self._documents += 1
         found: list[_Entry[Id]] = []
+        failures: list[QueryFailure[Id]] = []
         refile: list[_Entry[Id]] = []
         for entry in self._possible(document, refile):
-            if entry.query.holds_besides(document):
+            try:
+                held = entry.query.holds_besides(document)
+            except Exception as error:  # returned, so that the other queries still run
+                failures.append(QueryFailure(entry.id, error))
+                continue
+            if held:
                 found.append(entry)
             else:
                 _tried_in_vain(entry, refile)
         self._refile(refile)
-        return [entry.id for entry in sorted(found, key=_order)]
+        return Decided([entry.id for entry in sorted(found, key=_order)], failures)
+
+    def spans(self, id: Id, document: Document) -> tuple[Match, ...]:  # noqa: A002
+        """What a query that matches ``document`` matched. Raises KeyError."""
+        return self._entries[id].query.match(document) or ()
+
+    def matching(self, document: Document) -> list[Id]:
+        """``decide``, with failures raised."""
+        decided = self.decide(document)
+        if decided.failures:
+            raise decided.failures[0].error
+        return decided.matching
 
     def candidates(self, document: Document) -> list[Id]:
         """The queries that the presearcher can't rule out for ``document``, or for any part of it, in the order of adding."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.errors import QueryError, UsageError
-from core.query import Document, document_of, lint, parse
+from core.query import Document, LintFinding, document_of, lint, parse
 from core.query.importing import DIALECTS, Imported, import_query
 from core.records import Subscription, article_id
 from core.search import BacktestReport, Comparison, Filters, SearchIndex, Stopped, backtest, compare, filters_of, never
+from core.search.usage import usage_findings
 from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import check
 from desk.views.query_preview import DAYS, QueryPreview, preview_of
@@ -107,7 +108,10 @@ def preview(
         budget_ms=PREVIEW_BUDGET_MS,
         stopped=stopped,
     )
-    return preview_of(findings, report, change, outlets, days=days)
+    said: tuple[LintFinding, ...] = ()
+    if before is None or before.query != wanted.query:
+        said = tuple(usage_findings(index, wanted.query, now_ms, filters=filters_of(wanted), stopped=stopped))
+    return preview_of((*findings, *said), report, change, outlets, days=days)
 
 
 def translated(query: str, dialect: str) -> Imported:

@@ -143,14 +143,15 @@ class Matcher:
                 # Only the canary's own query is there, so the words need not be split.
                 return (), 0
             document = document_of(article)
-            result = self._index.evaluate(document)
+            result = self._index.decide(document)
             for failure in result.failures:
                 if not isinstance(failure.error, NotDecided):
                     log.error("a stored query failed", query=failure.id, article=article.id, error=str(failure.error))
             if canaries.is_canary(article.url):
                 # It counts for the reserved subscription only, whatever other queries match.
-                one = result.matches.get(self._canary)
-                return () if one is None else (SubscriptionMatch(*self._canary, one),), 0
+                if self._canary not in result.matching:
+                    return (), 0
+                return (SubscriptionMatch(*self._canary, self._index.spans(self._canary, document)),), 0
             current = self._subscriptions.by_name(article.key.time_ms)
             undecided = [
                 (identity, version)
@@ -159,8 +160,8 @@ class Matcher:
             ]
             self._log_undecided(undecided, article.id)
             found = (
-                SubscriptionMatch(identity, version, matches)
-                for (identity, version), matches in result.matches.items()
+                SubscriptionMatch(identity, version, self._index.spans((identity, version), document))
+                for identity, version in result.matching
                 if (held := current.get(identity)) is not None
                 and held.version == version
                 and held.state != "paused"

@@ -141,6 +141,17 @@ def test_one_rule_says_what_is_no_id(desk: Desk, as_editor: TestClient, editor: 
     assert identity not in stored
 
 
+def test_a_probable_mistake_is_stored_only_if_that_is_confirmed(client: TestClient, editor: dict[str, str]) -> None:
+    doubted = client.put(address("doubted"), json={"query": "syria Or iraq"}, headers=editor)
+    assert doubted.status_code == 400
+    assert "probably meant: syria OR iraq; anyway=true" in doubted.json()["detail"]
+    assert client.get(address("doubted"), headers=editor).status_code == 404
+    stored = client.put(address("doubted"), params={"anyway": "true"}, json={"query": "syria Or iraq"}, headers=editor)
+    assert stored.json()["query"] == "syria Or iraq"
+    [finding] = client.get("/api/v1/queries/lint", params={"query": "syria Or iraq"}, headers=editor).json()["items"]
+    assert finding["confirm"]
+
+
 def test_every_field_that_people_change_is_read_as_it_was_written(client: TestClient, editor: dict[str, str]) -> None:
     stated = {name.removesuffix("_ms") for name in Subscription.__struct_fields__} - {"schema"}
     assert stated == OTHER.keys() | MADE

@@ -90,6 +90,35 @@ def test_that_all_matches_were_there_before_is_said(wire: Wire, desk: Desk, as_e
     assert "before they were watched" not in send(as_editor, "/subscriptions/check", {**WHOLE, "query": "maize"}).text
 
 
+def test_a_probable_mistake_is_asked_about(desk: Desk, as_editor: TestClient) -> None:
+    doubted = {**WHOLE, "id": "doubted", "query": "syria Or iraq"}
+    asked = send(as_editor, "/subscriptions/save", doubted)
+    assert asked.status_code == 400
+    assert "syria OR iraq" in asked.text
+    assert 'name="anyway"' in asked.text
+    assert desk.queries.newest("doubted") is None
+    assert send(as_editor, "/subscriptions/save", {**doubted, "anyway": "yes"}).status_code == 200
+    assert desk.queries.newest("doubted").query == "syria Or iraq"  # type: ignore[union-attr]
+    lines = b'{"id": "b", "query": "grain ODER wheat"}\n'
+    file = {"file": ("queries.jsonl", lines)}
+    assert send(as_editor, "/subscriptions/import", {}, files=file).status_code == 400
+    assert send(as_editor, "/subscriptions/import", {"anyway": "yes"}, files=file).status_code == 200
+    assert desk.queries.newest("b") is not None
+
+
+def test_words_that_never_occurred_and_too_many_matches_are_warned_of(
+    wire: Wire, desk: Desk, as_editor: TestClient
+) -> None:
+    for number in range(210):
+        wire.article(f"Grain {number}", "From Odesa by ship.")
+    indexed(desk)
+    form = {**WHOLE, "query": "odesa AND (ship OR zeppelin) NOT airship"}
+    said = html.unescape(send(as_editor, "/subscriptions/check", form).text)
+    assert "zeppelin is in none of the 210 articles of the last 30 days" in said
+    assert "airship is" not in said
+    assert "matches 100 % of the 210 articles" in said
+
+
 def test_what_is_wrong_is_said_with_its_place_and_a_better_query(desk: Desk, as_editor: TestClient) -> None:
     broken = send(as_editor, "/subscriptions/check", {**WHOLE, "query": "grain AND ("}).text
     assert re.search(r"grain AND \(\n\s+\^", broken)

@@ -43,6 +43,54 @@ def desk_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_probable_mistake_is_stored_only_if_that_is_confirmed(tmp_path: Path) -> None:
+    doubted = wirewatch("subscriptions", "add", "syria Or iraq", "--id", "doubted", cwd=tmp_path)
+    assert doubted.returncode == 2
+    assert "syria OR iraq" in doubted.stderr
+    assert "--anyway" in doubted.stderr
+    assert (
+        json.loads(f"[{','.join(wirewatch('subscriptions', 'list', '--json', cwd=tmp_path).stdout.splitlines())}]")
+        == []
+    )
+    stored = wirewatch("subscriptions", "add", "syria Or iraq", "--id", "doubted", "--anyway", cwd=tmp_path)
+    assert stored.returncode == 0, stored.stderr
+    # What is stored may be changed otherwise without being asked again; another such query is asked about.
+    assert wirewatch("subscriptions", "edit", "doubted", "--name", "Name", cwd=tmp_path).returncode == 0
+    assert wirewatch("subscriptions", "edit", "doubted", "--query", "'black sea' x", cwd=tmp_path).returncode == 2
+    file = tmp_path / "queries.jsonl"
+    file.write_text('{"id": "a", "query": "grain"}\n{"id": "b", "query": "grain ODER wheat"}\n', encoding="utf-8")
+    refused = wirewatch("subscriptions", "import", str(file), cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "b: " in refused.stderr
+    assert wirewatch("subscriptions", "import", str(file), "--anyway", cwd=tmp_path).returncode == 0
+
+
+def test_what_is_read_otherwise_now_is_listed_until_it_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    store = open_store(Settings(data_dir=str(tmp_path / "var")).store)
+    old = [
+        Subscription(id="name", query="airport AND Sana'a"),
+        Subscription(id="same", query="iran"),
+        Subscription(id="hebrew", query="סוריה"),
+    ]
+    SubscriptionStore(store).save_subscriptions(old, now_ms=wall_ms(), from_the_beginning=True)
+    listed = wirewatch("subscriptions", "check", "--json", cwd=tmp_path)
+    assert listed.returncode == 1
+    found = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert [one["id"] for one in found] == ["hebrew", "name"]
+    assert found[1]["changes"] == [
+        {"position": 12, "part": "Sana'a", "change": 'was read as "sana a", is read as sanaa'}
+    ]
+    # A new query is read as it is meant, and pausing an old one does not accept it.
+    assert wirewatch("subscriptions", "add", "O'Brien", "--id", "new", cwd=tmp_path).returncode == 0
+    assert wirewatch("subscriptions", "pause", "name", cwd=tmp_path).returncode == 0
+    again = wirewatch("subscriptions", "check", "--json", cwd=tmp_path)
+    assert [json.loads(line)["id"] for line in again.stdout.splitlines()] == ["hebrew", "name"]
+    assert wirewatch("subscriptions", "check", "--accept", cwd=tmp_path).returncode == 0
+    assert wirewatch("subscriptions", "check", cwd=tmp_path).returncode == 0
+    assert SubscriptionStore(store).newest("name").query == "airport AND Sana'a"  # type: ignore[union-attr]
+
+
 def test_what_it_would_have_alerted(desk_folder: Path) -> None:
     told = on_terminal("subscriptions", "test", "ports", cwd=desk_folder)
     assert told.returncode == 0, told.stderr

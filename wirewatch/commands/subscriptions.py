@@ -15,12 +15,13 @@ import typer
 from msgspec import structs
 from rich.text import Text
 
-from core.errors import Conflict, QueryError, Unconfirmed, UsageError
+from core.errors import Conflict, QueryError, StoreError, Unconfirmed, UsageError
 from core.records import Subscription, from_ms
 from core.records.alert import ALL_NEWS
-from core.search import filters_of
+from core.search import SearchIndex, filters_of, search_folder
+from core.search.usage import usage_findings
 from core.settings import Settings, load_settings
-from core.store import Store, open_store
+from core.store import Store, StoreReader, open_store
 from core.topics.definitions import builtin_definitions, folder_definitions
 from desk.terminal import harmless
 from desk.use_cases import alerts
@@ -49,6 +50,8 @@ app = typer.Typer(
 )
 Identity = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
 By = Annotated[str, typer.Option("--by", help="Who makes the change (default: this machine's user).")]
+_INDEXED_FIRST = 20_000
+"""Articles that the search index takes in before a query that was just stored is looked up."""
 Days = Annotated[int, typer.Option(help="Past days to test on.", min=1, max=3_650)]
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Also store a query that is probably a mistake, such as one with Or for OR.")
@@ -144,7 +147,7 @@ def add(
     except Conflict as error:
         hint = f"wirewatch subscriptions edit {identity} changes it; --replace stores this in its place"
         raise UsageError(error.message, hint=hint) from error
-    _show_checked(opened, saved, changes)
+    _show_checked(opened, saved, changes | {"query": query})
 
 
 @app.command("edit")
@@ -440,7 +443,22 @@ def _show_checked(opened: _Opened, saved: Saved, changes: dict[str, Any]) -> Non
         if name in changes and set(changes[name]) != set(stored):
             console.note(f"{name} are stored in lower case: {', '.join(stored)}")
     _warn_of_outlets(opened, saved.subscription.outlets)
+    if "query" in changes and saved.changed:
+        _show_usage(opened, saved.subscription)
     _show(saved)
+
+
+def _show_usage(opened: _Opened, one: Subscription) -> None:
+    """Warn of words that never occurred lately, and of a query that matches very much, as far as the index has followed."""
+    try:
+        index = SearchIndex.open(search_folder(opened.settings), run=opened.settings.run)
+        index.refresh(StoreReader(opened.store, opened.settings.run), most=_INDEXED_FIRST)
+        index.close()
+    except StoreError as error:
+        console.note(f"what it would find can't be looked up: {error.message}", "yellow")
+        return
+    for finding in usage_findings(index, one.query, console.now_ms(), filters=filters_of(one)):
+        console.note(f"{finding.severity}: {finding.message}", "yellow")
 
 
 def _show(saved: Saved) -> None:

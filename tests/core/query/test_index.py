@@ -27,6 +27,10 @@ def test_the_same_as_every_query_by_itself(queries: list[str], texts: list[tuple
         wanted = {number: found for number, found in wanted.items() if found is not None}
         assert index.match(Document(title, text, **meta._asdict())) == wanted
         assert index.matching(Document(title, text, **meta._asdict())) == list(wanted)
+        document = Document(title, text, **meta._asdict())
+        decided = index.decide(document)
+        # In any order, and after all others: what was found for one never depends on another.
+        assert {one: index.spans(one, document) for one in reversed(decided.matching)} == wanted
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,75 @@
+"""What a query would mean for the articles of the last weeks: words that occurred in none, and a query that finds too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.errors import QueryError
+from core.query import LintFinding, parse
+from core.query.ast import Field, Node, Not, Phrase, Term, children
+from core.query.explain import format_node
+from core.search.backtest import backtest
+from core.search.index import SearchIndex
+from core.search.question import DAY_MS, Stopped, ask, never
+from core.search.results import Filters
+
+USAGE_DAYS = 30
+BROAD_SHARE = 0.1
+"""Share of all articles from which a query is warned of."""
+FEWEST_ARTICLES = 200
+"""With fewer articles nothing is said: what has not occurred in them means little."""
+_MOST_LOOKED_UP, _MOST_SHOWN = 200, 5
+_BUDGET_MS = 400.0
+
+
+def usage_findings(
+    index: SearchIndex,
+    query: str,
+    now_ms: int,
+    *,
+    filters: Filters = Filters(),  # noqa: B008 - frozen
+    stopped: Stopped = never,
+) -> list[LintFinding]:
+    """Warnings on ``query`` by the articles of the last 30 days before ``now_ms`` (event time, ms, UTC).
+
+    One for each word or phrase that occurred in no article (five at most), whatever else the query asks for, and one if the
+    query, with ``filters``, matches more than a tenth of all articles. What is below NOT is not looked at. Empty for a
+    query that does not parse, and with fewer than 200 articles.
+    """
+    since_ms, until_ms = now_ms - USAGE_DAYS * DAY_MS, now_ms + 1
+    snapshot = index.snapshot()
+    total = ask(snapshot, "", since_ms, until_ms).size()
+    if total < FEWEST_ARTICLES:
+        return []
+    try:
+        leaves = {format_node(node): node.start for node in reversed(list(_leaves(parse(query).root)))}
+        lacking = sorted(
+            (start, text)
+            for text, start in list(leaves.items())[:_MOST_LOOKED_UP]
+            if not stopped() and not ask(snapshot, text, since_ms, until_ms).size()
+        )
+        report = backtest(
+            index, query, since_ms, until_ms, filters=filters, budget_ms=_BUDGET_MS, examples=0, stopped=stopped
+        )
+    except QueryError:
+        return []
+    among = f"the {total:,} articles of the last {USAGE_DAYS} days"
+    found = [LintFinding(start, "warning", f"{text} is in none of {among}") for start, text in lacking[:_MOST_SHOWN]]
+    if more := len(lacking) - _MOST_SHOWN if len(lacking) > _MOST_SHOWN else 0:
+        found.append(
+            LintFinding(lacking[_MOST_SHOWN][0], "warning", f"{more} further words are in none of them either")
+        )
+    if report.articles.value > BROAD_SHARE * total:
+        share = round(100 * report.articles.value / total)
+        message = f"matches {share} % of {among}: more than {round(100 * BROAD_SHARE)} % are rarely read"
+        found.append(LintFinding(0, "warning", message))
+    return found
+
+
+def _leaves(node: Node) -> Iterator[Term | Phrase]:
+    """The words and phrases that a match may need in title or text."""
+    if isinstance(node, Term | Phrase):
+        yield node
+    elif not isinstance(node, Not) and not (isinstance(node, Field) and node.name not in ("title", "body")):
+        for part in children(node):
+            yield from _leaves(part)
