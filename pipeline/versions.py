@@ -21,6 +21,7 @@ from crc32c import crc32c
 
 from core import version
 from core.errors import WirewatchError
+from core.query import words
 from pipeline.elements import Draft, EnvelopeHead
 from pipeline.order import MergeMark, ReorderState
 
@@ -109,8 +110,8 @@ def _header(line: bytes) -> tuple[str, str, str]:
     return (parts[0], parts[1], parts[2]) if len(parts) == 3 and "+" in parts[0] else ("", "", "")
 
 
-VERSION = f"{version()}+{shape_of(_KINDS)}"
-"""This process's version."""
+VERSION = f"{version()}+{shape_of(_KINDS)}w{words.VERSION}"
+"""This process's version: of the program, of the structs, and of the rules for words, by which queries are matched."""
 
 SEAL = Seal(VERSION)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from core import version
 from core.errors import WirewatchError
+from core.query import words
 from core.records import OrderKey, Position, RawArticle
 from pipeline.elements import Draft, EnvelopeHead, Rejection
 from pipeline.order import Merge, MergeMark, ReorderState
@@ -102,7 +103,7 @@ def test_a_changed_meaning_or_another_kind_changes_it_too() -> None:
 
 
 def test_our_version_is_the_code_s_and_the_digest_of_all_that_flows_or_waits() -> None:
-    assert f"{version()}+{shape_of([EnvelopeHead, Draft, ReorderState, MergeMark])}" == VERSION
+    assert f"{version()}+{shape_of([EnvelopeHead, Draft, ReorderState, MergeMark])}w{words.VERSION}" == VERSION
 
 
 def test_two_processes_of_one_version_agree() -> None:
