@@ -10,7 +10,7 @@ PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
 
-.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots
+.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -99,6 +99,9 @@ bench-slow-pages: dev ## what 1 and 5 % slow pages cost the others, embedded, at
 
 bench-search: dev ## search and backtests over 1,000,000 generated articles (3 GB in .cache, made once)
 	$(BIN)/python -m benchmarks.search $(ARGS)
+
+contracts: dev ## the contracts of the streams (JSON Schema, AsyncAPI) into docs/contracts; refuses what breaks readers
+	$(BIN)/wirewatch streams contracts docs/contracts
 
 screenshots: dev ## pictures of the desk's pages, from the demo, into docs/images (Chromium)
 	$(BIN)/python -m tests.desk.screenshots

@@ -24,7 +24,7 @@ MAKING = {
 }
 STORELESS = {
     *("match", "feed parse", "feed discover", "query lint", "query explain", "query import", "topics list"),
-    *("topics test", "topics lint", "streams list", "channels kinds"),
+    *("topics test", "topics lint", "streams list", "streams contracts", "channels kinds"),
 }
 
 

@@ -146,6 +146,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "subscriptions import": [["queries.jsonl"], ["bad.jsonl"], [ACTING]],
     "subscriptions export": [[], ["--format", "toml"], [ACTING]],
     "subscriptions history": [["s"], [ACTING]],
+    "subscriptions marks": [["s"], [ACTING]],
     "subscriptions test": [["s"], [ACTING]],
     "subscriptions not-relevant": [["s"], [ACTING]],
     "match": [
@@ -184,6 +185,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "people close": [[ACTING]],
     "people token": [["ann", "--for", ACTING], [ACTING]],
     "streams adopt": [[]],
+    "streams contracts": [["contracts"]],
     "streams create": [[]],
     "streams list": [[]],
 }

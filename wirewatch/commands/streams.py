@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.text import Text
 
+import core
+from core.errors import WirewatchError
+from core.records.contracts import documents, refused
 from core.settings import Settings, load_settings
 from core.streams import open_stream
 from core.streams.base import check_partitions
@@ -57,6 +62,29 @@ def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
     _show(settings, planned_streams(settings).values(), as_json=as_json)
     if not console.wants_json(as_json):
         console.note(f"at {_place(settings)}; wirewatch streams create creates the missing ones")
+
+
+@app.command("contracts")
+def contracts(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.")]) -> None:
+    """Write the contracts of the streams: a JSON Schema for each, and an AsyncAPI document.
+
+    Documents that are there already are replaced only by ones that every reader of theirs can read, or whose schema has a
+    higher number. Exit 1 if not.
+    """
+    made = documents(core.version())
+    before = {name: msgspec.json.decode((folder / name).read_bytes()) for name in made if (folder / name).is_file()}
+    broken = refused(before, made)
+    if broken:
+        for line in broken:
+            console.note(line, "red")
+        raise WirewatchError(
+            "these changes break readers; nothing was written",
+            hint="raise the record's schema number, or take them back",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, document in made.items():
+        (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    console.note(f"{len(made)} documents in {folder}")
 
 
 @app.command("adopt")

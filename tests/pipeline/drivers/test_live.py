@@ -6,19 +6,24 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
+from jsonschema import Draft202012Validator
 
 from core.clock import wall_ms
-from core.records import Outcome, OutcomeKind, Subscription, encode
+from core.records import Outcome, OutcomeKind, RawArticle, Subscription, article_id, encode, from_ms
+from core.records.contracts import CONTRACTS, schema_of
+from core.records.raw import HttpFacts
 from core.settings import Settings
 from core.store import StoreReader, SubscriptionStore, open_store
 from core.store import tables as t
 from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, PEOPLE
 from core.store.tables import canaries
-from core.streams import NewRecord, StreamRecord, create_stream
-from core.streams.plans import group_of
+from core.streams import NewRecord, StreamRecord, create_stream, open_stream
+from core.streams.open import create_planned
+from core.streams.plans import group_of, planned_streams
 from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
 from pipeline.ledger import StreamOffsets
 from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
@@ -120,6 +125,44 @@ def test_a_run_that_tells_nobody_stores_all_the_same(tmp_path: Path) -> None:
     assert drain("live", publish=True) == 3
     assert waiting() == [PEOPLE]
     store.close()
+
+
+def test_every_record_on_every_stream_keeps_its_contract(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), extraction_processes=0)
+    store = open_store(settings.store)
+    everything = Subscription(id="all", query="NOT zyzzyva")
+    SubscriptionStore(store).save_subscriptions([everything], now_ms=0, from_the_beginning=True)
+    page = "<html lang=en><head><title>Ferry runs</title></head><body><p>The ferry to the island runs again.</p></body></html>"
+    paged = RawArticle(
+        url="https://pages.example/a",
+        source="pages.example",
+        fetched_at=from_ms(wall_ms()),
+        html=page,
+        http=HttpFacts(status=200, content_type="text/html"),
+        authors=("Ann Author",),
+        published="2026-03-05",
+    )
+    for plan in planned_streams(settings).values():
+        create_planned(settings.stream, plan).close()
+    with open_stream(settings.stream, settings.raw_stream) as raw:
+        records = [*raw_articles(0, 51), (article_id(paged.url), paged)]
+        raw.append([NewRecord(key.encode(), encode(article)) for key, article in records])
+    book = CanaryRepository(store, "live")
+    assert book.claim("token", now_ms=wall_ms(), interval_s=300) is not None
+    run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
+    store.close()
+    seen = {}
+    for contract in CONTRACTS:
+        validator = Draft202012Validator(schema_of(contract))
+        with open_stream(settings.stream, contract.name) as stream:
+            found = stream.read(dict.fromkeys(stream.partitions(), 0))
+        for record in found:
+            validator.validate(msgspec.json.decode(record.value))
+        seen[contract.name] = len(found)
+    assert seen["raw-articles"] == 52
+    assert seen["enriched-articles"] > 30
+    assert seen["alerts"] > 20
+    assert seen["rejected"] > 0
 
 
 def test_what_an_ended_replay_left_is_relayed_for_it_and_a_running_ones_is_not(live: LiveRun, clock: Clock) -> None:
