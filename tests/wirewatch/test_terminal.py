@@ -23,11 +23,12 @@ from connectors.store.feeds import FeedRepository
 from core import visible
 from core.records import Subscription, from_ms
 from core.settings import Settings
-from core.store import SubscriptionStore, open_store
+from core.store import StoreReader, SubscriptionStore, open_store
 from core.store.metadata import metadata
 from core.streams import NewRecord
 from core.streams.open import create_planned
 from core.streams.plans import raw_plan
+from desk.alert_work import AlertDesk, AlertWork
 from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.people.accounts import COMMAND_LINE
 from desk.people.roles import Role
@@ -86,6 +87,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
             wire.article(f"mines {ACTING} {run}", f"They found mines {ACTING}.", url=URL, **made)
             wire.article(f"mines {ACTING}", f"A copy {ACTING}", copy_of="x", **made)
+            [alert, *_] = StoreReader(store, "live").alerts()
+            mark = AlertWork(alert=alert.id, subscription="s", relevant=False, by_name=ACTING, changed_ms=NOON_MS)
+            AlertDesk(store, "live").keep([mark])
             commit(ledger, [refused(50, f"no_text {ACTING}", item=f"https://b.example/{ACTING}")])
     FeedRepository(store).add("https://feeds.example/rss", "feeds.example", from_ms(now_ms))
     DeliveryRepository(store).save_channel(Channel(name="c", kind="chat", config={"url": f"jsons://x/{ACTING}"}))
@@ -146,6 +150,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "subscriptions import": [["queries.jsonl"], ["bad.jsonl"], [ACTING]],
     "subscriptions export": [[], ["--format", "toml"], [ACTING]],
     "subscriptions history": [["s"], [ACTING]],
+    "subscriptions check": [[], ["--accept"]],
     "subscriptions marks": [["s"], [ACTING]],
     "subscriptions test": [["s"], [ACTING]],
     "subscriptions not-relevant": [["s"], [ACTING]],
