@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from core.topics import Tagger, check_topic, load_topic
 from desk.delivery.channels.testing import ChannelContract, sample_notice, sample_options
 
 ROOT = Path(__file__).parents[1]
@@ -20,14 +19,6 @@ SHOWN = re.findall(r"`(tests/plugins/[\w/.]+)`:\n\n```\w+\n(.*?)^```", PAGE, re.
 def blocks(language: str) -> list[str]:
     """The page's blocks of code in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-
-
-def test_the_topic_passes_its_own_examples() -> None:
-    [definition] = [block for block in blocks("toml") if block.startswith("name")]
-    topic = load_topic(definition, "docs/extending.md")
-    assert check_topic(topic) == []
-    tagged = Tagger((topic,)).tag("Train drivers vote for a walkout", "The rail strike begins in May.", "en")
-    assert [one.topic for one in tagged] == ["rail-strikes"]
 
 
 def test_the_channel_holds_to_the_contract(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
-"""Topics: subject matter that articles are filed under (docs/extending.md).
+"""Topics: subject matter that articles are filed under (docs/topics.md).
 
-``definitions`` says what a topic is and reads topic files; ``score`` decides which topics an article has.
+``definitions`` says what a topic is and reads topic files; ``score`` decides which topics an article has; ``fit`` fits a
+topic's weights to labelled articles.
 """
 
 from core.topics.definitions import Example, Topic, WeightedQuery, builtin_topics, load_topic, load_topic_folder
-from core.topics.score import ExampleFailure, Tagger, check_topic, tag
+from core.topics.score import ExampleFailure, Scored, Tagger, check_topic, tag
 
 __all__ = [
     "Example",
     "ExampleFailure",
+    "Scored",
     "Tagger",
     "Topic",
     "WeightedQuery",

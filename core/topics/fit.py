@@ -123,7 +123,7 @@ def fit(
     them, and without rules only the threshold is. Raises ValueError if there are not at least two groups of examples with
     the topic and one without it.
     """
-    emptied = _without(topic, set(without))
+    emptied = _reachable(_without(topic, set(without)))
     known = [(one, label) for one in examples if (label := one.has(topic.name)) is not None]
     groups = group_examples([one for one, _ in known])
     labels = np.array([label for _, label in known], np.bool_)
@@ -149,12 +149,22 @@ def fit(
     )
     return Fit(
         fitted,
-        _figures(_over(emptied, facts), labels),
+        _figures(_over(msgspec.structs.replace(emptied, threshold=topic.threshold), facts), labels),
         _figures(_over(fitted, facts), labels),
         _figures(over, labels),
         judged,
         folds,
     )
+
+
+def own_examples(topic: Topic) -> list[Labelled]:
+    """The examples of a topic's own file, as labelled articles."""
+    kinds = ((topic.must_match, True), (topic.must_not_match, False))
+    return [
+        Labelled(text=one.text, title=one.title, language=one.language, label=label)
+        for several, label in kinds
+        for one in several
+    ]
 
 
 class _Facts(NamedTuple):
@@ -231,6 +241,7 @@ def _fitted(topic: Topic, facts: _Facts, labels: NDArray[np.bool_]) -> Topic:
 
 
 def _start(rule: Rule) -> list[float]:
+    """Where the fitting of a rule begins."""
     return [rule.start * weight for weight in (START_AGAINST if rule.against else START).values()]
 
 
@@ -250,6 +261,12 @@ def _best_threshold(scores: Floats, labels: NDArray[np.bool_]) -> float:
     middles = [round((low + high) / 2, 2) for low, high in pairwise(ordered)] or [1.0]
     best: float = max((_figures(scores - middle, labels).f1, middle) for middle in middles if middle > 0)[1]
     return best
+
+
+def _reachable(topic: Topic) -> Topic:
+    """The topic with a threshold that its rules can reach: at most half of what they begin with for title and lead."""
+    begins = sum(sum(_start(rule)[:2]) for rule in topic.rules if not rule.against)
+    return msgspec.structs.replace(topic, threshold=min(topic.threshold, begins / 2)) if begins else topic
 
 
 def _without(topic: Topic, names: set[str]) -> Topic:

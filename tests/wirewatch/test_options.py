@@ -24,7 +24,8 @@ MAKING = {
 }
 STORELESS = {
     *("match", "feed parse", "feed discover", "query lint", "query explain", "query import", "topics list"),
-    *("topics test", "topics lint", "streams list", "streams contracts", "channels kinds"),
+    *("topics test", "topics lint", "topics fit", "topics score"),
+    *("streams list", "streams contracts", "channels kinds"),
 }
 
 

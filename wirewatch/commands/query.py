@@ -1,4 +1,4 @@
-"""``wirewatch query``, ``match`` and ``topics``: check, explain and translate queries, match documents, test topics."""
+"""``wirewatch query`` and ``match``: check, explain and translate queries, match documents."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from core.errors import InputError, QueryError, UsageError
 from core.query import Document, Explanation, LintFinding, QueryIndex, explain, lint, parse
 from core.query.importing import import_query
 from core.records.article import Match
-from core.topics import Topic, builtin_topics, check_topic, load_topic_folder
-from core.topics.definitions import costs, load_topic, topics_at
 from wirewatch import console
-from wirewatch.commands.options import JsonLines, JsonObject
+from wirewatch.commands.options import JsonObject
 
 app = typer.Typer()
 group = typer.Typer(
@@ -29,13 +27,6 @@ group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-topics = typer.Typer(
-    name="topics", help="List topics and run their examples.", no_args_is_help=True, rich_markup_mode=None
-)
-Folder = Annotated[
-    Path | None, typer.Option("--topics", help="A folder of topic files, used beside the built-in topics.")
-]
-app.add_typer(topics)
 app.add_typer(group)
 Query = Annotated[str | None, typer.Argument(metavar="[QUERY]", help="The query, as one argument.")]
 File = Annotated[
@@ -123,7 +114,7 @@ def lint_query(query: Query = None, file: File = None, *, as_json: JsonObject = 
     else:
         for finding in findings:
             if broken is None or finding.severity != "error":
-                _show(text, finding)
+                show_finding(text, finding)
             elif finding.suggestion:
                 console.out.print(Text(f"instead: {finding.suggestion}", style="green"))
         if not findings:
@@ -194,7 +185,7 @@ def match(
     reported with its position and nothing is matched (exit 2). A bad document is reported and skipped (exit 1).
     """
     index: QueryIndex[str | int] = QueryIndex()
-    for where, query in _lines(queries, _StoredQuery):
+    for where, query in lines_of(queries, _StoredQuery):
         if isinstance(query, InputError):
             raise UsageError(str(query))
         try:
@@ -203,7 +194,7 @@ def match(
             console.err.print(f"{where}: query {query.id!r}:", style="bold", markup=False)
             raise error from None
     failed = False
-    for _, doc in _lines(docs, _StoredDocument):
+    for _, doc in lines_of(docs, _StoredDocument):
         if isinstance(doc, InputError):
             console.show_error(doc)
             failed = True
@@ -247,7 +238,8 @@ def _document(path: Path) -> Document:
         raise InputError(str(path), str(error).replace("`$.", "`")) from error
 
 
-def _show(query: str, finding: LintFinding) -> None:
+def show_finding(query: str, finding: LintFinding) -> None:
+    """Print a finding of the linter, with a pointer to its place in the query."""
     line = Text(finding.severity, style=_STYLES[finding.severity])
     line.append(f" at position {finding.position + 1}: {finding.message}", style="default")
     console.out.print(line)
@@ -282,10 +274,11 @@ def _found(matches: tuple[Match, ...]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-Kind = TypeVar("Kind", _StoredQuery, _StoredDocument)
+Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
-def _lines(path: Path, kind: type[Kind]) -> Iterator[tuple[str, Kind | InputError]]:
+def lines_of(path: Path, kind: type[Kind]) -> Iterator[tuple[str, Kind | InputError]]:
+    """The lines of a JSON Lines file, each with its place; an InputError for one that can't be read. Raises UsageError."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -298,97 +291,3 @@ def _lines(path: Path, kind: type[Kind]) -> Iterator[tuple[str, Kind | InputErro
                     yield where, InputError(where, str(error).replace("`$.", "`"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-
-
-@topics.command("list")
-def list_topics(folder: Folder = None, *, as_json: JsonLines = False) -> None:
-    """List the topics, with their languages and examples."""
-    found = _topics(folder)
-    if console.wants_json(as_json):
-        for topic in found:
-            console.put(_topic_fields(topic))
-        return
-    table = console.table("topic", "title", "languages", "queries", "threshold", "examples")
-    for topic in found:
-        facts = _topic_fields(topic)
-        languages = " ".join(str(code) for code in _languages(topic))
-        examples = f"{len(topic.must_match)} + / {len(topic.must_not_match)} −"
-        table.add_row(topic.name, topic.title, languages, str(facts["queries"]), str(topic.threshold), examples)
-    console.out.print(table)
-
-
-@topics.command("lint")
-def lint_topics(
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="Topic files or folders (default: the built-in topics).")
-    ] = None,
-    *,
-    as_json: JsonLines = False,
-) -> None:
-    """Say which queries of topics cost much on an article; exit 1 if one costs too much to be loaded."""
-    chosen = [topic for path in files for topic in topics_at(path)] if files else list(builtin_topics())
-    failed = False
-    for topic in chosen:
-        for number, weighted, finding in costs(topic):
-            failed = failed or finding.severity == "error"
-            if console.wants_json(as_json):
-                console.put({"topic": topic.name, "query": number, **msgspec.to_builtins(finding)})
-                continue
-            console.out.print(f"{topic.name}, query {number}:", style="bold")
-            _show(weighted.query, finding)
-    console.note(f"{len(chosen)} topics looked at")
-    if failed:
-        raise typer.Exit(1)
-
-
-@topics.command("test")
-def run_examples(
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="Topic files or folders (default: the built-in topics).")
-    ] = None,
-) -> None:
-    """Run each topic's must-match and must-not-match examples; exit 1 if one fails."""
-    chosen = [topic for path in files for topic in _topics_in(path)] if files else list(builtin_topics())
-    failed = 0
-    for topic in chosen:
-        failures = check_topic(topic)
-        failed += len(failures)
-        count = len(topic.must_match) + len(topic.must_not_match)
-        console.out.print(f"{topic.name}: {count - len(failures)} of {count} examples as expected", markup=False)
-        for failure in failures:
-            console.out.print(f"  {failure}", style="red", markup=False)
-    if failed:
-        raise typer.Exit(1)
-
-
-def _topics(folder: Path | None) -> list[Topic]:
-    found = {topic.name: topic for topic in builtin_topics()}
-    if folder is not None:
-        found |= {topic.name: topic for topic in load_topic_folder(folder)}
-    return list(found.values())
-
-
-def _topics_in(path: Path) -> list[Topic]:
-    if path.is_dir():
-        return list(load_topic_folder(path))
-    try:
-        return [load_topic(path.read_bytes(), str(path))]
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-
-
-def _languages(topic: Topic) -> list[str]:
-    return sorted({query.language for query in topic.queries if query.language})
-
-
-def _topic_fields(topic: Topic) -> dict[str, object]:
-    return {
-        "name": topic.name,
-        "title": topic.title,
-        "description": topic.description,
-        "languages": _languages(topic),
-        "queries": len(topic.queries),
-        "threshold": topic.threshold,
-        "must_match": len(topic.must_match),
-        "must_not_match": len(topic.must_not_match),
-    }
