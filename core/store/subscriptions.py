@@ -30,13 +30,14 @@ _UNRULED = Subscription(id="", query="")
 
 
 class StoredTopic(msgspec.Struct, frozen=True):
-    """One version of a topic: its definition as TOML text."""
+    """One version of a topic: its definition as TOML text. ``saved_by``: who saved it on the desk; empty: it is from a file."""
 
     name: str
     version: int
     definition: str
     effective_from_ms: int = FROM_THE_BEGINNING
     active: bool = True
+    saved_by: str = ""
 
 
 class StoredQueries(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ class SubscriptionStore:
             ordered = subscriptions.order_by(t.subscriptions.c.id, t.subscriptions.c.version)
             found = tuple(subscription(row) for row in connection.execute(ordered))
             shelved = tuple(
-                StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active)
+                StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active, row.saved_by)
                 for row in connection.execute(topics.order_by(t.topics.c.name, t.topics.c.version))
             )
         return StoredQueries(found, shelved, now_ms + FRESH_MS, stamp)
@@ -128,26 +129,45 @@ class SubscriptionStore:
         return found
 
     def save_topics(self, definitions: Mapping[str, str], *, now_ms: int) -> int:
-        """Save topics (name → TOML text) that differ from the stored ones, and return how many that were.
+        """Save the topics of files (name → TOML text) that differ from the stored ones, and return how many that were.
 
         The first topics of a scope hold from the beginning of time; later ones and changes from now plus the margin. A stored
-        topic that is no longer given ends then.
+        topic that is no longer given ends then. A version that was saved on the desk stays, unless its file was changed.
         """
         definitions = {storable(name): storable(text) for name, text in definitions.items()}
         with self.store.writing() as connection:
             self.store.serialise(connection, f"queries of {self.scope}")
             newest = self._newest(connection, t.topics, "name")
+            of_files = self._newest(connection, t.topics, "name", t.topics.c.saved_by == "")
             start = now_ms + MARGIN_MS if newest else FROM_THE_BEGINNING
             rows = []
             for name in sorted({*definitions, *newest}):
                 old, text = newest.get(name), definitions.get(name)
+                if old and old["saved_by"] and text == (of_files[name]["definition"] if name in of_files else None):
+                    continue
                 if old and old["active"] == (text is not None) and text in (None, old["definition"]):
                     continue
                 row = {"scope": self.scope, "name": name, "version": old["version"] + 1 if old else 1}
-                what = {"effective_from_ms": start, "active": text is not None, "saved_ms": now_ms}
+                what = {"effective_from_ms": start, "active": text is not None, "saved_ms": now_ms, "saved_by": ""}
                 rows.append(row | what | {"definition": text if text is not None else old["definition"] if old else ""})
             self.store.insert_new(connection, t.topics, rows)
             return len(rows)
+
+    def save_topic(self, name: str, definition: str, *, by: str, based_on: int, now_ms: int) -> StoredTopic | None:
+        """Save one topic for ``by``, from now plus the margin on.
+
+        None if its newest version is not ``based_on`` (0: there is none): somebody saved another meanwhile.
+        """
+        name, definition = storable(name), storable(definition)
+        with self.store.writing() as connection:
+            self.store.serialise(connection, f"queries of {self.scope}")
+            old = self._newest(connection, t.topics, "name", t.topics.c.name == name).get(name)
+            if (old["version"] if old else 0) != based_on:
+                return None
+            saved = StoredTopic(name, based_on + 1, definition, now_ms + MARGIN_MS, True, storable(by))
+            row = msgspec.structs.asdict(saved) | {"scope": self.scope, "saved_ms": now_ms}
+            self.store.insert_new(connection, t.topics, [row])
+            return saved
 
     def _stamp(self, connection: sa.Connection) -> tuple[int, int]:
         first, second = (
@@ -156,8 +176,12 @@ class SubscriptionStore:
         )
         return first, second
 
-    def _newest(self, connection: sa.Connection, table: sa.Table, key: str) -> dict[str, Mapping[str, Any]]:
+    def _newest(
+        self, connection: sa.Connection, table: sa.Table, key: str, only: sa.ColumnElement[bool] | None = None
+    ) -> dict[str, Mapping[str, Any]]:
         query = sa.select(table).where(table.c.scope == self.scope).order_by(table.c.version)
+        if only is not None:
+            query = query.where(only)
         return {row[key]: dict(row) for row in connection.execute(query).mappings()}
 
 

@@ -242,6 +242,8 @@ topics = Table(
     Column("active", Boolean, nullable=False, default=True),
     Column("definition", SafeText, nullable=False),
     Column("saved_ms", BigInteger, nullable=False),
+    # Who saved it on the desk; empty: it is from a file.
+    Column("saved_by", SafeString, nullable=False, server_default=""),
 )
 
 outbox = Table(

@@ -215,7 +215,7 @@ def costs(topic: Topic) -> Iterator[tuple[int, WeightedQuery, LintFinding]]:
             yield number, weighted, finding
 
 
-def _check_costs(topic: Topic, file: str) -> None:
+def check_costs(topic: Topic, file: str) -> None:
     """Raise UsageError for a query that costs too much, as the linter does for a subscription's."""
     for number, weighted, finding in costs(topic):
         if finding.severity == "error":
@@ -250,7 +250,7 @@ def _affordable(path: Path) -> dict[str, tuple[Topic, str]]:
     """As ``_by_name``; raises UsageError for a query that costs too much too, as saving a subscription does."""
     files = _files_at(path)
     for file, data in files.items():
-        _check_costs(load_topic(data, file), file)
+        check_costs(load_topic(data, file), file)
     return _by_name(files)
 
 

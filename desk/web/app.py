@@ -30,6 +30,7 @@ from desk.web.pages import (
     search,
     stories,
     subscriptions,
+    topics,
 )
 from desk.web.render import STATIC
 from desk.web.requests import TheDesk
@@ -41,6 +42,7 @@ PAGES: tuple[tuple[APIRouter, str], ...] = (
     (alerts.router, "Alerts"),
     (search.router, "Search"),
     (subscriptions.router, "Subscriptions"),
+    (topics.router, "Topics"),
     (coverage.router, "Coverage"),
     (handover.router, "Handover"),
     (stories.router, ""),

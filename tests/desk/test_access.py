@@ -34,6 +34,7 @@ EDITORS = {
     ("GET", "/subscriptions/new"),
     *(("POST", f"/subscriptions/{what}") for what in ("save", "state", "remove", "import")),
     *(("POST", f"/subscriptions/{what}") for what in ("check", "explain", "translate")),
+    *(("POST", f"/topics/{what}") for what in ("try", "example", "save")),
     ("GET", "/alerts/{alert}/narrower"),
     *(("POST", f"/alerts/{what}") for what in ("mute", "unmute", "work", "assign", "mark")),
     ("PUT", "/api/v1/alerts/{alert}/work"),

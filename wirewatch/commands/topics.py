@@ -10,11 +10,12 @@ import typer
 
 from core.errors import InputError, UsageError
 from core.settings import load_settings
-from core.store import SubscriptionStore, open_store
+from core.store import open_store
 from core.topics import Scored, Tagger, Topic, builtin_topics, check_topic, load_topic, load_topic_folder
 from core.topics.definitions import builtin_definitions, costs, topics_at
 from core.topics.fit import Figures, Fit, Judged, Labelled, fit, own_examples
 from core.topics.weights import with_weights
+from desk.use_cases.topics import stored_definition
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, JsonObject, reads_store
 from wirewatch.commands.query import lines_of, show_finding
@@ -185,12 +186,9 @@ def show(context: typer.Context, name: Annotated[str, typer.Argument(help="The n
     """Print the newest stored version of a topic as a topic file."""
     store = open_store(load_settings(context.obj).store)
     try:
-        versions = [one for one in SubscriptionStore(store).read(now_ms=console.now_ms()).topics if one.name == name]
+        typer.echo(stored_definition(store, name, console.now_ms()), nl=False)
     finally:
         store.close()
-    if not versions or not versions[-1].active:
-        raise UsageError(f"no topic {name} is stored", hint="wirewatch topics list names the built-in ones")
-    typer.echo(versions[-1].definition, nl=False)
 
 
 def _error(one: Judged) -> str:
