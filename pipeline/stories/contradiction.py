@@ -31,7 +31,8 @@ MOST_FOR_LIKENESS = 3
 OTHER_OUTLET = 1
 """Points more are needed if the outlets differ: agency texts are edited, templates are mostly an outlet's own."""
 
-_NAME_IN_PLACE, _NAME, _FIGURE_IN_PLACE, _FIGURE, _TIME, _WORD_IN_PLACE, _IN_TITLE = 4, 1, 4, 1, 3, 3, 2
+_NAME_IN_PLACE, _NAME, _FIGURE_IN_PLACE, _FIGURE, _TIME, _WORD_IN_PLACE, _IN_TITLE = 3, 1, 4, 1, 3, 2, 2
+_FAR, _FAR_IN_TITLE = 2, 2
 _WHOLE_SHINGLES = 300
 _OWN_SHARE, _OWN_STEP = 200, 20
 """Per mille of the words that each text alone may have before it counts, and for how many more there is a point."""
@@ -74,6 +75,9 @@ def _points(
     both = alone[:, :, None] & others_alone[:, None, :] & (kinds[None, :, None] == others_kinds[:, None, :])
     in_place = both & (_equal(asked["before"], rows["before"]) | _equal(asked["after"], rows["after"]))
     here, there = in_place.any(axis=2), in_place.any(axis=1)
+    # Other spellings of one name begin alike.
+    other = in_place & (asked["marks"][None, :, None] >> 24 & 15 != rows["marks"][:, None, :] >> 24 & 15)
+    far, far_there = other.any(axis=2), other.any(axis=1)
 
     def pairs(kind: int, mine: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> NDArray[np.int64]:
         found = np.minimum((mine & (kinds == kind)).sum(axis=1), (theirs & (others_kinds == kind)).sum(axis=1))
@@ -82,9 +86,11 @@ def _points(
     names, names_in_place = pairs(NAME, alone, others_alone), pairs(NAME, here, there)
     figures, figures_in_place = pairs(FIGURE, alone, others_alone), pairs(FIGURE, here, there)
     in_title = pairs(NAME, alone & titled, others_alone & others_titled) > 0
+    far_in_title = pairs(NAME, far & titled, far_there & others_titled) > 0
     words_in_title = pairs(WORD, here & titled, there & others_titled) > 0
     figures_in_title = pairs(FIGURE, alone & titled, others_alone & others_titled) > 0
     event = (_NAME_IN_PLACE - _NAME) * names_in_place + _NAME * names + _IN_TITLE * in_title
+    event += _FAR * (pairs(NAME, far, far_there) + pairs(WORD, far, far_there)) + _FAR_IN_TITLE * far_in_title
     event += _WORD_IN_PLACE * pairs(WORD, here, there) + pairs(TITLE_WORD, here, there) + _IN_TITLE * words_in_title
     event += _TIME * sum((pairs(kind, alone, others_alone) for kind in _CALENDAR), np.int64(0))
     numbers = (_FIGURE_IN_PLACE - _FIGURE) * figures_in_place + _FIGURE * figures + _IN_TITLE * figures_in_title

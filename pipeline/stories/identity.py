@@ -87,6 +87,8 @@ _NUMBER_UNSPACED = re.compile(r"(\d+(?:[.,:：]\d+)*)([万萬亿億])?")
 _WEEKDAYS_UNSPACED = {
     char: day for day, chars in enumerate(("一月", "二火", "三水", "四木", "五金", "六土", "日天"), 1) for char in chars
 }
+# Foreign names and words: one run is one word.
+_KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{2,}")
 _KANA_PAIR = re.compile("[\u3040-\u309f]{2}|\\d")
 _WORDS = package_toml("pipeline.stories", "function_words.toml")
 _FUNCTION_WORDS = frozenset(word for listed in _WORDS["words"].values() for word in listed.split())
@@ -147,7 +149,8 @@ def identity_of(title: str, text: str, language: str | None) -> Identity:
         identity.in_title.add(mark.key)
         if mark.key not in known:
             known.add(mark.key)
-            identity.marks.append(mark)
+            identity.marks.append(_of_title(mark))
+            identity.in_title.add(identity.marks[-1].key)
     # Of what follows the lead, and of the dateline, it is only known that the text has it.
     for token in rest:
         identity.vocabulary.update(_hashes_of(token.text, language))
@@ -155,6 +158,11 @@ def identity_of(title: str, text: str, language: str | None) -> Identity:
     for token in _tokens(text[:at], VOCABULARY_WORDS):
         identity.vocabulary.update(_hashes_of(token.text, language))
     return identity
+
+
+def _of_title(mark: Mark) -> Mark:
+    """A mark that only the title has: headlines are worded freely, so a plain word of one says little."""
+    return mark._replace(key=TITLE_WORD << 28 | mark.key & _HASH) if mark.key >> 28 == WORD else mark
 
 
 def new_names(title: str, text: str, language: str | None, known: Sequence[NDArray[np.uint8]]) -> list[str]:
@@ -211,6 +219,11 @@ def bits_of(marks: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.u
 
 def _hash(prefix: str, value: str) -> int:
     return zlib.crc32(f"{prefix}{value}".encode("utf-8", "surrogatepass")) & _HASH
+
+
+def _word_hash(word: str) -> int:
+    """The hash of a word; its highest four bits are those of the first letter, which other spellings of a name share."""
+    return ord(word[0]) % 16 << 24 | _hash("w", word) & 0xFFFFFF
 
 
 @lru_cache(maxsize=65_536)
@@ -309,7 +322,7 @@ def _marks(tokens: list[_Token], names: _Names, spoken: list[Spoken], language: 
             digits = _digits(text)
             beside = [tokens[other].text for other in (at - 1, at + 1, at + 2) if 0 <= other < len(tokens)]
             if not digits:
-                key = NAME << 28 | _hash("w", text.casefold())
+                key = NAME << 28 | _word_hash(text.casefold())
             elif len(digits) <= 2 and any(_month(word, language) for word in beside):
                 key = DAY << 28 | _hash("d", digits.lstrip("0"))
             else:
@@ -336,7 +349,7 @@ def _meaning(token: str, language: str | None) -> int:
     # Small "may", "march" and "mars" are words.
     if len(folded) > 3 and (token[0].isupper() or language not in ("en", None)) and (month := _month(token, language)):
         return MONTH << 28 | _hash("m", str(month))
-    return WORD << 28 | _hash("w", _word(token))
+    return WORD << 28 | _word_hash(_word(token))
 
 
 def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
@@ -346,7 +359,7 @@ def _hashes_of(token: str, language: str | None) -> tuple[int, ...]:
         return (key & _HASH,) if key else ()
     digits = _digits(token)
     if not digits:
-        return (_hash("w", token.casefold()),)
+        return (_word_hash(token.casefold()),)
     return (_hash("#", digits), _hash("d", digits.lstrip("0"))) if len(digits) <= 2 else (_hash("#", digits),)
 
 
@@ -404,7 +417,9 @@ def _identity_unspaced(title: str, text: str, language: str | None) -> Identity:
                 identity.in_title.add(mark.key)
             if counts and mark.at < lead and mark.key not in known:
                 known.add(mark.key)
-                identity.marks.append(mark)
+                identity.marks.append(_of_title(mark) if whole is title else mark)
+                if whole is title:
+                    identity.in_title.add(identity.marks[-1].key)
     return identity
 
 
@@ -413,9 +428,10 @@ def _marks_unspaced(text: str, language: str | None) -> Iterator[tuple[Mark, boo
     taken: set[int] = set()
 
     def mark(kind: int, prefix: str, value: str, start: int, end: int) -> Mark:
-        before = _near(text[max(0, start - 2) : start]) if start else 0
-        after = _near(text[end : end + 2]) if end < len(text) else 0
-        return Mark(kind << 28 | _hash(prefix, value), before, after, text[start:end], start)
+        before = _near(text[start - 1]) if start else 0
+        after = _near(text[end]) if end < len(text) else 0
+        hashed = _hash(prefix, value) if prefix else _word_hash(value)
+        return Mark(kind << 28 | hashed, before, after, text[start:end], start)
 
     for found in _WEEKDAY_UNSPACED.finditer(text):
         taken.update(range(*found.span()))
@@ -437,6 +453,10 @@ def _marks_unspaced(text: str, language: str | None) -> Iterator[tuple[Mark, boo
         if one.start not in taken:
             taken.update(range(one.start, one.end))
             yield mark(FIGURE, "#", str(one.value), one.start, one.end), True
+    for found in _KATAKANA.finditer(text):
+        if found.start() not in taken:
+            taken.update(range(*found.span()))
+            yield mark(NAME, "", found[0], *found.span()), True
     for run in _UNSPACED_RUN.finditer(text):
         even = 0
         for start in range(run.start(), run.end() - 1):
@@ -448,4 +468,4 @@ def _marks_unspaced(text: str, language: str | None) -> Iterator[tuple[Mark, boo
             even += 1
     for found in _TOKEN.finditer(text):
         if found[0].isascii() and found[0].isalpha() and len(found[0]) > 1:
-            yield mark(NAME, "w", _word(found[0]), *found.span()), True
+            yield mark(NAME, "", _word(found[0]), *found.span()), True

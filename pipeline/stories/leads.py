@@ -23,7 +23,7 @@ from pipeline.stories.features import is_full, prepared, read_features
 from pipeline.stories.identity import FIELDS, new_names
 
 MOST_LEADS = 12
-FEW_WORDS, MOST_WORDS = 400, 600
+FEW_WORDS, MOST_WORDS = 400, 560
 """Per mille of the words: texts that share fewer disagree; texts that share more may come from one template."""
 
 _ANOTHER_EVENT = 3

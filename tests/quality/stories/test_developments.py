@@ -63,11 +63,13 @@ def test_a_copy_is_no_development() -> None:
 
 ONE = (
     "Concern for missing Anna Falk",
-    "Police are worried about Anna Falk, 61, who has been missing from Torvik since Sunday. She was seen last in Mill Lane.",
+    "Police are worried about Anna Falk, 61, who has been missing from Torvik since Sunday. She was seen last in Mill Lane. "
+    "Officers are searching woods and barns near the river and ask walkers for help.",
 )
 OTHER = (
     "Concern for missing Piet Maas",
-    "Police are worried about Piet Maas, 61, who has been missing from Lindgate since Sunday. He was seen last in Dock Road.",
+    "Police are worried about Piet Maas, 61, who has been missing from Lindgate since Sunday. He was seen last in Dock Road. "
+    "Officers are searching woods and barns near the river and ask walkers for help.",
 )
 
 
@@ -83,13 +85,8 @@ def test_a_development_says_what_is_new() -> None:
 
 
 def test_figures_and_quotes_go_before_it() -> None:
-    both = (
-        OTHER[0],
-        OTHER[1].replace("61", "37") + ' "He left without a word to anyone." 240 volunteers help.',
-    )
-    (_, second) = forced(told(0, *ONE), told(1, *both))
-    assert second.reason == "figures"
-    assert [one.kind for one in second.news][-2:] == ["quotes", "development"]
+    (_, second) = forced(told(0, *ONE), told(1, OTHER[0], OTHER[1].replace("Officers", "40 officers")))
+    assert [one.kind for one in second.news] == ["figures", "development"]
 
 
 def test_it_gives_way_if_they_say_all_of_it() -> None:
