@@ -86,9 +86,11 @@ class StoryIndex:
             number = number_of(text_hash)
             same, _ = self._by_text.find([number >> 32])
             same = same[columns.texts[same] == number]
-            same = same[self._visible(same, own, as_of)]
-            # One text below headlines on two events is a frame without the text proper.
-            alike = same[are_one_event(known, columns.features.take(same), columns.outlets[same] != outlet)]
+            alike = same[self._visible(same, own, as_of)]
+            if len(alike):
+                # One text below headlines on two events is a frame without the text proper.
+                rows = columns.features.take(alike)
+                alike = alike[are_one_event(known, rows, columns.outlets[alike] != outlet)]
         if known["shingles"]:
             slots = self._candidates(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)
             if len(slots):

@@ -64,14 +64,14 @@ def test_a_copy_is_no_development() -> None:
 ONE = (
     "Concern for missing Anna Falk",
     (
-        "Police are worried about Anna Falk, 61, who has been missing from Torvik since Sunday. She was seen last in Mill Lane. "
+        "Police worry about Anna Falk, 61, who has been missing from Torvik since Sunday. She was last seen in Mill Lane. "
         "Officers are searching woods and barns near the river and ask walkers for help."
     ),
 )
 OTHER = (
     "Concern for missing Piet Maas",
     (
-        "Police are worried about Piet Maas, 61, who has been missing from Lindgate since Sunday. He was seen last in Dock Road. "
+        "Police worry about Piet Maas, 61, who has been missing from Lindgate since Sunday. He was last in Dock Road. "
         "Officers are searching woods and barns near the river and ask walkers for help."
     ),
 )
