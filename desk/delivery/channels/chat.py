@@ -15,6 +15,7 @@ import httpcore
 
 from core.net.guard import AddressRefused, Lookups, NameNotResolved, guarded_lookups
 from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, unreachable
+from desk.delivery.channels.bounded import bounded
 from desk.delivery.channels.services import plugin_of, scheme_of, server_of
 from desk.delivery.render import Notice
 from desk.delivery.secrets import redacted
@@ -66,6 +67,7 @@ class ChatCarrier:
         options = self._options
         with (
             _listening() as said,
+            bounded(options.total_s) as bounds,
             guarded_lookups(options.allowed, timeout_s=options.timeout_s, resolve=options.look_up) as lookups,
         ):
             self._check_server(lookups)
@@ -77,6 +79,8 @@ class ChatCarrier:
         if not done:
             for host, refusal in lookups.failed.items():
                 raise unreachable(host, refusal, SERVER) from refusal
+            if bounds.over:
+                raise Trouble("the service did not answer in time")
             raise Trouble(redacted(said[-1] if said else "the service did not take it", self._channel))
 
     def _check_server(self, lookups: Lookups) -> None:

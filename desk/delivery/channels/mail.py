@@ -20,6 +20,7 @@ from core.errors import UsageError
 from core.net.guard import AddressRefused, NameNotResolved, guarded_lookups
 from core.records import from_ms
 from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, unreachable
+from desk.delivery.channels.bounded import bounded
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -126,7 +127,7 @@ class MailCarrier:
         """Send one mail to all addresses. Taken over when the server accepted it for one of them."""
         message = self.message(notice)
         try:
-            with self._connected() as server:
+            with bounded(self._options.total_s), self._connected() as server:
                 turned_away = server.send_message(message, self._sender, self._to)
         except (AddressRefused, NameNotResolved) as error:
             raise unreachable(self._server.host, error) from error

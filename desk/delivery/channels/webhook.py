@@ -21,7 +21,7 @@ import httpcore
 import msgspec
 
 from core.errors import UsageError
-from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved
+from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, deadline
 from core.records import from_ms
 from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, unreachable
 from desk.delivery.render import Notice
@@ -79,7 +79,8 @@ class WebhookCarrier:
         self._secret = str(channel.config.get("secret", ""))
         self._options = options
         self._pool = httpcore.ConnectionPool(
-            network_backend=GuardedBackend(options.allowed, resolve=options.look_up), max_connections=1
+            network_backend=GuardedBackend(options.allowed, resolve=options.look_up, monotonic=options.monotonic),
+            max_connections=1,
         )
 
     def send(self, notice: Notice) -> None:
@@ -98,6 +99,7 @@ class WebhookCarrier:
         limit = self._options.timeout_s
         timeouts = {"connect": limit, "read": limit, "write": limit, "pool": limit}
         begun = self._options.monotonic()
+        ends = deadline.set(begun + self._options.total_s)
         try:
             with self._pool.stream(
                 "POST", self._url, headers=list(headers.items()), content=body, extensions={"timeout": timeouts}
@@ -117,6 +119,8 @@ class WebhookCarrier:
             raise Trouble(f"the receiver can't be reached: {_plain(error)}") from error
         except (httpcore.UnsupportedProtocol, ValueError) as error:
             raise Trouble("the address is not a web address", again=False) from error
+        finally:
+            deadline.reset(ends)
 
     def close(self) -> None:
         """Close the connection."""
