@@ -22,6 +22,8 @@ STREAMS = 12
 """Event streams that one person may hold open at once."""
 ALL_STREAMS = 400
 """Those of all people together: each is a connection, and gets every batch."""
+PLACE_STREAMS = 200
+"""Those from one address (of IPv6: one /56), whoever is signed in there: an office has one, and one can't take all of them."""
 
 SIGNING_IN = 2
 """Passwords that are checked at once: each takes 64 MiB."""

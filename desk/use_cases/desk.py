@@ -21,7 +21,7 @@ from desk.live.run_reader import DeskReader
 from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords
-from desk.people.limits import ALL_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
+from desk.people.limits import ALL_STREAMS, PLACE_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
 from desk.views.status_bar import Status
@@ -48,7 +48,10 @@ class Desk:
     board: Board = field(default_factory=Board)
     hub: Hub = field(default_factory=Hub)
     buckets: Buckets = field(default_factory=Buckets)
-    streams: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(ALL_STREAMS), Slots(STREAMS)))
+    streams: tuple[Slots, Slots, Slots] = field(
+        default_factory=lambda: (Slots(ALL_STREAMS), Slots(PLACE_STREAMS), Slots(STREAMS))
+    )
+    """Of all together, of each address, of each person."""
     searches: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(SEARCHES), Slots(SEARCHES_EACH)))
     status: Status = field(default_factory=lambda: Status("ok", "Starting"))
     problem: str | None = None

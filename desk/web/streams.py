@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 
 from fastapi import Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -10,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from desk.live.follow import Batch, StreamReader
 from desk.people.roles import Caller
+from desk.people.slowing import place_of
 from desk.use_cases.desk import Desk
 from desk.web.guard import still_in
 from desk.web.problems import Refused
@@ -24,28 +26,34 @@ class SignedOut(Exception):
 
 
 def event_stream(
-    desk: Desk, caller: Caller, events: Callable[[], AsyncIterator[ServerSentEvent]], full: str
+    desk: Desk,
+    request: Request,
+    caller: Caller,
+    events: Callable[[], AsyncIterator[ServerSentEvent]],
+    full: str,
 ) -> Response:
-    """The answer that sends ``events``. Refuses with 429, saying ``full``, if the caller has too many open; 503 if all have."""
-    together, each = desk.streams
+    """The answer that sends ``events``.
+
+    Refuses with 429 if the caller has too many open (saying ``full``) or the caller's address has, 503 if all together have.
+    """
+    together, places, each = desk.streams
+    place = place_of(request.state.address)
     if each.full(caller.id):
         raise Refused(429, full, {"Retry-After": "30"})
+    if places.full(place):
+        raise Refused(429, "too many pages are open at your address", {"Retry-After": "30"})
     if together.full(""):
         raise Refused(503, "too many pages are open at this desk", {"Retry-After": "30"})
 
     async def slotted() -> AsyncIterator[ServerSentEvent]:
         # Taken only now: a stream that is never read is never closed either.
-        if not each.take(caller.id):
-            return
-        try:
-            if together.take(""):
-                try:
-                    async for event in events():
-                        yield event
-                finally:
-                    together.give_back("")
-        finally:
-            each.give_back(caller.id)
+        with ExitStack() as held:
+            for slots, key in ((each, caller.id), (places, place), (together, "")):
+                if not slots.take(key):
+                    return
+                held.callback(slots.give_back, key)
+            async for event in events():
+                yield event
 
     return EventSourceResponse(slotted(), ping=20, headers={"X-Accel-Buffering": "no"})
 

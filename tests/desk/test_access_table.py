@@ -153,7 +153,7 @@ def asked(world: World, method: str, path: str, ask: Ask) -> str:
 def made_world(folder: Path) -> Iterator[World]:
     store = open_store(f"sqlite:///{folder}/store.db")
     # Nobody may open a stream, so that those who otherwise could are answered at once.
-    desk = make_desk(store, buckets=Endless(), streams=(Slots(0), Slots(0)))
+    desk = make_desk(store, buckets=Endless(), streams=(Slots(0), Slots(0), Slots(0)))
     add_people(desk)
     accounts, admin = desk.accounts, desk.accounts.known("admin")
     yield World(

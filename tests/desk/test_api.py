@@ -166,7 +166,7 @@ def test_the_stream_tells_and_resumes_without_a_gap(wire: Wire, desk: Desk) -> N
 def test_a_person_has_only_so_many_streams(desk: Desk, client: TestClient) -> None:
     headers = token_of(desk)
     who = desk.accounts.known("reader").id
-    together, each = desk.streams
+    together, place, each = desk.streams
     while each.take(who):
         pass
     assert client.get("/api/v1/stream", headers=headers).status_code == 429
@@ -174,6 +174,11 @@ def test_a_person_has_only_so_many_streams(desk: Desk, client: TestClient) -> No
     assert client.get("/live/events").status_code == 429
     # Others may still open theirs, until all of them together have too many.
     editor = token_of(desk, "editor")
+    while place.take("testclient"):
+        pass
+    refused = client.get("/api/v1/stream", headers=editor)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+    place.give_back("testclient")
     while together.take(""):
         pass
     refused = client.get("/api/v1/stream", headers=editor)

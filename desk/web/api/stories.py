@@ -222,7 +222,9 @@ async def stream(
     """
     resumes = since is not None or "last-event-id" in request.headers
     begin = last_id(request, -1 if since is None else since) if resumes else None
-    return event_stream(desk, caller, lambda: _events(request, desk, begin), full="you have too many streams open")
+    return event_stream(
+        desk, request, caller, lambda: _events(request, desk, begin), full="you have too many streams open"
+    )
 
 
 async def _events(request: Request, desk: Desk, begin: int | None) -> AsyncIterator[ServerSentEvent]:

@@ -69,7 +69,8 @@ async def events(visit: TheVisit, since: Number = 0) -> Response:
     Ids are transactions: a browser that comes back misses nothing.
     """
     last = last_id(visit.request, since)
-    return event_stream(visit.desk, visit.caller, lambda: _events(visit, last), full="you have too many pages open")
+    full = "you have too many pages open"
+    return event_stream(visit.desk, visit.request, visit.caller, lambda: _events(visit, last), full=full)
 
 
 @router.get("/live/export.{kind}")
