@@ -236,6 +236,16 @@ def test_bodies_that_cannot_be_decoded(web: Site, http: Http) -> None:
     assert failed(http.fetch(web.url("/broken"), now=NOON)).problem == "sent a broken compressed body"
 
 
+@pytest.mark.parametrize(
+    "coding", ["br", "zstd", "x-zstd, zstd", "gzip, gzip", "br, gzip", "gzip, zstd", "dcz", "bzip2"]
+)
+def test_a_bomb_in_a_coding_that_was_not_asked_for_is_never_unpacked(web: Site, http: Http, coding: str) -> None:
+    """Even where a library for it is installed, and whatever the body is."""
+    web.pages["/bomb"] = Answer(gzip.compress(gzip.compress(b"\0" * 9_000_000)), headers={"Content-Encoding": coding})
+    failure = failed(http.fetch(web.url("/bomb"), now=NOON, max_bytes=1 << 20))
+    assert failure.problem.startswith("sent in an encoding that was not asked for")
+
+
 def test_a_body_cut_short_is_a_failure(web: Site, http: Http) -> None:
     web.pages["/cut"] = Answer(b"half", headers={"Content-Length": "8", "Connection": "close"}, length=False)
     assert failed(http.fetch(web.url("/cut"), now=NOON)).kind is FailureKind.CONNECTION

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import hmac
 import json
@@ -33,6 +34,7 @@ from core.errors import StreamUnavailable
 from core.net.connections import MAX_PROVEN, Connections
 from core.records import RawArticle, to_ms
 from core.store import Store, open_store
+from desk.terminal import harmless
 from tests.connectors.support import NOON, Answer, Clock, Site, after
 
 FEED = "https://outlet.example/rss"
@@ -56,6 +58,7 @@ class World:
         self.feeds = FeedRepository(store)
         self.feeds.add(FEED, "s", NOON)
         (name,) = self.feeds.due(NOON, limit=1)
+        self.feed = name
         facts = FeedFacts(listed=True, ok_at_ms=1, hub=web.url("/hub"), topic=TOPIC, poll_at_ms=to_ms(after(86_400)))
         self.feeds.save(name, self.feeds.load(name), PollResult((), FeedCursor(facts=facts), after(86_400)))
         self.subscriber = WebSub(HubRepository(store), self.feeds, http, "https://us.example", clock=self.clock)
@@ -231,6 +234,89 @@ def test_a_hub_that_is_down_or_redirects_is_plain_words(world: World) -> None:
     ((_, problem),) = world.subscriber.subscribe()
     assert problem == "redirects what was posted"
     assert world.row()["problem"] == problem
+
+
+HOSTILE_HUBS = [
+    ("http://127.0.0.1:{port}/hub", "loopback"),
+    ("http://localhost:{port}/hub", "loopback"),
+    ("http://[::ffff:127.0.0.1]:{port}/hub", "loopback"),
+    ("http://2130706433:{port}/hub", "address"),
+    ("http://0x7f.1:{port}/hub", "address"),
+    ("http://169.254.169.254/latest/", "link-local"),
+    ("http://outlet.example@127.0.0.1:{port}/hub", "loopback"),
+    ("file:///etc/passwd", "address"),
+    ("gopher://127.0.0.1:{port}/hub", "address"),
+    ("http://[/hub", "address"),
+    ("//127.0.0.1:{port}/hub", "address"),
+]
+
+
+@pytest.mark.parametrize(("hub", "why"), HOSTILE_HUBS)
+def test_a_hub_that_leads_inside_or_nowhere_is_never_posted_to(store: Store, web: Site, hub: str, why: str) -> None:
+    """The feed names it: its publisher's words. The one with nothing listed meets this machine as any hub does."""
+    with Http(total_s=5) as http:
+        world = World(store, web, http)
+        name = world.feed
+        facts = FeedFacts(listed=True, ok_at_ms=1, hub=hub.format(port=web.host.rpartition(":")[2]), topic=TOPIC)
+        cursor = FeedCursor(facts=replace(facts, poll_at_ms=to_ms(after(86_400))))
+        world.feeds.save(name, world.feeds.load(name), PollResult((), cursor, after(86_400)))
+        ((_, problem),) = world.subscriber.subscribe()
+        assert why in str(problem)
+        assert world.posts == []
+        # The others are asked all the same, and this one not again for an hour.
+        assert world.subscriber.subscribe() == []
+
+
+def test_a_hub_that_answers_with_too_much_or_in_a_bomb_is_words(world: World) -> None:
+    bomb = gzip.compress(b"\0" * 90_000_000)
+    world.web.pages["/hub"] = Answer(bomb, status=202, headers={"Content-Encoding": "gzip"})
+    ((_, problem),) = world.subscriber.subscribe()
+    assert problem is None or "larger" in problem
+    world.clock.now = after(7_200)
+    world.web.pages["/hub"] = Answer(b"x" * 30_000_000, status=500)
+    ((_, problem),) = world.subscriber.subscribe()
+    assert problem
+
+
+def test_a_callback_is_confirmed_for_an_hour_and_only_for_its_own_topic(world: World) -> None:
+    world.subscriber.subscribe()
+    for topic in ("", TOPIC + "/", TOPIC.upper(), f"{TOPIC}\0", FEED):
+        assert world.verify(**{"hub.topic": topic}).status == 404
+    world.clock.now = after(3_599)
+    assert world.verify().status == 200
+    world.clock.now = after(3_601)
+    assert world.verify().status == 404, "a confirmation that comes again later changes nothing"
+    assert world.row()["lease_until"] == to_ms(after(3_599 + 864_000))
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [("0", 300), ("9" * 40, 2_592_000), ("-5", LEASE_S), ("١٢", LEASE_S), ("1e9", LEASE_S)]
+)
+def test_a_hub_may_not_make_a_lease_of_a_moment_or_for_ever(world: World, asked: str, given: int) -> None:
+    world.subscriber.subscribe()
+    assert world.verify(**{"hub.lease_seconds": asked}).status == 200
+    assert world.row()["lease_until"] == to_ms(after(given))
+
+
+def test_an_oversized_push_is_refused_unread_and_counts_for_nothing(world: World) -> None:
+    world.subscriber.subscribe()
+    world.verify()
+    world.clock.now = after(10)
+    server = PushServer("127.0.0.1", 0, world.subscriber.handle, proves=world.subscriber.proves)
+    with server, socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        head = f"POST {world.path} HTTP/1.1\r\nHost: us.example\r\nContent-Length: {BODY_BYTES + 1}\r\n"
+        connection.sendall(f"{head}X-Hub-Signature: {world.sign(b'')}\r\n\r\n".encode() + b"x" * 1_000)
+        assert b" 413 " in connection.recv(1_000)
+    assert world.feeds.due(after(10), limit=1) == []
+
+
+def test_words_of_a_hub_that_refuses_are_kept_short_and_shown_without_escapes(world: World) -> None:
+    world.subscriber.subscribe()
+    reason = "\x1b]0;PWNED\x07\u202e" + "x" * 100_000
+    assert world.verify(**{"hub.mode": "denied", "hub.reason": reason}).status == 200
+    said = str(world.row()["problem"])
+    assert len(said) < 300
+    assert "\x1b" not in harmless(said)
 
 
 def test_hubs_of_link_headers() -> None:

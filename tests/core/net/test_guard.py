@@ -122,6 +122,19 @@ def test_of_mixed_addresses_only_public_ones_are_connected_to(caller: str, conne
     assert connected == ["93.184.216.34", "2606:2800:220:1::1"]
 
 
+@given(st.lists(st.sampled_from([address for address, _ in CASES]), max_size=6), st.booleans())
+def test_of_any_addresses_of_a_name_only_public_ones_are_tried_in_their_order(found: list[str], listed: bool) -> None:
+    """Whatever else the name has: the connection goes to an address that was checked, and never to the name."""
+    sockets = Sockets()
+    backend = GuardedBackend([NAME] if listed else (), resolve=lambda host, port: found, sockets=sockets)
+    public = [address for address in found if listed or refusal(address) is None]
+    with pytest.raises(httpcore.ConnectError) as caught:
+        backend.connect_tcp(NAME, 80, 5)
+    assert sockets.asked == public
+    assert isinstance(caught.value, NameNotResolved) == (not found)
+    assert isinstance(caught.value, AddressRefused) == bool(found and not public)
+
+
 @pytest.mark.parametrize("caller", CALLERS)
 def test_a_resolver_that_never_answers_holds_nobody_up(caller: str) -> None:
     end = threading.Event()
