@@ -30,7 +30,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
 from core.clock import wall_ms
-from core.errors import Fenced, OffsetOutOfRange, StreamUnavailable
+from core.errors import Fenced, OffsetOutOfRange, StoreError, StreamUnavailable
 from core.records import OrderKey, Position
 from core.settings import PipelineSettings
 from core.store import open_store
@@ -39,6 +39,7 @@ from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slow_lane import AT_ONCE, Returns
 from pipeline.ledger import RunLedger, RunState
+from pipeline.ledger.slow_lane import count_waiting
 from pipeline.order import Merge, MergeMark, Numbered, ReadTo
 from pipeline.transforms import counts
 from pipeline.transforms.coders import Envelope, MarkCoder
@@ -215,6 +216,16 @@ class _Read(Step):
             ends = reader.stream.end_offsets(reader.merge.partitions)
             unread = sum(max(0, end - reader.merge.next_offsets()[p]) for p, end in ends.items())
             counts.LAG_RECORDS.set(unread + reader.merge.held + in_flight.count)
+        self._count_slow_lane()
+
+    def _count_slow_lane(self) -> None:
+        """The slow lane works in the pipeline service, where Beam counts nothing: the reader looks at the store for it."""
+        if (state := self._source.state) is None:
+            return
+        with contextlib.suppress(StoreError):
+            waiting, since_ms = count_waiting(self._ledger_of(state.owner).store, self._source.run)
+            counts.SLOW_LANE_WAITING.set(waiting)
+            counts.SLOW_LANE_OLDEST_MS.set(0 if since_ms is None else max(0, wall_ms() - since_ms))
 
     def _reader_at(self, mark: MergeMark | None) -> MergingReader:
         """The reader of the last bundle if its position is the state's; after a rollback, a new one at that position."""

@@ -53,10 +53,12 @@ class _Prepare(Step):
 
     def start_bundle(self) -> None:
         self._pending: list[Future[Draft]] = []
+        self._back = 0
         self._began_s = time.monotonic()
 
     def process(self, envelope: Envelope) -> Iterator[Draft]:
         self._pending.append(_came_back(envelope) if envelope.ready else self._extraction.submit(envelope))
+        self._back += envelope.ready
         return iter(())
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -65,13 +67,14 @@ class _Prepare(Step):
             draft = future.result()
             _count(draft)
             yield WindowedValue(draft, window.max_timestamp(), [window])
+        counts.RETURNED.inc(self._back)
+        counts.PREPARED.inc(len(self._pending) - self._back)
         if self._pending:
             counts.PREPARE_BUNDLE_MS.update(round(1000 * (time.monotonic() - self._began_s)))
         self._pending = []
 
 
 def _count(draft: Draft) -> None:
-    counts.PREPARED.inc()
     counts.NOT_DECIDED.inc(draft.undecided)
     if draft.postponed is not None:
         counts.POSTPONED.inc()

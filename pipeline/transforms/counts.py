@@ -21,6 +21,12 @@ LAG_RECORDS = Metrics.gauge(NAMESPACE, "lag_records")
 PREPARED = Metrics.counter(NAMESPACE, "prepared_records")
 PREPARED_WITHOUT_ARTICLE = Metrics.counter(NAMESPACE, "prepared_rejected")
 POSTPONED = Metrics.counter(NAMESPACE, "postponed_records")
+"""Records that left the order for the slow lane."""
+RETURNED = Metrics.counter(NAMESPACE, "returned_records")
+"""Records that came back from it, with their drafts. They are not prepared here."""
+SLOW_LANE_WAITING = Metrics.gauge(NAMESPACE, "slow_lane_waiting")
+SLOW_LANE_OLDEST_MS = Metrics.gauge(NAMESPACE, "slow_lane_oldest_milliseconds")
+"""Age of the oldest record there, by the event times; 0: there is none."""
 PREPARE_BUNDLE_MS = Metrics.distribution(NAMESPACE, "prepare_bundle_milliseconds")
 
 TOPICS = Metrics.distribution(NAMESPACE, "topics_per_article")

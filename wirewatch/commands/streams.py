@@ -57,7 +57,11 @@ def create(
 
 @app.command("list")
 def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
-    """List the streams with their size, and how they differ from the plan. Changes nothing."""
+    """List the streams with their size, and how they differ from the plan. Changes nothing.
+
+    Positions are those between a log's start and its end. On Kafka not each holds a record: a transaction's marker takes one, and
+    so do records that compaction has removed.
+    """
     settings = load_settings(context.obj)
     _show(settings, planned_streams(settings).values(), as_json=as_json)
     if not console.wants_json(as_json):
@@ -99,18 +103,18 @@ def adopt(context: typer.Context) -> None:
     settings = load_settings(context.obj)
     console.configure_service("streams", settings)
     for partition, (begin, end) in take_over(settings, console.now_ms).items():
-        console.note(f"partition {partition}: begins at offset {begin}, {end - begin} records from the end")
+        console.note(f"partition {partition}: begins at offset {begin}, {end - begin} positions from the end")
 
 
 def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str] = (), as_json: bool) -> None:
-    table = console.table("stream", "partitions", "copies", "records", "kept", "state")
+    table = console.table("stream", "partitions", "copies", "positions", "kept", "state")
     notes = []
     for plan in plans:
         facts = find_stream(settings.stream, plan.name)
         found = differences(plan, facts) if facts else ()
         state = MISSING if facts is None else MADE if plan.name in made else DIFFERS if found else PLANNED
         facts = facts or StreamFacts(plan.name, 0)
-        records = _records(settings, plan.name) if state != MISSING else 0
+        positions = _positions(settings, plan.name) if state != MISSING else 0
         if console.wants_json(as_json):
             console.put(
                 {
@@ -118,12 +122,12 @@ def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str
                     "state": state,
                     "partitions": facts.partitions,
                     "copies": facts.copies or None,
-                    "records": records,
+                    "positions": positions,
                     "differences": [one._asdict() for one in found],
                 }
             )
             continue
-        counts = (str(facts.partitions or "–"), str(facts.copies or "–"), str(records))
+        counts = (str(facts.partitions or "–"), str(facts.copies or "–"), str(positions))
         table.add_row(plan.name, *counts, _kept(settings, plan), Text(state, style=_STYLES[state]))
         notes += [f"{plan.name}: {one.what} is {one.found or 'unset'}, planned {one.wanted}" for one in found]
     if not console.wants_json(as_json):
@@ -132,7 +136,7 @@ def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str
             console.note(note, "yellow")
 
 
-def _records(settings: Settings, name: str) -> int:
+def _positions(settings: Settings, name: str) -> int:
     with open_stream(settings.stream, name, role="streams") as stream:
         partitions = stream.partitions()
         return sum(stream.end_offsets(partitions).values()) - sum(stream.start_offsets(partitions).values())

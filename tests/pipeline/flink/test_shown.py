@@ -1,4 +1,7 @@
-"""What a real Flink cluster shows of a job: the counts of each step, the backlog, and a watermark that moves."""
+"""What a real Flink cluster shows of a job: the counts of each step, the backlog, a watermark that moves; and a page that hangs.
+
+The page leaves the order, all others go on, it ends in the slow lane of this process, and a replay finds the same.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,24 @@ from typing import Any
 import pytest
 
 from core.clock import wall_ms
-from core.records import OutcomeKind, Subscription
+from core.records import OutcomeKind, RawArticle, Subscription, article_id, encode, from_ms
 from core.settings import Settings
 from core.store import StoreReader, SubscriptionStore, open_store
-from core.streams import open_stream
+from core.store.counts import POSTPONED, read_counts
+from core.streams import NewRecord, Stream, open_stream
 from pipeline.drivers.stream import submit
 from pipeline.drivers.worker_pool import with_version
-from tests.deploy.local import local
+from pipeline.flow import Flow
+from tests.deploy.local import ROOT, local
+from tests.pipeline.drivers.planted import PlantedWork
+from tests.pipeline.drivers.test_slow_lane import compared, late, replay
 from tests.pipeline.flink.articles import append_articles
 from tests.servers.kafka import ServerFailed
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.postgres]
 FIRST, SECOND = 60, 90
+ALL = SECOND + 1
 
 
 class Shown:
@@ -60,7 +68,18 @@ class Shown:
         return min(told, default=-1)
 
 
-def test_counts_backlog_and_watermark(tmp_path: Path) -> None:
+def append_page_that_hangs(raw: Stream) -> None:
+    url = "https://outlet1.example/hang-match-1"
+    text = "A page of its own that nobody has seen before, with words enough to be an article, and it hangs."
+    page = RawArticle(url=url, source="outlet1", fetched_at=from_ms(wall_ms()), title="Report that hangs", text=text)
+    raw.append([NewRecord(article_id(url).encode(), encode(page))])
+
+
+def test_counts_backlog_watermark_and_a_page_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The workers, and the processes that they start, find the planted work here.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.setattr(Flow, "work", property(lambda flow: PlantedWork(flow.store_url, flow.scope)))
     with local() as here:
         try:
             here.up("--servers")
@@ -72,7 +91,10 @@ def test_counts_backlog_and_watermark(tmp_path: Path) -> None:
             store_url=given["WIREWATCH_STORE_URL"],
             flink_rest_url=here.rest,
             data_dir=str(tmp_path),
-            extraction_processes=0,
+            extraction_processes=1,
+            slow_processes=1,
+            first_limit_s=2.0,
+            record_limit_s=3.0,
         )
         store, raw = open_store(settings.store), open_stream(settings.stream, settings.raw_stream)
         SubscriptionStore(store).save_subscriptions(
@@ -88,26 +110,41 @@ def test_counts_backlog_and_watermark(tmp_path: Path) -> None:
         ]
         append_articles(raw, 0, FIRST)
         live, result = submit(settings, options, clock_ms=wall_ms)
+        lane = live.slow_lane()
+        lane.start()
         try:
             until(lambda: reader.count_outcomes().total() == FIRST, "outcomes", seconds=300)
             # Nothing comes any more, and time goes on.
             stored_ms = wall_ms()
             until(lambda: stored_ms < shown.watermark_ms() < wall_ms(), "a watermark past the last record", seconds=300)
+            append_page_that_hangs(raw)
             append_articles(raw, FIRST, SECOND)
-            until(lambda: reader.count_outcomes().total() == SECOND, "outcomes", seconds=300)
+            until(lambda: reader.count_outcomes().total() == ALL, "outcomes", seconds=300)
+            [hung] = [one for one in reader.outcomes() if "hang" in one.item]
+            assert (hung.kind, hung.stage, str(hung.reason).partition(":")[0]) == ("rejected", "match", "timeout")
+            assert "hang-match-1" in late(store)
             appended_ms = wall_ms()
             until(lambda: shown.watermark_ms() > appended_ms, "a watermark past the later records", seconds=300)
             # Flink collects metrics every ten seconds.
             until(lambda: shown.counts()["wirewatch_write_batch_records"] > 0, "counts", seconds=300)
             outcomes = reader.count_outcomes()
+            with store.reading() as connection:
+                found = read_counts(connection, "live")
+            # On a machine that is busy others may take longer than the first limit too.
+            postponed = sum(count for (name, _), count in found.items() if name == POSTPONED)
+            assert postponed >= 1
             expected = {
-                "wirewatch_read_records": SECOND,
-                "wirewatch_prepared_records": SECOND,
-                "wirewatch_topics_per_article": SECOND - outcomes["rejected"],
-                "wirewatch_subscriptions_per_article": SECOND - outcomes["rejected"],
+                "wirewatch_read_records": ALL,
+                "wirewatch_prepared_records": ALL,
+                "wirewatch_postponed_records": postponed,
+                "wirewatch_returned_records": postponed,
+                "wirewatch_slow_lane_waiting": 0,
+                "wirewatch_slow_lane_oldest_milliseconds": 0,
+                "wirewatch_topics_per_article": ALL - outcomes["rejected"],
+                "wirewatch_subscriptions_per_article": ALL - outcomes["rejected"],
                 "wirewatch_prepared_rejected": outcomes["rejected"],
                 "wirewatch_query_not_decided": 0,
-                "wirewatch_latency_milliseconds_store": SECOND,
+                "wirewatch_latency_milliseconds_store": ALL,
                 "wirewatch_alerts": len(list(reader.alerts())),
                 "wirewatch_lag_records": 0,
                 **{f"wirewatch_outcomes_{kind}": outcomes[kind] for kind in OutcomeKind},
@@ -120,7 +157,9 @@ def test_counts_backlog_and_watermark(tmp_path: Path) -> None:
             until(lambda: told() == expected, f"the counts {expected}", seconds=120)
             assert expected["wirewatch_alerts"] > 0
             assert shown.counts()["wirewatch_read_bytes"] > 0
+            assert compared(store, replay(settings, store)) == compared(store, "live")
         finally:
+            lane.close()
             here.jobs("cancel", "wirewatch-live")
             result.cancel()
             live.close()
