@@ -27,7 +27,7 @@ class Rejection(msgspec.Struct, frozen=True):
         return self.reason.partition(":")[0] in BY_LIMIT
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedRecord(msgspec.Struct, frozen=True):
     """How a record ended that a limit refused: its outcome's item, and why."""
 
     item: str

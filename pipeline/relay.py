@@ -16,7 +16,7 @@ import structlog
 
 from core.away import Away
 from core.errors import RecordTooLarge, StreamUnavailable, WriterFenced
-from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED, Outbox, Taken
+from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED, Outbox, TakenRow
 from core.streams import NewRecord, Stream
 from core.streams.headers import headers_of
 
@@ -35,7 +35,7 @@ class _About(msgspec.Struct):
 _KINDS = {ENRICHED: "Article", ALERTS: "Alert", REJECTED: "Outcome", CANARIES: "Alert"}
 
 
-def _record(row: Taken) -> NewRecord:
+def _record(row: TakenRow) -> NewRecord:
     value = row.payload.encode()
     try:
         about = msgspec.json.decode(value, type=_About)
@@ -64,7 +64,7 @@ class Relay:
         outbox: Outbox,
         streams: Mapping[str, Stream],
         may: Callable[[str], bool],
-        sent: Callable[[Sequence[Taken]], None] = lambda _rows: None,
+        sent: Callable[[Sequence[TakenRow]], None] = lambda _rows: None,
     ) -> None:
         self._outbox, self._streams, self._may, self._sent = outbox, streams, may, sent
         self._away = Away("an output stream, for which results wait in the outbox,")
@@ -83,7 +83,7 @@ class Relay:
         try:
             for run, destinations in self._outbox.runs(self._streams).items():
                 while self._is_ours(run, destinations) and (rows := self._outbox.of_run(run, destinations, BATCH)):
-                    over: list[Taken] = []
+                    over: list[TakenRow] = []
                     try:
                         self._send_all(rows, over)
                     finally:
@@ -112,7 +112,7 @@ class Relay:
         self._writing.update(dict.fromkeys(missing, run))
         return True
 
-    def _send_all(self, rows: Sequence[Taken], over: list[Taken]) -> None:
+    def _send_all(self, rows: Sequence[TakenRow], over: list[TakenRow]) -> None:
         """Append the rows and strike off those that are done; these are in ``over`` afterwards, whatever is raised."""
         try:
             for name, stream in self._streams.items():
@@ -128,7 +128,7 @@ class Relay:
                 self._outbox.done(over)
 
     @staticmethod
-    def _send(stream: Stream, rows: list[Taken], over: list[Taken]) -> None:
+    def _send(stream: Stream, rows: list[TakenRow], over: list[TakenRow]) -> None:
         """Append the rows. Those in ``over`` afterwards are done, whatever is raised."""
         if not rows:
             return

@@ -39,7 +39,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
     payload: str
 
 
-class Taken(msgspec.Struct, frozen=True):
+class TakenRow(msgspec.Struct, frozen=True):
     """A row taken from the outbox."""
 
     id: int
@@ -98,7 +98,7 @@ class Outbox:
                     after = run
         return {run: found[run] for run in sorted(found)}
 
-    def of_run(self, run: str, destinations: Collection[str], limit: int) -> list[Taken]:
+    def of_run(self, run: str, destinations: Collection[str], limit: int) -> list[TakenRow]:
         """Up to ``limit`` rows of a run for these destinations, in the order in which its transactions wrote them.
 
         Nothing keeps others from them: the caller is the only one whose appends can succeed (``Stream.fence``).
@@ -107,9 +107,9 @@ class Outbox:
         query = sa.select(c.id, c.destination, c.key, c.payload).order_by(c.id).limit(limit)
         with self.store.reading() as connection:
             rows = connection.execute(query.where(c.run == run, c.destination.in_(sorted(destinations))))
-            return [Taken(row.id, row.destination, row.key, row.payload) for row in rows]
+            return [TakenRow(row.id, row.destination, row.key, row.payload) for row in rows]
 
-    def take(self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None) -> list[Taken]:
+    def take(self, limit: int, *, now_ms: int, destinations: Collection[str] | None = None) -> list[TakenRow]:
         """Up to ``limit`` waiting rows, oldest first, leased to this worker; other workers get other rows.
 
         Rows that a worker of the same name had taken and neither finished nor given back are returned again: it died.
@@ -129,7 +129,7 @@ class Outbox:
                     change = t.outbox.update().where(c.id.in_(part))
                     until_ms = now_ms + self._leases.lease_ms
                     connection.execute(change.values(status="taken", leased_by=self.worker, lease_until_ms=until_ms))
-            return [Taken(row.id, row.destination, row.key, row.payload) for row in rows]
+            return [TakenRow(row.id, row.destination, row.key, row.payload) for row in rows]
 
     def waiting(self, destinations: Collection[str] | None = None) -> bool:
         """Whether there may be rows to take (for these destinations). Takes no write lock."""
@@ -139,13 +139,13 @@ class Outbox:
         with self.store.reading() as connection:
             return connection.execute(query).first() is not None
 
-    def done(self, rows: Sequence[Taken]) -> None:
+    def done(self, rows: Sequence[TakenRow]) -> None:
         """Delete rows that were acknowledged, whichever worker holds them now."""
         with self.store.writing() as connection:
             for part in chunks([row.id for row in rows]):
                 connection.execute(t.outbox.delete().where(t.outbox.c.id.in_(part)))
 
-    def give_back(self, rows: Sequence[Taken]) -> None:
+    def give_back(self, rows: Sequence[TakenRow]) -> None:
         """Let rows that could not be relayed wait again, except those that another worker has taken since."""
         with self.store.writing() as connection:
             for part in chunks([row.id for row in rows]):

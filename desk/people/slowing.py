@@ -52,7 +52,7 @@ class Spent(NamedTuple):
     desk_ms: int = 0
 
 
-class Decision(NamedTuple):
+class TryDecision(NamedTuple):
     """``wait_ms`` 0: the try is answered, and costs ``cost`` unless the password is right. Else nothing is spent."""
 
     wait_ms: int
@@ -60,7 +60,7 @@ class Decision(NamedTuple):
     cost: Spent
 
 
-def decide(spent: Spent, *, known: bool, now_ms: int) -> Decision:
+def decide(spent: Spent, *, known: bool, now_ms: int) -> TryDecision:
     """Whether a try is answered. ``known``: the person has signed in from this place before."""
     # A clock that was ahead for a while keeps nobody out once it is right again.
     whole = Spent(*(min(max(one, now_ms), now_ms + most) for one, most in zip(spent, _MOST, strict=True)))
@@ -71,10 +71,10 @@ def decide(spent: Spent, *, known: bool, now_ms: int) -> Decision:
         # People of one house share an address: whoever has signed in from there is not kept out by the others.
         waits.append(_wait(PLACE, whole.place_ms - now_ms))
     if max(waits) > 0:
-        return Decision(max(waits), whole, Spent())
+        return TryDecision(max(waits), whole, Spent())
     costs = (limit[1], PLACE[1], NAME.every_ms, DESK.every_ms)
     after = Spent(*(min(one + cost, now_ms + most) for one, cost, most in zip(whole, costs, _MOST, strict=True)))
-    return Decision(0, after, Spent(*(b - a for a, b in zip(whole, after, strict=True))))
+    return TryDecision(0, after, Spent(*(b - a for a, b in zip(whole, after, strict=True))))
 
 
 def undone(spent: Spent, cost: Spent) -> Spent:

@@ -16,12 +16,12 @@ from core.records import OrderKey, Position, raw_hash
 from core.streams import Stream
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceLimits
-from pipeline.elements import Envelope, Refused
+from pipeline.elements import Envelope, RefusedRecord
 from pipeline.order import Merge, Numbered
 from pipeline.order.merge import article_of
 
 Late = Mapping[tuple[int, int], OrderKey]
-Limited = Mapping[tuple[int, int], Refused]
+Limited = Mapping[tuple[int, int], RefusedRecord]
 # A change of leader may set append times back by this much.
 SLACK_MS = 60_000
 PROBE_MS = 2_000

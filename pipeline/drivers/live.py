@@ -15,7 +15,7 @@ from core.errors import OffsetOutOfRange, StreamUnavailable, TakenOver, Wirewatc
 from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
-from core.store.outbox import CANARIES, Outbox, Taken, id_of, run_of
+from core.store.outbox import CANARIES, Outbox, TakenRow, id_of, run_of
 from core.streams import Stream, open_stream
 from core.streams.embedded.stream import retain
 from core.streams.open import create_planned
@@ -156,7 +156,7 @@ class LiveRun:
             raise TakenOver(f"run {run!r} was taken over", hint="only one pipeline may write a run")
         return owner == self.owner
 
-    def _relayed(self, rows: Sequence[Taken]) -> None:
+    def _relayed(self, rows: Sequence[TakenRow]) -> None:
         runs: dict[str, list[str]] = {}
         for row in rows:
             if row.destination == CANARIES:

@@ -19,7 +19,7 @@ from core.records import Position
 from core.streams import Stream
 from pipeline.elements import SET_ASIDE, Draft, Envelope, Rejection
 from pipeline.ledger.slow_lane import Returning, SlowLaneQueue
-from pipeline.order.slow_lane import Waiting, choose
+from pipeline.order.slow_lane import WaitingRecord, choose
 from pipeline.transforms.extraction_pool import PoolExtraction
 from pipeline.transforms.prepare import STAGE, decode_envelope
 
@@ -50,7 +50,7 @@ class SlowLane:
         self._open_raw, self._make_pool = open_raw, make_pool
         self._raw: Stream | None = None
         self._pool: PoolExtraction | None = None
-        self._running: dict[Position, tuple[Waiting, Future[Draft]]] = {}
+        self._running: dict[Position, tuple[WaitingRecord, Future[Draft]]] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._away = False
@@ -130,7 +130,7 @@ class SlowLane:
                 # Without a draft (no process could be started, the store is away) it is begun again.
                 del self._running[position]
 
-    def _begin(self, chosen: list[Waiting]) -> None:
+    def _begin(self, chosen: list[WaitingRecord]) -> None:
         envelopes = {one.position: self._envelope(one) for one in chosen}
         self._queue.begin([one.position for one in chosen])
         if self._pool is None:
@@ -143,14 +143,14 @@ class SlowLane:
             else:
                 self._running[one.position] = one, self._pool.submit(envelope)
 
-    def _set_aside(self, one: Waiting) -> None:
+    def _set_aside(self, one: WaitingRecord) -> None:
         envelope = self._envelope(one)
         reason = f"{SET_ASIDE}: the service ended {one.tries} times while it was prepared"
         item = decode_envelope(envelope).item if envelope else ""
         log.error("a record is set aside", position=str(one.position), item=item, tries=one.tries)
         self._queue.finish(one.position, _refused(one, item, Rejection(STAGE, reason)))
 
-    def _envelope(self, one: Waiting) -> Envelope | None:
+    def _envelope(self, one: WaitingRecord) -> Envelope | None:
         """The raw record; None if it is gone."""
         if self._raw is None:
             self._raw = self._open_raw()
@@ -165,7 +165,7 @@ class SlowLane:
         return Envelope(number=0, position=position, key=one.key, value=record.value)
 
 
-def _refused(one: Waiting, item: str, problem: Rejection) -> Draft:
+def _refused(one: WaitingRecord, item: str, problem: Rejection) -> Draft:
     return Draft(number=0, position=one.position, key=one.key, item=item, problem=problem)
 
 

@@ -17,7 +17,7 @@ import zstandard
 
 from core.records import OrderKey, Position, RawArticle, article_id, encode, raw_hash, to_ms
 from pipeline.drivers.slices import SliceLimits
-from pipeline.elements import Envelope, Refused, Rejection
+from pipeline.elements import Envelope, RefusedRecord, Rejection
 
 ARCHIVE, INPUT = "archive", "input"
 _SCHEMA = """
@@ -54,7 +54,7 @@ class SortedWriter:
         path: Path,
         *,
         late: Mapping[Where, OrderKey],
-        refused: Mapping[Where, Refused] | None = None,
+        refused: Mapping[Where, RefusedRecord] | None = None,
         stream: str = ARCHIVE,
     ) -> None:
         self._refused = refused or {}

@@ -35,7 +35,7 @@ SdkHarness({url!r}, worker_id={name!r}, state_cache_size={cache}, data_buffer_ti
 """
 
 
-class Pool(BeamFnExternalWorkerPoolServicer):
+class VersionedPool(BeamFnExternalWorkerPoolServicer):
     """Starts workers with this interpreter, whatever is on the path, and with our log format from their first line."""
 
     def StartWorker(  # noqa: N802 - its name in Beam's interface

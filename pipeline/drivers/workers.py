@@ -58,13 +58,13 @@ def serve(
     """
     # Before Beam is loaded, which logs warnings about optional libraries in its own format.
     configure_worker(service="workers")
-    from pipeline.drivers.worker_pool import STATE_CACHE_BYTES, Pool
+    from pipeline.drivers.worker_pool import STATE_CACHE_BYTES, VersionedPool
 
     # Beam ends the workers at the interpreter's exit, which a signal's default action skips; and process 1 of a container
     # ignores signals that it has no handler for.
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, _end)
-    _, server = Pool.start(use_process=True, port=port, state_cache_size=STATE_CACHE_BYTES)
+    _, server = VersionedPool.start(use_process=True, port=port, state_cache_size=STATE_CACHE_BYTES)
     vigil = Vigil(patience_s)
     try:
         while beside is None or not vigil.gone(_listens(beside), time.monotonic()):

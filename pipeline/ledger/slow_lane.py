@@ -18,7 +18,7 @@ from core.records import OrderKey, Position
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from pipeline.elements import Draft
-from pipeline.order.slow_lane import Waiting
+from pipeline.order.slow_lane import WaitingRecord
 from pipeline.versions import VERSION
 
 # Of one outlet so many are looked at: the others are not to wait until all of its have been read.
@@ -97,7 +97,7 @@ class SlowLaneQueue:
     def __init__(self, store: Store, run: str, check_owner: Callable[[sa.Connection], int]) -> None:
         self._store, self._run, self._check_owner = store, run, check_owner
 
-    def waiting(self) -> list[Waiting]:
+    def waiting(self) -> list[WaitingRecord]:
         """Those to be begun, in the order in which they left; of each outlet the first ones."""
         c = t.slow_lane.c
         rank = sa.func.row_number().over(partition_by=c.outlet, order_by=(c.seq, c.place)).label("rank")
@@ -111,7 +111,7 @@ class SlowLaneQueue:
         )
         with self._store.reading() as connection:
             return [
-                Waiting(_position(row), row.article, row.outlet, (row.seq, row.place), row.tries)
+                WaitingRecord(_position(row), row.article, row.outlet, (row.seq, row.place), row.tries)
                 for row in connection.execute(query)
             ]
 

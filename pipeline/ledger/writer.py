@@ -79,7 +79,7 @@ class SubscriptionVersions:
         return newest if newest is not None and newest.active else None
 
 
-class Written(NamedTuple):
+class BatchResult(NamedTuple):
     """What a batch gave that was not stored before."""
 
     outcomes: Sequence[Outcome] = ()
@@ -123,7 +123,7 @@ class RunWriter:
         """Where the results are."""
         return self._ledger.store
 
-    def write(self, drafts: Sequence[Draft]) -> Written:
+    def write(self, drafts: Sequence[Draft]) -> BatchResult:
         """Decide and store a batch, in one transaction; in several if a process died over some of it."""
         outcomes: list[Outcome] = []
         alerts, left = 0, list(drafts)
@@ -139,9 +139,9 @@ class RunWriter:
                 self._suspects.decided(batch)
                 left = left[len(batch) :]
             self._refused.clear()
-        return Written(outcomes, alerts)
+        return BatchResult(outcomes, alerts)
 
-    def _with_retries(self, drafts: Sequence[Draft]) -> Written:
+    def _with_retries(self, drafts: Sequence[Draft]) -> BatchResult:
         stale = 0
         while True:
             try:
@@ -164,7 +164,7 @@ class RunWriter:
                 self._stage = None
                 raise
 
-    def _write(self, drafts: Sequence[Draft]) -> Written:
+    def _write(self, drafts: Sequence[Draft]) -> BatchResult:
         context, stage = self._begin(drafts)
         # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
         drafts = [self._unless_refused(draft) for draft in self._allowed(drafts)]
@@ -180,7 +180,7 @@ class RunWriter:
                 around=self._around,
             )
             if not handled.decided and not parted.later:
-                return Written()
+                return BatchResult()
             alerts, facts = self._alerts(handled)
         finally:
             self._watch.end()
@@ -200,7 +200,7 @@ class RunWriter:
         )
         _WRITTEN[self._ledger.owner] = self._seq
         _say(handled, alerts, parted.later)
-        return Written([decided.outcome for decided in handled.decided], len(alerts))
+        return BatchResult([decided.outcome for decided in handled.decided], len(alerts))
 
     def _note(self, context: BundleContext, drafts: Sequence[Draft]) -> bool:
         """Note what is decided now. Returns whether it is a record that is blamed. Raises _Found."""

@@ -57,7 +57,7 @@ def part(drafts: Iterable[Draft], *, done: Collection[Position], waiting: Mappin
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingRecord:
     """A record that waits to be begun. ``left`` says when it left the order: by transaction, then by its own place."""
 
     position: Position
@@ -72,14 +72,14 @@ class Waiting:
         return OrderKey.parse(self.left[1])
 
 
-def choose(waiting: Iterable[Waiting], running: Iterable[Waiting], free: int) -> list[Waiting]:
+def choose(waiting: Iterable[WaitingRecord], running: Iterable[WaitingRecord], free: int) -> list[WaitingRecord]:
     """Up to ``free`` records to begin: outlets take turns, so that one with many slow pages delays only its own.
 
     Of an article only the first is begun, and none while another of it runs.
     """
     turns = Counter(one.outlet for one in running)
     busy = {one.article for one in running}
-    ranked: list[tuple[int, tuple[int, str], Waiting]] = []
+    ranked: list[tuple[int, tuple[int, str], WaitingRecord]] = []
     for one in sorted(waiting, key=lambda each: each.left):
         if one.article not in busy:
             busy.add(one.article)

@@ -35,7 +35,7 @@ class TimeSpan(msgspec.Struct, frozen=True):
     to_ms: int
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
     """One difference. ``what``: article, topic, story, alert; ``how``: lost (only the first has it), gained, changed.
 
     ``fields`` are the names of what changed. ``before`` and ``after`` hold the records, None if the run has none.
@@ -57,7 +57,7 @@ def span_of(store: Store, first: str, second: str) -> TimeSpan:
     return TimeSpan(max(begins), min((one.to_ms for one in replays), default=1 << 46))
 
 
-def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterator[Change]:
+def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterator[RecordChange]:
     """The differences from the first run to the second: articles with their topics, then stories, then alerts."""
     runs, inside = (first, second), (place_at(span.from_ms), place_at(span.to_ms))
     for article, other in _pairs(store, t.articles, runs, lambda row: decode(row.record.encode(), Article)):
@@ -72,7 +72,7 @@ def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterat
         yield from _changes("alert", alerts, lambda alert: f"{alert.subscription}: {alert.title}", project)
 
 
-def _article_changes(before: Article | None, after: Article | None, inside: tuple[str, str]) -> Iterator[Change]:
+def _article_changes(before: Article | None, after: Article | None, inside: tuple[str, str]) -> Iterator[RecordChange]:
     """If one run's version is outside of the span, the two can't be compared."""
     within = [one is not None and inside[0] <= one.key.sortable() < inside[1] for one in (before, after)]
     if not any(within) or (before and after and not all(within)):
@@ -87,12 +87,12 @@ def _article_changes(before: Article | None, after: Article | None, inside: tupl
         had, has = ({topic.topic for topic in each.topics} if each else set[str]() for each in (before, after))
         for how, names in ((LOST, had - has), (GAINED, has - had)):
             for name in sorted(names):
-                yield Change(what="topic", how=how, id=found[0].id, title=f"{name}: {title}")
+                yield RecordChange(what="topic", how=how, id=found[0].id, title=f"{name}: {title}")
 
 
 def _changes(
     what: str, pair: tuple[T | None, T | None], title: Callable[[T], str], shown: Callable[[T], dict[str, Any]]
-) -> Iterator[Change]:
+) -> Iterator[RecordChange]:
     """The difference between two records of one id, or none."""
     before, after = (None if one is None else shown(one) for one in pair)
     if before == after:
@@ -102,7 +102,7 @@ def _changes(
     fields = [
         name for name in {**(before or {}), **(after or {})} if before and after and before.get(name) != after.get(name)
     ]
-    yield Change(
+    yield RecordChange(
         what=what, how=how, id=either.id, title=title(either), fields=tuple(sorted(fields)), before=before, after=after
     )
 

@@ -13,7 +13,7 @@ from core.store import tables as t
 from core.store.counts import OUTCOMES
 from core.store.engine import Store
 from core.store.pruned import read_pruned
-from pipeline.elements import BY_LIMIT, Refused, Rejection
+from pipeline.elements import BY_LIMIT, RefusedRecord, Rejection
 from pipeline.ledger.base import stored_under
 from pipeline.ledger.tables import replays
 
@@ -242,7 +242,7 @@ def late_places(store: Store, run: str) -> dict[tuple[str, int, int], OrderKey]:
         }
 
 
-def refused_by_limit(store: Store, run: str) -> dict[tuple[str, int, int], Refused]:
+def refused_by_limit(store: Store, run: str) -> dict[tuple[str, int, int], RefusedRecord]:
     """(stream's UUID, partition, offset) → how records ended in a run that a limit of time or memory refused.
 
     Such limits hang on the machine, so a replay takes over what they decided, as it takes over the places of late records.
@@ -253,7 +253,9 @@ def refused_by_limit(store: Store, run: str) -> dict[tuple[str, int, int], Refus
     )
     with store.reading() as connection:
         found = {
-            (row.stream, row.partition, row.first_offset): Refused(row.item, Rejection(row.stage or "", row.reason))
+            (row.stream, row.partition, row.first_offset): RefusedRecord(
+                row.item, Rejection(row.stage or "", row.reason)
+            )
             for row in connection.execute(query)
         }
     return {where: one for where, one in found.items() if one.problem.by_limit}

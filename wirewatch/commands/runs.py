@@ -24,7 +24,7 @@ from core.store import open_store
 from core.store.pruned import ARTICLES, pruned_of
 from core.store.takedowns import Takedowns
 from pipeline.ledger.takedown import Removed, take_down
-from pipeline.replay.diff import Change, differences, span_of
+from pipeline.replay.diff import RecordChange, differences, span_of
 from pipeline.replay.runs import RunSummary, drop_run, list_runs, run_names
 from pipeline.text.difference import difference
 from wirewatch import console
@@ -215,7 +215,7 @@ def takedown(
     console.note("the raw stream keeps it until its retention ends, but it is rejected there")
 
 
-def _show_change(change: Change) -> None:
+def _show_change(change: RecordChange) -> None:
     sign, style = _STYLES[change.how]
     line = Text.assemble((f"{sign} {change.what:<8}", style), change.title)
     if change.fields:

@@ -59,8 +59,8 @@ def create(
 def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List the streams with their size, and how they differ from the plan. Changes nothing.
 
-    Positions are those between a log's start and its end. On Kafka not each holds a record: a transaction's marker takes one, and
-    so do records that compaction has removed.
+    Positions are those between a log's start and its end. On Kafka not each holds a record: transactions leave markers, and
+    compaction removes records.
     """
     settings = load_settings(context.obj)
     _show(settings, planned_streams(settings).values(), as_json=as_json)

@@ -23,7 +23,7 @@ from core.store import tables as t
 from core.store.counts import add_counts, latency_counts
 from core.store.engine import Store, chunks
 from core.store.leases import LEASE_MS, Leases
-from core.store.outbox import PEOPLE, Outbox, Taken
+from core.store.outbox import PEOPLE, Outbox, TakenRow
 from core.store.subscriptions import LIVE, subscription
 from core.store.takedowns import taken_down
 from desk.delivery.store import tables as d
@@ -92,7 +92,7 @@ class SendQueue:
         c = d.channels.c
         self.leases = Leases(store, c.name, c.leased_by, c.lease_until_ms, owner=worker, lease_ms=lease_ms)
 
-    def take_alerts(self, limit: int, *, now_ms: int) -> list[Taken]:
+    def take_alerts(self, limit: int, *, now_ms: int) -> list[TakenRow]:
         """Alerts to plan, leased to this process."""
         if not self._outbox.waiting({PEOPLE}):
             return []
@@ -134,7 +134,9 @@ class SendQueue:
             mutes = [Mute(**row) for row in connection.execute(in_force).mappings()]
             return Background(newest, channels, mutes, queued, told, earlier)
 
-    def plan(self, taken: Sequence[Taken], planned: Sequence[Delivery], withdrawn: Sequence[tuple[str, str]]) -> None:
+    def plan(
+        self, taken: Sequence[TakenRow], planned: Sequence[Delivery], withdrawn: Sequence[tuple[str, str]]
+    ) -> None:
         """Store what was decided of some alerts, and strike them off. ``withdrawn``: (id, why) of held deliveries.
 
         Alerts of articles that were taken down since they were taken from the outbox go nowhere.

@@ -10,7 +10,7 @@ from core.records import Alert, Article, Outcome, decode
 from core.store import Store, open_store
 from core.store import tables as t
 from core.store.leases import LEASE_MS
-from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, Taken, id_of
+from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, TakenRow, id_of
 from pipeline.ledger import RunLedger
 from pipeline.ledger.rows import outbox_rows
 from tests.pipeline.ledger.support import alert, commit, match, refused, told
@@ -22,7 +22,7 @@ def fill(store: Store, count: int, destination: str = "d") -> None:
         connection.execute(t.outbox.insert(), [row | {"key": f"{n}", "payload": f"p{n}"} for n in range(count)])
 
 
-def keys(rows: list[Taken]) -> list[int]:
+def keys(rows: list[TakenRow]) -> list[int]:
     return [int(row.key) for row in rows]
 
 
@@ -131,7 +131,7 @@ def test_workers_that_take_at_the_same_time_get_different_rows(store: Store, sto
         own = open_store(store_url)
         outbox = Outbox(own, name)
         begin.wait(30)
-        rows: list[Taken] = []
+        rows: list[TakenRow] = []
         for _ in range(5):
             taken = outbox.take(4, now_ms=0)
             rows += taken

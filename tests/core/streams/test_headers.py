@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.runner import to_records
 from core.records import RawArticle, article_id
-from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED, Taken
+from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED, TakenRow
 from core.streams.headers import headers_of
 from pipeline.relay import _record
 
@@ -54,10 +54,10 @@ def test_connectors_write_them() -> None:
 )
 def test_the_relay_writes_them(destination: str, payload: dict[str, object], kind: str, article: str | None) -> None:
     text = msgspec.json.encode(payload).decode()
-    record = _record(Taken(1, destination, "live/x", text))
+    record = _record(TakenRow(1, destination, "live/x", text))
     assert record.headers == headers_of(kind, int(str(payload["schema"])), article, text.encode())
 
 
 def test_a_payload_that_can_t_be_read_is_relayed_all_the_same() -> None:
-    record = _record(Taken(1, ENRICHED, "live/x", "no JSON"))
+    record = _record(TakenRow(1, ENRICHED, "live/x", "no JSON"))
     assert (record.value, record.headers) == (b"no JSON", (("schema", b"wirewatch.Article/1"),))

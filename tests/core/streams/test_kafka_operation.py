@@ -129,7 +129,7 @@ def test_streams_are_listed_with_what_they_hold(settings: Settings, tmp_path: Pa
         stream.append([NewRecord(b"k", b"v", partition=1)] * 5)
     status, found = streams(settings, tmp_path, "list")
     record = found[settings.raw_stream]
-    assert (status, record["state"], record["partitions"], record["records"]) == (0, "as planned", 3, 5)
+    assert (status, record["state"], record["partitions"], record["positions"]) == (0, "as planned", 3, 5)
 
 
 def test_an_embedded_installation_has_the_same_commands(tmp_path: Path) -> None:

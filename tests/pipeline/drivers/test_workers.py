@@ -22,7 +22,7 @@ from apache_beam.transforms.environments import ExternalEnvironment
 
 from core.errors import UsageError
 from pipeline.drivers import workers
-from pipeline.drivers.worker_pool import PARAMETER, Pool, environment, program_of, with_version
+from pipeline.drivers.worker_pool import PARAMETER, VersionedPool, environment, program_of, with_version
 from pipeline.versions import REFUSAL, VERSION
 from tests.servers.kafka import alive, free_ports
 
@@ -41,7 +41,7 @@ def test_a_worker_is_this_interpreter_and_whatever_its_name_is_stays_text(monkey
 
     monkeypatch.setattr("pipeline.drivers.worker_pool.subprocess.Popen", start)
     name = """it's "1-1"); raise SystemExit(3) #"""
-    assert Pool(use_process=True).StartWorker(_request(name), None).error == ""
+    assert VersionedPool(use_process=True).StartWorker(_request(name), None).error == ""
     [(command, how)] = started
     assert command[:2] == [sys.executable, "-c"]
     # A pipe that nobody reads would fill up.
@@ -67,7 +67,7 @@ def test_a_worker_that_cannot_be_started_is_an_answer(monkeypatch: pytest.Monkey
         raise OSError(12, "Cannot allocate memory")
 
     monkeypatch.setattr("pipeline.drivers.worker_pool.subprocess.Popen", no_memory)
-    assert Pool(use_process=True).StartWorker(_request("1-1"), None).error.endswith("Cannot allocate memory")
+    assert VersionedPool(use_process=True).StartWorker(_request("1-1"), None).error.endswith("Cannot allocate memory")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_job_of_another_version_gets_no_worker_and_is_told_why(
     started: list[object] = []
     monkeypatch.setattr("pipeline.drivers.worker_pool.subprocess.Popen", started.append)
     request = beam_fn_api_pb2.StartWorkerRequest(worker_id="1-1", params=params)
-    said = Pool(use_process=True).StartWorker(request, None).error
+    said = VersionedPool(use_process=True).StartWorker(request, None).error
     assert said.startswith(f"{REFUSAL}: a job of {whose} met {VERSION} — ")
     assert "goes on from the ledger" in said
     assert started == []

@@ -1,4 +1,4 @@
-"""What a real Flink cluster shows of a job: the counts of each step, the backlog, a watermark that moves; and a page that hangs.
+"""What a real Flink cluster shows of a job: each step's counts, the backlog, a watermark that moves; and a page that hangs.
 
 The page leaves the order, all others go on, it ends in the slow lane of this process, and a replay finds the same.
 """

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from core.records import OrderKey, Position
 from pipeline.elements import Draft, Postponed, Rejection
-from pipeline.order.slow_lane import BEHIND, Waiting, choose, part
+from pipeline.order.slow_lane import BEHIND, WaitingRecord, choose, part
 
 ARTICLES = "abc"
 # (article, slow): what comes, one after another.
@@ -77,8 +77,8 @@ def test_a_record_behind_another_of_its_article_keeps_what_was_made_of_it() -> N
     assert (back.now, back.back, back.later) == ([draft(0, "a"), second], [first.position, second.position], [])
 
 
-def waits(number: int, article: str, outlet: str) -> Waiting:
-    return Waiting(position(number), article, outlet, (number, OrderKey(number, article, "").sortable()))
+def waits(number: int, article: str, outlet: str) -> WaitingRecord:
+    return WaitingRecord(position(number), article, outlet, (number, OrderKey(number, article, "").sortable()))
 
 
 QUEUES = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xyz")), max_size=20).map(
@@ -88,7 +88,7 @@ QUEUES = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xyz")), 
 
 @given(QUEUES, QUEUES, st.integers(0, 6))
 def test_outlets_take_turns_and_an_article_is_begun_once(
-    waiting: list[Waiting], running: list[Waiting], free: int
+    waiting: list[WaitingRecord], running: list[WaitingRecord], free: int
 ) -> None:
     chosen = choose(reversed(waiting), running, free)
     assert len(chosen) <= free
