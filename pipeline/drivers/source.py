@@ -172,6 +172,7 @@ class _Read(Step):
                 yield TimestampedValue(sent, max(watermark, _timestamp(sent.key.time_ms)))
                 if time.monotonic() - began > source.bundle_s:
                     break
+            read = count
             for back in self._back(reader.merge):
                 count += 1
                 in_flight.add(back.number, len(back.value), str(back.position))
@@ -184,7 +185,7 @@ class _Read(Step):
             # flight) this would be a busy loop.
             pause_s = 0.0 if count else max(0.0, source.poll_s - waited_s)
             set_holding(again, time.time() + pause_s, max(watermark, _timestamp(reader.merge.complete_ms())))
-            self._count(count, size, reader, in_flight)
+            self._count(read, size, reader, in_flight)
             self._reader, self._stands_at = reader, stands_at
         finally:
             if self._reader is not reader:
