@@ -70,21 +70,22 @@ class CompiledQuery:
                 return False
         return True
 
-    def match(self, document: Document) -> tuple[Match, ...] | None:
+    def match(self, document: Document, most: int | None = None) -> tuple[Match, ...] | None:
         """What in ``document`` made the query match, sorted, without duplicates; None if it does not match.
 
         These are the stretches of the leaves (terms and phrases) of every part that holds: of ``(a AND b) OR c`` only c's
         if b is missing; of a NEAR those that are near. Only title and text are shown, nothing below a NOT or in another
         field, so a document that matches by its source or by what it lacks gives ``()``. Raises NotDecided, as ``holds``
         does, if the query takes too many steps; if only finding the stretches does, those found by then are returned.
+        ``most``: so many of the text, and of the rest, at most.
         """
-        return self.shown(document) if self.holds(document) else None
+        return self.shown(document, most) if self.holds(document) else None
 
-    def shown(self, document: Document) -> tuple[Match, ...]:
-        """``match`` for a document that is known to match."""
+    def shown(self, document: Document, most: int | None = None) -> tuple[Match, ...]:
+        """``match`` for a document that is known to match; of text and title the first ``most``."""
         found: set[int] = set()
         self.root.show(document, None, found)
-        return document.matches_of(found, shown=True)
+        return document.matches_of(found, shown=True, most=most)
 
 
 class BudgetedQuery(CompiledQuery):
@@ -97,13 +98,13 @@ class BudgetedQuery(CompiledQuery):
         document.budget.begin()
         return super().holds_besides(document)
 
-    def shown(self, document: Document) -> tuple[Match, ...]:
+    def shown(self, document: Document, most: int | None = None) -> tuple[Match, ...]:
         """``match`` for a document that is known to match: right after ``holds_besides``, whose places it uses again."""
         document.budget.renew()
         found: set[int] = set()
         with suppress(NotDecided):
             self.root.show(document, None, found)
-        return document.matches_of(found, shown=True)
+        return document.matches_of(found, shown=True, most=most)
 
 
 def compile_query(query: Query) -> CompiledQuery:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from heapq import nsmallest
 from itertools import chain, pairwise
 from typing import Protocol
 
@@ -260,8 +261,15 @@ class Document:
             known = self._words_hits[key] = tuple(found)
         return known
 
-    def matches_of(self, hits: set[int], *, shown: bool) -> tuple[Match, ...]:
-        """The stretches of the original fields that the hits cover, sorted; with ``shown`` only those of title and text."""
+    def matches_of(self, hits: set[int], *, shown: bool, most: int | None = None) -> tuple[Match, ...]:
+        """The stretches of the original fields that the hits cover, sorted; with ``shown`` only those of title and text.
+
+        At most ``most`` of each of these two, the first ones.
+        """
+        if most is not None and len(hits) > most:
+            of_text = (one for one in hits if one < _FIRST_OF_TITLE)
+            others = (one for one in hits if one >= _FIRST_OF_TITLE)
+            hits = {*nsmallest(most, of_text), *nsmallest(most, others)}
         ordered = sorted(hits)
         if shown:
             del ordered[bisect_left(ordered, _FIRST_OF_METADATA) :]

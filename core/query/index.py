@@ -192,9 +192,9 @@ class QueryIndex(Generic[Id]):
         self._refile(refile)
         return Decided([entry.id for entry in sorted(found, key=_order)], failures)
 
-    def spans(self, id: Id, document: Document) -> tuple[Match, ...]:  # noqa: A002
-        """What a query that matches ``document`` matched. Raises KeyError."""
-        return self._entries[id].query.match(document) or ()
+    def spans(self, id: Id, document: Document, most: int | None = None) -> tuple[Match, ...]:  # noqa: A002
+        """What a query that matches ``document`` matched; of the text and of the rest the first ``most``. Raises KeyError."""
+        return self._entries[id].query.match(document, most) or ()
 
     def matching(self, document: Document) -> list[Id]:
         """``decide``, with failures raised."""

@@ -41,6 +41,8 @@ CLAUSE_STEPS = 4_000_000
 """What finding the matched clauses of one article may cost, over all its alerts: some second. Later alerts have none."""
 _PARSING_STEPS = 8
 """Of each character of a query, as long as that takes."""
+_CHARS_A_STEP = 32
+"""Of the text, for looking up a query's words in it."""
 MOST_SNIPPETS, SNIPPET_CONTEXT, LONGEST_SNIPPET = 3, 90, 320
 
 InForce = Callable[[str, int | None, int], Subscription | None]
@@ -249,7 +251,7 @@ class _ArticleNews:
     def _clause(self, wanted: Subscription | None) -> str:
         if wanted is None or self._document is None:
             return ""
-        self._clause_steps -= _PARSING_STEPS * len(wanted.query)
+        self._clause_steps -= _PARSING_STEPS * len(wanted.query) + len(self.article.text) // _CHARS_A_STEP
         if self._clause_steps <= 0:
             return ""
         budget = self._document.budget

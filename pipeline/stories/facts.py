@@ -36,6 +36,7 @@ _QUOTED = re.compile(
 _WORD = re.compile(r"\w+")
 MOST_NOTICES = 6
 _NOTICE_CHARS = 300
+_NOTICED_CHARS = 200_000
 
 _WITHDRAWN_TITLE = re.compile(
     r"^\W*(?:(?:mandatory\s+)?kill(?:ed)?\s*[:\-–—]|retract(?:ed|ion)\s*[:\-–—]|retraction\b|withdrawn\s*[:\-–—]|story\s+withdrawn"
@@ -201,6 +202,9 @@ def notices_of(title: str, text: str) -> tuple[CorrectionNotice, ...]:
         _add_notice(found, "retraction", title)
     elif _CORRECTED_TITLE.match(title):
         _add_notice(found, "correction", title)
+    if len(text) > _NOTICED_CHARS:
+        # A note stands above or below the text; looking for one takes a second a megabyte.
+        text = f"{text[: _NOTICED_CHARS // 2]}\n{text[-_NOTICED_CHARS // 2 :]}"
     if _LIKELY.search(text):
         for line in text.split("\n"):
             if not _LIKELY.search(line):

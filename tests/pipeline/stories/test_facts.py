@@ -119,3 +119,10 @@ def test_the_month_may_is_no_verb() -> None:
     for text in ("12 may have died in the blast", "Some 12 may be dead"):
         assert [text[one.start : one.end] for one in figures_in(text, "en")] == ["12"]
     assert not list(figures_in("They met on 12 May in Geneva", "en"))
+
+
+@pytest.mark.parametrize(("place", "found"), [(0.0, 1), (0.5, 0), (1.0, 1)])
+def test_in_a_text_of_megabytes_a_note_is_looked_for_above_and_below(place: float, found: int) -> None:
+    lines = ["Sheep were counted on the quay."] * 60_000
+    lines.insert(int(place * len(lines)), "Correction: there were goats.")
+    assert len(notices_of("A title", "\n".join(lines))) == found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from core.records import Article, Subscription
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import FRESH_MS, MARGIN_MS, StoredQueries
 from pipeline.elements import Rejection
-from pipeline.transforms.match import Matcher, Versions, judged, shared_matcher
+from pipeline.transforms.match import MOST_MATCHES, Matcher, Versions, judged, shared_matcher
 from tests.pipeline.transforms.support import NOON_MS, at, draft
 
 ANN = Subscription(id="ann", query="harbour")
@@ -287,3 +288,17 @@ def test_an_article_that_cannot_be_judged_is_rejected_and_a_store_that_is_away_i
         judged(one, "match", away)
     refused = draft(4, "https://a.example/4", Rejection("clean", "no_text"))
     assert judged(refused, "match", broken) is refused
+
+
+def test_of_a_broad_query_on_a_long_page_so_many_matches_are_kept_of_text_and_of_title(
+    queries: CountingStore, clock: Clock, matcher: Matcher
+) -> None:
+    """A short wildcard meets each of a hundred thousand words: that would be stored with the article, and with each alert."""
+    queries.save_subscriptions([Subscription(id="broad", query="w*")], now_ms=0, from_the_beginning=True)
+    article = msgspec.structs.replace(
+        news(NOON_MS, " ".join(f"w{number}" for number in range(5_000))), title="Wet wool"
+    )
+    [found] = matcher.subscriptions_of(article)
+    assert [one.text for one in found.matches if one.field == "title"] == ["Wet", "wool"]
+    of_text = [one for one in found.matches if one.field != "title"]
+    assert [one.text for one in of_text] == [f"w{number}" for number in range(MOST_MATCHES)]
