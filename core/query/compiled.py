@@ -10,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
+from core.query import chains
+from core.query.chains import DEEPEST, Fits
 from core.query.document import MASK, Document, Hits, hit
 from core.query.terms import Leaf, Pair, Word
 
@@ -20,10 +22,20 @@ class Never:
     __slots__ = ()
     positional = True
     costly = False
+    depth = 0
 
     def holds(self, document: Document) -> bool:  # noqa: ARG002
         """Whether the document matches."""
         return False
+
+    def begins(self, document: Document, end: Fits) -> list[int]:  # noqa: ARG002
+        """See ``chains.Side``."""
+        return []
+
+    ends = begins
+
+    def show_within(self, document: Document, begin: Fits, end: Fits, out: set[int]) -> None:
+        """See ``chains.Side``."""
 
     def hits(self, document: Document) -> Hits:  # noqa: ARG002
         """Where it matches."""
@@ -77,6 +89,7 @@ class AnyOf:
         "_pairs_by_word",
         "_rest",
         "costly",
+        "depth",
         "keys",
         "parts",
         "positional",
@@ -103,6 +116,9 @@ class AnyOf:
         # These come last and in their own order: what is spent before one of them holds must not depend on a set's order.
         self._costly = tuple(part for part in parts if part.costly)
         self.costly: bool = bool(self._costly)
+        self.depth: int = max(
+            (part.depth for part in parts if not isinstance(part, AllOf | NoneOf | Counted)), default=0
+        )
 
     @property
     def plain(self) -> bool:
@@ -161,6 +177,28 @@ class AnyOf:
         for part in (*self._likely(document), *self._costly):
             yield from part.hits(document)  # type: ignore[union-attr]
 
+    def begins(self, document: Document, end: Fits) -> list[int]:
+        """See ``chains.Side``."""
+        if not self.depth:
+            return chains.begins_of(self.hits(document), document.budget, end)
+        return sorted({one for part in self._sides(document) for one in part.begins(document, end)})
+
+    def ends(self, document: Document, begin: Fits) -> list[int]:
+        """See ``chains.Side``."""
+        if not self.depth:
+            return chains.ends_of(self.hits(document), document.budget, begin)
+        return sorted({one for part in self._sides(document) for one in part.ends(document, begin)})
+
+    def show_within(self, document: Document, begin: Fits, end: Fits, out: set[int]) -> None:
+        """See ``chains.Side``."""
+        for part in self._sides(document):
+            part.show_within(document, begin, end, out)
+
+    def _sides(self, document: Document) -> Iterator[Positional]:
+        for part in self.parts:
+            if not isinstance(part, Word) or part.key in document.words:
+                yield part  # type: ignore[misc]  # asked only of an OR that is positional
+
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
         """Add the hits of the parts that hold to ``out``; with ``kept`` only those of parts that have a place in it."""
         for key in self.keys & document.words:
@@ -192,19 +230,25 @@ class NoneOf:
 
 
 class Close:
-    """NEAR of two positional nodes. Its hits are the stretches from the first to the last word of a pair."""
+    """NEAR of two positional nodes. Its hits are the stretches from the first to the last word of a pair.
 
-    __slots__ = ("distance", "left", "ordered", "right")
+    One with a NEAR in it is decided and shown without these pairs, unless it is deeper than ``chains.DEEPEST``.
+    """
+
+    __slots__ = ("depth", "distance", "left", "ordered", "right")
     positional = True
     costly = True
 
     def __init__(self, left: Positional, right: Positional, distance: int, ordered: bool) -> None:
         self.left, self.right, self.distance, self.ordered = left, right, distance, ordered
+        self.depth: int = 1 + max(left.depth, right.depth)
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches."""
         if not (self.left.holds(document) and self.right.holds(document)):
             return False
+        if 1 < self.depth <= DEEPEST:
+            return any(chains.any_follows(one, other, self.distance, document) for one, other in self._orders())
         left, right = self._sides(document)
         return _follows(left, right, self.distance) or (not self.ordered and _follows(right, left, self.distance))
 
@@ -225,6 +269,9 @@ class Close:
 
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
         """Add the hits of the leaves of every pair to ``out``; with ``kept`` only of pairs whose stretch is in it."""
+        if kept is None and 1 < self.depth <= DEEPEST:
+            self.show_within(document, None, None, out)
+            return
         left, right = self._sides(document)
         if kept is None:
             lefts, rights = _followed(left, right, self.distance)
@@ -238,6 +285,34 @@ class Close:
                 lefts, rights = lefts | more_lefts, rights | more_rights
         self.left.show(document, lefts, out)
         self.right.show(document, rights, out)
+
+    def begins(self, document: Document, end: Fits) -> list[int]:
+        """See ``chains.Side``."""
+        if self.depth > DEEPEST:
+            return chains.begins_of(self.hits(document), document.budget, end)
+        found = (chains.begins_in_order(*one, self.distance, document, end) for one in self._orders())
+        return sorted({begin for each in found for begin in each})
+
+    def ends(self, document: Document, begin: Fits) -> list[int]:
+        """See ``chains.Side``."""
+        if self.depth > DEEPEST:
+            return chains.ends_of(self.hits(document), document.budget, begin)
+        found = (chains.ends_in_order(*one, self.distance, document, begin) for one in self._orders())
+        return sorted({end for each in found for end in each})
+
+    def show_within(self, document: Document, begin: Fits, end: Fits, out: set[int]) -> None:
+        """See ``chains.Side``."""
+        if self.depth > DEEPEST:
+            self.show(document, chains.shown_of(self.hits(document), document.budget, begin, end), out)
+            return
+        for one, other in self._orders():
+            chains.show_in_order(one, other, self.distance, document, begin, end, out)
+
+    def _orders(self) -> Iterator[tuple[Positional, Positional]]:
+        """Which side may come first."""
+        yield self.left, self.right
+        if not self.ordered:
+            yield self.right, self.left
 
     def _sides(self, document: Document) -> tuple[Hits, Hits]:
         left, right = self.left.hits(document), self.right.hits(document)

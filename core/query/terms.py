@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import msgspec
 
+from core.query import chains
 from core.query.ast import Exact, Prefix, Wild, WordPattern
 from core.query.document import Document, Hits, TextField, hit
 from core.query.stems import all_stems
@@ -40,6 +41,7 @@ class Leaf:
     __slots__ = ("_by_bigram", "_by_keys", "_patterns", "bigrams", "keys", "lead", "scope", "words")
     positional = True
     costly = False
+    depth = 0
 
     def __init__(self, words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> None:
         self.words, self.scope, self.lead = words, scope, lead
@@ -81,6 +83,18 @@ class Leaf:
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
         """Add the hits to ``out``; with ``kept`` only those in it."""
         out.update(self.hits(document) if kept is None else kept.intersection(self.hits(document)))
+
+    def begins(self, document: Document, end: chains.Fits) -> list[int]:
+        """See ``chains.Side``."""
+        return chains.begins_of(self.hits(document), document.budget, end)
+
+    def ends(self, document: Document, begin: chains.Fits) -> list[int]:
+        """See ``chains.Side``."""
+        return chains.ends_of(self.hits(document), document.budget, begin)
+
+    def show_within(self, document: Document, begin: chains.Fits, end: chains.Fits, out: set[int]) -> None:
+        """See ``chains.Side``."""
+        out |= chains.shown_of(self.hits(document), document.budget, begin, end)
 
     def find(self, document: Document) -> Iterable[int]:
         """Where it matches, not cached."""

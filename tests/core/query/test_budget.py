@@ -52,6 +52,18 @@ def test_a_chain_of_nears_ends_within_its_steps(terms: int, words: int) -> None:
     assert sum(map(len, document.budget._hits.values())) <= budget.MOST_STEPS
 
 
+@pytest.mark.parametrize("terms", [3, 4, 5, 6, 7])
+def test_nears_in_nears_are_decided_and_shown_without_their_pairs(terms: int) -> None:
+    """On every word of a long text: pairs would be millions."""
+    steps = [spent(chain(terms), news(words)) for words in (300, 600, 1_200)]
+    assert steps[2] < 5 * steps[0], "linear in the words"
+    found = outcome(chain(terms), news(1_200))
+    assert isinstance(found, tuple)
+    assert len(found) > 800
+    both = "((t* NEAR/50 a*) NEAR/50 (s* NEAR/50 c*)) NEAR/50 ((b* NEAR/50 t*) NEAR/50 (a* NEAR/50 s*))"
+    assert isinstance(outcome(both, news(3_000)), tuple)
+
+
 def test_short_chains_on_news_are_decided() -> None:
     assert spent(chain(2), news(600)) < 1_000
     assert outcome(chain(3), news(220)) not in (None, "not decided")
