@@ -4,14 +4,25 @@
 topic's weights to labelled articles.
 """
 
-from core.topics.definitions import Example, Topic, WeightedQuery, builtin_topics, load_topic, load_topic_folder
+from core.topics.definitions import (
+    Example,
+    Rule,
+    TermList,
+    Topic,
+    WeightedQuery,
+    builtin_topics,
+    load_topic,
+    load_topic_folder,
+)
 from core.topics.score import ExampleFailure, Scored, Tagger, check_topic, tag
 
 __all__ = [
     "Example",
     "ExampleFailure",
+    "Rule",
     "Scored",
     "Tagger",
+    "TermList",
     "Topic",
     "WeightedQuery",
     "builtin_topics",

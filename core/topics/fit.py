@@ -42,14 +42,15 @@ Floats = NDArray[np.float64]
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     """An article that somebody has labelled.
 
-    ``label``: whether it has the topic; null: not decided, and left out. Without ``label``, ``topics`` are the names of all
-    its topics. ``group``: articles of one event share it; ``source``: the outlet.
+    ``label``: whether it has the topic; null: not decided, and left out. Without it, ``relevant`` is the label, as in what the
+    desk exports of marked alerts; without both, ``topics`` are the names of all its topics. ``group``: articles of one event share it; ``source``: the outlet.
     """
 
     text: Annotated[str, msgspec.Meta(min_length=1)]
     title: str | None = None
     language: str | None = None
     label: bool | msgspec.UnsetType | None = msgspec.UNSET
+    relevant: bool | None = None
     topics: tuple[str, ...] | None = None
     source: str = ""
     group: str = ""
@@ -59,6 +60,8 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
         """The label for a topic; None if it is not decided."""
         if self.label is not msgspec.UNSET:
             return self.label
+        if self.relevant is not None:
+            return self.relevant
         return None if self.topics is None else topic in self.topics
 
 

@@ -315,8 +315,11 @@ def tag(title: str, text: str, language: str | None, topics: Iterable[Topic]) ->
 def _evidence(one: _Rule, where: Holds, hits: Mapping[int, list[Hit]], layout: Layout) -> Iterable[Hit]:
     """The hits of a rule's lists in the parts of the article in which it holds."""
     body = layout.passages[1].place if len(layout.passages) > 1 else None
+    # Where it holds without a weight, its words are no evidence.
+    rule = one.rule
+    where = Holds(where.title * (rule.title > 0), where.lead * (rule.lead > 0), where.body * (rule.body > 0))
     in_title = where.title or (one.rule.within == "article" and where.lead) or where.body
-    in_lead = where.title or where.lead or where.body
+    in_lead = where.lead or where.body or (where.title and not layout.titled)
     for number in (number for part in one.parts.all for number in part):
         for hit in hits.get(number, ()):
             if in_title if hit.field else in_lead if body is None or hit.first < body else where.body:

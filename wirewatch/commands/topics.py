@@ -239,8 +239,8 @@ def _examples(path: Path) -> list[Labelled]:
     for where, one in lines_of(path, Labelled):
         if isinstance(one, InputError):
             raise UsageError(str(one))
-        if one.label is msgspec.UNSET and one.topics is None:
-            raise UsageError(f"{where}: neither label nor topics says what it is")
+        if one.label is msgspec.UNSET and one.relevant is None and one.topics is None:
+            raise UsageError(f"{where}: neither label, relevant nor topics says what it is")
         found.append(one)
     return found
 

@@ -78,6 +78,12 @@ def test_undecided_examples_are_left_out() -> None:
     assert len(fit(load_topic(FILE, "floods"), [*YES, *NO, doubtful, named]).judged) == 8
 
 
+def test_a_mark_of_the_desk_is_a_label() -> None:
+    marked = Labelled(text="x", topics=("floods",), relevant=False)
+    assert [one.has("floods") for one in (marked, msgspec.structs.replace(marked, relevant=None))] == [False, True]
+    assert msgspec.structs.replace(marked, label=True).has("floods") is True
+
+
 @pytest.mark.parametrize("examples", [[], YES, NO, [YES[0], *NO]])
 def test_too_few_examples_are_refused(examples: list[Labelled]) -> None:
     with pytest.raises(ValueError, match="two events"):
