@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 
 _JOINT = regex.compile(joint_pattern("*?"))
-_HALF = regex.compile(rf"(?<=[{ARABIC}])[{INVISIBLE}]*{HALF_SPACE}[{INVISIBLE}]*(?=[{ARABIC}*?])")
+_UNSEEN = regex.compile(rf"(?<=[{ARABIC}])[{INVISIBLE}]++(?=[{ARABIC}*?])")
 _CYRILLIC = regex.compile(r"\p{Cyrillic}")
 _VOWELS = frozenset("aeiouy")
 _ANY = regex.compile(rf"[{APOSTROPHES}{_QUOTES}{HALF_SPACE}]")
@@ -61,7 +61,7 @@ def places_of(run: str) -> list[Place]:
     """The places of a run of letters and marks, ascending: one at least."""
     spans = _spans(run, _JOINT)
     if len(spans) == 1:
-        halves = _spans(run, _HALF)
+        halves = _spans(run, _UNSEEN)
         pieces = tuple(run[start:end] for start, end in halves) if 1 < len(halves) <= MOST_PIECES else ()
         return [Place(0, len(run), pieces)]
     if len(spans) > MOST_PIECES:
@@ -105,6 +105,8 @@ def forms_of(word: str) -> tuple[str, ...]:
 def _spans(run: str, marks: regex.Pattern[str]) -> list[tuple[int, int]]:
     spans, begin = [], 0
     for mark in marks.finditer(run):
+        if marks is _UNSEEN and HALF_SPACE not in mark[0]:
+            continue
         spans.append((begin, mark.start()))
         begin = mark.end()
     spans.append((begin, len(run)))

@@ -60,7 +60,7 @@ _PIECE = re.compile(rf"{PHRASE}|[(（]|[)）]|{BARE}")
 _NEAR = re.compile(r"O?NEAR/[0-9]+")
 _BEFORE = re.compile(rf"(?i:(?:(?:{'|'.join(PREFIXES)}):)+)|(?:ATLEAST|LEAD)/[0-9]+")
 
-_UNSEEN = re.compile(f"[{INVISIBLE}]+$")
+_UNSEEN = re.compile(rf"(?<![{INVISIBLE}])[{INVISIBLE}]+\Z")
 
 Severity = Literal["error", "warning", "note"]
 

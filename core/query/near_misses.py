@@ -21,7 +21,7 @@ _PIECE = re.compile(
 _OPERATOR = re.compile(r"AND|OR|NOT|O?NEAR/[0-9]+")
 _FUNCTION = re.compile(FUNCTION)
 _INVISIBLES = re.compile(f"[{INVISIBLE}]+")
-_UNSEEN = re.compile(f"[{INVISIBLE}]+$")
+_UNSEEN = re.compile(rf"(?<![{INVISIBLE}])[{INVISIBLE}]+\Z")
 _LOOKALIKES = str.maketrans("АΑОΟՕ0ТΤЕΕΝΝRꓣАа", "AAOOOOTTEENNRRAA")
 """Letters of other alphabets, and the digit, that look like those of AND, OR and NOT."""
 
