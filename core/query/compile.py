@@ -26,7 +26,7 @@ from core.query.ast import (
     Term,
 )
 from core.query.budget import NotDecided
-from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf, Positional
+from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf, Positional, words_near
 from core.query.document import Document
 from core.query.folding import fold
 from core.query.parse import pattern_of
@@ -53,6 +53,9 @@ class CompiledQuery:
             self.required, self.unguarded = frozenset((root.key,)), ()
         elif isinstance(root, AllOf):
             self.required, self.guard, self.unguarded = root.required, root.guard, root.unguarded
+        elif isinstance(root, Close) and not (root.left.costly or root.right.costly):
+            # What a document lacks for a NEAR shows before any place is compared.
+            self.required, self.guard = words_near(root)
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches, at half the cost of ``match``."""

@@ -84,6 +84,7 @@ class AnyOf:
     __slots__ = (
         "_by_key",
         "_costly",
+        "_only_pairs",
         "_others",
         "_pairs",
         "_pairs_by_word",
@@ -113,6 +114,7 @@ class AnyOf:
             else:
                 rest.append(part)
         self._rest = tuple(rest)
+        self._only_pairs = len(self._pairs) == len(self._others)
         # These come last and in their own order: what is spent before one of them holds must not depend on a set's order.
         self._costly = tuple(part for part in parts if part.costly)
         self.costly: bool = bool(self._costly)
@@ -156,8 +158,11 @@ class AnyOf:
             return True
         if not self._others:
             return False
-        if self._pairs and (known := document.known_bigrams) is not None and not self._pairs.keys().isdisjoint(known):
-            return True
+        if self._pairs and (known := document.known_bigrams) is not None:
+            if not self._pairs.keys().isdisjoint(known):
+                return True
+            if self._only_pairs:
+                return False
         for part in self._likely(document):
             if part.holds(document):
                 return True
@@ -358,6 +363,18 @@ class Counted:
     def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:  # noqa: ARG002
         """Add all hits to ``out``."""
         self.part.show(document, None, out)
+
+
+def words_near(node: Close) -> tuple[frozenset[str], frozenset[str] | None]:
+    """Words that a document must have for a NEAR of words and lists of words, and words of which it must have one."""
+    required: set[str] = set()
+    guard: frozenset[str] | None = None
+    for side in (node.left, node.right):
+        if isinstance(side, Word):
+            required.add(side.key)
+        elif isinstance(side, AnyOf) and side.plain and (guard is None or len(side.keys) < len(guard)):
+            guard = side.keys
+    return frozenset(required), guard
 
 
 Positional = Leaf | Never | AnyOf | Close
