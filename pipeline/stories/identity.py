@@ -43,7 +43,6 @@ MARKS = 32
 VOCABULARY_BYTES = 192
 NAME, FIGURE, WEEKDAY, DAY, MONTH, WORD, TITLE_WORD = range(1, 8)
 _IN_TITLE = 8
-_KIND_BITS = np.uint32(28)
 _HASH = (1 << 28) - 1
 NO_MARK = 0xFFFFFFFF
 """Fills the places without a mark. A title word that hashes to it is lost."""
@@ -73,7 +72,6 @@ _SIGNS = r"\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3"
 _TOKEN = re.compile(rf"\d+(?:[.,:\u066b\u066c]\d+)*(?![\w{_SIGNS}])|[\w{_SIGNS}]+")
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]|\s-\s")
 _CASED = regex.compile(r"\p{Lu}|\p{Ll}")
-_YEAR = re.compile(r"(?:19|20)\d\d")
 _ARABIC_ARTICLE = re.compile("^(?:[وف]?(?:ال|بال|کال|لل)|[وف](?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
 _DATELINE = re.compile(
     r"\s*(?:【[^】\n]{1,30}】|[(（][^)）\n]{1,30}[)）]|(?P<place>[^\n]{1,70}?)(?:\s*[-–—―]{1,2}\s|[—–―]|/\.?\s|[电電讯訊][\s(（])\s*)"
