@@ -1,7 +1,7 @@
 """Names in one form, however they are spelled: their consonants in classes. Pure.
 
-"Mohammed", "Muhammad" and "Mukhammed" are one name, as are "Qamishli" and "Kamishly", "Zelensky" and
-"Зеленський", and "Дамаск" with its cases. Vowels and doubled letters say little; "c", "k" and "q" say the same, and so do "h" and "kh". A
+"Mohammed", "Muhammad" and "Mukhammed" are one name, as are "Qamishli" and "Kamishly", "Zelensky" and "Зеленський", and
+"Дамаск" with its cases. Vowels and doubled letters say little; "c", "k" and "q" say the same, and so do "h" and "kh". A
 name of fewer than three consonants keeps its letters, because "Iran" and "Oran" are not one.
 """
 
