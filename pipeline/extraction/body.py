@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lxml.etree import strip_elements
 from lxml.html import HtmlElement, fromstring
 from trafilatura import bare_extraction
 
@@ -28,6 +29,8 @@ from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts
 from pipeline.extraction.letters import put_back, stand_in
+from pipeline.extraction.marks import Marks
+from pipeline.extraction.places import remove
 from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
 from pipeline.extraction.values import line_of as _line_of
@@ -65,29 +68,34 @@ _STANDFIRST = re.compile(
 _MAX_LABEL_CHARS = 30  # a label before a link, or a dateline before a paragraph
 _MAX_BREADCRUMB_CHARS = 300
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
-_BREADCRUMB = re.compile(r"bread-?crumb", re.IGNORECASE)
-_DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
+_LISTED = frozenset({"dialog", "div", "section", "ul", "ol"})
+# What trafilatura leaves out whatever happens: given to it, it would be copied and tested several times.
+_LEFT_OUT = (
+    "head", "meta", "link", "img", "source", "input", "iframe", "track", "area", "param", "embed", "footer", "aside", "button",
+    "select", "option", "picture", "canvas", "video", "audio", "object",
+)  # fmt: skip
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "title", "head", "meta"})
 
 
-def extract_body(tree: HtmlElement, facts: PageFacts, title: str) -> Candidate:
+def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str) -> Candidate:
     """The article's text (paragraphs separated by LF, "" if there is none) and its origin. Changes ``tree``."""
     standfirst = _standfirst(tree, facts)
     scripts = [script.text for script in tree.iter("script") if script.text]
-    for script in list(tree.iter("script")):  # trafilatura would read the JSON-LD too, and not as well
-        _remove(script)
-    reshape(tree)
-    _drop_furniture(tree)
+    strip_elements(tree, "script", with_tail=False)  # trafilatura would read the JSON-LD too, and not as well
+    reshape(tree, marks)
+    _drop_furniture(tree, marks)
     drop_side_links(tree)
     _write_out_ruby(tree)
-    standing = stand_in(tree)
+    strip_elements(tree, *_LEFT_OUT, with_tail=False)
+    standing = stand_in(tree, marks.as_written)
     text, origin = _with_siblings(tree, _trafilatura(tree, fast=True)), "page"
     if len(text) < _DOUBTFUL_CHARS:
         # For a short text it glues what stands in blocks of their own: paragraphs are better, if they are most of it.
         text, shown = max(text, _trafilatura(tree, fast=False), key=len), _paragraphs(tree)
         if len(shown) >= _ENOUGH * len(text):
             text = shown
-    text = normal_text(put_back(text, standing))
+    if standing:
+        text = normal_text(put_back(text, standing))
     if len(text) < _ENOUGH * len(facts.body) or (
         text.count("\n") < facts.body.count("\n") and folded(text) == folded(facts.body)
     ):
@@ -121,8 +129,8 @@ def _paragraphs(tree: HtmlElement) -> str:
 
 def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
     if "[/" in text:
-        text = without_shortcodes(text)
-    lines = [line for line in normal_text(text).split("\n") if line]
+        text = normal_text(without_shortcodes(text))
+    lines = [line for line in text.split("\n") if line]
     headlines = {folded(headline) for headline in (title, *facts.headlines)}
     authors = {folded(author) for claim in facts.authors for author in claim.names}
     kept: list[str] = []
@@ -139,7 +147,7 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
     while kept and folded(kept[-1]) in authors:
         kept.pop()
     text = drop_boilerplate("\n".join(kept))
-    if standfirst and text and folded(standfirst) not in folded(text):
+    if standfirst and text and standfirst not in text and folded(standfirst) not in folded(text):
         text = f"{standfirst}\n{text}"
     return text
 
@@ -201,21 +209,30 @@ def _named_standfirst(tree: HtmlElement, facts: PageFacts) -> str:
 def _with_siblings(tree: HtmlElement, text: str) -> str:
     """Add paragraphs that are among the extracted ones in the page and marked up alike, but were left out."""
     lines = text.split("\n")
-    places = {folded(line)[:_KEY_CHARS]: place for place, line in enumerate(lines)}
-    whole = folded(text)
+    places = {line: place for place, line in enumerate(lines)}
+    folded_places: dict[str, int] = {}
+    whole = ""
     found: list[HtmlElement] = []
     lefts: list[tuple[int, str, HtmlElement]] = []
     place = -1
     for paragraph in tree.iter("p"):
-        line = " ".join("".join(paragraph.itertext()).split())
+        line = _line_of(paragraph)
         if len(line) < _MIN_PARAGRAPH_CHARS:
             continue
-        flat = folded(line)
-        if (there := places.get(flat[:_KEY_CHARS])) is not None:
-            place = there
-            found.append(paragraph)
-        elif place >= 0 and flat not in whole and flat[-_KEY_CHARS:] not in whole:
-            lefts.append((place, line, paragraph))
+        there = places.get(line)
+        if there is None:
+            # Most paragraphs are as they were: only for others all is folded.
+            if not whole:
+                whole = folded(text)
+                folded_places = {folded(one)[:_KEY_CHARS]: number for number, one in enumerate(lines)}
+            flat = folded(line)
+            there = folded_places.get(flat[:_KEY_CHARS])
+            if there is None:
+                if place >= 0 and flat not in whole and flat[-_KEY_CHARS:] not in whole:
+                    lefts.append((place, line, paragraph))
+                continue
+        place = there
+        found.append(paragraph)
     kinds = Counter(_kind(paragraph) for paragraph in found)
     common = _common_ancestor(found) if lefts else None
     if common is not None:
@@ -281,23 +298,21 @@ def _paragraphs_of(markup: str) -> str:
     tree = fromstring(f"<div>{markup}</div>")
     for element in list(tree.iter("figcaption", "div")):
         if element.tag == "figcaption" or _CAPTION.search(element.get("class") or ""):
-            _remove(element)
+            remove(element)
     return "\n".join(line for block in tree.iter("p", "h2", "h3", "li") if (line := normal_line(_line_of(block))))
 
 
-def _drop_furniture(tree: HtmlElement) -> None:
+def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     """Remove dialogs, breadcrumbs and captions: what a reader sees beside the article, if at all."""
-    for element in list(tree.iter("dialog", "figcaption", "nav", "div", "section", "ul", "ol")):
-        attributes = element.attrib
-        if element.tag in ("figcaption", "nav"):
-            _remove(element)
-        elif (
-            element.tag == "dialog" or attributes.get("role") in _DIALOG_ROLES or attributes.get("aria-modal") == "true"
-        ):
-            if next(element.iter("h1"), None) is None:  # an article may be shown in one
-                _remove(element)
-        elif _BREADCRUMB.search(attributes.get("class") or "") and _line_of(element, _MAX_BREADCRUMB_CHARS):
-            _remove(element)  # a longer one is a page "with breadcrumbs"
+    for element in list(tree.iter("figcaption", "nav")):
+        remove(element)
+    for element in (*tree.iter("dialog"), *marks.dialogs):
+        # An article may be shown in one.
+        if element.tag in _LISTED and next(element.iter("h1"), None) is None:
+            remove(element)
+    for element in marks.breadcrumbs:
+        if element.tag in _LISTED and _line_of(element, _MAX_BREADCRUMB_CHARS):
+            remove(element)  # a longer one is a page "with breadcrumbs"
 
 
 def _write_out_ruby(tree: HtmlElement) -> None:
@@ -306,7 +321,7 @@ def _write_out_ruby(tree: HtmlElement) -> None:
         if ruby.getparent() is None:
             continue
         for part in list(ruby.iter("rp")):
-            _remove(part)
+            remove(part)
         for reading in list(ruby.iter("rt")):
             if reading.getparent() is None:  # unclosed, it stood in the one before, which has its text now
                 continue
@@ -317,9 +332,3 @@ def _write_out_ruby(tree: HtmlElement) -> None:
         for base in list(ruby.iter("rb", "rtc")):
             base.drop_tag()
         ruby.drop_tag()
-
-
-def _remove(element: HtmlElement) -> None:
-    """Remove the element with its content; the text after it stays. A root or a removed element is left alone."""
-    if element.getparent() is not None:
-        element.drop_tree()

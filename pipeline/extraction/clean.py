@@ -8,11 +8,11 @@ ExtractionError, whose reason is one of ``REASONS``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lxml.etree import ElementDefaultClassLookup
+from lxml.etree import ElementDefaultClassLookup, strip_elements
 from lxml.html import HtmlElement, HTMLParser, fromstring
 
 from core.charset import binary_kind, decode_bytes
@@ -22,6 +22,7 @@ from pipeline.extraction.body import extract_body
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
 from pipeline.extraction.facts import PageFacts, read_facts
+from pipeline.extraction.marks import marks_of
 from pipeline.extraction.partial import ends_cut, is_partial
 from pipeline.extraction.titles import choose_title, outlet_names, title_from_text
 from pipeline.extraction.values import as_paragraphs
@@ -108,10 +109,13 @@ def extract(
     try:
         page = _checked(html, charset, max_html_bytes)
         tree = _parsed(page)
-        facts = read_facts(tree, url)
+        alive = list(tree.iter())  # lxml makes an element's object anew at each touch unless one is held
+        marks = marks_of(tree)
+        facts = read_facts(tree, url, marks)
         title = choose_title(title_hint, facts.titles, facts.site_names, url)
         signs = read_signs(tree)
-        body = extract_body(tree, facts, title.value)
+        body = extract_body(tree, marks, facts, title.value)
+        del alive
         if (kind := wall_kind(signs, facts, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
         cut = body.origin == "page" and is_partial(signs, facts, body.value)
@@ -244,12 +248,21 @@ def _checked(html: str | bytes, charset: str | None, max_html_bytes: int) -> str
     if page.count("<") > _MAX_TAGS:
         raise ExtractionError("too_complex", "there are hundreds of thousands of tags")
     # libxml2 compares each attribute of an element with all others: 200,000 of them take minutes.
-    pieces = page.split(">")
-    if max(map(len, pieces)) > _LONG_TAG_CHARS and any(
-        len(piece) > _LONG_TAG_CHARS and piece.count("=") > _MAX_ATTRIBUTES and _is_long_tag(piece) for piece in pieces
-    ):
+    if any(piece.count("=") > _MAX_ATTRIBUTES and _is_long_tag(piece) for piece in _long_pieces(page)):
         raise ExtractionError("too_complex", "an element has thousands of attributes")
     return page
+
+
+def _long_pieces(page: str) -> Iterator[str]:
+    """The stretches of more than ``_LONG_TAG_CHARS`` without a ">". Looks at few places of an ordinary page."""
+    begin = 0
+    while len(page) - begin > _LONG_TAG_CHARS:
+        end = page.rfind(">", begin, begin + _LONG_TAG_CHARS + 1)
+        if end < 0:
+            end = page.find(">", begin + _LONG_TAG_CHARS)
+            end = len(page) if end < 0 else end
+            yield page[begin:end]
+        begin = end + 1
 
 
 def _is_long_tag(piece: str) -> bool:
@@ -272,4 +285,7 @@ def _parsed(page: str) -> HtmlElement:
         raise ExtractionError("no_text", f"the parser found no document: {str(error)[:100]}") from error
     if not isinstance(tree, HtmlElement):
         raise ExtractionError("not_html", "the document's root is no element")
+    strip_elements(
+        tree, "svg", "style", with_tail=False
+    )  # a fifth of the elements of many pages, and none of the words
     return tree

@@ -27,7 +27,7 @@ from pipeline.extraction.jsonld import (
     read_linked_data,
     strings,
 )
-from pipeline.extraction.marks import Marks, marks_of
+from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.times import lines_near, shown_dates
 from pipeline.extraction.values import MAX_VALUE_CHARS, as_paragraphs, distinct, plain_line, words_of
@@ -97,8 +97,8 @@ class PageFacts:
         return next((one.value for one in self.titles if one.origin == "window"), "")
 
 
-def read_facts(tree: HtmlElement, url: str = "") -> PageFacts:
-    """Read the claims out of a parsed page."""
+def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
+    """Read the claims out of a parsed page. ``marks`` are its elements that bear one."""
     metas = _metas(tree)
     data = read_linked_data(tree)
     window = normal_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS])
@@ -111,10 +111,9 @@ def read_facts(tree: HtmlElement, url: str = "") -> PageFacts:
     publishers = [one.text for node in (main, page) for one in names(data, node.get("publisher"))]
     headline = _headline(headings)
     near = lines_near(headline) if headline is not None else []
-    marks = marks_of(tree)
     dates = _dates(marks, metas, main, page, near)
     return PageFacts(
-        titles=_titles(tree, url, main, metas, headings, window),
+        titles=_titles(marks, url, main, metas, headings, window),
         site_names=_outlets(
             [*metas.get("og:site_name", ()), *publishers, *metas.get("application-name", ()), *_site_nodes(data)],
             {folded(one) for one in (*metas.get("og:title", ()), *strings(main.get("headline")))},
@@ -188,7 +187,7 @@ def _origin_of(heading: HtmlElement, *, first: bool) -> str:
 
 
 def _titles(
-    tree: HtmlElement,
+    marks: Marks,
     url: str,
     main: Node,
     metas: dict[str, list[str]],
@@ -211,15 +210,15 @@ def _titles(
             origin = "heading"
         first = first and origin != "heading"
         found.append(Candidate(text, origin))
-    found += [Candidate(text, "microdata") for text in _microdata(tree, "headline")]
+    found += [Candidate(text, "microdata") for text in _microdata(marks)]
     found += [Candidate(text, "twitter") for text in distinct(metas.get("twitter:title", ()))]
     if window:
         found.append(Candidate(window, "window"))
     return tuple(found)
 
 
-def _microdata(tree: HtmlElement, name: str) -> Iterator[str]:
-    for element in tree.xpath(f"//*[contains(@itemprop, '{name}')]")[:4]:
+def _microdata(marks: Marks) -> Iterator[str]:
+    for element in marks.headlines[:4]:
         if not beside_the_article(element) and (text := normal_line(element.get("content") or words_of(element))):
             yield text[:MAX_VALUE_CHARS]
 

@@ -1,4 +1,4 @@
-"""Letters that an extractor would drop, kept by standing in for them while it works.
+"""A tree's texts as an extractor needs them: source lines joined, and letters that it would drop replaced for the time.
 
 trafilatura leaves out every character that Python does not call printable: the joiners that Persian and Indic words need,
 private characters of fonts, letters newer than Python's Unicode. Before it runs, each of them in the tree is replaced by a
@@ -7,33 +7,86 @@ letter that the page does not use; afterwards they are put back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Set
 
 from lxml.html import HtmlElement
 
+from pipeline.extraction.places import remove
 from pipeline.text.characters import is_unusable
 
 # A block of letters that hardly any page has (Vai). Those that a page uses are left out.
 _POOL = [chr(code) for code in range(0xA500, 0xA60C)]
+_POOLED = re.compile("[\ua500-\ua60b]")
+_SPACE = re.compile(r"[ \t\r\n\f]+")
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+_KEEPS_LINES = ("pre", "textarea", "code", "listing", "xmp")
+_MIN_PARAGRAPH = 60
+# Of these trafilatura drops those without any text, but only after it has copied and tested each of them several times.
+_MAY_BE_EMPTY = frozenset(
+    {
+        "div",
+        "span",
+        "i",
+        "b",
+        "em",
+        "strong",
+        "p",
+        "li",
+        "section",
+        "article",
+        "main",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+    }
+)
 
 
-def stand_in(tree: HtmlElement) -> Mapping[str, str]:
-    """Replace what would be lost in the tree's texts. Returns stand-in → letter, for ``put_back``."""
+def stand_in(tree: HtmlElement, as_written: Iterable[HtmlElement]) -> Mapping[str, str]:
+    """Prepare the tree's texts in one pass. Returns stand-in → letter, for ``put_back``.
+
+    ``as_written``: elements whose style shows the line ends of the source; so does <pre>.
+    """
+    kept = {inner for outer in (*as_written, *tree.iter(*_KEEPS_LINES)) for inner in outer.iter()}
+    empty: list[HtmlElement] = []
     found: list[tuple[HtmlElement, bool, str]] = []
     letters: set[str] = set()
     used: set[str] = set()
     for element in tree.iter():
-        if not isinstance(element.tag, str) or element.tag in ("script", "style"):
-            tail = element.tail
-            if tail and not tail.isascii():
-                _note(element, True, tail, found, letters, used)
-            continue
-        if (text := element.text) and not text.isascii():
-            _note(element, False, text, found, letters, used)
-        if (tail := element.tail) and not tail.isascii():
-            _note(element, True, tail, found, letters, used)
-    if not letters:
-        return {}
+        text, tail = element.text, element.tail
+        if text is None:
+            if element.tag in _MAY_BE_EMPTY and not len(element):
+                empty.append(element)
+        elif isinstance(element.tag, str):
+            if "\n" in text and not text.isspace() and element not in kept:
+                text = element.text = _one_line(text)
+            if not text.isascii() and _note(text, letters, used):
+                found.append((element, False, text))
+        if tail is not None:
+            if "\n" in tail and not tail.isspace() and element.getparent() not in kept:
+                tail = element.tail = _one_line(tail)
+            if not tail.isascii() and _note(tail, letters, used):
+                found.append((element, True, tail))
+    standing = _replaced(found, letters, used) if letters else {}
+    for element in empty:
+        remove(element)
+    return standing
+
+
+def _one_line(text: str) -> str:
+    """Line ends of the source are spaces to a reader."""
+    parts = _BLANK_LINE.split(text)
+    if len(parts) > 1 and all(len(part.strip()) >= _MIN_PARAGRAPH for part in parts):
+        # Paragraphs of a text that a style shows as it is written.
+        return "\n".join(_SPACE.sub(" ", part) for part in parts)
+    return _SPACE.sub(" ", text)
+
+
+def _replaced(found: Iterable[tuple[HtmlElement, bool, str]], letters: Set[str], used: Set[str]) -> Mapping[str, str]:
     free = (one for one in _POOL if one not in used)
     table = dict(zip(sorted(letters), free, strict=False))
     translation = str.maketrans(table)
@@ -45,22 +98,14 @@ def stand_in(tree: HtmlElement) -> Mapping[str, str]:
     return {standing: letter for letter, standing in table.items()}
 
 
-def _note(
-    element: HtmlElement,
-    is_tail: bool,
-    text: str,
-    found: list[tuple[HtmlElement, bool, str]],
-    letters: set[str],
-    used: set[str],
-) -> None:
-    if any("\ua500" <= char <= "\ua60b" for char in text):
-        used.update(text)
-    if text.isprintable():
-        return
+def _note(text: str, letters: set[str], used: set[str]) -> bool:
+    """Whether the text holds letters that would be lost."""
+    if text.isprintable() and not _POOLED.search(text):
+        return False
+    used.update(_POOLED.findall(text))
     lost = {char for char in text if not char.isprintable() and not char.isspace() and not is_unusable(char)}
-    if lost:
-        letters |= lost
-        found.append((element, is_tail, text))
+    letters |= lost
+    return bool(lost)
 
 
 def put_back(text: str, standing: Mapping[str, str]) -> str:

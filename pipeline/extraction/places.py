@@ -9,11 +9,10 @@ from lxml.html import HtmlElement
 
 _MAX_ABOVE = 40
 _BESIDE_TAGS = frozenset({"footer", "nav"})
-BESIDE = re.compile(
+_BESIDE = re.compile(
     r"(?:^|[\s_-])(?:related|recommend\w*|more-?(?:news|stories|from|on)|most-?(?:read|viewed|popular|commented)|trending|popular|latest(?:-?news)?|comments?(?:-?list)?"
     r"|disqus|sidebar|side-?bar|rail|promo\w*|teasers?|read-?(?:also|more|next)|see-?also|also-?read|up-?next|footer|newsletter|subscribe|signup"
-    r"|advert\w*|sponsor\w*|outbrain|taboola|ilgili(?:-haber\w*)?|diger-haberler|similar|suggest\w*|further|also-like|carousel|ticker)(?:$|[\s_-])",
-    re.IGNORECASE,
+    r"|advert\w*|sponsor\w*|outbrain|taboola|ilgili(?:-haber\w*)?|diger-haberler|similar|suggest\w*|further|also-like|carousel|ticker)(?:$|[\s_-])"
 )
 
 
@@ -37,8 +36,7 @@ def beside_the_article(element: HtmlElement) -> bool:
             return one.tag == "nav" or not any(outer.tag in ("article", "main") for outer in above(one))
         if one.tag == "aside" and next(one.iter("h1"), None) is None:
             return True
-        name = f"{one.get('class') or ''} {one.get('id') or ''}"
-        if len(name) > 1 and BESIDE.search(name) and next(one.iter("h1"), None) is None:
+        if is_named_beside(one) and next(one.iter("h1"), None) is None:
             return True
         if "Comment" in (one.get("itemtype") or "") or (one.get("itemprop") or "").lower() in (
             "comment",
@@ -50,7 +48,24 @@ def beside_the_article(element: HtmlElement) -> bool:
     return False
 
 
+def is_named_beside(element: HtmlElement) -> bool:
+    """Whether the element's names are those of boxes beside an article: "related", "sidebar", "newsletter" …"""
+    name = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return len(name) > 1 and _BESIDE.search(name.lower()) is not None
+
+
 def _is_inner(article: HtmlElement) -> bool:
     """Whether it is an <article> within another: a comment, a card or an update."""
     parent = article.getparent()
     return any(one.tag == "article" for one in above(parent)) if parent is not None else False
+
+
+def remove(element: HtmlElement) -> None:
+    """Remove the element with its content; the text after it stays. A root or a removed element is left alone."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    if element.tail:
+        element.drop_tree()
+    else:
+        parent.remove(element)

@@ -1,68 +1,21 @@
 """A page's tree brought into the shape that an extractor expects: what browsers show alike, marked up alike. Changes the tree.
 
-Line ends of the source become spaces, tables that only place things and elements of the outlet's own become blocks, what
-stands in <noscript> or <aside> though it belongs to the article comes out, and boxes that ask for consent go.
+Tables that only place things and elements of the outlet's own become blocks, what stands in <noscript> or <aside> though
+it belongs to the article comes out, and boxes that ask for consent go.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from lxml.html import HtmlElement, defs
+from lxml.html import HtmlElement
 
-from pipeline.extraction.places import BESIDE, above
+from pipeline.extraction.marks import Marks, is_own
+from pipeline.extraction.places import above, is_named_beside, remove
 from pipeline.extraction.values import line_of
 from pipeline.text.boilerplate import is_boilerplate
 
-_KNOWN = frozenset(defs.tags) | {
-    *(
-        "article",
-        "aside",
-        "audio",
-        "bdi",
-        "canvas",
-        "data",
-        "datalist",
-        "details",
-        "dialog",
-        "figcaption",
-        "figure",
-        "footer",
-    ),
-    *(
-        "header",
-        "hgroup",
-        "main",
-        "mark",
-        "meter",
-        "nav",
-        "output",
-        "picture",
-        "progress",
-        "rp",
-        "rt",
-        "rtc",
-        "rb",
-        "ruby",
-    ),
-    *(
-        "search",
-        "section",
-        "slot",
-        "source",
-        "summary",
-        "svg",
-        "template",
-        "time",
-        "track",
-        "video",
-        "wbr",
-        "embed",
-        "noindex",
-    ),
-    *("nobr", "math", "path", "g", "use", "amp-img", "amp-ad", "amp-embed"),
-}
 _BLOCKS = frozenset(
     {
         "p",
@@ -83,62 +36,27 @@ _BLOCKS = frozenset(
     }
 )
 _TABLE_PARTS = frozenset({"table", "tbody", "thead", "tfoot", "tr", "td", "center"})
-_SPACE = re.compile(r"[ \t\r\n\f]+")
-_KEEPS_LINES = frozenset({"pre", "textarea", "script", "style", "code", "listing", "xmp"})
-_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _LONG_CELL = 200
 _MIN_PARAGRAPH = 60
 _MIN_ASIDE = 40
 _MAX_LINKED = 0.3
+_MAY_ASK = frozenset({"div", "section", "aside", "form", "dialog", "footer"})
 _SCRIPT_NOTICE = re.compile(r"java\s?script|جافا\s?سكر|جاوا\s?اسکر|ג.אווה", re.IGNORECASE)
-CONSENT = re.compile(
-    r"(?:^|[\s_-])(?:cmp(?:-?box|-?layer|-?container)?|cookies?(?:-?\w{0,14})?|consent\w{0,14}|gdpr\w{0,10}|onetrust\w{0,20}|didomi\w{0,14}"
-    r"|usercentrics\w{0,10}|cybot\w{0,24}|cookiebot|sp_message\w{0,20}|truste\w{0,12}|qc-cmp\w{0,12}|fc-consent\w{0,10}|cky|klaro|osano|iubenda\w{0,12}"
-    r"|privacy-?(?:banner|notice|box|layer|popup|overlay|prompt|manager))(?:$|[\s_-])",
-    re.IGNORECASE,
-)
 
 
-def reshape(tree: HtmlElement) -> None:
-    """Bring the tree into shape."""
-    _drop_consent(tree)
+def reshape(tree: HtmlElement, marks: Marks) -> None:
+    """Bring the tree into shape. ``marks``: its elements that bear one."""
+    _drop_consent(marks.consent)
     _open_noscript(tree)
     _tables_to_blocks(tree)
-    _own_elements_to_blocks(tree)
+    _own_elements_to_blocks(marks.own)
     _open_asides(tree)
-    _join_source_lines(tree)
 
 
-def _join_source_lines(tree: HtmlElement) -> None:
-    """Line ends of the source are spaces to a reader; but not in <pre>, nor where a style shows them."""
-    kept: set[HtmlElement] = set()
-    for element in tree.iter():
-        tag = element.tag
-        if not isinstance(tag, str):
-            continue
-        if tag in _KEEPS_LINES or "white-space" in (element.get("style") or "") or element.getparent() in kept:
-            kept.add(element)
-        elif (text := element.text) and "\n" in text and not text.isspace():
-            element.text = _one_line(text)
-        if (tail := element.tail) and "\n" in tail and not tail.isspace() and element.getparent() not in kept:
-            element.tail = _one_line(tail)
-
-
-def _one_line(text: str) -> str:
-    parts = _BLANK_LINE.split(text)
-    if len(parts) > 1 and all(len(part.strip()) >= _MIN_PARAGRAPH for part in parts):
-        # Paragraphs of a text that a style shows as it is written.
-        return "\n".join(_SPACE.sub(" ", part) for part in parts)
-    return _SPACE.sub(" ", text)
-
-
-def _drop_consent(tree: HtmlElement) -> None:
-    for element in list(tree.iter("div", "section", "aside", "form", "dialog", "footer")):
-        name = f"{element.get('class') or ''} {element.get('id') or ''}"
-        if len(name) < 4 or not CONSENT.search(name) or element.getparent() is None:
-            continue
-        if next(element.iter("h1", "article", "main"), None) is None and element.tag != "body":
-            element.drop_tree()
+def _drop_consent(marked: Iterable[HtmlElement]) -> None:
+    for element in marked:
+        if element.tag in _MAY_ASK and next(element.iter("h1", "article", "main"), None) is None:
+            remove(element)
 
 
 def _open_noscript(tree: HtmlElement) -> None:
@@ -200,13 +118,10 @@ def _own_parts(table: HtmlElement) -> Iterator[HtmlElement]:
             stack.extend(part)
 
 
-def _own_elements_to_blocks(tree: HtmlElement) -> None:
+def _own_elements_to_blocks(own: Iterable[HtmlElement]) -> None:
     """<story-body> is a block, and <story-par> within it a paragraph; a word in an element of its own is none."""
-    for element in tree.iter():
-        tag = element.tag
-        if not isinstance(tag, str) or tag in _KNOWN or ":" in tag:
-            continue
-        if any(child.tag in _BLOCKS or child.tag not in _KNOWN for child in element if isinstance(child.tag, str)):
+    for element in own:
+        if any(child.tag in _BLOCKS or is_own(child.tag) for child in element):
             element.tag = "div"
         elif len(line_of(element)) >= _MIN_PARAGRAPH and not _within_text(element):
             element.tag = "p"
@@ -246,8 +161,7 @@ def _open_asides(tree: HtmlElement) -> None:
 
 
 def _is_of_the_article(aside: HtmlElement, text: int) -> bool:
-    name = f"{aside.get('class') or ''} {aside.get('id') or ''}"
-    if text < _MIN_ASIDE or BESIDE.search(name):
+    if text < _MIN_ASIDE or is_named_beside(aside):
         return False
     whole = len(line_of(aside))
     linked = sum(len(line_of(link)) for link in aside.iter("a"))

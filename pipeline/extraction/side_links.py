@@ -7,9 +7,11 @@ number). A paragraph that is one long link without a label, marked up as its nei
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from lxml.html import HtmlElement
 
+from pipeline.extraction.places import remove
 from pipeline.extraction.values import line_of
 from pipeline.text.boilerplate import is_label
 from pipeline.text.characters import folded
@@ -29,19 +31,18 @@ def drop_side_links(tree: HtmlElement) -> None:
     for listing in list(tree.iter("ul", "ol")):
         entries = [entry for entry in listing if entry.tag == "li"]
         if len(entries) >= 2 and all(_is_link(entry, noted=True) for entry in entries):
-            _remove(listing)
+            remove(listing)
     for paragraph in list(tree.iter("p")):
         if _is_link(paragraph):
-            _remove(paragraph)
-    for block in _small_blocks(tree):
-        if _is_labelled(block):
-            _remove(block)
+            remove(paragraph)
+    for block, words in _small_blocks(tree):
+        if _is_labelled(block, words):
+            remove(block)
 
 
-def _small_blocks(tree: HtmlElement) -> list[HtmlElement]:
-    """The blocks that hold links and little else; those around the innermost too, if they are no larger."""
-    found: dict[HtmlElement, None] = {}
-    judged: dict[HtmlElement, bool] = {}
+def _small_blocks(tree: HtmlElement) -> list[tuple[HtmlElement, str]]:
+    """The blocks that hold links and little else, with their words; those around the innermost too, if they are no larger."""
+    judged: dict[HtmlElement, str] = {}
     for link in tree.iter("a"):
         block = link.getparent()
         while block is not None and block.tag not in _BLOCKS:
@@ -49,20 +50,21 @@ def _small_blocks(tree: HtmlElement) -> list[HtmlElement]:
         for _ in range(2):
             if block is None or block.tag not in _BLOCKS:
                 break
-            if block not in judged:
-                judged[block] = _is_small(block)
-                if judged[block]:
-                    found[block] = None
-            if not judged[block]:
+            words = judged.get(block)
+            if words is None:
+                words = judged[block] = _few_words(block)
+            if not words:
                 break
             block = block.getparent()
-    return list(found)
+    return [(block, words) for block, words in judged.items() if words]
 
 
-def _is_small(block: HtmlElement) -> bool:
-    return (
-        all(number < _MAX_ELEMENTS for number, _ in enumerate(block.iter())) and line_of(block, _MAX_BLOCK_CHARS) != ""
-    )
+def _few_words(block: HtmlElement) -> str:
+    """The block's words; "" if it holds none, or many, or many elements."""
+    if next(islice(block.iter(), _MAX_ELEMENTS, None), None) is not None:
+        return ""
+    words = line_of(block)
+    return words if len(words) <= _MAX_BLOCK_CHARS else ""
 
 
 def _is_link(block: HtmlElement, *, noted: bool = False) -> bool:
@@ -98,18 +100,18 @@ def _is_styled(block: HtmlElement) -> bool:
     return len(alike) < 3
 
 
-def _is_labelled(block: HtmlElement) -> bool:
+def _is_labelled(block: HtmlElement, words: str) -> bool:
     """Whether a block is a label that announces other articles, and links (or the label alone is one)."""
-    links = [link for link in block.iter("a") if line_of(link)]
-    if not links:
+    links = [(link, line) for link in block.iter("a") if (line := line_of(link))]
+    if not links or len(words) - sum(len(line) + 2 for _, line in links) > _MAX_LABEL_CHARS + 10:
         return False
     label = _outside(block)
     if not label:
         # One link that begins with a label of its own: <a><b>Related</b><span>Headline</span></a>
-        return len(links) == 1 and _begins_with_label(links[0])
+        return len(links) == 1 and _begins_with_label(links[0][0])
     if len(label) > _MAX_LABEL_CHARS + 10:
         return False
-    linked = " ".join(line_of(link) for link in links)
+    linked = " ".join(line for _, line in links)
     if _PERIOD_END.search(linked) or not folded(linked):
         return False
     if is_label(label):
@@ -144,8 +146,3 @@ def _begins_with_label(link: HtmlElement) -> bool:
         return False
     first = line_of(link[0], _MAX_LABEL_CHARS)
     return bool(first) and is_label(first) and len(line_of(link)) > len(first) + 5
-
-
-def _remove(element: HtmlElement) -> None:
-    if element.getparent() is not None:
-        element.drop_tree()

@@ -9,7 +9,7 @@ known from the page or the host; so is a part that the page's own headline lacks
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from urllib.parse import urlsplit
 
 from pipeline.extraction.candidates import Candidate, weighed_titles
@@ -47,7 +47,7 @@ def choose_title(hint: str | None, claims: Sequence[Candidate], site_names: Sequ
     ``hint`` is the feed's; ``claims`` are the page's, in any order.
     """
     outlets = outlet_names(site_names, url)
-    headlines = [normal_line(claim.value) for claim in claims if claim.origin != "window"]
+    headlines = {folded(claim.value) for claim in claims if claim.origin != "window"}
     page = [
         Candidate(title, claim.origin)
         for claim in claims
@@ -126,9 +126,8 @@ def _is_outlet(part: str, outlets: frozenset[str]) -> bool:
     )
 
 
-def _stripped(title: str, outlets: frozenset[str], headlines: Sequence[str]) -> str:
-    """The title without the outlet at either end, and without what one of the page's headlines lacks."""
-    known = {folded(headline) for headline in headlines}
+def _stripped(title: str, outlets: frozenset[str], headlines: Set[str]) -> str:
+    """The title without the outlet at either end, and without what one of the page's headlines (folded) lacks."""
     title = title[:CLAIM_CHARS]
     while separators := [found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]:
         first, last = separators[0], separators[-1]
@@ -140,7 +139,8 @@ def _stripped(title: str, outlets: frozenset[str], headlines: Sequence[str]) -> 
             title = rest
             continue
         shorter = next(
-            (part for part in (head, rest) if part and folded(part) in known and folded(title) != folded(part)), None
+            (part for part in (head, rest) if part and folded(part) in headlines and folded(title) != folded(part)),
+            None,
         )
         if shorter is None:
             break

@@ -97,10 +97,16 @@ _INLINE = frozenset(
     | {"code", "kbd", "q", "cite", "dfn", "tt", "ins", "del", "ruby", "rb", "rt"}
 )
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "svg"})
+_NO_LIMIT = 1 << 30
 
 
-def line_of(element: HtmlElement, limit: int = 1 << 20) -> str:
+def line_of(element: HtmlElement, limit: int = _NO_LIMIT) -> str:
     """The element's text as one line; "" if it is longer than ``limit``, which is found out early."""
+    if not len(element):
+        text = element.text or ""
+        return " ".join(text.split()) if len(text) <= limit or len(text.strip()) <= limit else ""
+    if limit >= _NO_LIMIT:
+        return " ".join(element.text_content().split())
     parts: list[str] = []
     size = 0
     for part in element.itertext():

@@ -44,6 +44,7 @@ EXACT = _phrases(*_DATA["exact"].values())
 LEAD_INS = _phrases(*_DATA["lead_in"].values())
 BARE_LEAD_INS = _phrases(_DATA["bare_lead_in"])
 OPENINGS = tuple(re.compile(pattern) for pattern in _DATA["openings"])
+_BARE_FIRST_WORDS = frozenset(phrase.partition(" ")[0] for phrase in BARE_LEAD_INS)
 _BARE_MAX_WORDS = max(phrase.count(" ") + 1 for phrase in BARE_LEAD_INS)
 
 
@@ -56,7 +57,11 @@ def is_boilerplate(line: str) -> bool:
         return _is_rule(line)
     if flat in EXACT:
         return True
-    if _is_lead_in(line) or _COPYRIGHT.fullmatch(line) or (_CREDIT.fullmatch(line) and not _PERIOD_END.search(line)):
+    if (
+        _is_lead_in(line, flat)
+        or _COPYRIGHT.fullmatch(line)
+        or (_CREDIT.fullmatch(line) and not _PERIOD_END.search(line))
+    ):
         return True
     return any(opening.fullmatch(flat) for opening in OPENINGS)
 
@@ -99,8 +104,8 @@ def _has_two_sentences(line: str) -> bool:
     return first is not None and end[-1:] in tuple(".!?؟。！？") and len(end) - 1 > first.end()
 
 
-def _is_lead_in(line: str) -> bool:
-    """Whether the line is a phrase such as "Read also" with a headline after it."""
+def _is_lead_in(line: str, flat: str) -> bool:
+    """Whether the line, ``flat`` if folded, is a phrase such as "Read also" with a headline after it."""
     if _UPPER_MORE.match(line):
         return not _has_two_sentences(line)
     text = _EDGE.sub("", line)
@@ -108,6 +113,8 @@ def _is_lead_in(line: str) -> bool:
     if separator and (phrase := folded(text[: separator.start()])) in LEAD_INS:
         # Two sentences after the colon are text, not a headline; after a weak phrase ("Read: …") even one is.
         return not (_has_two_sentences(line) or (phrase not in BARE_LEAD_INS and _PERIOD_END.search(line)))
+    if flat.partition(" ")[0] not in _BARE_FIRST_WORDS:
+        return False
     words = text.split()
     for count in range(2, min(_BARE_MAX_WORDS, len(words) - 1) + 1):
         if folded(" ".join(words[:count])) in BARE_LEAD_INS:

@@ -30,6 +30,7 @@ from pipeline.extraction.bylines import clean_authors, lines_as_bylines
 from pipeline.extraction.clean import MAX_HTML_BYTES, _checked, clean_text
 from pipeline.extraction.facts import read_facts
 from pipeline.extraction.jsonld import read_json, read_linked_data
+from pipeline.extraction.marks import marks_of
 from pipeline.extraction.titles import title_from_text
 from pipeline.extraction.values import as_paragraphs, plain_line, without_shortcodes
 from pipeline.stories.facts import facts_of
@@ -185,8 +186,12 @@ def page(text: str) -> html.HtmlElement:
     return html.fromstring(_checked(f"<html><body>{text}", None, MAX_HTML_BYTES))
 
 
+def facts_on(tree: html.HtmlElement) -> object:
+    return read_facts(tree, "https://a.example/1", marks_of(tree))
+
+
 PAGES: dict[str, Callable[[str], object]] = {
-    "facts of a page": lambda text: read_facts(page(text), "https://a.example/1"),
+    "facts of a page": lambda text: facts_on(page(text)),
     "linked data": lambda text: read_linked_data(page(text)),
 }
 TEXTS |= {
