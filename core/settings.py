@@ -154,6 +154,9 @@ class PipelineSettings:
         ),
     ] = 3
     breaker_window_s: Annotated[float, _help("span of event time in which such pages count")] = 600.0
+    story_vectors: Annotated[
+        bool, _help("stories are formed across languages, by vectors of title and lead; no: each in one language")
+    ] = True
     slice_records: Annotated[int, _help("records in a slice, at most")] = 2_000
     slice_bytes: Annotated[int, _help("bytes in a slice, at most")] = 64 << 20
     order_limit_s: Annotated[

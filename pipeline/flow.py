@@ -26,7 +26,8 @@ class Flow:
 
     ``owner`` is the token that took the run; ``publish`` puts results into the outbox for the output streams;
     ``pool`` says in which processes of each worker records are prepared, and for how long; ``order_limit_s`` how long one may
-    take in the ordered stage before its process is ended.
+    take in the ordered stage before its process is ended. ``vectors``: whether articles get one, without which stories are of
+    one language.
     """
 
     store_url: str
@@ -36,11 +37,12 @@ class Flow:
     publish: bool = False
     pool: PoolPlan = INLINE
     order_limit_s: float = ORDER_LIMIT_S
+    vectors: bool = True
 
     @property
     def work(self) -> RecordWork:
         """What is done with each record alone."""
-        return RecordWork(self.store_url, self.scope)
+        return RecordWork(self.store_url, self.scope, vectors=self.vectors)
 
 
 def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: Flow) -> beam.PCollection[None]:

@@ -45,6 +45,7 @@ class BoundedRun:
         now_ms: int,
         name: str = "run",
         limits: SliceLimits = LIMITS,
+        vectors: bool = True,
     ) -> None:
         definitions = builtin_definitions()
         if topics_folder is not None:
@@ -57,7 +58,7 @@ class BoundedRun:
         queries = SubscriptionStore(self._store, name)
         queries.save_topics(definitions, now_ms=now_ms)
         queries.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)
-        self._flow = Flow(url, name, owner, scope=name, pool=pool)
+        self._flow = Flow(url, name, owner, scope=name, pool=pool, vectors=vectors)
         self._input = SortedInput(folder / "input.db", name)
         self.urls: list[str | None] = []
         self.reader = StoreReader(self._store, name)

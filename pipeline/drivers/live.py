@@ -95,6 +95,7 @@ class LiveRun:
             publish=self._publish,
             pool=in_order(self.settings),
             order_limit_s=self.settings.order_limit_s,
+            vectors=self.settings.story_vectors,
         )
 
     def resumption(self) -> Resumption:

@@ -70,14 +70,24 @@ class ReplayRun:
     """
 
     def __init__(
-        self, store: Store, store_url: str, replay: Replay, *, scope: str, pool: PoolPlan, now_ms: int
+        self,
+        store: Store,
+        store_url: str,
+        replay: Replay,
+        *,
+        scope: str,
+        pool: PoolPlan,
+        now_ms: int,
+        vectors: bool = True,
     ) -> None:
         self.store, self.replay = store, replay
         self._book = ReplayRepository(store)
         owner = secrets.token_hex(8)
         self.ledger = RunLedger(store, replay.name, owner, base=base_of(store, replay.name))
         self.state = self.ledger.take(kind="replay", now_ms=now_ms, spec=replay.spec)
-        self._flow = Flow(store_url, replay.name, owner, scope=scope, publish=replay.delivers, pool=pool)
+        self._flow = Flow(
+            store_url, replay.name, owner, scope=scope, publish=replay.delivers, pool=pool, vectors=vectors
+        )
         self._done = replay.done
         self._extraction = shared_extraction(self._flow.pool, self._flow.work)
 

@@ -31,10 +31,12 @@ from numpy.typing import NDArray
 
 from core.normal import normalized
 from core.package_data import package_toml
+from pipeline.stories import across
 from pipeline.stories.identity import FIELDS, IDENTITY_CHARS, NO_MARK, TITLE_CHARS, fields_of, identity_of
 from pipeline.text.agencies import agency_name, find_agency
 from pipeline.text.characters import one_spelling
 from pipeline.text.difference import settled
+from pipeline.text.encoder import Vector
 from pipeline.text.fingerprint import PERMUTATIONS, is_unspaced, shingle_hashes, signature
 
 _WORDS = package_toml("pipeline.stories", "function_words.toml")
@@ -70,6 +72,7 @@ LAYOUT = np.dtype(
         ("terms", "<u4", (TERMS_KEPT,)),
         ("weights", "u1", (TERMS_KEPT,)),
         *FIELDS,
+        *across.FIELDS,
     ]
 )
 """``full``: 1 the sketches are known, 0 only the signature is. ``shingles``: how many different ones the text has; 0
@@ -77,7 +80,7 @@ if it has no signature. Sketches are sorted in ascending order and padded with `
 first."""
 
 SIZE = LAYOUT.itemsize
-FORMAT = 2
+FORMAT = 3
 """The first byte of a value: another layout or meaning has another number."""
 
 _SIGNATURE_BYTES = 4 * PERMUTATIONS
@@ -107,10 +110,10 @@ Features = NDArray[Any]
 """A scalar array of ``LAYOUT``: one text's features."""
 
 
-def features(title: str, text: str, language: str | None = None) -> bytes:
-    """The features of an article in ``language`` (ISO 639-1): ``SIZE`` bytes, the same on every machine.
+def features(title: str, text: str, language: str | None = None, vector: Vector | None = None) -> bytes:
+    """The features of an article: ``SIZE`` bytes, the same on every machine. About 5 ms for 700 words.
 
-    About 4 ms for 700 words.
+    ``language``: ISO 639-1, or None. ``vector``: the encoder's of this title and text; None if there is none.
     """
     made = np.zeros((), LAYOUT)
     made["format"], made["full"] = FORMAT, 1
@@ -131,7 +134,8 @@ def features(title: str, text: str, language: str | None = None) -> bytes:
     made["terms"][: len(heaviest)] = [term for term, _ in heaviest]
     made["weights"][: len(heaviest)] = [weight for _, weight in heaviest]
     identity = identity_of(prepared(title[:TITLE_CHARS]), prepared(text[:IDENTITY_CHARS]), language)
-    for name, value in fields_of(identity).items():
+    told = across.fields_of(_normal(title[:1_000]), _normal(text[: 2 * across.LEAD_CHARS]), language, vector)
+    for name, value in (fields_of(identity) | told).items():
         made[name] = value
     return made.tobytes()
 
@@ -141,7 +145,7 @@ def read_features(value: bytes) -> Features:
     if is_full(value):
         return np.frombuffer(value, LAYOUT)[0]  # type: ignore[no-any-return]
     plain = np.zeros((), LAYOUT)
-    for name in ("head", "opening", "names", "figures", "terms"):
+    for name in ("head", "opening", "names", "figures", "terms", "across", "lead_figures", "cells"):
         plain[name] = PAD
     plain["marks"] = NO_MARK
     if len(value) == _SIGNATURE_BYTES:
@@ -226,6 +230,10 @@ def terms_of(title: str, text: str) -> TextTerms:
 def hashed(term: str) -> int:
     """A 32-bit hash that is the same everywhere; never the highest value, which pads rows."""
     return min(zlib.crc32(term.encode("utf-8", "surrogatepass")), 0xFFFFFFFE)
+
+
+def _normal(text: str) -> str:
+    return normalized("NFKC", text)
 
 
 def prepared(text: str) -> str:

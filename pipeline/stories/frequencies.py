@@ -1,38 +1,51 @@
-"""How common terms are among the articles of the window, as of an order key. Pure."""
+"""How common terms are among the articles of the window, and the sum of their vectors, as of an order key. Pure."""
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.similarity import BUCKETS
+from pipeline.text.encoder import DIMENSIONS
 
+BUCKETS = 1 << 19
 _PRIOR = 100.0
 """Articles that are assumed before the first: a window with few articles says little about what is rare."""
 
 _AT_ONCE = 4_096
 
 
+class Counted(NamedTuple):
+    """Of the slots that count: their terms, concatenated, how many slots they are, and the sum of their ``vectors`` vectors."""
+
+    terms: NDArray[np.uint32]
+    articles: int
+    total: NDArray[np.int64]
+    vectors: int
+
+
 class Frequencies:
     """Counts, for terms cut to buckets, the articles from one place in the order to another.
 
-    ``terms`` returns the terms of those of the slots that count, concatenated, and how many slots those are. Places are
+    ``counted`` returns what counts of some slots. Places are
     kept sorted; what is between the two ends is counted. Moving the ends costs as much as they pass, in either
     direction, so a question about an earlier place is answered just as correctly.
     """
 
-    def __init__(self, terms: Callable[[NDArray[np.int64]], tuple[NDArray[np.uint32], int]]) -> None:
-        self._terms = terms
+    def __init__(self, counted: Callable[[NDArray[np.int64]], Counted]) -> None:
+        self._counted = counted
         self._places: list[bytes] = []
         self._slots = array("q")
         self._from = self._to = 0
         self._skipped = 0
         self._table = np.zeros(BUCKETS, np.int32)
         self.articles = 0
+        self.total = np.zeros(DIMENSIONS, np.int64)
+        self.vectors = 0
 
     def add(self, place: bytes, slot: int) -> None:
         """Add a slot at its place in the order."""
@@ -97,6 +110,8 @@ class Frequencies:
     def _count(self, start: int, end: int, step: int) -> None:
         for first in range(start, end, _AT_ONCE):
             slots = np.asarray(self._slots[first : min(first + _AT_ONCE, end)], np.int64)
-            terms, articles = self._terms(slots)
-            np.add.at(self._table, terms & np.uint32(BUCKETS - 1), step)
-            self.articles += articles * step
+            counted = self._counted(slots)
+            np.add.at(self._table, counted.terms & np.uint32(BUCKETS - 1), step)
+            self.articles += counted.articles * step
+            self.total += counted.total * step
+            self.vectors += counted.vectors * step

@@ -1,9 +1,9 @@
 """The story index: what in the window is (nearly) this text, or reports its event, as of an order key.
 
 Candidates come from keys that two texts share: single values of the MinHash signature, hashes of the head's shingles, heavy
-terms, the text's digest. Rare keys are looked up first and lookups stop at a limit, so a footer that thousands share costs
-nothing; candidates are then compared by their sketches. Rarity is judged among the entries that count, so it
-does not depend on anything else in the index.
+terms, the text's digest; across languages names, figures, and coarse cells of the vector. Rare keys are looked up first and
+lookups stop at a limit, so a footer that thousands share costs nothing; candidates are then compared by their sketches.
+Rarity is judged among the entries that count, so it does not depend on anything else in the index.
 """
 
 from __future__ import annotations
@@ -15,11 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.records import OrderKey
+from pipeline.stories.across import unpacked
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
+from pipeline.stories.events import ANOTHER_EVENT, JOIN_AT, inputs_of, scores
 from pipeline.stories.features import PAD, Features, read_features
-from pipeline.stories.frequencies import Frequencies
+from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.multimap import Multimap
-from pipeline.stories.similarity import COPY_AT, LexicalSimilarity, Similarity, are_copies, are_one_event, best_story
+from pipeline.stories.similarity import (
+    COPY_AT,
+    LexicalSimilarity,
+    Similarity,
+    are_copies,
+    are_one_event,
+    are_two_events,
+    best_story,
+)
 
 __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 
@@ -34,6 +44,13 @@ ASKED_TERMS = 16
 MAX_COPY_CANDIDATES = 1_500
 MAX_GROUP_CANDIDATES = 100
 MAX_TERM_ARTICLES = 600
+MAX_ACROSS_CANDIDATES = 150
+MAX_ACROSS_ARTICLES = 600
+MAX_STORIES = 8
+"""Stories that are looked at as a whole: those of the nearest candidates."""
+
+MAX_MEMBERS = 24
+"""Articles of a story that count, the newest: a story of hundreds is known by its latest."""
 _NONE: Slots = np.empty(0, np.int64)
 
 
@@ -49,6 +66,7 @@ class StoryIndex:
         self.similarity: Similarity = similarity or LexicalSimilarity()
         self._columns = Columns()
         self._by_text, self._by_band, self._by_term = Multimap(8_192), Multimap(), Multimap()
+        self._by_key, self._by_story = Multimap(), Multimap(8_192)
         self._frequencies = Frequencies(self._counted_terms)
 
     def __len__(self) -> int:
@@ -57,8 +75,11 @@ class StoryIndex:
     @property
     def nbytes(self) -> int:
         """Bytes that the entries take. The dictionaries of the newest pairs are bounded (some 20 MB) and not counted."""
-        maps = (self._by_text, self._by_band, self._by_term)
-        return self._columns.nbytes + sum(each.nbytes for each in maps)
+        return self._columns.nbytes + sum(each.nbytes for each in self._maps)
+
+    @property
+    def _maps(self) -> tuple[Multimap, ...]:
+        return self._by_text, self._by_band, self._by_term, self._by_key, self._by_story
 
     def add(self, entry: IndexEntry) -> None:
         """Add an entry. The order of adding does not change the answers."""
@@ -69,6 +90,9 @@ class StoryIndex:
             self._by_text.add((number_of(entry.text_hash) >> 32,), slot)
         self._by_band.add(_copy_keys(known), slot)
         self._by_term.add(_term_keys(known, TERM_KEYS), slot)
+        if known["encoded"]:
+            self._by_key.add(_across_keys(known).tolist(), slot)
+        self._by_story.add((int(columns.stories[slot]) >> 32,), slot)
         self._frequencies.add(columns.places[slot], slot)
 
     def copy_of(
@@ -99,10 +123,11 @@ class StoryIndex:
         return columns.entry(columns.earliest(alike)) if len(alike) else None
 
     def event_of(self, fingerprint: bytes, *, article: str, language: str | None, as_of: OrderKey) -> IndexEntry | None:
-        """The entry, as of a key, through which a text joins a story: another text on the same event, in the same language.
+        """The entry, as of a key, through which a text joins a story: another text on the same event.
 
         None if it begins a new story, its language is unknown, or it has too few terms. Of an article's versions only the
-        latest counts.
+        latest counts. A text with a vector joins the story whose texts are about its event all in all, in whatever
+        language they are; one without joins through texts of its own language alone.
         """
         known = read_features(fingerprint)
         columns, number = self._columns, self._columns.language(language)
@@ -110,8 +135,12 @@ class StoryIndex:
             return None
         own = number_of(article)
         background = self._frequencies.as_of(*self._ends(as_of))
-        terms = self._rare_terms(known, background)
+        terms = self._rare(known["terms"][:ASKED_TERMS], MAX_TERM_ARTICLES)
         slots = self._candidates(self._by_term, terms, MAX_GROUP_CANDIDATES, own, as_of, language=number)
+        if known["encoded"]:
+            keys = self._rare(_across_keys(known), MAX_ACROSS_ARTICLES)
+            others = self._candidates(self._by_key, keys, MAX_ACROSS_CANDIDATES, own, as_of)
+            return self._event_across(known, np.union1d(slots, others), number, own, as_of)
         if not len(slots):
             return None
         ages = as_of.time_ms - columns.times[slots]
@@ -124,6 +153,47 @@ class StoryIndex:
         best = best_story(scores, columns.stories[slots], self.similarity.join_at)
         return None if best is None else columns.entry(int(slots[best]))
 
+    def _event_across(
+        self, known: Features, slots: Slots, language: int, own: int, as_of: OrderKey
+    ) -> IndexEntry | None:
+        columns = self._columns
+        if not len(slots):
+            return None
+        near = self.event_scores(known, slots, language, as_of)
+        if near.max() < JOIN_AT:
+            return None
+        order = np.argsort(-near, kind="stable")
+        stories = dict.fromkeys(columns.stories[slots[order[near[order] >= JOIN_AT]]].tolist())
+        best: tuple[float, int] | None = None
+        for story in list(stories)[:MAX_STORIES]:
+            members, _ = self._by_story.find([story >> 32])
+            members = np.unique(members[(columns.stories[members] == story) & self._visible(members, own, as_of)])
+            members = members[self._latest_versions(members)][-MAX_MEMBERS:]
+            told = self.event_scores(known, members, language, as_of)
+            whole = float((told.max() + np.rint(told * 4096).astype(np.int64).sum() / 4096 / len(told)) / 2)
+            if whole >= JOIN_AT and (best is None or whole > best[0]):
+                best = whole, int(members[int(told.argmax())])
+        return None if best is None else columns.entry(best[1])
+
+    def event_inputs(self, known: Features, slots: Slots, language: int, as_of: OrderKey) -> NDArray[np.float64]:
+        """``events.inputs_of`` for entries of the window; the frequencies are those of the question before."""
+        columns = self._columns
+        ages = as_of.time_ms - columns.times[slots]
+        rows = columns.features.take(slots)
+        one = columns.languages[slots] == language
+        words = np.zeros(len(slots))
+        if one.any():
+            words[one] = self.similarity.scores(known, rows[one], np.zeros(int(one.sum()), np.int64), self._frequencies)
+        return inputs_of(known, rows, ages, one, words, self._frequencies)
+
+    def event_scores(self, known: Features, slots: Slots, language: int, as_of: OrderKey) -> NDArray[np.float64]:
+        """How likely each entry of the window is about the text's event."""
+        made = scores(self.event_inputs(known, slots, language, as_of))
+        near = ((made >= JOIN_AT) & (self._columns.languages[slots] == language)).nonzero()[0]
+        if len(near):
+            made[near[are_two_events(known, self._columns.features.take(slots[near]))]] = ANOTHER_EVENT
+        return made
+
     def expire(self, now: OrderKey) -> None:
         """Remove entries that no question at or after ``now`` can see."""
         columns = self._columns
@@ -131,7 +201,7 @@ class StoryIndex:
             columns.drop(slot)
         # The maps are cleaned only now and then, and slots are used again only after that.
         if columns.waiting and columns.waiting * 8 > len(columns):
-            for each in (self._by_text, self._by_band, self._by_term):
+            for each in self._maps:
                 each.keep(columns.alive)
             columns.reuse()
 
@@ -175,14 +245,13 @@ class StoryIndex:
             total += counts[key]
         return np.unique(together[seen & np.isin(by_key, taken)])
 
-    def _rare_terms(self, known: Features, background: Frequencies) -> list[int]:
-        """The terms worth looking up: the rarest of the heavy ones, up to a limit of expected articles."""
-        terms = known["terms"][:ASKED_TERMS]
-        terms = terms[terms != PAD]
-        counts = background.counts_of(terms).tolist()
-        rarest = sorted(zip(counts, terms.tolist(), strict=True))
+    def _rare(self, keys: NDArray[np.uint32], most: int) -> list[int]:
+        """The keys worth looking up: the rarest ones, up to a limit of expected articles."""
+        keys = keys[keys != PAD]
+        counts = self._frequencies.counts_of(keys).tolist()
+        rarest = sorted(zip(counts, keys.tolist(), strict=True))
         total = list(accumulate(count for count, _ in rarest))
-        return [term for place, (_, term) in enumerate(rarest) if not place or total[place] <= MAX_TERM_ARTICLES]
+        return [key for place, (_, key) in enumerate(rarest) if not place or total[place] <= most]
 
     def _latest_versions(self, slots: Slots) -> Slots:
         """The rows of ``slots`` that are their article's latest, in the run's order."""
@@ -193,13 +262,16 @@ class StoryIndex:
         latest = {articles[row]: row for row in rows}
         return np.asarray([row for row in rows if latest[articles[row]] == row], np.int64)
 
-    def _counted_terms(self, slots: Slots) -> tuple[NDArray[np.uint32], int]:
+    def _counted_terms(self, slots: Slots) -> Counted:
         # A live blog's hundred versions are one article.
-        first = slots[self._columns.versions[slots] == 1]
-        terms = self._columns.features["terms"][first]
-        return terms[terms != PAD], len(first)
+        known = self._columns.features[slots[self._columns.versions[slots] == 1]]
+        encoded = known[known["encoded"] > 0]
+        terms = np.concatenate((known["terms"].ravel(), *(encoded[name].ravel() for name in _ACROSS)))
+        total = unpacked(encoded["vector"]).sum(axis=0, dtype=np.float64).astype(np.int64)
+        return Counted(terms[terms != PAD], len(known), total, len(encoded))
 
 
+_ACROSS = ("across", "lead_figures", "cells")
 _FEWEST_TERMS = 6
 
 
@@ -215,6 +287,11 @@ def _copy_keys(known: Features) -> list[int]:
 
 def _term_keys(known: Features, most: int) -> list[int]:
     return _without_pad(known["terms"][:most].tolist())
+
+
+def _across_keys(known: Features) -> NDArray[np.uint32]:
+    keys = np.concatenate([known[name] for name in _ACROSS])
+    return np.asarray(keys[keys != PAD], np.uint32)
 
 
 def _without_pad(hashes: Iterable[int]) -> list[int]:

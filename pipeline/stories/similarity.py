@@ -27,7 +27,6 @@ from pipeline.stories.contradiction import (
 from pipeline.stories.features import PAD, Features
 from pipeline.text.fingerprint import PERMUTATIONS
 
-BUCKETS = 1 << 18
 HOUR_MS = 3_600_000
 
 COPY_AT = 0.6

@@ -19,6 +19,7 @@ from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope, Rejection
 from pipeline.extraction.clean import Extracted, extract, extract_text
 from pipeline.stories.features import features
 from pipeline.text.characters import normal_line
+from pipeline.text.encoder import encoder
 from pipeline.text.language import detect
 
 Extractor = Callable[[RawArticle], Extracted]
@@ -49,13 +50,16 @@ class DecodedRecord(NamedTuple):
     problem: Rejection | None = None
 
 
-def prepare(envelope: Envelope, extractor: Extractor) -> Prepared:
-    """The draft of a raw record, with an article or a problem. Never raises: every failure is a value."""
+def prepare(envelope: Envelope, extractor: Extractor, *, vectors: bool = True) -> Prepared:
+    """The draft of a raw record, with an article or a problem. Never raises: every failure is a value.
+
+    ``vectors``: whether the features have the encoder's vector.
+    """
     decoded = decode_envelope(envelope)
     if decoded.raw is None:
         return Prepared(_draft(envelope, decoded, problem=decoded.problem))
     try:
-        article = _article(envelope, decoded.raw, extractor(decoded.raw))
+        article = _article(envelope, decoded.raw, extractor(decoded.raw), vectors)
     except ExtractionError as error:
         # Extraction wraps every failure in its own error.
         short = isinstance(error.__cause__, MemoryError)
@@ -145,10 +149,11 @@ def _draft(
     )
 
 
-def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted) -> Article:
+def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted, vectors: bool) -> Article:
     """The article without what depends on others: topics, subscriptions, story."""
     title, text = extracted.title, extracted.text
     language = detect(title, text, page_hint=extracted.page_language, feed_hint=raw.language)
+    vector = encoder().vector(title, text) if vectors else None
     return Article(
         id=article_id(raw.url),
         url=raw.url,
@@ -173,6 +178,6 @@ def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted) -> Artic
         partial=extracted.partial,
         wall=extracted.wall,
         feed_url=raw.feed_url,
-        fingerprint=features(title, text, language.code),
+        fingerprint=features(title, text, language.code, vector),
         backfill=raw.backfill,
     )

@@ -28,11 +28,13 @@ class RecordWork:
     """What is done with each record. It is sent to processes, so ``extractor`` must be importable by name.
 
     ``store_url`` and ``scope`` name the topics and queries; without a ``store_url``, articles are neither tagged nor matched.
+    ``vectors``: whether articles get one.
     """
 
     store_url: str = ""
     scope: str = LIVE
     extractor: Extractor = extract_raw
+    vectors: bool = True
 
     def refresh(self, time_ms: int) -> None:
         """Load the topics and queries that a record of this event time must meet. Raises StoreError."""
@@ -42,7 +44,7 @@ class RecordWork:
     def do(self, envelope: Envelope, begun: Begun = lambda _stage: None) -> Prepared:
         """The draft of a record, with an article or a problem. Raises only WirewatchError, which is not the record's fault."""
         begun(CLEAN)
-        prepared = prepare(envelope, self.extractor)
+        prepared = prepare(envelope, self.extractor, vectors=self.vectors)
         if prepared.draft.article is None or not self.store_url:
             return prepared
         desk, draft, undecided, stage = shared_matcher(self.store_url, self.scope), prepared.draft, 0, TAG

@@ -86,6 +86,7 @@ def run(
             subscriptions=queries,
             topics_folder=folder,
             pool=alone(settings),
+            vectors=settings.story_vectors,
             now_ms=console.now_ms(),
         ) as bounded:
             for item in items:
@@ -272,7 +273,15 @@ def _go(
 
     done = StoreReader(store, row.name).count_outcomes().total()
     row = msgspec.structs.replace(row, done=done)
-    run = ReplayRun(store, settings.store, row, scope=spec.scope, pool=of_a_replay(settings), now_ms=console.now_ms())
+    run = ReplayRun(
+        store,
+        settings.store,
+        row,
+        scope=spec.scope,
+        pool=of_a_replay(settings),
+        now_ms=console.now_ms(),
+        vectors=settings.story_vectors,
+    )
     sources = Sources(settings, store, spec.sources, of=spec.of, name=row.name, span=(row.from_ms, row.to_ms))
     began = time.monotonic()
     extra = [TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[when]}", style="dim")]

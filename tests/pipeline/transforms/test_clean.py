@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from core.records import RawArticle, article_id, version_hash
 from pipeline.elements import Draft, Rejection
 from pipeline.stories.features import features
+from pipeline.text.encoder import encoder
 from pipeline.transforms.clean import _Prepare
 from pipeline.transforms.extraction_pool import PoolPlan
 from pipeline.transforms.record import RecordWork
@@ -61,10 +62,17 @@ def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted() -> None
     assert (made.title, made.text, made.summary, made.backfill) == (raw.title, TEXT, "In short.", True)
     assert (made.version_hash, made.fetched_at) == (version_hash(made.title, made.text), raw.fetched_at)
     assert (made.language, made.language_decided_by) == ("en", "text")
-    assert made.fingerprint == features(made.title, made.text, made.language)
+    assert made.fingerprint == features(made.title, made.text, "en", encoder().vector(made.title, made.text))
 
 
 def test_a_claimed_language_helps_a_text_that_is_too_short_to_tell() -> None:
     (found,) = drafts_of([replace(page("a"), text="Oslo, Bergen, Tromsø, Bodø.", language="nb-NO")])
     assert found.article is not None
     assert (found.article.language, found.article.language_decided_by) == ("no", "feed")
+
+
+def test_without_vectors_the_features_have_none() -> None:
+    (found,) = drafts_of([replace(page("a"), text=TEXT)], vectors=False)
+    made = found.article
+    assert made is not None
+    assert made.fingerprint == features(made.title, made.text, made.language)

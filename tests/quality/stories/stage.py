@@ -11,6 +11,7 @@ from pipeline.stories.entries import IndexEntry
 from pipeline.stories.features import features
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import Decided, StoryStage
+from pipeline.text.encoder import encoder
 
 
 def article(url: str, title: str, text: str, *, at_ms: int, source: str, language: str | None = None) -> Article:
@@ -27,7 +28,7 @@ def article(url: str, title: str, text: str, *, at_ms: int, source: str, languag
         position=Position(run="r", stream="s", partition=0, offset=at_ms),
         version_hash=version_hash(title, text),
         language=language,
-        fingerprint=features(title, text, language),
+        fingerprint=features(title, text, language, encoder().vector(title, text)),
     )
 
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from core.records import OrderKey
 from pipeline.stories.entries import Columns, IndexEntry, key_of, pack, place_of, unpack
 from pipeline.stories.features import SIZE, features, is_full, read_features, written
-from pipeline.stories.frequencies import Frequencies
+from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.multimap import Multimap
 from pipeline.stories.stage import text_hash
+from pipeline.text.encoder import DIMENSIONS
 from pipeline.text.fingerprint import fingerprint
 from tests.quality.stories.test_events import events
 
@@ -78,10 +79,11 @@ def test_the_multimap_is_a_dictionary_of_lists(pairs: list[tuple[int, int]], dat
 def test_frequencies_are_those_between_the_ends(added: list[int], questions: list[tuple[int, int]]) -> None:
     """Adding in any order, asking forwards and backwards, forgetting in between."""
 
-    def terms(slots: np.ndarray) -> tuple[np.ndarray, int]:
-        return np.asarray([added[slot] % 3 for slot in slots.tolist()], np.uint32), len(slots)
+    def some(slots: np.ndarray) -> Counted:
+        terms = np.asarray([added[slot] % 3 for slot in slots.tolist()], np.uint32)
+        return Counted(terms, len(slots), np.full(DIMENSIONS, terms.sum(), np.int64), len(slots))
 
-    counted = Frequencies(terms)
+    counted = Frequencies(some)
     forgotten = 0
     for slot, time in enumerate(added):
         counted.add(bytes((time,)), slot)
@@ -99,6 +101,7 @@ def test_frequencies_are_those_between_the_ends(added: list[int], questions: lis
             if not forgotten:
                 expected = [sum(each % 3 == term for each in between) for term in range(3)]
                 assert counted.counts_of(np.arange(3, dtype=np.uint32)).tolist() == expected
+                assert (counted.total[0], counted.vectors) == (sum(each % 3 for each in between), len(between))
 
 
 @cache

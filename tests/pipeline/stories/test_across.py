@@ -1,0 +1,69 @@
+"""Names, places and vectors in the form in which texts of different languages are compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.stories.across import CELLS, cells_of, fields_of, names_in, packed, places_in, skeleton, unpacked
+from pipeline.text.encoder import DIMENSIONS, HIGHEST
+
+ONE_NAME = [
+    [("Зеленський", "uk"), ("Зеленский", "ru"), ("Zełenski", "pl"), ("Zelenskiego", "pl"), ("Selenskyj", "de")],
+    [("Khamenei", "en"), ("Хаменеи", "ru"), ("خامنئي", "ar"), ("خامنه‌ای", "fa"), ("Chamenei", "de")],
+    [("Maduro", "es"), ("Мадуро", "ru"), ("مادورو", "ar"), ("Madura", "pl")],
+    [("Trump", "en"), ("Трампом", "ru"), ("ترامب", "ar"), ("Trumpem", "cs"), ("Τραμπ", "el")],
+    [("Wenezueli", "pl"), ("Венесуэлы", "ru"), ("Venezuela", "en"), ("فنزويلا", "ar")],
+    [("Krakau", "de"), ("Кракау", "ru")],
+]
+
+
+@pytest.mark.parametrize("spelled", ONE_NAME, ids=lambda spelled: spelled[0][0])
+def test_one_name_in_many_spellings(spelled: list[tuple[str, str]]) -> None:
+    assert len({skeleton(word, language) for word, language in spelled}) == 1
+
+
+def test_other_names_are_others() -> None:
+    names = [("Merkel", "de"), ("Macron", "fr"), ("Minsk", "en"), ("Madrid", "es"), ("Milei", "es"), ("Modi", "en")]
+    assert len({skeleton(word, language) for word, language in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "codes"),
+    [
+        ("委内瑞拉总统在德国", "zh", ["VE", "DE"]),
+        ("Prezydent Wenezueli w Niemczech", "pl", ["VE"]),
+        ("Президент Венесуэлы в Германии", "ru", ["VE", "DE"]),
+        ("The president of Venezuela in Germany", "en", ["VE", "DE"]),
+        ("رئيس فنزويلا في ألمانيا", "ar", ["VE", "DE"]),
+        ("turkey for dinner", "en", []),
+        ("Venezuela", "xx", []),
+    ],
+)
+def test_places_have_one_code_in_all_languages(text: str, language: str, codes: list[str]) -> None:
+    assert places_in(text, language) == codes
+
+
+def test_a_headline_that_capitalises_every_word_has_the_names_of_the_text() -> None:
+    found = names_in("Kamara Says Talks With Brenner Will Resume", "Talks with Ida Brenner resume, says Kamara.", "en")
+    assert {skeleton(name, "en") for name in ("Kamara", "Brenner")} <= set(found)
+    assert skeleton("Resume", "en") not in found
+
+
+@given(st.lists(st.integers(-HIGHEST, HIGHEST), min_size=DIMENSIONS, max_size=DIMENSIONS))
+@settings(max_examples=20, deadline=None)
+def test_a_packed_vector_comes_back(numbers: list[int]) -> None:
+    vector = np.asarray(numbers, np.int8)
+    assert unpacked(packed(vector)).tolist() == numbers
+    assert len(cells_of(vector, "DE")) == CELLS
+
+
+@given(st.text(max_size=60), st.text(max_size=500), st.sampled_from([None, "en", "ar", "zh", "xx"]))
+@settings(max_examples=60, deadline=None)
+def test_any_text_has_these_fields(title: str, text: str, language: str | None) -> None:
+    first, second = fields_of(title, text, language, None), fields_of(title, text, language, None)
+    assert {name: np.asarray(value).tolist() for name, value in first.items()} == {
+        name: np.asarray(value).tolist() for name, value in second.items()
+    }
