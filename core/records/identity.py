@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from core.normal import normalized
@@ -125,6 +126,8 @@ def canonical_url(url: str) -> str:
         return text
 
 
+# Each item of a feed is asked for twice or more. Few are kept: a URL may have MAX_URL_CHARS.
+@lru_cache(maxsize=512)
 def _canonical(text: str) -> str | None:
     """The canonical form, or None if ``text`` is not an http(s) URL. Raises ValueError for a malformed one."""
     text = _LINE_CHARS.sub("", text)

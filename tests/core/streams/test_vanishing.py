@@ -13,7 +13,7 @@ from tests.servers.kafka import require_java
 
 pytestmark = pytest.mark.kafka
 ROOT = Path(__file__).parents[3]
-WITHIN_S, BEHIND_ELECTION_S = 15.0, 5.0
+WITHIN_S, BEHIND_ELECTION_S, READ_S = 15.0, 5.0, 2.0
 
 
 def namespaces() -> list[str]:
@@ -23,7 +23,7 @@ def namespaces() -> list[str]:
         command = [*how, "--pid", "--fork", "--kill-child", "--mount-proc"]
         try:
             tried = subprocess.run(
-                [*command, "ip", "link", "add", "b", "type", "bridge"], capture_output=True, text=True, check=False
+                [*command, "ip", "link", "add", "br0", "type", "bridge"], capture_output=True, text=True, check=False
             )
         except FileNotFoundError as error:
             pytest.skip(f"no network namespaces: {error.filename} is missing")
@@ -33,10 +33,11 @@ def namespaces() -> list[str]:
     pytest.skip(f"no network namespaces can be made here: {said}")
 
 
-def test_a_broker_that_vanishes_delays_appends_and_reads_by_no_more_than_15_s(tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", ["controller", "another"])
+def test_a_broker_that_vanishes_delays_appends_and_reads_by_no_more_than_15_s(tmp_path: Path, which: str) -> None:
     require_java()
     done = subprocess.run(
-        [*namespaces(), sys.executable, "-m", "tests.core.streams.vanishing", tmp_path],
+        [*namespaces(), sys.executable, "-m", "tests.core.streams.vanishing", tmp_path, which],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -44,10 +45,9 @@ def test_a_broker_that_vanishes_delays_appends_and_reads_by_no_more_than_15_s(tm
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2_000:]
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one["node"] for one in found] == [1, 2, 3], "each of the three, so the active controller too"
-    for one in found:
-        # How soon the brokers agree on new leaders is theirs (9 s by default), and longer on a busy machine.
-        limit_s = max(WITHIN_S, one["elected"] + BEHIND_ELECTION_S)
-        assert one["append"] <= limit_s, found
-        assert one["read"] <= limit_s + 1, found
+    found = json.loads(done.stdout)
+    # How soon the brokers agree on new leaders is theirs (9 s by default), and longer on a busy machine.
+    limit_s = max(WITHIN_S, found["elected"] + BEHIND_ELECTION_S)
+    assert found["append"] <= limit_s, found
+    # A record can be read once it was appended.
+    assert found["read"] <= limit_s + READ_S, found
