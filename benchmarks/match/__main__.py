@@ -1,4 +1,4 @@
-"""``python -m benchmarks.match [--only luwak|scale] [--queries N] [--rounds N]``; see ``README.md`` beside this file."""
+"""``python -m benchmarks.match [--only luwak|scale|tagging] [--queries N] [--rounds N]``; see ``README.md`` here."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 from benchmarks.match.compare import compare
 from benchmarks.match.lucene import Unavailable
 from benchmarks.match.scale import scale
+from benchmarks.match.tagging import tagging
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpora" / "luwak"
+ARTICLES = CORPUS.parent / "topics"
 
 
 def main() -> int:
-    """Run both benches. Exit 1 where the corpus or Lucene can't be had."""
+    """Run the benches. Exit 1 where the corpus or Lucene can't be had."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.match", description=__doc__)
-    options.add_argument("--only", choices=["luwak", "scale"], help="one of the two benches")
+    options.add_argument("--only", choices=["luwak", "scale", "tagging"], help="one of the benches")
     options.add_argument("--queries", type=int, default=350_000, help="stored queries of the scale run")
     options.add_argument("--rounds", type=int, default=5, help="measured rounds of the comparison")
     chosen = options.parse_args()
@@ -24,10 +26,12 @@ def main() -> int:
         print(f"the evaluation data is not at {CORPUS}: nothing measured", file=sys.stderr)
         return 1
     try:
-        if chosen.only != "scale":
+        if chosen.only in {None, "luwak"}:
             compare(CORPUS, chosen.rounds)
-        if chosen.only != "luwak":
+        if chosen.only in {None, "scale"}:
             scale(CORPUS, chosen.queries)
+        if chosen.only in {None, "tagging"}:
+            tagging(ARTICLES)
     except Unavailable as error:
         print(f"Lucene Monitor: {error}", file=sys.stderr)
         return 1
