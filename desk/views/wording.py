@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from core.records import from_ms
+from core.records import Article, from_ms
 
 _NAMES = """
 ar:Arabic az:Azerbaijani be:Belarusian bg:Bulgarian bn:Bengali ca:Catalan cs:Czech da:Danish de:German el:Greek
@@ -24,6 +24,18 @@ LANGUAGES = dict(one.split(":") for one in _NAMES.split())
 def language_name(code: str | None) -> str:
     """Its English name; the code itself where we have none."""
     return "unknown" if not code else LANGUAGES.get(code, code)
+
+
+def kept_short(article: Article) -> list[str]:
+    """What a reader must know of a text that is not the whole article's: that it is cut, a headline alone, or the feed's."""
+    said = []
+    if article.wall is not None:
+        said.append(f"the feed's text: the page is a wall ({article.wall})")
+    if article.partial:
+        said.append("cut off by the publisher: this is the beginning")
+    if article.text_from == "title":
+        said.append("a headline without a text")
+    return said
 
 
 class Outlet(NamedTuple):

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 
 from desk.people.credentials import form_token
 from desk.people.roles import Role
-from desk.views.wording import Clock, closed_up, iso, language_name, outlet_name, reason_in_words, span
+from desk.views.wording import Clock, closed_up, iso, kept_short, language_name, outlet_name, reason_in_words, span
 
 if TYPE_CHECKING:
     from desk.use_cases.desk import Desk
@@ -56,6 +56,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["safe_link"] = safe_link
     made.filters["language"] = language_name
+    made.filters["kept_short"] = kept_short
     made.filters["iso"] = iso
     made.filters["span"] = span
     made.filters["reason"] = reason_in_words

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +23,9 @@ from desk.views.exports import csv_of
 from desk.views.forms import LiveFilter, live_filter_of
 from desk.views.status_bar import status_of
 from desk.views.timeline import side_by_side
-from desk.views.wording import Clock
+from desk.views.wording import Clock, kept_short
 from desk.web.requests import inside
+from tests.pipeline.stories.world import article
 from tests.pipeline.transforms.support import NOON_MS
 
 SPANS = st.lists(st.builds(Span, st.integers(-3, 30), st.integers(-3, 30), st.sampled_from(["a", "b", ""])), max_size=8)
@@ -217,3 +220,20 @@ def test_other_cells_stay_as_they_are(text: str) -> None:
 @pytest.mark.parametrize("value", [-5, 3, 1.5, None])
 def test_numbers_are_no_formulas(value: object) -> None:
     assert csv_of(["a"], [["x", value]]).decode("utf-8-sig").endswith(f"x,{'' if value is None else value}\r\n")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({}, []),
+        ({"text_from": "json_ld"}, []),
+        ({"partial": True}, ["cut off by the publisher: this is the beginning"]),
+        ({"text_from": "title"}, ["a headline without a text"]),
+        (
+            {"text_from": "feed", "wall": "robot", "partial": True},
+            ["the feed's text: the page is a wall (robot)", "cut off by the publisher: this is the beginning"],
+        ),
+    ],
+)
+def test_a_reader_is_told_of_a_text_that_is_not_whole(what: dict[str, Any], said: list[str]) -> None:
+    assert kept_short(msgspec.structs.replace(article("post/1", "A text."), **what)) == said
