@@ -14,7 +14,7 @@ from core.search.indexer import index_document
 from core.search.question import Deadline
 from tests.core.search.world import DAY_MS, START_MS, found
 
-CHAIN = "t* NEAR/1000 a* NEAR/1000 s* NEAR/1000 c* NEAR/1000 b*"
+CHAIN = " NEAR/1000 ".join(["t*", "a*", "s*", "c*", "b*"] * 2)
 TEXT = "The talks about a state attack: sources said the city bank and border trade stay closed. " * 14
 END_MS = START_MS + 90 * DAY_MS
 ARTICLES = 40
