@@ -97,8 +97,11 @@ class FeedPort(Protocol):
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """The feeds of a site, as they are found; takes up to minutes. Raises WirewatchError."""
 
-    def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
-        """Watch the feeds of a list: how many were new, how many there are, remarks. Raises InputError."""
+    def import_opml(self, body: bytes, name: str, most: int | None = None) -> tuple[int, int, Sequence[str]]:
+        """Watch the feeds of a list: how many were new, how many there are, remarks.
+
+        Raises InputError, also if there are more than ``most``; then none is watched.
+        """
 
     def export_opml(self) -> str:
         """The watched feeds as OPML."""

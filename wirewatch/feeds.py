@@ -155,9 +155,12 @@ class ConnectorFeeds:
         """See FeedPort."""
         yield from find(self._settings, url, self._closing)
 
-    def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
+    def import_opml(self, body: bytes, name: str, most: int | None = None) -> tuple[int, int, Sequence[str]]:
         """See FeedPort."""
         listed, now = parse_opml(body, name), console.utc_now()
+        if most is not None and len(listed.outlines) > most:
+            many = f"{len(listed.outlines):,} feeds, and up to {most:,} are taken at once"
+            raise InputError(name, many, hint="wirewatch feed import takes them all")
         new, taken, notes = 0, 0, list(listed.notes)
         for one in listed.outlines:
             about = FeedAbout(outlet=one.title, language=one.language)

@@ -42,9 +42,14 @@ def remove(desk: Desk, by: By, url: str) -> None:
     desk.accounts.note(by, "feed removed", shown)
 
 
-def import_opml(desk: Desk, by: By, body: bytes, name: str) -> tuple[int, int, tuple[str, ...]]:
-    """Watch the feeds of an OPML list: how many were new, how many it has, remarks. Raises InputError, Unavailable."""
-    new, total, remarks = desk.feed_port.import_opml(body, name)
+def import_opml(
+    desk: Desk, by: By, body: bytes, name: str, most: int | None = None
+) -> tuple[int, int, tuple[str, ...]]:
+    """Watch the feeds of an OPML list: how many were new, how many it has, remarks.
+
+    Raises InputError, also for more than ``most``, and Unavailable.
+    """
+    new, total, remarks = desk.feed_port.import_opml(body, name, most)
     desk.accounts.note(by, "feeds imported", name, f"{new} of {total} new")
     return new, total, tuple(remarks)
 

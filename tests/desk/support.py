@@ -132,7 +132,7 @@ class Feeds:
             url=f"{url}feed.xml", title="<b>All</b> news", format="rss", items=12, how="named by the page"
         )
 
-    def import_opml(self, body: bytes, name: str) -> tuple[int, int, Sequence[str]]:
+    def import_opml(self, body: bytes, name: str, most: int | None = None) -> tuple[int, int, Sequence[str]]:
         if not body.startswith(b"<"):
             raise InputError(name, "no OPML list of feeds")
         self.watched["https://listed.example/feed"] = "listed.example"

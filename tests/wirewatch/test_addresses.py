@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from connectors.store.rows import FeedAbout
 from core.clock import wall_ms
-from core.errors import UsageError
+from core.errors import InputError, UsageError
 from core.records import from_ms
 from core.settings import Settings
 from core.store import Store, open_store
@@ -108,3 +108,13 @@ def test_the_command_refuses_it(tmp_path: Path) -> None:
 
 
 NOW = from_ms(wall_ms())
+
+
+def test_a_page_takes_so_many_feeds_of_a_list_and_the_command_line_all(feeds: ConnectorFeeds) -> None:
+    """Tens of thousands had held one of the desk's threads for minutes."""
+    body = "".join(f'<outline text="x" xmlUrl="https://f{number}.example/rss"/>' for number in range(4))
+    listed = f"<opml><body>{body}</body></opml>".encode()
+    with pytest.raises(InputError, match="4 feeds, and up to 3"):
+        feeds.import_opml(listed, "list.opml", 3)
+    assert addresses(feeds) == []
+    assert feeds.import_opml(listed, "list.opml")[:2] == (4, 4)

@@ -16,6 +16,8 @@ from desk.web.problems import Refused
 from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
+MOST_IMPORTED = 5_000
+"""Feeds of one file: each is a transaction, and somebody waits for the page."""
 Address = Annotated[str, Form(max_length=2_000)]
 
 
@@ -55,7 +57,7 @@ def export(visit: TheVisit) -> Response:
 def import_list(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Response:
     """Watch the feeds of an OPML list."""
     name = (file.filename or "the list")[:200]
-    new, total, remarks = use_case.import_opml(visit.desk, visit.by, file.file.read(), name)
+    new, total, remarks = use_case.import_opml(visit.desk, visit.by, file.file.read(), name, MOST_IMPORTED)
     return _page(visit, done=f"{name}: {new} feeds added, {total - new} were there", remarks=remarks)
 
 
