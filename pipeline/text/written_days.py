@@ -31,6 +31,7 @@ NO_CONTEXT = DateContext()
 _YEAR_FIRST = re.compile(
     r"(?<!\d)(\d{4})\s*(?:[-/.年년]|оны)\s*(\d{1,2})\s*(?:[-/.月월]|(?:-р|дугаар|дүгээр)?\s*сарын)\s*(\d{1,2})(?!\d)"
 )
+_NUMBERED_MONTH = re.compile(r"(?<![\d年년])(?<![年년]\s)(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]")
 _DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4})(?!\d)")
 # Vowel signs are parts of words, though \w does not say so.
 _SIGNS = (
@@ -137,6 +138,10 @@ class _Token(NamedTuple):
 
 def day_of_words(text: str, context: DateContext, *, yearless: bool = False) -> Day | None:
     """A day whose month is a word, with the day before or behind it, and the year behind both or in front."""
+    if yearless and context.base is not None and (numbered := _NUMBERED_MONTH.search(text)):
+        latest = _latest(Month(int(numbered[1])), int(numbered[2]), context.base)
+        if latest is not None:
+            return Day(latest, *numbered.span(), guessed=True)
     tokens = [_Token(found[0], *found.span()) for found in _TOKEN.finditer(text)]
     for place, token in enumerate(tokens):
         if token.text.isdigit() or not token.text[0].isalpha():

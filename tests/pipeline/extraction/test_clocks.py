@@ -43,10 +43,11 @@ YEAR_S = 366 * 86_400
 WRITTEN = (
     ("en", "3 hours ago"), ("en", "yesterday at 9:15 pm"), ("en", "29 November"), ("en", "Nov 28, 2026 11:30 PM"),
     ("de", "vor 2 Stunden"), ("de", "28. November, 23:30 Uhr"), ("fr", "il y a 3 heures"), ("fr", "hier à 21h15"),
-    ("es", "hace 5 minutos"), ("es", "28 de noviembre"), ("ru", "2 часа назад"), ("ru", "вчера в 23:40"), ("ru", "28 ноября, 00:10"),
-    ("uk", "3 години тому"), ("uk", "28 листопада, 23:59"), ("ar", "قبل ٣ ساعات"), ("ar", "٢٨ نوفمبر"), ("fa", "۷ آذر ۱۴۰۵"),
-    ("tr", "2 saat önce"), ("tr", "28 Kasım 23:45"), ("zh", "3小时前"), ("zh", "11月28日 23:50"), ("ja", "11月28日 23時50分"),
-    ("ko", "3시간 전"), ("he", "לפני 3 שעות"), ("pl", "28 listopada, 23:10"),
+    ("es", "hace 5 minutos"), ("es", "28 de noviembre"), ("ru", "2 часа назад"), ("ru", "вчера в 23:40"),
+    ("ru", "28 ноября, 00:10"), ("uk", "3 години тому"), ("uk", "28 листопада, 23:59"), ("ar", "قبل ٣ ساعات"),
+    ("ar", "٢٨ نوفمبر"), ("fa", "۷ آذر ۱۴۰۵"), ("tr", "2 saat önce"), ("tr", "28 Kasım 23:45"), ("zh", "3小时前"),
+    ("zh", "11月28日 23:50"), ("ja", "11月28日 23時50分"), ("ko", "3시간 전"), ("ko", "11월 28일 오후 11:50"),
+    ("he", "לפני 3 שעות"), ("pl", "28 listopada, 23:10"),
 )  # fmt: skip
 
 
@@ -65,7 +66,8 @@ def results() -> list[str]:
             html = (
                 f"<html lang='{language}'><head><title>Envoys of both sides meet at the harbour</title></head><body><article>"
                 f"<h1>Envoys of both sides meet at the harbour</h1>{shown}"
-                "<p>The envoys met in the old customs house and spoke for two hours, their spokesmen said.</p></article></body></html>"
+                "<p>The envoys met in the old customs house and spoke for two hours, their spokesmen said.</p>"
+                "</article></body></html>"
             )
             try:
                 found = extract(html, url="https://outlet.example/1", fetched_at=fetched, published_hint=hint)
@@ -94,6 +96,5 @@ def under(zone: str, shift_s: float) -> str:
 def test_neither_clock_nor_zone_counts() -> None:
     one, other = under("Pacific/Kiritimati", -3 * YEAR_S), under("America/Los_Angeles", 2 * YEAR_S + 12_345)
     assert one == other
-    dated = [line for line in one.splitlines() if " None missing" not in line]
     assert len(one.splitlines()) == 2 * len(WRITTEN)
-    assert len(dated) > len(WRITTEN), one
+    assert [line for line in one.splitlines() if " missing" in line] == []
