@@ -75,7 +75,7 @@ def test_what_is_shown_holds_no_secret() -> None:
 @pytest.mark.parametrize(
     ("url", "seconds", "in_force"),
     [
-        ("kafka://a:9092", 10.0, "kafka://a:9092"),
+        ("kafka://a:9092", 15.0, "kafka://a:9092"),
         ("kafka://a:9092", 2.5, "kafka://a:9092?timeout_s=2.5"),
         ("kafka://a:9092?client_id=x", 30.0, "kafka://a:9092?client_id=x&timeout_s=30"),
         ("kafka://a:9092?timeout_s=4", 30.0, "kafka://a:9092?timeout_s=4"),
@@ -84,6 +84,12 @@ def test_what_is_shown_holds_no_secret() -> None:
 )
 def test_the_time_limit_of_streams_is_an_option_of_their_url(url: str, seconds: float, in_force: str) -> None:
     assert Settings(stream_url=url, stream_timeout_s=seconds).stream == in_force
+
+
+def test_the_limits_of_one_broker_are_options_of_a_kafka_url_alone() -> None:
+    limits = {"stream_answer_s": 3.0, "stream_connect_s": 1.0}
+    assert Settings(stream_url="kafka://a:9092?connect_s=9", **limits).stream == "kafka://a:9092?connect_s=9&answer_s=3"
+    assert Settings(**limits).stream == "sqlite:///var/streams.db"
 
 
 def test_the_limits_of_the_reader_on_flink_are_settings() -> None:
