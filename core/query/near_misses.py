@@ -36,8 +36,9 @@ _COMPOUND = {
 _SIGN = re.compile(r"\|+|&&+|[∨∧⋁⋀]")
 _SIGNS = {"|": "OR", "∨": "OR", "⋁": "OR", "&": "AND", "∧": "AND", "⋀": "AND", "+": "AND", "¬": "NOT", "!": "NOT", "~": "NOT",
           "-": "NOT", "–": "NOT", "—": "NOT", "−": "NOT", ",": "OR", ";": "OR", "/": "OR"}  # fmt: skip
-_DASHED = re.compile(r"[-!–—−¬~～！](?=\w)")
+_DASHED = re.compile(r"[-!–—−¬！](?=\w)")
 _GLUED = re.compile(r"(NOT|O?NEAR/[0-9]{1,4})(?:[-–_.:]|(?<=[0-9]))(?=[^\W\d])")
+_FORWARD = re.compile(r"NEAR/([0-9]{1,4})[fF]")
 _DISTANCE = re.compile(r"/? ?([0-9]{1,4})")
 _PROXIMITY = re.compile(r"[~～∼]([0-9]{1,4})")
 _FIELD = re.compile(rf"({'|'.join(PREFIXES)})[=：﹕꞉](?=\w|$)", re.IGNORECASE)
@@ -156,6 +157,8 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
         return
     elif (near := _near(core, plain, piece, pieces, number)) is not None:
         yield near
+    elif forward := _FORWARD.fullmatch(text):
+        yield miss(f"ONEAR/{int(forward[1])}")
     elif glued := _GLUED.match(text):
         yield miss(f"{glued[1]} {text[glued.end() :]}")
     elif (known := _named(core, before=before, after=after, all_capitals=all_capitals)) is not None:
@@ -184,6 +187,10 @@ def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number
             meant = f"({f' NEAR/{int(close[1])} '.join(words)})"
             message = f"{piece.text} is looked for as a word; a distance is {meant}"
             return NearMiss(phrase.start, piece.end, meant, message)
+        message = (
+            f"{close[1]} of {piece.text} is looked for as a word; a distance is NEAR/{int(close[1])} between two terms"
+        )
+        return NearMiss(piece.start, piece.end, "", message)
     found, kind = _NEARISH.fullmatch(core), ""
     if found:
         name = found["name"].lower()

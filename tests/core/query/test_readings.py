@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from core.query.readings import changes
+from core.query.words import VERSION
+from tests.core.query import strategies
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ("Sana'a OR aden", ["Sana'a"]),
+        ("O'Brien NOT title:Iran's", ["O'Brien"]),
+        ("don't OR l'Iran OR U.S. OR 3.5 OR зв'язок", []),
+        ("U.S*", ["U.S*"]),
+        ('"سوريا الجديدة"', ["سوريا الجديدة"]),
+        ("سوريا", []),
+        ("آتش\u200cبس", ["آتش\u200cبس"]),
+        ("ﾀﾞﾏ", ["ﾀﾞﾏ"]),
+        ("ダマ", []),
+        ("叙利亚「停火」", ["「"]),
+        ("syria OR\u200f iraq", ["OR\u200f"]),
+        ("ירושלים", ["ירושלים"]),
+        ("source:ירושלים", []),
+        ("syria (", []),
+    ],
+)
+def test_what_version_2_reads_otherwise(query: str, parts: list[str]) -> None:
+    assert [one.part for one in changes(query, 1)] == parts
+
+
+@given(strategies.queries)
+def test_what_was_saved_under_this_version_is_read_as_it_was(query: str) -> None:
+    assert changes(query, VERSION) == []
+    assert all(0 <= one.position <= len(query) for one in changes(query, 1))
