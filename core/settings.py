@@ -128,7 +128,12 @@ class ConnectorSettings:
 class PipelineSettings:
     """From the raw stream to results."""
 
-    topics_dir: Annotated[str, _help("folder of topic files beside the built-in ones; empty: none")] = ""
+    topics_dir: Annotated[
+        str,
+        _help(
+            "folder of topic files beside the built-in ones; one of the same name replaces a built-in topic; empty: none"
+        ),
+    ] = ""
     extraction_processes: Annotated[
         int,
         _help(
