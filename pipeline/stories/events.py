@@ -28,13 +28,17 @@ _FINE = 64
 
 INPUTS = (
     "vectors", "names", "figures", "title figures", "no figure in common", "days", "one language", "words", "capitals",
-    "terms", "other figures", "days in one language",
+    "terms", "other figures", "days in one language", "vectors and names", "names across languages",
+    "vectors across languages",
 )  # fmt: skip
 """What is weighed, in the order of ``WEIGHTS``."""
 
-WEIGHTS = (11.0, 4.34, 1.72, 0.52, 0.61, -2.2, -3.81, 0.54, -0.6, 0.3, -4.64, 0.96)
-INTERCEPT = -5.5
+WEIGHTS = (6.88, 2.58, 1.63, 1.63, 0.79, -2.75, -2.2, 2.66, -1.07, 0.35, -3.01, 0.63, -0.15, 2.22, 3.96)
+INTERCEPT = -4.68
 JOIN_AT = 0.0
+NEAREST = 0.25
+"""How much the nearest article of a story counts; the rest is the mean of all, so that one chance likeness joins nothing."""
+
 ANOTHER_EVENT = -8.0
 """The score of a report that was told from the same template and contradicts (``similarity.are_two_events``)."""
 
@@ -75,6 +79,8 @@ def inputs_of(
     made[:, 9] = np.where(one_language, shared, 0.0)
     made[:, 10] = one_language & other_figures
     made[:, 11] = np.where(one_language, made[:, 5], 0.0)
+    made[:, 12] = made[:, 0] * made[:, 1]
+    made[:, 13], made[:, 14] = (np.where(one_language, 0.0, made[:, at]) for at in (1, 0))
     return made
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.records import OrderKey
 from pipeline.stories.across import unpacked
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
-from pipeline.stories.events import ANOTHER_EVENT, JOIN_AT, inputs_of, scores
+from pipeline.stories.events import ANOTHER_EVENT, JOIN_AT, NEAREST, inputs_of, scores
 from pipeline.stories.features import PAD, Features, read_features
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.multimap import Multimap
@@ -170,7 +170,9 @@ class StoryIndex:
             members = np.unique(members[(columns.stories[members] == story) & self._visible(members, own, as_of)])
             members = members[self._latest_versions(members)][-MAX_MEMBERS:]
             told = self.event_scores(known, members, language, as_of)
-            whole = float((told.max() + np.rint(told * 4096).astype(np.int64).sum() / 4096 / len(told)) / 2)
+            # The mean of whole numbers does not depend on the order of their sum.
+            mean = np.rint(told * 4096).astype(np.int64).sum() / 4096 / len(told)
+            whole = float(told.max() * NEAREST + mean * (1.0 - NEAREST))
             if whole >= JOIN_AT and (best is None or whole > best[0]):
                 best = whole, int(members[int(told.argmax())])
         return None if best is None else columns.entry(best[1])
