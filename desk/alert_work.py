@@ -54,7 +54,7 @@ class AlertWork(msgspec.Struct, frozen=True, kw_only=True):
     changed_ms: int = 0
 
 
-class Marks(msgspec.Struct, frozen=True):
+class MarkCounts(msgspec.Struct, frozen=True):
     """How many alerts of a subscription were marked as relevant, and how many as not."""
 
     relevant: int = 0
@@ -91,7 +91,7 @@ class AlertDesk:
         with self.store.reading() as connection:
             return [_work(row) for row in connection.execute(query.order_by(c.changed_ms.desc(), c.alert).limit(limit))]
 
-    def counts(self, subscription: str) -> Marks:
+    def counts(self, subscription: str) -> MarkCounts:
         """How many of a subscription's alerts were marked as relevant, and as not."""
         c = alert_work.c
         query = sa.select(c.relevant, sa.func.count()).where(
@@ -99,7 +99,7 @@ class AlertDesk:
         )
         with self.store.reading() as connection:
             found = {bool(row[0]): int(row[1]) for row in connection.execute(query.group_by(c.relevant))}
-        return Marks(found.get(True, 0), found.get(False, 0))
+        return MarkCounts(found.get(True, 0), found.get(False, 0))
 
 
 def open_only() -> sa.ColumnElement[bool]:

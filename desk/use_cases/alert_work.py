@@ -11,7 +11,7 @@ from core.errors import NotFound
 from core.records import Alert
 from core.store import Store
 from core.store.results import find_alert, find_article
-from desk.alert_work import AlertDesk, AlertWork, Marks
+from desk.alert_work import AlertDesk, AlertWork, MarkCounts
 from desk.people.accounts import By
 from desk.use_cases.alerts import alert_with
 from desk.use_cases.desk import Desk
@@ -76,7 +76,7 @@ def mark(desk: Desk, by: By, alert: str, *, relevant: bool | None) -> AlertWork:
     return made
 
 
-def marks_of(desk: Desk, subscription: str) -> Marks:
+def marks_of(desk: Desk, subscription: str) -> MarkCounts:
     """How many alerts of a subscription were marked as relevant, and as not."""
     return alert_desk(desk).counts(subscription)
 
