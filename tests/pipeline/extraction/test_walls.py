@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ExtractionError
@@ -57,6 +57,7 @@ def test_a_short_true_article_comes_through(case: dict[str, Any], told: bool) ->
     assert (found.title, found.text, found.wall) == (case["title"], case["text"], None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abcdef .", min_size=30, max_size=200), max_size=4))
 def test_nothing_is_refused_for_being_short(lines: list[str]) -> None:
     html = f"<html><body><h1>{HEADLINE}</h1>{''.join(f'<p>{line}</p>' for line in lines)}</body></html>"
