@@ -216,7 +216,8 @@ class Planner:
         """What a word asks of title and text together: that it is there as it is written."""
         if not isinstance(word, CasedWord) or not isinstance(word.pattern, Exact) or set(word.shape) & {"*", "?"}:
             return ANYTHING
-        if word.shape == word.pattern.key or word.pattern.width > 1:
+        # A name with signs inside (צה"ל) is indexed without them.
+        if word.shape == word.pattern.key or word.pattern.width > 1 or not word.shape.isalnum():
             return ANYTHING
         query = tantivy.Query.term_query(self._schema, "cased", term_of(word.shape))
         return IndexPlan(query, word.shape.isascii() and len(word.shape) <= LONGEST)

@@ -243,7 +243,7 @@ topics = Table(
     Column("definition", SafeText, nullable=False),
     Column("saved_ms", BigInteger, nullable=False),
     # Who saved it on the desk; empty: it is from a file.
-    Column("saved_by", SafeString, nullable=False, server_default=""),
+    Column("saved_by", SafeString, nullable=False, default="", server_default=sa.text("''")),
 )
 
 outbox = Table(

@@ -213,6 +213,9 @@ class Tagger:
         found: defaultdict[int, list[tuple[_Rule, Holds]]] = defaultdict(list)
         for one in rules:
             if one.topic in by_rule and (where := holds(one.rule, one.parts, spreads, layout)):
+                if where.title and one.rule.title < 0 and not layout.titled:
+                    # The first sentence stands for a title of its own: against the topic it counts once, in the lead.
+                    where = where._replace(title=0)
                 found[one.topic].append((one, where))
         for number in sorted(queries.keys() | found.keys()):
             score, matches = queries.get(number, (0.0, ()))

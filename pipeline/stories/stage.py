@@ -15,6 +15,7 @@ import msgspec
 
 from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
+from core.records.canary import is_canary
 from pipeline.elements import Draft
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
@@ -186,7 +187,11 @@ def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index
             origin = origin or copied.origin
         else:
             kind, duplicate_of = OutcomeKind.PUBLISHED, None
-            event = index.event_of(fingerprint, article=article.id, language=article.language, as_of=key)
+            # All canaries look alike to a vector, and none is about an event.
+            alone = is_canary(article.url)
+            event = (
+                None if alone else index.event_of(fingerprint, article=article.id, language=article.language, as_of=key)
+            )
             story = article.id if event is None else event.story
     entry = _entry(article, key, version, story, duplicate_of, fingerprint, text)
     return Decision(kind, version, story, duplicate_of, entry, origin)

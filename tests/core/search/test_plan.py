@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.query import compile_query, parse
 from core.search.question import Snapshot, ask
 from core.search.schema import FoundArticle, document_of
+from core.store.metadata import storable
 from tests.core.query import oracle, strategies
 from tests.core.search.world import found, in_memory, mixed
 
@@ -59,7 +60,10 @@ def test_candidates_hold_every_match(query: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(strategies.texts | strategies.wild_texts, strategies.texts, strategies.metadata), max_size=5),
+    st.lists(
+        st.tuples(strategies.texts | strategies.wild_texts.map(storable), strategies.texts, strategies.metadata),
+        max_size=5,
+    ),
     st.lists(strategies.queries, min_size=1, max_size=8),
 )
 def test_on_generated_documents(texts: list[tuple[str, str, oracle.Meta]], queries: list[str]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from core.errors import QueryError, UsageError
-from core.query import Document, QueryIndex, compile_query, parse
+from core.query import Document, QueryIndex, compile_query, parse, words
 from core.query.filters import admits, effective_query
 from core.query.narrower_queries import narrower_queries
 from core.records import Subscription
@@ -106,7 +106,10 @@ def test_what_can_not_be_is_refused_and_nothing_is_stored(
 
 def test_warnings_of_the_linter_are_given_and_what_filters_mend_is_not(store: Store, clock: Clock) -> None:
     desk = people(store, clock)
-    assert desk.save(Subscription(id="s", query="mine or pit"), by="ann").warnings[0].suggestion == "mine OR pit"
+    assert (
+        desk.save(Subscription(id="s", query="mine or pit"), by="ann", anyway=True).warnings[0].suggestion
+        == "mine OR pit"
+    )
     assert desk.save(Subscription(id="t", query="NOT football"), by="ann").warnings
     filtered = Subscription(id="u", query="NOT football", outlets=("post",))
     assert not desk.save(filtered, by="ann").warnings
@@ -124,6 +127,7 @@ SUBSCRIPTIONS = st.builds(
     query=st.sampled_from(["mine", 'mine OR "pit fall"', "title:mine AND NOT\n\tfootball", "шахта"]),
     name=st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]), max_size=10),
     owner=st.sampled_from(["", "ann"]),
+    words_version=st.just(words.VERSION),
     topics=st.lists(st.sampled_from(["syria", 'a"b', "x\\y"]), max_size=2).map(tuple),
     outlets=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), max_size=2).map(tuple),
     news=st.lists(st.sampled_from(ALL_NEWS), max_size=3).map(tuple),

@@ -203,7 +203,7 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("definition", sa.Text(), nullable=False),
         sa.Column("saved_ms", sa.BigInteger(), nullable=False),
-        sa.Column("saved_by", sa.String(), server_default="", nullable=False),
+        sa.Column("saved_by", sa.String(), server_default=sa.text("''"), nullable=False),
         sa.PrimaryKeyConstraint("scope", "name", "version", name=op.f("pk_topics")),
     )
     op.create_table(
