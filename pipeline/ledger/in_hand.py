@@ -2,8 +2,8 @@
 
 Deciding cannot be handed to a process of its own, as preparing is: it needs the story index. So a batch is noted in the store
 before it is decided, and the note is void once the batch is stored. A process that finds a valid note of another one knows
-that a process died over it. Each of its records is blamed once and decided alone from then on; one that is blamed a second
-time is set aside (``RunWriter``). A process that is stuck is ended by the clock, which decides nothing else.
+that a process died over it. Each of its records is blamed once and decided alone from then on; one that is blamed BLAMED_OUT
+times is set aside (``RunWriter``). A process that is stuck is ended by the clock, which decides nothing else.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from core.store import Store
 from core.store import tables as t
 from pipeline.elements import SET_ASIDE, Draft, Rejection
 
-BLAMED_OUT = 2
-"""A record that was in hand so often when a process died is not decided again."""
+BLAMED_OUT = 4
+"""A record that was in hand so often when a process died is not decided again: once in a batch, three times alone.
+
+A process that is killed from outside dies over a record that did nothing: with two, the torture's kills set one aside.
+"""
 _TOKEN = secrets.token_hex(8)
 _VOID = -1
 _STDERR = 2
