@@ -18,6 +18,7 @@ import numpy as np
 from babel import Locale, UnknownLocaleError
 from numpy.typing import NDArray
 
+from core.normal import normalized
 from pipeline.stories.figures import figures_in
 from pipeline.text.encoder import HIGHEST, Vector
 from pipeline.text.fingerprint import is_unspaced
@@ -164,7 +165,7 @@ def skeleton(word: str, language: str | None) -> str:
         folded = folded[: ending.start()]
     plain = "".join(
         _LATIN.get(char, char)
-        for char in unicodedata.normalize("NFKD", unicodedata.normalize("NFC", folded).translate(_KEPT))
+        for char in normalized("NFKD", normalized("NFC", folded).translate(_KEPT))
         if not unicodedata.combining(char)
     )
     plain = re.sub("[^a-z]", "", plain)

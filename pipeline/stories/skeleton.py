@@ -11,6 +11,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from core.normal import normalized
+
 LEAST_CONSONANTS = 3
 LONGEST = 5
 """Consonants of a skeleton: what follows is mostly an ending."""
@@ -43,4 +45,4 @@ def without_accents(folded: str) -> str:
     """A word without the marks on its letters."""
     if folded.isascii():
         return folded
-    return "".join(char for char in unicodedata.normalize("NFD", folded) if not unicodedata.combining(char))
+    return "".join(char for char in normalized("NFD", folded) if not unicodedata.combining(char))
