@@ -167,7 +167,7 @@ class PipelineSettings:
     order_limit_s: Annotated[
         float,
         _help(
-            "deciding a record may take so long; then its process ends, and after the second time it is set aside; 0: no limit"
+            "deciding a record may take so long; then its process ends, and after the fourth time it is set aside; 0: no limit"
         ),
     ] = 60.0
     slice_s: Annotated[
