@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from core.store import engine, upgrade
 from tests.servers import postgres as pg
 from tests.servers.kafka import KafkaServer, ServerFailed, alive
 from tests.servers.shared import shared
+from tests.stores import SchemaCopier
 
 BROKER = pytest.StashKey[tuple[int, Path]]()
 """The pid of the broker that ``kafka_server`` gives, and its log."""
@@ -52,10 +54,24 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def postgres(postgres_server: Path) -> Iterator[str]:
-    """The store URL of an empty PostgreSQL database, for one test alone."""
-    with pg.fresh_database(postgres_server) as url:
+def postgres(postgres_server: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The store URL of a PostgreSQL database for one test alone: without rows, or without tables if migrations are tested."""
+    with pg.fresh_database(postgres_server, migrated="real_migrations" not in request.fixturenames) as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schema_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Stores that this process makes get their schema from a copy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "bring_up_to_date", SchemaCopier(tmp_path_factory.mktemp("schema") / "template.db"))
+        yield
+
+
+@pytest.fixture
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every new store goes through all migrations."""
+    monkeypatch.setattr(engine, "bring_up_to_date", upgrade.bring_up_to_date)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 
+from core.store import open_store
 from tests.servers.kafka import ServerFailed, alive
 
 START_S = 60.0
@@ -27,6 +28,7 @@ START_S = 60.0
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 _USER = "wirewatch"
 _NOBODY = "nobody"
+_TEMPLATE = "wirewatch_template"
 
 
 class PostgresServer:
@@ -125,23 +127,33 @@ def connect(socket: Path) -> psycopg.Connection[Any]:
 
 
 @contextlib.contextmanager
-def fresh_database(socket: Path) -> Iterator[str]:
-    """The store URL of an empty database, which is dropped afterwards with whatever is still connected."""
+def fresh_database(socket: Path, *, migrated: bool = True) -> Iterator[str]:
+    """The store URL of a database without rows, which is dropped afterwards with whatever is still connected.
+
+    ``migrated``: whether it has the schema of an empty store, from a template, or no tables at all.
+    """
     name = f"test_{uuid.uuid4().hex}"
     with connect(socket) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE if migrated else 'template0'}")
     try:
-        yield f"postgresql://{_USER}@/{name}?host={socket}"
+        yield _url(socket, name)
     finally:
         with connect(socket) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def _url(socket: Path, database: str) -> str:
+    return f"postgresql://{_USER}@/{database}?host={socket}"
+
+
 def start(_directory: Path) -> dict[str, Any]:
-    """A new server's facts, for ``tests.servers.shared``."""
+    """The facts of a new server that has a template for stores, for ``tests.servers.shared``."""
     server = PostgresServer()
     try:
         server.start()
+        with connect(server.socket) as connection:
+            connection.execute(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")
+        open_store(_url(server.socket, _TEMPLATE)).close()
     except BaseException:
         shutil.rmtree(server.socket, ignore_errors=True)
         raise

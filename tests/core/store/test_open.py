@@ -24,6 +24,8 @@ from pipeline.ledger import RunLedger
 from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch
 
+pytestmark = pytest.mark.usefixtures("real_migrations")
+
 OPEN = """
 import sys
 from core.store import open_store, SubscriptionStore

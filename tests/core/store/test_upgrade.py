@@ -20,6 +20,8 @@ from core.errors import StoreError
 from core.store import Store, online, open_store, upgrade
 from core.store.metadata import metadata
 
+pytestmark = pytest.mark.usefixtures("real_migrations")
+
 ROWS = 20_000
 OLD = "baseline"
 _SERIES = {
