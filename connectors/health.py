@@ -12,6 +12,7 @@ from connectors.feeds.schedule import Rhythm, expected, is_silent
 from connectors.store.rows import FeedRow
 from core.errors import FailureKind
 from core.records import from_ms, to_ms
+from core.records.article import WallCount
 
 RECENT = timedelta(days=7)
 """How long ago a gap or a failed page still counts in the report."""
@@ -50,13 +51,17 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole: feeds by state; for each country and language (working feeds, all feeds); risks, the worst first."""
+    """The whole: feeds by state; for each country and language (working feeds, all feeds); risks, the worst first.
+
+    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first.
+    """
 
     feeds: int
     states: dict[str, int]
     countries: dict[str, tuple[int, int]]
     languages: dict[str, tuple[int, int]]
     risks: tuple[str, ...]
+    walls: tuple[WallCount, ...] = ()
 
 
 def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[int, int], now: datetime) -> FeedHealth:
@@ -117,7 +122,7 @@ def _watched_ms(rhythm: Rhythm, now_ms: int) -> float:
     return rhythm.days * 86_400_000 + since_last
 
 
-def coverage(feeds: Sequence[FeedHealth]) -> Coverage:
+def coverage(feeds: Sequence[FeedHealth], walls: Sequence[WallCount] = ()) -> Coverage:
     """The report over all feeds that are not removed."""
     watched = [feed for feed in feeds if feed.state != "removed"]
     states: dict[str, int] = {}
@@ -140,12 +145,19 @@ def coverage(feeds: Sequence[FeedHealth]) -> Coverage:
     ]
     worst = sorted(watched, key=lambda feed: -feed.expected_per_day)
     risks += [f"{feed.url}: {risk}" for feed in worst for risk in feed.risks]
+    by_outlet: dict[str, list[WallCount]] = {}
+    for one in walls:
+        by_outlet.setdefault(one.source, []).append(one)
+    for source, kinds in sorted(by_outlet.items(), key=lambda item: -sum(one.walls for one in item[1])):
+        said = ", ".join(f"{one.kind} {one.walls}" for one in kinds)
+        risks.append(f"{source}: walls in place of pages in a week: {said}; the latest: {kinds[0].last_item}")
     return Coverage(
         feeds=len(watched),
         states=dict(sorted(states.items())),
         countries=countries,
         languages=languages,
         risks=tuple(risks),
+        walls=tuple(walls),
     )
 
 

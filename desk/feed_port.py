@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from core.records.article import FeedCounts, FeedOutlet
+from core.records.article import FeedCounts, FeedOutlet, WallCount
 
 WEB_FEED = "feed"
 """The kind of connector that pages and API add. Another kind may read what is on this machine: the command line adds those."""
@@ -38,13 +38,17 @@ class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
-    """All feeds. ``countries`` and ``languages``: for each (working feeds, all feeds). ``risks``, the worst first."""
+    """All feeds. ``countries`` and ``languages``: for each (working feeds, all feeds). ``risks``, the worst first.
+
+    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first.
+    """
 
     feeds: tuple[FeedLine, ...] = ()
     states: Mapping[str, int] = {}
     countries: Mapping[str, tuple[int, int]] = {}
     languages: Mapping[str, tuple[int, int]] = {}
     risks: tuple[str, ...] = ()
+    walls: tuple[WallCount, ...] = ()
 
 
 class DiscoveredFeed(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,10 +9,14 @@ from __future__ import annotations
 import msgspec
 
 from core.records import Article, OrderKey, Position
+from pipeline.stories.repeats import Doubtful
 
 TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE = "timeout", "crashed", "out_of_memory", "set_aside"
 BY_LIMIT = (TIMEOUT, CRASHED, OUT_OF_MEMORY, SET_ASIDE)
 """First words of reasons that depend on the machine and its clock: a replay takes them from the run that it replays."""
+
+WALL = "wall"
+"""Stage of a page that stands in an article's place; the reason is its kind."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -64,7 +68,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     neither; or, if it waits behind another version of its article, the article that it will come back with.
 
     ``after`` is the position of the record handled before it, which the reorder buffer fills in: the ledger must have it.
-    ``undecided``: subscriptions of which matching left open whether the article matches them.
+    ``undecided``: subscriptions of which matching left open whether the article matches them. ``source``: the record's outlet,
+    if it could be read. ``doubt``: the article's text may be a wall's, if it rests at other addresses too.
     """
 
     number: int
@@ -76,6 +81,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     after: Position | None = None
     undecided: int = 0
     postponed: Postponed | None = None
+    source: str = ""
+    doubt: Doubtful | None = None
 
     def __post_init__(self) -> None:
         if self.article is not None and self.problem is not None:

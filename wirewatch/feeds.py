@@ -18,7 +18,7 @@ from connectors.feeds.items import ParsedFeed
 from connectors.feeds.opml import Outline, parse_opml, write_opml
 from connectors.feeds.parse import parse_feed
 from connectors.feeds.verbatim import FeedEntry, feed_entries
-from connectors.health import Coverage, FeedHealth, coverage, judge
+from connectors.health import RECENT, Coverage, FeedHealth, coverage, judge
 from connectors.http.answers import PRIVATE_HINT, without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.pacing import HostPacing
@@ -33,6 +33,7 @@ from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
 from desk.feed_port import WEB_FEED, CheckedFeed, CoverageView, DiscoveredFeed, FeedLine
+from pipeline.ledger.walls import read_wall_counts
 from wirewatch import console
 
 MOST_LISTED = 10
@@ -42,7 +43,7 @@ class ConnectorFeeds:
     """The feeds of one store. Safe for threads: every discovery has its own client, and keeps the pause between requests."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._settings, self.state = settings, FeedRepository(store)
+        self._settings, self._store, self.state = settings, store, FeedRepository(store)
         self._outlets = Outlets(store)
         self._closing = threading.Event()
 
@@ -71,7 +72,8 @@ class ConnectorFeeds:
             for row in state.listing()
             if row.id in facts
         ]
-        return coverage(healths), healths
+        walls = read_wall_counts(self._store, self._settings.run, to_ms(now - RECENT))
+        return coverage(healths, walls), healths
 
     def report(self) -> CoverageView:
         """See FeedPort."""
@@ -91,6 +93,7 @@ class ConnectorFeeds:
             countries=whole.countries,
             languages=whole.languages,
             risks=whole.risks,
+            walls=whole.walls,
         )
 
     def shown(self, url: str) -> str:

@@ -1,4 +1,4 @@
-"""Enriched articles and stories, and the outlets of feeds as connectors report them to the desk."""
+"""Enriched articles and stories; the outlets of feeds, and their walls, as they are reported to the desk."""
 
 from __future__ import annotations
 
@@ -127,3 +127,13 @@ class FeedCounts(NamedTuple):
     watched: int
     failing: int
     last_ok_ms: int | None
+
+
+class WallCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many pages of an outlet stood in an article's place, of one kind. ``last_ms``, ``last_item``: of the latest, UTC."""
+
+    source: str
+    kind: str
+    walls: int
+    last_ms: int
+    last_item: str

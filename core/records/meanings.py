@@ -58,7 +58,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "origins": "Fact (title, authors, published, modified) to the place of the page or feed that said it.",
         "text_from": "Where the text was found: page, json_ld, script, feed or title.",
         "partial": "Only the beginning of the text is public.",
-        "wall": "The kind of wall that the page was, if the feed's text stands in its place.",
+        "wall": "The kind of wall that the page was, if the feed's text or the headline alone stands in its place.",
         "feed_url": "The feed that led to it.",
         "topics": "Topics that it has, with score and evidence.",
         "subscriptions": "Stored queries that it matches, with the words that matched.",

@@ -30,7 +30,8 @@ def kept_short(article: Article) -> list[str]:
     """What a reader must know of a text that is not the whole article's: that it is cut, a headline alone, or the feed's."""
     said = []
     if article.wall is not None:
-        said.append(f"the feed's text: the page is a wall ({article.wall})")
+        whose = "the feed's text: " if article.text_from == "feed" else ""
+        said.append(f"{whose}the page is a wall ({article.wall})")
     if article.partial:
         said.append("cut off by the publisher: this is the beginning")
     if article.text_from == "title":

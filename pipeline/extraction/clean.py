@@ -70,6 +70,7 @@ class Extracted:
     ``summary`` is the page's description. ``origins``: fact → where its winner was found, a key of the tables in
     ``pipeline.extraction.candidates``; ``text_from`` is the text's. ``partial``: the page shows the beginning only.
     ``address``: the canonical form of the page's address. ``wall``: the page is one, of this kind, and the text is the feed's.
+    ``shown`` and ``headline`` are text and headline of the page alone, whatever the feed says; empty if no page came.
     """
 
     title: str
@@ -86,6 +87,8 @@ class Extracted:
     partial: bool = False
     wall: str | None = None
     address: str = ""
+    shown: str = ""
+    headline: str = ""
 
 
 def extract(
@@ -118,10 +121,12 @@ def extract(
         del alive
         if (kind := wall_kind(signs, facts, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
+        shown, headline = body.value, choose_title(None, facts.titles, facts.site_names, url).value
         cut = body.origin == "page" and is_partial(signs, facts, body.value)
         if summary_hint and (feed_text := _plain(summary_hint)) and len(body.value) < _FAR_LESS * len(feed_text):
             body, cut = Candidate(feed_text, "feed"), ends_cut(feed_text)
-        return replace(_article(body, title, facts, url, fetched_at, authors_hint, published_hint), partial=cut)
+        made = _article(body, title, facts, url, fetched_at, authors_hint, published_hint)
+        return replace(made, partial=cut, shown=shown, headline=headline)
     except ExtractionError:
         raise
     except Exception as error:  # parsers of hostile input fail in ways that their documentation does not list

@@ -27,6 +27,7 @@ from pipeline.ledger.rows import (
     version_row,
 )
 from pipeline.ledger.stories import update_stories
+from pipeline.ledger.walls import write_walls
 from pipeline.stories.stage import Decided
 
 
@@ -60,6 +61,7 @@ def write_bundle(
     else:
         raised = []
     add_activity(store, connection, run, decided)
+    write_walls(store, connection, run, decided)
     _write_results(store, connection, run, decided, alerts, seq)
     return outbox_rows(run, decided, alerts) + canary_rows(run, raised)
 

@@ -26,7 +26,9 @@ from pipeline.ledger.in_hand import InHand
 from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.slow_lane import SlowLaneQueue, delete_back, read_waiting, write_left
 from pipeline.ledger.stored_facts import write_facts
+from pipeline.ledger.walls import read_sightings
 from pipeline.stories.index import IndexEntry
+from pipeline.stories.repeats import Sighting
 from pipeline.stories.stage import Decided
 from pipeline.stories.story_memory import StoryFacts
 
@@ -63,7 +65,7 @@ class BundleContext:
 
     ``done``: positions that have an outcome. ``histories``: index entries of each article. ``texts``: (title, text) of each
     article's latest version. ``entries``: index entries newer than the given seq. ``waiting``: positions in the slow lane, by
-    article; ``left``: those of the given positions that are there.
+    article; ``left``: those of the given positions that are there. ``sightings``: of doubtful texts, by digest.
     """
 
     state: RunState
@@ -73,6 +75,7 @@ class BundleContext:
     entries: list[IndexEntry] = field(default_factory=list)
     waiting: Mapping[str, Sequence[Position]] = field(default_factory=dict)
     left: frozenset[Position] = frozenset()
+    sightings: Mapping[str, Sequence[Sighting]] = field(default_factory=dict)
 
 
 class RunLedger:
@@ -112,11 +115,13 @@ class RunLedger:
         since_seq: int,
         since_ms: int,
         keyed: Collection[str] = (),
+        doubtful: Collection[str] = (),
     ) -> BundleContext:
         """What the story stage must know of these positions and article ids, read from one state of the store.
 
-        ``keyed``: the articles that the records' order keys name, of which the slow lane may hold others. ``since_seq``: the
-        index holds all entries up to that seq (-1: none yet; then all from event time ``since_ms`` on are returned).
+        ``keyed``: the articles that the records' order keys name, of which the slow lane may hold others. ``doubtful``: digests
+        of the records' doubtful texts. ``since_seq``: the index holds all entries up to that seq (-1: none yet; then all from
+        event time ``since_ms`` on are returned).
         """
         with self.store.reading() as connection:
             state = self._state(connection)
@@ -147,7 +152,8 @@ class RunLedger:
                     entries += map(entry, connection.execute(newer.execution_options(yield_per=FETCH_ROWS)))
             missing = [position for position in positions if position not in done]
             waiting, left = read_waiting(connection, self.run, keyed, missing)
-            return BundleContext(state, done, histories, texts, entries, waiting, frozenset(left))
+            sightings = read_sightings(connection, self.run, self._base, doubtful)
+            return BundleContext(state, done, histories, texts, entries, waiting, frozenset(left), sightings)
 
     def commit(
         self,

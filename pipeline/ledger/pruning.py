@@ -29,6 +29,7 @@ from core.store.pruned import ARTICLES, COMMITS, OUTCOMES
 from pipeline.ledger.base import place_at
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
+from pipeline.ledger.walls import forget_old
 
 DAY_MS = 86_400_000
 SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep_days": 1}
@@ -92,6 +93,7 @@ class Pruning:
             works: list[tuple[int, int, Callable[[int], int | None]]] = [
                 (self._keep.outcomes_ms, newest_ms, self._outcomes),
                 (self._keep.articles_ms, newest_ms, self._stories),
+                (self._keep.articles_ms, newest_ms, self._walls),
                 (self._keep.commits_ms, now_ms, self._commits),
             ]
             for keep_ms, upto_ms, work in works:
@@ -148,6 +150,12 @@ class Pruning:
                 self._note(connection, ARTICLES, before_ms)
         self._seen = (rows[-1].last_ms, rows[-1].id)
         return gone
+
+    def _walls(self, before_ms: int) -> int | None:
+        # A replay may begin wherever articles are kept.
+        with self._store.writing() as connection:
+            self._ledger.check_owner(connection)
+            return forget_old(connection, self._run, before_ms) or None
 
     def _over(self, connection: sa.Connection, stories: list[str], before_ms: int) -> list[str]:
         """Those of the stories that had no record since: also one that changed nothing, since a replay meets it again."""

@@ -3,14 +3,17 @@
 =====================  ============================================================================================
 story_facts            figures, quotes and corrections of a story's matching articles, bounded in number
 replays                one row a replay: what it replays, how far it is, and its base
+text_sightings         at which addresses a doubtful text was seen, for ``pipeline.stories.repeats``
+article_aliases        addresses whose records belong to the article of another address: its forms for print, sharing
+wall_counts            how many walls came from each outlet, by kind and by day of event time
 =====================  ============================================================================================
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
-from core.store.metadata import SafeString, SafeText, metadata
+from core.store.metadata import IndexedString, PlaceString, SafeString, SafeText, metadata
 
 story_facts = Table(
     "story_facts",
@@ -39,4 +42,43 @@ replays = Table(
     Column("delivers", Boolean, nullable=False, default=False),
     Column("started_ms", BigInteger, nullable=False),
     Column("finished_ms", BigInteger),
+)
+
+text_sightings = Table(
+    "text_sightings",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # Of host and text.
+    Column("digest", SafeString, primary_key=True),
+    Column("place", PlaceString, primary_key=True),
+    Column("article", SafeString, nullable=False),
+    # Hashes of words, separated by spaces; empty: the address announces nothing.
+    Column("announced", SafeString, nullable=False),
+    Index("ix_text_sightings_run_place", "run", "place"),
+)
+
+article_aliases = Table(
+    "article_aliases",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # The id of the address, and that of the article to which it belongs.
+    Column("alias", SafeString, primary_key=True),
+    Column("article", SafeString, nullable=False),
+    # From which place on.
+    Column("place", PlaceString, nullable=False),
+    Index("ix_article_aliases_run_article", "run", "article"),
+)
+
+wall_counts = Table(
+    "wall_counts",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("source", IndexedString, primary_key=True),
+    Column("kind", SafeString, primary_key=True),
+    # Days since 1970, UTC.
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("walls", BigInteger, nullable=False),
+    # Of the latest: event time, and what people search for.
+    Column("last_ms", BigInteger, nullable=False),
+    Column("last_item", SafeText, nullable=False),
 )

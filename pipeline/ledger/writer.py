@@ -176,6 +176,7 @@ class RunWriter:
                 done=context.done,
                 histories=context.histories,
                 texts=context.texts,
+                sightings=context.sightings,
                 last_key=context.state.last_key,
                 around=self._around,
             )
@@ -273,6 +274,7 @@ class RunWriter:
                 since_seq=self._seq,
                 since_ms=since_ms,
                 keyed={draft.key.article for draft in drafts},
+                doubtful={draft.doubt.digest for draft in drafts if draft.doubt is not None},
             )
         except WentBack:
             # The lost records were read already: only a restart from the ledger reads them again.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import msgspec
@@ -16,9 +16,11 @@ import msgspec
 from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from core.records.canary import is_canary
-from pipeline.elements import Draft
+from pipeline.elements import WALL, Draft, Rejection
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
+from pipeline.stories.repeats import KIND as REPEATED
+from pipeline.stories.repeats import Sighting, alike, repeated, sighting
 from pipeline.text.difference import VersionDifference, difference
 
 # A text of fewer letters says too little to be a copy ("Video", "More soon").
@@ -50,7 +52,8 @@ class Decided:
     """One record with its outcome. ``article`` is set unless it was rejected or unchanged.
 
     ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: what an update changed, if
-    the text before it was given. ``undecided``: subscriptions whose query was left undecided on it.
+    the text before it was given. ``undecided``: subscriptions whose query was left undecided on it. ``source``: its outlet.
+    ``wall``: the kind of wall that its page is. ``sighting``: what is to be remembered of its text.
     """
 
     outcome: Outcome
@@ -61,6 +64,9 @@ class Decided:
     origin: str | None = None
     difference: VersionDifference | None = None
     undecided: int = 0
+    source: str = ""
+    wall: str | None = None
+    sighting: Sighting | None = None
 
 
 @dataclass(slots=True)
@@ -85,18 +91,21 @@ class StoryStage:
         histories: Mapping[str, Sequence[IndexEntry]],
         last_key: OrderKey | None,
         texts: Mapping[str, tuple[str, str]] | None = None,
+        sightings: Mapping[str, Sequence[Sighting]] | None = None,
         around: Around = lambda _position, _stage: nullcontext(),
     ) -> Handled:
         """Decide each draft in the given order.
 
         Positions in ``done`` have their result already and give nothing. ``histories`` are the stored versions of the
-        drafts' articles, ``texts`` (title, text) of their latest ones, for the differences. A draft whose key is not after
+        drafts' articles, ``texts`` (title, text) of their latest ones, for the differences, ``sightings`` those of their
+        doubtful texts, by digest. A draft whose key is not after
         ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept. Each
         article is decided in ``around``. If that fails for one, the stage must be discarded.
         """
         shown = dict(texts or {})
         handled = Handled(last_key=last_key)
         grown: dict[str, list[IndexEntry]] = {}
+        seen = {about: list(several) for about, several in (sightings or {}).items()}
         for draft in drafts:
             if draft.position in done:
                 continue
@@ -106,18 +115,24 @@ class StoryStage:
                 key, late = last.follower(), True
             handled.last_key = key
             if draft.article is None:
-                handled.decided.append(Decided(_rejection(draft, key), key, late))
+                handled.decided.append(_refused(draft, key, late=late))
                 continue
             history = [*histories.get(draft.article.id, ()), *grown.get(draft.article.id, ())]
             with around(draft.position, STAGE):
-                decided = self._decide(
-                    draft, draft.article, key, history, late=late, before=shown.get(draft.article.id)
-                )
+                before = shown.get(draft.article.id)
+                draft, found = _unless_repeated(draft, key, seen, before)
+                if draft.article is None:
+                    decided = _refused(draft, key, late=late)
+                else:
+                    decided = self._decide(draft, draft.article, key, history, late=late, before=before)
                 if decided.entry is not None:
                     self.index.add(decided.entry)
-            if decided.entry is not None:
+            if decided.entry is not None and draft.article is not None:
                 grown.setdefault(decided.entry.article, []).append(decided.entry)
                 shown[decided.entry.article] = (draft.article.title, draft.article.text)
+            if found is not None:
+                seen.setdefault(found.digest, []).append(found)
+                decided = replace(decided, sighting=found)
             handled.decided.append(decided)
         if handled.last_key is not None:
             self.index.expire(handled.last_key)
@@ -136,7 +151,15 @@ class StoryStage:
         decision = decide(article, key, history, self.index)
         outcome = _outcome(draft, key, decision.kind, article=article.id, version=decision.version)
         if decision.entry is None:
-            return Decided(outcome, key, late, origin=decision.origin, undecided=draft.undecided)
+            return Decided(
+                outcome,
+                key,
+                late,
+                origin=decision.origin,
+                undecided=draft.undecided,
+                source=article.source,
+                wall=article.wall,
+            )
         enriched = msgspec.structs.replace(
             article,
             key=key,
@@ -156,6 +179,8 @@ class StoryStage:
             decision.origin,
             difference(before, (article.title, article.text)) if changed and before is not None else None,
             draft.undecided,
+            article.source,
+            article.wall,
         )
 
 
@@ -244,6 +269,32 @@ def text_hash(text: str) -> str:
     flat = " ".join((head if head.isascii() else normalized("NFKC", head)).split())
     flat += str(max(len(text) - MAX_HASHED, 0))
     return hashlib.blake2b(flat.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _unless_repeated(
+    draft: Draft, key: OrderKey, seen: Mapping[str, Sequence[Sighting]], shown: tuple[str, str] | None
+) -> tuple[Draft, Sighting | None]:
+    """The draft, with what stands in for its article if that is a wall by repetition; and what is to be remembered of it.
+
+    ``shown``: title and text of the article's latest version.
+    """
+    doubt, article = draft.doubt, draft.article
+    if doubt is None or article is None:
+        return draft, None
+    before = seen.get(doubt.digest, ())
+    found = sighting(doubt, article.id, key, before)
+    # The feed's text was taken for a page that had far less: it says nothing of the page's.
+    known = shown is not None and (article.text_from == "feed" or not alike(shown[1], article.text))
+    if not repeated(doubt, article.id, key, before, known=known):
+        return draft, found
+    problem = Rejection(WALL, REPEATED) if doubt.stand_in is None else None
+    return msgspec.structs.replace(draft, article=doubt.stand_in, problem=problem), found
+
+
+def _refused(draft: Draft, key: OrderKey, *, late: bool) -> Decided:
+    outcome = _rejection(draft, key)
+    wall = outcome.reason if outcome.stage == WALL else None
+    return Decided(outcome, key, late, source=draft.source, wall=wall)
 
 
 def _rejection(draft: Draft, key: OrderKey) -> Outcome:

@@ -15,10 +15,13 @@ import msgspec
 
 from core.errors import ExtractionError
 from core.records import Article, RawArticle, article_id, canonical_url, decode, version_hash
-from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope, Rejection
+from core.records.canary import is_canary
+from pipeline.elements import OUT_OF_MEMORY, WALL, Draft, Envelope, Rejection
 from pipeline.extraction.clean import Extracted, extract, extract_text
 from pipeline.stories.features import features
-from pipeline.text.characters import normal_line
+from pipeline.stories.repeats import KIND as REPEATED
+from pipeline.stories.repeats import Doubtful, announced_words, doubtful, tells
+from pipeline.text.characters import folded, normal_line
 from pipeline.text.encoder import encoder
 from pipeline.text.language import detect
 
@@ -29,8 +32,6 @@ SCHEMAS = frozenset({1})
 """Versions of the raw record that can be read."""
 
 STAGE = "clean"
-WALL = "wall"
-"""Both the reason of the extraction and the stage of the outcome, whose reason is the wall's kind."""
 # The feed's own text is taken if it is that long, and so many times longer than what the page gave.
 FULL_TEXT_CHARS, FULLER = 500, 1.3
 
@@ -43,11 +44,15 @@ class Prepared(NamedTuple):
 
 
 class DecodedRecord(NamedTuple):
-    """A raw article, or why there is none. ``item``: the name that a bounded input gave the record, else its address."""
+    """A raw article, or why there is none. ``item``: the name that a bounded input gave the record, else its address.
+
+    ``source``: its outlet, also if it is refused.
+    """
 
     item: str
     raw: RawArticle | None = None
     problem: Rejection | None = None
+    source: str = ""
 
 
 def prepare(envelope: Envelope, extractor: Extractor, *, vectors: bool = True) -> Prepared:
@@ -59,7 +64,9 @@ def prepare(envelope: Envelope, extractor: Extractor, *, vectors: bool = True) -
     if decoded.raw is None:
         return Prepared(_draft(envelope, decoded, problem=decoded.problem))
     try:
-        article = _article(envelope, decoded.raw, extractor(decoded.raw), vectors)
+        extracted = extractor(decoded.raw)
+        article = _article(envelope, decoded.raw, extracted, vectors)
+        doubt = _doubt(envelope, decoded.raw, extracted, vectors)
     except ExtractionError as error:
         # Extraction wraps every failure in its own error.
         short = isinstance(error.__cause__, MemoryError)
@@ -69,7 +76,7 @@ def prepare(envelope: Envelope, extractor: Extractor, *, vectors: bool = True) -
     except Exception as error:
         failed = ExtractionError("extractor_failed", f"{type(error).__name__}: {str(error)[:200]}")
         return Prepared(_refused(envelope, decoded, failed))
-    return Prepared(_draft(envelope, decoded, article=article))
+    return Prepared(_draft(envelope, decoded, article=article, doubt=doubt))
 
 
 def refused(envelope: Envelope, error: ExtractionError, stage: str = STAGE) -> Draft:
@@ -92,18 +99,14 @@ def decode_envelope(envelope: Envelope) -> DecodedRecord:
                 problem = Rejection("decode", f"unknown schema {_short(raw.schema)}")
             elif raw.stub is not None and not (raw.html or raw.text):
                 problem = Rejection("fetch", raw.stub)
-    return DecodedRecord(envelope.item or (raw.url if raw else ""), raw if problem is None else None, problem)
+    return DecodedRecord(
+        envelope.item or (raw.url if raw else ""), raw if problem is None else None, problem, raw.source if raw else ""
+    )
 
 
 def extract_raw(raw: RawArticle) -> Extracted:
     """Clean title, text, authors and date of a raw article. A function of it alone. Raises ExtractionError."""
-    hints: dict[str, Any] = {
-        "url": raw.url,
-        "fetched_at": raw.fetched_at,
-        "title_hint": raw.title,
-        "authors_hint": raw.authors,
-        "published_hint": raw.published,
-    }
+    hints = _hints(raw)
     if raw.html is None and raw.text is None and not raw.title:
         raise ExtractionError("empty", "neither page nor text came")
     if raw.html is None:
@@ -124,6 +127,16 @@ def extract_raw(raw: RawArticle) -> Extracted:
     return page
 
 
+def _hints(raw: RawArticle) -> dict[str, Any]:
+    return {
+        "url": raw.url,
+        "fetched_at": raw.fetched_at,
+        "title_hint": raw.title,
+        "authors_hint": raw.authors,
+        "published_hint": raw.published,
+    }
+
+
 def _short(number: int) -> str:
     # A number of thousands of digits makes no short reason.
     return str(number) if abs(number) < 1 << 63 else "of many digits"
@@ -137,7 +150,12 @@ def _refused(envelope: Envelope, decoded: DecodedRecord, error: ExtractionError,
 
 
 def _draft(
-    envelope: Envelope, decoded: DecodedRecord, *, article: Article | None = None, problem: Rejection | None = None
+    envelope: Envelope,
+    decoded: DecodedRecord,
+    *,
+    article: Article | None = None,
+    problem: Rejection | None = None,
+    doubt: Doubtful | None = None,
 ) -> Draft:
     return Draft(
         number=envelope.number,
@@ -146,7 +164,39 @@ def _draft(
         item=decoded.item,
         article=article,
         problem=problem,
+        source=decoded.source,
+        doubt=doubt,
     )
+
+
+def _doubt(envelope: Envelope, raw: RawArticle, extracted: Extracted, vectors: bool) -> Doubtful | None:
+    """Whether the page's text may be a wall's, with what is to be published in its place then."""
+    if raw.html is None or extracted.wall is not None or extracted.text_from == "title" or is_canary(raw.url):
+        return None
+    page_facts = {fact for fact, origin in extracted.origins if origin not in ("feed", "address")}
+    doubt = doubtful(
+        raw.url,
+        extracted.shown,
+        title=raw.title,
+        headline=extracted.headline,
+        claims_facts=not page_facts.isdisjoint(("published", "modified", "authors")),
+    )
+    if doubt is None or (instead := _instead(raw, extracted)) is None:
+        return doubt
+    return msgspec.structs.replace(doubt, stand_in=_article(envelope, raw, instead, vectors))
+
+
+def _instead(raw: RawArticle, extracted: Extracted) -> Extracted | None:
+    """What the record holds besides its page's text: the feed's text, else the headline if the page shows the announced one."""
+    if text := raw.text or raw.summary:
+        with suppress(ExtractionError):
+            return replace(
+                extract_text(text, **_hints(raw)), wall=REPEATED, partial=not raw.text, address=extracted.address
+            )
+    announced = announced_words(raw.title, "")
+    if announced and tells(folded(extracted.headline), announced):
+        return replace(extracted, text=extracted.title, text_from="title", wall=REPEATED)
+    return None
 
 
 def _article(envelope: Envelope, raw: RawArticle, extracted: Extracted, vectors: bool) -> Article:

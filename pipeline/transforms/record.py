@@ -12,7 +12,7 @@ from core.errors import ExtractionError
 from core.records import Article
 from core.store.subscriptions import LIVE
 from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope
-from pipeline.transforms.match import judged, shared_matcher
+from pipeline.transforms.match import Matcher, judged, shared_matcher
 from pipeline.transforms.prepare import STAGE as CLEAN
 from pipeline.transforms.prepare import Extractor, Prepared, extract_raw, prepare, refused
 
@@ -59,9 +59,20 @@ class RecordWork:
             draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article)})
             stage = MATCH
             begun(stage)
-            return Prepared(replace(judged(draft, stage, match), undecided=undecided))
+            draft = replace(judged(draft, stage, match), undecided=undecided)
+            return Prepared(_with_judged_stand_in(draft, desk))
         except MemoryError:
             return Prepared(refused(envelope, ExtractionError(OUT_OF_MEMORY), stage), tainted=True)
+
+
+def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:
+    """The draft whose stand-in, if there is one, has its topics and subscriptions too; it goes if it can't be judged."""
+    if draft.doubt is None or (article := draft.doubt.stand_in) is None:
+        return draft
+    other = replace(draft, article=article, problem=None, doubt=None)
+    other = judged(other, TAG, lambda one: {"topics": desk.topics_of(one)})
+    other = judged(other, MATCH, lambda one: {"subscriptions": desk.decided_of(one)[0]})
+    return replace(draft, doubt=replace(draft.doubt, stand_in=other.article))
 
 
 def returned(envelope: Envelope, draft: Draft) -> Draft:

@@ -11,6 +11,7 @@ from connectors.feeds.schedule import Rhythm
 from connectors.health import FeedHealth, coverage, judge
 from connectors.store.rows import FeedAbout, FeedRow
 from core.records import to_ms
+from core.records.article import WallCount
 from tests.connectors.support import NOON
 
 ROW = FeedRow(
@@ -69,6 +70,23 @@ def test_the_report_names_countries_and_languages_of_which_nothing_is_read() -> 
         "nothing from IR is being read (1 feed)",
         "nothing from fa is being read (1 feed)",
         "https://b.example/rss: x",
+    )
+
+
+def test_walls_count_by_outlet_the_worst_outlet_first() -> None:
+    walls = [
+        WallCount(source=source, kind=kind, walls=count, last_ms=0, last_item=f"https://{source}/1")
+        for source, kind, count in (
+            ("b.example", "robot", 7),
+            ("a.example", "consent", 5),
+            ("a.example", "repeated", 4),
+        )
+    ]
+    whole = coverage([health()], walls)
+    assert whole.walls == tuple(walls)
+    assert whole.risks == (
+        "a.example: walls in place of pages in a week: consent 5, repeated 4; the latest: https://a.example/1",
+        "b.example: walls in place of pages in a week: robot 7; the latest: https://b.example/1",
     )
 
 

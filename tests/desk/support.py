@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from core.errors import FeedError, InputError, UsageError
 from core.records import Match, SubscriptionMatch, TopicMatch, article_id
-from core.records.article import FeedCounts, FeedOutlet
+from core.records.article import FeedCounts, FeedOutlet, WallCount
 from core.settings import NAMES, Settings
 from core.store import Store
 from desk.feed_port import WEB_FEED, CheckedFeed, CoverageView, DiscoveredFeed, FeedLine
@@ -99,6 +99,7 @@ class Feeds:
 
     watched: dict[str, str] = field(default_factory=lambda: {"https://a.example/feed.xml": "a.example"})
     lines: list[FeedLine] = field(default_factory=list)
+    walls: tuple[WallCount, ...] = ()
 
     def outlets(self) -> Sequence[FeedOutlet]:
         return [FeedOutlet(source, source, None) for source in self.watched.values()]
@@ -112,7 +113,8 @@ class Feeds:
             for url, source in self.watched.items()
         ]
         feeds = (*made, *self.lines)
-        return CoverageView(feeds=feeds, states={"ok": len(made)}, risks=tuple(r for one in feeds for r in one.risks))
+        risks = tuple(risk for one in feeds for risk in one.risks)
+        return CoverageView(feeds=feeds, states={"ok": len(made)}, risks=risks, walls=self.walls)
 
     def shown(self, url: str) -> str:
         return url

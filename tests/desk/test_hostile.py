@@ -12,6 +12,7 @@ from lxml import etree, html
 from starlette.testclient import TestClient
 
 from core.records import HttpFacts, Position, RawArticle, encode
+from core.records.article import WallCount
 from core.store import tables as t
 from core.streams import NewRecord, create_stream
 from desk.feed_port import FeedLine
@@ -128,6 +129,17 @@ def test_a_feed_watched_for_less_than_an_hour_is_no_verdict_on_the_coverage_page
     assert 'data-state="early">too early to tell</span>' in text
     assert "2 so far" in text
     assert "2 of 0" not in text
+
+
+def test_the_coverage_page_counts_walls_by_outlet(desk: Desk, as_editor: TestClient) -> None:
+    assert isinstance(desk.feeds, Feeds)
+    assert "Walls in the last week" not in as_editor.get("/coverage").text
+    bad = "javascript:alert(1)"
+    desk.feeds.walls = (WallCount(source="<b>out", kind="consent", walls=41, last_ms=1_000, last_item=bad),)
+    text = as_editor.get("/coverage").text
+    assert "Walls in the last week" in text
+    assert '<td dir="auto">&lt;b&gt;out</td><td>consent</td><td>41</td>' in text
+    assert f'href="{bad}' not in text
 
 
 def test_addresses_that_are_not_of_the_web_become_no_links() -> None:

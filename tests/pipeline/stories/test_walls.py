@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import OutcomeKind
@@ -15,6 +15,7 @@ PAGE, FEED, REFUSED = "a page", "the feed's text in a wall's place", "a wall wit
 COMING = st.tuples(st.sampled_from([PAGE, FEED, REFUSED]), st.integers(0, 3))
 
 
+@settings(deadline=None)
 @given(st.lists(COMING, max_size=8), st.booleans())
 def test_a_wall_never_replaces_a_version(coming: list[tuple[str, int]], restarts: bool) -> None:
     desk = Desk()

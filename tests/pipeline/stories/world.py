@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from random import Random
+
+from msgspec.structs import replace
 
 from core.records import (
     Alert,
@@ -24,6 +27,7 @@ from pipeline.elements import Draft, Rejection
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.entries import IndexEntry
 from pipeline.stories.index import StoryIndex
+from pipeline.stories.repeats import Doubtful, Sighting
 from pipeline.stories.stage import Decided, StoryStage
 from pipeline.stories.story_memory import StoryMemory
 from pipeline.text.fingerprint import fingerprint
@@ -87,26 +91,43 @@ class Desk:
     memories: dict[str, StoryMemory] = field(default_factory=dict)
     wanted: dict[str, Subscription] = field(default_factory=dict)
     texts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    sightings: dict[str, list[Sighting]] = field(default_factory=dict)
 
-    def tell(self, one: Article | Rejection, key: OrderKey | None = None) -> Decided:
+    def tell(self, one: Article | Rejection, key: OrderKey | None = None, doubt: Doubtful | None = None) -> Decided:
         """Handle one record."""
-        (told,) = self.tell_all([one], key)
+        (told,) = self.tell_all([one], key, [doubt])
         return told
 
-    def tell_all(self, several: Sequence[Article | Rejection], key: OrderKey | None = None) -> list[Decided]:
+    def tell_all(
+        self,
+        several: Sequence[Article | Rejection],
+        key: OrderKey | None = None,
+        doubts: Sequence[Doubtful | None] = (),
+    ) -> list[Decided]:
         """Handle records as one batch."""
-        drafts = [self._draft(one, key) for one in several]
+        drafts = [
+            replace(self._draft(one, key), doubt=doubt)
+            for one, doubt in zip_longest(several, doubts)
+            if one is not None
+        ]
         histories: dict[str, list[IndexEntry]] = {}
         for entry in self.entries:
             histories.setdefault(entry.article, []).append(entry)
         handled = self.stage.handle(
-            drafts, done={}, histories=histories, last_key=self.last_key, texts=dict(self.texts)
+            drafts,
+            done={},
+            histories=histories,
+            last_key=self.last_key,
+            texts=dict(self.texts),
+            sightings=self.sightings,
         )
         self.last_key = handled.last_key
         rule = AlertRule(self.memories, lambda name, version, _time_ms: self.wanted.get(name, subscription(name)))
         for told in handled.decided:
             if told.entry is not None:
                 self.entries.append(told.entry)
+            if told.sighting is not None:
+                self.sightings.setdefault(told.sighting.digest, []).append(told.sighting)
             if told.article is not None:
                 self.texts[told.article.id] = (told.article.title, told.article.text)
                 self.alerts += rule.alerts_of(told.article, told.key, told.difference)
@@ -117,7 +138,7 @@ class Desk:
         stage = StoryStage(StoryIndex())
         for entry in self.entries:
             stage.index.add(entry)
-        kept = deepcopy(self.memories), dict(self.wanted), dict(self.texts)
+        kept = deepcopy(self.memories), dict(self.wanted), dict(self.texts), deepcopy(self.sightings)
         return Desk(stage, list(self.entries), list(self.alerts), self.last_key, self.handled, *kept)
 
     def _draft(self, one: Article | Rejection, key: OrderKey | None) -> Draft:
