@@ -82,16 +82,17 @@ def doubtful(
 ) -> Doubtful | None:
     """Judge a page's text alone: None if it tells of what its address announces, or is too short to tell anything.
 
-    ``title`` is the feed's; ``headline`` the page's own. ``claims_facts``: the page names a date or an author, as walls don't.
+    ``title`` is the feed's; ``headline`` the page's own: if no feed announces anything, a text that tells of it is none of a
+    wall, since a path may be in other letters than the text. ``claims_facts``: the page names a date or an author, as walls don't.
     """
     if count_letters(text, enough=_FEWEST_LETTERS) < _FEWEST_LETTERS:
         return None
     split = urlsplit(canonical_url(url))
     words = folded(_ADDRESS.sub(" ", text[:_MOST_CHARS]))
     announced = announced_words(title, split.path)
+    if tells(words, announced) or (not announced_words(title, "") and tells(words, _stems(folded(headline)))):
+        return None
     if announced:
-        if tells(words, announced):
-            return None
         said = " ".join(word for word in words.split() if not _DIGIT.search(word))
     else:
         if claims_facts or count_letters(text, enough=_PLAIN_LETTERS) >= _PLAIN_LETTERS:
