@@ -83,7 +83,7 @@ def doubtful(
     """Judge a page's text alone: None if it tells of what its address announces, or is too short to tell anything.
 
     ``title`` is the feed's; ``headline`` the page's own: if no feed announces anything, a text that tells of it is none of a
-    wall, since a path may be in other letters than the text. ``claims_facts``: the page names a date or an author, as walls don't.
+    wall, since a path may be in other letters than the text. ``claims_facts``: the page names a date or an author; walls don't.
     """
     if count_letters(text, enough=_FEWEST_LETTERS) < _FEWEST_LETTERS:
         return None
