@@ -1,10 +1,10 @@
-"""Which language an article is in.
+"""Which language an article is in: what its text, its page and its feed say, weighed.
 
-The writing system decides if only one supported language uses it (Greek, Hebrew, Thai, Hangul, kana …). Arabic and
-Cyrillic letters that only one language has correct langdetect, which mistakes Persian for Arabic, Urdu for Persian and
-Ukrainian for Russian in short texts. langdetect decides the rest, on the first 800 characters (the same answer as on the
-whole text for all of 258 pages, in a third of the time). For a text of fewer than 60 letters the page's or the feed's claim
-decides, if there is one.
+The writing system decides if only one supported language uses it (Greek, Thai, Hangul, kana …). For the others the text speaks
+with two voices: langdetect, whose vote grows with the text, and its letters and small words (``voices``), which know
+the languages that langdetect lacks and tell neighbours apart. Claims of page and feed have a fixed weight: they decide about a
+few words, and never against a paragraph. Looked at are the first 800 characters (langdetect's answer is that on the
+whole text for all of 258 pages, in a third of the time).
 
 langdetect draws random numbers. Its seed is fixed, each guess starts from it, and the profiles are loaded once, so a
 guess depends on its text alone, whatever was guessed before. ``langdetect_fast`` does its work in a fifth of its time.
@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-from core.package_data import package_toml
-from pipeline.text import langdetect_fast
+from pipeline.text import langdetect_fast, voices
 
 MAX_CHARS = 800
 MIN_LETTERS = 60
-MIN_CONFIDENCE = 0.5
-SURE = 0.9
 
 DecidedBy = Literal["text", "page", "feed", "none"]
 
@@ -39,16 +37,28 @@ class LanguageGuess:
 
 
 _ALIASES = {
-    "iw": "he", "in": "id", "ji": "yi", "nb": "no", "nn": "no", "mo": "ro", "sh": "sr", "tl": "tl", "fil": "tl",
-    "eng": "en", "ger": "de", "deu": "de", "fre": "fr", "fra": "fr", "spa": "es", "rus": "ru", "ukr": "uk", "ara": "ar",
-    "per": "fa", "fas": "fa", "tur": "tr", "zho": "zh", "chi": "zh", "jpn": "ja", "kor": "ko", "por": "pt", "ita": "it",
-    "pes": "fa", "prs": "fa", "cmn": "zh", "arb": "ar", "heb": "he", "pol": "pl", "nld": "nl", "dut": "nl", "hin": "hi",
+    alias: code
+    for code, aliases in {
+        "am": "amh", "ar": "ara arb", "az": "aze azj azb", "be": "bel", "bg": "bul", "bn": "ben", "bs": "bos", "ca": "cat",
+        "cs": "cze ces", "cy": "wel cym", "da": "dan", "de": "ger deu", "el": "gre ell", "en": "eng", "es": "spa",
+        "et": "est ekk", "eu": "baq eus", "fa": "per fas pes prs", "fi": "fin", "fr": "fre fra", "ga": "gle", "gl": "glg",
+        "gu": "guj", "ha": "hau", "he": "iw heb", "hi": "hin", "hr": "hrv scr", "hu": "hun", "hy": "arm hye", "id": "in ind",
+        "is": "ice isl", "it": "ita", "ja": "jpn jp", "ka": "geo kat", "kk": "kaz", "ko": "kor", "ku": "kur ckb kmr sdh",
+        "ky": "kir", "lb": "ltz", "lt": "lit", "lv": "lav lvs", "mk": "mac mkd", "mn": "mon khk", "mr": "mar",
+        "ms": "may msa zsm",
+        "mt": "mlt", "ne": "nep npi", "nl": "nld dut", "no": "nb nn nor nob nno", "pl": "pol", "ps": "pus pbu pbt", "pt": "por",
+        "ro": "mo rum ron", "ru": "rus", "sd": "snd", "sk": "slo slk", "sl": "slv", "so": "som", "sq": "alb sqi als",
+        "sr": "sh srp scc hbs", "sv": "swe", "sw": "swa swh", "ta": "tam", "tg": "tgk", "th": "tha", "tk": "tuk",
+        "tl": "fil tgl", "tr": "tur", "tt": "tat", "ug": "uig", "uk": "ukr", "ur": "urd", "uz": "uzb uzn", "vi": "vie",
+        "yi": "ji yid ydd", "zh": "zho chi cmn yue",
+    }.items()
+    for alias in aliases.split()
 }  # fmt: skip
 
 # One language of ours per writing system; several share Arabic, Cyrillic, Devanagari and Han, which are looked into further.
 _SCRIPTS: tuple[tuple[str, str, str], ...] = (
     ("greek", "\u0370-\u03ff\u1f00-\u1fff", "el"),
-    ("hebrew", "\u0590-\u05ff", "he"),
+    ("hebrew", "\u0590-\u05ff", ""),
     ("thai", "\u0e00-\u0e7f", "th"),
     ("georgian", "\u10a0-\u10ff", "ka"),
     ("armenian", "\u0530-\u058f", "hy"),
@@ -75,20 +85,37 @@ _SCRIPTS: tuple[tuple[str, str, str], ...] = (
 _SCRIPT_OF = re.compile("|".join(f"(?P<{name}>[{chars}])" for name, chars, _ in _SCRIPTS))
 _SCRIPT_LANGUAGE = {name: language for name, _, language in _SCRIPTS if language}
 _MIXED_LANGUAGES = {
-    "arabic": {"ar", "fa", "ur", "ps", "ku", "ug", "sd"},
-    "cyrillic": {"ru", "uk", "bg", "sr", "mk", "be", "kk", "ky", "mn", "tg", "tt", "uz", "az", "bs"},
-    "devanagari": {"hi", "mr", "ne"},
-    "han": {"zh", "ja"},
+    script: frozenset(codes.split())
+    for script, codes in {
+        "arabic": "ar fa ur ps ku ug sd",
+        "cyrillic": "ru uk bg sr mk be kk ky mn tg tt uz az bs ba cv os ce",
+        "hebrew": "he yi",
+        "devanagari": "hi mr ne",
+        "han": "zh ja",
+    }.items()
 }
 _LATIN_EXCLUDED = {
     *_SCRIPT_LANGUAGE.values(),
-    *("ar", "fa", "ur", "ps", "sd", "ug", "ru", "uk", "be", "bg", "mk", "ky", "tg", "mn", "tt", "hi", "mr", "ne", "zh"),
+    *"ar fa ur ps sd ug he yi ru uk be bg mk ky tg mn tt ba hi mr ne zh".split(),  # noqa: SIM905
 }
-_DATA = package_toml("pipeline.text", "language.toml")
-_WORDS = {code: frozenset(listed.split()) for code, listed in _DATA["words"].items()}
-_CLOSE = [frozenset(group.split()) for group in _DATA["close"]]
-_TOKEN = re.compile(r"[^\W\d_]+")
-_MIN_TOKENS, _MIN_SHARE = 8, 0.18
+
+CLAIM_POINTS: Mapping[DecidedBy, int] = {"page": 26, "feed": 20}
+"""What a claim weighs beside the text's points: about as much as a word that only one language has."""
+UNKNOWN_CLAIM_POINTS = 30
+"""The lead over the best guess of a claimed language that no voice knows: no template claims Zulu by default."""
+SURE_POINTS = 24
+"""With so great a lead the text decides alone; with less, a claim that agrees is what decided."""
+LEAST_POINTS = 6
+"""A smaller lead is none."""
+LETTERS_A_POINT = 2
+"""langdetect's vote weighs a point for so many letters: it is as sure of two letters as of a page."""
+UNDOUBTED_POINTS = 18
+"""So many more points for a language that langdetect lacks, and its vote weighs a third: it always names one that it knows."""
+_CLOSER_POINTS = 10
+_BY_CLAIM = 0.5
+_FEW_LETTERS = 10
+# Told apart by little more than their country: among these a claim decides.
+_CLOSE = tuple(frozenset(group.split()) for group in ("sr hr bs", "id ms", "da no"))
 # An address of mail is tried once a word, from its beginning.
 _URL = re.compile(r"https?://\S+|(?<!\S)\S+@\S+|www\.\S+")
 
@@ -101,34 +128,47 @@ def detect(title: str, text: str, *, page_hint: str | None = None, feed_hint: st
     if scripts.total() < MIN_LETTERS:
         sample = f"{title[:MAX_CHARS]}\n{sample}"[:MAX_CHARS]
         scripts = _scripts(sample)
-    letters = scripts.total()
-    hints: tuple[tuple[DecidedBy, str | None], ...] = (
+    script = _leading_script(scripts)
+    claims: tuple[tuple[DecidedBy, str | None], ...] = (
         ("page", language_code(page_hint)),
         ("feed", language_code(feed_hint)),
     )
-    script = _leading_script(scripts)
-    if script in _SCRIPT_LANGUAGE and letters >= 10:
+    fitting = [(by, code) for by, code in claims if code and _fits(code, script)]
+    letters = scripts.total()
+    if script in _SCRIPT_LANGUAGE and letters >= _FEW_LETTERS:
         return LanguageGuess(_SCRIPT_LANGUAGE[script], round(min(1.0, 0.7 + letters / 200), 3), "text")
-    fitting = [(by, code) for by, code in hints if code and _fits(code, script)]
-    # An ideograph says as much as a syllable or two: 20 of them are a long sentence.
-    enough = MIN_LETTERS // 3 if script == "han" else MIN_LETTERS
-    if letters < enough and fitting:
-        return LanguageGuess(fitting[0][1], 0.5, fitting[0][0])
-    code, confidence, told = _by_text(sample, script)
-    # langdetect is sure of itself on two letters too.
-    if letters < enough and (letters < enough // 3 or confidence < SURE):
-        code = None
-    unknown = next(
-        ((by, hint) for by, hint in fitting if script == "latin" and hint not in langdetect_fast.profiles().languages),
-        None,
-    )
-    # No template's default: a claim of Zulu beats langdetect's Swahili, as it doesn't know Zulu; but not plain English.
-    if unknown and (code is None or _are_close(unknown[1], code) or not (told or _is_plain(code, sample))):
-        return LanguageGuess(unknown[1], 0.5, unknown[0])
-    if code is not None and confidence >= MIN_CONFIDENCE:
-        return LanguageGuess(code, confidence, "text")
-    if fitting:
-        return LanguageGuess(fitting[0][1], 0.5, fitting[0][0])
+    return _weighed(_by_text(sample, script, letters), fitting, script, sample)
+
+
+def _weighed(
+    said: Mapping[str, int], claims: Sequence[tuple[DecidedBy, str]], script: str, sample: str
+) -> LanguageGuess:
+    """The language that text and claims speak for. ``said``: language → points of the text."""
+    best = max(said, key=lambda code: (said[code], code), default=None)
+    totals = dict(said)
+    for by, code in claims:
+        if best is not None and code != best and _are_close(code, best):
+            # No text tells them apart as surely as its outlet.
+            return LanguageGuess(code, _BY_CLAIM, by)
+        if code in said or best is None:
+            totals[code] = totals.get(code, 0) + CLAIM_POINTS[by]
+        elif not voices.is_plain(best, script, sample):
+            # The best guess may be the nearest language that a voice knows.
+            totals[code] = said[best] + UNKNOWN_CLAIM_POINTS
+    if not totals:
+        return LanguageGuess(None, 0.0, "none")
+    # Of equals the one that is claimed, then by the alphabet: the same on every machine.
+    claimed = {code for _, code in claims}
+    winner = max(totals, key=lambda code: (totals[code], code in claimed, code))
+    others = (value for code, value in said.items() if code != winner and not _are_close(code, winner))
+    lead = said.get(winner, 0) - max(others, default=0)
+    if winner == best and lead >= SURE_POINTS:
+        return LanguageGuess(winner, round(min(1.0, 0.5 + lead / (4 * SURE_POINTS)), 3), "text")
+    for by, code in claims:
+        if code == winner:
+            return LanguageGuess(winner, _BY_CLAIM, by)
+    if winner == best and lead >= LEAST_POINTS:
+        return LanguageGuess(winner, _BY_CLAIM, "text")
     return LanguageGuess(None, 0.0, "none")
 
 
@@ -191,127 +231,30 @@ def _are_close(one: str, other: str) -> bool:
     return any(one in group and other in group for group in _CLOSE)
 
 
-def _is_plain(code: str, sample: str) -> bool:
-    """Whether the sample has as many small words of the language as only its texts have."""
-    tokens = _TOKEN.findall(sample.lower())
-    words = _WORDS.get(code)
-    return (
-        words is not None
-        and len(tokens) >= _MIN_TOKENS
-        and sum(one in words for one in tokens) >= len(tokens) * _MIN_SHARE
-    )
+@cache
+def _detected() -> frozenset[str | None]:
+    """The languages that langdetect knows."""
+    return frozenset(map(language_code, langdetect_fast.profiles().languages))
 
 
-def _by_text(sample: str, script: str) -> tuple[str | None, float, bool]:
-    """Language, confidence, and whether letters that only it has told it."""
+def _by_text(sample: str, script: str, letters: int) -> dict[str, int]:
+    """Language → how much the text speaks for it, by letters and words and by langdetect, as whole numbers."""
     if script == "han":
-        return "zh", 0.95, True
-    by_letters: Callable[[str], str | None] | None = {
-        "arabic": _arabic,
-        "cyrillic": _cyrillic,
-        "latin": _latin,
-    }.get(script)
-    told = by_letters(sample) if by_letters else None
+        return {"zh": letters + LEAST_POINTS}  # Japanese of ideographs alone is a headline
+    said = voices.points(sample, script)
     code, confidence = _langdetect(sample)
-    if told is not None and told != code:
-        return told, 0.9, True
-    if code is not None and not _fits(code, script):
-        return None, 0.0, False
-    return code, confidence, told is not None
-
-
-def _latin(sample: str) -> str | None:
-    """Languages in Latin letters that langdetect lacks, by letters that hardly any other has."""
-    lower = sample.lower()
-    letters = sum(char.isalpha() for char in lower)
-    if letters < 20:
-        return None
-    if lower.count("ə") > letters * 0.01:
-        return "az"
-    if _UZBEK.search(lower):
-        tokens = _TOKEN.findall(lower)
-        if sum(one in _UZBEK_WORDS for one in tokens) >= len(tokens) * _UZBEK_SHARE:
-            return "uz"
-    return None
-
-
-_UZBEK = re.compile("[og][\u02bb\u02bc\u2018\u2019`'](?=[a-z])")
-_UZBEK_WORDS = frozenset(_DATA["uzbek"].split())
-_UZBEK_SHARE = 0.08
-
-
-def _arabic(sample: str) -> str | None:
-    """Distinguish languages in Arabic letters by the letters that the others lack, as shares of the Arabic letters."""
-    count = Counter(sample)
-    letters = sum(number for char, number in count.items() if "\u0600" <= char <= "\u06ff")
-    if letters < 20:
-        return None
-    if sum(count[char] for char in "ٹڈڑےںہھۓ") > letters * 0.02:
-        return "ur"
-    if sum(count[char] for char in "ټډړږښڼې") > letters * 0.01:
-        return "ps"
-    if sum(count[char] for char in "ڕڵۆێە") > letters * 0.04:
-        return "ku"
-    persian = sum(count[char] for char in "پچژگیک")
-    arabic = sum(count[char] for char in "ةيىكإأؤ")
-    # Persian typed on an Arabic keyboard has ي and ك, but still پ, چ, ژ, گ; Arabic has ة and hardly those.
-    if persian > arabic and sum(count[char] for char in "پچژگ") > letters * 0.005:
-        return "fa"
-    if count["ة"] > letters * 0.005 and arabic > persian:
-        return "ar"
-    return None
-
-
-def _cyrillic(sample: str) -> str | None:
-    count = Counter(sample.lower())
-    letters = sum(number for char, number in count.items() if "\u0400" <= char <= "\u04ff")
-    if letters < 20:
-        return None
-    central = sum(count[char] for char in "әғқңөұүһҷҳӣӯ")
-    if central > letters * 0.01:
-        return _central_asian(count)
-    if count["ў"] > letters * 0.004:
-        return "be"
-    if sum(count[char] for char in "ѓќѕ") > letters * 0.002:
-        return "mk"
-    if sum(count[char] for char in "ђћџ") > letters * 0.002:
-        return "sr"
-    if count["ј"] > letters * 0.01:
-        return _serbian_or_macedonian(sample)
-    ukrainian, russian = sum(count[char] for char in "іїєґ"), sum(count[char] for char in "ыэъё")
-    if ukrainian > russian and ukrainian > letters * 0.01:
-        return "uk"
-    # Bulgarian has ъ all over, but neither ы nor э.
-    if count["ы"] + count["э"] > letters * 0.004 and russian > ukrainian:
-        return "ru"
-    if count["ъ"] > letters * 0.01:
-        return "bg"
-    return None
-
-
-def _central_asian(count: Counter[str]) -> str | None:
-    """Among the languages with Cyrillic letters of their own beyond the Slavic ones."""
-    if count["ҷ"] or count["ӣ"] or count["ӯ"]:
-        return "tg"
-    if count["ў"] and count["ҳ"] + count["қ"] + count["ғ"]:
-        return "uz"
-    if count["ә"] and (count["җ"] or not count["қ"] + count["ғ"] + count["ұ"]):
-        return "tt"
-    if count["ә"] + count["ұ"] + count["қ"] + count["ғ"] + count["і"]:
-        return "kk"
-    if count["ң"]:
-        return "ky"
-    return "mn" if count["ү"] and count["ө"] else None
-
-
-_SERBIAN = frozenset(_DATA["serbian"].split())
-_MACEDONIAN = frozenset(_DATA["macedonian"].split())
-
-
-def _serbian_or_macedonian(sample: str) -> str | None:
-    tokens = _TOKEN.findall(sample.lower())
-    serbian, macedonian = (sum(one in words for one in tokens) for words in (_SERBIAN, _MACEDONIAN))
-    return None if serbian == macedonian else "sr" if serbian > macedonian else "mk"
+    if code is None or not _fits(code, script):
+        return said
+    worth = int(confidence * 100) * (letters // LETTERS_A_POINT) // 100
+    best = max(said, key=lambda one: (said[one], one), default=code)
+    if best not in _detected():
+        lead = said[best] - said.get(code, 0)
+        if lead >= _CLOSER_POINTS and _are_close(best, code):
+            code = best  # of languages that hardly differ it knows one
+        elif lead >= UNDOUBTED_POINTS:
+            worth //= 3
+    said[code] = said.get(code, 0) + worth
+    return said
 
 
 def _langdetect(sample: str) -> tuple[str | None, float]:

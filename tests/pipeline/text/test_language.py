@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,51 @@ def test_any_text(title: str, text: str, page_hint: str | None, feed_hint: str |
     assert (found.code is None) == (found.decided_by == "none")
     assert found.code is None or len(found.code) == 2
     assert detect(title, text, page_hint=page_hint, feed_hint=feed_hint) == found
+
+
+LANGUAGES: dict[str, dict[str, list[str]]] = tomllib.loads(
+    (Path(__file__).parents[2] / "cases" / "languages.toml").read_text(encoding="utf-8")
+)
+
+
+def right(length: str, claim: Callable[[str], str | None]) -> tuple[int, int]:
+    """How many of the texts end in their language under a claim of the page, and how many there are."""
+    guesses = [
+        (
+            code,
+            detect(text, "", page_hint=claim(code)) if length == "short" else detect("", text, page_hint=claim(code)),
+        )
+        for code, texts in LANGUAGES.items()
+        for text in texts[length]
+    ]
+    return sum(guess.code == code for code, guess in guesses), len(guesses)
+
+
+@pytest.mark.parametrize(
+    ("claim", "headlines"),
+    [
+        pytest.param(lambda code: None, 0.97, id="no claim"),
+        pytest.param(lambda code: code, 0.99, id="a right claim"),
+        pytest.param(lambda code: "en", 0.94, id="a template's default"),
+        pytest.param(lambda code: "uk" if code == "ru" else "ru", 0.94, id="a neighbour's"),
+        pytest.param(lambda code: "az", 0.94, id="a rare language's"),
+    ],
+)
+def test_languages_and_their_neighbours(claim: Callable[[str], str | None], headlines: float) -> None:
+    """Every beginning of an article, whatever the page claims, and nearly every headline."""
+    found, of = right("long", claim)
+    assert found == of
+    found, of = right("short", claim)
+    assert found / of >= headlines
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [("ckb", "ku"), ("kmr", "ku"), ("srp", "sr"), ("nno", "no"), ("ces", "cs"), ("zsm", "ms")]
+)
+def test_claims_by_three_letters(code: str, name: str) -> None:
+    assert detect("", "", page_hint=code).code == name
+
+
+def test_a_headline_of_ideographs_alone_is_what_its_outlet_writes() -> None:
+    assert detect("政府選挙延期", "", page_hint="ja").code == "ja"
+    assert detect("政府選举延期", "").code == "zh"
