@@ -66,7 +66,7 @@ def test_an_article_is_made_of_what_was_fetched_and_what_was_extracted() -> None
 
 
 def test_a_claimed_language_helps_a_text_that_is_too_short_to_tell() -> None:
-    (found,) = drafts_of([replace(page("a"), text="Oslo, Bergen, Hamar, Moss.", language="nb-NO")])
+    (found,) = drafts_of([replace(page("a"), text="Oslo, Bergen, Hamar, Moss, Narvik.", language="nb-NO")])
     assert found.article is not None
     assert (found.article.language, found.article.language_decided_by) == ("no", "feed")
 
