@@ -161,8 +161,8 @@ class Tracer:
         """
         if asked and not SubscriptionStore(self._store, self._scope).history(asked):
             raise UsageError(f"there is no subscription {asked!r}", hint="wirewatch subscriptions list shows them")
-        identity = article_id(url)
-        _, gone = Takedowns(self._store).check([identity])
+        identity = self._identity(article_id(url))
+        _, gone = Takedowns(self._store).check([identity, article_id(url)])
         article, ends = self._article(identity), self._ends(identity, url)
         rows = FeedRepository(self._store).listing()
         items = self._items(url)
@@ -173,7 +173,7 @@ class Tracer:
             id=identity,
             canonical=canonical_url(url),
             run=self._run,
-            taken_down=gone.get(identity),
+            taken_down=gone.get(identity) or gone.get(article_id(url)),
             feeds=feeds,
             items=tuple(items),
             failed_pages=tuple(failed),
@@ -183,6 +183,13 @@ class Tracer:
             queries=self._queries(article, explained=explained, asked=asked) if article else (),
             pruned=tuple(pruned_of(self._store, self._run).words()),
         )
+
+    def _identity(self, address: str) -> str:
+        """The id of the article that an address belongs to."""
+        c = t.article_aliases.c
+        with self._store.reading() as connection:
+            query = sa.select(c.article).where(c.run == self._run, c.alias == address)
+            return connection.execute(query).scalar() or address
 
     def _article(self, identity: str) -> Article | None:
         a = t.articles.c

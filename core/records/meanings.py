@@ -35,9 +35,9 @@ MEANINGS: dict[str, dict[str, str]] = {
         "last_modified": "Header Last-Modified, verbatim.",
     },
     "Article": {
-        "id": "Hash of the canonical address: the same article in every run.",
+        "id": "Hash of the canonical form of the address by which it came first: the same article in every run.",
         "url": "The address as it was fetched.",
-        "canonical_url": "The address without tracking parameters, AMP and mobile hosts.",
+        "canonical_url": "The address without tracking parameters, AMP and mobile hosts, and forms that the page names.",
         "source": "Outlet.",
         "title": "Headline, cleaned.",
         "text": "Text, cleaned; paragraphs are separated by line feeds.",

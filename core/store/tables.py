@@ -11,6 +11,7 @@ run_offsets            the first offset of each partition that a run read, and t
 outcomes               how each raw record ended; ``lost`` covers a range; the first write wins
 articles               the current version of each article, enriched
 versions               every version of each article, with the story stage's index entry for it
+article_aliases        addresses whose records belong to the article of another address: its forms for print, sharing
 stories                one row a story, updated with every article
 alerts                 one row an alert
 subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
@@ -183,6 +184,18 @@ versions = Table(
     Column("seq", BigInteger, nullable=False),
     Index("ix_versions_run_event_ms", "run", "event_ms"),
     Index("ix_versions_run_seq", "run", "seq"),
+)
+
+article_aliases = Table(
+    "article_aliases",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # The id of the address, and that of the article to which it belongs.
+    Column("alias", SafeString, primary_key=True),
+    Column("article", SafeString, nullable=False),
+    # From which place on.
+    Column("place", PlaceString, nullable=False),
+    Index("ix_article_aliases_run_article", "run", "article"),
 )
 
 stories = Table(

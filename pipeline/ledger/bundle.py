@@ -16,6 +16,7 @@ from core.store.counts import SOURCE_CHARS, Counts, latency_counts
 from core.store.engine import Store
 from core.store.outbox import OutboxRow
 from pipeline.elements import Draft, Rejection
+from pipeline.ledger.aliases import write_aliases
 from pipeline.ledger.rows import (
     alert_cause,
     alert_places,
@@ -62,6 +63,7 @@ def write_bundle(
         raised = []
     add_activity(store, connection, run, decided)
     write_walls(store, connection, run, decided)
+    write_aliases(store, connection, run, decided)
     _write_results(store, connection, run, decided, alerts, seq)
     return outbox_rows(run, decided, alerts) + canary_rows(run, raised)
 

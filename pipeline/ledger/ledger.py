@@ -19,6 +19,7 @@ from core.store import tables as t
 from core.store.engine import Store, chunks
 from core.store.pruned import ARTICLES
 from pipeline.elements import Draft
+from pipeline.ledger.aliases import read_aliases
 from pipeline.ledger.base import Base, known, stored_under
 from pipeline.ledger.bundle import postponed_counts, write_bundle
 from pipeline.ledger.contiguous_offsets import StreamOffsets, pruned_below
@@ -65,7 +66,8 @@ class BundleContext:
 
     ``done``: positions that have an outcome. ``histories``: index entries of each article. ``texts``: (title, text) of each
     article's latest version. ``entries``: index entries newer than the given seq. ``waiting``: positions in the slow lane, by
-    article; ``left``: those of the given positions that are there. ``sightings``: of doubtful texts, by digest.
+    article; ``left``: those of the given positions that are there. ``sightings``: of doubtful texts, by digest. ``aliases``:
+    of the given articles, alias → article.
     """
 
     state: RunState
@@ -76,6 +78,7 @@ class BundleContext:
     waiting: Mapping[str, Sequence[Position]] = field(default_factory=dict)
     left: frozenset[Position] = frozenset()
     sightings: Mapping[str, Sequence[Sighting]] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 class RunLedger:
@@ -117,7 +120,7 @@ class RunLedger:
         keyed: Collection[str] = (),
         doubtful: Collection[str] = (),
     ) -> BundleContext:
-        """What the story stage must know of these positions and article ids, read from one state of the store.
+        """What the story stage must know of these positions and ids of addresses, read from one state of the store.
 
         ``keyed``: the articles that the records' order keys name, of which the slow lane may hold others. ``doubtful``: digests
         of the records' doubtful texts. ``since_seq``: the index holds all entries up to that seq (-1: none yet; then all from
@@ -129,7 +132,9 @@ class RunLedger:
             histories: dict[str, list[IndexEntry]] = {}
             texts: dict[str, tuple[str, str]] = {}
             v = t.versions.c
-            for part in chunks(sorted(set(articles))):
+            asked = set(articles)
+            aliases = read_aliases(connection, self.run, self._base, asked)
+            for part in chunks(sorted(asked | {aliases[one] for one in asked & aliases.keys()})):
                 for mine in known(self.run, self._base, t.versions):
                     query = sa.select(*ENTRY).where(mine, v.article.in_(part))
                     newest: dict[str, int] = {}
@@ -153,7 +158,7 @@ class RunLedger:
             missing = [position for position in positions if position not in done]
             waiting, left = read_waiting(connection, self.run, keyed, missing)
             sightings = read_sightings(connection, self.run, self._base, doubtful)
-            return BundleContext(state, done, histories, texts, entries, waiting, frozenset(left), sightings)
+            return BundleContext(state, done, histories, texts, entries, waiting, frozenset(left), sightings, aliases)
 
     def commit(
         self,

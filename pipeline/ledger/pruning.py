@@ -8,6 +8,7 @@ Nothing that is decided afterwards may depend on it, nor on when it ran:
 - **Articles** go by whole stories: a story with its articles, versions, facts and alerts, once none of its articles had a
   record since. So what is left is consistent, and a replay that begins behind that time finds all that the live run found.
   An address that comes again later is a new article.
+  Its aliases go with it.
 - **Commits**: their times are kept to the millisecond for a while, then the last of each minute.
 
 Times are event times, measured back from the run's last place, so a run that stands still keeps what it has.
@@ -26,6 +27,7 @@ from core.settings import Settings
 from core.store import tables as t
 from core.store.engine import chunks
 from core.store.pruned import ARTICLES, COMMITS, OUTCOMES
+from pipeline.ledger.aliases import forget_aliases
 from pipeline.ledger.base import place_at
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
@@ -177,6 +179,7 @@ class Pruning:
         members = sa.select(a.id).where(a.run == self._run, a.story.in_(stories))
         gone = 0
         for part in chunks(list(connection.execute(members).scalars())):
+            gone += forget_aliases(connection, self._run, part)
             mine = (v.run == self._run) & v.article.in_(part) & v.story.in_(stories)
             gone += connection.execute(t.versions.delete().where(mine)).rowcount
         for table, column in (

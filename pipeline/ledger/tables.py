@@ -4,7 +4,6 @@
 story_facts            figures, quotes and corrections of a story's matching articles, bounded in number
 replays                one row a replay: what it replays, how far it is, and its base
 text_sightings         at which addresses a doubtful text was seen, for ``pipeline.stories.repeats``
-article_aliases        addresses whose records belong to the article of another address: its forms for print, sharing
 wall_counts            how many walls came from each outlet, by kind and by day of event time
 =====================  ============================================================================================
 """
@@ -55,18 +54,6 @@ text_sightings = Table(
     # Hashes of words, separated by spaces; empty: the address announces nothing.
     Column("announced", SafeString, nullable=False),
     Index("ix_text_sightings_run_place", "run", "place"),
-)
-
-article_aliases = Table(
-    "article_aliases",
-    metadata,
-    Column("run", SafeString, primary_key=True),
-    # The id of the address, and that of the article to which it belongs.
-    Column("alias", SafeString, primary_key=True),
-    Column("article", SafeString, nullable=False),
-    # From which place on.
-    Column("place", PlaceString, nullable=False),
-    Index("ix_article_aliases_run_article", "run", "article"),
 )
 
 wall_counts = Table(

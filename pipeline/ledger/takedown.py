@@ -7,6 +7,7 @@ and stay.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from core.store import tables as t
 from core.store.engine import Store
 from core.store.outbox import key_of
 from core.store.takedowns import STAGE, newest_stamp
+from pipeline.ledger.aliases import one_article
 from pipeline.ledger.base import stored_under
 from pipeline.ledger.stories import stories_as_of, story_row
 from pipeline.ledger.tables import story_facts
@@ -45,33 +47,46 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
     times: set[int] = set()
     with store.writing() as connection:
         store.serialise(connection, "takedowns")
-        row = {"article": article, "url": url, "reason": reason, "by": by, "taken_ms": now_ms}
-        store.upsert(connection, t.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
+        runs = _all_runs(connection)
         connection.execute(t.runs.update().values(seq=t.runs.c.seq + 1))
-        c = t.outcomes.c
-        # One that waits in the slow lane is prepared again, and then rejected.
-        connection.execute(t.slow_lane.update().where(t.slow_lane.c.article == article).values(draft=None))
-        for run in _runs_with(connection, article):
-            mine = (c.run == run) & (c.article == article)
-            ended = connection.execute(sa.select(c.kind, c.place).where(mine)).all()
-            times.update(int(one.place[:15]) for one in ended if one.place)
-            connection.execute(
-                t.outcomes.update()
-                .where(mine)
-                .values(kind=OutcomeKind.REJECTED, article=None, version=None, stage=STAGE, reason=reason)
-            )
-            moved = Counter((counts.OUTCOMES, one.kind) for one in ended)
-            changes = Counter({key: -value for key, value in moved.items()})
-            changes[counts.OUTCOMES, str(OutcomeKind.REJECTED)] += len(ended)
-            counts.add_counts(store, connection, run, changes)
-            total["outcomes"] += len(ended)
-            total.update(_empty(store, connection, run, article, url))
+        # Its other addresses bring the same text.
+        for one in one_article(connection, runs, article):
+            row = {"article": one, "url": url, "reason": reason, "by": by, "taken_ms": now_ms}
+            store.upsert(connection, t.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
+            # One that waits in the slow lane is prepared again, and then rejected.
+            connection.execute(t.slow_lane.update().where(t.slow_lane.c.article == one).values(draft=None))
+            for run in _runs_with(connection, runs, one):
+                times |= _take_from(store, connection, run, one, url, reason, total)
     return Removed(article=article, event_ms=tuple(sorted(times)), **total)
 
 
-def _runs_with(connection: sa.Connection, article: str) -> list[str]:
+def _take_from(
+    store: Store, connection: sa.Connection, run: str, article: str, url: str, reason: str, total: Counter[str]
+) -> set[int]:
+    """Remove an article from one run, and add to ``total``; the event times of its records."""
+    c = t.outcomes.c
+    mine = (c.run == run) & (c.article == article)
+    ended = connection.execute(sa.select(c.kind, c.place).where(mine)).all()
+    connection.execute(
+        t.outcomes.update()
+        .where(mine)
+        .values(kind=OutcomeKind.REJECTED, article=None, version=None, stage=STAGE, reason=reason)
+    )
+    moved = Counter((counts.OUTCOMES, one.kind) for one in ended)
+    changes = Counter({key: -value for key, value in moved.items()})
+    changes[counts.OUTCOMES, str(OutcomeKind.REJECTED)] += len(ended)
+    counts.add_counts(store, connection, run, changes)
+    total["outcomes"] += len(ended)
+    total.update(_empty(store, connection, run, article, url))
+    return {int(one.place[:15]) for one in ended if one.place}
+
+
+def _all_runs(connection: sa.Connection) -> list[str]:
+    return sorted({one for run in connection.execute(sa.select(t.runs.c.name)).scalars() for one in stored_under(run)})
+
+
+def _runs_with(connection: sa.Connection, runs: Sequence[str], article: str) -> list[str]:
     # Run by run: no index begins with the article.
-    runs = sorted({one for run in connection.execute(sa.select(t.runs.c.name)).scalars() for one in stored_under(run)})
     return [
         run
         for run in runs

@@ -6,7 +6,7 @@ See docs/architecture.md, "Exactly-once results".
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from pipeline.ledger.stored_facts import read_story_memories
 from pipeline.malloc import settle
 from pipeline.order.slow_lane import part
 from pipeline.stories.alerts import AlertRule
+from pipeline.stories.aliases import addresses_of
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import STAGE as DECIDE
 from pipeline.stories.stage import Handled, StoryStage
@@ -167,7 +168,7 @@ class RunWriter:
     def _write(self, drafts: Sequence[Draft]) -> BatchResult:
         context, stage = self._begin(drafts)
         # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
-        drafts = [self._unless_refused(draft) for draft in self._allowed(drafts)]
+        drafts = [self._unless_refused(draft) for draft in self._allowed(drafts, context.aliases)]
         parted = part(drafts, done=context.done, waiting=context.waiting)
         careful = self._note(context, parted.now)
         try:
@@ -177,6 +178,7 @@ class RunWriter:
                 histories=context.histories,
                 texts=context.texts,
                 sightings=context.sightings,
+                aliases=context.aliases,
                 last_key=context.state.last_key,
                 around=self._around,
             )
@@ -244,17 +246,19 @@ class RunWriter:
             why = normal_line(f"{stage}_failed: {type(error).__name__}: {str(error)[:200]}")
             raise _Failed(position, Rejection(stage, why)) from error
 
-    def _allowed(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """The drafts, with those of articles that were taken down rejected."""
-        stamp, reasons = self._takedowns.check(draft.article.id for draft in drafts if draft.article is not None)
+    def _allowed(self, drafts: Sequence[Draft], aliases: Mapping[str, str]) -> list[Draft]:
+        """The drafts, with those of articles that were taken down rejected, whichever address that was."""
+        ids = [_ids_of(draft, aliases) for draft in drafts]
+        stamp, reasons = self._takedowns.check(one for several in ids for one in several)
         before, self._stamp = self._stamp, stamp
         if before not in (-1, stamp):
             raise Stale("an article was taken down: the index may hold it")
+        taken = [next((reasons[one] for one in several if one in reasons), None) for several in ids]
         return [
-            msgspec.structs.replace(draft, article=None, problem=Rejection(TAKEDOWN, reasons[draft.article.id]))
-            if draft.article is not None and draft.article.id in reasons
-            else draft
-            for draft in drafts
+            draft
+            if reason is None
+            else msgspec.structs.replace(draft, article=None, problem=Rejection(TAKEDOWN, reason))
+            for draft, reason in zip(drafts, taken, strict=True)
         ]
 
     def _begin(self, drafts: Sequence[Draft]) -> tuple[BundleContext, StoryStage]:
@@ -262,7 +266,7 @@ class RunWriter:
         if stage is None:
             stage, self._seq = StoryStage(StoryIndex()), -1
             since_ms = min(draft.key.time_ms for draft in drafts) - stage.index.window_ms
-        articles = {draft.article.id for draft in drafts if draft.article is not None}
+        articles = {one for draft in drafts for one in _ids_of(draft, {})}
         positions = [draft.position for draft in drafts]
         before = drafts[0].after
         if before is not None:
@@ -311,6 +315,14 @@ class RunWriter:
                 with self._around(each.article.position, ALERT):
                     alerts += rule.alerts_of(each.article, each.key, each.difference)
         return alerts, {story: memory.facts for story, memory in rule.memories.items() if memory.learnt}
+
+
+def _ids_of(draft: Draft, aliases: Mapping[str, str]) -> list[str]:
+    """The ids of a draft's addresses, and of the articles to which they belong; none if it has no article."""
+    if draft.article is None:
+        return []
+    ids = dict.fromkeys(addresses_of(draft.article))
+    return list(ids | dict.fromkeys(aliases[one] for one in ids if one in aliases))
 
 
 def _say(handled: Handled, alerts: Sequence[Alert], later: Sequence[Draft]) -> None:

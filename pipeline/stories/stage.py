@@ -17,6 +17,7 @@ from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from core.records.canary import is_canary
 from pipeline.elements import WALL, Draft, Rejection
+from pipeline.stories.aliases import Alias, joined
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
 from pipeline.stories.repeats import KIND as REPEATED
@@ -53,7 +54,8 @@ class Decided:
 
     ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: what an update changed, if
     the text before it was given. ``undecided``: subscriptions whose query was left undecided on it. ``source``: its outlet.
-    ``wall``: the kind of wall that its page is. ``sighting``: what is to be remembered of its text.
+    ``wall``: the kind of wall that its page is. ``sighting``: what is to be remembered of its text;
+    ``aliases``: of its addresses.
     """
 
     outcome: Outcome
@@ -67,6 +69,7 @@ class Decided:
     source: str = ""
     wall: str | None = None
     sighting: Sighting | None = None
+    aliases: tuple[Alias, ...] = ()
 
 
 @dataclass(slots=True)
@@ -92,19 +95,21 @@ class StoryStage:
         last_key: OrderKey | None,
         texts: Mapping[str, tuple[str, str]] | None = None,
         sightings: Mapping[str, Sequence[Sighting]] | None = None,
+        aliases: Mapping[str, str] | None = None,
         around: Around = lambda _position, _stage: nullcontext(),
     ) -> Handled:
         """Decide each draft in the given order.
 
         Positions in ``done`` have their result already and give nothing. ``histories`` are the stored versions of the
         drafts' articles, ``texts`` (title, text) of their latest ones, for the differences, ``sightings`` those of their
-        doubtful texts, by digest. A draft whose key is not after
+        doubtful texts, by digest, ``aliases`` the known ones of their addresses and articles. A draft whose key is not after
         ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept. Each
         article is decided in ``around``. If that fails for one, the stage must be discarded.
         """
         shown = dict(texts or {})
         handled = Handled(last_key=last_key)
         grown: dict[str, list[IndexEntry]] = {}
+        known_as = dict(aliases or {})
         seen = {about: list(several) for about, several in (sightings or {}).items()}
         for draft in drafts:
             if draft.position in done:
@@ -117,19 +122,27 @@ class StoryStage:
             if draft.article is None:
                 handled.decided.append(_refused(draft, key, late=late))
                 continue
-            history = [*histories.get(draft.article.id, ()), *grown.get(draft.article.id, ())]
+            identity, named = joined(draft.article, known_as, lambda one: bool(histories.get(one) or grown.get(one)))
+            draft = _of_article(draft, identity)
+            history = [*histories.get(identity, ()), *grown.get(identity, ())]
             with around(draft.position, STAGE):
-                before = shown.get(draft.article.id)
+                before = shown.get(identity)
                 draft, found = _unless_repeated(draft, key, seen, before)
                 if draft.article is None:
                     decided = _refused(draft, key, late=late)
                 else:
-                    decided = self._decide(draft, draft.article, key, history, late=late, before=before)
+                    several = identity in known_as.values() or bool(named)
+                    decided = self._decide(
+                        draft, draft.article, key, history, late=late, before=before, several=several
+                    )
                 if decided.entry is not None:
                     self.index.add(decided.entry)
             if decided.entry is not None and draft.article is not None:
                 grown.setdefault(decided.entry.article, []).append(decided.entry)
                 shown[decided.entry.article] = (draft.article.title, draft.article.text)
+            if named and decided.outcome.kind is not OutcomeKind.REJECTED:
+                known_as |= {one.alias: one.article for one in named}
+                decided = replace(decided, aliases=named)
             if found is not None:
                 seen.setdefault(found.digest, []).append(found)
                 decided = replace(decided, sighting=found)
@@ -147,8 +160,9 @@ class StoryStage:
         *,
         late: bool,
         before: tuple[str, str] | None,
+        several: bool,
     ) -> Decided:
-        decision = decide(article, key, history, self.index)
+        decision = decide(article, key, history, self.index, several=several)
         outcome = _outcome(draft, key, decision.kind, article=article.id, version=decision.version)
         if decision.entry is None:
             return Decided(
@@ -184,8 +198,13 @@ class StoryStage:
         )
 
 
-def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index: StoryIndex) -> Decision:
+def decide(
+    article: Article, key: OrderKey, history: Sequence[IndexEntry], index: StoryIndex, *, several: bool = False
+) -> Decision:
     """The decision for ``article`` at place ``key``. ``history``: versions of the same article, of any age, in any order.
+
+    ``several``: it has several addresses, whose pages may differ a little for good: what any of them showed before is nothing
+    new.
 
     An article with the title and text of its latest version (clockwork lines aside) is ``unchanged``, and so is one whose
     page is a wall now; with
@@ -197,10 +216,15 @@ def decide(article: Article, key: OrderKey, history: Sequence[IndexEntry], index
     origin = agency_of(fingerprint)
     earlier = max((entry for entry in history if entry.key < key), key=lambda entry: entry.version, default=None)
     if earlier is not None:
-        settled = settled_of(earlier.fingerprint)
+        settled = settled_of(fingerprint)
+        shown = [entry for entry in history if entry.key < key] if several else [earlier]
+        same = any(
+            entry.version_hash == article.version_hash or (settled and settled == settled_of(entry.fingerprint))
+            for entry in shown
+        )
         # The feed's text in a wall's place never replaces what the page said before.
         walled = article.wall is not None
-        if walled or earlier.version_hash == article.version_hash or (settled and settled == settled_of(fingerprint)):
+        if walled or same:
             return Decision(OutcomeKind.UNCHANGED, earlier.version, earlier.story, earlier.duplicate_of, None, origin)
         version, story, duplicate_of = earlier.version + 1, earlier.story, earlier.duplicate_of
         kind, text = OutcomeKind.UPDATED, text_hash(article.text)
@@ -269,6 +293,16 @@ def text_hash(text: str) -> str:
     flat = " ".join((head if head.isascii() else normalized("NFKC", head)).split())
     flat += str(max(len(text) - MAX_HASHED, 0))
     return hashlib.blake2b(flat.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _of_article(draft: Draft, identity: str) -> Draft:
+    """The draft as one of the article ``identity``, whatever its address."""
+    article, doubt = draft.article, draft.doubt
+    if article is None or article.id == identity:
+        return draft
+    if doubt is not None and doubt.stand_in is not None:
+        doubt = msgspec.structs.replace(doubt, stand_in=msgspec.structs.replace(doubt.stand_in, id=identity))
+    return msgspec.structs.replace(draft, article=msgspec.structs.replace(article, id=identity), doubt=doubt)
 
 
 def _unless_repeated(

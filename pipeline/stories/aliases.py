@@ -1,0 +1,47 @@
+"""Which article an address belongs to: the forms of one for print, mobiles and sharing are one article. Pure.
+
+A page may say that its address is such a form of another one (``pipeline.extraction.addresses``). The article's id is that of
+the address of it that came first; the other addresses are aliases, remembered as of a record's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from core.records import Article, article_id
+
+
+class Alias(msgspec.Struct, frozen=True):
+    """The address with the id ``alias`` belongs to the article with the id ``article``."""
+
+    alias: str
+    article: str
+
+
+def addresses_of(article: Article) -> tuple[str, str]:
+    """The ids of the address that was fetched, and of the one that the page gives itself; mostly the same."""
+    return article.id, article_id(article.canonical_url)
+
+
+def joined(
+    article: Article, aliases: Mapping[str, str], has_versions: Callable[[str], bool]
+) -> tuple[str, tuple[Alias, ...]]:
+    """The id of the article that a record belongs to, and what is to be remembered of its addresses.
+
+    ``aliases``: what was remembered, by alias. Two articles that both have versions stay two: a page that names its own
+    address too late brings nothing together that was told apart.
+    """
+    fetched, named = addresses_of(article)
+    for one in (fetched, named):
+        if (known := aliases.get(one)) is not None:
+            found = known
+            break
+        if has_versions(one):
+            found = one
+            break
+    else:
+        found = fetched
+    new = {one for one in (fetched, named) if one != found and one not in aliases and not has_versions(one)}
+    return found, tuple(Alias(one, found) for one in sorted(new))
