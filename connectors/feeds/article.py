@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from html.parser import HTMLParser
 
 from msgspec.structs import replace
 
 from connectors.feeds.items import FeedItem
 from connectors.http.client import Failure, Fetched
 from core.charset import decode_body
+from core.html_tokens import tokens
 from core.records import HttpFacts, RawArticle, claims_of
 
 FETCH_FAILED = "fetch_failed"
@@ -77,37 +77,20 @@ def looks_like_html(text: str) -> bool:
 
 
 def plain_text(html: str) -> str:
-    """Return the text of ``html``, one line per block. Scripts and styles are left out. Never raises."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    text = _LINE_SPACE.sub(" ", "".join(reader.parts))
+    """Return the text of ``html``, one line per block. Scripts and styles are left out. Linear; never raises."""
+    parts: list[str] = []
+    hidden: str | None = None
+    for token in tokens(html):
+        if isinstance(token, str):
+            if hidden is None:
+                # Line breaks of the source are mere space; only blocks break lines.
+                parts.append(token.replace("\n", " "))
+        elif token.name == hidden:
+            hidden = None if token.closing else hidden
+        elif hidden is None:
+            if token.name in _HIDDEN and not token.closing and not token.empty:
+                hidden = token.name
+            elif token.name in _BLOCKS:
+                parts.append("\n")
+    text = _LINE_SPACE.sub(" ", "".join(parts))
     return _LINES.sub("\n", text).strip()
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        if self._hidden is None and tag in _HIDDEN:
-            self._hidden = tag
-        elif tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        if tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._hidden:
-            self._hidden = None
-        elif tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if self._hidden is None:
-            # Line breaks of the source are mere space; only blocks break lines.
-            self.parts.append(data.replace("\n", " "))

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from connectors.feeds.items import ParsedFeed, one_line, web_address
@@ -21,6 +20,7 @@ from connectors.http.pacing import HostPacing
 from connectors.http.robots import sitemaps_in
 from core.charset import decode_body
 from core.errors import FeedError
+from core.html_tokens import Tag, tokens
 
 MAX_REQUESTS = 25
 
@@ -115,17 +115,19 @@ MAX_CANDIDATES = 30
 _TYPES = re.compile(r"application/(?:rss|atom|rdf)\+xml|application/feed\+json", re.IGNORECASE)
 _LOOSE_TYPES = re.compile(r"(?:application|text)/(?:xml|json)", re.IGNORECASE)
 _HINT = re.compile(r"(?:^|[/._?=&-])(?:rss|feeds?|atom|rdf)(?:[/._?=&-]|$|2|20)", re.IGNORECASE)
+_NAMING = frozenset({"base", "link", "a"})
 
 
-class _Links(HTMLParser):
+class _Links:
+    """The feeds that tags name, in their order."""
+
     def __init__(self, base: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.base = base
         self.named: dict[str, str | None] = {}
         self.hinted: dict[str, str | None] = {}
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in reversed(attrs)}
+    def read(self, tag: str, values: dict[str, str]) -> None:
+        """Look at a tag and its attributes."""
         href = values.get("href", "")
         if tag == "base" and href:
             self.base = self._joined(href) or self.base
@@ -140,9 +142,6 @@ class _Links(HTMLParser):
             split = urlsplit(href) if href.isprintable() else None
             if split and _HINT.search(f"{split.path}?{split.query}"):
                 self._add(self.hinted, href, values.get("title"))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
 
     def _add(self, where: dict[str, str | None], href: str, title: str | None) -> None:
         url = self._joined(href)
@@ -162,9 +161,10 @@ def feeds_named(html: str, url: str) -> list[str]:
     At most 30, each once. Never raises.
     """
     reader = _Links(url)
-    # A broken address or declaration in the middle: what came before counts.
-    with contextlib.suppress(ValueError, AssertionError):
-        reader.feed(html[: 2 << 20])
+    for token in tokens(html[: 2 << 20]):
+        if isinstance(token, Tag) and not token.closing and token.name in _NAMING:
+            with contextlib.suppress(ValueError):  # a broken address: the others count
+                reader.read(token.name, token.attributes())
     return list(dict.fromkeys([*reader.named, *reader.hinted]))[:MAX_CANDIDATES]
 
 

@@ -27,7 +27,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class FeedItem(Claims, frozen=True, kw_only=True, omit_defaults=True):
-    """One item as the feed claims it. ``title`` and ``summary`` are plain text; ``content`` is the full text, if given.
+    """One item as the feed claims it. ``title`` and ``summary`` are plain text; ``content`` is the full text, if given, as the
+    feed has it: its markup may be hostile, its addresses relative.
 
     ``key`` tells the feed's items apart: a digest of the guid, or of the link or text if there is none. ``url`` is
     absolute; where ``fetchable`` is False the item has no address, and ``url`` is a made-up one that names it.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from html.parser import HTMLParser
+from collections.abc import Iterable
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
@@ -14,6 +13,7 @@ from connectors.feeds.items import one_line, web_address
 from connectors.feeds.markup import mended
 from core.charset import decode_body
 from core.errors import InputError
+from core.html_tokens import Tag, tokens
 from core.visible import referenced
 
 MAX_OUTLINES = 100_000
@@ -39,24 +39,6 @@ class OpmlList(msgspec.Struct, frozen=True, kw_only=True):
 
 _MOST_NAMED = 20
 _BARE = re.compile(r"&(?!(?:[A-Za-z_][\w.-]{0,99}|#[0-9]{1,20}|#[xX][0-9A-Fa-f]{1,20});)")
-
-
-class _Lenient(HTMLParser):
-    """Reads a list that is no well-formed XML, tag by tag."""
-
-    def __init__(self, start: Callable[[str, dict[str, str]], None], end: Callable[[str], None]) -> None:
-        super().__init__(convert_charrefs=True)
-        self._start, self._end = start, end
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._start(tag, {name: value or "" for name, value in attrs})
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self._end(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._end(tag)
 
 
 class _Refused(Exception):
@@ -118,9 +100,12 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
             path.clear()
             skipped.clear()
             repeated = 0
-            lenient = _Lenient(start, end)
-            lenient.feed(text)
-            lenient.close()
+            for token in tokens(text):
+                if isinstance(token, Tag):
+                    if not token.closing:
+                        start(token.name, token.attributes())
+                    if token.closing or token.empty:
+                        end(token.name)
             if not found:
                 raise InputError(name, f"no OPML list of feeds: {words}") from error
             notes.append(f"not well-formed, read all the same: {words}")

@@ -11,7 +11,6 @@ related articles are articles too, but not this one.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from urllib.parse import urljoin
 
 from lxml.html import HtmlElement
 
+from core.html_tokens import unescaped
 from core.records import canonical_url
 from pipeline.extraction.values import plain_line
 from pipeline.text.characters import folded
@@ -249,7 +249,7 @@ def read_json(text: str) -> list[Any]:
     if not text or len(text) > _MAX_JSON_CHARS:
         return []
     if text[:1] in "{[" and "&quot;" in text[:200] and '"' not in text[:200]:
-        text = html.unescape(text)
+        text = unescaped(text)
     try:
         return [json.loads(text, strict=False)]
     except (ValueError, RecursionError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 
 from lxml.html import HtmlElement
 
+from core.html_tokens import unescaped
 from pipeline.text.characters import normal_line, normal_text
 
 MAX_VALUE_CHARS = 2_000
@@ -32,7 +32,7 @@ def as_paragraphs(text: str) -> str:
     for _ in range(_UNESCAPES):
         if "<" in text or not _ENTITY.search(text):
             break
-        text = html.unescape(text)
+        text = unescaped(text)
     if "[" in text:
         text = without_shortcodes(text)
     if "<" in text:
@@ -40,7 +40,7 @@ def as_paragraphs(text: str) -> str:
     for _ in range(_UNESCAPES):
         if not _ENTITY.search(text):
             break
-        text = html.unescape(text)
+        text = unescaped(text)
     lines = normal_text(text).split("\n")
     return "\n".join(line for line in lines if line)
 
@@ -61,9 +61,9 @@ def plain_line(text: str) -> str:
     """Markup or escaped text as one plain line: for feed titles and names."""
     text = text[:MAX_VALUE_CHARS]
     if "&" in text:
-        text = html.unescape(text)
+        text = unescaped(text)
         if "&" in text and ";" in text:  # feeds escape twice now and then
-            text = html.unescape(text)
+            text = unescaped(text)
     return normal_line(_TAG.sub(" ", text) if "<" in text else text)
 
 

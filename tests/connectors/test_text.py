@@ -63,6 +63,10 @@ def test_utf8_always_comes_back_as_it_was(text: str) -> None:
         ("line\nbreaks   are\tspace", "line breaks are space"),
         ("1 < 2 & so on", "1 < 2 & so on"),
         ("<p>not closed", "not closed"),
+        ("a <![ b", "a <![ b"),
+        ("a<![CDATA[ b ]]>", "a b"),
+        ("a <svg/>b <noscript>c</noscript>d", "a b d"),
+        (f"a &#{'1' * 5_000}; b", "a \N{REPLACEMENT CHARACTER} b"),
         ("", ""),
     ],
 )
