@@ -60,11 +60,21 @@ def _machine() -> str:
     return f"{boot[:_BOOT_LENGTH]}-{''.join(filter(str.isdecimal, namespace))}" if boot else ""
 
 
+def cpu_seconds(pid: int) -> float | None:
+    """Seconds of CPU that a living process of this machine has used; None if the system does not say."""
+    fields = _fields(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if len(fields) > 12 else None
+
+
 def _stat(pid: int) -> _Stat | None:
+    fields = _fields(pid)
+    return _Stat(fields[0], fields[19]) if len(fields) > 19 else None
+
+
+def _fields(pid: int) -> list[str]:
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
-        return None
+        return []
     # The name of the program is in brackets and may hold anything.
-    fields = text.rpartition(")")[2].split()
-    return _Stat(fields[0], fields[19]) if len(fields) > 19 else None
+    return text.rpartition(")")[2].split()

@@ -149,7 +149,10 @@ class PipelineSettings:
     ] = 1.0
     record_limit_s: Annotated[
         float,
-        _help("a record may take so long at most to be prepared, in the slow lane or without it; then it is rejected"),
+        _help(
+            "CPU seconds that a record may take at most to be prepared, in the slow lane or without it; then it is rejected "
+            "(after six times as many by the clock in any case)"
+        ),
     ] = 5.0
     slow_processes: Annotated[int, _help("processes of the slow lane, started when it is needed")] = 4
     breaker_pages: Annotated[

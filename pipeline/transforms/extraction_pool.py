@@ -32,7 +32,7 @@ SLOW, BREAKER = "slow", "breaker"
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """``processes`` (0: none, all is done in this process), each record for at most ``limit_s`` seconds.
+    """``processes`` (0: none, all is done in this process), each record for at most ``limit_s`` seconds (see ``PageProcess``).
 
     ``spares`` processes are ready to replace one that is killed, and as many more work while a record takes long.
     ``postpones``: a record that exceeds it is postponed, else it is rejected; ``breaker`` says when it is not tried.
@@ -78,7 +78,7 @@ class PoolExtraction:
         self._breakers, self._breaker_lock = Breakers(plan.breaker), threading.Lock()
         self._spares = Spares(work, plan.limit_s, plan.spares)
         self._processes = [
-            PageProcess(self._spares, plan.limit_s, again=not plan.postpones)
+            PageProcess(self._spares, plan.limit_s, again=not plan.postpones, by_clock=plan.postpones)
             for _ in range(plan.processes + plan.spares)
         ]
         self._slots = threading.Semaphore(plan.processes)

@@ -6,8 +6,9 @@ its own, so killing one that hangs can't damage what another is sending. Records
 (``pipeline.elements.pack``), never as pickle.
 
 A record's time starts when its process has loaded what it must meet, and the process names each stage as it begins: a limit is
-said with the stage that it ended. A process that hangs when its owner was killed ends by itself (``signal.setitimer``: the
-kernel ends it, whoever holds the interpreter's lock).
+said with the stage that it ended. A limit that rejects is of CPU time, since an outcome must not depend on what else the
+machine does; one that only postpones is by the clock. A process that hangs when its owner was killed ends by itself
+(``signal.setitimer``: the kernel ends it, whoever holds the interpreter's lock).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import msgspec
 
 from core.errors import ExtractionError, StoreError, WirewatchError
 from core.logs import configure_worker
+from core.processes import cpu_seconds
 from core.records import encode
 from pipeline.elements import CRASHED, TIMEOUT, Envelope, pack, unpack
 from pipeline.transforms.prepare import STAGE, Prepared, refused
@@ -45,6 +47,8 @@ MAX_PAGES = 2_000
 START_S = 300.0
 # A process whose owner is gone ends that long after its record's limit.
 ORPHAN_S = 60.0
+# A process that waits, or gets hardly any CPU, is given so many times the limit by the clock.
+CLOCK_PATIENCE = 6.0
 
 _READY, _STAGE, _ERROR = b"ready", b"!", b"?"
 _prepared = msgspec.json.Decoder(Prepared)
@@ -168,12 +172,14 @@ class Spares:
 class PageProcess:
     """One process at a time, for records one after another, each for at most ``limit_s`` seconds. Belongs to one thread.
 
+    ``by_clock``: of the clock; else of CPU, and ``CLOCK_PATIENCE`` times as many of the clock.
+
     A record that fails because of its process (out of memory, process ended) in a process that had handled others is tried
     once more in a new one, unless ``again`` is false: the result of a record must not depend on the records before it.
     """
 
-    def __init__(self, spares: Spares, limit_s: float, *, again: bool = True) -> None:
-        self._spares, self._limit_s, self._again = spares, limit_s, again
+    def __init__(self, spares: Spares, limit_s: float, *, again: bool = True, by_clock: bool = False) -> None:
+        self._spares, self._limit_s, self._again, self._by_clock = spares, limit_s, again, by_clock
         self._running: RunningProcess | None = None
         self._ended = False
 
@@ -211,6 +217,7 @@ class PageProcess:
         used, stage = running.handled > 0, STAGE
         running.handled += 1
         until_s, limited, relief_s = time.monotonic() + START_S, False, math.inf
+        begun_s, cpu_s = 0.0, None
         try:
             running.pipe.send_bytes(pack(envelope))
             while True:
@@ -220,6 +227,11 @@ class PageProcess:
                         relief_s = math.inf
                         relieve()
                         continue
+                    if limited and not self._by_clock:
+                        spent_s = used_s(running, cpu_s)
+                        if (more_s := left_s(self._limit_s, spent_s, time.monotonic() - begun_s)) > 0:
+                            until_s = time.monotonic() + more_s
+                            continue
                     self.stop()
                     error = ExtractionError(TIMEOUT, f"it took longer than {self._limit_s:g} s")
                     return Prepared(refused(envelope, error, stage)), used
@@ -230,8 +242,8 @@ class PageProcess:
                     return _prepared.decode(said), used
                 stage = said.removeprefix(_STAGE).decode()
                 if not limited:
-                    now_s, limited = time.monotonic(), True
-                    until_s, relief_s = now_s + self._limit_s, now_s + self._limit_s / 4
+                    begun_s, cpu_s, limited = time.monotonic(), cpu_seconds(running.process.pid or 0), True
+                    until_s, relief_s = begun_s + self._limit_s, begun_s + self._limit_s / 4
         except (OSError, EOFError):
             # It has ended or is ending; one that lives on with a broken pipe is killed.
             running.process.join(self._limit_s)
@@ -248,6 +260,19 @@ class PageProcess:
         if running is None:
             running = self._running = self._spares.take()
         return running
+
+
+def used_s(running: RunningProcess, before_s: float | None) -> float | None:
+    """Seconds of CPU that the process has used since it had used ``before_s``; None if that is not known."""
+    now_s = cpu_seconds(running.process.pid or 0)
+    return None if now_s is None or before_s is None else now_s - before_s
+
+
+def left_s(limit_s: float, spent_s: float | None, passed_s: float) -> float:
+    """How long to wait yet for a record that has spent so much CPU in so much time of the clock; 0: it is over its limit."""
+    if spent_s is None or spent_s >= limit_s:
+        return 0.0
+    return min(limit_s - spent_s, CLOCK_PATIENCE * limit_s - passed_s)
 
 
 def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
@@ -267,7 +292,7 @@ def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
             return
         while True:
             envelope = unpack(pipe.recv_bytes())
-            signal.setitimer(signal.ITIMER_REAL, START_S + limit_s + ORPHAN_S)
+            signal.setitimer(signal.ITIMER_REAL, START_S + CLOCK_PATIENCE * limit_s + ORPHAN_S)
             try:
                 work.refresh(envelope.key.time_ms)
                 result = encode(work.do(envelope, lambda stage: pipe.send_bytes(_STAGE + stage.encode())))

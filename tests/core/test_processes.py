@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.processes import is_dead, process_name
+from core.processes import cpu_seconds, is_dead, process_name
 
 NAME = "from core.processes import process_name; print(process_name(), flush=True); input()"
 
@@ -55,3 +56,11 @@ def test_any_other_text_is_no_dead_process(text: str) -> None:
     host, machine, *_ = process_name().split(":")
     assert not is_dead(f"{host}:{machine}:{text}")
     assert not is_dead(f"{text}::1:1:1")
+
+
+def test_the_cpu_of_a_process_is_what_it_has_used() -> None:
+    before = cpu_seconds(os.getpid())
+    own = time.process_time()
+    assert before is not None
+    assert abs(before - own) < 1.0
+    assert cpu_seconds(2**22 + 1) is None

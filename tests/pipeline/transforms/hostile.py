@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from datetime import UTC, datetime
 
 from core.errors import ExtractionError
@@ -17,7 +16,8 @@ def obey(raw: RawArticle) -> Extracted:
     """Extract nothing: hang, die, or say what this process did before."""
     match raw.url.rpartition("/")[2].split("-")[0]:
         case "hang":
-            threading.Event().wait()
+            while True:
+                pass
         case "exit":
             os._exit(0)
         case "kill":

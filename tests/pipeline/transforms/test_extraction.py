@@ -110,6 +110,22 @@ def test_a_page_that_waits_for_its_turn_does_not_use_up_its_time(one: PoolExtrac
     assert [reason(future) for future in futures] == ["timeout", "timeout", "done"]
 
 
+@pytest.mark.parametrize(
+    ("spent_s", "passed_s", "left"),
+    [
+        (5.0, 5.1, 0.0),
+        (1.0, 5.0, 4.0),  # other work had the machine
+        (1.0, 28.0, 2.0),
+        (0.0, 30.0, 0.0),  # it waits for something
+        (None, 5.0, 0.0),  # the system does not say
+    ],
+)
+def test_a_record_has_its_seconds_of_cpu_and_six_times_as_many_of_the_clock(
+    spent_s: float | None, passed_s: float, left: float
+) -> None:
+    assert page_process.left_s(5.0, spent_s, passed_s) == left
+
+
 def test_loading_the_libraries_does_not_count_as_the_time_of_the_first_page() -> None:
     # A new process needs more than a second for its libraries, and a page of this size some milliseconds.
     pool = pool_of(1, 0.5, extract_raw)
