@@ -8,7 +8,7 @@ its own, so killing one that hangs can't damage what another is sending. Records
 A record's time starts when its process has loaded what it must meet, and the process names each stage as it begins: a limit is
 said with the stage that it ended. A limit that rejects is of CPU time, since an outcome must not depend on what else the
 machine does; one that only postpones is by the clock. A process that hangs when its owner was killed ends by itself
-(``signal.setitimer``: the kernel ends it, whoever holds the interpreter's lock).
+(``signal.setitimer`` if it waits, a limit of CPU if it works: the kernel ends it, whoever holds the interpreter's lock).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ MAX_PAGES = 2_000
 START_S = 300.0
 # A process whose owner is gone ends that long after its record's limit.
 ORPHAN_S = 60.0
+ORPHAN_CPU_S = 30.0
 # A process that waits, or gets hardly any CPU, is given so many times the limit by the clock.
 CLOCK_PATIENCE = 6.0
 
@@ -275,6 +276,13 @@ def left_s(limit_s: float, spent_s: float | None, passed_s: float) -> float:
     return min(limit_s - spent_s, CLOCK_PATIENCE * limit_s - passed_s)
 
 
+def _limit_cpu(more_s: float) -> None:
+    """Let the kernel end this process once it has used so much more CPU, in whole seconds."""
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    until_s = math.ceil(time.process_time() + more_s)
+    resource.setrlimit(resource.RLIMIT_CPU, (until_s if most == resource.RLIM_INFINITY else min(until_s, most), most))
+
+
 def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
     """The main loop of such a process: records in, prepared drafts out, until the pipe is closed."""
     # Ctrl-C reaches all processes of a terminal: the owner decides.
@@ -293,6 +301,7 @@ def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
         while True:
             envelope = unpack(pipe.recv_bytes())
             signal.setitimer(signal.ITIMER_REAL, START_S + CLOCK_PATIENCE * limit_s + ORPHAN_S)
+            _limit_cpu(limit_s + ORPHAN_CPU_S)
             try:
                 work.refresh(envelope.key.time_ms)
                 result = encode(work.do(envelope, lambda stage: pipe.send_bytes(_STAGE + stage.encode())))

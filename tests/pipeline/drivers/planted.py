@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class PlantedWork(RecordWork):
         def trapped(now: str) -> None:
             begun(now)
             if stage.startswith(now) and envelope.problem is None:
+                if what == "wait":
+                    threading.Event().wait()
                 if what == "hang":
                     while True:
                         pass

@@ -194,7 +194,7 @@ def test_while_a_record_hangs_the_next_is_stored_and_its_own_article_waits_for_i
     tmp_path: Path, store: Store
 ) -> None:
     settings = settings_of(tmp_path, record_limit_s=600.0)
-    append(settings, "a", "hang-match-1", "hang-match-1", "b")
+    append(settings, "a", "wait-match-1", "wait-match-1", "b")
     with running(settings):
         until(lambda: {"a", "b"} <= ends(store).keys(), "outcome of what is not slow")
         append(settings, "c")
@@ -204,7 +204,7 @@ def test_while_a_record_hangs_the_next_is_stored_and_its_own_article_waits_for_i
     # The orderly end did not count against it. With a limit that it can meet, both versions end, in their order.
     assert tries(store) == [0, 0]
     assert drain(settings_of(tmp_path)) >= 2
-    assert ends(store)["hang-match-1"] == "rejected match: timeout, rejected match: timeout"
+    assert ends(store)["wait-match-1"] == "rejected match: timeout, rejected match: timeout"
     assert compared(store, replay(settings, store)) == compared(store, "live")
 
 
@@ -236,7 +236,7 @@ def test_a_record_in_hand_when_the_service_was_killed_twice_is_set_aside(tmp_pat
         "first_limit_s = 1.0\nrecord_limit_s = 600.0\n",
         "utf-8",
     )
-    append(settings, "a", "hang-tag-1", "b")
+    append(settings, "a", "wait-tag-1", "b")
 
     def killed_once(done: Callable[[], bool], what: str) -> None:
         with subprocess.Popen(
@@ -252,12 +252,12 @@ def test_a_record_in_hand_when_the_service_was_killed_twice_is_set_aside(tmp_pat
     killed_once(lambda: tries(store) == [1], "record that was begun")
     append(settings, "c")
     killed_once(lambda: tries(store) == [2] and "c" in ends(store), "record begun again, and the next one stored")
-    killed_once(lambda: "hang-tag-1" in ends(store), "outcome of what was in hand twice")
+    killed_once(lambda: "wait-tag-1" in ends(store), "outcome of what was in hand twice")
     assert ends(store) == {
         "a": "published",
         "b": "published",
         "c": "published",
-        "hang-tag-1": "rejected clean: set_aside",
+        "wait-tag-1": "rejected clean: set_aside",
     }
     assert compared(store, replay(settings, store)) == compared(store, "live")
 
