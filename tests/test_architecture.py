@@ -136,6 +136,7 @@ def test_what_is_pure_imports_only_what_is_pure(pure: str) -> None:
         "core.records",
         "core.errors",
         "core.charset",
+        "core.html_tokens",
         "core.normal",
         "core.package_data",
         "pipeline.elements",
