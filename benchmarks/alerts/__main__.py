@@ -28,7 +28,7 @@ from desk.delivery.render import Notice, Renderer
 from desk.delivery.service import DeliveryService
 from desk.delivery.store.channels import Channel, DeliveryRepository
 from pipeline.elements import Draft
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.writer import RunWriter
 from pipeline.text.fingerprint import fingerprint
 from pipeline.transforms.match import Matcher

@@ -25,7 +25,7 @@ from core.records import (
     version_hash,
 )
 from core.store import open_store
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.stories.stage import Decided, entry_of
 from pipeline.text.fingerprint import fingerprint
 

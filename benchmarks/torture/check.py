@@ -22,7 +22,7 @@ from core.topics.definitions import builtin_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.elements import Envelope
 from pipeline.flow import Flow
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.order.merge import article_of
 
 REFERENCE = "reference"

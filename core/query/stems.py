@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, lru_cache
 
-import simplemma
 import Stemmer  # type: ignore[import-not-found]
 
 from core.query.folding import as_written, fold, without_particles
@@ -52,6 +51,8 @@ class _Stems(dict[str, tuple[str, ...]]):
         self._language = language
         self._stem: Callable[[str], str]
         if language == "uk":
+            import simplemma  # its tables take a tenth of a second: only who stems Ukrainian loads it
+
             self._stem = lambda word: simplemma.lemmatize(word, lang="uk")
         else:
             self._stem = Stemmer.Stemmer(_SNOWBALL[language]).stemWord

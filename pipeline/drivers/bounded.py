@@ -17,7 +17,7 @@ from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.drivers.sorted_input import SortedInput
 from pipeline.flow import Flow
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.transforms.extraction_pool import INLINE, PoolPlan
 
 # Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.

@@ -25,8 +25,7 @@ from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.drivers.pools import in_order, slow_lane
 from pipeline.drivers.slow_lane import Returns, SlowLane
 from pipeline.flow import Flow
-from pipeline.ledger import RunLedger, RunState
-from pipeline.ledger.ledger import UNOWNED
+from pipeline.ledger.ledger import UNOWNED, RunLedger, RunState
 from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.writer import last_written
 from pipeline.order import ReadTo

@@ -14,7 +14,8 @@ import structlog
 from core.errors import OffsetOutOfRange
 from core.records import OrderKey, Outcome, OutcomeKind, raw_hash
 from core.streams import Stream
-from pipeline.ledger import RunLedger, StreamOffsets
+from pipeline.ledger.contiguous_offsets import StreamOffsets
+from pipeline.ledger.ledger import RunLedger
 from pipeline.order.merge import ReadTo, article_of
 
 log = structlog.get_logger()

@@ -11,8 +11,8 @@ from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.elements import Envelope
 from pipeline.flow import Flow
-from pipeline.ledger import RunLedger
 from pipeline.ledger.base import base_of
+from pipeline.ledger.ledger import RunLedger
 from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
 from pipeline.transforms.extraction_pool import PoolExtraction, PoolPlan, shared_extraction
 

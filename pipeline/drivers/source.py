@@ -38,7 +38,7 @@ from core.streams import open_stream
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slow_lane import AT_ONCE, Returns
-from pipeline.ledger import RunLedger, RunState
+from pipeline.ledger.ledger import RunLedger, RunState
 from pipeline.ledger.slow_lane import count_waiting
 from pipeline.order import Merge, MergeMark, Numbered, ReadTo
 from pipeline.transforms import counts

@@ -21,7 +21,7 @@ from core.store import open_store
 from core.store.engine import Store
 from core.streams import Stream, open_stream
 from core.streams.plans import group_of
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.order.merge import article_of
 from pipeline.replay.runs import LIVE
 

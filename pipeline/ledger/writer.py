@@ -21,10 +21,9 @@ from core.store.subscriptions import LIVE
 from core.store.takedowns import STAGE as TAKEDOWN
 from core.store.takedowns import Takedowns
 from pipeline.elements import Draft, Rejection
-from pipeline.ledger import RunLedger
 from pipeline.ledger.base import base_of
 from pipeline.ledger.in_hand import Suspects, Watch
-from pipeline.ledger.ledger import BundleContext, Stale, WentBack
+from pipeline.ledger.ledger import BundleContext, RunLedger, Stale, WentBack
 from pipeline.ledger.stored_facts import read_story_memories
 from pipeline.malloc import settle
 from pipeline.order.slow_lane import part

@@ -12,7 +12,7 @@ from core.private import open_to_others
 from core.search import SearchIndex
 from core.store import StoreReader, open_store
 from core.streams import NewRecord, create_stream
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch

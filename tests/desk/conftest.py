@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from core.store import Store, open_store
 from desk.use_cases.desk import Desk
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import Clock, Wire, add_people, client_of, make_desk, sign_in
 from tests.pipeline.transforms.support import NOON_MS
 

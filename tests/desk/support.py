@@ -28,7 +28,7 @@ from desk.people.limits import Buckets, Limit
 from desk.people.roles import Role
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import alert, commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until

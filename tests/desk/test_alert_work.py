@@ -16,7 +16,7 @@ from desk.alert_work import AlertDesk, AlertWork
 from desk.use_cases.alert_work import alert_desk, by_story, marked_articles
 from desk.use_cases.alerts import OPEN_DAYS
 from desk.use_cases.desk import Desk
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import Clock, Wire, form_token, sign_in
 from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch

@@ -25,7 +25,7 @@ from desk.use_cases.desk import Desk
 from desk.views.forms import LiveFilter, SearchForm
 from desk.web.app import ROUTERS, create_app
 from desk.web.requests import sent
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import Clock, Endless, Wire, add_people, make_desk
 from tests.pipeline.transforms.support import NOON_MS
 

@@ -22,7 +22,7 @@ from desk.people.accounts import COMMAND_LINE
 from desk.people.store import access_tokens
 from desk.use_cases.desk import Desk
 from desk.web.guard import asked_address, feed_address
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import Wire, add_people, client_of, form_token, make_desk, sign_in
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until

@@ -15,7 +15,7 @@ from desk.live.run_reader import DeskReader, alert_cursor
 from desk.people.roles import Role
 from desk.people.sessions import Session
 from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.takedown import take_down
 from tests.desk.support import Clock, Wire
 from tests.pipeline.transforms.support import NOON_MS

@@ -20,7 +20,7 @@ from core.store import tables as t
 from core.store.metadata import metadata
 from core.streams import Stream
 from desk.delivery.store import tables as d
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.stories.features import features
 from tests.pipeline.ledger.support import alert, told
 from tests.pipeline.transforms.support import NOON_MS

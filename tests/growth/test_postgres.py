@@ -32,7 +32,7 @@ from desk.delivery.service import Forgetting
 from desk.delivery.store.queue import SendQueue
 from desk.live.follow import Board, Follower
 from pipeline.drivers.live import LiveRun
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
 from pipeline.ledger.takedown import take_down
 from pipeline.ledger.writer import RunWriter

@@ -16,7 +16,7 @@ import httpx
 
 from core.settings import Settings
 from core.store import open_store
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import Wire, add_people, make_desk
 from tests.desk.test_api import token_of
 from tests.pipeline.transforms.support import NOON_MS

@@ -13,7 +13,7 @@ from core.search.index import SearchIndex
 from core.search.parquet import export
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
 from pipeline.ledger.takedown import take_down
 from pipeline.replay.diff import differences, span_of

@@ -32,7 +32,7 @@ from desk.alert_work import AlertDesk, AlertWork
 from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.people.accounts import COMMAND_LINE
 from desk.people.roles import Role
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import PASSWORD, Wire, make_desk
 from tests.pipeline.ledger.support import commit, refused
 from tests.pipeline.transforms.support import NOON_MS

@@ -22,7 +22,7 @@ from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, open_store
 from core.streams import open_stream
 from core.streams.plans import raw_plan
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
 from wirewatch import console
 from wirewatch.commands.options import From, JsonLines, To, desk_zone, parse_period

@@ -35,7 +35,7 @@ from core.store.counts import (
 from core.store.outbox import MOST_COUNTED, count_waiting
 from core.streams import Stream, open_stream
 from pipeline.elements import BY_LIMIT, CRASHED, OUT_OF_MEMORY
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.slow_lane import count_waiting as slow_lane_waiting
 from pipeline.order.slow_lane import BEHIND
 from pipeline.transforms.extraction_pool import BREAKER, SLOW

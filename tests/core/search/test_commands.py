@@ -11,7 +11,7 @@ import pytest
 
 from core.records import Subscription
 from core.store import SubscriptionStore, open_store
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch

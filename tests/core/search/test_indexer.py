@@ -16,7 +16,7 @@ from core.search.indexer import read_state
 from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.tables import takedowns
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import commit, told
 from tests.pipeline.transforms.support import NOON_MS
 

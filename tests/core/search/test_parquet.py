@@ -15,7 +15,7 @@ from core.records import article_id
 from core.search.parquet import ARTICLES, SCHEMA_VERSION, Written, day_path, export
 from core.store import Store, StoreReader
 from core.store import tables as t
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.core.search.world import DAY_MS
 from tests.pipeline.ledger.support import alert, commit, match, told
 from tests.pipeline.transforms.support import NOON_MS, key

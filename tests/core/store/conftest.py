@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.store import Store, open_store
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.transforms.support import NOON_MS
 
 

@@ -21,8 +21,8 @@ from core.store.counts import (
     read_counts,
     read_gauges,
 )
-from pipeline.ledger import RunLedger
 from pipeline.ledger.bundle import bundle_counts
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import commit, lost, refused, state_of, told
 from wirewatch.commands.status import recent_outcomes
 

@@ -20,7 +20,7 @@ from core.errors import StoreError, StoreUnavailable, UsageError
 from core.store import Store, open_store
 from core.store import tables as t
 from core.store.metadata import metadata
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch
 

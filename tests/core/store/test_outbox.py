@@ -11,7 +11,7 @@ from core.store import Store, open_store
 from core.store import tables as t
 from core.store.leases import LEASE_MS
 from core.store.outbox import ALERTS, ENRICHED, REJECTED, Outbox, TakenRow, id_of
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.rows import outbox_rows
 from tests.pipeline.ledger.support import alert, commit, match, refused, told
 

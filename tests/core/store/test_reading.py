@@ -9,7 +9,7 @@ import pytest
 from core.records import OutcomeKind
 from core.store import Store, StoreReader
 from core.store import results as reading_module
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import TWO, alert, commit, lost, match, refused, told
 
 

@@ -25,7 +25,7 @@ from core.streams import NewRecord, StreamRecord, create_stream, open_stream
 from core.streams.open import create_planned
 from core.streams.plans import group_of, planned_streams
 from pipeline.drivers.live import COMMIT_EVERY_MS, LiveRun, run_in_slices
-from pipeline.ledger import StreamOffsets
+from pipeline.ledger.contiguous_offsets import StreamOffsets
 from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
 from tests.pipeline.flink.articles import raw_articles
 

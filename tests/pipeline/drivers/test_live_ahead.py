@@ -11,7 +11,7 @@ from core.store import StoreReader, open_store
 from core.streams import NewRecord
 from core.streams.embedded.stream import SqliteStream
 from pipeline.drivers.live import run_in_slices
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.drivers.scripted import Clock
 from tests.pipeline.flink.articles import raw_articles
 

@@ -22,7 +22,7 @@ from pipeline.drivers import reader as reader_module
 from pipeline.drivers.live import LiveRun, run_in_slices
 from pipeline.drivers.offsets import RunOffsets
 from pipeline.drivers.reader import PARTITIONS_EVERY_MS, MergingReader
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.order import Merge
 from tests.pipeline.drivers.scripted import Clock, ScriptedStream
 from tests.pipeline.flink.articles import raw_articles

@@ -21,7 +21,7 @@ from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices
 from pipeline.flow import Flow
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.order import Merge
 from pipeline.transforms import write
 from tests.pipeline.flow.input import END_MS, Item, subscriptions

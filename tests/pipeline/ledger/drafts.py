@@ -14,8 +14,7 @@ from core.records import Alert, SubscriptionMatch
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
 from pipeline.elements import Draft, Rejection
-from pipeline.ledger import RunLedger, RunState
-from pipeline.ledger.ledger import Stale
+from pipeline.ledger.ledger import RunLedger, RunState, Stale
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.stage import Decided
 from tests.pipeline.transforms.support import draft

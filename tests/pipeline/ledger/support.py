@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.records import Alert, Outcome, OutcomeKind, SubscriptionMatch, from_ms
-from pipeline.ledger import RunLedger, RunState
+from pipeline.ledger.ledger import RunLedger, RunState
 from pipeline.stories.stage import Decided, entry_of
 from tests.pipeline.transforms.support import article, key, position
 

@@ -14,9 +14,8 @@ from core.records import OutcomeKind
 from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.counts import OUTCOMES, read_counts
-from pipeline.ledger import RunLedger
 from pipeline.ledger.contiguous_offsets import uncovered
-from pipeline.ledger.ledger import WentBack
+from pipeline.ledger.ledger import RunLedger, WentBack
 from tests.pipeline.ledger.support import TWO, commit, lost, refused, state_of, told
 
 

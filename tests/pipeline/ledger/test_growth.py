@@ -17,7 +17,7 @@ from core.store import tables as t
 from core.store.canary import canary_state
 from core.store.counts import read_counts
 from core.store.outbox import Outbox
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import lost, told
 from tests.pipeline.transforms.support import NOON_MS
 

@@ -14,10 +14,9 @@ from core.store import Store, StoreReader
 from core.store import tables as t
 from core.store.counts import NOT_DECIDED, read_counts
 from core.store.metadata import metadata
-from pipeline.ledger import RunLedger
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.bundle import write_bundle
-from pipeline.ledger.ledger import Stale
+from pipeline.ledger.ledger import RunLedger, Stale
 from tests.pipeline.ledger.support import ONE, TWO, alert, commit, lost, match, outcome, refused, state_of, told
 from tests.pipeline.transforms.support import NOON_MS, key, position
 

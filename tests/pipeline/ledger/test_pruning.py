@@ -19,9 +19,8 @@ from core.store import tables as t
 from core.store.counts import read_counts
 from core.store.pruned import Pruned, pruned_of
 from pipeline.elements import Draft
-from pipeline.ledger import RunLedger
 from pipeline.ledger.base import Base, place_at
-from pipeline.ledger.ledger import Stale
+from pipeline.ledger.ledger import RunLedger, Stale
 from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.stage import Decided

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from core.store import Store
 from core.store import tables as t
 from pipeline.elements import Draft, Rejection
-from pipeline.ledger import RunLedger
 from pipeline.ledger.base import Base, place_at
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.tables import text_sightings
 from pipeline.ledger.walls import read_wall_counts

@@ -21,7 +21,7 @@ from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.replay import Pace, Progress, ReplayRun
 from pipeline.drivers.slices import SliceGraph, SliceLimits, StreamSlices
 from pipeline.flow import Flow
-from pipeline.ledger import RunLedger
+from pipeline.ledger.ledger import RunLedger
 from pipeline.order import Merge
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, late_places
 from pipeline.transforms.extraction_pool import PoolPlan

@@ -29,7 +29,7 @@ from core.streams.plans import raw_plan
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.store.channels import Channel, DeliveryRepository
 from pipeline.drivers.live import LiveRun, run_in_slices
-from pipeline.ledger import StreamOffsets
+from pipeline.ledger.contiguous_offsets import StreamOffsets
 from tests.servers.kafka import free_ports
 from tests.wirewatch.command import wirewatch
 from wirewatch.monitoring.connectors import ConnectorProbes
