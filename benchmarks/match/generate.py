@@ -37,7 +37,7 @@ class Desk:
         frequency: Counter[str] = Counter()
         pairs: Counter[str] = Counter()
         for text in texts:
-            starts, ends, postings = scan(text)
+            starts, ends, postings = scan(text)[:3]
             words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
             frequency.update(key for key in postings if len(key) > 2 and key.isascii() and key.isalpha())
             pairs.update(

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 MAX_PROVEN = 32
 MAX_UNPROVEN = 128
 MAX_UNPROVEN_PER_PEER = 16
+HEAD_BYTES = 1 << 16
+"""The longest head of a request, unless the server says otherwise."""
 
 
 class Connection(Protocol):
@@ -90,11 +92,27 @@ def bounded_protocol(
     all; None: no limit. ``by_client`` is kept up with the open connections. ``a_head_proves``: whether the head of a request
     is enough to be proven; else whoever handles requests says so.
     """
+    import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Unambiguous(h11.Connection):
+        """Refuses a request whose body has two lengths: a proxy in front may have read another request by the other one."""
+
+        def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+            event = super().next_event()
+            if isinstance(event, h11.Request):
+                names = {name for name, _ in event.headers}
+                if b"transfer-encoding" in names and (b"content-length" in names or event.http_version < b"1.1"):
+                    raise h11.RemoteProtocolError("both a length and a transfer coding", error_status_hint=400)
+            return event
 
     class Bounded(H11Protocol):
         peer = ""
         waiting = False
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.conn = Unambiguous(h11.SERVER, self.config.h11_max_incomplete_event_size or HEAD_BYTES)
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)

@@ -59,16 +59,20 @@ class CompiledQuery:
 
     def holds(self, document: Document) -> bool:
         """Whether the document matches, at half the cost of ``match``."""
-        words = document.words
-        return (
-            self.required <= words
-            and (self.guard is None or not self.guard.isdisjoint(words))
-            and self.holds_besides(document)
-        )
+        return self.admits(document.words) and self.holds_besides(document, self.unguarded)
 
-    def holds_besides(self, document: Document) -> bool:
-        """Whether a document that has the ``required`` words and one of ``guard`` matches."""
-        for part in self.unguarded:  # noqa: SIM110 - a third quicker than all()
+    def admits(self, words: set[str]) -> bool:
+        """Whether a document with these words may match: it has the ``required`` ones and one of ``guard``."""
+        return self.required <= words and (self.guard is None or not self.guard.isdisjoint(words))
+
+    @property
+    def parts(self) -> tuple[Compiled, ...]:
+        """The parts of the AND that it is, or itself alone, in the order in which they are tried."""
+        return self.root.ordered if isinstance(self.root, AllOf) else (self.root,)
+
+    def holds_besides(self, document: Document, parts: tuple[Compiled, ...]) -> bool:
+        """Whether a document matches that is known to match all of ``self.parts`` besides ``parts``. Raises NotDecided."""
+        for part in parts:  # noqa: SIM110 - a third quicker than all()
             if not part.holds(document):
                 return False
         return True
@@ -96,10 +100,10 @@ class BudgetedQuery(CompiledQuery):
 
     __slots__ = ()
 
-    def holds_besides(self, document: Document) -> bool:
-        """Whether a document that has the ``required`` words and one of ``guard`` matches. Raises NotDecided."""
+    def holds_besides(self, document: Document, parts: tuple[Compiled, ...]) -> bool:
+        """``CompiledQuery.holds_besides``, with a budget of its own."""
         document.budget.begin()
-        return super().holds_besides(document)
+        return super().holds_besides(document, parts)
 
     def shown(self, document: Document, most: int | None = None) -> tuple[Match, ...]:
         """``match`` for a document that is known to match: right after ``holds_besides``, whose places it uses again."""

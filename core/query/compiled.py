@@ -46,16 +46,18 @@ class Never:
 
 
 class AllOf:
-    """AND. Never positional. Words come first, then leaves, then the rest, so that what fails fails early."""
+    """AND. Never positional. Words come first, then leaves, then the rest, costly parts last: what fails fails early."""
 
-    __slots__ = ("_later", "costly", "guard", "parts", "required", "unguarded")
+    __slots__ = ("_later", "costly", "guard", "ordered", "parts", "required", "unguarded")
     positional = False
 
     def __init__(self, parts: tuple[Compiled, ...]) -> None:
         self.parts = parts
         self.costly: bool = any(part.costly for part in parts)
         self.required = frozenset(part.key for part in parts if isinstance(part, Word))
-        self._later = tuple(sorted((part for part in parts if not isinstance(part, Word)), key=_cost))
+        later = (part for part in parts if not isinstance(part, Word))
+        self._later = tuple(sorted(later, key=lambda part: (part.costly, _cost(part))))
+        self.ordered: tuple[Compiled, ...] = (*(part for part in parts if isinstance(part, Word)), *self._later)
         lists = [part for part in parts if isinstance(part, AnyOf) and part.plain]
         shortest = min(lists, key=lambda part: len(part.keys), default=None)
         self.guard: frozenset[str] | None = None if shortest is None else shortest.keys

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from heapq import nsmallest
 from itertools import chain, pairwise
+from operator import itemgetter
 from typing import Protocol
 
 from core.query.budget import Budget
@@ -49,7 +51,7 @@ class TextField:
     def __init__(self, number: int, name: str, text: str, language: str | None, *, whole: bool = False) -> None:
         self.number, self.name, self.text, self._language = number, name, text, language
         self._particles = language in PARTICLES
-        self._scan = Scan([0], [len(text)], {fold(text): [0]}) if whole else None
+        self._scan = Scan([0], [len(text)], {fold(text): [0]}, (), (0,)) if whole else None
         self._sorted: list[str] | None = None
         self._by_stem: dict[str, list[int]] | None = None
 
@@ -60,10 +62,15 @@ class TextField:
             self._scan = scan(self.text, self._particles)
         return self._scan
 
+    def cut(self) -> None:
+        """Find the places of all words now."""
+        if self._scan is None:
+            self._scan = scan(self.text, self._particles)
+
     @property
     def keys(self) -> set[str]:
         """The keys of all words."""
-        return keys_of(self.text, self._particles)
+        return keys_of(self.text, self._particles) if self._scan is None else set(self._scan.postings)
 
     @property
     def starts(self) -> list[int]:
@@ -89,7 +96,7 @@ class TextField:
     @property
     def bigrams(self) -> set[str]:
         """Keys of each two adjacent words, with a space between."""
-        starts, _, postings = self.scan
+        starts, _, postings, *_ = self.scan
         first = [""] * len(starts)
         more: dict[int, list[str]] = {}
         for key, places in postings.items():
@@ -108,12 +115,19 @@ class TextField:
         return found
 
     @property
+    def all_written(self) -> set[str]:
+        """The words as they are written; those of ASCII letters and digits in lower case, since no stem depends on that."""
+        text, starts, ends = self.text, self.starts, self.ends
+        written = set(self.scan.plain)
+        written.update([text[starts[place] : ends[place]] for place in self.scan.others])
+        return written
+
+    @property
     def stems(self) -> set[str]:
         """All stems, each in the form of ``stems_in``: a third of the work of ``by_stem``, since a word counts once."""
         if self._by_stem is not None:
             return set(self._by_stem)
-        written = set(map(self.text.__getitem__, map(slice, self.starts, self.ends)))
-        return set(chain.from_iterable(map(stems_in_text(self._language).__getitem__, written)))
+        return set(chain.from_iterable(map(stems_in_text(self._language).__getitem__, self.all_written)))
 
     @property
     def by_stem(self) -> dict[str, list[int]]:
@@ -150,10 +164,6 @@ class Document:
     ) -> None:
         self.language = language
         self.fields = (TextField(0, "text", text, language), TextField(1, "title", title, language))
-        self.words: set[str] = self.fields[0].keys
-        """The keys of all words of title and text."""
-        if title:
-            self.words |= self.fields[1].keys
         self._sorted: list[str] | None = None
         self._longest: int | None = None
         self._stems: set[str] | None = None
@@ -185,6 +195,17 @@ class Document:
         part._metadata = self._metadata
         return part
 
+    @cached_property
+    def words(self) -> set[str]:
+        """The keys of all words of title and text."""
+        text, title = self.fields
+        return text.keys | title.keys if title.text else text.keys
+
+    def cut(self) -> None:
+        """Find the places of all words, before ``words`` is asked for, since that costs nothing then."""
+        for field in self.fields:
+            field.cut()
+
     @property
     def metadata(self) -> dict[str, tuple[str, ...]]:
         """The values of each field that is neither title nor text."""
@@ -196,6 +217,11 @@ class Document:
         if self.known_bigrams is None:
             self.known_bigrams = set().union(*(field.bigrams for field in self.fields))
         return self.known_bigrams
+
+    @property
+    def written(self) -> set[str]:
+        """The words of title and text as written: see ``TextField.all_written``."""
+        return set().union(*(field.all_written for field in self.fields))
 
     @property
     def stems(self) -> set[str]:
@@ -221,7 +247,7 @@ class Document:
     def prefixes(self, length: int) -> set[str]:
         """The first ``length`` letters of each word of title and text."""
         if (known := self._prefixes.get(length)) is None:
-            known = self._prefixes[length] = {word[:length] for word in self.words}
+            known = self._prefixes[length] = set(map(itemgetter(slice(length)), self.words))
         return known
 
     def has_beginning(self, prefix: str) -> bool:

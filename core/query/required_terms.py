@@ -1,5 +1,7 @@
 """Required terms: without one of them a query can't match, so the index of queries files it under them.
 
+Most queries are such conditions and nothing else: words, phrases of two, lists of them, and lists that are excluded.
+
 A term is a string that shows its kind, since no key of a word contains a space or any of ``* ~ :``: ``syria`` is the word,
 ``tanf al`` two adjacent words, ``sanc*`` a word with this prefix, ``ru~переговор`` a word with this stem in a document in
 this language, ``source:reuters`` a word of this field, ``url:*`` any value of it.
@@ -8,13 +10,15 @@ this language, ``source:reuters`` a word of this field, ``url:*`` any value of i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
 
 from core.query.ast import Exact, Prefix, Wild
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
 from core.query.document import Document
-from core.query.terms import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
+from core.query.terms import CasedWord, Leaf, Pair, StemmedWord, Word, WordTest, query_stems
 
 PREFIX_LENGTH = 6  # longer prefixes are filed under their first letters: each length costs a slice of every word
 
@@ -22,10 +26,25 @@ RequiredTerms = tuple[str, ...]
 Weight = Callable[[str], float]
 """Frequency of a term: the share of documents that have it."""
 
-_BESIDE = 0.1
+BESIDE = 0.1
 """How often two words of a phrase are adjacent, per occurrence of the rarer one: a guess."""
 
 _IN_TEXT = (None, "title", "body")
+_MOST_PAIRS = 8
+"""Pairs of one phrase that are asked for: more would refuse hardly any document besides, and cost memory."""
+
+
+class Conditions(NamedTuple):
+    """What a document that a node matches has and lacks, as sets of terms.
+
+    It has one of each set of ``any_of`` at least, and none of any set of ``none_of``. ``exact``: the other way round too, so
+    nothing else need be asked. ``by_weight``: the sets were chosen among several by the weight of terms.
+    """
+
+    any_of: tuple[RequiredTerms, ...] = ()
+    none_of: tuple[RequiredTerms, ...] = ()
+    exact: bool = False
+    by_weight: bool = False
 
 
 def required_terms(node: Compiled, weight: Weight) -> RequiredTerms | None:
@@ -33,50 +52,85 @@ def required_terms(node: Compiled, weight: Weight) -> RequiredTerms | None:
 
     Of several such sets the one with the least ``weight`` is returned. An empty set means that nothing can match.
     """
-    found = _cheapest(node, weight)
-    return None if found is None else tuple(sorted(set(found[1])))
+    found = conditions(node, weight).any_of
+    return tuple(sorted(set(_rarest(found, weight)))) if found else None
 
 
-_Choice = tuple[float, list[str]]
-
-
-def _cheapest(node: Compiled, weight: Weight) -> _Choice | None:
+def conditions(node: Compiled, weight: Weight) -> Conditions:
+    """The conditions of ``node``. An empty set in ``any_of`` means that nothing can match."""
     match node:
         case Word(key=key):
-            return weight(key), [key]
+            return Conditions(((key,),), exact=True)
+        case Pair(bigram=bigram):
+            return Conditions(((bigram,),), exact=True)
         case Leaf(bigrams=bigrams) if bigrams:
-            return min((_BESIDE * min(map(weight, bigram.split(" "))), [bigram]) for bigram in bigrams)
+            longest = sorted(bigrams, key=len, reverse=True)[:_MOST_PAIRS]
+            return Conditions(tuple((bigram,) for bigram in longest))
         case Leaf(words=words, scope=scope):
-            return min((_weighed(_of_word(word, scope), weight) for _, word in words), key=_order)
+            return Conditions(tuple(tuple(_of_word(word, scope)) for _, word in words), exact=_is_term(node))
         case AllOf(parts=parts):
-            choices = [found for part in parts if (found := _cheapest(part, weight)) is not None]
-            return min(choices, key=_order) if choices else None
+            return together([conditions(part, weight) for part in parts])
         case AnyOf(parts=parts):
-            total, together = 0.0, []
-            for part in parts:
-                if (found := _cheapest(part, weight)) is None:
-                    return None
-                total += found[0]
-                together += found[1]
-            return total, together
+            return _either([conditions(part, weight) for part in parts], weight)
         case Close(left=left, right=right):
-            return min((found for side in (left, right) if (found := _cheapest(side, weight)) is not None), key=_order)
+            return together([conditions(left, weight), conditions(right, weight)])._replace(exact=False)
         case Counted(part=part):
-            return _cheapest(part, weight)
+            return conditions(part, weight)._replace(exact=False)
         case Never():
-            return 0.0, []
-        case NoneOf():
-            return None
-    raise TypeError(f"{type(node).__name__} has no required terms")
+            return Conditions(((),), exact=True)
+        case NoneOf(part=part):
+            inner = conditions(part, weight)
+            if inner.exact and len(inner.any_of) == 1 and not inner.none_of:
+                return Conditions((), inner.any_of if inner.any_of[0] else (), exact=True)
+            return Conditions()
+    raise TypeError(f"{type(node).__name__} has no conditions")
 
 
-def _order(choice: _Choice) -> tuple[float, list[str]]:
-    return choice[0], sorted(choice[1]) if len(choice[1]) < 3 else choice[1][:1]
+def together(parts: Sequence[Conditions]) -> Conditions:
+    """The conditions of an AND."""
+    return Conditions(
+        tuple(chain.from_iterable(part.any_of for part in parts)),
+        tuple(chain.from_iterable(part.none_of for part in parts)),
+        all(part.exact for part in parts),
+        any(part.by_weight for part in parts),
+    )
 
 
-def _weighed(terms: Iterable[str], weight: Weight) -> _Choice:
-    held = list(terms)
-    return sum(map(weight, held)), held
+def _either(parts: Sequence[Conditions], weight: Weight) -> Conditions:
+    """The conditions of an OR: one set, with the rarest set of each part."""
+    if not all(part.any_of for part in parts):
+        return Conditions()
+    several = any(len(part.any_of) > 1 for part in parts)
+    terms = chain.from_iterable(_rarest(part.any_of, weight) for part in parts)
+    exact = not several and all(part.exact and not part.none_of for part in parts)
+    by_weight = several or any(part.by_weight for part in parts)
+    return Conditions((tuple(dict.fromkeys(terms)),), (), exact, by_weight)
+
+
+def _rarest(several: Sequence[RequiredTerms], weight: Weight) -> RequiredTerms:
+    if len(several) == 1:
+        return several[0]
+    return min(several, key=lambda terms: (sum(_weight_of(term, weight) for term in terms), sorted(terms)))
+
+
+def _weight_of(term: str, weight: Weight) -> float:
+    first, space, second = term.partition(" ")
+    return BESIDE * min(weight(first), weight(second)) if space and ":" not in term else weight(term)
+
+
+def _is_term(leaf: Leaf) -> bool:
+    """Whether a leaf holds if, and only if, a document has one of its terms."""
+    (_, word), *more = leaf.words
+    if more or leaf.lead:
+        return False
+    match word:
+        case Exact():
+            return leaf.scope not in _IN_TEXT
+        case Prefix(key=key):
+            return leaf.scope is None and len(key) <= PREFIX_LENGTH
+        case StemmedWord():
+            return leaf.scope is None
+    return False
 
 
 def _of_word(word: WordTest, scope: str | None) -> list[str]:
@@ -96,11 +150,26 @@ def _of_word(word: WordTest, scope: str | None) -> list[str]:
             return [key, *sorted(query_stems(written))]
 
 
-def metadata_terms(document: Document) -> list[str]:
-    """The terms that ``document`` has in its fields other than title and text."""
+def prefix_length(term: str) -> int:
+    """The length of a prefix, 0 for other terms."""
+    return len(term) - 1 if term[-1:] == "*" and ":" not in term else 0
+
+
+def prefixes_in(terms: RequiredTerms) -> bool:
+    """Whether one of the terms is a prefix."""
+    return any(map(prefix_length, terms))
+
+
+def has_prefix(asked: Conditions) -> bool:
+    """Whether a term of the conditions is a prefix."""
+    return any(map(prefixes_in, (*asked.any_of, *asked.none_of)))
+
+
+def metadata_terms(document: Document, fields: Collection[str]) -> list[str]:
+    """The terms that ``document`` has in these fields, other than title and text."""
     found: list[str] = []
-    for name, values in document.metadata.items():
-        if values:
+    for name in fields:
+        if document.metadata[name]:
             found.append(f"{name}:*")
             found += (f"{name}:{key}" for field in document.scope(name) for key in field.postings)
     return found

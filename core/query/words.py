@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain, filterfalse, pairwise
 from typing import NamedTuple
 
@@ -78,11 +79,15 @@ class Scan(NamedTuple):
     """The words of a text. Place p is code points ``starts[p]`` (inclusive) to ``ends[p]`` (exclusive), both ascending.
 
     ``postings`` has the places of each key, ascending. The key of a pair is at its first place and ends one later.
+    ``plain``: words of ASCII letters and digits in lower case, which may come several times; ``others``: the places of all
+    other words. In a text that is not mostly ASCII, all words are others.
     """
 
     starts: list[int]
     ends: list[int]
     postings: dict[str, list[int]]
+    plain: Sequence[str]
+    others: Sequence[int]
 
 
 class QueryWord(NamedTuple):
@@ -232,7 +237,7 @@ def scan(text: str, particles: bool = False) -> Scan:
     postings: defaultdict[str, list[int]] = defaultdict(list)
     _place(text, 0, len(text), chunks, starts, ends, postings)
     postings.default_factory = None
-    return Scan(starts, ends, postings)
+    return Scan(starts, ends, postings, (), range(len(starts)))
 
 
 def _bare(small: bytes) -> bytes:
@@ -253,19 +258,24 @@ def _scan_latin(text: str, small: bytes, chunks: _Chunks) -> Scan:
     ends: list[int] = []
     postings: defaultdict[str, list[int]] = defaultdict(list)
     taken = shift = 0
-    for number, stretch in enumerate(small.decode("ascii").split()):
+    others: list[int] = []
+    stretches = small.decode("ascii").split()
+    for number, stretch in enumerate(stretches):
         if stretch.isalnum():
             postings[stretch].append(number + shift)
             continue
         starts += firsts[taken:number]
         ends += lasts[taken:number]
+        before = len(starts)
         _place(text, firsts[number], lasts[number], chunks, starts, ends, postings)
+        others += range(before, len(starts))
         taken = number + 1
         shift = len(starts) - taken
     starts += firsts[taken:]
     ends += lasts[taken:]
     postings.default_factory = None
-    return Scan(starts, ends, postings)
+    plain = list(filter(str.isalnum, stretches)) if others else stretches
+    return Scan(starts, ends, postings, plain, others)
 
 
 def _place(

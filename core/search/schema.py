@@ -286,7 +286,7 @@ def _places(
 
     The occurrences of each term are added to ``counts``.
     """
-    starts, ends, postings = scan(text, particles)
+    starts, ends, postings = scan(text, particles)[:3]
     keys: list[tuple[str, ...] | str] = [""] * len(starts)
     for key, places in postings.items():
         term = term_of(key)

@@ -57,3 +57,24 @@ def test_a_head_or_a_body_that_never_ends_is_ended(desk: Desk) -> None:
                 with contextlib.suppress(ConnectionResetError):
                     while one.recv(1_000):
                         pass
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked",
+        b"HTTP/1.1\r\nTransfer-Encoding: Chunked\r\nContent-Length: 4",
+        b"HTTP/1.0\r\nTransfer-Encoding: chunked",
+    ],
+)
+def test_a_body_of_two_lengths_is_refused_and_nothing_behind_it_is_read(head: bytes, desk: Desk) -> None:
+    http = bounded_protocol(Connections(), headers_s=10, idle_s=10, a_head_proves=True)
+    with serving(desk, http) as address, socket.create_connection(address, timeout=20) as one:
+        behind = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        one.sendall(b"POST /sign-in " + head + b"\r\nHost: 127.0.0.1\r\n\r\n0\r\n\r\n" + behind)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while more := one.recv(1_000):
+                answer += more
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1

@@ -65,7 +65,7 @@ class SlowDocument:
         self.values = []
         for field, value in texts:
             shown = field in ("title", "text")
-            starts, ends, postings = scan(value, particles=shown and meta.language in (None, "ar", "he"))
+            starts, ends, postings = scan(value, particles=shown and meta.language in (None, "ar", "he"))[:3]
             keys = [{key for key, places in postings.items() if place in places} for place in range(len(starts))]
             language = meta.language if shown else ""
             places = list(zip(starts, ends, keys, strict=True))

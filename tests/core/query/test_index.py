@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.query import Document, QueryIndex, compile_query, parse
-from core.query.index import most_met
+from core.query import Document, QueryIndex, clause_table, compile_query, parse
+from core.query import index as index_module
+from core.query.term_table import most_met
 from tests.core.query import oracle, strategies
 
 
@@ -51,12 +52,46 @@ def test_adding_and_removing_in_any_order(steps: list[tuple[int, str | None]], t
     for number in list(held):
         index.remove(number)
     assert len(index) == 0
-    assert not index._by_word
-    assert not index._by_prefix
-    assert not index._by_bigram
-    assert not index._by_stem
-    assert not index._by_metadata
+    assert not index._by_term
     assert not index._always
+    assert len(index._terms) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(strategies.queries, min_size=1, max_size=8), st.lists(strategies.queries, max_size=8), strategies.texts)
+def test_many_at_once_and_a_smaller_table_give_the_same(queries: list[str], gone: list[str], text: str) -> None:
+    """With the thresholds at nothing: every query is looked up in the table, and the table is made smaller at every removal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_module, "_FEW", -1)
+        patch.setattr(index_module, "_KNOWING", 0)
+        patch.setattr(index_module, "_REFILED_EACH", 1)
+        patch.setattr(index_module, "_PATIENCE", 1)
+        patch.setattr(clause_table, "_WASTE", 0)
+        index = QueryIndex[str]()
+        for number, query in enumerate(gone):
+            index.add(f"gone {number}", parse(query))
+        for number, query in enumerate(queries):
+            index.add(str(number), parse(query))
+        for number in range(len(gone)):
+            index.remove(f"gone {number}")
+        wanted = [str(n) for n, query in enumerate(queries) if oracle.matches(parse(query).root, "", text) is not None]
+        for _ in range(3):
+            assert index.matching(Document("", text)) == wanted
+            assert list(index.match(Document("", text))) == wanted
+
+
+def test_filed_anew_a_query_still_matches_by_each_of_its_parts() -> None:
+    index = QueryIndex[int]()
+    query = parse("(government AND oslo) OR (the AND (fjord* OR skerry)) OR (source:post AND NOT (tax OR nav*))")
+    index.add(0, query)
+    for _ in range(400):
+        assert index.matching(Document("", "the government of norway", source="times")) == []
+    assert index.required_terms(0) == ("fjord*", "oslo", "skerry", "source:post")
+    assert index.matching(Document("", "government, oslo")) == [0]
+    assert index.matching(Document("", "the fjords")) == [0]
+    assert index.matching(Document("", "skerry and the sea")) == [0]
+    assert index.matching(Document("", "ships", source="post")) == [0]
+    assert index.matching(Document("", "navy ships", source="post")) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""The terms of all stored queries, numbered, and how often documents have them (``required_terms`` explains terms)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.query.columns import Column, Numbers
+from core.query.document import Document
+from core.query.required_terms import BESIDE, guessed_weight, metadata_terms, prefix_length
+from core.query.stems import stems_in_text
+
+_GUESS_WORTH = 8
+"""Documents that a guess of a term's frequency counts as."""
+_SAMPLED, _SAMPLED_AT_FIRST = 16, 256
+"""Words that are in no query are counted in one of 16 documents, and in each of the first 256, for queries still to come."""
+_KEPT = 1 << 16
+"""Words the numbers of whose stems are remembered, from document to document."""
+_NOT_COUNTED = -1
+_WORDS_COUNTED = 1 << 16
+"""Words whose frequency is kept, in about 10 MB; beyond that the rarest are dropped, and their frequency is guessed again."""
+
+
+def most_met(met: Counter[str], most: int) -> Counter[str]:
+    """The most frequent words, ``most`` at most. Words with equal counts stay or go together, so that order has no effect."""
+    least = 1
+    while len(met) > most:
+        least += 1
+        met = Counter({word: count for word, count in met.items() if count >= least})
+    return met
+
+
+class TermTable:
+    """Terms by number, from 1, and the share of documents that had each."""
+
+    def __init__(self) -> None:
+        self.documents = 0
+        """Documents counted."""
+        self._present = Column("b")  # whether the document at hand has the term
+        self._met = Counter[str]()  # number of sampled documents with each word
+        self._sampled = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._names = [""]
+        self._words: dict[str, int] = {}
+        self._bigrams: dict[str, int] = {}
+        self._prefixes: dict[int, dict[str, int]] = {}
+        self._stems: dict[str, int] = {}
+        self._metadata: dict[str, int] = {}
+        self._fields: set[str] = set()  # of the metadata
+        self._of_stems: dict[str | None, _OfStems] = {}
+        self._guess, self._seen, self._since = Column("d"), Column("q"), Column("q")
+        for column in (self._guess, self._seen, self._since):
+            column.append([0])
+        self._present.reserve(1)
+
+    def __len__(self) -> int:
+        return len(self._names) - 1
+
+    def name(self, number: int) -> str:
+        """The term with this number."""
+        return self._names[number]
+
+    def number(self, term: str) -> int:
+        """The number of a term, which it gets if it has none."""
+        table, key = self._place(term)
+        if (known := table.get(key)) is not None:
+            return known
+        number = table[key] = len(self._names)
+        self._names.append(term)
+        if table is self._stems:
+            self._of_stems.clear()  # what is remembered of words lacks this one
+        elif table is self._metadata:
+            self._fields.add(term.partition(":")[0])
+        self._guess.numbers.append(self.weight(term))
+        self._seen.numbers.append(0)
+        self._since.numbers.append(_NOT_COUNTED if prefix_length(term) else self.documents)
+        self._present.reserve(number + 1)
+        return number
+
+    def weight(self, term: str) -> float:
+        """Share of documents that have the term: what was counted, with a guess for a start."""
+        table, key = self._place(term)
+        number = table.get(key)
+        if number is not None and number < len(self._since):
+            if self._since.numbers[number] == _NOT_COUNTED:
+                return float(self._guess.numbers[number])
+            seen = self._guess.numbers[number] * _GUESS_WORTH + self._seen.numbers[number]
+            return float(seen / (_GUESS_WORTH + self.documents - self._since.numbers[number]))
+        first, space, second = term.partition(" ")
+        if space and table is self._bigrams:
+            return BESIDE * min(self.weight(first), self.weight(second))
+        if table is self._words:
+            return (guessed_weight(term) * _GUESS_WORTH + self._met.get(term, 0)) / (_GUESS_WORTH + self._sampled)
+        return guessed_weight(term)
+
+    def counted(self, number: int, *, from_now: bool) -> None:
+        """Say that a prefix is counted from now on, or no longer: only those that queries are filed under are looked for."""
+        if prefix_length(self._names[number]):
+            self._guess.numbers[number] = self.weight(self._names[number])
+            self._seen.numbers[number] = 0
+            self._since.numbers[number] = self.documents if from_now else _NOT_COUNTED
+
+    def weights(self, numbers: Numbers) -> NDArray[np.float64]:
+        """``weight`` of terms other than prefixes by their numbers."""
+        seen = self._guess.values[numbers] * _GUESS_WORTH + self._seen.values[numbers]
+        weights: NDArray[np.float64] = seen / (_GUESS_WORTH + self.documents - self._since.values[numbers])
+        return weights
+
+    def numbers_in(self, document: Document, lengths: Mapping[int, int]) -> Numbers:
+        """The numbers of the terms that ``document`` has; of prefixes only those of the lengths counted in ``lengths``."""
+        if self._bigrams or self._stems:
+            document.cut()
+        # Of two sets the smaller one is looked through: few queries cost little on a long document.
+        words = self._words
+        found = [words[key] for key in words.keys() & document.words]
+        for length, table in self._prefixes.items():
+            if table and lengths.get(length):
+                found += [table[key] for key in table.keys() & document.prefixes(length)]
+        if bigrams := self._bigrams:
+            found += [bigrams[key] for key in bigrams.keys() & document.bigrams]
+        if self._stems:
+            found += set(self._stemmed(document))
+        if self._metadata:
+            found += filter(None, map(self._metadata.get, set(metadata_terms(document, self._fields))))
+        return np.array(found, np.int32)
+
+    def mark(self, numbers: Numbers) -> NDArray[np.bool_]:
+        """Which terms, by number, are among ``numbers``. Valid until ``unmark``, and the table must not grow until then."""
+        present = self._present.values
+        present[numbers] = True
+        return present
+
+    def unmark(self, numbers: Numbers) -> None:
+        """Clear what ``mark`` has set."""
+        self._present.values[numbers] = False
+
+    def prefix_length(self, number: int) -> int:
+        """The length of a prefix, 0 for other terms."""
+        return prefix_length(self._names[number])
+
+    def _stemmed(self, document: Document) -> Iterable[int]:
+        if (known := self._of_stems.get(document.language)) is None:
+            known = self._of_stems[document.language] = _OfStems(self._stems, document.language)
+        return chain.from_iterable(map(known.__getitem__, document.written))
+
+    def count(self, document: Document, numbers: Numbers) -> None:
+        """Count a document that has the terms with these numbers."""
+        self.documents += 1
+        self._seen.values[numbers] += 1
+        if self.documents < _SAMPLED_AT_FIRST or self.documents % _SAMPLED == 0:
+            self._sampled += 1
+            self._met.update(document.words)
+            if len(self._met) > _WORDS_COUNTED:
+                self._met = most_met(self._met, _WORDS_COUNTED // 2)
+
+    def keep(self, numbers: Iterable[int]) -> Numbers:
+        """Forget all terms but those with these numbers, which rise. Returns the new number of each old one."""
+        names, guess, seen, since = self._names, self._guess, self._seen, self._since
+        self._clear()
+        renumbered = np.zeros(len(names), np.int32)
+        for old in numbers:
+            term = names[old]
+            table, key = self._place(term)
+            new = table[key] = len(self._names)
+            if table is self._metadata:
+                self._fields.add(term.partition(":")[0])
+            self._names.append(term)
+            renumbered[old] = new
+        kept = np.flatnonzero(renumbered)
+        for column, was in ((self._guess, guess), (self._seen, seen), (self._since, since)):
+            column.append(was.values[kept].tolist())
+        return renumbered
+
+    def _place(self, term: str) -> tuple[dict[str, int], str]:
+        """The table that a term belongs to, and its key in it."""
+        if ":" in term:
+            return self._metadata, term
+        if "~" in term:
+            return self._stems, term
+        if term[-1] == "*":
+            return self._prefixes.setdefault(len(term) - 1, {}), term[:-1]
+        if " " in term:
+            return self._bigrams, term
+        return self._words, term
+
+
+class _OfStems(dict[str, tuple[int, ...]]):
+    """Word as written → the numbers of its stems in a document of one language (None: unknown)."""
+
+    def __init__(self, stems: dict[str, int], language: str | None) -> None:
+        self._numbers, self._stems = stems, stems_in_text(language)
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        if len(self) >= _KEPT:
+            self.clear()
+        self[word] = numbers = tuple(filter(None, map(self._numbers.get, self._stems[word])))
+        return numbers
