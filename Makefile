@@ -9,8 +9,17 @@ DEV := $(VENV)/installed-dev
 PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
 KILLS ?= 200
+QUICK := not kafka and not flink and not growth and not slow
+LAWS = $(shell grep -rlE '@given|RuleBasedStateMachine' tests --include='test_*.py')
+# Each store commit waits for the disk: the quick tests' files are in memory if it has 3 GB and lets programs run.
+RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | grep -q . && \
+	! grep -q '^[^ ]* /dev/shm [^ ]* [^ ]*noexec' /proc/mounts && echo /dev/shm)
 
-.PHONY: help run install dev format check types test test-quick test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts
+# Tests start hundreds of processes; an environment without bytecode would compile our modules in each.
+export PYTHONDONTWRITEBYTECODE :=
+test-quick test-thorough: export PYTEST_DEBUG_TEMPROOT := $(RAM)
+
+.PHONY: help run install dev format check types test test-quick test-thorough test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -58,7 +67,11 @@ jars: ## fetch Kafka and Flink into .cache (Maven)
 test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
 
 test-quick: dev ## tests that need no server
-	$(PYTEST) -n $(WORKERS) -m 'not kafka and not flink and not growth and not slow' $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS)
+
+test-thorough: export HYPOTHESIS_PROFILE := thorough
+test-thorough: dev ## the laws of the quick tests with four times as many examples
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS) $(LAWS)
 
 test-servers: dev jars ## tests on a real Kafka and a real Flink
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow) and not growth' $(ARGS)

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from core.store import engine, upgrade
+from tests.laws import register_profiles
 from tests.servers import postgres as pg
 from tests.servers.kafka import KafkaServer, ServerFailed, alive
 from tests.servers.shared import shared
 from tests.stores import SchemaCopier
 
+register_profiles()
 BROKER = pytest.StashKey[tuple[int, Path]]()
 """The pid of the broker that ``kafka_server`` gives, and its log."""
 

@@ -28,6 +28,7 @@ from pipeline.text.dates import parse_date
 from tests.connectors import support
 from tests.connectors.support import Answer, Site
 from tests.connectors.wide_feeds import BETTER, DATE_SHAPES, FILES, TEXTS, UNUSABLE
+from tests.laws import examples
 from wirewatch.cli import app, main
 
 CASES = Path(__file__).parent.parent / "cases" / "feeds"
@@ -130,7 +131,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return body
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 @given(damaged())
 def test_damaged_feeds_are_read_as_feedparser_reads_them(body: bytes) -> None:
     try:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.decoding import Undecodable, from_json, from_msgpack, from_toml
+from tests.laws import examples
 
 DEEP = 100_000
 JSON = {
@@ -81,7 +82,7 @@ def test_dots_in_strings_and_comments_are_no_keys() -> None:
     assert from_toml(text) == tomllib.loads(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     text=st.lists(st.sampled_from(['"', "'", '"""', "'''", "\\", "#", "\n", "=", "a", ".", "[", "]", " ", "1"])).map(
         "".join

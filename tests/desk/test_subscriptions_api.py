@@ -23,6 +23,7 @@ from desk.web.app import create_app
 from desk.web.guard import feed_address
 from tests.desk.support import PASSWORD, form_token, served
 from tests.desk.test_api import token_of
+from tests.laws import examples
 
 NAMES = {
     "Black Sea ports": "black-sea-ports",
@@ -218,7 +219,9 @@ _subscriptions = st.builds(
 
 
 @given(one=_subscriptions)
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=examples(40), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 def test_any_subscription_comes_back_as_it_went(client: TestClient, editor: dict[str, str], one: Subscription) -> None:
     sent = {name: value for name, value in msgspec.json.decode(msgspec.json.encode(one)).items() if name in OTHER}
     saved = client.put(address("any"), json=sent, headers=editor)

@@ -19,6 +19,7 @@ from core.store import tables as t
 from core.store.outbox import Outbox
 from core.streams import NewRecord, Stream
 from pipeline.relay import Relay
+from tests.laws import examples
 from tests.pipeline.ledger.drafts import opened
 
 
@@ -108,7 +109,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield made
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pauses=st.lists(st.sampled_from(["", "", "taken", "stored", "taken, stored"]), max_size=24))
 def test_the_newest_version_is_the_last_one(store: Store, pauses: list[str]) -> None:
     log = Log(store, pauses)

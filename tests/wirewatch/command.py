@@ -2,64 +2,81 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from tests.wirewatch.forked import server
 
 ROOT = Path(__file__).parents[2]
 CORPORA = ROOT / "../shared/corpora"
+TIMEOUT_S = 180.0
 
 
 def wirewatch(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The finished command, with its output. No settings of this machine get in."""
-    clean = surroundings()
-    done = subprocess.run(
-        [sys.executable, "-m", "wirewatch", *map(str, arguments)],
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        code = _run(arguments, cwd, environment, out.fileno(), err.fileno())
+        said, words = _read(out), _read(err)
+    assert "Traceback" not in words, words
+    return subprocess.CompletedProcess([*map(str, arguments)], code, said, words)
+
+
+def _run(arguments: Sequence[str | Path], cwd: Path, environment: dict[str, str], stdout: int, stderr: int) -> int:
+    words, given = [*map(str, arguments)], surroundings() | environment
+    if "PYTHONPATH" not in environment:
+        return server().run(words, cwd=cwd, environment=given, stdout=stdout, stderr=stderr, timeout_s=TIMEOUT_S)
+    # Python looks for distributions, and in them for plug-ins, when it starts.
+    command = [sys.executable, "-m", "wirewatch", *words]
+    return subprocess.run(
+        command,
         cwd=cwd,
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-        timeout=180,
+        env=given,
         stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        timeout=TIMEOUT_S,
         check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+    ).returncode
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode().replace("\r\n", "\n")
 
 
 def on_terminal(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The finished command whose stdout is a terminal without colours, 200 columns wide. stderr is none."""
     ours, its = pty.openpty()
     plain = {"TERM": "dumb", "COLUMNS": "200"}
-    with tempfile.TemporaryFile("w+") as said, os.fdopen(ours, "rb", buffering=0) as terminal:
+    shown = bytearray()
+
+    def read() -> None:
+        # Linux ends what is read with EIO, once no process has the other side open.
+        with contextlib.suppress(OSError):
+            while part := os.read(ours, 65_536):
+                shown.extend(part)
+
+    with tempfile.TemporaryFile() as said:
+        reader = threading.Thread(target=read)
+        reader.start()
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "wirewatch", *map(str, arguments)],
-                cwd=cwd,
-                env=surroundings() | plain | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=its,
-                stderr=said,
-            )
+            code = _run(arguments, cwd, plain | environment, its, said.fileno())
         finally:
             os.close(its)
-        shown = bytearray()
-        # Linux ends what is read with EIO, once nobody has the other side open.
-        try:
-            while part := terminal.read(65_536):
-                shown += part
-        except OSError:
-            pass
-        code = process.wait(180)
-        said.seek(0)
-        words = said.read()
+            reader.join()
+            os.close(ours)
+        words = _read(said)
     assert "Traceback" not in words, words
-    return subprocess.CompletedProcess(process.args, code, shown.decode().replace("\r\n", "\n"), words)
+    return subprocess.CompletedProcess([*map(str, arguments)], code, shown.decode().replace("\r\n", "\n"), words)
 
 
 def surroundings() -> dict[str, str]:

@@ -16,6 +16,7 @@ from core.query.parse import MAX_WILDCARDS
 from core.records import Match
 from core.topics import Tagger, Topic, WeightedQuery
 from tests.core.query import oracle, strategies
+from tests.laws import examples
 
 _WORDS = ["the", "talks", "about", "said", "state", "attack", "sources", "city", "bank", "border", "between", "trade"]
 _WORDS += ["ships", "to", "and", "a", "army", "that", "country", "by"]
@@ -107,7 +108,7 @@ def test_a_word_takes_so_many_wildcards_and_no_more() -> None:
             parse(query)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(strategies.queries, strategies.texts, strategies.texts, strategies.metadata, st.integers(0, 200))
 def test_below_the_limit_nothing_changes(query: str, title: str, text: str, meta: oracle.Meta, limit: int) -> None:
     parsed = parse(query)
@@ -124,7 +125,7 @@ def test_below_the_limit_nothing_changes(query: str, title: str, text: str, meta
         assert found in ("not decided", wanted)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(strategies.queries, min_size=1, max_size=6), strategies.texts, strategies.texts, st.integers(0, 60))
 def test_the_same_whatever_was_tried_before(queries: list[str], title: str, text: str, limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 
 from core.query import Document, Explanation, compile_query, explain, parse
 from tests.core.query import oracle, strategies
+from tests.laws import examples
 
 
 def shape(one: Explanation) -> tuple[object, ...]:
@@ -65,7 +66,7 @@ def test_which_clause_held_and_where() -> None:
     assert query[near.start : near.end] == "syria NEAR/3 iraq"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(strategies.queries, strategies.texts, strategies.texts, strategies.metadata)
 def test_agrees_with_the_match(query: str, title: str, text: str, meta: oracle.Meta) -> None:
     parsed = parse(query)

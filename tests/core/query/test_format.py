@@ -5,6 +5,7 @@ from hypothesis import given, settings
 
 from core.query import format_query, parse
 from tests.core.query import strategies
+from tests.laws import examples
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_one_form(query: str, formatted: str) -> None:
     assert format_query(parse(query)) == formatted
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(strategies.queries)
 def test_parses_to_the_same_and_stays(query: str) -> None:
     parsed = parse(query)

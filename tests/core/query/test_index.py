@@ -11,9 +11,10 @@ from core.query import Document, QueryIndex, clause_table, compile_query, parse
 from core.query import index as index_module
 from core.query.term_table import most_met
 from tests.core.query import oracle, strategies
+from tests.laws import examples
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(strategies.queries, min_size=1, max_size=12),
     st.lists(st.tuples(strategies.texts, strategies.texts, strategies.metadata), max_size=4),
@@ -34,7 +35,7 @@ def test_the_same_as_every_query_by_itself(queries: list[str], texts: list[tuple
         assert {one: index.spans(one, document) for one in reversed(decided.matching)} == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.none() | strategies.queries), max_size=30), strategies.texts)
 def test_adding_and_removing_in_any_order(steps: list[tuple[int, str | None]], text: str) -> None:
     index = QueryIndex[int]()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.query import Document, compile_query, lint, parse
 from core.query.lint import mixed
 from tests.core.query import strategies
+from tests.laws import examples
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_lint.toml").read_text("utf-8"))["case"]
 
@@ -25,7 +26,7 @@ def test_findings(case: dict[str, Any]) -> None:
     assert suggestions[:1] == ([case["suggestion"]] if "suggestion" in case else [])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(strategies.queries, strategies.texts, strategies.texts, strategies.metadata)
 def test_what_is_said_never_to_match_does_not(query: str, title: str, text: str, meta: Any) -> None:
     if any(one.severity == "error" and "steps" not in one.message for one in lint(query)):
@@ -74,7 +75,7 @@ def test_any_text_gets_findings_and_suggestions_parse(query: str) -> None:
         assert one.suggestion is None or parse(one.suggestion)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(strategies.queries)
 def test_parentheses_that_are_shown_are_how_the_query_is_read(query: str) -> None:
     places, better = mixed(query)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 
 from core.query import Document, compile_query, parse
 from tests.core.query import oracle, strategies
+from tests.laws import examples
 
 
 def shown(query: str, text: str, title: str = "") -> list[str] | None:
@@ -153,7 +154,7 @@ def test_a_hostile_word_does_not_stall_a_wildcard() -> None:
     assert shown("a*a*a*a*a*a*a*a*b", "a" * 20_000) is None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(strategies.queries, strategies.texts, strategies.texts, strategies.metadata)
 def test_the_same_as_the_oracle(query: str, title: str, text: str, meta: oracle.Meta) -> None:
     parsed = parse(query)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.records import article_id, canonical_url
 from core.records.identity import MAX_URL_CHARS
+from tests.laws import examples
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "urls.toml").read_text(encoding="utf-8"))["case"]
 
@@ -40,7 +41,7 @@ def test_table(case: dict[str, object]) -> None:
 
 
 @given(URLS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @example("https://x.com/a.amp.amp.html")
 @example("https://x.com/..amp/index.amp.html")
 @example("https://www.m.www.x.com/")
@@ -50,7 +51,7 @@ def test_idempotent_and_never_raises(url: str) -> None:
 
 
 @given(URLS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_canonical_url_is_plain_ascii(url: str) -> None:
     form = canonical_url(url)
     if form != url.strip() and form.startswith("https://"):

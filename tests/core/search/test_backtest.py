@@ -20,6 +20,7 @@ from core.search.schema import document_of
 from tests.core.query import strategies
 from tests.core.search.test_search import fill
 from tests.core.search.world import DAY_MS, START_MS, mixed
+from tests.laws import examples
 
 END_MS = START_MS + 300 * 3_600_000
 
@@ -53,7 +54,7 @@ def alerting(matches: list[FoundArticle]) -> dict[str, FoundArticle]:
     return raised
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(strategies.queries, st.integers(0, 299), st.integers(1, 300))
 def test_counts_are_those_of_the_matcher(full: SearchIndex, query: str, first: int, hours: int) -> None:
     since, until = START_MS + first * 3_600_000, START_MS + (first + hours) * 3_600_000
@@ -78,7 +79,7 @@ def test_counts_are_those_of_the_matcher(full: SearchIndex, query: str, first: i
     assert len(matches) <= report.cost.candidates <= report.cost.articles == len(articles()[first : first + hours])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(strategies.queries, strategies.queries)
 def test_won_and_lost_are_the_difference(full: SearchIndex, before: str, after: str) -> None:
     was, now = (alerting(matching(query, START_MS, END_MS)) for query in (before, after))

@@ -15,6 +15,7 @@ from core.search import FoundArticle, SearchIndex, backtest, filters_of
 from core.search.question import Snapshot, ask
 from tests.core.search.test_search import fill
 from tests.core.search.world import START_MS, found, in_memory
+from tests.laws import examples
 
 SOURCES = ("Post", "The Post", "Morning Post", "BBC Русская", "Straße 7", 'The "Herald"', "el País", "!!!", "Who?")
 LANGUAGES = (None, "en", "ar", "fr", "zh")
@@ -113,7 +114,7 @@ def in_any_case(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.sampled_from(["grain", "NOT wheat", "grain OR lang:en", "LEAD/3(gr?in)"]),
     in_any_case(("syria", "iran-saudi", "ukraine-talks", "iran", "syria-aid")),

@@ -15,6 +15,7 @@ from core.search.schema import FoundArticle, document_of
 from core.store.metadata import storable
 from tests.core.query import oracle, strategies
 from tests.core.search.world import found, in_memory, mixed
+from tests.laws import examples
 
 
 @cache
@@ -52,13 +53,13 @@ def check(articles: list[FoundArticle], snapshot: Snapshot, query: str) -> bool:
     return asked.exact
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(strategies.queries)
 def test_candidates_hold_every_match(query: str) -> None:
     check(*corpus(), query)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.tuples(strategies.texts | strategies.wild_texts.map(storable), strategies.texts, strategies.metadata),

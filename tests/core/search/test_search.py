@@ -21,6 +21,7 @@ from core.search.question import day_of
 from core.search.schema import SAMPLES, document_of, index_document, read_record, story_number
 from tests.core.query import strategies
 from tests.core.search.world import DAY_MS, START_MS, found, mixed
+from tests.laws import examples
 
 FOREVER_MS = 1e9
 
@@ -68,7 +69,7 @@ def hits_of(got: list[Results]) -> list[Hit]:
     return [hit for page in got for hit in page.hits]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(strategies.queries, st.integers(1, 60))
 def test_the_same_as_the_matcher_on_every_article(full: SearchIndex, query: str, limit: int) -> None:
     got = pages(full, query, limit)
@@ -77,7 +78,7 @@ def test_the_same_as_the_matcher_on_every_article(full: SearchIndex, query: str,
     assert str(got[0].total) == f"{len(wanted(query)):,}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(strategies.queries)
 def test_facets_and_volume_count_all_matches(full: SearchIndex, query: str) -> None:
     got = full.search(query, limit=1, budget_ms=FOREVER_MS)

@@ -13,6 +13,7 @@ from core.store import Store, open_store
 from core.store import tables as t
 from core.store.leases import LEASE_MS, LONGEST_WORK_MS, LOOK_MS, Heartbeat, Leases
 from tests.core.store.test_outbox import fill
+from tests.laws import examples
 from tests.waiting import until
 
 NOW_MS = 1_000_000_000
@@ -92,7 +93,7 @@ def test_the_heartbeat_renews_by_itself(store: Store) -> None:
         until(renewed, "a beat")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     moves=st.lists(
         st.tuples(

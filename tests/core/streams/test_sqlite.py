@@ -18,6 +18,7 @@ from core.errors import OffsetOutOfRange, StreamError, StreamUnavailable
 from core.streams import NewRecord, Stream, StreamRecord, create_stream
 from core.streams.base import partition_of
 from core.streams.embedded.stream import SqliteStream
+from tests.laws import examples
 
 PARTITIONS = 3
 
@@ -112,7 +113,7 @@ class Log(RuleBasedStateMachine):
 
 
 TestLog = Log.TestCase
-TestLog.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestLog.settings = settings(max_examples=examples(30), stateful_step_count=25, deadline=None)
 
 
 @pytest.fixture

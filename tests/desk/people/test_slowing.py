@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.people.slowing import AT_PLACE, DESK, NAME, PLACE, Spent, decide, place_of, undone
+from tests.laws import examples
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 ANN, HERE = "ann", "here"
@@ -57,7 +58,7 @@ def suffer(tries: Tries, attack: list[tuple[str, str, int, int]]) -> None:
         tries.now_ms += pause_ms
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(attack=attacks, wrong=st.integers(0, 9))
 def test_nobody_elsewhere_keeps_a_person_out_of_a_place_that_is_theirs(
     attack: list[tuple[str, str, int, int]], wrong: int
@@ -69,7 +70,7 @@ def test_nobody_elsewhere_keeps_a_person_out_of_a_place_that_is_theirs(
     assert tries.attempt(ANN, HERE, right=True) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(attack=attacks)
 def test_the_right_password_gets_in_from_any_place_that_has_tried_nothing(
     attack: list[tuple[str, str, int, int]],
@@ -80,7 +81,7 @@ def test_the_right_password_gets_in_from_any_place_that_has_tried_nothing(
     assert tries.attempt(ANN, HERE, right=True) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(spent=st.tuples(*[st.integers(0, 10**15)] * 4), known=st.booleans(), now_ms=st.integers(0, 10**15))
 def test_whatever_is_stored_the_wait_is_an_hour_at_most_and_waiting_helps(
     spent: tuple[int, int, int, int], known: bool, now_ms: int

@@ -13,6 +13,7 @@ from core.errors import OffsetOutOfRange, StoreError, StreamUnavailable
 from core.streams.base import Stream, StreamRecord
 from pipeline.drivers.reader import PARTITIONS_EVERY_MS, MergingReader, skew_ms
 from pipeline.order import Merge
+from tests.laws import examples
 from tests.pipeline.drivers.scripted import Clock, ScriptedStream
 
 SKEW = 300
@@ -204,7 +205,7 @@ def test_a_clock_that_comes_back_from_far_ahead_makes_nobody_wait_for_it() -> No
         max_size=25,
     )
 )
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_whatever_clock_and_broker_do_nothing_is_lost_or_repeated(steps: list[tuple[int, int, bool, int]]) -> None:
     s = scene(3)
     out, put = [], 0

@@ -14,6 +14,7 @@ from core.records import RawArticle, article_id, decode
 from pipeline.drivers.slices import SliceLimits
 from pipeline.drivers.sorted_input import SortedInput
 from pipeline.elements import Envelope
+from tests.laws import examples
 
 START = datetime(2026, 3, 5, tzinfo=UTC)
 
@@ -45,7 +46,7 @@ def count() -> list[int]:
     st.randoms(use_true_random=False),
     st.integers(1, 5),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_same_items_in_any_order_and_any_slices(
     tmp_path: Path, count: list[int], items: list[tuple[int, int]], bad: int, random: Random, records: int
 ) -> None:

@@ -16,6 +16,7 @@ from lxml.html import fromstring
 from core.errors import ExtractionError
 from pipeline.extraction.body import _with_siblings
 from pipeline.extraction.clean import REASONS, Extracted, clean_text, extract, extract_text
+from tests.laws import examples
 
 URL = "https://news.example/2024/05/02/talks"
 FETCHED = datetime(2024, 5, 3, 18, 0, tzinfo=UTC)
@@ -334,7 +335,7 @@ def test_text_only_reasons(text: str, expected: str) -> None:
 
 
 @given(st.text())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_clean_text_is_idempotent_and_can_be_encoded(text: str) -> None:
     once = clean_text(text)
     once.encode("utf-8")
@@ -361,7 +362,7 @@ def test_clean_text_is_idempotent_and_can_be_encoded(text: str) -> None:
         max_size=12,
     ).map("\n".join)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_clean_text_is_idempotent_on_likely_lines(text: str) -> None:
     once = clean_text(text)
     assert clean_text(once) == once
@@ -380,7 +381,7 @@ MARKUP = st.lists(
 
 
 @given(st.one_of(st.text(), st.binary(), MARKUP, MARKUP.map(lambda text: text.encode("utf-16", "surrogatepass"))))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_only_extraction_errors(html: str | bytes) -> None:
     found = run_or_reason(html)
     if isinstance(found, Extracted):
@@ -399,7 +400,7 @@ def run_or_reason(html: str | bytes) -> Extracted | str:
 
 
 @given(st.text(), st.text(), st.text())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_hints(title: str, author: str, date: str) -> None:
     found = run(page(), title_hint=title, authors_hint=[author], published_hint=date, url=title, summary_hint=author)
     assert found.title

@@ -24,6 +24,7 @@ from pipeline.ledger.ledger import RunLedger, Stale
 from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.stage import Decided
+from tests.laws import examples
 from tests.pipeline.ledger.drafts import story
 from tests.pipeline.ledger.support import ONE, TWO, alert, commit, lost, outcome, refused, state_of, told
 from tests.pipeline.transforms.support import NOON_MS, draft, position
@@ -245,7 +246,7 @@ def results(store: Store, run: str, from_ms: int) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in (*ends, *entries)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @example([(1, 0, 0, False), (8 * DAY, 0, 0, True)])
 @example([(1, 0, 0, False), (8 * DAY, 2, 0, True), (1, 0, 0, False), (8 * DAY, 0, 1, True)])
 @given(records=RECORDS)

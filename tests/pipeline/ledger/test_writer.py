@@ -21,6 +21,7 @@ from pipeline.ledger import writer as writer_module
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter, shared_writer
 from pipeline.stories.index import HOUR_MS
+from tests.laws import examples
 from tests.pipeline.ledger.drafts import ANN, day, opened, results, story, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft, key, position
 
@@ -204,7 +205,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, int, int]]:
 
 
 @given(histories())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_history_comes_to_the_same_results(history: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as store:
         ledger = taken(store)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.records import OrderKey
 from pipeline.order import Merge
+from tests.laws import examples
 from tests.pipeline.order.logs import Feeder, Logs, key_of, logs, oracle, shape
 
 MONOTONIC, ANY = logs(monotonic=True), logs(monotonic=False)
@@ -97,7 +98,7 @@ def lateness(content: Logs, random: Random) -> tuple[list[tuple[OrderKey, int, i
 
 
 @given(MONOTONIC, RANDOM, RANDOM)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_replay_with_the_stored_places_of_late_records_has_the_order_of_its_source(
     content: Logs, first: Random, random: Random
 ) -> None:

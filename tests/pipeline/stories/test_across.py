@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.stories.across import CELLS, cells_of, fields_of, names_in, packed, places_in, skeleton, unpacked
 from pipeline.text.encoder import DIMENSIONS, HIGHEST
+from tests.laws import examples
 
 ONE_NAME = [
     [("Зеленський", "uk"), ("Зеленский", "ru"), ("Zełenski", "pl"), ("Zelenskiego", "pl"), ("Selenskyj", "de")],
@@ -53,7 +54,7 @@ def test_a_headline_that_capitalises_every_word_has_the_names_of_the_text() -> N
 
 
 @given(st.lists(st.integers(-HIGHEST, HIGHEST), min_size=DIMENSIONS, max_size=DIMENSIONS))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_a_packed_vector_comes_back(numbers: list[int]) -> None:
     vector = np.asarray(numbers, np.int8)
     assert unpacked(packed(vector)).tolist() == numbers
@@ -61,7 +62,7 @@ def test_a_packed_vector_comes_back(numbers: list[int]) -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=500), st.sampled_from([None, "en", "ar", "zh", "xx"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_text_has_these_fields(title: str, text: str, language: str | None) -> None:
     first, second = fields_of(title, text, language, None), fields_of(title, text, language, None)
     assert {name: np.asarray(value).tolist() for name, value in first.items()} == {

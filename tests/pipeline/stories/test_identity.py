@@ -11,6 +11,7 @@ from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import LAYOUT, features, prepared, read_features
 from pipeline.stories.identity import DAY, FIGURE, MONTH, NAME, WEEKDAY, WORD, identity_of, new_names
 from pipeline.stories.skeleton import skeleton
+from tests.laws import examples
 from tests.quality.stories.templates import template_pairs
 
 KINDS = {NAME: "name", FIGURE: "figure", WEEKDAY: "weekday", DAY: "day", MONTH: "month", WORD: "word"}
@@ -145,7 +146,7 @@ def test_names_that_are_new() -> None:
 
 
 @given(st.lists(st.sampled_from(template_pairs()), min_size=1, max_size=5), st.sampled_from(template_pairs()))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_rows_are_compared_each_by_itself_and_both_ways(several: list[object], asked: object) -> None:
     own = read_features(asked.first.fingerprint)  # type: ignore[attr-defined]
     rows = np.stack([read_features(one.second.fingerprint) for one in several])  # type: ignore[attr-defined]

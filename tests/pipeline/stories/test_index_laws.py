@@ -13,6 +13,7 @@ from pipeline.stories.entries import IndexEntry
 from pipeline.stories.index import COPY_AT, StoryIndex
 from pipeline.stories.stage import decide, text_hash
 from pipeline.text.fingerprint import fingerprint
+from tests.laws import examples
 from tests.pipeline.stories.world import article, edited, prose
 
 WINDOW = 10
@@ -96,7 +97,7 @@ def test_the_texts_make_copies_and_no_copies() -> None:
 
 
 @given(entries(), QUESTION, RANDOM)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_the_answer_is_the_oracles_whatever_the_order_of_adding(
     several: list[IndexEntry], question: tuple[int, int, str], random: Random
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.text.encoder import DIMENSIONS, HIGHEST, MOST_TOKENS, Vector, encoder
+from tests.laws import examples
 
 TEXTS = (
     ("Ferry aground off Lorne", "A ferry with 214 people on board ran aground off Lorne on Monday evening."),
@@ -63,7 +64,7 @@ def test_what_says_the_same_is_near_in_any_language() -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=900))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_any_text_has_a_vector_of_small_whole_numbers(title: str, text: str) -> None:
     made = encoder().vector(title, text)
     assert made.shape == (DIMENSIONS,)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from langdetect import DetectorFactory
 
 from pipeline.text.language import LanguageGuess, detect
+from tests.laws import examples
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "text_language.toml").read_text(encoding="utf-8"))["case"]
 
@@ -68,7 +69,7 @@ def test_only_the_head_counts() -> None:
 
 
 @given(st.text(), st.text(), st.none() | st.text(), st.none() | st.text())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_text(title: str, text: str, page_hint: str | None, feed_hint: str | None) -> None:
     found = detect(title, text, page_hint=page_hint, feed_hint=feed_hint)
     assert (found.code is None) == (found.decided_by == "none")

@@ -19,6 +19,7 @@ from pipeline.stories.multimap import Multimap
 from pipeline.stories.stage import text_hash
 from pipeline.text.encoder import DIMENSIONS
 from pipeline.text.fingerprint import fingerprint
+from tests.laws import examples
 from tests.quality.stories.test_events import events
 
 WINDOW = 20
@@ -146,7 +147,7 @@ def index_of(entries: list[IndexEntry]) -> StoryIndex:
 
 
 @given(told(), st.integers(0, 45), st.integers(0, 8), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_an_event_is_a_function_of_what_lies_in_the_window(
     entries: list[IndexEntry], at: int, which: int, random: Random
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.errors import QueryError
 from core.query import parse
 from core.query.importing import DIALECTS, import_query
+from tests.laws import examples
 
 PIECES = (
     *("(", ")", "[", "{", "}", ",", "|", "-", "a ", '"a b" ', '"a b"~5 ', "a* ", "NOT ", "AND ", "OR "),
@@ -47,7 +48,7 @@ def test_chains_within_groups_within_chains(dialect: str) -> None:
     assert read(query, dialect)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=40), dialect=st.sampled_from(sorted(DIALECTS)))
 def test_whatever_is_taken_our_language_reads(pieces: list[str], dialect: str) -> None:
     try:

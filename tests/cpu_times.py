@@ -1,0 +1,42 @@
+"""A plug-in for pytest: what tests cost in seconds of CPU, their own and of processes they started, which a busy machine
+changes little; ``.venv/bin/python -m pytest -n 0 -p tests.cpu_times tests/core``.
+
+A server that several tests share counts for none of them.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections import Counter
+from collections.abc import Generator
+
+import pytest
+
+SHOWN = 30
+_spent: Counter[str] = Counter()
+
+
+def _cpu_s() -> float:
+    both = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(one.ru_utime + one.ru_stime for one in both)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Count setup, call and teardown; the cases of a table together."""
+    before = _cpu_s()
+    try:
+        return (yield)
+    finally:
+        _spent[item.nodeid.partition("[")[0]] += _cpu_s() - before
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The most expensive tests and files."""
+    files: Counter[str] = Counter()
+    for test, seconds in _spent.items():
+        files[test.partition("::")[0]] += seconds
+    for what, found in (("files", files), ("tests", _spent)):
+        terminalreporter.section(f"CPU of {what}, {sum(found.values()):.0f} s in all")
+        for name, seconds in found.most_common(SHOWN):
+            terminalreporter.line(f"{seconds:8.1f} s  {name}")

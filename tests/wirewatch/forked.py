@@ -1,0 +1,187 @@
+"""Processes of the ``wirewatch`` command without its imports: a server with the libraries loaded forks one for each command.
+
+Nearly all of a short command's CPU is imports (1.8 s of 1.9 for "runs list"). A forked command is a real process with its
+own streams, folder and environment; only ``wirewatch`` itself is imported there, since it looks at the terminal and the
+environment when imported. Run as a program, this file is the server.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import contextlib
+import gc
+import io
+import json
+import logging
+import os
+import pkgutil
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PRELOADED = ("connectors", "core", "desk", "pipeline")
+# They act on what they find in the environment when they are imported, or are no modules.
+_LEFT_OUT = ("pipeline.transforms.preloaded", "core.store.migrations")
+_REQUEST_BYTES = 1 << 17
+
+
+class ForkServer:
+    """Starts commands. Safe for threads; the server ends with this process."""
+
+    def __init__(self) -> None:
+        self._here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with there:
+            there.set_inheritable(True)
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, str(there.fileno())],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[there.fileno()],
+            )
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        environment: dict[str, str],
+        stdout: int,
+        stderr: int,
+        timeout_s: float,
+    ) -> int:
+        """The exit code of ``python -m wirewatch ARGUMENTS`` once it has ended, negative for a signal, as Popen gives it.
+
+        Its standard input is empty. Raises TimeoutExpired after killing it.
+        """
+        told, teller = socket.socketpair()
+        request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "environment": environment}).encode()
+        with told:
+            with teller:
+                fds = array.array("i", [teller.fileno(), stdout, stderr])
+                self._here.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+            lines = told.makefile("r")
+            pid = int(lines.readline())
+            told.settimeout(timeout_s)
+            try:
+                return int(lines.readline())
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["wirewatch", *arguments], timeout_s) from None
+
+
+_server: list[ForkServer] = []
+_starting = threading.Lock()
+
+
+def server() -> ForkServer:
+    """The server of this process, started when it is first wanted."""
+    with _starting:
+        if not _server:
+            _server.append(ForkServer())
+        return _server[0]
+
+
+def _preload() -> None:
+    logging.disable()  # Beam's remark about what else could be installed
+    for package in PRELOADED:
+        for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            if not module.name.startswith(_LEFT_OUT):
+                # What needs an extra that is not installed here is not wanted by the command either.
+                with contextlib.suppress(ImportError):
+                    import_module(module.name)
+    for name in ("typer.main", "rich.progress", "rich.table", "alembic.command", "multiprocessing.forkserver"):
+        import_module(name)
+    logging.getLogger().handlers.clear()
+    logging.disable(logging.NOTSET)
+
+
+def _serve(ours: socket.socket) -> None:
+    """Fork a process for each request and return in that process, ready to run the command."""
+    while True:
+        data, control, _flags, _address = ours.recvmsg(_REQUEST_BYTES, socket.CMSG_SPACE(3 * array.array("i").itemsize))
+        if not data:
+            os._exit(0)
+        fds = array.array("i", control[0][2])
+        if not os.fork():
+            ours.close()
+            _watch(*fds, json.loads(data))
+            return
+        for fd in fds:
+            os.close(fd)
+
+
+def _watch(teller: int, stdout: int, stderr: int, request: dict[str, Any]) -> None:
+    """Tell pid and end of the command's process, and return in that."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid:
+        os.write(teller, f"{pid}\n".encode())
+        for fd in (stdout, stderr):
+            os.close(fd)
+        _, status = os.waitpid(pid, 0)
+        os.write(teller, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        os._exit(0)
+    os.close(teller)
+    for fd, wanted in ((stdout, 1), (stderr, 2)):
+        os.dup2(fd, wanted)
+        os.close(fd)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    os.chdir(request["cwd"])
+    sys.path[0] = request["cwd"]
+    sys.argv = ["wirewatch", *request["arguments"]]
+    sys.stdout = sys.__stdout__ = _text(1, "strict")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
+
+
+def _text(fd: int, errors: str) -> io.TextIOWrapper:
+    """A stream as Python opens it at its start."""
+    raw = os.fdopen(fd, "wb", closefd=False)
+    return io.TextIOWrapper(raw, "utf-8", errors, line_buffering=fd == 2 or os.isatty(fd))
+
+
+def _main() -> int:
+    """The exit code of the command, which runs here."""
+    try:
+        runpy.run_module("wirewatch", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+            return 1
+        return end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _leave(code: list[int]) -> None:
+    """End without freeing all that the server loaded, which would copy its memory."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError, OSError):
+            stream.flush()
+    os._exit(code[0])
+
+
+if __name__ == "__main__":
+    _code: list[int] = []
+    # Registered first, so it is called last.
+    atexit.register(_leave, _code)
+    _preload()
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _code.append(_main())
