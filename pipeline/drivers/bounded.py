@@ -18,6 +18,7 @@ from pipeline.drivers.slices import SliceGraph, SliceLimits, run_slices
 from pipeline.drivers.sorted_input import SortedInput
 from pipeline.flow import Flow
 from pipeline.ledger.ledger import RunLedger
+from pipeline.stories.rule import story_rule
 from pipeline.transforms.extraction_pool import INLINE, PoolPlan
 
 # Small enough that a progress bar moves, large enough that a slice's fixed cost (0.05 s) does not show.
@@ -54,7 +55,7 @@ class BoundedRun:
         url = f"sqlite:///{folder / 'store.db'}"
         self._store = open_store(url)
         owner = secrets.token_hex(8)
-        RunLedger(self._store, name, owner).take(kind="bounded", now_ms=now_ms)
+        RunLedger(self._store, name, owner).take(kind="bounded", now_ms=now_ms, stories=story_rule(vectors=vectors))
         queries = SubscriptionStore(self._store, name)
         queries.save_topics(definitions, now_ms=now_ms)
         queries.save_subscriptions(subscriptions, now_ms=now_ms, from_the_beginning=True)

@@ -31,6 +31,7 @@ from pipeline.ledger.writer import last_written
 from pipeline.order import ReadTo
 from pipeline.relay import Relay
 from pipeline.replay.runs import LIVE, QUIET, begin_telling, ended
+from pipeline.stories.rule import story_rule
 from pipeline.transforms.extraction_pool import PoolExtraction, shared_extraction
 
 log = structlog.get_logger()
@@ -76,7 +77,11 @@ class LiveRun:
         SubscriptionStore(self.store).save_topics(definitions, now_ms=clock_ms())
         if publish:
             begin_telling(self.store, settings.run)
-        self.state: RunState = self.ledger.take(kind=LIVE if publish else QUIET, now_ms=clock_ms())
+        self.state: RunState = self.ledger.take(
+            kind=LIVE if publish else QUIET,
+            now_ms=clock_ms(),
+            stories=story_rule(vectors=settings.story_vectors),
+        )
         self.offsets = RunOffsets(self.ledger, self.raw.uuid)
         self._relay = Relay(Outbox(self.store), self._outputs, self._may_relay, self._relayed)
         self._pruning = Pruning(self.ledger, keep)

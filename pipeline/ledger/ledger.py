@@ -27,6 +27,7 @@ from pipeline.ledger.in_hand import InHand
 from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.slow_lane import SlowLaneQueue, delete_back, read_waiting, write_left
 from pipeline.ledger.stored_facts import write_facts
+from pipeline.ledger.story_rules import note_story_rule
 from pipeline.ledger.walls import read_sightings
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.repeats import Sighting
@@ -100,14 +101,19 @@ class RunLedger:
         """Note that this process has stored ``seq``: a store with a lower one has lost transactions."""
         self._seen = max(self._seen, seq)
 
-    def take(self, *, kind: str, now_ms: int, spec: str = "{}") -> RunState:
-        """Create the run or take it over: earlier owners are fenced from now on, and a new epoch begins (the first is 1)."""
+    def take(self, *, kind: str, now_ms: int, spec: str = "{}", stories: str = "") -> RunState:
+        """Create the run or take it over: earlier owners are fenced from now on, and a new epoch begins (the first is 1).
+
+        ``stories``: the rule by which it forms stories from now on (``story_rule``), which is kept beside earlier ones.
+        """
         with self.store.writing() as connection:
             row = {"name": self.run, "kind": kind, "owner": self.owner, "epoch": 0, "seq": 0}
             self.store.insert_new(connection, t.runs, [row | {"spec": spec, "created_ms": now_ms}])
             connection.execute(
                 t.runs.update().where(t.runs.c.name == self.run).values(owner=self.owner, epoch=t.runs.c.epoch + 1)
             )
+            if stories:
+                note_story_rule(connection, self.run, stories)
             return self._state(connection)
 
     def begin(

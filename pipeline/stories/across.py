@@ -9,22 +9,23 @@ so that 委内瑞拉 and Wenezueli meet. Only title and lead count.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 from babel import Locale, UnknownLocaleError
 from numpy.typing import NDArray
 
-from core.normal import normalized
 from pipeline.stories.figures import figures_in
-from pipeline.text.encoder import HIGHEST, Vector
+from pipeline.stories.skeleton import CHINESE_NAME, KATAKANA_NAME, skeleton
+from pipeline.stories.words import FUNCTION_WORDS
+from pipeline.text.encoder import HIGHEST, LANGUAGES, Vector
 from pipeline.text.fingerprint import is_unspaced
 
 NAMES_ACROSS = 16
 LEAD_FIGURES = 6
+WORDS_ACROSS = 24
 CELLS = 8
 VECTOR_BYTES = 256
 NOTHING = 0xFFFFFFFF
@@ -38,41 +39,25 @@ FIELDS: list[tuple[Any, ...]] = [
     ("across", "<u4", (NAMES_ACROSS,)),
     ("lead_figures", "<u4", (LEAD_FIGURES,)),
     ("cells", "<u4", (CELLS,)),
+    ("cognates", "<u4", (WORDS_ACROSS,)),
 ]
-"""The fields of ``features.LAYOUT`` in which this is kept. ``encoded``: 1 if there is a vector. ``cased``: 1 if the script
-has capitals. ``lead_figures``: the title's first; ``title_figures`` says how many those are."""
+"""The fields of ``features.LAYOUT`` in which this is kept. ``encoded``: 0 without a vector, else ``ENCODED`` or
+``GUESSED``. ``cased``: 1 if the script has capitals. ``lead_figures``: the title's first; ``title_figures`` says how many those
+are. ``cognates``: longer words as they sound, which related languages share."""
+
+ENCODED, GUESSED = 1, 2
+"""A vector of a language that the encoder knows, and one of another, which says less."""
 
 LEAD_CHARS = 400
 _TITLE_CHARS = 300
-_SHORTEST = 3
-_LONGEST = 5
+_SHORTEST = 2
+_COGNATE, _COGNATE_LETTERS = 4, 4
 _TITLE_CASE = 0.7
+_ADJECTIVE = 6
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
 _STARTS = re.compile(r"[.!?:;…\n\"“”„«»(\[|•—–]")
 _ARABIC_ARTICLE = re.compile("^(?:و?(?:ال|بال|کال|لل)|و(?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
-_SILENT_HEH = re.compile("(?<=..)ه(?=\u200c|$)")
-_ENDING = re.compile(
-    "(?:owi|iem|em|iego|ego|emu|iej|ej|ami|ach|om|ovi|ovou|ou|ów|ą|ę|y|i|a|u|ie|e|o"
-    "|ом|ем|ым|им|ого|ему|ому|ой|ою|ами|ах|ов|ові|еві|єм|а|я|у|ю|и|і|ы|е|о|ї|й)$"
-)
-_CASES = frozenset({"pl", "cs", "sk", "sl", "hr", "sr", "ru", "uk", "be", "bg"})
-_CYRILLIC = (
-    "а:a б:b в:v г:g ґ:g д:d е:e ё:e є:e ж:zh з:z и:i і:i ї:i й:i к:k л:l м:m н:n о:o п:p р:r с:s т:t у:u ў:v ф:f"
-)
-_CYRILLIC += " х:h ц:ts ч:ch ш:sh щ:sh ъ: ы:y ь: э:e ю:u я:a"
-_GREEK = "α:a β:v γ:g δ:d ε:e ζ:z η:i θ:th ι:i κ:k λ:l μ:m ν:n ξ:ks ο:o π:p ρ:r σ:s ς:s τ:t υ:u φ:f χ:h ψ:ps ω:o"
-_ARABIC = "ا:a ب:b ت:t ث:t ج:g ح:h خ:h د:d ذ:d ر:r ز:z س:s ش:sh ص:s ض:d ط:t ظ:z ع: غ:g ف:f ق:k ك:k ل:l م:m ن:n ه:h و:v"
-_ARABIC += " ى:i ي:i ة:a ء: آ:a أ:a إ:a ئ:i ؤ:v پ:p چ:ch ژ:zh گ:g ک:k ی:i"
-_OTHER = "ł:l đ:d ß:ss ø:o æ:e ı:i œ:e ð:d þ:t"
-_LATIN = dict(pair.split(":") for pair in f"{_CYRILLIC} {_GREEK} {_ARABIC} {_OTHER}".split())
-_TOGETHER = {
-    "sch": "s", "tsch": "c", "szcz": "s", "sh": "s", "sz": "s", "ch": "h", "kh": "h", "cz": "c", "zh": "z", "rz": "z",
-    "ph": "f", "th": "t", "dj": "z", "dzh": "z", "ck": "k", "qu": "k", "x": "ks", "ts": "c", "tz": "c", "gh": "g",
-}  # fmt: skip
-_DIGRAPHS = re.compile("|".join(sorted(_TOGETHER, key=len, reverse=True)))
-_CLASSES = str.maketrans("wqjyzcvp", "fkiissfb")
-_VOWELS = str.maketrans("", "", "aeiou")
-_DOUBLED = re.compile(r"(.)\1+")
+_UNSPACED_NAMES = (re.compile("[A-Za-z]{3,}"), KATAKANA_NAME, CHINESE_NAME)
 _SIDES = np.uint64(64)
 
 
@@ -88,13 +73,14 @@ def fields_of(title: str, text: str, language: str | None, vector: Vector | None
         *(one for one in dict.fromkeys(each.key for each in figures_in(lead, language)) if one not in in_title),
     ]
     return {
-        "encoded": int(vector is not None),
+        "encoded": 0 if vector is None else ENCODED if language in LANGUAGES else GUESSED,
         "cased": int(_is_cased(f"{title} {lead[:100]}")),
         "title_figures": min(len(in_title), LEAD_FIGURES),
         "vector": packed(vector) if vector is not None else np.zeros(VECTOR_BYTES, np.uint8),
         "across": _row(dict.fromkeys(across), NAMES_ACROSS),
         "lead_figures": _row((min(one, NOTHING - 1) for one in figures), LEAD_FIGURES),
         "cells": _row(cells_of(vector, places[0] if places else "") if vector is not None else (), CELLS),
+        "cognates": _row((hash_of("~" + one) for one in cognates_in(title, lead, language)), WORDS_ACROSS),
     }
 
 
@@ -126,7 +112,10 @@ def names_in(title: str, lead: str, language: str | None) -> list[str]:
     without capitals every word counts.
     """
     if is_unspaced(f"{title} {lead}"):
-        return list(dict.fromkeys(skeleton(word, None) for word in re.findall("[A-Za-z]{3,}", f"{title} {lead}")))
+        whole = f"{title} {lead}"
+        written = sorted((one.start(), one[0]) for kind in _UNSPACED_NAMES for one in kind.finditer(whole))
+        skeletons = dict.fromkeys(skeleton(word, None) for _, word in written)
+        return [one for one in skeletons if len(one) >= _SHORTEST]
     titled, told = _words(title), _words(lead)
     if not _is_cased(f"{title} {lead[:100]}"):
         found = [word for word, _ in (*titled, *told)]
@@ -145,6 +134,17 @@ def names_in(title: str, lead: str, language: str | None) -> list[str]:
     return [one for one in skeletons if len(one) >= _SHORTEST]
 
 
+def cognates_in(title: str, lead: str, language: str | None) -> list[str]:
+    """The skeletons of the longer words, the title's first, each once: "strike", "Streik" and "страйк" are one."""
+    whole = f"{title} . {lead}"
+    if is_unspaced(whole):
+        words = [one[0] for one in _UNSPACED_NAMES[0].finditer(whole)]
+    else:
+        words = [one[0] for one in _WORD.finditer(whole) if len(one[0]) >= _COGNATE_LETTERS]
+    skeletons = dict.fromkeys(skeleton(word, language) for word in words if word.casefold() not in FUNCTION_WORDS)
+    return [one for one in skeletons if len(one) >= _COGNATE]
+
+
 def _words(text: str) -> list[tuple[str, bool]]:
     """The words, and whether each stands at the start of a sentence."""
     found, end = [], 0
@@ -152,33 +152,6 @@ def _words(text: str) -> list[tuple[str, bool]]:
         found.append((one[0], end == 0 or _STARTS.search(text, end, one.start()) is not None))
         end = one.end()
     return found
-
-
-@lru_cache(maxsize=65_536)
-def skeleton(word: str, language: str | None) -> str:
-    """The consonants of a name as most languages tell them apart, at most five; with a first vowel as "a"."""
-    folded = word.casefold()
-    arabic = "\u0600" <= folded[:1] <= "\u06ff"
-    if arabic:
-        folded = _SILENT_HEH.sub("", _ARABIC_ARTICLE.sub("", folded))
-    elif language in _CASES and len(folded) > 4 and (ending := _ENDING.search(folded)) and ending.start() >= _SHORTEST:
-        folded = folded[: ending.start()]
-    plain = "".join(
-        _LATIN.get(char, char)
-        for char in normalized("NFKD", normalized("NFC", folded).translate(_KEPT))
-        if not unicodedata.combining(char)
-    )
-    plain = re.sub("[^a-z]", "", plain)
-    plain = _DIGRAPHS.sub(lambda found: _TOGETHER[found[0]], plain)
-    first = "a" if plain[:1] in ("a", "e", "i", "o", "u") else ""
-    consonants = plain.translate(_CLASSES).translate(_VOWELS)
-    if arabic:
-        # و is a vowel more often than a consonant.
-        consonants = consonants[:1] + consonants[1:].replace("f", "")
-    return (first + _DOUBLED.sub(r"\1", consonants))[:_LONGEST]
-
-
-_KEPT = str.maketrans({"й": "и", "ї": "і", "ё": "е", "ў": "в"})
 
 
 def places_in(text: str, language: str | None) -> list[str]:
@@ -189,16 +162,20 @@ def places_in(text: str, language: str | None) -> list[str]:
         return list(dict.fromkeys(code for _, code in spotted))
     found = dict[str, None]()
     for one in _WORD.finditer(text):
-        if not one[0][0].islower() and (code := _place(one[0], stems)) is not None:
+        # Most languages write what is of a country small.
+        longest = 0 if not one[0][0].islower() else _ADJECTIVE if language != "en" else 99
+        if (code := _place(one[0], stems, longest)) is not None:
             found[code] = None
     return list(found)
 
 
-def _place(word: str, stems: dict[str, str]) -> str | None:
+def _place(word: str, stems: dict[str, str], least: int) -> str | None:
     folded = _ARABIC_ARTICLE.sub("", word.casefold())
+    if len(folded) < least:
+        return None
     if (code := stems.get(folded)) is not None:
         return code
-    for end in range(min(len(folded), 14), 3, -1):
+    for end in range(min(len(folded), 14), max(least, 4) - 1, -1):
         if (code := stems.get(folded[:end])) is not None:
             # A longer word that only begins like a place is another word.
             return code if len(folded) - end <= 4 else None

@@ -8,12 +8,12 @@ logarithm of the odds (docs/decisions.md). What is summed is whole numbers, so n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.across import NOTHING, unpacked
+from pipeline.stories.across import ENCODED, GUESSED, NOTHING, unpacked
 from pipeline.stories.features import Features
 from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.similarity import overlap
@@ -23,21 +23,71 @@ PRIOR_VECTORS = 100
 """So many vectors of zeros are assumed before the first: a few texts of one story are no background."""
 
 _FIGURES_SEEN = 2
-_FINE = 64
-"""Rarities are rounded to 64ths."""
+_NAMES_SEEN, _EARLY = 2, 6
+_FEW_WORDS, _MANY_WORDS = 0.25, 0.4
 
-INPUTS = (
-    "vectors", "names", "figures", "title figures", "no figure in common", "days", "one language", "words", "capitals",
-    "terms", "other figures", "days in one language", "vectors and names", "names across languages",
-    "vectors across languages",
-)  # fmt: skip
-"""What is weighed, in the order of ``WEIGHTS``."""
+_WEIGHTS = {
+    "vectors": 7.537,
+    "vectors across": 6.327,
+    "vectors and names": -4.5,
+    "names": 1.121,
+    "name rarity": 1.307,
+    "rarest name": 1.198,
+    "name count": -0.841,
+    "names contained": 1.326,
+    "early names": 0.808,
+    "names uncased": 4.339,
+    "name rarity uncased": -0.71,
+    "rarest name uncased": -0.518,
+    "name count uncased": 0.818,
+    "names contained uncased": -0.017,
+    "early names uncased": 0.754,
+    "names across": -1.618,
+    "fewest names": -0.108,
+    "most names": -0.077,
+    "cognates": 1.499,
+    "cognate rarity": 0.948,
+    "cognate count": -0.407,
+    "cognates across": -5.152,
+    "cognate rarity across": 1.271,
+    "cognate count across": -0.427,
+    "figures": -6.015,
+    "figure rarity": 11.319,
+    "title figures": 0.952,
+    "no figure in common": 1.027,
+    "fewest figures": -0.422,
+    "other figures": -8.18,
+    "days": -2.435,
+    "days in one language": 0.96,
+    "one language": -4.692,
+    "words": 5.508,
+    "terms": 0.233,
+    "cased": 0.674,
+    "guessed": 4.515,
+    "guessed vectors": -11.797,
+    "guessed names": 1.061,
+    "guessed name rarity": 0.681,
+    "few words": 6.725,
+    "many words": -9.213,
+    "vectors in one language": 3.336,
+    "thin": -4.853,
+    "thin vectors": 6.81,
+    "strangers": -2.409,
+    "strangers across": 1.438,
+    "strangers' vectors": 4.564,
+}
+INTERCEPT = -6.518
+INPUTS = tuple(_WEIGHTS)
+"""What is weighed. "across": of texts in two languages only; "guessed": if the encoder does not know a language; "uncased": if
+a script has no capitals; "strangers": if both have several names and none in common; "thin": how little of the window is
+known, so that what its vectors have in common is not taken away."""
 
-WEIGHTS = (6.88, 2.58, 1.63, 1.63, 0.79, -2.75, -2.2, 2.66, -1.07, 0.35, -3.01, 0.63, -0.15, 2.22, 3.96)
-INTERCEPT = -4.68
 JOIN_AT = 0.0
 NEAREST = 0.25
 """How much the nearest article of a story counts; the rest is the mean of all, so that one chance likeness joins nothing."""
+
+FEW = 0.4
+"""What a story of one article has to say more, one of n articles an n-th of it: a chance likeness to one is likelier."""
 
 ANOTHER_EVENT = -8.0
 """The score of a report that was told from the same template and contradicts (``similarity.are_two_events``)."""
@@ -49,9 +99,17 @@ Scores = NDArray[np.float64]
 def scores(inputs: NDArray[np.float64]) -> Scores:
     """The score of each row of ``inputs_of``: the logarithm of the odds that it is one event."""
     made = np.full(len(inputs), INTERCEPT)
-    for at, weight in enumerate(WEIGHTS):
+    # One after the other: the order of a sum of floats must not be a library's choice.
+    for at, weight in enumerate(_WEIGHTS.values()):
         made += inputs[:, at] * weight
     return made
+
+
+def of_story(told: Scores) -> float:
+    """The score of a story by those of its articles (at least one)."""
+    # The mean of whole numbers does not depend on the order of their sum.
+    mean = float(np.rint(told * 4096).astype(np.int64).sum()) / 4096 / len(told)
+    return float(told.max()) * NEAREST + mean * (1.0 - NEAREST) - FEW / len(told)
 
 
 def inputs_of(
@@ -66,22 +124,89 @@ def inputs_of(
 
     ``words``: the lexical similarity, 0 where languages differ.
     """
-    made = np.zeros((len(rows), len(INPUTS)))
-    made[:, 0] = alike(asked, rows, background)
-    made[:, 1] = names_in_common(asked, rows, background)
-    figures, title, none = _figures(asked, rows)
-    made[:, 2], made[:, 3], made[:, 4] = figures, title, none
-    made[:, 5] = ages_ms / (24 * HOUR_MS)
-    made[:, 6] = one_language
-    made[:, 7] = np.where(one_language, words, 0.0)
-    made[:, 8] = (rows["cased"] > 0) & bool(asked["cased"])
-    shared, other_figures = _words_in_common(asked, rows)
-    made[:, 9] = np.where(one_language, shared, 0.0)
-    made[:, 10] = one_language & other_figures
-    made[:, 11] = np.where(one_language, made[:, 5], 0.0)
-    made[:, 12] = made[:, 0] * made[:, 1]
-    made[:, 13], made[:, 14] = (np.where(one_language, 0.0, made[:, at]) for at in (1, 0))
-    return made
+    one = one_language.astype(np.float64)
+    vectors, days = alike(asked, rows, background), ages_ms / (24 * HOUR_MS)
+    names = _in_common(asked["across"], rows["across"], background)
+    cognates = _in_common(asked["cognates"], rows["cognates"], background)
+    figures, rare_figures, title_figures, no_figure = _figures(asked, rows, background)
+    terms, other_figures = _words_in_common(asked, rows)
+    guessed = (rows["encoded"] == GUESSED).astype(np.float64) if asked["encoded"] == ENCODED else np.ones(len(rows))
+    cased = ((rows["cased"] > 0) & bool(asked["cased"])).astype(np.float64)
+    uncased, across = 1.0 - cased, 1.0 - one
+    strangers = ((names.shared == 0.0) & (names.fewest >= _NAMES_SEEN)).astype(np.float64)
+    thin = PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors)
+    of_names = {
+        "names": names.cosine, "name rarity": names.rarity, "rarest name": names.rarest, "name count": names.shared,
+        "names contained": names.contained, "early names": _early(asked, rows),
+    }  # fmt: skip
+    of_cognates = {"cognates": cognates.cosine, "cognate rarity": cognates.rarity, "cognate count": cognates.shared}
+    made: dict[str, Scores] = {
+        "vectors": vectors, "vectors across": vectors * across, "vectors and names": vectors * names.cosine,
+        **of_names, **{f"{name} uncased": value * uncased for name, value in of_names.items()},
+        "names across": names.cosine * across, "fewest names": names.fewest, "most names": names.most,
+        **of_cognates, **{f"{name} across": value * across for name, value in of_cognates.items()},
+        "figures": figures, "figure rarity": rare_figures, "title figures": title_figures, "no figure in common": no_figure,
+        "fewest figures": _fewest_figures(asked, rows), "other figures": one * other_figures,
+        "days": days, "days in one language": days * one, "one language": one, "words": words * one, "terms": terms * one,
+        "few words": np.maximum(_FEW_WORDS - words, 0.0) * one, "many words": np.maximum(words - _MANY_WORDS, 0.0) * one,
+        "strangers": strangers, "strangers across": strangers * across, "strangers' vectors": strangers * vectors,
+        "vectors in one language": vectors * one, "thin": np.full(len(rows), thin), "thin vectors": thin * vectors,
+        "cased": cased, "guessed": guessed, "guessed vectors": guessed * vectors, "guessed names": guessed * names.cosine,
+        "guessed name rarity": guessed * names.rarity,
+    }  # fmt: skip
+    return np.stack([made[name] for name in INPUTS], axis=1)
+
+
+class _Common(NamedTuple):
+    """What two rows of hashes have in common, by their rarities; 1 is that of what no other text has, however large the window.
+
+    ``contained``: the share of the row with less.
+    """
+
+    cosine: Scores
+    rarity: Scores
+    rarest: Scores
+    shared: Scores
+    contained: Scores
+    fewest: Scores
+    most: Scores
+
+
+def _in_common(own: NDArray[np.uint32], others: NDArray[np.uint32], background: Frequencies) -> _Common:
+    mine, theirs = _rarity(own, background), _rarity(others, background)
+    order = np.argsort(own, kind="stable")
+    ranked = own[order]
+    places = np.minimum(ranked.searchsorted(others), len(ranked) - 1)
+    shared = np.where((ranked[places] == others) & (others != NOTHING), theirs, 0)
+    norms = float((mine * mine).sum()) * (theirs * theirs).sum(axis=1).astype(np.float64)
+    total, sums = shared.sum(axis=1), np.minimum(theirs.sum(axis=1), mine.sum())
+    counts, count = (others != NOTHING).sum(axis=1), (own != NOTHING).sum()
+    return _Common(
+        (shared * shared).sum(axis=1) / np.sqrt(np.maximum(norms, 1.0)),
+        total / background.rarest,
+        shared.max(axis=1) / background.rarest,
+        (shared > 0).sum(axis=1).astype(np.float64),
+        total / np.maximum(sums, 1),
+        np.minimum(counts, count).astype(np.float64),
+        np.maximum(counts, count).astype(np.float64),
+    )
+
+
+def _rarity(hashes: NDArray[np.uint32], background: Frequencies) -> NDArray[np.int64]:
+    whole = background.rarity(hashes)
+    whole[hashes == NOTHING] = 0
+    return whole
+
+
+def _early(asked: Features, rows: Rows) -> Scores:
+    """1 if the first names of both have one in common."""
+    own, theirs = asked["across"][:_EARLY], rows["across"][:, :_EARLY]
+    return np.asarray(((theirs[:, :, None] == own[None, None, :]) & (own != NOTHING)).any(axis=(1, 2)), np.float64)
+
+
+def _fewest_figures(asked: Features, rows: Rows) -> Scores:
+    own, theirs = (asked["lead_figures"] != NOTHING).sum(), (rows["lead_figures"] != NOTHING).sum(axis=1)
+    return np.asarray(np.minimum(own, theirs), np.float64)
 
 
 def _words_in_common(asked: Features, rows: Rows) -> tuple[Scores, NDArray[np.bool_]]:
@@ -113,32 +238,22 @@ def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     return np.where(rows["encoded"] > 0, cosine, 0.0)
 
 
-def names_in_common(asked: Features, rows: Rows, counts: Frequencies) -> Scores:
-    """The cosine of the names' rarities."""
-    own = asked["across"]
-    mine = _rarity(own, counts)
-    theirs = _rarity(rows["across"], counts)
-    order = np.argsort(own, kind="stable")
-    ranked = own[order]
-    places = np.minimum(ranked.searchsorted(rows["across"]), len(ranked) - 1)
-    shared = np.where((ranked[places] == rows["across"]) & (rows["across"] != NOTHING), theirs, 0)
-    norms = (mine * mine).sum() * (theirs * theirs).sum(axis=1)
-    return np.asarray((shared * shared).sum(axis=1) / np.sqrt(np.maximum(norms, 1).astype(np.float64)), np.float64)
-
-
-def _rarity(names: NDArray[np.uint32], counts: Frequencies) -> NDArray[np.int64]:
-    whole = np.rint(counts.rarity(names) * _FINE).astype(np.int64)
-    whole[names == NOTHING] = 0
-    return whole
-
-
-def _figures(asked: Features, rows: Rows) -> tuple[Scores, Scores, Scores]:
-    """How many figures both leads have (at most 3), both titles (at most 2), and 1 if both have some and share none."""
+def _figures(asked: Features, rows: Rows, background: Frequencies) -> tuple[Scores, Scores, Scores, Scores]:
+    """How many figures both leads have (at most 3), how rare those are, how many both titles have (at most 2), and 1 if both
+    leads have some and share none.
+    """
     own, theirs = asked["lead_figures"], rows["lead_figures"]
     known = own != NOTHING
     same = (theirs[:, :, None] == own[None, None, :]) & known
-    both = same.any(axis=2).sum(axis=1)
+    shared = same.any(axis=2)
+    both = shared.sum(axis=1)
+    rare = np.where(shared, _rarity(theirs, background), 0).sum(axis=1) / background.rarest
     at = np.arange(theirs.shape[1])
     titles = same[:, :, : int(asked["title_figures"])].any(axis=2) & (at < rows["title_figures"][:, None])
     none = known.any() & (theirs[:, 0] != NOTHING) & (both == 0)
-    return np.minimum(both, 3).astype(float), np.minimum(titles.sum(axis=1), 2).astype(float), none.astype(float)
+    return (
+        np.minimum(both, 3).astype(np.float64),
+        rare,
+        np.minimum(titles.sum(axis=1), 2).astype(np.float64),
+        none.astype(np.float64),
+    )

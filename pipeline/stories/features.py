@@ -30,20 +30,14 @@ import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from core.normal import normalized
-from core.package_data import package_toml
 from pipeline.stories import across
 from pipeline.stories.identity import FIELDS, IDENTITY_CHARS, NO_MARK, TITLE_CHARS, fields_of, identity_of
+from pipeline.stories.words import FUNCTION_WORDS, FUNCTION_WORDS_UNSPACED
 from pipeline.text.agencies import agency_name, find_agency
 from pipeline.text.characters import one_spelling
 from pipeline.text.difference import settled
 from pipeline.text.encoder import Vector
 from pipeline.text.fingerprint import PERMUTATIONS, is_unspaced, shingle_hashes, signature
-
-_WORDS = package_toml("pipeline.stories", "function_words.toml")
-FUNCTION_WORDS = frozenset(word for listed in _WORDS["words"].values() for word in listed.split())
-"""Frequencies of the window find such words too, but only once the window has articles; these work from the first one."""
-
-FUNCTION_WORDS_UNSPACED: str = _WORDS["unspaced"]
 
 SETTLED_CHARS = 200_000
 HEAD_SHINGLES = 120
@@ -80,7 +74,7 @@ if it has no signature. Sketches are sorted in ascending order and padded with `
 first."""
 
 SIZE = LAYOUT.itemsize
-FORMAT = 3
+FORMAT = 4
 """The first byte of a value: another layout or meaning has another number."""
 
 _SIGNATURE_BYTES = 4 * PERMUTATIONS
@@ -145,7 +139,7 @@ def read_features(value: bytes) -> Features:
     if is_full(value):
         return np.frombuffer(value, LAYOUT)[0]  # type: ignore[no-any-return]
     plain = np.zeros((), LAYOUT)
-    for name in ("head", "opening", "names", "figures", "terms", "across", "lead_figures", "cells"):
+    for name in ("head", "opening", "names", "figures", "terms", "across", "lead_figures", "cells", "cognates"):
         plain[name] = PAD
     plain["marks"] = NO_MARK
     if len(value) == _SIGNATURE_BYTES:

@@ -16,6 +16,9 @@ BUCKETS = 1 << 19
 _PRIOR = 100.0
 """Articles that are assumed before the first: a window with few articles says little about what is rare."""
 
+FINE = 64
+"""Rarities are whole 64ths."""
+
 _AT_ONCE = 4_096
 
 
@@ -88,10 +91,15 @@ class Frequencies:
         found: NDArray[np.int32] = self._table[terms & np.uint32(BUCKETS - 1)]
         return found
 
-    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.float64]:
-        """ln((articles + prior) / (articles with the term + 1)), at least 0.1."""
-        found = self.counts_of(terms)
-        return np.asarray(np.maximum(np.log((self.articles + _PRIOR) / (found + 1.0)), 0.1), np.float64)
+    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """ln((articles + prior) / (articles with the term + 1)) in ``FINE``ths, at least a tenth; rounded, so whole numbers."""
+        ratios = np.asarray((self.articles + _PRIOR) / (self.counts_of(terms) + 1.0), np.float64)
+        return np.asarray(np.rint(np.maximum(_ln(ratios), 0.1) * FINE), np.int64)
+
+    @property
+    def rarest(self) -> int:
+        """The rarity of a term that no article has."""
+        return int(np.rint(_ln(np.asarray([self.articles + _PRIOR])) * FINE)[0])
 
     def _near(self, at: int, place: bytes) -> int:
         """The index of ``place``. The ends nearly always stay or move by a few, so those are tried first."""
@@ -115,3 +123,20 @@ class Frequencies:
             self.articles += counted.articles * step
             self.total += counted.total * step
             self.vectors += counted.vectors * step
+
+
+def _ln(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The natural logarithm to nine digits, by single operations alone: the last bit of a library's is its own choice."""
+    mantissas, exponents = np.frexp(ratios)
+    # 2 · artanh((m − 1) / (m + 1)), with m from ½·√2 to √2, by its series.
+    low = mantissas < _HALF_ROOT
+    mantissas, exponents = np.where(low, mantissas * 2.0, mantissas), exponents - low
+    ratio = (mantissas - 1.0) / (mantissas + 1.0)
+    square = ratio * ratio
+    total = np.full_like(ratio, 1.0 / 11.0)
+    for odd in (9.0, 7.0, 5.0, 3.0, 1.0):
+        total = total * square + 1.0 / odd
+    return np.asarray(2.0 * ratio * total + exponents * _LN_2, np.float64)
+
+
+_HALF_ROOT, _LN_2 = 0.7071067811865476, 0.6931471805599453

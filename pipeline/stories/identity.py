@@ -9,7 +9,7 @@ more so if both stand between the same words. What both have counts for nothing,
 
 Names are capitalised words inside a sentence; at the start of one, and in a headline that capitalises every word, those
 that the text has capitalised elsewhere too and never in small letters. They are compared by their consonants
-(``skeleton``), so that another transliteration is the same name. In scripts without capitals every word that isn't a
+(``skeleton.spelled``), so that another transliteration is the same name. In scripts without capitals every word that isn't a
 function word is a mark, and in scripts without spaces every second pair of characters; those count only between the same
 words. Figures are compared by value, in digits or words ("fourteen", "14"); days are days of the week, days of the month
 and months, each compared with its like, so "Monday" in place of "3 November" contradicts nothing. A dateline says who
@@ -31,9 +31,9 @@ import numpy as np
 import regex  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from core.package_data import package_toml
 from pipeline.stories.figures import Spoken, spoken_numbers
-from pipeline.stories.skeleton import skeleton, without_accents
+from pipeline.stories.skeleton import spelled, without_accents
+from pipeline.stories.words import FUNCTION_WORDS, FUNCTION_WORDS_UNSPACED
 from pipeline.text.calendars import month_of, weekday_of
 from pipeline.text.fingerprint import is_unspaced
 
@@ -88,9 +88,7 @@ _WEEKDAYS_UNSPACED = {
 # Foreign names and words: one run is one word.
 _KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]{2,}")
 _KANA_PAIR = re.compile("[\u3040-\u309f]{2}|\\d")
-_WORDS = package_toml("pipeline.stories", "function_words.toml")
-_FUNCTION_WORDS = frozenset(word for listed in _WORDS["words"].values() for word in listed.split())
-_LITTLE = frozenset(_WORDS["unspaced"])
+_LITTLE = frozenset(FUNCTION_WORDS_UNSPACED)
 
 
 class Mark(NamedTuple):
@@ -241,7 +239,7 @@ def _word(token: str) -> str:
     if not folded.isalpha():
         return folded
     # An ending of a case is cut off, which Latin letters have seldom and Cyrillic ones often.
-    return skeleton(folded if folded.isascii() else folded[:STEM])
+    return spelled(folded if folded.isascii() else folded[:STEM])
 
 
 def _tokens(text: str, most: int) -> list[_Token]:
@@ -340,7 +338,7 @@ def _marks(tokens: list[_Token], names: _Names, spoken: list[Spoken], language: 
 def _meaning(token: str, language: str | None) -> int:
     """A word as the key of a mark: a day, a month or a word; 0 for a function word."""
     folded = token.casefold()
-    if len(folded) < 2 or folded in _FUNCTION_WORDS:
+    if len(folded) < 2 or folded in FUNCTION_WORDS:
         return 0
     if (day := weekday_of(folded)) is not None and len(folded) > 2:
         return WEEKDAY << 28 | _hash("e", str(day))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.records import OrderKey
 from pipeline.stories.across import unpacked
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
-from pipeline.stories.events import ANOTHER_EVENT, JOIN_AT, NEAREST, inputs_of, scores
+from pipeline.stories.events import ANOTHER_EVENT, JOIN_AT, inputs_of, of_story, scores
 from pipeline.stories.features import PAD, Features, read_features
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.multimap import Multimap
@@ -170,9 +170,7 @@ class StoryIndex:
             members = np.unique(members[(columns.stories[members] == story) & self._visible(members, own, as_of)])
             members = members[self._latest_versions(members)][-MAX_MEMBERS:]
             told = self.event_scores(known, members, language, as_of)
-            # The mean of whole numbers does not depend on the order of their sum.
-            mean = np.rint(told * 4096).astype(np.int64).sum() / 4096 / len(told)
-            whole = float(told.max() * NEAREST + mean * (1.0 - NEAREST))
+            whole = of_story(told)
             if whole >= JOIN_AT and (best is None or whole > best[0]):
                 best = whole, int(members[int(told.argmax())])
         return None if best is None else columns.entry(best[1])
@@ -268,7 +266,7 @@ class StoryIndex:
         # A live blog's hundred versions are one article.
         known = self._columns.features[slots[self._columns.versions[slots] == 1]]
         encoded = known[known["encoded"] > 0]
-        terms = np.concatenate((known["terms"].ravel(), *(encoded[name].ravel() for name in _ACROSS)))
+        terms = np.concatenate((known["terms"].ravel(), *(encoded[name].ravel() for name in (*_ACROSS, "cognates"))))
         total = unpacked(encoded["vector"]).sum(axis=0, dtype=np.float64).astype(np.int64)
         return Counted(terms[terms != PAD], len(known), total, len(encoded))
 

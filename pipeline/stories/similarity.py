@@ -58,6 +58,7 @@ _EVENT_FIGURES = 2
 _SERIAL = 0.5
 _SERIAL_MS = 12 * HOUR_MS
 _AGEING = 0.2
+_STEPS = 1 << 20
 
 Rows = NDArray[Any]
 """Rows of ``features.LAYOUT``."""
@@ -190,8 +191,8 @@ class TermRarity(Protocol):
     def articles(self) -> int:
         """How many articles count."""
 
-    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.float64]:
-        """Inverse document frequencies, of the shape of ``terms``; above 0."""
+    def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Inverse document frequencies in whole 64ths, of the shape of ``terms``; above 0."""
 
 
 class Similarity(Protocol):
@@ -213,20 +214,17 @@ class LexicalSimilarity:
 
     def scores(self, asked: Features, rows: Rows, ages_ms: NDArray[np.int64], background: TermRarity) -> Shares:
         """See ``Similarity``. 0 for rows that share fewer than four terms."""
-        own_terms = asked["terms"]
-        own = np.sqrt(asked["weights"].astype(np.float64)) * background.rarity(own_terms)
-        own[own_terms == PAD] = 0.0
-        terms = rows["terms"]
-        weights = np.sqrt(rows["weights"].astype(np.float64)) * background.rarity(terms)
-        weights[terms == PAD] = 0.0
+        own_terms, terms = asked["terms"], rows["terms"]
+        # What is summed is whole numbers: a sum of floats depends on its order, which is the library's choice.
+        own, weights = _weighed(own_terms, asked["weights"], background), _weighed(terms, rows["weights"], background)
         order = np.argsort(own_terms, kind="stable")
         ranked = own_terms[order]
         places = np.minimum(ranked.searchsorted(terms), len(ranked) - 1)
-        shared = np.where(ranked[places] == terms, own[order][places], 0.0)
-        norms = np.sqrt((own**2).sum() * (weights**2).sum(axis=1))
-        cosine = np.asarray((shared * weights).sum(axis=1) / np.maximum(norms, 1e-9), np.float64)
+        shared = np.where(ranked[places] == terms, own[order][places], 0) * weights
+        norms = np.sqrt(float((own * own).sum()) * (weights * weights).sum(axis=1).astype(np.float64))
+        cosine = np.asarray(shared.sum(axis=1) / np.maximum(norms, 1.0), np.float64)
         cosine *= 1.0 - _AGEING * np.minimum(ages_ms / (72 * HOUR_MS), 1.0)
-        cosine[(shared * weights > 0).sum(axis=1) < _MIN_TERMS] = 0.0
+        cosine[(shared > 0).sum(axis=1) < _MIN_TERMS] = 0.0
         # What follows only lowers scores, so it is skipped if none is high enough.
         if not (cosine >= self.join_at).any():
             return cosine
@@ -243,6 +241,13 @@ class LexicalSimilarity:
         return cosine
 
 
+def _weighed(terms: NDArray[np.uint32], weights: NDArray[np.uint8], background: TermRarity) -> NDArray[np.int64]:
+    """Of each term its weight times its rarity, in whole numbers below 2¹⁵."""
+    made = np.rint(np.sqrt(weights.astype(np.float64)) * background.rarity(terms)).astype(np.int64)
+    made[terms == PAD] = 0
+    return made
+
+
 def best_story(scores: Shares, stories: NDArray[np.uint64], join_at: float) -> int | None:
     """The row through which the text joins a story, or None if it begins one.
 
@@ -253,7 +258,8 @@ def best_story(scores: Shares, stories: NDArray[np.uint64], join_at: float) -> i
     for story in dict.fromkeys(stories[scores >= join_at].tolist()):
         members = (stories == story).nonzero()[0]
         ranked = np.sort(scores[members])[::-1][:3]
-        judged = float((ranked[0] + ranked.mean()) / 2)
+        mean = np.rint(ranked * _STEPS).astype(np.int64).sum() / _STEPS / len(ranked)
+        judged = float((ranked[0] + mean) / 2)
         if judged >= join_at and (best is None or judged > best[0]):
             best = judged, int(members[int(np.argmax(scores[members]))])
     return None if best is None else best[1]

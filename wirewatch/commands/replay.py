@@ -157,6 +157,9 @@ def replay(
     machine = console.wants_json(as_json)
     stop = stop_on_signals()
     store = open_store(settings.store)
+    # Loads numpy, which no other command of this module needs.
+    from pipeline.stories.rule import story_rule
+
     try:
         wanted = ReplaySpec(
             since=since,
@@ -168,6 +171,7 @@ def replay(
             subscriptions=digest_of(subscriptions),
             deliver=deliver,
             scope=name if topics or subscriptions else scope_of(store, of or settings.run),
+            stories=story_rule(vectors=settings.story_vectors),
         )
         book = ReplayRepository(store)
         row = book.get(name)

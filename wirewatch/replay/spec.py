@@ -15,6 +15,7 @@ from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from core.store.pruned import pruned_of
 from core.topics.definitions import builtin_definitions, folder_definitions
+from pipeline.ledger.story_rules import story_rules
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names
 
 STREAM, ARCHIVE, STORE = "stream", "archive", "store"
@@ -22,7 +23,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class ReplaySpec(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of a replay; the same options again continue the run. Times as given, files by a digest of their content."""
+    """The options of a replay; the same options again continue the run. Times as given, files by a digest of their content.
+
+    ``stories``: the rule by which stories are formed (``story_rule``), by the version and the setting ``story_vectors``.
+    """
 
     since: str
     until: str
@@ -33,11 +37,18 @@ class ReplaySpec(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: str | None = None
     deliver: bool = False
     scope: str = "live"
+    stories: str = ""
     schema: int = 1
 
     def differences(self, other: ReplaySpec) -> list[str]:
         """Names of the options in which the two differ."""
-        names = {"since": "--from", "until": "--to", "sources": "--source", "seeded": "--fresh"}
+        names = {
+            "since": "--from",
+            "until": "--to",
+            "sources": "--source",
+            "seeded": "--fresh",
+            "stories": "story_vectors or the version",
+        }
         fields = [one for one in self.__struct_fields__ if one not in ("scope", "schema")]
         return [names.get(one, f"--{one}") for one in fields if getattr(self, one) != getattr(other, one)]
 
@@ -134,7 +145,9 @@ def begin_replay(
         base=base,
         from_ms=span[0],
         to_ms=span[1],
-        no_claim=_no_claim(spec, first_ms, base, span) or pruned_since(store, spec.of, span[0]),
+        no_claim=_no_claim(spec, first_ms, base, span)
+        or other_stories(spec, story_rules(store, spec.of))
+        or pruned_since(store, spec.of, span[0]),
         state=RUNNING,
         delivers=spec.deliver,
         started_ms=now_ms,
@@ -151,6 +164,16 @@ def pruned_since(store: Store, run: str, from_ms_: int) -> str | None:
     """
     pruned = pruned_of(store, run)
     return "; ".join(pruned.words()) if pruned.whole_from_ms > from_ms_ else None
+
+
+def other_stories(spec: ReplaySpec, rules: Sequence[str]) -> str | None:
+    """Why stories may differ: by ``rules`` the replayed run formed its own; None if it did by the replay's rule alone."""
+    if not rules or not spec.stories or set(rules) == {spec.stories}:
+        return None
+    theirs = ", ".join(rules)
+    return (
+        f"it forms stories by rule {spec.stories}, {spec.of!r} by {theirs} (another version, or setting story_vectors)"
+    )
 
 
 def _is_ours(sources: tuple[str, ...]) -> bool:

@@ -7,14 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stories.across import CELLS, cells_of, fields_of, names_in, packed, places_in, skeleton, unpacked
+from pipeline.stories.across import CELLS, cells_of, cognates_in, fields_of, names_in, packed, places_in, unpacked
+from pipeline.stories.skeleton import skeleton
 from pipeline.text.encoder import DIMENSIONS, HIGHEST
 from tests.laws import examples
 
 ONE_NAME = [
     [("Зеленський", "uk"), ("Зеленский", "ru"), ("Zełenski", "pl"), ("Zelenskiego", "pl"), ("Selenskyj", "de")],
     [("Khamenei", "en"), ("Хаменеи", "ru"), ("خامنئي", "ar"), ("خامنه‌ای", "fa"), ("Chamenei", "de")],
-    [("Maduro", "es"), ("Мадуро", "ru"), ("مادورو", "ar"), ("Madura", "pl")],
+    [("Maduro", "es"), ("Мадуро", "ru"), ("مادورو", "ar"), ("Madura", "pl"), ("马杜罗", None), ("マドゥロ", None)],
+    [("Maduro", "en"), ("מדורו", "he"), ("마두로", "ko")],
+    [("Caracas", "en"), ("Каракас", "ru"), ("加拉加斯", None)],
+    [("Vance", "en"), ("Вэнс", "ru"), ("فانس", "ar"), ("万斯", None)],
+    [("Cherson", "de"), ("Херсоне", "ru"), ("Kherson", "en"), ("赫尔松", None)],
     [("Trump", "en"), ("Трампом", "ru"), ("ترامب", "ar"), ("Trumpem", "cs"), ("Τραμπ", "el")],
     [("Wenezueli", "pl"), ("Венесуэлы", "ru"), ("Venezuela", "en"), ("فنزويلا", "ar")],
     [("Krakau", "de"), ("Кракау", "ru")],
@@ -24,6 +29,16 @@ ONE_NAME = [
 @pytest.mark.parametrize("spelled", ONE_NAME, ids=lambda spelled: spelled[0][0])
 def test_one_name_in_many_spellings(spelled: list[tuple[str, str]]) -> None:
     assert len({skeleton(word, language) for word, language in spelled}) == 1
+
+
+@pytest.mark.parametrize("words", [[("strike", "en"), ("страйку", "uk"), ("strajku", "pl"), ("Streik", "de")]])
+def test_a_word_that_languages_share_is_one(words: list[tuple[str, str]]) -> None:
+    assert len({tuple(cognates_in(word, "", language)) for word, language in words}) == 1
+
+
+def test_names_written_in_chinese_and_japanese_are_found() -> None:
+    assert skeleton("Maduro", "en") in names_in("美国突袭后马杜罗抵达纽约", "", "zh")
+    assert skeleton("Castillo", "es")[:3] in {one[:3] for one in names_in("カスティーヨ知事が発表した", "", "ja")}
 
 
 def test_other_names_are_others() -> None:
@@ -40,6 +55,8 @@ def test_other_names_are_others() -> None:
         ("The president of Venezuela in Germany", "en", ["VE", "DE"]),
         ("رئيس فنزويلا في ألمانيا", "ar", ["VE", "DE"]),
         ("turkey for dinner", "en", []),
+        ("w szwajcarskim kurorcie", "pl", ["CH"]),
+        ("в швейцарском баре", "ru", ["CH"]),
         ("Venezuela", "xx", []),
     ],
 )

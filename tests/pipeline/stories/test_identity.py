@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.stories.contradiction import contradictions, shared_words
 from pipeline.stories.features import LAYOUT, features, prepared, read_features
 from pipeline.stories.identity import DAY, FIGURE, MONTH, NAME, WEEKDAY, WORD, identity_of, new_names
-from pipeline.stories.skeleton import skeleton
+from pipeline.stories.skeleton import spelled
 from tests.laws import examples
 from tests.quality.stories.templates import template_pairs
 
@@ -120,21 +120,21 @@ def test_more_text_contradicts_nothing() -> None:
     "Damascus Damaskus Дамаскус", "Gaddafi Qadhafi",
 ])  # fmt: skip
 def test_spellings_of_a_name_are_one(names: str) -> None:
-    assert len({skeleton(name.casefold()) for name in names.split()}) == 1
+    assert len({spelled(name.casefold()) for name in names.split()}) == 1
 
 
 @pytest.mark.parametrize(
     "names", ["Iran Iraq Oran", "Norway Portugal Sweden Austria", "Thrapstone Oundlebury", "Мали Мальта"]
 )
 def test_different_names_are_several(names: str) -> None:
-    assert len({skeleton(name.casefold()) for name in names.split()}) == len(names.split())
+    assert len({spelled(name.casefold()) for name in names.split()}) == len(names.split())
 
 
 @given(st.text(max_size=60))
 def test_a_skeleton_is_short(name: str) -> None:
-    made = skeleton(name.casefold())
+    made = spelled(name.casefold())
     assert len(made) <= max(5, len(name.casefold()))
-    assert skeleton(name.casefold()) == made
+    assert spelled(name.casefold()) == made
 
 
 def test_names_that_are_new() -> None:

@@ -83,6 +83,7 @@ def test_the_harder_sets_are_many() -> None:
     assert {path.name for path in CASES.glob("events_*.toml")} == {
         *(f"events_{language}.toml" for language in LANGUAGES),
         *(f"events_{which}_{language}.toml" for which, languages in SETS.items() for language in languages),
+        "events_across.toml",
     }
 
 
