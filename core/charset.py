@@ -2,8 +2,10 @@
 
 Labels are wrong in both directions, so what the bytes show counts first: a byte order mark, UTF-16's zero bytes, the escape
 sequences of seven-bit charsets, then well-formed UTF-8 beyond ASCII (text in another charset is hardly ever that by chance),
-also if it is damaged in a few places; then the label of the HTTP header, then the document's own, then a guess. Labels are
-read as browsers read them (WHATWG Encoding Standard): ``iso-8859-1`` means Windows-1252, ``gb2312`` means GB 18030.
+also if it is damaged in a few places; then the label of the HTTP header, then the document's own, then a guess. A label is
+passed over if words read by it are none (capitals or another script's letters within words). Labels are read as browsers
+read them (WHATWG Encoding Standard): ``iso-8859-1`` means Windows-1252, ``gb2312`` means GB 18030. Text that was read in
+a wrong charset before it was written as UTF-8 is put right (``core.mojibake``).
 
 The guess is charset-normalizer's, limited to the charsets that pages are really written in and directed by what the bytes
 show at once: whether most letters are beyond ASCII (Cyrillic, Arabic, Chinese …) or few (accents of a Latin script).
@@ -16,6 +18,8 @@ import re
 from typing import NamedTuple
 
 from charset_normalizer import from_bytes
+
+from core.mojibake import mended
 
 DEFAULT = "cp1252"
 SAMPLE_BYTES = 8_192
@@ -95,6 +99,24 @@ _KANA = re.compile("[\u3041-\u30ff]")
 # Signs that stand inside of words where Central European letters were read as Western ones.
 _ODD = re.compile(r"(?<=[a-z])[¹³¿¡¥£¼¾º¦¶±](?=[a-z])|(?<=[a-z])[¹³¿](?=\b)")
 
+_TURKISH = re.compile("[þðýÞÐÝ]")
+_ACUTE = re.compile("[áíóúæÁÍÓÚÆ]")
+_ONE_BYTE = re.compile(r"koi8-[ru]|cp866|mac-cyrillic|cp125[013-7]|iso8859-(?:2|5|6|7|8|15)|cp874")
+_LEAST_WORD = 3
+_WORD = re.compile(r"[^\W\d_]+")
+_CASE_BREAK = re.compile("[a-zß-öø-ÿа-џά-ώ][A-ZÀ-ÖØ-ÞЀ-ЯΆ-Ϋ]")
+_SCRIPTS = tuple(
+    re.compile(f"[{letters}]")
+    for letters in (
+        "A-Za-z\u00c0-\u024f",
+        "\u0370-\u03ff",
+        "\u0400-\u052f",
+        "\u0590-\u05ff",
+        "\u0600-\u06ff",
+        "\u0e00-\u0e7f",
+    )
+)
+
 _MAGIC = (
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -147,25 +169,51 @@ def decode_bytes(data: bytes, label: str | None = None) -> Decoded:
     if data.isascii():
         return Decoded(data.decode("ascii"), declared[0] if declared else "utf-8")
     try:
-        return Decoded(data.decode("utf-8"), "utf-8")
+        return Decoded(mended(data.decode("utf-8"), data), "utf-8")
     except UnicodeDecodeError as error:
         # One broken place in a long page is damage, not another charset.
         if (error.start > _LONG_START and not data[: error.start].isascii()) or _is_damaged_utf8(data):
             return _lenient(data, "utf-8")
+    doubted: list[str] = []
     for codec in declared:
         if codec == DEFAULT and (other := _not_western(data)) is not None:
             return _lenient(data, other)
         try:
-            return Decoded(data.decode(codec), codec)
+            text = data.decode(codec)
         except UnicodeDecodeError:
             continue
+        if not _ONE_BYTE.fullmatch(codec) or not _is_gibberish(_sample(data).decode(codec, "replace")):
+            return Decoded(text, codec)
+        doubted.append(codec)
+    if doubted and (guessed := guess_charset(data)) not in doubted:
+        return _lenient(data, guessed)
     # A declared charset with a few bad bytes is likelier than another one.
     return _lenient(data, declared[0] if declared else guess_charset(data))
 
 
+def _is_gibberish(text: str) -> bool:
+    """Whether the words beyond ASCII are none: capitals only or behind small letters, scripts mixed."""
+    words = [word for word in _WORD.findall(text) if not word.isascii() and len(word) >= _LEAST_WORD]
+    if len(words) < _LEAST:
+        return False
+    wrong = sum(_CASE_BREAK.search(word) is not None or _scripts_of(word) > 1 for word in words)
+    # KOI8 read as Windows-1251 has all its small letters as capitals.
+    shouted = sum(word[1:].isupper() for word in words)
+    return wrong * 3 > len(words) or shouted * 4 > len(words) * 3
+
+
+def _scripts_of(word: str) -> int:
+    return sum(one.search(word) is not None for one in _SCRIPTS)
+
+
 def _not_western(data: bytes) -> str | None:
-    """Another charset for what a template declares as Latin 1: the text has more letters beyond ASCII than any Western one."""
+    """Another charset for what a template declares as Latin 1.
+
+    The text has more letters beyond ASCII than any Western one, or signs that are Central European or Turkish letters.
+    """
     sample = _sample(data)
+    if (eastern := _other_latin(sample)) is not None:
+        return eastern
     beyond = sum(byte > 0xBF for byte in sample)
     letters = beyond + sum(chr(byte).isalpha() for byte in sample if byte < 128)
     if beyond < _LEAST * 4 or beyond * 2 < letters:
@@ -201,8 +249,8 @@ def guess_charset(data: bytes) -> str:
     if beyond < _LEAST:
         return DEFAULT
     if beyond * 3 < letters:
-        if _ODD.search(sample.decode("cp1252", "replace")):
-            return _best(sample, ["cp1250", "iso8859_2"]) or "cp1250"
+        if (eastern := _other_latin(sample, least=1)) is not None:
+            return eastern
         return _best(sample, _LATIN) or DEFAULT
     for name in ("euc_jp", "cp932"):
         # Kana are a fifth of any Japanese text and of nothing else; Korean charsets can read them as syllables.
@@ -213,6 +261,18 @@ def guess_charset(data: bytes) -> str:
         if len(_KANA.findall(text)) * 5 > sum(not char.isascii() for char in text):
             return name
     return _best(sample, _OTHERS) or DEFAULT
+
+
+def _other_latin(sample: bytes, *, least: int = _LEAST) -> str | None:
+    """The charset of a text in Latin letters that its signs betray when they are read as Western ones; None if none do."""
+    western = sample.decode("cp1252", "replace")
+    if len(_ODD.findall(western)) >= least:
+        return _best(sample, ["cp1250", "iso8859_2"]) or "cp1250"
+    turkish = len(_TURKISH.findall(western))
+    # Icelandic has these letters too, and vowels with acute accents beside them.
+    if turkish >= least and len(_ACUTE.findall(western)) * 4 < turkish:
+        return "cp1254"
+    return None
 
 
 def _own_labels(data: bytes) -> list[str]:
