@@ -34,7 +34,7 @@ from pipeline.extraction.places import remove
 from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
 from pipeline.extraction.values import line_of as _line_of
-from pipeline.extraction.values import without_shortcodes
+from pipeline.extraction.values import without_shortcodes, words_of
 from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
 from pipeline.text.characters import count_letters, folded, normal_line, normal_text
 from pipeline.text.dates import parse_date
@@ -53,8 +53,15 @@ _MIN_ALIKE = 3
 _KEY_CHARS = 60
 _MAX_KICKER_CHARS = 40
 _HEAD_LINES = 5
+_BARS = re.compile(r"(?:(?<!\s)\s++)?[|•·]\s*")
+_MAX_NOTES, _MAX_NOTE_CHARS, _MIN_GLUED = 5, 50, 12
+_MAX_AROUND, _MAX_NOTES_CHARS = 12, 120
+_BEFORE_TAGS = frozenset(
+    {"div", "p", "span", "ul", "ol", "section", "header", "center", "b", "strong", "a", "h2", "h3", "h4", "h5"}
+)
+_COUNTED = re.compile(r"[^\d.!?]{2,30}[:：]\s?[\d\s.,\u0660-\u0669\u06f0-\u06f9]{1,12}")
 _MAX_DATE_CHARS = 60
-_MAX_DATE_LETTERS = 16
+_MAX_DATE_LETTERS = 26
 _MAX_SCRIPT_CHARS = 4_000_000
 _MIN_SCRIPT_BODY_CHARS = 400
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -84,6 +91,7 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str) 
     strip_elements(tree, "script", with_tail=False)  # trafilatura would read the JSON-LD too, and not as well
     reshape(tree, marks)
     _drop_furniture(tree, marks)
+    _drop_before(tree, title)
     drop_side_links(tree)
     _write_out_ruby(tree)
     strip_elements(tree, *_LEFT_OUT, with_tail=False)
@@ -144,7 +152,7 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
                 continue
             seen.add(flat)
         kept.append(line)
-    while kept and folded(kept[-1]) in authors:
+    while kept and (folded(kept[-1]) in authors or (kept[-1][-1] != "." and _is_date(kept[-1]))):
         kept.pop()
     text = drop_boilerplate("\n".join(kept))
     if standfirst and text and standfirst not in text and folded(standfirst) not in folded(text):
@@ -156,14 +164,37 @@ def _is_head(line: str, flat: str, headlines: set[str], authors: set[str]) -> bo
     """Whether one of the first lines is the headline (perhaps with a kicker), the byline or the date."""
     if flat in headlines or flat in authors:
         return True
-    if len(line) <= _MAX_DATE_CHARS and count_letters(line) <= _MAX_DATE_LETTERS and parse_date(line) is not None:
+    # Kicker and headline in one heading come out glued.
+    if len(flat) >= _MIN_GLUED and any(flat.replace(" ", "") == headline.replace(" ", "") for headline in headlines):
         return True
-    if len(line) <= 120 and any(folded(name) in authors for name in clean_authors([line])):
+    if _is_row(line, authors) or _COUNTED.fullmatch(line):
+        return True
+    if _is_date(line):
+        return True
+    if len(line) <= 120 and _named(line, authors):
         return True
     return any(
         len(headline) >= _MIN_LEAD_CHARS and flat.endswith(headline) and len(flat) - len(headline) <= _MAX_KICKER_CHARS
         for headline in headlines
     )
+
+
+def _is_date(line: str) -> bool:
+    return len(line) <= _MAX_DATE_CHARS and count_letters(line) <= _MAX_DATE_LETTERS and parse_date(line) is not None
+
+
+def _is_row(line: str, authors: set[str]) -> bool:
+    """Whether a line is a row of short notes between bars or dots, one of them a date or an author: "By A. | 3 May | 2 min"."""
+    notes = [note for note in _BARS.split(line) if note.strip()]
+    return (
+        2 <= len(notes) <= _MAX_NOTES
+        and all(len(note) <= _MAX_NOTE_CHARS for note in notes)
+        and any(parse_date(note) is not None or folded(note) in authors or _named(note, authors) for note in notes)
+    )
+
+
+def _named(line: str, authors: set[str]) -> bool:
+    return any(folded(name) in authors for name in clean_authors([line]))
 
 
 def _standfirst(tree: HtmlElement, facts: PageFacts) -> str:
@@ -313,6 +344,26 @@ def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     for element in marks.breadcrumbs:
         if element.tag in _LISTED and _line_of(element, _MAX_BREADCRUMB_CHARS):
             remove(element)  # a longer one is a page "with breadcrumbs"
+
+
+def _drop_before(tree: HtmlElement, title: str) -> None:
+    """Remove menus, kickers and notes before the headline: on a page of bare blocks an extractor takes them for text."""
+    wanted = folded(title)
+    heading = next((one for one in tree.iter("h1") if folded(words_of(one, _MAX_LEAD_CHARS)) == wanted), None)
+    if heading is None or not wanted:
+        return
+    for around in (heading, *itertools.islice(heading.iterancestors(), _MAX_AROUND)):
+        for block in list(around.itersiblings(preceding=True)):
+            if block.tag in _BEFORE_TAGS and _is_furniture(block):
+                remove(block)
+
+
+def _is_furniture(block: HtmlElement) -> bool:
+    words = _line_of(block)
+    if len(words) <= _MAX_NOTES_CHARS and not _PERIOD_END.search(words):
+        return True
+    linked = sum(len(_line_of(link)) for link in block.iter("a"))
+    return linked * 2 > len(words)
 
 
 def _write_out_ruby(tree: HtmlElement) -> None:

@@ -30,7 +30,7 @@ from pipeline.extraction.walls import read_signs, wall_kind
 from pipeline.extraction.when import chosen_date
 from pipeline.text.boilerplate import drop_boilerplate
 from pipeline.text.characters import count_letters, normal_text
-from pipeline.text.dates import date_context, url_day
+from pipeline.text.dates import date_context, offset_in, url_day
 from pipeline.text.language import language_code
 
 REASONS = {
@@ -182,6 +182,7 @@ def _article(
         body = _flash(body, title)
     text = body.value
     context = date_context(url, language_code(facts.language), fetched_at)
+    context = replace(context, offset=offset_in(claim.value for claim in (*facts.published, *facts.modified)))
     claims = [*facts.published]
     if published_hint:
         claims.append(Candidate(published_hint, "feed"))

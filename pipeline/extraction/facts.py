@@ -7,6 +7,7 @@ bounded, nothing is trusted to be of the right type. The page is read, never cha
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ _MAX_VALUES = 20
 _MAX_HEADINGS = 6
 _MAX_DATES = 12
 _FEW_WORDS, _FEW_CHARS = 2, 16
+_MAX_UNMARKED, _MAX_HEADING_CHARS = 1_500, 300
+_MAY_BE_HEADINGS = ("b", "strong", "font", "big", "span", "td", "div", "p", "center")
 
 _DATE_METAS = (
     "article:published_time", "og:article:published_time", "og:published_time", "article:published", "datepublished",
@@ -165,7 +168,17 @@ def _headings(tree: HtmlElement, window: str, metas: dict[str, list[str]]) -> li
         flat = folded(words_of(heading, 400))
         if len(flat) >= 12 and any(agree(flat, title) for title in titles) and not beside_the_article(heading):
             return [*found, (heading, normal_line(words_of(heading)))]
-    return found
+    return found or _unmarked_heading(tree, titles)
+
+
+def _unmarked_heading(tree: HtmlElement, titles: list[str]) -> list[tuple[HtmlElement, str]]:
+    """The innermost element that says what a title says, on pages that have no headings."""
+    for element in itertools.islice(tree.iter(*_MAY_BE_HEADINGS), _MAX_UNMARKED):
+        if not len(element) or len(element) < 3:
+            flat = folded(words_of(element, _MAX_HEADING_CHARS))
+            if len(flat) >= 12 and any(agree(flat, title) for title in titles) and element.tag != "a":
+                return [(element, normal_line(words_of(element)))]
+    return []
 
 
 def _headline(headings: list[tuple[HtmlElement, str]]) -> HtmlElement | None:

@@ -22,6 +22,7 @@ _MAX_BLOCK_CHARS = 600
 _MAX_ELEMENTS = 40
 _BLOCKS = frozenset({"p", "div", "section", "blockquote", "aside", "h2", "h3", "h4", "h5"})
 _LONG_LINK_CHARS = 70
+_MAX_WORD_CHARS = 40
 _PERIOD_END = re.compile(r"[.。۔।:;,]['\"”’»)\]]*$")
 _LABEL_END = re.compile(r"(?:[:：?|→>–-]|(?<!\.)\.\.++|…)\s*$")
 
@@ -36,8 +37,49 @@ def drop_side_links(tree: HtmlElement) -> None:
         if _is_link(paragraph):
             remove(paragraph)
     for block, words in _small_blocks(tree):
-        if _is_labelled(block, words):
+        if _is_labelled(block, words) or _is_list_of_words(block):
             remove(block)
+    _drop_lines(tree)
+
+
+def _is_list_of_words(block: HtmlElement) -> bool:
+    """Whether a block is several short links with nothing but signs between: keywords, sections."""
+    links = [line for link in block.iter("a") if (line := line_of(link))]
+    return len(links) >= 2 and all(len(line) <= _MAX_WORD_CHARS for line in links) and not folded(_outside(block))
+
+
+def _drop_lines(tree: HtmlElement) -> None:
+    """Remove a label and links that are a line of their own between two <br>."""
+    parents = dict.fromkeys(link.getparent() for link in tree.iter("a"))
+    for parent in parents:
+        if parent is None or parent.find("br") is None:
+            continue
+        line: list[HtmlElement] = []
+        for child in (*parent, None):
+            if child is not None and child.tag != "br":
+                line.append(child)
+                continue
+            _drop_line(line)
+            line = []
+
+
+def _drop_line(line: list[HtmlElement]) -> None:
+    links = [one for one in line if one.tag == "a"]
+    parent = line[0].getparent() if line else None
+    if not links or parent is None:
+        return
+    first = line[0].getprevious()
+    before = (parent.text if first is None else first.tail) or ""
+    words = [before, *(f"{'' if one.tag == 'a' else line_of(one)} {one.tail or ''}" for one in line)]
+    linked = " ".join(line_of(one) for one in links)
+    if is_label(" ".join(words)) and folded(linked) and not _PERIOD_END.search(linked):
+        if first is None:
+            parent.text = None
+        else:
+            first.tail = None
+        for one in line:
+            one.tail = None
+            remove(one)
 
 
 def _small_blocks(tree: HtmlElement) -> list[tuple[HtmlElement, str]]:

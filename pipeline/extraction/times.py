@@ -76,6 +76,9 @@ _SKIPPED = frozenset(
 _LETTERS = re.compile(r"[^\W\d_]")
 # The words before the digits of a date, or between those of two.
 _CHUNK = re.compile(r"[^\d\u0660-\u0669\u06f0-\u06f9]+")
+_BAR = re.compile(r"\s[|–—-]\s")
+_TIME_ONLY = re.compile(r"\d{1,2}[:.h]\d\d(?!\d|[./]\d)")
+_TIME_BEFORE = re.compile(r"\d[:h]\d\d(?!\d)")
 _MARKED_WORDS = re.compile(r"[\w'’]+", re.UNICODE)
 
 
@@ -137,7 +140,7 @@ def _lines(texts: Iterable[Any], *, stop: bool) -> list[str]:
         block = element.getparent() if text.is_tail else element
         while block is not None and block.tag in _INLINE:
             block = block.getparent()
-        if block is not last and parts:
+        if parts and (block is not last or _behind_break(text, element)):
             lines.append(" ".join(" ".join(parts).split()))
             parts = []
             if stop and _is_paragraph(lines[-1]):
@@ -147,6 +150,14 @@ def _lines(texts: Iterable[Any], *, stop: bool) -> list[str]:
     if parts:
         lines.append(" ".join(" ".join(parts).split()))
     return [line for line in lines if len(line) <= _MAX_CHARS * 2][:_MAX_LINES]
+
+
+def _behind_break(text: Any, element: HtmlElement) -> bool:
+    """Whether a <br> stands directly before the text, or before the inline element that it begins."""
+    if text.is_tail:
+        return bool(element.tag == "br")
+    before = element.getprevious()
+    return before is not None and before.tag == "br" and not (before.tail or "").strip()
 
 
 def _read(element: HtmlElement) -> Iterator[Dated]:
@@ -191,7 +202,9 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
         if tag == "time" and text and text != value:
             yield Dated(text, role, "visible")
     elif role == "unknown":
-        yield from _by_words(text, origin)
+        # A <time> within says it by itself, and better.
+        if not any(inner.get("datetime") for inner in element.iter("time")):
+            yield from _by_words(text, origin)
     else:
         for dated in _by_words(text, origin):
             yield dated if dated.role != "unknown" else Dated(dated.value, role, origin)
@@ -270,7 +283,7 @@ def _by_words(text: str, origin: str) -> Iterator[Dated]:
     """The dates in a text that may hold several, each with the words before it: "Published 3 May, updated 4 May"."""
     cuts = [0]
     for chunk in _CHUNK.finditer(text):
-        if chunk.start() and (role_of(chunk[0]) != "unknown" or re.search(r"\s[|–—-]\s", chunk[0])):
+        if chunk.start() and (role_of(chunk[0]) != "unknown" or _parts_days(chunk, text)):
             words = next((found.start() for found in _MARKED_WORDS.finditer(chunk[0])), 0)
             # A month or a mark of the day is part of the date before it.
             cuts.append(chunk.start() + (words if role_of(chunk[0]) != "unknown" else len(chunk[0])))
@@ -278,6 +291,13 @@ def _by_words(text: str, origin: str) -> Iterator[Dated]:
         part = text[begin:end].strip(" |–—-·•,")
         if any(char.isdigit() for char in part):
             yield Dated(part, role_of(_label_in(part)), origin)
+
+
+def _parts_days(chunk: re.Match[str], text: str) -> bool:
+    """Whether a bar or dash stands between two dates, and not between a day and its time."""
+    return _BAR.search(chunk[0]) is not None and (
+        _TIME_ONLY.match(text, chunk.end()) is None or _TIME_BEFORE.search(text, 0, chunk.start()) is not None
+    )
 
 
 def _inside_another(element: HtmlElement) -> bool:

@@ -31,6 +31,11 @@ _SENTENCE_BREAK = re.compile(r"[.!?؟。！？]\s++")
 _CREDIT = re.compile(
     r"(?:image|photo|picture|photo credit|image credit|file photo|fotos?|bild|фото)\s*:.{2,80}", re.IGNORECASE
 )
+_SOURCE = re.compile(
+    r"(?:sources?|(?:verwendete )?quellen?|fuentes?|fontes?|fonti|bron|źródło|источники?|джерел[оа]|kaynak|منبع|المصدر|المصادر"
+    r"|מקור|来源|來源|出典|출처)\s?[:：].{2,40}",
+    re.IGNORECASE,
+)
 _COPYRIGHT = re.compile(r"(?:copyright\s*)?(?:©|\(c\)).{0,100}", re.IGNORECASE)
 _UPPER_MORE = re.compile(r"(?:MORE|READ MORE|WATCH|RELATED|NEXT|ALSO READ|READ ALSO|SEE ALSO|LIVE)\s*[:|]\s+\S")
 
@@ -60,7 +65,7 @@ def is_boilerplate(line: str) -> bool:
     if (
         _is_lead_in(line, flat)
         or _COPYRIGHT.fullmatch(line)
-        or (_CREDIT.fullmatch(line) and not _PERIOD_END.search(line))
+        or ((_CREDIT.fullmatch(line) or _SOURCE.fullmatch(line)) and not _PERIOD_END.search(line))
     ):
         return True
     return any(opening.fullmatch(flat) for opening in OPENINGS)

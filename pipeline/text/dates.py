@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -50,6 +50,8 @@ _YEAR_LAST = re.compile(
 )
 _URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[01])(?=[/_-]|\b)")
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?=T|\s|$)(.*)", re.DOTALL)
+_OFFSET = re.compile(r"T\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?\s?([+-])(\d\d):?(\d\d)$")
+_MOST_OFFSET_MINUTES = 14 * 60
 _MARKS = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 
 
@@ -68,13 +70,14 @@ def read_date(claim: str, context: DateContext = NO_CONTEXT) -> Reading | None:
             try:
                 found = reader(text, context)
                 if found is not None:
-                    return Reading(_utc(found.moment), found.guessed)
+                    return Reading(_utc(_by_clock(found.moment, context)), found.guessed)
             except (ValueError, OverflowError, TypeError, IndexError):
                 # Years that do not exist, zones of more than a day: another reader may still make sense of it.
                 continue
     if context.base is not None and len(text) >= 3:
         try:
-            return _without_year(text, context) or _relative(text, context)
+            found = _without_year(text, context) or _relative(text, context)
+            return Reading(_utc(_by_clock(found.moment, context)), found.guessed) if found else None
         except (ValueError, OverflowError):
             return None
     return None
@@ -135,6 +138,23 @@ def flag_of(reading: Reading, fetched_at: datetime) -> Flag | None:
     return "guessed" if reading.guessed else None
 
 
+def _by_clock(moment: datetime, context: DateContext) -> datetime:
+    """A time without a zone, by the page's own clock if that is known; a day alone is its midnight in UTC."""
+    if moment.tzinfo is not None or context.offset is None or not (moment.hour or moment.minute):
+        return moment
+    return (moment - context.offset).replace(tzinfo=UTC)
+
+
+def offset_in(claims: Iterable[str]) -> timedelta | None:
+    """The difference to UTC that the first of the claims in ISO 8601 names; None if none does, or if it is none."""
+    for claim in claims:
+        if found := _OFFSET.search(claim.strip()):
+            minutes = int(found[2]) * 60 + int(found[3])
+            if minutes and minutes <= _MOST_OFFSET_MINUTES:
+                return timedelta(minutes=-minutes if found[1] == "-" else minutes)
+    return None
+
+
 def _utc(moment: datetime) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
@@ -178,7 +198,7 @@ def _last_word(text: str, context: DateContext) -> Zone | None:
 
 def _placed(moment: datetime, zone: Zone | None) -> Reading:
     return (
-        Reading(moment.replace(tzinfo=UTC))
+        Reading(moment.replace(tzinfo=None))
         if zone is None
         else Reading(zone.applied(moment.replace(tzinfo=None)), zone.guessed)
     )

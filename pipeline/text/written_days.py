@@ -14,11 +14,15 @@ FUTURE_MARGIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class DateContext:
-    """What helps to read a claim: the outlet's language and country, and the time (UTC) that relative dates refer to."""
+    """What helps to read a claim: the outlet's language and country, and the time (UTC) that relative dates refer to.
+
+    ``offset``: how far the clock is ahead of UTC by which times without a zone are meant.
+    """
 
     language: str | None = None
     country: str | None = None
     base: datetime | None = None
+    offset: timedelta | None = None
 
     @property
     def places(self) -> frozenset[str]:

@@ -1,0 +1,93 @@
+"""The project's own evaluation pages: made-up outlets and news in the markup that common systems write, in many languages.
+
+Each page says what must come of it. The pages and the expectations are in ``pages/*.toml``; they need nothing but the repository.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import ExtractionError
+from core.records import RawArticle
+from pipeline.extraction.clean import Extracted
+from pipeline.text.language import detect
+from pipeline.transforms.prepare import extract_raw
+
+FOLDER = Path(__file__).parent / "pages"
+FETCHED = datetime(2026, 11, 29, 12, tzinfo=UTC)
+PAGES: list[dict[str, Any]] = [
+    {**page, "in": file.stem}
+    for file in sorted(FOLDER.glob("*.toml"))
+    for page in tomllib.loads(file.read_text(encoding="utf-8"))["page"]
+]
+FIELDS = frozenset(
+    "name url in html title title_any authors published published_day modified language begins ends has lacks wall partial text_from"
+    " flag feed".split()
+)
+
+
+def made_of(page: dict[str, Any]) -> Extracted | str:
+    """What comes of the page, or the reason and detail of its refusal."""
+    raw = RawArticle(url=page["url"], source="outlet", fetched_at=FETCHED, html=page["html"], **page.get("feed", {}))
+    try:
+        return extract_raw(raw)
+    except ExtractionError as error:
+        return f"{error.reason}: {error.detail}"
+
+
+def moment(when: datetime | None) -> str | None:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
+
+
+def wrong_of(page: dict[str, Any]) -> dict[str, object]:
+    """The expectations that are not met, each with what was found."""
+    found = made_of(page)
+    if "wall" in page:
+        return (
+            {} if found == f"wall: {page['wall']}" else {"wall": found if isinstance(found, str) else found.text[:80]}
+        )
+    if isinstance(found, str):
+        return {"refused": found}
+    text = found.text
+    language = detect(found.title, text, page_hint=found.page_language, feed_hint=page.get("feed", {}).get("language"))
+    checks: dict[str, tuple[bool, object]] = {
+        "title": (found.title == page.get("title", found.title), found.title),
+        "title_any": (found.title in page.get("title_any", [found.title]), found.title),
+        "authors": (list(found.authors) == page.get("authors", []), found.authors),
+        "published": (page.get("published") in (None, moment(found.published_at)), moment(found.published_at)),
+        "published_day": (
+            str(moment(found.published_at)).startswith(page.get("published_day", "")),
+            moment(found.published_at),
+        ),
+        "modified": (page.get("modified") in (None, moment(found.modified_at)), moment(found.modified_at)),
+        "language": (language.code == page["language"], language),
+        "begins": (text.startswith(page.get("begins", "")), text[:60]),
+        "ends": (text.endswith(page.get("ends", "")), text[-60:]),
+        "has": (not (missing := [one for one in page.get("has", ()) if one not in text]), missing),
+        "lacks": (not (there := [one for one in page.get("lacks", ()) if one in text]), there),
+        "partial": (found.partial == page.get("partial", False), found.partial),
+        "text_from": (found.text_from == page.get("text_from", found.text_from), found.text_from),
+        "flag": (found.published_flag == page["flag"] if "flag" in page else True, found.published_flag),
+    }
+    return {name: value for name, (right, value) in checks.items() if not right}
+
+
+@cache
+def counted() -> dict[str, dict[str, object]]:
+    return {f"{page['in']}: {page['name']}": wrong_of(page) for page in PAGES}
+
+
+def test_every_page_says_only_what_is_checked() -> None:
+    assert not [(page["name"], sorted(set(page) - FIELDS)) for page in PAGES if set(page) - FIELDS]
+    assert len({(page["in"], page["name"]) for page in PAGES}) == len(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[f"{page['in']}: {page['name']}" for page in PAGES])
+def test_page(page: dict[str, Any]) -> None:
+    assert wrong_of(page) == {}
