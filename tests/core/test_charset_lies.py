@@ -58,12 +58,12 @@ def test_one_wrong_word_does_not_change_a_page() -> None:
 
 def test_references_to_controls_are_the_signs_that_browsers_show() -> None:
     headline = "Envoy&#146;s words are heard in Lethe"
-    text = "The envoy&#146;s words &#150; &#147;we stay&#148; &#x97; were heard all over the town of Lethe on Tuesday&#133; and on"
+    text = "The envoy&#146;s words &#150; &#147;we stay&#148; &#x97; were heard all over Lethe on Tuesday&#133; and on"
     found = extract(
         f"<html><head><title>{headline}</title></head><body><article><h1>{headline}</h1><p>{text}</p>"
         "<p>A second paragraph of this page says what the others said about it, and so on.</p></article></body></html>",
         url="https://outlet.example/1",
         fetched_at=datetime(2026, 11, 29, tzinfo=UTC),
     )
-    assert "The envoy’s words – “we stay” — were heard all over the town of Lethe on Tuesday… and on" in found.text
+    assert "The envoy’s words – “we stay” — were heard all over Lethe on Tuesday… and on" in found.text
     assert found.title == "Envoy’s words are heard in Lethe"

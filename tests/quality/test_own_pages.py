@@ -1,6 +1,6 @@
 """The project's own evaluation pages: made-up outlets and news in the markup that common systems write, in many languages.
 
-Each page says what must come of it. The pages and the expectations are in ``pages/*.toml``; they need nothing but the repository.
+Each page says what must come of it. Pages and expectations are in ``pages/*.toml``: the gate needs nothing but the repository.
 """
 
 from __future__ import annotations
@@ -26,10 +26,23 @@ PAGES: list[dict[str, Any]] = [
     for file in sorted(FOLDER.glob("*.toml"))
     for page in tomllib.loads(file.read_text(encoding="utf-8"))["page"]
 ]
-FIELDS = frozenset(
-    "name url in html title title_any authors published published_day modified language begins ends has lacks wall partial text_from"
-    " flag feed".split()
-)
+FIELDS = {
+    *(
+        "name",
+        "url",
+        "in",
+        "html",
+        "feed",
+        "title",
+        "title_any",
+        "authors",
+        "published",
+        "published_day",
+        "modified",
+        "flag",
+    ),
+    *("language", "begins", "ends", "has", "lacks", "wall", "partial", "text_from"),
+}
 
 
 def made_of(page: dict[str, Any]) -> Extracted | str:
