@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 300.0) -> None:
     """Wait until ``condition()`` holds; fail, saying what was waited for, when that takes too long."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -88,7 +88,7 @@ def test_flink_jobs_says_what_is_wrong(arguments: tuple[str, ...], code: int, wo
 @pytest.mark.flink
 @pytest.mark.postgres
 @pytest.mark.slow
-@pytest.mark.xdist_group("flink")
+@pytest.mark.xdist_group("local")
 def test_all_of_it_survives_the_loss_of_a_task_manager_and_of_the_pipeline() -> None:
     with local() as here:
         here.up()

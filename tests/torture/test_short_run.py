@@ -12,6 +12,9 @@ import pytest
 from benchmarks.torture.faults import DISK, SERVERS, SERVICES
 from benchmarks.torture.torture import Result, torture
 
+# pytest-xdist begins with the largest groups, and these take longest.
+pytestmark = pytest.mark.xdist_group("torture")
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -50,7 +53,6 @@ def test_kafka_and_postgresql_in_slices(folder: Path) -> None:
 @pytest.mark.kafka
 @pytest.mark.postgres
 @pytest.mark.flink
-@pytest.mark.xdist_group("flink")
 def test_kafka_and_postgresql_on_flink(folder: Path) -> None:
     kinds = ("worker", "task manager", "pipeline")
     result = _run("flink", folder, kills=3, seed=1, kinds=kinds)

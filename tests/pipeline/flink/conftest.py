@@ -1,4 +1,4 @@
-"""One Flink and one pool of external workers for all tests in this folder (they run in one pytest worker)."""
+"""One Flink and one pool of external workers for the tests that share them (these run in one pytest worker)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.servers.kafka import ServerFailed
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent.name == "flink":
+        if "flink_options" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("flink"))
 
 

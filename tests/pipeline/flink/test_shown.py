@@ -32,7 +32,7 @@ from tests.pipeline.flink.articles import append_articles
 from tests.servers.kafka import ServerFailed
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.postgres]
+pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.postgres, pytest.mark.xdist_group("local")]
 FIRST, SECOND = 60, 90
 ALL = SECOND + 1
 

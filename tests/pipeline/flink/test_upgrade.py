@@ -29,7 +29,7 @@ from tests.pipeline.flink.articles import append_articles
 from tests.servers.kafka import ServerFailed
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.postgres]
+pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.postgres, pytest.mark.xdist_group("local")]
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("connectors", "core", "desk", "pipeline", "wirewatch")
 FIRST, SECOND, THIRD = 120, 240, 300
