@@ -10,6 +10,7 @@ from core.store import Store
 from desk.use_cases.desk import Desk
 from wirewatch import console
 from wirewatch.feeds import ConnectorFeeds
+from wirewatch.stories import PipelineStories
 
 
 def desk_of(settings: Settings, store: Store, *, search: SearchIndex | None = None, demo: bool = False) -> Desk:
@@ -20,6 +21,7 @@ def desk_of(settings: Settings, store: Store, *, search: SearchIndex | None = No
         clock_ms=console.now_ms,
         monotonic=time.monotonic,
         feeds=ConnectorFeeds(settings, store),
+        stories=PipelineStories(settings, store),
         search=search,
         demo=demo,
     )

@@ -280,3 +280,8 @@ def version_hash(title: str, text: str) -> str:
 def alert_id(subscription: str, story: str, reason: str, parameter: str = "") -> str:
     """Id of an alert: the same news for the same subscription is one alert, however often it is computed."""
     return _digest("alert", subscription, story, reason, parameter)
+
+
+def split_story_id(article: str, decision: int) -> str:
+    """Id of the story that an article begins when decision ``decision`` splits it from another; no article has this id."""
+    return _digest("split", article, str(decision))

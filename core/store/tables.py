@@ -18,6 +18,8 @@ subscriptions          every version of every stored query, by scope (``live``, 
 topics                 every version of every topic, likewise
 outbox                 records waiting to be relayed to streams or people
 takedowns              articles that were taken down: their text is deleted, and what comes of them again is rejected
+story_decisions        what editors decided about stories, each with its place in the run and what it changed
+story_links            for new articles: through which others they joined a story, or nearly did, and the score's reasons
 counters               sums that only rise, by run, name and label; see ``core.store.counts``
 gauges                 latest values by run and name, with their times
 source_activity        how many articles came from each source, and the latest of them
@@ -223,6 +225,8 @@ alerts = Table(
     Column("article", SafeString, nullable=False),
     Column("place", PlaceString, nullable=False),
     Column("record", Text, nullable=False),
+    # What the alert rule takes it to have told, as JSON, if an editor's decision changed that (``pipeline.ledger.decisions``).
+    Column("mark", Text),
     Column("seq", BigInteger, nullable=False),
     Index("ix_alerts_run_place", "run", "place"),
     Index("ix_alerts_run_seq", "run", "seq"),
@@ -287,6 +291,41 @@ takedowns = Table(
     Column("by", SafeText, nullable=False, default=""),
     Column("taken_ms", BigInteger, nullable=False),
     Index("ix_takedowns_stamp", "stamp"),
+)
+
+story_decisions = Table(
+    "story_decisions",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # Rises from 1 in each run; a replay gives the numbers of the run that it replays.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # The place that the run had reached.
+    Column("place", PlaceString, nullable=False),
+    # Of the story that lost articles, so that its address still leads somewhere.
+    Column("story", SafeString, nullable=False),
+    Column("into", SafeString, nullable=False),
+    # The decision that it takes back.
+    Column("undoes", Integer),
+    # As JSON: the decision, and what it changed.
+    Column("record", SafeText, nullable=False),
+    Column("effects", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_story_decisions_run_story", "run", "story"),
+)
+
+story_links = Table(
+    "story_links",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("article", SafeString, primary_key=True),
+    # Another article, as which's story was found near.
+    Column("other", SafeString, primary_key=True),
+    # Whether the article joined its story through it; else its story is only related.
+    Column("joined", Boolean, nullable=False),
+    # In hundredths, as what it was made of in ``inputs``, JSON by name.
+    Column("score", Integer, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Index("ix_story_links_run_other", "run", "other"),
 )
 
 counters = Table(

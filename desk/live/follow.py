@@ -161,7 +161,7 @@ class Follower:
         self._read_names()
         # Before the stories: what comes between is then looked at twice, not never.
         self._seq = self.reader.seq() if self._seq is None else self._seq
-        self.takedowns = self.reader.takedowns() if self.takedowns is None else self.takedowns
+        self.takedowns = self.reader.removals() if self.takedowns is None else self.takedowns
         before: tuple[int, str] | None = None
         while stories > 0:
             rows = self.reader.stories(limit=min(PAGE, stories), before=before)
@@ -178,10 +178,10 @@ class Follower:
             self._seq = 0
         if now == self._seq:
             return None
-        # A takedown raises the run's number too.
-        stamp = self.reader.takedowns()
+        # A takedown raises the run's number too, and so does an editor's decision, which may end a story.
+        stamp = self.reader.removals()
         if self.takedowns is not None and stamp != self.takedowns:
-            return self._after_takedown(stamp)
+            return self._after_removal(stamp)
         self.takedowns = stamp
         changes = self.reader.changes(self._seq, most=TRANSACTIONS)
         if changes.seq == self._seq:
@@ -194,19 +194,22 @@ class Follower:
         ordered = sorted(cards, key=lambda card: (card.seq, card.order))
         return Batch(changes.seq, tuple(ordered), tuple(changes.articles), tuple(changes.alerts))
 
-    def _after_takedown(self, stamp: int) -> Batch:
-        """Reload everything: what was taken down must go from open pages too. Changed stories count as changed now."""
-        seq = self._seq = self.reader.seq()
+    def _after_removal(self, stamp: int) -> Batch:
+        """Reload everything: what is gone must go from open pages too. Changed stories count as changed now."""
+        changes = self.reader.changes(self._seq or 0, most=TRANSACTIONS)
+        self._seq = changes.seq
         old = self.board.drop_all()
         self.takedowns = stamp
         self.load(SIZE)
+        newly = set(changes.stories)
         changed = [
-            replace(card, seq=max(seq, old[card.id].seq + 1))
+            replace(card, seq=max(changes.seq, old[card.id].seq + 1 if card.id in old else 0))
             for card in self.board.snapshot()
-            if card.id in old and card != old[card.id]
+            if (card.id in old and card != old[card.id]) or (card.id not in old and card.id in newly)
         ]
-        self.board.put(changed, seq)
-        return Batch(seq, tuple(changed), gone=tuple(story for story in old if self.board.get(story) is None))
+        self.board.put(changed, changes.seq)
+        gone = tuple(story for story in old if self.board.get(story) is None)
+        return Batch(changes.seq, tuple(changed), tuple(changes.articles), tuple(changes.alerts), gone)
 
     def page(self, *, limit: int, before: tuple[int, str] | None) -> list[Card]:
         """Cards of stored stories, the one that changed last first, also those that are not on the board."""

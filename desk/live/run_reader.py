@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from core.records import Alert, Article, decode
 from core.records.article import Story
 from core.store import tables as t
+from core.store.decisions import newest_decision
 from core.store.engine import Store, chunks
 from core.store.takedowns import newest_stamp
 
@@ -55,6 +56,16 @@ class VersionRow(NamedTuple):
     difference: str | None
 
 
+class LinkRow(NamedTuple):
+    """An article and one that was near it when it was new; see ``story_links``. ``score``, ``inputs``: in hundredths."""
+
+    article: str
+    other: str
+    joined: bool
+    score: int
+    inputs: dict[str, int]
+
+
 class OutcomeRow(NamedTuple):
     """How one raw record ended, and where it lies. ``place`` begins with its event time."""
 
@@ -89,10 +100,10 @@ class DeskReader:
         with self.store.reading() as connection:
             return self._seq(connection)
 
-    def takedowns(self) -> int:
-        """Rises with every takedown and every one taken back: then stored stories can have lost articles, or be gone."""
+    def removals(self) -> int:
+        """Rises with every takedown and every decision about stories: then stored ones can have lost articles, or be gone."""
         with self.store.reading() as connection:
-            return newest_stamp(connection)
+            return newest_stamp(connection) + newest_decision(connection, self.run)
 
     def changes(self, after: int, *, most: int) -> Changes:
         """What was written after number ``after``, oldest first. At most ``most`` transactions: call again for the rest."""
@@ -172,6 +183,27 @@ class DeskReader:
         with self.store.reading() as connection:
             row = connection.execute(query).first()
         return _article(row) if row is not None else None
+
+    def articles_with(self, ids: Sequence[str]) -> list[ArticleRow]:
+        """The current versions of these articles, those that there are, in no order."""
+        c, found = t.articles.c, list[ArticleRow]()
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(ids))):
+                query = sa.select(c.record, c.place, c.seq).where(c.run == self.run, c.id.in_(part))
+                found += [_article(row) for row in connection.execute(query)]
+        return found
+
+    def links(self, articles: Sequence[str]) -> list[LinkRow]:
+        """What was near these articles when they were new, and to what new articles they were near."""
+        c, found = t.story_links.c, dict[tuple[str, str], LinkRow]()
+        with self.store.reading() as connection:
+            for part in chunks(sorted(set(articles))):
+                for column in (c.article, c.other):
+                    query = sa.select(c.article, c.other, c.joined, c.score, c.inputs)
+                    for row in connection.execute(query.where(c.run == self.run, column.in_(part))):
+                        inputs = msgspec.json.decode(row.inputs, type=dict[str, int])
+                        found[row.article, row.other] = LinkRow(row.article, row.other, row.joined, row.score, inputs)
+        return list(found.values())
 
     def versions(self, articles: Sequence[str]) -> dict[str, list[VersionRow]]:
         """All versions of these articles, rising, by article."""

@@ -22,6 +22,7 @@ from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords
 from desk.people.limits import ALL_STREAMS, PLACE_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
+from desk.story_port import StoryPort
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
 from desk.views.status_bar import Status
@@ -29,7 +30,8 @@ from desk.views.status_bar import Status
 
 @dataclass
 class Desk:
-    """All that a request may need. ``demo``: one person, no sign-in. ``feeds`` None: nothing polls feeds from here.
+    """All that a request may need. ``demo``: one person, no sign-in. ``feeds`` None: nothing polls feeds from here;
+    ``stories`` None: nothing decides about stories.
 
     ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``status`` is what the status bar says, ``problem`` why
     the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person;
@@ -42,6 +44,7 @@ class Desk:
     clock_ms: Callable[[], int]
     monotonic: Callable[[], float]
     feeds: FeedPort | None = None
+    stories: StoryPort | None = None
     search: SearchIndex | None = None
     demo: bool = False
     passwords: Passwords | None = None
@@ -78,6 +81,13 @@ class Desk:
         if self.search is None:
             raise Unavailable("this desk has no search index")
         return self.search
+
+    @property
+    def story_port(self) -> StoryPort:
+        """What decides about stories. Raises Unavailable if nothing here does."""
+        if self.stories is None:
+            raise Unavailable("this desk can't change stories")
+        return self.stories
 
     @property
     def feed_port(self) -> FeedPort:

@@ -33,6 +33,16 @@ class Entry(NamedTuple):
     size: str = ""
 
 
+class Headline(NamedTuple):
+    """One headline of a story in a language: its earliest report there. ``articles``: how many are in that language."""
+
+    language: str
+    article: str
+    title: str
+    outlet: str
+    articles: int
+
+
 class VersionView(NamedTuple):
     """One version of an article beside the one before. ``title`` and ``text`` are what changed in them; empty: nothing."""
 
@@ -41,6 +51,20 @@ class VersionView(NamedTuple):
     judged: Judgement | None
     title: tuple[Part, ...]
     text: tuple[Part, ...]
+
+
+def headlines(articles: Sequence[ArticleRow], outlets: Outlets) -> list[Headline]:
+    """One headline of each language that a story is told in, of its earliest report; the language of most articles first."""
+    found: dict[str, list[Article]] = {}
+    for row in sorted(articles, key=lambda one: one.article.key):
+        if row.article.language:
+            found.setdefault(row.article.language, []).append(row.article)
+    made = [
+        Headline(language, first.id, first.title, outlet_name(first.source, outlets), len(told))
+        for language, told in found.items()
+        for first in [next((one for one in told if one.duplicate_of is None), told[0])]
+    ]
+    return sorted(made, key=lambda one: (-one.articles, one.language))
 
 
 def timeline(

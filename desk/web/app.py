@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 
 from desk.use_cases.desk import Desk
 from desk.web import problems
+from desk.web.api import decisions as api_decisions
 from desk.web.api import feeds as api_feeds
 from desk.web.api import handover as api_handover
 from desk.web.api import index as api_index
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *(router for router, _ in PAGES),
     health,
     api_stories.router,
+    api_decisions.router,
     api_subscriptions.router,
     api_feeds.router,
     api_search.router,

@@ -11,7 +11,8 @@ from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.elements import Envelope
 from pipeline.flow import Flow
-from pipeline.ledger.base import base_of
+from pipeline.ledger.base import base_of, place_at
+from pipeline.ledger.decisions import replay_rest
 from pipeline.ledger.ledger import RunLedger
 from pipeline.replay.runs import FINISHED, RUNNING, STOPPED, Replay, ReplayRepository
 from pipeline.transforms.extraction_pool import PoolExtraction, PoolPlan, shared_extraction
@@ -125,6 +126,9 @@ class ReplayRun:
                     waiting, ahead = ahead or self._begun(history.take(limits)), []
                 if not waiting:
                     if history.ended:
+                        # Behind the last record there may be decisions still.
+                        end = place_at(self.replay.to_ms)
+                        replay_rest(self.ledger, end, scope=self._flow.scope, publish=self._flow.publish)
                         state = FINISHED
                         break
                     pause(LOOK_S)

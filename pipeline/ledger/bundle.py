@@ -23,6 +23,7 @@ from pipeline.ledger.rows import (
     alert_row,
     article_row,
     canary_rows,
+    link_rows,
     outbox_rows,
     outcome_row,
     version_row,
@@ -144,6 +145,8 @@ def _write_results(
     articles = {one.article.id: one for one in decided if one.article is not None}
     store.upsert(connection, t.articles, [article_row(one, run, seq) for one in articles.values()])
     store.upsert(connection, t.versions, [version_row(one, run, seq) for one in decided if one.entry is not None])
+    links = [row for one in decided if one.article is not None for row in link_rows(run, one.article.id, one.links)]
+    store.upsert(connection, t.story_links, links)
     update_stories(store, connection, run, decided, seq)
     places = alert_places(decided)
     rows = [alert_row(alert, run, seq, places.get(alert_cause(alert))) for alert in alerts]

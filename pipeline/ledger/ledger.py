@@ -5,7 +5,8 @@ See docs/architecture.md, "Exactly-once results".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,13 +15,15 @@ import sqlalchemy as sa
 from core.clock import wall_ms
 from core.errors import Fenced, StoreError, TakenOver
 from core.records import Alert, OrderKey, OutcomeKind, Position
+from core.records.decision import StoryDecision
 from core.store import counts
 from core.store import tables as t
+from core.store.decisions import newest_decision
 from core.store.engine import Store, chunks
 from core.store.pruned import ARTICLES
 from pipeline.elements import Draft
 from pipeline.ledger.aliases import read_aliases
-from pipeline.ledger.base import Base, known, stored_under
+from pipeline.ledger.base import Base, due_decision, known, moved_in, read_effects, stored_under, write_commit
 from pipeline.ledger.bundle import postponed_counts, write_bundle
 from pipeline.ledger.contiguous_offsets import StreamOffsets, pruned_below
 from pipeline.ledger.in_hand import InHand
@@ -68,7 +71,9 @@ class BundleContext:
     ``done``: positions that have an outcome. ``histories``: index entries of each article. ``texts``: (title, text) of each
     article's latest version. ``entries``: index entries newer than the given seq. ``waiting``: positions in the slow lane, by
     article; ``left``: those of the given positions that are there. ``sightings``: of doubtful texts, by digest. ``aliases``:
-    of the given articles, alias → article.
+    of the given articles, alias → article. ``decision``: the number of the run's newest decision about stories; ``moved``:
+    article → story, of those that were moved since the one that was given; ``due``: the next one of the run that is replayed,
+    which comes before the first record with a place behind its own.
     """
 
     state: RunState
@@ -80,6 +85,9 @@ class BundleContext:
     left: frozenset[Position] = frozenset()
     sightings: Mapping[str, Sequence[Sighting]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    decision: int = 0
+    moved: Mapping[str, str] = field(default_factory=dict)
+    due: StoryDecision | None = None
 
 
 class RunLedger:
@@ -125,15 +133,17 @@ class RunLedger:
         since_ms: int,
         keyed: Collection[str] = (),
         doubtful: Collection[str] = (),
+        since_decision: int = -1,
     ) -> BundleContext:
         """What the story stage must know of these positions and ids of addresses, read from one state of the store.
 
         ``keyed``: the articles that the records' order keys name, of which the slow lane may hold others. ``doubtful``: digests
         of the records' doubtful texts. ``since_seq``: the index holds all entries up to that seq (-1: none yet; then all from
-        event time ``since_ms`` on are returned).
+        event time ``since_ms`` on are returned). ``since_decision``: it knows what decisions moved up to this one.
         """
         with self.store.reading() as connection:
             state = self._state(connection)
+            moved = moved_in(connection, self.run, self._base)
             done = self._done(connection, positions)
             histories: dict[str, list[IndexEntry]] = {}
             texts: dict[str, tuple[str, str]] = {}
@@ -145,7 +155,7 @@ class RunLedger:
                     query = sa.select(*ENTRY).where(mine, v.article.in_(part))
                     newest: dict[str, int] = {}
                     for row in connection.execute(query.order_by(v.version)):
-                        histories.setdefault(row.article, []).append(entry(row))
+                        histories.setdefault(row.article, []).append(entry(row, moved.stories.get(row.article)))
                         newest[row.article] = row.version
                     # One text, even of a live page with many versions.
                     newest_texts = sa.tuple_(v.article, v.version).in_(list(newest.items()))
@@ -160,11 +170,32 @@ class RunLedger:
                     newer = newer.where(v.seq > since_seq)
                 if state.seq > since_seq:
                     # The first time this is the whole window: not all rows at once, and without texts.
-                    entries += map(entry, connection.execute(newer.execution_options(yield_per=FETCH_ROWS)))
+                    rows = connection.execute(newer.execution_options(yield_per=FETCH_ROWS))
+                    entries += (entry(row, moved.stories.get(row.article)) for row in rows)
             missing = [position for position in positions if position not in done]
             waiting, left = read_waiting(connection, self.run, keyed, missing)
             sightings = read_sightings(connection, self.run, self._base, doubtful)
-            return BundleContext(state, done, histories, texts, entries, waiting, frozenset(left), sightings, aliases)
+            decision = newest_decision(connection, self.run)
+            newly = dict[str, str]()
+            if 0 <= since_decision < decision:
+                c = t.story_decisions.c
+                for effects in read_effects(connection, c.run == self.run, c.number > since_decision):
+                    newly |= {article: after for article, (_, after) in effects.moved.items()}
+            due = due_decision(connection, self.run, self._base, decision)
+            return BundleContext(
+                state,
+                done,
+                histories,
+                texts,
+                entries,
+                waiting,
+                frozenset(left),
+                sightings,
+                aliases,
+                decision=decision,
+                moved=newly,
+                due=due,
+            )
 
     def commit(
         self,
@@ -217,6 +248,16 @@ class RunLedger:
                 connection.execute(t.outbox.insert(), [msgspec.structs.asdict(row) for row in rows])
         self.seen(seq)
         return seq
+
+    @contextmanager
+    def deciding(self, state: RunState) -> Iterator[tuple[sa.Connection, int]]:
+        """A transaction for a decision about stories, and its seq. Raises Stale, Fenced as ``commit`` does."""
+        seq = state.seq + 1
+        with self.store.writing() as connection:
+            self._advance(connection, state, seq, state.last_key)
+            write_commit(connection, self.run, seq, self._clock_ms())
+            yield connection, seq
+        self.seen(seq)
 
     def ask_for_restart(self) -> None:
         """Give the run up: this owner is fenced from now on, and its driver starts again from the ledger."""

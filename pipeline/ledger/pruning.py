@@ -182,6 +182,9 @@ class Pruning:
             gone += forget_aliases(connection, self._run, part)
             mine = (v.run == self._run) & v.article.in_(part) & v.story.in_(stories)
             gone += connection.execute(t.versions.delete().where(mine)).rowcount
+            n = t.story_links.c
+            for near in (n.article, n.other):
+                connection.execute(t.story_links.delete().where(n.run == self._run, near.in_(part)))
         for table, column in (
             (t.articles, "story"),
             (t.alerts, "story"),

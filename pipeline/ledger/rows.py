@@ -13,6 +13,7 @@ from core.store import tables as t
 from core.store.metadata import storable
 from core.store.outbox import ALERTS, CANARIES, ENRICHED, PEOPLE, REJECTED, OutboxRow, key_of
 from pipeline.stories.index import IndexEntry
+from pipeline.stories.links import Link
 from pipeline.stories.stage import Decided
 
 ENTRY = tuple(
@@ -25,15 +26,15 @@ ENTRY = tuple(
 """The columns that ``entry`` needs: titles and texts are by far the most of a row."""
 
 
-def entry(row: sa.Row[Any]) -> IndexEntry:
-    """The index entry of a row of ``versions``."""
+def entry(row: sa.Row[Any], story: str | None = None) -> IndexEntry:
+    """The index entry of a row of ``versions``. ``story``: what counts in place of the row's."""
     return IndexEntry(
         article=row.article,
         version=row.version,
         version_hash=row.version_hash,
         text_hash=row.text_hash,
         key=OrderKey.parse(row.place),
-        story=row.story,
+        story=story or row.story,
         source=row.source,
         duplicate_of=row.duplicate_of,
         language=row.language,
@@ -93,6 +94,21 @@ def version_row(decided: Decided, run: str, seq: int) -> dict[str, object]:
         "fetched_ms": to_ms(article.fetched_at),
         "seq": seq,
     }
+
+
+def link_rows(run: str, article: str, links: Iterable[Link]) -> list[dict[str, object]]:
+    """Rows of ``story_links``: what was near an article when it was new."""
+    return [
+        {
+            "run": run,
+            "article": article,
+            "other": one.other,
+            "joined": one.joined,
+            "score": one.score,
+            "inputs": msgspec.json.encode(one.inputs).decode(),
+        }
+        for one in links
+    ]
 
 
 AlertCause = tuple[str, int]

@@ -7,6 +7,7 @@ any worker, however often it is handled.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -14,8 +15,9 @@ import sqlalchemy as sa
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from pipeline.ledger import tables as own
-from pipeline.ledger.base import Base, known, read_base, stored_under
+from pipeline.ledger.base import Base, Moved, known, moved_in, read_base, stored_under
 from pipeline.ledger.stories import read_stories, stories_as_of
+from pipeline.stories.decisions import ToldMark
 from pipeline.stories.story_memory import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
 
 
@@ -25,7 +27,6 @@ class _MarkFields(msgspec.Struct, frozen=True):
     id: str
     subscription: str
     subscription_version: int
-    story: str
     article: str
     source: str
     sources: int = 0
@@ -34,6 +35,7 @@ class _MarkFields(msgspec.Struct, frozen=True):
 
 _MARK_FIELDS = msgspec.json.Decoder(_MarkFields)
 _FACTS = msgspec.json.Decoder(StoryFacts)
+_MARK = msgspec.json.Decoder(ToldMark)
 
 
 def read_story_memories(
@@ -42,17 +44,27 @@ def read_story_memories(
     """The memories of stories that raised an alert or are in ``matched``, by story: the others need none. Raises StoreError."""
     with store.reading() as connection:
         base = read_base(connection, run)
+        moved = moved_in(connection, run, base)
         memories = {story: StoryMemory() for story in matched}
-        for story, marks in _marks(connection, run, base, stories).items():
+        for story, marks in read_marks(connection, run, base, moved, stories).items():
             memories.setdefault(story, StoryMemory()).marks = marks
-        _add_facts(connection, run, base, memories)
+        _add_facts(connection, run, base, moved, memories)
         kept = read_stories(connection, run, memories)
         if base is not None and (missing := memories.keys() - kept.keys()):
-            kept |= stories_as_of(connection, base.run, missing, before=base.before)
+            kept |= stories_as_of(connection, base.run, missing, before=base.before, moved=moved)
         for story, memory in memories.items():
             memory.story = kept.get(story)
-        _add_outlets(connection, run, base, kept, memories)
+        add_outlets(connection, run, base, moved, kept, memories)
         return memories
+
+
+def read_facts(
+    connection: sa.Connection, run: str, base: Base | None, moved: Moved, stories: Collection[str]
+) -> dict[str, StoryFacts | None]:
+    """The facts of stories, by story; None for one that has none."""
+    memories = {story: StoryMemory() for story in stories}
+    _add_facts(connection, run, base, moved, memories)
+    return {story: None if memory.facts == StoryFacts() else memory.facts for story, memory in memories.items()}
 
 
 def write_facts(store: Store, connection: sa.Connection, run: str, facts: Mapping[str, StoryFacts]) -> None:
@@ -61,25 +73,52 @@ def write_facts(store: Store, connection: sa.Connection, run: str, facts: Mappin
     store.upsert(connection, own.story_facts, rows)
 
 
-def _json(facts: StoryFacts) -> str:
-    return msgspec.json.encode(facts).decode()
+def _json(one: StoryFacts | ToldMark) -> str:
+    return msgspec.json.encode(one).decode()
 
 
-def _marks(
-    connection: sa.Connection, run: str, base: Base | None, stories: Iterable[str]
+def read_marks(
+    connection: sa.Connection, run: str, base: Base | None, moved: Moved, stories: Iterable[str]
 ) -> dict[str, dict[str, AlertMark]]:
-    c = t.alerts.c
+    """Story → subscription → what it was alerted to there."""
+    c, wanted = t.alerts.c, set(stories)
     marks: dict[str, dict[str, AlertMark]] = {}
-    for condition in known(run, base, t.alerts):
-        for part in chunks(sorted(set(stories))):
-            query = sa.select(c.record).where(condition, c.story.in_(part)).order_by(c.place, c.id)
-            for record in connection.execute(query).scalars():
-                _add_mark(marks, _MARK_FIELDS.decode(record))
+    for condition, of_base in zip(known(run, base, t.alerts), (base is not None, False), strict=False):
+        rows = list[sa.Row[Any]]()
+        for part in chunks(sorted(wanted)):
+            rows += connection.execute(_alerts_where(condition, c.story.in_(part))).all()
+        if not of_base:
+            for row in _in_order(rows):
+                _add_mark(marks, row.story, row.record, row.mark)
+            continue
+        for part in chunks(sorted(moved.now_in(wanted))):
+            rows += connection.execute(_alerts_where(condition, c.article.in_(part))).all()
+        for row in _in_order({row.id: row for row in rows}.values()):
+            story = moved.stories.get(row.article, row.story)
+            if story in wanted:
+                mark = row.mark
+                if row.id in moved.marks:
+                    told = moved.marks[row.id]
+                    mark = None if told is None else _json(told)
+                _add_mark(marks, story, row.record, mark)
     return marks
 
 
-def _add_mark(marks: dict[str, dict[str, AlertMark]], one: _MarkFields) -> None:
-    of_story = marks.setdefault(one.story, {})
+def _alerts_where(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    c = t.alerts.c
+    return sa.select(c.id, c.story, c.article, c.place, c.record, c.mark).where(*conditions)
+
+
+def _in_order(rows: Iterable[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    return sorted(rows, key=lambda row: (row.place, row.id))
+
+
+def _add_mark(marks: dict[str, dict[str, AlertMark]], story: str, record: str, mark: str | None) -> None:
+    one = _MARK_FIELDS.decode(record)
+    if mark is not None:
+        said = _MARK.decode(mark)
+        one = msgspec.structs.replace(one, told=said.told, sources=said.sources)
+    of_story = marks.setdefault(story, {})
     here, before = (one.article, one.source), of_story.get(one.subscription)
     articles = before.articles if before is not None else ()
     of_story[one.subscription] = AlertMark(
@@ -93,7 +132,9 @@ def _add_mark(marks: dict[str, dict[str, AlertMark]], one: _MarkFields) -> None:
     )
 
 
-def _add_facts(connection: sa.Connection, run: str, base: Base | None, memories: Mapping[str, StoryMemory]) -> None:
+def _add_facts(
+    connection: sa.Connection, run: str, base: Base | None, moved: Moved, memories: Mapping[str, StoryMemory]
+) -> None:
     c = own.story_facts.c
     sources = [(run, None)] if base is None else [(base.run, int(base.before[:15])), (run, None)]
     for name, before_ms in sources:
@@ -101,17 +142,30 @@ def _add_facts(connection: sa.Connection, run: str, base: Base | None, memories:
             for row in connection.execute(sa.select(c.story, c.record).where(c.run == name, c.story.in_(part))):
                 facts = _FACTS.decode(row.record)
                 memories[row.story].facts = facts if before_ms is None else facts.before(before_ms)
+        if before_ms is not None:
+            for story in memories.keys() & moved.facts.keys():
+                memories[story].facts = (moved.facts[story] or StoryFacts()).before(before_ms)
 
 
-def _add_outlets(
-    connection: sa.Connection, run: str, base: Base | None, stories: Iterable[str], memories: Mapping[str, StoryMemory]
+def add_outlets(
+    connection: sa.Connection,
+    run: str,
+    base: Base | None,
+    moved: Moved,
+    stories: Iterable[str],
+    memories: Mapping[str, StoryMemory],
 ) -> None:
+    """Add to the memories which outlets have told their stories."""
     # From all versions, as within a batch: an article's row has only the outlet that carried its address last.
     v, a = t.versions.c, t.articles.c
     runs = [*stored_under(run), *(() if base is None else stored_under(base.run))]
     for condition in known(run, base, t.versions):
         for part in chunks(sorted(stories)):
-            members = sa.select(a.id).where(a.run.in_(runs), a.story.in_(part))
-            query = sa.select(v.story, v.source).distinct()
-            for row in connection.execute(query.where(condition, v.article.in_(members), v.story.in_(part))):
-                memories[row.story].outlets.add(row.source)
+            mine = sa.select(a.id).where(a.run.in_(runs), a.story.in_(part))
+            elsewhere = [v.article.in_(some) for some in chunks(sorted(moved.now_in(part)))]
+            for theirs in (v.article.in_(mine), *elsewhere):
+                query = sa.select(v.article, v.story, v.source).distinct()
+                for row in connection.execute(query.where(condition, theirs)):
+                    story = moved.stories.get(row.article, row.story)
+                    if story in memories:
+                        memories[story].outlets.add(row.source)

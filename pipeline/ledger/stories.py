@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from pipeline.ledger.base import read_base
-from pipeline.ledger.rows import entry
+from pipeline.ledger.base import Moved, moved_in, read_base
+from pipeline.ledger.rows import ENTRY, entry
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided
 from pipeline.stories.story_memory import grown, independent_source
@@ -60,21 +60,43 @@ def read_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dic
 
 
 def stories_as_of(
-    connection: sa.Connection, run: str, ids: Iterable[str], *, before: str | None = None, up_to_seq: int | None = None
+    connection: sa.Connection,
+    run: str,
+    ids: Iterable[str],
+    *,
+    before: str | None = None,
+    up_to_seq: int | None = None,
+    moved: Moved | None = None,
 ) -> dict[str, Story]:
-    """Stories by id, made of the versions before a place or of those stored up to a seq; stories without any are left out."""
-    v, found = t.versions.c, dict[str, Story]()
+    """Stories by id, made of the versions before a place or of those stored up to a seq; stories without any are left out.
+
+    ``moved``: what counts in place of the rows' stories.
+    """
+    moved = moved or Moved()
+    v, found = t.versions.c, list[sa.Row[Any]]()
     for part in chunks(sorted(set(ids))):
         # All versions of an article are in the same story.
-        members = sa.select(t.articles.c.id).where(t.articles.c.run == run, t.articles.c.story.in_(part))
-        query = sa.select(t.versions).where(v.run == run, v.article.in_(members), v.story.in_(part))
-        if before is not None:
-            query = query.where(v.place < before)
-        if up_to_seq is not None:
-            query = query.where(v.seq <= up_to_seq)
-        for row in connection.execute(query.order_by(v.place)):
-            found[row.story] = _grown(found.get(row.story), entry(row), row.title)
-    return found
+        mine = sa.select(t.articles.c.id).where(t.articles.c.run == run, t.articles.c.story.in_(part))
+        elsewhere = [v.article.in_(some) for some in chunks(sorted(moved.now_in(part)))]
+        for theirs in (v.article.in_(mine), *elsewhere):
+            query = sa.select(*ENTRY, v.title).where(v.run == run, theirs)
+            if before is not None:
+                query = query.where(v.place < before)
+            if up_to_seq is not None:
+                query = query.where(v.seq <= up_to_seq)
+            found += list[Any](connection.execute(query))
+    return told_as(found, ids, moved)
+
+
+def told_as(rows: Iterable[sa.Row[Any]], ids: Iterable[str], moved: Moved) -> dict[str, Story]:
+    """The stories with these ids, by id, that rows of versions (``ENTRY`` and the title) make, in any order."""
+    wanted, made = set(ids), dict[str, Story]()
+    # A row may have been found by its own story and by that which counts.
+    for row in sorted({row.place: row for row in rows}.values(), key=lambda row: row.place):
+        one = entry(row, moved.stories.get(row.article))
+        if one.story in wanted:
+            made[one.story] = _grown(made.get(one.story), one, row.title)
+    return made
 
 
 def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> dict[str, Story]:
@@ -82,7 +104,8 @@ def _known_stories(connection: sa.Connection, run: str, ids: Iterable[str]) -> d
     wanted = set(ids)
     kept = read_stories(connection, run, wanted)
     if (missing := wanted - kept.keys()) and (base := read_base(connection, run)):
-        kept |= stories_as_of(connection, base.run, missing, before=base.before)
+        moved = moved_in(connection, run, base)
+        kept |= stories_as_of(connection, base.run, missing, before=base.before, moved=moved)
     return kept
 
 

@@ -106,6 +106,8 @@ def _empty(store: Store, connection: sa.Connection, run: str, article: str, url:
     story = connection.execute(sa.select(v.story).where(v.run == run, v.article == article).limit(1)).scalar()
     total["articles"] = connection.execute(t.articles.delete().where(a.run == run, a.id == article)).rowcount
     total["versions"] = connection.execute(t.versions.delete().where(v.run == run, v.article == article)).rowcount
+    n = t.story_links.c
+    connection.execute(t.story_links.delete().where(n.run == run, (n.article == article) | (n.other == article)))
     taken = [article]
     if story is not None:
         taken += (alerts := _alerts(connection, run, story, article, url))

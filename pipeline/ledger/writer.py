@@ -6,7 +6,7 @@ See docs/architecture.md, "Exactly-once results".
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple
@@ -15,13 +15,15 @@ import msgspec
 import structlog
 
 from core.errors import Fenced, StoreError, WirewatchError
-from core.records import Alert, Outcome, OutcomeKind, Position, Subscription
+from core.records import Alert, Outcome, OutcomeKind, Position
 from core.store import Store, SubscriptionStore, open_store
 from core.store.subscriptions import LIVE
 from core.store.takedowns import STAGE as TAKEDOWN
 from core.store.takedowns import Takedowns
 from pipeline.elements import Draft, Rejection
 from pipeline.ledger.base import base_of
+from pipeline.ledger.decisions import replay_decision
+from pipeline.ledger.in_force import SubscriptionVersions
 from pipeline.ledger.in_hand import Suspects, Watch
 from pipeline.ledger.ledger import BundleContext, RunLedger, Stale, WentBack
 from pipeline.ledger.stored_facts import read_story_memories
@@ -31,7 +33,7 @@ from pipeline.stories.alerts import AlertRule
 from pipeline.stories.aliases import addresses_of
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.stage import STAGE as DECIDE
-from pipeline.stories.stage import Handled, StoryStage
+from pipeline.stories.stage import Handled, StoryStage, leading
 from pipeline.stories.story_memory import StoryFacts
 from pipeline.text.characters import normal_line
 
@@ -48,42 +50,13 @@ def last_written(owner: str) -> int:
     return _WRITTEN.get(owner, -1)
 
 
-class SubscriptionVersions:
-    """Versions of a scope's subscriptions for the alert rule (``stories.alerts.InForce``). Not thread-safe.
-
-    Versions never change and are cached; which one is in force is read again for every batch (``begin``): the margin before a
-    version holds makes sure that it is stored by the time a record needs it.
-    """
-
-    def __init__(self, queries: SubscriptionStore) -> None:
-        self._queries = queries
-        self._versions: dict[tuple[str, int], Subscription] = {}
-        self._current: dict[str, list[Subscription]] | None = None
-
-    def begin(self, needed: Collection[tuple[str, int]]) -> None:
-        """Load versions that are not cached yet, and forget which ones are in force."""
-        self._current = None
-        if missing := [one for one in needed if one not in self._versions]:
-            self._versions |= self._queries.versions(missing)
-
-    def __call__(self, name: str, version: int | None, time_ms: int) -> Subscription | None:
-        """The given version, or if None the version in force at the event time; None if there is none."""
-        if version is not None:
-            return self._versions.get((name, version))
-        if self._current is None:
-            self._current = {}
-            for one in self._queries.read(now_ms=0).subscriptions:
-                self._current.setdefault(one.id, []).append(one)
-        held = [one for one in self._current.get(name, []) if one.effective_from_ms <= time_ms]
-        newest = max(held, key=lambda one: one.version, default=None)
-        return newest if newest is not None and newest.active else None
-
-
 class BatchResult(NamedTuple):
     """What a batch gave that was not stored before."""
 
     outcomes: Sequence[Outcome] = ()
     alerts: int = 0
+    taken: int = 0
+    """How many drafts of the batch it is of: a decision may stand behind them."""
 
 
 class _Failed(Exception):
@@ -95,7 +68,7 @@ class _Failed(Exception):
 
 
 class _Found(Exception):
-    """Records came to light that a process had in hand when it died: the batch must be cut again."""
+    """The batch must be cut again: a process had some of it in hand when it died, or a decision came before it."""
 
 
 class RunWriter:
@@ -109,12 +82,12 @@ class RunWriter:
     """
 
     def __init__(self, ledger: RunLedger, *, publish: bool, scope: str = LIVE, limit_s: float = ORDER_LIMIT_S) -> None:
-        self._ledger, self._publish = ledger, publish
+        self._ledger, self._publish, self._scope = ledger, publish, scope
         self._subscriptions = SubscriptionVersions(SubscriptionStore(ledger.store, scope))
         self._takedowns, self._stamp = Takedowns(ledger.store), -1
         self._lock = threading.Lock()
         self._stage: StoryStage | None = None
-        self._seq = -1
+        self._seq, self._decision = -1, -1
         self._in_hand, self._suspects, self._watch = ledger.in_hand(), Suspects(), Watch(limit_s)
         self._refused: dict[Position, Rejection] = {}
 
@@ -136,8 +109,8 @@ class RunWriter:
                     continue
                 outcomes += written.outcomes
                 alerts += written.alerts
-                self._suspects.decided(batch)
-                left = left[len(batch) :]
+                self._suspects.decided(batch[: written.taken])
+                left = left[written.taken :]
             self._refused.clear()
         return BatchResult(outcomes, alerts)
 
@@ -166,6 +139,7 @@ class RunWriter:
 
     def _write(self, drafts: Sequence[Draft]) -> BatchResult:
         context, stage = self._begin(drafts)
+        drafts = drafts[: self._before_decision(context, drafts)]
         # After the run's seq was read: a takedown raises it, so a later one makes this batch stale.
         drafts = [self._unless_refused(draft) for draft in self._allowed(drafts, context.aliases)]
         parted = part(drafts, done=context.done, waiting=context.waiting)
@@ -182,7 +156,7 @@ class RunWriter:
                 around=self._around,
             )
             if not handled.decided and not parted.later:
-                return BatchResult()
+                return BatchResult(taken=len(drafts))
             alerts, facts = self._alerts(handled)
         finally:
             self._watch.end()
@@ -202,7 +176,20 @@ class RunWriter:
         )
         _WRITTEN[self._ledger.owner] = self._seq
         _say(handled, alerts, parted.later)
-        return BatchResult([decided.outcome for decided in handled.decided], len(alerts))
+        return BatchResult([decided.outcome for decided in handled.decided], len(alerts), len(drafts))
+
+    def _before_decision(self, context: BundleContext, drafts: Sequence[Draft]) -> int:
+        """How many of the drafts come before the next decision of the run that is replayed. Raises _Found if none does.
+
+        Then the decision is carried out: it stands between two transactions, as it did there.
+        """
+        if context.due is None:
+            return len(drafts)
+        count = leading(drafts, context.done, context.state.last_key, context.due.place)
+        if not count:
+            replay_decision(self._ledger, context.state, context.due, scope=self._scope, publish=self._publish)
+            raise _Found
+        return count
 
     def _note(self, context: BundleContext, drafts: Sequence[Draft]) -> bool:
         """Note what is decided now. Returns whether it is a record that is blamed. Raises _Found."""
@@ -263,7 +250,7 @@ class RunWriter:
     def _begin(self, drafts: Sequence[Draft]) -> tuple[BundleContext, StoryStage]:
         stage, since_ms = self._stage, 0
         if stage is None:
-            stage, self._seq = StoryStage(StoryIndex()), -1
+            stage, self._seq, self._decision = StoryStage(StoryIndex()), -1, -1
             since_ms = min(draft.key.time_ms for draft in drafts) - stage.index.window_ms
         articles = {one for draft in drafts for one in _ids_of(draft, {})}
         positions = [draft.position for draft in drafts]
@@ -278,6 +265,7 @@ class RunWriter:
                 since_ms=since_ms,
                 keyed={draft.key.article for draft in drafts},
                 doubtful={draft.doubt.digest for draft in drafts if draft.doubt is not None},
+                since_decision=self._decision,
             )
         except WentBack:
             # The lost records were read already: only a restart from the ledger reads them again.
@@ -292,11 +280,13 @@ class RunWriter:
             )
         for entry in context.entries:
             stage.index.add(entry)
+        for article, story in context.moved.items():
+            stage.index.move(article, story)
         if len(context.entries) >= MANY:
             # The garbage collector would traverse a large index again and again: 6 % of the stage's time.
             settle()
         # Only now: an index without all entries must not be kept.
-        self._stage, self._seq = stage, context.state.seq
+        self._stage, self._seq, self._decision = stage, context.state.seq, context.decision
         return context, stage
 
     def _alerts(self, handled: Handled) -> tuple[list[Alert], dict[str, StoryFacts]]:

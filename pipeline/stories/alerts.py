@@ -105,10 +105,33 @@ class AlertRule:
             memory.marks[alert.subscription] = mark.after(alert) if mark else marked(alert)
         return alerts
 
+    def overdue(self, articles: Sequence[Article], key: OrderKey) -> list[Alert]:
+        """First alerts that subscriptions lack in the stories of these articles, which an editor's decision made at ``key``.
+
+        ``articles`` in the run's order; the first that a subscription matches tells it.
+        """
+        alerts = []
+        for article in articles:
+            memory = self.memories.setdefault(article.story_id or "", StoryMemory())
+            lacking = (
+                [] if article.backfill else [m for m in article.subscriptions if m.subscription not in memory.marks]
+            )
+            if not lacking:
+                continue
+            article_news = _ArticleNews(article, key, memory, Known(), None, leads=(), often=False)
+            for one in lacking:
+                wanted = self._in_force(one.subscription, None, key.time_ms)
+                if wanted is None or wanted.state == "paused":
+                    continue
+                alert = self._first(article_news, one.subscription, one.version, one.matches)
+                memory.marks[one.subscription] = marked(alert)
+                alerts.append(alert)
+        return alerts
+
     def _first(self, article_news: _ArticleNews, name: str, version: int, matches: tuple[Match, ...]) -> Alert:
         wanted = self._in_force(name, version, article_news.key.time_ms)
         news = (News(NEW_STORY, article_news.article.title),)
-        return article_news.alert(name, version, wanted, matches, news, parameter="")
+        return article_news.alert(name, version, wanted, matches, news, parameter=article_news.since(""))
 
     def _further(
         self, article_news: _ArticleNews, mark: AlertMark, version: int | None, matches: tuple[Match, ...]
@@ -151,6 +174,10 @@ class _ArticleNews:
         self._clause_steps = CLAUSE_STEPS
         self._link = AlertLink(article.url, article.title, article.source, article.published_at)
 
+    def since(self, parameter: str) -> str:
+        """See ``StoryFacts.since``."""
+        return self._memory.facts.since(parameter)
+
     @property
     def concerns_others(self) -> bool:
         """Whether subscriptions that the article doesn't match may have to be alerted."""
@@ -178,7 +205,7 @@ class _ArticleNews:
             reached = _reached(mark.sources, self._sources)
             if "sources" in wanted.news and reached is not None:
                 if not found:
-                    parameter = str(reached)
+                    parameter = self.since(str(reached))
                 found.append(News("sources", f"{self._sources} independent sources by now"))
             for kind, told in (("figures", self._known.figures), ("quotes", self._known.quotes)):
                 if kind in wanted.news:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sys import getsizeof
 
 import msgspec
@@ -197,6 +197,18 @@ class Columns:
     def entry(self, slot: int) -> IndexEntry:
         """The entry as it was stored."""
         return unpack(self.packed[slot], key_of(self.places[slot]), written(self.features[slot]))
+
+    def of_article(self, article: str) -> list[int]:
+        """The slots of an article's versions."""
+        own = (self.articles[: self._size] == number_of(article)) & self.alive[: self._size]
+        return own.nonzero()[0].tolist()  # type: ignore[no-any-return]
+
+    def put_story(self, slot: int, story: str) -> None:
+        """Give an entry another story."""
+        self._held -= getsizeof(self.packed[slot])
+        self.packed[slot] = pack(replace(self.entry(slot), story=story))
+        self._held += getsizeof(self.packed[slot])
+        self.stories[slot] = number_of(story)
 
     def known(self, slot: int) -> Features:
         """The features of one row."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from core.records import OrderKey
 from pipeline.stories.across import unpacked
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
-from pipeline.stories.events import ANOTHER_EVENT, JOIN_AT, inputs_of, of_story, scores
+from pipeline.stories.events import ANOTHER_EVENT, INPUTS, JOIN_AT, inputs_of, of_story, scores
 from pipeline.stories.features import PAD, Features, read_features
 from pipeline.stories.frequencies import Counted, Frequencies
+from pipeline.stories.links import MOST_RELATED, ONLY_WORDS, RELATED_AT, RELATED_WORDS, Link, link
 from pipeline.stories.multimap import Multimap
 from pipeline.stories.similarity import (
     COPY_AT,
@@ -54,6 +56,17 @@ MAX_MEMBERS = 24
 _NONE: Slots = np.empty(0, np.int64)
 
 
+class _Asked(NamedTuple):
+    """The last question about an event: its candidates with their scores; ``least``: from which a story is related."""
+
+    known: Features
+    slots: Slots
+    scores: NDArray[np.float64]
+    language: int
+    as_of: OrderKey
+    least: float
+
+
 class StoryIndex:
     """All versions of the last ``window_ms`` of event time.
 
@@ -68,6 +81,8 @@ class StoryIndex:
         self._by_text, self._by_band, self._by_term = Multimap(8_192), Multimap(), Multimap()
         self._by_key, self._by_story = Multimap(), Multimap(8_192)
         self._frequencies = Frequencies(self._counted_terms)
+        self._asked: _Asked | None = None
+        self._joined = -1
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -94,6 +109,13 @@ class StoryIndex:
             self._by_key.add(_across_keys(known).tolist(), slot)
         self._by_story.add((int(columns.stories[slot]) >> 32,), slot)
         self._frequencies.add(columns.places[slot], slot)
+
+    def move(self, article: str, story: str) -> None:
+        """Give an article's entries another story. It looks at the whole window: an editor decides now and then."""
+        columns = self._columns
+        for slot in columns.of_article(article):
+            columns.put_story(slot, story)
+            self._by_story.add((int(columns.stories[slot]) >> 32,), slot)
 
     def copy_of(
         self, text_hash: str, fingerprint: bytes, *, article: str, as_of: OrderKey, source: str = ""
@@ -129,6 +151,7 @@ class StoryIndex:
         latest counts. A text with a vector joins the story whose texts are about its event all in all, in whatever
         language they are; one without joins through texts of its own language alone.
         """
+        self._asked = None
         known = read_features(fingerprint)
         columns, number = self._columns, self._columns.language(language)
         if not number or not known["full"] or known["terms"][_FEWEST_TERMS - 1] == PAD:
@@ -145,13 +168,14 @@ class StoryIndex:
             return None
         ages = as_of.time_ms - columns.times[slots]
         scores = self.similarity.scores(known, columns.features.take(slots), ages, background)
+        self._asked = _Asked(known, slots, scores, number, as_of, self.similarity.join_at * RELATED_WORDS)
         # Most texts are near none, so their candidates need neither sorting nor removal of old versions.
         if scores.max() < self.similarity.join_at:
             return None
         rows = self._latest_versions(slots)
         scores, slots = scores[rows], slots[rows]
         best = best_story(scores, columns.stories[slots], self.similarity.join_at)
-        return None if best is None else columns.entry(int(slots[best]))
+        return None if best is None else self._chosen(int(slots[best]))
 
     def _event_across(
         self, known: Features, slots: Slots, language: int, own: int, as_of: OrderKey
@@ -160,6 +184,7 @@ class StoryIndex:
         if not len(slots):
             return None
         near = self.event_scores(known, slots, language, as_of)
+        self._asked = _Asked(known, slots, near, language, as_of, RELATED_AT)
         if near.max() < JOIN_AT:
             return None
         order = np.argsort(-near, kind="stable")
@@ -173,7 +198,42 @@ class StoryIndex:
             whole = of_story(told)
             if whole >= JOIN_AT and (best is None or whole > best[0]):
                 best = whole, int(members[int(told.argmax())])
-        return None if best is None else columns.entry(best[1])
+        return None if best is None else self._chosen(best[1])
+
+    def _chosen(self, slot: int) -> IndexEntry:
+        self._joined = slot
+        return self._columns.entry(slot)
+
+    def links(self, joined: IndexEntry | None) -> tuple[Link, ...]:
+        """What the last question of ``event_of`` found near: what was joined, and the best of up to three other stories."""
+        asked, columns = self._asked, self._columns
+        if asked is None:
+            return ()
+        rows = (asked.scores >= asked.least).nonzero()[0]
+        own = number_of(joined.story) if joined is not None else 0
+        best: dict[int, int] = {}
+        for row in sorted(rows.tolist(), key=lambda row: (-float(asked.scores[row]), columns.places[asked.slots[row]])):
+            story = int(columns.stories[asked.slots[row]])
+            if story != own and len(best) < MOST_RELATED:
+                best.setdefault(story, int(asked.slots[row]))
+        found = list(best.values())
+        if joined is not None:
+            found.insert(0, self._joined)
+        if not found:
+            return ()
+        slots = np.asarray(found, np.int64)
+        if asked.known["encoded"]:
+            inputs = self.event_inputs(asked.known, slots, asked.language, asked.as_of)
+            told = [dict(zip(INPUTS, row, strict=True)) for row in inputs.tolist()]
+            values = scores(inputs).tolist()
+        else:
+            ages = asked.as_of.time_ms - columns.times[slots]
+            values = self.similarity.scores(asked.known, columns.features.take(slots), ages, self._frequencies).tolist()
+            told = [{ONLY_WORDS: value} for value in values]
+        return tuple(
+            link(columns.entry(slot).article, value, inputs, joined=joined is not None and at == 0)
+            for at, (slot, value, inputs) in enumerate(zip(found, values, told, strict=True))
+        )
 
     def event_inputs(self, known: Features, slots: Slots, language: int, as_of: OrderKey) -> NDArray[np.float64]:
         """``events.inputs_of`` for entries of the window; the frequencies are those of the question before."""

@@ -20,6 +20,7 @@ from pipeline.elements import WALL, Draft, Rejection
 from pipeline.stories.aliases import Alias, joined
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
+from pipeline.stories.links import Link
 from pipeline.stories.repeats import KIND as REPEATED
 from pipeline.stories.repeats import Sighting, alike, repeated, sighting
 from pipeline.text.difference import VersionDifference, difference
@@ -46,6 +47,7 @@ class Decision:
     duplicate_of: str | None
     entry: IndexEntry | None
     origin: str | None = None
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Decided:
     ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: what an update changed, if
     the text before it was given. ``undecided``: subscriptions whose query was left undecided on it. ``source``: its outlet.
     ``wall``: the kind of wall that its page is. ``sighting``: what is to be remembered of its text;
-    ``aliases``: of its addresses.
+    ``aliases``: of its addresses. ``links``: what was near.
     """
 
     outcome: Outcome
@@ -70,6 +72,7 @@ class Decided:
     wall: str | None = None
     sighting: Sighting | None = None
     aliases: tuple[Alias, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(slots=True)
@@ -114,10 +117,7 @@ class StoryStage:
         for draft in drafts:
             if draft.position in done:
                 continue
-            last, key = handled.last_key, draft.key
-            late = key.late > 0
-            if last is not None and key <= last:
-                key, late = last.follower(), True
+            key, late = place_behind(handled.last_key, draft.key)
             handled.last_key = key
             if draft.article is None:
                 handled.decided.append(_refused(draft, key, late=late))
@@ -195,7 +195,25 @@ class StoryStage:
             draft.undecided,
             article.source,
             article.wall,
+            links=decision.links,
         )
+
+
+def place_behind(last: OrderKey | None, key: OrderKey) -> tuple[OrderKey, bool]:
+    """The place of a record with this key behind the last one, and whether it came late."""
+    if last is not None and key <= last:
+        return last.follower(), True
+    return key, key.late > 0
+
+
+def leading(drafts: Sequence[Draft], done: Mapping[Position, object], last: OrderKey | None, place: str) -> int:
+    """How many of the drafts, from the first, get a place up to ``place`` (a sortable key), where a decision stands."""
+    for count, draft in enumerate(drafts):
+        if draft.position not in done:
+            last, _ = place_behind(last, draft.key)
+            if last.sortable() > place:
+                return count
+    return len(drafts)
 
 
 def decide(
@@ -213,7 +231,7 @@ def decide(
     one with its id. Features are computed here if the article has only a plain signature.
     """
     fingerprint = _full_features(article)
-    origin = agency_of(fingerprint)
+    origin, links = agency_of(fingerprint), tuple[Link, ...]()
     earlier = max((entry for entry in history if entry.key < key), key=lambda entry: entry.version, default=None)
     if earlier is not None:
         settled = settled_of(fingerprint)
@@ -242,8 +260,9 @@ def decide(
                 None if alone else index.event_of(fingerprint, article=article.id, language=article.language, as_of=key)
             )
             story = article.id if event is None else event.story
+            links = () if alone else index.links(event)
     entry = _entry(article, key, version, story, duplicate_of, fingerprint, text)
-    return Decision(kind, version, story, duplicate_of, entry, origin)
+    return Decision(kind, version, story, duplicate_of, entry, origin, links)
 
 
 def entry_of(article: Article, key: OrderKey, version: int, story: str, duplicate_of: str | None) -> IndexEntry:

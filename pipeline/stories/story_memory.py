@@ -55,6 +55,7 @@ class StoryFacts(msgspec.Struct, frozen=True):
     """A story's facts, numbered from 1 in the order in which they came up. When it is full, the oldest are dropped.
 
     ``pages``: the pace of its articles that were edited, by a digest of the article's id. ``leads``: see ``leads``.
+    ``decision``: the number of the last editor's decision about the story, 0 for none.
     """
 
     count: int = 0
@@ -63,6 +64,13 @@ class StoryFacts(msgspec.Struct, frozen=True):
     notices: Seen = {}
     pages: dict[int, EditPace] = {}
     leads: tuple[Lead, ...] = ()
+    decision: int = 0
+
+    def since(self, parameter: str) -> str:
+        """The parameter of an alert's id: the story may have raised the same before a decision, as what it was then."""
+        if not self.decision:
+            return parameter
+        return f"{parameter} since decision {self.decision}" if parameter else f"decision {self.decision}"
 
     def before(self, time_ms: int) -> StoryFacts:
         """The facts as they were before an event time in ms (except those dropped since)."""
@@ -76,7 +84,7 @@ class StoryFacts(msgspec.Struct, frozen=True):
             for page, pace in self.pages.items()
             if (edits := tuple(at for at in pace.edits if at < time_ms))
         }
-        return StoryFacts(max(numbers, default=0), figures, quotes, notices, pages, leads)
+        return StoryFacts(max(numbers, default=0), figures, quotes, notices, pages, leads, self.decision)
 
     def _all(self) -> tuple[Seen, Seen, Seen]:
         return self.figures, self.quotes, self.notices
@@ -125,16 +133,23 @@ def learn(
         or notices is not known.notices
         or leads is not known.leads
     )
-    return (StoryFacts(number, figures, runs, notices, known.pages, leads) if changed else known), said
+    if changed:
+        known = StoryFacts(number, figures, runs, notices, known.pages, leads, known.decision)
+    return known, said
 
 
 def edited(known: StoryFacts, article: str, time_ms: int) -> tuple[StoryFacts, EditPace]:
     """The story's facts after one more edit of an article, and that article's pace."""
-    page = zlib.crc32(article.encode())
+    page = page_of(article)
     pace = known.pages.get(page, EditPace()).after(time_ms)
     pages = {other: one for other, one in known.pages.items() if other != page}
     kept = dict([*pages.items(), (page, pace)][-MOST_PAGES:])
     return msgspec.structs.replace(known, pages=kept), pace
+
+
+def page_of(article: str) -> int:
+    """The digest of an article's id by which ``StoryFacts.pages`` knows it."""
+    return zlib.crc32(article.encode())
 
 
 def _extended(seen: Seen, keys: Iterable[int], at: tuple[int, int], most: int) -> Seen:

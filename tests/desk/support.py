@@ -32,6 +32,7 @@ from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import alert, commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
+from wirewatch.stories import PipelineStories
 
 PASSWORD = "twelve little letters"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -181,7 +182,8 @@ def make_desk(store: Store, clock: Clock | None = None, **changed: Any) -> Desk:
     moment = clock or Clock()
     known = {name: changed.pop(name) for name in list(changed) if name in NAMES}
     settings = Settings(store_url=store.url, **{"canary_interval_s": 0.0, **known})
-    values: dict[str, Any] = {"feeds": Feeds(), "passwords": Passwords(CHEAP), **changed}
+    values: dict[str, Any] = {"feeds": Feeds(), "stories": PipelineStories(settings, store)}
+    values |= {"passwords": Passwords(CHEAP), **changed}
     return Desk(settings=settings, store=store, clock_ms=moment, monotonic=moment.seconds, **values)
 
 

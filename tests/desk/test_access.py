@@ -46,6 +46,8 @@ EDITORS = {
     ("DELETE", "/api/v1/feeds"),
     ("PUT", "/api/v1/handover/stories/{story}"),
     ("POST", "/api/v1/handover/notes"),
+    *(("POST", f"/story/{what}") for what in ("join", "split", "undo")),
+    *(("POST", f"/api/v1/decisions/{what}") for what in ("join", "split", "undo")),
 }
 ADMINS = {
     ("GET", "/people"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import getpass
 import inspect
 import re
 from collections.abc import Callable
@@ -167,3 +169,10 @@ def _local(now: datetime, days_before: int, clock: time | None, zone: tzinfo | N
     plain = datetime.combine(day, clock or local.time())
     # Without a zone of its own astimezone() takes it for the machine's.
     return (plain.replace(tzinfo=zone) if zone is not None else plain).astimezone(UTC)
+
+
+def me() -> str:
+    """The user of the machine; empty if that is unknown."""
+    with contextlib.suppress(OSError, KeyError):
+        return getpass.getuser()
+    return ""

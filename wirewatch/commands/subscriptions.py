@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +37,7 @@ from desk.use_cases.subscriptions import (
     to_toml,
 )
 from wirewatch import console
-from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, reads_store
+from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, me, reads_store
 from wirewatch.commands.search import alerts_over, open_index, report_fields, story_fields
 from wirewatch.feeds import ConnectorFeeds
 
@@ -418,13 +417,6 @@ def _confirming() -> Iterator[None]:
         meant = f"probably meant: {error.instead}; " if error.instead else ""
         error.hint = f"{meant}--anyway stores it as it is"
         raise
-
-
-def me() -> str:
-    """The user of the machine; empty if that is unknown."""
-    with contextlib.suppress(OSError, KeyError):
-        return getpass.getuser()
-    return ""
 
 
 def _warn_of_outlets(opened: _Opened, outlets: Sequence[str]) -> None:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from desk.terminal import harmless
 from wirewatch import console
-from wirewatch.commands.options import JsonLines, reads_store
-from wirewatch.commands.subscriptions import By, app, me, opened_store
+from wirewatch.commands.options import JsonLines, me, reads_store
+from wirewatch.commands.subscriptions import By, app, opened_store
 
 
 @app.command("check")

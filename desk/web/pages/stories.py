@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, BackgroundTasks, Response
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, BackgroundTasks, Form, Response
+from fastapi.responses import RedirectResponse
 
 from core.errors import NotFound
 from desk.people.roles import Role
+from desk.use_cases import story_decisions
 from desk.use_cases.shifts import people_of, shift_of
 from desk.use_cases.stories import article_record
+from desk.use_cases.story_decisions import decisions, joined_by, related, story_now
 from desk.views.article_text import evidence, marked_article, page_preview
-from desk.views.timeline import timeline, version_views
+from desk.views.timeline import headlines, timeline, version_views
 from desk.views.wording import outlet_name
 from desk.web.guard import allow
 from desk.web.requests import Number, TheVisit
 
 router = APIRouter(include_in_schema=False)
+Identity = Annotated[str, Form(max_length=100)]
+Why = Annotated[str, Form(max_length=500)]
 MOST = 200
 """Articles of one story that its page lists: the newest."""
 
@@ -23,6 +31,10 @@ MOST = 200
 @allow(Role.READER)
 def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str = "") -> Response:
     """The story; ``article``: the one to read, else its first."""
+    now = story_now(visit.desk, story, article)
+    if now != story and visit.desk.follower.card(now) is not None:
+        # An editor joined it into another, or split the article from it.
+        return RedirectResponse(f"/story/{now}" + (f"?{urlencode({'article': article})}" if article else ""), 303)
     rows = visit.desk.reader.stories_with([story])
     articles = visit.desk.reader.articles_of([story], each=MOST).get(story, [])
     card = visit.desk.follower.card(story)
@@ -51,11 +63,40 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
         notes=[one for one in shift.notes(stories=[story]) if one.kind == "note"],
         people=people_of(visit.desk, visit.caller),
         me=visit.caller.id,
+        headlines=headlines(articles, visit.desk.follower.outlets),
+        decides=visit.desk.stories is not None,
+        related=related(visit.desk, story, articles) if visit.desk.stories is not None else (),
+        joined=joined_by(visit.desk, chosen.article) if visit.desk.stories is not None else None,
+        decided=decisions(visit.desk, story=story),
     )
     # After the answer: reading does not wait for a write.
     background.add_task(visit.desk.marks.read, visit.caller.id, story, card.seq)
     answer.background = background
     return answer
+
+
+@router.post("/story/join")
+@allow(Role.EDITOR)
+def join(visit: TheVisit, story: Identity, into: Identity, why: Why = "") -> Response:
+    """Make two stories one."""
+    story_decisions.join(visit.desk, visit.by, story, into, why.strip())
+    return visit.done(f"/story/{into}")
+
+
+@router.post("/story/split")
+@allow(Role.EDITOR)
+def split(visit: TheVisit, article: Identity, why: Why = "") -> Response:
+    """Make an article a story of its own."""
+    made = story_decisions.split(visit.desk, visit.by, article, why.strip())
+    return visit.done(f"/story/{made.decision.into}")
+
+
+@router.post("/story/undo")
+@allow(Role.EDITOR)
+def undo(visit: TheVisit, number: Annotated[int, Form(ge=1, lt=1 << 31)], why: Why = "") -> Response:
+    """Take a decision back."""
+    made = story_decisions.undo(visit.desk, visit.by, number, why.strip())
+    return visit.done(f"/story/{made.decision.into}")
 
 
 @router.get("/article/{article}")

@@ -1,0 +1,70 @@
+"""What editors decided about stories, as it is stored: the list of a run, and where a story went.
+
+``pipeline.ledger.decisions`` carries decisions out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from core.records import decode
+from core.records.decision import JOIN, StoryDecision
+from core.store import tables as t
+from core.store.engine import Store
+
+_MOST_STEPS = 50
+
+
+class StoryDecisions:
+    """The decisions of one run. Raises StoreError."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        self.store, self.run = store, run
+
+    def listing(self, *, limit: int = 0) -> list[StoryDecision]:
+        """The newest ``limit`` decisions (0: all), the newest first."""
+        with self.store.reading() as connection:
+            c = t.story_decisions.c
+            query = sa.select(c.record).where(c.run == self.run).order_by(c.number.desc())
+            rows = connection.execute(query.limit(limit) if limit else query).scalars()
+            return [decode(row.encode(), StoryDecision) for row in rows]
+
+    def of_story(self, story: str) -> list[StoryDecision]:
+        """The decisions that took articles from a story or gave it some, the newest first."""
+        with self.store.reading() as connection:
+            c = t.story_decisions.c
+            query = sa.select(c.record).where(c.run == self.run, sa.or_(c.story == story, c.into == story))
+            rows = connection.execute(query.order_by(c.number.desc())).scalars()
+            return [decode(row.encode(), StoryDecision) for row in rows]
+
+    def undone(self, numbers: Sequence[int]) -> set[int]:
+        """Those of these decisions that were taken back."""
+        with self.store.reading() as connection:
+            c = t.story_decisions.c
+            query = sa.select(c.undoes).where(c.run == self.run, c.undoes.in_(numbers))
+            return set(connection.execute(query).scalars())
+
+    def went_to(self, story: str) -> str:
+        """The story that a story's articles are in now: itself, unless it was joined into another."""
+        with self.store.reading() as connection:
+            for _ in range(_MOST_STEPS):
+                stored = sa.select(t.stories.c.id).where(t.stories.c.run == self.run, t.stories.c.id == story)
+                if connection.execute(stored).first() is not None:
+                    break
+                c = t.story_decisions.c
+                query = sa.select(c.record).where(c.run == self.run, c.story == story).order_by(c.number.desc())
+                found = [decode(row.encode(), StoryDecision) for row in connection.execute(query).scalars()]
+                joined = next((one for one in found if one.kind == JOIN), None)
+                if joined is None:
+                    break
+                story = joined.into
+        return story
+
+
+def newest_decision(connection: sa.Connection, run: str) -> int:
+    """The number of a run's newest decision; 0 if it has none."""
+    c = t.story_decisions.c
+    query = sa.select(c.number).where(c.run == run).order_by(c.number.desc()).limit(1)
+    return int(connection.execute(query).scalar() or 0)

@@ -1,0 +1,134 @@
+"""Editors' decisions about stories: join, split, undo; which stories are related, and why an article is in its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.records import Article
+from core.records.decision import StoryDecision
+from core.store.decisions import StoryDecisions
+from desk.live.run_reader import ArticleRow, LinkRow
+from desk.people.accounts import By
+from desk.story_port import Carried, InCommon
+from desk.use_cases.desk import Desk
+from desk.views.cards import Card
+
+MOST_RELATED = 5
+_ALIKE = 30
+"""From this cosine (in hundredths) texts are said to be alike."""
+
+
+class Near(NamedTuple):
+    """How near an article of a story is to another article, and what both have in common."""
+
+    article: Article
+    other: Article
+    score: int
+    common: InCommon
+    words: str
+
+
+class Related(NamedTuple):
+    """A story that might be this one, and the nearest pair of their articles."""
+
+    card: Card
+    near: Near
+
+
+class Stood(NamedTuple):
+    """A decision, and whether it was taken back."""
+
+    decision: StoryDecision
+    undone: bool
+
+
+def join(desk: Desk, by: By, story: str, into: str, why: str = "") -> Carried:
+    """Make two stories one: ``into`` is left. Raises NotFound, UsageError, StoreError, as the others do."""
+    made = desk.story_port.join(story, into, by=_name(by), why=why)
+    desk.accounts.note(by, "story joined", story, f"into {into}, decision {made.decision.number}")
+    return made
+
+
+def split(desk: Desk, by: By, article: str, why: str = "") -> Carried:
+    """Make an article with its copies a story of its own."""
+    made = desk.story_port.split(article, by=_name(by), why=why)
+    desk.accounts.note(by, "story split", made.decision.story, f"article {article}, decision {made.decision.number}")
+    return made
+
+
+def undo(desk: Desk, by: By, number: int, why: str = "") -> Carried:
+    """Take a decision back."""
+    made = desk.story_port.undo(number, by=_name(by), why=why)
+    desk.accounts.note(by, "story decision undone", made.decision.story, f"decision {number}")
+    return made
+
+
+def decisions(desk: Desk, *, story: str = "", limit: int = 0) -> list[Stood]:
+    """Decisions, the newest first: of one story, or all of the run."""
+    stored = StoryDecisions(desk.store, desk.settings.run)
+    found = stored.of_story(story) if story else stored.listing(limit=limit)
+    gone = stored.undone([one.number for one in found])
+    return [Stood(one, one.number in gone) for one in found]
+
+
+def story_now(desk: Desk, story: str, article: str = "") -> str:
+    """Where a story's address leads: to itself, to the story of the article if that left it, or to what it was joined into."""
+    if article and (row := desk.reader.article(article)) is not None and row.article.story_id:
+        return row.article.story_id
+    return StoryDecisions(desk.store, desk.settings.run).went_to(story)
+
+
+def related(desk: Desk, story: str, articles: Sequence[ArticleRow]) -> list[Related]:
+    """Stories that the score found near one of these articles of a story, or the other way round; the nearest first."""
+    mine = {row.article.id: row.article for row in articles}
+    best: dict[str, tuple[LinkRow, ArticleRow, Article]] = {}
+    links = sorted(desk.reader.links(list(mine)), key=lambda one: (-one.score, one.article, one.other))
+    others = {
+        row.article.id: row for row in desk.reader.articles_with([*{a for one in links for a in one[:2]} - mine.keys()])
+    }
+    for link in links:
+        here, there = (link.article, link.other) if link.article in mine else (link.other, link.article)
+        row = others.get(there)
+        if row is not None and here in mine and row.article.story_id not in (None, story):
+            best.setdefault(row.article.story_id or "", (link, row, mine[here]))
+    found = []
+    for other, (link, row, article) in list(best.items())[:MOST_RELATED]:
+        if (card := desk.follower.card(other)) is not None:
+            found.append(Related(card, _near(desk, link, article, row.article)))
+    return found
+
+
+def joined_by(desk: Desk, article: Article) -> Near | None:
+    """Through which article one joined its story; None if it began it, is a copy, or that is not known any more."""
+    for link in desk.reader.links([article.id]):
+        if link.joined and link.article == article.id and (row := desk.reader.article(link.other)) is not None:
+            return _near(desk, link, article, row.article)
+    return None
+
+
+def _near(desk: Desk, link: LinkRow, one: Article, other: Article) -> Near:
+    common = desk.story_port.in_common(one, other)
+    return Near(one, other, link.score, common, reason_in_words(link, common))
+
+
+def reason_in_words(link: LinkRow, common: InCommon) -> str:
+    """Why two articles are near: names, figures, what the texts are about."""
+    found = []
+    if common.names:
+        found.append(f"both name {_listed(common.names)}")
+    if common.figures:
+        found.append(f"both give {_listed(common.figures)}")
+    if link.inputs.get("vectors", 0) >= _ALIKE:
+        found.append(f"their beginnings mean much the same ({link.inputs['vectors']} of 100)")
+    if link.inputs.get("words", 0) > 0:
+        found.append(f"they share rare words ({min(link.inputs['words'], 100)} of 100)")
+    return "; ".join(found) or "a little of everything"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _name(by: By) -> str:
+    return by.caller.name if by.caller is not None else by.name

@@ -1,0 +1,41 @@
+"""Names and figures that two articles have in common, as people read them: why one is near the other. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from core.normal import normalized
+from core.records import Article
+from pipeline.stories.across import LEAD_CHARS, names_in
+from pipeline.stories.figures import figures_in
+from pipeline.stories.skeleton import skeleton
+
+MOST_SHOWN = 6
+_WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
+
+
+def names_in_common(one: Article, other: Article) -> tuple[str, ...]:
+    """Names in title or lead of both, however they are written, as ``one`` writes them; the first six."""
+    known = set(_names(one)) & set(_names(other))
+    found: dict[str, str] = {}
+    for word in _WORD.findall(" . ".join(_beginning(one))):
+        # A language without capitals has none to ask for.
+        if (word[0].isupper() or word[0].lower() == word[0].upper()) and skeleton(word, one.language) in known:
+            found.setdefault(skeleton(word, one.language), word)
+    return tuple(found.values())[:MOST_SHOWN]
+
+
+def figures_in_common(one: Article, other: Article) -> tuple[str, ...]:
+    """Figures in title or lead of both, as ``one`` writes them; the first six."""
+    told, theirs = " . ".join(_beginning(one)), " . ".join(_beginning(other))
+    known = {figure.key for figure in figures_in(theirs, other.language)}
+    mine = {f.key: told[f.start : f.end] for f in figures_in(told, one.language) if f.key in known}
+    return tuple(mine.values())[:MOST_SHOWN]
+
+
+def _beginning(article: Article) -> tuple[str, str]:
+    return normalized("NFKC", article.title[:300]), normalized("NFKC", article.text[:LEAD_CHARS])
+
+
+def _names(article: Article) -> list[str]:
+    return list(names_in(*_beginning(article), article.language))

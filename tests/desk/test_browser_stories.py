@@ -1,0 +1,61 @@
+"""What a browser does with the story page's decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from core.store import tables as t
+from desk.use_cases.desk import Desk
+from desk.web.app import create_app
+from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.support import Wire, served
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PORT = "Dockers at the port of Varna began a strike on Monday, the union said. 300 cranes stood still."
+TALKS = "Dockers in Varna and the union meet for talks on Tuesday over 300 cranes, the port says."
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as made:
+        yield made
+
+
+def test_an_editor_joins_a_related_story_splits_an_article_and_undoes_it(
+    desk: Desk, wire: Wire, browser: Browser
+) -> None:
+    first = wire.article(
+        "Varna dockers strike", PORT, language="en", source="a.example", subscriptions={"ports": ["port"]}
+    )
+    wire.article("Hafenarbeiter in Varna streiken", PORT, story=first, language="de", source="b.example")
+    arabic = wire.article("عمال ميناء فارنا يضربون", "بدأ عمال الميناء إضرابا يوم الاثنين.", story=first, language="ar")
+    second = wire.article("Varna union talks", TALKS, language="en", source="c.example")
+    rows = [
+        {"article": arabic, "other": first, "joined": True, "score": 210, "inputs": '{"vectors":81,"names":40}'},
+        {"article": second, "other": first, "joined": False, "score": -90, "inputs": '{"vectors":55}'},
+    ]
+    with desk.store.writing() as connection:
+        desk.store.upsert(connection, t.story_links, [{"run": "live"} | row for row in rows])
+    with served(create_app(desk)) as url:
+        context = browser.new_context(viewport={"width": 390, "height": 780})
+        page = context.new_page()
+        sign_in(page, url)
+        page.goto(f"{url}/story/{first}?article={arabic}")
+        assert serious_faults(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_role("button", name="Join into this story").click()
+        page.wait_for_url(f"{url}/story/{first}")
+        expect(page.get_by_text("was joined into this")).to_be_visible()
+        page.get_by_role("link", name="Varna union talks").first.click()
+        page.get_by_label("Why it is another story").fill("talks are not the strike")
+        page.get_by_role("button", name="Split from this story").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Varna union talks")
+        expect(page.get_by_text("talks are not the strike")).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        page.wait_for_url(f"{url}/story/{first}")
+        assert serious_faults(page) == []
+        context.close()

@@ -1,0 +1,146 @@
+"""``wirewatch stories``: editors' decisions about stories."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from core.settings import load_settings
+from core.store import open_store
+from desk.people.accounts import By
+from desk.story_port import Carried
+from desk.use_cases import story_decisions
+from desk.use_cases.desk import Desk
+from desk.use_cases.stories import card_of
+from wirewatch import console
+from wirewatch.commands.options import JsonLines, me, reads_store
+from wirewatch.desk import desk_of
+
+app = typer.Typer()
+stories = typer.Typer(
+    name="stories",
+    help="Join stories, split articles from one, undo either.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(stories)
+ByOption = Annotated[str, typer.Option("--by", help="Who decides (default: this machine's user).")]
+Why = Annotated[str, typer.Option(help="The reason, stored with the decision.")]
+MOST_ARTICLES = 200
+
+
+@stories.command("join")
+@reads_store
+def join(
+    context: typer.Context,
+    story: Annotated[str, typer.Argument(help="The story that becomes part of the other (id).")],
+    into: Annotated[str, typer.Argument(help="The story that is left (id).")],
+    by: ByOption = "",
+    why: Why = "",
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Make two stories one. What would have joined either joins the one that is left; no alert is raised again."""
+    _say(story_decisions.join(_desk(context), _by(by), story, into, why), as_json=as_json)
+
+
+@stories.command("split")
+@reads_store
+def split(
+    context: typer.Context,
+    article: Annotated[str, typer.Argument(help="The article (id), which leaves its story with its copies.")],
+    by: ByOption = "",
+    why: Why = "",
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Make an article a story of its own. Subscriptions that it matches and that had no alert of it are alerted now."""
+    _say(story_decisions.split(_desk(context), _by(by), article, why), as_json=as_json)
+
+
+@stories.command("undo")
+@reads_store
+def undo(
+    context: typer.Context,
+    number: Annotated[
+        int, typer.Argument(help="The decision's number, as wirewatch stories decisions shows it.", min=1)
+    ],
+    by: ByOption = "",
+    why: Why = "",
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Take a decision back. Later ones about the same stories must be undone first."""
+    _say(story_decisions.undo(_desk(context), _by(by), number, why), as_json=as_json)
+
+
+@stories.command("decisions")
+@reads_store
+def decisions(
+    context: typer.Context,
+    story: Annotated[str, typer.Option(help="Only those about this story (id).")] = "",
+    limit: Annotated[int, typer.Option(help="Most decisions, newest first; 0: all.", min=0)] = 50,
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """List the decisions, newest first."""
+    found = story_decisions.decisions(_desk(context), story=story, limit=limit)
+    if console.wants_json(as_json):
+        for one in found:
+            console.put({"decision": one.decision, "undone": one.undone})
+        return
+    table = console.table("no.", "decided", "kind", "story", "into", "by", "reason", "undone")
+    for one in found:
+        it = one.decision
+        table.add_row(
+            str(it.number),
+            f"{it.decided_at:%Y-%m-%d %H:%M}",
+            it.kind,
+            *map(Text, (it.story, it.into, it.by, it.why)),
+            "undone" if one.undone else "",
+        )
+    console.out.print(table)
+
+
+@stories.command("related")
+@reads_store
+def related(
+    context: typer.Context,
+    story: Annotated[str, typer.Argument(help="The story (id).")],
+    *,
+    as_json: JsonLines = False,
+) -> None:
+    """Show stories that the score found near one, and why: they may be the same."""
+    desk = _desk(context)
+    card = card_of(desk, story)
+    articles = desk.reader.articles_of([card.id], each=MOST_ARTICLES).get(card.id, [])
+    found = story_decisions.related(desk, card.id, articles)
+    if console.wants_json(as_json):
+        for one in found:
+            facts = {"score": one.near.score / 100, "reason": one.near.words}
+            console.put({"story": one.card.id, "title": one.card.title, **facts})
+        return
+    table = console.table("story", "headline", "score", "reason")
+    for one in found:
+        table.add_row(Text(one.card.id), Text(one.card.title), f"{one.near.score / 100:.2f}", Text(one.near.words))
+    console.out.print(table)
+
+
+def _desk(context: typer.Context) -> Desk:
+    settings = load_settings(context.obj)
+    return desk_of(settings, open_store(settings.store))
+
+
+def _by(name: str) -> By:
+    return By(name=name or me())
+
+
+def _say(made: Carried, *, as_json: bool) -> None:
+    it = made.decision
+    if console.wants_json(as_json):
+        console.put({"decision": it, "articles": made.articles, "alerts": made.alerts})
+        return
+    alerts = f"; {made.alerts} alerts that were overdue are raised" if made.alerts else ""
+    console.note(f"decision {it.number}: {made.articles} articles are in story {it.into} now{alerts}", "bold")
