@@ -20,9 +20,9 @@ from core.store import tables as t
 from core.store.decisions import StoryDecisions
 from core.store.outbox import ALERTS, ENRICHED
 from pipeline.elements import Draft
-from pipeline.ledger import RunLedger
 from pipeline.ledger.base import base_of, place_at
 from pipeline.ledger.decisions import CarriedOut, WantedDecision, decide_stories, replay_rest
+from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
 from pipeline.ledger.writer import RunWriter
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
