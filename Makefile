@@ -19,7 +19,7 @@ RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | gre
 export PYTHONDONTWRITEBYTECODE :=
 test-quick test-thorough: export PYTEST_DEBUG_TEMPROOT := $(RAM)
 
-.PHONY: help run install dev format check types test test-quick test-thorough test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts
+.PHONY: help run install dev format check types test test-quick test-thorough test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts reference docs
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -115,6 +115,12 @@ bench-search: dev ## search and backtests over 1,000,000 generated articles (3 G
 
 contracts: dev ## the contracts of the streams (JSON Schema, AsyncAPI) into docs/contracts; refuses what breaks readers
 	$(BIN)/wirewatch streams contracts docs/contracts
+
+reference: dev ## the pages of docs/reference, from the code: commands, metrics, fields of records, API
+	$(BIN)/python -m wirewatch.reference docs/reference
+
+docs: dev ## the documentation as a site, into .cache/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet && echo "docs: .cache/site/index.html"
 
 screenshots: dev ## pictures of the desk's pages, from the demo, into docs/images (Chromium)
 	$(BIN)/python -m tests.desk.screenshots

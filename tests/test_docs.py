@@ -42,7 +42,7 @@ MADE_LATER = {
 """What a user or a run makes."""
 NOT_MODULES = re.compile(
     r"(?:wirewatch|desk)\.example|wirewatch\.(?:local|dump|toml|rows|seq|schema|run|connectors|channels)"
-    r"|(?:core|desk|pipeline|connectors|wirewatch)\.(?:toml|yaml|service|env)"
+    r"|(?:core|desk|pipeline|connectors|wirewatch)\.(?:toml|yaml|service|env|md)"
 )
 """Host names, a Maven group, file names, metadata keys of Parquet files, groups of entry points."""
 

@@ -22,7 +22,6 @@ app = typer.Typer(
     help="A streaming media monitor: feeds in; deduplicated, topic-tagged articles and alerts out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 

@@ -78,6 +78,14 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
+def described() -> FastAPI:
+    """The application's routes alone, without a desk behind them: for its description."""
+    app = FastAPI(title="Wirewatch", version="1", description="Articles, stories and alerts of a Wirewatch desk.")
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
 def create_app(desk: Desk) -> FastAPI:
     """The application of one desk. Its background work runs between ASGI's start-up and shut-down."""
 
