@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -24,6 +24,7 @@ RESTLESS = 3
 """Polls in a row at which most items had changed, from which on a feed is said to change at every poll."""
 
 _MANY_FAILED = 0.2
+_STATES = {"over": "given up"}
 
 
 class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +54,8 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """The whole: feeds by state; for each country and language (working feeds, all feeds); risks, the worst first.
 
-    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first.
+    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first. ``again``: pages
+    that are asked for again, by reason and state (waiting, asked, over).
     """
 
     feeds: int
@@ -62,6 +64,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     languages: dict[str, tuple[int, int]]
     risks: tuple[str, ...]
     walls: tuple[WallCount, ...] = ()
+    again: Mapping[str, Mapping[str, int]] = {}
 
 
 def judge(row: FeedRow, facts: SourceFacts, week: tuple[int, int], day: tuple[int, int], now: datetime) -> FeedHealth:
@@ -122,7 +125,9 @@ def _watched_ms(rhythm: Rhythm, now_ms: int) -> float:
     return rhythm.days * 86_400_000 + since_last
 
 
-def coverage(feeds: Sequence[FeedHealth], walls: Sequence[WallCount] = ()) -> Coverage:
+def coverage(
+    feeds: Sequence[FeedHealth], walls: Sequence[WallCount] = (), again: Mapping[str, Mapping[str, int]] | None = None
+) -> Coverage:
     """The report over all feeds that are not removed."""
     watched = [feed for feed in feeds if feed.state != "removed"]
     states: dict[str, int] = {}
@@ -151,6 +156,12 @@ def coverage(feeds: Sequence[FeedHealth], walls: Sequence[WallCount] = ()) -> Co
     for source, kinds in sorted(by_outlet.items(), key=lambda item: -sum(one.walls for one in item[1])):
         said = ", ".join(f"{one.kind} {one.walls}" for one in kinds)
         risks.append(f"{source}: walls in place of pages in a week: {said}; the latest: {kinds[0].last_item}")
+    if again:
+        said = "; ".join(
+            f"{reason}: " + ", ".join(f"{pages} {_STATES.get(state, state)}" for state, pages in sorted(states.items()))
+            for reason, states in again.items()
+        )
+        risks.append(f"pages asked for again: {said}")
     return Coverage(
         feeds=len(watched),
         states=dict(sorted(states.items())),
@@ -158,6 +169,7 @@ def coverage(feeds: Sequence[FeedHealth], walls: Sequence[WallCount] = ()) -> Co
         languages=languages,
         risks=tuple(risks),
         walls=tuple(walls),
+        again=again or {},
     )
 
 

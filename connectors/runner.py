@@ -17,6 +17,7 @@ from typing import Generic, Protocol, Self
 from msgspec.structs import replace
 
 from connectors.base import Connector, Cursor, PollReport, PollResult, SavedCursor, SourceRepository
+from core.again import Pauses
 from core.errors import FeedError, RecordTooLarge, StoreError, StreamUnavailable
 from core.records import RawArticle, article_id, encode
 from core.streams.base import Appended, NewRecord
@@ -28,6 +29,7 @@ TOO_LARGE = "too_large"
 """RawArticle.stub of an article whose body the stream would not take."""
 
 _LEAST_BYTES = 1_024
+_LONGEST_BROKEN_S = 86_400.0
 
 
 class Appendable(Protocol):
@@ -90,7 +92,7 @@ class RunnerOptions:
     """``workers`` polls at once, each in a thread; 0: one, in the caller's thread.
 
     ``idle_s``: look for new sources at least so often. ``retry_s`` to ``retry_max_s``: waits while stream or store
-    can't be reached, doubling. ``broken_s``: pause of a connector that raised.
+    can't be reached, doubling. ``broken_s``: first pause of a connector that raised; doubling, up to a day.
     """
 
     workers: int = 0
@@ -199,6 +201,7 @@ class _Runner(Generic[Cursor]):
         self._repository, self._connect, self._stream = repository, connect, stream
         self._clock, self._wait, self._stop, self._tell, self._options = clock, wait, stop, on_event, options
         self.polls: _Polls[Cursor] = _Polls(options.workers)
+        self._broken: dict[str, int] = {}
 
     def step(self) -> None:
         """Start what is due and settle what has finished; wait if there is neither."""
@@ -256,7 +259,9 @@ class _Runner(Generic[Cursor]):
             self._carry(batch)
 
     def _broke(self, name: str, error: Exception) -> None:
-        retry_at = self._clock() + timedelta(seconds=self._options.broken_s)
+        times = self._broken[name] = self._broken.get(name, -1) + 1
+        pause_s = Pauses((self._options.broken_s,), _LONGEST_BROKEN_S).after(times) or 0.0
+        retry_at = self._clock() + timedelta(seconds=pause_s)
         problem = f"internal error: {type(error).__name__}: {error}"
         if self._trying(name, lambda: self._repository.postpone(name, retry_at, problem)):
             self._tell(Broke(name, problem, retry_at))
@@ -276,21 +281,23 @@ class _Runner(Generic[Cursor]):
         name = batch[0][0].name
         if self._trying(name, append) and self._trying(name, save):
             for (task, result), count, fine in zip(batch, stubs, saved, strict=True):
+                self._broken.pop(task.name, None)
                 polled = Polled(task.name, result.report, len(result.items), count, result.error, result.wake_at)
                 self._tell(polled if fine else Superseded(task.name))
 
     def _trying(self, name: str, action: Callable[[], None]) -> bool:
         """Do it, again and again while stream or store can't be reached. False: stopped before it was done."""
-        wait_s = self._options.retry_s
+        pauses, tries = Pauses((self._options.retry_s,), self._options.retry_max_s), 0
         while True:
             try:
                 action()
             except (StreamUnavailable, StoreError) as error:
+                wait_s = pauses.after(tries) or 0.0
                 self._tell(Waiting(name, error.message, wait_s))
                 self._wait(wait_s)
                 if self._stop():
                     return False
-                wait_s = min(wait_s * 2, self._options.retry_max_s)
+                tries += 1
             else:
                 return True
 

@@ -40,7 +40,8 @@ class FeedLine(msgspec.Struct, frozen=True, kw_only=True):
 class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
     """All feeds. ``countries`` and ``languages``: for each (working feeds, all feeds). ``risks``, the worst first.
 
-    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first.
+    ``walls``: pages of the last week that stood in an article's place, by outlet and kind, the most first. ``again``: pages
+    that are asked for again, by reason and state (waiting, asked, over).
     """
 
     feeds: tuple[FeedLine, ...] = ()
@@ -49,6 +50,7 @@ class CoverageView(msgspec.Struct, frozen=True, kw_only=True):
     languages: Mapping[str, tuple[int, int]] = {}
     risks: tuple[str, ...] = ()
     walls: tuple[WallCount, ...] = ()
+    again: Mapping[str, Mapping[str, int]] = {}
 
 
 class DiscoveredFeed(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +99,9 @@ class FeedPort(Protocol):
 
     def remove(self, url: str) -> bool:
         """Stop watching a feed, by its address or as that is shown. False: no such feed."""
+
+    def ask_again(self, url: str) -> None:
+        """Let the page at an address be fetched again at once. Raises NotFound if no watched feed led to it, StoreError."""
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """The feeds of a site, as they are found; takes up to minutes. Raises WirewatchError."""

@@ -61,6 +61,16 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool = False
 
 
+class PageSource(msgspec.Struct, frozen=True):
+    """What led to a page: its outlet, feed and the feed's title, its address, and whether it was there at the first poll."""
+
+    source: str
+    url: str = ""
+    feed_url: str | None = None
+    title: str | None = None
+    backfill: bool = False
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A raw record after the stateless steps: an article without its story, or a problem, never both.
 
@@ -68,8 +78,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     neither; or, if it waits behind another version of its article, the article that it will come back with.
 
     ``after`` is the position of the record handled before it, which the reorder buffer fills in: the ledger must have it.
-    ``undecided``: subscriptions of which matching left open whether the article matches them. ``source``: the record's outlet,
-    if it could be read. ``doubt``: the article's text may be a wall's, if it rests at other addresses too.
+    ``undecided``: subscriptions of which matching left open whether the article matches them. ``page``: what
+    led to the record, if it could be read. ``doubt``: the article's text may be a wall's, if it rests at other addresses too.
     """
 
     number: int
@@ -81,7 +91,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     after: Position | None = None
     undecided: int = 0
     postponed: Postponed | None = None
-    source: str = ""
+    page: PageSource | None = None
     doubt: Doubtful | None = None
 
     def __post_init__(self) -> None:

@@ -23,15 +23,18 @@ from connectors.http.answers import PRIVATE_HINT, without_credentials
 from connectors.http.client import FEED_BYTES, Failure, Fetched, Http
 from connectors.http.pacing import HostPacing
 from connectors.kinds import FEED, installed_kinds
+from connectors.store.asked_pages import asked_again, feed_of
 from connectors.store.feeds import FeedRepository, Outlets
 from connectors.store.rows import FeedAbout
 from core.charset import decode_body
-from core.errors import FailureKind, FeedError, InputError, UsageError
+from core.errors import FailureKind, FeedError, InputError, NotFound, UsageError
 from core.net.guard import certain_refusal
-from core.records import to_ms
+from core.records import article_id, to_ms
 from core.records.article import FeedCounts, FeedOutlet
 from core.settings import Settings
 from core.store import Store
+from core.store.page_requests import PageRequest, PageRequests
+from core.store.results import find_article
 from desk.feed_port import WEB_FEED, CheckedFeed, CoverageView, DiscoveredFeed, FeedLine
 from pipeline.ledger.walls import read_wall_counts
 from wirewatch import console
@@ -73,7 +76,7 @@ class ConnectorFeeds:
             if row.id in facts
         ]
         walls = read_wall_counts(self._store, self._settings.run, to_ms(now - RECENT))
-        return coverage(healths, walls), healths
+        return coverage(healths, walls, asked_again(self._store, self._settings.run)), healths
 
     def report(self) -> CoverageView:
         """See FeedPort."""
@@ -94,6 +97,7 @@ class ConnectorFeeds:
             languages=whole.languages,
             risks=whole.risks,
             walls=whole.walls,
+            again=whole.again,
         )
 
     def shown(self, url: str) -> str:
@@ -153,6 +157,22 @@ class ConnectorFeeds:
     def remove(self, url: str) -> bool:
         """See FeedPort."""
         return self.state.remove(_as_stored(url))
+
+    def ask_again(self, url: str) -> None:
+        """See FeedPort."""
+        run = self._settings.run
+        article = find_article(self._store, run, article_id(url))
+        feed_url = article.feed_url if article is not None else None
+        if feed_url is None and (feed_url := feed_of(self._store, url)) is None:
+            raise NotFound(f"{url}: no watched feed is known to have led to this page", hint=f"wirewatch trace {url}")
+        one = PageRequest(
+            article=article_id(url),
+            url=article.url if article is not None else url,
+            feed_url=feed_url,
+            title=article.title if article is not None else None,
+            backfill=article.backfill if article is not None else True,
+        )
+        PageRequests(self._store, run).add(one, console.now_ms())
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
         """See FeedPort."""

@@ -19,6 +19,7 @@ from connectors.feeds.identity import Marks, Match, matched, read_marks
 from connectors.feeds.items import FeedItem
 from connectors.feeds.schedule import Listed, next_wait_s, observed
 from connectors.http.client import Failure
+from core.again import Pauses
 from core.errors import FailureKind, FeedError
 
 _LEAST_NOISY = 3
@@ -271,14 +272,14 @@ def page_failed(state: ItemState, failure: Failure, now_ms: int, policy: FeedPol
     """Return the state that tries again later; None if trying again is useless or was done often enough."""
     if failure.kind in _HOPELESS or failure.status == 410:
         return None
-    if state.attempts >= len(policy.page_retries_s):
+    wait_s = Pauses(policy.page_retries_s).after(state.attempts, least_s=failure.retry_after_s)
+    if wait_s is None:
         return None
     if failure.kind is FailureKind.ELSEWHERE and state.item is not None:
         # There next time: one request, not the chain again. It counts as an attempt, since two hosts may point at
         # each other.
         at_ms = now_ms + int((failure.retry_after_s or 0.0) * 1000)
         return replace(state, attempts=state.attempts + 1, retry_at_ms=at_ms, item=replace(state.item, url=failure.url))
-    wait_s = max(policy.page_retries_s[state.attempts], failure.retry_after_s or 0.0)
     return replace(
         state,
         attempts=state.attempts + 1,
@@ -316,9 +317,9 @@ def feed_failed(
     that it is gone (410) is believed.
     """
     gone = failure is not None and failure.status == 410
-    doublings = min(facts.failures, 30)
-    wait_s = policy.max_wait_s if gone else min(policy.interval_s * 2**doublings, policy.max_wait_s)
-    wait_s = max(wait_s, (failure.retry_after_s or 0.0) if failure else 0.0)
+    steps_s = (policy.max_wait_s if gone else policy.interval_s,)
+    asked_s = failure.retry_after_s if failure else None
+    wait_s = Pauses(steps_s, policy.max_wait_s).after(facts.failures, least_s=asked_s) or 0.0
     wait_s *= 1 + policy.jitter * rng.random()
     return replace(
         facts,

@@ -119,8 +119,10 @@ def find_alert(store: Store, run: str, identity: str) -> Alert | None:
 
 
 def find_article(store: Store, run: str, identity: str) -> Article | None:
-    """The current version of an article; None if the run has none."""
-    query = sa.select(t.articles.c.record).where(t.articles.c.run == run, t.articles.c.id == identity)
+    """The current version of the article to which an address belongs; None if the run has none."""
+    a, c = t.articles.c, t.article_aliases.c
+    named = sa.select(c.article).where(c.run == run, c.alias == identity)
+    query = sa.select(a.record).where(a.run == run, a.id.in_([identity]) | a.id.in_(named)).order_by(a.id != identity)
     with store.reading() as connection:
         record = connection.execute(query).scalar()
     return decode(record.encode(), Article) if record is not None else None

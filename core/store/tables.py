@@ -12,6 +12,7 @@ outcomes               how each raw record ended; ``lost`` covers a range; the f
 articles               the current version of each article, enriched
 versions               every version of each article, with the story stage's index entry for it
 article_aliases        addresses whose records belong to the article of another address: its forms for print, sharing
+page_requests          pages that are to be fetched again: walls, and what a person asked for; see ``core.store.page_requests``
 stories                one row a story, updated with every article
 alerts                 one row an alert
 subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
@@ -198,6 +199,26 @@ article_aliases = Table(
     # From which place on.
     Column("place", PlaceString, nullable=False),
     Index("ix_article_aliases_run_article", "run", "article"),
+)
+
+page_requests = Table(
+    "page_requests",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # The id of its address.
+    Column("article", SafeString, primary_key=True),
+    Column("url", SafeText, nullable=False),
+    # Without credentials.
+    Column("feed_url", SafeText, nullable=False),
+    Column("title", SafeText),
+    Column("backfill", Boolean, nullable=False),
+    # by_hand, or the kind of wall.
+    Column("reason", SafeString, nullable=False),
+    Column("tries", Integer, nullable=False),
+    # waiting (until ask_ms), asked, over (the limit is reached)
+    Column("state", SafeString, nullable=False),
+    Column("ask_ms", BigInteger, nullable=False),
+    Index("ix_page_requests_run_state_ask_ms", "run", "state", "ask_ms"),
 )
 
 stories = Table(

@@ -42,6 +42,13 @@ def remove(desk: Desk, by: By, url: str) -> None:
     desk.accounts.note(by, "feed removed", shown)
 
 
+def ask_again(desk: Desk, by: By, url: str) -> None:
+    """Let a page be fetched again by the feed that led to it. Raises NotFound, Unavailable."""
+    url = url.strip()
+    desk.feed_port.ask_again(url)
+    desk.accounts.note(by, "page asked for again", desk.feed_port.shown(url))
+
+
 def import_opml(
     desk: Desk, by: By, body: bytes, name: str, most: int | None = None
 ) -> tuple[int, int, tuple[str, ...]]:

@@ -31,7 +31,7 @@ from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.slow_lane import SlowLaneQueue, delete_back, read_waiting, write_left
 from pipeline.ledger.stored_facts import write_facts
 from pipeline.ledger.story_rules import note_story_rule
-from pipeline.ledger.walls import read_sightings
+from pipeline.ledger.walls import ask_again, read_sightings
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.repeats import Sighting
 from pipeline.stories.stage import Decided
@@ -244,6 +244,8 @@ class RunLedger:
             delete_back(connection, back)
             if facts:
                 write_facts(self.store, connection, self.run, facts)
+            if publish:
+                ask_again(self.store, connection, self.run, decided)
             if publish and rows:
                 connection.execute(t.outbox.insert(), [msgspec.structs.asdict(row) for row in rows])
         self.seen(seq)

@@ -7,10 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.records import OrderKey
+from core.records import OrderKey, OutcomeKind, article_id
 from core.records.article import WallCount
 from core.store.engine import Store, chunks
 from core.store.metadata import INDEXED
+from core.store.page_requests import PageRequest, note_walls
+from core.store.tables import page_requests
 from pipeline.ledger.base import Base, known, place_at
 from pipeline.ledger.tables import text_sightings, wall_counts
 from pipeline.stories.repeats import DAY_MS, WINDOW_MS, Sighting
@@ -43,7 +45,7 @@ def write_walls(store: Store, connection: sa.Connection, run: str, decided: Sequ
     rows: dict[tuple[str, str, int], dict[str, Any]] = {}
     for one in decided:
         if one.wall is not None:
-            source, day = one.source[:INDEXED], one.key.time_ms // DAY_MS
+            source, day = (one.page.source if one.page else "")[:INDEXED], one.key.time_ms // DAY_MS
             row = rows.setdefault(
                 (source, one.wall, day), {"run": run, "source": source, "kind": one.wall, "day": day, "walls": 0}
             )
@@ -61,12 +63,43 @@ def write_walls(store: Store, connection: sa.Connection, run: str, decided: Sequ
     )
 
 
+def ask_again(store: Store, connection: sa.Connection, run: str, decided: Sequence[Decided]) -> None:
+    """Ask again for a bundle's pages that were walls, and no more for those that are articles; in the caller's transaction."""
+    walls: dict[str, tuple[PageRequest, int]] = {}
+    cured: set[str] = set()
+    for one in decided:
+        if one.page is None or not one.page.url or one.page.feed_url is None:
+            continue
+        article = article_id(one.page.url)
+        if one.wall is None:
+            if one.outcome.kind is not OutcomeKind.REJECTED:
+                cured.add(article)
+                walls.pop(article, None)
+            continue
+        page = one.page
+        cured.discard(article)
+        walls[article] = (
+            PageRequest(
+                article=article,
+                url=page.url,
+                feed_url=page.feed_url or "",
+                title=page.title,
+                backfill=page.backfill,
+                reason=one.wall,
+            ),
+            one.key.time_ms,
+        )
+    note_walls(store, connection, run, list(walls.values()), cured)
+
+
 def forget_old(connection: sa.Connection, run: str, before_ms: int) -> int:
     """Delete sightings that no record of event time ``before_ms`` or later can see, and counts of days long before it."""
     s, w = text_sightings.c, wall_counts.c
     old = text_sightings.delete().where(s.run == run, s.place < place_at(before_ms - WINDOW_MS))
     past = wall_counts.delete().where(w.run == run, w.day < before_ms // DAY_MS - KEPT_DAYS)
-    return connection.execute(old).rowcount + connection.execute(past).rowcount
+    c = page_requests.c
+    asked = page_requests.delete().where(c.run == run, c.ask_ms < before_ms)
+    return sum(connection.execute(one).rowcount for one in (old, past, asked))
 
 
 def read_wall_counts(store: Store, run: str, since_ms: int) -> list[WallCount]:

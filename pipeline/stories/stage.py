@@ -16,7 +16,7 @@ import msgspec
 from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from core.records.canary import is_canary
-from pipeline.elements import WALL, Draft, Rejection
+from pipeline.elements import WALL, Draft, PageSource, Rejection
 from pipeline.stories.aliases import Alias, joined
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
@@ -55,7 +55,7 @@ class Decided:
     """One record with its outcome. ``article`` is set unless it was rejected or unchanged.
 
     ``late``: it came too late for its own place. ``origin``: the agency to credit. ``difference``: what an update changed, if
-    the text before it was given. ``undecided``: subscriptions whose query was left undecided on it. ``source``: its outlet.
+    the text before it was given. ``undecided``: subscriptions whose query was left undecided on it. ``page``: what led to it.
     ``wall``: the kind of wall that its page is. ``sighting``: what is to be remembered of its text;
     ``aliases``: of its addresses. ``links``: what was near.
     """
@@ -68,7 +68,7 @@ class Decided:
     origin: str | None = None
     difference: VersionDifference | None = None
     undecided: int = 0
-    source: str = ""
+    page: PageSource | None = None
     wall: str | None = None
     sighting: Sighting | None = None
     aliases: tuple[Alias, ...] = ()
@@ -171,7 +171,7 @@ class StoryStage:
                 late,
                 origin=decision.origin,
                 undecided=draft.undecided,
-                source=article.source,
+                page=draft.page,
                 wall=article.wall,
             )
         enriched = msgspec.structs.replace(
@@ -193,7 +193,7 @@ class StoryStage:
             decision.origin,
             difference(before, (article.title, article.text)) if changed and before is not None else None,
             draft.undecided,
-            article.source,
+            draft.page,
             article.wall,
             links=decision.links,
         )
@@ -347,7 +347,7 @@ def _unless_repeated(
 def _refused(draft: Draft, key: OrderKey, *, late: bool) -> Decided:
     outcome = _rejection(draft, key)
     wall = outcome.reason if outcome.stage == WALL else None
-    return Decided(outcome, key, late, source=draft.source, wall=wall)
+    return Decided(outcome, key, late, page=draft.page, wall=wall)
 
 
 def _rejection(draft: Draft, key: OrderKey) -> Outcome:

@@ -16,7 +16,7 @@ import msgspec
 from core.errors import ExtractionError
 from core.records import Article, RawArticle, article_id, canonical_url, decode, version_hash
 from core.records.canary import is_canary
-from pipeline.elements import OUT_OF_MEMORY, WALL, Draft, Envelope, Rejection
+from pipeline.elements import OUT_OF_MEMORY, WALL, Draft, Envelope, PageSource, Rejection
 from pipeline.extraction.clean import Extracted, extract, extract_text
 from pipeline.stories.features import features
 from pipeline.stories.repeats import KIND as REPEATED
@@ -46,13 +46,13 @@ class Prepared(NamedTuple):
 class DecodedRecord(NamedTuple):
     """A raw article, or why there is none. ``item``: the name that a bounded input gave the record, else its address.
 
-    ``source``: its outlet, also if it is refused.
+    ``page``: what led to it, also if it is refused.
     """
 
     item: str
     raw: RawArticle | None = None
     problem: Rejection | None = None
-    source: str = ""
+    page: PageSource | None = None
 
 
 def prepare(envelope: Envelope, extractor: Extractor, *, vectors: bool = True) -> Prepared:
@@ -99,9 +99,8 @@ def decode_envelope(envelope: Envelope) -> DecodedRecord:
                 problem = Rejection("decode", f"unknown schema {_short(raw.schema)}")
             elif raw.stub is not None and not (raw.html or raw.text):
                 problem = Rejection("fetch", raw.stub)
-    return DecodedRecord(
-        envelope.item or (raw.url if raw else ""), raw if problem is None else None, problem, raw.source if raw else ""
-    )
+    page = PageSource(raw.source, raw.url, raw.feed_url, raw.title, raw.backfill) if raw else None
+    return DecodedRecord(envelope.item or (page.url if page else ""), raw if problem is None else None, problem, page)
 
 
 def extract_raw(raw: RawArticle) -> Extracted:
@@ -164,7 +163,7 @@ def _draft(
         item=decoded.item,
         article=article,
         problem=problem,
-        source=decoded.source,
+        page=decoded.page,
         doubt=doubt,
     )
 

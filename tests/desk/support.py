@@ -16,7 +16,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from core.errors import FeedError, InputError, UsageError
+from core.errors import FeedError, InputError, NotFound, UsageError
 from core.records import Match, SubscriptionMatch, TopicMatch, article_id
 from core.records.article import FeedCounts, FeedOutlet, WallCount
 from core.settings import NAMES, Settings
@@ -101,6 +101,7 @@ class Feeds:
     watched: dict[str, str] = field(default_factory=lambda: {"https://a.example/feed.xml": "a.example"})
     lines: list[FeedLine] = field(default_factory=list)
     walls: tuple[WallCount, ...] = ()
+    asked: list[str] = field(default_factory=list)
 
     def outlets(self) -> Sequence[FeedOutlet]:
         return [FeedOutlet(source, source, None) for source in self.watched.values()]
@@ -127,6 +128,11 @@ class Feeds:
 
     def remove(self, url: str) -> bool:
         return self.watched.pop(url, None) is not None
+
+    def ask_again(self, url: str) -> None:
+        if not url.startswith("https://a.example/"):
+            raise NotFound(f"{url}: no watched feed is known to have led to this page")
+        self.asked.append(url)
 
     def find(self, url: str) -> Iterator[DiscoveredFeed]:
         if "broken" in url:

@@ -29,7 +29,7 @@ ROUTES = [
 IDS = [f"{method} {path}" for method, path, _ in ROUTES]
 EVERYBODY = {("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/healthz")}
 EDITORS = {
-    *(("POST", f"/coverage/{what}") for what in ("add", "remove", "opml", "find")),
+    *(("POST", f"/coverage/{what}") for what in ("add", "remove", "opml", "find", "again")),
     ("GET", "/coverage/find/{name}"),
     ("GET", "/subscriptions/new"),
     *(("POST", f"/subscriptions/{what}") for what in ("save", "state", "remove", "import")),

@@ -19,7 +19,7 @@ from desk.feed_port import FeedLine
 from desk.use_cases.desk import Desk
 from desk.views.article_text import page_preview
 from desk.web.render import safe_link
-from tests.desk.support import Feeds, Wire, add_people, client_of, make_desk, sign_in
+from tests.desk.support import Feeds, Wire, add_people, client_of, form_token, make_desk, sign_in
 from tests.waiting import until
 
 PAYLOADS = (
@@ -140,6 +140,15 @@ def test_the_coverage_page_counts_walls_by_outlet(desk: Desk, as_editor: TestCli
     assert "Walls in the last week" in text
     assert '<td dir="auto">&lt;b&gt;out</td><td>consent</td><td>41</td>' in text
     assert f'href="{bad}' not in text
+
+
+def test_an_editor_has_a_page_fetched_again(desk: Desk, as_editor: TestClient) -> None:
+    assert isinstance(desk.feeds, Feeds)
+    fields = {"form_token": form_token(as_editor, "/coverage")}
+    there = as_editor.post("/coverage/again", data={**fields, "url": " https://a.example/wall "})
+    assert "https://a.example/wall is fetched again" in there.text
+    assert desk.feeds.asked == ["https://a.example/wall"]
+    assert as_editor.post("/coverage/again", data={**fields, "url": "https://b.example/"}).status_code == 404
 
 
 def test_addresses_that_are_not_of_the_web_become_no_links() -> None:

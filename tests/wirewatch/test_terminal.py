@@ -135,6 +135,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "feed remove": [[URL], [f"https://feeds.example/rss{ACTING}"]],
     "feed list": [[]],
     "feed check": [[f"https://no.example/{ACTING}"]],
+    "feed again": [[URL], [f"https://no.example/{ACTING}"], [ACTING]],
     "feed coverage": [[]],
     "subscriptions add": [
         [QUERY, "--id", "new", "--name", ACTING],

@@ -193,6 +193,14 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("again")
+@reads_store
+def again(context: typer.Context, url: Annotated[str, typer.Argument(help="Address of the page.")]) -> None:
+    """Fetch a page again: one that was a wall, or came broken. The feed that led to it does so at its next turn."""
+    use_case.ask_again(_desk(context), COMMAND_LINE, url)
+    console.note("the connectors fetch it again at their next turn")
+
+
 @app.command("coverage")
 @reads_store
 def report(context: typer.Context, *, as_json: JsonLines = False) -> None:

@@ -19,6 +19,7 @@ from connectors.push import articles, websub
 from connectors.push.server import NOT_FOUND, PushServer, Request, Response
 from connectors.push.websub import HubRepository
 from connectors.runner import Event, RunnerOptions, run, to_records
+from connectors.store.asked_pages import AskedPages
 from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
 from connectors.store.shared_pace import SharedPace
@@ -106,9 +107,12 @@ def run_connectors(
             token=new_token,
         )
 
+        asked = AskedPages(store, settings.run, console.utc_now)
+
         def tend() -> None:
             probes.tend()
             canary.tend()
+            asked.tend()
 
         polls = PollRepository(store)
         away = Away("the raw stream or the store")

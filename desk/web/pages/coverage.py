@@ -44,6 +44,14 @@ def remove(visit: TheVisit, url: Address) -> Response:
     return _page(visit, done=f"{visit.desk.feed_port.shown(url)} is no longer watched; what it brought stays")
 
 
+@router.post("/coverage/again")
+@allow(Role.EDITOR)
+def again(visit: TheVisit, url: Address) -> Response:
+    """Fetch one page again."""
+    use_case.ask_again(visit.desk, visit.by, url)
+    return _page(visit, done=f"{visit.desk.feed_port.shown(url.strip())} is fetched again within a minute or so")
+
+
 @router.get("/coverage/feeds.opml")
 @allow(Role.READER)
 def export(visit: TheVisit) -> Response:

@@ -34,7 +34,7 @@ def shown(number: int, url: str, text: int = 0, *, names: bool = True) -> Draft:
     """The page at ``url``, which names the address without its form unless told otherwise."""
     made = draft(number, url, title="A title", text=story(text))
     assert made.article is not None
-    return replace(made, article=replace(made.article, canonical_url=MAIN if names else url), source="a.example")
+    return replace(made, article=replace(made.article, canonical_url=MAIN if names else url))
 
 
 def kinds(store: Store) -> list[str]:

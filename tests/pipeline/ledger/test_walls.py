@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from core.store import Store
 from core.store import tables as t
-from pipeline.elements import Draft, Rejection
+from core.store.page_requests import PageRequests
+from pipeline.elements import Draft, PageSource, Rejection
 from pipeline.ledger.base import Base, place_at
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import Keep, Pruning
@@ -36,7 +37,7 @@ def wall(number: int, address: int, *, fed: bool = False) -> Draft:
     made = draft(number, url, title=title, text=NOTICE)
     stand_in = article(number, url, title=title, text=f"The feed on {title}.", wall="repeated", text_from="feed")
     doubt = doubtful(url, NOTICE, title=title, headline="", claims_facts=False, stand_in=stand_in if fed else None)
-    return replace(made, doubt=doubt, source="a.example")
+    return replace(made, doubt=doubt, page=PageSource("a.example"))
 
 
 def drafts(coming: Sequence[tuple[int, str]], step: int = 1) -> list[Draft]:
@@ -98,7 +99,7 @@ def test_however_a_run_is_cut_and_from_wherever_it_is_replayed(tmp_path: Path) -
 def test_walls_are_counted_by_outlet_kind_and_day(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         writer = RunWriter(taken(store), publish=False)
-        known = replace(draft(9, "https://b.example/1", Rejection("wall", "consent")), source="b.example")
+        known = replace(draft(9, "https://b.example/1", Rejection("wall", "consent")), page=PageSource("b.example"))
         writer.write([wall(number, number) for number in range(4)] + [known])
         writer.write([wall(10, 0), replace(wall(11, 1, fed=True), number=11)])
         writer.write([wall(12 + DAY, 2)])
@@ -108,6 +109,28 @@ def test_walls_are_counted_by_outlet_kind_and_day(tmp_path: Path) -> None:
             ("b.example", "consent", 1, "https://b.example/1"),
         ]
         assert [one.walls for one in read_wall_counts(store, "live", NOON_MS + DAY * 1_000)] == [1]
+
+
+def test_walls_of_feeds_are_asked_for_again_until_they_are_articles(tmp_path: Path) -> None:
+    def of_feed(one: Draft, feed: str | None = "https://a.example/rss") -> Draft:
+        return replace(one, page=PageSource("a.example", one.item, feed, "A title"))
+
+    with opened(tmp_path) as store:
+        writer = RunWriter(taken(store), publish=True)
+        known = draft(4, "https://a.example/9", Rejection("wall", "consent"))
+        writer.write([of_feed(wall(number, number, fed=number == 3)) for number in range(4)] + [of_feed(known)])
+        writer.write([of_feed(draft(5, "https://a.example/8", Rejection("wall", "robot")), None)])
+        assert PageRequests(store, "live").counts() == {("repeated", "waiting"): 2, ("consent", "waiting"): 1}
+        (first, *_) = PageRequests(store, "live").due(NOON_MS + 10**7)
+        assert (first.url, first.title, first.tries) == ("https://a.example/2", "A title", 1)
+        writer.write([of_feed(draft(7, "https://a.example/2", text=story(1))), of_feed(wall(8, 3))])
+        assert {one.url: one.tries for one in PageRequests(store, "live").due(NOON_MS + 10**8)} == {
+            "https://a.example/3": 2,
+            "https://a.example/9": 1,
+        }
+        replay = RunWriter(run_of(store, "again"), publish=False)
+        replay.write(of_run([of_feed(known)], "again"))
+        assert not PageRequests(store, "again").counts(), "a replay asks for nothing"
 
 
 def test_sightings_go_only_where_no_replay_can_ask_for_them(tmp_path: Path) -> None:
