@@ -35,6 +35,7 @@ from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
 from pipeline.extraction.values import line_of as _line_of
 from pipeline.extraction.values import without_shortcodes, words_of
+from pipeline.extraction.walls import says
 from pipeline.text.boilerplate import drop_boilerplate, is_boilerplate
 from pipeline.text.characters import count_letters, folded, normal_line, normal_text
 from pipeline.text.dates import parse_date
@@ -60,6 +61,13 @@ _BEFORE_TAGS = frozenset(
     {"div", "p", "span", "ul", "ol", "section", "header", "center", "b", "strong", "a", "h2", "h3", "h4", "h5"}
 )
 _COUNTED = re.compile(r"[^\d.!?]{2,30}[:：]\s?[\d\s.,\u0660-\u0669\u06f0-\u06f9]{1,12}")
+_TIMED = re.compile(r"(?<!\d)\d{1,2}[:.]\d\d(?!\d)")
+_MAX_NOTICE_CHARS = 120
+_NETWORK = re.compile(
+    r"(?<!\w)(?:facebook|google (?:news|discover)|telegram|телеграм|whatsapp|viber|instagram|youtube|tiktok|threads|bluesky"
+    r"|twitter|تلغرام|تلگرام|واتساب|واتس‌اپ|اینستاگرام)(?!\w)",
+    re.IGNORECASE,
+)
 _MAX_DATE_CHARS = 60
 _MAX_DATE_LETTERS = 26
 _MAX_SCRIPT_CHARS = 4_000_000
@@ -69,9 +77,10 @@ _CAPTION = re.compile(r"caption", re.IGNORECASE)
 _STANDFIRST = re.compile(
     r"(?:^|[\s_-]|article|story|news|post)"
     r"(?:lead|lede|intro|excerpt|standfirst|sub-?head(?:line)?|sub-?title|dek|chapeau|ingress|sapo|vorspann|abstract|bajada"
-    r"|entradilla|sumario|summary|teaser-?text)(?:$|[\s_-]|text)",
+    r"|entradilla|sumario|summary|teaser-?text|spot|perex|manchet|zajawka|desc(?:ription)?)(?:$|[\s_-]|text)",
     re.IGNORECASE,
 )
+_PICTURED = re.compile(r"caption|image|img|photo|media|picture|figure|video|gallery|foto", re.IGNORECASE)
 _MAX_LABEL_CHARS = 30  # a label before a link, or a dateline before a paragraph
 _MAX_BREADCRUMB_CHARS = 300
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
@@ -143,15 +152,21 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
     authors = {folded(author) for claim in facts.authors for author in claim.names}
     kept: list[str] = []
     seen: set[str] = set()
+    begun = False
     for place, line in enumerate(lines):
         flat = folded(line)
-        if place < _HEAD_LINES and _is_head(line, flat, headlines, authors):
+        if place < _HEAD_LINES and (
+            _is_head(line, flat, headlines, authors) or (not begun and _is_note(line, authors))
+        ):
             continue
+        begun = begun or len(line) >= _MIN_PARAGRAPH_CHARS
         if len(line) >= _MIN_REPEATED_CHARS:
             if flat in seen:
                 continue
             seen.add(flat)
         kept.append(line)
+    while len(kept) > 1 and _is_notice(kept[-1], paid=facts.paid):
+        kept.pop()
     while kept and (folded(kept[-1]) in authors or (kept[-1][-1] != "." and _is_date(kept[-1]))):
         kept.pop()
     text = drop_boilerplate("\n".join(kept))
@@ -167,8 +182,6 @@ def _is_head(line: str, flat: str, headlines: set[str], authors: set[str]) -> bo
     # Kicker and headline in one heading come out glued.
     if len(flat) >= _MIN_GLUED and any(flat.replace(" ", "") == headline.replace(" ", "") for headline in headlines):
         return True
-    if _is_row(line, authors) or _COUNTED.fullmatch(line):
-        return True
     if _is_date(line):
         return True
     if len(line) <= 120 and _named(line, authors):
@@ -179,8 +192,20 @@ def _is_head(line: str, flat: str, headlines: set[str], authors: set[str]) -> bo
     )
 
 
+def _is_notice(line: str, *, paid: bool) -> bool:
+    """Whether a last line asks the reader to follow the outlet on a network or, on a page to be paid for, to subscribe."""
+    if len(line) > _MAX_NOTICE_CHARS:
+        return False
+    return (_NETWORK.search(line) is not None and not _PERIOD_END.search(line)) or (paid and says("subscription", line))
+
+
 def _is_date(line: str) -> bool:
     return len(line) <= _MAX_DATE_CHARS and count_letters(line) <= _MAX_DATE_LETTERS and parse_date(line) is not None
+
+
+def _is_note(line: str, authors: set[str]) -> bool:
+    """Whether a line before the first paragraph is a count of readers, or a row of notes."""
+    return _COUNTED.fullmatch(line) is not None or _is_row(line, authors)
 
 
 def _is_row(line: str, authors: set[str]) -> bool:
@@ -189,12 +214,16 @@ def _is_row(line: str, authors: set[str]) -> bool:
     return (
         2 <= len(notes) <= _MAX_NOTES
         and all(len(note) <= _MAX_NOTE_CHARS for note in notes)
-        and any(parse_date(note) is not None or folded(note) in authors or _named(note, authors) for note in notes)
+        and any(
+            _TIMED.search(note) or parse_date(note) or folded(note) in authors or _named(note, authors)
+            for note in notes
+        )
     )
 
 
 def _named(line: str, authors: set[str]) -> bool:
-    return any(folded(name) in authors for name in clean_authors([line]))
+    shown = () if _PERIOD_END.search(line) else clean_authors([line], shown=True)
+    return any(folded(name) in authors for name in (*clean_authors([line]), *shown))
 
 
 def _standfirst(tree: HtmlElement, facts: PageFacts) -> str:
@@ -225,7 +254,7 @@ def _named_standfirst(tree: HtmlElement, facts: PageFacts) -> str:
     for element in tree.iter("h1", "p", "h2", "h3", "div"):
         if element.tag == "h1":
             below = below or folded(_line_of(element)) in headlines
-        elif below and (name := element.get("class")) and _STANDFIRST.search(name):
+        elif below and (name := element.get("class")) and _STANDFIRST.search(name) and not _of_a_picture(element):
             line = _line_of(element)
             if (
                 _MIN_LEAD_CHARS <= len(line) <= _MAX_LEAD_CHARS
@@ -235,6 +264,13 @@ def _named_standfirst(tree: HtmlElement, facts: PageFacts) -> str:
         elif below and element.tag == "p" and len(_line_of(element)) >= _MIN_PARAGRAPH_CHARS:
             return ""
     return ""
+
+
+def _of_a_picture(element: HtmlElement) -> bool:
+    return any(
+        one.tag == "figure" or _PICTURED.search(one.get("class") or "") is not None
+        for one in (element, *itertools.islice(element.iterancestors(), 2))
+    )
 
 
 def _with_siblings(tree: HtmlElement, text: str) -> str:

@@ -90,6 +90,10 @@ _CLAUSE = re.compile(
     r"|translated)\s",
     re.IGNORECASE,
 )
+# "By A. in Kyiv and B. in Geneva": another name follows.
+_IN_A_TOWN = re.compile(
+    r"\s?(?:in|aus|à|en|em)\s(?:[^\W\d_]{1,30}[\s-]){1,3}(?:and|und|et|y|e)\s(?:[^\W\d_]{1,30}\s){2,3}(?:in|aus|à|en|em)\s"
+)
 _KOREAN = re.compile(r"^([\uac00-\ud7af]{2,5})\s*(?:기자|특파원|선임기자)\b.*")
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -265,9 +269,11 @@ def _split(line: str, *, shown: bool) -> Iterator[str]:
         if cut[0].strip().isdigit() and " " in before and month_of(before.rsplit(" ", 1)[1].strip(" .,")):
             before = before.rsplit(" ", 1)[0]
         line = before
-    if shown and (clause := _CLAUSE.search(line)):
+    if shown and (clause := _CLAUSE.search(line)) and not _IN_A_TOWN.match(line, clause.start()):
         line = line[: clause.start()]
     for part in (part for piece in _JOINT.split(line) for part in _by_commas(piece)):
+        if shown and (clause := _CLAUSE.search(part)):
+            part = part[: clause.start()]
         name = (
             _without_role(_without_label(_KOREAN.sub(r"\1", part.strip(" ,;|.:–—-•·"))))
             if shown

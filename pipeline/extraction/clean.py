@@ -27,7 +27,7 @@ from pipeline.extraction.partial import ends_cut, is_partial
 from pipeline.extraction.titles import choose_title, outlet_names, title_from_text
 from pipeline.extraction.values import as_paragraphs
 from pipeline.extraction.walls import read_signs, wall_kind
-from pipeline.extraction.when import chosen_date
+from pipeline.extraction.when import chosen_date, clock_shown
 from pipeline.text.boilerplate import drop_boilerplate
 from pipeline.text.characters import count_letters, normal_text
 from pipeline.text.dates import date_context, offset_in, url_day
@@ -183,6 +183,8 @@ def _article(
     text = body.value
     context = date_context(url, language_code(facts.language), fetched_at)
     context = replace(context, offset=offset_in(claim.value for claim in (*facts.published, *facts.modified)))
+    if context.offset is None and any(claim.origin == "visible" for claim in facts.modified):
+        context = replace(context, offset=clock_shown(facts.published, context))
     claims = [*facts.published]
     if published_hint:
         claims.append(Candidate(published_hint, "feed"))

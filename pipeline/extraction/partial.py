@@ -28,4 +28,4 @@ def is_partial(signs: Signs, facts: PageFacts, text: str) -> bool:
         return True
     if facts.paid and letters < _SHORT_LETTERS:
         return True
-    return letters < _TEASER_LETTERS and says("subscription", signs.visible)
+    return letters < _TEASER_LETTERS and says("subscription", signs.offers)

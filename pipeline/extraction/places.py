@@ -16,6 +16,10 @@ _BESIDE = re.compile(
 )
 
 
+# An article's own, with its author and date.
+_OWN_FOOTER = re.compile(r"(?:post|entry|article|story|news)[-_]+footer")
+
+
 def above(element: HtmlElement) -> Iterator[HtmlElement]:
     """The element and those around it, innermost first; not more than a page nests for good reasons."""
     current: HtmlElement | None = element
@@ -51,7 +55,7 @@ def beside_the_article(element: HtmlElement) -> bool:
 def is_named_beside(element: HtmlElement) -> bool:
     """Whether the element's names are those of boxes beside an article: "related", "sidebar", "newsletter" …"""
     name = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return len(name) > 1 and _BESIDE.search(name.lower()) is not None
+    return len(name) > 1 and _BESIDE.search(_OWN_FOOTER.sub("", name.lower())) is not None
 
 
 def _is_inner(article: HtmlElement) -> bool:

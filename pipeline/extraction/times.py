@@ -185,7 +185,7 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
         and not (words & (_SAYS_DATE | _SAYS_PUBLISHED | _SAYS_MODIFIED))
     ):
         return
-    if tag in _SKIPPED and role == "unknown":
+    if tag in _SKIPPED and role == "unknown" and not (tag == "p" and words & _SAYS_DATE):
         return
     if beside_the_article(element) or _inside_another(element):
         return
@@ -283,7 +283,7 @@ def _by_words(text: str, origin: str) -> Iterator[Dated]:
     """The dates in a text that may hold several, each with the words before it: "Published 3 May, updated 4 May"."""
     cuts = [0]
     for chunk in _CHUNK.finditer(text):
-        if chunk.start() and (role_of(chunk[0]) != "unknown" or _parts_days(chunk, text)):
+        if chunk.start() and (role_of(chunk[0]) != "unknown" or _parts_days(chunk, text, cuts[-1])):
             words = next((found.start() for found in _MARKED_WORDS.finditer(chunk[0])), 0)
             # A month or a mark of the day is part of the date before it.
             cuts.append(chunk.start() + (words if role_of(chunk[0]) != "unknown" else len(chunk[0])))
@@ -293,10 +293,10 @@ def _by_words(text: str, origin: str) -> Iterator[Dated]:
             yield Dated(part, role_of(_label_in(part)), origin)
 
 
-def _parts_days(chunk: re.Match[str], text: str) -> bool:
+def _parts_days(chunk: re.Match[str], text: str, begin: int) -> bool:
     """Whether a bar or dash stands between two dates, and not between a day and its time."""
     return _BAR.search(chunk[0]) is not None and (
-        _TIME_ONLY.match(text, chunk.end()) is None or _TIME_BEFORE.search(text, 0, chunk.start()) is not None
+        _TIME_ONLY.match(text, chunk.end()) is None or _TIME_BEFORE.search(text, begin, chunk.start()) is not None
     )
 
 

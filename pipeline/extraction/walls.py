@@ -19,6 +19,7 @@ from lxml.html import HtmlElement
 from core.package_data import package_toml
 from pipeline.extraction.candidates import agree
 from pipeline.extraction.facts import PageFacts
+from pipeline.extraction.places import beside_the_article
 from pipeline.text.characters import count_letters, folded
 
 _CHALLENGE = re.compile(
@@ -87,9 +88,10 @@ def _said_by(kind: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What a page shows before anything is taken out of it."""
+    """What a page shows before anything is taken out of it. ``offers``: without its menus and its footer."""
 
     visible: str
+    offers: str
     challenge: bool
     password: bool
     unlisted: bool
@@ -99,6 +101,8 @@ class Signs:
 def read_signs(tree: HtmlElement) -> Signs:
     """Look at the page as a whole."""
     parts: list[str] = []
+    around = {inner for outer in tree.iter("footer", "nav") if beside_the_article(outer) for inner in outer.iter()}
+    offers: list[str] = []
     size = 0
     for element in tree.iter():
         if element.tag in _HEAD or not isinstance(element.tag, str):
@@ -106,6 +110,8 @@ def read_signs(tree: HtmlElement) -> Signs:
         for text in (element.text if element.tag not in _UNSHOWN else None, element.tail):
             if text and (stripped := text.strip()):
                 parts.append(stripped)
+                if element not in around:
+                    offers.append(stripped)
                 size += len(stripped)
         if size > _MAX_VISIBLE:
             break
@@ -116,6 +122,7 @@ def read_signs(tree: HtmlElement) -> Signs:
     ) if size <= _MAX_VISIBLE else False  # fmt: skip
     return Signs(
         visible="\n".join(parts)[:_MAX_VISIBLE],
+        offers="\n".join(offers)[:_MAX_VISIBLE],
         challenge=challenge,
         password=any((one.get("type") or "").lower() == "password" for one in tree.iter("input")),
         unlisted=any(

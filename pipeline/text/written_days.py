@@ -211,7 +211,8 @@ def _number(tokens: list[_Token], place: int, step: int, reach: int) -> list[tup
             # The hour of a time is no day.
             if place + 1 < len(tokens) and tokens[place + 1].text == ":" and len(text) <= 2:
                 break
-            if place and tokens[place - 1].text == ":" and len(text) <= 2:
+            # Its minutes neither; but what stands behind a label's colon may be one.
+            if place > 1 and tokens[place - 1].text == ":" and tokens[place - 2].text.isdigit() and len(text) <= 2:
                 break
             found.append((int(text), place))
         elif (
