@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.records import Subscription
 from core.settings import Settings
 from core.store import SubscriptionStore, open_store
@@ -43,6 +45,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_the_service_goes_on_without_what_hangs_or_dies_in_the_ordered_stage(tmp_path: Path) -> None:
     settings = Settings(data_dir=str(tmp_path), partitions=1, extraction_processes=0)
     store = open_store(settings.store)
