@@ -19,6 +19,7 @@ from core.store import tables as t
 from core.store.engine import Store
 from core.store.pruned import read_pruned, stored_ms
 from desk.delivery.store.tables import deliveries
+from pipeline.ledger.base import moved_since
 from pipeline.ledger.stories import stories_as_of
 
 PAGE = 200
@@ -68,6 +69,8 @@ class AsOf:
             # A takedown raises a run's seq without a commit of its own; what it left is of the seq that stored it.
             self.seq = int(connection.execute(query).scalar() or 0)
             self.pruned = read_pruned(connection, run)
+            # Editors have moved articles since.
+            self._moved = moved_since(connection, run, self.seq)
 
     def articles(self) -> Iterator[SeenArticle]:
         """Articles, by the event time of the version that was the newest."""
@@ -89,7 +92,7 @@ class AsOf:
                 query = query.where(v.event_ms <= after[0], sa.tuple_(v.event_ms, v.place) < sa.tuple_(*after))
             with self.store.reading() as connection:
                 rows = connection.execute(query).all()
-            yield from map(_seen, rows)
+            yield from (_seen(row, self._moved.stories.get(row.article)) for row in rows)
             if len(rows) < PAGE:
                 return
             after = (rows[-1].event_ms, rows[-1].place)
@@ -127,7 +130,7 @@ class AsOf:
             new = [one.story for one in page if one.story not in seen]
             seen.update(new)
             with self.store.reading() as connection:
-                found = stories_as_of(connection, self.run, new, up_to_seq=self.seq)
+                found = stories_as_of(connection, self.run, new, up_to_seq=self.seq, moved=self._moved)
             yield from (found[story] for story in dict.fromkeys(new) if story in found)
 
     def _sent(self, connection: sa.Connection, alerts: list[str]) -> dict[str, int]:
@@ -140,7 +143,7 @@ class AsOf:
         return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
-def _seen(row: sa.Row[tuple[object, ...]]) -> SeenArticle:
+def _seen(row: sa.Row[tuple[object, ...]], story: str | None) -> SeenArticle:
     fields = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
     record = decode(str(fields["record"]).encode(), Article) if fields["record"] else None
     return SeenArticle(
@@ -149,7 +152,7 @@ def _seen(row: sa.Row[tuple[object, ...]]) -> SeenArticle:
         title=str(fields["title"]),
         text=str(fields["text"]),
         source=str(fields["source"]),
-        story=str(fields["story"]),
+        story=story or str(fields["story"]),
         event_at=from_ms(OrderKey.parse(str(fields["place"])).time_ms),
         seen_at=from_ms(int(str(fields["stored_ms"] or 0))),
         fetched_at=from_ms(int(str(fields["fetched_ms"]))),

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import NotFound, UsageError
-from core.records import Subscription, article_id
+from core.records import Subscription, article_id, from_ms
 from core.records.wire import project
 from core.store import Store, StoreReader, SubscriptionStore
 from core.store import tables as t
@@ -28,6 +28,7 @@ from pipeline.ledger.writer import RunWriter
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
 from tests.pipeline.ledger.drafts import ANN, BOB, opened, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft
+from wirewatch.replay.as_of import AsOf
 from wirewatch.schema import metadata
 
 _SYLLABLES = "ba de fi go hu ka le mi no pu ra se ti vo wu za".split()  # noqa: SIM905
@@ -361,3 +362,14 @@ def test_the_rest_of_a_story_alerts_again_once_its_first_article_has_left_with_i
     kept.write([report(2, 1, ANN, text=f"{told(1, 1)} It went on.")])
     found = [(one.article, one.story) for one in StoreReader(store, "live").alerts()]
     assert found == [(identity(0), identity(0)), (identity(2), stories(store)[identity(1)])]
+
+
+def test_a_past_moment_is_shown_as_it_was_before_the_decision(store: Store) -> None:
+    writer(store).write([report(0, 1), report(1, 2)])
+    with store.writing() as connection:
+        connection.execute(t.commits.update().values(stored_ms=NOON_MS - 1_000))
+    decide(store, "join", story=identity(0), into=identity(1))
+    now, before = (AsOf(store, "live", from_ms(NOON_MS + offset)) for offset in (1, -500))
+    assert {one.id: one.articles for one in now.stories()} == {identity(1): 2}
+    assert {one.id: one.articles for one in before.stories()} == {identity(0): 1, identity(1): 1}
+    assert {one.id: one.story for one in before.articles()} == {identity(n): identity(n) for n in range(2)}

@@ -21,11 +21,12 @@ from core.store import tables as t
 from core.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox, OutboxRow
 from desk.shifts import shift_notes
 from pipeline.drivers.slices import SliceLimits
+from pipeline.ledger.decisions import WantedDecision, decide_stories
 from pipeline.ledger.stories import read_stories
 from pipeline.ledger.takedown import take_down
 from pipeline.replay.diff import differences, span_of
 from pipeline.replay.runs import FINISHED, STOPPED, drop_run, run_names
-from tests.pipeline.replay.world import EDIT_MS, END_MS, START_MS, World, late_records
+from tests.pipeline.replay.world import EDIT_MS, END_MS, START_MS, World, late_records, raw_record
 from tests.servers.postgres import fresh_database
 from wirewatch.replay.as_of import AsOf
 from wirewatch.schema import metadata
@@ -148,6 +149,40 @@ def test_a_takedown_also_takes_what_waits_in_the_outbox(own: World) -> None:
     left = Outbox(own.store, "me").take(10_000, now_ms=END_MS)
     assert len(left) == len(rows) - 1 - 2 * removed.alerts
     assert [row.key for row in left if gone["url"] in row.payload] == []
+
+
+def test_an_editors_decisions_are_found_at_their_places(own: World) -> None:
+    def decide(*wanted: str) -> str:
+        kind, one, other = (*wanted, "")[:3]
+        fields = {"join": {"story": one, "into": other}, "split": {"article": one}}[kind]
+        made = decide_stories(own.store, "live", WantedDecision(kind, **fields), by="ann", now_ms=END_MS)  # type: ignore[arg-type]
+        return made.decision.into
+
+    def stories() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for one in StoreReader(own.store, "live").articles():
+            found.setdefault(one.story_id or "", []).append(one.id)
+        return found
+
+    several = max(stories().values(), key=len)
+    assert len(several) > 2
+    decide("split", several[-1])
+    first, second = sorted(stories())[:2]
+    decide("join", first, second)
+    text = "Something else was said later on, and nothing was known of it before. " * 3
+    later = [(n, *raw_record(f"https://later.test/{n}", f"{n} {text}", END_MS + n)) for n in range(3)]
+    own.append([(*one, END_MS + 20_000 + one[0]) for one in later])
+    own.live()
+    decide("join", max(stories()), second)
+    whole = own.results("live")
+    name, _ = own.replay()
+    assert own.results(name) == whole
+    with own.store.reading() as connection:
+        mine, theirs = (read_stories(connection, run, stories()) for run in ("live", name))
+    assert mine == theirs
+    since = END_MS - 3_000
+    name, _ = own.replay(from_ms=since, base="live")
+    assert own.results(name) == own.results("live", from_ms=since)
 
 
 def test_a_dropped_run_leaves_nothing(own: World) -> None:

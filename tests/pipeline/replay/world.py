@@ -116,10 +116,10 @@ class World:
             count += len(envelopes)
         return count
 
-    def row(self, name: str, *, from_ms: int, to_ms: int, base: str | None) -> Replay:
+    def row(self, name: str, *, from_ms: int, to_ms: int, base: str | None, of: str = "live") -> Replay:
         row = Replay(
             name=name,
-            spec="{}",
+            spec=encode({"of": of}).decode(),
             base=base,
             from_ms=from_ms,
             to_ms=to_ms,
@@ -157,7 +157,7 @@ class World:
     ) -> tuple[str, Replay]:
         """Replay, at most so many slices; the same name again goes on."""
         name = name or f"replay-{next(_names)}"
-        row = ReplayRepository(self.store).get(name) or self.row(name, from_ms=from_ms, to_ms=to_ms, base=base)
+        row = ReplayRepository(self.store).get(name) or self.row(name, from_ms=from_ms, to_ms=to_ms, base=base, of=of)
         run = ReplayRun(self.store, self.store_url, row, scope="live", pool=PoolPlan(), now_ms=END_MS)
         handled: list[Progress] = []
         found = run.run(
