@@ -210,6 +210,11 @@ class Columns:
         self._held += getsizeof(self.packed[slot])
         self.stories[slot] = number_of(story)
 
+    def article(self, slot: int) -> str:
+        """The article of an entry."""
+        own: _Id = _DECODER.decode(self.packed[slot])[0]
+        return _long(own) or key_of(self.places[slot]).article
+
     def known(self, slot: int) -> Features:
         """The features of one row."""
         return self.features[slot]  # type: ignore[no-any-return]

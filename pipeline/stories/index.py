@@ -53,6 +53,7 @@ MAX_STORIES = 8
 
 MAX_MEMBERS = 24
 """Articles of a story that count, the newest: a story of hundreds is known by its latest."""
+_MOST_NEAR = 64
 _NONE: Slots = np.empty(0, np.int64)
 
 
@@ -210,29 +211,33 @@ class StoryIndex:
         if asked is None:
             return ()
         rows = (asked.scores >= asked.least).nonzero()[0]
+        if len(rows) > _MOST_NEAR:
+            rows = rows[np.argsort(-asked.scores[rows], kind="stable")[:_MOST_NEAR]]
+        near = sorted(
+            (-float(asked.scores[row]), columns.places[slot], slot)
+            for row, slot in zip(rows.tolist(), asked.slots[rows].tolist(), strict=True)
+        )
         own = number_of(joined.story) if joined is not None else 0
-        best: dict[int, int] = {}
-        for row in sorted(rows.tolist(), key=lambda row: (-float(asked.scores[row]), columns.places[asked.slots[row]])):
-            story = int(columns.stories[asked.slots[row]])
-            if story != own and len(best) < MOST_RELATED:
-                best.setdefault(story, int(asked.slots[row]))
-        found = list(best.values())
-        if joined is not None:
-            found.insert(0, self._joined)
+        found = [] if joined is None else [self._joined]
+        told = {own}
+        for _, _, slot in near:
+            if (story := int(columns.stories[slot])) not in told and len(told) <= MOST_RELATED:
+                told.add(story)
+                found.append(slot)
         if not found:
             return ()
         slots = np.asarray(found, np.int64)
         if asked.known["encoded"]:
             inputs = self.event_inputs(asked.known, slots, asked.language, asked.as_of)
-            told = [dict(zip(INPUTS, row, strict=True)) for row in inputs.tolist()]
+            reasons = [dict(zip(INPUTS, row, strict=True)) for row in inputs.tolist()]
             values = scores(inputs).tolist()
         else:
-            ages = asked.as_of.time_ms - columns.times[slots]
-            values = self.similarity.scores(asked.known, columns.features.take(slots), ages, self._frequencies).tolist()
-            told = [{ONLY_WORDS: value} for value in values]
+            known = dict(zip(asked.slots.tolist(), asked.scores.tolist(), strict=True))
+            values = [known[slot] for slot in found]
+            reasons = [{ONLY_WORDS: value} for value in values]
         return tuple(
-            link(columns.entry(slot).article, value, inputs, joined=joined is not None and at == 0)
-            for at, (slot, value, inputs) in enumerate(zip(found, values, told, strict=True))
+            link(columns.article(slot), value, why, joined=joined is not None and at == 0)
+            for at, (slot, value, why) in enumerate(zip(found, values, reasons, strict=True))
         )
 
     def event_inputs(self, known: Features, slots: Slots, language: int, as_of: OrderKey) -> NDArray[np.float64]:
