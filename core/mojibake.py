@@ -16,7 +16,11 @@ _MAX_CHARS = 4 << 20
 _BEYOND = re.compile("[\x80-\U0010ffff]+")
 # What begins each letter of Cyrillic UTF-8 that was read as Windows-1251, and the bytes of UTF-8 that was read as Windows-1252.
 _CYRILLIC_LEADS = ("Р".encode(), "С".encode())
-_BETRAYS = re.compile(rb"\xc3[\x82-\xaf](?:\xc2[\x80-\xbf]|\xc5|\xc6|\xcb|\xe2\x80|\xe2\x82\xac|\xe2\x84)")
+_CONTINUED = (
+    rb"(?:\xc2[\x80-\xbf]|\xc5[\x92\x93\xa0\xa1\xb8\xbd\xbe]|\xc6\x92|\xcb[\x86\x9c]"
+    rb"|\xe2\x80[\x93-\xba]|\xe2\x82\xac|\xe2\x84\xa2)"
+)
+_BETRAYS = re.compile(rb"\xc3(?:[\x82-\x9f]" + _CONTINUED + rb"|[\xa0-\xaf]" + _CONTINUED + _CONTINUED + rb")")
 
 
 def mended(text: str, data: bytes) -> str:
@@ -26,7 +30,9 @@ def mended(text: str, data: bytes) -> str:
     # A stretch in which the article is, on all but the shortest pages.
     start = len(data) // 4 if len(data) > _LOOKED_AT * 2 else 0
     sample = data[start : start + _LOOKED_AT * 2]
-    if len(_BETRAYS.findall(sample)) >= _LEAST:
+    capitals = sample.count(b"\xc3")
+    # In right text most letters of that row have no sign behind them that continues a sequence.
+    if capitals >= _LEAST and len(_BETRAYS.findall(sample)) * 2 >= capitals:
         return _tried(text, _western)
     leads = sum(map(sample.count, _CYRILLIC_LEADS))
     # Half of the letters are one of two capitals.

@@ -33,6 +33,7 @@ from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import remove
 from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
+from pipeline.extraction.times import role_of
 from pipeline.extraction.values import line_of as _line_of
 from pipeline.extraction.values import without_shortcodes, words_of
 from pipeline.extraction.walls import says
@@ -61,6 +62,7 @@ _BEFORE_TAGS = frozenset(
     {"div", "p", "span", "ul", "ol", "section", "header", "center", "b", "strong", "a", "h2", "h3", "h4", "h5"}
 )
 _COUNTED = re.compile(r"[^\d.!?]{2,30}[:：]\s?[\d\s.,\u0660-\u0669\u06f0-\u06f9]{1,12}")
+_LABEL = re.compile(r"([^\d:]{3,30}):\s")
 _TIMED = re.compile(r"(?<!\d)\d{1,2}[:.]\d\d(?!\d)")
 _MAX_NOTICE_CHARS = 120
 _NETWORK = re.compile(
@@ -204,8 +206,16 @@ def _is_date(line: str) -> bool:
 
 
 def _is_note(line: str, authors: set[str]) -> bool:
-    """Whether a line before the first paragraph is a count of readers, or a row of notes."""
-    return _COUNTED.fullmatch(line) is not None or _is_row(line, authors)
+    """Whether a line before the first paragraph is a count of readers, a labelled date, or a row of notes."""
+    if _COUNTED.fullmatch(line) is not None or _is_row(line, authors):
+        return True
+    label = _LABEL.match(line)
+    return (
+        label is not None
+        and len(line) <= _MAX_NOTICE_CHARS
+        and role_of(label[1]) != "unknown"
+        and parse_date(line[label.end() :]) is not None
+    )
 
 
 def _is_row(line: str, authors: set[str]) -> bool:
@@ -222,6 +232,9 @@ def _is_row(line: str, authors: set[str]) -> bool:
 
 
 def _named(line: str, authors: set[str]) -> bool:
+    flat = folded(line)
+    if not any(author in flat for author in authors):
+        return False
     shown = () if _PERIOD_END.search(line) else clean_authors([line], shown=True)
     return any(folded(name) in authors for name in (*clean_authors([line]), *shown))
 

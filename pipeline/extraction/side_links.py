@@ -44,8 +44,11 @@ def drop_side_links(tree: HtmlElement) -> None:
 
 def _is_list_of_words(block: HtmlElement) -> bool:
     """Whether a block is several short links with nothing but signs between: keywords, sections."""
-    links = [line for link in block.iter("a") if (line := line_of(link))]
-    return len(links) >= 2 and all(len(line) <= _MAX_WORD_CHARS for line in links) and not folded(_outside(block))
+    links = list(block.iter("a"))
+    if len(links) < 2:
+        return False
+    words = [line for link in links if (line := line_of(link))]
+    return len(words) >= 2 and all(len(one) <= _MAX_WORD_CHARS for one in words) and not folded(_outside(block))
 
 
 def _drop_lines(tree: HtmlElement) -> None:
