@@ -42,7 +42,7 @@ KEPT_A_DAY = 8
 
 _FEWEST_LETTERS = 20
 _PLAIN_LETTERS = 1_500
-_MOST_CHARS = 20_000
+_HEAD_CHARS, _MOST_CHARS = 2_000, 20_000
 _STEM = 4
 _FEWEST_STEMS = 2
 _MOST_STEMS = 12
@@ -88,10 +88,15 @@ def doubtful(
     if count_letters(text, enough=_FEWEST_LETTERS) < _FEWEST_LETTERS:
         return None
     split = urlsplit(canonical_url(url))
-    words = folded(_ADDRESS.sub(" ", text[:_MOST_CHARS]))
     announced = announced_words(title, split.path)
-    if tells(words, announced) or (not announced_words(title, "") and tells(words, _stems(folded(headline)))):
-        return None
+    other = frozenset[str]() if announced_words(title, "") else _stems(folded(headline))
+    words = ""
+    # Nearly all articles tell of themselves in their beginning.
+    for chars in (_HEAD_CHARS, _MOST_CHARS):
+        if chars == _HEAD_CHARS or len(text) > _HEAD_CHARS:
+            words = folded(_ADDRESS.sub(" ", text[:chars]))
+            if tells(words, announced) or tells(words, other):
+                return None
     if announced:
         said = " ".join(word for word in words.split() if not _DIGIT.search(word))
     else:
