@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from core.query.budget import Budget
-from core.query.document import MASK, Document, Hits
+from core.query.document import MASK, Document, Hits, Shown
 
 DEEPEST = 6
 _BITS = 32
@@ -37,7 +37,7 @@ class Side(Protocol):
     def ends(self, document: Document, begin: Fits) -> list[int]:
         """Where its stretches end whose beginnings will do, ascending."""
 
-    def show_within(self, document: Document, begin: Fits, end: Fits, out: set[int]) -> None:
+    def show_within(self, document: Document, begin: Fits, end: Fits, out: Shown) -> None:
         """Add the leaves' hits of the stretches whose beginning and end will do to ``out``."""
 
 
@@ -108,7 +108,7 @@ def ends_in_order(earlier: Side, later: Side, distance: int, document: Document,
 
 
 def show_in_order(
-    earlier: Side, later: Side, distance: int, document: Document, begin: Fits, end: Fits, out: set[int]
+    earlier: Side, later: Side, distance: int, document: Document, begin: Fits, end: Fits, out: Shown
 ) -> None:
     """Show the stretches from ``earlier`` to ``later`` whose beginning and end will do."""
     begins, ends = later.begins(document, end), earlier.ends(document, begin)

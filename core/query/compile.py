@@ -27,7 +27,7 @@ from core.query.ast import (
 )
 from core.query.budget import NotDecided
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf, Positional, words_near
-from core.query.document import Document
+from core.query.document import Document, Shown
 from core.query.folding import fold
 from core.query.parse import pattern_of
 from core.query.terms import CasedWord, StemmedWord, Word, WordTest, leaf
@@ -90,7 +90,7 @@ class CompiledQuery:
 
     def shown(self, document: Document, most: int | None = None) -> tuple[Match, ...]:
         """``match`` for a document that is known to match; of text and title the first ``most``."""
-        found: set[int] = set()
+        found = Shown(most)
         self.root.show(document, None, found)
         return document.matches_of(found, shown=True, most=most)
 
@@ -108,7 +108,7 @@ class BudgetedQuery(CompiledQuery):
     def shown(self, document: Document, most: int | None = None) -> tuple[Match, ...]:
         """``match`` for a document that is known to match: right after ``holds_besides``, whose places it uses again."""
         document.budget.renew()
-        found: set[int] = set()
+        found = Shown(most)
         with suppress(NotDecided):
             self.root.show(document, None, found)
         return document.matches_of(found, shown=True, most=most)

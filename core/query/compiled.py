@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from core.query import chains
 from core.query.chains import DEEPEST, Fits
-from core.query.document import MASK, Document, Hits, hit
+from core.query.document import MASK, Document, Hits, Shown, hit
 from core.query.terms import Leaf, Pair, Word
 
 
@@ -34,14 +34,14 @@ class Never:
 
     ends = begins
 
-    def show_within(self, document: Document, begin: Fits, end: Fits, out: set[int]) -> None:
+    def show_within(self, document: Document, begin: Fits, end: Fits, out: Shown) -> None:
         """See ``chains.Side``."""
 
     def hits(self, document: Document) -> Hits:  # noqa: ARG002
         """Where it matches."""
         return ()
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add nothing to ``out``."""
 
 
@@ -74,7 +74,7 @@ class AllOf:
                 return False
         return True
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:  # noqa: ARG002
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:  # noqa: ARG002
         """Add the hits of all parts to ``out``."""
         for part in self.parts:
             part.show(document, None, out)
@@ -196,7 +196,7 @@ class AnyOf:
             return chains.ends_of(self.hits(document), document.budget, begin)
         return sorted({one for part in self._sides(document) for one in part.ends(document, begin)})
 
-    def show_within(self, document: Document, begin: Fits, end: Fits, out: set[int]) -> None:
+    def show_within(self, document: Document, begin: Fits, end: Fits, out: Shown) -> None:
         """See ``chains.Side``."""
         for part in self._sides(document):
             part.show_within(document, begin, end, out)
@@ -206,11 +206,14 @@ class AnyOf:
             if not isinstance(part, Word) or part.key in document.words:
                 yield part  # type: ignore[misc]  # asked only of an OR that is positional
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add the hits of the parts that hold to ``out``; with ``kept`` only those of parts that have a place in it."""
         for key in self.keys & document.words:
             hits = document.word_hits(key)
-            out.update(hits if kept is None else kept.intersection(hits))
+            if kept is None:
+                out.take(hits)
+            else:
+                out.update(kept.intersection(hits))
         for part in (*self._likely(document), *self._costly):
             if kept is not None:
                 part.show(document, kept.intersection(part.hits(document)), out)  # type: ignore[union-attr]
@@ -232,7 +235,7 @@ class NoneOf:
         """Whether the document matches."""
         return not self.part.holds(document)
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add nothing to ``out``."""
 
 
@@ -274,7 +277,7 @@ class Close:
                 first = one & ~MASK
                 yield from {first | other & MASK for other in others}
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add the hits of the leaves of every pair to ``out``; with ``kept`` only of pairs whose stretch is in it."""
         if kept is None and 1 < self.depth <= DEEPEST:
             self.show_within(document, None, None, out)
@@ -307,7 +310,7 @@ class Close:
         found = (chains.ends_in_order(*one, self.distance, document, begin) for one in self._orders())
         return sorted({end for each in found for end in each})
 
-    def show_within(self, document: Document, begin: Fits, end: Fits, out: set[int]) -> None:
+    def show_within(self, document: Document, begin: Fits, end: Fits, out: Shown) -> None:
         """See ``chains.Side``."""
         if self.depth > DEEPEST:
             self.show(document, chains.shown_of(self.hits(document), document.budget, begin, end), out)
@@ -362,7 +365,7 @@ class Counted:
         """Whether the document matches."""
         return len(self.part.hits(document)) >= self.count
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:  # noqa: ARG002
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:  # noqa: ARG002
         """Add all hits to ``out``."""
         self.part.show(document, None, out)
 

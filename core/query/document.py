@@ -14,6 +14,9 @@ from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.query.budget import Budget
 from core.query.folding import PARTICLES, as_written, fold
 from core.query.joints import forms_of
@@ -42,7 +45,24 @@ class Findable(Protocol):
     """A part of a query that has places of its own. Hashed by identity."""
 
     def find(self, document: Document) -> Iterable[int]:
-        """Its hits in ``document``, in any order, not cached."""
+        """Its hits in ``document``, not cached: in any order, or as Hits."""
+
+
+class Shown(set[int]):
+    """The hits that are shown of a match. Of the text, and of the rest, the first ``most`` are enough (None: all)."""
+
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__()
+        self.most = most
+
+    def take(self, hits: Hits) -> None:
+        """Add those of ``hits`` that can be among the first."""
+        if self.most is None or len(hits) <= self.most:
+            self.update(hits)
+            return
+        behind = bisect_left(hits, _FIRST_OF_TITLE)
+        self.update(hits[: min(behind, self.most)])
+        self.update(hits[behind : behind + self.most])
 
 
 class TextField:
@@ -53,6 +73,7 @@ class TextField:
         self._particles = language in PARTICLES
         self._scan = Scan([0], [len(text)], {fold(text): [0]}, (), (0,)) if whole else None
         self._sorted: list[str] | None = None
+        self._ranks: tuple[NDArray[np.int32], NDArray[np.int64]] | None = None
         self._by_stem: dict[str, list[int]] | None = None
 
     @property
@@ -92,6 +113,29 @@ class TextField:
         if self._sorted is None:
             self._sorted = sorted(self.postings)
         return _beginning(self._sorted, prefix)
+
+    def places_beginning(self, prefix: str) -> NDArray[np.int64]:
+        """Places of words that begin with ``prefix``, ascending.
+
+        Each word is known by its place in the order of all words, so a prefix is a stretch of that order: a comparison of
+        numbers for each place, however many words begin so, in place of a walk through their lists.
+        """
+        postings = self.postings
+        if self._sorted is None:
+            self._sorted = sorted(postings)
+        low = bisect_left(self._sorted, prefix)
+        high = bisect_left(self._sorted, prefix + "\U0010ffff", low)
+        if self._ranks is None:
+            several = list(map(postings.__getitem__, self._sorted))
+            counts = np.fromiter(map(len, several), np.int64, len(several))
+            places = np.fromiter(chain.from_iterable(several), np.int64, int(counts.sum()))
+            order = np.argsort(places, kind="stable")
+            ranks = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[order]
+            self._ranks = ranks, places[order]
+        ranks, places = self._ranks
+        found = places[(ranks >= low) & (ranks < high)]
+        # A place may have several words that begin so.
+        return found[np.diff(found, prepend=-1) > 0]
 
     @property
     def bigrams(self) -> set[str]:
@@ -273,8 +317,16 @@ class Document:
     def hits(self, node: Findable) -> Hits:
         """Where ``node`` is found, computed once."""
         if (known := self._hits.get(node)) is None:
-            known = self._hits[node] = tuple(sorted(set(node.find(self))))
+            found = node.find(self)
+            known = self._hits[node] = found if isinstance(found, tuple) else tuple(sorted(set(found)))
         return known
+
+    def hits_beginning(self, prefix: str, most: int | None = None) -> Hits:
+        """The hits of words of title and text that begin with ``prefix``; of each of both the first ``most``."""
+        found: list[int] = []
+        for field, first in zip(self.fields, (0, _FIRST_OF_TITLE), strict=True):
+            found += [first + place * _ONE_PLACE for place in field.places_beginning(prefix)[:most].tolist()]
+        return tuple(found)
 
     def word_hits(self, key: str, width: int = 1) -> Hits:
         """Where the word ``key``, which is ``width`` places wide, is found in title and text."""

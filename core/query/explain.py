@@ -11,7 +11,7 @@ from core.query.ast import And, AtLeast, Cased, Field, Lead, Near, Node, Not, Or
 from core.query.budget import MOST_STEPS, NotDecided
 from core.query.compile import Around, around, compile_node
 from core.query.compiled import Compiled
-from core.query.document import Document
+from core.query.document import Document, Shown
 from core.query.parse import BARE, PREFIXES, ParseProblem, check_word
 from core.records.article import Match
 
@@ -126,14 +126,14 @@ class _Explainer:
     def _tried(self, node: Compiled) -> tuple[bool, bool, set[int]]:
         """Whether a clause holds, whether that was left undecided, and its hits."""
         document, budget = self._document, self._document.budget
-        held, found = False, set[int]()
+        held, found = False, Shown()
         budget.begin(min(MOST_STEPS, self._left))
         try:
             held = node.holds(document)
             if held:
                 node.show(document, None, found)
         except NotDecided:
-            return held, not held, set()
+            return held, not held, Shown()
         finally:
             self._left = max(0, self._left - (budget.limit - budget.left))
         return held, False, found

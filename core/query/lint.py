@@ -29,6 +29,7 @@ from core.query.ast import (
     children,
 )
 from core.query.budget import MOST_STEPS
+from core.query.chains import DEEPEST
 from core.query.compile import compile_node
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
 from core.query.folding import INVISIBLE, fold
@@ -301,37 +302,59 @@ def estimated_steps(node: Compiled) -> int:
 
 
 class _Estimate(NamedTuple):
-    """Steps of deciding whether a node holds, what finding its places takes in addition, and the number of these."""
+    """Steps of deciding whether a node holds, of finding its places, and of following its ends in a chain (``chains``).
+
+    ``hits``: the number of its places, at ``begins`` and ``ends``: stretches from one to the other are found once.
+    """
 
     decide: float
     find: float = 0
     hits: float = 0
+    follow: float = 0
+    begins: float = 0
+    ends: float = 0
 
 
 def _estimate(node: Compiled) -> _Estimate:
     match node:
-        case Close(left=left, right=right, distance=distance, ordered=ordered):
-            one, other = _estimate(left), _estimate(right)
-            reach = min(1.0, (1 if ordered else 2) * (distance + 1) / _WORDS)
-            pairs = one.hits * other.hits * reach
-            decide = one.decide + one.find + one.hits + other.decide + other.find + other.hits
-            return _Estimate(decide, pairs, min(pairs, _WORDS * _WORDS / 2))
+        case Close():
+            return _estimate_near(node)
         case AnyOf(parts=parts):
             several = [_estimate(part) for part in parts]
             listed = sum(one.hits for part, one in zip(parts, several, strict=True) if _listed(part))
             others = sum(one.hits for part, one in zip(parts, several, strict=True) if not _listed(part))
             hits = min(_WORDS, min(_MOST_LISTED, listed) + others)
-            return _Estimate(sum(one.decide for one in several), sum(one.find for one in several), hits)
+            find = sum(one.find for one in several)
+            follow = sum(one.follow for one in several) if node.depth else find + hits
+            begins, ends = (
+                min(hits, sum(each)) for each in zip(*((one.begins, one.ends) for one in several), strict=True)
+            )
+            return _Estimate(sum(one.decide for one in several), find, hits, follow, begins, ends)
         case AllOf(parts=parts):
             return _Estimate(sum(_estimate(part).decide for part in parts))
         case NoneOf(part=part):
             return _Estimate(_estimate(part).decide)
         case Counted(part=part):
-            inner = _estimate(part)
-            return _Estimate(inner.decide + inner.find)
+            return _Estimate(_estimate(part).find)
         case Leaf():
             return _estimate_leaf(node)
     return _Estimate(0)
+
+
+def _estimate_near(node: Close) -> _Estimate:
+    """Of two sides by their pairs only if these are asked for: in ATLEAST, or in a chain that is too deep to be followed."""
+    one, other = _estimate(node.left), _estimate(node.right)
+    reach = min(1.0, (1 if node.ordered else 2) * (node.distance + 1) / _WORDS)
+    begins, ends = one.begins, other.ends
+    if not node.ordered:
+        begins, ends = min(_WORDS, begins + other.begins), min(_WORDS, ends + one.ends)
+    hits = min(one.hits * other.hits * reach, begins * ends / 2)
+    both = one.find + one.hits + other.find + other.hits
+    find = both + one.hits * other.hits * reach
+    # Each order in which the sides may come is followed by itself, so this doubles with each NEAR around another.
+    follow = (1 if node.ordered else 2) * (one.follow + other.follow) if node.depth <= DEEPEST else find + hits
+    here = follow if 1 < node.depth <= DEEPEST else both
+    return _Estimate(one.decide + other.decide + here, find, hits, follow, begins, ends)
 
 
 def _listed(node: Compiled) -> bool:
@@ -346,7 +369,8 @@ def _estimate_leaf(leaf: Leaf) -> _Estimate:
         hits = min(hits, 2)
     if leaf.lead:
         hits *= min(1.0, leaf.lead / _WORDS)
-    return _Estimate(sum(words) if isinstance(leaf, WildLeaf) else 0, 0, hits)
+    compared = sum(words) if isinstance(leaf, WildLeaf) else 0
+    return _Estimate(compared, compared, hits, compared + hits, hits, hits)
 
 
 def _often(word: WordTest) -> float:

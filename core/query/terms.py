@@ -11,7 +11,7 @@ import msgspec
 
 from core.query import chains
 from core.query.ast import Exact, Prefix, Wild, WordPattern
-from core.query.document import Document, Hits, TextField, hit
+from core.query.document import Document, Hits, Shown, TextField, hit
 from core.query.stems import all_stems
 
 
@@ -80,9 +80,12 @@ class Leaf:
         """Where it matches."""
         return document.hits(self)
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add the hits to ``out``; with ``kept`` only those in it."""
-        out.update(self.hits(document) if kept is None else kept.intersection(self.hits(document)))
+        if kept is None:
+            out.take(self.hits(document))
+        else:
+            out.update(kept.intersection(self.hits(document)))
 
     def begins(self, document: Document, end: chains.Fits) -> list[int]:
         """See ``chains.Side``."""
@@ -92,7 +95,7 @@ class Leaf:
         """See ``chains.Side``."""
         return chains.ends_of(self.hits(document), document.budget, begin)
 
-    def show_within(self, document: Document, begin: chains.Fits, end: chains.Fits, out: set[int]) -> None:
+    def show_within(self, document: Document, begin: chains.Fits, end: chains.Fits, out: Shown) -> None:
         """See ``chains.Side``."""
         out |= chains.shown_of(self.hits(document), document.budget, begin, end)
 
@@ -185,10 +188,26 @@ class Word(Leaf):
         """Where it matches."""
         return document.word_hits(self.key, self.width)
 
-    def show(self, document: Document, kept: set[int] | None, out: set[int]) -> None:
+
+class Beginning(Leaf):
+    """A single word with ``*`` at its end, in title and text: a page may have hundreds of thousands of such words."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: str) -> None:
+        super().__init__(((0, Prefix(key)),), None, 0)
+        self.key = key
+
+    def find(self, document: Document) -> Hits:
+        """Where it matches, not cached."""
+        return document.hits_beginning(self.key)
+
+    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add the hits to ``out``; with ``kept`` only those in it."""
-        found = document.word_hits(self.key, self.width)
-        out.update(found if kept is None else kept.intersection(found))
+        if kept is None and out.most is not None:
+            out.take(document.hits_beginning(self.key, out.most))
+        else:
+            super().show(document, kept, out)
 
 
 @lru_cache(maxsize=1 << 17)
@@ -200,6 +219,8 @@ def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) 
                 return Word(key, width)
             case ((0, Exact(key=first, width=1)), (1, Exact(key=second, width=1))):
                 return Pair(first, second)
+            case ((0, Prefix(key=key)),):
+                return Beginning(key)
             case ((0, StemmedWord() as stemmed),):
                 return StemmedLeaf(stemmed)
     return WildLeaf(words, scope, lead) if any(_wild(word) for _, word in words) else Leaf(words, scope, lead)
