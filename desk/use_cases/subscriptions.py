@@ -128,6 +128,11 @@ class Subscriptions:
         now_ms = self._clock_ms()
         before = {one.id: self._queries.newest(one.id) for one in wanted}
         warnings = [check(one, channels, before[one.id]) for one in wanted]
+        others = {one.id: one for one in self.all()} | {one.id: one for one in wanted}
+        warnings = [
+            (*found, *same_name(one, others.values())) if _is_renamed(one, before[one.id]) else found
+            for one, found in zip(wanted, warnings, strict=True)
+        ]
         if not anyway:
             for one, findings in zip(wanted, warnings, strict=True):
                 _check_confirmed(one, findings, before[one.id], several=len(wanted) > 1)
@@ -241,6 +246,19 @@ def _marked(one: Subscription, before: Subscription | None, by: str) -> Subscrip
     kept = before is not None and before.active and before.query == one.query
     version = before.words_version if before is not None and kept else VERSION
     return _noted(replace(one, edited_by=by, active=True, words_version=version), before)
+
+
+def same_name(one: Subscription, others: Iterable[Subscription]) -> tuple[LintFinding, ...]:
+    """A warning if another subscription that is in force has this one's name: alerts show names."""
+    name = one.name.casefold()
+    same = sorted(other.id for other in others if other.active and other.id != one.id and other.name.casefold() == name)
+    if not name or not same:
+        return ()
+    return (LintFinding(0, "warning", f"another subscription has this name: {', '.join(same[:3])}"),)
+
+
+def _is_renamed(one: Subscription, before: Subscription | None) -> bool:
+    return before is None or not before.active or before.name != one.name
 
 
 def check_id(text: str) -> None:

@@ -17,6 +17,7 @@ from core.records import Subscription
 from core.records.alert import ALL_NEWS, Schedule
 from core.visible import shown
 from desk.delivery.store.channels import Channel, DeliveryRepository
+from desk.people.accounts import COMMAND_LINE
 from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import named
 from desk.web.app import create_app
@@ -244,3 +245,14 @@ def test_a_name_of_any_script_gives_a_free_id() -> None:
     assert named("!!!", "()", {}) == "subscription"
     assert named("हिन्दी समाचार", "", {}) == "हिन्दी-समाचार"
     assert named("..", "..", {}) == "subscription"
+
+
+def test_a_name_that_another_has_is_warned_of_once(desk: Desk) -> None:
+    service = desk.subscriptions(COMMAND_LINE)
+    assert service.save(Subscription(id="one", query="port", name="Ports"), by="ann").warnings == ()
+    second = service.save(Subscription(id="two", query="strike", name="PORTS"), by="ann")
+    assert [one.message for one in second.warnings] == ["another subscription has this name: one"]
+    # What stays as it is isn't warned of again, nor is one that was ended.
+    assert service.edit("two", {"query": "strikes"}, by="ann").warnings == ()
+    service.remove("one", by="ann")
+    assert service.edit("two", {"name": "Ports"}, by="ann").warnings == ()
