@@ -14,6 +14,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import trafilatura
 from warcio.archiveiterator import ArchiveIterator
 
 from benchmarks.replay.archive import pages
+from core.processes import cpu_seconds
 from core.records import OrderKey, Position, RawArticle, encode, from_ms
 from core.store import SubscriptionStore, open_store
 from core.topics.definitions import builtin_definitions
@@ -34,7 +36,6 @@ from wirewatch.replay.sources import add_item, read_items
 
 WARM = 40
 LATEST_MS = 1 << 42
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Meter:
@@ -56,13 +57,15 @@ class Meter:
 
 
 def children_s() -> float:
-    """CPU seconds of the processes that this one has started and that live."""
-    total = 0
-    for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text("ascii").split():
-            fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+    """CPU seconds of the living processes below this one: those of the pool are a fork server's."""
+    return sum(cpu_seconds(pid) or 0.0 for pid in _below(os.getpid()))
+
+
+def _below(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text("ascii").split()):
+            yield child
+            yield from _below(child)
 
 
 def bare(path: Path) -> dict[str, float]:
