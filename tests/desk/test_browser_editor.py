@@ -127,7 +127,7 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     saved = room.desk.queries.newest("odesa-grain")
     assert saved is not None
     until(lambda: real_clock() > saved.effective_from_ms, "the version to hold")
-    append(settings, "Odesa sends barley and grain", "The second convoy of the month has left, said the port of Odesa.")
+    append(settings, "Odesa sends barley and grain", "Bakers in Nairobi expect 4,000 tonnes in May, a trader said.")
     until(lambda: len(room.desk.reader.alerts(limit=5)) == 1, "the alert")
     room.go("/alerts")
     expect(page.locator(".shift h3")).to_have_text("Odesa sends barley and grain")

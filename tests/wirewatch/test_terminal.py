@@ -155,6 +155,11 @@ COMMANDS: dict[str, list[list[str]]] = {
     "subscriptions marks": [["s"], [ACTING]],
     "subscriptions test": [["s"], [ACTING]],
     "subscriptions not-relevant": [["s"], [ACTING]],
+    "stories join": [[ACTING, "b"]],
+    "stories split": [[URL], [ACTING]],
+    "stories undo": [["1"], [ACTING]],
+    "stories decisions": [[]],
+    "stories related": [["s"], [ACTING]],
     "match": [
         ["--queries", "queries.jsonl", "--docs", "docs.jsonl"],
         ["--queries", "bad.jsonl", "--docs", "docs.jsonl"],

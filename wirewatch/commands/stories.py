@@ -87,6 +87,8 @@ def decisions(
 ) -> None:
     """List the decisions, newest first."""
     found = story_decisions.decisions(_desk(context), story=story, limit=limit)
+    if not found:
+        console.note("no decisions yet: wirewatch stories join, or the buttons of a story's page")
     if console.wants_json(as_json):
         for one in found:
             console.put({"decision": one.decision, "undone": one.undone})
@@ -117,6 +119,8 @@ def related(
     card = card_of(desk, story)
     articles = desk.reader.articles_of([card.id], each=MOST_ARTICLES).get(card.id, [])
     found = story_decisions.related(desk, card.id, articles)
+    if not found:
+        console.note("no story was found near this one")
     if console.wants_json(as_json):
         for one in found:
             facts = {"score": one.near.score / 100, "reason": one.near.words}

@@ -37,7 +37,7 @@ def test_the_archive_is_a_service_of_its_own_if_asked_for(
     monkeypatch.setattr(up, "Supervisor", Recorder)
     stop = threading.Event()
     stop.set()
-    up._supervise(Settings(data_dir=str(tmp_path)), stop, archive=archive)
+    up._supervise(Settings(data_dir=str(tmp_path), desk_port=0), stop, archive=archive)
     added = recorders.pop().added
     assert added.get("archive") == (("archive", "--follow") if archive else None)
     assert {"connectors", "pipeline", "delivery", "desk", "stopped"} <= added.keys()
