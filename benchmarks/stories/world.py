@@ -9,15 +9,19 @@ import numpy as np
 
 from core.records import Article, OrderKey, Position, from_ms, raw_hash
 from pipeline.elements import Draft
+from pipeline.stories.across import NAMES_ACROSS, cells_of, packed, unpacked
 from pipeline.stories.entries import IndexEntry
 from pipeline.stories.features import FORMAT, LAYOUT, PAD
 from pipeline.stories.identity import MARKS, vocabulary_of
+from pipeline.text.encoder import DIMENSIONS, HIGHEST
 
 LANGUAGES = ("en", "ru", "ar", "de", "fr", "es", "tr", "uk", "fa", "zh")
 VOCABULARY = 150_000
 COPIES = 0.3
 SAME_EVENT = 0.3
 WORDS = 500
+VECTOR_ALIKE = 0.7
+"""The share of a vector that reports of one event have in common."""
 
 
 @dataclass
@@ -53,9 +57,20 @@ class World:
         fresh["vocabulary"] = vocabulary_of(words)
         ranks = np.minimum(dice.zipf(1.15, 32), VOCABULARY).astype(np.uint64)
         fresh["terms"] = (ranks * np.uint64(2_654_435_761)) & np.uint64(0xFFFFFFFE)
+        names = np.minimum(dice.zipf(1.15, NAMES_ACROSS), VOCABULARY).astype(np.uint64)
+        fresh["across"] = (names * np.uint64(2_246_822_519)) & np.uint64(0xFFFFFFFE)
+        fresh["cognates"] = dice.integers(0, PAD, len(fresh["cognates"]), np.uint32)
+        fresh["lead_figures"] = dice.integers(0, 5_000, len(fresh["lead_figures"]), np.uint32)
+        fresh["encoded"], fresh["cased"], fresh["title_figures"] = 1, 1, 1
+        vector = dice.integers(-HIGHEST, HIGHEST + 1, DIMENSIONS).astype(np.int8)
         if self.made and luck < COPIES + SAME_EVENT:
             event = self.made[int(dice.integers(max(0, len(self.made) - 30_000), len(self.made)))]
             fresh["terms"][:20], fresh["names"] = event["terms"][:20], event["names"]
+            for name, kept in (("across", 8), ("cognates", 10), ("lead_figures", 3)):
+                fresh[name][:kept] = event[name][:kept]
+            near = unpacked(event["vector"]).astype(np.int8)
+            vector = np.where(dice.random(DIMENSIONS) < VECTOR_ALIKE, near, vector)
+        fresh["vector"], fresh["cells"] = packed(vector), cells_of(vector, "")
         fresh["weights"] = np.sort(dice.integers(1, 20, 32))[::-1]
         self.made.append(fresh)
         return fresh

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,11 @@ _PRIOR = 100.0
 FINE = 64
 """Rarities are whole 64ths."""
 
+MOST_COUNTED = 100_000
+"""A term that more articles have is as common as that."""
+
+_SHIFT = 20
+_HALF, _LEAST = 1 << _SHIFT - 1, FINE // 10
 _AT_ONCE = 4_096
 
 
@@ -92,14 +98,18 @@ class Frequencies:
         return found
 
     def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """ln((articles + prior) / (articles with the term + 1)) in ``FINE``ths, at least a tenth; rounded, so whole numbers."""
-        ratios = np.asarray((self.articles + _PRIOR) / (self.counts_of(terms) + 1.0), np.float64)
-        return np.asarray(np.rint(np.maximum(_ln(ratios), 0.1) * FINE), np.int64)
+        """ln((articles + prior) / (articles with the term + 1)) in whole ``FINE``ths, at least 0.1."""
+        logarithms = _logarithms().take(np.minimum(self.counts_of(terms), MOST_COUNTED))
+        return np.maximum((self._whole - logarithms + _HALF) >> _SHIFT, _LEAST)
 
     @property
     def rarest(self) -> int:
         """The rarity of a term that no article has."""
-        return int(np.rint(_ln(np.asarray([self.articles + _PRIOR])) * FINE)[0])
+        return int((self._whole + _HALF) >> _SHIFT)
+
+    @property
+    def _whole(self) -> int:
+        return _logarithm(self.articles)
 
     def _near(self, at: int, place: bytes) -> int:
         """The index of ``place``. The ends nearly always stay or move by a few, so those are tried first."""
@@ -123,6 +133,17 @@ class Frequencies:
             self.articles += counted.articles * step
             self.total += counted.total * step
             self.vectors += counted.vectors * step
+
+
+@lru_cache(maxsize=64)
+def _logarithm(articles: int) -> int:
+    return int(np.rint(_ln(np.asarray([articles + _PRIOR])) * (FINE << _SHIFT))[0])
+
+
+@cache
+def _logarithms() -> NDArray[np.int64]:
+    """Of each count plus 1 the logarithm, in steps of 2**_SHIFT to a ``FINE``th."""
+    return np.rint(_ln(np.arange(1.0, MOST_COUNTED + 2)) * (FINE << _SHIFT)).astype(np.int64)
 
 
 def _ln(ratios: NDArray[np.float64]) -> NDArray[np.float64]:

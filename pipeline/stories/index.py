@@ -48,6 +48,10 @@ MAX_GROUP_CANDIDATES = 100
 MAX_TERM_ARTICLES = 600
 MAX_ACROSS_CANDIDATES = 150
 MAX_ACROSS_ARTICLES = 600
+MAX_NEAR = 48
+"""Of both kinds of candidates, those that share most with the text, by the rarity of what they share; only they are compared
+by vectors."""
+
 MAX_STORIES = 8
 """Stories that are looked at as a whole: those of the nearest candidates."""
 
@@ -164,7 +168,7 @@ class StoryIndex:
         if known["encoded"]:
             keys = self._rare(_across_keys(known), MAX_ACROSS_ARTICLES)
             others = self._candidates(self._by_key, keys, MAX_ACROSS_CANDIDATES, own, as_of)
-            return self._event_across(known, np.union1d(slots, others), number, own, as_of)
+            return self._event_across(known, self._nearest(known, np.union1d(slots, others)), number, own, as_of)
         if not len(slots):
             return None
         ages = as_of.time_ms - columns.times[slots]
@@ -309,6 +313,20 @@ class StoryIndex:
             taken.append(key)
             total += counts[key]
         return np.unique(together[seen & np.isin(by_key, taken)])
+
+    def _nearest(self, known: Features, slots: Slots) -> Slots:
+        """About ``MAX_NEAR`` of the slots: those that share most terms and keys with the text, equal ones together."""
+        if len(slots) <= MAX_NEAR:
+            return slots
+        rows, shared = self._columns.features, np.zeros(len(slots), np.int64)
+        for name in ("terms", *_ACROSS):
+            own = np.unique(known[name][known[name] != PAD])
+            if len(own):
+                # Not "take", which would copy the whole column first.
+                held = rows[name][slots]
+                places = np.minimum(own.searchsorted(held), len(own) - 1)
+                shared += np.where(own[places] == held, self._frequencies.rarity(own)[places], 0).sum(axis=1)
+        return slots[shared >= np.partition(shared, -MAX_NEAR)[-MAX_NEAR]]
 
     def _rare(self, keys: NDArray[np.uint32], most: int) -> list[int]:
         """The keys worth looking up: the rarest ones, up to a limit of expected articles."""

@@ -12,6 +12,7 @@ from typing import Any
 from tests.quality.stories.scores import Score, bcubed
 from tests.quality.stories.stage import Teller, article, stories
 from tests.quality.stories.test_events import ALL_FLOORS, CASES, HOUR
+from wirewatch.demo import load_samples
 
 FLOORS = ALL_FLOORS["events_across"]
 
@@ -75,3 +76,20 @@ def test_hard_neighbours_stay_apart() -> None:
     ]
     merged = [event for event, size in sizes if "-" in event and size > 1]
     assert len(merged) <= FLOORS["hard_merged"], merged
+
+
+def test_in_the_demo_an_exchange_of_prisoners_is_not_the_truce_at_sea() -> None:
+    told = Teller().tell(
+        article(
+            f"https://{each.outlet}.example/{each.id}",
+            each.text_at(each.published).title,
+            "\n".join((each.text_at(each.published).lead, *each.text_at(each.published).paragraphs)),
+            at_ms=round(each.published * 1_000) + place,
+            source=each.outlet,
+            language=each.language,
+        )
+        for place, each in enumerate(sorted(load_samples().articles, key=lambda each: each.published))
+    )
+    story = {one.article.url.rsplit("/", 1)[1]: one.article.story_id for one in told if one.article}
+    assert story["birchgate-exchange-round"] != story["lanterns-shipping-truce"]
+    assert story["birchgate-shipping-truce-copy"] == story["lanterns-shipping-truce"]
