@@ -100,7 +100,7 @@ class Frequencies:
     def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
         """ln((articles + prior) / (articles with the term + 1)) in whole ``FINE``ths, at least 0.1."""
         logarithms = _logarithms().take(np.minimum(self.counts_of(terms), MOST_COUNTED))
-        return np.maximum((self._whole - logarithms + _HALF) >> _SHIFT, _LEAST)
+        return np.asarray(np.maximum((self._whole - logarithms + _HALF) >> _SHIFT, _LEAST), np.int64)
 
     @property
     def rarest(self) -> int:
@@ -143,7 +143,7 @@ def _logarithm(articles: int) -> int:
 @cache
 def _logarithms() -> NDArray[np.int64]:
     """Of each count plus 1 the logarithm, in steps of 2**_SHIFT to a ``FINE``th."""
-    return np.rint(_ln(np.arange(1.0, MOST_COUNTED + 2)) * (FINE << _SHIFT)).astype(np.int64)
+    return np.asarray(np.rint(_ln(np.arange(1.0, MOST_COUNTED + 2)) * (FINE << _SHIFT)), np.int64)
 
 
 def _ln(ratios: NDArray[np.float64]) -> NDArray[np.float64]:

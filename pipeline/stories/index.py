@@ -326,7 +326,8 @@ class StoryIndex:
                 held = rows[name][slots]
                 places = np.minimum(own.searchsorted(held), len(own) - 1)
                 shared += np.where(own[places] == held, self._frequencies.rarity(own)[places], 0).sum(axis=1)
-        return slots[shared >= np.partition(shared, -MAX_NEAR)[-MAX_NEAR]]
+        nearest: Slots = slots[shared >= np.partition(shared, -MAX_NEAR)[-MAX_NEAR]]
+        return nearest
 
     def _rare(self, keys: NDArray[np.uint32], most: int) -> list[int]:
         """The keys worth looking up: the rarest ones, up to a limit of expected articles."""
