@@ -163,7 +163,7 @@ class PipelineSettings:
     ] = 3
     breaker_window_s: Annotated[float, _help("span of event time in which such pages count")] = 600.0
     story_vectors: Annotated[
-        bool, _help("stories are formed across languages, by vectors of title and lead; no: each in one language")
+        bool, _help("stories are formed across languages, by vectors of title and lead; false: each in one language")
     ] = True
     slice_records: Annotated[int, _help("records in a slice, at most")] = 2_000
     slice_bytes: Annotated[int, _help("bytes in a slice, at most")] = 64 << 20
@@ -298,6 +298,8 @@ def _described(name: str) -> tuple[str, str]:
     settings = cast("msgspec.inspect.DataclassType", msgspec.inspect.type_info(Settings))
     found = cast("msgspec.inspect.Metadata", next(field.type for field in settings.fields if field.name == name))
     match found.type:
+        case msgspec.inspect.BoolType():
+            kind = "true or false"
         case msgspec.inspect.IntType():
             kind = "a whole number"
         case msgspec.inspect.FloatType():
