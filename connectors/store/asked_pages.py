@@ -63,8 +63,10 @@ def hand_over(store: Store, one: PageRequest, now_ms: int) -> bool:
     c, i = feeds.c, feed_items.c
     keys = sorted(keys_of(one.url))
     with store.writing() as connection:
+        # Only addresses with credentials are not what is shown of them.
+        named = (c.url == one.feed_url) | c.url.contains("@")
         watched = connection.execute(
-            sa.select(c.id, c.url).where(c.active.is_(True), c.kind == FEED, c.next_poll_at < NEVER_MS)
+            sa.select(c.id, c.url).where(c.active.is_(True), c.kind == FEED, c.next_poll_at < NEVER_MS, named)
         )
         feed = next((row.id for row in watched if without_credentials(row.url) == one.feed_url), None)
         if feed is None:
