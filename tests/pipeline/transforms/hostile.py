@@ -33,10 +33,10 @@ def obey(raw: RawArticle) -> Extracted:
             raise KeyError("half \ud800 of a pair")
         case "none":
             raise ExtractionError("no_text", "nothing was left")
-        case "used" if len(_done) > 1:
-            # The warm-up is the first.
+        case "used" if _done:
             os._exit(3)
-    _done.append(raw.url)
+    if "warm-up" not in raw.url:
+        _done.append(raw.url)
     return Extracted(title=raw.url, text=str(os.getpid()))
 
 
