@@ -8,15 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from core.records import Article
-from core.records.decision import StoryDecision
-
-
-class Carried(NamedTuple):
-    """A decision that was carried out, how many articles it moved, and the alerts that were overdue because of it."""
-
-    decision: StoryDecision
-    articles: int
-    alerts: int
+from core.records.decision import CarriedOut
 
 
 class InCommon(NamedTuple):
@@ -29,13 +21,13 @@ class InCommon(NamedTuple):
 class StoryPort(Protocol):
     """Decisions about the stories of the continuous run. Safe to use from several threads."""
 
-    def join(self, story: str, into: str, *, by: str, why: str) -> Carried:
+    def join(self, story: str, into: str, *, by: str, why: str) -> CarriedOut:
         """Make two stories one. Raises NotFound, UsageError, StoreError, as the others do."""
 
-    def split(self, article: str, *, by: str, why: str) -> Carried:
+    def split(self, article: str, *, by: str, why: str) -> CarriedOut:
         """Make an article with its copies a story of its own."""
 
-    def undo(self, number: int, *, by: str, why: str) -> Carried:
+    def undo(self, number: int, *, by: str, why: str) -> CarriedOut:
         """Take a decision back."""
 
     def in_common(self, one: Article, other: Article) -> InCommon:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from core.records import Article
+from core.records.decision import CarriedOut
 from core.settings import Settings
 from core.store import Store
-from desk.story_port import Carried, InCommon
+from desk.story_port import InCommon
 from pipeline.ledger.decisions import WantedDecision, decide_stories
 from pipeline.stories.in_common import figures_in_common, names_in_common
 from wirewatch import console
@@ -17,15 +18,15 @@ class PipelineStories:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._run, self._store = settings.run, store
 
-    def join(self, story: str, into: str, *, by: str, why: str) -> Carried:
+    def join(self, story: str, into: str, *, by: str, why: str) -> CarriedOut:
         """See StoryPort."""
         return self._decide(WantedDecision("join", story=story, into=into, why=why), by)
 
-    def split(self, article: str, *, by: str, why: str) -> Carried:
+    def split(self, article: str, *, by: str, why: str) -> CarriedOut:
         """See StoryPort."""
         return self._decide(WantedDecision("split", article=article, why=why), by)
 
-    def undo(self, number: int, *, by: str, why: str) -> Carried:
+    def undo(self, number: int, *, by: str, why: str) -> CarriedOut:
         """See StoryPort."""
         return self._decide(WantedDecision("undo", undoes=number, why=why), by)
 
@@ -33,6 +34,5 @@ class PipelineStories:
         """See StoryPort."""
         return InCommon(names_in_common(one, other), figures_in_common(one, other))
 
-    def _decide(self, wanted: WantedDecision, by: str) -> Carried:
-        made = decide_stories(self._store, self._run, wanted, by=by, now_ms=console.now_ms())
-        return Carried(made.decision, made.articles, made.alerts)
+    def _decide(self, wanted: WantedDecision, by: str) -> CarriedOut:
+        return decide_stories(self._store, self._run, wanted, by=by, now_ms=console.now_ms())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -32,3 +32,11 @@ class StoryDecision(msgspec.Struct, frozen=True, kw_only=True):
     article: str | None = None
     undoes: int | None = None
     schema: int = 1
+
+
+class CarriedOut(NamedTuple):
+    """A decision that was carried out, how many articles it moved, and how many alerts it raised because they were overdue."""
+
+    decision: StoryDecision
+    articles: int
+    alerts: int

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from core.records import Article
-from core.records.decision import StoryDecision
+from core.records.decision import CarriedOut, StoryDecision
 from core.store.decisions import StoryDecisions
 from desk.live.run_reader import ArticleRow, LinkRow
 from desk.people.accounts import By
-from desk.story_port import Carried, InCommon
+from desk.story_port import InCommon
 from desk.use_cases.desk import Desk
 from desk.views.cards import Card
 
@@ -43,21 +43,21 @@ class Stood(NamedTuple):
     undone: bool
 
 
-def join(desk: Desk, by: By, story: str, into: str, why: str = "") -> Carried:
+def join(desk: Desk, by: By, story: str, into: str, why: str = "") -> CarriedOut:
     """Make two stories one: ``into`` is left. Raises NotFound, UsageError, StoreError, as the others do."""
     made = desk.story_port.join(story, into, by=_name(by), why=why)
     desk.accounts.note(by, "story joined", story, f"into {into}, decision {made.decision.number}")
     return made
 
 
-def split(desk: Desk, by: By, article: str, why: str = "") -> Carried:
+def split(desk: Desk, by: By, article: str, why: str = "") -> CarriedOut:
     """Make an article with its copies a story of its own."""
     made = desk.story_port.split(article, by=_name(by), why=why)
     desk.accounts.note(by, "story split", made.decision.story, f"article {article}, decision {made.decision.number}")
     return made
 
 
-def undo(desk: Desk, by: By, number: int, why: str = "") -> Carried:
+def undo(desk: Desk, by: By, number: int, why: str = "") -> CarriedOut:
     """Take a decision back."""
     made = desk.story_port.undo(number, by=_name(by), why=why)
     desk.accounts.note(by, "story decision undone", made.decision.story, f"decision {number}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
@@ -78,9 +79,14 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
+_application = partial(
+    FastAPI, title="Wirewatch", version="1", description="Articles, stories and alerts of a Wirewatch desk."
+)
+
+
 def described() -> FastAPI:
     """The application's routes alone, without a desk behind them: for its description."""
-    app = FastAPI(title="Wirewatch", version="1", description="Articles, stories and alerts of a Wirewatch desk.")
+    app = _application()
     for router in ROUTERS:
         app.include_router(router)
     return app
@@ -94,10 +100,7 @@ def create_app(desk: Desk) -> FastAPI:
         async with running(desk):
             yield
 
-    app = FastAPI(
-        title="Wirewatch",
-        version="1",
-        description="Articles, stories and alerts of a Wirewatch desk.",
+    app = _application(
         lifespan=lifespan,
         dependencies=[Depends(guard)],
         # FastAPI's own pages load scripts from elsewhere; /api/ shows the same from our own files.

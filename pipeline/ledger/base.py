@@ -19,7 +19,7 @@ from core.records.decision import StoryDecision
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from pipeline.ledger.tables import replays
-from pipeline.stories.decisions import Effects, ToldMark
+from pipeline.stories.decisions import EFFECTS, Effects, ToldMark
 from pipeline.stories.story_memory import StoryFacts
 
 
@@ -55,13 +55,10 @@ class Moved:
         self.marks |= {alert: after for alert, (_, after) in effects.marks.items()}
 
 
-_EFFECTS = msgspec.json.Decoder(Effects)
-
-
 def read_effects(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> list[Effects]:
     """What the decisions changed that meet the conditions on ``story_decisions``, in their order."""
     query = sa.select(t.story_decisions.c.effects).where(*conditions).order_by(t.story_decisions.c.number)
-    return [_EFFECTS.decode(one) for one in connection.execute(query).scalars()]
+    return [EFFECTS.decode(one) for one in connection.execute(query).scalars()]
 
 
 def moved_in(connection: sa.Connection, run: str, base: Base | None) -> Moved:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from core.errors import NotFound, UsageError
 from core.records import Alert, Article, OrderKey, decode, encode, from_ms
-from core.records.decision import JOIN, SPLIT, UNDO, DecisionKind, StoryDecision
+from core.records.decision import JOIN, SPLIT, UNDO, CarriedOut, DecisionKind, StoryDecision
 from core.records.identity import split_story_id
 from core.store import SubscriptionStore
 from core.store import tables as t
@@ -35,7 +35,7 @@ from pipeline.ledger.stored_facts import add_outlets, read_facts, read_marks, wr
 from pipeline.ledger.stories import story_row, told_as
 from pipeline.ledger.tables import story_facts
 from pipeline.stories.alerts import AlertRule
-from pipeline.stories.decisions import Effects, Member, MemberVersion, ToldMark, moves, rebuilt, told_by
+from pipeline.stories.decisions import EFFECTS, Effects, Member, MemberVersion, ToldMark, moves, rebuilt, told_by
 from pipeline.stories.index import HOUR_MS
 from pipeline.stories.story_memory import StoryFacts, StoryMemory, page_of
 from pipeline.text.difference import VersionDifference
@@ -46,7 +46,6 @@ LIVE_RUN = "live"
 WINDOW_MS = 72 * HOUR_MS
 """Articles whose story is not news any more raise no overdue alert: those that are no longer compared with new ones."""
 
-_EFFECTS = msgspec.json.Decoder(Effects)
 _DIFFERENCE = msgspec.json.Decoder(VersionDifference)
 _VERSION = (*ENTRY, t.versions.c.title, t.versions.c.text, t.versions.c.event_ms, t.versions.c.difference)
 
@@ -60,14 +59,6 @@ class WantedDecision(NamedTuple):
     article: str = ""
     undoes: int = 0
     why: str = ""
-
-
-class CarriedOut(NamedTuple):
-    """A decision, how many articles it moved, and the alerts that it raised because they were overdue."""
-
-    decision: StoryDecision
-    articles: int
-    alerts: int
 
 
 def decide_stories(store: Store, run: str, wanted: WantedDecision, *, by: str, now_ms: int) -> CarriedOut:
@@ -167,10 +158,10 @@ def _undoable(connection: sa.Connection, run: str, number: int) -> tuple[str, st
     gone = {row.undoes for row in rows if row.undoes is not None}
     if was.kind == UNDO or number in gone:
         raise UsageError(f"decision {number} is undone already, or an undo itself", hint="decide again instead")
-    touched = _EFFECTS.decode(found.effects).stories
+    touched = EFFECTS.decode(found.effects).stories
     for row in sorted(rows, reverse=True):
         stands = row.number > number and row.number not in gone and row.undoes is None
-        if stands and _EFFECTS.decode(row.effects).stories & touched:
+        if stands and EFFECTS.decode(row.effects).stories & touched:
             raise UsageError(f"decision {row.number} came later and is about the same story", hint="undo that first")
     a = t.articles.c
     if connection.execute(sa.select(a.id).where(a.run == run, a.story == was.into).limit(1)).first() is None:
@@ -243,7 +234,7 @@ class _Work:
         for run in (self._run,) if self._base is None else (self._run, self._base.run):
             query = sa.select(c.record, c.effects).where(c.run == run, c.number == decision.undoes)
             if (row := self._connection.execute(query).one_or_none()) is not None:
-                return decode(row.record.encode(), StoryDecision), _EFFECTS.decode(row.effects)
+                return decode(row.record.encode(), StoryDecision), EFFECTS.decode(row.effects)
         return None
 
     def _move(self, moved: dict[str, tuple[str, str]]) -> None:

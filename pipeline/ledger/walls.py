@@ -68,27 +68,25 @@ def ask_again(store: Store, connection: sa.Connection, run: str, decided: Sequen
     walls: dict[str, tuple[PageRequest, int]] = {}
     cured: set[str] = set()
     for one in decided:
-        if one.page is None or not one.page.url or one.page.feed_url is None:
+        page = one.page
+        if page is None or not page.url or page.feed_url is None:
             continue
-        article = article_id(one.page.url)
+        article = article_id(page.url)
         if one.wall is None:
             if one.outcome.kind is not OutcomeKind.REJECTED:
                 cured.add(article)
                 walls.pop(article, None)
             continue
-        page = one.page
         cured.discard(article)
-        walls[article] = (
-            PageRequest(
-                article=article,
-                url=page.url,
-                feed_url=page.feed_url or "",
-                title=page.title,
-                backfill=page.backfill,
-                reason=one.wall,
-            ),
-            one.key.time_ms,
+        asked = PageRequest(
+            article=article,
+            url=page.url,
+            feed_url=page.feed_url,
+            title=page.title,
+            backfill=page.backfill,
+            reason=one.wall,
         )
+        walls[article] = asked, one.key.time_ms
     note_walls(store, connection, run, list(walls.values()), cured)
 
 

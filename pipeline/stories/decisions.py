@@ -60,6 +60,10 @@ class Effects(msgspec.Struct, frozen=True):
         return {story for pair in self.moved.values() for story in pair}
 
 
+EFFECTS = msgspec.json.Decoder(Effects)
+"""Reads effects as they are stored."""
+
+
 class MemberVersion(NamedTuple):
     """One version of an article of a story, as far as its facts go. ``heard``: facts of the story count from it on."""
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from core.records.decision import CarriedOut
 from core.settings import load_settings
 from core.store import open_store
 from desk.people.accounts import By
-from desk.story_port import Carried
 from desk.use_cases import story_decisions
 from desk.use_cases.desk import Desk
 from desk.use_cases.stories import card_of
@@ -141,7 +141,7 @@ def _by(name: str) -> By:
     return By(name=name or me())
 
 
-def _say(made: Carried, *, as_json: bool) -> None:
+def _say(made: CarriedOut, *, as_json: bool) -> None:
     it = made.decision
     if console.wants_json(as_json):
         console.put({"decision": it, "articles": made.articles, "alerts": made.alerts})

@@ -8,9 +8,8 @@ import msgspec
 from fastapi import APIRouter, Path, Response
 from msgspec import Meta
 
-from core.records.decision import StoryDecision
+from core.records.decision import CarriedOut, StoryDecision
 from desk.people.roles import Role
-from desk.story_port import Carried
 from desk.use_cases import story_decisions
 from desk.use_cases.stories import card_of
 from desk.web.api.schema import PREFIX, Limit, Shape, Word, answer, body, composed, gives, listing, takes
@@ -126,7 +125,7 @@ def related(desk: TheDesk, story: Annotated[str, Path(max_length=100)]) -> Respo
     )
 
 
-def _made(made: Carried) -> dict[str, Any]:
+def _made(made: CarriedOut) -> dict[str, Any]:
     return {
         "number": made.decision.number,
         "into": made.decision.into,

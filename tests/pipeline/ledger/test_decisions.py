@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import NotFound, UsageError
 from core.records import Subscription, article_id, from_ms
+from core.records.decision import CarriedOut
 from core.records.wire import project
 from core.store import Store, StoreReader, SubscriptionStore
 from core.store import tables as t
@@ -21,7 +22,7 @@ from core.store.decisions import StoryDecisions
 from core.store.outbox import ALERTS, ENRICHED
 from pipeline.elements import Draft
 from pipeline.ledger.base import base_of, place_at
-from pipeline.ledger.decisions import CarriedOut, WantedDecision, decide_stories, replay_rest
+from pipeline.ledger.decisions import WantedDecision, decide_stories, replay_rest
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
 from pipeline.ledger.writer import RunWriter
