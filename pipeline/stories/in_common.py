@@ -9,6 +9,8 @@ from core.records import Article
 from pipeline.stories.across import LEAD_CHARS, names_in
 from pipeline.stories.figures import figures_in
 from pipeline.stories.skeleton import skeleton
+from pipeline.stories.words import FUNCTION_WORDS
+from pipeline.text.characters import folded
 
 MOST_SHOWN = 6
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
@@ -19,6 +21,8 @@ def names_in_common(one: Article, other: Article) -> tuple[str, ...]:
     known = set(_names(one)) & set(_names(other))
     found: dict[str, str] = {}
     for word in _WORD.findall(" . ".join(_beginning(one))):
+        if folded(word) in FUNCTION_WORDS:  # without vowels, one may be written like a name
+            continue
         # A language without capitals has none to ask for.
         if (word[0].isupper() or word[0].lower() == word[0].upper()) and skeleton(word, one.language) in known:
             found.setdefault(skeleton(word, one.language), word)
