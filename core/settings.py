@@ -189,6 +189,16 @@ class PipelineSettings:
         float,
         _help("how long the time of storing is kept to the millisecond, then to the minute; at least 1; 0: no limit"),
     ] = 30.0
+    drafts_bytes: Annotated[
+        int,
+        _help(
+            "how much the drafts take on this machine that are kept so that no record is extracted twice; 0: none are"
+        ),
+    ] = 1 << 30
+    drafts_keep_days: Annotated[
+        float, _help("how long such a draft is kept at most; it goes earlier with its raw record; 0: no limit")
+    ] = 30.0
+    drafts_dir: Annotated[str, _help("folder of the kept drafts, on each machine; empty: data_dir")] = ""
     in_flight_bytes: Annotated[
         int, _help("on Flink: bytes of raw records between the reader and the store, at most; then reading waits")
     ] = 64 << 20

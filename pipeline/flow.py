@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
+from pipeline.drafts.kept import Keeping
 from pipeline.ledger.writer import ORDER_LIMIT_S
 from pipeline.transforms.clean import Clean
 from pipeline.transforms.coders import Draft, Envelope
@@ -27,7 +28,7 @@ class Flow:
     ``owner`` is the token that took the run; ``publish`` puts results into the outbox for the output streams;
     ``pool`` says in which processes of each worker records are prepared, and for how long; ``order_limit_s`` how long one may
     take in the ordered stage before its process is ended. ``vectors``: whether articles get one, without which stories are of
-    one language.
+    one language. ``keeping``: where prepared drafts are kept; None: nowhere.
     """
 
     store_url: str
@@ -38,18 +39,22 @@ class Flow:
     pool: PoolPlan = INLINE
     order_limit_s: float = ORDER_LIMIT_S
     vectors: bool = True
+    keeping: Keeping | None = None
 
     @property
     def work(self) -> RecordWork:
         """What is done with each record alone."""
-        return RecordWork(self.store_url, self.scope, vectors=self.vectors)
+        return RecordWork(self.store_url, self.scope, vectors=self.vectors, keeping=self.keeping)
 
 
 def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: Flow) -> beam.PCollection[None]:
-    """Envelopes in any order → results in the store, decided in number order, which ``order`` restores."""
+    """Envelopes in any order → results in the store, decided in number order, which ``order`` restores.
+
+    A driver with several workers spreads the envelopes over them (``beam.Reshuffle``). In one process that only costs: every
+    page would be encoded and decoded between two steps.
+    """
     return (
         envelopes
-        | "Spread" >> beam.Reshuffle()
         | "Clean, tag, match" >> Clean(flow.pool, flow.work)
         | "One key per run" >> beam.Map(_by_run).with_output_types(tuple[str, Draft])
         | "Order" >> order

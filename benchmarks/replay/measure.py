@@ -1,7 +1,8 @@
-"""``python -m benchmarks.replay.measure KIND WARC FOLDER PROCESSES CORES``: one measurement, in a process of its own.
+"""``python -m benchmarks.replay.measure KIND WARC FOLDER PROCESSES CORES DRAFTS``: one measurement, in a process of its own.
 
 So each begins with the same memory and caches, and can be kept to so many cores from its first thread on. KIND is
-``bare`` or ``replay``. Prints one line of JSON: seconds of the clock, of CPU here and in children, peak memory here in MiB.
+``bare`` or ``replay``; DRAFTS is the file of kept drafts. Prints one line of JSON: drafts reused, seconds of the clock, of
+CPU here and in children, peak memory here in MiB.
 
 Before the clock starts, libraries are loaded and about ``WARM`` pages have gone through each process: a long archive does not
 see that.
@@ -26,6 +27,7 @@ from core.processes import cpu_seconds
 from core.records import OrderKey, Position, RawArticle, encode, from_ms
 from core.store import SubscriptionStore, open_store
 from core.topics.definitions import builtin_definitions
+from pipeline.drafts.kept import Keeping
 from pipeline.drivers.replay import Pace, ReplayRun
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter
 from pipeline.elements import Draft, Envelope
@@ -49,6 +51,7 @@ class Meter:
         clock, own, children = self._began
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {
+            "reused": 0,
             "clock_s": time.perf_counter() - clock,
             "own_cpu_s": time.process_time() - own,
             "children_cpu_s": children_s() - children,
@@ -80,7 +83,7 @@ def bare(path: Path) -> dict[str, float]:
     return meter.read()
 
 
-def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
+def replay(path: Path, folder: Path, processes: int, drafts: Path) -> dict[str, float]:
     """Index and replay the file as ``wirewatch replay --speed max`` does."""
     url = f"sqlite:///{folder}/store.db"
     store = open_store(url)
@@ -89,8 +92,9 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
         name="bench", spec="{}", base=None, from_ms=0, to_ms=LATEST_MS, no_claim="bench", state=RUNNING, started_ms=0
     )
     ReplayRepository(store).put(row)
-    run = ReplayRun(store, url, row, scope="live", pool=PoolPlan(processes), now_ms=0)
-    warm_up(processes, url)
+    keeping = Keeping(str(drafts), 1 << 30, on_stream=False)
+    run = ReplayRun(store, url, row, scope="live", pool=PoolPlan(processes), now_ms=0, keeping=keeping)
+    warm_up(processes, RecordWork(url, "live", keeping=keeping))
     meter = Meter()
     writer = SortedWriter(folder / "index.db", late={})
     for item in read_items(path):
@@ -98,14 +102,14 @@ def replay(path: Path, folder: Path, processes: int) -> dict[str, float]:
     writer.finish()
     history = SortedHistory(folder / "index.db", "bench", from_ms=0, to_ms=LATEST_MS)
     run.run(history, pace=Pace(None, time.monotonic), stop=lambda: False, pause=time.sleep, clock_ms=lambda: 0)
-    cost = meter.read()
+    cost = meter.read() | {"reused": run.reused}
     store.close()
     return cost
 
 
-def warm_up(processes: int, store_url: str) -> None:
+def warm_up(processes: int, work: RecordWork) -> None:
     """Pages through every process of the pool."""
-    pool = shared_extraction(PoolPlan(processes), RecordWork(store_url, "live"))
+    pool = shared_extraction(PoolPlan(processes), work)
     futures: list[Future[Draft]] = []
     for number, (url, _, body) in enumerate(pages()[:WARM] * processes):
         raw = RawArticle(url=url, source="", fetched_at=from_ms(0), html=body.decode("utf-8", "replace"))
@@ -115,10 +119,10 @@ def warm_up(processes: int, store_url: str) -> None:
         future.result()
 
 
-def main(kind: str, path: str, folder: str, processes: str, cores: str) -> None:
+def main(kind: str, path: str, folder: str, processes: str, cores: str, drafts: str) -> None:
     """Measure, and print."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
-    cost = bare(Path(path)) if kind == "bare" else replay(Path(path), Path(folder), int(processes))
+    cost = bare(Path(path)) if kind == "bare" else replay(Path(path), Path(folder), int(processes), Path(drafts))
     print(json.dumps(cost))
 
 

@@ -8,7 +8,7 @@ a mistake, ``explain`` which clause held and where. Pure: no files, no clock.
 from core.query.ast import Query
 from core.query.budget import NotDecided
 from core.query.compile import CompiledQuery, compile_query
-from core.query.document import Document, document_of
+from core.query.document import Document, document_of, text_of
 from core.query.explain import Explanation, explain, format_query
 from core.query.index import Decided, IndexResult, QueryFailure, QueryIndex
 from core.query.lint import LintFinding, lint
@@ -31,4 +31,5 @@ __all__ = [
     "format_query",
     "lint",
     "parse",
+    "text_of",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from copy import copy
 from functools import cached_property
 from heapq import nsmallest
 from itertools import chain, pairwise
@@ -214,9 +215,14 @@ class Document:
         self.known_bigrams: set[str] | None = None
         """``bigrams`` if they were computed: they cost as much as searching for some tens of phrases."""
         self._prefixes: dict[int, set[str]] = {}
+        self._words_hits: dict[str, Hits] = {}
+        self.tell(source, topics, url, authors)
+
+    def tell(self, source: str | None, topics: Sequence[str], url: str | None, authors: Sequence[str]) -> None:
+        """Set the metadata, and forget what depended on others."""
         self._metadata = {
             "source": (source,) if source else (),
-            "lang": (language,) if language else (),
+            "lang": (self.language,) if self.language else (),
             "topic": tuple(topics),
             "url": (url,) if url else (),
             "author": tuple(authors),
@@ -229,9 +235,14 @@ class Document:
         self._numbered = list(self.fields)
         self._matches = _Matches(self._numbered)
         self._hits: dict[Findable, Hits] = {}
-        self._words_hits: dict[str, Hits] = {}
         self.budget = Budget()
         """The steps of the evaluation that is under way."""
+
+    def of(self, article: Article) -> Document:
+        """A document of the same title and text with the article's metadata. Words that were cut are not cut again."""
+        made = copy(self)
+        made.tell(article.source, [topic.topic for topic in article.topics], article.url, article.authors)
+        return made
 
     def part(self, title: str, text: str) -> Document:
         """A part of the article as a document of its own, in the same language and with the same metadata."""
@@ -374,12 +385,9 @@ class _Matches(dict[int, Match]):
 
 def document_of(article: Article) -> Document:
     """The article as queries see it."""
-    return Document(
-        article.title,
-        article.text,
-        source=article.source,
-        language=article.language,
-        topics=[topic.topic for topic in article.topics],
-        url=article.url,
-        authors=article.authors,
-    )
+    return text_of(article).of(article)
+
+
+def text_of(article: Article) -> Document:
+    """The article's title and text as topics see them: without metadata."""
+    return Document(article.title, article.text, language=article.language)

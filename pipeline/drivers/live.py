@@ -21,6 +21,8 @@ from core.streams.embedded.stream import retain
 from core.streams.open import create_planned
 from core.streams.plans import group_of, planned_streams
 from core.topics.definitions import builtin_definitions, folder_definitions
+from pipeline.drafts.kept import keeping_of
+from pipeline.drafts.tending import forget_gone, shared_tending
 from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.drivers.pools import in_order, slow_lane
 from pipeline.drivers.slow_lane import Returns, SlowLane
@@ -100,6 +102,7 @@ class LiveRun:
             pool=in_order(self.settings),
             order_limit_s=self.settings.order_limit_s,
             vectors=self.settings.story_vectors,
+            keeping=keeping_of(self.settings),
         )
 
     def resumption(self) -> Resumption:
@@ -200,6 +203,10 @@ class LiveRun:
             retain(self.raw, self._plans[self.raw.name], now_ms, positions)
             for name, stream in self._outputs.items():
                 retain(stream, self._plans[name], now_ms, {})
+            keeping = keeping_of(self.settings)
+            forget_gone(keeping, self.raw.uuid, self.raw.start_offsets(self.raw.partitions()))
+            # An idle run has no bundles, which tend otherwise.
+            shared_tending(keeping, self.settings.store).turn()
         except StreamUnavailable as error:
             log.warning("old records could not be deleted now; they are later", error=str(error))
 

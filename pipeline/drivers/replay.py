@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.store import Store
+from pipeline.drafts.kept import Keeping
 from pipeline.drivers.history import History
 from pipeline.drivers.slices import SliceGraph, SliceLimits
 from pipeline.elements import Envelope
@@ -67,7 +68,8 @@ class Progress:
 class ReplayRun:
     """One start of a replay. It takes the run, which fences an earlier start of the same replay.
 
-    ``store_url`` is what the graph's workers open. ``now_ms`` is the wall clock (UTC), which is only recorded.
+    ``store_url`` is what the graph's workers open. ``now_ms`` is the wall clock (UTC), which is only recorded. ``keeping``:
+    where prepared drafts are kept, and found again; None: nowhere.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class ReplayRun:
         pool: PoolPlan,
         now_ms: int,
         vectors: bool = True,
+        keeping: Keeping | None = None,
     ) -> None:
         self.store, self.replay = store, replay
         self._book = ReplayRepository(store)
@@ -87,10 +90,23 @@ class ReplayRun:
         self.ledger = RunLedger(store, replay.name, owner, base=base_of(store, replay.name))
         self.state = self.ledger.take(kind="replay", now_ms=now_ms, spec=replay.spec)
         self._flow = Flow(
-            store_url, replay.name, owner, scope=scope, publish=replay.delivers, pool=pool, vectors=vectors
+            store_url,
+            replay.name,
+            owner,
+            scope=scope,
+            publish=replay.delivers,
+            pool=pool,
+            vectors=vectors,
+            keeping=keeping,
         )
         self._done = replay.done
         self._extraction = shared_extraction(self._flow.pool, self._flow.work)
+        self._reused_before = self._extraction.reused
+
+    @property
+    def reused(self) -> int:
+        """How many records this start has prepared from kept drafts."""
+        return self._extraction.reused - self._reused_before
 
     @property
     def after_ms(self) -> int | None:

@@ -92,7 +92,9 @@ def submit(
             uuid=live.raw.uuid,
         )
         pipeline = beam.Pipeline(options=beam_options)
-        build(pipeline | "Read" >> ReadInOrder(source), InOrder(), live.flow())
+        # Reading is one key's work; what comes behind it is anybody's.
+        spread = pipeline | "Read" >> ReadInOrder(source) | "Spread" >> beam.Reshuffle()
+        build(spread, InOrder(), live.flow())
         return live, pipeline.run()
     except (grpc.RpcError, grpc.FutureTimeoutError) as error:
         live.close()

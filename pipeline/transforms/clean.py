@@ -11,6 +11,7 @@ import msgspec
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.drafts.tending import shared_tending
 from pipeline.transforms import counts
 from pipeline.transforms.coders import Draft, Envelope
 from pipeline.transforms.extraction_pool import PoolPlan, shared_extraction
@@ -52,6 +53,8 @@ class _Prepare(Step):
             rest(shared_matcher(self._work.store_url, self._work.scope).store)
 
     def start_bundle(self) -> None:
+        if self._work.keeping is not None:
+            shared_tending(self._work.keeping, self._work.store_url).turn()
         self._pending: list[Future[Draft]] = []
         self._back = 0
         self._began_s = time.monotonic()

@@ -24,6 +24,7 @@ from core.records import Position
 from pipeline.elements import TIMEOUT, Draft, Envelope, Postponed, Rejection
 from pipeline.transforms.breaker import DEFAULT, BreakerRule, Breakers
 from pipeline.transforms.page_process import PageProcess, Spares
+from pipeline.transforms.prepare import Prepared
 from pipeline.transforms.record import RecordWork
 
 TIME_LIMIT_S = 5.0
@@ -54,11 +55,15 @@ class InlineExtraction:
 
     def __init__(self, work: RecordWork) -> None:
         self._work = work
+        self.reused = 0
+        """How many records were prepared from a kept draft."""
 
     def submit(self, envelope: Envelope) -> Future[Draft]:
         """The finished future of a record's draft. Raises WirewatchError if the store is away."""
         future: Future[Draft] = Future()
-        future.set_result(self._work.do(envelope).draft)
+        prepared = self._work.do(envelope)
+        self.reused += prepared.reused
+        future.set_result(prepared.draft)
         return future
 
 
@@ -75,7 +80,9 @@ class PoolExtraction:
         self._plan = plan
         self._pages: SimpleQueue[tuple[Envelope, Future[Draft]] | None] = SimpleQueue()
         self._ahead: dict[Position, Future[Draft]] = {}
-        self._breakers, self._breaker_lock = Breakers(plan.breaker), threading.Lock()
+        self._breakers, self._lock = Breakers(plan.breaker), threading.Lock()
+        self.reused = 0
+        """How many records were prepared from a kept draft."""
         self._spares = Spares(work, plan.limit_s, plan.spares)
         self._processes = [
             PageProcess(self._spares, plan.limit_s, again=not plan.postpones, by_clock=plan.postpones)
@@ -149,20 +156,26 @@ class PoolExtraction:
 
     def _prepared(self, process: PageProcess, envelope: Envelope, relieve: Callable[[], object]) -> Draft:
         if not self._plan.postpones:
-            return process.prepare(envelope, relieve).draft
-        with self._breaker_lock:
+            return self._counted(process.prepare(envelope, relieve))
+        with self._lock:
             watched = not self._breakers.idle
         outlet = outlet_of(envelope) if watched else ""
-        with self._breaker_lock:
+        with self._lock:
             if watched and self._breakers.sends_away(outlet, envelope.key.time_ms):
                 return postponed(envelope, Postponed(BREAKER, outlet))
-        draft = process.prepare(envelope, relieve).draft
+        draft = self._counted(process.prepare(envelope, relieve))
         slow = draft.problem is not None and draft.problem.by_limit
         # Good pages count from the first on: an outlet is judged by its latest pages, not by those since its first slow one.
         outlet = outlet or (draft.article.source if draft.article is not None else outlet_of(envelope))
-        with self._breaker_lock:
+        with self._lock:
             self._breakers.note(outlet, envelope.key.time_ms, slow=slow)
         return postponed(envelope, _why(draft.problem, outlet), draft.item) if slow else draft
+
+    def _counted(self, prepared: Prepared) -> Draft:
+        if prepared.reused:
+            with self._lock:
+                self.reused += 1
+        return prepared.draft
 
 
 class _Slot:

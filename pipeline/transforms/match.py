@@ -19,7 +19,7 @@ import structlog
 
 from core.clock import wall_ms
 from core.errors import UsageError, WirewatchError
-from core.query import NotDecided, QueryIndex, document_of, parse
+from core.query import Document, NotDecided, QueryIndex, document_of, parse
 from core.query.filters import admits, effective_query
 from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from core.records import canary as canaries
@@ -123,8 +123,11 @@ class Matcher:
         with self._lock:
             self._refresh(time_ms)
 
-    def topics_of(self, article: Article) -> tuple[TopicMatch, ...]:
-        """The article's topics, of those in force at its event time. One that can't be read is left out."""
+    def topics_of(self, article: Article, document: Document | None = None) -> tuple[TopicMatch, ...]:
+        """The article's topics, of those in force at its event time. One that can't be read is left out.
+
+        ``document``: its ``text_of``, if the caller has it, so that its words are cut once for topics and subscriptions.
+        """
         with self._lock:
             self._refresh(article.key.time_ms)
             current = self._topics.in_force(article.key.time_ms)
@@ -132,20 +135,25 @@ class Matcher:
             key = tuple(sorted(name for name in names if name in self._parsed_topics))
             if key not in self._taggers:
                 self._taggers[key] = Tagger(self._parsed_topics[name] for name in key)
-            return tuple(self._taggers[key].tag(article.title, article.text, article.language))
+            return tuple(self._taggers[key].tag(article.title, article.text, article.language, document))
 
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
         """The subscriptions in force at the article's event time that it matches, sorted by id. One that fails is logged."""
         return self.decided_of(article)[0]
 
-    def decided_of(self, article: Article) -> tuple[tuple[SubscriptionMatch, ...], int]:
-        """``subscriptions_of``, and of how many of them in force it was not decided, since that takes too many steps."""
+    def decided_of(
+        self, article: Article, document: Document | None = None
+    ) -> tuple[tuple[SubscriptionMatch, ...], int]:
+        """``subscriptions_of``, and of how many of them in force it was not decided, since that takes too many steps.
+
+        ``document``: as in ``topics_of``.
+        """
         with self._lock:
             self._refresh(article.key.time_ms)
             if len(self._index) == 1 and not canaries.is_canary(article.url):
                 # Only the canary's own query is there, so the words need not be split.
                 return (), 0
-            document = document_of(article)
+            document = document_of(article) if document is None else document.of(article)
             result = self._index.decide(document)
             for failure in result.failures:
                 if not isinstance(failure.error, NotDecided):

@@ -5,8 +5,10 @@ shares their memory and has only what changed since to load. Store connections a
 """
 
 import os
+from contextlib import suppress
 
 from core.errors import WirewatchError
+from pipeline.drafts.version import preparation_version
 from pipeline.malloc import settle
 from pipeline.transforms.match import shared_matcher
 from pipeline.transforms.prepare import extract_raw
@@ -14,6 +16,8 @@ from pipeline.transforms.record import ENVIRONMENT
 from pipeline.transforms.warm import warm_up
 
 warm_up(extract_raw)
+with suppress(OSError):
+    preparation_version()
 if ENVIRONMENT in os.environ:
     scope, _, url = os.environ[ENVIRONMENT].partition(" ")
     try:

@@ -37,10 +37,14 @@ FULL_TEXT_CHARS, FULLER = 500, 1.3
 
 
 class Prepared(NamedTuple):
-    """``tainted``: the failure may be due to the process (out of memory), so another process may succeed."""
+    """``tainted``: the failure may be due to the process (out of memory), so another process may succeed.
+
+    ``reused``: the draft was kept from an earlier time.
+    """
 
     draft: Draft
     tainted: bool = False
+    reused: bool = False
 
 
 class DecodedRecord(NamedTuple):

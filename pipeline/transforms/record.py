@@ -9,8 +9,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from core.errors import ExtractionError
+from core.query import text_of
 from core.records import Article
 from core.store.subscriptions import LIVE
+from pipeline.drafts.kept import Keeping, KeptDrafts, shared_drafts
 from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope
 from pipeline.transforms.match import Matcher, judged, shared_matcher
 from pipeline.transforms.prepare import STAGE as CLEAN
@@ -28,13 +30,14 @@ class RecordWork:
     """What is done with each record. It is sent to processes, so ``extractor`` must be importable by name.
 
     ``store_url`` and ``scope`` name the topics and queries; without a ``store_url``, articles are neither tagged nor matched.
-    ``vectors``: whether articles get one.
+    ``vectors``: whether articles get one. ``keeping``: where drafts are kept, so that none is extracted twice; None: nowhere.
     """
 
     store_url: str = ""
     scope: str = LIVE
     extractor: Extractor = extract_raw
     vectors: bool = True
+    keeping: Keeping | None = None
 
     def refresh(self, time_ms: int) -> None:
         """Load the topics and queries that a record of this event time must meet. Raises StoreError."""
@@ -44,25 +47,43 @@ class RecordWork:
     def do(self, envelope: Envelope, begun: Begun = lambda _stage: None) -> Prepared:
         """The draft of a record, with an article or a problem. Raises only WirewatchError, which is not the record's fault."""
         begun(CLEAN)
-        prepared = prepare(envelope, self.extractor, vectors=self.vectors)
+        prepared = self._prepared(envelope)
         if prepared.draft.article is None or not self.store_url:
             return prepared
         desk, draft, undecided, stage = shared_matcher(self.store_url, self.scope), prepared.draft, 0, TAG
+        document = text_of(prepared.draft.article)
 
         def match(article: Article) -> dict[str, Any]:
             nonlocal undecided
-            found, undecided = desk.decided_of(article)
+            found, undecided = desk.decided_of(article, document)
             return {"subscriptions": found}
 
         try:
             begun(stage)
-            draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article)})
+            draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article, document)})
             stage = MATCH
             begun(stage)
             draft = replace(judged(draft, stage, match), undecided=undecided)
-            return Prepared(_with_judged_stand_in(draft, desk))
+            return Prepared(_with_judged_stand_in(draft, desk), reused=prepared.reused)
         except MemoryError:
             return Prepared(refused(envelope, ExtractionError(OUT_OF_MEMORY), stage), tainted=True)
+
+    def _prepared(self, envelope: Envelope) -> Prepared:
+        """The draft before topics and queries: the kept one of an earlier time, else a new one, which is kept."""
+        kept = self._kept()
+        key = kept.key_of(envelope) if kept is not None else None
+        if kept is not None and key is not None and (found := kept.find(key, envelope)) is not None:
+            return Prepared(found, reused=True)
+        prepared = prepare(envelope, self.extractor, vectors=self.vectors)
+        if kept is not None and key is not None and not prepared.tainted:
+            kept.keep(key, envelope, prepared.draft)
+        return prepared
+
+    def _kept(self) -> KeptDrafts | None:
+        if self.keeping is None or not self.keeping.most_bytes:
+            return None
+        how = self.extractor
+        return shared_drafts(self.keeping, f"{how.__module__}.{how.__qualname__} vectors={self.vectors}")
 
 
 def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:

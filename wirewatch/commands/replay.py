@@ -270,6 +270,7 @@ def _go(
     machine: bool,
 ) -> None:
     # These load Beam, which takes seconds.
+    from pipeline.drafts.kept import keeping_of
     from pipeline.drivers.pools import of_a_replay
     from pipeline.drivers.replay import Pace, ReplayRun
     from pipeline.drivers.replay import Progress as Stand
@@ -285,6 +286,7 @@ def _go(
         pool=of_a_replay(settings),
         now_ms=console.now_ms(),
         vectors=settings.story_vectors,
+        keeping=keeping_of(settings, on_stream=spec.sources == (STREAM,)),
     )
     sources = Sources(settings, store, spec.sources, of=spec.of, name=row.name, span=(row.from_ms, row.to_ms))
     began = time.monotonic()
@@ -338,7 +340,8 @@ def _go(
     if not row.no_claim and (why := pruned_since(store, spec.of, row.from_ms)):
         ReplayRepository(store).note(row.name, no_claim=why)
         row = msgspec.structs.replace(row, no_claim=why)
-    _result(store, row, machine=machine, seconds=time.monotonic() - began, handled=row.done - done)
+    seconds = time.monotonic() - began
+    _result(store, row, machine=machine, seconds=seconds, handled=row.done - done, reused=run.reused)
     if row.state != FINISHED:
         console.note("stopped; the same command continues from here", "yellow")
         raise typer.Exit(130)
@@ -365,7 +368,7 @@ def _relay(settings: Settings, store: Store, row: Replay, ledger: RunLedger) -> 
             stream.close()
 
 
-def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled: int) -> None:
+def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled: int, reused: int = 0) -> None:
     reader = StoreReader(store, row.name)
     counts, alerts = reader.count_outcomes(), sum(1 for _ in reader.alerts())
     rate = round(handled / seconds, 1) if seconds and handled else None
@@ -377,6 +380,7 @@ def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled
             "done": row.done,
             "total": row.total,
             "rate": rate,
+            "reused": reused,
             "outcomes": counts,
         }
         line |= {"alerts": alerts, "equal_to": None if row.no_claim else spec.of, "no_claim": row.no_claim}
@@ -384,7 +388,8 @@ def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled
         return
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
     pace = f", {rate:g} a second" if rate else ""
-    console.note(f"{row.name}: {counts.total()} records: {ends}; {alerts} alerts{pace}", "bold green")
+    again = f", {reused} drafts reused" if handled else ""
+    console.note(f"{row.name}: {counts.total()} records: {ends}; {alerts} alerts{again}{pace}", "bold green")
     if row.no_claim:
         console.note(f"the results may differ from those of {spec.of!r}: {row.no_claim}", "yellow")
     else:

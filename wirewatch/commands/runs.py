@@ -182,6 +182,9 @@ def takedown(
     as_json: JsonLines = False,
 ) -> None:
     """Remove an article from the store and the archive, in all runs, and reject it from now on, also in replays."""
+    from pipeline.drafts.kept import keeping_of
+    from pipeline.drafts.tending import forget_articles
+
     settings = load_settings(context.obj)
     store = open_store(settings.store)
     if listing:
@@ -192,6 +195,8 @@ def takedown(
     if not reason.strip():
         raise UsageError("a takedown needs a reason", hint="--reason 'court order of …'")
     removed = take_down(store, url, reason.strip(), by=by, now_ms=console.now_ms())
+    # All that were ever taken down: an earlier command may have failed here.
+    kept = forget_articles(keeping_of(settings), (one.article for one in Takedowns(store).listing()))
     files = 0
     try:
         for file in _files(archive_dir(settings), removed, everywhere=everywhere):
@@ -203,12 +208,12 @@ def takedown(
     if not (removed.articles or removed.versions or removed.outcomes or files):
         console.note("nothing stored had this address: check its spelling (it is rejected from now on)", "yellow")
     if as_json:
-        fields = {**msgspec.structs.asdict(removed), "archive_files": files}
+        fields = {**msgspec.structs.asdict(removed), "archive_files": files, "kept_drafts": kept}
         console.put(fields)
         return
     console.out.print(
         f"removed: {removed.articles} articles, {removed.versions} versions, {removed.alerts} alerts in all runs; "
-        f"{files} archive files rewritten; {removed.outcomes} outcomes now state the reason"
+        f"{files} archive files rewritten, {kept} kept drafts deleted; {removed.outcomes} outcomes now state the reason"
     )
     if removed.copies:
         console.note(f"its stories hold {removed.copies} other articles; copies of its text have other URLs", "yellow")

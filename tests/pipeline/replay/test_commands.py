@@ -65,6 +65,8 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
 
     fewer = wirewatch("replay", "--run", "quiet", "--source", "day.jsonl", "--json", cwd=folder)
     assert lines_of(fewer)[-1]["alerts"] == 0
+    # Other queries, the same drafts: all but the record of an unreadable line, a stub and one without a page.
+    assert lines_of(fewer)[-1]["reused"] == sum(result["outcomes"].values()) - 3 > result["reused"]
     diff = wirewatch("runs", "diff", "march", "quiet", "--json", cwd=folder)
     assert diff.returncode == 1
     *changes, summary = lines_of(diff)
@@ -159,6 +161,7 @@ def test_trace_show_and_takedown(folder: Path) -> None:
 
     gone = wirewatch("takedown", copy.url, "--reason", "court order", "--json", cwd=folder)
     assert lines_of(gone)[0]["articles"] == 1
+    assert lines_of(gone)[0]["kept_drafts"] == 1
     assert copy.id not in {one.id for one in StoreReader(store, "r").articles()}
     [after] = lines_of(wirewatch("trace", copy.url, "--run", "r", "--json", cwd=folder))
     assert after["verdict"] == "taken down: court order"

@@ -16,6 +16,7 @@ from core.records.wire import project
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream, open_stream
 from core.topics.definitions import builtin_definitions
+from pipeline.drafts.kept import Keeping
 from pipeline.drivers.history import History, StreamHistory
 from pipeline.drivers.reader import MergingReader
 from pipeline.drivers.replay import Pace, Progress, ReplayRun
@@ -64,6 +65,7 @@ class World:
     stream: Stream
     name: str
     handled: dict[str, int] = field(default_factory=dict)
+    reused: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def at(cls, folder: Path, stream_url: str = "", store_url: str = "") -> World:
@@ -154,11 +156,12 @@ class World:
         slices: int = 1_000,
         limits: SliceLimits = SMALL,
         history: History | None = None,
+        keeping: Keeping | None = None,
     ) -> tuple[str, Replay]:
         """Replay, at most so many slices; the same name again goes on."""
         name = name or f"replay-{next(_names)}"
         row = ReplayRepository(self.store).get(name) or self.row(name, from_ms=from_ms, to_ms=to_ms, base=base, of=of)
-        run = ReplayRun(self.store, self.store_url, row, scope="live", pool=PoolPlan(), now_ms=END_MS)
+        run = ReplayRun(self.store, self.store_url, row, scope="live", pool=PoolPlan(), now_ms=END_MS, keeping=keeping)
         handled: list[Progress] = []
         found = run.run(
             history or self.history(name, row.from_ms, row.to_ms, run.after_ms, of),
@@ -169,6 +172,7 @@ class World:
             progress=handled.append,
             limits=limits,
         )
+        self.reused[name] = run.reused
         return name, found
 
     def results(self, run: str, **span: int) -> Results:

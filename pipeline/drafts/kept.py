@@ -1,0 +1,172 @@
+"""Keeping prepared drafts, so that replays, restarts and records that come again extract nothing twice.
+
+A draft before tagging and matching is a function of the raw record's bytes and of ``preparation_version``. That is its key;
+number, position, order key and the item's name are those of the record that asks. What depends on anything else is never
+kept: what a limit refused, what failed, topics and subscriptions. See docs/architecture.md, "Kept drafts".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import structlog
+import zstandard
+from msgspec.structs import replace
+
+from core.clock import wall_ms
+from core.errors import WirewatchError
+from core.records import Article, OrderKey, Position, article_id
+from core.settings import Settings
+from pipeline.drafts.file import DraftFile, RawPlace
+from pipeline.drafts.version import preparation_version
+from pipeline.elements import WALL, Draft, Envelope
+from pipeline.versions import SEAL
+
+log = structlog.get_logger()
+FILE = "drafts.db"
+DAY_MS = 86_400_000
+_EVER_MS = 1 << 62
+_KIND = "kept-draft"
+_LEVEL = 1
+_MOST_CHARS = 64 << 20
+"""Of a draft before compression: whatever a damaged file claims, no more memory is taken."""
+
+_NOWHERE = Position(run="", stream="", partition=0, offset=0)
+_NO_KEY = OrderKey(0, "", "")
+_draft = msgspec.json.Decoder(Draft)
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where drafts are kept on a machine, up to ``most_bytes`` (0: none are), for ``keep_ms`` at most (0: no limit).
+
+    ``on_stream``: the records' positions are places of the raw stream, which keeps a record for ``raw_ms`` (0: no limit); a
+    draft goes with its record. Otherwise they come from files, of which nothing is known.
+    """
+
+    path: str
+    most_bytes: int
+    keep_ms: int = 0
+    raw_ms: int = 0
+    on_stream: bool = True
+
+    def until_ms(self, event_ms: int, now_ms: int) -> int:
+        """Until when a draft of a record of this event time may be kept."""
+        ends = [now_ms + self.keep_ms] if self.keep_ms else []
+        if self.on_stream and self.raw_ms:
+            ends.append(event_ms + self.raw_ms)
+        return min(ends, default=_EVER_MS)
+
+
+def keeping_of(settings: Settings, *, on_stream: bool = True) -> Keeping:
+    """As the settings say."""
+    return Keeping(
+        path=str(Path(settings.drafts_dir or settings.data_dir).absolute() / FILE),
+        most_bytes=max(0, settings.drafts_bytes),
+        keep_ms=round(settings.drafts_keep_days * DAY_MS),
+        raw_ms=round(settings.retention_days * DAY_MS),
+        on_stream=on_stream,
+    )
+
+
+class KeptDrafts:
+    """The drafts that this machine keeps, for work of one ``variant`` (what else decides on a draft). Thread-safe.
+
+    ``clock_ms`` is the wall clock (UTC). Nothing here raises for a record's sake: a draft that can't be kept or read is
+    prepared.
+    """
+
+    def __init__(self, keeping: Keeping, variant: str, clock_ms: Callable[[], int] = wall_ms) -> None:
+        self._keeping, self._clock_ms = keeping, clock_ms
+        self._prefix = f"{preparation_version()} {variant}\n".encode()
+        self._file = DraftFile(Path(keeping.path), keeping.most_bytes)
+
+    def key_of(self, envelope: Envelope) -> bytes | None:
+        """What a record's draft is kept under; None if there is no raw record in the envelope."""
+        if envelope.problem is not None or envelope.ready:
+            return None
+        # Much of what reuse costs: processors have instructions for this one.
+        digest = hashlib.sha256(self._prefix)
+        digest.update(envelope.value)
+        return digest.digest()
+
+    def find(self, key: bytes, envelope: Envelope) -> Draft | None:
+        """The draft of a record, as preparing it would give it; None if it must be prepared. ``key``: its ``key_of``."""
+        body = self._file.find(key)
+        if body is None:
+            return None
+        try:
+            draft = _unpacked(key, body)
+        except (WirewatchError, zstandard.ZstdError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+            log.warning("a kept draft is damaged; the record is prepared again", problem=str(error)[:200])
+            self._file.drop(key)
+            return None
+        return _of(envelope, draft)
+
+    def keep(self, key: bytes, envelope: Envelope, draft: Draft) -> None:
+        """Keep the draft of a record, if the record alone decided on it. ``key``: its ``key_of``."""
+        if draft.page is None or not _is_of_record(draft):
+            return
+        now_ms, place = self._clock_ms(), None
+        until_ms = self._keeping.until_ms(envelope.key.time_ms, now_ms)
+        if until_ms <= now_ms:
+            return
+        if self._keeping.on_stream:
+            at = envelope.position
+            place = RawPlace(at.stream, at.partition, at.offset)
+        article = draft.article.id if draft.article is not None else article_id(draft.page.url)
+        self._file.keep(key, _packed(key, draft), article=article, place=place, until_ms=until_ms)
+
+
+def _is_of_record(draft: Draft) -> bool:
+    if draft.postponed is not None:
+        return False
+    return draft.article is not None or (draft.problem is not None and draft.problem.stage == WALL)
+
+
+def _packed(key: bytes, draft: Draft) -> bytes:
+    """Sealed with this version and a checksum; the key is in it, so that no damage can give one record another's draft."""
+    body = msgspec.json.encode(_placed(draft, 0, _NOWHERE, _NO_KEY, ""))
+    return SEAL.close(_KIND, key + zstandard.ZstdCompressor(level=_LEVEL).compress(body))
+
+
+def _unpacked(key: bytes, sealed: bytes) -> Draft:
+    """Raises WirewatchError, ZstdError, MsgspecError or ValueError if that is not what was kept under this key."""
+    body = SEAL.open(_KIND, sealed)
+    if not body.startswith(key):
+        raise ValueError("it belongs to another record")
+    packed = body[len(key) :]
+    if not 0 <= zstandard.frame_content_size(packed) <= _MOST_CHARS:
+        raise ValueError("its size is unknown or too large")
+    return _draft.decode(zstandard.ZstdDecompressor().decompress(packed))
+
+
+def _of(envelope: Envelope, draft: Draft) -> Draft:
+    item = envelope.item or (draft.page.url if draft.page is not None else "")
+    return _placed(draft, envelope.number, envelope.position, envelope.key, item)
+
+
+def _placed(draft: Draft, number: int, position: Position, key: OrderKey, item: str) -> Draft:
+    def moved(article: Article) -> Article:
+        return replace(article, position=position, key=key)
+
+    doubt = draft.doubt
+    if doubt is not None and doubt.stand_in is not None:
+        doubt = replace(doubt, stand_in=moved(doubt.stand_in))
+    article = None if draft.article is None else moved(draft.article)
+    return replace(draft, number=number, position=position, key=key, item=item, article=article, doubt=doubt)
+
+
+@cache
+def shared_drafts(keeping: Keeping, variant: str) -> KeptDrafts | None:
+    """The one of this process, whose file stays open from record to record. None if nothing can be kept, which is logged."""
+    try:
+        return KeptDrafts(keeping, variant)
+    except OSError as error:
+        log.warning("drafts can't be kept: the program's own files can't be read", problem=str(error))
+        return None

@@ -1,0 +1,73 @@
+"""What ends kept drafts: takedowns, the raw stream's retention, age and size. On each machine that keeps some."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+import structlog
+
+from core.clock import wall_ms
+from core.errors import WirewatchError
+from core.store import open_store
+from core.store.takedowns import Takedowns
+from pipeline.drafts.file import DraftFile
+from pipeline.drafts.kept import Keeping
+
+log = structlog.get_logger()
+EVERY_S = 60.0
+
+
+def forget_articles(keeping: Keeping, articles: Iterable[str]) -> int:
+    """Delete all that is kept of these articles (ids), and keep nothing of them from now on; how many drafts went.
+
+    Raises StoreError if it is there and can't be deleted.
+    """
+    with closing(_file(keeping)) as file:
+        return file.forget(articles)
+
+
+def forget_gone(keeping: Keeping, stream: str, starts: Mapping[int, int]) -> int:
+    """Delete what was made of records that the raw stream no longer holds; how many. ``starts``: the first offsets it holds."""
+    if not Path(keeping.path).exists():
+        return 0
+    with closing(_file(keeping)) as file:
+        return file.gone_from(stream, starts)
+
+
+class Tending:
+    """Keeps what a machine keeps within its bounds, and learns of takedowns from the store. Belongs to one thread."""
+
+    def __init__(
+        self, keeping: Keeping, store_url: str, *, clock_ms: Callable[[], int] = wall_ms, every_s: float = EVERY_S
+    ) -> None:
+        self._keeping, self._store_url, self._clock_ms, self._every_s = keeping, store_url, clock_ms, every_s
+        self._next_s: float | None = None
+
+    def turn(self) -> None:
+        """Tend, if it is time to. What fails is logged, and done at the next turn."""
+        now_s = time.monotonic()
+        if self._next_s is not None and now_s < self._next_s:
+            return
+        self._next_s = now_s + self._every_s
+        try:
+            with closing(_file(self._keeping)) as file:
+                if self._store_url:
+                    with closing(open_store(self._store_url)) as store:
+                        file.forget(one.article for one in Takedowns(store).listing())
+                file.tend(self._clock_ms())
+        except WirewatchError as error:
+            log.warning("kept drafts can't be tended now; they are later", problem=error.message)
+
+
+@cache
+def shared_tending(keeping: Keeping, store_url: str) -> Tending:
+    """The one of this process."""
+    return Tending(keeping, store_url)
+
+
+def _file(keeping: Keeping) -> DraftFile:
+    return DraftFile(Path(keeping.path), keeping.most_bytes)

@@ -1,0 +1,117 @@
+"""Whole replays of the demo's samples with kept drafts and without: equal records; takedowns and retention empty them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core.clock import wall_ms
+from core.records import RawArticle, article_id, encode, to_ms
+from core.settings import Settings
+from core.store import open_store
+from core.streams import NewRecord
+from core.streams.embedded.stream import SqliteStream
+from core.streams.open import create_planned
+from core.streams.plans import planned_streams
+from pipeline.drafts.file import DraftFile
+from pipeline.drafts.kept import FILE, Keeping, keeping_of
+from pipeline.drafts.tending import Tending
+from pipeline.drivers.live import LiveRun, run_in_slices
+from pipeline.ledger.takedown import take_down
+from tests.pipeline.flow.input import START
+from tests.pipeline.replay.world import END_MS, World
+from wirewatch.demo import DemoOutlets, load_samples
+
+
+def samples() -> list[RawArticle]:
+    """All of the demo's articles, as their pages are at the end."""
+    found = load_samples()
+    outlets = DemoOutlets(found, START, base_url="http://demo.test:8000")
+    after_s = outlets.finished_after_s()
+    return [
+        RawArticle(
+            url=outlets.base_url + one.path,
+            source=one.outlet,
+            fetched_at=START + timedelta(seconds=number),
+            title=one.text_at(0).title,
+            language=one.language,
+            html=outlets.page(one.path, after_s).body.decode(),
+        )
+        for number, one in enumerate(found.articles)
+    ]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World.at(tmp_path_factory.mktemp("world"))
+    records = [(article_id(raw.url).encode(), encode(raw), to_ms(raw.fetched_at)) for raw in samples()]
+    made.append([(n % 3, key, value, time_ms) for n, (key, value, time_ms) in enumerate(records)])
+    # Two records that are no articles; the same bytes again, later.
+    made.append([(0, b"key", b"no JSON {", END_MS), (1, records[0][0], records[0][1], END_MS + 1)])
+    made.live()
+    yield made
+    made.close()
+
+
+def kept_in(keeping: Keeping) -> int:
+    file = DraftFile(Path(keeping.path), keeping.most_bytes)
+    try:
+        return file.count()
+    finally:
+        file.close()
+
+
+def test_replays_with_kept_drafts_and_without_are_equal_byte_by_byte(world: World, tmp_path: Path) -> None:
+    keeping = Keeping(str(tmp_path / FILE), 64 << 20)
+    plain, _ = world.replay()
+    filling, _ = world.replay(keeping=keeping)
+    reusing, row = world.replay(keeping=keeping)
+    assert (world.reused[plain], world.reused[filling]) == (0, 1)
+    # One record comes twice.
+    assert row.done - 3 <= world.reused[reusing] == kept_in(keeping) + 1
+    said = [json.dumps(world.results(run)).encode() for run in ("live", plain, filling, reusing)]
+    assert len(said[0]) > 100_000
+    assert said[1:] == said[:1] * 3
+
+
+def test_a_takedown_empties_them_and_a_replay_keeps_none_again(world: World, tmp_path: Path) -> None:
+    keeping = Keeping(str(tmp_path / FILE), 64 << 20)
+    world.replay(keeping=keeping)
+    gone = samples()[3]
+    before = kept_in(keeping)
+    store = open_store(f"sqlite:///{tmp_path}/other.db")
+    take_down(store, gone.url, "court order", by="ann", now_ms=END_MS)
+    store.close()
+    tending = Tending(keeping, f"sqlite:///{tmp_path}/other.db", clock_ms=lambda: 0)
+    tending.turn()
+    assert kept_in(keeping) == before - 1
+    again, row = world.replay(keeping=keeping)
+    assert row.done - 4 <= world.reused[again] == before
+    assert kept_in(keeping) == before - 1
+
+
+def test_drafts_never_outlive_their_records_on_the_stream(tmp_path: Path) -> None:
+    settings = Settings(data_dir=str(tmp_path), partitions=1, extraction_processes=0, story_vectors=False)
+    plan = planned_streams(settings)[settings.raw_stream]
+    raws = samples()[:6]
+    now_ms = wall_ms()
+    with create_planned(settings.stream, plan, role="reader") as stream:
+        stream.append(
+            [
+                NewRecord(article_id(raw.url).encode(), encode(raw), 0, now_ms - (7_200_000 if number < 4 else 60_000))
+                for number, raw in enumerate(raws)
+            ]
+        )
+    assert run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True) == 6
+    keeping = keeping_of(settings)
+    assert kept_in(keeping) == 6
+    live = LiveRun(settings, wall_ms)
+    assert isinstance(live.raw, SqliteStream)
+    assert live.raw.delete_before(now_ms - 3_600_000) == 4
+    live.mirror({0: 6})
+    live.close()
+    assert kept_in(keeping) == 2
