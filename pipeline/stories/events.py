@@ -13,8 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stories.across import ENCODED, GUESSED, NOTHING, unpacked
-from pipeline.stories.features import Features
+from pipeline.stories.across import (
+    CELLS,
+    ENCODED,
+    GUESSED,
+    LEAD_FIGURES,
+    NAMES_ACROSS,
+    NOTHING,
+    WORDS_ACROSS,
+    unpacked,
+)
+from pipeline.stories.features import LAYOUT, Features
 from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.similarity import overlap
 
@@ -26,61 +35,49 @@ _FIGURES_SEEN = 2
 _NAMES_SEEN, _EARLY = 2, 6
 _FEW_WORDS, _MANY_WORDS = 0.25, 0.4
 
-_WEIGHTS = {
-    "vectors": 6.467,
-    "vectors across": 5.692,
-    "vectors and names": -2.315,
-    "names": -0.412,
-    "name rarity": 1.169,
-    "rarest name": 1.637,
-    "name count": -0.813,
-    "names contained": 1.621,
-    "early names": 0.747,
-    "names uncased": 6.461,
-    "name rarity uncased": -0.76,
-    "rarest name uncased": -0.822,
-    "name count uncased": 0.673,
-    "names contained uncased": -0.599,
-    "early names uncased": 0.634,
-    "names across": -2.289,
-    "fewest names": -0.089,
-    "most names": -0.087,
-    "cognates": 1.951,
-    "cognate rarity": 0.948,
-    "cognate count": -0.455,
-    "cognates across": 0.605,
-    "cognate rarity across": 0.383,
-    "cognate count across": -0.048,
-    "figures": -5.649,
-    "figure rarity": 10.704,
-    "title figures": 1.156,
-    "no figure in common": 0.995,
-    "fewest figures": -0.345,
-    "other figures": -8.513,
-    "days": -2.172,
-    "days in one language": 0.653,
-    "one language": -4.355,
-    "words": 4.986,
-    "terms": 0.251,
-    "cased": 0.426,
-    "guessed": 4.263,
-    "guessed vectors": -11.094,
-    "guessed names": 2.028,
-    "guessed name rarity": 0.574,
-    "few words": 5.911,
-    "many words": -9.324,
-    "vectors in one language": 2.571,
-    "thin": -6.572,
-    "thin vectors": 8.817,
-    "strangers": -2.606,
-    "strangers across": 1.475,
-    "strangers' vectors": 5.167,
+_WEIGHTS: dict[str, dict[str, float]] = {
+    "always": {"": -5.433, "one language": -4.355, "cased": 0.426, "guessed": 4.263, "thin": -6.572},
+    "vectors": {
+        "": 6.467,
+        "across": 5.692,
+        "one language": 2.571,
+        "guessed": -11.094,
+        "thin": 8.817,
+        "strangers": 5.167,
+        "names": -2.315,
+    },
+    "names": {"": -0.412, "across": -2.289, "uncased": 6.461, "guessed": 2.028},
+    "name rarity": {"": 1.169, "uncased": -0.76, "guessed": 0.574},
+    "rarest name": {"": 1.637, "uncased": -0.822},
+    "name count": {"": -0.813, "uncased": 0.673},
+    "names contained": {"": 1.621, "uncased": -0.599},
+    "early names": {"": 0.747, "uncased": 0.634},
+    "fewest names": {"": -0.089},
+    "most names": {"": -0.087},
+    "strangers": {"": -2.606, "across": 1.475},
+    "cognates": {"": 1.951, "across": 0.605},
+    "cognate rarity": {"": 0.948, "across": 0.383},
+    "cognate count": {"": -0.455, "across": -0.048},
+    "figures": {"": -5.649},
+    "figure rarity": {"": 10.704},
+    "title figures": {"": 1.156},
+    "no figure in common": {"": 0.995},
+    "fewest figures": {"": -0.345},
+    "other figures": {"one language": -8.513},
+    "days": {"": -2.172, "one language": 0.653},
+    "words": {"one language": 4.986},
+    "terms": {"one language": 0.251},
+    "few words": {"one language": 5.911},
+    "many words": {"one language": -9.324},
 }
-INTERCEPT = -5.433
+"""What is weighed, and how much: a weight for each condition under which it counts, "" for always. "across": texts in two
+languages; "guessed": the encoder does not know a language; "uncased": a script has no capitals; "strangers": both have several
+names and none in common; "names": times the cosine of the names; "thin": how little of the window is known, so that what its
+vectors have in common is not taken away."""
+
 INPUTS = tuple(_WEIGHTS)
-"""What is weighed. "across": of texts in two languages only; "guessed": if the encoder does not know a language; "uncased": if
-a script has no capitals; "strangers": if both have several names and none in common; "thin": how little of the window is
-known, so that what its vectors have in common is not taken away."""
+_CONDITIONS = ("", "one language", "across", "cased", "uncased", "guessed", "thin", "strangers", "names")
+_TABLE = np.asarray([[by.get(one, 0.0) for one in _CONDITIONS] for by in _WEIGHTS.values()])
 
 JOIN_AT = 0.0
 NEAREST = 0.25
@@ -96,13 +93,11 @@ Rows = NDArray[Any]
 Scores = NDArray[np.float64]
 
 
-def scores(inputs: NDArray[np.float64]) -> Scores:
-    """The score of each row of ``inputs_of``: the logarithm of the odds that it is one event."""
-    made = np.full(len(inputs), INTERCEPT)
-    # One after the other: the order of a sum of floats must not be a library's choice.
-    for at, weight in enumerate(_WEIGHTS.values()):
-        made += inputs[:, at] * weight
-    return made
+class Likeness(NamedTuple):
+    """Of each row the ``inputs`` (a row for each of ``INPUTS``), and the score: the logarithm of the odds of one event."""
+
+    inputs: NDArray[np.float64]
+    scores: Scores
 
 
 def of_story(told: Scores) -> float:
@@ -112,49 +107,40 @@ def of_story(told: Scores) -> float:
     return float(told.max()) * NEAREST + mean * (1.0 - NEAREST) - FEW / len(told)
 
 
-def inputs_of(
+def likeness(
     asked: Features,
     rows: Rows,
     ages_ms: NDArray[np.int64],
     one_language: NDArray[np.bool_],
     words: NDArray[np.float64],
     background: Frequencies,
-) -> NDArray[np.float64]:
-    """What speaks for and against each row's being about the asked text's event: rows of ``INPUTS``.
+) -> Likeness:
+    """How likely it is that each row is about the asked text's event.
 
-    ``words``: the lexical similarity, 0 where languages differ.
+    ``words``: the lexical similarity, 0 if languages differ.
     """
     one = one_language.astype(np.float64)
-    vectors, days = alike(asked, rows, background), ages_ms / (24 * HOUR_MS)
-    names = _in_common(asked["across"], rows["across"], background)
-    cognates = _in_common(asked["cognates"], rows["cognates"], background)
-    figures, rare_figures, title_figures, no_figure = _figures(asked, rows, background)
+    vectors = alike(asked, rows, background)
+    names, figures, cognates = _in_common(asked, rows, background)
     terms, other_figures = _words_in_common(asked, rows)
     guessed = (rows["encoded"] == GUESSED).astype(np.float64) if asked["encoded"] == ENCODED else np.ones(len(rows))
     cased = ((rows["cased"] > 0) & bool(asked["cased"])).astype(np.float64)
-    uncased, across = 1.0 - cased, 1.0 - one
     strangers = ((names.shared == 0.0) & (names.fewest >= _NAMES_SEEN)).astype(np.float64)
-    thin = PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors)
-    of_names = {
-        "names": names.cosine, "name rarity": names.rarity, "rarest name": names.rarest, "name count": names.shared,
-        "names contained": names.contained, "early names": _early(asked, rows),
-    }  # fmt: skip
-    of_cognates = {"cognates": cognates.cosine, "cognate rarity": cognates.rarity, "cognate count": cognates.shared}
-    made: dict[str, Scores] = {
-        "vectors": vectors, "vectors across": vectors * across, "vectors and names": vectors * names.cosine,
-        **of_names, **{f"{name} uncased": value * uncased for name, value in of_names.items()},
-        "names across": names.cosine * across, "fewest names": names.fewest, "most names": names.most,
-        **of_cognates, **{f"{name} across": value * across for name, value in of_cognates.items()},
-        "figures": figures, "figure rarity": rare_figures, "title figures": title_figures, "no figure in common": no_figure,
-        "fewest figures": _fewest_figures(asked, rows), "other figures": one * other_figures,
-        "days": days, "days in one language": days * one, "one language": one, "words": words * one, "terms": terms * one,
-        "few words": np.maximum(_FEW_WORDS - words, 0.0) * one, "many words": np.maximum(words - _MANY_WORDS, 0.0) * one,
-        "strangers": strangers, "strangers across": strangers * across, "strangers' vectors": strangers * vectors,
-        "vectors in one language": vectors * one, "thin": np.full(len(rows), thin), "thin vectors": thin * vectors,
-        "cased": cased, "guessed": guessed, "guessed vectors": guessed * vectors, "guessed names": guessed * names.cosine,
-        "guessed name rarity": guessed * names.rarity,
-    }  # fmt: skip
-    return np.stack([made[name] for name in INPUTS], axis=1)
+    every = np.ones(len(rows))
+    inputs = np.stack((
+        every, vectors, names.cosine, names.rarity, names.rarest, names.shared, names.contained, _early(asked, rows),
+        names.fewest, names.most, strangers, cognates.cosine, cognates.rarity, cognates.shared, np.minimum(figures.shared, 3.0),
+        figures.rarity, _title_figures(asked, rows), ((figures.shared == 0.0) & (figures.fewest > 0.0)).astype(np.float64),
+        figures.fewest, other_figures.astype(np.float64), ages_ms / (24 * HOUR_MS), words, terms,
+        np.maximum(_FEW_WORDS - words, 0.0), np.maximum(words - _MANY_WORDS, 0.0),
+    ))  # fmt: skip
+    thin = every * (PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors))
+    conditions = (every, one, 1.0 - one, cased, 1.0 - cased, guessed, thin, strangers, names.cosine)
+    # One after the other: the order of a sum of floats must not be a library's choice.
+    weights = np.zeros_like(inputs)
+    for at, condition in enumerate(conditions):
+        weights += _TABLE[:, at, None] * condition
+    return Likeness(inputs, np.add.accumulate(inputs * weights, axis=0)[-1])
 
 
 class _Common(NamedTuple):
@@ -172,24 +158,57 @@ class _Common(NamedTuple):
     most: Scores
 
 
-def _in_common(own: NDArray[np.uint32], others: NDArray[np.uint32], background: Frequencies) -> _Common:
+def _in_common(asked: Features, rows: Rows, background: Frequencies) -> tuple[_Common, _Common, _Common]:
+    """Of names, figures and cognates."""
+    own, others = _keys(asked), _keys(rows)
     mine, theirs = _rarity(own, background), _rarity(others, background)
-    order = np.argsort(own, kind="stable")
-    ranked = own[order]
-    places = np.minimum(ranked.searchsorted(others), len(ranked) - 1)
-    shared = np.where((ranked[places] == others) & (others != NOTHING), theirs, 0)
-    norms = float((mine * mine).sum()) * (theirs * theirs).sum(axis=1).astype(np.float64)
-    total, sums = shared.sum(axis=1), np.minimum(theirs.sum(axis=1), mine.sum())
-    counts, count = (others != NOTHING).sum(axis=1), (own != NOTHING).sum()
-    return _Common(
-        (shared * shared).sum(axis=1) / np.sqrt(np.maximum(norms, 1.0)),
-        total / background.rarest,
-        shared.max(axis=1) / background.rarest,
-        (shared > 0).sum(axis=1).astype(np.float64),
-        total / np.maximum(sums, 1),
-        np.minimum(counts, count).astype(np.float64),
-        np.maximum(counts, count).astype(np.float64),
+    shared = np.empty_like(theirs)
+    for part in _PARTS:
+        order = np.argsort(own[part], kind="stable")
+        ranked, held = own[part][order], others[:, part]
+        places = np.minimum(ranked.searchsorted(held), len(ranked) - 1)
+        np.multiply(theirs[:, part], ranked[places] == held, out=shared[:, part])
+    totals, sums = _by_part(shared), _by_part(theirs)
+    norms = _by_part(theirs * theirs) * _by_part((mine * mine)[None])
+    cosines = _by_part(shared * shared) / np.sqrt(np.maximum(norms.astype(np.float64), 1.0))
+    rarest = np.maximum.reduceat(shared, _STARTS, axis=1) / background.rarest
+    counts, known = _by_part(shared > 0), _by_part(others != NOTHING)
+    own_sums, own_known = _by_part(mine[None]), _by_part((own != NOTHING)[None])
+    made = (
+        cosines,
+        totals / background.rarest,
+        rarest,
+        counts.astype(np.float64),
+        totals / np.maximum(np.minimum(sums, own_sums), 1),
+        np.minimum(known, own_known).astype(np.float64),
+        np.maximum(known, own_known).astype(np.float64),
     )
+    names, figures, cognates = (_Common(*(each[:, at] for each in made)) for at in (0, 1, 3))
+    return names, figures, cognates
+
+
+_KEYS: np.dtype[Any] = np.dtype(
+    {
+        "names": ["keys"],
+        "formats": [f"({NAMES_ACROSS + LEAD_FIGURES + CELLS + WORDS_ACROSS},)<u4"],
+        "offsets": [LAYOUT.fields["across"][1] if LAYOUT.fields else 0],
+        "itemsize": LAYOUT.itemsize,
+    }
+)
+"""The hashes of ``across``, ``lead_figures``, ``cells`` and ``cognates``, which stand one behind the other, as one array."""
+
+_STARTS = np.asarray((0, NAMES_ACROSS, NAMES_ACROSS + LEAD_FIGURES, NAMES_ACROSS + LEAD_FIGURES + CELLS))
+_PARTS = (slice(0, NAMES_ACROSS), slice(NAMES_ACROSS, NAMES_ACROSS + LEAD_FIGURES), slice(int(_STARTS[3]), None))
+
+
+def _keys(rows: Rows) -> NDArray[np.uint32]:
+    found: NDArray[np.uint32] = rows.view(_KEYS)["keys"]
+    return found
+
+
+def _by_part(values: NDArray[Any]) -> NDArray[np.int64]:
+    summed: NDArray[np.int64] = np.add.reduceat(values, _STARTS, axis=1, dtype=np.int64)
+    return summed
 
 
 def _rarity(hashes: NDArray[np.uint32], background: Frequencies) -> NDArray[np.int64]:
@@ -202,11 +221,6 @@ def _early(asked: Features, rows: Rows) -> Scores:
     """1 if the first names of both have one in common."""
     own, theirs = asked["across"][:_EARLY], rows["across"][:, :_EARLY]
     return np.asarray(((theirs[:, :, None] == own[None, None, :]) & (own != NOTHING)).any(axis=(1, 2)), np.float64)
-
-
-def _fewest_figures(asked: Features, rows: Rows) -> Scores:
-    own, theirs = (asked["lead_figures"] != NOTHING).sum(), (rows["lead_figures"] != NOTHING).sum(axis=1)
-    return np.asarray(np.minimum(own, theirs), np.float64)
 
 
 def _words_in_common(asked: Features, rows: Rows) -> tuple[Scores, NDArray[np.bool_]]:
@@ -223,37 +237,32 @@ def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     """The cosine of the vectors without what the window's have in common; 0 without a vector."""
     if not asked["encoded"]:
         return np.zeros(len(rows))
-    # Whole numbers below 2²⁴, so a float32 holds every sum.
-    own, others = unpacked(asked["vector"]), unpacked(rows["vector"])
+    own, total = unpacked(asked["vector"]), background.total
     weight = background.vectors + PRIOR_VECTORS
-    total = background.total
-    mine, theirs = own.astype(np.int64), (others @ own).astype(np.int64)
-    with_total = others.astype(np.float64) @ total.astype(np.float64)
-    square = int((total * total).sum())
-    squares = (others * others).sum(axis=1, dtype=np.float64)
-    common = theirs * float(weight) ** 2 - (with_total + float(mine @ total)) * weight + square
-    own_square = float(mine @ mine) * float(weight) ** 2 - 2.0 * float(mine @ total) * weight + square
-    their_square = squares * float(weight) ** 2 - 2.0 * with_total * weight + square
-    cosine = common / np.sqrt(np.maximum(own_square * their_square, 1.0))
-    return np.where(rows["encoded"] > 0, cosine, 0.0)
+    # Whole numbers below 2²⁴, so a float32 holds every sum: the total is taken in two parts.
+    high, low = total >> _TOTAL_BITS, total & (1 << _TOTAL_BITS) - 1
+    others = unpacked(rows["vector"])
+    theirs, highs, lows = (others @ np.stack((own, high.astype(np.float32), low.astype(np.float32)), axis=1)).T
+    with_total = highs.astype(np.float64) * (1 << _TOTAL_BITS) + lows
+    mine = own.astype(np.int64)
+    own_with_total, own_square = float(mine @ total), float(mine @ mine)
+    square = float((total * total).sum())
+    squares = np.einsum("ij,ij->i", others, others).astype(np.float64)
+    common = theirs * float(weight) ** 2 - (with_total + own_with_total) * weight + square
+    own_length = own_square * float(weight) ** 2 - 2.0 * own_with_total * weight + square
+    their_lengths = squares * float(weight) ** 2 - 2.0 * with_total * weight + square
+    cosine = common / np.sqrt(np.maximum(own_length * their_lengths, 1.0))
+    return np.asarray(np.where(rows["encoded"] > 0, cosine, 0.0), np.float64)
 
 
-def _figures(asked: Features, rows: Rows, background: Frequencies) -> tuple[Scores, Scores, Scores, Scores]:
-    """How many figures both leads have (at most 3), how rare those are, how many both titles have (at most 2), and 1 if both
-    leads have some and share none.
-    """
-    own, theirs = asked["lead_figures"], rows["lead_figures"]
-    known = own != NOTHING
-    same = (theirs[:, :, None] == own[None, None, :]) & known
-    shared = same.any(axis=2)
-    both = shared.sum(axis=1)
-    rare = np.where(shared, _rarity(theirs, background), 0).sum(axis=1) / background.rarest
-    at = np.arange(theirs.shape[1])
-    titles = same[:, :, : int(asked["title_figures"])].any(axis=2) & (at < rows["title_figures"][:, None])
-    none = known.any() & (theirs[:, 0] != NOTHING) & (both == 0)
-    return (
-        np.minimum(both, 3).astype(np.float64),
-        rare,
-        np.minimum(titles.sum(axis=1), 2).astype(np.float64),
-        none.astype(np.float64),
-    )
+_TOTAL_BITS = 11
+
+
+def _title_figures(asked: Features, rows: Rows) -> Scores:
+    """How many figures both titles have (at most 2)."""
+    own, theirs = asked["lead_figures"][: int(asked["title_figures"])], rows["lead_figures"]
+    if not len(own):
+        return np.zeros(len(rows))
+    same = (theirs[:, :, None] == own[None, None, :]).any(axis=2) & (theirs != NOTHING)
+    same &= np.arange(theirs.shape[1]) < rows["title_figures"][:, None]
+    return np.asarray(np.minimum(same.sum(axis=1), 2).astype(np.float64), np.float64)

@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from core.records import OrderKey
 from pipeline.stories.across import unpacked
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
-from pipeline.stories.events import ANOTHER_EVENT, INPUTS, JOIN_AT, inputs_of, of_story, scores
+from pipeline.stories.events import JOIN_AT, of_story
 from pipeline.stories.features import PAD, Features, read_features
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.links import MOST_RELATED, ONLY_WORDS, RELATED_AT, RELATED_WORDS, Link, link
 from pipeline.stories.multimap import Multimap
+from pipeline.stories.question import Question
 from pipeline.stories.similarity import (
     COPY_AT,
     LexicalSimilarity,
     Similarity,
     are_copies,
     are_one_event,
-    are_two_events,
     best_story,
 )
 
@@ -64,12 +64,10 @@ _NONE: Slots = np.empty(0, np.int64)
 class _Asked(NamedTuple):
     """The last question about an event: its candidates with their scores; ``least``: from which a story is related."""
 
-    known: Features
     slots: Slots
     scores: NDArray[np.float64]
-    language: int
-    as_of: OrderKey
     least: float
+    question: Question | None = None
 
 
 class StoryIndex:
@@ -143,7 +141,7 @@ class StoryIndex:
                 rows = columns.features.take(alike)
                 alike = alike[are_one_event(known, rows, columns.outlets[alike] != outlet)]
         if known["shingles"]:
-            slots = self._candidates(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)
+            slots = np.unique(self._candidates(self._by_band, _copy_keys(known), MAX_COPY_CANDIDATES, own, as_of)[0])
             if len(slots):
                 copies = are_copies(known, columns.features.take(slots), columns.outlets[slots] != outlet)
                 alike = np.concatenate((alike, slots[copies]))
@@ -164,16 +162,18 @@ class StoryIndex:
         own = number_of(article)
         background = self._frequencies.as_of(*self._ends(as_of))
         terms = self._rare(known["terms"][:ASKED_TERMS], MAX_TERM_ARTICLES)
-        slots = self._candidates(self._by_term, terms, MAX_GROUP_CANDIDATES, own, as_of, language=number)
+        found = self._candidates(self._by_term, terms, MAX_GROUP_CANDIDATES, own, as_of, language=number)
         if known["encoded"]:
             keys = self._rare(_across_keys(known), MAX_ACROSS_ARTICLES)
             others = self._candidates(self._by_key, keys, MAX_ACROSS_CANDIDATES, own, as_of)
-            return self._event_across(known, self._nearest(known, np.union1d(slots, others)), number, own, as_of)
+            question = Question(known, number, as_of, columns, background, self.similarity)
+            return self._event_across(question, self._nearest(((terms, *found), (keys, *others))), own)
+        slots = np.unique(found[0])
         if not len(slots):
             return None
         ages = as_of.time_ms - columns.times[slots]
         scores = self.similarity.scores(known, columns.features.take(slots), ages, background)
-        self._asked = _Asked(known, slots, scores, number, as_of, self.similarity.join_at * RELATED_WORDS)
+        self._asked = _Asked(slots, scores, self.similarity.join_at * RELATED_WORDS)
         # Most texts are near none, so their candidates need neither sorting nor removal of old versions.
         if scores.max() < self.similarity.join_at:
             return None
@@ -182,28 +182,39 @@ class StoryIndex:
         best = best_story(scores, columns.stories[slots], self.similarity.join_at)
         return None if best is None else self._chosen(int(slots[best]))
 
-    def _event_across(
-        self, known: Features, slots: Slots, language: int, own: int, as_of: OrderKey
-    ) -> IndexEntry | None:
+    def _event_across(self, question: Question, slots: Slots, own: int) -> IndexEntry | None:
         columns = self._columns
         if not len(slots):
             return None
-        near = self.event_scores(known, slots, language, as_of)
-        self._asked = _Asked(known, slots, near, language, as_of, RELATED_AT)
+        near = question.scores(slots)
+        self._asked = _Asked(slots, near, RELATED_AT, question)
         if near.max() < JOIN_AT:
             return None
         order = np.argsort(-near, kind="stable")
-        stories = dict.fromkeys(columns.stories[slots[order[near[order] >= JOIN_AT]]].tolist())
+        stories = list(dict.fromkeys(columns.stories[slots[order[near[order] >= JOIN_AT]]].tolist()))[:MAX_STORIES]
+        told = self._members(stories, own, question.as_of)
+        # All at once: most of what a comparison costs does not depend on the number of rows.
+        question.compare(np.unique(np.concatenate(told)))
         best: tuple[float, int] | None = None
-        for story in list(stories)[:MAX_STORIES]:
-            members, _ = self._by_story.find([story >> 32])
-            members = np.unique(members[(columns.stories[members] == story) & self._visible(members, own, as_of)])
-            members = members[self._latest_versions(members)][-MAX_MEMBERS:]
-            told = self.event_scores(known, members, language, as_of)
-            whole = of_story(told)
+        for members in told:
+            each = question.scores(members)
+            whole = of_story(each)
             if whole >= JOIN_AT and (best is None or whole > best[0]):
-                best = whole, int(members[int(told.argmax())])
+                best = whole, int(members[int(each.argmax())])
         return None if best is None else self._chosen(best[1])
+
+    def _members(self, stories: list[int], own: int, as_of: OrderKey) -> list[Slots]:
+        """Of each story the articles that count, by their latest versions, in the run's order."""
+        columns = self._columns
+        held, by = self._by_story.find([story >> 32 for story in stories])
+        counts = (columns.stories[held] == np.asarray(stories, np.uint64)[by]) & self._visible(held, own, as_of)
+        held, by = held[counts], by[counts]
+        members = []
+        for number in range(len(stories)):
+            # An entry that was moved to a story twice is there twice.
+            several = np.unique(held[by == number])
+            members.append(several[self._latest_versions(several)][-MAX_MEMBERS:])
+        return members
 
     def _chosen(self, slot: int) -> IndexEntry:
         self._joined = slot
@@ -231,10 +242,8 @@ class StoryIndex:
         if not found:
             return ()
         slots = np.asarray(found, np.int64)
-        if asked.known["encoded"]:
-            inputs = self.event_inputs(asked.known, slots, asked.language, asked.as_of)
-            reasons = [dict(zip(INPUTS, row, strict=True)) for row in inputs.tolist()]
-            values = scores(inputs).tolist()
+        if asked.question is not None:
+            values, reasons = asked.question.reasons(slots)
         else:
             known = dict(zip(asked.slots.tolist(), asked.scores.tolist(), strict=True))
             values = [known[slot] for slot in found]
@@ -243,25 +252,6 @@ class StoryIndex:
             link(columns.article(slot), value, why, joined=joined is not None and at == 0)
             for at, (slot, value, why) in enumerate(zip(found, values, reasons, strict=True))
         )
-
-    def event_inputs(self, known: Features, slots: Slots, language: int, as_of: OrderKey) -> NDArray[np.float64]:
-        """``events.inputs_of`` for entries of the window; the frequencies are those of the question before."""
-        columns = self._columns
-        ages = as_of.time_ms - columns.times[slots]
-        rows = columns.features.take(slots)
-        one = columns.languages[slots] == language
-        words = np.zeros(len(slots))
-        if one.any():
-            words[one] = self.similarity.scores(known, rows[one], np.zeros(int(one.sum()), np.int64), self._frequencies)
-        return inputs_of(known, rows, ages, one, words, self._frequencies)
-
-    def event_scores(self, known: Features, slots: Slots, language: int, as_of: OrderKey) -> NDArray[np.float64]:
-        """How likely each entry of the window is about the text's event."""
-        made = scores(self.event_inputs(known, slots, language, as_of))
-        near = ((made >= JOIN_AT) & (self._columns.languages[slots] == language)).nonzero()[0]
-        if len(near):
-            made[near[are_two_events(known, self._columns.features.take(slots[near]))]] = ANOTHER_EVENT
-        return made
 
     def expire(self, now: OrderKey) -> None:
         """Remove entries that no question at or after ``now`` can see."""
@@ -295,16 +285,19 @@ class StoryIndex:
 
     def _candidates(
         self, held: Multimap, keys: list[int], most: int, own: int, as_of: OrderKey, language: int | None = None
-    ) -> Slots:
-        """Distinct slots under the rarest keys, about ``most``: keys are taken whole, and the first with a slot always is."""
+    ) -> tuple[Slots, Slots]:
+        """The slots under the rarest keys, about ``most`` distinct ones, and for each the index of the key that found it.
+
+        Keys are taken whole, and the first with a slot always is.
+        """
         together, by_key = held.find(keys)
         if not len(together):
-            return _NONE
+            return together, by_key
         seen = self._visible(together, own, as_of, language)
-        slots = np.unique(together[seen])
-        if len(slots) <= most:
-            return slots
-        counts = np.bincount(by_key[seen], minlength=len(keys)).tolist()
+        together, by_key = together[seen], by_key[seen]
+        if len(together) <= most or len(np.unique(together)) <= most:
+            return together, by_key
+        counts = np.bincount(by_key, minlength=len(keys)).tolist()
         taken: list[int] = []
         total = 0
         for key in sorted(filter(counts.__getitem__, range(len(keys))), key=lambda key: (counts[key], keys[key])):
@@ -312,21 +305,21 @@ class StoryIndex:
                 break
             taken.append(key)
             total += counts[key]
-        return np.unique(together[seen & np.isin(by_key, taken)])
+        rarest = np.zeros(len(keys), np.bool_)
+        rarest[taken] = True
+        kept = rarest[by_key]
+        return together[kept], by_key[kept]
 
-    def _nearest(self, known: Features, slots: Slots) -> Slots:
-        """About ``MAX_NEAR`` of the slots: those that share most terms and keys with the text, equal ones together."""
+    def _nearest(self, found: tuple[tuple[list[int], Slots, Slots], ...]) -> Slots:
+        """About ``MAX_NEAR`` of the slots found by keys: those that share most with the text by rarity, equal ones together."""
+        together = np.concatenate([slots for _, slots, _ in found])
+        slots, places = np.unique(together, return_inverse=True)
         if len(slots) <= MAX_NEAR:
             return slots
-        rows, shared = self._columns.features, np.zeros(len(slots), np.int64)
-        for name in ("terms", *_ACROSS):
-            own = np.unique(known[name][known[name] != PAD])
-            if len(own):
-                # Not "take", which would copy the whole column first.
-                held = rows[name][slots]
-                places = np.minimum(own.searchsorted(held), len(own) - 1)
-                shared += np.where(own[places] == held, self._frequencies.rarity(own)[places], 0).sum(axis=1)
-        nearest: Slots = slots[shared >= np.partition(shared, -MAX_NEAR)[-MAX_NEAR]]
+        shared = [self._frequencies.rarity(np.asarray(keys, np.uint32))[by] for keys, _, by in found if keys]
+        # Whole numbers far below 2⁵³, so floats hold their sums.
+        weight = np.bincount(places, np.concatenate(shared))
+        nearest: Slots = slots[weight >= np.partition(weight, -MAX_NEAR)[-MAX_NEAR]]
         return nearest
 
     def _rare(self, keys: NDArray[np.uint32], most: int) -> list[int]:
@@ -340,11 +333,16 @@ class StoryIndex:
     def _latest_versions(self, slots: Slots) -> Slots:
         """The rows of ``slots`` that are their article's latest, in the run's order."""
         columns = self._columns
-        places = [columns.places[slot] for slot in slots.tolist()]
-        rows = sorted(range(len(places)), key=places.__getitem__)
-        articles = columns.articles[slots].tolist()
-        latest = {articles[row]: row for row in rows}
-        return np.asarray([row for row in rows if latest[articles[row]] == row], np.int64)
+        times, articles = columns.times[slots], columns.articles[slots].tolist()
+        order = np.argsort(times, kind="stable")
+        rows: list[int] = order.tolist()
+        if (times[order[1:]] == times[order[:-1]]).any():
+            places = [columns.places[slot] for slot in slots.tolist()]
+            rows = sorted(range(len(places)), key=places.__getitem__)
+        if len(set(articles)) < len(rows):
+            latest = {articles[row]: row for row in rows}
+            rows = [row for row in rows if latest[articles[row]] == row]
+        return np.asarray(rows, np.int64)
 
     def _counted_terms(self, slots: Slots) -> Counted:
         # A live blog's hundred versions are one article.

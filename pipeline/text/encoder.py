@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,11 @@ _ORDERS = ((2, 0), (3, 1), (5, 2))
 _BEGIN, _END, _UNKNOWN = 1, 2, 0
 _FINE = 1_024.0
 _LONGEST_WORD = 24
+_READY_TOKENS = 4_096
+"""The first numbers are the most frequent pieces: half of all that occur. What they give alone is worked out once (54 MB, which
+forked processes share)."""
+
+_KEPT_TEXTS = 2_048
 
 Floats = NDArray[np.float32]
 Vector = NDArray[np.int8]
@@ -97,16 +102,23 @@ class SentenceEncoder:
         self._scale, self._low = rest["scale"], rest["lo"]
         self._projections = [_Layer(rest[f"proj{n}"], rest[f"proj_b{n}"]) for n, _ in _ORDERS]
         self._norms = [(rest[f"ln_g{n}"], rest[f"ln_b{n}"]) for n, _ in _ORDERS]
-        self._first = [_Layer(rest[f"w1_{n}"], rest[f"b1_{n}"]) for n, _ in _ORDERS]
+        self._first = [_Spread(rest[f"w1_{n}"], rest[f"b1_{n}"], n) for n, _ in _ORDERS]
         self._second = [_Layer(rest[f"w2_{n}"], rest[f"b2_{n}"]) for n, _ in _ORDERS]
         self._norm = (rest["ln_g"], rest["ln_b"])
         self._sentence = _Layer(rest["cnn_W"], rest["cnn_b"])
         self._last = {name: _Layer(rest[name], None) for name in ("d0", "d1", "d2", "d3", "p1", "p3")}
+        self._ready = self.alone(np.arange(_READY_TOKENS))
+        # Versions and copies of an article mostly begin alike. A row of 512 bytes is less than its text.
+        self._made = lru_cache(maxsize=_KEPT_TEXTS)(self._vector)
 
     def vector(self, title: str, text: str) -> Vector:
         """See ``Encoder``."""
-        ids = self.tokens(f"{title[:_TITLE_CHARS]}. {text[:_LEAD_CHARS]}" if title else text[:_LEAD_CHARS])
-        return np.clip(np.rint(self.encode(ids) * STEPS), -HIGHEST, HIGHEST).astype(np.int8)
+        told = self._made(f"{title[:_TITLE_CHARS]}. {text[:_LEAD_CHARS]}" if title else text[:_LEAD_CHARS])
+        return np.frombuffer(told, np.int8)
+
+    def _vector(self, told: str) -> bytes:
+        made = np.clip(np.rint(self.encode(self.tokens(told)) * STEPS), -HIGHEST, HIGHEST)
+        return made.astype(np.int8).tobytes()
 
     def tokens(self, text: str) -> list[int]:
         """The numbers of the text's pieces, at most ``MOST_TOKENS``, between the marks of beginning and end."""
@@ -122,17 +134,27 @@ class SentenceEncoder:
         if len(ids) <= 2 or set(ids[1:-1]) == {_UNKNOWN}:
             return np.zeros(DIMENSIONS, np.float32)
         chosen = np.asarray(ids, np.int64)
-        table = chosen % _TABLES
-        embedded = self._table[chosen] * self._scale[table, None] + self._low[table, None]
-        length = len(ids)
-        seen = [embedded]
-        for at, (order, before) in enumerate(_ORDERS):
-            tokens = _normed(self._projections[at](embedded), *self._norms[at])
-            first = np.maximum(self._first[at](_windows(tokens, order, before)), 0) + tokens
-            second = np.maximum(self._second[at](_windows(first, order, before)), 0) + first
+        length, (different, rows) = len(ids), np.unique(chosen, return_inverse=True)
+        seen = [self._embedded(chosen)]
+        for at, ((order, before), (alone, spread)) in enumerate(zip(_ORDERS, self.of_tokens(different), strict=True)):
+            first = np.zeros((length, _CHANNELS), np.float32)
+            for place in range(order):
+                # What the token ``place − before`` further on says of this one; always summed in this order.
+                low, high = max(0, before - place), min(length, length + before - place)
+                if low < high:
+                    beside = rows[low + place - before : high + place - before]
+                    first[low:high] += spread[beside, place * _CHANNELS : (place + 1) * _CHANNELS]
+            first += self._first[at].bias
+            np.maximum(first, 0, out=first)
+            first += alone[rows]
+            second = self._second[at](_windows(first, order, before))
+            np.maximum(second, 0, out=second)
+            second += first
             seen.append(second)
         told = _normed(np.concatenate(seen, axis=1), *self._norm)
-        total = np.rint(told * np.float32(_FINE)).astype(np.int64).sum(axis=0) / _FINE
+        told *= np.float32(_FINE)
+        # Sums of whole numbers below 2⁵³: a float64 holds them in any order.
+        total = np.rint(told, out=told).sum(axis=0, dtype=np.float64) / _FINE
         mean = self._sentence(np.asarray(total[None] / length, np.float32)) * np.float32(np.sqrt(np.float64(length)))
         last = self._last
         wide = np.maximum(last["d0"](mean), 0)
@@ -142,27 +164,82 @@ class SentenceEncoder:
         norm = int((made * made).sum())
         return np.asarray(made / np.sqrt(np.float64(norm)) if norm else made, np.float32)
 
+    def _embedded(self, ids: NDArray[np.int64]) -> Floats:
+        table = ids % _TABLES
+        made: Floats = self._table[ids] * self._scale[table, None] + self._low[table, None]
+        return made
+
+    def alone(self, ids: NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
+        """For each convolution what each token gives whatever stands beside it: itself, and what it says of its neighbours."""
+        embedded, made = self._embedded(ids), []
+        for project, norm, spread in zip(self._projections, self._norms, self._first, strict=True):
+            alone = _normed(project(embedded), *norm)
+            made.append((alone, spread(alone)))
+        return made
+
+    def of_tokens(self, ids: NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
+        """``alone``, of which most is ready. ``ids``: ascending."""
+        ready = int(ids.searchsorted(_READY_TOKENS))
+        rest = self.alone(ids[ready:])
+        return [
+            (np.concatenate((kept[0][ids[:ready]], new[0])), np.concatenate((kept[1][ids[:ready]], new[1])))
+            for kept, new in zip(self._ready, rest, strict=True)
+        ]
+
+
+class _Whole(NamedTuple):
+    """Weights as whole numbers, and what a column of the product is to be multiplied by."""
+
+    weights: Floats
+    steps: Floats
+
+
+def _whole(weights: Floats) -> _Whole:
+    absolute = np.abs(np.asarray(weights, np.float64))
+    # A power of two, from sums that don't depend on their order by more than that.
+    steps = np.ldexp(1.0, np.floor(np.log2(_COLUMN_SUM / (absolute.sum(axis=0) * 1.0001 + 1e-9))).astype(np.int64))
+    whole = np.rint(np.asarray(weights, np.float64) * steps)
+    while (over := np.abs(whole).sum(axis=0) > _COLUMN_SUM).any():
+        steps = np.where(over, steps / 2, steps)
+        whole = np.rint(np.asarray(weights, np.float64) * steps)
+    return _Whole(whole.astype(np.float32), np.asarray(1.0 / steps, np.float32))
+
+
+def _product(rows: Floats, whole: _Whole) -> Floats:
+    """Rows times weights, to within what rounding to whole numbers costs; exact from there on."""
+    highest = np.frexp(np.maximum(rows.max(axis=1), -rows.min(axis=1)))[1]
+    # Powers of two, so the products are exact.
+    rounded = rows * np.ldexp(np.float32(1), _ROW_BITS - highest)[:, None]
+    made: Floats = np.rint(rounded, out=rounded) @ whole.weights
+    made *= np.ldexp(np.float32(1), highest - _ROW_BITS)[:, None]
+    made *= whole.steps
+    return made
+
 
 class _Layer:
     """A matrix and what is added, as one exact step."""
 
     def __init__(self, weights: Floats, bias: Floats | None) -> None:
-        absolute = np.abs(np.asarray(weights, np.float64))
-        # A power of two, from sums that don't depend on their order by more than that.
-        steps = np.ldexp(1.0, np.floor(np.log2(_COLUMN_SUM / (absolute.sum(axis=0) * 1.0001 + 1e-9))).astype(np.int64))
-        whole = np.rint(np.asarray(weights, np.float64) * steps)
-        while (over := np.abs(whole).sum(axis=0) > _COLUMN_SUM).any():
-            steps = np.where(over, steps / 2, steps)
-            whole = np.rint(np.asarray(weights, np.float64) * steps)
-        self._whole = whole.astype(np.float32)
-        self._steps = np.asarray(1.0 / steps, np.float32)
-        self._bias = bias
+        self._whole, self._bias = _whole(weights), bias
 
     def __call__(self, rows: Floats) -> Floats:
-        highest = np.frexp(np.abs(rows).max(axis=1))[1]
-        exact = np.rint(np.ldexp(rows, (_ROW_BITS - highest)[:, None])) @ self._whole
-        made = np.ldexp(exact, (highest - _ROW_BITS)[:, None]) * self._steps
-        return np.asarray(made if self._bias is None else made + self._bias, np.float32)
+        made = _product(rows, self._whole)
+        if self._bias is not None:
+            made += self._bias
+        return made
+
+
+class _Spread:
+    """A convolution before its sum: what a token says at each place of the window, one behind the other."""
+
+    def __init__(self, weights: Floats, bias: Floats, order: int) -> None:
+        whole = _whole(weights)
+        parts = whole.weights.reshape(order, -1, whole.weights.shape[1])
+        self._whole = _Whole(np.ascontiguousarray(np.concatenate(list(parts), axis=1)), np.tile(whole.steps, order))
+        self.bias = bias
+
+    def __call__(self, rows: Floats) -> Floats:
+        return _product(rows, self._whole)
 
 
 def _windows(rows: Floats, order: int, before: int) -> Floats:
@@ -176,12 +253,16 @@ def _windows(rows: Floats, order: int, before: int) -> Floats:
 def _normed(rows: Floats, gain: Floats, bias: Floats) -> Floats:
     """Rows with mean 0 and variance 1, then scaled."""
     width = rows.shape[1]
-    whole = np.rint(rows * np.float32(_FINE)).astype(np.int64)
-    sums, squares = whole.sum(axis=1), (whole * whole).sum(axis=1)
+    # Whole numbers, whose sums and sums of squares are below 2⁵³: a float64 holds them in any order.
+    whole = np.rint(rows * np.float32(_FINE)).astype(np.float64)
+    sums, squares = whole.sum(axis=1), np.einsum("ij,ij->i", whole, whole)
     mean = sums / (width * _FINE)
     spread = np.sqrt(np.maximum(squares / width - (sums / width) ** 2, 1.0)) / _FINE
-    shifted = (rows - mean.astype(np.float32)[:, None]) * (1.0 / spread).astype(np.float32)[:, None]
-    return np.asarray(shifted * gain + bias, np.float32)
+    made = rows - mean.astype(np.float32)[:, None]
+    made *= (1.0 / spread).astype(np.float32)[:, None]
+    made *= gain
+    made += bias
+    return np.asarray(made, np.float32)
 
 
 def _tanh(values: Floats) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.text.encoder import DIMENSIONS, HIGHEST, MOST_TOKENS, Vector, encoder
+from pipeline.text.encoder import DIMENSIONS, HIGHEST, MOST_TOKENS, SentenceEncoder, Vector, encoder
 from tests.laws import examples
 
 TEXTS = (
@@ -25,7 +25,7 @@ TEXTS = (
         "The central bank left its key rate at 4.5 per cent, as economists had expected.",
     ),
 )
-DIGEST = "e73f192a77690648f7658b01a05e9297c4dc12a7b73082a01450a4756135444f"
+DIGEST = "fd3e66f19bd2d3bd067cdaaec78ba34028485d63e06ffbcb3dbd7df6eb1377b2"
 _PRINTED = """
 import hashlib
 from pipeline.text.encoder import encoder
@@ -75,6 +75,17 @@ def test_any_text_has_a_vector_of_small_whole_numbers(title: str, text: str) -> 
 @pytest.mark.parametrize(("title", "text"), [("", ""), ("", " \n\t "), ("", "\ud800")])
 def test_a_text_that_says_nothing_is_no_error(title: str, text: str) -> None:
     assert encoder().vector(title, text).shape == (DIMENSIONS,)
+
+
+@pytest.mark.parametrize("ids", [[3, 17, 17, 4_000], [4_095, 4_096, 99_000], [3], [120_000]])
+def test_what_is_ready_is_what_would_be_worked_out(ids: list[int]) -> None:
+    """Whatever other tokens are worked out with it."""
+    made = encoder()
+    assert isinstance(made, SentenceEncoder)
+    several, alone = made.of_tokens(np.unique(ids)), [made.alone(np.asarray([one])) for one in sorted(set(ids))]
+    for order, parts in enumerate(several):
+        for kind, rows in enumerate(parts):
+            assert (rows == np.concatenate([each[order][kind] for each in alone])).all()
 
 
 def test_only_title_and_lead_count() -> None:

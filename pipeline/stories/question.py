@@ -1,0 +1,88 @@
+"""One question about a text's event: each entry of the window that it looks at is compared once. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.records import OrderKey
+from pipeline.stories.entries import Columns, Slots
+from pipeline.stories.events import ANOTHER_EVENT, INPUTS, JOIN_AT, Likeness, Scores, likeness
+from pipeline.stories.features import Features
+from pipeline.stories.frequencies import Frequencies
+from pipeline.stories.similarity import Similarity, are_two_events
+
+
+class Compared(NamedTuple):
+    """What is known of some slots, in their order. ``plain``: the scores before ``ANOTHER_EVENT``."""
+
+    slots: Slots
+    scores: Scores
+    plain: Scores
+    inputs: NDArray[np.float64]
+
+
+class Question:
+    """``known``: the text's features; ``language``: its number; ``background``: what the window says as of its place."""
+
+    def __init__(
+        self,
+        known: Features,
+        language: int,
+        as_of: OrderKey,
+        columns: Columns,
+        background: Frequencies,
+        similarity: Similarity,
+    ) -> None:
+        self.known, self.language, self.as_of = known, language, as_of
+        self._columns, self._background, self._similarity = columns, background, similarity
+        none = np.empty(0)
+        self._compared = Compared(np.empty(0, np.int64), none, none, np.empty((len(INPUTS), 0)))
+
+    def scores(self, slots: Slots) -> Scores:
+        """How likely each entry (distinct ones) is about the text's event."""
+        rows = self._rows(slots)
+        return self._compared.scores[rows]
+
+    def compare(self, slots: Slots) -> None:
+        """Compare these entries together, so that the questions for parts of them cost little."""
+        self._rows(slots)
+
+    def reasons(self, slots: Slots) -> tuple[list[float], list[dict[str, float]]]:
+        """For each entry the score by what speaks for it alone, and what does: the inputs by name."""
+        rows = self._rows(slots)
+        inputs = self._compared.inputs[:, rows].T.tolist()
+        return self._compared.plain[rows].tolist(), [dict(zip(INPUTS, row, strict=True)) for row in inputs]
+
+    def _rows(self, slots: Slots) -> Slots:
+        """Where the slots are among those compared; those that are not are compared now."""
+        held = self._compared.slots
+        places = held.searchsorted(slots)
+        new = slots
+        if len(held):
+            places = np.minimum(places, len(held) - 1)
+            new = slots[held[places] != slots]
+        if len(new):
+            both = [np.concatenate(each, axis=-1) for each in zip(self._compared, self._compare(new), strict=True)]
+            order = np.argsort(both[0], kind="stable")
+            self._compared = Compared(*(each[..., order] for each in both))
+            places = self._compared.slots.searchsorted(slots)
+        return places
+
+    def _compare(self, slots: Slots) -> Compared:
+        columns, known = self._columns, self.known
+        rows = columns.features.take(slots)
+        one = columns.languages[slots] == self.language
+        words = np.zeros(len(slots))
+        if one.any():
+            ages = np.zeros(int(one.sum()), np.int64)
+            words[one] = self._similarity.scores(known, rows[one], ages, self._background)
+        ages = self.as_of.time_ms - columns.times[slots]
+        made: Likeness = likeness(known, rows, ages, one, words, self._background)
+        told = made.scores.copy()
+        near = ((told >= JOIN_AT) & one).nonzero()[0]
+        if len(near):
+            told[near[are_two_events(known, rows[near])]] = ANOTHER_EVENT
+        return Compared(slots, told, made.scores, made.inputs)
