@@ -28,6 +28,9 @@ LEAD_FIGURES = 6
 WORDS_ACROSS = 24
 CELLS = 8
 VECTOR_BYTES = 256
+MIDDLE = HIGHEST + 1
+"""What is added to the numbers of a vector before they are packed."""
+
 NOTHING = 0xFFFFFFFF
 """Fills the places without a hash."""
 
@@ -203,7 +206,7 @@ _NO_PLACES = frozenset({"EZ", "QO", "XA", "XB", "ZZ"})
 
 def packed(vector: Vector) -> NDArray[np.uint8]:
     """Two numbers a byte."""
-    shifted = (vector.astype(np.int16) + HIGHEST + 1).astype(np.uint8)
+    shifted = (vector.astype(np.int16) + MIDDLE).astype(np.uint8)
     return np.asarray(shifted[0::2] << 4 | shifted[1::2], np.uint8)
 
 
@@ -212,7 +215,7 @@ def unpacked(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
     made = np.empty((*rows.shape[:-1], rows.shape[-1] * 2), np.float32)
     made[..., 0::2] = rows >> 4
     made[..., 1::2] = rows & 15
-    made -= HIGHEST + 1
+    made -= MIDDLE
     return made
 
 

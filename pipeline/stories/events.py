@@ -18,14 +18,15 @@ from pipeline.stories.across import (
     ENCODED,
     GUESSED,
     LEAD_FIGURES,
+    MIDDLE,
     NAMES_ACROSS,
     NOTHING,
     WORDS_ACROSS,
     unpacked,
 )
-from pipeline.stories.features import LAYOUT, Features
+from pipeline.stories.features import Features, across_keys
 from pipeline.stories.frequencies import Frequencies
-from pipeline.stories.similarity import overlap
+from pipeline.stories.similarity import are_among, overlap
 
 HOUR_MS = 3_600_000
 PRIOR_VECTORS = 100
@@ -77,7 +78,9 @@ vectors have in common is not taken away."""
 
 INPUTS = tuple(_WEIGHTS)
 _CONDITIONS = ("", "one language", "across", "cased", "uncased", "guessed", "thin", "strangers", "names")
-_TABLE = np.asarray([[by.get(one, 0.0) for one in _CONDITIONS] for by in _WEIGHTS.values()])
+_ALWAYS, _ONE, _ACROSS, _CASED, _UNCASED, _GUESSED, _THIN, _STRANGERS, _NAMES = (
+    np.asarray([[by.get(one, 0.0)] for by in _WEIGHTS.values()]) for one in _CONDITIONS
+)
 
 JOIN_AT = 0.0
 NEAREST = 0.25
@@ -119,28 +122,29 @@ def likeness(
 
     ``words``: the lexical similarity, 0 if languages differ.
     """
-    one = one_language.astype(np.float64)
     vectors = alike(asked, rows, background)
     names, figures, cognates = _in_common(asked, rows, background)
-    terms, other_figures = _words_in_common(asked, rows)
-    guessed = (rows["encoded"] == GUESSED).astype(np.float64) if asked["encoded"] == ENCODED else np.ones(len(rows))
-    cased = ((rows["cased"] > 0) & bool(asked["cased"])).astype(np.float64)
-    strangers = ((names.shared == 0.0) & (names.fewest >= _NAMES_SEEN)).astype(np.float64)
-    every = np.ones(len(rows))
-    inputs = np.stack((
-        every, vectors, names.cosine, names.rarity, names.rarest, names.shared, names.contained, _early(asked, rows),
-        names.fewest, names.most, strangers, cognates.cosine, cognates.rarity, cognates.shared, np.minimum(figures.shared, 3.0),
-        figures.rarity, _title_figures(asked, rows), ((figures.shared == 0.0) & (figures.fewest > 0.0)).astype(np.float64),
-        figures.fewest, other_figures.astype(np.float64), ages_ms / (24 * HOUR_MS), words, terms,
-        np.maximum(_FEW_WORDS - words, 0.0), np.maximum(words - _MANY_WORDS, 0.0),
+    terms, other_figures = _words_in_common(asked, rows, one_language)
+    guessed = (rows["encoded"] == GUESSED) if asked["encoded"] == ENCODED else np.ones(len(rows), np.bool_)
+    cased = (rows["cased"] > 0) & bool(asked["cased"])
+    strangers = (names.shared == 0.0) & (names.fewest >= _NAMES_SEEN)
+    inputs = np.array((
+        np.ones(len(rows)), vectors, names.cosine, names.rarity, names.rarest, names.shared, names.contained,
+        _early(asked, rows), names.fewest, names.most, strangers, cognates.cosine, cognates.rarity, cognates.shared,
+        np.minimum(figures.shared, 3.0), figures.rarity, _title_figures(asked, rows),
+        (figures.shared == 0.0) & (figures.fewest > 0.0), figures.fewest, other_figures, ages_ms / (24 * HOUR_MS), words,
+        terms, np.maximum(_FEW_WORDS - words, 0.0), np.maximum(words - _MANY_WORDS, 0.0),
     ))  # fmt: skip
-    thin = every * (PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors))
-    conditions = (every, one, 1.0 - one, cased, 1.0 - cased, guessed, thin, strangers, names.cosine)
     # One after the other: the order of a sum of floats must not be a library's choice.
-    weights = np.zeros_like(inputs)
-    for at, condition in enumerate(conditions):
-        weights += _TABLE[:, at, None] * condition
-    return Likeness(inputs, np.add.accumulate(inputs * weights, axis=0)[-1])
+    weights = np.where(one_language, _ONE, _ACROSS)
+    weights += _ALWAYS + _THIN * (PRIOR_VECTORS / (PRIOR_VECTORS + background.vectors))
+    weights += np.where(cased, _CASED, _UNCASED)
+    weights += _NAMES * names.cosine
+    for condition, more in ((guessed, _GUESSED), (strangers, _STRANGERS)):
+        if condition.any():
+            weights += more * condition
+    weights *= inputs
+    return Likeness(inputs, np.add.accumulate(weights, axis=0)[-1])
 
 
 class _Common(NamedTuple):
@@ -149,9 +153,9 @@ class _Common(NamedTuple):
     ``contained``: the share of the row with less.
     """
 
+    rarest: Scores
     cosine: Scores
     rarity: Scores
-    rarest: Scores
     shared: Scores
     contained: Scores
     fewest: Scores
@@ -160,61 +164,33 @@ class _Common(NamedTuple):
 
 def _in_common(asked: Features, rows: Rows, background: Frequencies) -> tuple[_Common, _Common, _Common]:
     """Of names, figures and cognates."""
-    own, others = _keys(asked), _keys(rows)
+    own, others = across_keys(asked), across_keys(rows)
     mine, theirs = _rarity(own, background), _rarity(others, background)
-    shared = np.empty_like(theirs)
-    for part in _PARTS:
-        order = np.argsort(own[part], kind="stable")
-        ranked, held = own[part][order], others[:, part]
-        places = np.minimum(ranked.searchsorted(held), len(ranked) - 1)
-        np.multiply(theirs[:, part], ranked[places] == held, out=shared[:, part])
-    totals, sums = _by_part(shared), _by_part(theirs)
-    norms = _by_part(theirs * theirs) * _by_part((mine * mine)[None])
-    cosines = _by_part(shared * shared) / np.sqrt(np.maximum(norms.astype(np.float64), 1.0))
-    rarest = np.maximum.reduceat(shared, _STARTS, axis=1) / background.rarest
-    counts, known = _by_part(shared > 0), _by_part(others != NOTHING)
-    own_sums, own_known = _by_part(mine[None]), _by_part((own != NOTHING)[None])
+    shared = theirs * are_among(own, others)
+    # Whole numbers far below 2⁵³: floats hold their sums, in any order.
+    totals, sums, own_sums = shared @ _PARTS, theirs @ _PARTS, mine @ _PARTS
+    norms = ((theirs * theirs) @ _PARTS) * ((mine * mine) @ _PARTS)
+    counts, known, own_known = (shared > 0) @ _PARTS, (theirs > 0) @ _PARTS, (mine > 0) @ _PARTS
     made = (
-        cosines,
+        ((shared * shared) @ _PARTS) / np.sqrt(np.maximum(norms, 1.0)),
         totals / background.rarest,
-        rarest,
-        counts.astype(np.float64),
-        totals / np.maximum(np.minimum(sums, own_sums), 1),
-        np.minimum(known, own_known).astype(np.float64),
-        np.maximum(known, own_known).astype(np.float64),
+        counts,
+        totals / np.maximum(np.minimum(sums, own_sums), 1.0),
+        np.minimum(known, own_known),
+        np.maximum(known, own_known),
     )
-    names, figures, cognates = (_Common(*(each[:, at] for each in made)) for at in (0, 1, 3))
+    rarest = shared[:, :NAMES_ACROSS].max(axis=1) / background.rarest
+    names, figures, cognates = (_Common(rarest, *(each[:, at] for each in made)) for at in range(3))
     return names, figures, cognates
 
 
-_KEYS: np.dtype[Any] = np.dtype(
-    {
-        "names": ["keys"],
-        "formats": [f"({NAMES_ACROSS + LEAD_FIGURES + CELLS + WORDS_ACROSS},)<u4"],
-        "offsets": [LAYOUT.fields["across"][1] if LAYOUT.fields else 0],
-        "itemsize": LAYOUT.itemsize,
-    }
-)
-"""The hashes of ``across``, ``lead_figures``, ``cells`` and ``cognates``, which stand one behind the other, as one array."""
-
-_STARTS = np.asarray((0, NAMES_ACROSS, NAMES_ACROSS + LEAD_FIGURES, NAMES_ACROSS + LEAD_FIGURES + CELLS))
-_PARTS = (slice(0, NAMES_ACROSS), slice(NAMES_ACROSS, NAMES_ACROSS + LEAD_FIGURES), slice(int(_STARTS[3]), None))
+_SIZES = (NAMES_ACROSS, LEAD_FIGURES, CELLS, WORDS_ACROSS)
+_PARTS = np.repeat(np.eye(4), _SIZES, axis=0)[:, [0, 1, 3]]
+"""Which of these hashes are names, figures and cognates: rows times this are the sums of each."""
 
 
-def _keys(rows: Rows) -> NDArray[np.uint32]:
-    found: NDArray[np.uint32] = rows.view(_KEYS)["keys"]
-    return found
-
-
-def _by_part(values: NDArray[Any]) -> NDArray[np.int64]:
-    summed: NDArray[np.int64] = np.add.reduceat(values, _STARTS, axis=1, dtype=np.int64)
-    return summed
-
-
-def _rarity(hashes: NDArray[np.uint32], background: Frequencies) -> NDArray[np.int64]:
-    whole = background.rarity(hashes)
-    whole[hashes == NOTHING] = 0
-    return whole
+def _rarity(hashes: NDArray[np.uint32], background: Frequencies) -> NDArray[np.float64]:
+    return np.asarray(background.rarity(hashes) * (hashes != NOTHING), np.float64)
 
 
 def _early(asked: Features, rows: Rows) -> Scores:
@@ -223,14 +199,16 @@ def _early(asked: Features, rows: Rows) -> Scores:
     return np.asarray(((theirs[:, :, None] == own[None, None, :]) & (own != NOTHING)).any(axis=(1, 2)), np.float64)
 
 
-def _words_in_common(asked: Features, rows: Rows) -> tuple[Scores, NDArray[np.bool_]]:
-    """How many heavy terms both have, and whether both have several figures and none in common."""
-    terms = rows["terms"]
-    ranked = np.sort(asked["terms"])
-    places = np.minimum(ranked.searchsorted(terms), len(ranked) - 1)
-    shared = ((ranked[places] == terms) & (terms != NOTHING)).sum(axis=1)
-    figures, seen = overlap(asked["figures"], rows["figures"])
-    return shared.astype(float), (seen >= _FIGURES_SEEN) & (figures == 0.0)
+def _words_in_common(asked: Features, rows: Rows, one_language: NDArray[np.bool_]) -> tuple[Scores, Scores]:
+    """How many heavy terms both have, and 1 if both have several figures and none in common; 0 for another language."""
+    shared, other_figures = np.zeros(len(rows)), np.zeros(len(rows))
+    one = one_language.nonzero()[0]
+    if len(one):
+        terms = rows["terms"][one]
+        shared[one] = (are_among(asked["terms"], terms) & (terms != NOTHING)).sum(axis=1)
+        figures, seen = overlap(asked["figures"], rows["figures"][one])
+        other_figures[one] = (seen >= _FIGURES_SEEN) & (figures == 0.0)
+    return shared, other_figures
 
 
 def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
@@ -240,14 +218,21 @@ def alike(asked: Features, rows: Rows, background: Frequencies) -> Scores:
     own, total = unpacked(asked["vector"]), background.total
     weight = background.vectors + PRIOR_VECTORS
     # Whole numbers below 2²⁴, so a float32 holds every sum: the total is taken in two parts.
-    high, low = total >> _TOTAL_BITS, total & (1 << _TOTAL_BITS) - 1
-    others = unpacked(rows["vector"])
-    theirs, highs, lows = (others @ np.stack((own, high.astype(np.float32), low.astype(np.float32)), axis=1)).T
-    with_total = highs.astype(np.float64) * (1 << _TOTAL_BITS) + lows
+    factors = np.empty((4, len(own)), np.float32)
+    factors[0], factors[1], factors[2] = own, total >> _TOTAL_BITS, total & (1 << _TOTAL_BITS) - 1
+    factors[3] = 1.0
+    held = rows["vector"]
+    # The numbers stand in halves of bytes, and each is higher by ``MIDDLE``.
+    firsts, seconds = (held >> 4).astype(np.float32), (held & 15).astype(np.float32)
+    theirs, highs, lows, ones = factors[:, 0::2] @ firsts.T + factors[:, 1::2] @ seconds.T
+    shifts = factors.astype(np.float64).sum(axis=1) * MIDDLE
+    theirs, highs, lows = theirs - shifts[0], highs - shifts[1], lows - shifts[2]
+    with_total = highs * (1 << _TOTAL_BITS) + lows
+    squares = np.einsum("ij,ij->i", firsts, firsts) + np.einsum("ij,ij->i", seconds, seconds)
+    squares = squares - ones * (2.0 * MIDDLE) + len(own) * MIDDLE * MIDDLE
     mine = own.astype(np.int64)
     own_with_total, own_square = float(mine @ total), float(mine @ mine)
     square = float((total * total).sum())
-    squares = np.einsum("ij,ij->i", others, others).astype(np.float64)
     common = theirs * float(weight) ** 2 - (with_total + own_with_total) * weight + square
     own_length = own_square * float(weight) ** 2 - 2.0 * own_with_total * weight + square
     their_lengths = squares * float(weight) ** 2 - 2.0 * with_total * weight + square

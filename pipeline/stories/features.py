@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from core.normal import normalized
 from pipeline.stories import across
+from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, WORDS_ACROSS
 from pipeline.stories.identity import FIELDS, IDENTITY_CHARS, NO_MARK, TITLE_CHARS, fields_of, identity_of
 from pipeline.stories.words import FUNCTION_WORDS, FUNCTION_WORDS_UNSPACED
 from pipeline.text.agencies import agency_name, find_agency
@@ -153,6 +154,22 @@ def written(known: Features) -> bytes:
     if known["full"]:
         return known.tobytes()
     return known["signature"].tobytes() if known["shingles"] else b""
+
+
+def across_keys(rows: Features) -> NDArray[np.uint32]:
+    """The hashes of ``across``, ``lead_figures``, ``cells`` and ``cognates``, which are one behind the other: a row for each."""
+    found: NDArray[np.uint32] = rows.view(_KEYS)["keys"]
+    return found
+
+
+_KEYS: np.dtype[Any] = np.dtype(
+    {
+        "names": ["keys"],
+        "formats": [f"({NAMES_ACROSS + LEAD_FIGURES + CELLS + WORDS_ACROSS},)<u4"],
+        "offsets": [LAYOUT.fields["across"][1] if LAYOUT.fields else 0],
+        "itemsize": SIZE,
+    }
+)
 
 
 def is_full(value: bytes) -> bool:

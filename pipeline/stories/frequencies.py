@@ -99,8 +99,9 @@ class Frequencies:
 
     def rarity(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
         """ln((articles + prior) / (articles with the term + 1)) in whole ``FINE``ths, at least 0.1."""
-        logarithms = _logarithms().take(np.minimum(self.counts_of(terms), MOST_COUNTED))
-        return np.asarray(np.maximum((self._whole - logarithms + _HALF) >> _SHIFT, _LEAST), np.int64)
+        rarities = self._whole + _HALF - _logarithms().take(self.counts_of(terms), mode="clip")
+        rarities >>= _SHIFT
+        return np.asarray(np.maximum(rarities, _LEAST), np.int64)
 
     @property
     def rarest(self) -> int:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.records import OrderKey
-from pipeline.stories.across import unpacked
+from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, unpacked
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
 from pipeline.stories.events import JOIN_AT, of_story
-from pipeline.stories.features import PAD, Features, read_features
+from pipeline.stories.features import PAD, Features, across_keys, read_features
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.links import MOST_RELATED, ONLY_WORDS, RELATED_AT, RELATED_WORDS, Link, link
 from pipeline.stories.multimap import Multimap
@@ -48,7 +48,7 @@ MAX_GROUP_CANDIDATES = 100
 MAX_TERM_ARTICLES = 600
 MAX_ACROSS_CANDIDATES = 150
 MAX_ACROSS_ARTICLES = 600
-MAX_NEAR = 48
+MAX_NEAR = 32
 """Of both kinds of candidates, those that share most with the text, by the rarity of what they share; only they are compared
 by vectors."""
 
@@ -348,12 +348,14 @@ class StoryIndex:
         # A live blog's hundred versions are one article.
         known = self._columns.features[slots[self._columns.versions[slots] == 1]]
         encoded = known[known["encoded"] > 0]
-        terms = np.concatenate((known["terms"].ravel(), *(encoded[name].ravel() for name in (*_ACROSS, "cognates"))))
+        terms = np.concatenate((known["terms"].ravel(), across_keys(encoded).ravel()))
         total = unpacked(encoded["vector"]).sum(axis=0, dtype=np.float64).astype(np.int64)
         return Counted(terms[terms != PAD], len(known), total, len(encoded))
 
 
-_ACROSS = ("across", "lead_figures", "cells")
+_ASKED_ACROSS = NAMES_ACROSS + LEAD_FIGURES + CELLS
+"""Cognates are too common to be keys."""
+
 _FEWEST_TERMS = 6
 
 
@@ -372,7 +374,7 @@ def _term_keys(known: Features, most: int) -> list[int]:
 
 
 def _across_keys(known: Features) -> NDArray[np.uint32]:
-    keys = np.concatenate([known[name] for name in _ACROSS])
+    keys = across_keys(known)[:_ASKED_ACROSS]
     return np.asarray(keys[keys != PAD], np.uint32)
 
 

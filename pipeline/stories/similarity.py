@@ -88,10 +88,26 @@ def overlap(asked: NDArray[np.uint32], rows: NDArray[np.uint32]) -> tuple[Shares
     ends = np.where(rows[:, -1] != PAD, rows[:, -1], PAD - 1)
     ends = np.minimum(ends, own_end)
     known = rows <= ends[:, None]
-    places = np.minimum(asked.searchsorted(rows), len(asked) - 1)
-    common = ((asked[places] == rows) & known).sum(axis=1)
+    common = (are_among(asked, rows) & known).sum(axis=1)
     smaller = np.minimum(known.sum(axis=1), asked.searchsorted(ends, "right"))
     return common / np.maximum(smaller, 1), smaller.astype(np.float64)
+
+
+_LOW = 0xFFFF
+
+
+def are_among(own: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which of the others are among one text's own hashes (at most 255), of the shape of ``others``."""
+    table = np.zeros(_LOW + 1, np.uint8)
+    low = own & _LOW
+    table[low] = np.arange(1, len(own) + 1)
+    held = np.append(np.uint32(PAD), own)
+    if (held[table[low]] != own).any():  # two of them end alike
+        ranked = np.sort(own)
+        found = ranked[np.minimum(ranked.searchsorted(others), len(ranked) - 1)] == others
+    else:
+        found = held[table[others & _LOW]] == others
+    return np.asarray(found & (others != PAD))
 
 
 def are_copies(asked: Features, rows: Rows, other_outlet: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
