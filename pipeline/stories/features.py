@@ -157,7 +157,7 @@ def written(known: Features) -> bytes:
 
 
 def across_keys(rows: Features) -> NDArray[np.uint32]:
-    """The hashes of ``across``, ``lead_figures``, ``cells`` and ``cognates``, which are one behind the other: a row for each."""
+    """The hashes of ``across``, ``lead_figures``, ``cells`` and ``cognates``, one behind the other: an array for each row."""
     found: NDArray[np.uint32] = rows.view(_KEYS)["keys"]
     return found
 
