@@ -244,8 +244,8 @@ class ConnectorContract:
         """What is stored is taken again as it is; what can't be an address is a UsageError."""
         kind = self.kind()
         stored = kind.address(self.given())
-        assert kind.address(stored) == stored
-        assert stored == stored.strip()
+        assert kind.address(stored) == stored, f"{stored!r}, as it is stored, becomes {kind.address(stored)!r}"
+        assert stored == stored.strip(), f"{stored!r} has space around it"
         for nonsense in ("", " ", "\0"):
             try:
                 kind.address(nonsense)
@@ -256,19 +256,20 @@ class ConnectorContract:
     def test_schemes_are_plain(self) -> None:
         """As they stand before the colon, lower case."""
         for scheme in self.kind().schemes:
-            assert scheme == scheme.lower().strip(":/ ")
+            assert scheme == scheme.lower().strip(":/ "), f"{scheme!r} is not a scheme in lower case"
 
     def test_articles_come_once_and_each_has_what_the_pipeline_needs(self) -> None:
         """All that the source has comes, in the end, and no poll repeats what a saved cursor is past."""
         self.publish("first")
         self.publish("second")
         seen = self._read_all()
-        assert self._count(seen, "first") == self._count(seen, "second") == 1
+        for name in ("first", "second"):
+            assert (times := self._count(seen, name)) == 1, f"{name!r} came {times} times"
         for article in seen:
-            assert article.url
-            assert article.source == self.source().outlet
-            assert article.fetched_at.utcoffset() == timedelta(0)
-            assert article.html or article.text or article.stub
+            assert article.url, "an article has no URL"
+            assert article.source == self.source().outlet, f"its source is {article.source!r}, not the outlet's id"
+            assert article.fetched_at.utcoffset() == timedelta(0), f"{article.fetched_at} is not in UTC"
+            assert article.html or article.text or article.stub, "an article has neither a page nor a text"
 
     def test_news_comes_and_what_was_there_does_not_come_again(self) -> None:
         """Also if the cursor was written and read in between, by another instance of the kind."""
@@ -277,8 +278,9 @@ class ConnectorContract:
         cursor, now = self._cursor, self._now
         self.publish("later")
         more = self._read_all(cursor, now)
-        assert (self._count(seen, "first"), self._count(seen, "later")) == (1, 0)
-        assert (self._count(more, "first"), self._count(more, "later")) == (0, 1)
+        assert (times := self._count(seen, "first")) == 1, f"'first' came {times} times"
+        assert not self._count(more, "first"), "what the cursor is past came again"
+        assert (times := self._count(more, "later")) == 1, f"'later' came {times} times"
         assert not [article for article in more if article.backfill], "what comes later is news"
 
     def test_polling_again_from_the_same_cursor_gives_the_same_again(self) -> None:
@@ -290,7 +292,8 @@ class ConnectorContract:
             result = self.kind().open(self.source(), self.tools()).poll(cursor, now)
             if result.items:
                 again = {article.url for article in self._read_all(cursor, now + timedelta(minutes=1))}
-                assert {article.url for article in result.items} <= again
+                missing = {article.url for article in result.items} - again
+                assert not missing, f"{missing} did not come again from the same cursor"
                 return
             assert result.wake_at is not None, "the articles never came"
             cursor, now = self._again(result.cursor), max(now, result.wake_at)
@@ -302,7 +305,8 @@ class ConnectorContract:
         self._read_all()
         stored = self.kind().encode(self._cursor)
         json.loads(stored.state)
-        assert self.kind().encode(self.kind().decode(stored)).state == stored.state
+        again = self.kind().encode(self.kind().decode(stored)).state
+        assert again == stored.state, f"{stored.state} became {again}"
 
     def test_a_cursor_that_is_damaged_is_a_value_error(self) -> None:
         """The store then postpones this source, and polls the others."""
@@ -322,35 +326,40 @@ class ConnectorContract:
         self.break_it()
         result = self.kind().open(self.source(), self.tools()).poll(cursor, now)
         facts = self.kind().facts(result.cursor)
-        assert result.error is not None
-        assert result.error.problem
-        assert (facts.health in ("failing", "gone"), facts.failures) == (True, 1)
-        assert (facts.problem, facts.problem_kind) == (result.error.problem, result.error.kind)
+        assert result.error is not None, "the poll has no error"
+        assert result.error.problem, "the error has no words"
+        assert facts.health in ("failing", "gone"), f"the facts say {facts.health!r}"
+        assert facts.failures == 1, f"the facts count {facts.failures} failures after one"
+        for name, said in (("problem", result.error.problem), ("problem_kind", result.error.kind)):
+            assert (known := getattr(facts, name)) == said, f"{name} of the facts is {known!r}, the error's is {said!r}"
         assert result.wake_at is None or result.wake_at > now, "it is not polled in a tight loop"
         self.mend()
         seen = [*result.items, *self._read_all(self._again(result.cursor), now)]
-        assert self._count(seen, "second") == 1
+        assert (times := self._count(seen, "second")) == 1, f"'second' came {times} times once it could be read"
         facts = self.kind().facts(self._cursor)
-        assert (facts.health, facts.problem, facts.failures) == ("ok", None, 0)
-        assert facts.ok_at_ms
+        said = (facts.health, facts.problem, facts.failures)
+        assert said == ("ok", None, 0), f"the facts still say {said} once it can be read"
+        assert facts.ok_at_ms, "the facts don't say when a poll last went well"
 
     def test_a_source_that_was_never_readable_is_an_error_value_too(self) -> None:
         """Then it waits, and begins when it can be read."""
         self.break_it()
         result = self.kind().open(self.source(), self.tools()).poll(None, _BEGIN)
-        assert result.error is not None
-        assert result.items == ()
+        assert result.error is not None, "the poll has no error"
+        assert result.items == (), "articles came of a source that can't be read"
         self.mend()
         self.publish("first")
-        assert self._count(self._read_all(self._again(result.cursor), _BEGIN), "first") == 1
+        times = self._count(self._read_all(self._again(result.cursor), _BEGIN), "first")
+        assert times == 1, f"'first' came {times} times once it could be read"
 
     def test_times_are_utc_and_waits_are_finite(self) -> None:
         """``wake_at`` has a zone, and a source that has nothing more is not asked all the time."""
         self.publish("first")
         self._read_all()
         result = self.kind().open(self.source(), self.tools()).poll(self._cursor, self._now)
-        assert result.wake_at is None or result.wake_at.utcoffset() == timedelta(0)
-        assert result.wake_at is None or result.wake_at > self._now
+        if result.wake_at is not None:
+            assert result.wake_at.utcoffset() == timedelta(0), f"wake_at {result.wake_at} is not in UTC"
+            assert result.wake_at > self._now, "a source that has nothing is asked again at once"
 
     def test_crashes_at_any_place_lose_nothing(self) -> None:
         """Run as the service runs it, with a process that dies after an append and before a save."""
@@ -387,7 +396,7 @@ class ConnectorContract:
                 break
             except Abort:
                 continue
-        assert settled()
+        assert settled(), "an article was lost by a crash"
 
     def _read_all(self, cursor: Any = None, now: datetime = _BEGIN) -> list[RawArticle]:
         """Poll, at the times that the source asks for, until nothing comes for two polls; note the last cursor."""

@@ -49,18 +49,19 @@ def hits_json_lines(hits: Iterable[Hit]) -> bytes:
 
 
 def csv_of(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
-    """CSV (RFC 4180) in UTF-8 with a byte order mark, which spreadsheets need; lists are joined by semicolons.
-
-    A text that a spreadsheet would take for a formula gets an apostrophe before it: headlines come from anywhere.
-    """
+    """CSV (RFC 4180) in UTF-8 with a byte order mark, which spreadsheets need; lists are joined by semicolons."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([csv_cell(value) for value in row] for row in rows)
     return b"\xef\xbb\xbf" + buffer.getvalue().encode("utf-8", "replace")
 
 
-def _cell(value: object) -> object:
+def csv_cell(value: object) -> object:
+    """A value as a cell of any CSV that people open: lists are joined by semicolons.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it: headlines come from anywhere.
+    """
     text = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
     return f"'{text}" if isinstance(text, str) and _is_formula(text) else text
 

@@ -37,6 +37,7 @@ from desk.terminal import harmless, in_context
 from desk.use_cases.queries import backtested
 from desk.use_cases.search import pages_of
 from desk.use_cases.subscriptions import Subscriptions
+from desk.views.exports import csv_cell
 from wirewatch import console
 from wirewatch.commands.options import From, JsonLines, JsonObject, Run, To, parse_period, reads_store
 
@@ -287,12 +288,7 @@ def _write_csv(hits: Iterator[Hit]) -> None:
             " ".join(one.topics),
             one.story,
         )
-        writer.writerow([_cell(value) for value in (*row, words)])
-
-
-def _cell(value: str) -> str:
-    # Spreadsheets read cells that begin so as formulas, and titles come from outside.
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+        writer.writerow([csv_cell(value) for value in (*row, words)])
 
 
 def _show_facets(facets: Facets) -> None:

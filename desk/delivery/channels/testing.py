@@ -32,8 +32,11 @@ NOON_MS = 1_772_452_800_000
 HOSTILE = "<script>alert(1)</script> @everyone \u202e\r\nBcc: all@outlet.example {{ 7*7 }}"
 
 
-def sample_notice(kind: str = "alert", **fields: Any) -> Notice:
-    """A notice of one alert, as the service gives it to a channel. ``fields``: those of the alert that shall be others."""
+def sample_notice(kind: str = "alert", notice: str = "sample", **fields: Any) -> Notice:
+    """A notice of one alert, as the service gives it to a channel. ``fields``: those of the alert that shall be others.
+
+    Two of different kinds, or of different ``notice``, have different ids.
+    """
     alert = Alert(
         **{
             "id": "alert",
@@ -55,7 +58,7 @@ def sample_notice(kind: str = "alert", **fields: Any) -> Notice:
         }
     )
     message = Message(
-        id=key_of("sample", kind),
+        id=key_of(notice, kind),
         channel="sample",
         subscription="ports",
         kind=kind,  # type: ignore[arg-type]
@@ -149,7 +152,8 @@ class ChannelContract:
             for number, kind in enumerate(("alert", "digest", "kill", "test"), start=1):
                 carrier.send(sample_notice(kind))
                 _check(len(got) == number, f"a notice of kind {kind} did not arrive")
-            carrier.send(sample_notice(title=HOSTILE, source=HOSTILE))
+            # With an id of its own: a channel may drop a notice that it carried already.
+            carrier.send(sample_notice("alert", notice="hostile", title=HOSTILE, source=HOSTILE))
             _check(len(got) == number + 1, "a notice with hostile texts did not arrive")
             carrier.close()
 

@@ -16,6 +16,8 @@ from tests.pipeline.ledger.support import commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.wirewatch.command import wirewatch
 
+# Signs that spreadsheets take for the beginning of a formula: tests/desk/test_views.py has them all.
+FORMULAS = ("=", "\u2212", "\u201c\uff1d")
 PERIOD = ("--from", "2026-03-01", "--to", "2026-03-03")
 
 
@@ -30,7 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         told(
             number,
             f"https://a.example/{number}",
-            title=f"=Grain deal {number}" if number % 2 else f"\x1b[31m Talks {number}",
+            title=f"{FORMULAS[number // 2]}Grain deal {number}" if number % 2 else f"\x1b[31m Talks {number}",
             text=f"The Black Sea ports, number {number}.",
             story=f"story{number // 2}",
             language="en",
@@ -51,7 +53,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_search_gives_json_lines_with_marks(place: Path) -> None:
     done = wirewatch("search", 'title:grain "black sea"', "--limit", "2", cwd=place)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (done.returncode, [row["title"] for row in rows]) == (0, ["=Grain deal 5", "=Grain deal 3"])
+    assert (done.returncode, [row["title"] for row in rows]) == (0, ["“＝Grain deal 5", "−Grain deal 3"])
     assert rows[0]["time"] == "2026-03-01T12:00:05.000Z"
     for row in rows:
         assert [row[match["field"]][match["start"] : match["end"]] for match in row["matches"]] == [
@@ -63,7 +65,7 @@ def test_search_gives_json_lines_with_marks(place: Path) -> None:
 def test_csv_is_safe_to_open_in_a_spreadsheet(place: Path) -> None:
     done = wirewatch("search", "grain", "--csv", "--limit", "0", cwd=place)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert [row["title"] for row in rows] == ["'=Grain deal 5", "'=Grain deal 3", "'=Grain deal 1"]
+    assert [row["title"] for row in rows] == ["'“＝Grain deal 5", "'−Grain deal 3", "'=Grain deal 1"]
     assert rows[0]["matched"] == "Grain"
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from core.errors import UsageError
-from desk.delivery.channels import ChannelKind, Options, configured, kind_named
+from desk.delivery.channels import ChannelKind, Options, Trouble, configured, kind_named
 from desk.delivery.channels.chat import ChatKind
 from desk.delivery.channels.mail import MailKind
 from desk.delivery.channels.testing import ChannelContract, sample_options
 from desk.delivery.channels.webhook import WebhookKind
+from desk.delivery.render import Notice
 from tests.desk.delivery.support import SECRET, mail_server, receiving
 
 
@@ -92,6 +95,41 @@ def test_options_are_those_of_the_kind() -> None:
 def test_a_kind_that_is_not_installed_says_so() -> None:
     with pytest.raises(UsageError, match="there is no kind of channel 'telex'"):
         kind_named("telex")
+
+
+class FolderKind(ChannelKind):
+    """A file a notice, named for it: a notice that comes again changes nothing."""
+
+    schemes = ("folder",)
+
+    def open(self, channel: Any, options: Options) -> Any:
+        folder = Path(channel.config["url"].removeprefix("folder:"))
+
+        class Folder:
+            def send(self, notice: Notice) -> None:
+                try:
+                    (folder / notice.id).write_text(notice.subject)
+                except OSError as error:
+                    raise Trouble("the folder can't be written") from error
+
+            def close(self) -> None:
+                pass
+
+        return Folder()
+
+
+class TestFolder(ChannelContract):
+    kind = FolderKind()
+    address = "folder:/var/alerts"
+
+    @contextmanager
+    def receive(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        class Files(list[Any]):
+            def __len__(self) -> int:
+                return len(list(Path(folder).iterdir()))
+
+        with TemporaryDirectory() as folder:
+            yield f"folder:{folder}", Files()
 
 
 class Shouting(ChannelKind):
