@@ -16,7 +16,6 @@ from typing import Literal
 import msgspec
 
 FieldName = Literal["title", "body", "source", "lang", "topic", "url", "author"]
-FIELD_NAMES: tuple[FieldName, ...] = ("title", "body", "source", "lang", "topic", "url", "author")
 WHOLE_FIELDS = frozenset({"lang", "topic"})
 """Fields whose values are one word each, whatever is in them: ``topic:iran`` does not match ``topic:iran-saudi``."""
 

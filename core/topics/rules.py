@@ -30,9 +30,6 @@ class Spread(NamedTuple):
     passages: int
 
 
-NOWHERE = Spread(0, 0)
-
-
 class Holds(NamedTuple):
     """Where a rule holds: in the title, in the lead, and in how many passages of the body."""
 

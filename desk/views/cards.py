@@ -21,7 +21,7 @@ OPENING = 240
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """One story. Times are event times in ms, UTC; ``seq`` is the transaction that changed it last.
 
-    ``why`` are the words for which it is here, in context; ``why_label`` the subscription or topic that wants them.
+    ``why`` are the words for which a subscription or a topic has it, in context.
     ``sources`` counts independent ones, ``copies`` articles that repeat another's text. ``outlets`` are source ids.
     ``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles, sorted.
     """
@@ -38,8 +38,6 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     lead_outlet: str
     change: str
     why: tuple[Segment, ...] = ()
-    why_label: str = ""
-    why_kind: Literal["subscription", "topic", ""] = ""
     why_language: str | None = None
     edited: bool = False
     backfill: bool = False
@@ -78,7 +76,7 @@ def make_card(
     newest = articles[0].article
     lead = next((one.article for one in articles if one.article.id == story.id), None)
     shown = lead or newest
-    label, kind, matches, cause = _why(shown, [one.article for one in articles])
+    matches, cause = _why(shown, [one.article for one in articles])
     in_title = [*spans_in("title", matches)] if cause is shown else []
     headline = shown.title if lead is not None else story.headline
     in_text = spans_in("text", matches)
@@ -107,8 +105,6 @@ def make_card(
         lead_outlet=outlet_name(shown.source, outlets),
         change=_change(newest, outlets, first=story.articles == 1),
         why=why,
-        why_label=names.get(label, label) if kind == "subscription" else label,
-        why_kind=kind,
         why_language=cause.language,
         edited=any(one.version > 1 for one in found),
         backfill=all(one.backfill for one in found) and (before is None or before.backfill),
@@ -163,19 +159,17 @@ def opening(text: str) -> tuple[Segment, ...]:
     return (Segment(plain[: plain.rfind(" ", OPENING // 2, OPENING) if " " in plain else OPENING] + " …"),)
 
 
-def _why(
-    shown: Article, articles: Sequence[Article]
-) -> tuple[str, Literal["subscription", "topic", ""], tuple[Match, ...], Article]:
+def _why(shown: Article, articles: Sequence[Article]) -> tuple[tuple[Match, ...], Article]:
     # The article in the headline first: its words are those that a reader sees.
     for article in [shown, *articles]:
         for match in article.subscriptions:
             if match.matches:
-                return match.subscription, "subscription", match.matches, article
+                return match.matches, article
     for article in [shown, *articles]:
         for topic in sorted(article.topics, key=lambda one: -one.score):
             if topic.matches:
-                return topic.topic, "topic", topic.matches, article
-    return "", "", (), shown
+                return topic.matches, article
+    return (), shown
 
 
 def _change(newest: Article, outlets: Outlets, *, first: bool) -> str:

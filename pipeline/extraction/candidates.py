@@ -68,13 +68,6 @@ DATE_RANKS: Mapping[str, int] = {
 }
 """A flagged date loses to a sound one of any rank."""
 
-TEXT_RANKS: Mapping[str, str] = {
-    "page": "what the page shows",
-    "json_ld": "articleBody, if the page shows far less of it",
-    "script": "markup in a script, if the page is put together in the browser",
-    "feed": "the feed's own text, if the page has none, far less, or is a wall",
-}
-
 
 def ranked_authors(claims: Iterable[AuthorClaim], outlets: frozenset[str]) -> AuthorClaim | None:
     """The claim of the highest rank; of equal ones the first. ``outlets``: the outlet's names, folded without spaces."""

@@ -217,10 +217,6 @@ def _article(
     )
 
 
-def _is_one_word(title: str) -> bool:
-    return title.isascii() and " " not in title
-
-
 def _flash(body: Candidate, title: Candidate) -> Candidate:
     """A flash is nothing but its headline, which is its text then. Raises ExtractionError if there is none."""
     said_by_the_page = title.origin != "window"  # which may be any page's

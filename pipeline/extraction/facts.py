@@ -94,11 +94,6 @@ class PageFacts:
         """All that the page calls a headline, without its window title."""
         return tuple(one.value for one in self.titles if one.origin != "window")
 
-    @property
-    def document_title(self) -> str:
-        """The window title, or ""."""
-        return next((one.value for one in self.titles if one.origin == "window"), "")
-
 
 def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
     """Read the claims out of a parsed page. ``marks`` are its elements that bear one."""

@@ -102,32 +102,6 @@ def url_day(url: str) -> datetime | None:
         return None
 
 
-def choose_date(
-    claims: Iterable[str | datetime | Reading | None], fetched_at: datetime, context: DateContext = NO_CONTEXT
-) -> tuple[datetime | None, Flag | None]:
-    """Choose the first sound claim, or else the first readable one, and its flag.
-
-    Flags: None (sound), ``missing`` (no claim could be read), ``guessed``, ``future`` (over 24 h after ``fetched_at``),
-    ``ancient`` (before 1990). A flagged time is returned too, to be shown.
-    """
-    doubtful: list[tuple[datetime, Flag]] = []
-    for claim in claims:
-        found = (
-            read_date(claim, context)
-            if isinstance(claim, str)
-            else Reading(claim)
-            if isinstance(claim, datetime)
-            else claim
-        )
-        if found is None:
-            continue
-        flag = flag_of(found, fetched_at)
-        if flag is None:
-            return found.moment, None
-        doubtful.append((found.moment, flag))
-    return next((one for one in doubtful if one[1] == "guessed"), doubtful[0]) if doubtful else (None, "missing")
-
-
 def flag_of(reading: Reading, fetched_at: datetime) -> Flag | None:
     """What is doubtful about a claim; None if nothing is."""
     if reading.moment < ANCIENT_BEFORE:

@@ -225,8 +225,3 @@ class PipelineProbes:
             words = f"{sum(behind.values())} records, the oldest {max(0, oldest_ms) / 1000:.1f} s"
             yield Check("lag", ok=True, words=words, fatal=False)
         yield canary_check(self._look)
-
-
-def serve_metrics(settings: Settings, clock_ms: Callable[[], int]) -> ServerThread | None:
-    """Serve the pipeline's probes on ``metrics_port`` on a thread; returns None if it is 0."""
-    return PipelineProbes(settings, clock_ms).serve() if settings.metrics_port else None

@@ -59,8 +59,7 @@ STORY = Shape(
     Card,
     "A story. ``sources`` counts independent ones; ``articles`` all articles, ``copies`` those that repeat another's text. "
     "``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles.",
-    without={"seq", "headline", "lead_outlet", "why", "why_label", "why_kind", "why_language", "edited", "backfill"}
-    | {"subscription_names"},
+    without={"seq", "headline", "lead_outlet", "why", "why_language", "edited", "backfill"} | {"subscription_names"},
     headline=str,
 )
 ALERT = Shape(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.text.calendars import gregorian
-from pipeline.text.dates import choose_date, parse_date, read_date, url_day
+from pipeline.text.dates import flag_of, parse_date, read_date, url_day
 from pipeline.text.written_days import DateContext
 from tests.pipeline.text import cldr
 
@@ -40,24 +40,21 @@ def test_iso_times_come_back(moment: datetime) -> None:
     assert parse_date(moment.isoformat()) == moment
 
 
-def test_flags() -> None:
-    assert choose_date((), FETCHED) == (None, "missing")
-    assert choose_date((None, "soon"), FETCHED) == (None, "missing")
-    assert choose_date(("2024-05-04T17:59:00Z",), FETCHED)[1] is None
-    late = choose_date(("2024-05-04T18:01:00Z",), FETCHED)
-    assert late == (datetime(2024, 5, 4, 18, 1, tzinfo=UTC), "future")
-    assert choose_date(("Thu, 01 Jan 1970 00:00:00 GMT",), FETCHED)[1] == "ancient"
-    assert choose_date(("1989-12-31T23:59:59Z",), FETCHED)[1] == "ancient"
-    assert choose_date(("1990-01-01T00:00:00Z",), FETCHED)[1] is None
-
-
-def test_a_sound_claim_is_better_than_an_earlier_flagged_one() -> None:
-    claims = ("1970-01-01T00:00:00Z", None, "nonsense", "2024-05-03T12:00:00Z", "2024-05-01T12:00:00Z")
-    assert choose_date(claims, FETCHED) == (datetime(2024, 5, 3, 12, tzinfo=UTC), None)
-
-
-def test_a_naive_fetch_time_is_utc() -> None:
-    assert choose_date(("2024-05-04T18:01:00Z",), FETCHED.replace(tzinfo=None))[1] == "future"
+@pytest.mark.parametrize("fetched_at", [FETCHED, FETCHED.replace(tzinfo=None)], ids=["utc", "naive"])
+@pytest.mark.parametrize(
+    ("claim", "flag"),
+    [
+        ("2024-05-04T17:59:00Z", None),
+        ("2024-05-04T18:01:00Z", "future"),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", "ancient"),
+        ("1989-12-31T23:59:59Z", "ancient"),
+        ("1990-01-01T00:00:00Z", None),
+    ],
+)
+def test_flags(claim: str, flag: str | None, fetched_at: datetime) -> None:
+    found = read_date(claim)
+    assert found is not None
+    assert flag_of(found, fetched_at) == flag
 
 
 def test_day_in_the_address() -> None:
