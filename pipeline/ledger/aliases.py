@@ -17,10 +17,14 @@ def read_aliases(connection: sa.Connection, run: str, base: Base | None, ids: Co
     c = article_aliases.c
     found: dict[str, str] = {}
     for part in chunks(sorted(set(ids))):
-        for mine in known(run, base, article_aliases):
-            for column in (c.alias, c.article):
-                rows = connection.execute(sa.select(c.alias, c.article).where(mine, column.in_(part)))
-                found |= {row.alias: row.article for row in rows}
+        # One statement, of a part for each index.
+        parts = [
+            sa.select(c.alias, c.article, sa.literal_column(str(age)).label("age")).where(mine, column.in_(part))
+            for age, mine in enumerate(known(run, base, article_aliases))
+            for column in (c.alias, c.article)
+        ]
+        rows = connection.execute(sa.union_all(*parts).order_by("age"))
+        found |= {row.alias: row.article for row in rows}
     return found
 
 

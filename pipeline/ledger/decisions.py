@@ -27,9 +27,10 @@ from core.store.decisions import newest_decision
 from core.store.engine import Store, chunks
 from core.store.outbox import ENRICHED, OutboxRow, key_of
 from core.store.subscriptions import LIVE as LIVE_SCOPE
-from pipeline.ledger.base import Base, Moved, due_decision, members, moved_in, read_base, rows_of, write_commit
+from pipeline.ledger.base import Base, read_base
 from pipeline.ledger.in_force import SubscriptionVersions
-from pipeline.ledger.ledger import RunLedger, RunState
+from pipeline.ledger.ledger import RunLedger, RunState, write_commit
+from pipeline.ledger.moved import Moved, due_decision, members, moved_in, replayed_run, rows_of
 from pipeline.ledger.rows import ENTRY, alert_row, outbox_rows
 from pipeline.ledger.stored_facts import add_outlets, read_facts, read_marks, write_facts
 from pipeline.ledger.stories import story_row, told_as
@@ -105,7 +106,10 @@ def replay_rest(ledger: RunLedger, before: str, *, scope: str, publish: bool) ->
     while True:
         with ledger.store.reading() as connection:
             base = read_base(connection, ledger.run)
-            due = due_decision(connection, ledger.run, base, newest_decision(connection, ledger.run))
+            replayed = replayed_run(connection, ledger.run, base)
+            due = (
+                due_decision(connection, replayed, base, newest_decision(connection, ledger.run)) if replayed else None
+            )
         if due is None or due.place >= before:
             return count
         replay_decision(ledger, ledger.state(), due, scope=scope, publish=publish)

@@ -23,10 +23,11 @@ from core.store.engine import Store, chunks
 from core.store.pruned import ARTICLES
 from pipeline.elements import Draft
 from pipeline.ledger.aliases import read_aliases
-from pipeline.ledger.base import Base, due_decision, known, moved_in, read_effects, stored_under, write_commit
+from pipeline.ledger.base import Base, known, stored_under
 from pipeline.ledger.bundle import postponed_counts, write_bundle
 from pipeline.ledger.contiguous_offsets import StreamOffsets, pruned_below
 from pipeline.ledger.in_hand import InHand
+from pipeline.ledger.moved import due_decision, moved_in, read_effects, replayed_run
 from pipeline.ledger.rows import ENTRY, entry
 from pipeline.ledger.slow_lane import SlowLaneQueue, delete_back, read_waiting, write_left
 from pipeline.ledger.stored_facts import write_facts
@@ -102,8 +103,10 @@ class RunLedger:
         self, store: Store, run: str, owner: str, clock_ms: Callable[[], int] = wall_ms, base: Base | None = None
     ) -> None:
         self.store, self.run, self.owner = store, run, owner
-        self._clock_ms, self._base = clock_ms, base
+        self.base = base
+        self._clock_ms = clock_ms
         self._seen = -1
+        self._replayed: str | None = None
 
     def seen(self, seq: int) -> None:
         """Note that this process has stored ``seq``: a store with a lower one has lost transactions."""
@@ -143,15 +146,15 @@ class RunLedger:
         """
         with self.store.reading() as connection:
             state = self._state(connection)
-            moved = moved_in(connection, self.run, self._base)
+            moved = moved_in(connection, self.run, self.base)
             done = self._done(connection, positions)
             histories: dict[str, list[IndexEntry]] = {}
             texts: dict[str, tuple[str, str]] = {}
             v = t.versions.c
             asked = set(articles)
-            aliases = read_aliases(connection, self.run, self._base, asked)
+            aliases = read_aliases(connection, self.run, self.base, asked)
             for part in chunks(sorted(asked | {aliases[one] for one in asked & aliases.keys()})):
-                for mine in known(self.run, self._base, t.versions):
+                for mine in known(self.run, self.base, t.versions):
                     query = sa.select(*ENTRY).where(mine, v.article.in_(part))
                     newest: dict[str, int] = {}
                     for row in connection.execute(query.order_by(v.version)):
@@ -164,7 +167,7 @@ class RunLedger:
                             texts[row.article] = (row.title, row.text)
             entries: list[IndexEntry] = []
             # An index that isn't empty has all entries of the base, which never changes.
-            for mine in known(self.run, self._base if since_seq < 0 else None, t.versions):
+            for mine in known(self.run, self.base if since_seq < 0 else None, t.versions):
                 newer = sa.select(*ENTRY).where(mine, v.event_ms >= since_ms)
                 if since_seq >= 0:
                     newer = newer.where(v.seq > since_seq)
@@ -174,14 +177,18 @@ class RunLedger:
                     entries += (entry(row, moved.stories.get(row.article)) for row in rows)
             missing = [position for position in positions if position not in done]
             waiting, left = read_waiting(connection, self.run, keyed, missing)
-            sightings = read_sightings(connection, self.run, self._base, doubtful)
-            decision = newest_decision(connection, self.run)
+            sightings = read_sightings(connection, self.run, self.base, doubtful)
+            # A decision raises the run's seq: if that is what it was, there is none that is newer.
+            unchanged = since_decision >= 0 and state.seq == since_seq
+            decision = since_decision if unchanged else newest_decision(connection, self.run)
             newly = dict[str, str]()
             if 0 <= since_decision < decision:
                 c = t.story_decisions.c
                 for effects in read_effects(connection, c.run == self.run, c.number > since_decision):
                     newly |= {article: after for article, (_, after) in effects.moved.items()}
-            due = due_decision(connection, self.run, self._base, decision)
+            if self._replayed is None:
+                self._replayed = replayed_run(connection, self.run, self.base)
+            due = due_decision(connection, self._replayed, self.base, decision) if self._replayed else None
             return BundleContext(
                 state,
                 done,
@@ -395,3 +402,12 @@ class RunLedger:
                 for offset in connection.execute(query).scalars():
                     done[Position(run=self.run, stream=stream, partition=partition, offset=offset)] = None
         return done
+
+
+def write_commit(connection: sa.Connection, run: str, seq: int, stored_ms: int) -> None:
+    """Note a transaction that handled no record. It has reached what the one before it had."""
+    c = t.commits.c
+    before = sa.select(c.epoch, c.handled).where(c.run == run).order_by(c.seq.desc()).limit(1)
+    found = connection.execute(before).one_or_none()
+    reached = {"epoch": found.epoch, "handled": found.handled} if found is not None else {"epoch": 0, "handled": -1}
+    connection.execute(t.commits.insert(), {"run": run, "seq": seq, "stored_ms": stored_ms} | reached)

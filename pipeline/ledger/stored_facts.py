@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from core.store import tables as t
 from core.store.engine import Store, chunks
 from pipeline.ledger import tables as own
-from pipeline.ledger.base import Base, Moved, known, moved_in, read_base, stored_under
+from pipeline.ledger.base import Base, known, stored_under
+from pipeline.ledger.moved import Moved, moved_in
 from pipeline.ledger.stories import read_stories, stories_as_of
 from pipeline.stories.decisions import ToldMark
 from pipeline.stories.story_memory import MOST_ARTICLES, AlertMark, StoryFacts, StoryMemory
@@ -39,11 +40,10 @@ _MARK = msgspec.json.Decoder(ToldMark)
 
 
 def read_story_memories(
-    store: Store, run: str, stories: Collection[str], matched: Collection[str]
+    store: Store, run: str, base: Base | None, stories: Collection[str], matched: Collection[str]
 ) -> dict[str, StoryMemory]:
     """The memories of stories that raised an alert or are in ``matched``, by story: the others need none. Raises StoreError."""
     with store.reading() as connection:
-        base = read_base(connection, run)
         moved = moved_in(connection, run, base)
         memories = {story: StoryMemory() for story in matched}
         for story, marks in read_marks(connection, run, base, moved, stories).items():

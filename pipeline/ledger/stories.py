@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from core.records.article import Story
 from core.store import tables as t
 from core.store.engine import Store, chunks
-from pipeline.ledger.base import Moved, moved_in, read_base
+from pipeline.ledger.base import read_base
+from pipeline.ledger.moved import Moved, moved_in
 from pipeline.ledger.rows import ENTRY, entry
 from pipeline.stories.index import IndexEntry
 from pipeline.stories.stage import Decided

@@ -293,9 +293,8 @@ class RunWriter:
         """The alerts of a batch, and the facts of their stories that have changed."""
         articles = [one.article for one in handled.decided if one.article is not None]
         matched = {one.story_id or "" for one in articles if one.subscriptions}
-        memories = read_story_memories(
-            self._ledger.store, self._ledger.run, {one.story_id or "" for one in articles}, matched
-        )
+        ledger, stories = self._ledger, {one.story_id or "" for one in articles}
+        memories = read_story_memories(ledger.store, ledger.run, ledger.base, stories, matched)
         self._subscriptions.begin({(m.subscription, m.version) for one in articles for m in one.subscriptions})
         rule = AlertRule(memories, self._subscriptions)
         alerts: list[Alert] = []

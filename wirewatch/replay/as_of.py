@@ -19,7 +19,7 @@ from core.store import tables as t
 from core.store.engine import Store
 from core.store.pruned import read_pruned, stored_ms
 from desk.delivery.store.tables import deliveries
-from pipeline.ledger.base import moved_since
+from pipeline.ledger.moved import moved_since
 from pipeline.ledger.stories import stories_as_of
 
 PAGE = 200

@@ -243,6 +243,26 @@ def test_the_later_decision_is_undone_first(store: Store) -> None:
     assert stories(store) == {identity(number): identity(number) for number in range(3)}
 
 
+def test_decisions_are_asked_for_only_if_the_run_was_written_meanwhile(store: Store) -> None:
+    running = writer(store)
+    running.write([report(1, 1)])
+    asked: list[str] = []
+
+    def asks(*what: Any) -> None:
+        asked.append(str(what[2]))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", asks)
+    running.write([report(2, 1)])
+    about = [one for one in asked if "story_decisions" in one or "replays" in one]
+    assert any("versions" in one for one in asked)
+    assert about == []
+    decide(store, "split", article=identity(2))
+    asked.clear()
+    running.write([report(3, 1)])
+    sa.event.remove(sa.Engine, "before_cursor_execute", asks)
+    assert [one for one in asked if "story_decisions" in one]
+
+
 def test_a_pipeline_that_is_overtaken_by_a_decision_decides_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
