@@ -102,7 +102,8 @@ class Tools:
 
     ``http`` is the only way to the network: bounded in time and size, and guarded. ``pacing`` says when a host may be
     asked next, ``robots`` what a site allows. ``clock`` gives UTC. ``cursors`` gives those of all active sources of a kind
-    (by its name), whoever polls them, without their items; it raises StoreError.
+    (by its name), whoever polls them, without their items; it raises StoreError. ``read_date`` gives the moment (UTC) of a date
+    in any language and calendar, given the language's tag if it is known; None if it can't be read.
     """
 
     settings: ConnectorSettings
@@ -111,6 +112,7 @@ class Tools:
     robots: Robots | None
     clock: Callable[[], datetime]
     cursors: Callable[[str], Collection[Any]] = lambda _kind: ()
+    read_date: Callable[[str, str | None], datetime | None] = lambda _claim, _language: None
 
 
 class StoredCursor(NamedTuple):

@@ -21,34 +21,45 @@ T = TypeVar("T")
 
 CONNECT_S = 5.0
 
+Waits = Callable[[str | None], object]
+"""Is called with what the service waits for, in words, and with None once that is there (``Probes.waits``)."""
+
+
+def _unsaid(_words: str | None) -> None:
+    """A command that has no probes."""
+
 
 class NotListening(WirewatchError):
     """No process listens at an address yet."""
 
 
-def store_of(settings: Settings, stop: threading.Event) -> Store:
+def store_of(settings: Settings, stop: threading.Event, waits: Waits = _unsaid) -> Store:
     """The store, once it can be reached. Ends the command if it is stopped before; raises as ``open_store`` else."""
-    return _once_there("the store", lambda: open_store(settings.store), stop)
+    return _once_there("the store", lambda: open_store(settings.store), stop, waits)
 
 
-def stream_of(settings: Settings, plan: StreamPlan, stop: threading.Event, *, role: str) -> Stream:
+def stream_of(
+    settings: Settings, plan: StreamPlan, stop: threading.Event, waits: Waits = _unsaid, *, role: str
+) -> Stream:
     """A stream, made as planned if it is missing, once the broker can be reached. As ``store_of``."""
     made = lambda: create_planned(settings.stream, plan, role=role)  # noqa: E731
-    return _once_there(f"the stream {plan.name}", made, stop)
+    return _once_there(f"the stream {plan.name}", made, stop, waits)
 
 
-def await_pipeline(settings: Settings, stop: threading.Event, *, job_endpoint: str = "") -> None:
+def await_pipeline(
+    settings: Settings, stop: threading.Event, waits: Waits = _unsaid, *, job_endpoint: str = ""
+) -> None:
     """Wait until all that a pipeline needs can be reached: the store, all streams, with Flink the cluster and job server."""
-    store_of(settings, stop).close()
+    store_of(settings, stop, waits).close()
     for plan in planned_streams(settings).values():
-        stream_of(settings, plan, stop, role="reader").close()
+        stream_of(settings, plan, stop, waits, role="reader").close()
     if job_endpoint:
-        _once_there("Beam's job server", lambda: _connect(job_endpoint), stop, NotListening)
+        _once_there("Beam's job server", lambda: _connect(job_endpoint), stop, waits, NotListening)
     if job_endpoint and settings.flink_rest_url:
         from pipeline.drivers.flink_rest import FlinkAway, FlinkJobs
 
         jobs = FlinkJobs(settings.flink_rest_url)
-        _once_there("the Flink cluster", jobs.listing, stop, FlinkAway)
+        _once_there("the Flink cluster", jobs.listing, stop, waits, FlinkAway)
 
 
 def _connect(endpoint: str) -> bool:
@@ -60,8 +71,19 @@ def _connect(endpoint: str) -> bool:
     return True
 
 
-def _once_there(what: str, open_it: Callable[[], T], stop: threading.Event, *also: type[WirewatchError]) -> T:
-    found = wait_for(what, open_it, wait=stop.wait, stop=stop.is_set, also=also)
+def _once_there(
+    what: str, open_it: Callable[[], T], stop: threading.Event, waits: Waits, *also: type[WirewatchError]
+) -> T:
+    def attempt() -> T:
+        try:
+            return open_it()
+        except WirewatchError as error:
+            waits(f"{what} ({error.message})")
+            raise
+
+    waits(what)
+    found = wait_for(what, attempt, wait=stop.wait, stop=stop.is_set, also=also)
     if found is None:
         raise typer.Exit
+    waits(None)
     return found

@@ -2,18 +2,28 @@
 
 A feed that was empty, a list that was rebuilt or grew at its old end, and a part of a sitemap that was not read before
 bring old items as new ones. Archive is stored and searchable and never alerted (backfill). By an item's own date it is
-archive if that is clearly before the newest date that the feed had shown, and before the last time it was read. A date
-that most of a list shares tells nothing. Without a date its place tells: archive is what comes below all that was known
-in a feed that has put its new items on top, and what is in a part of a sitemap that was not read before.
+archive if that is clearly before the newest date that the feed had shown, and before the last time it was read. A date that
+most of a list shares tells nothing. Dates that are neither RFC 822's nor ISO's (in other languages and calendars) are read
+by what the connector is given for it: feedparser makes a year of an epoch's digits. Without a date its place tells: archive
+is what comes below all that was known in a feed that has put its new items on top, and what is in a part of a sitemap that
+was not read before.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from connectors.feeds.items import FeedItem
+from core.records import to_ms
+
+ReadDate = Callable[[str, str | None], datetime | None]
+"""The moment (UTC) of a date as a publisher writes it, given the language's tag or None; None if it can't be read."""
 
 _DAY_MS = 86_400_000
 _EARLIEST_MS = 631_152_000_000
@@ -33,6 +43,26 @@ class Past(NamedTuple):
     newest_ms: int | None = None
     on_top: int = 0
     new_part: bool = False
+
+
+_USUAL = re.compile(
+    r"(?:[A-Z][a-z]{2,8},?\s+)?\d{1,2}\s+(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\s+\d{4}\b"
+    r"|(?:19|20)\d\d-\d\d-\d\d(?:[T\s]|$)"
+)
+
+
+def with_dates(listed: Sequence[FeedItem], language: str | None, read_date: ReadDate) -> tuple[FeedItem, ...]:
+    """The items, with dates that are not of the usual forms read by ``read_date`` if it can. ``language``: the feed's."""
+
+    def dated(item: FeedItem) -> FeedItem:
+        for claim in filter(None, (item.published, item.updated)):
+            if item.dated_ms is not None and _USUAL.match(claim):
+                break
+            if (moment := read_date(claim, item.language or language)) is not None:
+                return replace(item, dated_ms=to_ms(moment))
+        return item
+
+    return tuple(map(dated, listed))
 
 
 def told_dates(listed: Sequence[FeedItem], now_ms: int) -> list[int | None]:

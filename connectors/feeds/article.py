@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from html import unescape
 
 from msgspec.structs import replace
 
@@ -40,7 +41,7 @@ def raw_article(
     claims = claims_of(item)
     claims |= {"published": item.published or item.updated, "language": item.language or language}
     common = RawArticle(url=item.url, source=source, fetched_at=now, feed_url=feed_url, backfill=backfill, **claims)
-    content = plain_text(item.content) if item.content and item.content_is_html else item.content
+    content = plain_text(once_escaped(item.content)) if item.content and item.content_is_html else item.content
     if isinstance(page, Fetched):
         text = decode_body(page.body, page.content_type).text
         http = HttpFacts(
@@ -74,6 +75,16 @@ def looks_like_html(text: str) -> bool:
     """Whether there is a tag or a character reference in it."""
     tag = _TAG_BEGINS.search(text)
     return (tag is not None and text.find(">", tag.end()) >= 0) or _REFERENCE.search(text) is not None
+
+
+_ESCAPED = re.compile(r"\s*&lt;[a-zA-Z][^<>]*&gt;\s*")
+
+
+def once_escaped(html: str) -> str:
+    """``html``, or what it shows if that is markup from its first character to its last: it was escaped twice."""
+    if "<" in html or not _ESCAPED.fullmatch(html):
+        return html
+    return unescape(html)
 
 
 def plain_text(html: str) -> str:

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from connectors.base import PollReport, PollResult
 from connectors.feeds import decide
-from connectors.feeds.age import Past
+from connectors.feeds.age import Past, ReadDate, with_dates
 from connectors.feeds.article import raw_article
 from connectors.feeds.cursor import FeedCursor, FeedFacts, ItemState
 from connectors.feeds.items import FeedItem, ParsedFeed
@@ -58,6 +58,7 @@ class FeedConnector:
     ``html``; if the page can't be fetched after a few attempts, the feed's own text as ``text``, or, with no text at
     all, a stub (``fetch_failed``). An item without an address gives its text under a made-up one. ``stopwatch``
     (seconds, monotonic) measures the time that passes while polling. ``robots`` None: pages are fetched unasked.
+    ``read_date`` reads dates that a feed's parser can't.
     """
 
     def __init__(
@@ -71,11 +72,12 @@ class FeedConnector:
         rng: random.Random | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
         robots: Robots | None = None,
+        read_date: ReadDate = lambda _claim, _language: None,
     ) -> None:
         self._url, self._source, self._http, self._pacing = url, source, http, pacing
         self._policy = policy or decide.FeedPolicy()
         self._rng = rng
-        self._stopwatch, self._robots = stopwatch, robots
+        self._stopwatch, self._robots, self._read_date = stopwatch, robots, read_date
 
     def poll(self, cursor: FeedCursor | None, now: datetime) -> PollResult[FeedCursor]:
         """See Connector.poll. Takes at most ``poll_budget_s`` plus the time-out of one fetch."""
@@ -155,7 +157,7 @@ class FeedConnector:
         part = hashlib.blake2b(address.encode(), digest_size=4).hexdigest() if address == facts.child else None
         merged = decide.merge(
             cursor.items,
-            feed.items,
+            with_dates(feed.items, feed.language, self._read_date),
             first=not facts.listed,
             now_ms=now_ms,
             policy=self._policy,

@@ -30,7 +30,6 @@ from core.records import canonical_url
 from core.records.identity import ITEM_FRAGMENT
 
 _DIGITS = re.compile(r"\d+")
-_SPACE = re.compile(r"\s+")
 
 
 class Marks(NamedTuple):
@@ -63,7 +62,7 @@ _NO_MARKS = Marks("", "", "", "", "", "", "")
 
 def marks_of(item: FeedItem) -> Marks:
     """The marks of a listed item."""
-    title, summary = (_SPACE.sub(" ", part or "").strip() for part in (item.title, item.summary))
+    title, summary = (" ".join((part or "").split()) for part in (item.title, item.summary))
     link = canonical_url(item.url)
     bare = link.partition(f"#{ITEM_FRAGMENT}=")[0]
     return Marks(
@@ -102,6 +101,8 @@ def matched(about: Mapping[str, Marks], listed: Sequence[FeedItem]) -> list[Matc
     shared = _shared_links(marks)
     shared.update(one.link for one in about.values() if one.apart)
     weak = _shared_guids(marks)
+    # Nearly all lists hold no item that was told apart before. Marks of another version don't say.
+    some_apart = any(one.apart or one == _NO_MARKS for one in about.values())
     found: list[Match | None] = [None] * len(listed)
     taken: set[str] = set()
 
@@ -112,7 +113,7 @@ def matched(about: Mapping[str, Marks], listed: Sequence[FeedItem]) -> list[Matc
 
     left = []
     for place, (item, one) in enumerate(zip(listed, marks, strict=True)):
-        apart = _told_apart(item, one, weak)
+        apart = _told_apart(item, one, weak) if some_apart else None
         if item.key in about and (one.link not in shared or one.guid or about[item.key].words == one.words):
             # What was known before its link came to be shared keeps its address. The page there is not its own.
             take(place, msgspec.structs.replace(item, fetchable=item.fetchable and one.link not in shared), one)

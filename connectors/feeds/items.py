@@ -22,7 +22,6 @@ MAX_NAME = 200
 ITEM_PARAMETER = "wirewatch-item"
 """Query parameter in the made-up address of an item without one: the feed's address plus the item's key."""
 
-_SPACE = re.compile(r"\s+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -96,12 +95,15 @@ def one_line(text: object, limit: int = MAX_TITLE) -> str | None:
     """Plain text on one line, at most ``limit`` characters; None for what is empty or no text."""
     if not isinstance(text, str):
         return None
-    line = _SPACE.sub(" ", sound(text[: limit * 4])).strip()
+    line = " ".join(sound(text[: limit * 4]).split())
     return line[:limit].rstrip() or None
 
 
 def sound(text: str) -> str:
     """``text`` without control characters and lone surrogates."""
+    if text.isprintable():
+        # Neither is printable: nearly all short texts end here.
+        return text
     return _CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -74,7 +74,15 @@ class FeedKind:
             if budget is None:
                 self._budgets[tools] = budget = _budget(source.kind, tools)
         policy = budget.policy(tools.clock())
-        return FeedConnector(source.url, source.outlet, tools.http, tools.pacing, policy=policy, robots=tools.robots)
+        return FeedConnector(
+            source.url,
+            source.outlet,
+            tools.http,
+            tools.pacing,
+            policy=policy,
+            robots=tools.robots,
+            read_date=tools.read_date,
+        )
 
     def encode(self, cursor: FeedCursor) -> StoredCursor:
         """See ConnectorKind.encode."""

@@ -1,8 +1,8 @@
 """Mends the XML of feeds before a parser sees it: document types, entities and character references. Pure, linear.
 
 A parser that meets an entity of an external document type drops it in silence, and one that meets a reference to no
-character gives up the whole feed. So what a document type declares goes, entities become the characters that they stand
-for, and what stands for nothing becomes U+FFFD or stays visible as it is written.
+character, or an ampersand alone, gives up the whole feed. So what a document type declares goes, entities become the
+characters that they stand for, and what stands for nothing becomes U+FFFD or stays visible as it is written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _DOCTYPE = re.compile(r"(<!DOCTYPE\b[^>\[]*+)(?:>|\[(.*?)\]\s*+>)", re.IGNORECAS
 _BEFORE = re.compile(r"(?:\s|<\?(?:[^?]|\?(?!>))*+\?>|<!--(?:[^-]|-(?!->))*+-->)*+")
 _ENTITY = re.compile(r"<!ENTITY\s+([A-Za-z_][\w.:-]{0,99})\s+(?:\"([^\"]*)\"|'([^']*)')\s*>")
 _VERBATIM = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
-_NAMED = re.compile(r"&([A-Za-z_][\w.:-]{0,99});")
+_NAMED = re.compile(r"&(?:([A-Za-z_][\w.:-]{0,99});|(?!#))")
+"""A reference by name, or an ampersand that begins none: many feeds write "R&D"."""
 _NUMBER = re.compile(r"&#(?:[xX]([0-9A-Fa-f]++)|([0-9]++));")
 _XML = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _HIGH, _LOW, _END, _BEYOND = 0xD800, 0xDC00, 0xE000, 0x110000
@@ -60,6 +61,8 @@ def _pieces(text: str, declared: dict[str, str]) -> Iterator[str]:
     def resolve(match: re.Match[str]) -> str:
         nonlocal grown
         name = match[1]
+        if name is None:
+            return "&amp;"
         if name in _XML:
             return match[0]
         value = declared.get(name) or html5.get(f"{name};")

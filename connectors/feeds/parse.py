@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import feedparser
 
-from connectors.feeds.article import looks_like_html, plain_text
+from connectors.feeds.article import looks_like_html, once_escaped, plain_text
 from connectors.feeds.items import (
     MAX_AUTHORS,
     MAX_NAME,
@@ -82,7 +82,9 @@ def _related(about: Any, rel: str, base: str) -> str | None:
 
 
 def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
-    for entry in entries:
+    # Plain dictionaries: each question to feedparser's own costs a look at its map of other names for a field. And with
+    # its own, "updated" would be answered with "published" if there is none.
+    for entry in map(dict, entries):
         content, is_html = _content(entry)
         summary = entry.get("summary")
         # feedparser copies Atom content into a missing summary.
@@ -99,11 +101,8 @@ def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
             content_is_html=is_html,
             authors=_authors(entry),
             published=one_line(entry.get("published"), MAX_NAME),
-            # Not entry.get("updated"): if there is none, feedparser answers with "published".
-            updated=one_line(dict.get(entry, "updated"), MAX_NAME),
-            dated_ms=first_ms(
-                read_moment(entry.get("published_parsed")), read_moment(dict.get(entry, "updated_parsed"))
-            ),
+            updated=one_line(entry.get("updated"), MAX_NAME),
+            dated_ms=first_ms(read_moment(entry.get("published_parsed")), read_moment(entry.get("updated_parsed"))),
             language=_language(parts[0].get("language") or detail.get("language")),
         )
 
@@ -146,13 +145,17 @@ def _title(holder: Any) -> str | None:
 
 
 def _plain(html: str) -> str | None:
-    text = sound(plain_text(html) if looks_like_html(html) else html.strip())
+    text = sound(plain_text(once_escaped(html)) if looks_like_html(html) else html.strip())
     return text[:MAX_SUMMARY].rstrip() or None
 
 
 def _authors(entry: Any) -> tuple[str, ...]:
     named = [author.get("name") for author in entry.get("authors") or () if hasattr(author, "get")]
-    names = [line for name in (named if any(named) else [entry.get("author")]) if (line := one_line(name, MAX_NAME))]
+    whole = entry.get("author")
+    if len(named) < 2 and isinstance(whole, str) and (found := _NAMED_ADDRESS.fullmatch(whole.strip()[:1_000])):
+        # feedparser takes the end of an address with a long last part for the name.
+        named = [(found[1] or found[2]).strip(' "')]
+    names = [line for name in (named if any(named) else [whole]) if (line := one_line(name, MAX_NAME))]
     return tuple(dict.fromkeys(names))[:MAX_AUTHORS]
 
 
@@ -171,6 +174,7 @@ _HTML_ROOTS = ("html", "head", "body", "div", "p")
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)")
 _PROLOG = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*+", re.DOTALL | re.IGNORECASE)
 _GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
+_NAMED_ADDRESS = re.compile(r"[^\s@()<>]+@[^\s@()<>]+\s+\(([^()]+)\)|([^@<>]+)<[^\s@<>]+@[^\s@<>]+>")
 _BASE = re.compile(r"\bbase\s*=", re.IGNORECASE)
 _HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
 
@@ -243,7 +247,7 @@ def read_xml(text: str, *, url: str, base: str, for_items: bool = False) -> Any:
         text = _GUID.sub(r'<\1 isPermaLink="false"\2>', text)
         # With a base, feedparser joins addresses at every element: a fifth of its time. Only elements with bases of
         # their own need it, as the items' links are joined by ``_joined``.
-        base = base if _BASE.search(text) else ""
+        base = base if "base" in text.lower() and _BASE.search(text) else ""
     # Given as a stream: feedparser would open a string as a file or address. Decoded here, so that its own rules for
     # encodings (which trust labels) play no part.
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": base}

@@ -33,14 +33,24 @@ def listening_socket(host: str, port: int) -> socket.socket:
 class ServerThread:
     """Serves ``application`` until closed, or until the process ends. The port is bound on creation.
 
-    Plain functions that answer run on threads of their own, so one slow answer does not hold up the others. ``options`` are
-    uvicorn's. Raises OSError or OverflowError if the address can't be bound.
+    Plain functions that answer run on threads of their own, so one slow answer does not hold up the others. ``listening``
+    is used in place of a socket of its own for ``host`` and ``port``, and closed in the end. ``options`` are uvicorn's.
+    Raises OSError or OverflowError if the address can't be bound.
     """
 
-    def __init__(self, application: ASGIApp, host: str, port: int, *, name: str, **options: Any) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        name: str,
+        listening: socket.socket | None = None,
+        **options: Any,
+    ) -> None:
         import uvicorn
 
-        self._socket = listening_socket(host, port)
+        self._socket = listening or listening_socket(host, port)
         self.port = int(self._socket.getsockname()[1])
         defaults: dict[str, Any] = {
             "lifespan": "off",

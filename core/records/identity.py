@@ -106,10 +106,17 @@ _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _GOOGLE = re.compile(r"(?:google\.(?:com|[a-z]{2,3})(?:\.[a-z]{2})?|bing\.com)")
 _AMP_CACHES = ("cdn.ampproject.org", "ampproject.net")
 _SESSION = re.compile(r";jsessionid=.*", re.IGNORECASE)
-_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})|(.)", re.DOTALL)
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_PATH_SAFE = _UNRESERVED | frozenset("!$&'()*+,;=:@/")
-_QUERY_SAFE = _UNRESERVED | frozenset("!$'()*,;:@/?=")
+
+
+def _unsafe(further: str) -> re.Pattern[str]:
+    """What of a URL's part is written otherwise: %XX, and what is neither unreserved nor one of these."""
+    safe = "".join(map(re.escape, sorted(_UNRESERVED | frozenset(further))))
+    return re.compile(rf"%([0-9A-Fa-f]{{2}})|([^{safe}])")
+
+
+_PATH_UNSAFE = _unsafe("!$&'()*+,;=:@/")
+_QUERY_UNSAFE = _unsafe("!$'()*,;:@/?=")
 
 
 def canonical_url(url: str) -> str:
@@ -152,6 +159,8 @@ def _canonical(text: str) -> str | None:
     return f"https://{netloc}/{path}" + (f"?{query}" if query else "") + item
 
 
+# The items of a feed have one host or a few.
+@lru_cache(maxsize=256)
 def _host(raw: str) -> str | None:
     """Lower-case ASCII without the labels that choose a presentation; None if it can't be a host."""
     if not raw or len(raw) > MAX_HOST_CHARS:
@@ -190,7 +199,7 @@ def _unwrapped(host: str, segments: list[str]) -> str | None:
 def _segments(path: str) -> list[str]:
     """The parts of a path, with percent-encoding normalised, without empty ones and dot segments."""
     parts: list[str] = []
-    for part in _encoded(path, _PATH_SAFE).split("/"):
+    for part in _encoded(path, _PATH_UNSAFE).split("/"):
         if part == "..":
             if parts:
                 parts.pop()
@@ -220,7 +229,7 @@ def _article_path(segments: list[str]) -> list[str]:
 def _query(raw: str) -> str:
     kept: list[tuple[str, str]] = []
     for piece in raw.split("&"):
-        text = _encoded(piece.replace("+", "%20"), _QUERY_SAFE)
+        text = _encoded(piece.replace("+", "%20"), _QUERY_UNSAFE)
         # Feeds that escape twice leave "&amp;name=value".
         while text.startswith("amp;"):
             text = text.removeprefix("amp;")
@@ -239,19 +248,16 @@ def _is_tracking(name: str, value: str) -> bool:
     return name in REFERRER_NAMES and _REFERRER_VALUE.fullmatch(value) is not None
 
 
-def _encoded(text: str, safe: frozenset[str]) -> str:
-    """``text`` with unreserved characters plain, everything not in ``safe`` as %XX of its UTF-8."""
+def _encoded(text: str, unsafe: re.Pattern[str]) -> str:
+    """``text`` with unreserved characters plain, what else is unsafe as %XX of its UTF-8."""
 
     def one(found: re.Match[str]) -> str:
         if found[1]:
             char = chr(int(found[1], 16))
             return char if char in _UNRESERVED else f"%{found[1].upper()}"
-        char = found[2]
-        if char in safe:
-            return char
-        return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
+        return "".join(f"%{byte:02X}" for byte in found[2].encode("utf-8", "surrogatepass"))
 
-    return _PERCENT.sub(one, text)
+    return unsafe.sub(one, text)
 
 
 _SPACE = re.compile(r"\s+")

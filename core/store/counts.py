@@ -5,6 +5,7 @@ name                   label                  value
 =====================  =====================  ================================================================
 outcomes               kind of outcome        raw records; a lost range counts with all its offsets
 postponed              why                    raw records that left the order for the slow lane
+rejected               stage: kind of reason  raw records that were rejected; see ``core.store.retries.kind_of``
 refused_by_limit       stage: limit           raw records rejected by a limit of time or memory
 not_decided                                   queries that were left undecided on an article
 latency.STAGE          upper bound in s       records that took up to that long, not cumulative; ``inf``: the rest
@@ -38,7 +39,7 @@ LATENCY_S: Mapping[str, tuple[float, ...]] = {
 """Bounds of the buckets of each stage, in seconds."""
 
 OUTCOMES, NOT_DECIDED, INF = "outcomes", "not_decided", "inf"
-POSTPONED, REFUSED_BY_LIMIT = "postponed", "refused_by_limit"
+POSTPONED, REFUSED_BY_LIMIT, REJECTED = "postponed", "refused_by_limit", "rejected"
 SOURCE_CHARS = 300
 Counts = Counter[tuple[str, str]]
 """By name and label."""

@@ -46,7 +46,7 @@ class StoreReader:
             query = query.order_by(c.stream, c.partition, c.first_offset).limit(PAGE)
             with self.store.reading() as connection:
                 rows = connection.execute(query).all()
-            yield from map(_outcome, rows)
+            yield from map(outcome_of, rows)
             if len(rows) < PAGE:
                 return
             after = (rows[-1].stream, rows[-1].partition, rows[-1].first_offset)
@@ -77,7 +77,7 @@ class StoreReader:
             now,
             [decode(row.record.encode(), Article) for row in articles],
             [decode(row.record.encode(), Alert) for row in alerts],
-            [_outcome(row) for row in rejected],
+            [outcome_of(row) for row in rejected],
         )
 
     def _newer(self, connection: sa.Connection, table: sa.Table, seq: int) -> list[sa.Row[tuple[str]]]:
@@ -128,7 +128,8 @@ def find_article(store: Store, run: str, identity: str) -> Article | None:
     return decode(record.encode(), Article) if record is not None else None
 
 
-def _outcome(row: sa.Row[tuple[object, ...]]) -> Outcome:
+def outcome_of(row: sa.Row[tuple[object, ...]]) -> Outcome:
+    """The outcome in a row of ``outcomes``."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     place = values.pop("place")
     values["key"] = OrderKey.parse(place) if place else None

@@ -13,6 +13,7 @@ articles               the current version of each article, enriched
 versions               every version of each article, with the story stage's index entry for it
 article_aliases        addresses whose records belong to the article of another address: its forms for print, sharing
 page_requests          pages that are to be fetched again: walls, and what a person asked for; see ``core.store.page_requests``
+retries                rejected records that go through again; see ``core.store.retries``
 stories                one row a story, updated with every article
 alerts                 one row an alert
 subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
@@ -219,6 +220,30 @@ page_requests = Table(
     Column("state", SafeString, nullable=False),
     Column("ask_ms", BigInteger, nullable=False),
     Index("ix_page_requests_run_state_ask_ms", "run", "state", "ask_ms"),
+)
+
+retries = Table(
+    "retries",
+    metadata,
+    # The position of the rejected record.
+    Column("run", SafeString, primary_key=True),
+    Column("stream", SafeString, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("record_offset", BigInteger, primary_key=True, autoincrement=False),
+    # asked, begun, appended, gone
+    Column("state", SafeString, nullable=False),
+    # How often the record had been rejected by then.
+    Column("failures", Integer, nullable=False),
+    # Why it is gone.
+    Column("problem", SafeText),
+    # Of the new record: its partition, where that ended before the append, and its offset.
+    Column("new_partition", Integer),
+    Column("since_offset", BigInteger),
+    Column("new_offset", BigInteger),
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("asked_by", SafeText, nullable=False),
+    Index("ix_retries_run_state", "run", "state"),
+    Index("ix_retries_run_new_offset", "run", "new_offset"),
 )
 
 stories = Table(

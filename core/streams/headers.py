@@ -3,7 +3,9 @@
 ``schema`` names the record and its schema number, such as ``wirewatch.Article/1``, so that a reader can choose before it
 parses. ``traceparent`` (W3C Trace Context) has the article's id as the trace: an article's raw record, its enriched versions
 and its alerts share it, in every run and on every machine. The record's own digest is the parent. No span is recorded by
-us, so the flag says "not sampled"; a tracer of your own may go on from it. Nothing of ours decides by headers.
+us, so the flag says "not sampled"; a tracer of your own may go on from it. ``retry-of``: a rejected record that goes through
+again names its old position (``run/stream/partition/offset``); by this the connectors find after a crash what they had
+appended. Nothing else of ours decides by headers.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from hashlib import sha256
 
 from core.streams.base import Headers
 
-SCHEMA, TRACEPARENT = "schema", "traceparent"
+SCHEMA, TRACEPARENT, RETRY_OF = "schema", "traceparent", "retry-of"
 _TRACE = re.compile(r"[0-9a-f]{32}")
 _NO_TRACE = "0" * 32
 

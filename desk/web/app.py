@@ -29,6 +29,7 @@ from desk.web.pages import (
     handover,
     live,
     people,
+    rejected,
     search,
     stories,
     subscriptions,
@@ -51,6 +52,7 @@ PAGES: tuple[tuple[APIRouter, str], ...] = (
     (channels.router, ""),
     (account.router, ""),
     (people.router, ""),
+    (rejected.router, ""),
 )
 """Every module of pages with the name of its first route in the head of all pages, in that order; empty: not there."""
 
@@ -60,10 +62,21 @@ health = APIRouter(include_in_schema=False)
 @health.get("/healthz")
 @allow(None)
 def healthz(desk: TheDesk) -> PlainTextResponse:
-    """200 while the store can be read and followed, else 503; says nothing that a stranger may not know."""
+    """200: the process answers. The words say nothing that a stranger may not know."""
+    return PlainTextResponse(f"{_state(desk)}\n")
+
+
+@health.get("/readyz")
+@allow(None)
+def readyz(desk: TheDesk) -> PlainTextResponse:
+    """200 while the store can be read and followed, else 503."""
+    return PlainTextResponse(f"{_state(desk)}\n", 200 if desk.problem is None else 503)
+
+
+def _state(desk: Desk) -> str:
     if desk.problem is not None:
-        return PlainTextResponse("the store can't be read\n", 503)
-    return PlainTextResponse("ok\n" if desk.hub.ready.is_set() else "ok, still loading its stories\n")
+        return "the store can't be read"
+    return "ok" if desk.hub.ready.is_set() else "ok, still loading its stories"
 
 
 ROUTERS: tuple[APIRouter, ...] = (

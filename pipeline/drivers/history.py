@@ -3,8 +3,9 @@
 See docs/architecture.md, "Replay equals live".
 
 Records that were late in that run come at the places that it gave them, which ``late`` holds. They keep their own keys, so
-topics and subscriptions are those of their own times and the ordered stage gives them the same places again. Records that a
-limit of time or memory refused in that run (``refused``) are refused again, without being tried.
+topics and subscriptions are those of their own times and the ordered stage gives them the same places again. Records whose
+rejection in that run holds (``refused``: by a limit of time or memory, or since they were retried) are refused again,
+without being tried.
 """
 
 from __future__ import annotations

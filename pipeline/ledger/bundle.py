@@ -15,6 +15,7 @@ from core.store import tables as t
 from core.store.counts import SOURCE_CHARS, Counts, latency_counts
 from core.store.engine import Store
 from core.store.outbox import OutboxRow
+from core.store.retries import kind_of
 from pipeline.elements import Draft, Rejection
 from pipeline.ledger.aliases import write_aliases
 from pipeline.ledger.rows import (
@@ -102,8 +103,11 @@ def bundle_counts(decided: Sequence[Decided], stored_ms: int, back: Collection[P
     found.update(latency_counts("fetched_to_append", fetched))
     found.update(latency_counts("published_to_fetched", published))
     for one in decided:
+        if one.outcome.kind is not OutcomeKind.REJECTED:
+            continue
         refused = Rejection(one.outcome.stage or "", one.outcome.reason or "")
-        if one.outcome.kind is OutcomeKind.REJECTED and refused.by_limit:
+        found[counts.REJECTED, f"{refused.stage}: {kind_of(refused.stage, refused.reason)}"] += 1
+        if refused.by_limit:
             found[counts.REFUSED_BY_LIMIT, f"{refused.stage}: {refused.reason.partition(':')[0]}"] += 1
     if undecided := sum(one.undecided for one in decided):
         found[counts.NOT_DECIDED, ""] += undecided

@@ -75,6 +75,7 @@ def _take_from(
     moved = Counter((counts.OUTCOMES, one.kind) for one in ended)
     changes = Counter({key: -value for key, value in moved.items()})
     changes[counts.OUTCOMES, str(OutcomeKind.REJECTED)] += len(ended)
+    changes[counts.REJECTED, f"{STAGE}: {STAGE}"] += len(ended)
     counts.add_counts(store, connection, run, changes)
     total["outcomes"] += len(ended)
     total.update(_empty(store, connection, run, article, url))

@@ -13,6 +13,7 @@ from core.store import tables as t
 from core.store.counts import OUTCOMES
 from core.store.engine import Store
 from core.store.pruned import read_pruned
+from core.store.retries import APPENDED
 from pipeline.elements import BY_LIMIT, RefusedRecord, Rejection
 from pipeline.ledger.base import stored_under
 from pipeline.ledger.tables import replays
@@ -242,23 +243,29 @@ def late_places(store: Store, run: str) -> dict[tuple[str, int, int], OrderKey]:
         }
 
 
-def refused_by_limit(store: Store, run: str) -> dict[tuple[str, int, int], RefusedRecord]:
-    """(stream's UUID, partition, offset) → how records ended in a run that a limit of time or memory refused.
+def held_rejections(store: Store, run: str) -> dict[tuple[str, int, int], RefusedRecord]:
+    """(stream's UUID, partition, offset) → how records ended in a run whose rejection a replay takes over.
 
-    Such limits hang on the machine, so a replay takes over what they decided, as it takes over the places of late records.
+    As it takes over the places of late records: what a limit of time or memory refused, since such limits hang on the
+    machine; and what was appended once more after its fault was mended, since the new record has the article now.
     """
-    c = t.outcomes.c
-    query = sa.select(c.stream, c.partition, c.first_offset, c.item, c.stage, c.reason).where(
+    c, r = t.outcomes.c, t.retries.c
+    columns = (c.stream, c.partition, c.first_offset, c.item, c.stage, c.reason)
+    limited = sa.select(*columns).where(
         c.run == run, t.is_rejected, sa.or_(*(c.reason.startswith(word) for word in BY_LIMIT))
     )
+    same = (
+        (c.run == r.run) & (c.stream == r.stream) & (c.partition == r.partition) & (c.first_offset == r.record_offset)
+    )
+    retried = sa.select(*columns).join(t.retries, same).where(c.run == run, t.is_rejected, r.state == APPENDED)
+    found: dict[tuple[str, int, int], RefusedRecord] = {}
     with store.reading() as connection:
-        found = {
-            (row.stream, row.partition, row.first_offset): RefusedRecord(
-                row.item, Rejection(row.stage or "", row.reason)
-            )
-            for row in connection.execute(query)
-        }
-    return {where: one for where, one in found.items() if one.problem.by_limit}
+        for query, whole in ((limited, False), (retried, True)):
+            for row in connection.execute(query):
+                one = RefusedRecord(row.item, Rejection(row.stage or "", row.reason or ""))
+                if whole or one.problem.by_limit:
+                    found[row.stream, row.partition, row.first_offset] = one
+    return found
 
 
 def _raw(row: sa.Row[tuple[object, ...]], article: Article) -> RawArticle:

@@ -42,7 +42,9 @@ _HOUR = re.compile(
     r"(?<![\d:.])(\d{1,2})(?=\s*(?:[ap]\.?\s?m\b|uhr\b|(?:时|時|点|點|시)|(?:h|ч|год)\b))", re.IGNORECASE
 )
 _RFC822 = re.compile(
-    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{2,4}\s+\d{1,2}:\d\d(?!.*[ap]\.?\s?m\b)", re.IGNORECASE
+    # With hyphens as RFC 850 has it.
+    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}(?:\s+|-)[A-Za-z]{3,9}(?:\s+|-)\d{2,4}\s+\d{1,2}:\d\d(?!.*[ap]\.?\s?m\b)",
+    re.IGNORECASE,
 )
 # The format of C and Java: the year comes last.
 _YEAR_LAST = re.compile(

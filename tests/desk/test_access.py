@@ -27,10 +27,11 @@ ROUTES = [
     for method in sorted(route.methods or ())
 ]
 IDS = [f"{method} {path}" for method, path, _ in ROUTES]
-EVERYBODY = {("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/healthz")}
+EVERYBODY = {("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/healthz"), ("GET", "/readyz")}
 EDITORS = {
     *(("POST", f"/coverage/{what}") for what in ("add", "remove", "opml", "find", "again")),
     ("GET", "/coverage/find/{name}"),
+    ("POST", "/rejected/retry"),
     ("GET", "/subscriptions/new"),
     *(("POST", f"/subscriptions/{what}") for what in ("save", "state", "remove", "import")),
     *(("POST", f"/subscriptions/{what}") for what in ("check", "explain", "translate")),

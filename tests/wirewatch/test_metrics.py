@@ -16,6 +16,7 @@ from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
 from tests.servers.kafka import free_ports
 from wirewatch.monitoring.metrics import PipelineProbes, with_short_timeout
+from wirewatch.monitoring.probes import Probes
 
 
 def _get(port: int, path: str) -> tuple[int, str]:
@@ -38,7 +39,8 @@ def test_the_figures_are_those_of_store_and_stream(tmp_path: Path) -> None:
     [port] = free_ports(1)
     settings = Settings(data_dir=str(tmp_path), metrics_port=port, extraction_processes=0)
     raw = create_stream(settings.stream, settings.raw_stream)
-    server = PipelineProbes(settings, wall_ms).serve()
+    server = Probes("pipeline", settings.metrics_host, port)
+    PipelineProbes(settings, wall_ms).serve(server)
     try:
         assert _get(port, "/healthz")[0] == 200
         raw.append([_record(number) for number in range(3)])

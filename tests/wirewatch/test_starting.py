@@ -10,54 +10,88 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from core.errors import UsageError
+from core.net.serving import listening_socket
 from core.settings import Settings
 from tests.servers.kafka import free_ports
 from tests.waiting import until
 from tests.wirewatch.command import surroundings
 from wirewatch import starting
+from wirewatch.monitoring.probes import Probes
 
 FLINK = ("--runner=PortableRunner", "--beam-option=--job_endpoint=127.0.0.1:{port}")
+STORE = {"WIREWATCH_STORE_URL": "postgresql://me@127.0.0.1:{port}/none"}
+STREAM = {"WIREWATCH_STREAM_URL": "kafka://127.0.0.1:{port}"}
+PROBES = {"WIREWATCH_METRICS_PORT": "{probes}"}
 
 
 @pytest.mark.parametrize(
-    ("what", "command", "away"),
+    ("what", "command", "settings"),
     [
-        ("the stream raw-articles", ("connectors", "run"), {"WIREWATCH_STREAM_URL": "kafka://127.0.0.1:{port}"}),
-        ("the store", ("deliver",), {"WIREWATCH_STORE_URL": "postgresql://me@127.0.0.1:{port}/none"}),
-        ("Beam's job server", ("pipeline", "run", *FLINK), {}),
+        ("the stream raw-articles", ("connectors", "run"), STREAM | PROBES),
+        ("the store", ("connectors", "listen", "--port", "0"), STORE | PROBES),
+        ("the store", ("deliver",), STORE | PROBES),
+        ("the store", ("desk",), STORE | {"WIREWATCH_DESK_PORT": "{probes}"}),
+        ("Beam's job server", ("pipeline", "run", *FLINK), PROBES),
     ],
+    ids=["connectors", "listen", "delivery", "desk", "pipeline"],
 )
-def test_a_service_waits_and_says_so_in_one_line(
-    tmp_path: Path, what: str, command: tuple[str, ...], away: dict[str, str]
+def test_a_service_waits_and_says_so_in_one_line_and_at_its_probes(
+    tmp_path: Path, what: str, command: tuple[str, ...], settings: dict[str, str]
 ) -> None:
-    (port,) = free_ports(1)
-    settings = {name: value.format(port=port) for name, value in away.items()} | {"WIREWATCH_LOG_FORMAT": "json"}
+    port, probes = free_ports(2)
+    given = {name: value.format(port=port, probes=probes) for name, value in settings.items()}
     said = tmp_path / "stderr"
     with said.open("w") as stderr:
         service = subprocess.Popen(
             [sys.executable, "-m", "wirewatch", *(part.format(port=port) for part in command)],
             cwd=tmp_path,
-            env=surroundings() | settings,
+            env=surroundings() | given | {"WIREWATCH_LOG_FORMAT": "json"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
         )
 
     def lines() -> list[dict[str, Any]]:
-        return [json.loads(line) for line in said.read_text().splitlines()]
+        # The desk says in plain words that it starts.
+        return [json.loads(line) for line in said.read_text().splitlines() if line.startswith("{")]
 
     try:
         until(lambda: any("can't be reached" in line["event"] for line in lines()), "line")
         assert service.poll() is None
+        alive, ready = (httpx.get(f"http://127.0.0.1:{probes}/{probe}", timeout=30) for probe in ("healthz", "readyz"))
+        assert (alive.status_code, ready.status_code) == (200, 503)
+        for answer in (alive, ready):
+            assert f": waits for {what} (" in answer.text
+            assert str(port) in answer.text
+        elsewhere = httpx.get(f"http://127.0.0.1:{probes}/live", timeout=30)
+        assert (elsewhere.status_code, elsewhere.headers["retry-after"]) == (503, "5")
     finally:
         service.send_signal(signal.SIGTERM)
         assert service.wait(60) == 0
     (line,) = (line for line in lines() if line["level"] == "warning")
     assert line["event"] == f"{what} can't be reached; waiting until it can"
     assert str(port) in line["problem"]
+
+
+def test_a_desk_that_waited_for_its_store_serves_once_it_is_there(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    listening = listening_socket("127.0.0.1", port)
+    probes = Probes("desk", "127.0.0.1", 0, listening=listening.dup())
+    probes.waits("the store")
+    assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).status_code == 503
+    probes.waits(None)
+    assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).status_code == 404
+    probes.close()
+    # The desk serves on the same socket; what came in between waits in its queue.
+    desk = Probes("desk", "127.0.0.1", 0, listening=listening)
+    desk.serve(CollectorRegistry(), health=list, ready=list)
+    assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).status_code == 200
+    desk.close()
 
 
 def test_a_wrong_setting_is_not_waited_for(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "feed": ("feeds", "Find, add, list, check and remove feeds."),
     "subscriptions": ("subscriptions_check", "Manage subscriptions: stored queries that raise alerts."),
     "stories": ("stories", "Join stories, split articles from one, undo either."),
+    "rejected": ("rejected", "List rejected records; after a mend let them go through again."),
     "match": ("query", 'Match queries against documents: JSON Lines {"query", "doc", "spans"} on stdout.'),
     "topics": ("topics", "List topics, run their examples, fit them to labelled articles (docs/topics.md)."),
     "query": ("query", "Check, explain and import queries. The language: docs/queries.md."),

@@ -25,7 +25,7 @@ from desk.terminal import harmless
 from desk.use_cases.channels import Channels, options_of, renderer_of
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
-from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_reader, ready_checks, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, Probes, canary_reader, ready_checks
 from wirewatch.replay.spec import scope_of
 from wirewatch.starting import store_of
 from wirewatch.supervisor import stop_on_signals
@@ -163,7 +163,8 @@ def deliver(
     stop = stop_on_signals()
     settings = load_settings(context.obj)
     console.configure_service("delivery", settings)
-    store = open_store(settings.store) if once else store_of(settings, stop)
+    serving = Probes("delivery", settings.metrics_host, settings.metrics_port if metrics_port < 0 else metrics_port)
+    store = open_store(settings.store) if once else store_of(settings, stop, serving.waits)
     away = Away("the store")
     service = DeliveryService(
         store,
@@ -174,7 +175,7 @@ def deliver(
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
         lease_ms=int(settings.lease_s * 1000),
     )
-    watch = _serve(settings, store, settings.metrics_port if metrics_port < 0 else metrics_port)
+    watch = _serve(settings, store, serving)
     if not once:
         watch.start(stop)
     heartbeat = Heartbeat([service.leases], console.now_ms)
@@ -256,8 +257,8 @@ def _channels(context: typer.Context) -> Channels:
     return Channels(open_store(settings.store), settings, console.now_ms, time.monotonic)
 
 
-def _serve(settings: Settings, store: Store, port: int) -> CanaryWatch:
-    """Serve the service's probes; returns the watch that /healthz reports. Raises UsageError if the port is taken."""
+def _serve(settings: Settings, store: Store, probes: Probes) -> CanaryWatch:
+    """Answer at the service's probes from now on; returns the watch that /healthz reports."""
     registry = CollectorRegistry()
     look = canary_reader(settings, store, console.now_ms)
     watch = CanaryWatch(look)
@@ -271,7 +272,7 @@ def _serve(settings: Settings, store: Store, port: int) -> CanaryWatch:
     def ready() -> list[Check]:
         return ready_checks("delivery", look)
 
-    serve_probes(settings.metrics_host, port, registry, health=health, ready=ready)
+    probes.serve(registry, health=health, ready=ready)
     return watch
 
 

@@ -24,6 +24,7 @@ from desk.people.roles import Role
 from desk.people.store import PeopleStore
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
+from wirewatch.monitoring.probes import Probes
 from wirewatch.starting import store_of
 from wirewatch.supervisor import SUPERVISED, stop_on_signals
 
@@ -60,6 +61,7 @@ def desk(
         raise UsageError(
             "--demo has no sign-in: it is only for wirewatch up --demo", hint="wirewatch up --demo starts it"
         )
+    console.configure_service("desk", settings)
     listening = listen(settings)
     _serve(settings, listening, demo=demo)
 
@@ -76,7 +78,8 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
     from wirewatch.desk import desk_of
 
     stop = stop_on_signals()
-    store = store_of(settings, stop)
+    probes = Probes("desk", settings.desk_host, 0, listening=listening.dup())
+    store = store_of(settings, stop, probes.waits)
     if not demo:
         _check_accounts(settings, store)
         if settings.desk_public_url.startswith("https://") and not settings.desk_proxies:
@@ -85,6 +88,7 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
             )
     made = desk_of(settings, store, search=SearchIndex.open(search_folder(settings), run=settings.run), demo=demo)
     app = create_app(made)
+    probes.close()
     if not os.environ.get(SUPERVISED):
         # Under ``up`` the supervisor has printed it.
         console.note(f"the desk is at {address(settings, listening.getsockname()[1])}; Ctrl-C ends it", "bold")

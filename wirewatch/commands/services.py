@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated
 
 import structlog
@@ -18,6 +19,7 @@ from connectors.http.robots import Robots
 from connectors.push import articles, websub
 from connectors.push.server import NOT_FOUND, PushServer, Request, Response
 from connectors.push.websub import HubRepository
+from connectors.retries import RetriedRecords
 from connectors.runner import Event, RunnerOptions, run, to_records
 from connectors.store.asked_pages import AskedPages
 from connectors.store.feeds import FeedRepository
@@ -31,13 +33,17 @@ from core.settings import Settings, load_settings
 from core.store import Store
 from core.store.canary import CanaryRepository, new_token
 from core.store.leases import Heartbeat
+from core.streams import open_stream
 from core.streams.open import create_planned
 from core.streams.plans import raw_plan
 from pipeline.replay.runs import LIVE, QUIET, run_names
+from pipeline.text.dates import parse_date
+from pipeline.text.written_days import DateContext
 from wirewatch import console
 from wirewatch.commands.options import MetricsPort
 from wirewatch.monitoring.connectors import ConnectorProbes, log_event, log_poll
 from wirewatch.monitoring.metrics import PipelineProbes
+from wirewatch.monitoring.probes import Probes
 from wirewatch.starting import await_pipeline, store_of, stream_of
 from wirewatch.supervisor import stop_on_signals
 
@@ -74,7 +80,8 @@ def run_connectors(
         settings = replace(settings, proxy=proxy)
     console.configure_service("connectors", settings)
     stop = stop_on_signals()
-    store = store_of(settings, stop)
+    serving = Probes("connectors", settings.metrics_host, settings.metrics_port if metrics_port < 0 else metrics_port)
+    store = store_of(settings, stop, serving.waits)
     state = FeedRepository(
         store, owner=process_name(), lease_ms=int(settings.lease_s * 1000), linger_s=2 * settings.host_gap_s
     )
@@ -91,12 +98,13 @@ def run_connectors(
         robots=Robots(http, pacing),
         clock=console.utc_now,
         cursors=state.cursors,
+        read_date=_moment,
     )
     probes = ConnectorProbes(settings, store, console.utc_now)
-    probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
+    probes.serve(serving)
     probes.watch.start(stop)
     with (
-        stream_of(settings, raw_plan(settings), stop, role="connectors") as stream,
+        stream_of(settings, raw_plan(settings), stop, serving.waits, role="connectors") as stream,
         Heartbeat([state.leases], console.now_ms),
     ):
         canary = CanarySource(
@@ -108,11 +116,18 @@ def run_connectors(
         )
 
         asked = AskedPages(store, settings.run, console.utc_now)
+        retried = RetriedRecords(
+            store,
+            settings.run,
+            lambda: open_stream(settings.stream, settings.raw_stream, role="retries"),
+            console.utc_now,
+        )
 
         def tend() -> None:
             probes.tend()
             canary.tend()
             asked.tend()
+            retried.tend()
 
         polls = PollRepository(store)
         away = Away("the raw stream or the store")
@@ -156,9 +171,10 @@ def listen(
     settings = load_settings(context.obj)
     console.configure_service("listen", settings)
     stop = stop_on_signals()
-    store = store_of(settings, stop)
+    serving = Probes("listen", settings.metrics_host, settings.metrics_port if metrics_port < 0 else metrics_port)
+    store = store_of(settings, stop, serving.waits)
     probes = ConnectorProbes(settings, store, console.utc_now, "listen")
-    probes.serve(settings.metrics_port if metrics_port < 0 else metrics_port)
+    probes.serve(serving)
     hubs, away = HubRepository(store), Away("the store")
     with Http.of_settings(settings) as http:
         public = public_url.rstrip("/")
@@ -218,17 +234,20 @@ def run_pipeline(
     A run with a new name beside a continuous one processes all that the raw stream still holds, so it must say whether its
     results go out: with --no-deliver they are only stored, until the run is started with --deliver.
     """
-    from pipeline.drivers.live import run_in_slices
-    from pipeline.drivers.stream import run_as_stream
-
     settings = load_settings(context.obj)
     console.configure_service("pipeline", settings)
     stop = stop_on_signals()
+    serving = Probes("pipeline", settings.metrics_host, settings.metrics_port)
+    # Imported here, since they load Beam, which takes seconds.
+    from pipeline.drivers.live import run_in_slices
+    from pipeline.drivers.stream import run_as_stream
+
     if not until_empty:
-        await_pipeline(settings, stop, job_endpoint=_job_endpoint(beam_option or []) if runner else "")
+        endpoint = _job_endpoint(beam_option or []) if runner else ""
+        await_pipeline(settings, stop, serving.waits, job_endpoint=endpoint)
     probes = PipelineProbes(settings, console.now_ms)
     publish = _publishes(probes.metrics.store, settings.run, deliver)
-    probes.serve()
+    probes.serve(serving)
     if not until_empty:
         probes.watch.start(stop)
     if runner:
@@ -245,6 +264,11 @@ def run_pipeline(
         publish=publish,
     )
     console.note(f"{count} records handled")
+
+
+def _moment(claim: str, language: str | None) -> datetime | None:
+    """The moment of a date as the pipeline reads it, from the claim alone."""
+    return parse_date(claim, DateContext(language=language))
 
 
 def _job_endpoint(options: Sequence[str]) -> str:

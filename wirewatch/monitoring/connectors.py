@@ -16,10 +16,9 @@ from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
 from core.away import Away
 from core.errors import FailureKind, StoreError
-from core.net.serving import ServerThread
 from core.settings import Settings
 from core.store import Store
-from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_reader, ready_checks, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, Probes, canary_reader, ready_checks
 
 log = structlog.get_logger()
 # The loop turns about every second; only an unavailable stream or store holds it up longer.
@@ -57,7 +56,7 @@ class ConnectorProbes:
     def __init__(
         self, settings: Settings, store: Store, clock: Callable[[], datetime], what: str = "connectors"
     ) -> None:
-        self._settings, self._clock, self._what = settings, clock, what
+        self._clock, self._what = clock, what
         self.registry = CollectorRegistry()
         self._look = canary_reader(settings, store, lambda: int(clock().timestamp() * 1000))
         self.watch = CanaryWatch(self._look)
@@ -109,9 +108,9 @@ class ConnectorProbes:
             self._items.labels(state).inc(getattr(report, state))
         self.appended(event.appended, event.size_bytes, event.stubs)
 
-    def serve(self, port: int) -> ServerThread | None:
-        """Serve on ``port``; returns None if it is 0. Raises UsageError if it is taken."""
-        return serve_probes(self._settings.metrics_host, port, self.registry, health=self.health, ready=self.ready)
+    def serve(self, probes: Probes) -> None:
+        """Answer at the service's probes from now on."""
+        probes.serve(self.registry, health=self.health, ready=self.ready)
 
     def health(self) -> Iterable[Check]:
         """Unhealthy once the loop has not turned for two minutes."""

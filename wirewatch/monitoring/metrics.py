@@ -17,7 +17,6 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from core.errors import WirewatchError
-from core.net.serving import ServerThread
 from core.records import OutcomeKind
 from core.settings import Settings
 from core.store import Store, open_store
@@ -27,6 +26,7 @@ from core.store.counts import (
     OUTCOMES,
     POSTPONED,
     REFUSED_BY_LIMIT,
+    REJECTED,
     Counts,
     latencies,
     read_counts,
@@ -41,7 +41,7 @@ from pipeline.order.slow_lane import BEHIND
 from pipeline.transforms.extraction_pool import BREAKER, SLOW
 from pipeline.transforms.prepare import STAGE as CLEAN
 from pipeline.transforms.record import MATCH, TAG
-from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, canary_check, canary_reader, serve_probes
+from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, Probes, canary_check, canary_reader
 
 ASK_S = 3.0
 SLICE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 30, 60)
@@ -74,6 +74,16 @@ class RunMetrics(Collector):
         for kind in OutcomeKind:
             outcomes.add_metric([run, kind], counts.get((OUTCOMES, kind), 0))
         yield outcomes
+        rejected = CounterMetricFamily(
+            "wirewatch_rejected",
+            "Raw records that were rejected, by stage and kind of reason.",
+            labels=["run", "stage", "reason"],
+        )
+        for (name, label), count in sorted(counts.items()):
+            if name == REJECTED:
+                stage, _, reason = label.partition(": ")
+                rejected.add_metric([run, stage, reason], count)
+        yield rejected
         undecided = CounterMetricFamily(
             "wirewatch_query_not_decided", "Queries left undecided on an article: they cost too much.", labels=["run"]
         )
@@ -190,7 +200,6 @@ class PipelineProbes:
     """The probes of the pipeline service. ``timed()`` returns a context manager that the driver runs a slice in."""
 
     def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
-        self._settings = settings
         self.registry = CollectorRegistry()
         self.metrics = RunMetrics(settings, clock_ms)
         self._look = canary_reader(settings, self.metrics.store, clock_ms)
@@ -203,12 +212,9 @@ class PipelineProbes:
         )
         self.timed: Callable[[], AbstractContextManager[object]] = slices.time
 
-    def serve(self) -> ServerThread | None:
-        """Serve on ``metrics_port``; returns None if it is 0. Raises UsageError if the port is taken."""
-        settings = self._settings
-        return serve_probes(
-            settings.metrics_host, settings.metrics_port, self.registry, health=self.health, ready=self.ready
-        )
+    def serve(self, probes: Probes) -> None:
+        """Answer at the service's probes from now on."""
+        probes.serve(self.registry, health=self.health, ready=self.ready)
 
     def health(self) -> Iterable[Check]:
         """The process answers. The canary's line, as of the watch's last look, shows whether articles come through."""

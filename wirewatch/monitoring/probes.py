@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -18,6 +19,10 @@ from core.settings import Settings
 from core.store import Store
 from core.store.canary import CanaryHealth, CanaryState
 from desk.delivery.store.channels import canary_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
 
 log = structlog.get_logger()
 WATCH_S = 15.0
@@ -35,51 +40,82 @@ class Check(NamedTuple):
 Checks = Callable[[], Iterable[Check]]
 
 
-def serve_probes(
-    host: str, port: int, registry: CollectorRegistry, *, health: Checks, ready: Checks
-) -> ServerThread | None:
-    """Serve on a thread; returns None if ``port`` is 0. Raises UsageError if the port is taken.
+class Probes:
+    """The probes of a service, served on a thread from the beginning of its start on.
 
-    Scrapes run one at a time. ``/healthz`` waits for nothing and asks neither store nor stream, so ``health`` must be
-    thread-safe: killing a process because a store is away helps nobody. ``/readyz`` fails while the service can't work.
+    Until ``serve``, and as long as the service ``waits`` for something, ``/healthz`` answers 200 and ``/readyz`` 503, both
+    with what it waits for. Scrapes run one at a time. ``/healthz`` waits for nothing and asks neither store nor stream:
+    killing a process because a store is away helps nobody. ``port`` 0: nothing is served. ``listening``: the
+    socket of a service that has no port for metrics; it is closed with the probes. Raises UsageError if the port is taken.
     """
-    if not port:
-        return None
-    # Imported here, so that commands that serve nothing do not wait for a web server.
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import PlainTextResponse, Response
-    from starlette.routing import Route
 
-    lock = threading.Lock()
+    def __init__(self, service: str, host: str, port: int, *, listening: socket.socket | None = None) -> None:
+        self._service = service
+        self._waits: str | None = None
+        self._lock = threading.Lock()
+        self._registry = CollectorRegistry()
+        self._health: Checks = lambda: [Check(service, ok=True, words="alive")]
+        self._ready: Checks = lambda: [Check(service, ok=False, words="starting")]
+        self._server: ServerThread | None = None
+        if port or listening:
+            try:
+                application = self._application(metrics=listening is None)
+                self._server = ServerThread(application, host, port, name="probes", listening=listening).start()
+            except OSError as error:
+                raise UsageError(f"metrics_port {port}: {error.strerror}", hint="choose another, or 0") from error
 
-    def metrics(_request: Request) -> Response:
-        with lock:
-            return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    def waits(self, words: str | None) -> None:
+        """What the service waits for from now on, such as ``the store``; None: it goes on with its start."""
+        self._waits = words
 
-    def healthz(_request: Request) -> Response:
-        return report(health())
+    def serve(self, registry: CollectorRegistry, *, health: Checks, ready: Checks) -> None:
+        """Answer with these from now on. ``health`` must be thread-safe."""
+        self._registry, self._health, self._ready = registry, health, ready
 
-    def readyz(_request: Request) -> Response:
-        with lock:
-            return report(ready())
+    def close(self) -> None:
+        """Stop answering, and free the port."""
+        if self._server is not None:
+            self._server.close()
 
-    def report(checks: Iterable[Check]) -> Response:
-        found = list(checks)
-        failed = any(check.fatal and not check.ok for check in found)
-        return PlainTextResponse("".join(f"{one.name}: {one.words}\n" for one in found), 503 if failed else 200)
+    def _application(self, *, metrics: bool) -> ASGIApp:
+        # Imported here, so that commands that serve nothing do not wait for a web server.
+        from starlette.applications import Starlette
+        from starlette.responses import PlainTextResponse, Response
+        from starlette.routing import Route
 
-    def failed(_request: Request, error: Exception) -> Response:
-        return PlainTextResponse(f"{error}\n", 503)
+        def figures(_request: Request) -> Response:
+            with self._lock:
+                return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
-    application = Starlette(
-        routes=[Route(f"/{answer.__name__}", answer) for answer in (metrics, healthz, readyz)],
-        exception_handlers={WirewatchError: failed},
-    )
-    try:
-        return ServerThread(application, host, port, name="probes").start()
-    except OSError as error:
-        raise UsageError(f"metrics_port {port}: {error.strerror}", hint="choose another, or 0") from error
+        def healthz(_request: Request) -> Response:
+            return report(self._waiting(ok=True) or self._health())
+
+        def readyz(_request: Request) -> Response:
+            with self._lock:
+                return report(self._waiting(ok=False) or self._ready())
+
+        def report(checks: Iterable[Check]) -> Response:
+            found = list(checks)
+            failed = any(check.fatal and not check.ok for check in found)
+            return PlainTextResponse("".join(f"{one.name}: {one.words}\n" for one in found), 503 if failed else 200)
+
+        def failed(_request: Request, error: Exception) -> Response:
+            return PlainTextResponse(f"{error}\n", 503)
+
+        def unknown(_request: Request, _error: Exception) -> Response:
+            waits = self._waiting(ok=False)
+            if waits:
+                return PlainTextResponse(f"{waits[0].words}\n", 503, {"Retry-After": "5"})
+            return PlainTextResponse("not found\n", 404)
+
+        routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+        if metrics:
+            routes.append(Route("/metrics", figures))
+        return Starlette(routes=routes, exception_handlers={WirewatchError: failed, 404: unknown})
+
+    def _waiting(self, *, ok: bool) -> list[Check]:
+        words = self._waits
+        return [] if words is None else [Check(self._service, ok=ok, words=f"waits for {words}")]
 
 
 class CanaryMetrics(Collector):

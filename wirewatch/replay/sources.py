@@ -21,7 +21,7 @@ from core.streams import Stream, StreamRecord, open_stream
 from pipeline.drivers.history import PROBE_MS, History, StreamHistory
 from pipeline.drivers.slices import SliceLimits
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter, Where
-from pipeline.replay.runs import first_place_ms, late_places, refused_by_limit, stored_versions
+from pipeline.replay.runs import first_place_ms, held_rejections, late_places, stored_versions
 from wirewatch.replay.spec import ARCHIVE, STORE, STREAM, archive_dir, index_path
 
 _FEW = SliceLimits(records=200, bytes=16 << 20)
@@ -86,7 +86,7 @@ class Sources:
             self._stream = open_stream(self._settings.stream, self._settings.raw_stream, role="replay")
         uuid = self._stream.uuid
         late = {place[1:]: key for place, key in late_places(self._store, self._of).items() if place[0] == uuid}
-        limited = refused_by_limit(self._store, self._of)
+        limited = held_rejections(self._store, self._of)
         return StreamHistory(
             self._stream,
             run,
@@ -103,7 +103,7 @@ class Sources:
             writer = SortedWriter(
                 path,
                 late={Where(*place): key for place, key in late_places(self._store, self._of).items()},
-                refused={Where(*place): how for place, how in refused_by_limit(self._store, self._of).items()},
+                refused={Where(*place): how for place, how in held_rejections(self._store, self._of).items()},
             )
         except OSError as error:
             raise WirewatchError(f"{path.parent}: {error.strerror}", hint="choose another data_dir") from error

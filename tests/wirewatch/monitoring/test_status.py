@@ -34,6 +34,7 @@ from tests.servers.kafka import free_ports
 from tests.wirewatch.command import wirewatch
 from wirewatch.monitoring.connectors import ConnectorProbes
 from wirewatch.monitoring.metrics import PipelineProbes
+from wirewatch.monitoring.probes import Probes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -146,8 +147,8 @@ def test_connectors_tell_what_they_did_and_whether_they_move(tmp_path: Path) -> 
     store = open_store(_settings(tmp_path).store)
     FeedRepository(store).add("https://outlet.example/feed", "outlet", NOON - timedelta(seconds=40))
     probes = ConnectorProbes(_settings(tmp_path), store, lambda: now)
-    server = probes.serve(port)
-    assert server is not None
+    server = Probes("connectors", "127.0.0.1", port)
+    probes.serve(server)
     try:
         report = PollReport(
             new=3, unchanged=2, page_failures=(PageFailure("https://outlet.example/1", "words", FailureKind.TIMEOUT),)

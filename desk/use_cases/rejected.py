@@ -1,0 +1,71 @@
+"""Rejected records: which there are and why, and letting them go through again once the fault is mended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.store.retries import ASKED, BEGUN, READY, RejectedRecord, Rejections, Wanted
+from desk.people.accounts import By
+from desk.use_cases.desk import Desk
+
+ALL = Wanted()
+
+
+class Asked(NamedTuple):
+    """What a request for retries came to: how many go through again now, and why others don't (words → records)."""
+
+    again: int
+    left: Counter[str]
+
+
+def listing(desk: Desk, wanted: Wanted, limit: int = 0) -> list[RejectedRecord]:
+    """Rejections, the newest first. Raises StoreError, as the others do."""
+    return list(_rejections(desk).listing(wanted, limit))
+
+
+def counts(desk: Desk) -> Counter[tuple[str, str]]:
+    """How many rejections there are, by stage and kind of reason."""
+    return _rejections(desk).counts()
+
+
+def find(desk: Desk, position: str) -> RejectedRecord:
+    """The rejection at a position. Raises NotFound."""
+    return _rejections(desk).one(position)
+
+
+def retry(
+    desk: Desk,
+    by: By,
+    wanted: Wanted = ALL,
+    positions: Sequence[str] = (),
+    *,
+    dry_run: bool = False,
+) -> Asked:
+    """Let rejections go through again: those at ``positions``, else all that are meant. Raises NotFound.
+
+    The connectors append them within seconds. ``dry_run``: only say how many that would be.
+    """
+    rejections = _rejections(desk)
+    found = [rejections.one(one) for one in positions] or list(rejections.listing(wanted))
+    chosen = [one for one in found if one.state == READY]
+    left = Counter(why_left(one) for one in found if one.state != READY)
+    if dry_run:
+        return Asked(len(chosen), left)
+    name = by.caller.name if by.caller is not None else by.name
+    again = rejections.ask(chosen, by=name, now_ms=desk.clock_ms())
+    if again:
+        desk.accounts.note(by, "rejected records retried", wanted.stage or "all stages", f"{again} records")
+    return Asked(again, left)
+
+
+def why_left(one: RejectedRecord) -> str:
+    """Why a record does not go through again now, in words."""
+    if one.state in (ASKED, BEGUN):
+        return "asked for already"
+    return one.why or "gone through again already"
+
+
+def _rejections(desk: Desk) -> Rejections:
+    return Rejections(desk.store, desk.settings.run)

@@ -1,0 +1,52 @@
+"""Rejected records: how many of which kind, the newest, and letting them go through again after a mend."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Response
+
+from core.store.retries import Wanted, kind_of
+from desk.people.roles import Role
+from desk.use_cases import rejected as use_case
+from desk.web.guard import allow
+from desk.web.requests import TheVisit, Visit
+
+router = APIRouter(include_in_schema=False)
+SHOWN = 100
+Stage = Annotated[str, Query(max_length=100)]
+Reason = Annotated[str, Query(max_length=500)]
+
+
+@router.get("/rejected")
+@allow(Role.READER)
+def show(visit: TheVisit, stage: Stage = "", reason: Reason = "") -> Response:
+    """All kinds with their numbers, and the newest records of one kind or of all."""
+    return _page(visit, Wanted(stage, reason))
+
+
+@router.post("/rejected/retry")
+@allow(Role.EDITOR)
+def retry(
+    visit: TheVisit,
+    position: Annotated[str, Form(max_length=300)] = "",
+    stage: Annotated[str, Form(max_length=100)] = "",
+    reason: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Let one record, or all of a kind, go through again."""
+    wanted = Wanted(stage, reason)
+    made = use_case.retry(visit.desk, visit.by, wanted, [position] if position else ())
+    left = "".join(f"; {count} are left: {words}" for words, count in made.left.most_common())
+    return _page(visit, wanted, done=f"{made.again} records go through again within a minute or so{left}")
+
+
+def _page(visit: Visit, wanted: Wanted, *, done: str = "") -> Response:
+    return visit.page(
+        "rejected.html",
+        kinds=use_case.counts(visit.desk).most_common(),
+        records=use_case.listing(visit.desk, wanted, SHOWN),
+        shown=SHOWN,
+        wanted=wanted,
+        kind_of=kind_of,
+        done=done,
+    )

@@ -1,0 +1,44 @@
+"""Single documents of odd feeds, as a table: ``tests/cases/feeds_odd.toml``."""
+
+from __future__ import annotations
+
+import gzip
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.feeds import parse_feed
+from connectors.feeds.age import told_dates, with_dates
+from connectors.feeds.items import FeedItem
+from core.records import from_ms, to_ms
+from pipeline.text.dates import parse_date
+from pipeline.text.written_days import DateContext
+from tests.connectors.support import NOON
+
+FILE = Path(__file__).parent.parent / "cases" / "feeds_odd.toml"
+CASES = tomllib.loads(FILE.read_text(encoding="utf-8"))["case"]
+
+
+def fields(item: FeedItem) -> dict[str, Any]:
+    dated = "" if item.dated_ms is None else f"{from_ms(item.dated_ms):%Y-%m-%dT%H:%M:%SZ}"
+    return {name: getattr(item, name) for name in item.__struct_fields__} | {"dated": dated, "authors": [*item.authors]}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["about"]))
+def test_case(case: dict[str, Any]) -> None:
+    body = case["body"].encode(case.get("encode", "utf-8"))
+    if case.get("gzip"):
+        body = gzip.compress(body)
+    feed = parse_feed(body, url=case.get("url", "https://f.example/rss"), content_type=case.get("content_type"))
+    items = with_dates(
+        feed.items, feed.language, lambda claim, language: parse_date(claim, DateContext(language=language))
+    )
+    found = [fields(item) for item in items]
+    assert len(found) == len(case["items"]), found
+    for one, wanted in zip(found, case["items"], strict=True):
+        assert {name: one[name] for name in wanted} == wanted
+    if "counts" in case:
+        # Whether the items' dates count for anything.
+        assert [date is not None for date in told_dates(items, to_ms(NOON))] == case["counts"]

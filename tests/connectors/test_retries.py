@@ -1,0 +1,192 @@
+"""Rejected records are appended once more, each once, however the process that does it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.retries import ELSEWHERE, GONE, LOOK_MS, RetriedRecords, found_again, writer_of
+from core.records import Outcome, OutcomeKind, Position
+from core.store import Store, open_store
+from core.store.retries import APPENDED, ASKED, BEGUN, RejectedRecord, Rejections, Retries, Wanted
+from core.store.retries import GONE as STATE_GONE
+from core.store.tables import retries
+from core.streams import NewRecord, Stream, create_stream, open_stream
+from core.streams.base import Appended, StreamRecord
+from core.streams.headers import RETRY_OF
+from tests.connectors.support import NOON, Clock, after
+
+RUN, COUNT = "live", 7
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Raw:
+    """A raw stream of two partitions with records that were rejected, all asked for again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url, self.clock = f"sqlite:///{folder / 'streams.db'}", Clock(NOON)
+        self.store: Store = open_store(f"sqlite:///{folder / 'store.db'}")
+        self.retries = Retries(self.store, RUN)
+        self.looks = 0
+        with create_stream(self.url, "raw", 2) as raw:
+            self.uuid = raw.uuid
+            records = [
+                NewRecord(f"key {n}".encode(), f"value {n}".encode(), headers=(("schema", b"x"),)) for n in range(COUNT)
+            ]
+            self.old = [self.position(place) for place in raw.append(records)]
+        self.ask(self.old)
+
+    def position(self, place: Appended | StreamRecord) -> Position:
+        return Position(run=RUN, stream=self.uuid, partition=place.partition, offset=place.offset)
+
+    def ask(self, positions: Sequence[Position]) -> int:
+        chosen = [
+            RejectedRecord(
+                outcome=Outcome(
+                    run=RUN,
+                    stream=one.stream,
+                    partition=one.partition,
+                    first_offset=one.offset,
+                    last_offset=one.offset,
+                    kind=OutcomeKind.REJECTED,
+                )
+            )
+            for one in positions
+        ]
+        return Rejections(self.store, RUN).ask(chosen, by="ann", now_ms=1)
+
+    def worker(self, wrapped: Callable[[Stream], Stream] = lambda stream: stream) -> RetriedRecords:
+        return RetriedRecords(self.store, RUN, lambda: wrapped(open_stream(self.url, "raw")), self.clock)
+
+    def tend(self, worker: RetriedRecords) -> int:
+        self.looks += 1
+        self.clock.now = after(self.looks * LOOK_MS / 1000)
+        return worker.tend()
+
+    def records(self) -> list[StreamRecord]:
+        with open_stream(self.url, "raw") as raw:
+            return [one for p in raw.partitions() for one in raw.read({p: 0})]
+
+    def named(self) -> Counter[str]:
+        """The old positions that records name, how often."""
+        return Counter(value.decode() for one in self.records() for name, value in one.headers if name == RETRY_OF)
+
+    def rows(self) -> list[Any]:
+        with self.store.reading() as connection:
+            return list(connection.execute(retries.select()).all())
+
+    def states(self) -> Counter[str]:
+        return Counter(row.state for row in self.rows())
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Iterator[Raw]:
+    made = Raw(tmp_path)
+    yield made
+    made.store.close()
+
+
+class _Dying:
+    """A stream whose process ends ``at`` an append: before it, or after it but before anything is noted."""
+
+    def __init__(self, stream: Stream, *, appends: bool) -> None:
+        self._stream, self._appends = stream, appends
+
+    def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
+        if self._appends:
+            self._stream.append(records)
+        raise Killed
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def __enter__(self) -> _Dying:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self._stream.close()
+
+
+def dying(stream: Stream, *, appends: bool) -> Stream:
+    """The stream of a process that ends at its next append."""
+    return _Dying(stream, appends=appends)  # type: ignore[return-value]
+
+
+def test_each_is_appended_once_and_names_its_old_position(raw: Raw) -> None:
+    worker = raw.worker()
+    assert raw.tend(worker) == COUNT
+    assert raw.tend(worker) == 0
+    assert raw.named() == {str(one): 1 for one in raw.old}
+    by_place = {raw.position(one): one for one in raw.records()}
+    for new in by_place.values():
+        for name, value in new.headers:
+            if name == RETRY_OF:
+                _, _, partition, offset = value.decode().split("/")
+                old = by_place[Position(run=RUN, stream=raw.uuid, partition=int(partition), offset=int(offset))]
+                assert (old.key, old.value, old.partition) == (new.key, new.value, new.partition)
+                assert new.headers == (*old.headers, (name, value))
+    assert raw.states() == {APPENDED: COUNT}
+
+
+@pytest.mark.parametrize("appends", [False, True])
+def test_a_process_that_is_killed_at_its_append(raw: Raw, *, appends: bool) -> None:
+    for _ in range(2):
+        with pytest.raises(Killed):
+            raw.tend(raw.worker(lambda stream: _Dying(stream, appends=appends)))  # type: ignore[arg-type, return-value]
+        # The second finds all of it there, and has nothing to append.
+        if appends:
+            break
+    assert raw.states() == {BEGUN: COUNT}
+    assert raw.tend(raw.worker()) == COUNT
+    assert raw.named() == {str(one): 1 for one in raw.old}
+    assert raw.states() == {APPENDED: COUNT}
+
+
+def test_a_process_that_stood_still_can_not_append_any_more(raw: Raw) -> None:
+    class Paused(_Dying):
+        def append(self, records: Sequence[NewRecord]) -> Sequence[Appended]:
+            # While it stands still before its append, another one does the work.
+            assert raw.tend(raw.worker()) == COUNT
+            return self._stream.append(records)
+
+    assert raw.tend(raw.worker(lambda stream: Paused(stream, appends=True))) == 0  # type: ignore[arg-type, return-value]
+    assert raw.named() == {str(one): 1 for one in raw.old}
+
+
+def test_what_the_stream_no_longer_holds_is_said_to_be_gone(raw: Raw) -> None:
+    beyond = Position(run=RUN, stream=raw.uuid, partition=0, offset=1_000)
+    other = Position(run=RUN, stream="another", partition=0, offset=0)
+    assert raw.ask([beyond, other]) == 2
+    assert raw.tend(raw.worker()) == COUNT
+    assert raw.states() == {APPENDED: COUNT, STATE_GONE: 2}
+    assert {row.problem for row in raw.rows()} == {None, GONE, ELSEWHERE}
+
+
+def test_asking_twice_changes_nothing(raw: Raw) -> None:
+    assert raw.ask(raw.old) == 0
+    assert raw.states() == {ASKED: COUNT}
+
+
+def test_only_records_that_were_begun_are_looked_for(raw: Raw) -> None:
+    with open_stream(raw.url, "raw") as stream:
+        stream.fence(writer_of(RUN))
+        assert found_again(stream, []) == {}
+        # Asked, not begun: no place is known.
+        assert found_again(stream, raw.retries.due(100)) == {}
+
+
+def test_nothing_is_opened_while_nothing_is_due(raw: Raw) -> None:
+    raw.tend(raw.worker())
+
+    def refuses(_stream: Stream) -> Stream:
+        raise AssertionError("opened")
+
+    assert raw.tend(raw.worker(refuses)) == 0
+    assert list(Rejections(raw.store, RUN).listing(Wanted())) == []
