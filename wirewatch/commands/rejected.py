@@ -48,6 +48,8 @@ def list_rejected(
     """List rejected records with their reasons, the newest first, and whether they may go through again."""
     desk = _desk(context)
     found = use_case.listing(desk, _wanted(desk, stage, reason, since), limit)
+    if not found:
+        console.note("no rejected records of this kind")
     if console.wants_json(as_json):
         for one in found:
             console.put(one)
@@ -65,8 +67,6 @@ def list_rejected(
             Text(it.item),
         )
     console.out.print(table)
-    if not found:
-        console.note("no rejected records")
 
 
 @rejected.command("show")
