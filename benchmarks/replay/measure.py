@@ -1,8 +1,8 @@
 """``python -m benchmarks.replay.measure KIND WARC FOLDER PROCESSES CORES DRAFTS``: one measurement, in a process of its own.
 
 So each begins with the same memory and caches, and can be kept to so many cores from its first thread on. KIND is
-``bare`` or ``replay``; DRAFTS is the file of kept drafts. Prints one line of JSON: drafts reused, seconds of the clock, of
-CPU here and in children, peak memory here in MiB.
+``bare``, ``replay`` (of the WARC) or ``stream`` (of a raw stream with the same records); DRAFTS is the file of kept drafts.
+Prints one line of JSON: drafts reused, seconds of the clock, of CPU here and in children, peak memory here in MiB.
 
 Before the clock starts, libraries are loaded and about ``WARM`` pages have gone through each process: a long archive does not
 see that.
@@ -24,10 +24,12 @@ from warcio.archiveiterator import ArchiveIterator
 
 from benchmarks.replay.archive import pages
 from core.processes import cpu_seconds
-from core.records import OrderKey, Position, RawArticle, encode, from_ms
+from core.records import OrderKey, Position, RawArticle, article_id, encode, from_ms, to_ms
 from core.store import SubscriptionStore, open_store
+from core.streams import NewRecord, Stream, create_stream
 from core.topics.definitions import builtin_definitions
 from pipeline.drafts.kept import Keeping
+from pipeline.drivers.history import History, StreamHistory
 from pipeline.drivers.replay import Pace, ReplayRun
 from pipeline.drivers.sorted_input import SortedHistory, SortedWriter
 from pipeline.elements import Draft, Envelope
@@ -83,8 +85,8 @@ def bare(path: Path) -> dict[str, float]:
     return meter.read()
 
 
-def replay(path: Path, folder: Path, processes: int, drafts: Path) -> dict[str, float]:
-    """Index and replay the file as ``wirewatch replay --speed max`` does."""
+def replay(path: Path, folder: Path, processes: int, drafts: Path, *, from_stream: bool) -> dict[str, float]:
+    """Replay the file, or a stream with its records, as ``wirewatch replay --speed max`` does; a file is indexed first."""
     url = f"sqlite:///{folder}/store.db"
     store = open_store(url)
     SubscriptionStore(store).save_topics(builtin_definitions(), now_ms=0)
@@ -95,16 +97,37 @@ def replay(path: Path, folder: Path, processes: int, drafts: Path) -> dict[str, 
     keeping = Keeping(str(drafts), 1 << 30, on_stream=False)
     run = ReplayRun(store, url, row, scope="live", pool=PoolPlan(processes), now_ms=0, keeping=keeping)
     warm_up(processes, RecordWork(url, "live", keeping=keeping))
-    meter = Meter()
+    stream = _filled_stream(path, folder) if from_stream else None
+    before, meter = run.reused, Meter()
+    history = _of_stream(stream) if stream is not None else _of_file(path, folder)
+    run.run(history, pace=Pace(None, time.monotonic), stop=lambda: False, pause=time.sleep, clock_ms=lambda: 0)
+    cost = meter.read() | {"reused": run.reused - before}
+    store.close()
+    if stream is not None:
+        stream.close()
+    return cost
+
+
+def _of_file(path: Path, folder: Path) -> History:
     writer = SortedWriter(folder / "index.db", late={})
     for item in read_items(path):
         add_item(writer, item, (0, LATEST_MS), {"outside": 0})
     writer.finish()
-    history = SortedHistory(folder / "index.db", "bench", from_ms=0, to_ms=LATEST_MS)
-    run.run(history, pace=Pace(None, time.monotonic), stop=lambda: False, pause=time.sleep, clock_ms=lambda: 0)
-    cost = meter.read() | {"reused": run.reused}
-    store.close()
-    return cost
+    return SortedHistory(folder / "index.db", "bench", from_ms=0, to_ms=LATEST_MS)
+
+
+def _of_stream(stream: Stream) -> History:
+    # The stream's last record is the last: nothing may come behind it.
+    return StreamHistory(stream, "bench", from_ms=0, to_ms=LATEST_MS, late={}, clock_ms=lambda: 2 * LATEST_MS)
+
+
+def _filled_stream(path: Path, folder: Path) -> Stream:
+    """An embedded stream with the records that indexing the file would give, in the same order."""
+    stream = create_stream(f"sqlite:///{folder}/streams.db", "raw", 4)
+    raws = [item.raw for item in read_items(path) if item.raw is not None]
+    for raw in sorted(raws, key=lambda one: one.fetched_at):
+        stream.append([NewRecord(article_id(raw.url).encode(), encode(raw), timestamp_ms=to_ms(raw.fetched_at))])
+    return stream
 
 
 def warm_up(processes: int, work: RecordWork) -> None:
@@ -122,7 +145,10 @@ def warm_up(processes: int, work: RecordWork) -> None:
 def main(kind: str, path: str, folder: str, processes: str, cores: str, drafts: str) -> None:
     """Measure, and print."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
-    cost = bare(Path(path)) if kind == "bare" else replay(Path(path), Path(folder), int(processes), Path(drafts))
+    if kind == "bare":
+        cost = bare(Path(path))
+    else:
+        cost = replay(Path(path), Path(folder), int(processes), Path(drafts), from_stream=kind == "stream")
     print(json.dumps(cost))
 
 

@@ -1,8 +1,9 @@
 """Keeping prepared drafts, so that replays, restarts and records that come again extract nothing twice.
 
-A draft before tagging and matching is a function of the raw record's bytes and of ``preparation_version``. That is its key;
-number, position, order key and the item's name are those of the record that asks. What depends on anything else is never
-kept: what a limit refused, what failed, topics and subscriptions. See docs/architecture.md, "Kept drafts".
+A draft before matching is a function of the raw record's bytes, of ``preparation_version`` and of the topics. The first two
+are its key, the topics are kept with a digest of theirs; number, position, order key and the item's name are those of the
+record that asks. What depends on anything else is never kept: what a limit refused, what failed, subscriptions. See
+docs/architecture.md, "Kept drafts".
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -38,7 +40,16 @@ _MOST_CHARS = 64 << 20
 
 _NOWHERE = Position(run="", stream="", partition=0, offset=0)
 _NO_KEY = OrderKey(0, "", "")
-_draft = msgspec.json.Decoder(Draft)
+
+
+class KeptDraft(NamedTuple):
+    """A draft with its topics, and a digest of those by which it was tagged; empty if it was not."""
+
+    draft: Draft
+    topics: str = ""
+
+
+_kept = msgspec.json.Decoder(KeptDraft)
 
 
 @dataclass(frozen=True)
@@ -86,30 +97,30 @@ class KeptDrafts:
         self._prefix = f"{preparation_version()} {variant}\n".encode()
         self._file = DraftFile(Path(keeping.path), keeping.most_bytes)
 
-    def key_of(self, envelope: Envelope) -> bytes | None:
-        """What a record's draft is kept under; None if there is no raw record in the envelope."""
+    def slot(self, envelope: Envelope) -> Slot | None:
+        """Where a record's draft is kept; None if there is no raw record in the envelope."""
         if envelope.problem is not None or envelope.ready:
             return None
         # Much of what reuse costs: processors have instructions for this one.
         digest = hashlib.sha256(self._prefix)
         digest.update(envelope.value)
-        return digest.digest()
+        return Slot(self, digest.digest(), envelope)
 
-    def find(self, key: bytes, envelope: Envelope) -> Draft | None:
-        """The draft of a record, as preparing it would give it; None if it must be prepared. ``key``: its ``key_of``."""
+    def find(self, key: bytes, envelope: Envelope) -> KeptDraft | None:
+        """As ``Slot.find``."""
         body = self._file.find(key)
         if body is None:
             return None
         try:
-            draft = _unpacked(key, body)
+            kept = _unpacked(key, body)
         except (WirewatchError, zstandard.ZstdError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             log.warning("a kept draft is damaged; the record is prepared again", problem=str(error)[:200])
             self._file.drop(key)
             return None
-        return _of(envelope, draft)
+        return KeptDraft(_of(envelope, kept.draft), kept.topics)
 
-    def keep(self, key: bytes, envelope: Envelope, draft: Draft) -> None:
-        """Keep the draft of a record, if the record alone decided on it. ``key``: its ``key_of``."""
+    def keep(self, key: bytes, envelope: Envelope, draft: Draft, topics: str) -> None:
+        """As ``Slot.keep``."""
         if draft.page is None or not _is_of_record(draft):
             return
         now_ms, place = self._clock_ms(), None
@@ -120,7 +131,23 @@ class KeptDrafts:
             at = envelope.position
             place = RawPlace(at.stream, at.partition, at.offset)
         article = draft.article.id if draft.article is not None else article_id(draft.page.url)
-        self._file.keep(key, _packed(key, draft), article=article, place=place, until_ms=until_ms)
+        self._file.keep(key, _packed(key, KeptDraft(draft, topics)), article=article, place=place, until_ms=until_ms)
+
+
+class Slot(NamedTuple):
+    """Where the draft of one record is kept."""
+
+    drafts: KeptDrafts
+    key: bytes
+    envelope: Envelope
+
+    def find(self) -> KeptDraft | None:
+        """The record's draft, as preparing it would give it; None if it must be prepared."""
+        return self.drafts.find(self.key, self.envelope)
+
+    def keep(self, draft: Draft, *, topics: str = "") -> None:
+        """Keep the record's draft, if the record alone decided on it. ``topics``: a digest of those it is tagged by."""
+        self.drafts.keep(self.key, self.envelope, draft, topics)
 
 
 def _is_of_record(draft: Draft) -> bool:
@@ -129,13 +156,13 @@ def _is_of_record(draft: Draft) -> bool:
     return draft.article is not None or (draft.problem is not None and draft.problem.stage == WALL)
 
 
-def _packed(key: bytes, draft: Draft) -> bytes:
+def _packed(key: bytes, kept: KeptDraft) -> bytes:
     """Sealed with this version and a checksum; the key is in it, so that no damage can give one record another's draft."""
-    body = msgspec.json.encode(_placed(draft, 0, _NOWHERE, _NO_KEY, ""))
+    body = msgspec.json.encode(KeptDraft(_placed(kept.draft, 0, _NOWHERE, _NO_KEY, ""), kept.topics))
     return SEAL.close(_KIND, key + zstandard.ZstdCompressor(level=_LEVEL).compress(body))
 
 
-def _unpacked(key: bytes, sealed: bytes) -> Draft:
+def _unpacked(key: bytes, sealed: bytes) -> KeptDraft:
     """Raises WirewatchError, ZstdError, MsgspecError or ValueError if that is not what was kept under this key."""
     body = SEAL.open(_KIND, sealed)
     if not body.startswith(key):
@@ -143,7 +170,7 @@ def _unpacked(key: bytes, sealed: bytes) -> Draft:
     packed = body[len(key) :]
     if not 0 <= zstandard.frame_content_size(packed) <= _MOST_CHARS:
         raise ValueError("its size is unknown or too large")
-    return _draft.decode(zstandard.ZstdDecompressor().decompress(packed))
+    return _kept.decode(zstandard.ZstdDecompressor().decompress(packed))
 
 
 def _of(envelope: Envelope, draft: Draft) -> Draft:

@@ -5,6 +5,7 @@ Free of Beam, because the processes that prepare drafts import it (``pipeline.tr
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import time
@@ -105,7 +106,9 @@ class Matcher:
         self._topics = Versions[StoredTopic]()
         self._subscriptions = Versions[Subscription]()
         self._parsed_topics: dict[tuple[str, int], Topic] = {}
+        self._definitions: dict[tuple[str, int], str] = {}
         self._taggers: dict[tuple[tuple[str, int], ...], Tagger] = {}
+        self._digests: dict[tuple[tuple[str, int], ...], str] = {}
         self._index = QueryIndex[tuple[str, int]]()
         self._canary = (canaries.SUBSCRIPTION.id, canaries.SUBSCRIPTION.version)
         self._index.add(self._canary, parse(canaries.SUBSCRIPTION.query))
@@ -123,6 +126,17 @@ class Matcher:
         with self._lock:
             self._refresh(time_ms)
 
+    def topics_in_force(self, time_ms: int) -> str:
+        """A digest of the topics by which an article of this event time is tagged; the same for the same definitions."""
+        with self._lock:
+            self._refresh(time_ms)
+            names = self._tagging(time_ms)
+            if (known := self._digests.get(names)) is None:
+                said = [(name, self._definitions[name, version]) for name, version in names]
+                known = hashlib.blake2b(msgspec.json.encode(said), digest_size=16).hexdigest()
+                self._digests[names] = known
+            return known
+
     def topics_of(self, article: Article, document: Document | None = None) -> tuple[TopicMatch, ...]:
         """The article's topics, of those in force at its event time. One that can't be read is left out.
 
@@ -130,12 +144,15 @@ class Matcher:
         """
         with self._lock:
             self._refresh(article.key.time_ms)
-            current = self._topics.in_force(article.key.time_ms)
-            names = ((topic.name, topic.version) for topic in current)
-            key = tuple(sorted(name for name in names if name in self._parsed_topics))
+            key = self._tagging(article.key.time_ms)
             if key not in self._taggers:
                 self._taggers[key] = Tagger(self._parsed_topics[name] for name in key)
             return tuple(self._taggers[key].tag(article.title, article.text, article.language, document))
+
+    def _tagging(self, time_ms: int) -> tuple[tuple[str, int], ...]:
+        """Name and version of each topic in force that can be read, sorted."""
+        names = ((topic.name, topic.version) for topic in self._topics.in_force(time_ms))
+        return tuple(sorted(name for name in names if name in self._parsed_topics))
 
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
         """The subscriptions in force at the article's event time that it matches, sorted by id. One that fails is logged."""
@@ -209,7 +226,7 @@ class Matcher:
             self._load_subscription(one)
         self._topics = Versions(queries.topics, lambda topic: topic.name)
         self._subscriptions = Versions(queries.subscriptions, lambda one: one.id)
-        self._taggers = {}
+        self._taggers, self._digests = {}, {}
         # Last, so that a refresh that failed half-way is repeated.
         self._stamp, self._good_until_ms, self._looked_s = queries.stamp, queries.good_until_ms, now_s
 
@@ -218,6 +235,7 @@ class Matcher:
         if topic.active and name not in self._parsed_topics and name not in self._bad_topics:
             try:
                 self._parsed_topics[name] = load_topic(topic.definition, topic.name)
+                self._definitions[name] = topic.definition
             except UsageError as error:
                 self._bad_topics.add(name)
                 log.warning("a stored topic can't be read", topic=topic.name, version=topic.version, error=str(error))

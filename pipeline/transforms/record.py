@@ -12,7 +12,7 @@ from core.errors import ExtractionError
 from core.query import text_of
 from core.records import Article
 from core.store.subscriptions import LIVE
-from pipeline.drafts.kept import Keeping, KeptDrafts, shared_drafts
+from pipeline.drafts.kept import Keeping, Slot, shared_drafts
 from pipeline.elements import OUT_OF_MEMORY, Draft, Envelope
 from pipeline.transforms.match import Matcher, judged, shared_matcher
 from pipeline.transforms.prepare import STAGE as CLEAN
@@ -47,11 +47,16 @@ class RecordWork:
     def do(self, envelope: Envelope, begun: Begun = lambda _stage: None) -> Prepared:
         """The draft of a record, with an article or a problem. Raises only WirewatchError, which is not the record's fault."""
         begun(CLEAN)
-        prepared = self._prepared(envelope)
+        kept = self._kept(envelope)
+        found = kept.find() if kept is not None else None
+        prepared = prepare(envelope, self.extractor, vectors=self.vectors) if found is None else Prepared(found.draft)
         if prepared.draft.article is None or not self.store_url:
-            return prepared
+            if kept is not None and found is None and not prepared.tainted:
+                kept.keep(prepared.draft)
+            return prepared._replace(reused=found is not None)
         desk, draft, undecided, stage = shared_matcher(self.store_url, self.scope), prepared.draft, 0, TAG
         document = text_of(prepared.draft.article)
+        topics = desk.topics_in_force(envelope.key.time_ms) if kept is not None else ""
 
         def match(article: Article) -> dict[str, Any]:
             nonlocal undecided
@@ -60,30 +65,25 @@ class RecordWork:
 
         try:
             begun(stage)
-            draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article, document)})
+            if found is None or found.topics != topics:
+                draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article, document)})
+                if kept is not None:
+                    kept.keep(draft, topics=topics)
             stage = MATCH
             begun(stage)
             draft = replace(judged(draft, stage, match), undecided=undecided)
-            return Prepared(_with_judged_stand_in(draft, desk), reused=prepared.reused)
+            return Prepared(_with_judged_stand_in(draft, desk), reused=found is not None)
         except MemoryError:
             return Prepared(refused(envelope, ExtractionError(OUT_OF_MEMORY), stage), tainted=True)
 
-    def _prepared(self, envelope: Envelope) -> Prepared:
-        """The draft before topics and queries: the kept one of an earlier time, else a new one, which is kept."""
-        kept = self._kept()
-        key = kept.key_of(envelope) if kept is not None else None
-        if kept is not None and key is not None and (found := kept.find(key, envelope)) is not None:
-            return Prepared(found, reused=True)
-        prepared = prepare(envelope, self.extractor, vectors=self.vectors)
-        if kept is not None and key is not None and not prepared.tainted:
-            kept.keep(key, envelope, prepared.draft)
-        return prepared
-
-    def _kept(self) -> KeptDrafts | None:
+    def _kept(self, envelope: Envelope) -> Slot | None:
+        """Where the record's draft is kept; None if it is kept nowhere."""
         if self.keeping is None or not self.keeping.most_bytes:
             return None
         how = self.extractor
-        return shared_drafts(self.keeping, f"{how.__module__}.{how.__qualname__} vectors={self.vectors}")
+        variant = f"{how.__module__}.{how.__qualname__} vectors={self.vectors} tagged={bool(self.store_url)}"
+        drafts = shared_drafts(self.keeping, variant)
+        return drafts.slot(envelope) if drafts is not None else None
 
 
 def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from core.records import OrderKey, Position, RawArticle, encode, from_ms
+from core.store import SubscriptionStore, open_store
 from pipeline.drafts import kept
 from pipeline.drafts.kept import Keeping, KeptDrafts
 from pipeline.elements import TIMEOUT, Draft, Envelope
@@ -127,10 +128,13 @@ def test_whatever_a_draft_holds_comes_back(keeping: Keeping, draft: Draft) -> No
     draft = replace(draft, doubt=doubt)
     drafts = KeptDrafts(keeping, "whatever")
     one = Envelope(number=draft.number, position=draft.position, key=draft.key, value=encode(draft))
-    key = drafts.key_of(one)
-    assert key is not None
-    drafts.keep(key, one, draft)
-    assert encode(drafts.find(key, one)) == encode(draft)
+    slot = drafts.slot(one)
+    assert slot is not None
+    slot.keep(draft, topics="digest")
+    found = slot.find()
+    assert found is not None
+    assert encode(found.draft) == encode(draft)
+    assert found.topics == "digest"
 
 
 def raw(**fields: object) -> RawArticle:
@@ -152,10 +156,10 @@ def test_another_record_version_or_kind_of_work_finds_nothing(own: Keeping, monk
     assert not work.do(envelope(raw(summary="Rain."))).reused
     assert not RecordWork(keeping=own, vectors=False, extractor=obey).do(envelope(raw())).reused
     monkeypatch.setattr(kept, "preparation_version", lambda: "another")
-    drafts = KeptDrafts(own, "pipeline.transforms.prepare.extract_raw vectors=False")
-    key = drafts.key_of(envelope(raw()))
-    assert key is not None
-    assert drafts.find(key, envelope(raw())) is None
+    drafts = KeptDrafts(own, "pipeline.transforms.prepare.extract_raw vectors=False tagged=False")
+    slot = drafts.slot(envelope(raw()))
+    assert slot is not None
+    assert slot.find() is None
 
 
 @pytest.mark.parametrize("damage", ["a bit", "cut", "empty", "another record's", "a huge size"])
@@ -256,3 +260,34 @@ def test_no_content_names_a_file(keeping: Keeping, name: str) -> None:
     )
     names = {path.name for path in Path(keeping.path).parent.iterdir()}
     assert names <= {"drafts.db", "drafts.db-wal", "drafts.db-shm"}
+
+
+TOPIC = """
+name = "{name}"
+title = "A topic"
+threshold = 0.1
+[[query]]
+query = "{query}"
+"""
+
+
+def test_other_topics_tag_a_kept_article_again(own: Keeping, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    store = open_store(url)
+    queries = SubscriptionStore(store)
+    queries.save_topics({"weather": TOPIC.format(name="weather", query="storm")}, now_ms=0)
+    queries.save_topics({"weather": TOPIC.format(name="weather", query="heat")}, now_ms=NOON_MS + 10_000)
+    work, plain = (RecordWork(store_url=url, keeping=each, vectors=False) for each in (own, None))
+    untagged = RecordWork(keeping=own, vectors=False)
+
+    def topics_of(work: RecordWork, number: int) -> tuple[str, ...] | None:
+        article = work.do(envelope(raw(), number=number)).draft.article
+        return None if article is None else tuple(one.topic for one in article.topics)
+
+    # A minute each: before the edit, behind it, and before it again.
+    for number in (0, 60, 60, 1, 1):
+        assert topics_of(work, number) == topics_of(plain, number) == (() if number == 60 else ("weather",))
+    for _ in range(2):
+        assert topics_of(untagged, 0) == ()
+    assert work.do(envelope(raw())).reused
+    store.close()
