@@ -4,8 +4,10 @@ News is any of these (``Subscription.news`` says which are wanted):
 
 - ``corrections``: a note that the article was corrected or retracted;
 - ``edits``: an article that had alerted was largely rewritten (but not for the third time in half an hour);
-- ``sources``: 3, 10, 30, 100 … outlets have reported the story in their own words;
-- ``figures`` and ``quotes``: one that the story's matching articles did not have when the subscription was last alerted;
+- ``sources``: 5, 10, 30, 100 … outlets have reported the story in their own words;
+- ``figures`` and ``quotes``: one that the story's matching articles did not have when the subscription was last alerted. A
+  figure counts in the title, near a word of harm, or in a text worded like an earlier one; quotes count from the story's
+  second text in their language on;
 - ``developments``: an article that joined the story tells of another event than those that the subscription was alerted to
   (``leads``). Figures and quotes go first: a development is said only with the names that it has more than they say.
 
@@ -34,7 +36,7 @@ from pipeline.stories.story_memory import AlertMark, EditPace, Known, StoryMemor
 from pipeline.text.difference import Size, VersionDifference
 
 NEW_STORY = "story"
-SOURCE_COUNTS = (3, 10, 30, 100, 300, 1_000)
+SOURCE_COUNTS = (5, 10, 30, 100, 300, 1_000)
 MOST_OUTLETS, MOST_NEWS, MOST_CHANGES = 20, 12, 20
 CHANGE_CHARS = 300
 CLAUSE_STEPS = 4_000_000

@@ -1,8 +1,9 @@
 """The facts of a text by which a later one may be news: figures, quotes, corrections and retractions. Pure.
 
-Figures (see ``figures``) are those of the title and the lead, where an article states its news; quotes those of its first
-20,000 characters. A quote is identified by its runs of four words, so that a shorter or slightly different wording of a known
-one is not new. Corrections and retractions are recognised by set phrases in ten languages: an agency's slug in the title, or a
+Figures (see ``figures``) are those of the title and the lead, where an article states its news. Of the lead's, only those near
+a word of harm are news in themselves, unless there is no title: others are background. Quotes are those of the first 20,000
+characters; a quote is identified by its runs of four words, so that a shorter or slightly different wording of a known one is
+not new. Corrections and retractions are recognised by set phrases in ten languages: an agency's slug in the title, or a
 note to readers. A report *about* a correction ("the ministry corrected its figures") has none.
 """
 
@@ -16,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from core.normal import normalized
-from pipeline.stories.figures import figures_in
+from pipeline.stories.figures import figures_in, of_harm
 from pipeline.text.difference import WordChange, settled, words_of
 from pipeline.text.fingerprint import is_unspaced
 
@@ -88,10 +89,14 @@ _LIKELY = re.compile(
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A number in the text. ``key`` identifies it, ``text`` is the number with the words around it."""
+    """A number in the text. ``key`` identifies it, ``text`` is the number with the words around it.
+
+    ``news``: it would be news in any text; else it is background, which is news only in a text worded like an earlier one.
+    """
 
     key: int
     text: str
+    news: bool = True
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -121,15 +126,19 @@ def facts_of(title: str, text: str, *, language: str | None = None, changes: Seq
     """The facts of an article in ``language``. ``changes``: what an edit changed, whose figures count anywhere in the text."""
     body = settled(text)
     figures: dict[int, Figure] = {}
-    for part in (title, _lead(body)):
-        for one in figures_in(part, language):
-            figures.setdefault(one.key, Figure(one.key, _around(part, one.start, one.end)))
+    lead = _lead(body)
+    told = list(figures_in(lead, language))
+    # A headline gives the number that is news, if there is one. In a lead, most are background, but not how many were hurt.
+    urgent = of_harm(lead, language, told) if title else told
+    for part, found, news in ((title, figures_in(title, language), True), (lead, urgent, True), (lead, told, False)):
+        for one in found:
+            figures.setdefault(one.key, Figure(one.key, _around(part, one.start, one.end), news))
     for start, end in _changed(body, changes):
         # A partly changed figure is complete in the text, not in the words of the change.
         low, high = max(0, start - _AROUND_CHANGE), min(len(body), end + _AROUND_CHANGE)
         for one in figures_in(body[low:high], language):
-            if one.end + low > start and one.start + low < end:
-                figures.setdefault(one.key, Figure(one.key, _around(body, one.start + low, one.end + low)))
+            if one.end + low > start and one.start + low < end and not (one.key in figures and figures[one.key].news):
+                figures[one.key] = Figure(one.key, _around(body, one.start + low, one.end + low))
     return Facts(
         tuple(figures.values())[:MOST_FIGURES],
         tuple(_quotes(text[:QUOTED_CHARS]))[:MOST_QUOTES],

@@ -6,7 +6,7 @@ and readers, numbers of laws, flights and addresses, and numbers joined to lette
 
 Numbers in words (``number_words.toml``: ten languages) below ten count only near a word of harm ("seven dead", "killed two"):
 elsewhere they are a way of talking ("the two sides"). Lengths of time don't count ("twenty minutes"). Chinese numerals count
-before a measure word (三人, 五十枚).
+before a measure word (三人, 五十枚). Which figures of a lead are more than background is ``of_harm``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import re
 import unicodedata
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
 from core.package_data import package_toml
 from core.query.folding import fold
+from pipeline.text.calendars import is_month
 from pipeline.text.fingerprint import is_unspaced
 
 # Not the verb, as in "12 may have died".
@@ -72,12 +73,16 @@ _NONE = re.compile(
     |годин[іи]\s(?:ранку|вечора))
     | (?<!\w)(?:saat|الساعة|ساعت)\s\d{{1,2}}(?:[.:]\d\d)?
     | (?<!\w)(?:at|um|à|at|в|о|об|alle|las)\s[012]?\d[.]\d\d(?![\d%]|\s?%)
-    | {_COUNT}\s?[时時点點](?:{_COUNT}\s?分)?
+    | {_COUNT}\s?[时時点點](?:{_COUNT}\s?分)? | (?<!\w)(?:godz(?:in\w)?|hod|kl)\.?\s\d{{1,2}}(?:[.:]\d\d)?(?!\d)
+    # which one of several
+    | (?<![\w.,])\d{{1,4}}-(?:[йяехм]|[ыои]й|[ао]я|[ыо]е|[гт]о|му|та|т[іи]|ма)(?!\w)
+    | (?<![\w.,])\d{{1,3}}\.(?=\s(?-i:[a-zà-öø-ÿāăąćčďęěğıłńňőřśšťůűźżžа-џ]))
     # how long ago, ages, scores
     | {_COUNT}\s?(?:seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?)\s(?:ago|earlier)
     | (?<!\w)(?:vor|il\sy\sa|hace|منذ|قبل)\s\d+\s{_LONG_AGO}(?!\w) | {_COUNT}\s\w{{1,40}}\s(?:назад|тому|önce|پیش)(?!\w)
     | {_COUNT}\s?(?:秒|分钟|分鐘|小时|小時|天|周|个月|年)前
-    | \d{{1,3}}[-–\s]year[-–\s]olds? | (?<!\w)aged?\s\d{{1,3}}(?!\w) | \d{{1,3}}-?(?:jährig|летн|річн)\w*
+    | \d{{1,3}}[-–\s]year[-–\s]olds? | (?<!\w)aged?\s\d{{1,3}}(?!\w) | (?<!\w)âgée?s?\sde\s\d{{1,3}}(?!\w)
+    | \d{{1,3}}-?(?:jährig|летн|річн|годиш|lat(?:ek|k)|letni|letn[íýáé]|let[ýáé]|ročn)\w*
     | \d{{1,3}}\s?(?:岁|歲|ساله)
     | \d{{1,3}}\syaşında\w* | \d{{1,3}}\s(?:años\sde\sedad|ans,) | (?<=[^\W\d],\s)\d{{1,2}}(?=,\s)
     | (?<![\d.,])\d{{1,3}}(?:\s?[-–—]\s?|\s?:\s?|\s?比\s?)\d{{1,3}}(?![\d.,]?\d)
@@ -90,6 +95,10 @@ _NONE = re.compile(
     |\#|резолюци\w+|стать\w+|قرار|المادة|第)\s?\d+
     """,
     re.IGNORECASE | re.VERBOSE,
+)
+# Days and the word behind them, which may be a month's name in any language.
+_DAYS_BEFORE = re.compile(
+    r"(?<![\w.,:/–-])\d{1,2}\.?(?:(?:\s?[-–—/,]\s?|\s[^\W\d_]{1,3}\s)\d{1,2}\.?){0,3}\s(?:de\s)?(?P<word>[^\W\d_]{3,20})"
 )
 _SCALES = {
     "%": "%|percent\\b|per\\s?cent\\b|prozent\\b|pour\\scent\\b|por\\sciento\\b|процент\\w*|відсот\\w*",
@@ -112,6 +121,7 @@ _HIDDEN = "\ufffc"  # not part of a word, and not a reason to refuse a figure be
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMBER_WORDS = package_toml("pipeline.stories", "number_words.toml")
 _HARM_BEFORE, _HARM_AFTER = 3, 4
+_HARM_UNSPACED, _HARM_CHARS = re.compile("死|亡|伤|傷|杀|殺|失踪|失蹤|失联|遇难|罹难|遇害|被捕|逮捕|行方不明"), 10
 _THOUSAND, _MILLION, _BILLION = 1_000, 1_000_000, 1_000_000_000
 _EXACT_TIME = frozenset({"an", "ans", "mes", "ay", "год", "час", "лет"})
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’ʼ][^\W\d_]+)*")
@@ -150,7 +160,7 @@ class _Language(NamedTuple):
 
 def figures_in(text: str, language: str | None = None) -> Iterator[FigureSpan]:
     """The figures of ``text``, those in digits first; those in words only if ``language`` (ISO 639-1) is one of ten."""
-    plain = _NONE.sub(lambda found: _HIDDEN * len(found[0]), text)
+    plain = _DAYS_BEFORE.sub(_without_days, _NONE.sub(lambda found: _HIDDEN * len(found[0]), text))
     pattern = _FIGURE_UNSPACED if is_unspaced(text) else _FIGURE
     for found in pattern.finditer(plain):
         number, money = found["number"], found["money"] or ""
@@ -165,6 +175,43 @@ def figures_in(text: str, language: str | None = None) -> Iterator[FigureSpan]:
     # "30 thousand" is one figure.
     for one in numbers_in(pattern.sub(lambda found: _HIDDEN * len(found[0]), plain), language):
         yield FigureSpan(one.start, one.end, _key("", Decimal(one.value), ""))
+
+
+def _without_days(found: re.Match[str]) -> str:
+    word = found["word"]
+    # "May" is a verb too, and "set", "jan" or "out" are more than months.
+    sure = len(word) > 3 or not word.isascii()
+    days = found.start("word") - found.start()
+    return _HIDDEN * days + word if sure and is_month(word) else found[0]
+
+
+def of_harm(text: str, language: str | None, figures: Sequence[FigureSpan]) -> list[FigureSpan]:
+    """Those of the text's figures that stand near a word of harm in their sentence: dead, wounded, missing, arrested.
+
+    All of them in a language whose words of harm are not known.
+    """
+    if is_unspaced(text):
+        return [
+            one
+            for one in figures
+            if _HARM_UNSPACED.search(text, max(0, one.start - _HARM_CHARS), one.end + _HARM_CHARS)
+        ]
+    if (known := _language(language)) is None:
+        return list(figures)
+    tokens = [(*found.span(), fold(found[0])) for found in _TOKEN.finditer(text)]
+    starts = [start for start, _, _ in tokens]
+    stops = [found.start() for found in _STOP.finditer(text)]
+    near = []
+    for one in figures:
+        stop = bisect_left(stops, one.start)
+        low = stops[stop - 1] if stop else 0
+        behind = bisect_left(stops, one.end)
+        high = stops[behind] if behind < len(stops) else len(text)
+        first, last = bisect_left(starts, one.start), bisect_left(starts, one.end)
+        beside = [*tokens[max(0, first - _HARM_BEFORE) : first], *tokens[last : last + _HARM_AFTER]]
+        if any(low <= start < high and word.startswith(known.harm) for start, _, word in beside):
+            near.append(one)
+    return near
 
 
 def _value(number: str) -> Decimal:
@@ -296,12 +343,12 @@ def _language(name: str | None) -> _Language | None:
     if name not in _NUMBER_WORDS:
         return None
     table = _NUMBER_WORDS[name]
-    rows = (" ".join(row.split()).partition(" ") for row in table["numbers"].split(";"))
+    rows = (" ".join(row.split()).partition(" ") for row in table.get("numbers", "").split(";") if row)
     numbers = {word: int(value) for value, _, words in rows for word in words.split()}
     if name == "de":
         numbers = _german(numbers)
     inner = frozenset(map(fold, table.get("inner", "").split()))
-    harm, time = (tuple(map(fold, table[part].split())) for part in ("harm", "time"))
+    harm, time = (tuple(map(fold, table.get(part, "").split())) for part in ("harm", "time"))
     folded = {fold(word): value for word, value in numbers.items()}
     return _Language(folded, inner, harm, tuple(one for one in time if len(one) > 2))
 

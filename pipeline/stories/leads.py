@@ -61,6 +61,12 @@ def number_of_lead(leads: Sequence[Lead], sketch: bytes, language: str | None, n
     return next((one.number for one, agrees in zip(alike, agreed.tolist(), strict=True) if agrees), number)
 
 
+def worded_alike(leads: Sequence[Lead], sketch: bytes, language: str | None) -> bool:
+    """Whether an article is worded like one of the leads, as the next report of a series is: what differs is news then."""
+    alike = [one.sketch for one in leads if one.language == language]
+    return bool(alike) and bool((shared_words(_rows([sketch])[0], _rows(alike)) >= MOST_WORDS).any())
+
+
 def with_lead(leads: tuple[Lead, ...], lead: Lead) -> tuple[Lead, ...]:
     """The leads with one more, if they lack its number or its language; the oldest is dropped when they are too many."""
     if any((one.number, one.language) == (lead.number, lead.language) for one in leads):

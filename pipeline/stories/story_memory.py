@@ -17,7 +17,7 @@ from core.records import Alert, Article, OrderKey
 from core.records.article import Story
 from pipeline.stories.facts import Facts
 from pipeline.stories.features import agency_of
-from pipeline.stories.leads import Lead, number_of_lead, with_lead
+from pipeline.stories.leads import Lead, number_of_lead, with_lead, worded_alike
 
 MOST_FIGURES, MOST_RUNS, MOST_NOTICES = 256, 2_048, 64
 MOST_ARTICLES = 50
@@ -109,18 +109,23 @@ def learn(
 ) -> tuple[StoryFacts, Known]:
     """The story's facts with those of one more article, and that article's with their numbers.
 
-    A quote's number makes it new to a mark for which more than half of its words are new. ``sketch``: what identifies the
-    article's event (``leads.sketch_of``), b"" if it can't be another one than before.
+    A quote's number makes it new to a mark for which more than half of its words are new. Quotes of the first text in a
+    language are as old as the story's first lead: they may be translations of what was quoted before. Figures in the
+    background (``Figure.news``) are new only in a text worded like an earlier one: a version, a copy, the next of a series.
+    ``sketch``: what identifies the article's event (``leads.sketch_of``), b"" if it can't be another one than before.
     """
     number = known.count + 1
     at = (number, time_ms)
     figures = _extended(known.figures, [figure.key for figure in facts.figures], at, MOST_FIGURES)
-    runs = _extended(known.quotes, [key for quote in facts.quotes for key in quote.keys], at, MOST_RUNS)
+    comparable = not known.leads or any(lead.language == language for lead in known.leads)
+    quoted = at if comparable else (known.leads[0].number, time_ms)
+    worded = not sketch or worded_alike(known.leads, sketch, language)
+    runs = _extended(known.quotes, [key for quote in facts.quotes for key in quote.keys], quoted, MOST_RUNS)
     notices = _extended(known.notices, [notice.key for notice in facts.notices], at, MOST_NOTICES)
     said = Known(
         tuple((notices.get(one.key, at)[0], one.kind, one.text) for one in facts.notices),
-        tuple((figures.get(one.key, at)[0], "figures", one.text) for one in facts.figures),
-        tuple((_number(runs, one.keys, at), "quotes", one.text) for one in facts.quotes),
+        tuple((figures.get(one.key, at)[0], "figures", one.text) for one in facts.figures if one.news or worded),
+        tuple((_number(runs, one.keys, quoted), "quotes", one.text) for one in facts.quotes),
     )
     leads = known.leads
     if sketch:

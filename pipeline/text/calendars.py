@@ -107,6 +107,11 @@ def month_of(words: str, language: str | None = None) -> Month | None:
     return None
 
 
+def is_month(word: str) -> bool:
+    """Whether a word is a month's name as CLDR has it, in any of the languages: "marchers" is not."""
+    return key(word) in _months()
+
+
 Mark = Literal["am", "pm", "noon", "night"]
 _KINDS: tuple[Mark, ...] = ("am", "pm", "noon", "night")
 

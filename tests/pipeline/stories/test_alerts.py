@@ -191,17 +191,17 @@ def told(count: int, **fields: object) -> list[Alert]:
     return found
 
 
-def test_independent_sources_alert_at_three_ten_and_thirty() -> None:
+def test_independent_sources_alert_at_five_ten_and_thirty() -> None:
     alerts = told(40)
     assert [(alert.reason, alert.parameter, alert.sources) for alert in alerts] == [
         ("story", "", 1),
-        ("sources", "3", 3),
+        ("sources", "5", 5),
         ("sources", "10", 10),
         ("sources", "30", 30),
     ]
     assert alerts[1].previous == alerts[0].id
     assert alerts[2].news == (News("sources", "10 independent sources by now"),)
-    assert alerts[1].outlets == ("outlet0", "outlet1", "outlet2")
+    assert alerts[1].outlets == tuple(f"outlet{number}" for number in range(5))
     assert len(alerts[3].outlets) == 20
 
 

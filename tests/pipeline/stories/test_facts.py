@@ -16,6 +16,7 @@ CASES = Path(__file__).parents[2] / "cases"
 LANGUAGES = {"en", "fr", "de", "es", "ru", "uk", "tr", "ar", "fa", "zh"}
 NOTICES: dict[str, dict[str, list[str]]] = tomllib.loads((CASES / "alert_notices.toml").read_text("utf-8"))
 FIGURES: dict[str, dict[str, list[Any]]] = tomllib.loads((CASES / "alert_figures.toml").read_text("utf-8"))
+NEWS: list[dict[str, Any]] = tomllib.loads((CASES / "alert_news_figures.toml").read_text("utf-8"))["case"]
 
 
 def rows(table: dict[str, dict[str, list[Any]]], *kinds: str) -> list[Any]:
@@ -32,7 +33,8 @@ def keys(text: str, language: str) -> list[int]:
 
 
 def test_all_ten_languages_have_cases() -> None:
-    assert set(NOTICES) == set(FIGURES) == LANGUAGES
+    assert set(NOTICES) == LANGUAGES
+    assert set(FIGURES) == LANGUAGES | {"pl", "cs", "bg"}
     for cases in NOTICES.values():
         assert len(cases["none"]) >= 4
 
@@ -71,6 +73,14 @@ def test_ways_of_writing_one_figure(language: str, kind: str, row: list[str]) ->
 @pytest.mark.parametrize(("language", "kind", "text"), rows(FIGURES, "none"))
 def test_what_is_no_figure(language: str, kind: str, text: str) -> None:
     assert [text[one.start : one.end] for one in figures_in(text, language)] == []
+
+
+@pytest.mark.parametrize("case", NEWS, ids=[f"{each['language']}: {each['title']}" for each in NEWS])
+def test_figures_that_are_news(case: dict[str, Any]) -> None:
+    language = case["language"]
+    found = facts_of(case["title"], case["lead"], language=language).figures
+    assert {one.key for one in found if one.news} == {key for number in case["news"] for key in keys(number, "en")}
+    assert {one.key for one in found} == {key for part in (case["title"], case["lead"]) for key in keys(part, language)}
 
 
 WORDS = "The council met in the old hall and spoke of roads, schools and the harbour. " * 12

@@ -106,9 +106,41 @@ def test_it_gives_way_if_they_say_all_of_it() -> None:
 
 
 def test_what_was_told_is_told_once() -> None:
-    """The first event again, then the second one again: both are known, only a third source is news."""
-    again = [told(n, title, text + " More will follow.") for n, (title, text) in enumerate((ONE, OTHER, ONE, OTHER))]
+    """The first event again, then the second one again: both are known, only a fifth source is news."""
+    both = (ONE, OTHER, ONE, OTHER, ONE)
+    again = [told(n, title, text + " More will follow.") for n, (title, text) in enumerate(both)]
     assert [one.reason for one in forced(*again)] == ["story", "development", "sources"]
+
+
+SAID = (
+    "Sorge um Anna Falk",
+    "Die Polizei sucht Anna Falk aus Torvik. Die Beamtin sagte: „{}“ Helfer durchkämmen seit Sonntag Wälder am Fluss.",
+)
+TRANSLATED, ANOTHER = "Wir haben jede Scheune am Fluss durchsucht", "Am Montag kommen Hunde aus der Hauptstadt dazu"
+
+
+def test_a_quote_of_the_first_text_in_a_language_may_be_a_translation() -> None:
+    english = told(0, ONE[0], ONE[1] + ' "We have searched every barn by the river," an officer said.')
+    first = told(1, SAID[0], SAID[1].format(TRANSLATED), "de")
+    second = told(2, SAID[0], SAID[1].format(ANOTHER), "de")
+    again = told(3, SAID[0], SAID[1].format(TRANSLATED), "de")
+    assert [one.reason for one in forced(english, first)] == ["story"]
+    alerts = forced(english, first, again, second)
+    assert [(one.reason, one.news[0].text) for one in alerts[1:]] == [("quotes", ANOTHER)]
+
+
+BACKGROUND = (
+    ("Strike at Torvik airport", "Pilots at Torvik airport went on strike on Monday, and planes stayed on the ground."),
+    ("Pilots walk out", "A walkout over pay empties the runway. The firm flies to 33 towns and has 11,500 staff."),
+    ("Pilots walk out", "A walkout over pay empties the runway. The firm flies to 41 towns and has 12,600 staff."),
+)
+
+
+def test_a_leads_background_is_news_only_in_a_text_worded_like_an_earlier_one() -> None:
+    one, two, three = (told(number, *text) for number, text in enumerate(BACKGROUND))
+    wanted: tuple[NewsKind, ...] = ("figures",)
+    assert [alert.reason for alert in forced(one, two, news=wanted)] == ["story"]
+    assert [alert.reason for alert in forced(one, two, three, news=wanted)] == ["story", "figures"]
 
 
 def test_an_edit_is_no_development() -> None:
