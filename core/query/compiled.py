@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from operator import methodcaller
 
 from core.query import chains
 from core.query.chains import DEEPEST, Fits
@@ -209,11 +210,10 @@ class AnyOf:
     def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add the hits of the parts that hold to ``out``; with ``kept`` only those of parts that have a place in it."""
         for key in self.keys & document.words:
-            hits = document.word_hits(key)
             if kept is None:
-                out.take(hits)
+                out.take_of(methodcaller("word_hits", key), document)
             else:
-                out.update(kept.intersection(hits))
+                out.update(kept.intersection(document.word_hits(key)))
         for part in (*self._likely(document), *self._costly):
             if kept is not None:
                 part.show(document, kept.intersection(part.hits(document)), out)  # type: ignore[union-attr]

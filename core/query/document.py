@@ -7,22 +7,15 @@ counted in places. Only what is reported becomes a ``Match``.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
 from heapq import nsmallest
-from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.query.budget import Budget
-from core.query.folding import PARTICLES, as_written, fold
-from core.query.joints import forms_of
-from core.query.stems import stems_in_text
-from core.query.words import Scan, keys_of, scan
+from core.query.text_field import TextField, beginning
 from core.records.article import Article, Match
 
 _BITS = 32
@@ -38,6 +31,8 @@ def hit(field: int, first: int, last: int) -> int:
     return (field << _BITS | first) << _BITS | last
 
 
+_HEAD, _LONGER = 1 << 16, 4
+"""Letters of the first head of a long text, and how much longer each further one is: see ``Document.first_hits``."""
 _FIRST_OF_TITLE, _FIRST_OF_METADATA = hit(1, 0, 0), hit(2, 0, 0)
 _ONE_PLACE = hit(0, 1, 1)
 
@@ -56,6 +51,10 @@ class Shown(set[int]):
         super().__init__()
         self.most = most
 
+    def take_of(self, hits: Callable[[Document], Hits], document: Document) -> None:
+        """Add those hits of a leaf that can be among the first."""
+        self.take(hits(document) if self.most is None else document.first_hits(hits, self.most))
+
     def take(self, hits: Hits) -> None:
         """Add those of ``hits`` that can be among the first."""
         if self.most is None or len(hits) <= self.most:
@@ -64,130 +63,6 @@ class Shown(set[int]):
         behind = bisect_left(hits, _FIRST_OF_TITLE)
         self.update(hits[: min(behind, self.most)])
         self.update(hits[behind : behind + self.most])
-
-
-class TextField:
-    """The words of one field: of the title, of the text, or of one value of the metadata."""
-
-    def __init__(self, number: int, name: str, text: str, language: str | None, *, whole: bool = False) -> None:
-        self.number, self.name, self.text, self._language = number, name, text, language
-        self._particles = language in PARTICLES
-        self._scan = Scan([0], [len(text)], {fold(text): [0]}, (), (0,)) if whole else None
-        self._sorted: list[str] | None = None
-        self._ranks: tuple[NDArray[np.int32], NDArray[np.int64]] | None = None
-        self._by_stem: dict[str, list[int]] | None = None
-
-    @property
-    def scan(self) -> Scan:
-        """The words with their places, computed on first use: many documents match nothing that needs places."""
-        if self._scan is None:
-            self._scan = scan(self.text, self._particles)
-        return self._scan
-
-    def cut(self) -> None:
-        """Find the places of all words now."""
-        if self._scan is None:
-            self._scan = scan(self.text, self._particles)
-
-    @property
-    def keys(self) -> set[str]:
-        """The keys of all words."""
-        return keys_of(self.text, self._particles) if self._scan is None else set(self._scan.postings)
-
-    @property
-    def starts(self) -> list[int]:
-        """Where each place begins, in code points."""
-        return self.scan.starts
-
-    @property
-    def ends(self) -> list[int]:
-        """Where each place ends, in code points."""
-        return self.scan.ends
-
-    @property
-    def postings(self) -> dict[str, list[int]]:
-        """Places by key, ascending."""
-        return self.scan.postings
-
-    def beginning(self, prefix: str) -> list[str]:
-        """Keys that begin with ``prefix``, sorted."""
-        if self._sorted is None:
-            self._sorted = sorted(self.postings)
-        return _beginning(self._sorted, prefix)
-
-    def places_beginning(self, prefix: str) -> NDArray[np.int64]:
-        """Places of words that begin with ``prefix``, ascending.
-
-        Each word is known by its place in the order of all words, so a prefix is a stretch of that order: a comparison of
-        numbers for each place, however many words begin so, in place of a walk through their lists.
-        """
-        postings = self.postings
-        if self._sorted is None:
-            self._sorted = sorted(postings)
-        low = bisect_left(self._sorted, prefix)
-        high = bisect_left(self._sorted, prefix + "\U0010ffff", low)
-        if self._ranks is None:
-            several = list(map(postings.__getitem__, self._sorted))
-            counts = np.fromiter(map(len, several), np.int64, len(several))
-            places = np.fromiter(chain.from_iterable(several), np.int64, int(counts.sum()))
-            order = np.argsort(places, kind="stable")
-            ranks = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[order]
-            self._ranks = ranks, places[order]
-        ranks, places = self._ranks
-        found = places[(ranks >= low) & (ranks < high)]
-        # A place may have several words that begin so.
-        return found[np.diff(found, prepend=-1) > 0]
-
-    @property
-    def bigrams(self) -> set[str]:
-        """Keys of each two adjacent words, with a space between."""
-        starts, _, postings, *_ = self.scan
-        first = [""] * len(starts)
-        more: dict[int, list[str]] = {}
-        for key, places in postings.items():
-            for place in places:
-                if first[place]:
-                    more.setdefault(place, []).append(key)
-                else:
-                    first[place] = key
-        found = {f"{one} {other}" for one, other in pairwise(first)}
-        for place, keys in more.items():
-            before = [first[place - 1], *more.get(place - 1, ())] if place else []
-            after = [first[place + 1], *more.get(place + 1, ())] if place + 1 < len(first) else []
-            for key in keys:
-                found.update(f"{one} {key}" for one in before)
-                found.update(f"{key} {other}" for other in after)
-        return found
-
-    @property
-    def all_written(self) -> set[str]:
-        """The words as they are written; those of ASCII letters and digits in lower case, since no stem depends on that."""
-        text, starts, ends = self.text, self.starts, self.ends
-        written = set(self.scan.plain)
-        written.update([text[starts[place] : ends[place]] for place in self.scan.others])
-        return written
-
-    @property
-    def stems(self) -> set[str]:
-        """All stems, each in the form of ``stems_in``: a third of the work of ``by_stem``, since a word counts once."""
-        if self._by_stem is not None:
-            return set(self._by_stem)
-        return set(chain.from_iterable(map(stems_in_text(self._language).__getitem__, self.all_written)))
-
-    @property
-    def by_stem(self) -> dict[str, list[int]]:
-        """Places by stem, each stem in the form of ``stems_in``."""
-        if self._by_stem is None:
-            self._by_stem = {}
-            stems = stems_in_text(self._language)
-            for place, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-                for stem in stems[self.text[start:end]]:
-                    self._by_stem.setdefault(stem, []).append(place)
-        return self._by_stem
-
-    def written(self, place: int) -> tuple[str, ...]:
-        """The word at ``place``, and its pieces if it has some, in the form for comparisons with case."""
-        return tuple(map(as_written, forms_of(self.text[self.starts[place] : self.ends[place]])))
 
 
 class Document:
@@ -216,6 +91,7 @@ class Document:
         """``bigrams`` if they were computed: they cost as much as searching for some tens of phrases."""
         self._prefixes: dict[int, set[str]] = {}
         self._words_hits: dict[str, Hits] = {}
+        self._known_heads: list[Document] = []
         self.tell(source, topics, url, authors)
 
     def tell(self, source: str | None, topics: Sequence[str], url: str | None, authors: Sequence[str]) -> None:
@@ -289,7 +165,7 @@ class Document:
         """Keys of title and text that begin with ``prefix``, sorted."""
         if self._sorted is None:
             self._sorted = sorted(self.words)
-        return _beginning(self._sorted, prefix)
+        return beginning(self._sorted, prefix)
 
     def beginning_steps(self, prefix: str) -> int:
         """Steps of comparing one piece of a pattern with the words that begin with ``prefix``: by their number and length."""
@@ -332,11 +208,34 @@ class Document:
             known = self._hits[node] = found if isinstance(found, tuple) else tuple(sorted(set(found)))
         return known
 
-    def hits_beginning(self, prefix: str, most: int | None = None) -> Hits:
-        """The hits of words of title and text that begin with ``prefix``; of each of both the first ``most``."""
+    def first_hits(self, hits: Callable[[Document], Hits], most: int) -> Hits:
+        """The hits of a leaf of title and text, which ``hits`` finds in a document; of the text at least the first ``most``.
+
+        A long text is cut from its beginning, as far as is needed: a page of megabytes has thousands of a frequent word.
+        """
+        for head in self._heads():
+            found = hits(head)
+            if bisect_left(found, _FIRST_OF_TITLE) >= most:
+                return found
+        return hits(self)
+
+    def _heads(self) -> Iterator[Document]:
+        """Longer and longer beginnings of a long text as documents. They end before white space, which no word contains."""
+        text, title = self.fields
+        letters, number = _HEAD, 0
+        while letters * _LONGER < len(text.text):
+            if number == len(self._known_heads):
+                end = text.text.rfind(" ", 0, letters)
+                self._known_heads.append(self.part(title.text, text.text[: max(end, 0)]))
+            text.head = self._known_heads[number].fields[0].scan
+            yield self._known_heads[number]
+            letters, number = letters * _LONGER, number + 1
+
+    def hits_beginning(self, prefix: str) -> Hits:
+        """The hits of words of title and text that begin with ``prefix``."""
         found: list[int] = []
         for field, first in zip(self.fields, (0, _FIRST_OF_TITLE), strict=True):
-            found += [first + place * _ONE_PLACE for place in field.places_beginning(prefix)[:most].tolist()]
+            found += [first + place * _ONE_PLACE for place in field.places_beginning(prefix).tolist()]
         return tuple(found)
 
     def word_hits(self, key: str, width: int = 1) -> Hits:
@@ -365,11 +264,6 @@ class Document:
         return tuple(map(self._matches.__getitem__, ordered))
 
 
-def _beginning(ordered: list[str], prefix: str) -> list[str]:
-    low = bisect_left(ordered, prefix)
-    return ordered[low : bisect_left(ordered, prefix + "\U0010ffff", low)]
-
-
 class _Matches(dict[int, Match]):
     """The Match of each hit, made once: a document has about a thousand, and one place is hit by many queries."""
 
@@ -378,7 +272,7 @@ class _Matches(dict[int, Match]):
 
     def __missing__(self, found: int) -> Match:
         field = self._fields[found >> 2 * _BITS]
-        start, end = field.starts[found >> _BITS & MASK], field.ends[found & MASK]
+        start, end = field.span(found >> _BITS & MASK, found & MASK)
         self[found] = known = Match(field.name, start, end, field.text[start:end])
         return known
 

@@ -11,14 +11,16 @@ and removing touch one query only, and results never depend on the filing.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
+from itertools import chain
+from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from core.query.ast import Query
 from core.query.budget import NotDecided
+from core.query.by_term import ByTerm
 from core.query.clause_table import ClauseTable
 from core.query.columns import Column, Numbers
 from core.query.compile import CompiledQuery, compile_query
@@ -30,16 +32,21 @@ from core.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
 
-_FEW = 150
+_FEW = 300
 """Queries that are tried one by one if no more are reached: looking them up together takes as long."""
 _PATIENCE = 64
 """Documents that refuse a query after which it is filed again the first time, then after twice as many. It costs as much."""
 _KNOWING = 48
 """Documents to count before a query is filed again."""
-_REFILED_EACH, _REFILED_AT_MOST = 16, 4_096
+_SMALL = 20_000
+"""Queries up to which a document's terms are looked up only if many are reached, and counted only now and then."""
+_SAMPLED, _SAMPLED_AT_FIRST = 16, 256
+"""Documents of which one is counted (words of no query, terms of a small index), and how many of the first are, all."""
+_REFILED_EACH, _REFILED_AT_MOST, _SHARE_REFILED = 16, 4_096, 64
 """Documents after which queries are filed again, and how many are at once, in some ten milliseconds.
 
-So an index that starts with hundreds of thousands of queries and no counts is filed well after some hundred documents.
+Not for less than a 64th of all, since a few cost nearly as much as many. An index that starts with hundreds of thousands of
+queries and no counts is filed well after some hundred documents.
 """
 
 
@@ -74,22 +81,26 @@ class IndexResult(NamedTuple, Generic[Id]):
         return [one.id for one in self.failures if isinstance(one.error, NotDecided)]
 
 
+_Found = tuple[int, Id, tuple[Match, ...]]
+"""A query that matches: its place in the order of adding, its id, and what it matched, if that is asked for."""
+
+
 class _Entry(NamedTuple, Generic[Id]):
-    """A query in its slot. ``rest``: what is left to be run on a document that its conditions admit."""
+    """A query in its slot. ``rest``: what is left to be run on a document that its conditions admit.
 
-    order: int
+    ``first`` is a word that it needs beside the one that it is filed under, ``more``: all that it needs, if there are more.
+    """
+
     slot: int
-    id: Id
+    found: _Found[Id]
     query: CompiledQuery
-    rest: tuple[Compiled, ...]
-    by_weight: bool  # its conditions depend on the weight of terms
+    rest: tuple[Compiled, ...] = ()
+    by_weight: bool = False  # its conditions depend on the weight of terms
+    first: str | None = None
+    more: frozenset[str] | None = None
 
 
-_Found = tuple[_Entry[Id], tuple[Match, ...]]
-
-
-def _order(found: _Found[Id]) -> int:
-    return found[0].order
+_order = itemgetter(0)
 
 
 class QueryIndex(Generic[Id]):
@@ -97,7 +108,7 @@ class QueryIndex(Generic[Id]):
 
     def __init__(self) -> None:
         self._slots: dict[Id, int] = {}
-        self._added = 0
+        self._added = self._documents = 0
         self._terms = TermTable()
         self._clear()
 
@@ -105,11 +116,9 @@ class QueryIndex(Generic[Id]):
         self._entries: list[_Entry[Id]] = []  # by slot; that of a free one is meaningless
         self._free: list[int] = []
         self._clauses = ClauseTable()
-        self._by_term: dict[int, array[int]] = {}  # slots by the terms that they are filed under
-        self._lengths = Counter[int]()  # of the prefixes among these terms
+        self._filed: ByTerm[array[int]] = ByTerm()  # slots by the terms that they are filed under
         self._always = array("i")  # slots that are filed under none
         self._vain, self._patience = Column("q"), Column("q")
-        self._tried = Column("b")  # marks of the document at hand
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -125,12 +134,12 @@ class QueryIndex(Generic[Id]):
             slot = self._free.pop()
         else:
             slot = len(self._entries)
-            self._entries.append(_Entry(0, slot, id, compiled, (), False))
-            for column in (self._vain, self._patience, self._tried):
+            self._entries.append(_Entry(slot, (0, id, ()), compiled))
+            for column in (self._vain, self._patience):
                 column.reserve(slot + 1)
         self._slots[id] = slot
         self._vain.numbers[slot], self._patience.numbers[slot] = 0, _PATIENCE
-        self._write(_Entry(self._added, slot, id, compiled, (), False))
+        self._write(_Entry(slot, (self._added, id, ()), compiled))
         self._added += 1
 
     def remove(self, id: Id) -> None:  # noqa: A002
@@ -153,12 +162,12 @@ class QueryIndex(Generic[Id]):
     def evaluate(self, document: Document) -> IndexResult[Id]:
         """Run all queries on ``document``. One that raises is reported in ``failures``; the others still run."""
         found, failures = self._found(document, shown=True)
-        return IndexResult({entry.id: matches for entry, matches in found}, failures)
+        return IndexResult({identity: matches for _, identity, matches in found}, failures)
 
     def decide(self, document: Document) -> Decided[Id]:
         """The queries that match, without what they matched: ``spans`` has that of the few whose alerts need it."""
         found, failures = self._found(document, shown=False)
-        return Decided([entry.id for entry, _ in found], failures)
+        return Decided([identity for _, identity, _ in found], failures)
 
     def spans(self, id: Id, document: Document, most: int | None = None) -> tuple[Match, ...]:  # noqa: A002
         """What a query that matches ``document`` matched; of the text and of the rest the first ``most``. Raises KeyError."""
@@ -173,8 +182,8 @@ class QueryIndex(Generic[Id]):
 
     def candidates(self, document: Document) -> list[Id]:
         """The queries that are filed under a term of ``document``, or under none, in the order of adding: those tried."""
-        slots = self._reached(self._terms.numbers_in(document, self._lengths))
-        return [entry.id for entry in sorted(map(self._entries.__getitem__, slots.tolist()), key=lambda one: one.order)]
+        entries = map(self._entries.__getitem__, self._reached(document))
+        return [identity for _, identity, _ in sorted((entry.found for entry in entries), key=_order)]
 
     def required_terms(self, id: Id) -> RequiredTerms | None:  # noqa: A002
         """The terms that the query is filed under now, sorted (None: it is always tried). Raises KeyError."""
@@ -187,71 +196,72 @@ class QueryIndex(Generic[Id]):
         return self._entries[self._slots[id]]
 
     def _found(self, document: Document, *, shown: bool) -> tuple[list[_Found[Id]], list[QueryFailure[Id]]]:
-        """The queries that match, in the order of adding, if ``shown`` with what they matched; and those that failed."""
-        possible, refused = self._possible(document)
+        """The queries that match, if ``shown`` with what they matched, and those that failed; both in the order of adding."""
+        slots, refused, numbers = self._tried(document)
         found: list[_Found[Id]] = []
-        failures: list[QueryFailure[Id]] = []
-        for entry, rest in possible:
-            try:
-                if not rest or entry.query.holds_besides(document, rest):
-                    found.append((entry, entry.query.shown(document) if shown else ()))
+        failures: list[tuple[int, QueryFailure[Id]]] = []
+        words, by_words = document.words, numbers is None
+        for slot, match, query, rest, _, first, more in map(self._entries.__getitem__, slots):
+            if by_words:
+                # Of a few, the words alone refuse most, and more is left to be run.
+                if (
+                    (first is not None and first not in words)
+                    or (more is not None and not more <= words)
+                    or (query.guard is not None and query.guard.isdisjoint(words))
+                ):
+                    refused.append(slot)
                     continue
+                rest = query.unguarded
+            try:
+                if rest and not query.holds_besides(document, rest):
+                    refused.append(slot)
+                elif shown:
+                    found.append((match[0], match[1], query.shown(document)))
+                else:
+                    found.append(match)
             except Exception as error:  # returned, so that the other queries still run
-                failures.append(QueryFailure(entry.id, error))
-                continue
-            refused.append(entry.slot)
+                failures.append((match[0], QueryFailure(match[1], error)))
         if refused:
             self._vain_tries(refused)
         found.sort(key=_order)
-        return found, failures
+        failures.sort(key=_order)
+        return found, [failure for _, failure in failures]
 
-    def _possible(self, document: Document) -> tuple[list[tuple[_Entry[Id], tuple[Compiled, ...]]], list[int]]:
-        """The queries that are not refused by the document's words, with the parts left to be run; the slots of the others."""
-        terms = self._terms
-        numbers = terms.numbers_in(document, self._lengths)
-        terms.count(document, numbers)
-        slots = self._reached(numbers)
-        if len(slots) <= _FEW:
-            return self._one_by_one(slots, document.words)
+    def _tried(self, document: Document) -> tuple[Iterable[int], list[int], Numbers | None]:
+        """The slots of the queries to run; of those that the terms of the document refuse; these terms, if they were asked."""
+        self._documents += 1
+        sampled = self._documents < _SAMPLED_AT_FIRST or self._documents % _SAMPLED == 0
+        terms, numbers = self._terms, None
+        if sampled or len(self._slots) > _SMALL:
+            # First, since it needs the places of the words for all kinds of terms.
+            numbers = terms.numbers_in(document, self._filed.prefix_lengths)
+            terms.count(document, numbers, words=sampled)
+        reached = self._reached(document)
+        if len(reached) <= _FEW:
+            return reached, [], None
+        if numbers is None:
+            numbers = terms.numbers_in(document, self._filed.prefix_lengths)
+        slots = np.fromiter(reached, np.int32, len(reached))
         fits = self._clauses.fitting(slots, terms.mark(numbers))
         terms.unmark(numbers)
-        entries = map(self._entries.__getitem__, slots[fits].tolist())
-        return [(entry, entry.rest) for entry in entries], slots[~fits].tolist()
-
-    def _one_by_one(
-        self, slots: Numbers, words: set[str]
-    ) -> tuple[list[tuple[_Entry[Id], tuple[Compiled, ...]]], list[int]]:
-        """``_possible`` for a few: by their words only, so more is left to be run."""
-        possible: list[tuple[_Entry[Id], tuple[Compiled, ...]]] = []
-        refused: list[int] = []
-        for entry in map(self._entries.__getitem__, slots.tolist()):
-            query = entry.query
-            if query.required <= words and (query.guard is None or not query.guard.isdisjoint(words)):
-                possible.append((entry, query.unguarded))
-            else:
-                refused.append(entry.slot)
-        return possible, refused
+        return slots[fits].tolist(), slots[~fits].tolist(), numbers
 
     def _vain_tries(self, slots: list[int]) -> None:
         """Count that queries were tried in vain, and now and then file those again that have been so often."""
-        vain = self._vain.values
-        vain[np.array(slots, np.int32)] += 1
-        documents = self._terms.documents
-        if documents >= _KNOWING and documents % _REFILED_EACH == 0:
-            tired = np.flatnonzero(vain >= self._patience.values)[:_REFILED_AT_MOST].astype(np.int32)
-            if len(tired):
+        if len(slots) <= _FEW:
+            vain_tries = self._vain.numbers
+            for slot in slots:
+                vain_tries[slot] += 1
+        else:
+            self._vain.values[np.array(slots, np.int32)] += 1
+        if self._terms.documents >= _KNOWING and self._documents % _REFILED_EACH == 0:
+            tired = np.flatnonzero(self._vain.values >= self._patience.values)[:_REFILED_AT_MOST].astype(np.int32)
+            if len(tired) * _SHARE_REFILED >= min(len(self._slots), _REFILED_AT_MOST):
                 self._refile(tired)
 
-    def _reached(self, numbers: Numbers) -> Numbers:
-        """The queries that are filed under one of the terms, or under none, each once."""
-        by_term = self._by_term
-        lists = [by_term[number] for number in numbers.tolist() if number in by_term]
-        found = np.frombuffer(b"".join((*lists, self._always)), np.int32)
-        marks = self._tried.values
-        marks[found] = True
-        slots: Numbers = np.flatnonzero(marks).astype(np.int32)
-        marks[slots] = False
-        return slots
+    def _reached(self, document: Document) -> set[int]:
+        """The slots of the queries that are filed under a term of ``document``, or under none."""
+        return set(chain(self._always, *self._filed.found_in(document)))
 
     def _write(self, entry: _Entry[Id]) -> None:
         """Find out the conditions of a query, store them and file it."""
@@ -279,10 +289,17 @@ class QueryIndex(Generic[Id]):
         filed = self._clauses.filed(slot)
         if not filed:
             self._always.append(slot)
+        needed = set(self._entries[slot].query.required)
+        if len(filed) == 1:
+            needed.discard(self._terms.name(filed[0]))
+        first = min(needed, key=lambda word: (self._terms.weight(word), word), default=None)
+        more = self._entries[slot].query.required if len(needed) > 1 else None
+        self._entries[slot] = self._entries[slot]._replace(first=first, more=more)
         for number in filed:
-            if (slots := self._by_term.get(number)) is None:
-                slots = self._by_term[number] = array("i")
-                self._lengths[self._terms.prefix_length(number)] += 1
+            term = self._terms.name(number)
+            if (slots := self._filed.get(term)) is None:
+                slots = array("i")
+                self._filed.set(term, slots)
                 self._terms.counted(number, from_now=True)
             slots.append(slot)
 
@@ -290,11 +307,11 @@ class QueryIndex(Generic[Id]):
         if not filed and slot in self._always:
             self._always.remove(slot)
         for number in filed:
-            slots = self._by_term[number]
+            term = self._terms.name(number)
+            slots = self._filed[term]
             slots.remove(slot)
             if not slots:
-                del self._by_term[number]
-                self._lengths[self._terms.prefix_length(number)] -= 1
+                self._filed.remove(term)
                 self._terms.counted(number, from_now=False)
 
     def _refile(self, slots: Numbers) -> None:
@@ -314,4 +331,3 @@ class QueryIndex(Generic[Id]):
         left = self._clauses.compact()
         renumbered = self._terms.keep(left.tolist())
         self._clauses.renumber(renumbered)
-        self._by_term = {int(renumbered[number]): slots for number, slots in self._by_term.items()}

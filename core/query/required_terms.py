@@ -30,6 +30,7 @@ BESIDE = 0.1
 """How often two words of a phrase are adjacent, per occurrence of the rarer one: a guess."""
 
 _IN_TEXT = (None, "title", "body")
+_MARKS = frozenset("*~: ")
 _MOST_PAIRS = 8
 """Pairs of one phrase that are asked for: more would refuse hardly any document besides, and cost memory."""
 
@@ -148,6 +149,11 @@ def _of_word(word: WordTest, scope: str | None) -> list[str]:
             return _of_word(pattern, scope)
         case StemmedWord(key, written):
             return [key, *sorted(query_stems(written))]
+
+
+def is_word(term: str) -> bool:
+    """Whether a term is a single word."""
+    return _MARKS.isdisjoint(term)
 
 
 def prefix_length(term: str) -> int:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections.abc import Container, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.query.by_term import ByTerm
 from core.query.columns import Column, Numbers
 from core.query.document import Document
-from core.query.required_terms import BESIDE, guessed_weight, metadata_terms, prefix_length
-from core.query.stems import stems_in_text
+from core.query.required_terms import BESIDE, guessed_weight, is_word, prefix_length
 
 _GUESS_WORTH = 8
 """Documents that a guess of a term's frequency counts as."""
-_SAMPLED, _SAMPLED_AT_FIRST = 16, 256
-"""Words that are in no query are counted in one of 16 documents, and in each of the first 256, for queries still to come."""
-_KEPT = 1 << 16
-"""Words the numbers of whose stems are remembered, from document to document."""
 _NOT_COUNTED = -1
 _WORDS_COUNTED = 1 << 16
 """Words whose frequency is kept, in about 10 MB; beyond that the rarest are dropped, and their frequency is guessed again."""
@@ -47,13 +42,7 @@ class TermTable:
 
     def _clear(self) -> None:
         self._names = [""]
-        self._words: dict[str, int] = {}
-        self._bigrams: dict[str, int] = {}
-        self._prefixes: dict[int, dict[str, int]] = {}
-        self._stems: dict[str, int] = {}
-        self._metadata: dict[str, int] = {}
-        self._fields: set[str] = set()  # of the metadata
-        self._of_stems: dict[str | None, _OfStems] = {}
+        self._numbers = ByTerm[int]()
         self._guess, self._seen, self._since = Column("d"), Column("q"), Column("q")
         for column in (self._guess, self._seen, self._since):
             column.append([0])
@@ -68,15 +57,11 @@ class TermTable:
 
     def number(self, term: str) -> int:
         """The number of a term, which it gets if it has none."""
-        table, key = self._place(term)
-        if (known := table.get(key)) is not None:
+        if (known := self._numbers.get(term)) is not None:
             return known
-        number = table[key] = len(self._names)
+        number = len(self._names)
+        self._numbers.set(term, number)
         self._names.append(term)
-        if table is self._stems:
-            self._of_stems.clear()  # what is remembered of words lacks this one
-        elif table is self._metadata:
-            self._fields.add(term.partition(":")[0])
         self._guess.numbers.append(self.weight(term))
         self._seen.numbers.append(0)
         self._since.numbers.append(_NOT_COUNTED if prefix_length(term) else self.documents)
@@ -85,17 +70,16 @@ class TermTable:
 
     def weight(self, term: str) -> float:
         """Share of documents that have the term: what was counted, with a guess for a start."""
-        table, key = self._place(term)
-        number = table.get(key)
+        number = self._numbers.get(term)
         if number is not None and number < len(self._since):
             if self._since.numbers[number] == _NOT_COUNTED:
                 return float(self._guess.numbers[number])
             seen = self._guess.numbers[number] * _GUESS_WORTH + self._seen.numbers[number]
             return float(seen / (_GUESS_WORTH + self.documents - self._since.numbers[number]))
         first, space, second = term.partition(" ")
-        if space and table is self._bigrams:
+        if space and ":" not in term:
             return BESIDE * min(self.weight(first), self.weight(second))
-        if table is self._words:
+        if is_word(term):
             return (guessed_weight(term) * _GUESS_WORTH + self._met.get(term, 0)) / (_GUESS_WORTH + self._sampled)
         return guessed_weight(term)
 
@@ -112,23 +96,9 @@ class TermTable:
         weights: NDArray[np.float64] = seen / (_GUESS_WORTH + self.documents - self._since.values[numbers])
         return weights
 
-    def numbers_in(self, document: Document, lengths: Mapping[int, int]) -> Numbers:
-        """The numbers of the terms that ``document`` has; of prefixes only those of the lengths counted in ``lengths``."""
-        if self._bigrams or self._stems:
-            document.cut()
-        # Of two sets the smaller one is looked through: few queries cost little on a long document.
-        words = self._words
-        found = [words[key] for key in words.keys() & document.words]
-        for length, table in self._prefixes.items():
-            if table and lengths.get(length):
-                found += [table[key] for key in table.keys() & document.prefixes(length)]
-        if bigrams := self._bigrams:
-            found += [bigrams[key] for key in bigrams.keys() & document.bigrams]
-        if self._stems:
-            found += set(self._stemmed(document))
-        if self._metadata:
-            found += filter(None, map(self._metadata.get, set(metadata_terms(document, self._fields))))
-        return np.array(found, np.int32)
+    def numbers_in(self, document: Document, lengths: Container[int]) -> Numbers:
+        """The numbers of the terms that ``document`` has; of prefixes only those of these ``lengths``."""
+        return np.array(self._numbers.found_in(document, lengths), np.int32)
 
     def mark(self, numbers: Numbers) -> NDArray[np.bool_]:
         """Which terms, by number, are among ``numbers``. Valid until ``unmark``, and the table must not grow until then."""
@@ -144,16 +114,11 @@ class TermTable:
         """The length of a prefix, 0 for other terms."""
         return prefix_length(self._names[number])
 
-    def _stemmed(self, document: Document) -> Iterable[int]:
-        if (known := self._of_stems.get(document.language)) is None:
-            known = self._of_stems[document.language] = _OfStems(self._stems, document.language)
-        return chain.from_iterable(map(known.__getitem__, document.written))
-
-    def count(self, document: Document, numbers: Numbers) -> None:
-        """Count a document that has the terms with these numbers."""
+    def count(self, document: Document, numbers: Numbers, *, words: bool) -> None:
+        """Count a document that has the terms with these numbers; ``words``: its other words too, for queries still to come."""
         self.documents += 1
         self._seen.values[numbers] += 1
-        if self.documents < _SAMPLED_AT_FIRST or self.documents % _SAMPLED == 0:
+        if words:
             self._sampled += 1
             self._met.update(document.words)
             if len(self._met) > _WORDS_COUNTED:
@@ -165,39 +130,10 @@ class TermTable:
         self._clear()
         renumbered = np.zeros(len(names), np.int32)
         for old in numbers:
-            term = names[old]
-            table, key = self._place(term)
-            new = table[key] = len(self._names)
-            if table is self._metadata:
-                self._fields.add(term.partition(":")[0])
-            self._names.append(term)
-            renumbered[old] = new
+            renumbered[old] = len(self._names)
+            self._numbers.set(names[old], len(self._names))
+            self._names.append(names[old])
         kept = np.flatnonzero(renumbered)
         for column, was in ((self._guess, guess), (self._seen, seen), (self._since, since)):
             column.append(was.values[kept].tolist())
         return renumbered
-
-    def _place(self, term: str) -> tuple[dict[str, int], str]:
-        """The table that a term belongs to, and its key in it."""
-        if ":" in term:
-            return self._metadata, term
-        if "~" in term:
-            return self._stems, term
-        if term[-1] == "*":
-            return self._prefixes.setdefault(len(term) - 1, {}), term[:-1]
-        if " " in term:
-            return self._bigrams, term
-        return self._words, term
-
-
-class _OfStems(dict[str, tuple[int, ...]]):
-    """Word as written → the numbers of its stems in a document of one language (None: unknown)."""
-
-    def __init__(self, stems: dict[str, int], language: str | None) -> None:
-        self._numbers, self._stems = stems, stems_in_text(language)
-
-    def __missing__(self, word: str) -> tuple[int, ...]:
-        if len(self) >= _KEPT:
-            self.clear()
-        self[word] = numbers = tuple(filter(None, map(self._numbers.get, self._stems[word])))
-        return numbers

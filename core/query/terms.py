@@ -6,13 +6,15 @@ import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import pairwise
+from typing import cast
 
 import msgspec
 
 from core.query import chains
 from core.query.ast import Exact, Prefix, Wild, WordPattern
-from core.query.document import Document, Hits, Shown, TextField, hit
+from core.query.document import Document, Hits, Shown, hit
 from core.query.stems import all_stems
+from core.query.text_field import TextField
 
 
 class CasedWord(msgspec.Struct, frozen=True):
@@ -38,14 +40,14 @@ class Leaf:
     ``scope`` names the field, None means title and text. Leaves are shared (``leaf``), and compared by identity.
     """
 
-    __slots__ = ("_by_bigram", "_by_keys", "_patterns", "bigrams", "keys", "lead", "scope", "words")
+    __slots__ = ("_by_bigram", "_by_keys", "_in_text", "_patterns", "bigrams", "keys", "lead", "scope", "words")
     positional = True
     costly = False
     depth = 0
 
     def __init__(self, words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> None:
         self.words, self.scope, self.lead = words, scope, lead
-        in_text = scope in (None, "title", "body")
+        self._in_text = in_text = scope in (None, "title", "body")
         self.keys = frozenset(word.key for _, word in words if isinstance(word, Exact) and in_text)
         self._patterns = tuple(word for _, word in words if isinstance(word, Prefix | Wild) and in_text)
         self.bigrams: tuple[str, ...] = ()
@@ -82,10 +84,12 @@ class Leaf:
 
     def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
         """Add the hits to ``out``; with ``kept`` only those in it."""
-        if kept is None:
-            out.take(self.hits(document))
-        else:
+        if kept is not None:
             out.update(kept.intersection(self.hits(document)))
+        elif self._in_text and not self.costly:
+            out.take_of(self.hits, document)
+        else:
+            out.take(self.hits(document))
 
     def begins(self, document: Document, end: chains.Fits) -> list[int]:
         """See ``chains.Side``."""
@@ -202,13 +206,6 @@ class Beginning(Leaf):
         """Where it matches, not cached."""
         return document.hits_beginning(self.key)
 
-    def show(self, document: Document, kept: set[int] | None, out: Shown) -> None:
-        """Add the hits to ``out``; with ``kept`` only those in it."""
-        if kept is None and out.most is not None:
-            out.take(document.hits_beginning(self.key, out.most))
-        else:
-            super().show(document, kept, out)
-
 
 @lru_cache(maxsize=1 << 17)
 def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) -> Leaf:
@@ -224,6 +221,11 @@ def leaf(words: tuple[tuple[int, WordTest], ...], scope: str | None, lead: int) 
             case ((0, StemmedWord() as stemmed),):
                 return StemmedLeaf(stemmed)
     return WildLeaf(words, scope, lead) if any(_wild(word) for _, word in words) else Leaf(words, scope, lead)
+
+
+def pair_of(first: str, second: str) -> Pair:
+    """The leaf of two adjacent words by their keys, shared as in ``leaf``."""
+    return cast("Pair", leaf(((0, Exact(first)), (1, Exact(second))), None, 0))
 
 
 class StemmedLeaf(Leaf):

@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain, filterfalse, pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -195,10 +195,23 @@ _plain_keys, _arabic_keys = _Keys(False), _Keys(True)
 
 # For ASCII: what is in no word becomes a space, letters become lower case. Points, commas and apostrophes may be in a word.
 _FOREIGN = b"?"
+_MARKS = "?.,'`"
 _SMALL = bytes(
-    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in "?.,'`") else ord(" ")
+    ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or chr(code) in _MARKS) else ord(" ")
     for code in range(256)
 )
+# The same with each kind of character as one; and what becomes of marks if they are in no word.
+_KINDS = bytes(
+    ord("?")
+    if chr(code) == "?"
+    else ord("a")
+    if chr(code).isalnum() and code < 128
+    else ord(".")
+    if chr(code) in _MARKS
+    else ord(" ")
+    for code in range(256)
+)
+_NO_MARKS = bytes(ord(" ") if chr(code) in _MARKS else code for code in range(256))
 _MOSTLY_ASCII = 8
 
 
@@ -206,24 +219,32 @@ def keys_of(text: str, particles: bool = False) -> set[str]:
     """The keys of all words of ``text``: those of ``scan``, in a fifth of the time.
 
     No word contains white space, so each stretch can be cut separately; and in a Latin text nearly every stretch is its own
-    key once it is lower case, which bytes do for a whole text at once.
+    key once it is lower case and its marks at the ends are left out, which bytes do for a whole text at once. The others, which
+    have a mark before a letter or a letter beyond ASCII, are looked up one by one.
     """
     keys = _arabic_keys if particles else _plain_keys
     small = text.replace("?", " ").encode("ascii", "replace")
     if small.count(_FOREIGN) * _MOSTLY_ASCII > len(small):
         return set(chain.from_iterable(map(keys.__getitem__, set(text.split()))))
-    small = _bare(small)
-    found = set(small.decode("ascii").split())
-    odd = list(filterfalse(str.isalnum, found))
-    found.difference_update(odd)
-    found.update(chain.from_iterable(keys[stretch] for stretch in odd if "?" not in stretch))
-    at = small.find(_FOREIGN)
-    while at >= 0:
-        # There is one byte per code point, so the stretch as written is found by its position.
-        end = small.find(b" ", at) % (len(small) + 1)  # -1: the end
-        found.update(keys[text[small.rfind(b" ", 0, at) + 1 : end]])
-        at = small.find(_FOREIGN, end)
+    small = _joined(small)
+    kinds = small.translate(_KINDS)
+    plain = bytearray(small.translate(_SMALL).translate(_NO_MARKS))
+    found: set[str] = set()
+    for sign in (b".a", _FOREIGN):
+        at = kinds.find(sign)
+        while at >= 0:
+            # There is one byte per code point, so the stretch as written is found by its position.
+            begin, end = kinds.rfind(b" ", 0, at) + 1, kinds.find(b" ", at) % (len(kinds) + 1)  # -1: the end
+            found.update(keys[text[begin:end]])
+            plain[begin:end] = b" " * (end - begin)
+            at = kinds.find(sign, end)
+    found.update(plain.decode("ascii").split())
     return found
+
+
+def _joined(small: bytes) -> bytes:
+    # A quotation mark between two letters may be a Hebrew word's.
+    return small.replace(b'?"?', b"???") if b'?"' in small else small
 
 
 def scan(text: str, particles: bool = False) -> Scan:
@@ -242,8 +263,7 @@ def scan(text: str, particles: bool = False) -> Scan:
 
 def _bare(small: bytes) -> bytes:
     """In lower case, without what is in no word and without marks at the ends of words, so that "talks," is not a stretch."""
-    # A quotation mark between two letters may be a Hebrew word's.
-    small = small.replace(b'?"?', b"???").translate(_SMALL)
+    small = _joined(small).translate(_SMALL)
     for closing in (b". ", b", ", b"' ", b" '", b"` ", b" `"):
         small = small.replace(closing, b"  ")
     return small

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.query import Document, QueryIndex, clause_table, compile_query, parse
+from core.query import Document, QueryIndex, by_term, clause_table, compile_query, parse
+from core.query import document as document_module
 from core.query import index as index_module
 from core.query.term_table import most_met
 from tests.core.query import oracle, strategies
@@ -53,17 +54,25 @@ def test_adding_and_removing_in_any_order(steps: list[tuple[int, str | None]], t
     for number in list(held):
         index.remove(number)
     assert len(index) == 0
-    assert not index._by_term
+    assert not index._filed
     assert not index._always
     assert len(index._terms) == 0
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(strategies.queries, min_size=1, max_size=8), st.lists(strategies.queries, max_size=8), strategies.texts)
-def test_many_at_once_and_a_smaller_table_give_the_same(queries: list[str], gone: list[str], text: str) -> None:
+@given(
+    st.lists(strategies.queries, min_size=1, max_size=8),
+    st.lists(strategies.queries, max_size=8),
+    strategies.texts,
+    st.sampled_from([0, 1_000]),
+)
+def test_many_at_once_and_a_smaller_table_give_the_same(
+    queries: list[str], gone: list[str], text: str, small: int
+) -> None:
     """With the thresholds at nothing: every query is looked up in the table, and the table is made smaller at every removal."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_module, "_FEW", -1)
+        patch.setattr(index_module, "_SMALL", small)
         patch.setattr(index_module, "_KNOWING", 0)
         patch.setattr(index_module, "_REFILED_EACH", 1)
         patch.setattr(index_module, "_PATIENCE", 1)
@@ -79,6 +88,56 @@ def test_many_at_once_and_a_smaller_table_give_the_same(queries: list[str], gone
         for _ in range(3):
             assert index.matching(Document("", text)) == wanted
             assert list(index.match(Document("", text))) == wanted
+
+
+@settings(max_examples=examples(80), deadline=None)
+@given(st.lists(strategies.queries, min_size=1, max_size=8), st.lists(strategies.texts, min_size=1, max_size=4))
+def test_few_documents_are_counted_and_the_words_alone_decide(queries: list[str], texts: list[str]) -> None:
+    """A small index after its first documents, filed again at each; with and without all pairs of words."""
+    for pairs in (0, 1_000):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (("_SAMPLED_AT_FIRST", 0), ("_SAMPLED", 3), ("_KNOWING", 0), ("_REFILED_EACH", 1)):
+                patch.setattr(index_module, name, value)
+            patch.setattr(index_module, "_PATIENCE", 1)
+            patch.setattr(by_term, "_FEW_PAIRS", pairs)
+            index = QueryIndex[int]()
+            for number, query in enumerate(queries):
+                index.add(number, parse(query))
+            for text in texts * 2:
+                wanted = [
+                    n for n, query in enumerate(queries) if oracle.matches(parse(query).root, "", text) is not None
+                ]
+                assert index.matching(Document("", text)) == wanted
+
+
+@settings(max_examples=examples(150), deadline=None)
+@given(strategies.queries, strategies.texts, strategies.texts, st.integers(1, 4), st.integers(4, 30))
+def test_the_first_matches_of_a_long_text_are_those_of_the_whole(
+    query: str, title: str, text: str, most: int, head: int
+) -> None:
+    """With heads of a few letters, so that each text is a long one."""
+    index = QueryIndex[int]()
+    index.add(0, parse(query))
+    every = list(index.spans(0, Document(title, text)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document_module, "_HEAD", head)
+        found = index.spans(0, Document(title, text), most)
+    of_text = [one for one in every if one.field == "text"][:most]
+    assert list(found) == of_text + [one for one in every if one.field != "text"][:most]
+
+
+def test_a_long_text_is_cut_as_far_as_the_first_matches() -> None:
+    words = [f"w{number}" for number in range(200_000)]
+    document = Document("", " ".join(words))
+    index = QueryIndex[int]()
+    for number, query in enumerate(("w*", "v OR w1*", "w199999")):
+        index.add(number, parse(query))
+    assert index.matching(document) == [0, 1, 2]
+    assert [len(index.spans(number, document, 200)) for number in (0, 1)] == [200, 200]
+    assert not document.fields[0].is_cut
+    # Of this there are fewer, so the whole text is searched for them.
+    assert [one.text for one in index.spans(2, document, 200)] == ["w199999"]
+    assert document.fields[0].is_cut
 
 
 def test_filed_anew_a_query_still_matches_by_each_of_its_parts() -> None:
