@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 from core.errors import FailureKind, FeedError
 
-MAX_RETRY_AFTER_S = 86_400.0
 PRIVATE_HINT = "a host of your own may be fetched once the setting allow_private names it"
 _LINK = re.compile(r"<([^<>\s]{1,2000})>((?:\s*;[^,<]{0,200})*)")
 
@@ -53,22 +50,6 @@ class Fetched:
     def not_modified(self) -> bool:
         """The server says that nothing changed since the given ETag or date."""
         return self.status == HTTPStatus.NOT_MODIFIED
-
-
-def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (a number or an HTTP date), from 0 to 24 h; None if it says nothing."""
-    text = (value or "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        # Longer numbers are over the cap anyway, and int() refuses to read very long ones.
-        return min(float(text[:9]), MAX_RETRY_AFTER_S)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
 
 
 def without_credentials(url: str) -> str:

@@ -21,19 +21,22 @@ from typing import Self
 import httpcore
 import httpx
 
-from connectors.http.answers import Failure, Fetched, parse_retry_after, without_credentials
+from connectors.http.answers import Failure, Fetched, without_credentials
 from connectors.http.body import BadBody, BodyTooLarge, decoded
 from connectors.http.lenient import LenientBackend
 from core import version
 from core.errors import FailureKind, UsageError
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, Resolve, deadline, resolve_host
+from core.net.retry_after import retry_after_s
 from core.settings import ConnectorSettings
 
-__all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "Fetched", "Http", "parse_retry_after"]
+__all__ = ["FEED_BYTES", "PAGE_BYTES", "Failure", "Fetched", "Http"]
 
 FEED_BYTES = 10 << 20
 PAGE_BYTES = 8 << 20
 TOTAL_S = 20.0
+_MOST_HEADER = 4_096
+"""Characters of a header that is sent back; servers refuse requests with longer ones."""
 MAX_HOPS = 5
 
 MayFollow = Callable[[str], Failure | None]
@@ -107,9 +110,9 @@ class Http:
         Blocks for at most ``total_s``. Never raises for what a server or a URL can do.
         """
         headers = {"User-Agent": self.user_agent, "Accept": accept, "Accept-Encoding": "gzip, deflate"}
-        if etag:
+        if etag and _can_be_sent(etag):
             headers["If-None-Match"] = etag
-        if last_modified:
+        if last_modified and _can_be_sent(last_modified):
             headers["If-Modified-Since"] = last_modified
         return self._timed(url, headers, max_bytes, now, None, may_follow)
 
@@ -175,6 +178,7 @@ class Http:
                 if hop == MAX_HOPS:
                     break
                 cookies.extract_cookies(response)
+                _drop_odd(cookies)
                 target = _target(request.url, location)
                 url = str(target)
                 lasting = lasting and response.status_code in _PERMANENT
@@ -192,7 +196,7 @@ class Http:
     ) -> Fetched | Failure:
         status, headers = response.status_code, response.headers
         if status != HTTPStatus.NOT_MODIFIED and not 200 <= status < 300:
-            wait = parse_retry_after(headers.get("retry-after"), now)
+            wait = retry_after_s(headers.get("retry-after"), now)
             return Failure(url, _status_words(status), FailureKind.of_status(status), status=status, retry_after_s=wait)
         body = b""
         if status != HTTPStatus.NOT_MODIFIED:
@@ -236,6 +240,18 @@ class Http:
             case httpcore.LocalProtocolError() | httpcore.UnsupportedProtocol():
                 return Failure(url, "the address or a header cannot be sent", FailureKind.URL)
         raise error
+
+
+def _can_be_sent(value: str) -> bool:
+    """Whether what a server gave us can be a header of a request: it may hold letters and lengths that none may have."""
+    return value.isascii() and value.isprintable() and len(value) <= _MOST_HEADER
+
+
+def _drop_odd(cookies: httpx.Cookies) -> None:
+    """Drop the cookies that can't be sent."""
+    for one in list(cookies.jar):
+        if not _can_be_sent(f"{one.name}={one.value}"):
+            cookies.jar.clear(one.domain, one.path, one.name)
 
 
 class _BadUrlError(ValueError):

@@ -103,6 +103,12 @@ async def sent(request: Request) -> dict[str, list[str]]:
 Number = Annotated[int, Field(ge=-1, lt=1 << 53)]
 """A number in a request: no column and no script takes larger ones, and -1 stands for none."""
 
+
+def number_in(text: str) -> int | None:
+    """A number that stands in an open form or a header; None if it is none, or one that no column takes."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
 TheDesk = Annotated[Desk, Depends(desk_of)]
 TheCaller = Annotated[Caller, Depends(caller_of)]
 TheActor = Annotated[By, Depends(by_of)]

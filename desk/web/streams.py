@@ -15,6 +15,7 @@ from desk.people.slowing import place_of
 from desk.use_cases.desk import Desk
 from desk.web.guard import still_in
 from desk.web.problems import Refused
+from desk.web.requests import number_in
 
 PATIENCE_S = 5.0
 """So long a stream waits for a batch before it looks at the status bar and whether its person may still read."""
@@ -80,5 +81,5 @@ async def batches(
 
 def last_id(request: Request, otherwise: int) -> int:
     """Where a stream broke off: a transaction's number."""
-    text = request.headers.get("last-event-id", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else max(0, otherwise)
+    found = number_in(request.headers.get("last-event-id", ""))
+    return max(0, otherwise) if found is None else found

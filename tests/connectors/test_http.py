@@ -9,11 +9,9 @@ from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from connectors.http.answers import without_credentials
-from connectors.http.client import Failure, Fetched, Http, parse_retry_after
+from connectors.http.client import Failure, Fetched, Http
 from connectors.http.pacing import HostPacing
 from core import version
 from core.errors import FailureKind
@@ -163,34 +161,6 @@ def test_statuses_in_plain_words(web: Site, http: Http, status: int, words: str)
 def test_retry_after_reaches_the_caller(web: Site, http: Http) -> None:
     web.pages["/busy"] = Answer(status=429, headers={"Retry-After": "120"})
     assert failed(http.fetch(web.url("/busy"), now=NOON)).retry_after_s == 120
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("0", 0.0),
-        ("30", 30.0),
-        ("999999", 86_400.0),
-        ("9" * 9_000, 86_400.0),
-        ("Tue, 04 Mar 2031 12:00:45 GMT", 45.0),
-        ("Tue, 04 Mar 2031 11:00:00 GMT", 0.0),
-        ("Tue, 04 Mar 2031 14:01:00 +0200", 60.0),
-        ("Fri, 04 Apr 2031 12:00:00 GMT", 86_400.0),
-        ("Fri, 99 Zzz 2031 12:00:00 GMT", None),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(value, NOON) == seconds
-
-
-@given(st.text(max_size=60))
-def test_any_retry_after_gives_sane_seconds_or_none(value: str) -> None:
-    seconds = parse_retry_after(value, NOON)
-    assert seconds is None or 0 <= seconds <= 86_400
 
 
 # --- bounds
@@ -398,3 +368,20 @@ def test_what_is_no_coding_leaves_the_body_as_it_is(web: Site, http: Http, named
 def test_a_coding_counts_beside_what_is_none(web: Site, http: Http, named: str) -> None:
     web.pages["/f"] = Answer(gzip.compress(b"<rss/>"), headers={"Content-Encoding": named})
     assert got(http.fetch(web.url("/f"), now=NOON)).body == b"<rss/>"
+
+
+@pytest.mark.parametrize("odd", ['"é"', '"\x7f"', '"\x01"', '"' + "x" * 60_000 + '"', '"ключ"'])
+def test_validators_that_cannot_be_sent_back_are_left_out(web: Site, http: Http, odd: str) -> None:
+    """A server's ETag comes back to it with the next request, which must not fail for it."""
+    web.pages["/f"] = Answer(b"new", headers={"ETag": odd.encode().decode("latin-1"), "Last-Modified": "then"})
+    first = got(http.fetch(web.url("/f"), now=NOON))
+    assert got(http.fetch(web.url("/f"), now=NOON, etag=first.etag, last_modified=first.last_modified)).body == b"new"
+    assert got(http.fetch(web.url("/f"), now=NOON, etag=odd, last_modified=odd)).body == b"new"
+
+
+@pytest.mark.parametrize("odd", ["é", "ключ", "x" * 60_000])
+def test_cookies_of_a_redirect_that_cannot_be_sent_back_are_left_out(web: Site, http: Http, odd: str) -> None:
+    cookie = f"a={odd.encode().decode('latin-1')}; Path=/"
+    web.pages["/r"] = Answer(status=302, headers={"Location": "/p", "Set-Cookie": cookie})
+    web.pages["/p"] = lambda request: Answer((request.headers["Cookie"] or "none").encode())
+    assert got(http.fetch(web.url("/r"), now=NOON)).body == b"none"

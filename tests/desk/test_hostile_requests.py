@@ -235,6 +235,9 @@ def ask(
     given: dict[Parameter, list[bytes]] = {
         one: [world.valid[one.name].encode()] for one in required(route) if one.name in world.valid
     }
+    if sent in [one.call for one in route.dependant.dependencies]:
+        # An open form declares nothing; what it is about has to be there, or the other fields are not looked at.
+        given |= {Parameter("form", name): [world.valid[name].encode()] for name in ("id", "query")}
     for one in {one for one, _ in values}:
         given[one] = [value for other, value in values if other == one]
     path = route.path_format
@@ -318,6 +321,44 @@ KINDS = (
     "multipart/form-data; boundary=x",
     "",
 )
+ODD_CHARSETS = (
+    "punycode",
+    "idna",
+    "utf-7",
+    "unicode_escape",
+    "cp037",
+    "utf-16",
+    "zlib",
+    "none",
+    "PUNYCODE",
+    '"punycode"',
+)
+
+
+@pytest.mark.parametrize("charset", ODD_CHARSETS)
+@pytest.mark.parametrize(
+    "header", ["multipart/form-data; boundary=x; charset={}", "Multipart/Form-Data;CharSet={};boundary=x"]
+)
+def test_a_form_in_another_charset_is_refused_before_it_is_read(world: World, charset: str, header: str) -> None:
+    """Punycode takes time by the square of the length, and a form is decoded before it is known who sends it."""
+    part = (
+        b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n' + b"a" * 500_000 + b"-" + b"b" * 500_000 + b"\r\n"
+    )
+    kind = {"content-type": header.format(charset)}
+    answer = world.client.post("/sign-in", headers=kind, content=part * 7 + b"--x--\r\n", follow_redirects=False)
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("charset", ["; charset=UTF-8", "", '; charset="utf-8"', "; charset=us-ascii"])
+def test_a_form_in_utf_8_is_read(world: World, charset: str) -> None:
+    form = f"id=charset-{len(charset)}&query=grain&new=1&form_token={world.token()}"
+    kind = {"content-type": f"application/x-www-form-urlencoded{charset}"}
+    answer = world.client.post(
+        "/subscriptions/save", headers=world.headers | kind, content=form, follow_redirects=False
+    )
+    assert answer.status_code == 303
+
+
 WRITING = [(method, route) for method, route in ROUTES if method not in ("GET", "HEAD")]
 
 

@@ -294,6 +294,21 @@ def test_13_a_desk_that_searches_ends_when_it_is_told_to(services: Running) -> N
         process.wait()
 
 
+def test_14_a_form_of_strangers_in_a_charset_that_is_slow_to_read(services: Running) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n%s\r\n' % (
+        b"a" * 500_000 + b"-" + b"b" * 500_000
+    )
+    kind = {"content-type": "multipart/form-data; boundary=x; charset=punycode"}
+
+    def ask(_number: int) -> int:
+        body = part * 7 + b"--x--\r\n"
+        return httpx.post(f"{services.desk}/sign-in", headers=kind, content=body, timeout=SECONDS).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(ask, range(8))) == {415}
+    services.goes_on()
+
+
 def answers(url: str) -> bool:
     with suppress(httpx.HTTPError):
         return httpx.get(url, timeout=5).status_code == 200

@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ import msgspec
 
 from core.errors import UsageError
 from core.net.guard import AddressRefused, GuardedBackend, NameNotResolved, deadline
+from core.net.retry_after import retry_after_s
 from core.records import from_ms
 from desk.delivery.channels.base import Carrier, ChannelKind, Configured, Options, Trouble, host_of, unreachable
 from desk.delivery.render import Notice
@@ -129,7 +129,7 @@ class WebhookCarrier:
     def _judge(self, status: int, headers: dict[str, str]) -> None:
         if 200 <= status < 300:
             return
-        wish = retry_after_s(headers.get("retry-after", ""), self._options.clock_ms())
+        wish = retry_after_s(headers.get("retry-after"), from_ms(self._options.clock_ms()))
         if status in (408, 425, 429) or status >= 500:
             said = "asks for fewer messages (429)" if status == 429 else f"answered {status}"
             raise Trouble(f"the receiver {said}", retry_after_s=wish)
@@ -155,18 +155,6 @@ def key_of(secret: str) -> bytes:
     if not secret.startswith(PREFIX) or not 16 <= len(key) <= 64:
         raise UsageError("a webhook's secret is whsec_ and the Base64 of 16 to 64 bytes")
     return key
-
-
-def retry_after_s(value: str, now_ms: int) -> float | None:
-    """Seconds of a Retry-After header: a number or a date; None if it is neither. At most a day."""
-    try:
-        wish = float(int(value))
-    except ValueError:
-        try:
-            wish = (parsedate_to_datetime(value) - from_ms(now_ms)).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return min(max(wish, 0.0), 86_400.0)
 
 
 def _plain(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from desk.views.wording import Clock, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import clock_of, fragment
-from desk.web.requests import Number, TheVisit, Visit
+from desk.web.requests import Number, TheVisit, Visit, number_in
 from desk.web.streams import SignedOut, batches, event_stream, last_id
 
 router = APIRouter(include_in_schema=False)
@@ -158,7 +158,7 @@ def _starred(desk: Desk, caller: Caller) -> list[Card]:
 
 def _cursor(text: str) -> tuple[int, str] | None:
     moment, _, identity = text.partition("-")
-    return (int(moment), identity) if moment.isascii() and moment.isdigit() and len(moment) < 17 else None
+    return (at, identity) if (at := number_in(moment)) is not None else None
 
 
 def _labels(desk: Desk, cards: Sequence[Card]) -> dict[str, dict[str, str]]:

@@ -28,7 +28,7 @@ from desk.views.wording import language_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.render import clock_of, fragment
-from desk.web.requests import Number, TheForm, TheVisit, Visit
+from desk.web.requests import Number, TheForm, TheVisit, Visit, number_in
 from desk.web.turns import TheTurn
 
 MOST_IMPORTED = 5_000
@@ -106,8 +106,7 @@ def save(visit: TheVisit, form: TheForm) -> Response:
         if stored is None:
             result = subscriptions.save_new(wanted, by=visit.caller.name, anyway=anyway)
         else:
-            version = int(based_on) if based_on.isascii() and based_on.isdigit() else None
-            result = subscriptions.save(wanted, by=visit.caller.name, based_on=version, anyway=anyway)
+            result = subscriptions.save(wanted, by=visit.caller.name, based_on=number_in(based_on), anyway=anyway)
     except Unconfirmed as error:
         return _editor(visit, wanted, stored, problem=error.problem, pointer=error.pointer(), doubted=error)
     except UsageError as error:

@@ -22,7 +22,7 @@ import pytest
 from core.errors import UsageError
 from core.records.alert import News, Rewording, Snippet
 from desk.delivery.channels import Trouble, carrier_of, kind_of
-from desk.delivery.channels.webhook import retry_after_s, sign
+from desk.delivery.channels.webhook import sign
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.secrets import redacted, secrets_of, shown_address
 from desk.delivery.store.channels import Channel
@@ -106,14 +106,6 @@ def test_how_a_webhook_reads_answers(receiver: Receiver, status: int, again: boo
     assert (caught.value.again, caught.value.channel) == (again, channel)
     assert len(receiver.got) == 1
     assert not again or caught.value.retry_after_s == 7.0
-
-
-def test_retry_after_is_seconds_or_a_date_and_a_day_at_most() -> None:
-    assert retry_after_s("120", NOON_MS) == 120.0
-    assert retry_after_s("Mon, 02 Mar 2026 12:01:00 GMT", NOON_MS) == 60.0
-    assert retry_after_s("99999999", NOON_MS) == 86_400.0
-    assert retry_after_s("-5", NOON_MS) == 0.0
-    assert [retry_after_s(odd, NOON_MS) for odd in ("", "soon", "Mon, 99 Foo")] == [None] * 3
 
 
 @pytest.mark.parametrize(
