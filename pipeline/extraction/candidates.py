@@ -64,6 +64,7 @@ DATE_RANKS: Mapping[str, int] = {
     "time": 50,  # <time> or the like, of a role that markup or a label gives
     "visible": 40,  # a date with a label, or one in the lines at the headline
     "json_ld_page": 30,
+    "microdata_thing": 25,  # of a book or film, which the page is about or only mentions
     "address": 20,  # a day in the URL
 }
 """A flagged date loses to a sound one of any rank."""

@@ -24,6 +24,7 @@ from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_author
 from pipeline.extraction.facts import PageFacts, read_facts
 from pipeline.extraction.marks import marks_of
 from pipeline.extraction.partial import ends_cut, is_partial
+from pipeline.extraction.shown import join_broken_lines
 from pipeline.extraction.titles import choose_title, outlet_names, title_from_text
 from pipeline.extraction.values import as_paragraphs
 from pipeline.extraction.walls import read_signs, wall_kind
@@ -114,6 +115,7 @@ def extract(
         tree = _parsed(page)
         alive = list(tree.iter())  # lxml makes an element's object anew at each touch unless one is held
         marks = marks_of(tree)
+        join_broken_lines(tree, marks.as_written)
         facts = read_facts(tree, url, marks)
         title = choose_title(title_hint, facts.titles, facts.site_names, url)
         signs = read_signs(tree)

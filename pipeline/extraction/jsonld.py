@@ -1,8 +1,6 @@
 """A page's JSON-LD: read leniently, with references followed, and the node that is about this page's article.
 
-Pages hold much that is JSON for a reader but not for a parser: comments, CDATA marks, trailing commas, backslashes before
-any character, quotes within strings, raw line ends, several values one after another, an end that is cut off.
-``read_json`` mends these in one pass over the text; what is well-formed is read as it is.
+``pipeline.extraction.lenient_json`` reads what is not quite JSON.
 
 Which node is the page's own article is decided by evidence (``main_article``): whether it names the page's address, whether
 its headline is one that the page shows, and where in the tree it stands. Items of lists, updates of a live blog and
@@ -11,24 +9,22 @@ related articles are articles too, but not this one.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
 
 from lxml.html import HtmlElement
 
-from core.html_tokens import unescaped
 from core.records import canonical_url
+from pipeline.extraction.lenient_json import read_json
 from pipeline.extraction.values import plain_line
 from pipeline.text.characters import folded
 
 Node = Mapping[str, Any]
 
 _MAX_NODES = 2_000
-_MAX_JSON_CHARS = 4_000_000
 _MAX_LIST = 20
 _MAX_DEPTH = 6
 _MAX_CANDIDATES = 60
@@ -109,6 +105,12 @@ def _keep(found: LinkedData, node: Node, *, other: bool) -> None:
 def is_article(node: Node) -> bool:
     """Whether the node says that it is an article."""
     return any(_ARTICLE_TYPE.search(kind) for kind in strings(node.get("@type")))
+
+
+def is_article_type(kind: str) -> bool:
+    """Whether a schema.org type is an article's or a page's."""
+    kind = kind.strip().rstrip("/")
+    return _ARTICLE_TYPE.search(kind) is not None or _PAGE_TYPE.search(kind) is not None
 
 
 def main_article(data: LinkedData, url: str, shown: frozenset[str]) -> Node | None:
@@ -241,151 +243,3 @@ def names(data: LinkedData, value: object, depth: int = 0) -> list[Name]:
     if whole:
         return [Name(whole, organisation=False)]
     return [Name(text, organisation) for text in strings(value)]
-
-
-def read_json(text: str) -> list[Any]:
-    """The values in a script of JSON, mended as far as can be; an empty list if nothing can be read."""
-    text = _bare(text)
-    if not text or len(text) > _MAX_JSON_CHARS:
-        return []
-    if text[:1] in "{[" and "&quot;" in text[:200] and '"' not in text[:200]:
-        text = unescaped(text)
-    try:
-        return [json.loads(text, strict=False)]
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return list(_values(_mended(text)))
-    except RecursionError:
-        return []
-
-
-_HEAD = re.compile(r"\A(?:\s|\ufeff|//(?=\s*<)|/\*|\*/|<!--|-->|<!\[CDATA\[|\]\]>|;)++")
-# Of the text from its end: searched for at the end of a long text, each place would be a beginning.
-_TAIL_REVERSED = re.compile(r"\A(?:\s|\ufeff|//|\*/|/\*|--!<|>--|\[ATADC\[!<|>\]\]|;)++")
-
-
-def _bare(text: str) -> str:
-    """Without the marks that hide a script from old browsers and XML parsers."""
-    head = _HEAD.match(text)
-    text = text[head.end() :] if head else text
-    tail = _TAIL_REVERSED.match(text[::-1])
-    return text[: len(text) - tail.end()] if tail else text
-
-
-def _values(text: str) -> Iterator[Any]:
-    """Every value in a text that holds several one after another."""
-    decoder = json.JSONDecoder(strict=False)
-    place = 0
-    while place < len(text):
-        while place < len(text) and text[place] not in "{[":
-            place += 1
-        if place >= len(text):
-            return
-        try:
-            value, place = decoder.raw_decode(text, place)
-        except ValueError:
-            place += 1
-            if place > 1_000:  # a broken value is not tried from each of its brackets
-                return
-        else:
-            yield value
-
-
-_NEXT = re.compile(r"\s*")
-_AFTER_COMMA = re.compile(r"\s*(?:[\"'{\[}\]\d-]|true\b|false\b|null\b|/[/*]|$)")
-_HEX = re.compile(r"[0-9a-fA-F]{4}")
-_CLOSERS = {"{": "}", "[": "]"}
-
-
-def _mended(text: str) -> str:
-    """``text`` as JSON: one pass that leaves out comments and excess commas, and escapes what stands in strings."""
-    out: list[str] = []
-    open_brackets: list[str] = []
-    place, end = 0, len(text)
-    while place < end:
-        char = text[place]
-        if char in "\"'":
-            piece, place = _string(text, place)
-            out.append(piece)
-            continue
-        if char == "/" and text[place + 1 : place + 2] in ("/", "*"):
-            place = _after_comment(text, place)
-            continue
-        if char == ",":
-            following = _NEXT.match(text, place + 1)
-            after = text[following.end() : following.end() + 1] if following else ""
-            if after in ("}", "]", ",", ""):
-                place += 1
-                continue
-        elif char in "{[":
-            open_brackets.append(char)
-        elif char in "}]":
-            if not open_brackets or _CLOSERS[open_brackets[-1]] != char:
-                place += 1
-                continue
-            open_brackets.pop()
-        elif char == ";" or (char < " " and char not in "\t\r\n"):
-            place += 1
-            continue
-        out.append(char)
-        place += 1
-    out.extend(_CLOSERS[bracket] for bracket in reversed(open_brackets))
-    return "".join(out)
-
-
-def _after_comment(text: str, place: int) -> int:
-    mark = "*/" if text[place + 1] == "*" else "\n"
-    found = text.find(mark, place + 2)
-    return len(text) if found < 0 else found + len(mark)
-
-
-def _string(text: str, start: int) -> tuple[str, int]:
-    """The string that begins at ``start``, as JSON, and the place behind it."""
-    quote = text[start]
-    out = ['"']
-    place, end = start + 1, len(text)
-    while place < end:
-        char = text[place]
-        if char == "\\":
-            follower = text[place + 1 : place + 2]
-            if (follower in '"\\/bfnrt' and follower) or (follower == "u" and _HEX.match(text, place + 2)):
-                out.append(text[place : place + 2])
-            elif follower == '"':
-                out.append('\\"')
-            else:
-                out.append(follower)
-            place += 2
-        elif char == quote and _closes(text, place):
-            return "".join([*out, '"']), place + 1
-        else:
-            out.append(
-                '\\"'
-                if char == '"'
-                else char
-                if char >= " "
-                else " "
-                if char == "\t"
-                else "\\n"
-                if char == "\n"
-                else ""
-            )
-            place += 1
-    return "".join([*out, '"']), end
-
-
-def _closes(text: str, place: int) -> bool:
-    """Whether the quote at ``place`` ends its string: what follows must be what follows strings."""
-    following = _NEXT.match(text, place + 1)
-    behind = following.end() if following else place + 1
-    char = text[behind : behind + 1]
-    if char in ("", "}", "]", ":"):
-        return (
-            char != ":"
-            or text[behind + 1 : behind + 2].strip() in ("", '"', "'", "{", "[", "t", "f", "n", "-")
-            or text[behind + 1 : behind + 2].isdigit()
-        )
-    return (char == "," and _AFTER_COMMA.match(text, behind + 1) is not None) or text[behind : behind + 2] in (
-        "//",
-        "/*",
-    )

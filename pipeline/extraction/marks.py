@@ -26,6 +26,7 @@ _CONSENT_NAME = re.compile(
     r"|usercentrics\w{0,10}|cybot\w{0,24}|cookiebot|sp_message\w{0,20}|truste\w{0,12}|qc-cmp\w{0,12}|fc-consent\w{0,10}|cky|klaro|osano|iubenda\w{0,12}"
     r"|privacy-?(?:banner|notice|box|layer|popup|overlay|prompt|manager))(?:$|[\s_-])"
 )
+_DISPLAY = re.compile(r"(?<![\w-])display\s{0,9}:\s{0,9}(block|none)\b")
 _BREADCRUMB = re.compile(r"bread-?crumb")
 _DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
 AUTHOR_PATH = re.compile(
@@ -55,7 +56,8 @@ class Marks:
 
     ``consent`` are boxes that ask for it, ``dialogs`` those that lie above the page or are menus by their role, ``own``
     the elements of which HTML knows nothing, ``headlines`` those that microdata calls so, ``as_written`` those
-    whose style says how white space is shown.
+    whose style says how white space is shown, ``blocks`` those whose style shows them as blocks, ``hidden`` those that
+    a browser does not show (the attribute, the style, a <template>).
     """
 
     authors: list[HtmlElement] = field(default_factory=list)
@@ -67,6 +69,8 @@ class Marks:
     breadcrumbs: list[HtmlElement] = field(default_factory=list)
     own: list[HtmlElement] = field(default_factory=list)
     as_written: list[HtmlElement] = field(default_factory=list)
+    blocks: list[HtmlElement] = field(default_factory=list)
+    hidden: list[HtmlElement] = field(default_factory=list)
 
 
 _AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB = (1 << place for place in range(6))
@@ -90,10 +94,15 @@ def marks_of(tree: HtmlElement) -> Marks:
                 found.author_links.append(element)
             elif name == "title" and tag == "abbr":
                 signs |= _DATE
-            elif name == "style" and "white-space" in value:
-                found.as_written.append(element)
+            elif name == "style":
+                _file_style(found, element, value.lower())
+            elif name == "hidden" and value.lower() != "until-found":
+                found.hidden.append(element)
         if tag == "time":
             signs |= _DATE
+        elif tag == "template":
+            if not any(name.startswith("shadowroot") for name in element.keys()):  # noqa: SIM118
+                found.hidden.append(element)
         elif tag not in _KNOWN and is_own(tag):
             found.own.append(element)
         if signs:
@@ -101,6 +110,13 @@ def marks_of(tree: HtmlElement) -> Marks:
     del found.authors[_MAX_ELEMENTS:], found.dates[_MAX_ELEMENTS:], found.author_links[_MAX_ELEMENTS:]
     del found.headlines[_MAX_ELEMENTS:]
     return found
+
+
+def _file_style(found: Marks, element: HtmlElement, style: str) -> None:
+    if "white-space" in style:
+        found.as_written.append(element)
+    if shown := _DISPLAY.search(style):
+        (found.blocks if shown[1] == "block" else found.hidden).append(element)
 
 
 def _file(found: Marks, element: HtmlElement, signs: int) -> None:

@@ -47,7 +47,7 @@ def beside_the_article(element: HtmlElement) -> bool:
             "liveblogupdate",
         ):
             return True
-        if one.tag == "article" and _is_inner(one):
+        if one.tag == "article" and (_is_inner(one) or _is_card(one)):
             return True
     return False
 
@@ -62,6 +62,16 @@ def _is_inner(article: HtmlElement) -> bool:
     """Whether it is an <article> within another: a comment, a card or an update."""
     parent = article.getparent()
     return any(one.tag == "article" for one in above(parent)) if parent is not None else False
+
+
+def _is_card(article: HtmlElement) -> bool:
+    """Whether it is another article's teaser: it has no <h1>, though the page has one, and its heading is a link."""
+    if next(article.iter("h1"), None) is not None or next(article.getroottree().iter("h1"), None) is None:
+        return False
+    heading = next(article.iter("h2", "h3", "h4", "h5"), None)
+    return heading is not None and (
+        next(heading.iter("a"), None) is not None or any(one.tag == "a" for one in above(heading))
+    )
 
 
 def remove(element: HtmlElement) -> None:

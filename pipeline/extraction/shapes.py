@@ -1,7 +1,7 @@
 """A page's tree brought into the shape that an extractor expects: what browsers show alike, marked up alike. Changes the tree.
 
-Tables that only place things and elements of the outlet's own become blocks, what stands in <noscript> or <aside> though
-it belongs to the article comes out, and boxes that ask for consent go.
+What is hidden goes, what is shown as a block is one; tables that only place things and elements of the outlet's own become
+blocks, what stands in <noscript> or <aside> though it belongs to the article comes out, and boxes that ask for consent go.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from lxml.html import HtmlElement
 
 from pipeline.extraction.marks import Marks, is_own
 from pipeline.extraction.places import above, is_named_beside, remove
+from pipeline.extraction.shown import blocks_as_shown, drop_hidden
 from pipeline.extraction.values import line_of
 from pipeline.text.boilerplate import is_boilerplate
 
@@ -47,6 +48,8 @@ _SCRIPT_NOTICE = re.compile(r"java\s?script|جافا\s?سكر|جاوا\s?اسک�
 def reshape(tree: HtmlElement, marks: Marks) -> None:
     """Bring the tree into shape. ``marks``: its elements that bear one."""
     _drop_consent(marks.consent)
+    drop_hidden(tree, marks.hidden)
+    blocks_as_shown(marks.blocks)
     _open_noscript(tree)
     _tables_to_blocks(tree)
     _own_elements_to_blocks(marks.own)

@@ -15,9 +15,11 @@ from lxml.etree import XPath
 from lxml.html import HtmlElement
 
 from core.package_data import package_toml
+from pipeline.extraction.jsonld import is_article_type
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.values import words_of
+from pipeline.text.calendars import key
 from pipeline.text.characters import folded
 
 Role = Literal["published", "modified", "unknown"]
@@ -33,6 +35,16 @@ def _phrases(listed: str) -> frozenset[str]:
 
 
 _PUBLISHED, _MODIFIED, _OTHER = (_phrases(_DATA[name]) for name in ("published", "modified", "other"))
+# Scripts that write words without spaces between them, or small words onto others.
+_UNSPACED = re.compile("[\u0590-\u06ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+def _stems(listed: str) -> re.Pattern[str]:
+    stems = sorted({key(stem) for stem in listed.split("|") if stem.strip()}, key=len, reverse=True)
+    return re.compile("|".join(stem if _UNSPACED.match(stem) else rf"\b{stem}" for stem in stems))
+
+
+_PUBLISHED_STEM, _MODIFIED_STEM = (_stems(_DATA[name]) for name in ("published_stems", "modified_stems"))
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SAYS_PUBLISHED = frozenset(
@@ -79,6 +91,7 @@ _CHUNK = re.compile(r"[^\d\u0660-\u0669\u06f0-\u06f9]+")
 _BAR = re.compile(r"\s[|–—-]\s")
 _TIME_ONLY = re.compile(r"\d{1,2}[:.h]\d\d(?!\d|[./]\d)")
 _TIME_BEFORE = re.compile(r"\d[:h]\d\d(?!\d)")
+_IN_BRACKETS = re.compile(r"\s*[(\[（]([^()\[\]（）]{1,40})[)\]）]")
 _MARKED_WORDS = re.compile(r"[\w'’]+", re.UNICODE)
 
 
@@ -105,9 +118,18 @@ def shown_dates(marks: Marks, near: Iterable[str]) -> Iterator[Dated]:
 
 def dates_in_lines(lines: Iterable[str]) -> Iterator[Dated]:
     """Yield what looks like a date in the short lines at the headline."""
+    label = ""
     for line in lines:
-        if len(line) <= _MAX_CHARS and any(char.isdigit() for char in line):
-            yield from _by_words(line, "visible")
+        if len(line) <= _MAX_CHARS and _has_digit(line):
+            yield from _by_words(
+                f"{label} {line}" if label and role_of(_label_in(line)) == "unknown" else line, "visible"
+            )
+        # A label in a block of its own, as in a list of terms.
+        label = line if len(line) <= _MAX_LABEL_CHARS and role_of(line) != "unknown" and not _has_digit(line) else ""
+
+
+def _has_digit(line: str) -> bool:
+    return any(char.isdigit() for char in line)
 
 
 _FOLLOWING = XPath("following::text()[position() <= 60]")
@@ -174,7 +196,7 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
             and (content := element.get("content"))
             and not _inside_another(element)
         ):
-            yield Dated(content, role, "microdata")
+            yield Dated(content, role, "microdata_thing" if _of_a_thing(element) else "microdata")
         return
     value = element.get("datetime") or element.get("content") or (element.get("title") if tag == "abbr" else None)
     words = {word.lower() for name in ("class", "id") if (held := element.get(name)) for word in _WORDS.findall(held)}
@@ -197,6 +219,8 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
     if role == "unknown" and (by_name := _role_by_name(element, words)) != "unknown":
         role = by_name
     origin = "microdata" if properties and role != "unknown" else "time" if tag == "time" else "visible"
+    if origin == "microdata" and _of_a_thing(element):
+        origin = "microdata_thing"
     if value:
         yield Dated(value, role, origin)
         if tag == "time" and text and text != value:
@@ -244,7 +268,7 @@ def _role_by_label(element: HtmlElement, text: str) -> Role:
     if before is not None:
         near = before.tail if before.tail and before.tail.strip(" :|–—-·•,") else None
         if near is None and isinstance(before.tag, str):
-            near = words_of(before, _MAX_LABEL_CHARS)
+            near = _label_of(before)
     else:
         parent = element.getparent()
         near = parent.text if parent is not None else None
@@ -254,10 +278,17 @@ def _role_by_label(element: HtmlElement, text: str) -> Role:
             and (aunt := parent.getprevious()) is not None
             and isinstance(aunt.tag, str)
         ):
-            near = words_of(aunt, _MAX_LABEL_CHARS) if not (aunt.tail or "").strip() else None
-    if near and len(near) <= 200:
-        return role_of(near[-_MAX_LABEL_CHARS:])
-    return "unknown"
+            near = _label_of(aunt) if not (aunt.tail or "").strip() else None
+    if near and len(near) <= 200 and (role := role_of(near[-_MAX_LABEL_CHARS:])) != "unknown":
+        return role
+    behind = _IN_BRACKETS.match(element.tail or "")
+    return role_of(behind[1]) if behind else "unknown"
+
+
+def _label_of(element: HtmlElement) -> str | None:
+    """The element's text if it can be a label; one with digits is another date."""
+    text = words_of(element, _MAX_LABEL_CHARS)
+    return None if _has_digit(text) else text
 
 
 def _label_in(text: str) -> str:
@@ -268,19 +299,24 @@ def _label_in(text: str) -> str:
 def role_of(label: str) -> Role:
     """The role that a label gives to the date behind it; by its last words, so "Anna Keel, updated" is modified."""
     words = folded(label).split()
+    plain = key(label)
+    modified = any(word in _MODIFIED for word in words) or _MODIFIED_STEM.search(plain) is not None
     for count in range(min(4, len(words)), 0, -1):
         for phrase in (" ".join(words[-count:]), " ".join(words[:count])):
             if phrase in _MODIFIED:
                 return "modified"
-            if phrase in _PUBLISHED and not any(word in _MODIFIED for word in words):
+            if phrase in _PUBLISHED and not modified:
                 return "published"
-    if any(word in _MODIFIED for word in words):
+    if modified:
         return "modified"
-    return "unknown"
+    return "published" if _PUBLISHED_STEM.search(plain) else "unknown"
 
 
 def _by_words(text: str, origin: str) -> Iterator[Dated]:
     """The dates in a text that may hold several, each with the words before it: "Published 3 May, updated 4 May"."""
+    if _labels_behind(text):
+        yield from _by_words_behind(text, origin)
+        return
     cuts = [0]
     for chunk in _CHUNK.finditer(text):
         if chunk.start() and (role_of(chunk[0]) != "unknown" or _parts_days(chunk, text, cuts[-1])):
@@ -293,6 +329,27 @@ def _by_words(text: str, origin: str) -> Iterator[Dated]:
             yield Dated(part, role_of(_label_in(part)), origin)
 
 
+def _labels_behind(text: str) -> bool:
+    """Whether labels stand behind their dates ("…公開／…更新", "… (updated)"): the text ends with one, and begins with none.
+
+    A single one counts in brackets only: 更新 behind the only date of a page says when it was put there.
+    """
+    chunks = list(_CHUNK.finditer(text))
+    if len(chunks) < 2 or chunks[-1].end() != len(text) or role_of(chunks[-1][0]) == "unknown":
+        return False
+    if chunks[0].start() == 0 and role_of(chunks[0][0]) != "unknown":
+        return False
+    return _IN_BRACKETS.match(chunks[-1][0]) is not None or any(role_of(one[0]) != "unknown" for one in chunks[:-1])
+
+
+def _by_words_behind(text: str, origin: str) -> Iterator[Dated]:
+    begin = 0
+    for chunk in _CHUNK.finditer(text):
+        if chunk.start() and (role := role_of(chunk[0])) != "unknown":
+            yield Dated(text[begin : chunk.end()].strip(" |–—-·•,／/"), role, origin)
+            begin = chunk.end()
+
+
 def _parts_days(chunk: re.Match[str], text: str, begin: int) -> bool:
     """Whether a bar or dash stands between two dates, and not between a day and its time."""
     return _BAR.search(chunk[0]) is not None and (
@@ -302,10 +359,23 @@ def _parts_days(chunk: re.Match[str], text: str, begin: int) -> bool:
 
 def _inside_another(element: HtmlElement) -> bool:
     """Whether the element belongs to a comment's, an update's or an event's microdata."""
+    kind = _type_around(element)
+    return kind.endswith(("Comment", "Event", "Offer", "ListItem")) or kind == "update"
+
+
+def _of_a_thing(element: HtmlElement) -> bool:
+    """Whether the element says something of a book, a film or the like, which the page may be about or only mention."""
+    kind = _type_around(element)
+    return kind not in ("", "update") and not is_article_type(kind)
+
+
+def _type_around(element: HtmlElement) -> str:
+    """The type of the microdata around the element; "update" in a comment's or update's property, "" outside of all."""
     for one in above(element):
-        kind = one.get("itemtype") or ""
-        if kind and one is not element:
-            return kind.rstrip("/").endswith(("Comment", "Event", "Offer", "ListItem"))
-        if (one.get("itemprop") or "").lower() in ("liveblogupdate", "comment") and one is not element:
-            return True
-    return False
+        if one is element:
+            continue
+        if kind := one.get("itemtype"):
+            return kind.rstrip("/")
+        if (one.get("itemprop") or "").lower() in ("liveblogupdate", "comment"):
+            return "update"
+    return ""

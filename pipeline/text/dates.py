@@ -36,7 +36,8 @@ class Reading(NamedTuple):
 
 
 _TIME = re.compile(
-    r"(?<![\d:.])(\d{1,2})(?:\s?[:٫]\s?|\s?h\s?|\s?ч\.?\s?|\s?(?:时|時|点|點|시)\s?|\.(?=\d\d\b))(\d{2})(?![\d/])(?::(\d{2}))?(?:[.,]\d+)?(?:분|分)?"
+    r"(?<![\d:.])(\d{1,2})(?:(?:\s?[:٫]\s?|\s?h\s?|\s?ч\.?\s?|\.(?=\d\d(?!\d)))(\d{2})(?![\d/])(?::(\d{2}))?(?:[.,]\d+)?"
+    r"|\s?(?:时|時|点|點|시)\s?(\d{1,2})\s?(?:분|分)?(?:\s?(\d{1,2})\s?(?:초|秒))?)"
 )
 _HOUR = re.compile(
     r"(?<![\d:.])(\d{1,2})(?=\s*(?:[ap]\.?\s?m\b|uhr\b|(?:时|時|点|點|시)|(?:h|ч|год)\b))", re.IGNORECASE
@@ -194,7 +195,7 @@ def _with_time(text: str, day: Day, context: DateContext) -> Reading:
             continue
         hour, minute, second = int(time[1]), 0, 0
         if time.re is _TIME:
-            minute, second = int(time[2]), int(time[3] or 0)
+            minute, second = int(time[2] or time[4]), int(time[3] or time[5] or 0)
         tail, head = part[time.end() :], part[: time.start()]
         mark = _mark(tail, head)
         midnight = datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC)

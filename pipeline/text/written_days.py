@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from pipeline.text.calendars import MAX_NAME_WORDS, Month, gregorian, is_news_year, key, month_of
+from pipeline.text.eras import day_of_era
 
 FUTURE_MARGIN = timedelta(hours=24)
 
@@ -55,6 +56,11 @@ _FILLERS = frozenset(
         "la",
         "den",
         "gada",
+        "m",
+        "พ",
+        "ศ",
+        "ค",
+        "ปี",
         "жылдын",
         "жылдың",
         "жылы",
@@ -107,6 +113,8 @@ class Day(NamedTuple):
 
 def day_in(text: str, context: DateContext) -> Day | None:
     """The first day in a text, with its year; None if there is none."""
+    if (counted := day_of_era(text, context.language)) is not None:
+        return Day(*counted)
     if (found := _YEAR_FIRST.search(text)) and is_news_year(int(found[1])):
         day = gregorian(int(found[1]), int(found[2]), int(found[3]))
         return None if day is None else Day(day, *found.span())

@@ -29,7 +29,8 @@ from desk.terminal import harmless
 from pipeline.extraction.bylines import clean_authors, lines_as_bylines
 from pipeline.extraction.clean import MAX_HTML_BYTES, _checked, clean_text
 from pipeline.extraction.facts import read_facts
-from pipeline.extraction.jsonld import read_json, read_linked_data
+from pipeline.extraction.jsonld import read_linked_data
+from pipeline.extraction.lenient_json import read_json
 from pipeline.extraction.marks import marks_of
 from pipeline.extraction.titles import title_from_text
 from pipeline.extraction.values import as_paragraphs, plain_line, without_shortcodes

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.clean import Extracted, extract
-from pipeline.extraction.jsonld import read_json
+from pipeline.extraction.lenient_json import read_json
 
 URL = "https://outlet.example/news/envoys-meet"
 FETCHED = datetime(2026, 11, 29, 12, tzinfo=UTC)
