@@ -73,6 +73,8 @@ _REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]\w*);")
 
 def looks_like_html(text: str) -> bool:
     """Whether there is a tag or a character reference in it."""
+    if "<" not in text and "&" not in text:
+        return False
     tag = _TAG_BEGINS.search(text)
     return (tag is not None and text.find(">", tag.end()) >= 0) or _REFERENCE.search(text) is not None
 
