@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 
 import httpx
 
+_TEXT = re.compile(rb"(?:\xef\xbb\xbf)?\s*[<{\[]")
+"""How markup and JSON begin, and packed bytes do not."""
 _STEP = 1 << 16
 _UNPACKED_STEP = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -51,10 +54,17 @@ def decoded(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
 def _inflated(chunks: Iterator[bytes], *, gzip: bool, max_bytes: int) -> Iterator[bytes]:
     machine: zlib._Decompress | None = None
     received = 0
+    as_it_is = False
     for chunk in chunks:
+        if not received and _TEXT.match(chunk):
+            # Some servers say gzip and send the text as it is.
+            as_it_is = gzip
         received += len(chunk)
         if received > max_bytes:
             raise BodyTooLarge
+        if as_it_is:
+            yield chunk
+            continue
         data = chunk
         while data:
             if machine is None:

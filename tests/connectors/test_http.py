@@ -201,9 +201,11 @@ def test_bodies_that_cannot_be_decoded(web: Site, http: Http) -> None:
     web.pages |= {
         "/br": Answer(b"x", headers={"Content-Encoding": "br"}),
         "/broken": Answer(b"no gzip at all", headers={"Content-Encoding": "gzip"}),
+        "/lies": Answer(b"\n<rss/>", headers={"Content-Encoding": "gzip"}),
     }
     assert failed(http.fetch(web.url("/br"), now=NOON)).problem == "sent in an encoding that was not asked for (br)"
     assert failed(http.fetch(web.url("/broken"), now=NOON)).problem == "sent a broken compressed body"
+    assert got(http.fetch(web.url("/lies"), now=NOON)).body == b"\n<rss/>"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A broker that vanishes without a word, packets dropped: appends and reads go on within 15 s (``vanishing.py``)."""
+"""Brokers that vanish without a word, packets dropped: appends and reads go on within 15 s (``vanishing.py``)."""
 
 from __future__ import annotations
 
@@ -33,11 +33,15 @@ def namespaces() -> list[str]:
     pytest.skip(f"no network namespaces can be made here: {said}")
 
 
-@pytest.mark.parametrize("which", ["controller", "another"])
-def test_a_broker_that_vanishes_delays_appends_and_reads_by_no_more_than_15_s(tmp_path: Path, which: str) -> None:
+# Long enough that attempts to connect have become long, too: that is where a broker that is back lost half a minute.
+STEPS = ("another", "45", "back", "controller")
+
+
+def test_brokers_that_vanish_delay_appends_and_reads_by_no_more_than_15_s(tmp_path: Path) -> None:
+    """One that is not the controller, and as soon as that is back the controller."""
     require_java()
     done = subprocess.run(
-        [*namespaces(), sys.executable, "-m", "tests.core.streams.vanishing", tmp_path, which],
+        [*namespaces(), sys.executable, "-m", "tests.core.streams.vanishing", tmp_path, *STEPS],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -45,9 +49,12 @@ def test_a_broker_that_vanishes_delays_appends_and_reads_by_no_more_than_15_s(tm
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2_000:]
-    found = json.loads(done.stdout)
-    # How soon the brokers agree on new leaders is theirs (9 s by default), and longer on a busy machine.
-    limit_s = max(WITHIN_S, found["elected"] + BEHIND_ELECTION_S)
-    assert found["append"] <= limit_s, found
-    # A record can be read once it was appended.
-    assert found["read"] <= limit_s + READ_S, found
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["step"] for one in results] == ["another", "controller"]
+    for found in results:
+        # How soon the brokers agree on new leaders is theirs (9 s by default), and longer on a busy machine; that an append
+        # has as many copies in step as it needs is up to their limits for connections, so it doesn't excuse.
+        limit_s = max(WITHIN_S, found["led"] + BEHIND_ELECTION_S)
+        assert found["append"] <= limit_s, found
+        # A record can be read once it was appended.
+        assert found["read"] <= limit_s + READ_S, found

@@ -1,9 +1,11 @@
-"""One of three brokers vanishes without a word, in a network of their own.
+"""Of three brokers one vanishes without a word, in a network of their own, and comes back.
 
-Run as ``unshare -n python -m tests.core.streams.vanishing FOLDER [controller]`` (as root, or with ``-Ur``): each broker is
+Run as ``unshare -n python -m tests.core.streams.vanishing FOLDER STEP …`` (as root, or with ``-Ur``): each broker is
 in a network namespace behind one bridge, and vanishes when its cable is pulled. Neighbours are told by hand, so that
-packets to it are dropped and nobody is told that it can't be reached, as behind a router. Prints a JSON line: seconds from
-then on until appends and reads of all partitions went on.
+packets to it are dropped and nobody is told that it can't be reached, as behind a router. Steps: ``controller`` pulls the
+cable of the broker that is the active controller too, ``another`` that of one that is not, ``back`` plugs in what was
+pulled and waits until the cluster counts it as part, a number waits so many seconds. Prints a JSON line for each pull:
+seconds from then on until appends and reads of all partitions went on, and until the brokers could take them again.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import yaml
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
@@ -25,8 +29,11 @@ from core.streams import NewRecord, Stream, create_stream, open_stream
 from tests.servers.kafka import kafka_jars
 from tests.servers.kafka_three import unfenced
 
+CLUSTER = Path(__file__).parents[3] / "deploy/kubernetes/kafka.yaml"
 NODES = (1, 2, 3)
 PARTITIONS = 6
+COPIES_IN_STEP = 2
+"""``min.insync.replicas``."""
 PAUSE_S, PATIENCE_S = 0.5, 60.0
 BRIDGE = "10.99.0.254"
 _JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
@@ -76,6 +83,18 @@ class Network:
     def pull(self, node: int) -> None:
         ip("link", "set", f"b{node}", "down")
 
+    def plug(self, node: int) -> None:
+        ip("link", "set", f"b{node}", "up")
+
+
+def connection_limits() -> str:
+    """How long brokers wait for each other's connections and answers, as the cluster of ``deploy/kubernetes`` has it."""
+    (cluster,) = (one for one in yaml.safe_load_all(CLUSTER.read_text("utf-8")) if one["kind"] == "Kafka")
+    config = cluster["spec"]["kafka"]["config"]
+    return "\n".join(
+        f"{name}={value}" for name, value in config.items() if name.startswith(("socket.", "replica.socket."))
+    )
+
 
 def start_brokers(network: Network, folder: Path) -> None:
     jars, java = kafka_jars(), shutil.which("java")
@@ -83,7 +102,7 @@ def start_brokers(network: Network, folder: Path) -> None:
     voters = ",".join(f"{node}@{address(node)}:9093" for node in NODES)
     for node in NODES:
         file = folder / f"{node}.properties"
-        # All that is not about this small network is Kafka's default.
+        # All that is not about this small network is Kafka's default, or what deploy/kubernetes sets.
         file.write_text(f"""process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
@@ -93,14 +112,22 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
 log.dirs={folder}/{node}
 auto.create.topics.enable=false
 default.replication.factor=3
-min.insync.replicas=2
+min.insync.replicas={COPIES_IN_STEP}
+{connection_limits()}
 """)
-        command = [java, *_JVM, "-cp", f"{jars}/*"]
-        tool = [*command, "kafka.tools.StorageTool", "format", "-c", str(file), "-t", "AAAAAAAAAAAAAAAAAAAAAA"]
-        subprocess.run(tool, check=True, stdout=subprocess.DEVNULL)
+    command = [java, *_JVM, "-cp", f"{jars}/*"]
+    tool = [*command, "kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c"]
+    formats = [
+        subprocess.Popen([*tool, str(folder / f"{node}.properties")], stdout=subprocess.DEVNULL) for node in NODES
+    ]
+    if any(one.wait(120) for one in formats):
+        raise SystemExit("the brokers' storage can't be formatted")
+    for node in NODES:
         with (folder / f"{node}.log").open("wb") as log:
             into = ["nsenter", "-t", str(network.inside[node]), "-n"]
-            subprocess.Popen([*into, *command, "kafka.Kafka", str(file)], stdout=log, stderr=log)
+            subprocess.Popen(
+                [*into, *command, "kafka.Kafka", str(folder / f"{node}.properties")], stdout=log, stderr=log
+            )
     wait_for(lambda: unfenced(f"{address(1)}:9092") == set(NODES), "three brokers", 120)
 
 
@@ -172,57 +199,91 @@ class Traffic:
 
 
 class Election:
-    """When the brokers that are left have given all partitions to each other, in the words of one of them."""
+    """When the brokers that are left can take all partitions' records again, in the words of one of them.
+
+    ``led``: the one that is gone leads none of them. ``whole``: each has as many copies in step as an append needs.
+    """
 
     def __init__(self, gone: int, since: float) -> None:
-        self._gone, self._since, self._seconds = gone, since, 0.0
+        self._gone, self._since = gone, since
+        self.seconds = {"led": 0.0, "whole": 0.0}
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
 
     def _watch(self) -> None:
-        while time.monotonic() < self._since + PATIENCE_S:
-            with contextlib.suppress(KafkaError):
-                bootstrap = f"{address(self._gone % 3 + 1)}:9092"
-                with contextlib.closing(
-                    KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
-                ) as admin:
-                    while self._gone in {one["leader_id"] for one in admin.describe_topics(["raw"])[0]["partitions"]}:
-                        time.sleep(0.2)
-                self._seconds = time.monotonic() - self._since
-                return
+        left = [node for node in NODES if node != self._gone]
+        holds = {"led": self._is_led, "whole": self._is_whole}
+        while holds and time.monotonic() < self._since + PATIENCE_S:
+            for node in left:
+                with contextlib.suppress(KafkaError):
+                    partitions = described(node)
+                    for what in [what for what, is_so in holds.items() if is_so(partitions)]:
+                        self.seconds[what] = time.monotonic() - self._since
+                        del holds[what]
+            time.sleep(0.2)
 
-    def seconds(self) -> float:
+    def _is_led(self, partitions: list[dict[str, Any]]) -> bool:
+        return all(one["leader_id"] not in (self._gone, -1) for one in partitions)
+
+    def _is_whole(self, partitions: list[dict[str, Any]]) -> bool:
+        return self._is_led(partitions) and all(
+            len({*one["isr_nodes"]} - {self._gone}) >= COPIES_IN_STEP for one in partitions
+        )
+
+    def wait(self) -> None:
         self._thread.join()
-        return self._seconds
 
 
-def controller() -> int:
-    """The broker that is the active controller too: the one whose loss costs most."""
-    with contextlib.closing(KafkaAdminClient(bootstrap_servers=f"{address(1)}:9092")) as admin:
+def described(node: int) -> list[dict[str, Any]]:
+    """The stream's partitions in the words of a broker."""
+    with contextlib.closing(
+        KafkaAdminClient(
+            bootstrap_servers=f"{address(node)}:9092", bootstrap_timeout_ms=2_000, request_timeout_ms=2_000
+        )
+    ) as admin:
+        return list(admin.describe_topics(["raw"])[0]["partitions"])
+
+
+def controller(node: int) -> int:
+    """The broker that is the active controller too, in the words of one."""
+    with contextlib.closing(KafkaAdminClient(bootstrap_servers=f"{address(node)}:9092")) as admin:
         return int(admin.describe_metadata_quorum()["topics"][0]["partitions"][0]["leader_id"])
 
 
-def main(folder: Path, *, the_controller: bool) -> None:
+def vanish(network: Network, traffic: Traffic, node: int) -> dict[str, float]:
+    """Pull a broker's cable; how long everything took from then on."""
+    wait_for(lambda: min(traffic.last["read"].values()) > 0, "traffic", PATIENCE_S)
+    traffic.longest = {"append": 0.0, "read": 0.0}
+    network.pull(node)
+    since = time.monotonic()
+    truth = Election(node, since)
+    found = {what: traffic.seconds_until_all(what, since) for what in ("append", "read")}
+    truth.wait()
+    time.sleep(3)
+    return found | truth.seconds | {f"longest_{what}": seconds for what, seconds in traffic.longest.items()}
+
+
+def main(folder: Path, steps: list[str]) -> None:
     network = Network()
     start_brokers(network, folder)
     servers = ",".join(f"{address(node)}:9092" for node in NODES)
     create_stream(f"kafka://{servers}?replication_factor=3", "raw", PARTITIONS).close()
-    leader = controller()
-    node = leader if the_controller else leader % 3 + 1
-    traffic = Traffic(f"kafka://{servers}")
-    with contextlib.closing(traffic):
-        wait_for(lambda: min(traffic.last["read"].values()) > 0, "traffic", PATIENCE_S)
-        traffic.longest = {"append": 0.0, "read": 0.0}
-        # For good: one that comes back is taken into the copies and out again while its connections recover.
-        network.pull(node)
-        since = time.monotonic()
-        truth = Election(node, since)
-        found = {what: traffic.seconds_until_all(what, since) for what in ("append", "read")}
-        found["elected"] = truth.seconds()
-        time.sleep(3)
-        found |= {f"longest_{what}": seconds for what, seconds in traffic.longest.items()}
-    print(json.dumps({"controller": the_controller} | {name: round(s, 1) for name, s in found.items()}))
+    node = 0
+    with contextlib.closing(Traffic(f"kafka://{servers}")) as traffic:
+        for step in steps:
+            if step.isdigit():
+                time.sleep(int(step))
+                continue
+            if step == "back":
+                network.plug(node)
+                other = node % 3 + 1
+                wait_for(lambda other=other: unfenced(f"{address(other)}:9092") == set(NODES), "return", PATIENCE_S)
+                continue
+            leader = controller(node % 3 + 1)
+            node = leader if step == "controller" else leader % 3 + 1
+            found = vanish(network, traffic, node)
+            print(json.dumps({"step": step} | {name: round(s, 1) for name, s in found.items()}), flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), the_controller=sys.argv[2:] == ["controller"])
+    main(Path(sys.argv[1]), sys.argv[2:])
