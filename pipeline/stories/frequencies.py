@@ -130,15 +130,22 @@ class Frequencies:
         for first in range(start, end, _AT_ONCE):
             slots = np.asarray(self._slots[first : min(first + _AT_ONCE, end)], np.int64)
             counted = self._counted(slots)
-            np.add.at(self._table, counted.terms & np.uint32(BUCKETS - 1), step)
+            # Indices and steps of other types would be converted one by one.
+            np.add.at(self._table, (counted.terms & np.uint32(BUCKETS - 1)).astype(np.intp), np.int32(step))
             self.articles += counted.articles * step
             self.total += counted.total * step
             self.vectors += counted.vectors * step
 
 
-@lru_cache(maxsize=64)
 def _logarithm(articles: int) -> int:
-    return int(np.rint(_ln(np.asarray([articles + _PRIOR])) * (FINE << _SHIFT))[0])
+    return int(_logarithms_from(articles // _AT_ONCE)[articles % _AT_ONCE])
+
+
+@lru_cache(maxsize=4)
+def _logarithms_from(block: int) -> NDArray[np.int64]:
+    """``_logarithm`` of ``_AT_ONCE`` counts that follow each other: there is one more article with nearly every question."""
+    counts = np.arange(block * _AT_ONCE, (block + 1) * _AT_ONCE) + _PRIOR
+    return np.asarray(np.rint(_ln(counts) * (FINE << _SHIFT)), np.int64)
 
 
 @cache

@@ -59,17 +59,18 @@ class Question:
     def _rows(self, slots: Slots) -> Slots:
         """Where the slots are among those compared; those that are not are compared now."""
         held = self._compared.slots
-        places = held.searchsorted(slots)
-        new = slots
-        if len(held):
-            places = np.minimum(places, len(held) - 1)
-            new = slots[held[places] != slots]
-        if len(new):
-            both = [np.concatenate(each, axis=-1) for each in zip(self._compared, self._compare(new), strict=True)]
-            order = np.argsort(both[0], kind="stable")
-            self._compared = Compared(*(each[..., order] for each in both))
-            places = self._compared.slots.searchsorted(slots)
-        return places
+        if not len(held):
+            ordered = np.sort(slots)
+            self._compared = self._compare(ordered)
+            return ordered.searchsorted(slots)
+        places = np.minimum(held.searchsorted(slots), len(held) - 1)
+        new = slots[held[places] != slots]
+        if not len(new):
+            return places
+        both = [np.concatenate(each, axis=-1) for each in zip(self._compared, self._compare(new), strict=True)]
+        order = np.argsort(both[0], kind="stable")
+        self._compared = Compared(*(each[..., order] for each in both))
+        return self._compared.slots.searchsorted(slots)
 
     def _compare(self, slots: Slots) -> Compared:
         columns, known = self._columns, self.known
