@@ -70,7 +70,7 @@ class WeightsDiffer(Exception):
 
 @cache
 def encoder() -> Encoder:
-    """The encoder, loaded once a process (1 s, 110 MB). Raises WeightsDiffer if the installed weights are others."""
+    """The encoder, loaded once a process (1 s, 170 MB). Raises WeightsDiffer if the installed weights are others."""
     return SentenceEncoder()
 
 
