@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,34 @@ def test_packages_import_one_way(package: str) -> None:
     # core ← pipeline | connectors | desk ← wirewatch
     forbidden = set(PACKAGES) - {package, "core"}
     assert importing(package, tuple(sorted(forbidden))) == []
+
+
+def run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports below a node, also those in functions; not those that only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and dotted(child.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield child
+        else:
+            yield from run_time_imports(child)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in modules()}
+    graph: dict[str, set[str]] = {}
+    for module, path in names.items():
+        wanted: set[str] = set()
+        for node in run_time_imports(tree(path)):
+            if isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+            else:
+                assert not node.level, f"{path}:{node.lineno} imports by dots"
+                base = node.module or ""
+                wanted |= {one if (one := f"{base}.{alias.name}") in names else base for alias in node.names}
+        graph[module] = {one for one in wanted if one in names}
+    # Raises CycleError, which names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(names) > 300
 
 
 @pytest.mark.parametrize("pure", PURE)

@@ -23,7 +23,7 @@ class ItemStatus(StrEnum):
 class ItemState(msgspec.Struct, frozen=True, kw_only=True):
     """One item of a feed. ``item`` is kept while pending: it may leave the feed before its page was fetched.
 
-    ``digest`` is the ``identity.Marks`` of the item as last seen.
+    ``digest`` is the ``identity.ItemMarks`` of the item as last seen.
     ``retry_at_ms``: pending, not before then. ``done_at_ms``: when it was
     last appended. ``left_at_ms``: when it was first missing from the feed, None while it is in it. ``place`` orders
     items that were found in one poll, 0 at the end of the feed. ``again``: how often it was taken up again because it

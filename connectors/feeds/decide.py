@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from connectors.feeds.age import Past, archived, newest, seen_on_top, told_dates
 from connectors.feeds.cursor import FeedFacts, ItemState, ItemStatus
-from connectors.feeds.identity import Marks, Match, matched, read_marks
+from connectors.feeds.identity import ItemMarks, ItemMatch, matched, read_marks
 from connectors.feeds.items import FeedItem
 from connectors.feeds.schedule import Listed, next_wait_s, observed
 from connectors.http.client import Failure
@@ -43,7 +43,7 @@ class FeedPolicy:
 
     ``interval_s``: between polls that go well; with a ``ceiling_s``, at least so long, at most that, by the feed's own
     rhythm and ``worth_s`` (see ``schedule``). ``max_wait_s``: longest wait after failures. ``jitter``: waits
-    are stretched by up to this part. ``full_fetch_s``: at least so often without If-None-Match, since some
+    are stretched by up to this part. ``full_fetch_s``: at least so often without If-None-ItemMatch, since some
     servers keep an ETag although the feed changed. ``pages_per_poll``: at most so many page fetches a poll,
     ``poll_budget_s``: no new fetch begins after this. ``page_retries_s``: waits between attempts at a page; after the
     last the feed's own text has to do. ``change_gap_s``: a changed item's page is not fetched again sooner,
@@ -159,7 +159,7 @@ def merge(
     )
 
 
-def _change(before: Marks, match: Match) -> Change:
+def _change(before: ItemMarks, match: ItemMatch) -> Change:
     after = match.marks
     if match.by_text:
         # Its guid and link are other ones; they change at every poll in such a feed.
@@ -192,7 +192,7 @@ def _noise(changes: Sequence[Change], restless: int) -> Change:
     return Change.NONE
 
 
-def _seen_again(before: ItemState, match: Match, change: Change, now_ms: int, policy: FeedPolicy) -> ItemState:
+def _seen_again(before: ItemState, match: ItemMatch, change: Change, now_ms: int, policy: FeedPolicy) -> ItemState:
     item, digest = match.item, str(match.marks)
     state = before if before.left_at_ms is None else replace(before, left_at_ms=None)
     if match.by_text:

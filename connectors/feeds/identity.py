@@ -32,7 +32,7 @@ from core.records.identity import ITEM_FRAGMENT
 _DIGITS = re.compile(r"\d+")
 
 
-class Marks(NamedTuple):
+class ItemMarks(NamedTuple):
     """Digests of what an item is told by, and of what can change in it. Those of what is missing are empty.
 
     ``title`` and ``rest`` (the summary) leave out digits, which are in ``figures``; ``touch`` is of what changes
@@ -57,15 +57,15 @@ class Marks(NamedTuple):
         return self.title, self.rest
 
 
-_NO_MARKS = Marks("", "", "", "", "", "", "")
+_NO_MARKS = ItemMarks("", "", "", "", "", "", "")
 
 
-def marks_of(item: FeedItem) -> Marks:
+def marks_of(item: FeedItem) -> ItemMarks:
     """The marks of a listed item."""
     title, summary = (" ".join((part or "").split()) for part in (item.title, item.summary))
     link = canonical_url(item.url)
     bare = link.partition(f"#{ITEM_FRAGMENT}=")[0]
-    return Marks(
+    return ItemMarks(
         guid=_hash(12, item.guid),
         link=_hash(12, bare if item.fetchable or bare != link else ""),
         title=_hash(8, _DIGITS.sub("0", title)),
@@ -77,25 +77,25 @@ def marks_of(item: FeedItem) -> Marks:
     )
 
 
-def read_marks(digest: str) -> Marks:
+def read_marks(digest: str) -> ItemMarks:
     """The marks that ``str`` of them gave; empty ones if they are of another version."""
     parts = digest.split(".")
-    return Marks(*parts) if len(parts) == len(Marks._fields) else _NO_MARKS
+    return ItemMarks(*parts) if len(parts) == len(ItemMarks._fields) else _NO_MARKS
 
 
-class Match(NamedTuple):
+class ItemMatch(NamedTuple):
     """A listed item with its key, told apart if need be.
 
     ``known``: it is one of the known items; ``by_text``: only rule 3 found it.
     """
 
     item: FeedItem
-    marks: Marks
+    marks: ItemMarks
     known: bool
     by_text: bool = False
 
 
-def matched(about: Mapping[str, Marks], listed: Sequence[FeedItem]) -> list[Match]:
+def matched(about: Mapping[str, ItemMarks], listed: Sequence[FeedItem]) -> list[ItemMatch]:
     """The listed items in their order, each key once; twins are left out. ``about``: the marks of known items by key."""
     marks = [marks_of(item) for item in listed]
     shared = _shared_links(marks)
@@ -103,13 +103,13 @@ def matched(about: Mapping[str, Marks], listed: Sequence[FeedItem]) -> list[Matc
     weak = _shared_guids(marks)
     # Nearly all lists hold no item that was told apart before. Marks of another version don't say.
     some_apart = any(one.apart or one == _NO_MARKS for one in about.values())
-    found: list[Match | None] = [None] * len(listed)
+    found: list[ItemMatch | None] = [None] * len(listed)
     taken: set[str] = set()
 
-    def take(place: int, item: FeedItem, one: Marks, *, by_text: bool = False) -> None:
+    def take(place: int, item: FeedItem, one: ItemMarks, *, by_text: bool = False) -> None:
         if item.key not in taken:
             taken.add(item.key)
-            found[place] = Match(item, one, item.key in about, by_text)
+            found[place] = ItemMatch(item, one, item.key in about, by_text)
 
     left = []
     for place, (item, one) in enumerate(zip(listed, marks, strict=True)):
@@ -151,21 +151,21 @@ def matched(about: Mapping[str, Marks], listed: Sequence[FeedItem]) -> list[Matc
     return [match for match in found if match is not None]
 
 
-def _shared_links(marks: Sequence[Marks]) -> set[str]:
+def _shared_links(marks: Sequence[ItemMarks]) -> set[str]:
     """Links that several items of the list have, each with words of its own."""
     several = {link for link, count in Counter(one.link for one in marks if one.link).items() if count > 1}
     kinds = Counter(link for link, *_ in {(one.link, *one.words) for one in marks if one.link in several})
     return {link for link, count in kinds.items() if count > 1}
 
 
-def _shared_guids(marks: Sequence[Marks]) -> set[tuple[str, str]]:
+def _shared_guids(marks: Sequence[ItemMarks]) -> set[tuple[str, str]]:
     """Links and guids that several items of the list have in common, each with words of its own."""
     kinds = Counter((link, guid) for link, guid, *_ in {(one.link, one.guid, *one.words) for one in marks if one.guid})
     return {pair for pair, count in kinds.items() if count > 1}
 
 
 def _indices(
-    about: Mapping[str, Marks], taken: set[str]
+    about: Mapping[str, ItemMarks], taken: set[str]
 ) -> tuple[dict[str, list[str]], dict[tuple[str, ...], list[str]]]:
     """The keys of known items by link, and by title, summary and date, in the order of the keys."""
     by_link: dict[str, list[str]] = {}
@@ -179,11 +179,11 @@ def _indices(
     return by_link, by_text
 
 
-def _text(one: Marks) -> tuple[str, ...]:
+def _text(one: ItemMarks) -> tuple[str, ...]:
     return one.title, one.rest, one.figures, one.when
 
 
-def _is_same(item: FeedItem, one: Marks, other: Marks) -> bool:
+def _is_same(item: FeedItem, one: ItemMarks, other: ItemMarks) -> bool:
     """Whether it is the known item that has its link."""
     similar = one.title == other.title or bool(one.rest and one.rest == other.rest)
     return similar or not one.guid or not other.guid or _guid_is_link(item)
@@ -201,7 +201,7 @@ def _is_front_page(item: FeedItem) -> bool:
     return split.path in ("", "/") and not split.query
 
 
-def _told_apart(item: FeedItem, one: Marks, weak: Container[tuple[str, str]]) -> FeedItem | None:
+def _told_apart(item: FeedItem, one: ItemMarks, weak: Container[tuple[str, str]]) -> FeedItem | None:
     """The item as an article of its own beside others with its link; None if nothing tells it apart.
 
     ``weak``: links and guids that don't.

@@ -163,8 +163,8 @@ class CanaryMarks:
     ``submit`` hands work to the threads that channels send on, so that a service whose threads all hang marks none.
     """
 
-    def __init__(self, book: CanaryRepository, clock_ms: Callable[[], int], submit: _Submit) -> None:
-        self._book, self._clock_ms, self._submit = book, clock_ms, submit
+    def __init__(self, canaries: CanaryRepository, clock_ms: Callable[[], int], submit: _Submit) -> None:
+        self._canaries, self._clock_ms, self._submit = canaries, clock_ms, submit
         self._looked_ms: int | None = None
         self._seen: Sequence[Canary] = ()
         self._marking: Future[None] | None = None
@@ -176,14 +176,14 @@ class CanaryMarks:
         if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LOOK_EVERY_MS:
             return
         self._looked_ms = now_ms
-        self._seen = self._book.undelivered()
+        self._seen = self._canaries.undelivered()
 
     def after(self) -> None:
         """The outbox has been gone through: mark what was seen before."""
         if not self._seen:
             return
         identities, self._seen = [one.id for one in self._seen], ()
-        self._marking = self._submit(lambda: self._book.delivered(identities, self._clock_ms()))
+        self._marking = self._submit(lambda: self._canaries.delivered(identities, self._clock_ms()))
         self._marking.add_done_callback(_say)
 
     def wait(self) -> None:

@@ -201,10 +201,7 @@ class PeopleStore:
 
     def session(self, hashed: str) -> tuple[Session, Account] | None:
         """The session and its person, whether or not they still hold."""
-        with self.store.reading() as connection:
-            row = connection.execute(sa.select(sessions).where(sessions.c.hash == hashed)).first()
-            person = self._one(connection, people.c.id == row.person) if row is not None else None
-            return (_made(row, Session), person) if row is not None and person is not None else None
+        return self._with_person(sessions, hashed, Session)
 
     def sessions_of(self, person: str) -> list[Session]:
         """A person's sessions, the one used last first."""
@@ -236,10 +233,7 @@ class PeopleStore:
 
     def token(self, hashed: str) -> tuple[AccessToken, Account] | None:
         """The token and its person, whether or not they still hold."""
-        with self.store.reading() as connection:
-            row = connection.execute(sa.select(access_tokens).where(access_tokens.c.hash == hashed)).first()
-            person = self._one(connection, people.c.id == row.person) if row is not None else None
-            return (_made(row, AccessToken), person) if row is not None and person is not None else None
+        return self._with_person(access_tokens, hashed, AccessToken)
 
     def tokens_of(self, person: str) -> list[AccessToken]:
         """A person's tokens, the newest first."""
@@ -261,6 +255,12 @@ class PeopleStore:
         with self.store.writing() as connection:
             gone = connection.execute(access_tokens.delete().where(c.person == person, c.id == identity))
             return bool(gone.rowcount)
+
+    def _with_person(self, table: sa.Table, hashed: str, kind: type[msgspec.Struct]) -> tuple[Any, Account] | None:
+        with self.store.reading() as connection:
+            row = connection.execute(sa.select(table).where(table.c.hash == hashed)).first()
+            person = self._one(connection, people.c.id == row.person) if row is not None else None
+            return (_made(row, kind), person) if row is not None and person is not None else None
 
     @staticmethod
     def _one(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Account | None:

@@ -51,17 +51,17 @@ class Channels:
         *,
         audit: Callable[[str, str, str], None] | None = None,
     ) -> None:
-        self._store, self._book, self._settings = store, DeliveryRepository(store), settings
+        self._store, self._deliveries, self._settings = store, DeliveryRepository(store), settings
         self._options = options_of(settings, clock_ms, monotonic)
         self._audit = audit or (lambda _action, _subject, _detail: None)
 
     def all(self, owner: str | None = None) -> list[Channel]:
         """All channels, by name; of one owner, if given."""
-        return self._book.channels(owner)
+        return self._deliveries.channels(owner)
 
     def get(self, name: str) -> Channel:
         """One channel. Raises NotFound."""
-        found = self._book.channel(name)
+        found = self._deliveries.channel(name)
         if found is None:
             raise NotFound(f"there is no channel {name!r}", hint="wirewatch channels list")
         return found
@@ -129,7 +129,7 @@ class Channels:
             added_ms=self._options.clock_ms(),
         )
         carrier_of(channel, self._options).close()
-        new = self._book.save_channel(channel)
+        new = self._deliveries.save_channel(channel)
         self._audit("channel added" if new else "channel changed", name, shown_address(channel))
         return AddedChannel(channel, new, made.secret)
 
@@ -145,13 +145,13 @@ class Channels:
     def retry(self, name: str) -> int:
         """Let a failing channel try at once, and send again what had failed for good: so many messages. Raises NotFound."""
         self.get(name)
-        count = self._book.retry_channel(name, now_ms=self._options.clock_ms())
+        count = self._deliveries.retry_channel(name, now_ms=self._options.clock_ms())
         self._audit("channel tried again", name, str(count))
         return count
 
     def remove(self, name: str) -> None:
         """Remove a channel and its address. What waits for it is kept as failed. Raises NotFound."""
-        if not self._book.remove_channel(name):
+        if not self._deliveries.remove_channel(name):
             raise NotFound(f"there is no channel {name!r}", hint="wirewatch channels list")
         self._audit("channel removed", name, "")
 

@@ -63,7 +63,7 @@ class Subscriptions:
         *,
         audit: Callable[[str, str, str], None] | None = None,
     ) -> None:
-        self._queries, self._book, self._clock_ms = SubscriptionStore(store), DeliveryRepository(store), clock_ms
+        self._queries, self._deliveries, self._clock_ms = SubscriptionStore(store), DeliveryRepository(store), clock_ms
         self._topics, self._audit = frozenset(topics), audit or _not_written_down
 
     def all(self, *, ended: bool = False) -> list[Subscription]:
@@ -124,7 +124,7 @@ class Subscriptions:
         Raises UsageError; Unconfirmed, unless ``anyway``, for a new query that is probably a mistake.
         """
         wanted = [_lowered(one) for one in wanted]
-        channels = {one.name for one in self._book.channels()}
+        channels = {one.name for one in self._deliveries.channels()}
         now_ms = self._clock_ms()
         before = {one.id: self._queries.newest(one.id) for one in wanted}
         warnings = [check(one, channels, before[one.id]) for one in wanted]

@@ -85,7 +85,7 @@ class ReplayRun:
         keeping: Keeping | None = None,
     ) -> None:
         self.store, self.replay = store, replay
-        self._book = ReplayRepository(store)
+        self._replays = ReplayRepository(store)
         owner = secrets.token_hex(8)
         self.ledger = RunLedger(store, replay.name, owner, base=base_of(store, replay.name))
         self.state = self.ledger.take(kind="replay", now_ms=now_ms, spec=replay.spec)
@@ -133,7 +133,7 @@ class ReplayRun:
         """
         name = self.replay.name
         total = self._total(history)
-        self._book.note(name, state=RUNNING, total=total)
+        self._replays.note(name, state=RUNNING, total=total)
         graph, waiting, ahead = SliceGraph(self._flow), list[Envelope](), list[Envelope]()
         state = STOPPED
         try:
@@ -163,8 +163,8 @@ class ReplayRun:
         finally:
             self._forget()
             ended = clock_ms() if state == FINISHED else None
-            self._book.note(name, state=state, done=self._done, finished_ms=ended)
-        found = self._book.get(name)
+            self._replays.note(name, state=state, done=self._done, finished_ms=ended)
+        found = self._replays.get(name)
         return found or self.replay
 
     def _handle(self, graph: SliceGraph, envelopes: Sequence[Envelope]) -> bool:

@@ -15,7 +15,7 @@ from core.package_data import package_toml
 from pipeline.extraction.marks import AUTHOR_PATH, Marks
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.times import role_of
-from pipeline.extraction.values import plain_line, words_of
+from pipeline.extraction.values import phrases_of, plain_line, words_of
 from pipeline.text.calendars import month_of
 from pipeline.text.characters import folded
 
@@ -27,13 +27,9 @@ _MAX_NAME_WORDS = 6
 _DATA = package_toml("pipeline.extraction", "names.toml")
 
 
-def _phrases(listed: str) -> frozenset[str]:
-    return frozenset(folded(phrase) for phrase in listed.split("|") if phrase.strip())
-
-
-_NO_NAMES = _phrases(_DATA["no_names"])
-_ROLES = _phrases(_DATA["roles"])
-_LABELS = _phrases(_DATA["labels"]) | _phrases(_DATA["before"])
+_NO_NAMES = phrases_of(_DATA["no_names"])
+_ROLES = phrases_of(_DATA["roles"])
+_LABELS = phrases_of(_DATA["labels"]) | phrases_of(_DATA["before"])
 
 
 def _alternatives(listed: str) -> str:

@@ -18,7 +18,7 @@ from core.package_data import package_toml
 from pipeline.extraction.jsonld import is_article_type
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import above, beside_the_article
-from pipeline.extraction.values import words_of
+from pipeline.extraction.values import phrases_of, words_of
 from pipeline.text.calendars import key
 from pipeline.text.characters import folded
 
@@ -30,11 +30,7 @@ _MAX_LABEL_CHARS = 40
 _SENTENCE_CHARS = 80
 
 
-def _phrases(listed: str) -> frozenset[str]:
-    return frozenset(folded(phrase) for phrase in listed.split("|") if phrase.strip())
-
-
-_PUBLISHED, _MODIFIED, _OTHER = (_phrases(_DATA[name]) for name in ("published", "modified", "other"))
+_PUBLISHED, _MODIFIED, _OTHER = (phrases_of(_DATA[name]) for name in ("published", "modified", "other"))
 # Scripts that write words without spaces between them, or small words onto others.
 _UNSPACED = re.compile("[\u0590-\u06ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from lxml.html import HtmlElement
 
 from core.html_tokens import unescaped
-from pipeline.text.characters import normal_line, normal_text
+from pipeline.text.characters import folded, normal_line, normal_text
 
 MAX_VALUE_CHARS = 2_000
 MAX_ELEMENT_CHARS = 4_000
@@ -115,6 +115,11 @@ def line_of(element: HtmlElement, limit: int = _NO_LIMIT) -> str:
         if size > limit:
             return ""
     return " ".join("".join(parts).split())
+
+
+def phrases_of(listed: str) -> frozenset[str]:
+    """Phrases of a list in a TOML file, which are divided by bars, folded."""
+    return frozenset(folded(phrase) for phrase in listed.split("|") if phrase.strip())
 
 
 def words_of(element: HtmlElement, limit: int = MAX_ELEMENT_CHARS) -> str:

@@ -32,7 +32,7 @@ from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import alert, commit, told
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
-from wirewatch.stories import PipelineStories
+from wirewatch.desk import PipelineStories
 
 PASSWORD = "twelve little letters"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

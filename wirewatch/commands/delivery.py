@@ -298,8 +298,8 @@ def alert_lines(alert: Alert, name: str) -> Text:
     return line.append(f"\n         {harmless(alert.url)}  {alert.id[:12]}", style="dim")
 
 
-def _names(shelf: SubscriptionStore) -> dict[str, str]:
-    return {one.id: one.name or one.id for one in shelf.read(now_ms=console.now_ms()).subscriptions}
+def _names(store: SubscriptionStore) -> dict[str, str]:
+    return {one.id: one.name or one.id for one in store.read(now_ms=console.now_ms()).subscriptions}
 
 
 def _show_alert(alert: Alert, names: dict[str, str], *, as_json: bool) -> None:

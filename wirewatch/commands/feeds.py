@@ -18,10 +18,9 @@ from core.store import open_store
 from desk.feed_port import state_words
 from desk.people.accounts import COMMAND_LINE
 from desk.use_cases import feeds as use_case
-from desk.use_cases.desk import Desk
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
-from wirewatch.desk import desk_of
+from wirewatch.desk import desk_at
 from wirewatch.feeds import ConnectorFeeds, feed_at, file_bytes, find, found_address, outlet_of
 
 app = typer.Typer(
@@ -88,14 +87,14 @@ def add(
     if from_catalogue:
         if url:
             raise UsageError("--catalogue and an address exclude each other")
-        new, total = use_case.add_catalogue(_desk(context), COMMAND_LINE, topic or ())
+        new, total = use_case.add_catalogue(desk_at(settings), COMMAND_LINE, topic or ())
         console.note(f"{new} feeds added, {total - new} were there; wirewatch feed check fetches them")
         return
     if topic:
         raise UsageError("--topic needs --catalogue")
     found = found_address(settings, url, unchecked=unchecked)
     outlet = source or outlet_of(found.url, found.kind)
-    added = use_case.add(_desk(context), COMMAND_LINE, found.url, outlet, found.kind)
+    added = use_case.add(desk_at(settings), COMMAND_LINE, found.url, outlet, found.kind)
     if found.remark:
         console.note(found.remark, "yellow")
     console.note(f"added {found.shown} as source {outlet}" if added else f"{found.shown} is watched already")
@@ -125,7 +124,7 @@ def discover_feeds(
 def import_list(context: typer.Context, file: Annotated[Path, typer.Argument(help="OPML file.")]) -> None:
     """Watch the feeds of an OPML list."""
     body = file_bytes(file)
-    new, listed, remarks = use_case.import_opml(_desk(context), COMMAND_LINE, body, str(file))
+    new, listed, remarks = use_case.import_opml(desk_at(load_settings(context.obj)), COMMAND_LINE, body, str(file))
     for remark in remarks:
         console.note(f"note: {remark}", "yellow")
     console.note(f"{new} feeds added, {listed - new} were there")
@@ -142,7 +141,7 @@ def export(context: typer.Context) -> None:
 @reads_store
 def remove(context: typer.Context, url: Annotated[str, typer.Argument(help="Address of the feed.")]) -> None:
     """Stop watching a feed. Its articles stay."""
-    use_case.remove(_desk(context), COMMAND_LINE, url)
+    use_case.remove(desk_at(load_settings(context.obj)), COMMAND_LINE, url)
     console.note("removed")
 
 
@@ -179,7 +178,7 @@ def check(
 ) -> None:
     """Fetch feeds now and record whether they can be read. Stores no items. Exit 1 if one can't be read."""
     count = bad = 0
-    for one in _desk(context).feed_port.check(urls or (), every=every):
+    for one in desk_at(load_settings(context.obj)).feed_port.check(urls or (), every=every):
         count += 1
         bad += one.problem is not None
         if console.wants_json(as_json):
@@ -197,7 +196,7 @@ def check(
 @reads_store
 def again(context: typer.Context, url: Annotated[str, typer.Argument(help="Address of the page.")]) -> None:
     """Fetch a page again: one that was a wall, or came broken. The feed that led to it does so at its next turn."""
-    use_case.ask_again(_desk(context), COMMAND_LINE, url)
+    use_case.ask_again(desk_at(load_settings(context.obj)), COMMAND_LINE, url)
     console.note("the connectors fetch it again at their next turn")
 
 
@@ -230,11 +229,6 @@ def report(context: typer.Context, *, as_json: JsonLines = False) -> None:
         console.note(f"may be missing: {risk}", "yellow")
     if len(whole.risks) > MOST_RISKS:
         console.note(f"and {len(whole.risks) - MOST_RISKS} more: wirewatch feed coverage --json", "yellow")
-
-
-def _desk(context: typer.Context) -> Desk:
-    settings = load_settings(context.obj)
-    return desk_of(settings, open_store(settings.store))
 
 
 def _feeds(context: typer.Context) -> ConnectorFeeds:

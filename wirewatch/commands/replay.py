@@ -173,8 +173,7 @@ def replay(
             scope=name if topics or subscriptions else scope_of(store, of or settings.run),
             stories=story_rule(vectors=settings.story_vectors),
         )
-        book = ReplayRepository(store)
-        row = book.get(name)
+        row = ReplayRepository(store).get(name)
         if row is None:
             row = begin_replay(
                 settings,

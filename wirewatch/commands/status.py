@@ -211,9 +211,9 @@ def _stream(settings: Settings) -> Diagnosis:
 
 def _store(settings: Settings) -> Diagnosis:
     store = open_store(settings.store)
-    shelf = SubscriptionStore(store).read(now_ms=console.now_ms())
-    subscriptions = {one.id for one in shelf.subscriptions}
-    topics = {one.name for one in shelf.topics}
+    stored = SubscriptionStore(store).read(now_ms=console.now_ms())
+    subscriptions = {one.id for one in stored.subscriptions}
+    topics = {one.name for one in stored.topics}
     advice = "" if subscriptions else "no subscriptions, so no alerts: wirewatch subscriptions add QUERY --id ID"
     return Diagnosis(
         "store", "ok", f"{store.url}: {len(subscriptions)} subscriptions, {len(topics)} topics used", advice

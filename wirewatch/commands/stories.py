@@ -9,14 +9,12 @@ from rich.text import Text
 
 from core.records.decision import CarriedOut
 from core.settings import load_settings
-from core.store import open_store
 from desk.people.accounts import By
 from desk.use_cases import story_decisions
-from desk.use_cases.desk import Desk
 from desk.use_cases.stories import card_of
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, me, reads_store
-from wirewatch.desk import desk_of
+from wirewatch.desk import desk_at
 
 app = typer.Typer()
 stories = typer.Typer(
@@ -43,7 +41,7 @@ def join(
     as_json: JsonLines = False,
 ) -> None:
     """Make two stories one. What would have joined either joins the one that is left; no alert is raised again."""
-    _say(story_decisions.join(_desk(context), _by(by), story, into, why), as_json=as_json)
+    _say(story_decisions.join(desk_at(load_settings(context.obj)), _by(by), story, into, why), as_json=as_json)
 
 
 @stories.command("split")
@@ -57,7 +55,7 @@ def split(
     as_json: JsonLines = False,
 ) -> None:
     """Make an article a story of its own. Subscriptions that it matches and that had no alert of it are alerted now."""
-    _say(story_decisions.split(_desk(context), _by(by), article, why), as_json=as_json)
+    _say(story_decisions.split(desk_at(load_settings(context.obj)), _by(by), article, why), as_json=as_json)
 
 
 @stories.command("undo")
@@ -73,7 +71,7 @@ def undo(
     as_json: JsonLines = False,
 ) -> None:
     """Take a decision back. Later ones about the same stories must be undone first."""
-    _say(story_decisions.undo(_desk(context), _by(by), number, why), as_json=as_json)
+    _say(story_decisions.undo(desk_at(load_settings(context.obj)), _by(by), number, why), as_json=as_json)
 
 
 @stories.command("decisions")
@@ -86,7 +84,7 @@ def decisions(
     as_json: JsonLines = False,
 ) -> None:
     """List the decisions, newest first."""
-    found = story_decisions.decisions(_desk(context), story=story, limit=limit)
+    found = story_decisions.decisions(desk_at(load_settings(context.obj)), story=story, limit=limit)
     if not found:
         console.note("no decisions yet: wirewatch stories join, or the buttons of a story's page")
     if console.wants_json(as_json):
@@ -115,7 +113,7 @@ def related(
     as_json: JsonLines = False,
 ) -> None:
     """Show stories that the score found near one, and why: they may be the same."""
-    desk = _desk(context)
+    desk = desk_at(load_settings(context.obj))
     card = card_of(desk, story)
     articles = desk.reader.articles_of([card.id], each=MOST_ARTICLES).get(card.id, [])
     found = story_decisions.related(desk, card.id, articles)
@@ -130,11 +128,6 @@ def related(
     for one in found:
         table.add_row(Text(one.card.id), Text(one.card.title), f"{one.near.score / 100:.2f}", Text(one.near.words))
     console.out.print(table)
-
-
-def _desk(context: typer.Context) -> Desk:
-    settings = load_settings(context.obj)
-    return desk_of(settings, open_store(settings.store))
 
 
 def _by(name: str) -> By:
