@@ -142,6 +142,24 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert len(list(TopologicalSorter(graph).static_order())) == len(names) > 300
 
 
+def test_a_table_is_shared_or_lies_with_its_domain() -> None:
+    shared = [
+        dotted(node.targets[0])
+        for node in tree(Path("core/store/tables.py")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and dotted(node.value.func) == "Table"
+    ]
+    users: dict[str, set[str]] = {name: set() for name in shared}
+    for path in modules():
+        for node in ast.walk(tree(path)) if path.name != "tables.py" else ():
+            if isinstance(node, ast.Attribute) and dotted(node.value) == "t" and node.attr in users:
+                users[node.attr].add(path.parts[0])
+        for name, _ in imports(path):
+            if name.startswith("core.store.tables."):
+                users[name.rpartition(".")[2]].add(path.parts[0])
+    assert len(shared) > 15
+    assert {name: found for name, found in users.items() if "core" not in found and len(found) < 2} == {}
+
+
 @pytest.mark.parametrize("pure", PURE)
 def test_what_is_pure_knows_no_beam_kafka_sql_files_or_clock(pure: str) -> None:
     assert importing(pure, tuple(IMPURE)) == []

@@ -1,4 +1,4 @@
-"""The tables that all packages share. Every row belongs to a run; times are event times in whole milliseconds, UTC.
+"""The tables that several packages share. Every row belongs to a run; times are event times in whole milliseconds, UTC.
 
 Only types and constraints that SQLite and PostgreSQL share. Records are stored whole as JSON in ``record``; what is searched,
 joined or ordered by has a column of its own. ``place`` is an order key in its sortable form (``OrderKey.sortable``). Times of
@@ -7,7 +7,6 @@ counts and canaries are wall-clock times, except ``last_ms`` of ``source_activit
 =====================  ============================================================================================
 runs                   one row a run: its owner and how far it is (``seq`` rises by one with every transaction of results)
 commits                when each of those transactions was stored, and which number of its epoch it reached
-run_offsets            the first offset of each partition that a run read, and the newest leader epoch (-1: none is known)
 outcomes               how each raw record ended; ``lost`` covers a range; the first write wins
 articles               the current version of each article, enriched
 versions               every version of each article, with the story stage's index entry for it
@@ -25,10 +24,6 @@ story_links            for new articles: through which others they joined a stor
 counters               sums that only rise, by run, name and label; see ``core.store.counts``
 gauges                 latest values by run and name, with their times
 source_activity        how many articles came from each source, and the latest of them
-slow_lane              records that have left the order, each until its outcome is stored; with its draft once it is done
-in_hand                what the ordered stage of a run is deciding; see ``pipeline.ledger.in_hand``
-contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there;
-                       below ``pruned_below`` the rows of outcomes may be gone, and the records count as handled
 pruned                 how far a run was pruned, by table; see ``pipeline.ledger.pruning``
 canaries               when each canary passed each stage; kept for some days
 =====================  ============================================================================================
@@ -71,16 +66,6 @@ commits = Table(
     Column("handled", BigInteger, nullable=False),
 )
 
-run_offsets = Table(
-    "run_offsets",
-    metadata,
-    Column("run", SafeString, primary_key=True),
-    Column("stream", SafeString, primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("first_offset", BigInteger, nullable=False),
-    Column("epoch", Integer, nullable=False, default=-1),
-)
-
 outcomes = Table(
     "outcomes",
     metadata,
@@ -111,42 +96,6 @@ outcomes = Table(
         sqlite_where=is_late,
         postgresql_where=is_late,
     ),
-)
-
-slow_lane = Table(
-    "slow_lane",
-    metadata,
-    Column("run", SafeString, primary_key=True),
-    Column("stream", SafeString, primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("record_offset", BigInteger, primary_key=True, autoincrement=False),
-    # What its order key says: records of one article come back in the order in which they left.
-    Column("article", SafeString, nullable=False),
-    Column("outlet", SafeText, nullable=False),
-    Column("why", SafeString, nullable=False),
-    # Its own place, not the one that it will get.
-    Column("place", PlaceString, nullable=False),
-    # Of the transaction that postponed it.
-    Column("seq", BigInteger, nullable=False),
-    # How often it was begun here by a process that did not finish it.
-    Column("tries", Integer, nullable=False, default=0),
-    # As JSON, once it is done.
-    Column("draft", Text),
-    # The version (``pipeline.versions``) that wrote it: another one prepares the record again.
-    Column("made_by", SafeString),
-    Index("ix_slow_lane_run_article", "run", "article"),
-)
-
-in_hand = Table(
-    "in_hand",
-    metadata,
-    Column("run", SafeString, primary_key=True),
-    # The process that decides.
-    Column("process", SafeString, nullable=False),
-    # The transaction that will store it: once there is one, the row means nothing.
-    Column("seq", BigInteger, nullable=False),
-    # As JSON: position, and how often it was in hand when a process died.
-    Column("records", Text, nullable=False),
 )
 
 articles = Table(
@@ -401,16 +350,6 @@ source_activity = Table(
     Column("articles", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
     Column("last_article", SafeString, nullable=False),
-)
-
-contiguous_offsets = Table(
-    "contiguous_offsets",
-    metadata,
-    Column("run", SafeString, primary_key=True),
-    Column("stream", SafeString, primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("next_offset", BigInteger, nullable=False),
-    Column("pruned_below", BigInteger, nullable=False, server_default=sa.text("0")),
 )
 
 pruned = Table(

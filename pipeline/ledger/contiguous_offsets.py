@@ -12,6 +12,7 @@ from core.records import OrderKey, Outcome
 from core.store import counts
 from core.store import tables as t
 from core.store.engine import Store
+from pipeline.ledger import tables as own
 from pipeline.ledger.bundle import write_outcomes
 from pipeline.ledger.rows import outcome_row
 from pipeline.ledger.slow_lane import delete_beyond, offsets_beyond
@@ -34,7 +35,7 @@ def uncovered(first: int, last: int, ranges: Iterable[tuple[int, int]]) -> list[
 
 def pruned_below(connection: sa.Connection, run: str) -> dict[tuple[str, int], int]:
     """(stream, partition) → the offset below which records count as handled although their outcomes may be gone."""
-    f = t.contiguous_offsets.c
+    f = own.contiguous_offsets.c
     query = sa.select(f.stream, f.partition, f.pruned_below).where(f.run == run, f.pruned_below > 0)
     return {(row.stream, row.partition): int(row.pruned_below) for row in connection.execute(query)}
 
@@ -51,32 +52,32 @@ class StreamOffsets:
 
     def first(self, offered: Mapping[int, int]) -> dict[int, int]:
         """The run's first offset of each partition: stored on first sight, the stored one from then on."""
-        c = t.run_offsets.c
+        c = own.run_offsets.c
         rows = [self._row(partition, first_offset=offset) for partition, offset in offered.items()]
         with self._store.writing() as connection:
             self._check_owner(connection)
-            self._store.insert_new(connection, t.run_offsets, rows)
+            self._store.insert_new(connection, own.run_offsets, rows)
             query = sa.select(c.partition, c.first_offset).where(c.run == self._run, c.stream == self._stream)
             return {row.partition: row.first_offset for row in connection.execute(query)}
 
     def epochs(self) -> dict[int, int]:
         """The newest leader epoch of each partition that the run has read; -1: none is known."""
-        c = t.run_offsets.c
+        c = own.run_offsets.c
         query = sa.select(c.partition, c.epoch).where(c.run == self._run, c.stream == self._stream)
         with self._store.reading() as connection:
             return {int(row.partition): int(row.epoch) for row in connection.execute(query)}
 
     def begin_epoch(self, partition: int, epoch: int) -> None:
         """Store that the run reads records of a leader epoch from now on."""
-        c = t.run_offsets.c
+        c = own.run_offsets.c
         mine = (c.run == self._run) & (c.stream == self._stream) & (c.partition == partition)
         with self._store.writing() as connection:
             self._check_owner(connection)
-            connection.execute(t.run_offsets.update().where(mine).values(epoch=epoch))
+            connection.execute(own.run_offsets.update().where(mine).values(epoch=epoch))
 
     def known(self) -> dict[int, int]:
         """The run's stored first offset of each partition; empty before it began in this stream."""
-        c = t.run_offsets.c
+        c = own.run_offsets.c
         query = sa.select(c.partition, c.first_offset).where(c.run == self._run, c.stream == self._stream)
         with self._store.reading() as connection:
             return {int(row.partition): int(row.first_offset) for row in connection.execute(query)}
@@ -110,7 +111,7 @@ class StreamOffsets:
 
     def saved(self) -> dict[int, int]:
         """For each partition an offset below which each record has an outcome: where ``contiguous`` may begin."""
-        c = t.contiguous_offsets.c
+        c = own.contiguous_offsets.c
         query = sa.select(c.partition, c.next_offset).where(c.run == self._run, c.stream == self._stream)
         with self._store.reading() as connection:
             return {int(row.partition): int(row.next_offset) for row in connection.execute(query)}
@@ -121,10 +122,10 @@ class StreamOffsets:
         with self._store.writing() as connection:
             self._check_owner(connection)
             if rows:
-                statement = self._store.insert(t.contiguous_offsets)
-                c, new = t.contiguous_offsets.c, statement.excluded
+                statement = self._store.insert(own.contiguous_offsets)
+                c, new = own.contiguous_offsets.c, statement.excluded
                 ahead = sa.case((new.next_offset > c.next_offset, new.next_offset), else_=c.next_offset)
-                keys = [column.name for column in t.contiguous_offsets.primary_key]
+                keys = [column.name for column in own.contiguous_offsets.primary_key]
                 connection.execute(
                     statement.on_conflict_do_update(index_elements=keys, set_={"next_offset": ahead}), rows
                 )
@@ -140,8 +141,8 @@ class StreamOffsets:
     def newest_handled(self, partition: int, upto: int) -> tuple[int, OrderKey] | None:
         """The highest offset up to ``upto`` whose record was handled in time, with that record's key; None if there is none."""
         c = t.outcomes.c
-        own = self._in(partition) & (c.first_offset <= upto) & c.place.is_not(None) & ~c.late
-        query = sa.select(c.first_offset, c.place).where(own).order_by(c.first_offset.desc()).limit(1)
+        in_time = self._in(partition) & (c.first_offset <= upto) & c.place.is_not(None) & ~c.late
+        query = sa.select(c.first_offset, c.place).where(in_time).order_by(c.first_offset.desc()).limit(1)
         with self._store.reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else (int(row.first_offset), OrderKey.parse(row.place))
@@ -185,7 +186,7 @@ class StreamOffsets:
         ``ends``: for each partition the offset that its next record gets. Outcomes from there on belong to records that were
         cut off; other records will get those offsets. The articles stay: if they come again, they are ``unchanged``.
         """
-        c, f, o = t.outcomes.c, t.contiguous_offsets.c, t.run_offsets.c
+        c, f, o = t.outcomes.c, own.contiguous_offsets.c, own.run_offsets.c
         gone = Counter[tuple[str, str]]()
         with self._store.writing() as connection:
             self._check_owner(connection)
@@ -199,11 +200,11 @@ class StreamOffsets:
                 connection.execute(t.outcomes.update().where(reaching).values(last_offset=end - 1))
                 ahead = (f.run == self._run) & (f.stream == self._stream) & (f.partition == partition)
                 for name in ("next_offset", "pruned_below"):
-                    further = t.contiguous_offsets.update().where(ahead, f[name] > end)
+                    further = own.contiguous_offsets.update().where(ahead, f[name] > end)
                     connection.execute(further.values({name: end}))
                 # What is left may be of an earlier epoch; the next record read says which one it is.
                 read = (o.run == self._run) & (o.stream == self._stream) & (o.partition == partition)
-                connection.execute(t.run_offsets.update().where(read).values(epoch=-1))
+                connection.execute(own.run_offsets.update().where(read).values(epoch=-1))
             counts.add_counts(self._store, connection, self._run, {key: -value for key, value in gone.items()})
         return gone.total()
 

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from core.records import Position
 from core.store import Store
-from core.store import tables as t
 from pipeline.elements import SET_ASIDE, Draft, Rejection
+from pipeline.ledger import tables as own
 
 BLAMED_OUT = 4
 """A record that was in hand so often when a process died is not decided again: once in a batch, three times alone.
@@ -60,27 +60,27 @@ class InHand:
         Returns how often the records are blamed that a process had in hand when it died; if there are any, nothing is noted
         and its note is gone, since what was to be decided now may hold them.
         """
-        process, c = self._process(), t.in_hand.c
+        process, c = self._process(), own.in_hand.c
         noted = [_Record(at.stream, at.partition, at.offset, blamed.get(at, 0)) for at in positions]
         row = {"run": self._run, "process": process, "seq": seq, "records": msgspec.json.encode(noted).decode()}
         with self._store.writing() as connection:
             stored = self._check_owner(connection)
-            found = connection.execute(sa.select(t.in_hand).where(c.run == self._run)).one_or_none()
+            found = connection.execute(sa.select(own.in_hand).where(c.run == self._run)).one_or_none()
             if found is not None and found.process != process and found.seq > stored:
-                connection.execute(t.in_hand.update().where(c.run == self._run).values(seq=_VOID))
+                connection.execute(own.in_hand.update().where(c.run == self._run).values(seq=_VOID))
                 return {
                     Position(run=self._run, stream=one.stream, partition=one.partition, offset=one.offset): one.blamed
                     + 1
                     for one in _records.decode(found.records)
                 }
-            self._store.upsert(connection, t.in_hand, [row])
+            self._store.upsert(connection, own.in_hand, [row])
         return {}
 
     def lay_down(self) -> None:
         """Note that nothing is in hand any more: what happens from here on is not the record's fault."""
         with self._store.writing() as connection:
-            mine = (t.in_hand.c.run == self._run) & (t.in_hand.c.process == self._process())
-            connection.execute(t.in_hand.update().where(mine).values(seq=_VOID))
+            mine = (own.in_hand.c.run == self._run) & (own.in_hand.c.process == self._process())
+            connection.execute(own.in_hand.update().where(mine).values(seq=_VOID))
 
 
 class Suspects:

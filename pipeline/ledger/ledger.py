@@ -22,6 +22,7 @@ from core.store.decisions import newest_decision
 from core.store.engine import Store, chunks
 from core.store.pruned import ARTICLES
 from pipeline.elements import Draft
+from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import read_aliases
 from pipeline.ledger.base import Base, known, stored_under
 from pipeline.ledger.bundle import postponed_counts, write_bundle
@@ -314,7 +315,7 @@ class RunLedger:
 
     def last_handled(self, partition: int) -> list[OrderKey]:
         """Of each stream that the run has read: the key of the last record of this partition before which none is undone."""
-        streams = sa.select(t.run_offsets.c.stream).where(t.run_offsets.c.run == self.run).distinct()
+        streams = sa.select(own.run_offsets.c.stream).where(own.run_offsets.c.run == self.run).distinct()
         with self.store.reading() as connection:
             names = list(connection.execute(streams).scalars())
         found: list[OrderKey] = []

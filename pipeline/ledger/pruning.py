@@ -27,6 +27,7 @@ from core.settings import Settings
 from core.store import tables as t
 from core.store.engine import chunks
 from core.store.pruned import ARTICLES, COMMITS, OUTCOMES
+from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import forget_aliases
 from pipeline.ledger.base import place_at
 from pipeline.ledger.ledger import RunLedger
@@ -104,9 +105,9 @@ class Pruning:
         return None
 
     def _outcomes(self, before_ms: int) -> int | None:
-        c, f, before = t.outcomes.c, t.contiguous_offsets.c, place_at(before_ms)
+        c, f, before = t.outcomes.c, own.contiguous_offsets.c, place_at(before_ms)
         with self._store.reading() as connection:
-            known = connection.execute(sa.select(t.contiguous_offsets).where(f.run == self._run)).all()
+            known = connection.execute(sa.select(own.contiguous_offsets).where(f.run == self._run)).all()
         for one in known:
             mine = (c.run == self._run) & (c.stream == one.stream) & (c.partition == one.partition)
             newest = self._ledger.offsets(one.stream).newest_handled(one.partition, 1 << 62)
@@ -129,7 +130,7 @@ class Pruning:
                         t.outcomes.delete().where(old, ~c.late, c.kind != OutcomeKind.LOST)
                     ).rowcount
                     place = (f.run == self._run) & (f.stream == one.stream) & (f.partition == one.partition)
-                    connection.execute(t.contiguous_offsets.update().where(place).values(pruned_below=upto))
+                    connection.execute(own.contiguous_offsets.update().where(place).values(pruned_below=upto))
                     self._note(connection, OUTCOMES, before_ms, first_ms=int(first[:15]) if first else None)
                 return gone
         return None

@@ -15,9 +15,9 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import OrderKey, Position
-from core.store import tables as t
 from core.store.engine import Store, chunks
 from pipeline.elements import Draft
+from pipeline.ledger import tables as own
 from pipeline.order.slow_lane import WaitingRecord
 from pipeline.versions import VERSION
 
@@ -39,12 +39,12 @@ def read_waiting(
     connection: sa.Connection, run: str, articles: Collection[str], positions: Iterable[Position]
 ) -> tuple[dict[str, list[Position]], set[Position]]:
     """The positions that wait, of each of these articles, in the order in which they left; and those of ``positions``."""
-    c = t.slow_lane.c
+    c = own.slow_lane.c
     if connection.execute(sa.select(c.run).where(c.run == run).limit(1)).first() is None:
         return {}, set()
     found: dict[str, list[Position]] = {}
     for part in chunks(sorted(articles)):
-        query = sa.select(t.slow_lane).where(c.run == run, c.article.in_(part)).order_by(c.seq, c.place)
+        query = sa.select(own.slow_lane).where(c.run == run, c.article.in_(part)).order_by(c.seq, c.place)
         for row in connection.execute(query):
             found.setdefault(row.article, []).append(_position(row))
     there: set[Position] = set()
@@ -79,13 +79,13 @@ def write_left(store: Store, connection: sa.Connection, later: Sequence[Draft], 
                 "made_by": VERSION if finished else None,
             }
         )
-    store.insert_new(connection, t.slow_lane, rows)
+    store.insert_new(connection, own.slow_lane, rows)
 
 
 def delete_back(connection: sa.Connection, positions: Iterable[Position]) -> None:
     """Delete the rows of records that are back, in the transaction that stores their outcomes."""
     for position in positions:
-        connection.execute(t.slow_lane.delete().where(_at(position)))
+        connection.execute(own.slow_lane.delete().where(_at(position)))
 
 
 class SlowLaneQueue:
@@ -99,9 +99,9 @@ class SlowLaneQueue:
 
     def waiting(self) -> list[WaitingRecord]:
         """Those to be begun, in the order in which they left; of each outlet the first ones."""
-        c = t.slow_lane.c
+        c = own.slow_lane.c
         rank = sa.func.row_number().over(partition_by=c.outlet, order_by=(c.seq, c.place)).label("rank")
-        ranked = sa.select(t.slow_lane, rank).where(c.run == self._run, self._first()).subquery()
+        ranked = sa.select(own.slow_lane, rank).where(c.run == self._run, self._first()).subquery()
         r = ranked.c
         query = (
             sa.select(r.run, r.stream, r.partition, r.record_offset, r.article, r.outlet, r.seq, r.place, r.tries)
@@ -125,13 +125,13 @@ class SlowLaneQueue:
 
     def finish(self, position: Position, draft: Draft) -> None:
         """Keep a record's draft until it has come back into the order."""
-        self._write([t.slow_lane.update().where(_at(position)).values(draft=_json(draft), made_by=VERSION)])
+        self._write([own.slow_lane.update().where(_at(position)).values(draft=_json(draft), made_by=VERSION)])
 
     def returning(self, limit: int, *, but: Collection[Position] = ()) -> list[Returning]:
         """Up to ``limit`` records that are done, in the order in which they left, without those of ``but``."""
-        c = t.slow_lane.c
+        c = own.slow_lane.c
         query = (
-            sa.select(t.slow_lane)
+            sa.select(own.slow_lane)
             .where(c.run == self._run, c.draft.is_not(None), c.made_by == VERSION, self._first())
             .order_by(c.seq, c.place)
             .limit(limit + len(but))
@@ -143,10 +143,10 @@ class SlowLaneQueue:
 
     def leave_other_streams(self, stream: str) -> None:
         """Forget what waits from streams but this one (its UUID): they are gone, and their records come again in this one."""
-        c = t.slow_lane.c
+        c = own.slow_lane.c
         with self._store.writing() as connection:
             self._check_owner(connection)
-            connection.execute(t.slow_lane.delete().where(c.run == self._run, c.stream != stream))
+            connection.execute(own.slow_lane.delete().where(c.run == self._run, c.stream != stream))
 
     def empty(self) -> bool:
         """Whether nothing has left the order and is not back."""
@@ -154,13 +154,13 @@ class SlowLaneQueue:
 
     def _first(self) -> sa.ColumnElement[bool]:
         """No earlier record of the same article waits."""
-        c, e = t.slow_lane.c, t.slow_lane.alias().c
+        c, e = own.slow_lane.c, own.slow_lane.alias().c
         earlier = sa.tuple_(e.seq, e.place) < sa.tuple_(c.seq, c.place)
         return ~sa.select(e.run).where(e.run == c.run, e.article == c.article, earlier).exists()
 
     def _add_tries(self, positions: Sequence[Position], more: int) -> None:
-        tries = t.slow_lane.c.tries + more
-        self._write([t.slow_lane.update().where(_at(position)).values(tries=tries) for position in positions])
+        tries = own.slow_lane.c.tries + more
+        self._write([own.slow_lane.update().where(_at(position)).values(tries=tries) for position in positions])
 
     def _write(self, statements: Sequence[sa.Update]) -> None:
         if statements:
@@ -172,7 +172,7 @@ class SlowLaneQueue:
 
 def count_waiting(store: Store, run: str) -> tuple[int, int | None]:
     """How many records of a run wait in the slow lane, and the event time (ms) of the earliest; None if none does."""
-    c = t.slow_lane.c
+    c = own.slow_lane.c
     query = sa.select(sa.func.count(), sa.func.min(c.place)).where(c.run == run)
     with store.reading() as connection:
         count, place = connection.execute(query).one()
@@ -181,18 +181,18 @@ def count_waiting(store: Store, run: str) -> tuple[int, int | None]:
 
 def offsets_beyond(connection: sa.Connection, run: str, stream: str, partition: int, offset: int) -> list[int]:
     """Offsets from ``offset`` on of a partition's records that wait, rising."""
-    c = t.slow_lane.c
+    c = own.slow_lane.c
     mine = _beyond(run, stream, partition, offset)
     return list(connection.execute(sa.select(c.record_offset).where(mine).order_by(c.record_offset)).scalars())
 
 
 def delete_beyond(connection: sa.Connection, run: str, stream: str, partition: int, offset: int) -> None:
     """Delete the rows of records from ``offset`` on: the stream has lost them."""
-    connection.execute(t.slow_lane.delete().where(_beyond(run, stream, partition, offset)))
+    connection.execute(own.slow_lane.delete().where(_beyond(run, stream, partition, offset)))
 
 
 def _beyond(run: str, stream: str, partition: int, offset: int) -> sa.ColumnElement[bool]:
-    c = t.slow_lane.c
+    c = own.slow_lane.c
     return (c.run == run) & (c.stream == stream) & (c.partition == partition) & (c.record_offset >= offset)
 
 
@@ -201,7 +201,7 @@ def _position(row: Any) -> Position:
 
 
 def _at(position: Position) -> sa.ColumnElement[bool]:
-    c = t.slow_lane.c
+    c = own.slow_lane.c
     return (
         (c.run == position.run)
         & (c.stream == position.stream)

@@ -1,6 +1,11 @@
 """The ledger's own tables; the shared ones are in ``core.store.tables``. Times are milliseconds since the epoch, UTC.
 
 =====================  ============================================================================================
+run_offsets            the first offset of each partition that a run read, and the newest leader epoch (-1: none is known)
+slow_lane              records that have left the order, each until its outcome is stored; with its draft once it is done
+in_hand                what the ordered stage of a run is deciding; see ``pipeline.ledger.in_hand``
+contiguous_offsets     below this offset each record of a partition has an outcome: a new start begins to look there;
+                       below ``pruned_below`` the rows of outcomes may be gone, and the records count as handled
 story_facts            figures, quotes and corrections of a story's matching articles, bounded in number
 replays                one row a replay: what it replays, how far it is, and its base
 text_sightings         at which addresses a doubtful text was seen, for ``pipeline.stories.repeats``
@@ -10,9 +15,65 @@ wall_counts            how many walls came from each outlet, by kind and by day 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, text
 
 from core.store.metadata import IndexedString, PlaceString, SafeString, SafeText, metadata
+
+run_offsets = Table(
+    "run_offsets",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("stream", SafeString, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False, default=-1),
+)
+
+slow_lane = Table(
+    "slow_lane",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("stream", SafeString, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("record_offset", BigInteger, primary_key=True, autoincrement=False),
+    # What its order key says: records of one article come back in the order in which they left.
+    Column("article", SafeString, nullable=False),
+    Column("outlet", SafeText, nullable=False),
+    Column("why", SafeString, nullable=False),
+    # Its own place, not the one that it will get.
+    Column("place", PlaceString, nullable=False),
+    # Of the transaction that postponed it.
+    Column("seq", BigInteger, nullable=False),
+    # How often it was begun here by a process that did not finish it.
+    Column("tries", Integer, nullable=False, default=0),
+    # As JSON, once it is done.
+    Column("draft", Text),
+    # The version (``pipeline.versions``) that wrote it: another one prepares the record again.
+    Column("made_by", SafeString),
+    Index("ix_slow_lane_run_article", "run", "article"),
+)
+
+in_hand = Table(
+    "in_hand",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # The process that decides.
+    Column("process", SafeString, nullable=False),
+    # The transaction that will store it: once there is one, the row means nothing.
+    Column("seq", BigInteger, nullable=False),
+    # As JSON: position, and how often it was in hand when a process died.
+    Column("records", Text, nullable=False),
+)
+
+contiguous_offsets = Table(
+    "contiguous_offsets",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    Column("stream", SafeString, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("pruned_below", BigInteger, nullable=False, server_default=text("0")),
+)
 
 story_facts = Table(
     "story_facts",

@@ -18,6 +18,7 @@ from core.store import tables as t
 from core.store.engine import Store
 from core.store.outbox import key_of
 from core.store.takedowns import STAGE, newest_stamp
+from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import one_article
 from pipeline.ledger.base import stored_under
 from pipeline.ledger.stories import stories_as_of, story_row
@@ -54,7 +55,7 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
             row = {"article": one, "url": url, "reason": reason, "by": by, "taken_ms": now_ms}
             store.upsert(connection, t.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
             # One that waits in the slow lane is prepared again, and then rejected.
-            connection.execute(t.slow_lane.update().where(t.slow_lane.c.article == one).values(draft=None))
+            connection.execute(own.slow_lane.update().where(own.slow_lane.c.article == one).values(draft=None))
             for run in _runs_with(connection, runs, one):
                 times |= _take_from(store, connection, run, one, url, reason, total)
     return Removed(article=article, event_ms=tuple(sorted(times)), **total)

@@ -20,6 +20,7 @@ from core.store import tables as t
 from core.store.metadata import metadata
 from core.streams import Stream
 from desk.delivery.store import tables as d
+from pipeline.ledger import tables as own
 from pipeline.ledger.ledger import RunLedger
 from pipeline.stories.features import features
 from tests.pipeline.ledger.support import alert, told
@@ -103,9 +104,9 @@ def fill(store: Store, stream: Stream, size: Size) -> None:
             {"run": "live", "stream": uuid, "partition": partition} | {"next_offset": size.outcomes // PARTITIONS}
             for partition in range(PARTITIONS)
         ]
-        writing.execute(t.contiguous_offsets.insert(), rows)
+        writing.execute(own.contiguous_offsets.insert(), rows)
         firsts = [{key: row[key] for key in ("run", "stream", "partition")} | {"first_offset": 0} for row in rows]
-        writing.execute(t.run_offsets.insert(), firsts)
+        writing.execute(own.run_offsets.insert(), firsts)
         writing.execute(
             d.channels.insert().values(name="hook", kind="webhook", config="{}", per_minute=60, added_ms=NOON_MS)
         )

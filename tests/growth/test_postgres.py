@@ -32,6 +32,7 @@ from desk.delivery.service import Forgetting
 from desk.delivery.store.queue import SendQueue
 from desk.live.follow import Board, Follower
 from pipeline.drivers.live import LiveRun
+from pipeline.ledger import tables as own
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
 from pipeline.ledger.takedown import take_down
@@ -204,7 +205,7 @@ WORKS: tuple[Callable[[World], None], ...] = (
 
 def _uuid(world: World) -> str:
     with world.store.reading() as connection:
-        return str(connection.execute(sa.select(t.run_offsets.c.stream).limit(1)).scalar_one())
+        return str(connection.execute(sa.select(own.run_offsets.c.stream).limit(1)).scalar_one())
 
 
 def worked(world: World) -> Iterator[tuple[str, Plans]]:

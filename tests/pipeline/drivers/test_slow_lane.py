@@ -28,6 +28,7 @@ from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.replay import Pace, ReplayRun
 from pipeline.flow import Flow
+from pipeline.ledger import tables as own
 from pipeline.ledger.slow_lane import count_waiting
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository
 from pipeline.transforms.extraction_pool import INLINE
@@ -210,7 +211,7 @@ def test_while_a_record_hangs_the_next_is_stored_and_its_own_article_waits_for_i
 
 def tries(store: Store) -> list[int]:
     with store.reading() as connection:
-        return list(connection.execute(sa.select(t.slow_lane.c.tries)).scalars())
+        return list(connection.execute(sa.select(own.slow_lane.c.tries)).scalars())
 
 
 SERVICE = """

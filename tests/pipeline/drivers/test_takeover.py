@@ -20,6 +20,7 @@ from core.streams.open import create_planned, find_stream
 from core.streams.plans import group_of, planned_streams
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.takeover import adopt
+from pipeline.ledger import tables as own
 from pipeline.ledger.slow_lane import count_waiting
 from tests.pipeline.flink.articles import append_articles
 from tests.servers.kafka import KafkaServer, ServerFailed
@@ -159,9 +160,9 @@ def test_a_record_that_was_left_undone_is_done_in_the_new_stream(
             connection.execute(t.outcomes.delete().where(undone))
             if waits:
                 row = {"run": "live", "stream": old.uuid, "partition": 0, "record_offset": 4, "seq": 1, "place": "0"}
-                connection.execute(t.slow_lane.insert().values(**row, article="a", outlet="o", why="slow"))
+                connection.execute(own.slow_lane.insert().values(**row, article="a", outlet="o", why="slow"))
             else:
-                connection.execute(t.contiguous_offsets.update().values(next_offset=4))
+                connection.execute(own.contiguous_offsets.update().values(next_offset=4))
         store.close()
     url = f"sqlite:///{tmp_path / 'mirrored.db'}"
     after = Settings(stream_url=url, data_dir=str(tmp_path), partitions=1, extraction_processes=0)
