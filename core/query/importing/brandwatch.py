@@ -6,7 +6,7 @@ import re
 from typing import ClassVar
 
 from core.query.importing.reader import DialectReader, Lexer, Token, alone
-from core.query.importing.tree import CasedNode, FieldNode, Node, PhraseNode, WordNode
+from core.query.importing.tree import CasedNode, Node, PhraseNode, WordNode
 from core.query.parse import OPERAND
 
 _FIELDS = {"title": "title", "url": "url", "author": "author", "authorname": "author", "site": "url"}
@@ -61,18 +61,9 @@ class Brandwatch(DialectReader):
             return self._cased(token)
         if token.kind != "FIELD":
             return None
-        name = token.value.lower()
-        if name not in _FIELDS:
-            self._unknown(
-                token, f"{token.value}:", "articles carry no such fact", "one of title: site: url: author: language:"
-            )
-        field = _FIELDS[name]
-        if name == "site":
-            self._note(token, "site: became url: the host is looked for in the article's address")
-        elif field != token.value:
-            self._note(token, f"{token.value}: became {field}:")
-        part = self._operand()
-        return FieldNode(field, self._language(token, part) if field == "lang" else part)
+        why, instead = "articles carry no such fact", "one of title: site: url: author: language:"
+        field = self._our_field(token, _FIELDS, f"{token.value}:", why, instead)
+        return self._within(token, field, self._operand())
 
     def _word(self, token: Token, text: str) -> WordNode:
         if text[0] in "#@" and len(text) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from core.query.importing.reader import DialectReader, Lexer, Token, alone
-from core.query.importing.tree import AllNode, AnyNode, CasedNode, FieldNode, Node, PhraseNode, WordNode
+from core.query.importing.tree import AllNode, AnyNode, CasedNode, Node, PhraseNode, WordNode
 
 _FIELDS = {
     "headline": "title", "title": "title", "publication": "source", "source": "source", "outlet": "source",
@@ -46,14 +46,9 @@ class Cision(DialectReader):
         if name == "cs":
             self._note(token, "cs(…) became cs: capitals count")
             return self._cased(token, self._closed(token))
-        if name not in _FIELDS:
-            self._unknown(
-                token, f"{token.value}()", "no field of ours holds it", "headline() publication() author() or cs()"
-            )
-        field = _FIELDS[name]
-        self._note(token, f"{token.value}(…) became {field}:")
-        part = self._closed(token)
-        return FieldNode(field, self._language(token, part) if field == "lang" else part)
+        why, instead = "no field of ours holds it", "headline() publication() author() or cs()"
+        field = self._our_field(token, _FIELDS, f"{token.value}(…)", why, instead)
+        return self._within(token, field, self._closed(token))
 
     def _cased(self, token: Token, node: Node) -> Node:
         match node:

@@ -9,7 +9,7 @@ import re
 from typing import ClassVar
 
 from core.query.importing.reader import DialectReader, Lexer, Token, alone
-from core.query.importing.tree import AtLeastNode, FieldNode, LeadNode, Node, WordNode
+from core.query.importing.tree import AtLeastNode, LeadNode, Node, WordNode
 from core.query.parse import QUOTES
 
 _FIELDS = {"hd": "title", "by": "author", "la": "lang", "sn": "source"}
@@ -90,13 +90,9 @@ class Factiva(DialectReader):
         name = token.value.lower()
         if name in _CODES:
             self._unknown(token, token.text, "articles carry no Dow Jones codes", "words, or topic:")
-        if name not in _FIELDS:
-            instead = _INSTEAD.get(name, "one of hd= by= la= sn=")
-            self._unknown(token, token.text, "no field of ours holds exactly that", instead)
-        field = _FIELDS[name]
-        self._note(token, f"{token.text} became {field}:")
-        part = self._near()
-        return FieldNode(field, self._language(token, part) if field == "lang" else part)
+        why, instead = "no field of ours holds exactly that", _INSTEAD.get(name, "one of hd= by= la= sn=")
+        field = self._our_field(token, _FIELDS, token.text, why, instead)
+        return self._within(token, field, self._near())
 
     def _word(self, token: Token, text: str) -> WordNode:
         if text == "%":

@@ -64,16 +64,8 @@ class Google(DialectReader):
             field = _ALL_OF[name]
             self._note(token, f"{token.value}: became {field}:(…) around all that follows")
             return FieldNode(field, self._group())
-        if name not in _FIELDS:
-            self._unknown(
-                token, f"{token.value}:", "articles carry no such fact", "one of site: intitle: inurl: intext: source:"
-            )
-        field = _FIELDS[name]
-        if name == "site":
-            self._note(token, "site: became url: the host is looked for in the article's address")
-        elif field != token.value:
-            self._note(token, f"{token.value}: became {field}:")
-        return FieldNode(field, self._operand())
+        why, instead = "articles carry no such fact", "one of site: intitle: inurl: intext: source:"
+        return FieldNode(self._our_field(token, _FIELDS, f"{token.value}:", why, instead), self._operand())
 
     def _phrase(self, token: Token) -> WordNode | PhraseNode:
         if "*" in token.value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from core.query.importing.reader import DialectReader, Lexer, Token, alone
-from core.query.importing.tree import AtLeastNode, FieldNode, LeadNode, Node
+from core.query.importing.tree import AtLeastNode, LeadNode, Node
 
 _NEAR_WORDS = 4
 _INGRESS_WORDS = 60
@@ -61,15 +61,9 @@ class Meltwater(DialectReader):
                 f"{_INGRESS_WORDS} words stand for it",
             )
             return LeadNode(self._operand(), _INGRESS_WORDS)
-        if name not in _FIELDS:
-            self._unknown(
-                token, f"{token.value}:", "no field of ours holds it", "one of title: url: author: source: lang:"
-            )
-        field = _FIELDS[name]
-        if field != token.value:
-            self._note(token, f"{token.value}: became {field}:")
-        part = self._operand()
-        return FieldNode(field, self._language(token, part) if field == "lang" else part)
+        why, instead = "no field of ours holds it", "one of title: url: author: source: lang:"
+        field = self._our_field(token, _FIELDS, f"{token.value}:", why, instead)
+        return self._within(token, field, self._operand())
 
     def _suffix(self, node: Node) -> Node:
         while self._token.kind in ("BOOST", "TIMES", "SLOP"):

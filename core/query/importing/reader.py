@@ -7,11 +7,22 @@ Loosest first: OR, AND (also side by side), NOT, fields and functions, distances
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple, NoReturn
 
 from core.errors import QueryError
-from core.query.importing.tree import AllNode, NearNode, Node, PhraseNode, WordNode, all_of, any_of, leaves, negative
+from core.query.importing.tree import (
+    AllNode,
+    FieldNode,
+    NearNode,
+    Node,
+    PhraseNode,
+    WordNode,
+    all_of,
+    any_of,
+    leaves,
+    negative,
+)
 from core.query.parse import MAX_LENGTH, MAX_NUMBER, OPERAND, QUOTES
 
 MAX_DEPTH = 60
@@ -144,6 +155,21 @@ class DialectReader:
     def _unknown(self, token: Token, what: str, why: str, instead: str | None = None) -> NoReturn:
         """Raise QueryError for what has no equivalent."""
         self._fail(token, f"{what} has no equivalent here: {why}", instead)
+
+    def _our_field(self, token: Token, fields: Mapping[str, str], written: str, why: str, instead: str) -> str:
+        """Our field for one of the dialect's, noted if it has another name. Raises QueryError for one that we lack."""
+        name = token.value.lower()
+        if (field := fields.get(name)) is None:
+            self._unknown(token, written, why, instead)
+        if name == "site":
+            self._note(token, "site: became url: the host is looked for in the article's address")
+        elif written != f"{field}:":
+            self._note(token, f"{written} became {field}:")
+        return field
+
+    def _within(self, token: Token, field: str, node: Node) -> Node:
+        """``node`` in one of our fields. Raises QueryError for a language that is not a two-letter code."""
+        return FieldNode(field, self._language(token, node) if field == "lang" else node)
 
     def _number(self, token: Token, text: str, least: int = 0) -> int:
         """The number of an operator, ``least`` to MAX_NUMBER."""
