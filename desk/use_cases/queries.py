@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.errors import QueryError, UsageError
-from core.query import Document, LintFinding, document_of, lint, parse
+from core.query import Document, LintFinding, document_of, lint
 from core.query.importing import DIALECTS, Imported, import_query
 from core.records import Subscription, article_id
 from core.search import BacktestReport, Comparison, Filters, SearchIndex, Stopped, backtest, compare, filters_of, never
@@ -118,9 +118,7 @@ def translated(query: str, dialect: str) -> Imported:
     """Another vendor's query in our language. Raises QueryError for what has no equivalent, by name; UsageError."""
     if dialect not in DIALECTS:
         raise UsageError(f"There is no dialect {dialect!r}.")
-    made = import_query(query, dialect)
-    parse(made.query)
-    return made
+    return import_query(query, dialect)
 
 
 def document_for(desk: Desk, text: str) -> tuple[str, Document]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from core.errors import InputError, QueryError, UsageError
-from core.query.importing import DIALECTS
+from core.query.importing import DIALECTS, Dialect
 from tests.wirewatch.command import wirewatch
 from wirewatch import console
 from wirewatch.commands import query
@@ -146,7 +147,7 @@ def test_import_names_what_has_no_equivalent() -> None:
 
 
 def test_every_dialect_can_be_named() -> None:
-    assert {dialect.value for dialect in query.Dialect} == DIALECTS.keys()
+    assert set(get_args(Dialect)) == DIALECTS.keys()
     assert run("import", "--from", "lycos", "syria").exit_code == 2
 
 

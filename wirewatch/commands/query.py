@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from core.errors import InputError, QueryError, UsageError
 from core.query import Document, Explanation, LintFinding, QueryIndex, explain, lint, parse
-from core.query.importing import import_query
+from core.query.importing import Dialect, import_query
 from core.records.article import Match
 from wirewatch import console
 from wirewatch.commands.options import JsonObject
@@ -36,16 +35,6 @@ File = Annotated[
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _SHOWN_WORDS = 8
-
-
-class Dialect(StrEnum):
-    """The vendor whose query it is."""
-
-    MELTWATER = "meltwater"
-    FACTIVA = "factiva"
-    BRANDWATCH = "brandwatch"
-    CISION = "cision"
-    GOOGLE = "google"
 
 
 class _Topic(msgspec.Struct):
@@ -160,11 +149,10 @@ def import_from(
 
     A construct without an equivalent is an error that names it (exit 2).
     """
-    imported = import_query(_given(query, file), origin.value)
-    parse(imported.query)
+    imported = import_query(_given(query, file), origin)
     if as_json:
         changes: list[dict[str, int | str]] = [change._asdict() for change in imported.changes]
-        console.put(_Translated(origin.value, imported.query, changes))
+        console.put(_Translated(origin, imported.query, changes))
         return
     typer.echo(imported.query)
     for change in imported.changes:

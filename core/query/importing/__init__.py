@@ -1,12 +1,13 @@
 """Queries of other vendors translated to this language (docs/queries.md lists the differences). Pure.
 
 One module per dialect: its tokens and their meaning. ``reader`` has the grammar that they share, ``tree`` the neutral form
-and its text. A new dialect is one module, a line in ``DIALECTS`` and a table of cases.
+and its text. A new dialect is one module, its name in ``Dialect`` and ``DIALECTS``, and a table of cases.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from core.errors import QueryError
 from core.query.importing.brandwatch import Brandwatch
@@ -16,17 +17,22 @@ from core.query.importing.google import Google
 from core.query.importing.meltwater import Meltwater
 from core.query.importing.reader import DialectReader, ImportNote
 from core.query.importing.tree import show
+from core.query.parse import parse
 
-__all__ = ["DIALECTS", "ImportNote", "Imported", "import_query"]
+__all__ = ["DIALECTS", "Dialect", "ImportNote", "Imported", "import_query"]
 
 
-DIALECTS: dict[str, type[DialectReader]] = {
-    "meltwater": Meltwater,
-    "factiva": Factiva,
+Dialect = Literal["brandwatch", "cision", "factiva", "google", "meltwater"]
+"""The vendor whose query it is: what API and command line take."""
+
+_READERS: Mapping[Dialect, type[DialectReader]] = {
     "brandwatch": Brandwatch,
     "cision": Cision,
+    "factiva": Factiva,
     "google": Google,
+    "meltwater": Meltwater,
 }
+DIALECTS: Mapping[str, type[DialectReader]] = {**_READERS}
 
 
 class Imported(NamedTuple):
@@ -40,7 +46,8 @@ def import_query(query: str, dialect: str) -> Imported:
     """Translate ``query`` from the dialect of that name (a key of ``DIALECTS``) to this language.
 
     Raises QueryError, with the position in the vendor's text, for what does not parse in the dialect and for what has no
-    equivalent here: nothing that affects what matches is dropped. Raises KeyError for an unknown dialect.
+    equivalent here: nothing that affects what matches is dropped. Raises it too if the result is too much for one query.
+    Raises KeyError for an unknown dialect.
     """
     reader = DIALECTS[dialect](query)
     try:
@@ -48,5 +55,6 @@ def import_query(query: str, dialect: str) -> Imported:
     except RecursionError as error:
         # Chains within groups within chains: no query that anybody wrote.
         raise QueryError("it is nested too deeply", query=query, position=0) from error
+    parse(made)
     changes = sorted(ImportNote(position, text) for text, position in reader.changes.items())
     return Imported(made, tuple(changes))

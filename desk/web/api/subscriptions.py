@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Response
@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from core.errors import Unconfirmed
 from core.query import LintFinding, lint
+from core.query.importing import Dialect
 from core.records import Subscription
 from core.records.alert import Schedule
 from core.search import DayCount
@@ -51,7 +52,6 @@ QueryText = Annotated[str, Query(min_length=1, max_length=20_000, description="I
 Anyway = Annotated[
     bool, Query(description="Also store a query that is probably a mistake, such as one with Or for OR.")
 ]
-Dialect = Literal["brandwatch", "cision", "factiva", "google", "meltwater"]
 
 
 class Backtest(msgspec.Struct, frozen=True):
