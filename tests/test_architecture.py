@@ -247,6 +247,15 @@ def test_the_desk_has_one_door() -> None:
     assert importing("desk/web/pages", ("desk.web.api",)) == []
     assert importing("desk/use_cases", ("desk.web", "fastapi", "starlette", "typer", "rich")) == []
     assert len(modules("desk/use_cases")) > 5
+    # What changes something writes it down, so no way in can forget to.
+    noted = [
+        f"{path}:{node.lineno}"
+        for way in WAYS_IN
+        for path in modules(way)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and dotted(node.func).endswith("accounts.note")
+    ]
+    assert noted == []
     past = [
         (path.as_posix(), name, line)
         for way in WAYS_IN

@@ -158,6 +158,25 @@ class Accounts:
         self.note(By(_caller(account, "session"), address), "signed in")
         return secret, account
 
+    def sign_out(self, by: By) -> None:
+        """End the session that somebody came by; who came otherwise has none."""
+        if by.person.session is not None:
+            self.people.end_sessions(by.person.id, only=by.person.session)
+            self.note(by, "signed out")
+
+    def end_other_sessions(self, by: By) -> int:
+        """End a person's sessions but the one that they came by; how many."""
+        count = self.people.end_sessions(by.person.id, but=by.person.session)
+        self.note(by, "sessions ended", by.person.name, str(count))
+        return count
+
+    def drop_token(self, token: str, by: By) -> bool:
+        """Delete a token of one's own (its id). False: there is none of this id."""
+        dropped = self.people.drop_token(by.person.id, token)
+        if dropped:
+            self.note(by, "token deleted", by.person.name)
+        return dropped
+
     def by_session(self, secret: str) -> Caller | None:
         """Who holds this cookie; None if the session has ended or the account is closed."""
         found = self.people.session(hashed(secret))

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.errors import NotFound, WirewatchError
+from core.errors import NotFound, UsageError, WirewatchError
 from desk.feed_port import WEB_FEED, DiscoveredFeed, FeedPort
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
@@ -111,3 +111,19 @@ class Discoveries:
 
 
 DISCOVERIES = Discoveries()
+
+
+def find(desk: Desk, by: By, site: str) -> str | None:
+    """Begin to look for the feeds of a site, and return the discovery's name; None: enough are under way.
+
+    Raises UsageError for what is not the address of a site.
+    """
+    url = site.strip()
+    if "://" not in url:
+        url = f"https://{url}"
+    if not url.startswith(("http://", "https://")) or len(url) < 11:
+        raise UsageError("give the address of a site, as in https://outlet.example/")
+    name = DISCOVERIES.begin(url, desk.feed_port)
+    if name is not None:
+        desk.accounts.note(by, "feeds looked for", desk.feed_port.shown(url))
+    return name

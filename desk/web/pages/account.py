@@ -64,9 +64,7 @@ async def sign_in(
 @allow(Role.READER)
 def sign_out(visit: TheVisit) -> Response:
     """End this session."""
-    if visit.caller.session is not None:
-        visit.desk.accounts.people.end_sessions(visit.caller.id, only=visit.caller.session)
-        visit.desk.accounts.note(visit.by, "signed out")
+    visit.desk.accounts.sign_out(visit.by)
     set_cookie(visit.desk, visit.request, SESSION_COOKIE, "", max_age_s=0)
     return RedirectResponse("/sign-in", 303)
 
@@ -103,8 +101,8 @@ def change_password(
 @allow(Role.READER)
 def sign_out_others(visit: TheVisit) -> Response:
     """End all sessions but this one."""
-    count = visit.desk.accounts.people.end_sessions(_account(visit.desk, visit.caller).id, but=visit.caller.session)
-    visit.desk.accounts.note(visit.by, "sessions ended", visit.caller.name, str(count))
+    _account(visit.desk, visit.caller)
+    visit.desk.accounts.end_other_sessions(visit.by)
     return RedirectResponse("/account", 303)
 
 
@@ -140,9 +138,8 @@ def make_feed(visit: TheVisit, feed: Annotated[str, Form(max_length=25_000)]) ->
 @allow(Role.READER)
 def drop_token(visit: TheVisit, token: Annotated[str, Form(max_length=32)]) -> Response:
     """Delete a token: it no longer opens anything."""
-    if not visit.desk.accounts.people.drop_token(visit.caller.id, token):
+    if not visit.desk.accounts.drop_token(token, visit.by):
         raise Refused(404, "you have no such token")
-    visit.desk.accounts.note(visit.by, "token deleted", visit.caller.name)
     return RedirectResponse("/account", 303)
 
 

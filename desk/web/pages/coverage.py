@@ -73,15 +73,9 @@ def import_list(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Respons
 @allow(Role.EDITOR)
 def find(visit: TheVisit, url: Address) -> Response:
     """Begin to look for the feeds of a site: it takes up to minutes, at the site's pace, so it goes on while the page waits."""
-    url = url.strip()
-    if "://" not in url:
-        url = f"https://{url}"
-    if not url.startswith(("http://", "https://")) or len(url) < 11:
-        raise Refused(400, "give the address of a site, as in https://outlet.example/")
-    name = DISCOVERIES.begin(url, visit.desk.feed_port)
+    name = use_case.find(visit.desk, visit.by, url)
     if name is None:
         raise Refused(429, "several sites are being looked through: wait for one of them", {"Retry-After": "30"})
-    visit.desk.accounts.note(visit.by, "feeds looked for", visit.desk.feed_port.shown(url))
     return RedirectResponse(f"/coverage/find/{name}", 303)
 
 

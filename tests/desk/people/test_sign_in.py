@@ -81,6 +81,30 @@ def test_refusals_are_in_the_trail(desk: Desk, client: TestClient) -> None:
     assert "signed in" in client.get("/audit?refusals=false").text
 
 
+def test_what_people_end_is_in_the_trail(desk: Desk, client: TestClient) -> None:
+    sign_in(client, "editor")
+    other = client_of(desk)
+    sign_in(other, "editor")
+    client.post("/account/tokens", data={"name": "mine", "form_token": form_token(client, "/account")})
+    account = desk.accounts.known("editor")
+    [token] = desk.accounts.people.tokens_of(account.id)
+
+    def post(page: str, **values: str) -> int:
+        return client.post(page, data=values | {"form_token": form_token(client, "/account")}).status_code
+
+    assert post("/account/tokens/drop", token="0" * 32) == 404
+    assert post("/account/tokens/drop", token=token.id) in (200, 303)
+    assert post("/account/sign-out-others") in (200, 303)
+    assert other.get("/account", follow_redirects=False).status_code in (303, 401)
+    assert post("/coverage/find", url="ftp://x") == 400
+    assert post("/coverage/find", url=" outlet.example/news ") in (200, 303)
+    assert post("/sign-out") in (200, 303)
+    assert desk.accounts.people.sessions_of(account.id) == []
+    done = [(line.action, line.detail) for line in desk.accounts.trail.page()[:4]]
+    assert done == [("signed out", ""), ("feeds looked for", ""), ("sessions ended", "1"), ("token deleted", "")]
+    assert desk.accounts.trail.page()[1].subject == "https://outlet.example/news"
+
+
 def test_strangers_cannot_fill_the_trail(desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people_store, "REFUSALS_KEPT", 100)
     accounts = desk.accounts
