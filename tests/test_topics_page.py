@@ -32,7 +32,10 @@ def test_the_tutorial_ends_with_a_topic_that_holds(tmp_path: Path) -> None:
     (tmp_path / "labelled.jsonl").write_text(block("json"), "utf-8")
     (tmp_path / "article.txt").write_text("A rail strike begins on Monday.\n", "utf-8")
     assert [command[1] for command in COMMANDS] == ["test", "fit", "test", "score"]
-    first, fitted, last, scored = (wirewatch(*command, cwd=tmp_path) for command in COMMANDS)
+    asked = ([], ["--json"], [], ["--json"])
+    first, fitted, last, scored = (
+        wirewatch(*command, *more, cwd=tmp_path) for command, more in zip(COMMANDS, asked, strict=True)
+    )
     assert first.returncode == 1
     assert "of 3 examples as expected" in first.stdout
     facts = json.loads(fitted.stdout)

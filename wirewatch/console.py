@@ -1,6 +1,7 @@
 """What commands print: text for people, JSON Lines for programs, errors as one line with a next step.
 
-Programs get JSON Lines if they ask with ``--json``, or if stdout is not a terminal. Times in them are ISO 8601, UTC.
+Programs get JSON Lines if they ask with ``--json``. Times in them are ISO 8601, UTC. A pipe changes colour and width, not form:
+without colours and with each row on one line, ``| less`` and ``| grep`` show what the terminal would.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import IO, Any, TextIO, cast
 
 import msgspec
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -35,6 +36,9 @@ from core.records import from_ms
 from core.settings import Settings
 from core.visible import CleanStream, behind, escaped, shown
 
+PIPE_WIDTH = 2_000
+"""Columns of what is not a terminal: a cell that is longer goes on in the next line."""
+
 
 class CleanConsole(Console):
     """A console whose texts are made harmless for terminals, whatever they come in: tables, prompts, progress, errors.
@@ -44,6 +48,14 @@ class CleanConsole(Console):
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """The terminal's. Into a pipe or a file lines are as long as they need to be, unless COLUMNS says otherwise."""
+        found = super().size
+        if self.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+            return found
+        return ConsoleDimensions(PIPE_WIDTH, found.height)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Every text that is printed comes through here, with its style and without escape sequences."""
@@ -107,11 +119,6 @@ def progress_bar(*more: ProgressColumn, hidden: bool = False) -> Progress:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     hidden = hidden or not err.is_terminal
     return Progress(*columns, TimeRemainingColumn(), *more, console=err, transient=True, disable=hidden)
-
-
-def wants_json(as_json: bool) -> bool:
-    """Whether to print JSON Lines: asked for with ``--json``, or stdout is not a terminal."""
-    return as_json or not out.is_terminal
 
 
 def put(record: object) -> None:

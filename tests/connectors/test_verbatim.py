@@ -36,7 +36,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parsed(file: Path) -> list[dict[str, Any]]:
-    done = CliRunner().invoke(app, ["feed", "parse", str(file)])
+    done = CliRunner().invoke(app, ["feed", "parse", str(file), "--json"])
     assert done.exit_code == 0, (done.stdout, done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -82,7 +82,7 @@ def test_check_says_which_feeds_can_be_read_and_coverage_what_may_be_missing(tmp
     assert whole["feeds"] == 2
     assert whole["risks"] == [f"{web.url('/bad')}: could never be read: not a feed: an HTML page"]
     assert {feed["url"]: feed["state"] for feed in feeds} == {web.url("/bad"): "unverified", web.url("/good"): "new"}
-    piped = lines(wirewatch("feed", "coverage", cwd=tmp_path))
+    piped = lines(wirewatch("feed", "coverage", "--json", cwd=tmp_path))
     assert piped[0]["risks"] == whole["risks"], "JSON Lines go into a pipe without being asked for"
     assert wirewatch("feed", "check", "https://nowhere.example/", cwd=tmp_path).returncode == 1
 
@@ -146,7 +146,7 @@ def test_the_catalogue_is_sound_and_its_feeds_can_be_added_by_topic(tmp_path: Pa
     assert len(added) == len(catalogue.chosen(["syria"]))
     assert {feed["health"] for feed in added} == {"new"}
     assert {feed["state"] for feed in added} == {"unverified"}
-    whole = lines(wirewatch("feed", "coverage", cwd=tmp_path))[0]
+    whole = lines(wirewatch("feed", "coverage", "--json", cwd=tmp_path))[0]
     assert whole["risks"] == [f"{len(added)} feeds not checked yet: wirewatch feed check fetches them"]
     wrong = wirewatch("feed", "add", "--catalogue", "--topic", "sport", cwd=tmp_path)
     assert wrong.returncode == 1

@@ -105,7 +105,7 @@ def test_what_it_would_have_alerted(desk_folder: Path) -> None:
     [story] = report["examples"]
     assert begin <= datetime.fromisoformat(story["article"]["time"]) < end
     piped = wirewatch("subscriptions", "test", "ports", "--query", "opera", cwd=desk_folder)
-    assert json.loads(piped.stdout)["examples"] == report["examples"]
+    assert "outlet: Opera" in piped.stdout
     store = open_store(f"sqlite:///{desk_folder}/var/store.db")
     capitals = Subscription(id="capitals", query="port AND strike", languages=("EN",), outlets=("OUTLET",))
     SubscriptionStore(store).save_subscriptions([capitals], now_ms=wall_ms())
@@ -135,9 +135,10 @@ def test_what_would_spare_an_alert(desk_folder: Path) -> None:
         titles = [story["article"]["title"] for story in json.loads(report.stdout)["examples"]]
         assert "Football" not in titles
     piped = wirewatch("subscriptions", "not-relevant", alerts["Football"], cwd=desk_folder)
-    assert [json.loads(line)["query"] for line in piped.stdout.splitlines()] == [one["query"] for one in choices]
+    assert choices[0]["query"] in piped.stdout
     person = on_terminal("subscriptions", "not-relevant", alerts["Football"], cwd=desk_folder)
-    assert "loses nothing else in 30 days, keeps 1" in person.stdout
+    for shown in (piped, person):
+        assert "loses nothing else in 30 days, keeps 1" in shown.stdout
     refused = wirewatch("subscriptions", "not-relevant", "zzzz", cwd=desk_folder)
     assert refused.returncode == 2
     assert "there is no alert 'zzzz'" in refused.stderr

@@ -10,6 +10,7 @@ import sys
 import tomllib
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -178,6 +179,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "query import": [[f"mines {ACTING}", "--from", "google"], [f"(({ACTING}", "--from", "factiva"]],
     "search": [["mines"], [f"(({ACTING}"], ["mines", "--csv"]],
     "backtest": [["mines"], [QUERY], [f"(({ACTING}"]],
+    "briefing": [[], ["--format", "html"], ["--from", ACTING]],
     "export": [["--parquet", f"out{ACTING[3:8]}"], ["--parquet", "out"]],
     "trace": [[URL], [f"https://b.example/{ACTING}"], [ACTING]],
     "show": [[URL], [ACTING]],
@@ -219,6 +221,15 @@ def commands() -> Iterator[str]:
     return walk(typer.main.get_command(cli.app), ())
 
 
+@cache
+def takes_json(command: str) -> bool:
+    """Whether the command has an option ``--json``."""
+    found: Any = typer.main.get_command(cli.app)
+    for name in command.split():
+        found = found.commands[name]
+    return any("--json" in one.opts for one in found.params)
+
+
 def acting(text: str) -> list[str]:
     """Characters of ``text`` that act on a terminal: told by their categories, not by the product's list."""
     marks = {"\u200c", "\u200d", "\u00ad", "\u200b", "\u2060"}
@@ -258,15 +269,15 @@ def test_nothing_that_acts_on_a_terminal_is_written(
 def outputs(
     command: str, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[list[str], str, str]]:
-    """What a command writes with each of its arguments, as on a terminal and as for a program."""
+    """What a command writes with each of its arguments, for people and, where it can, as JSON."""
     folder = tmp_path / "data"
     shutil.copytree(filled, folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("WIREWATCH_DATA_DIR", str(folder))
     for arguments in COMMANDS[command]:
-        for people in (True, False):
-            monkeypatch.setattr(console, "wants_json", lambda as_json, people=people: as_json or not people)
-            yield arguments, *run([*command.split(), *arguments], monkeypatch)
+        yield arguments, *run([*command.split(), *arguments], monkeypatch)
+        if takes_json(command) and not {"--json", "--csv"} & set(arguments):
+            yield arguments, *run([*command.split(), "--json", *arguments], monkeypatch)
 
 
 def test_the_store_is_as_hostile_as_it_is_meant_to_be(
@@ -296,7 +307,7 @@ def test_exports_come_back_as_they_were(filled: Path, tmp_path: Path, monkeypatc
     monkeypatch.setitem(COMMANDS, "subscriptions export", [["--format", "toml"], ["--format", "jsonl"]])
     found = [out for _, out, _ in outputs("subscriptions export", filled, tmp_path, monkeypatch)]
     assert [one["name"] for one in tomllib.loads(found[0])["subscription"]] == [ACTING + ACTING]
-    assert json.loads(found[2])["name"] == ACTING + ACTING
+    assert json.loads(found[1])["name"] == ACTING + ACTING
     monkeypatch.setitem(COMMANDS, "feed export", [[]])
     out = next(outputs("feed export", filled, tmp_path / "feeds", monkeypatch))[1]
     [outline] = ET.fromstring(out).iter("outline")  # noqa: S314 - our own

@@ -96,7 +96,7 @@ def test_show_takes_and_tells_times_of_the_desk(tmp_path: Path) -> None:
     assert run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True) == 1
     zone = {"WIREWATCH_DESK_ZONE": "Asia/Kathmandu"}
 
-    [known] = map(json.loads, wirewatch("show", "articles", cwd=tmp_path, **zone).stdout.splitlines())
+    [known] = map(json.loads, wirewatch("show", "articles", "--json", cwd=tmp_path, **zone).stdout.splitlines())
     assert datetime.fromisoformat(known["seen_at"]).utcoffset() == datetime.now(UTC).utcoffset()
     for before in ("yesterday", "yesterday 00:00", "1d"):
         told = wirewatch("show", "articles", "--as-of", before, cwd=tmp_path, **zone)

@@ -185,7 +185,7 @@ def add_person(
 def list_people(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List all accounts."""
     accounts = _accounts(context).people.listing()
-    if console.wants_json(as_json):
+    if as_json:
         for one in accounts:
             line = {"name": one.shown, "role": one.role, "active": one.active, "created": from_ms(one.created_ms)}
             console.put(line | {"password": one.password is not None})

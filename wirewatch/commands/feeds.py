@@ -47,7 +47,7 @@ def parse(
 ) -> None:
     """Show a feed's entries as feedparser reads them."""
     about, entries = feed_at(load_settings(context.obj), place)
-    if console.wants_json(as_json):
+    if as_json:
         for entry in entries:
             console.put(entry)
         return
@@ -111,7 +111,7 @@ def discover_feeds(
     count = 0
     for found in find(load_settings(context.obj), url, threading.Event()):
         count += 1
-        if console.wants_json(as_json):
+        if as_json:
             console.put(found)
         else:
             held = f"{found.items} {'sitemaps' if found.format == 'sitemapindex' else 'items'}"
@@ -150,7 +150,7 @@ def remove(context: typer.Context, url: Annotated[str, typer.Argument(help="Addr
 def list_all(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List the feeds with their health."""
     rows = _feeds(context).state.listing()
-    if console.wants_json(as_json):
+    if as_json:
         for row in rows:
             console.put(msgspec.to_builtins(row) | {"state": _state(row)})
         return
@@ -181,7 +181,7 @@ def check(
     for one in desk_at(load_settings(context.obj)).feed_port.check(urls or (), every=every):
         count += 1
         bad += one.problem is not None
-        if console.wants_json(as_json):
+        if as_json:
             console.put(one)
         else:
             words = f"{one.items} items" if one.problem is None else one.problem
@@ -205,7 +205,7 @@ def again(context: typer.Context, url: Annotated[str, typer.Argument(help="Addre
 def report(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """Compare each feed with its own rhythm, and show what the desk may be missing."""
     whole, feeds = _feeds(context).health()
-    if console.wants_json(as_json):
+    if as_json:
         console.put(whole)
         for feed in feeds:
             console.put(feed)

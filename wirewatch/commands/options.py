@@ -24,10 +24,8 @@ from desk.delivery.times import zone_of
 from pipeline.replay.runs import run_names
 from wirewatch import console
 
-JsonLines = Annotated[bool, typer.Option("--json", help="Print JSON Lines (default if stdout is not a terminal).")]
-JsonObject = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object (default if stdout is not a terminal).")
-]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
+JsonObject = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Run = Annotated[str, typer.Option("--run", help="The run (default: the continuous one).")]
 From = Annotated[
     str,

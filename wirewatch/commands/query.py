@@ -98,7 +98,7 @@ def lint_query(query: Query = None, file: File = None, *, as_json: JsonObject = 
         parse(text)
     except QueryError as error:
         broken = error
-    if console.wants_json(as_json):
+    if as_json:
         console.put(_Linted(text, broken is None, findings))
     else:
         for finding in findings:
@@ -127,7 +127,7 @@ def explain_query(
     """Show which clauses of the query match a document, and which words they match."""
     parsed = parse(_given(query, file))
     explanation = explain(parsed, _document(doc))
-    if console.wants_json(as_json):
+    if as_json:
         console.put(explanation)
         return
     undecided = "not decided, which counts as no match: the query takes more steps than it may on this document"

@@ -154,7 +154,6 @@ def replay(
     for one in sources:
         if one.partition(":")[0] not in (STREAM, ARCHIVE, STORE) and not Path(one).exists():
             raise UsageError(f"{one}: no such file or folder", hint="or use one of stream, archive, store")
-    machine = console.wants_json(as_json)
     stop = stop_on_signals()
     store = open_store(settings.store)
     # Loads numpy, which no other command of this module needs.
@@ -195,9 +194,9 @@ def replay(
                 )
         if row.state == FINISHED:
             console.note(f"{name} is finished already; wirewatch runs drop {name} allows a new start", "yellow")
-            _result(store, row, machine=machine, seconds=0.0, handled=0)
+            _result(store, row, as_json=as_json, seconds=0.0, handled=0)
             return
-        _go(settings, store, row, wanted, factor, stop.is_set, stop.wait, machine=machine)
+        _go(settings, store, row, wanted, factor, stop.is_set, stop.wait, as_json=as_json)
     finally:
         store.close()
 
@@ -222,7 +221,6 @@ def archive(
     where = folder or archive_dir(settings)
     stop = stop_on_signals()
     store = store_of(settings, stop) if follow else open_store(settings.store)
-    machine = console.wants_json(as_json)
     count = 0
     # A service may come up before the connectors have made the stream.
     raw = (
@@ -238,7 +236,7 @@ def archive(
                     stream, store, where, clock_ms=console.now_ms, stop=stop.is_set, software=software
                 ):
                     count += 1
-                    if machine:
+                    if as_json:
                         console.put(day)
                     else:
                         console.out.print(
@@ -266,7 +264,7 @@ def _go(
     stopped: Callable[[], bool],
     pause: Callable[[float], object],
     *,
-    machine: bool,
+    as_json: bool,
 ) -> None:
     # These load Beam, which takes seconds.
     from pipeline.drafts.kept import keeping_of
@@ -290,7 +288,7 @@ def _go(
     sources = Sources(settings, store, spec.sources, of=spec.of, name=row.name, span=(row.from_ms, row.to_ms))
     began = time.monotonic()
     extra = [TextColumn("{task.fields[rate]}"), TextColumn("{task.fields[when]}", style="dim")]
-    with console.progress_bar(*extra, hidden=machine) as bar:
+    with console.progress_bar(*extra, hidden=as_json) as bar:
         try:
             indexing = bar.add_task("indexing", total=None, rate="", when="")
             history = sources.history(run.after_ms, console.now_ms, lambda count: bar.update(indexing, completed=count))
@@ -311,7 +309,7 @@ def _go(
                 when = f"{from_ms(stand.time_ms):%Y-%m-%d %H:%M:%S}" if stand.time_ms else ""
                 rate = (stand.done - done) / max(seconds, 0.001)
                 bar.update(task, completed=stand.done, rate=f"{rate:.1f}/s", when=when)
-                if machine and time.monotonic() - printed_s >= PROGRESS_EVERY_S:
+                if as_json and time.monotonic() - printed_s >= PROGRESS_EVERY_S:
                     printed_s = time.monotonic()
                     left = None if stand.total is None or not rate else round((stand.total - stand.done) / rate, 1)
                     line = {
@@ -340,7 +338,7 @@ def _go(
         ReplayRepository(store).note(row.name, no_claim=why)
         row = msgspec.structs.replace(row, no_claim=why)
     seconds = time.monotonic() - began
-    _result(store, row, machine=machine, seconds=seconds, handled=row.done - done, reused=run.reused)
+    _result(store, row, as_json=as_json, seconds=seconds, handled=row.done - done, reused=run.reused)
     if row.state != FINISHED:
         console.note("stopped; the same command continues from here", "yellow")
         raise typer.Exit(130)
@@ -367,12 +365,12 @@ def _relay(settings: Settings, store: Store, row: Replay, ledger: RunLedger) -> 
             stream.close()
 
 
-def _result(store: Store, row: Replay, *, machine: bool, seconds: float, handled: int, reused: int = 0) -> None:
+def _result(store: Store, row: Replay, *, as_json: bool, seconds: float, handled: int, reused: int = 0) -> None:
     reader = StoreReader(store, row.name)
     counts, alerts = reader.count_outcomes(), sum(1 for _ in reader.alerts())
     rate = round(handled / seconds, 1) if seconds and handled else None
     spec = msgspec.json.decode(row.spec, type=ReplaySpec)
-    if machine:
+    if as_json:
         line = {
             "run": row.name,
             "state": row.state,

@@ -54,7 +54,7 @@ def list_all(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List all runs: what each holds, and the progress of each replay."""
     store = open_store(load_settings(context.obj).store)
     found = list_runs(store)
-    if console.wants_json(as_json):
+    if as_json:
         for run in found:
             console.put(console.with_times(run, created_ms="created_at", first_ms="first_at", last_ms="last_at"))
         return
@@ -82,18 +82,17 @@ def diff(
         known_run(store, name)
     span = span_of(store, first, second)
     counts: Counter[tuple[str, str]] = Counter()
-    machine = console.wants_json(as_json)
     for name in (first, second):
         for gone in pruned_of(store, name).words(ARTICLES):
             console.note(f"{name}: {gone}: nothing before is compared", "yellow")
     for change in differences(store, first, second, span):
         counts[change.what, change.how] += 1
-        if machine:
+        if as_json:
             console.put(change)
         else:
             _show_change(change)
     figures = {what: {how: counts[what, how] for how in _STYLES} for what in ("article", "topic", "story", "alert")}
-    if machine:
+    if as_json:
         console.put({"from": first, "to": second, "equal": not counts, **figures})
     elif counts:
         words = [f"{how} {what}: {count}" for (what, how), count in sorted(counts.items())]
@@ -148,18 +147,17 @@ def show(
         console.note(f"--as-of {as_of} is still to come: this is what is known now", "yellow")
     store = open_store(settings.store)
     past = AsOf(store, known_run(store, run or settings.run), moment)
-    machine = console.wants_json(as_json)
     for words in past.pruned.words(ARTICLES):
         console.note(f"{words}: they are not shown", "yellow")
     found = _found(past, kind)
     count = 0
     for one in islice(found, limit or None):
         count += 1
-        if machine:
+        if as_json:
             console.put(one)
         else:
             console.out.print(_line(one, zone))
-    if not machine:
+    if not as_json:
         console.note(
             f"{count} {kind.value} as of {_when(moment, zone)} {moment.astimezone(zone):%Z}"
             + (" (more with --limit)" if count == limit else "")
@@ -298,7 +296,7 @@ def _files(folder: Path, removed: Removed, *, everywhere: bool) -> list[DayFile]
 
 def _list_takedowns(takedowns: Takedowns, *, as_json: bool) -> None:
     found = takedowns.listing()
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             console.put(one)
         return

@@ -101,7 +101,7 @@ def search(
     hits = _hits(index, query, begin, end, filters, order, limit)
     if as_csv:
         _write_csv(hits)
-    elif console.wants_json(as_json):
+    elif as_json:
         for hit in hits:
             console.put(hit_fields(hit))
     else:
@@ -148,11 +148,10 @@ def backtest_query(
     note_doubts(query or "")
     index = open_index(settings, run or settings.run)
     report, change = backtested(index, query, begin or 0, end, stored=stored, examples=examples)
-    machine = console.wants_json(as_json)
     if change is not None:
-        console.put(_comparison_fields(change)) if machine else _show_comparison(change)
+        console.put(_comparison_fields(change)) if as_json else _show_comparison(change)
     else:
-        console.put(report_fields(report)) if machine else _show_report(report)
+        console.put(report_fields(report)) if as_json else _show_report(report)
 
 
 @app.command("export")
@@ -179,7 +178,6 @@ def export(
         raise UsageError(f"{parquet} is not a folder")
     begin, end = parse_period(since, until)
     store = open_store(settings.store)
-    machine = console.wants_json(as_json)
     files, rows = Counter[str](), Counter[str]()
     with console.working("exporting") as progress:
         for one in export_days(StoreReader(store, run or settings.run), parquet, begin, end):
@@ -188,7 +186,7 @@ def export(
             what = "removed" if one.removed else "written" if one.written else "unchanged"
             files[what] += 1
             rows[kind] += one.rows
-            if machine and what != "unchanged":
+            if as_json and what != "unchanged":
                 console.put({"file": str(one.path), "kind": kind, "day": day, "rows": one.rows, "what": what})
     store.close()
     counted = ", ".join(f"{rows[kind]:,} {kind}" for kind in ("articles", "stories", "alerts"))

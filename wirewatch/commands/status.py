@@ -82,7 +82,7 @@ def status(
     """Show whether articles come through: canary, lag, sources. Exit 1 if no canary does or the lag is unknown."""
     settings = load_settings(context.obj)
     found = look(settings, open_store(settings.store), console.now_ms())
-    if console.wants_json(as_json):
+    if as_json:
         active = [console.with_times(one, last_ms="last_at") for one in found.sources]
         console.put(msgspec.to_builtins(found) | {"sources": active})
     else:
@@ -105,7 +105,7 @@ def doctor(
     failed = False
     for finding in _findings(settings):
         failed = failed or finding.state == "failed"
-        if console.wants_json(as_json):
+        if as_json:
             console.put(finding._asdict())
             continue
         mark, style = {"ok": ("✓", "green"), "missing": ("–", "yellow"), "failed": ("✗", "red")}[finding.state]

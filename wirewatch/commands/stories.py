@@ -87,7 +87,7 @@ def decisions(
     found = story_decisions.decisions(desk_at(load_settings(context.obj)), story=story, limit=limit)
     if not found:
         console.note("no decisions yet: wirewatch stories join, or the buttons of a story's page")
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             console.put({"decision": one.decision, "undone": one.undone})
         return
@@ -119,7 +119,7 @@ def related(
     found = story_decisions.related(desk, card.id, articles)
     if not found:
         console.note("no story was found near this one")
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             facts = {"score": one.near.score / 100, "reason": one.near.words}
             console.put({"story": one.card.id, "title": one.card.title, **facts})
@@ -136,7 +136,7 @@ def _by(name: str) -> By:
 
 def _say(made: CarriedOut, *, as_json: bool) -> None:
     it = made.decision
-    if console.wants_json(as_json):
+    if as_json:
         console.put({"decision": it, "articles": made.articles, "alerts": made.alerts})
         return
     alerts = f"; {made.alerts} alerts that were overdue are raised" if made.alerts else ""

@@ -64,7 +64,7 @@ def list_streams(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """
     settings = load_settings(context.obj)
     _show(settings, planned_streams(settings).values(), as_json=as_json)
-    if not console.wants_json(as_json):
+    if not as_json:
         console.note(f"at {_place(settings)}; wirewatch streams create creates the missing ones")
 
 
@@ -115,7 +115,7 @@ def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str
         state = MISSING if facts is None else MADE if plan.name in made else DIFFERS if found else PLANNED
         facts = facts or StreamFacts(plan.name, 0)
         positions = _positions(settings, plan.name) if state != MISSING else 0
-        if console.wants_json(as_json):
+        if as_json:
             console.put(
                 {
                     "stream": plan.name,
@@ -130,7 +130,7 @@ def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str
         counts = (str(facts.partitions or "–"), str(facts.copies or "–"), str(positions))
         table.add_row(plan.name, *counts, _kept(settings, plan), Text(state, style=_STYLES[state]))
         notes += [f"{plan.name}: {one.what} is {one.found or 'unset'}, planned {one.wanted}" for one in found]
-    if not console.wants_json(as_json):
+    if not as_json:
         console.out.print(table)
         for note in notes:
             console.note(note, "yellow")

@@ -209,7 +209,7 @@ def list_all(
 ) -> None:
     """List the newest version of each subscription."""
     found = opened_store(context).service.all(ended=ended)
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             console.put(subscription_fields(one))
         return
@@ -228,7 +228,7 @@ def list_all(
 def show(context: typer.Context, identity: Identity, *, as_json: JsonLines = False) -> None:
     """Show one subscription with all its settings."""
     one = opened_store(context).service.get(identity)
-    if console.wants_json(as_json):
+    if as_json:
         console.put(subscription_fields(one))
         return
     plain: dict[str, Any] = msgspec.to_builtins(one)
@@ -276,7 +276,7 @@ def export(
 def history(context: typer.Context, identity: Identity, *, as_json: JsonLines = False) -> None:
     """Show all versions, newest first: who changed what, and when."""
     versions = Subscriptions(open_store(load_settings(context.obj).store), console.now_ms).history(identity)
-    if console.wants_json(as_json):
+    if as_json:
         for one in versions:
             console.put(subscription_fields(one))
         return
@@ -316,7 +316,7 @@ def past_alerts(
         filters=filters_of(one),
         examples=10,
     )
-    if console.wants_json(as_json):
+    if as_json:
         console.put(report_fields(report))
         return
     console.out.print(f"{alerts_over(report)}, from {report.articles} articles", style="bold")
@@ -343,7 +343,7 @@ def not_relevant(
     found, subscription, several = alerts.not_relevant(
         store, settings.run, open_index(settings, settings.run), alert, now_ms=console.now_ms(), days=days
     )
-    if console.wants_json(as_json):
+    if as_json:
         for one in several:
             console.put(structs.asdict(one) | {"examples": list(map(story_fields, one.examples))})
         return
@@ -373,7 +373,7 @@ def marks(context: typer.Context, identity: Identity, *, as_json: JsonLines = Fa
     store = open_store(settings.store)
     Subscriptions(store, console.now_ms).get(identity)
     found = marked_articles(store, settings.run, identity)
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             console.put(console.with_times(one, marked_ms="marked"))
         return

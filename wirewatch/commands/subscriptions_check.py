@@ -31,7 +31,7 @@ def check(
     service = opened_store(context).service
     found = service.read_otherwise()
     for one, several in found:
-        if console.wants_json(as_json):
+        if as_json:
             console.put({"id": one.id, "query": one.query, "changes": [change._asdict() for change in several]})
             continue
         console.out.print(Text(harmless(one.id), style="bold").append(f"  {harmless(one.query)}", style="default"))

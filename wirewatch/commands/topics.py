@@ -48,7 +48,7 @@ def list_topics(folder: Folder = None, *, as_json: JsonLines = False) -> None:
     found = {topic.name: topic for topic in builtin_topics()}
     if folder is not None:
         found |= {topic.name: topic for topic in load_topic_folder(folder)}
-    if console.wants_json(as_json):
+    if as_json:
         for topic in found.values():
             console.put(_facts(topic))
         return
@@ -70,7 +70,7 @@ def lint_topics(files: Files = None, *, as_json: JsonLines = False) -> None:
     for topic in chosen:
         for number, weighted, finding in costs(topic):
             failed = failed or finding.severity == "error"
-            if console.wants_json(as_json):
+            if as_json:
                 console.put({"topic": topic.name, "query": number, **msgspec.to_builtins(finding)})
                 continue
             console.out.print(f"{topic.name}, query {number}:", style="bold")
@@ -110,7 +110,7 @@ def score(
     read = _article(article)
     scores = Tagger((chosen,)).scores(read.title or "", read.text, read.language)
     found = scores[0] if scores else Scored(chosen, 0.0, (), ())
-    if console.wants_json(as_json):
+    if as_json:
         shown = {"topic": chosen.name, "score": round(found.score, 2), "threshold": chosen.threshold}
         rules = [{"rule": part.name, "points": round(part.points, 2), **_where(part)} for part in found.parts]
         console.put(shown | {"tagged": found.tagged, "rules": rules, "matches": found.matches})
@@ -160,7 +160,7 @@ def fit_topic(
             out.write_text(written, "utf-8")
         except OSError as error:
             raise UsageError(f"{out}: {error.strerror}") from error
-    if console.wants_json(as_json):
+    if as_json:
         console.put(_fit_facts(fitted, worst))
         return
     console.out.print(f"{chosen.name}: {len(fitted.judged)} examples, {fitted.folds} folds", style="bold", markup=False)

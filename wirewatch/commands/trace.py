@@ -54,7 +54,7 @@ def trace(
     found = describe(found, console.utc_now())
     if query:
         found = msgspec.structs.replace(found, queries=tuple(one for one in found.queries if one.subscription == query))
-    if console.wants_json(as_json):
+    if as_json:
         console.put(found)
     else:
         for line in _lines(found, every=every):

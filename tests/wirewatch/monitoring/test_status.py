@@ -59,7 +59,7 @@ def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
     run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
     _append(settings, 4, 6)
     where = {"WIREWATCH_DATA_DIR": str(tmp_path)}
-    done = wirewatch("status", cwd=tmp_path, **where)
+    done = wirewatch("status", "--json", cwd=tmp_path, **where)
     told = json.loads(done.stdout)
     assert (done.returncode, told["canary"]["health"]) == (0, "waiting")
     assert told["outcomes"] == {"published": 4}
@@ -73,7 +73,7 @@ def test_status_tells_quiet_from_broken(tmp_path: Path) -> None:
     with store.writing() as connection:
         connection.execute(sa.text("UPDATE runs SET created_ms = created_ms - 7200000"))
     store.close()
-    done = wirewatch("status", cwd=tmp_path, **where)
+    done = wirewatch("status", "--json", cwd=tmp_path, **where)
     told = json.loads(done.stdout)
     assert (done.returncode, told["canary"]["health"], told["canary"]["silent_stage"]) == (1, "silent", "connectors")
     found = [json.loads(line) for line in wirewatch("doctor", "--json", cwd=tmp_path, **where).stdout.splitlines()]
@@ -102,7 +102,7 @@ def test_doctor_lists_channels_that_may_not_be_any_more(tmp_path: Path) -> None:
 def test_status_whose_stream_is_away_says_so_and_exits_1(tmp_path: Path) -> None:
     where = {"WIREWATCH_DATA_DIR": str(tmp_path), "WIREWATCH_STREAM_URL": "kafka://127.0.0.1:9?timeout_s=2"}
     open_store(_settings(tmp_path).store).close()
-    done = wirewatch("status", cwd=tmp_path, **where)
+    done = wirewatch("status", "--json", cwd=tmp_path, **where)
     told = json.loads(done.stdout)
     assert (done.returncode, told["canary"]["health"]) == (1, "waiting")
     assert "can't be reached" in told["lag"]["problem"]
