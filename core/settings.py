@@ -244,6 +244,13 @@ class DeskSettings:
     delivery_keep_days: Annotated[
         float, _help("how long sent messages are kept; messages that wait, are held or failed stay; 0: no limit")
     ] = 90.0
+    briefing_at: Annotated[
+        str, _help("time of day, in desk_zone, at which the briefing is sent, as 06:30; empty: it is not sent")
+    ] = ""
+    briefing_hours: Annotated[int, _help("hours before that time that the briefing covers; at most 168")] = 24
+    briefing_channels: Annotated[
+        str, _help("names of the channels that the briefing is sent to, separated by commas; no webhooks")
+    ] = ""
     delivery_templates: Annotated[str, _help("folder with your own message templates; empty: the built-in ones")] = ""
 
 

@@ -6,6 +6,8 @@ from connectors.store import tables as connectors_tables
 from core.store import tables as core_tables
 from core.store.metadata import metadata
 from desk import alert_work as alert_work_tables
+from desk import hour_counts as hour_counts_tables
+from desk import labels as labels_tables
 from desk import shifts as shifts_tables
 from desk.delivery.store import tables as delivery_tables
 from desk.live import marks as live_tables
@@ -24,6 +26,8 @@ OWNERS = (
     tries_tables,
     shifts_tables,
     alert_work_tables,
+    hour_counts_tables,
+    labels_tables,
 )
 
 __all__ = ["OWNERS", "metadata"]

@@ -19,12 +19,13 @@ import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from core.errors import UsageError
-from core.records import Alert, Subscription
+from core.records import Alert, Subscription, from_ms
 from core.records.alert import Snippet
 from desk.delivery.store.channels import Delivery, key_of
 from desk.delivery.store.queue import Message
 from desk.delivery.times import zone_of
 from desk.terminal import harmless
+from desk.views.briefing import Briefing
 
 SUBJECT_CHARS = 180
 SCHEMA = 1
@@ -96,7 +97,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters["pieces"] = pieces
+        self._environment.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address}
 
     def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
         """The notice of a message. Raises UsageError if a template fails, naming it."""
@@ -112,14 +113,7 @@ class Renderer:
             "reference": message.id[:12],
         }
 
-        def template(name: str) -> str:
-            try:
-                return self._environment.get_template(name).render(context)
-            except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-                raise UsageError(f"template {name}: {error}") from error
-            except RecursionError as error:
-                raise UsageError(f"template {name}: it calls itself without an end") from error
-
+        template = self._filled(context)
         stories = {one.story for one in alerts}
         return Notice(
             id=message.id,
@@ -133,6 +127,53 @@ class Renderer:
             at_ms=message.queued_ms,
             alerts=alerts,
         )
+
+    def briefing(self, made: Briefing, zone: str, *, id: str = "", at_ms: int = 0) -> Notice:  # noqa: A002
+        """A briefing as a message; its times are local to ``zone``. Raises UsageError if a template fails, naming it."""
+        local = zone_of(zone)
+        context = {
+            "view": made,
+            "clock": lambda ms: f"{from_ms(ms).astimezone(local):%Y-%m-%d %H:%M}",
+            "link": self._link,
+            "zone": zone,
+        }
+        filled = self._filled(context)
+        names = {"message.txt": "briefing.txt", "message.html": "briefing.html", "chat.txt": "briefing.txt"}
+        stories = f"{made.stories} {'story' if made.stories == 1 else 'stories'}"
+        return Notice(
+            id=id,
+            kind="briefing",
+            subscription_id="briefing",
+            subscription_name="Briefing",
+            owner="",
+            subject=f"[Wirewatch] Briefing, {from_ms(made.until_ms).astimezone(local):%a %d %b %H:%M}: {stories}",
+            template=lambda name: filled(names[name]),
+            thread="",
+            at_ms=at_ms,
+        )
+
+    def _filled(self, context: dict[str, Any]) -> Callable[[str], str]:
+        """A template by its name, filled; the function raises UsageError if it fails, naming it."""
+
+        def template(name: str) -> str:
+            try:
+                return self._environment.get_template(name).render(context)
+            except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                raise UsageError(f"template {name}: {error}") from error
+            except RecursionError as error:
+                raise UsageError(f"template {name}: it calls itself without an end") from error
+
+        return template
+
+
+def one_line(text: str) -> str:
+    """A text of strangers on one line, without what acts on a terminal or turns a line round."""
+    return " ".join(harmless(text).split())
+
+
+def web_address(url: str) -> str:
+    """The address if it is one of the web, else nothing."""
+    return harmless(url) if url.startswith(("http://", "https://")) else ""
 
 
 def pieces(snippet: dict[str, Any]) -> Iterator[tuple[str, bool]]:

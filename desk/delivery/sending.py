@@ -14,6 +14,7 @@ import structlog
 from core.errors import UsageError
 from core.records import Subscription
 from core.store import SubscriptionStore
+from desk.delivery.briefings import KIND, Briefings
 from desk.delivery.channels import Carrier, Options, Trouble
 from desk.delivery.plan import may_go
 from desk.delivery.render import Renderer
@@ -47,10 +48,12 @@ class Sending:
         chance: Callable[[], float],
         stop: threading.Event,
         wait: Callable[[float], object],
+        briefings: Briefings | None = None,
     ) -> None:
         self._queue, self._queries, self._channel = queue, queries, channel
         self._options, self._renderer = options, renderer
         self._chance, self._stop, self._wait = chance, stop, wait
+        self._briefings = briefings
         self._changes: list[tuple[Message, dict[str, Any]]] = []
         self._health: dict[str, Any] = {}
         self._noted_ms = options.clock_ms()
@@ -86,7 +89,8 @@ class Sending:
         if self._stop.is_set():
             return False
         subscription = self._subscription(message)
-        if not parts and message.kind != "test":
+        briefing = self._briefings if message.kind == KIND else None
+        if not parts and message.kind != "test" and briefing is None:
             self._changes.append((message, {"status": "cancelled", "problem": "nothing is left of it"}))
             return True
         if message.kind == "kill" and any(self._queue.waits_for(part) for part in parts):
@@ -97,7 +101,7 @@ class Sending:
             self._changes.append((message, {"due_ms": later_ms}))
             return True
         try:
-            notice = self._renderer.render(message, parts, subscription)
+            notice = briefing.notice(message) if briefing else self._renderer.render(message, parts, subscription)
             carrier.send(notice)
         except Trouble as trouble:
             return self._failed(message, trouble)
@@ -117,7 +121,7 @@ class Sending:
         return pace == 0 or (pace <= WAITED_MS and not self._wait(pace / 1_000))
 
     def _subscription(self, message: Message) -> Subscription | None:
-        if message.kind == "test":
+        if message.kind in ("test", KIND):
             return None
         if message.subscription not in self._known:
             self._known[message.subscription] = self._queries.newest(message.subscription)

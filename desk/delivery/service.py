@@ -21,6 +21,7 @@ from core.records import Alert, decode
 from core.store import Store, SubscriptionStore
 from core.store.canary import Canary, CanaryRepository
 from core.store.leases import LEASE_MS
+from desk.delivery.briefings import Briefings
 from desk.delivery.channels import Carrier, Options, carrier_of
 from desk.delivery.plan import plan_all
 from desk.delivery.recalls import recall_taken_down
@@ -55,7 +56,7 @@ class DeliveryService:
     """One process's delivery. ``step`` and ``close`` belong to one thread.
 
     ``canaries``: those of the run whose way leads through here. ``keep_ms``: how long sent messages are kept; 0: without end.
-    ``leases`` are those of its channels, for a ``Heartbeat``.
+    ``leases`` are those of its channels, for a ``Heartbeat``. ``briefings``: the daily briefing, if it sends one.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class DeliveryService:
         canaries: CanaryRepository | None = None,
         keep_ms: int = 0,
         lease_ms: int = LEASE_MS,
+        briefings: Briefings | None = None,
     ) -> None:
+        self._briefings = briefings
         self._store, self._options, self._renderer = store, options, renderer
         self._queue, self._queries = SendQueue(store, worker, lease_ms=lease_ms), SubscriptionStore(store)
         self.leases = self._queue.leases
@@ -91,6 +94,8 @@ class DeliveryService:
         done = Round(planned=self.plan(now_ms))
         recall_taken_down(self._store, now_ms=now_ms)
         done.gathered = self._queue.gather(now_ms=now_ms)
+        if self._briefings:
+            done.gathered += self._briefings.tend(now_ms)
         for name in [name for name, work in self._running.items() if work.done()]:
             self._finished(name)
         free = THREADS - len(self._running)
@@ -150,6 +155,7 @@ class DeliveryService:
             chance=self._chance,
             stop=self._stop,
             wait=self._wait,
+            briefings=self._briefings,
         ).run(self._carrier)
 
 

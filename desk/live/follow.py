@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from core.records.article import FeedOutlet
 from core.store import Store, SubscriptionStore
+from desk.labels import OutletLabels
 from desk.live.run_reader import AlertRow, ArticleRow, DeskReader, StoryRow
 from desk.views.cards import Card, make_card
-from desk.views.wording import Outlet
+from desk.views.wording import Outlet, known_outlets
 
 SIZE = 2_000
 """Stories kept: a page of a filter is picked out of these without asking the store. Older ones are for Search."""
@@ -154,6 +155,8 @@ class Follower:
         self.takedowns: int | None = None
         self._names_ms = 0
         self.outlets: dict[str, Outlet] = {}
+        self.labels: dict[str, tuple[str, ...]] = {}
+        self._labels = OutletLabels(store)
         self.names: dict[str, str] = {}
 
     def load(self, stories: int) -> None:
@@ -176,6 +179,12 @@ class Follower:
         if self._seq is None or now < self._seq:
             # The store came back from a backup, or the run was recreated: what the board shows may not be there.
             self._seq = 0
+        if self._clock_ms() - self._names_ms >= NAMES_MS:
+            labels = self.labels
+            self._read_names()
+            if labels != self.labels:
+                # No transaction of the run changed, but what cards say of their outlets did.
+                self.load(SIZE)
         if now == self._seq:
             return None
         # A takedown raises the run's number too, and so does an editor's decision, which may end a story.
@@ -186,8 +195,6 @@ class Follower:
         changes = self.reader.changes(self._seq, most=TRANSACTIONS)
         if changes.seq == self._seq:
             return None
-        if self._clock_ms() - self._names_ms >= NAMES_MS:
-            self._read_names()
         cards = self._cards(self.reader.stories_with(changes.stories))
         self.board.put(cards, changes.seq)
         self._seq = changes.seq
@@ -236,14 +243,8 @@ class Follower:
 
     def _read_names(self) -> None:
         now_ms = self._clock_ms()
-        found: dict[str, Outlet] = {}
-        for one in self._outlets():
-            old = found.get(one.source)
-            # Of an outlet with several feeds, the first that says something.
-            found[one.source] = Outlet(
-                (old.name if old else "") or one.name or "", (old.country if old else None) or one.country
-            )
-        self.outlets = found
+        self.labels = self._labels.by_source()
+        self.outlets = known_outlets(self._outlets(), self.labels)
         subscriptions = self._queries.read(now_ms=now_ms).subscriptions
         self.names = {one.id: one.name or one.id for one in subscriptions if one.active}
         self._names_ms = now_ms

@@ -100,6 +100,13 @@ class DeskReader:
         with self.store.reading() as connection:
             return self._seq(connection)
 
+    def first_ms(self) -> int | None:
+        """The event time of the run's first article; None if there is none."""
+        c = t.versions.c
+        with self.store.reading() as connection:
+            first: int | None = connection.execute(sa.select(sa.func.min(c.event_ms)).where(c.run == self.run)).scalar()
+        return first
+
     def removals(self) -> int:
         """Rises with every takedown and every decision about stories: then stored ones can have lost articles, or be gone."""
         with self.store.reading() as connection:

@@ -15,6 +15,7 @@ from core.settings import Settings
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import StoredTopic
 from desk.feed_port import FeedPort
+from desk.hour_counts import HourCounts
 from desk.live.follow import Board, Follower, Hub
 from desk.live.marks import StoryMarks
 from desk.live.run_reader import DeskReader
@@ -67,6 +68,7 @@ class Desk:
         self.accounts = Accounts(self.store, clock_ms=self.clock_ms, passwords=self.passwords)
         self.reader, self.marks = DeskReader(self.store, run), StoryMarks(self.store, run)
         self.queries = SubscriptionStore(self.store)
+        self.hours = HourCounts(self.store, run, self.clock_ms)
         outlets = tuple if self.feeds is None else self.feeds.outlets
         self.follower = Follower(self.store, run, self.board, clock_ms=self.clock_ms, outlets=outlets)
 

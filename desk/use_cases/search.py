@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from core.search import Hit, Results, Stopped, never
 from desk.use_cases.desk import Desk
+from desk.use_cases.labels import sources_with
 from desk.views.forms import SearchForm
 
 PAGE, EXPORTED, ATOM = 40, 10_000, 100
@@ -64,11 +67,16 @@ def _ask(
     facets: bool = False,
 ) -> Results:
     since_ms, until_ms = form.period(desk.zone, at_ms)
+    filters = form.filters
+    if form.label:
+        wanted = set(sources_with(desk, form.label)).intersection(form.source or desk.follower.labels)
+        # No outlet is called by a blank: a label that nobody has finds nothing, and not everything.
+        filters = msgspec.structs.replace(filters, sources=tuple(sorted(wanted)) or (" ",))
     return desk.index.search(
         form.q,
         since_ms=since_ms,
         until_ms=until_ms,
-        filters=form.filters,
+        filters=filters,
         order=form.order,
         limit=limit,
         cursor=cursor,

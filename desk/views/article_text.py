@@ -102,6 +102,8 @@ def _snippets(article: Article, matches: Iterable[Match]) -> tuple[tuple[Segment
 
 
 CONTEXT = 80
+BEFORE = 32
+"""Characters before the first marked words: of a snippet a phone shows two lines, and the words must be on them."""
 
 
 class Span(NamedTuple):
@@ -143,12 +145,12 @@ def marked(text: str, spans: Iterable[Span]) -> tuple[Segment, ...]:
 
 
 def in_context(text: str, spans: Sequence[Span], *, context: int = CONTEXT) -> tuple[Segment, ...]:
-    """The first marked words with ``context`` characters before and after, cut at white space; other marks nearby too."""
+    """The first marked words, with ``BEFORE`` characters before and ``context`` after, cut at white space; marks nearby too."""
     inside = [span for span in spans if 0 <= span.start < span.end <= len(text)]
     if not inside:
         return ()
     first = min(inside)
-    start = max(0, first.start - context)
+    start = max(0, first.start - min(context, BEFORE))
     if start:
         start = text.find(" ", start, first.start) + 1 or start
     end = min(len(text), first.end + context)

@@ -9,6 +9,7 @@ import msgspec
 
 from core.records import Article, Match
 from core.search import FoundArticle, Hit
+from desk.labels import non_state
 from desk.live.run_reader import ArticleRow, StoryRow
 from desk.views.article_text import Segment, in_context, marked, spans_in
 from desk.views.wording import Outlets, outlet_name
@@ -24,6 +25,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     ``why`` are the words for which a subscription or a topic has it, in context.
     ``sources`` counts independent ones, ``copies`` articles that repeat another's text. ``outlets`` are source ids.
     ``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles, sorted.
+    ``labels`` are those that the desk gave these outlets. ``non_state`` counts independent sources that are not labelled as
+    state-run; None if none of them has a label.
     """
 
     id: str
@@ -47,6 +50,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     countries: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
     subscription_names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    non_state: int | None = None
 
     @property
     def order(self) -> tuple[int, str]:
@@ -91,6 +96,8 @@ def make_card(
     def with_known(facet: str, new: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted({*(getattr(before, facet) if before is not None else ()), *filter(None, new)}))
 
+    those = with_known("outlets", (one.source for one in found))
+    labels = {source: known.labels for source, known in outlets.items() if known.labels}
     subscriptions = with_known("subscriptions", (match.subscription for one in found for match in one.subscriptions))
     return Card(
         id=story.id,
@@ -110,10 +117,12 @@ def make_card(
         backfill=all(one.backfill for one in found) and (before is None or before.backfill),
         topics=with_known("topics", (topic.topic for one in found for topic in one.topics)),
         languages=with_known("languages", (one.language or "" for one in found)),
-        outlets=with_known("outlets", (one.source for one in found)),
+        outlets=those,
         countries=with_known("countries", countries),
         subscriptions=subscriptions,
         subscription_names=tuple(names.get(one, one) for one in subscriptions),
+        labels=tuple(sorted({label for source in those for label in labels.get(source, ())})),
+        non_state=non_state(story.sources, labels),
     )
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from core.errors import UsageError
-from core.records import to_ms
+from core.records import Subscription, to_ms
 from core.records.alert import ALL_NEWS
 from core.search import Facets, Filters, Order
 from desk.views.cards import Card
@@ -30,6 +30,7 @@ _OF_CARD = {
     "lang": "languages",
     "outlet": "outlets",
     "country": "countries",
+    "label": "labels",
 }
 _OF_SEARCH = {"topic": "topics", "source": "sources", "lang": "languages"}
 LIVE_FACETS, SEARCH_FACETS = tuple(_OF_CARD), tuple(_OF_SEARCH)
@@ -48,6 +49,20 @@ NEWS: Mapping[str, str] = {
     "edits": "edits",
 }
 """What may raise a further alert in a story, in words."""
+
+
+def told_words(one: Subscription) -> str:
+    """How a subscription tells of its alerts, in a line."""
+    if not one.delivery:
+        return "at the desk only"
+    how = one.schedule
+    when = {"immediate": "at once", "hourly": "in an hourly digest", "daily": f"in a daily digest, {how.at} {how.zone}"}
+    said = [f"{', '.join(one.delivery)}: {when[how.kind]}"]
+    if how.quiet:
+        said.append(f"quiet hours {how.quiet}" if how.kind == "immediate" else f"not within {how.quiet}")
+    if one.level != "normal":
+        said.append(f"level {one.level}")
+    return "; ".join(said)
 
 
 class FacetChoice(msgspec.Struct, frozen=True):
@@ -87,6 +102,7 @@ class LiveFilter(AddressForm, frozen=True, kw_only=True):
     lang: tuple[str, ...] = ()
     outlet: tuple[str, ...] = ()
     country: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
     hours: int | None = None
     show: str = "all"
 
@@ -110,13 +126,14 @@ class LiveFilter(AddressForm, frozen=True, kw_only=True):
 class SearchForm(AddressForm, frozen=True, kw_only=True):
     """A search. ``days``: only so many days back; else ``since`` to ``until`` (both in), as ``YYYY-MM-DD`` of the desk's zone.
 
-    ``copies`` False: without articles that repeat another's text.
+    ``copies`` False: without articles that repeat another's text. ``label``: only outlets that the desk calls so.
     """
 
     q: str = ""
     topic: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     lang: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
     days: int | None = None
     since: str = ""
     until: str = ""
@@ -163,7 +180,7 @@ def search_form_of(query: Iterable[tuple[str, str]]) -> SearchForm:
     since, until = (last[name] if _day(last.get(name, "")) else "" for name in ("since", "until"))
     return SearchForm(
         q=last.get("q", ""),
-        **{facet: tuple(sorted(set(values.get(facet, ())))) for facet in SEARCH_FACETS},
+        **{facet: tuple(sorted(set(values.get(facet, ())))) for facet in (*SEARCH_FACETS, "label")},
         days=days,
         since="" if days else since,
         until="" if days else until,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from core.records import Article, from_ms
+from core.records.article import FeedOutlet
 
 _NAMES = """
 ar:Arabic az:Azerbaijani be:Belarusian bg:Bulgarian bn:Bengali ca:Catalan cs:Czech da:Danish de:German el:Greek
@@ -40,10 +41,11 @@ def kept_short(article: Article) -> list[str]:
 
 
 class Outlet(NamedTuple):
-    """``country``: ISO 3166, INT for none, or None if unknown."""
+    """``country``: ISO 3166, INT for none, or None if unknown. ``labels``: what the desk calls it (``desk.labels``)."""
 
     name: str
     country: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 Outlets = Mapping[str, Outlet]
@@ -53,6 +55,19 @@ def outlet_name(source: str, outlets: Outlets) -> str:
     """What people call it; the id if that is unknown."""
     known = outlets.get(source)
     return known.name if known is not None and known.name else source
+
+
+def known_outlets(
+    feeds: Iterable[FeedOutlet], labels: Mapping[str, tuple[str, ...]] | None = None
+) -> dict[str, Outlet]:
+    """Outlets by source, with the desk's labels. Of an outlet with several feeds, the first that says something."""
+    given = labels or {}
+    found = {source: Outlet("", None, these) for source, these in given.items()}
+    for one in feeds:
+        old = found.get(one.source)
+        name, country = (old.name if old else "") or one.name or "", (old.country if old else None) or one.country
+        found[one.source] = Outlet(name, country, given.get(one.source, ()))
+    return found
 
 
 def iso(ms: int) -> str:
@@ -77,6 +92,10 @@ class Clock:
         if moment.date() == now.date():
             return f"{moment:%H:%M}"
         return f"{moment.day} {moment:%b %H:%M}" if moment.year == now.year else f"{moment.day} {moment:%b %Y %H:%M}"
+
+    def hour(self, ms: int) -> str:
+        """Hour and minute, of whatever day."""
+        return f"{from_ms(ms).astimezone(self._zone):%H:%M}"
 
     def full(self, ms: int) -> str:
         """Day, time to the second, and the zone."""

@@ -24,10 +24,13 @@ from desk.web.guard import allow, guard, recognise
 from desk.web.pages import (
     account,
     alerts,
+    briefing,
     channels,
     coverage,
     handover,
+    labels,
     live,
+    overview,
     people,
     rejected,
     search,
@@ -41,14 +44,17 @@ from desk.web.runtime import running
 from desk.web.shell import Shell, hosts_of
 
 PAGES: tuple[tuple[APIRouter, str], ...] = (
+    (overview.router, "Overview"),
     (live.router, "Live"),
     (alerts.router, "Alerts"),
     (search.router, "Search"),
     (subscriptions.router, "Subscriptions"),
     (topics.router, "Topics"),
     (coverage.router, "Coverage"),
+    (briefing.router, "Briefing"),
     (handover.router, "Handover"),
     (stories.router, ""),
+    (labels.router, ""),
     (channels.router, ""),
     (account.router, ""),
     (people.router, ""),

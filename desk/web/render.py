@@ -13,6 +13,7 @@ import jinja2
 from fastapi import Request
 from starlette.responses import HTMLResponse
 
+from desk.labels import KINDS
 from desk.people.credentials import form_token
 from desk.people.roles import Role
 from desk.views.wording import Clock, closed_up, iso, kept_short, language_name, outlet_name, reason_in_words, span
@@ -61,6 +62,7 @@ def _environment() -> jinja2.Environment:
     made.filters["span"] = span
     made.filters["reason"] = reason_in_words
     made.filters["closed_up"] = closed_up
+    made.filters["label_words"] = lambda label: KINDS.get(label, label)
     made.globals["static"] = static_url
     made.globals["Role"] = Role
     return made
@@ -96,6 +98,7 @@ def page(
         status=desk.status,
         demo=desk.demo,
         outlet_of=lambda source: outlet_name(source, desk.follower.outlets),
+        labels_of=lambda source: desk.follower.labels.get(source, ()),
         page_status=status,
         **values,
     )

@@ -1,4 +1,4 @@
-"""The desk's background work: follow the store, look after the status bar, keep the search index up."""
+"""The desk's background work: follow the store, look after the status bar, count hours, keep the search index up."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ LOOK_S = 0.2
 """Between two looks at the store: one query by primary key, whatever the number of readers."""
 STATUS_S = 2.0
 SEARCH_S = 1.0
+HOURS_S = 5.0
 AFTER_ERROR_S = 2.0
 LOADED_S = 1.0
 """So long the first request waits for the board; then it is answered with what is there, and the page says so."""
@@ -34,8 +35,8 @@ log = structlog.get_logger()
 async def running(desk: Desk) -> AsyncIterator[None]:
     """Run all of it in the background, from the first page of the board being loaded until the desk closes."""
     # Threads of their own: slow pages must not hold up what everybody waits for.
-    with ThreadPoolExecutor(3, "desk") as threads:
-        tasks = [asyncio.create_task(work) for work in (_follow(desk, threads), _status_bar(desk, threads))]
+    with ThreadPoolExecutor(4, "desk") as threads:
+        tasks = [asyncio.create_task(work(desk, threads)) for work in (_follow, _status_bar, _count_hours)]
         if desk.search is not None:
             tasks.append(asyncio.create_task(_index(desk, threads)))
         try:
@@ -87,6 +88,17 @@ async def _status_bar(desk: Desk, threads: ThreadPoolExecutor) -> None:
             now_ms=desk.clock_ms(),
         )
         await _pause(desk, STATUS_S)
+
+
+async def _count_hours(desk: Desk, threads: ThreadPoolExecutor) -> None:
+    while not desk.hub.closing.is_set():
+        try:
+            current = await _in(threads, desk.hours.look)
+        except WirewatchError as error:
+            log.warning("the overview's hours can't be counted", problem=str(error))
+            current = True
+        if current:
+            await _pause(desk, HOURS_S)
 
 
 async def _index(desk: Desk, threads: ThreadPoolExecutor) -> None:

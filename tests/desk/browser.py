@@ -34,12 +34,13 @@ def launched() -> Iterator[Browser]:
 
 
 def sign_in(page: Page, url: str, name: str = "editor") -> None:
-    """Sign in by the form, as a person does."""
+    """Sign in by the form, as a person does, and open Live."""
     page.goto(f"{url}/sign-in")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{url}/")
+    page.wait_for_url(f"{url}/overview")
+    page.goto(f"{url}/")
 
 
 def serious_faults(page: Page) -> list[str]:

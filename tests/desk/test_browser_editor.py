@@ -211,6 +211,10 @@ def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("hook is added")).to_be_visible()
         room.go("/subscriptions/new")
+        step = page.get_by_role("heading", name="2. How to be told")
+        expect(page.locator("#told")).to_have_text("at the desk only")
+        expect(page.get_by_role("button", name="Send a test to hook")).to_be_hidden()
+        step.click()
         page.get_by_role("button", name="Send a test to hook").click()
         expect(page.locator("#tested")).to_have_text("hook: the receiver took the test message")
         assert len(receiver.got) == 1
@@ -222,6 +226,71 @@ def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
     expect(page.get_by_label("Query", exact=True)).to_have_value("grain NEAR/4 odesa")
     expect(page.locator("#preview .headline")).to_contain_text("0 stories")
     page.evaluate("() => document.getElementById('editor').dispatchEvent(new Event('submit'))")
+
+
+def test_a_wrong_field_of_a_closed_step_is_shown(room: Room) -> None:
+    page = room.go("/subscriptions/new")
+    page.get_by_label("Query", exact=True).fill("grain")
+    step = page.get_by_role("heading", name="2. How to be told")
+    step.click()
+    page.get_by_label("Daily at").fill("late")
+    step.click()
+    expect(page.get_by_label("Daily at")).to_be_hidden()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Daily at")).to_be_visible()
+    page.get_by_label("Daily at").fill("06:30")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Version 1 is saved.")).to_be_visible()
+    assert room.desk.queries.newest("grain") is not None
+
+
+LONG = {
+    "de": "Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenversicherungsbeitragserhöhung im Bundestag beschlossen",
+    "ar": "الأمم المتحدة تعلن وصول أول قافلة مساعدات إنسانية إلى شمال البلاد منذ أشهر وسط هدنة هشة بين الأطراف المتحاربة",
+    "zh": "联合国宣布数月来首批人道主义援助车队在脆弱停火期间抵达北部地区并警告局势仍然十分严峻需要更多国际社会支持",
+}
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_long_titles_of_all_scripts_stay_whole(room: Room, wire: Wire, width: int) -> None:
+    for language, title in LONG.items():
+        text = f"{title} {title} convoy {title}"
+        wire.article(title, text, subscriptions={"ann": ["convoy"]}, topics={"syria": [title[:9]]}, language=language)
+    query = " OR ".join(f'"{title[:60]}"' for title in LONG.values()) + " OR convoy"
+    room.desk.queries.save_subscriptions(
+        [Subscription(id="ann", query=query, name=LONG["de"], owner="editor")], now_ms=real_clock()
+    )
+    seen(room, 3)
+    page = room.page
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in (
+        "/",
+        "/search?q=convoy",
+        "/alerts?show=all",
+        "/subscriptions",
+        "/overview",
+        "/handover?since=2020-01-01T00:00",
+    ):
+        room.go(path)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
+    room.go("/search?q=convoy")
+    expect(page.locator(".hit")).to_have_count(3)
+    for hit in page.locator(".hit").all():
+        # The word that was found is among the lines that are shown.
+        line, mark = hit.locator(".why").bounding_box(), hit.locator(".why mark").first.bounding_box()
+        assert line is not None
+        assert mark is not None
+        assert mark["y"] + mark["height"] <= line["y"] + line["height"] + 1
+    # A card from right to left is so as a whole: its facts begin where its title does.
+    card = page.locator(".hit").filter(has=page.locator("[lang=ar]"))
+    title, fact = card.locator("h2 a").bounding_box(), card.locator(".facts b").bounding_box()
+    assert title is not None
+    assert fact is not None
+    assert abs(title["x"] + title["width"] - fact["x"] - fact["width"]) < 4
+    room.go("/subscriptions")
+    table = page.locator(".scroll")
+    assert table.evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    expect(page.get_by_role("cell").filter(has_text="Donaudampf").first).to_be_visible()
 
 
 def test_handover_claim_note_and_done(room: Room, wire: Wire) -> None:

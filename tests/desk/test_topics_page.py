@@ -18,7 +18,7 @@ from core.store.subscriptions import MARGIN_MS
 from core.topics import load_topic
 from desk.use_cases import topics as use_case
 from desk.use_cases.desk import Desk
-from tests.desk.support import Clock, Wire, add_people, form_token, make_desk
+from tests.desk.support import Clock, Wire, add_people, form_token, make_desk, sign_in
 
 FILE = """\
 name = "floods"
@@ -81,7 +81,7 @@ def shown(answer: httpx.Response) -> str:
 
 
 def test_the_list_says_what_a_topic_means_and_how_much_there_is(
-    articles: dict[str, str], as_reader: TestClient
+    articles: dict[str, str], clock: Clock, as_reader: TestClient
 ) -> None:
     assert articles
     answer = as_reader.get("/topics")
@@ -89,7 +89,11 @@ def test_the_list_says_what_a_topic_means_and_how_much_there_is(
     page = shown(answer)
     assert "High water, not sales." in page
     assert "floods, version 1" in page
-    assert "Articles, last 30 days" in page
+    # The store is younger than the chart is long.
+    assert "Articles, since the store's first article, 12:00" in page
+    clock.forward(31 * 86_400)
+    sign_in(as_reader, "reader")
+    assert "No articles, last 30 days." in shown(as_reader.get("/topics"))
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 from connectors.store.feeds import FeedCounts
 from core.errors import UsageError
+from core.records import Subscription
+from core.records.alert import Schedule
 from core.store.canary import CanaryHealth, CanaryState
 from desk.people.addresses import client_address, host_of, is_loopback, networks
 from desk.people.limits import Buckets, Limit, Slots
-from desk.views.article_text import Span, in_context, marked
+from desk.views.article_text import BEFORE, Span, in_context, marked
 from desk.views.cards import read_state
 from desk.views.exports import csv_of
-from desk.views.forms import LiveFilter, live_filter_of
+from desk.views.forms import LiveFilter, live_filter_of, told_words
 from desk.views.status_bar import status_of
 from desk.views.timeline import side_by_side
 from desk.views.wording import Clock, kept_short
@@ -53,6 +55,27 @@ def test_a_snippet_holds_its_words_and_little_more(text: str, start: int, length
         return
     assert "".join(one.text for one in segments if one.marked) == " ".join(text[start:end].split("\n"))
     assert sum(len(one.text) for one in segments) <= length + 2 * 80 + 6
+    before = segments[: next(place for place, one in enumerate(segments) if one.marked)]
+    assert sum(len(one.text) for one in before) <= BEFORE + 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "at the desk only"),
+        ({"level": "high"}, "at the desk only"),
+        ({"delivery": ("ops", "hook")}, "ops, hook: at once"),
+        ({"delivery": ("ops",), "level": "urgent"}, "ops: at once; level urgent"),
+        ({"delivery": ("ops",), "schedule": Schedule(quiet="22:00-07:00")}, "ops: at once; quiet hours 22:00-07:00"),
+        ({"delivery": ("ops",), "schedule": Schedule(kind="hourly")}, "ops: in an hourly digest"),
+        (
+            {"delivery": ("ops",), "schedule": Schedule(kind="daily", at="06:30", zone="Europe/Berlin")},
+            "ops: in a daily digest, 06:30 Europe/Berlin",
+        ),
+    ],
+)
+def test_how_a_subscription_tells_is_said_in_a_line(fields: dict[str, Any], said: str) -> None:
+    assert told_words(Subscription(id="a", query="x", **fields)) == said
 
 
 OLD = st.lists(st.sampled_from(["one", "two", "three", "four", "12", "15"]), max_size=80)

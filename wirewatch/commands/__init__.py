@@ -39,6 +39,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "search",
         "Show what a query would have found: stories, alerts per day, examples and cost. Nothing is extracted again.",
     ),
+    "briefing": (
+        "briefing",
+        "Print the briefing: by topic the stories that are new or changed, with two sentences quoted word for word.",
+    ),
     "export": (
         "search",
         "Write articles, stories and alerts as Parquet files by day (docs/data.md explains the columns).",

@@ -18,13 +18,18 @@ from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
 from core.store.leases import Heartbeat
+from desk.delivery.briefings import Briefings, DailyBriefing
 from desk.delivery.metrics import DeliveryMetrics
-from desk.delivery.render import pieces
+from desk.delivery.render import Renderer, pieces
 from desk.delivery.service import DeliveryService
 from desk.terminal import harmless
+from desk.use_cases.briefing import Period, briefing
 from desk.use_cases.channels import Channels, options_of, renderer_of
+from desk.views.briefing import Briefing
+from desk.views.wording import known_outlets
 from wirewatch import console
 from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
+from wirewatch.feeds import ConnectorFeeds
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, Probes, canary_reader, ready_checks
 from wirewatch.replay.spec import scope_of
 from wirewatch.starting import store_of
@@ -92,7 +97,7 @@ def list_all(
 ) -> None:
     """List channels with their health. Addresses are shown without secrets."""
     found = _channels(context).all(owner)
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             shown = console.with_times(one, **_TIMES) | {"address": Channels.shown(one)}
             del shown["config"]
@@ -116,7 +121,7 @@ def list_all(
 def list_kinds(context: typer.Context, *, as_json: JsonLines = False) -> None:  # noqa: ARG001 - as of every command
     """List the kinds of channels that are installed, with the options that add --set takes."""
     found = Channels.kinds()
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             console.put(one._asdict())
         return
@@ -166,11 +171,13 @@ def deliver(
     serving = Probes("delivery", settings.metrics_host, settings.metrics_port if metrics_port < 0 else metrics_port)
     store = open_store(settings.store) if once else store_of(settings, stop, serving.waits)
     away = Away("the store")
+    renderer = renderer_of(settings)
     service = DeliveryService(
         store,
         process_name(),
         options_of(settings, console.now_ms, time.monotonic),
-        renderer_of(settings),
+        renderer,
+        briefings=_briefings(settings, store, renderer),
         canaries=CanaryRepository(store, settings.run),
         keep_ms=int(settings.delivery_keep_days * DAY_MS),
         lease_ms=int(settings.lease_s * 1000),
@@ -228,7 +235,6 @@ def tail(
         raise UsageError(f"there is no subscription {unknown[0]!r}", hint="wirewatch subscriptions list shows them")
     reader = StoreReader(store, settings.run)
     wanted = set(subscription or ())
-    as_json = console.wants_json(as_json)
     stop = stop_on_signals()
     seq, _, alerts, _ = reader.since(0)
     shown = [one for one in alerts if not wanted or one.subscription in wanted]
@@ -255,6 +261,20 @@ def _option(text: str) -> tuple[str, str]:
 def _channels(context: typer.Context) -> Channels:
     settings = load_settings(context.obj)
     return Channels(open_store(settings.store), settings, console.now_ms, time.monotonic)
+
+
+def _briefings(settings: Settings, store: Store, renderer: Renderer) -> Briefings:
+    channels = tuple(name for one in settings.briefing_channels.split(",") if (name := one.strip()))
+    daily = DailyBriefing(
+        at=settings.briefing_at, zone=settings.desk_zone, hours=settings.briefing_hours, channels=channels
+    )
+    feeds = ConnectorFeeds(settings, store)
+
+    def made(from_ms: int, until_ms: int) -> Briefing:
+        outlets = known_outlets(feeds.outlets())
+        return briefing(store, settings.run, Period(from_ms, until_ms), outlets=outlets, now_ms=console.now_ms())
+
+    return Briefings(store, settings.run, daily, renderer, made)
 
 
 def _serve(settings: Settings, store: Store, probes: Probes) -> CanaryWatch:

@@ -41,7 +41,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     channel: str
     subscription: str
-    kind: Literal["alert", "digest", "kill", "test"]
+    kind: Literal["alert", "digest", "kill", "test", "briefing"]
     level: str
     status: str = "waiting"
     due_ms: int = 0

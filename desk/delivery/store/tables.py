@@ -100,7 +100,7 @@ messages = Table(
     Column("id", SafeString, primary_key=True),
     Column("channel", SafeString, nullable=False),
     Column("subscription", SafeString, nullable=False),
-    # alert, digest, kill, test
+    # alert, digest, kill, test, briefing
     Column("kind", SafeString, nullable=False),
     Column("level", SafeString, nullable=False),
     # waiting, sent, failed, cancelled

@@ -58,7 +58,9 @@ STORY = Shape(
     "Story",
     Card,
     "A story. ``sources`` counts independent ones; ``articles`` all articles, ``copies`` those that repeat another's text. "
-    "``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles.",
+    "``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles. ``labels`` "
+    "are what the desk calls these outlets; ``non_state`` counts independent sources not labelled as state-run (null: no "
+    "label).",
     without={"seq", "headline", "lead_outlet", "why", "why_language", "edited", "backfill"} | {"subscription_names"},
     headline=str,
 )
@@ -173,6 +175,7 @@ def stories(
     lang: Words = [],  # noqa: B006
     outlet: Words = [],  # noqa: B006
     country: Words = [],  # noqa: B006
+    label: Words = [],  # noqa: B006
     hours: Annotated[int | None, Query(ge=1, le=10_000, description="Changed in the last so many hours.")] = None,
     limit: Limit = 50,
     cursor: CursorText = None,
@@ -184,6 +187,7 @@ def stories(
         lang=tuple(lang),
         outlet=tuple(outlet),
         country=tuple(country),
+        label=tuple(label),
         hours=hours,
     )
     at = read_cursor(cursor, r"[0-9]{1,16} [0-9A-Za-z:_.-]{1,120}")

@@ -21,11 +21,13 @@ from desk.web.requests import TheVisit, Visit, inside
 router = APIRouter(include_in_schema=False)
 SESSION_S = 30 * 86_400
 MOST_WAITING = 40
+FIRST_PAGE = "/overview"
+"""Where a person goes who signed in for no page in particular."""
 
 
 @router.get("/sign-in")
 @allow(None)
-def form(visit: TheVisit, next: str = "/") -> Response:  # noqa: A002 - the address' own word
+def form(visit: TheVisit, next: str = FIRST_PAGE) -> Response:  # noqa: A002 - the address' own word
     """The form; who is signed in goes on."""
     if visit.request.state.caller is not None:
         return RedirectResponse(inside(next), 303)
@@ -38,7 +40,7 @@ async def sign_in(
     visit: TheVisit,
     name: Annotated[str, Form(max_length=200)],
     password: Annotated[str, Form(max_length=2_000)],
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's own word
+    next: Annotated[str, Form()] = FIRST_PAGE,  # noqa: A002 - the form's own word
 ) -> Response:
     """A session for the right name and password; wrong ones slow the next down (``desk.people.slowing``)."""
     address: str = visit.request.state.address

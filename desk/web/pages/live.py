@@ -12,6 +12,7 @@ from sse_starlette import ServerSentEvent
 
 from desk.people.roles import Caller, Role
 from desk.use_cases.desk import Desk
+from desk.use_cases.labels import label_words
 from desk.views.atom import stories_feed
 from desk.views.cards import Card, ReadState, read_state
 from desk.views.exports import FORMATS, stories_file
@@ -167,6 +168,7 @@ def _labels(desk: Desk, cards: Sequence[Card]) -> dict[str, dict[str, str]]:
         "lang": {code: language_name(code) for card in cards for code in card.languages},
         "outlet": {source: outlet_name(source, outlets) for card in cards for source in card.outlets},
         "subscription": desk.follower.names,
+        "label": {label: label_words(label) for card in cards for label in card.labels},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Response
@@ -12,6 +12,7 @@ from core.errors import QueryError, UsageError
 from core.query import LintFinding, lint
 from core.search import Results
 from desk.people.roles import Role
+from desk.use_cases.labels import sources_with
 from desk.use_cases.search import ATOM, EXPORTED, export_pages, first_export_page, search_page
 from desk.views.atom import hits_feed
 from desk.views.cards import hit_view
@@ -74,7 +75,8 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
         days=SEARCH_DAYS,
         later=bool(cursor),
         at_ms=at_ms,
-        save=_save_address(form),
+        save=_save_address(form, sources_with(visit.desk, form.label) if form.label else ()),
+        labels=sorted({*form.label, *(label for has in visit.desk.follower.labels.values() for label in has)}),
         exported=EXPORTED,
         atom=ATOM,
     )
@@ -110,10 +112,13 @@ def export(visit: TheVisit, turn: TheTurn, kind: str) -> Response:
     return StreamingResponse(parts(), headers=headers, media_type=FORMATS[kind])
 
 
-def _save_address(form: SearchForm) -> str:
-    """The editor of a new subscription that asks for what the search finds; a subscription looks forward, so no period."""
+def _save_address(form: SearchForm, labelled: Iterable[str]) -> str:
+    """The editor of a new subscription that asks for what the search finds; a subscription looks forward, so no period.
+
+    ``labelled``: the outlets that have the labels it asks for, as they are now.
+    """
     values = [("query", form.q)]
     values += [("topics", one) for one in form.topic]
-    values += [("outlets", one) for one in form.source]
+    values += [("outlets", one) for one in (*form.source, *labelled)]
     values += [("languages", one) for one in form.lang]
     return f"/subscriptions/new?{urlencode(values)}"

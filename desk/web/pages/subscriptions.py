@@ -22,7 +22,7 @@ from desk.use_cases.desk import Desk
 from desk.use_cases.queries import document_for, preview, translated
 from desk.use_cases.subscriptions import changed, differences, to_json_lines, to_toml
 from desk.views.atom import MEDIA_TYPE, MOST_ALERTS, alerts_feed
-from desk.views.forms import NEWS, changes_of
+from desk.views.forms import NEWS, changes_of, told_words
 from desk.views.query_preview import DAYS, QueryPreview
 from desk.views.wording import language_name
 from desk.web.guard import allow
@@ -263,6 +263,7 @@ def _editor(
         topics=[one.name for one in visit.desk.topics()],
         languages=_languages(visit.desk),
         news=NEWS,
+        told=told_words(wanted),
         levels=LEVELS,
         states=STATES,
         dialects=sorted(DIALECTS),

@@ -11,9 +11,10 @@ from core.errors import NotFound, UsageError
 from core.topics import Topic, check_topic
 from desk.people.roles import Role
 from desk.use_cases import topics as use_case
-from desk.use_cases.topics import DAYS, SHOWN, Tried
+from desk.use_cases.topics import DAY_MS, DAYS, SHOWN, Tried
 from desk.views.charts import Chart, bars
 from desk.web.guard import allow
+from desk.web.render import clock_of
 from desk.web.requests import Number, TheVisit, Visit
 from desk.web.turns import TheTurn
 
@@ -29,7 +30,7 @@ def listing(visit: TheVisit, turn: TheTurn) -> Response:
     """All topics with their articles over time."""
     pages = use_case.topic_pages(visit.desk)
     charts = {page.stored.name: _chart(visit, page.stored.name, turn) for page in pages}
-    return visit.page("topics.html", pages=pages, charts=charts, days=DAYS)
+    return visit.page("topics.html", pages=pages, charts=charts, period=_period(visit))
 
 
 @router.get("/topics/of/{name}")
@@ -116,7 +117,7 @@ def _page(
         page=page,
         topic=topic,
         chart=_chart(visit, name, turn) if name else None,
-        days=DAYS,
+        period=_period(visit),
         failures=check_topic(topic) if topic is not None else [],
         definition=definition if definition is not None else page.stored.definition if page else "",
         changed=definition is not None,
@@ -129,6 +130,14 @@ def _page(
         added=added,
         shown=SHOWN,
     )
+
+
+def _period(visit: Visit) -> str:
+    """What the charts cover: 30 days, or less if the store holds less."""
+    first_ms, clock = visit.desk.reader.first_ms(), clock_of(visit.desk)
+    if first_ms is None or first_ms < clock.now_ms - DAYS * DAY_MS:
+        return f"last {DAYS} days"
+    return f"since the store's first article, {clock.short(first_ms)}"
 
 
 def _chart(visit: Visit, name: str, turn: TheTurn) -> Chart | None:

@@ -104,6 +104,9 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A field that is wrong can only be shown and mended while its step is open.
+form.addEventListener("invalid", () => (document.getElementById("how").open = true), true);
+
 // Work that isn't saved is not lost by a slip.
 let changed = false;
 form.addEventListener("input", () => (changed = true));

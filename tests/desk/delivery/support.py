@@ -116,7 +116,11 @@ def options(clock: Callable[[], int], **fields: Any) -> Options:
 
 
 def service(store: Store, clock: Callable[[], int], worker: str = "me", **fields: Any) -> DeliveryService:
-    given = {name: fields.pop(name) for name in ("carrier", "chance", "wait", "canaries", "keep_ms") if name in fields}
+    given = {
+        name: fields.pop(name)
+        for name in ("carrier", "chance", "wait", "canaries", "keep_ms", "briefings")
+        if name in fields
+    }
     return DeliveryService(
         store,
         worker,

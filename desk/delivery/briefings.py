@@ -1,0 +1,102 @@
+"""The briefing by mail: once a day a message for each of its channels, made of what is stored when it goes out.
+
+A message says by its ``queued_ms`` which day's it is, and its id is made of that day and the channel: whoever queues it twice,
+after a crash or in another process, queues it once. It holds no text until it is sent, so an article that is taken down while a
+message waits is not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+
+from core.errors import UsageError
+from core.records import from_ms, to_ms
+from core.store.engine import Store
+from desk.delivery.render import Notice, Renderer
+from desk.delivery.store import tables as d
+from desk.delivery.store.channels import key_of
+from desk.delivery.store.queue import HOUR_MS, Message
+from desk.delivery.times import clock_time, moment_of, zone_of
+from desk.views.briefing import Briefing
+
+log = structlog.get_logger()
+LATEST_MS = 6 * HOUR_MS
+"""A service that was away at the time sends a briefing up to so long afterwards: later it is no morning's any more."""
+KIND = "briefing"
+
+
+class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):
+    """When and where to: ``at`` (HH:MM of ``zone``) about the ``hours`` before, to these channels. ``at`` empty: never."""
+
+    at: str = ""
+    zone: str = "UTC"
+    hours: int = 24
+    channels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise UsageError, naming what is wrong, for a time, a zone or hours that can't be."""
+        if self.at:
+            clock_time(self.at)
+            zone_of(self.zone)
+        if not 1 <= self.hours <= 24 * 7:
+            raise UsageError(f"briefing_hours: {self.hours} is not from 1 to {24 * 7}")
+
+    def last_due(self, now_ms: int) -> int | None:
+        """The latest time at or before now at which it was due (ms, UTC); None if it never is."""
+        if not self.at:
+            return None
+        zone, now = zone_of(self.zone), from_ms(now_ms)
+        today = now.astimezone(zone).date()
+        due = (moment_of(today - timedelta(days=back), clock_time(self.at), zone) for back in (0, 1))
+        return to_ms(next(moment for moment in due if moment <= now))
+
+
+class Briefings:
+    """Queues and writes the daily briefing. ``made``: the briefing of a period (from in, to out; ms, UTC)."""
+
+    def __init__(
+        self, store: Store, run: str, daily: DailyBriefing, renderer: Renderer, made: Callable[[int, int], Briefing]
+    ) -> None:
+        self._store, self._run, self._daily, self._renderer, self._made = store, run, daily, renderer, made
+        self._done_ms: int | None = None
+
+    def tend(self, now_ms: int) -> int:
+        """Queue the briefing that is due; how many messages that were. Raises StoreError."""
+        due_ms = self._daily.last_due(now_ms)
+        if due_ms is None or due_ms == self._done_ms or now_ms - due_ms > LATEST_MS:
+            return 0
+        c = d.channels.c
+        with self._store.writing() as connection:
+            query = sa.select(c.name, c.kind).where(c.name.in_(self._daily.channels), c.active)
+            known = {row.name: row.kind for row in connection.execute(query)}
+            # A webhook's receiver is a program that expects alerts: it has the API.
+            names = [name for name in self._daily.channels if known.get(name, "webhook") != "webhook"]
+            messages = [self._message(name, due_ms) for name in names]
+            self._store.insert_new(connection, d.messages, [msgspec.structs.asdict(one) for one in messages])
+        for name in self._daily.channels:
+            if name not in names:
+                log.warning("the briefing can't go to this channel", channel=name, kind=known.get(name, "none"))
+        self._done_ms = due_ms
+        return len(messages)
+
+    def notice(self, message: Message) -> Notice:
+        """The message as it goes out. Raises StoreError, UsageError if a template fails."""
+        until_ms = message.queued_ms
+        view = self._made(until_ms - self._daily.hours * HOUR_MS, until_ms)
+        return self._renderer.briefing(view, self._daily.zone, id=message.id, at_ms=until_ms)
+
+    def _message(self, channel: str, due_ms: int) -> Message:
+        return Message(
+            id=key_of("message", KIND, self._run, channel, str(due_ms)),
+            channel=channel,
+            subscription=KIND,
+            kind=KIND,
+            level="normal",
+            due_ms=due_ms,
+            queued_ms=due_ms,
+        )

@@ -1,0 +1,218 @@
+"""How many articles and alerts each hour brought: what the overview is made of, so that no page counts articles.
+
+The desk counts in the background, following the run by ``seq`` as open pages do. An hour that is over is written down once, as
+one row of JSON, so a start reads a few hundred rows; hours that no desk counted are counted from the store, newest first, each
+by the index of event times. Counted are new articles: no versions, no copies, and nothing that a feed held when it was first
+read. It is a view, not a record: what is taken down or comes more than ``GRACE_MS`` late does not change an hour that is over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Table, Text
+
+from core.store import tables as t
+from core.store.engine import Store
+from core.store.metadata import SafeString, metadata
+from desk.views.countries import CountryFinder
+from desk.views.rates import HOUR_MS, HOURS_NEEDED, Counts, Kind
+
+GRACE_MS = 600_000
+PAGE = 500
+# What one look does at most: the desk may close, and other desks may write.
+HOURS_EACH, TRANSACTIONS = 12, 200
+
+hour_counts = Table(
+    "hour_counts",
+    metadata,
+    Column("run", SafeString, primary_key=True),
+    # When the hour began.
+    Column("hour_ms", BigInteger, primary_key=True, autoincrement=False),
+    # JSON: kind and label → number.
+    Column("counts", Text, nullable=False),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    # No foreign key: the demo's person has no account.
+    Column("person", SafeString(32), primary_key=True),
+    Column("run", SafeString, primary_key=True),
+    # Of the look before, and of the latest; see ``since_look``.
+    Column("before_ms", BigInteger, nullable=False),
+    Column("latest_ms", BigInteger, nullable=False),
+)
+
+
+_json = msgspec.json.Decoder(dict[str, dict[str, int]])
+_topics = msgspec.json.Decoder(list[str])
+
+
+class HourCounts:
+    """The counts of a run. ``look`` and what it calls belong to one thread; readers take ``hours``. Raises StoreError."""
+
+    def __init__(self, store: Store, run: str, clock_ms: Callable[[], int]) -> None:
+        self._store, self._run, self._clock_ms = store, run, clock_ms
+        self._finder = CountryFinder()
+        self._seq: int | None = None
+        self._missing: list[int] = []
+        self._seen: dict[int, set[str]] = {}
+        self._closed: set[int] = set()
+        self._hours: dict[int, Counts] = {}
+
+    @property
+    def hours(self) -> Mapping[int, Counts]:
+        """By the beginning of each hour (ms, UTC). An hour that is missing was not counted yet."""
+        return dict(self._hours)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all hours that are needed have been counted."""
+        return self._seq is not None and not self._missing
+
+    def look(self) -> bool:
+        """Count what came since the last look, and some of the hours before. False: call again at once, there is more."""
+        now_ms = self._clock_ms()
+        if self._seq is None:
+            self._begin(now_ms)
+        more = self._follow(now_ms)
+        for _ in range(HOURS_EACH):
+            if not self._missing:
+                break
+            self._count(self._missing[-1])
+            self._missing.pop()
+        if not more:
+            # What is still to be followed may belong to hours that are over: this process may have stood still for long.
+            self._close(now_ms)
+        return not (more or self._missing)
+
+    def _begin(self, now_ms: int) -> None:
+        hour, first = now_ms - now_ms % HOUR_MS, _first_hour(now_ms)
+        c = hour_counts.c
+        with self._store.reading() as connection:
+            seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == self._run)).scalar() or 0
+            query = sa.select(c.hour_ms, c.counts).where(c.run == self._run, c.hour_ms >= first)
+            self._hours = {row.hour_ms: _read(row.counts) for row in connection.execute(query)}
+            self._closed, self._seen = set(self._hours), {}
+            # Nothing is older than the oldest article: hours before it are empty, not uncounted.
+            v = t.versions.c
+            oldest = connection.execute(sa.select(sa.func.min(v.event_ms)).where(v.run == self._run)).scalar()
+        begins = max(first, oldest - oldest % HOUR_MS) if oldest is not None else hour
+        self._missing = [ms for ms in range(begins, hour + 1, HOUR_MS) if ms not in self._hours]
+        self._seq = seq
+
+    def _follow(self, now_ms: int) -> bool:
+        """What transactions after the last look wrote. True if there are more than one look takes."""
+        begun = self._seq or 0
+        with self._store.reading() as connection:
+            now = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == self._run)).scalar() or 0
+            if now < begun:
+                # The store came back from a backup.
+                self._seq = None
+                return True
+            upto = min(now, begun + TRANSACTIONS)
+            if upto > begun:
+                v, a = t.versions.c, t.alerts.c
+                articles = self._articles(connection, v.seq > begun, v.seq <= upto)
+                alerts = self._alerts(connection, a.seq > begun, a.seq <= upto)
+                oldest = _first_hour(now_ms)
+                for hour, identity, counts in chain(articles, alerts):
+                    # Hours that wait to be counted will find it; those that were written down stay as they are.
+                    if hour >= oldest and hour not in self._closed and hour not in self._missing:
+                        self._add(hour, identity, counts)
+        self._seq = upto
+        return upto < now
+
+    def _count(self, hour: int) -> None:
+        """An hour from the store, by the indexes of event times and of places."""
+        end = hour + HOUR_MS
+        self._hours[hour], self._seen[hour] = Counter(), set()
+        with self._store.reading() as connection:
+            v, a = t.versions.c, t.alerts.c
+            articles = self._articles(connection, v.event_ms >= hour, v.event_ms < end)
+            alerts = self._alerts(connection, a.place >= f"{hour:015d}", a.place < f"{end:015d}")
+            for _, identity, counts in chain(articles, alerts):
+                self._add(hour, identity, counts)
+
+    def _add(self, hour: int, identity: str, counts: Iterable[tuple[Kind, str]]) -> None:
+        seen = self._seen.setdefault(hour, set())
+        if identity not in seen:
+            seen.add(identity)
+            self._hours.setdefault(hour, Counter()).update(counts)
+
+    def _close(self, now_ms: int) -> None:
+        """Write down the hours that are over, and forget those that no page needs."""
+        over = [hour for hour in self._hours if hour + HOUR_MS + GRACE_MS <= now_ms]
+        fresh = [hour for hour in over if hour in self._seen]
+        oldest = _first_hour(now_ms)
+        if fresh:
+            rows = [{"run": self._run, "hour_ms": hour, "counts": _written(self._hours[hour])} for hour in fresh]
+            c = hour_counts.c
+            with self._store.writing() as connection:
+                self._store.upsert(connection, hour_counts, rows)
+                connection.execute(hour_counts.delete().where(c.run == self._run, c.hour_ms < oldest))
+        self._closed.update(fresh)
+        for hour in over:
+            self._seen.pop(hour, None)
+            if hour < oldest:
+                del self._hours[hour]
+                self._closed.discard(hour)
+
+    def _articles(
+        self, connection: sa.Connection, *where: sa.ColumnElement[bool]
+    ) -> Iterator[tuple[int, str, list[tuple[Kind, str]]]]:
+        c = t.versions.c
+        # The beginning is enough, and a text may have megabytes.
+        lead = sa.func.substr(c.text, 1, 1_200).label("lead")
+        query = sa.select(c.article, c.event_ms, c.title, lead, c.language, c.topics).where(
+            c.run == self._run, c.version == 1, c.duplicate_of.is_(None), c.backfill.is_(False), *where
+        )
+        for row in connection.execution_options(yield_per=PAGE).execute(query):
+            counts = [("article", ""), *(("topic", topic) for topic in _topics.decode(row.topics))]
+            if row.language:
+                counts.append(("language", row.language))
+            counts += [("country", code) for code in self._finder.countries(row.title, row.lead, row.language)]
+            yield row.event_ms - row.event_ms % HOUR_MS, row.article, counts
+
+    def _alerts(
+        self, connection: sa.Connection, *where: sa.ColumnElement[bool]
+    ) -> Iterator[tuple[int, str, list[tuple[Kind, str]]]]:
+        c = t.alerts.c
+        for row in connection.execute(sa.select(c.id, c.subscription, c.place).where(c.run == self._run, *where)):
+            at_ms = int(row.place[:15])
+            yield at_ms - at_ms % HOUR_MS, f"alert {row.id}", [("subscription", row.subscription)]
+
+
+def since_look(store: Store, run: str, person: str, now_ms: int, *, gap_ms: int, first_ms: int) -> int:
+    """When a person last looked before now, and note that they look. Looks less than ``gap_ms`` apart are one.
+
+    So a page that is loaded again still says what was new at the first load. ``first_ms`` for a person who never looked.
+    """
+    c = looks.c
+    with store.writing() as connection:
+        row = connection.execute(sa.select(looks).where(c.person == person, c.run == run)).first()
+        before = first_ms if row is None else row.before_ms if now_ms - row.latest_ms < gap_ms else row.latest_ms
+        values = {"person": person, "run": run, "before_ms": before, "latest_ms": now_ms}
+        store.upsert(connection, looks, [values])
+    return int(before)
+
+
+def _first_hour(now_ms: int) -> int:
+    """The oldest hour that a page needs."""
+    return now_ms - now_ms % HOUR_MS - (HOURS_NEEDED - 1) * HOUR_MS
+
+
+def _written(counts: Counts) -> str:
+    by_kind: dict[str, dict[str, int]] = {}
+    for (kind, label), number in sorted(counts.items()):
+        by_kind.setdefault(kind, {})[label] = number
+    return msgspec.json.encode(by_kind).decode()
+
+
+def _read(text: str) -> Counts:
+    return Counter({(kind, label): n for kind, labels in _json.decode(text).items() for label, n in labels.items()})

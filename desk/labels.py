@@ -1,0 +1,108 @@
+"""Labels of outlets, as the desk gives them: state-run, agency, independent, or words of its own, each with its source.
+
+Nothing here is guessed: an outlet without a label has none, and a label without a source is refused. Labels are for people and
+for the desk's filters; no record, alert or story depends on them. Times are ms, UTC. Raises StoreError.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Table
+
+from core.errors import UsageError
+from core.store.engine import Store
+from core.store.metadata import IndexedString, SafeString, SafeText, metadata
+
+STATE, AGENCY, INDEPENDENT = "state", "agency", "independent"
+KINDS: Mapping[str, str] = {STATE: "state-run", AGENCY: "agency", INDEPENDENT: "independent"}
+"""Labels that mean the same at every desk, and what they are called. All others are the desk's own, shown as written."""
+LONGEST = 40
+_OWN = re.compile(r"[^\W_][\w .-]*")
+
+outlet_labels = Table(
+    "outlet_labels",
+    metadata,
+    Column("source", IndexedString, primary_key=True),
+    Column("label", SafeString(LONGEST), primary_key=True),
+    # Where it is from: an address, or a document by its name.
+    Column("basis", SafeText, nullable=False),
+    Column("by_name", SafeText, nullable=False, default=""),
+    Column("changed_ms", BigInteger, nullable=False),
+)
+
+
+class OutletLabel(msgspec.Struct, frozen=True, kw_only=True):
+    """One label of an outlet (``source``, as articles have it). ``basis``: who or what says so."""
+
+    source: str
+    label: str
+    basis: str
+    by_name: str = ""
+    changed_ms: int = 0
+
+    @property
+    def words(self) -> str:
+        """What it is called."""
+        return KINDS.get(self.label, self.label)
+
+
+def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_ms: int = 0) -> OutletLabel:
+    """A label as it is stored, its words in small letters. Raises UsageError, naming what is missing or can't be. Pure."""
+    source, basis, label = source.strip(), " ".join(basis.split()), " ".join(label.casefold().split())
+    label = next((kind for kind, words in KINDS.items() if label in (kind, words)), label)
+    if not source:
+        raise UsageError("name the outlet")
+    if not _OWN.fullmatch(label) or len(label) > LONGEST:
+        raise UsageError(
+            f"{label[:60]!r} is not a label", hint=f"letters, digits, spaces, dots and hyphens; at most {LONGEST}"
+        )
+    if not basis:
+        raise UsageError("say where the label is from", hint="an address, or the name of a document")
+    return OutletLabel(source=source, label=label, basis=basis[:2_000], by_name=by_name, changed_ms=now_ms)
+
+
+def non_state(sources: Iterable[str], labels: Mapping[str, Iterable[str]]) -> int | None:
+    """How many of a story's independent sources are not state-run; None if none of them has a label at all. Pure.
+
+    A source without a label counts: nobody has said that it is.
+    """
+    listed = list(sources)
+    if not any(labels.get(one) for one in listed):
+        return None
+    return sum(STATE not in labels.get(one, ()) for one in listed)
+
+
+class OutletLabels:
+    """The labels of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def all(self) -> list[OutletLabel]:
+        """All labels, by outlet and label."""
+        query = sa.select(outlet_labels).order_by(outlet_labels.c.source, outlet_labels.c.label)
+        with self.store.reading() as connection:
+            return [OutletLabel(**row) for row in connection.execute(query).mappings()]
+
+    def by_source(self) -> dict[str, tuple[str, ...]]:
+        """Outlet → its labels, sorted."""
+        found: dict[str, tuple[str, ...]] = {}
+        for one in self.all():
+            found[one.source] = (*found.get(one.source, ()), one.label)
+        return found
+
+    def put(self, label: OutletLabel) -> None:
+        """Store a label; one of the same words is replaced."""
+        with self.store.writing() as connection:
+            self.store.upsert(connection, outlet_labels, [msgspec.structs.asdict(label)])
+
+    def drop(self, source: str, label: str) -> bool:
+        """Take a label away. False: there was none."""
+        c = outlet_labels.c
+        with self.store.writing() as connection:
+            gone = connection.execute(outlet_labels.delete().where(c.source == source, c.label == label))
+            return gone.rowcount > 0

@@ -1,0 +1,88 @@
+"""The morning briefing, made of what is stored: for the page, the command line, and mail on a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from core.errors import UsageError
+from core.records import to_ms
+from core.store import Store, StoredTopic, SubscriptionStore
+from core.topics import load_topic
+from desk.live.run_reader import DeskReader, StoryRow
+from desk.views.briefing import Briefing, StoryFacts, briefing_of
+from desk.views.wording import Outlets
+
+HOUR_MS = 3_600_000
+LONGEST_HOURS = 24 * 7
+LOOKED_AT, MOST_STORIES, MOST_ALERTS = 20_000, 1_000, 2_000
+"""Stories of a period that are looked at, the latest first; of these, those with most sources or with an alert are read."""
+_PAGE, _EACH = 500, 40
+
+
+class Period(NamedTuple):
+    """From (in) to (out), event times in ms, UTC."""
+
+    from_ms: int
+    until_ms: int
+
+
+def last_hours(hours: int, now_ms: int) -> Period:
+    """The last hours. Raises UsageError for none, or more than a week."""
+    if not 0 < hours <= LONGEST_HOURS:
+        raise UsageError(f"a briefing covers 1 to {LONGEST_HOURS} hours")
+    return Period(now_ms - hours * HOUR_MS, now_ms)
+
+
+def briefing(store: Store, run: str, period: Period, *, outlets: Outlets, now_ms: int) -> Briefing:
+    """The briefing of a period. Raises StoreError."""
+    reader = DeskReader(store, run)
+    queries = SubscriptionStore(store).read(now_ms=now_ms)
+    names = {one.id: one.name or one.id for one in queries.subscriptions if one.active}
+    alerts = [
+        row.alert
+        for row in reader.alerts(limit=MOST_ALERTS, since_ms=period.from_ms)
+        if to_ms(row.alert.raised_at) < period.until_ms
+    ]
+    alerted = {one.story for one in alerts}
+    rows = _stories(reader, period)
+    rows.sort(key=lambda row: (row.story.id not in alerted, -row.story.independent_sources, -row.story.last_ms))
+    chosen = {row.story.id: row.story for row in rows[:MOST_STORIES]}
+    articles = reader.articles_of(chosen, each=_EACH)
+    return briefing_of(
+        (
+            StoryFacts(story, [row.article for row in articles[key]], [one for one in alerts if one.story == key])
+            for key, story in chosen.items()
+            if key in articles
+        ),
+        from_ms=period.from_ms,
+        until_ms=period.until_ms,
+        topics=_titles({one.name: one for one in queries.topics}),
+        subscriptions=names,
+        outlets=outlets,
+    )
+
+
+def _stories(reader: DeskReader, period: Period) -> list[StoryRow]:
+    """Stories that changed in the period or after it, and began before its end: by the index of their last change."""
+    found: list[StoryRow] = []
+    before: tuple[int, str] | None = None
+    for _ in range(LOOKED_AT // _PAGE):
+        rows = reader.stories(limit=_PAGE, before=before)
+        found += [one for one in rows if one.story.first_ms < period.until_ms and one.story.last_ms >= period.from_ms]
+        if len(rows) < _PAGE or rows[-1].story.last_ms < period.from_ms:
+            break
+        before = (rows[-1].story.last_ms, rows[-1].story.id)
+    return found
+
+
+def _titles(topics: Mapping[str, StoredTopic]) -> dict[str, str]:
+    """Slug → title of the topics that hold, by title."""
+    found = {}
+    for name, stored in topics.items():
+        if stored.active:
+            try:
+                found[name] = load_topic(stored.definition, name).title or name
+            except UsageError:
+                found[name] = name
+    return dict(sorted(found.items(), key=lambda one: one[1].casefold()))

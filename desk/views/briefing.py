@@ -1,0 +1,197 @@
+"""The morning briefing: the stories of a period by topic, each with two sentences of one of its articles. Pure.
+
+Extractive: every sentence stands so, word for word, in the article that is named with it. A story has one place, whatever its
+topics: under the first of them in the order of the sections. An older story is in it if something in it changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from core.records import Alert, Article
+from core.records.article import Story
+from desk.views.wording import Outlets, outlet_name, reason_in_words
+
+SENTENCES = 2
+EACH = 12
+LONGEST, SHORTEST = 600, 25
+"""Characters of a sentence. What is longer is a list or a page that was cut badly, what is shorter a dateline or a credit."""
+MOST_CHANGES = 4
+# The marks of core.topics.layout, each run tried once; what stands before is looked at below.
+_END = re.compile(r"(?<![.!?؟۔…])[.!?؟۔…]++[\"'”’»)]*+(?=\s|$)|[。！？]+[”」』）]*")
+_SHORT = re.compile(r"(?:\b\w|\b[A-Z][a-z]{1,2}|\w\.\w)$")
+
+
+class StoryFacts(NamedTuple):
+    """A story with its articles, newest first, and the alerts raised on it in the period, newest first."""
+
+    story: Story
+    articles: Sequence[Article]
+    alerts: Sequence[Alert] = ()
+
+
+class BriefingItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One story. ``sentences`` are those of ``article`` (its id, ``url`` and ``outlet``); none if it has no whole sentence.
+
+    ``sources`` counts independent ones. ``new``: the story began in the period; else ``changes`` say what changed in it.
+    ``topics`` and ``subscriptions`` are names for people.
+    """
+
+    story: str
+    headline: str
+    language: str | None
+    new: bool
+    last_ms: int
+    sources: int
+    copies: int
+    sentences: tuple[str, ...]
+    article: str
+    url: str
+    outlet: str
+    changes: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+
+
+class BriefingSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The stories of one topic, those with most sources first; ``more`` are left out. ``topic`` "": alerts outside topics."""
+
+    topic: str
+    title: str
+    items: tuple[BriefingItem, ...]
+    more: int = 0
+
+
+class Briefing(msgspec.Struct, frozen=True, kw_only=True):
+    """The stories from ``from_ms`` (in) to ``until_ms`` (out), event times in ms, UTC. No section is empty."""
+
+    from_ms: int
+    until_ms: int
+    sections: tuple[BriefingSection, ...] = ()
+
+    @property
+    def stories(self) -> int:
+        """How many stories it has."""
+        return sum(len(section.items) for section in self.sections)
+
+
+def briefing_of(
+    stories: Iterable[StoryFacts],
+    *,
+    from_ms: int,
+    until_ms: int,
+    topics: Mapping[str, str],
+    subscriptions: Mapping[str, str],
+    outlets: Outlets,
+    each: int = EACH,
+) -> Briefing:
+    """The briefing. ``topics``: slug → title, in the order of sections; ``subscriptions``: id → name."""
+    by_section: dict[str, list[BriefingItem]] = {name: [] for name in (*topics, "")}
+    for facts in stories:
+        period = [one for one in facts.articles if from_ms <= one.key.time_ms < until_ms and not one.backfill]
+        if not period:
+            continue
+        mine = {match.topic for one in facts.articles for match in one.topics}
+        section = next((name for name in topics if name in mine), None)
+        if section is None:
+            if not facts.alerts:
+                continue
+            section = ""
+        by_section[section].append(_item(facts, period, from_ms, until_ms, topics, subscriptions, outlets))
+    sections = []
+    for name, items in by_section.items():
+        if items:
+            items.sort(key=lambda one: (-one.sources, not one.subscriptions, -one.last_ms, one.story))
+            title = topics.get(name, "Alerts outside the topics")
+            sections.append(
+                BriefingSection(topic=name, title=title, items=tuple(items[:each]), more=max(0, len(items) - each))
+            )
+    return Briefing(from_ms=from_ms, until_ms=until_ms, sections=tuple(sections))
+
+
+def first_sentences(text: str, number: int = SENTENCES) -> tuple[str, ...]:
+    """The first whole sentences of a text, as they stand there.
+
+    A sentence lies within one line and ends with a mark. A full stop ends none behind a letter or a digit that stands alone, or
+    up to three letters that begin with a capital (U.S., Gen., 3.), nor before a small letter.
+    """
+    found: list[str] = []
+    for line in text.split("\n"):
+        start = 0
+        for mark in _END.finditer(line):
+            if mark[0].startswith(".") and not _ends(line, start, mark):
+                continue
+            sentence = line[start : mark.end()].strip()
+            start = mark.end()
+            # A character of Chinese or Japanese says as much as two or three letters.
+            shortest = SHORTEST if sentence.isascii() else SHORTEST // 2
+            if shortest <= len(sentence) <= LONGEST:
+                found.append(sentence)
+                if len(found) == number:
+                    return tuple(found)
+    return tuple(found)
+
+
+def _ends(line: str, start: int, mark: re.Match[str]) -> bool:
+    """Whether a full stop ends a sentence that began at ``start``, by what stands next to it."""
+    after = line[mark.end() : mark.end() + 4].lstrip()
+    return not after[:1].islower() and not _SHORT.search(line, max(start, mark.start() - 4), mark.start())
+
+
+def _item(
+    facts: StoryFacts,
+    period: Sequence[Article],
+    from_ms: int,
+    until_ms: int,
+    topics: Mapping[str, str],
+    subscriptions: Mapping[str, str],
+    outlets: Outlets,
+) -> BriefingItem:
+    story, new = facts.story, facts.story.first_ms >= from_ms
+    # Of a new story its first report; of an older one the latest news in it. A copy only if there is nothing else.
+    own = [one for one in period if one.duplicate_of is None] or list(period)
+    ordered = [*own[::-1]] if new else own
+    quoted = next((one for one in ordered if first_sentences(one.text)), ordered[0])
+    names = {match.topic for one in facts.articles for match in one.topics}
+    wanted = {alert.subscription for alert in facts.alerts}
+    return BriefingItem(
+        story=story.id,
+        headline=story.headline,
+        language=next((one.language for one in facts.articles if one.id == story.id), quoted.language),
+        new=new,
+        last_ms=min(story.last_ms, until_ms - 1),
+        sources=story.independent_sources,
+        copies=story.copies,
+        sentences=first_sentences(quoted.text),
+        article=quoted.id,
+        url=quoted.url,
+        outlet=outlet_name(quoted.source, outlets),
+        changes=() if new else _changes(facts, period, outlets),
+        topics=tuple(title for name, title in topics.items() if name in names),
+        subscriptions=tuple(sorted(name for one, name in subscriptions.items() if one in wanted)),
+    )
+
+
+def _changes(facts: StoryFacts, period: Sequence[Article], outlets: Outlets) -> tuple[str, ...]:
+    """What changed in an older story: what alerts say is new, then who joined it and who edited."""
+    said = [
+        f"{reason_in_words(news.kind)}: {news.text}"
+        for alert in facts.alerts
+        for news in alert.news
+        if news.kind not in ("story", "sources")
+    ]
+    joined = sorted({outlet_name(one.source, outlets) for one in period if one.version == 1})
+    edited = sorted({outlet_name(one.source, outlets) for one in period if one.version > 1})
+    if joined:
+        said.append(f"further reports: {_listed(joined)}")
+    if edited:
+        said.append(f"edited: {_listed(edited)}")
+    return tuple(dict.fromkeys(said))[:MOST_CHANGES]
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,138 @@
+"""The last 24 hours beside the usual day: rates, bursts, silence. Pure; floats decide nothing but what a page shows.
+
+The usual day is the mean of the ``BASELINE_DAYS`` days before, hour by hour; days from before the store began do not count.
+
+**A burst** by the rule C1 of the Early Aberration Reporting System (Hutwagner, Thompson, Seeman and Treadwell, "The
+bioterrorism preparedness and response Early Aberration Reporting System (EARS)", Journal of Urban Health 80, 2003, i89-i96):
+the count is over the mean of the seven days before by more than three standard deviations. Two floors are ours, since most
+labels have few articles: the deviation is at least the square root of the mean (that of a Poisson count) and at least 1, and a
+burst has ``FEWEST`` or more.
+
+**Quiet** means: nothing for so long that by the usual day ``QUIET_EXPECTED`` or more should have come. In a Poisson process
+nothing would come in that time once in a hundred cases (exp(-4.6) = 0.01).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+HOUR_MS, DAY_HOURS = 3_600_000, 24
+BASELINE_DAYS, FEWEST_DAYS = 7, 3
+HOURS_NEEDED = DAY_HOURS * (BASELINE_DAYS + 1)
+FEWEST, DEVIATIONS, QUIET_EXPECTED = 5, 3.0, 4.6
+SPARK_WIDTH, SPARK_HEIGHT = 120.0, 24.0
+
+Kind = str
+"""``article`` (all of them, label ""), ``topic``, ``subscription`` (alerts), ``country``, ``language``."""
+Counts = Counter[tuple[Kind, str]]
+
+
+class Rate(NamedTuple):
+    """The last 24 hours of one label. ``hours``: the counts, the running hour last; ``usual``: the same of the usual day.
+
+    ``usual`` is empty, and ``expected`` and ``over`` are None, while fewer than three days are known.
+
+    ``number`` and ``expected`` are their sums, of the running hour as much as has passed. ``over``: a burst is more than this.
+    ``quiet_hours``: so long nothing came, if that is unusual, else 0; ``missed``: what usually comes in that time.
+    """
+
+    hours: tuple[int, ...]
+    usual: tuple[float, ...]
+    number: int
+    expected: float | None
+    over: float | None
+    burst: bool
+    quiet_hours: int
+    missed: float
+
+    @property
+    def weight(self) -> tuple[bool, bool, int]:
+        """By this, falling, a page lists rates: bursts, what is quiet, the largest numbers."""
+        return self.burst, self.quiet_hours > 0, self.number
+
+
+class Spark(NamedTuple):
+    """A chart of ``SPARK_WIDTH`` by ``SPARK_HEIGHT``, y downwards: bars (x, y, width, height); points of the usual day."""
+
+    bars: tuple[tuple[float, float, float, float], ...]
+    usual: str
+
+
+def window_of(now_ms: int) -> list[int]:
+    """The 24 hours that end with the running one, each by its beginning (ms, UTC)."""
+    hour = now_ms - now_ms % HOUR_MS
+    return [hour - (DAY_HOURS - 1 - place) * HOUR_MS for place in range(DAY_HOURS)]
+
+
+def rate_of(hours: Mapping[int, Counts], kind: Kind, label: str, now_ms: int, begins_ms: int) -> Rate:
+    """The rate of one label. ``begins_ms``: the first hour that the store holds; one that is missing after it had nothing."""
+    window = window_of(now_ms)
+    part = (now_ms - window[-1]) / HOUR_MS
+
+    def at(hour: int) -> int:
+        return hours[hour][kind, label] if hour in hours else 0
+
+    days = [
+        [at(hour - day * DAY_HOURS * HOUR_MS) for hour in window]
+        for day in range(1, BASELINE_DAYS + 1)
+        if window[0] - day * DAY_HOURS * HOUR_MS >= begins_ms
+    ]
+    return rate([at(hour) for hour in window], days, part)
+
+
+def rate(now: Sequence[int], days: Sequence[Sequence[int]], part: float) -> Rate:
+    """The same from the counts of 24 hours and of earlier days; ``part`` of the last hour has passed (0 to 1)."""
+    number = sum(now)
+    if len(days) < FEWEST_DAYS:
+        return Rate(tuple(now), (), number, None, None, False, 0, 0.0)
+    usual = [fmean(column) for column in zip(*days, strict=True)]
+    so_far = [sum(day[:-1]) + day[-1] * part for day in days]
+    expected = fmean(so_far)
+    over = expected + DEVIATIONS * max(stdev(so_far), sqrt(expected), 1.0)
+    silent = next((back for back, count in enumerate(reversed(now)) if count), len(now))
+    missed = sum(usual[len(usual) - silent : -1]) + (usual[-1] * part if silent else 0.0)
+    quiet = silent if missed >= QUIET_EXPECTED else 0
+    return Rate(
+        tuple(now),
+        tuple(usual),
+        number,
+        expected,
+        over,
+        number >= FEWEST and number > over,
+        quiet,
+        missed if quiet else 0.0,
+    )
+
+
+def spark(one: Rate) -> Spark:
+    """The small chart of a rate."""
+    top = max(*one.hours, *one.usual, 1)
+    slot = SPARK_WIDTH / len(one.hours)
+
+    def height(value: float) -> float:
+        return round(value / top * SPARK_HEIGHT, 2)
+
+    bars = tuple(
+        (round(place * slot, 2), round(SPARK_HEIGHT - height(count), 2), round(slot * 0.8, 2), height(count))
+        for place, count in enumerate(one.hours)
+        if count
+    )
+    points = (f"{(place + 0.4) * slot:.2f},{SPARK_HEIGHT - height(value):.2f}" for place, value in enumerate(one.usual))
+    return Spark(bars, " ".join(points))
+
+
+def rate_words(one: Rate, what: str) -> str:
+    """A rate as a sentence, for those who do not see the chart."""
+    said = f"{one.number:,} {what} in 24 hours"
+    if one.expected is None:
+        return f"{said}; no usual day is known yet"
+    said += f", usually {one.expected:,.1f}"
+    if one.burst:
+        return f"{said}: a burst"
+    if one.quiet_hours:
+        return f"{said}: quiet for {one.quiet_hours} h, usually {one.missed:,.1f} in that time"
+    return said

@@ -1,0 +1,46 @@
+"""Briefing: the stories of a period by topic, to read, print, and take along as text or HTML."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from desk.delivery.render import Renderer
+from desk.people.roles import Role
+from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours
+from desk.views.briefing import Briefing
+from desk.web.guard import allow
+from desk.web.problems import Refused
+from desk.web.requests import TheVisit, Visit
+
+router = APIRouter(include_in_schema=False)
+HOURS = (8, 12, 24, 72)
+FORMATS = {"md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
+Hours = Annotated[int, Query(ge=1, le=LONGEST_HOURS)]
+
+
+@router.get("/briefing")
+@allow(Role.READER)
+def show(visit: TheVisit, hours: Hours = 24) -> Response:
+    """The briefing of the last hours."""
+    return visit.page("briefing.html", view=_made(visit, hours), hours=hours, choices=HOURS)
+
+
+@router.get("/briefing/export.{kind}")
+@allow(Role.READER)
+def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
+    """The same as Markdown, or as a page of its own that can be mailed."""
+    if kind not in FORMATS:
+        raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
+    made = Renderer(visit.desk.settings.delivery_templates, visit.base_url).briefing(
+        _made(visit, hours), visit.desk.settings.desk_zone
+    )
+    headers = {"Content-Disposition": f'attachment; filename="wirewatch-briefing.{kind}"'}
+    return Response(made.html if kind == "html" else made.text, headers=headers, media_type=FORMATS[kind])
+
+
+def _made(visit: Visit, hours: int) -> Briefing:
+    desk, now_ms = visit.desk, visit.desk.clock_ms()
+    period = last_hours(hours, now_ms)
+    return briefing(desk.store, desk.settings.run, period, outlets=desk.follower.outlets, now_ms=now_ms)

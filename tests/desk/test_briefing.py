@@ -1,0 +1,139 @@
+"""The briefing: sentences word for word, one place for each story, what changed; the page, its exports, the message."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from core.errors import UsageError
+from core.records import Subscription
+from core.store import Store
+from desk.delivery.render import Renderer
+from desk.use_cases.briefing import Period, briefing, last_hours
+from desk.use_cases.desk import Desk
+from desk.views.briefing import LONGEST, SENTENCES, Briefing, first_sentences
+from tests.desk.support import Clock, Wire, add_people, make_desk
+from tests.desk.test_topics_page import FILE
+from tests.pipeline.transforms.support import NOON_MS
+
+HOUR_MS, HOUR_S = 3_600_000, 3_600
+CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "sentences.toml").read_text("utf-8"))["case"]
+TEXT = "The water rose by two metres in one night. It took both bridges with it."
+TOPICS = {"floods": FILE, "dams": FILE.replace("floods", "dams").replace("Floods & <dams>", "Dams")}
+
+
+@pytest.fixture
+def desk(store: Store, clock: Clock) -> Desk:
+    made = make_desk(store, clock)
+    add_people(made)
+    made.queries.save_topics(TOPICS, now_ms=clock())
+    made.queries.save_subscriptions([Subscription(id="ports", query="port", name="Ports")], now_ms=clock())
+    return made
+
+
+def made(desk: Desk, hours: int = 6) -> Briefing:
+    now_ms = desk.clock_ms()
+    return briefing(desk.store, "live", last_hours(hours, now_ms), outlets={}, now_ms=now_ms)
+
+
+def held(view: Briefing) -> dict[str, list[str]]:
+    return {section.title: [item.headline for item in section.items] for section in view.sections}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[one["name"] for one in CASES])
+def test_sentences(case: dict[str, Any]) -> None:
+    assert list(first_sentences(case["text"])) == case["sentences"]
+
+
+@given(st.text(alphabet="abcDE .!?。؟\n1", max_size=300))
+def test_a_sentence_stands_word_for_word_in_the_text(text: str) -> None:
+    found = first_sentences(text)
+    assert len(found) <= SENTENCES
+    at = 0
+    for sentence in found:
+        assert len(sentence) <= LONGEST
+        at = text.index(sentence, at) + len(sentence)
+
+
+def test_each_story_has_one_place_and_sentences_of_a_named_article(wire: Wire, desk: Desk, clock: Clock) -> None:
+    told = wire.article("Flood in the valley", TEXT, topics={"dams": ["water"], "floods": ["rose"]}, language="en")
+    wire.article("A copy", TEXT, story=told, copy_of=told, source="c.example", topics={"floods": ["rose"]})
+    wire.article("Port closed", "The port is closed until Friday morning.", subscriptions={"ports": ["port"]})
+    wire.article("Of no topic", "Nobody asked for this at all.")
+    wire.article("Already there", TEXT, topics={"floods": ["rose"]}, backfill=True)
+    clock.forward(HOUR_S)
+    view = made(desk)
+    # Dams comes first by its title, and the story has both topics.
+    assert held(view) == {"Dams": ["Flood in the valley"], "Alerts outside the topics": ["Port closed"]}
+    [item] = view.sections[0].items
+    assert item.sentences == ("The water rose by two metres in one night.", "It took both bridges with it.")
+    assert (item.new, item.article, item.outlet, item.copies) == (True, told, "a.example", 1)
+    assert item.topics == ("Dams", "Floods & <dams>")
+    assert view.sections[1].items[0].subscriptions == ("Ports",)
+    assert view.stories == 2
+
+
+def test_an_older_story_comes_again_with_what_changed(wire: Wire, desk: Desk, clock: Clock) -> None:
+    topics = {"floods": ["rose"]}
+    told = wire.article("Flood in the valley", TEXT, topics=topics, language="en")
+    wire.article("Rain", "The water rose elsewhere, and nobody saw it.", topics=topics, language="en")
+    wire.number = 10 * HOUR_S
+    later = "The water rose again on Tuesday evening. Forty houses are empty now."
+    wire.article("Flood again", later, story=told, source="b.example", topics=topics, language="en")
+    clock.now_ms = NOON_MS + 11 * HOUR_MS
+    [section] = made(desk).sections
+    [item] = section.items
+    assert (item.headline, item.new) == ("Flood in the valley", False)
+    assert item.changes == ("further reports: b.example",)
+    assert item.sentences[0] == "The water rose again on Tuesday evening."
+    assert item.outlet == "b.example"
+    # What came after a period is not in its briefing.
+    early = briefing(desk.store, "live", Period(NOON_MS, NOON_MS + HOUR_MS), outlets={}, now_ms=clock())
+    assert {item.headline: item.new for item in early.sections[0].items} == {"Flood in the valley": True, "Rain": True}
+    assert early.sections[0].items[0].sentences[0].startswith("The water rose by two")
+
+
+def test_the_period_is_bounded(clock: Clock) -> None:
+    for hours in (0, 24 * 7 + 1):
+        with pytest.raises(UsageError):
+            last_hours(hours, clock())
+
+
+def test_the_page_and_its_exports(wire: Wire, clock: Clock, as_reader: TestClient) -> None:
+    hostile = "Flood <script>alert(1)</script> \u202e in the valley"
+    wire.article(hostile, TEXT, topics={"floods": ["rose"]}, language="en", url="https://a.example/flood?a=1&b=2")
+    clock.forward(HOUR_S)
+    page = as_reader.get("/briefing?hours=12").text
+    assert "The water rose by two metres in one night. It took both bridges with it." in page
+    assert "Flood &lt;script&gt;" in page
+    assert "Floods &amp; &lt;dams&gt;" in page
+    mail = as_reader.get("/briefing/export.html")
+    assert "attachment" in mail.headers["content-disposition"]
+    assert "Flood &lt;script&gt;" in mail.text
+    text = as_reader.get("/briefing/export.md").text
+    assert "## Floods & <dams>" in text
+    assert "\u202e" not in text
+    assert "> The water rose by two metres in one night. It took both bridges with it.\n> (a.example)" in text
+    assert "a.example: https://a.example/flood?a=1&b=2" in text
+    assert as_reader.get("/briefing/export.pdf").status_code == 404
+    assert as_reader.get("/briefing?hours=900").status_code == 422
+
+
+def test_an_empty_one_says_so(as_reader: TestClient) -> None:
+    assert "No story of a topic or a subscription came in" in as_reader.get("/briefing").text
+    assert "No story of a topic or a subscription came in" in as_reader.get("/briefing/export.md").text
+
+
+def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> None:
+    (tmp_path / "briefing.txt").write_text("{{ view.stories }} {{ nothing }}")
+    notice = Renderer(str(tmp_path)).briefing(Briefing(from_ms=0, until_ms=HOUR_MS), "UTC")
+    with pytest.raises(UsageError, match=r"briefing\.txt"):
+        assert notice.text
+    assert json.loads(json.dumps(notice.subject)) == "[Wirewatch] Briefing, Thu 01 Jan 01:00: 0 stories"

@@ -1,0 +1,59 @@
+"""``wirewatch briefing``: the stories of a period by topic, each with two sentences of a named article."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from core.errors import UsageError
+from core.settings import load_settings
+from core.store import open_store
+from core.visible import shown
+from desk.delivery.render import Renderer
+from desk.use_cases.briefing import LONGEST_HOURS, Period, briefing, last_hours
+from desk.views.wording import known_outlets
+from wirewatch import console
+from wirewatch.commands.options import From, To, desk_zone, parse_period, reads_store
+from wirewatch.feeds import ConnectorFeeds
+
+app = typer.Typer()
+
+
+class Form(StrEnum):
+    """How a briefing is written."""
+
+    TEXT = "text"
+    HTML = "html"
+
+
+@app.command("briefing")
+@reads_store
+def show_briefing(
+    context: typer.Context,
+    hours: Annotated[int, typer.Option(help="So many hours up to now.", min=1, max=LONGEST_HOURS)] = 24,
+    since: From = "",
+    until: To = "",
+    form: Annotated[Form, typer.Option("--format", help="Markdown text, or a page to print or mail.")] = Form.TEXT,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the briefing: by topic the stories that are new or changed, with two sentences quoted word for word."""
+    settings = load_settings(context.obj)
+    zone, now_ms = desk_zone(settings), console.now_ms()
+    period = last_hours(hours, now_ms)
+    if since or until:
+        begin, end = parse_period(since, until, zone=zone)
+        if begin is None:
+            raise UsageError("--to needs --from", hint="or give --hours alone")
+        period = Period(begin, end if end is not None else now_ms)
+    store = open_store(settings.store)
+    outlets = known_outlets(ConnectorFeeds(settings, store).outlets())
+    made = briefing(store, settings.run, period, outlets=outlets, now_ms=now_ms)
+    store.close()
+    if as_json:
+        console.put(made)
+        return
+    notice = Renderer(settings.delivery_templates, settings.desk_public_url).briefing(made, str(zone))
+    typer.echo(shown(notice.html if form is Form.HTML else notice.text).rstrip("\n"))
