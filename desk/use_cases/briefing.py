@@ -9,6 +9,7 @@ from core.errors import UsageError
 from core.records import to_ms
 from core.store import Store, StoredTopic, SubscriptionStore
 from core.topics import load_topic
+from desk.delivery.render import Notice, Renderer
 from desk.live.run_reader import DeskReader, StoryRow
 from desk.views.briefing import Briefing, StoryFacts, briefing_of
 from desk.views.wording import Outlets
@@ -61,6 +62,14 @@ def briefing(store: Store, run: str, period: Period, *, outlets: Outlets, now_ms
         subscriptions=names,
         outlets=outlets,
     )
+
+
+def written(made: Briefing, zone: str, *, templates: str, link: str) -> Notice:
+    """The briefing as text and as a page (``text``, ``html``), times local to ``zone``; raises UsageError where a template fails.
+
+    ``templates``: the folder of one's own, or empty; ``link``: the desk's address.
+    """
+    return Renderer(templates, link).briefing(made, zone)
 
 
 def _stories(reader: DeskReader, period: Period) -> list[StoryRow]:

@@ -11,8 +11,7 @@ from core.errors import UsageError
 from core.settings import load_settings
 from core.store import open_store
 from core.visible import shown
-from desk.delivery.render import Renderer
-from desk.use_cases.briefing import LONGEST_HOURS, Period, briefing, last_hours
+from desk.use_cases.briefing import LONGEST_HOURS, Period, briefing, last_hours, written
 from desk.views.wording import known_outlets
 from wirewatch import console
 from wirewatch.commands.options import From, To, desk_zone, parse_period, reads_store
@@ -55,5 +54,5 @@ def show_briefing(
     if as_json:
         console.put(made)
         return
-    notice = Renderer(settings.delivery_templates, settings.desk_public_url).briefing(made, str(zone))
+    notice = written(made, str(zone), templates=settings.delivery_templates, link=settings.desk_public_url)
     typer.echo(shown(notice.html if form is Form.HTML else notice.text).rstrip("\n"))

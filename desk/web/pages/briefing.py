@@ -6,9 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from desk.delivery.render import Renderer
 from desk.people.roles import Role
-from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours
+from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, written
 from desk.views.briefing import Briefing
 from desk.web.guard import allow
 from desk.web.problems import Refused
@@ -33,9 +32,9 @@ def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
     """The same as Markdown, or as a page of its own that can be mailed."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
-    made = Renderer(visit.desk.settings.delivery_templates, visit.base_url).briefing(
-        _made(visit, hours), visit.desk.settings.desk_zone
-    )
+    settings = visit.desk.settings
+    view = _made(visit, hours)
+    made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-briefing.{kind}"'}
     return Response(made.html if kind == "html" else made.text, headers=headers, media_type=FORMATS[kind])
 
