@@ -65,9 +65,9 @@ def briefing(store: Store, run: str, period: Period, *, outlets: Outlets, now_ms
 
 
 def written(made: Briefing, zone: str, *, templates: str, link: str) -> Notice:
-    """The briefing as text and as a page (``text``, ``html``), times local to ``zone``; raises UsageError where a template fails.
+    """The briefing as ``text`` and as a page (``html``), times local to ``zone``.
 
-    ``templates``: the folder of one's own, or empty; ``link``: the desk's address.
+    ``templates``: the folder of one's own, or empty; ``link``: the desk's address. Raises UsageError if a template fails.
     """
     return Renderer(templates, link).briefing(made, zone)
 
