@@ -25,7 +25,7 @@ from desk.delivery.store.channels import Delivery, key_of
 from desk.delivery.store.queue import Message
 from desk.delivery.times import zone_of
 from desk.terminal import harmless
-from desk.views.briefing import Briefing
+from desk.views.briefing import Briefing, joined
 
 SUBJECT_CHARS = 180
 SCHEMA = 1
@@ -97,7 +97,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address}
+        self._environment.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address, "joined": joined}
 
     def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
         """The notice of a message. Raises UsageError if a template fails, naming it."""

@@ -53,7 +53,7 @@ class Overview(NamedTuple):
 
     ``counted``: all hours were; until then numbers are too low. ``begins_ms``: the first hour that the store holds, if it
     begins within the eight days that are looked at. ``board_from_ms``: older stories are not among ``largest`` and ``new``.
-    ``…_more`` are not listed.
+    ``new`` is without those that are ``largest``. ``…_more`` are not listed.
     """
 
     now_ms: int
@@ -91,6 +91,7 @@ def overview(desk: Desk, person: Caller) -> Overview:
         desk.store, desk.settings.run, person.id, now_ms, gap_ms=LOOK_GAP_MS, first_ms=now_ms - DAY_MS
     )
     board = desk.board.snapshot()
+    great = largest(board, window[0])
     silent = silent_feeds(desk.feeds.report().feeds if desk.feeds is not None else ())
     last_day = Counts()
     for hour in window:
@@ -105,10 +106,11 @@ def overview(desk: Desk, person: Caller) -> Overview:
         topics_more=max(0, len(topics) - LINES),
         subscriptions=tuple(subscriptions[:LINES]),
         subscriptions_more=max(0, len(subscriptions) - LINES),
-        largest=largest(board, window[0]),
+        largest=great,
         board_from_ms=board[-1].last_ms if board and board[-1].last_ms > min(since_ms, window[0]) else None,
         since_ms=since_ms,
-        new=handed(board, since_ms, shown=NEW),
+        # What is listed among the largest is not listed a second time.
+        new=handed((card for card in board if card not in great), since_ms, shown=NEW),
         silent=tuple(silent[:SILENT]),
         silent_more=max(0, len(silent) - SILENT),
         countries=country_lines(last_day),

@@ -57,6 +57,14 @@ class BriefingItem(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: tuple[str, ...] = ()
 
 
+def joined(sentences: Iterable[str]) -> str:
+    """Sentences that follow each other, with a space between them where the script has one."""
+    said = ""
+    for sentence in sentences:
+        said += sentence if not said or (said[-1] in "。！？”」』）" and not sentence[:1].isascii()) else f" {sentence}"
+    return said
+
+
 class BriefingSection(msgspec.Struct, frozen=True, kw_only=True):
     """The stories of one topic, those with most sources first; ``more`` are left out. ``topic`` "": alerts outside topics."""
 

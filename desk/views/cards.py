@@ -25,7 +25,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     ``why`` are the words for which a subscription or a topic has it, in context.
     ``sources`` counts independent ones, ``copies`` articles that repeat another's text. ``outlets`` are source ids.
     ``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles, sorted.
-    ``labels`` are those that the desk gave these outlets. ``non_state`` counts independent sources that are not labelled as
+    ``labels`` are those that the desk gave these outlets, ``lead_labels`` those of ``lead_outlet``. ``non_state`` counts independent sources that are not labelled as
     state-run; None if none of them has a label.
     """
 
@@ -52,6 +52,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     subscription_names: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     non_state: int | None = None
+    lead_labels: tuple[str, ...] = ()
 
     @property
     def order(self) -> tuple[int, str]:
@@ -123,6 +124,7 @@ def make_card(
         subscription_names=tuple(names.get(one, one) for one in subscriptions),
         labels=tuple(sorted({label for source in those for label in labels.get(source, ())})),
         non_state=non_state(story.sources, labels),
+        lead_labels=labels.get(shown.source, ()),
     )
 
 

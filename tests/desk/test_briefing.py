@@ -18,7 +18,7 @@ from core.store import Store
 from desk.delivery.render import Renderer
 from desk.use_cases.briefing import Period, briefing, last_hours
 from desk.use_cases.desk import Desk
-from desk.views.briefing import LONGEST, SENTENCES, Briefing, first_sentences
+from desk.views.briefing import LONGEST, SENTENCES, Briefing, first_sentences, joined
 from tests.desk.support import Clock, Wire, add_people, make_desk
 from tests.desk.test_topics_page import FILE
 from tests.pipeline.transforms.support import NOON_MS
@@ -60,6 +60,19 @@ def test_a_sentence_stands_word_for_word_in_the_text(text: str) -> None:
     for sentence in found:
         assert len(sentence) <= LONGEST
         at = text.index(sentence, at) + len(sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "said"),
+    [
+        ((), ""),
+        (("One.", "Two."), "One. Two."),
+        (("一句。", "两句。"), "一句。两句。"),
+        (("一句。", "Two."), "一句。 Two."),
+    ],
+)
+def test_sentences_are_joined_as_their_script_joins_them(sentences: tuple[str, ...], said: str) -> None:
+    assert joined(sentences) == said
 
 
 def test_each_story_has_one_place_and_sentences_of_a_named_article(wire: Wire, desk: Desk, clock: Clock) -> None:

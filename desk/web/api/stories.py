@@ -61,7 +61,8 @@ STORY = Shape(
     "``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles. ``labels`` "
     "are what the desk calls these outlets; ``non_state`` counts independent sources not labelled as state-run (null: no "
     "label).",
-    without={"seq", "headline", "lead_outlet", "why", "why_language", "edited", "backfill"} | {"subscription_names"},
+    without={"seq", "headline", "lead_outlet", "lead_labels", "why", "why_language", "edited", "backfill"}
+    | {"subscription_names"},
     headline=str,
 )
 ALERT = Shape(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from desk.people.roles import Role
 from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, written
-from desk.views.briefing import Briefing
+from desk.views.briefing import Briefing, joined
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.requests import TheVisit, Visit
@@ -23,7 +23,7 @@ Hours = Annotated[int, Query(ge=1, le=LONGEST_HOURS)]
 @allow(Role.READER)
 def show(visit: TheVisit, hours: Hours = 24) -> Response:
     """The briefing of the last hours."""
-    return visit.page("briefing.html", view=_made(visit, hours), hours=hours, choices=HOURS)
+    return visit.page("briefing.html", view=_made(visit, hours), hours=hours, choices=HOURS, joined=joined)
 
 
 @router.get("/briefing/export.{kind}")
