@@ -25,8 +25,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     ``why`` are the words for which a subscription or a topic has it, in context.
     ``sources`` counts independent ones, ``copies`` articles that repeat another's text. ``outlets`` are source ids.
     ``topics``, ``languages``, ``outlets``, ``countries`` and ``subscriptions`` are those of its newest articles, sorted.
-    ``labels`` are those that the desk gave these outlets, ``lead_labels`` those of ``lead_outlet``. ``non_state`` counts independent sources that are not labelled as
-    state-run; None if none of them has a label.
+    ``labels`` are those that the desk gave these outlets, ``lead_labels`` those of ``lead_outlet``. ``non_state`` counts
+    independent sources that are not labelled as state-run; None if none of them has a label.
     """
 
     id: str
