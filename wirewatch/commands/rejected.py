@@ -50,7 +50,7 @@ def list_rejected(
     found = use_case.listing(desk, _wanted(desk, stage, reason, since), limit)
     if not found:
         console.note("no rejected records of this kind")
-    if console.wants_json(as_json):
+    if as_json:
         for one in found:
             console.put(one)
         return
@@ -79,7 +79,7 @@ def show(
 ) -> None:
     """Show one rejected record."""
     one = use_case.find(_desk(context), position)
-    if console.wants_json(as_json):
+    if as_json:
         console.put(one)
         return
     it = one.outcome
@@ -120,7 +120,7 @@ def retry(
     desk = _desk(context)
     who = By(name=by or me())
     made = use_case.retry(desk, who, _wanted(desk, stage, reason, since), positions or (), dry_run=dry_run)
-    if console.wants_json(as_json):
+    if as_json:
         console.put({"again": made.again, "left": dict(made.left), "dry_run": dry_run})
         return
     console.note(f"{made.again} records {'would go' if dry_run else 'go'} through again", "bold")
