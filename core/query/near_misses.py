@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from core.normal import normalized
 from core.query.folding import INVISIBLE
-from core.query.operator_words import CAPITALS, ENGLISH, FOREIGN, SHORT, SYNONYMS
+from core.query.operator_words import CAPITALS, ENGLISH, FOREIGN, PAIRS, SHORT, SYNONYMS
 from core.query.parse import BARE, FUNCTION, PHRASE, PREFIXES
 
 _PIECE = re.compile(
@@ -33,9 +33,11 @@ _COMPOUND = {
     "andnot": "AND NOT", "butnot": "AND NOT", "ornot": "OR NOT", "andor": "OR", "orand": "OR", "notand": "AND NOT",
     "undnicht": "AND NOT", "odernicht": "OR NOT", "etpas": "AND NOT",
 }  # fmt: skip
-_SIGN = re.compile(r"\|+|&&+|[∨∧⋁⋀]")
-_SIGNS = {"|": "OR", "∨": "OR", "⋁": "OR", "&": "AND", "∧": "AND", "⋀": "AND", "+": "AND", "¬": "NOT", "!": "NOT", "~": "NOT",
-          "-": "NOT", "–": "NOT", "—": "NOT", "−": "NOT", ",": "OR", ";": "OR", "/": "OR"}  # fmt: skip
+_SIGN = re.compile(r"\|+|&&+|[¦∨∧⋁⋀]")
+_SIGNS = {
+    "|": "OR", "¦": "OR", "∨": "OR", "⋁": "OR", "&": "AND", "∧": "AND", "⋀": "AND", "+": "AND", "¬": "NOT", "!": "NOT",
+    "~": "NOT", "-": "NOT", "–": "NOT", "—": "NOT", "−": "NOT", ",": "OR", ";": "OR", "/": "OR",
+}  # fmt: skip
 _DASHED = re.compile(r"[-!–—−¬！](?=\w)")
 _GLUED = re.compile(r"(NOT|O?NEAR/[0-9]{1,4})(?:[-–_.:]|(?<=[0-9]))(?=[^\W\d])")
 _FORWARD = re.compile(r"NEAR/([0-9]{1,4})[fF]")
@@ -149,7 +151,11 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
         message = f'"{text}" is looked for as a word; the operator is {meant}; the word itself goes into quotes'
         return NearMiss(piece.start, piece.end, meant, message, certain)
 
-    if not re.search(r"\w", plain):
+    pair = (text.lower(), pieces[number + 1].text.lower()) if number + 1 < len(pieces) else ("", "")
+    if before and pair in PAIRS and _right(pieces, number + 1):
+        message = f'"{" ".join(pair)}" is looked for as two words; the operator is {PAIRS[pair]}'
+        yield NearMiss(piece.start, pieces[number + 1].end, PAIRS[pair], message)
+    elif not re.search(r"\w", plain):
         # The parser refuses it; here is what was meant.
         if len(set(plain)) == 1 and (meant := _SIGNS.get(plain[0])) and len(plain) < 4:
             yield miss(meant)
@@ -180,8 +186,8 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
 
 def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number: int) -> NearMiss | None:
     """Distances in other notations: ``near/5``, ``NEAR5``, ``w/5``, ``"black sea"~5``."""
-    if (close := _PROXIMITY.fullmatch(plain)) and number and pieces[number - 1].end == piece.start:
-        phrase = pieces[number - 1]
+    phrase = pieces[number - 1] if number else piece
+    if (close := _PROXIMITY.fullmatch(plain)) and (phrase.end == piece.start or phrase.kind == "phrase"):
         words = phrase.text[1:-1].split()
         if phrase.kind == "phrase" and len(words) > 1:
             meant = f"({f' NEAR/{int(close[1])} '.join(words)})"

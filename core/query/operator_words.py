@@ -26,3 +26,5 @@ CAPITALS = frozenset(_CAPITALS_WORDS.split())
 _SHORT = "e y ed et ve va ir ei nu ne pas u"
 SHORT = frozenset(_SHORT.split())
 """These are never more than a note: abbreviations and names are written so."""
+PAIRS = {("ya", "da"): "OR", ("ou", "bien"): "OR", ("o", "bien"): "OR", ("lub", "też"): "OR"}
+"""Two words that are one operator together."""

@@ -3,6 +3,8 @@
 ``topics/fit.jsonl`` are fitted to, together with the articles of ``tests/core/topics/articles`` and the examples in the topic
 files. ``topics/held.jsonl`` never were: flashes, names without their country, sport, third states, other wars, origins, in the
 sixteen languages that have terms, and some that have none. ``topics/fresh.jsonl`` were written when all terms stood.
+``topics/borders.jsonl`` are near the edges of what the topics mean (clubs, kitchens, origins, trade figures, third states, acts
+whose two states stand in two sentences), labelled by ``docs/topics.md`` before they were scored; words were added after that.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from core.topics.fit import Figures, Labelled
 FOLDER = Path(__file__).parent / "topics"
 TOPICS = builtin_topics()
 LANGUAGES = {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh", "it", "pt", "pl", "he", "ur", "nl"}
-LEAST = {"fit": 0.95, "held": 0.95, "fresh": 0.95}
+LEAST = {"fit": 0.95, "held": 0.95, "fresh": 0.95, "borders": 0.93}
 
 
 def articles(name: str) -> list[Labelled]:

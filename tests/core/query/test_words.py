@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 
-from core.query import words
+from core.query import Document, compile_query, parse, words
 from core.query.folding import fold
 from core.query.words import keys_of, query_words, scan
 from tests.core.query import strategies
@@ -129,3 +132,14 @@ def test_a_hostile_word_is_cut_in_linear_time() -> None:
     assert len(scan("a" * 1_000_000).starts) == 1
     assert len(scan("a'" * 200_000).starts) == 200_000
     assert len(scan("叙" * 100_000).starts) == 100_000
+
+
+BORDERS = tomllib.loads((Path(__file__).parents[2] / "cases" / "query_words.toml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "language", "found"),
+    [(*case, name == "finds") for name in ("finds", "misses") for case in BORDERS[name]],
+)
+def test_words_near_the_borders_of_the_table(query: str, text: str, language: str, found: bool) -> None:
+    assert compile_query(parse(query)).holds(Document("", text, language=language)) is found
