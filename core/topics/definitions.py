@@ -112,7 +112,7 @@ class Topic(
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     title: Annotated[str, msgspec.Meta(min_length=1)]
-    threshold: Annotated[float, msgspec.Meta(gt=0)]
+    threshold: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
     description: str = ""
     queries: tuple[WeightedQuery, ...] = ()
     lists: dict[str, TermList] = {}
