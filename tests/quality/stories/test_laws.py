@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from random import Random
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import OrderKey
+from pipeline.stories.across import packed
 from pipeline.stories.entries import Columns, IndexEntry, key_of, pack, place_of, unpack
-from pipeline.stories.features import SIZE, features, is_full, read_features, written
+from pipeline.stories.events import PRIOR_VECTORS, alike
+from pipeline.stories.features import LAYOUT, PAD, SIZE, features, is_full, read_features, written
 from pipeline.stories.frequencies import Counted, Frequencies
 from pipeline.stories.index import StoryIndex
 from pipeline.stories.multimap import Multimap
+from pipeline.stories.similarity import are_among
 from pipeline.stories.stage import text_hash
-from pipeline.text.encoder import DIMENSIONS
+from pipeline.text.encoder import DIMENSIONS, HIGHEST
 from pipeline.text.fingerprint import fingerprint
 from tests.laws import examples
 from tests.quality.stories.test_events import events
@@ -187,3 +191,36 @@ def test_features_of_any_text(title: str, text: str) -> None:
 def test_a_text_that_says_nothing_has_no_keys(text: str) -> None:
     read = read_features(features("", text))
     assert not read["shingles"]
+
+
+HASHES = st.integers(0, 2**32 - 1) | st.integers(0, 3).map(lambda high: high << 16 | 7) | st.just(PAD)
+
+
+@given(st.lists(HASHES, min_size=1, max_size=60), st.lists(HASHES, min_size=1, max_size=80))
+def test_hashes_are_found_whatever_they_end_in(own: list[int], others: list[int]) -> None:
+    found = are_among(np.asarray(own, np.uint32), np.asarray([others], np.uint32))[0].tolist()
+    assert found == [other in own and other != PAD for other in others]
+
+
+class Window:
+    """What ``alike`` asks of the frequencies."""
+
+    def __init__(self, total: np.ndarray, vectors: int) -> None:
+        self.total, self.vectors = total, vectors
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2_000_000))
+@settings(max_examples=examples(40))
+def test_vectors_are_alike_by_whole_numbers(seed: int, vectors: int) -> None:
+    dice = np.random.default_rng(seed)
+    rows = np.zeros(5, LAYOUT)
+    plain = dice.integers(-HIGHEST, HIGHEST + 1, (5, DIMENSIONS))
+    for row, vector in zip(rows, plain, strict=True):
+        row["vector"], row["encoded"] = packed(vector.astype(np.int8)), 1
+    total = dice.integers(-2 * vectors - 1, 2 * vectors + 2, DIMENSIONS)
+    centred = plain.astype(object) * (vectors + PRIOR_VECTORS) - total.astype(object)
+    products = centred @ centred[0]
+    lengths = [float(one @ one) for one in centred]
+    wanted = [float(product) / (lengths[0] * length) ** 0.5 for product, length in zip(products, lengths, strict=True)]
+    got = alike(rows[0], rows, cast("Frequencies", Window(total, vectors)))
+    assert got == pytest.approx(wanted, abs=1e-6)
