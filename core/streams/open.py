@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from core.streams.kafka.stream import KafkaStream
 
 
-def open_stream(url: str, name: str, *, role: str = "", clock: Callable[[], int] = wall_ms) -> Stream:
+def open_stream(url: str, name: str, *, role: str = "") -> Stream:
     """Open the existing stream ``name`` at ``url``.
 
     ``kafka://host:9092[,host:9092][?option=value]`` or ``sqlite:///relative/path`` (four slashes for an absolute one).
     ``role``: what this program does with it, in a word; Kafka's brokers are told (``client_id``), so that their quotas,
-    metrics and logs tell our services apart. ``clock`` gives milliseconds since the epoch; only the embedded stream asks it.
+    metrics and logs tell our services apart.
 
     Raises UsageError for a wrong URL or name, StreamError if there is no such stream, StreamUnavailable if the broker or
     file can't be reached.
     """
     check_name(name)
-    return SqliteStream.open(url, name, clock=clock) if _embedded(url) else _kafka().open(url, name, role=role)
+    return SqliteStream.open(url, name, clock=wall_ms) if _embedded(url) else _kafka().open(url, name, role=role)
 
 
 def create_stream(
@@ -41,7 +41,8 @@ def create_stream(
     """Open the stream ``name``, making it first if it is missing; one that exists keeps its partitions.
 
     ``archive``: writers set the event times themselves. On Kafka that is a property of the topic (CreateTime, no
-    retention), so a stream of the other kind is refused with StreamError. Else as ``open_stream``.
+    retention), so a stream of the other kind is refused with StreamError.
+    ``clock`` gives milliseconds since the epoch; only the embedded stream asks it. Else as ``open_stream``.
     """
     check_name(name)
     check_partitions(partitions)

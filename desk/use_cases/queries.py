@@ -85,7 +85,6 @@ def preview(
     outlets: Outlets,
     *,
     now_ms: int,
-    days: int = DAYS,
     stopped: Stopped = never,
 ) -> QueryPreview:
     """What ``wanted`` would have brought in the past days. ``before``: the stored version, None for a new one.
@@ -101,7 +100,7 @@ def preview(
     report, change = backtested(
         index,
         wanted.query,
-        now_ms - days * DAY_MS,
+        now_ms - DAYS * DAY_MS,
         now_ms + 1,
         stored=before,
         filters=filters_of(wanted),
@@ -111,7 +110,7 @@ def preview(
     said: tuple[LintFinding, ...] = ()
     if before is None or before.query != wanted.query:
         said = tuple(usage_findings(index, wanted.query, now_ms, filters=filters_of(wanted), stopped=stopped))
-    return preview_of((*findings, *said), report, change, outlets, days=days)
+    return preview_of((*findings, *said), report, change, outlets, days=DAYS)
 
 
 def translated(query: str, dialect: str) -> Imported:

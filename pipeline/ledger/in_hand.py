@@ -42,17 +42,15 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
 _records = msgspec.json.Decoder(tuple[_Record, ...])
 
 
+def _process() -> str:
+    return f"{os.getpid()}-{_TOKEN}"
+
+
 class InHand:
     """The note of one run. Raises StoreError, and Fenced once another owner has the run (``check_owner`` does)."""
 
-    def __init__(
-        self,
-        store: Store,
-        run: str,
-        check_owner: Callable[[sa.Connection], int],
-        process: Callable[[], str] = lambda: f"{os.getpid()}-{_TOKEN}",
-    ) -> None:
-        self._store, self._run, self._check_owner, self._process = store, run, check_owner, process
+    def __init__(self, store: Store, run: str, check_owner: Callable[[sa.Connection], int]) -> None:
+        self._store, self._run, self._check_owner = store, run, check_owner
 
     def take(self, positions: Sequence[Position], seq: int, blamed: Mapping[Position, int]) -> dict[Position, int]:
         """Note that these are decided now, to be stored as transaction ``seq``; ``blamed`` says how often each was before.
@@ -60,7 +58,7 @@ class InHand:
         Returns how often the records are blamed that a process had in hand when it died; if there are any, nothing is noted
         and its note is gone, since what was to be decided now may hold them.
         """
-        process, c = self._process(), own.in_hand.c
+        process, c = _process(), own.in_hand.c
         noted = [_Record(at.stream, at.partition, at.offset, blamed.get(at, 0)) for at in positions]
         row = {"run": self._run, "process": process, "seq": seq, "records": msgspec.json.encode(noted).decode()}
         with self._store.writing() as connection:
@@ -79,7 +77,7 @@ class InHand:
     def lay_down(self) -> None:
         """Note that nothing is in hand any more: what happens from here on is not the record's fault."""
         with self._store.writing() as connection:
-            mine = (own.in_hand.c.run == self._run) & (own.in_hand.c.process == self._process())
+            mine = (own.in_hand.c.run == self._run) & (own.in_hand.c.process == _process())
             connection.execute(own.in_hand.update().where(mine).values(seq=_VOID))
 
 

@@ -7,7 +7,7 @@ Every call is one transaction; all raise StoreError where the store fails.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -175,16 +175,10 @@ class DeliveryRepository:
         with self.store.writing() as connection:
             return bool(connection.execute(d.mutes.delete().where(d.mutes.c.id == identity)).rowcount)
 
-    def mutes(
-        self, *, now_ms: int, owner: str | None = None, subscriptions: Collection[str] | None = None
-    ) -> list[Mute]:
-        """Mutes in force, oldest first: all, of an owner, or of these subscriptions (then also those for all of an owner's)."""
+    def mutes(self, *, now_ms: int) -> list[Mute]:
+        """Mutes in force, oldest first."""
         c = d.mutes.c
         query = sa.select(d.mutes).where(c.until_ms.is_(None) | (c.until_ms > now_ms)).order_by(c.muted_ms, c.id)
-        if owner is not None:
-            query = query.where(c.owner == owner)
-        if subscriptions is not None:
-            query = query.where(c.subscription.in_(["", *sorted(subscriptions)]))
         with self.store.reading() as connection:
             return [Mute(**row) for row in connection.execute(query).mappings()]
 
@@ -197,17 +191,6 @@ class DeliveryRepository:
                 for row in connection.execute(query.order_by(d.deliveries.c.planned_ms, d.deliveries.c.id)):
                     found.setdefault(row.alert, []).append(delivery_of(row))
         return found
-
-    def recent(self, *, subscription: str | None = None, channel: str | None = None, limit: int = 50) -> list[Delivery]:
-        """The latest deliveries, newest first."""
-        c = d.deliveries.c
-        query = sa.select(d.deliveries).order_by(c.planned_ms.desc(), c.id).limit(limit)
-        if subscription is not None:
-            query = query.where(c.subscription == subscription)
-        if channel is not None:
-            query = query.where(c.channel == channel)
-        with self.store.reading() as connection:
-            return [delivery_of(row) for row in connection.execute(query)]
 
 
 def key_of(*parts: str) -> str:

@@ -23,11 +23,18 @@ from desk.delivery.channels import Options
 from desk.delivery.render import Renderer
 from desk.delivery.service import DeliveryService
 from desk.delivery.store import tables as d
-from desk.delivery.store.channels import Channel, DeliveryRepository
+from desk.delivery.store.channels import Channel, Delivery, DeliveryRepository, delivery_of
 
 NOON_MS = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp() * 1_000)
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MINUTE, HOUR = 60_000, 3_600_000
+
+
+def deliveries_in(store: Store) -> list[Delivery]:
+    """All deliveries, the latest first."""
+    query = sa.select(d.deliveries).order_by(d.deliveries.c.planned_ms.desc(), d.deliveries.c.id)
+    with store.reading() as connection:
+        return [delivery_of(row) for row in connection.execute(query)]
 
 
 @dataclass

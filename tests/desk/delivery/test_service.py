@@ -26,6 +26,7 @@ from tests.desk.delivery.support import (
     Clock,
     Receiver,
     alert,
+    deliveries_in,
     hook,
     put,
     receiving,
@@ -112,7 +113,7 @@ def test_a_message_that_is_refused_holds_up_no_other_and_stays_to_be_seen(
     receiver.answers = [(422, {})]
     deliver(store, clock)
     assert statuses(store) == {"failed": 1, "sent": 1}
-    (failed,) = (one for one in DeliveryRepository(store).recent() if one.status == "failed")
+    (failed,) = (one for one in deliveries_in(store) if one.status == "failed")
     assert failed.why == "the receiver refused this message (422)"
     assert DeliveryRepository(store).retry_channel("hook", now_ms=clock.now_ms) == 1
     deliver(store, clock)
@@ -271,7 +272,7 @@ def test_a_takedown_is_told_to_those_who_had_the_article(store: Store, clock: Cl
     assert kill["alerts"][0]["withdrawn"] == [article_id(url)]
     assert statuses(store) == {"sent": 3, "withdrawn": 1}
     # Its words are gone from what is kept of the deliveries.
-    kept = [one for one in DeliveryRepository(store).recent() if one.article == article_id(url)]
+    kept = [one for one in deliveries_in(store) if one.article == article_id(url)]
     assert len(kept) == 3
     assert all("fell in at dawn" not in one.record for one in kept)
 
