@@ -13,6 +13,7 @@ from lxml.html import HtmlElement
 
 from core.package_data import package_toml
 from pipeline.extraction.marks import AUTHOR_PATH, Marks
+from pipeline.extraction.names import PARTICLES, has_unspaced, in_order, in_small_letters, is_agency, without_onto
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.times import role_of
 from pipeline.extraction.values import phrases_of, plain_line, words_of
@@ -38,42 +39,7 @@ def _alternatives(listed: str) -> str:
 
 
 _IN_BRACKETS = re.compile(r"(?<!\s)\s*+[(\[（][^()\[\]（）]{0,60}[)\]）]")
-_PARTICLES = frozenset(
-    [
-        "de",
-        "van",
-        "von",
-        "der",
-        "den",
-        "la",
-        "le",
-        "bin",
-        "ibn",
-        "al",
-        "el",
-        "da",
-        "dos",
-        "di",
-        "du",
-        "del",
-        "della",
-        "ter",
-        "ten",
-        "af",
-        "av",
-        "zu",
-        "zum",
-        "y",
-        "e",
-        "bint",
-        "abu",
-        "ben",
-        "dela",
-        "mc",
-        "o",
-    ]
-)
-_COLON = r"\s*[:：●•|/／]\s*"
+_COLON = r"\s*[:：●•|/／・＝=]\s*"
 _LABEL = re.compile(rf"^(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
 _BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
 _JOINTS = frozenset(_DATA["joints"])
@@ -92,7 +58,21 @@ _IN_A_TOWN = re.compile(
 )
 _KOREAN = re.compile(r"^([\uac00-\ud7af]{2,5})\s*(?:기자|특파원|선임기자)\b.*")
 
+# h-card, hCard and hAtom: the author, and the name within.
+_MICROFORMAT = re.compile(r"(?:^|\s)(?:p-author|author\s+vcard|vcard\s+author)(?:\s|$)")
+_SAYS_NAME = re.compile(r"(?:^|\s)(?:p-name|fn)(?:\s|$)")
+_KOREAN_NAMES = re.compile(r"(?<=[\uac00-\ud7af])\s?·\s?(?=[\uac00-\ud7af]{2,4}(?:\s?(?:기자|특파원|선임기자)|\s?·|$))")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_PICTURED = re.compile(
+    rf"(?:^|(?<=[\s,;|·•(]))(?:{_alternatives(_DATA['pictures'])})(?:{_COLON}|\s(?:by|von|par|de|di)\s)", re.IGNORECASE
+)
+_BY_AGENCY = re.compile(r"^([^/]{4,60})/([^/\s]{2,12})$")
+# "unserem Korrespondenten", "our correspondent in Cairo,": small words, and a role in any of its forms.
+_ROLE_BEFORE = re.compile(
+    r"(?:[^\W\d_]{1,12}\s){0,2}(?:korrespondent|correspond|journalist|reporter|redakt|corresponsal|корреспондент|журналист)\w{0,6}\s"
+    r"(?=[^\W\d_]+\s[^\W\d_])",
+    re.IGNORECASE,
+)
 _SAYS_AUTHOR = frozenset(
     {
         "author", "authors", "byline", "bylines", "writer", "writers", "reporter", "reporters", "autor", "autores", "autoren",
@@ -163,6 +143,8 @@ def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
 def _origin(element: HtmlElement) -> str | None:
     if "author" in (element.get("rel") or "").lower().split() and element.tag in ("a", "link", "span"):
         return "rel_author"
+    if _MICROFORMAT.search(element.get("class") or "") and element.tag != "meta":
+        return "byline"
     properties = f"{element.get('itemprop') or ''} {element.get('property') or ''}".lower().split()
     if element.tag != "meta" and any(
         name in ("author", "creator", "dc:creator") or name.endswith((":author", "/author")) for name in properties
@@ -194,6 +176,11 @@ def _names_in(element: HtmlElement, origin: str) -> list[str]:
             return [content]
     if origin != "byline":
         return [words_of(element, _MAX_BYLINE_CHARS)]
+    named = [
+        words_of(one) for one in element.iter() if _SAYS_NAME.search(one.get("class") or "") and one is not element
+    ]
+    if named := [name for name in named if clean_authors([name], shown=True)]:
+        return named
     links = [words_of(link) for link in element.iter("a") if not _is_address_only(link) and not _says_other(link)]
     links = [link for link in links if clean_authors([link], shown=True)]
     whole = words_of(element, _MAX_BYLINE_CHARS)
@@ -252,11 +239,31 @@ def clean_authors(claims: Iterable[str], *, shown: bool = False) -> tuple[str, .
 
 
 def _split(line: str, *, shown: bool) -> Iterator[str]:
+    names = list(_parts(line, shown=shown))
+    if len(names) > 1:
+        names = [name for name in names if not is_agency(name)] or names[:1]
+        # "By A. Keel and B. Lind, Geneva": one word behind whole names is where they wrote.
+        if shown and "," in line and all(" " in name for name in names[:-1]) and _is_place(names[-1], line):
+            names.pop()
+    yield from (in_small_letters(in_order(name)) for name in names)
+
+
+def _is_place(name: str, line: str) -> bool:
+    return " " not in name and name[:1].upper() != name[:1].lower() and line.rstrip(" .").endswith(f", {name}")
+
+
+def _parts(line: str, *, shown: bool) -> Iterator[str]:
+    line = _KOREAN_NAMES.sub(", ", line)
+    if has_unspaced(line):
+        line = without_onto(line)
+    if (pictured := _PICTURED.search(line)) is not None:
+        line = line[: pictured.start()]
+    line = _BY_AGENCY.sub(lambda found: found[1] if is_agency(found[2]) else found[0], line)
     line = _IN_BRACKETS.sub("", _without_label(line)).strip(" ,;|.:–—-•·")
     if not line or "://" in line or line.startswith("@"):
         return
     if not shown and len(line) <= 120 and not _joined(line):
-        if any(char.isalpha() for char in line):
+        if _is_name(line, shown=False):
             yield _KOREAN.sub(r"\1", line)
         return
     if shown and (cut := _CUT.search(line)):
@@ -283,9 +290,11 @@ def _without_role(name: str) -> str:
     """Without a role behind it: "Sam Stein Senior Politics Editor" → "Sam Stein". What is only a role stays: it is no name."""
     words = name.split()
     role = next((place for place, word in enumerate(words) if folded(word) in _ROLES), None)
+    if role is None and (begun := _ROLE_BEFORE.match(name)):
+        return name[begun.end() :]
     if role is None or role < 2:
         return name
-    end = 3 if len(words) > 3 and (len(words[1].rstrip(".")) == 1 or words[1].lower() in _PARTICLES) else 2
+    end = 3 if len(words) > 3 and (len(words[1].rstrip(".")) == 1 or words[1].lower() in PARTICLES) else 2
     return " ".join(words[: min(end, role)])
 
 
@@ -297,7 +306,7 @@ def _joined(line: str) -> bool:
 
 def _by_commas(piece: str) -> list[str]:
     parts = [part.strip() for part in re.split(r"(?<!\s)\s*+[,،，]\s*+", piece) if part.strip()]
-    # "Keel, Ann" is one name.
+    # "Keel, Ann" is one name, the surname first.
     if len(parts) == 2 and all(len(part.split()) == 1 for part in parts):
         return [piece.strip()]
     return parts
@@ -331,6 +340,6 @@ def _is_name(name: str, *, shown: bool) -> bool:
     cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
     return (
         not cased
-        or all(word[:1].isupper() or word.lower() in _PARTICLES for word in cased)
+        or all(word[:1].isupper() or word.lower() in PARTICLES for word in cased)
         or (len(words) == 1 and len(name) > 2)
     )

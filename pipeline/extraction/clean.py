@@ -117,13 +117,13 @@ def extract(
         marks = marks_of(tree)
         join_broken_lines(tree, marks.as_written)
         facts = read_facts(tree, url, marks)
-        title = choose_title(title_hint, facts.titles, facts.site_names, url)
+        title = choose_title(title_hint, facts.titles, facts.site_names, url, facts.frame)
         signs = read_signs(tree)
         body = extract_body(tree, marks, facts, title.value)
         del alive
         if (kind := wall_kind(signs, facts, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
-        shown, headline = body.value, choose_title(None, facts.titles, facts.site_names, url).value
+        shown, headline = body.value, choose_title(None, facts.titles, facts.site_names, url, facts.frame).value
         cut = body.origin == "page" and is_partial(signs, facts, body.value)
         if summary_hint and (feed_text := _plain(summary_hint)) and len(body.value) < _FAR_LESS * len(feed_text):
             body, cut = Candidate(feed_text, "feed"), ends_cut(feed_text)
@@ -195,7 +195,8 @@ def _article(
     published = chosen_date(claims, fetched_at, context)
     modified = chosen_date(facts.modified, fetched_at, context)
     authors = ranked_authors(
-        (AuthorClaim(clean_authors(authors_hint), "feed"), *facts.authors), outlet_names(facts.site_names, url)
+        (AuthorClaim(clean_authors(authors_hint), "feed"), *facts.authors),
+        outlet_names(facts.site_names, url) | facts.frame.names,
     )
     origins = {
         "title": title.origin,

@@ -18,6 +18,7 @@ from lxml.html import HtmlElement
 
 from pipeline.extraction.bylines import clean_authors, lines_as_bylines, marked_bylines
 from pipeline.extraction.candidates import AuthorClaim, Candidate, agree
+from pipeline.extraction.frame import NO_FRAME, Frame, frame_of
 from pipeline.extraction.jsonld import (
     LinkedData,
     Node,
@@ -31,7 +32,8 @@ from pipeline.extraction.jsonld import (
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.times import lines_near, shown_dates
-from pipeline.extraction.values import MAX_VALUE_CHARS, as_paragraphs, distinct, plain_line, words_of
+from pipeline.extraction.titles import without_outlet
+from pipeline.extraction.values import MAX_VALUE_CHARS, as_paragraphs, distinct, plain_line, readable_line, words_of
 from pipeline.text.characters import folded, normal_line
 
 _MAX_VALUES = 20
@@ -67,6 +69,12 @@ _AUTHOR_METAS = (
     "bt:author", "content_author", "article-author", "mediator_author", "ga_author", "author_name", "authorname",
     "sitecatalyst.author", "shareaholic:article_author_name",
 )  # fmt: skip
+_MAX_LABEL_CHARS, _MIN_HEADLINE_CHARS = 40, 6
+_MAY_BE_LABELS = ("span", "a", "strong", "b", "em", "i", "small", "div", "p", "mark", "sup")
+_NAME_WORDS = re.compile(r"[A-Z]?[a-z]+")
+_LABEL_NAMES = frozenset(["label", "flag", "badge", "tag", "breaking", "pill"])  # a kicker says what the news is about
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_FEW_UNSPACED = 6
 _LANGUAGE_CLAIM = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_,;\s]|$)")
 
 
@@ -79,6 +87,7 @@ class PageFacts:
 
     titles: tuple[Candidate, ...] = ()
     site_names: tuple[str, ...] = ()
+    frame: Frame = NO_FRAME
     authors: tuple[AuthorClaim, ...] = ()
     published: tuple[Candidate, ...] = ()
     modified: tuple[Candidate, ...] = ()
@@ -99,7 +108,8 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
     """Read the claims out of a parsed page. ``marks`` are its elements that bear one."""
     metas = _metas(tree)
     data = read_linked_data(tree)
-    window = normal_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS])
+    window = readable_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS])
+    frame = frame_of(tree, url)
     headings = _headings(tree, window, metas)
     shown = frozenset(
         flat for text in (*(text for _, text in headings), *metas.get("og:title", ()), window) if (flat := folded(text))
@@ -110,13 +120,16 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
     headline = _headline(headings)
     near = lines_near(headline) if headline is not None else []
     dates = _dates(marks, metas, main, page, near)
+    site_names = _outlets(
+        [*metas.get("og:site_name", ()), *publishers, *metas.get("application-name", ()), *_site_nodes(data)],
+        {folded(one) for one in (*metas.get("og:title", ()), *strings(main.get("headline")))},
+    )
+    bare = without_outlet(window, site_names, url, frame)
     return PageFacts(
-        titles=_titles(marks, url, main, metas, headings, window),
-        site_names=_outlets(
-            [*metas.get("og:site_name", ()), *publishers, *metas.get("application-name", ()), *_site_nodes(data)],
-            {folded(one) for one in (*metas.get("og:title", ()), *strings(main.get("headline")))},
-        ),
-        authors=tuple(_authors(marks, data, main, page, metas, near)),
+        titles=_titles(marks, url, main, metas, headings, window, bare),
+        site_names=site_names,
+        frame=frame,
+        authors=tuple(_authors(marks, data, main, page, _without_template(metas, site_names), near)),
         published=_candidates(one for one, role in dates if role == "published"),
         modified=_candidates(one for one, role in dates if role == "modified"),
         language=_language(tree, main, metas),
@@ -153,10 +166,12 @@ def _metas(tree: HtmlElement) -> dict[str, list[str]]:
 
 def _headings(tree: HtmlElement, window: str, metas: dict[str, list[str]]) -> list[tuple[HtmlElement, str]]:
     """The page's first <h1>s with their texts; without any, the first <h2> or <h3> that its window title begins with."""
-    found = [
-        (heading, text) for heading in list(tree.iter("h1"))[:_MAX_HEADINGS] if (text := normal_line(words_of(heading)))
-    ]
     titles = [folded(one) for one in (window, *metas.get("og:title", ())) if one]
+    found = [
+        (heading, text)
+        for heading in list(tree.iter("h1"))[:_MAX_HEADINGS]
+        if (text := readable_line(_without_label(heading, titles)))
+    ]
     if any(agree(folded(text), title) for _, text in found for title in titles):
         return found
     for heading in list(tree.iter("h2", "h3"))[:40]:
@@ -164,6 +179,28 @@ def _headings(tree: HtmlElement, window: str, metas: dict[str, list[str]]) -> li
         if len(flat) >= 12 and any(agree(flat, title) for title in titles) and not beside_the_article(heading):
             return [*found, (heading, normal_line(words_of(heading)))]
     return found or _unmarked_heading(tree, titles)
+
+
+def _without_label(heading: HtmlElement, titles: list[str]) -> str:
+    """The heading's text without a label ("Breaking") in an element of its own at its beginning or end.
+
+    It is one if a title of the page (folded) begins with the rest alone, or if it is named so and no title has the whole.
+    """
+    text = words_of(heading)
+    whole = folded(text)
+    if not len(heading) or any(whole in title for title in titles):
+        return text
+    for child, last in ((heading[0], False), (heading[-1], True)):
+        if child.tag not in _MAY_BE_LABELS or not (label := words_of(child, _MAX_LABEL_CHARS)):
+            continue
+        rest = text.removesuffix(label) if last else text.removeprefix(label)
+        flat = folded(rest)
+        if rest == text or len(flat) < _MIN_HEADLINE_CHARS:
+            continue
+        named = {word.lower() for word in _NAME_WORDS.findall(child.get("class") or "")}
+        if any(title.startswith(flat) for title in titles) or named & _LABEL_NAMES:
+            return rest.strip(" :|–—-·•")
+    return text
 
 
 def _unmarked_heading(tree: HtmlElement, titles: list[str]) -> list[tuple[HtmlElement, str]]:
@@ -201,13 +238,15 @@ def _titles(
     metas: dict[str, list[str]],
     headings: list[tuple[HtmlElement, str]],
     window: str,
+    bare: str,
 ) -> tuple[Candidate, ...]:
+    """All claims of a title. ``bare``: the window title without the outlet."""
     own = "json_ld" if names_page(main, url) else "json_ld_unnamed"
     found = [Candidate(text, own) for text in distinct(strings(main.get("headline")) or strings(main.get("name")))]
     found += [Candidate(text, "open_graph") for text in distinct(metas.get("og:title", ()))]
     # A window title of a word or two ("World", "Article") says nothing against a heading.
-    telling = len(window.split()) > _FEW_WORDS or len(window) > _FEW_CHARS
-    said = [folded(text) for text in (*(one.value for one in found), window if telling else "") if text]
+    telling = len(bare.split()) > _FEW_WORDS or len(bare) > _FEW_CHARS or len(_UNSPACED.findall(bare)) > _FEW_UNSPACED
+    said = [folded(text) for text in (*(one.value for one in found), bare if telling else "") if text]
     first = True
     for heading, text in headings:
         origin = _origin_of(heading, first=first)
@@ -249,6 +288,13 @@ def _authors(
         if label and lines_as_bylines([f"{label}: Ann Keel"]):
             yield AuthorClaim(clean_authors(metas.get(f"twitter:data{number}", ())), "twitter")
     yield AuthorClaim(lines_as_bylines(near), "line")
+
+
+def _without_template(metas: dict[str, list[str]], site_names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The metas without an author that is the outlet: a template writes its name there on each page."""
+    outlet = {folded(name) for name in site_names}
+    kept = [value for value in metas.get("author", ()) if folded(value) not in outlet]
+    return {**metas, "author": kept}
 
 
 def _parsely(metas: dict[str, list[str]]) -> list[str]:
@@ -303,8 +349,8 @@ def _site_nodes(data: LinkedData) -> list[str]:
         name
         for node in data.nodes
         if any(kind.endswith(("WebSite", "NewsMediaOrganization")) for kind in strings(node.get("@type")))
-        for name in strings(node.get("name"))
-    ][:3]
+        for name in (*strings(node.get("name")), *(one.text for one in names(data, node.get("publisher"))))
+    ][:4]
 
 
 def _says_paid(main: Node) -> bool:

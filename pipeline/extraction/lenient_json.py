@@ -74,7 +74,7 @@ def _values(text: str) -> Iterator[Any]:
 
 
 _NEXT = re.compile(r"\s*")
-_AFTER_COMMA = re.compile(r"\s*(?:[\"'{\[}\]\d-]|[A-Za-z_$@][\w$@]{0,60}\s*(?:[:,}\]]|$)|/[/*]|$)")
+_AFTER_COMMA = re.compile(r"\s*(?:[\"'{\[}\]\d-]|[A-Za-z_$@][\w$@]{0,60}\s*(?:[:,}\]]|$)|/[/*]|\\[nrt]|$)")
 # The next line begins with a name: the comma between was left out.
 _NAME_BELOW = re.compile(r"[ \t\r]*\n\s*([\"'])@?[\w$.-]{1,60}\1\s*:")
 _COLON = re.compile(r"\s*:")
@@ -187,7 +187,7 @@ class _Mender:
         behind = following.end() if following else self.place
         if self.text[behind : behind + 1] == ":" and self.last != ":" and self.open[-1] == "{":
             self._value(json.dumps(found[0]))
-        elif self.last != "value":
+        elif self.last == ":" or (self.last != "value" and self.open[-1] == "["):
             self._value(_LITERALS.get(found[0].lower(), "null"))
             self._skip_call()
 

@@ -371,7 +371,7 @@ def _type_around(element: HtmlElement) -> str:
         if one is element:
             continue
         if kind := one.get("itemtype"):
-            return kind.rstrip("/")
+            return str(kind).rstrip("/")
         if (one.get("itemprop") or "").lower() in ("liveblogupdate", "comment"):
             return "update"
     return ""

@@ -13,6 +13,7 @@ from collections.abc import Sequence, Set
 from urllib.parse import urlsplit
 
 from pipeline.extraction.candidates import Candidate, weighed_titles
+from pipeline.extraction.frame import NO_FRAME, Frame
 from pipeline.extraction.values import plain_line
 from pipeline.text.characters import folded, normal_line
 
@@ -27,7 +28,13 @@ CLAIM_CHARS = 2_000
 
 # Spaces are taken at the beginning of their run only, or a run of them would be tried from each place in it.
 _SPACES = r"(?:(?<!\s)\s++)"
-_SEPARATOR = re.compile(rf"{_SPACES}[|¦ㅣ\-–—·•»«:/]++\s+|{_SPACES}?[|¦｜ㅣ]\s*|{_SPACES}?::\s*")
+_UNSPACED = "\u3040-\u30ff\u3400-\u9fff\u300d\u300f\u300b\u201d\uff01\uff1f"
+_SEPARATOR = re.compile(
+    rf"{_SPACES}[|¦ㅣ\-–—·•»«›‹>:/]++\s+|{_SPACES}?[|¦｜ㅣ]\s*|{_SPACES}?::\s*"
+    rf"|(?<=[{_UNSPACED}])[-–—_]++(?=\S)|(?<!\s)[-_]++(?=[{_UNSPACED}])"
+)
+_BETWEEN_PLACES = frozenset("|¦｜ㅣ»«›‹>_")
+"""Marks that stand between places of a site, and not within a headline."""
 _GUILLEMETS = frozenset("«»")
 _ELLIPSIS = re.compile(rf"{_SPACES}?(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*$")
 _SENTENCE_END = re.compile(r"(?!^)(?:[.!?…؟。！？।۔]['\"”’»)\]]*+(?=\s|$)|[。！？])")
@@ -37,23 +44,29 @@ _GENERIC = frozenset(
 )
 
 
+_TAIL_SHARE = 0.7
 _CUT_OFF_CHARS = 60
 """A headline that long, of which another one is the beginning, is likely the whole of it."""
 
 
-def choose_title(hint: str | None, claims: Sequence[Candidate], site_names: Sequence[str], url: str) -> Candidate:
+def choose_title(
+    hint: str | None, claims: Sequence[Candidate], site_names: Sequence[str], url: str, frame: Frame = NO_FRAME
+) -> Candidate:
     """The title and its origin; an empty one if none is claimed.
 
-    ``hint`` is the feed's; ``claims`` are the page's, in any order.
+    ``hint`` is the feed's; ``claims`` are the page's, in any order; ``frame`` is what stands around its article.
     """
     outlets = outlet_names(site_names, url)
     headlines = {folded(claim.value) for claim in claims if claim.origin != "window"}
     page = [
         Candidate(title, claim.origin)
         for claim in claims
-        if (title := _stripped(normal_line(claim.value), outlets, headlines)) and not _says_nothing(title, outlets)
+        if (title := _stripped(normal_line(claim.value), outlets, headlines, frame))
+        and not _says_nothing(title, outlets)
     ]
-    feed = _stripped(plain_line(hint), outlets, headlines) if hint else ""
+    if page and all(claim.origin == "window" for claim in page):
+        page = [Candidate(_without_tail(claim.value), claim.origin) for claim in page]
+    feed = _stripped(plain_line(hint), outlets, headlines, frame) if hint else ""
     if feed and not _says_nothing(feed, outlets):
         best = Candidate(feed, "feed")
         if _ELLIPSIS.search(feed):
@@ -126,17 +139,26 @@ def _is_outlet(part: str, outlets: frozenset[str]) -> bool:
     )
 
 
-def _stripped(title: str, outlets: frozenset[str], headlines: Set[str]) -> str:
+def without_outlet(title: str, site_names: Sequence[str], url: str, frame: Frame) -> str:
+    """The title without the outlet and its sections; "" if it is no more than that."""
+    outlets = outlet_names(site_names, url)
+    bare = _stripped(title, outlets, frozenset(), frame)
+    return "" if _says_nothing(bare, outlets) or frame.names_outlet(bare, noted=False) else bare
+
+
+def _stripped(title: str, outlets: frozenset[str], headlines: Set[str], frame: Frame) -> str:
     """The title without the outlet at either end, and without what one of the page's headlines (folded) lacks."""
     title = title[:CLAIM_CHARS]
+    at_end = at_begin = False
     while separators := [found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]:
         first, last = separators[0], separators[-1]
         head, tail = title[: last.start()].strip(), title[last.end() :].strip()
-        if head and _is_outlet(tail, outlets):
-            title = head
+        if head and _is_place(tail, head, outlets, frame, last[0], inner=at_end):
+            title, at_end = head, True
             continue
-        if (rest := title[first.end() :].strip()) and _is_outlet(title[: first.start()], outlets):
-            title = rest
+        begin = title[: first.start()].strip()
+        if (rest := title[first.end() :].strip()) and _is_place(begin, rest, outlets, frame, first[0], inner=at_begin):
+            title, at_begin = rest, True
             continue
         shorter = next(
             (part for part in (head, rest) if part and folded(part) in headlines and folded(title) != folded(part)),
@@ -146,6 +168,27 @@ def _stripped(title: str, outlets: frozenset[str], headlines: Set[str]) -> str:
             break
         title = shorter
     return title.strip()
+
+
+def _without_tail(title: str) -> str:
+    """A window title that nothing on the page confirms, without the last part: the outlet's name stands there, or a section's.
+
+    Only behind a mark that headlines don't have, and only if the part is far shorter than what is left.
+    """
+    last = next(reversed([found for found in _SEPARATOR.finditer(title) if not _quotes(found[0], title)]), None)
+    if last is None:
+        return title
+    head, tail = title[: last.start()].strip(), title[last.end() :].strip()
+    between = bool(_BETWEEN_PLACES & set(last[0])) or not last[0][:1].isspace()
+    return head if tail and between and len(tail) <= _TAIL_SHARE * len(head) else title
+
+
+def _is_place(part: str, rest: str, outlets: frozenset[str], frame: Frame, mark: str, *, inner: bool) -> bool:
+    """Whether a part at an end of a title is the outlet, or one of its sections. ``inner``: the outlet stood beside it."""
+    if _is_outlet(part, outlets) or frame.names_outlet(part, noted=mark.strip() != ":"):
+        return True
+    between = bool(_BETWEEN_PLACES & set(mark))
+    return (inner or between) and len(rest) > len(part) and frame.is_section(part)
 
 
 def _quotes(separator: str, title: str) -> bool:

@@ -67,6 +67,15 @@ def plain_line(text: str) -> str:
     return normal_line(_TAG.sub(" ", text) if "<" in text else text)
 
 
+def readable_line(text: str) -> str:
+    """A text that a page shows as one line; what was escaped once too often is read as it was meant."""
+    for _ in range(_UNESCAPES):
+        if "&" not in text or not _ENTITY.search(text):
+            break
+        text = unescaped(text)
+    return normal_line(text)
+
+
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
     """The texts as plain lines, without empty and repeated ones, in their order."""
     cleaned = (plain_line(text) for text in texts)

@@ -207,6 +207,7 @@ def _with_time(text: str, day: Day, context: DateContext) -> Reading:
 
 
 _NEAR_CHARS = 24
+_MIN_STEM = 4
 
 
 def _mark(tail: str, head: str) -> Mark | None:
@@ -220,6 +221,14 @@ def _mark(tail: str, head: str) -> Mark | None:
     for count in range(min(3, len(words)), 0, -1):
         if (mark := marks.get(" ".join(words[-count:]))) is not None:
             return mark
+    # "दुपारी": a case's ending behind the mark.
+    if (
+        words
+        and not words[-1].isascii()
+        and len(words[-1]) > _MIN_STEM
+        and (mark := marks.get(words[-1][:-1])) is not None
+    ):
+        return mark
     # "下午3:47": the mark may be the end of a run of characters.
     last = words[-1] if words else ""
     return next((marks[last[-size:]] for size in (3, 2) if not last.isascii() and last[-size:] in marks), None)

@@ -42,6 +42,16 @@ _NAMED = {
     "北京时间": "Asia/Shanghai", "日本時間": "Asia/Tokyo", "한국시간": "Asia/Seoul", "hora peninsular": "Europe/Madrid",
     "heure de paris": "Europe/Paris",
 }  # fmt: skip
+# "по московскому времени", "за київським часом": an adjective of the capital, and "time" in any case.
+_BY_CAPITAL = re.compile(
+    r"\b(москов|киев|київ|минск|мінс|бакин|тбилис|ереван|астан|ташкент|бишкек|кишин)\w{2,9}\s(?:врем|час)\w{1,4}",
+    re.IGNORECASE,
+)
+_CAPITALS = {
+    "москов": "Europe/Moscow", "киев": "Europe/Kyiv", "київ": "Europe/Kyiv", "минск": "Europe/Minsk", "мінс": "Europe/Minsk",
+    "бакин": "Asia/Baku", "тбилис": "Asia/Tbilisi", "ереван": "Asia/Yerevan", "астан": "Asia/Almaty",
+    "ташкент": "Asia/Tashkent", "бишкек": "Asia/Bishkek", "кишин": "Europe/Chisinau",
+}  # fmt: skip
 _GUESSED_FIRST: dict[str, list[tuple[set[str], int | str]]] = {
     # abbreviation: [(countries and languages, minutes or zone)], the first as what is meant otherwise
     "ist": [({"in", "hi", "bn", "ta", "te", "ml", "mr", "gu", "pa", "kn"}, 330), ({"il", "he"}, "Asia/Jerusalem"), ({"ie",
@@ -101,6 +111,8 @@ def zone_in(text: str, places: frozenset[str] = frozenset()) -> Zone | None:
     for phrase, where in _NAMED.items():
         if (" " in phrase or not phrase.isascii()) and phrase in lower[:40]:
             return Zone(ZoneInfo(where))
+    if capital := _BY_CAPITAL.search(lower):
+        return Zone(ZoneInfo(_CAPITALS[capital[1]]))
     for number, found in enumerate(_WORDS.finditer(text[:60])):
         word = found[0]
         if number >= _MOST:

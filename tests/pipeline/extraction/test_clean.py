@@ -58,7 +58,7 @@ def test_paragraphs_and_nothing_else() -> None:
     found = run(page())
     assert found.text == "\n".join(PARAGRAPHS)
     assert found.title == "Talks go on"
-    assert dict(found.origins)["title"] == "window"
+    assert dict(found.origins)["title"] == "heading"
     assert found.page_language == "en-GB"
 
 

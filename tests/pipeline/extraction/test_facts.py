@@ -180,7 +180,7 @@ def test_authors_of_others_are_not_taken(behind: str) -> None:
     [
         ("By Ann Keel and Bob Ray", ("Ann Keel", "Bob Ray")),
         ("Ann Keel, Bob Ray und Carl Vogt", ("Ann Keel", "Bob Ray", "Carl Vogt")),
-        ("Keel, Ann", ("Keel, Ann",)),
+        ("Keel, Ann", ("Ann Keel",)),
         ("Ann Keel | The Outlet | Nov 28, 2026", ("Ann Keel",)),
         ("Ann Keel Senior Politics Editor", ("Ann Keel",)),
         ("Ann Keel (in Lethe)", ("Ann Keel",)),

@@ -1,0 +1,100 @@
+"""What the frame around an article says of its outlet: the link to its front page, its notice of copyright, its sections.
+
+A window title names outlet and section beside the headline, in any order and behind any mark. Which part is which, the page
+itself says elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lxml.etree import XPath
+from lxml.html import HtmlElement
+
+from pipeline.extraction.values import line_of
+from pipeline.text.characters import folded
+
+_MAX_NAME_CHARS = 60
+_MAX_NOTICE_CHARS = 200
+_MAX_LINKS, _MAX_NOTICES, _MAX_SECTIONS = 400, 6, 80
+_MIN_NOTED, _MIN_NOTED_UNSPACED = 4, 2
+_NOTICES = XPath("//text()[contains(., '©') or contains(., '(c)') or contains(., '(C)') or contains(., 'opyright')]")
+_SECTIONS = XPath("//nav//a | //header//a | //*[contains(@class, 'bread')]//a")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Folded texts: ``names`` of the outlet without spaces, ``notices`` of copyright with a space at each end, ``sections``."""
+
+    names: frozenset[str] = frozenset()
+    notices: str = ""
+    sections: frozenset[str] = frozenset()
+
+    def names_outlet(self, part: str, *, noted: bool = True) -> bool:
+        """Whether a part of a title is the outlet's name. ``noted``: the notice of copyright may say so too."""
+        flat = folded(part)
+        if not flat:
+            return False
+        if flat.replace(" ", "") in self.names:
+            return True
+        if not noted or len(part) > _MAX_NAME_CHARS:
+            return False
+        if _UNSPACED.search(flat):
+            return len(flat) > _MIN_NOTED_UNSPACED and flat.replace(" ", "") in self.notices.replace(" ", "")
+        return len(flat) >= _MIN_NOTED and f" {flat} " in self.notices
+
+    def is_section(self, part: str) -> bool:
+        """Whether a part of a title is what a link of the menu or the breadcrumbs says."""
+        return folded(part) in self.sections
+
+
+NO_FRAME = Frame()
+
+
+def frame_of(tree: HtmlElement, url: str) -> Frame:
+    """Read the frame of a page."""
+    host = _host(url)
+    names: set[str] = set()
+    for number, link in enumerate(tree.iter("a")):
+        if number >= _MAX_LINKS:
+            break
+        if _leads_home((link.get("href") or "").strip(), host):
+            claims = [line_of(link, _MAX_NAME_CHARS), link.get("title") or "", link.get("aria-label") or ""]
+            claims += [image.get("alt") or "" for image in link.iter("img")]
+            names.update(folded(one).replace(" ", "") for one in claims if 1 < len(one.strip()) <= _MAX_NAME_CHARS)
+    notices = []
+    for text in _NOTICES(tree)[:_MAX_NOTICES]:
+        parent = text.getparent()
+        if parent is not None and parent.tag not in ("script", "style"):
+            whole = text.getparent().getparent() if text.is_tail else parent
+            notices.append(
+                (line_of(whole, _MAX_NOTICE_CHARS) if whole is not None else "") or str(text)[:_MAX_NOTICE_CHARS]
+            )
+    sections = {folded(line_of(link, _MAX_NAME_CHARS)) for link in _SECTIONS(tree)[:_MAX_SECTIONS]}
+    return Frame(
+        frozenset(name for name in names if name),
+        f" {' '.join(folded(one) for one in notices)} ",
+        frozenset(one for one in sections if one),
+    )
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def _leads_home(address: str, host: str) -> bool:
+    if address in ("/", "./"):
+        return True
+    if not address.startswith(("http://", "https://", "//")):
+        return False
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.path in ("", "/") and not parts.query and (parts.hostname or "").removeprefix("www.") == host
