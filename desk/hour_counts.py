@@ -43,7 +43,7 @@ looks = Table(
     # No foreign key: the demo's person has no account.
     Column("person", SafeString(32), primary_key=True),
     Column("run", SafeString, primary_key=True),
-    # Of the look before, and of the latest; see ``since_look``.
+    # Of the look before (0: there was none), and of the latest; see ``since_look``.
     Column("before_ms", BigInteger, nullable=False),
     Column("latest_ms", BigInteger, nullable=False),
 )
@@ -188,18 +188,18 @@ class HourCounts:
             yield at_ms - at_ms % HOUR_MS, f"alert {row.id}", [("subscription", row.subscription)]
 
 
-def since_look(store: Store, run: str, person: str, now_ms: int, *, gap_ms: int, first_ms: int) -> int:
+def since_look(store: Store, run: str, person: str, now_ms: int, *, gap_ms: int) -> int | None:
     """When a person last looked before now, and note that they look. Looks less than ``gap_ms`` apart are one.
 
-    So a page that is loaded again still says what was new at the first load. ``first_ms`` for a person who never looked.
+    So a page that is loaded again still says what was new at the first load. None for a person who never looked before.
     """
     c = looks.c
     with store.writing() as connection:
         row = connection.execute(sa.select(looks).where(c.person == person, c.run == run)).first()
-        before = first_ms if row is None else row.before_ms if now_ms - row.latest_ms < gap_ms else row.latest_ms
+        before = 0 if row is None else row.before_ms if now_ms - row.latest_ms < gap_ms else row.latest_ms
         values = {"person": person, "run": run, "before_ms": before, "latest_ms": now_ms}
         store.upsert(connection, looks, [values])
-    return int(before)
+    return int(before) or None
 
 
 def _first_hour(now_ms: int) -> int:

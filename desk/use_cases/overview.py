@@ -53,6 +53,7 @@ class Overview(NamedTuple):
 
     ``counted``: all hours were; until then numbers are too low. ``begins_ms``: the first hour that the store holds, if it
     begins within the eight days that are looked at. ``board_from_ms``: older stories are not among ``largest`` and ``new``.
+    ``looked_ms``: when the person last looked; None: never, and ``new`` is what the last 24 hours brought.
     ``new`` is without those that are ``largest``. ``…_more`` are not listed.
     """
 
@@ -67,7 +68,7 @@ class Overview(NamedTuple):
     subscriptions_more: int
     largest: tuple[Card, ...]
     board_from_ms: int | None
-    since_ms: int
+    looked_ms: int | None
     new: Handed
     silent: tuple[FeedLine, ...]
     silent_more: int
@@ -87,9 +88,8 @@ def overview(desk: Desk, person: Caller) -> Overview:
     pages = topic_pages(desk)
     topics = lines("topic", ((one.stored.name, one.topic.title if one.topic else one.stored.name) for one in pages))
     subscriptions = lines("subscription", desk.follower.names.items())
-    since_ms = since_look(
-        desk.store, desk.settings.run, person.id, now_ms, gap_ms=LOOK_GAP_MS, first_ms=now_ms - DAY_MS
-    )
+    looked_ms = since_look(desk.store, desk.settings.run, person.id, now_ms, gap_ms=LOOK_GAP_MS)
+    since_ms = now_ms - DAY_MS if looked_ms is None else looked_ms
     board = desk.board.snapshot()
     great = largest(board, window[0])
     silent = silent_feeds(desk.feeds.report().feeds if desk.feeds is not None else ())
@@ -108,7 +108,7 @@ def overview(desk: Desk, person: Caller) -> Overview:
         subscriptions_more=max(0, len(subscriptions) - LINES),
         largest=great,
         board_from_ms=board[-1].last_ms if board and board[-1].last_ms > min(since_ms, window[0]) else None,
-        since_ms=since_ms,
+        looked_ms=looked_ms,
         # What is listed among the largest is not listed a second time.
         new=handed((card for card in board if card not in great), since_ms, shown=NEW),
         silent=tuple(silent[:SILENT]),

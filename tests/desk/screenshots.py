@@ -39,7 +39,7 @@ def main() -> None:
         editor(page, url)
         alert(page, url)
         story(page, url)
-        for name in ("coverage", "subscriptions"):
+        for name in ("coverage", "subscriptions", "overview", "briefing"):
             page.goto(f"{url}/{name}")
             keep(page, name)
         handover(page, url)
