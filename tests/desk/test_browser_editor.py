@@ -354,6 +354,9 @@ def test_axe_finds_no_serious_fault_and_a_phone_needs_no_sideways_scrolling(
         f"/alerts/{alert}",
         f"/alerts/{alert}/narrower",
         "/channels",
+        "/overview",
+        "/briefing",
+        "/outlets",
         "/handover?since=2020-01-01T00:00",
         f"/story/{story}",
     )
