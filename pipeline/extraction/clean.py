@@ -23,7 +23,7 @@ from pipeline.extraction.bylines import clean_authors
 from pipeline.extraction.candidates import AuthorClaim, Candidate, ranked_authors
 from pipeline.extraction.facts import PageFacts, read_facts
 from pipeline.extraction.marks import marks_of
-from pipeline.extraction.partial import ends_cut, is_partial
+from pipeline.extraction.partial import ends_cut, shown_of
 from pipeline.extraction.shown import join_broken_lines
 from pipeline.extraction.titles import choose_title, outlet_names, title_from_text
 from pipeline.extraction.values import as_paragraphs
@@ -124,7 +124,10 @@ def extract(
         if (kind := wall_kind(signs, facts, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
         shown, headline = body.value, choose_title(None, facts.titles, facts.site_names, url, facts.frame).value
-        cut = body.origin == "page" and is_partial(signs, facts, body.value)
+        cut = False
+        if body.origin == "page":
+            kept = shown_of(signs, facts, body.value)
+            body, cut = Candidate(kept.text, "page"), kept.partial
         if summary_hint and (feed_text := _plain(summary_hint)) and len(body.value) < _FAR_LESS * len(feed_text):
             body, cut = Candidate(feed_text, "feed"), ends_cut(feed_text)
         made = _article(body, title, facts, url, fetched_at, authors_hint, published_hint)

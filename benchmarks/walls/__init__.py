@@ -1,0 +1,1 @@
+"""Fitting the weights by which a short text is known to be a wall's."""
