@@ -117,8 +117,10 @@ class QueryIndex(Generic[Id]):
         self._free: list[int] = []
         self._clauses = ClauseTable()
         self._filed: ByTerm[array[int]] = ByTerm()  # slots by the terms that they are filed under
+        self._by_number: dict[int, array[int]] = {}  # the same by the numbers of these terms
         self._always = array("i")  # slots that are filed under none
         self._vain, self._patience = Column("q"), Column("q")
+        self._marks = Column("b")  # of the document at hand
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -135,7 +137,7 @@ class QueryIndex(Generic[Id]):
         else:
             slot = len(self._entries)
             self._entries.append(_Entry(slot, (0, id, ()), compiled))
-            for column in (self._vain, self._patience):
+            for column in (self._vain, self._patience, self._marks):
                 column.reserve(slot + 1)
         self._slots[id] = slot
         self._vain.numbers[slot], self._patience.numbers[slot] = 0, _PATIENCE
@@ -236,12 +238,16 @@ class QueryIndex(Generic[Id]):
             # First, since it needs the places of the words for all kinds of terms.
             numbers = terms.numbers_in(document, self._filed.prefix_lengths)
             terms.count(document, numbers, words=sampled)
-        reached = self._reached(document)
-        if len(reached) <= _FEW:
-            return reached, [], None
         if numbers is None:
+            reached = self._reached(document)
+            if len(reached) <= _FEW:
+                return reached, [], None
             numbers = terms.numbers_in(document, self._filed.prefix_lengths)
-        slots = np.fromiter(reached, np.int32, len(reached))
+            slots: Numbers = np.fromiter(reached, np.int32, len(reached))
+        else:
+            slots = self._reached_by(numbers)
+            if len(slots) <= _FEW:
+                return slots.tolist(), [], None
         fits = self._clauses.fitting(slots, terms.mark(numbers))
         terms.unmark(numbers)
         return slots[fits].tolist(), slots[~fits].tolist(), numbers
@@ -262,6 +268,16 @@ class QueryIndex(Generic[Id]):
     def _reached(self, document: Document) -> set[int]:
         """The slots of the queries that are filed under a term of ``document``, or under none."""
         return set(chain(self._always, *self._filed.found_in(document)))
+
+    def _reached_by(self, numbers: Numbers) -> Numbers:
+        """``_reached`` by the numbers of the document's terms, for many queries; ascending."""
+        by_number = self._by_number
+        lists = [by_number[number] for number in numbers.tolist() if number in by_number]
+        marks = self._marks.values
+        marks[np.frombuffer(b"".join((*lists, self._always)), np.int32)] = True
+        slots: Numbers = np.flatnonzero(marks).astype(np.int32)
+        marks[slots] = False
+        return slots
 
     def _write(self, entry: _Entry[Id]) -> None:
         """Find out the conditions of a query, store them and file it."""
@@ -298,7 +314,7 @@ class QueryIndex(Generic[Id]):
         for number in filed:
             term = self._terms.name(number)
             if (slots := self._filed.get(term)) is None:
-                slots = array("i")
+                slots = self._by_number[number] = array("i")
                 self._filed.set(term, slots)
                 self._terms.counted(number, from_now=True)
             slots.append(slot)
@@ -312,6 +328,7 @@ class QueryIndex(Generic[Id]):
             slots.remove(slot)
             if not slots:
                 self._filed.remove(term)
+                del self._by_number[number]
                 self._terms.counted(number, from_now=False)
 
     def _refile(self, slots: Numbers) -> None:
@@ -331,3 +348,4 @@ class QueryIndex(Generic[Id]):
         left = self._clauses.compact()
         renumbered = self._terms.keep(left.tolist())
         self._clauses.renumber(renumbered)
+        self._by_number = {int(renumbered[number]): slots for number, slots in self._by_number.items()}
