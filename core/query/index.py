@@ -32,8 +32,9 @@ from core.records.article import Match
 
 Id = TypeVar("Id", bound=Hashable)
 
-_FEW = 300
-"""Queries that are tried one by one if no more are reached: looking them up together takes as long."""
+_FEW, _FEW_KNOWN = 300, 150
+"""Queries that are tried one by one if no more are reached: looking them up together takes as long. The second: if the
+numbers of the document's terms are known already."""
 _PATIENCE = 64
 """Documents that refuse a query after which it is filed again the first time, then after twice as many. It costs as much."""
 _KNOWING = 48
@@ -246,7 +247,7 @@ class QueryIndex(Generic[Id]):
             slots: Numbers = np.fromiter(reached, np.int32, len(reached))
         else:
             slots = self._reached_by(numbers)
-            if len(slots) <= _FEW:
+            if len(slots) <= _FEW_KNOWN:
                 return slots.tolist(), [], None
         fits = self._clauses.fitting(slots, terms.mark(numbers))
         terms.unmark(numbers)

@@ -72,6 +72,7 @@ def test_many_at_once_and_a_smaller_table_give_the_same(
     """With the thresholds at nothing: every query is looked up in the table, and the table is made smaller at every removal."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_module, "_FEW", -1)
+        patch.setattr(index_module, "_FEW_KNOWN", -1)
         patch.setattr(index_module, "_SMALL", small)
         patch.setattr(index_module, "_KNOWING", 0)
         patch.setattr(index_module, "_REFILED_EACH", 1)
