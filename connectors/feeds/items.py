@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import msgspec
 
@@ -23,6 +23,7 @@ ITEM_PARAMETER = "wirewatch-item"
 """Query parameter in the made-up address of an item without one: the feed's address plus the item's key."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_GOOGLE = re.compile(r"(?:www\.)?google\.[a-z]{2,3}(?:\.[a-z]{2})?")
 
 
 class FeedItem(Claims, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,6 +119,19 @@ def web_address(url: object) -> str:
     except ValueError:
         return ""
     return text if fine else ""
+
+
+def link_target(address: str) -> str:
+    """The article's address in a link through Google (``/url?url=…``), as the feeds of Google Alerts have them.
+
+    Google's robots.txt disallows the redirect, so the page could not be fetched through it. Any other address is returned
+    unchanged.
+    """
+    split = urlsplit(address)
+    if split.path != "/url" or not _GOOGLE.fullmatch(split.hostname or ""):
+        return address
+    given = dict(parse_qsl(split.query))
+    return web_address(given.get("url") or given.get("q")) or address
 
 
 def iso_moment(text: str | None) -> datetime | None:

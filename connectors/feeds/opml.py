@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
@@ -51,6 +52,9 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
     path: list[str | None] = []
     roots: list[str] = []
     skipped: list[str] = []
+    scraped: list[str] = []
+    lists: list[str] = []
+    settings: Counter[str] = Counter()
     repeated = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
@@ -64,11 +68,22 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
         title = one_line(lower.get("title") or lower.get("text"), 300)
         address = lower.get("xmlurl")
         path.append(None if address else title)
+        settings.update(
+            one_line(key, 60) or key
+            for key in attributes
+            if ":" in key and not key.startswith("xml") and not key.lower().endswith(":opmlurl")
+        )
+        included = lower.get("url") if lower.get("type", "").lower() == "include" else None
+        if further := next((value for key, value in lower.items() if key.rpartition(":")[2] == "opmlurl"), included):
+            lists.append(_named(title, further))
         if not address:
             return
         url = web_address(address)
         if not url:
-            skipped.append(f"{title or 'an outline without a title'} ({one_line(address, 200)})")
+            skipped.append(_named(title, address))
+        elif "+" in lower.get("type", ""):
+            # FreshRSS: how to make a feed of a page, such as HTML+XPath.
+            scraped.append(_named(title, address))
         elif url in found:
             repeated += 1
         else:
@@ -96,9 +111,8 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
             words = f"{expat.errors.messages.get(error.code, 'broken XML')}, line {error.lineno}"
             if roots[:1] != ["opml"]:
                 raise InputError(name, f"no OPML list of feeds: {words}") from error
-            found.clear()
-            path.clear()
-            skipped.clear()
+            for seen in (found, path, skipped, scraped, lists, settings):
+                seen.clear()
             repeated = 0
             for token in tokens(text):
                 if isinstance(token, Tag):
@@ -113,12 +127,27 @@ def parse_opml(body: bytes, name: str) -> OpmlList:
         raise InputError(name, f"not read: {error}") from error
     if roots[:1] != ["opml"]:
         raise InputError(name, f"no OPML list of feeds: its root element is {roots[0][:60]}")
-    if skipped:
-        shown = ", ".join(skipped[:_MOST_NAMED]) + (" and more" if len(skipped) > _MOST_NAMED else "")
-        notes.append(f"{len(skipped)} without an http or https address left out: {shown}")
+    left_out = [f"{name} ({count})" for name, count in settings.most_common()]
+    for named, one, many in (
+        (skipped, "without an http or https address left out", None),
+        (
+            scraped,
+            "left out that is a page from which the other program makes a feed",
+            "left out that are pages from which the other program makes a feed",
+        ),
+        (lists, "further list is not followed", "further lists are not followed"),
+        (left_out, "setting of the other program is not imported", "settings of the other program are not imported"),
+    ):
+        if named:
+            shown = ", ".join(named[:_MOST_NAMED]) + (" and more" if len(named) > _MOST_NAMED else "")
+            notes.append(f"{len(named)} {(many or one) if len(named) > 1 else one}: {shown}")
     if repeated:
         notes.append(f"{repeated} listed twice")
     return OpmlList(outlines=tuple(found.values()), notes=tuple(notes))
+
+
+def _named(title: str | None, address: str) -> str:
+    return f"{title or 'an outline without a title'} ({one_line(address, 200)})"
 
 
 def write_opml(outlines: Iterable[Outline], title: str) -> str:

@@ -22,6 +22,7 @@ from connectors.feeds.items import (
     ParsedFeed,
     build_items,
     first_ms,
+    link_target,
     one_line,
     sound,
     web_address,
@@ -110,7 +111,7 @@ def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
 def _link(entry: Any, base: str) -> str:
     guid = entry.get("id")
     if address := web_address(_joined(base, entry.get("link"))):
-        return address
+        return link_target(address)
     # A guid is the address if there is no other, even if it says it is not a permalink: trying it costs one request.
     return web_address(_joined(base, guid) if isinstance(guid, str) and guid.startswith("/") else guid)
 
