@@ -17,9 +17,9 @@ RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | gre
 
 # Tests start hundreds of processes; an environment without bytecode would compile our modules in each.
 export PYTHONDONTWRITEBYTECODE :=
-test-quick test-thorough: export PYTEST_DEBUG_TEMPROOT := $(RAM)
+test-quick test-thorough coverage: export PYTEST_DEBUG_TEMPROOT := $(RAM)
 
-.PHONY: help run install dev format check types test test-quick test-thorough test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts reference docs
+.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts reference docs
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -72,6 +72,11 @@ test-quick: dev ## tests that need no server
 test-thorough: export HYPOTHESIS_PROFILE := thorough
 test-thorough: dev ## the laws of the quick tests with four times as many examples
 	$(PYTEST) -n $(WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS) $(LAWS)
+
+coverage: dev ## the share of each package that the quick tests reach, child processes counted, beside its floor (RAISE=1; page in .cache/coverage)
+	@rm -rf .cache/coverage && mkdir -p .cache/coverage
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS)
+	@$(BIN)/python -m tests.coverage_floors $(if $(RAISE),--raise)
 
 test-servers: dev jars ## tests on a real Kafka and a real Flink
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow) and not growth' $(ARGS)

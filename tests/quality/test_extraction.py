@@ -27,8 +27,8 @@ from pipeline.text.boilerplate import is_boilerplate
 from pipeline.text.characters import folded
 from pipeline.text.fingerprint import fingerprint
 from pipeline.text.language import detect, language_code
+from tests import corpora
 
-CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"
 FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text(encoding="utf-8"))
 
 pytestmark = pytest.mark.corpus
@@ -51,9 +51,7 @@ class Corpus:
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
-    folder = CORPORA / "pages"
-    if not folder.is_dir():
-        pytest.skip("the evaluation pages are not beside the project (../shared/corpora/pages)")
+    folder = corpora.corpus("pages")
     rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
     pages, seconds = [], 0.0
     for row in rows:
@@ -158,10 +156,7 @@ def test_different_articles_have_different_fingerprints(corpus: Corpus) -> None:
 
 
 def test_the_seed_loses_its_two_boilerplate_lines_and_nothing_else() -> None:
-    files = sorted((CORPORA / "seed").glob("*.txt"))
-    if not files:
-        pytest.skip("the seed text is not beside the project (../shared/corpora/seed)")
-    for file in files:
+    for file in sorted(corpora.corpus("seed").glob("*.txt")):
         raw = file.read_text(encoding="utf-8")
         found = extract_text(raw, url="https://news.example/seed", fetched_at=datetime(2024, 1, 1, tzinfo=UTC))
         lines = [line.strip() for line in raw.split("\n") if line.strip()]

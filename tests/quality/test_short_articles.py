@@ -10,25 +10,21 @@ import html
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import ExtractionError
 from pipeline.extraction.clean import extract
+from tests.corpora import corpus
 
-CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"
 FETCHED = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 pytestmark = pytest.mark.corpus
 
 
 def articles(name: str) -> Iterator[dict[str, Any]]:
-    file = CORPORA / name / "articles.jsonl.gz"
-    if not file.is_file():
-        pytest.skip(f"the evaluation articles are not beside the project (../shared/corpora/{name})")
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
+    with gzip.open(corpus(f"{name}/articles.jsonl.gz"), "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 

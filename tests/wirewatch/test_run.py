@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.wirewatch.command import CORPORA, json_lines, wirewatch
+from tests.corpora import corpus
+from tests.wirewatch.command import json_lines, wirewatch
 
 TALKS = (
     "Negotiators from Ukraine and Russia met in Istanbul for a third round of peace talks on Monday. Mediators said that both "
@@ -19,9 +20,7 @@ TALKS = (
 
 @pytest.mark.corpus
 def test_the_seed_article_is_cleaned_and_filed_under_all_three_topics(tmp_path: Path) -> None:
-    if not (CORPORA / "seed").is_dir():
-        pytest.skip("the seed article (../shared/corpora/seed) is not beside the project")
-    done = wirewatch("run", "--input", CORPORA / "seed", "--out", tmp_path / "out", cwd=tmp_path)
+    done = wirewatch("run", "--input", corpus("seed"), "--out", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [article] = json_lines(tmp_path / "out/enriched.jsonl")
     assert article["language"] == "en"

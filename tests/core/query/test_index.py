@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from core.query import document as document_module
 from core.query import index as index_module
 from core.query.term_table import most_met
 from tests.core.query import oracle, strategies
+from tests.corpora import corpus
 from tests.laws import examples
 
 
@@ -215,9 +215,7 @@ def test_a_failing_query_is_reported_and_the_others_go_on() -> None:
 
 @pytest.mark.corpus
 def test_the_benchmarks_queries_match_as_by_themselves() -> None:
-    luwak = Path(__file__).parents[4] / "shared" / "corpora" / "luwak"
-    if not luwak.is_dir():
-        pytest.skip("the luwak corpus is not beside the project")
+    luwak = corpus("luwak")
     lines = (luwak / "queries").read_text("utf-8").splitlines()[::20]
     queries = [compile_query(parse(line.replace("+", ""))) for line in lines]
     index = QueryIndex[int]()

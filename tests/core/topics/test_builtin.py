@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from core.topics import Topic, builtin_topics, check_topic, tag
+from tests.corpora import corpus
 
 TOPICS = {topic.name: topic for topic in builtin_topics()}
 LANGUAGES = {"en", "ar", "fa", "ru", "uk", "tr", "fr", "de", "es", "zh"}
@@ -46,10 +45,7 @@ def test_no_examples_of_one_topic_are_given_to_another(topic: Topic) -> None:
 @pytest.mark.corpus
 @pytest.mark.parametrize("language", ["en", None])
 def test_the_seed_article_has_all_three(language: str | None) -> None:
-    seeds = sorted((Path(__file__).parents[4] / "shared" / "corpora" / "seed").glob("*.txt"))
-    if not seeds:
-        pytest.skip("the seed article is not beside the project")
-    for seed in seeds:
+    for seed in sorted(corpus("seed").glob("*.txt")):
         text = seed.read_text("utf-8")
         found = tag("", text, language, TOPICS.values())
         assert {topic.topic for topic in found} == set(TOPICS)

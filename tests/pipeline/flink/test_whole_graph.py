@@ -19,10 +19,10 @@ from core.streams import create_stream, open_stream
 from pipeline.drivers.bounded import BoundedRun
 from pipeline.drivers.live import run_in_slices
 from pipeline.drivers.stream import submit
+from tests.corpora import corpus
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.flink, pytest.mark.corpus]
-PAGES = Path(__file__).parents[3] / "../shared/corpora/pages"
 SUBSCRIPTIONS = [
     Subscription(id="war", query="war OR krieg* OR guerre OR guerra"),
     Subscription(id="government", query="(government OR regierung*) NOT football"),
@@ -30,9 +30,7 @@ SUBSCRIPTIONS = [
 
 
 def _pages() -> Iterator[RawArticle]:
-    if not PAGES.is_dir():
-        pytest.skip("the evaluation pages (../shared/corpora/pages) are not beside the project")
-    articles = [item.raw for item in read_path(PAGES) if item.raw is not None]
+    articles = [item.raw for item in read_path(corpus("pages")) if item.raw is not None]
     return iter(sorted(articles, key=lambda raw: raw.fetched_at))
 
 

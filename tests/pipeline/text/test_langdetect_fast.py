@@ -16,8 +16,8 @@ from langdetect.detector_factory import PROFILES_DIRECTORY
 from langdetect.lang_detect_exception import LangDetectException
 
 from pipeline.text.langdetect_fast import Guess, guess, profiles
+from tests.corpora import corpus
 
-PAGES = Path(__file__).parents[3].parent / "shared" / "corpora" / "pages"
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases/text_language.toml").read_text("utf-8"))["case"]
 LETTERS = "abcdefxyzABCXYZ .,-'éüßøčşğıİŁżÆаёіїєґыэъЖابتپچژگیکةيىήωאבあアㄅ中文한글ṭếệạ ̀́0/@:\n"
 
@@ -72,11 +72,8 @@ def test_any_text(text: str) -> None:
 
 @pytest.mark.corpus
 def test_real_articles_whole_and_in_pieces() -> None:
-    if not PAGES.is_dir():
-        pytest.skip("the evaluation pages are not beside the project (../shared/corpora/pages)")
-    texts = [
-        str(json.loads(line).get("text") or "") for line in (PAGES / "manifest.jsonl").read_text("utf-8").splitlines()
-    ]
+    lines = corpus("pages/manifest.jsonl").read_text("utf-8").splitlines()
+    texts = [str(json.loads(line).get("text") or "") for line in lines]
     pieces = [text[start:end] for text in texts for start, end in ((0, 800), (100, 160), (300, 420))]
     assert len(pieces) > 300
     assert [piece for piece in pieces if guess(piece) != by_library(piece)] == []

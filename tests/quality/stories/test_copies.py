@@ -21,6 +21,7 @@ from pipeline.stories.features import LAYOUT, features, read_features
 from pipeline.stories.similarity import are_copies
 from pipeline.text.fingerprint import fingerprint
 from pipeline.text.language import detect
+from tests.corpora import corpus
 from tests.quality.stories.scores import pair_score
 from tests.quality.stories.stage import Teller, article, originals
 from tests.quality.stories.variants import (
@@ -33,7 +34,6 @@ from tests.quality.stories.variants import (
     with_footer,
 )
 
-MANIFEST = Path(__file__).parents[3].parent / "shared" / "corpora" / "pages" / "manifest.jsonl"
 FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text(encoding="utf-8"))["copies"]
 # Words of the body, words of the footer.
 FOOTERS = ((150, 200), (80, 120), (100, 300), (60, 60))
@@ -41,9 +41,7 @@ FOOTERS = ((150, 200), (80, 120), (100, 300), (60, 60))
 
 @cache
 def bases() -> Sequence[Base]:
-    if not MANIFEST.is_file():
-        pytest.skip("the evaluation pages are not beside the project (../shared/corpora/pages)")
-    rows = [json.loads(line) for line in MANIFEST.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in corpus("pages/manifest.jsonl").read_text(encoding="utf-8").splitlines()]
     return [
         Base(
             row["file"],
