@@ -36,7 +36,7 @@ NOT_FILES = re.compile(
 """What a run makes or a user puts beside the checkout; operators of queries, placeholders, labels, other people's
 programs, keys of records."""
 MADE_LATER = {
-    *("wirewatch.toml", "store.db", "streams.db", "rail-strikes.toml"),
+    *("wirewatch.toml", "store.db", "streams.db", "rail-strikes.toml", "strikes.toml"),
     *("deploy/.env", "deploy/kubernetes/secret.env", "deploy/prometheus/alertmanager.yaml"),
 }
 """What a user or a run makes."""
@@ -223,7 +223,9 @@ def command_lines() -> Iterator[tuple[str, str]]:
         lines = [line.partition("  #")[0] for block in blocks for line in block.splitlines()]
         for shown in [*lines, *re.findall(r"`([^`]+)`", prose)]:
             if called := re.match(
-                r"\s*(?:[A-Z_]+=\S+ |dc exec (?:-T )?\w+ |\.venv/bin/)*wirewatch ([a-z].*)", shown, re.DOTALL
+                r"\s*(?:\$ )?(?:[A-Z_]+=\S+ |dc exec (?:-T )?\w+ |(?:/opt/wirewatch/)?\.venv/bin/)*wirewatch ([a-z].*)",
+                shown,
+                re.DOTALL,
             ):
                 yield page, called[1]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from core.topics import builtin_topics, load_topic
 from core.topics.fit import START, START_AGAINST
-from tests.wirewatch.command import wirewatch
+from tests.pages import Reader
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/topics.md").read_text("utf-8")
@@ -19,35 +18,17 @@ TUTORIAL = PAGE[PAGE.index("## Your own topic") : PAGE.index("## The file")]
 
 def block(language: str) -> str:
     """The tutorial's only block in this language."""
-    [found] = re.findall(rf"^```{language}\n(.*?)^```", TUTORIAL, re.DOTALL | re.MULTILINE)
+    [found] = re.findall(rf"^```{language} [^\n]*\n(.*?)^```", TUTORIAL, re.DOTALL | re.MULTILINE)
     return str(found)
 
 
-COMMANDS = [line.split()[1:] for line in re.findall(r"^wirewatch .*$", TUTORIAL, re.MULTILINE)]
-
-
 def test_the_tutorial_ends_with_a_topic_that_holds(tmp_path: Path) -> None:
-    file = tmp_path / "rail-strikes.toml"
-    file.write_text(block("toml"), "utf-8")
-    (tmp_path / "labelled.jsonl").write_text(block("json"), "utf-8")
-    (tmp_path / "article.txt").write_text("A rail strike begins on Monday.\n", "utf-8")
-    assert [command[1] for command in COMMANDS] == ["test", "fit", "test", "score"]
-    asked = ([], ["--json"], [], ["--json"])
-    first, fitted, last, scored = (
-        wirewatch(*command, *more, cwd=tmp_path) for command, more in zip(COMMANDS, asked, strict=True)
-    )
-    assert first.returncode == 1
-    assert "of 3 examples as expected" in first.stdout
-    facts = json.loads(fitted.stdout)
-    assert (fitted.returncode, facts["examples"], facts["after"]["f1"]) == (0, 10, 1.0)
-    assert facts["held_out"]["f1"] >= 0.6
-    assert (last.returncode, last.stdout) == (0, "rail-strikes: 3 of 3 examples as expected\n")
-    told = json.loads(scored.stdout)
-    assert told["tagged"]
-    assert {match["text"] for match in told["matches"]} == {"rail", "strike"}
+    assert Reader(tmp_path).follow(TUTORIAL) == 4
+    fitted = (tmp_path / "rail-strikes.toml").read_text("utf-8")
     # Only numbers changed.
     numbers = re.compile(r"^(title|lead|body|threshold) = -?[\d.]+\n", re.MULTILINE)
-    assert numbers.sub("", block("toml")) == numbers.sub("", file.read_text("utf-8"))
+    assert numbers.sub("", block("toml")) == numbers.sub("", fitted)
+    assert block("toml") != fitted
 
 
 def test_the_first_words_of_each_definition_are_those_of_its_file() -> None:

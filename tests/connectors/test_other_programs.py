@@ -46,7 +46,7 @@ EXPECTED = {
         notes=(f"4 settings of the other program are not imported: {MINIFLUX}",),
     ),
     "freshrss": OpmlList(
-        outlines=(HARBOUR, Outline(url="http://quay.example/feed.json", title="Quay", folders=("Shared list",))),
+        outlines=(HARBOUR, Outline(url="https://lights.example/feed.json", title="Lights", folders=("Shared list",))),
         notes=(
             f"2 left out that are pages from which the other program makes a feed: {PAGES}",
             "1 further list is not followed: Shared list (https://lists.example/ports.opml)",

@@ -7,17 +7,15 @@ import json
 import os
 import pty
 import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from tests.wirewatch.forked import server
+from tests.wirewatch.forked import Forked, server
 
 ROOT = Path(__file__).parents[2]
-CORPORA = ROOT / "../shared/corpora"
 TIMEOUT_S = 180.0
 
 
@@ -31,21 +29,28 @@ def wirewatch(*arguments: str | Path, cwd: Path, **environment: str) -> subproce
 
 
 def _run(arguments: Sequence[str | Path], cwd: Path, environment: dict[str, str], stdout: int, stderr: int) -> int:
-    words, given = [*map(str, arguments)], surroundings() | environment
-    if "PYTHONPATH" not in environment:
-        return server().run(words, cwd=cwd, environment=given, stdout=stdout, stderr=stderr, timeout_s=TIMEOUT_S)
-    # Python looks for distributions, and in them for plug-ins, when it starts.
-    command = [sys.executable, "-m", "wirewatch", *words]
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env=given,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        timeout=TIMEOUT_S,
-        check=False,
-    ).returncode
+    process = _start(arguments, cwd, environment, stdout, stderr)
+    try:
+        return process.wait(TIMEOUT_S)
+    finally:
+        process.kill()
+
+
+def _start(arguments: Sequence[str | Path], cwd: Path, environment: dict[str, str], stdout: int, stderr: int) -> Forked:
+    given = surroundings() | environment
+    return server().start([*map(str, arguments)], cwd=cwd, environment=given, stdout=stdout, stderr=stderr)
+
+
+@contextlib.contextmanager
+def service(*arguments: str | Path, cwd: Path, says: Path | None = None, **environment: str) -> Iterator[Forked]:
+    """The running command, which is killed at the end if it has not ended. What it prints goes into the file ``says``."""
+    with (says or Path(os.devnull)).open("wb") as out:
+        process = _start(arguments, cwd, environment, out.fileno(), out.fileno())
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(TIMEOUT_S)
 
 
 def _read(file: IO[bytes]) -> str:
@@ -53,8 +58,11 @@ def _read(file: IO[bytes]) -> str:
     return file.read().decode().replace("\r\n", "\n")
 
 
-def on_terminal(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The finished command whose stdout is a terminal without colours, 200 columns wide. stderr is none."""
+def on_terminal(
+    *arguments: str | Path, cwd: Path, together: bool = False, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The finished command whose stdout is a terminal without colours, 200 columns wide. stderr is none, or, ``together``,
+    the same one."""
     ours, its = pty.openpty()
     plain = {"TERM": "dumb", "COLUMNS": "200"}
     shown = bytearray()
@@ -69,7 +77,7 @@ def on_terminal(*arguments: str | Path, cwd: Path, **environment: str) -> subpro
         reader = threading.Thread(target=read)
         reader.start()
         try:
-            code = _run(arguments, cwd, plain | environment, its, said.fileno())
+            code = _run(arguments, cwd, plain | environment, its, its if together else said.fileno())
         finally:
             os.close(its)
             reader.join()

@@ -16,7 +16,9 @@ import json
 import logging
 import os
 import pkgutil
+import resource
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -50,36 +52,57 @@ class ForkServer:
                 pass_fds=[there.fileno()],
             )
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        cwd: Path,
-        environment: dict[str, str],
-        stdout: int,
-        stderr: int,
-        timeout_s: float,
-    ) -> int:
-        """The exit code of ``python -m wirewatch ARGUMENTS`` once it has ended, negative for a signal, as Popen gives it.
-
-        Its standard input is empty. Raises TimeoutExpired after killing it.
-        """
+    def start(
+        self, arguments: Sequence[str], *, cwd: Path, environment: dict[str, str], stdout: int, stderr: int
+    ) -> Forked:
+        """``python -m wirewatch ARGUMENTS``, running. Its standard input is empty."""
         told, teller = socket.socketpair()
         request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "environment": environment}).encode()
-        with told:
-            with teller:
-                fds = array.array("i", [teller.fileno(), stdout, stderr])
-                self._here.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
-            lines = told.makefile("r")
-            pid = int(lines.readline())
-            told.settimeout(timeout_s)
-            try:
-                return int(lines.readline())
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(["wirewatch", *arguments], timeout_s) from None
+        with teller:
+            fds = array.array("i", [teller.fileno(), stdout, stderr])
+            self._here.sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        return Forked(arguments, told)
 
 
+class Forked:
+    """A command's process: what of ``subprocess.Popen`` tests use."""
+
+    def __init__(self, arguments: Sequence[str], told: socket.socket) -> None:
+        self.args, self._told = ["wirewatch", *arguments], told
+        self._lines = told.makefile("r")
+        self.pid = int(self._lines.readline())
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float) -> int:
+        """The exit code once it has ended, negative for a signal. Raises TimeoutExpired if it runs longer (seconds)."""
+        if self.returncode is None:
+            if not select.select([self._told], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            code, spent_s = self._lines.readline().split()
+            self.returncode = int(code)
+            SPENT_S[0] += float(spent_s)
+            self._lines.close()
+            self._told.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+SPENT_S = [0.0]
+"""Seconds of CPU of all commands of this process that have ended, with what they started and waited for."""
 _server: list[ForkServer] = []
 _starting = threading.Lock()
 
@@ -102,6 +125,8 @@ def _preload() -> None:
                     import_module(module.name)
     for name in ("typer.main", "rich.progress", "rich.table", "alembic.command", "multiprocessing.forkserver"):
         import_module(name)
+    # What the first page loads, too: word lists, profiles of languages, the encoder's weights.
+    import_module("pipeline.transforms.warm").warm_up(import_module("pipeline.transforms.prepare").extract_raw)
     logging.getLogger().handlers.clear()
     logging.disable(logging.NOTSET)
 
@@ -130,7 +155,8 @@ def _watch(teller: int, stdout: int, stderr: int, request: dict[str, Any]) -> No
         for fd in (stdout, stderr):
             os.close(fd)
         _, status = os.waitpid(pid, 0)
-        os.write(teller, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        os.write(teller, f"{os.waitstatus_to_exitcode(status)} {used.ru_utime + used.ru_stime:.3f}\n".encode())
         os._exit(0)
     os.close(teller)
     for fd, wanted in ((stdout, 1), (stderr, 2)):
@@ -140,7 +166,8 @@ def _watch(teller: int, stdout: int, stderr: int, request: dict[str, Any]) -> No
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["cwd"])
-    sys.path[0] = request["cwd"]
+    # As Python does at its start.
+    sys.path[:1] = [request["cwd"], *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = ["wirewatch", *request["arguments"]]
     sys.stdout = sys.__stdout__ = _text(1, "strict")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2, "backslashreplace")  # type: ignore[misc]
