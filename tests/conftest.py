@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,17 @@ def postgres(postgres_server: Path, request: pytest.FixtureRequest) -> Iterator[
     """The store URL of a PostgreSQL database for one test alone: without rows, or without tables if migrations are tested."""
     with pg.fresh_database(postgres_server, migrated="real_migrations" not in request.fixturenames) as url:
         yield url
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of Python's garbage collection, which would look through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Give it back, so that nothing looks like a leak at the end."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

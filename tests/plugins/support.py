@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from importlib import util
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +17,15 @@ FOLDER = Path(__file__).parent
 
 def installed(name: str, folder: Path) -> dict[str, str]:
     """Install ``tests/plugins/NAME`` into a folder of its own; the environment in which a command finds it."""
+    place = shutil.copytree(_by_pip(name), folder / "site")
+    return {"PYTHONPATH": str(place)}
+
+
+@cache
+def _by_pip(name: str) -> Path:
+    """The folder into which pip installed the package, once in this process."""
+    folder = Path(tempfile.mkdtemp(prefix="wirewatch-plugin-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # A copy: building leaves files beside the sources.
     source = shutil.copytree(FOLDER / name, folder / "source" / name)
     place = folder / "site"
@@ -25,7 +37,7 @@ def installed(name: str, folder: Path) -> dict[str, str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return {"PYTHONPATH": str(place)}
+    return place
 
 
 def module(name: str, file: str) -> ModuleType:

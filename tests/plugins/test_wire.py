@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from core.records import RawArticle, decode
 from core.streams import open_stream
 from tests.plugins.support import installed, module
 from tests.waiting import until
-from tests.wirewatch.command import wirewatch
+from tests.wirewatch.command import service, wirewatch
 
 wire: Any = module("wire", "wirewatch_wire")
 
@@ -76,24 +73,19 @@ def test_an_installed_connector_is_polled_and_its_articles_reach_stream_and_stor
         {"url": f"wire:{folder}", "problem": None, "items": 1}
     ]
 
-    command = [sys.executable, "-m", "wirewatch", "connectors", "run"]
-    service = subprocess.Popen(command, cwd=tmp_path, env=os.environ | environment)
-    try:
+    with service("connectors", "run", cwd=tmp_path, **environment) as process:
         until(lambda: urls(tmp_path) == ["oldtown"], "article")
         write(folder, "newtown")
         until(lambda: urls(tmp_path) == ["oldtown", "newtown"], "news")
-    finally:
-        service.send_signal(signal.SIGTERM)
-        assert service.wait(60) == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
 
     # Another process goes on from the saved cursor: nothing comes twice.
-    service = subprocess.Popen(command, cwd=tmp_path, env=os.environ | environment)
-    try:
+    with service("connectors", "run", cwd=tmp_path, **environment) as process:
         write(folder, "thirdtown")
         until(lambda: urls(tmp_path) == ["oldtown", "newtown", "thirdtown"], "news after a restart")
-    finally:
-        service.send_signal(signal.SIGTERM)
-        assert service.wait(60) == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
     assert [article.backfill for article in articles(tmp_path)] == [True, False, False]
     assert {article.source for article in articles(tmp_path)} == {"agency"}
 

@@ -29,6 +29,8 @@ _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_co
 _USER = "wirewatch"
 _NOBODY = "nobody"
 _TEMPLATE = "wirewatch_template"
+# A third of the work: nothing is written ahead for a database that no crash has to spare (PostgreSQL 15).
+_COPIED = "STRATEGY FILE_COPY"
 
 
 class PostgresServer:
@@ -134,7 +136,7 @@ def fresh_database(socket: Path, *, migrated: bool = True) -> Iterator[str]:
     """
     name = f"test_{uuid.uuid4().hex}"
     with connect(socket) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE if migrated else 'template0'}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE if migrated else 'template0'} {_COPIED}")
     try:
         yield _url(socket, name)
     finally:

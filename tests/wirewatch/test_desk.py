@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,31 +19,19 @@ from tests.desk.test_api import token_of
 from tests.pipeline.transforms.support import NOON_MS
 from tests.servers.kafka import free_ports
 from tests.waiting import until
-from tests.wirewatch.command import wirewatch
+from tests.wirewatch.command import service, wirewatch
+from tests.wirewatch.forked import Forked
 from wirewatch.commands.desk import listen
 
 PASSWORD = "twelve little letters\n"
 
 
 @contextmanager
-def running(folder: Path, port: int, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def running(folder: Path, port: int, *arguments: str) -> Iterator[tuple[Forked, Path]]:
     """The desk's process and what it says; killed at the end if it is still there."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
     said = folder / "said.txt"
-    with said.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "wirewatch", "desk", "--port", str(port), *arguments],
-            cwd=folder,
-            env=clean,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    try:
+    with service("desk", "--port", str(port), *arguments, cwd=folder, says=said) as process:
         yield process, said
-    finally:
-        process.kill()
-        process.wait(30)
 
 
 def answers(url: str) -> bool:
@@ -70,7 +55,7 @@ def test_it_starts_answers_and_ends_on_sigterm(tmp_path: Path) -> None:
         assert process.wait(60) == 0
     told = said.read_text()
     assert f"the desk is at http://127.0.0.1:{port}/" in told
-    assert "nobody can sign in yet: wirewatch people add" in told
+    assert "there is no account to sign in with: wirewatch people add" in told
     assert "Traceback" not in told
 
 
@@ -121,7 +106,7 @@ def test_it_is_not_opened_to_others_before_anybody_is_let_in(tmp_path: Path) -> 
     [port] = free_ports(1)
     refused = wirewatch("desk", "--host", "0.0.0.0", "--port", str(port), cwd=tmp_path)  # noqa: S104 - refused
     assert refused.returncode == 2
-    assert "nobody can sign in yet, and 0.0.0.0 can be reached by others" in refused.stderr
+    assert "there is no account to sign in with, and 0.0.0.0 can be reached by others" in refused.stderr
     assert "wirewatch people add" in refused.stderr
 
 

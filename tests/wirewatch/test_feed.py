@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -24,7 +22,7 @@ from core.streams import open_stream
 from tests.connectors.support import Answer, Site, site
 from tests.connectors.test_feed_connector import rss
 from tests.waiting import until
-from tests.wirewatch.command import wirewatch
+from tests.wirewatch.command import service, wirewatch
 
 OPML = """<opml version="2.0"><body><outline text="Levant"><outline text="Outlet" xmlUrl="https://outlet.example/rss"/>
 <outline text="again" xmlUrl="https://outlet.example/rss"/></outline></body></opml>"""
@@ -122,11 +120,11 @@ def test_a_list_comes_in_and_goes_out(tmp_path: Path) -> None:
     done = wirewatch("feed", "import", "in.opml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 listed twice" in done.stderr
-    assert "1 feeds added, 0 were there" in done.stderr
+    assert "1 feed added, 0 watched already" in done.stderr
     out = wirewatch("feed", "export", cwd=tmp_path)
     assert 'xmlUrl="https://outlet.example/rss"' in out.stdout
     (tmp_path / "out.opml").write_text(out.stdout)
-    assert "0 feeds added, 1 were there" in wirewatch("feed", "import", "out.opml", cwd=tmp_path).stderr
+    assert "0 feeds added, 1 watched already" in wirewatch("feed", "import", "out.opml", cwd=tmp_path).stderr
     (tmp_path / "bad.opml").write_text("<html/>")
     bad = wirewatch("feed", "import", "bad.opml", cwd=tmp_path)
     assert (bad.returncode, bad.stdout) == (1, "")
@@ -173,33 +171,20 @@ def test_a_wrong_catalogue_is_named(tmp_path: Path, change: tuple[str, str], sai
 
 def test_listen_takes_pushed_articles_onto_the_raw_stream(tmp_path: Path) -> None:
     token = "a-token-of-some-length"
-    service = subprocess.Popen(
-        [sys.executable, "-m", "wirewatch", "connectors", "listen", "--port", "0"],
-        cwd=tmp_path,
-        env=os.environ | {"PUSH_TOKEN": token},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert service.stderr
-        said = ""
-        while not (base := re.search(r"http://\S+", said)):
-            line = service.stderr.readline()
-            assert line, said
-            said += line
+    said = tmp_path / "said.txt"
+    with service("connectors", "listen", "--port", "0", cwd=tmp_path, says=said, PUSH_TOKEN=token) as process:
+        until(lambda: process.poll() is not None or "http://" in said.read_text(), "its address")
+        [base, *_] = re.findall(r"http://\S+", said.read_text())
         body = b'{"url": "https://outlet.example/a", "text": "Something happened.", "title": "T"}\n'
-        request = urllib.request.Request(f"{base[0]}/articles", data=body, headers={"Authorization": f"Bearer {token}"})
+        request = urllib.request.Request(f"{base}/articles", data=body, headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.status == 202
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{base[0]}/articles", data=body, timeout=30)
+            urllib.request.urlopen(f"{base}/articles", data=body, timeout=30)
         assert refused.value.code == 401
-        service.send_signal(signal.SIGTERM)
-        until(lambda: service.poll() is not None, "end of the service")
-        assert service.returncode == 0
-    finally:
-        service.kill()
-        service.wait()
+        process.send_signal(signal.SIGTERM)
+        until(lambda: process.poll() is not None, "end of the service")
+        assert process.returncode == 0
     with open_stream(f"sqlite:///{tmp_path / 'var/streams.db'}", "raw-articles") as stream:
         records = stream.read(stream.start_offsets(stream.partitions()), wait_ms=0)
     [article] = [decode(record.value, RawArticle) for record in records]

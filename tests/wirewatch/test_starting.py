@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from core.net.serving import listening_socket
 from core.settings import Settings
 from tests.servers.kafka import free_ports
 from tests.waiting import until
-from tests.wirewatch.command import surroundings
+from tests.wirewatch.command import service
 from wirewatch import starting
 from wirewatch.monitoring.probes import Probes
 
@@ -46,23 +44,15 @@ def test_a_service_waits_and_says_so_in_one_line_and_at_its_probes(
     port, probes = free_ports(2)
     given = {name: value.format(port=port, probes=probes) for name, value in settings.items()}
     said = tmp_path / "stderr"
-    with said.open("w") as stderr:
-        service = subprocess.Popen(
-            [sys.executable, "-m", "wirewatch", *(part.format(port=port) for part in command)],
-            cwd=tmp_path,
-            env=surroundings() | given | {"WIREWATCH_LOG_FORMAT": "json"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
+    started = [part.format(port=port) for part in command]
 
     def lines() -> list[dict[str, Any]]:
         # The desk says in plain words that it starts.
         return [json.loads(line) for line in said.read_text().splitlines() if line.startswith("{")]
 
-    try:
+    with service(*started, cwd=tmp_path, says=said, WIREWATCH_LOG_FORMAT="json", **given) as process:
         until(lambda: any("can't be reached" in line["event"] for line in lines()), "line")
-        assert service.poll() is None
+        assert process.poll() is None
         alive, ready = (httpx.get(f"http://127.0.0.1:{probes}/{probe}", timeout=30) for probe in ("healthz", "readyz"))
         assert (alive.status_code, ready.status_code) == (200, 503)
         for answer in (alive, ready):
@@ -70,9 +60,8 @@ def test_a_service_waits_and_says_so_in_one_line_and_at_its_probes(
             assert str(port) in answer.text
         elsewhere = httpx.get(f"http://127.0.0.1:{probes}/live", timeout=30)
         assert (elsewhere.status_code, elsewhere.headers["retry-after"]) == (503, "5")
-    finally:
-        service.send_signal(signal.SIGTERM)
-        assert service.wait(60) == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
     (line,) = (line for line in lines() if line["level"] == "warning")
     assert line["event"] == f"{what} can't be reached; waiting until it can"
     assert str(port) in line["problem"]

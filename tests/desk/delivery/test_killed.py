@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from core.records.alert import Schedule
@@ -15,16 +13,16 @@ from core.store import open_store
 from tests.desk.delivery.support import Receiver, alert, hook, put, statuses, subscribe, subscription
 from tests.servers.kafka import free_ports
 from tests.waiting import until
+from tests.wirewatch.command import service
+from tests.wirewatch.forked import Forked
 
 ROOT = Path(__file__).parents[3]
 ALERTS = 120
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
+def start(folder: Path, *arguments: str) -> AbstractContextManager[Forked]:
     settings = {"WIREWATCH_DATA_DIR": str(folder), "WIREWATCH_DELIVERY_ALLOW_PRIVATE": "127.0.0.1"}
-    command = [sys.executable, "-m", "wirewatch", "deliver", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=clean | settings, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return service("deliver", *arguments, cwd=ROOT, says=folder / "said.txt", **settings)
 
 
 def listens(port: int) -> bool:
@@ -42,23 +40,20 @@ def test_killed_again_and_again_then_stopped_cleanly(tmp_path: Path, receiver: R
     put(store, *(alert(number) for number in range(ALERTS)))
     receiver.answers = [(200, {}) if number % 7 else (503, {}) for number in range(40)]
     for share in (0.1, 0.4, 0.7):
-        process = start(tmp_path)
-        until(lambda share=share: len(receiver.got) >= ALERTS * share, "messages")  # type: ignore[misc]
-        process.kill()
-        process.wait(30)
+        with start(tmp_path):
+            until(lambda share=share: len(receiver.got) >= ALERTS * share, "messages")  # type: ignore[misc]
         # What a dead process held is free at once; pauses after failures are not waited for.
         with store.writing() as connection:
             connection.exec_driver_sql("UPDATE channels SET not_before_ms = 0")
             connection.exec_driver_sql("UPDATE messages SET due_ms = 0 WHERE status = 'waiting'")
     (port,) = free_ports(1)
-    process = start(tmp_path, "--metrics-port", str(port))
-    # The messages may all have gone before the last kill: then only this says that the process stands.
-    until(lambda: listens(port), "the service")
-    until(lambda: statuses(store) == {"sent": ALERTS}, "all sent")
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
-    assert process.stderr is not None
-    assert b"Traceback" not in process.stderr.read()
+    with start(tmp_path, "--metrics-port", str(port)) as process:
+        # The messages may all have gone before the last kill: then only this says that the process stands.
+        until(lambda: listens(port), "the service")
+        until(lambda: statuses(store) == {"sent": ALERTS}, "all sent")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert "Traceback" not in (tmp_path / "said.txt").read_text()
     bodies: dict[str, set[bytes]] = {}
     for got in receiver.got:
         bodies.setdefault(got.id, set()).add(got.body)
@@ -74,15 +69,11 @@ def test_its_metrics_say_what_was_sent_and_what_waits(tmp_path: Path, receiver: 
     hook(store, receiver.url)
     put(store, alert(0), alert(1, "later"))
     (port,) = free_ports(1)
-    process = start(tmp_path, "--metrics-port", str(port))
-    try:
+    with start(tmp_path, "--metrics-port", str(port)):
         until(lambda: statuses(store) == {"sent": 1, "held": 1}, "one sent and one held")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
-    finally:
-        process.terminate()
-        process.wait(30)
-        store.close()
+    store.close()
     assert 'wirewatch_messages_sent_total{channel="hook"} 1.0' in lines
     assert 'wirewatch_deliveries{status="held"} 1.0' in lines
     assert 'wirewatch_deliveries{status="failed"} 0.0' in lines

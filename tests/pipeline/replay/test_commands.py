@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from core.store import StoreReader, SubscriptionStore, open_store
 from tests.pipeline.flow.input import START, day, subscriptions
 from tests.pipeline.replay.world import START_MS
 from tests.waiting import until
-from tests.wirewatch.command import ROOT, on_terminal, wirewatch
+from tests.wirewatch.command import on_terminal, service, wirewatch
 
 LINES = 40
 
@@ -48,7 +46,7 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
     assert result["no_claim"] == "its source is not the raw stream"
     assert result["outcomes"]["rejected"] == 3
     assert result["alerts"] > 5
-    assert "1 items could not be read" in done.stderr
+    assert "1 item could not be read" in done.stderr
     store = open_store(f"sqlite:///{folder}/var/store.db")
     ends = {one.item: one for one in StoreReader(store, "march").outcomes() if one.stage == "read"}
     assert list(ends) == [f"day.jsonl:{len([i for i in day() if i.raw is not None and i.raw.schema == 1]) + 1}"]
@@ -88,19 +86,12 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
 def test_a_replay_that_is_killed_goes_on_by_the_same_command(folder: Path, how: signal.Signals) -> None:
     command = ["replay", "--run", "slow", "--source", "day.jsonl", "--subscriptions", "queries.jsonl", "--json"]
     whole = wirewatch(*[part if part != "slow" else "whole" for part in command], cwd=folder)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WIREWATCH_")}
-    # Half as fast as it was: some seconds for a start to be killed in.
-    running = subprocess.Popen(
-        [sys.executable, "-m", "wirewatch", *command, "--speed", "0.5x"],
-        cwd=folder,
-        env=clean | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     store = open_store(f"sqlite:///{folder}/var/store.db")
-    until(lambda: StoreReader(store, "slow").count_outcomes().total() > 3, "records handled")
-    running.send_signal(how)
-    assert running.wait(timeout=60) == (130 if how is signal.SIGINT else -signal.SIGKILL)
+    # Half as fast as it was: some seconds for a start to be killed in.
+    with service(*command, "--speed", "0.5x", cwd=folder) as running:
+        until(lambda: StoreReader(store, "slow").count_outcomes().total() > 3, "records handled")
+        running.send_signal(how)
+        assert running.wait(timeout=60) == (130 if how is signal.SIGINT else -signal.SIGKILL)
     before = StoreReader(store, "slow").count_outcomes().total()
     assert before < lines_of(whole)[-1]["done"]
     store.close()

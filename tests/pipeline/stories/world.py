@@ -30,7 +30,7 @@ from pipeline.stories.index import StoryIndex
 from pipeline.stories.repeats import Doubtful, Sighting
 from pipeline.stories.stage import Decided, StoryStage
 from pipeline.stories.story_memory import StoryMemory
-from pipeline.text.fingerprint import fingerprint
+from tests.pipeline.transforms.support import fingerprint_of
 
 HOUR = 3_600_000
 
@@ -69,7 +69,7 @@ def article(
         position=Position(run="r", stream="s", partition=0, offset=0),
         version_hash=version_hash(title, text),
         subscriptions=tuple(SubscriptionMatch(one, 1) for one in subscriptions),
-        fingerprint=fingerprint(text),
+        fingerprint=fingerprint_of(text),
         backfill=backfill,
     )
 

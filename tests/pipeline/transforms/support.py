@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from core.records import Article, OrderKey, Position, RawArticle, article_id, encode, from_ms, raw_hash, version_hash
 from pipeline.elements import Draft, Envelope, Rejection
 from pipeline.text.fingerprint import fingerprint
+
+fingerprint_of = lru_cache(maxsize=5_000)(fingerprint)
+"""Worked out once for each text: tests make the same few articles again and again."""
 
 NOON_MS = 1_772_366_400_000
 """2026-03-01 12:00 UTC."""
@@ -40,7 +44,7 @@ def article(number: int = 0, url: str = "https://a.example/1", **fields: Any) ->
         "key": key(number, url),
         "position": position(number),
         "version_hash": version_hash(title, text),
-        "fingerprint": fingerprint(text),
+        "fingerprint": fingerprint_of(text),
     }
     return Article(**{**made, **fields, "title": title, "text": text})
 

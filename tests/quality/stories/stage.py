@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from core.records import Article, OrderKey, Position, article_id, canonical_url, from_ms, raw_hash, version_hash
 from pipeline.elements import Draft
@@ -28,8 +29,14 @@ def article(url: str, title: str, text: str, *, at_ms: int, source: str, languag
         position=Position(run="r", stream="s", partition=0, offset=at_ms),
         version_hash=version_hash(title, text),
         language=language,
-        fingerprint=features(title, text, language, encoder().vector(title, text)),
+        fingerprint=fingerprint_of(title, text, language),
     )
+
+
+@lru_cache(maxsize=20_000)
+def fingerprint_of(title: str, text: str, language: str | None) -> bytes:
+    """Worked out once for each text: the sets hold many articles in pairs with others."""
+    return features(title, text, language, encoder().vector(title, text))
 
 
 @dataclass
