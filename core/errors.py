@@ -7,7 +7,7 @@
     │   ├── QueryError             a query that does not parse; carries position and expectation
     │   │   └── Unconfirmed        a query that is probably a mistake; saved only if that is confirmed
     │   ├── NotFound               what was asked for does not exist (any more)
-    │   └── Conflict               somebody else changed it first
+    │   └── Conflict               another person changed it first
     ├── Unavailable                this installation has no part that could do it
     ├── InputError                 an item or file that cannot be read; carries its name
     ├── FeedError                  a feed or page that could not be fetched or parsed; carries its URL
@@ -88,7 +88,7 @@ class NotFound(UsageError):
 
 
 class Conflict(UsageError):
-    """Somebody else changed it first: look again."""
+    """Another person changed it first: look again."""
 
 
 class Unavailable(WirewatchError):

@@ -1,6 +1,6 @@
 """What a desk did about its alerts: acknowledged, assigned, relevant or not. Times are ms, UTC. Raises StoreError.
 
-One row an alert, made when somebody first does something about it: an alert without a row is open.
+One row an alert, made when a person first does something about it: an alert without a row is open.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ alert_work = Table(
     Column("holder", SafeString(32)),
     # Names as shown: they stay when an account goes.
     Column("holder_name", SafeText, nullable=False, default=""),
-    # Null: nobody said.
+    # Null: not marked.
     Column("relevant", Boolean),
     Column("by_name", SafeText, nullable=False, default=""),
     Column("changed_ms", BigInteger, nullable=False),
@@ -41,7 +41,7 @@ alert_work = Table(
 class AlertWork(msgspec.Struct, frozen=True, kw_only=True):
     """What was done about an alert. ``holder`` (a person's id) only while ``assigned``; ``by_name`` did it last.
 
-    ``relevant``: True or False if somebody marked it, else None.
+    ``relevant``: True or False if a person marked it, else None.
     """
 
     alert: str

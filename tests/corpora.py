@@ -1,4 +1,4 @@
-"""Evaluation data beside the project (``../shared/corpora``). They are optional: every gate also runs on the project's own sets."""
+"""Evaluation data beside the project (``../shared/corpora``). Optional: every gate also runs on the project's own sets."""
 
 from __future__ import annotations
 

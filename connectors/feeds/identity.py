@@ -5,7 +5,7 @@ A key is given once, when an item is first seen, and found again in later lists.
 1. The same guid, unless several items of the list share it with different links. A guid that stays while link and words
    change is the same item with news.
 2. The same link, if the link tells items apart: when a feed writes new guids at every poll, links do. It does not if
-   several items of one list share it with words of their own, if an item told apart by its guid has it, or if it
+   several items of one list share it with words of their own, if an item identified by its guid has it, or if it
    is the front page of a site. An item with another guid and other words than the known one is another item, unless its
    guid is only the link with another fragment.
 3. The same title, summary and date, or without a date the same link: an item whose guid and link both change.
@@ -33,7 +33,7 @@ _DIGITS = re.compile(r"\d+")
 
 
 class ItemMarks(NamedTuple):
-    """Digests of what an item is told by, and of what can change in it. Those of what is missing are empty.
+    """Digests of what identifies an item, and of what can change in it. Those of what is missing are empty.
 
     ``title`` and ``rest`` (the summary) leave out digits, which are in ``figures``; ``touch`` is of what changes
     lightly: the date of the last change, and the full text. ``apart``: ``+`` if its link doesn't tell it apart.
@@ -84,7 +84,7 @@ def read_marks(digest: str) -> ItemMarks:
 
 
 class ItemMatch(NamedTuple):
-    """A listed item with its key, told apart if need be.
+    """A listed item with its key, which is made unique if need be.
 
     ``known``: it is one of the known items; ``by_text``: only rule 3 found it.
     """

@@ -81,7 +81,7 @@ feed_items = Table(
     metadata,
     Column("feed", SafeString(32), ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
     Column("key", SafeString(32), primary_key=True),
-    # What it is told by and what can change in it: ``connectors.feeds.identity.ItemMarks``.
+    # What identifies it and what can change in it: ``connectors.feeds.identity.ItemMarks``.
     Column("digest", SafeString(100), nullable=False),
     Column("first_seen_at", BigInteger, nullable=False),
     # pending, done, failed

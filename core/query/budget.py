@@ -30,7 +30,7 @@ _LOOK = 20_000
 
 
 class Interrupted(Exception):
-    """The caller's time is over, or nobody waits for the answer any more. Says nothing about the document."""
+    """The caller's time is over, or its client has gone. Says nothing about the document."""
 
 
 class Budget:
@@ -38,7 +38,7 @@ class Budget:
 
     Places of costly nodes are kept here, not with the document: found again they are paid again, and each has been paid,
     so their memory is limited too. ``look`` is called after every 20,000 steps or so, and may raise Interrupted: for
-    searches, which somebody waits for; never where results are stored.
+    searches, which a person waits for; never where results are stored.
     """
 
     __slots__ = ("_hits", "_unlooked", "left", "limit", "look")

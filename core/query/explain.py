@@ -143,7 +143,7 @@ def matched_clause(query: Query, document: Document, steps: int = EXPLAINED_STEP
     """The part of ``query`` that made the document match, in a line that a reader of the alert understands.
 
     Of an OR the parts that held (three at most), of an AND all. At most 300 characters. Empty if the query does not match
-    or is longer than LONGEST_EXPLAINED, or if finding the parts takes more than ``steps``. What it took is told by
+    or is longer than LONGEST_EXPLAINED, or if finding the parts takes more than ``steps``. What it took is returned by
     ``document.budget``.
     """
     if len(query.text) > LONGEST_EXPLAINED:

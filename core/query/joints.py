@@ -31,7 +31,7 @@ ENCLITICS = frozenset(["s", "d", "ll", "re", "ve", "m"])
 
 
 def joint_pattern(wild: str) -> str:
-    """The regular expression of a mark inside a word; ``wild``: characters that count as letters besides, in a query."""
+    """The regular expression of a mark inside a word; ``wild``: characters that also count as letters in a query."""
     before, after = rf"[\p{{L}}\p{{M}}{INVISIBLE}{wild}]", rf"[\p{{L}}{wild}]"
     hebrew = rf"(?<=[{HEBREW}])(?:[{_QUOTES}]|[{APOSTROPHES}]{{2}})(?=[{HEBREW}])"
     return rf"(?:(?<={before})[{APOSTROPHES}](?={after})|{hebrew})"

@@ -75,7 +75,7 @@ class _Piece(NamedTuple):
 
 
 def _piece(found: re.Match[str]) -> _Piece:
-    # Marks that nobody sees at the end of a word are no part of it, as for the parser.
+    # Invisible marks at the end of a word are not part of it, as for the parser.
     text = _UNSEEN.sub("", found[0])
     return _Piece(found.lastgroup or "", text, found.start(), found.start() + len(text))
 
@@ -176,7 +176,7 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
         yield NearMiss(piece.start, piece.start + 1, "NOT ", message)
     elif (field := _FIELD.match(text)) and (len(text) > len(field[0]) or after):
         meant = f"{field[1].lower()}:"
-        message = f"{field[0]} is no field, and looked for as a word; the field is {meant}"
+        message = f"{field[0]} is not a field, and is looked for as a word; the field is {meant}"
         yield NearMiss(piece.start, piece.start + len(field[0]), meant, message)
     elif text[0] in ":：" and number and pieces[number - 1].text.lower() in PREFIXES:
         name = pieces[number - 1]
@@ -268,7 +268,7 @@ def _split(piece: _Piece, plain: str, *, alone: bool) -> NearMiss:
     both = not _SIGN.match(plain) and not _SIGN.fullmatch(plain[-1])
     shown = f"({inner})" if both and not alone else inner
     signs = " ".join(dict.fromkeys(_SIGN.findall(plain)))
-    message = f"{signs} is no operator here, and separates words like a hyphen; write {shown}"
+    message = f"{signs} is not an operator here, and separates words like a hyphen; write {shown}"
     return NearMiss(piece.start, piece.end, shown, message)
 
 

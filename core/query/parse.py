@@ -82,7 +82,7 @@ _ARABIC = re.compile(rf"[{ARABIC}]+")
 _SHOWN = {"_AND": "AND", "_OR": "OR", "_NOT": "NOT", "_LPAR": '"("', "_RPAR": '")"'}
 
 # A phrase ends at the next quote of any kind, since word processors pair them in every way. A quote without
-# a next one is the only character that no terminal accepts. Marks that nobody sees are white space beside an operator, since
+# a next one is the only character that no terminal accepts. Invisible marks are white space beside an operator, since
 # they come along with pasted text, and nothing in a word.
 GRAMMAR = rf"""
 ?start: any
@@ -145,13 +145,13 @@ def check_word(text: str, start: int) -> None:
         name = operator[1]
         if name.endswith("NEAR"):
             raise ParseProblem(
-                start, f"{text} is no operator", f"{name}/5 with spaces around it, or in lower case for the word"
+                start, f"{text} is not an operator", f"{name}/5 with spaces around it, or in lower case for the word"
             )
-        raise ParseProblem(start, f"{text} is no function", f"{name}/5(...), or in lower case for the word")
+        raise ParseProblem(start, f"{text} is not a function", f"{name}/5(...), or in lower case for the word")
     if _EXCLUDED.match(text):
         raise ParseProblem(start, f'"{text[0]}" excludes nothing here', "NOT before the term that must be absent")
     if set(text) <= {"&", "|", "!"}:
-        raise ParseProblem(start, f"{text} is no operator", "AND, OR or NOT")
+        raise ParseProblem(start, f"{text} is not an operator", "AND, OR or NOT")
 
 
 def number_of(token: Token, least: int) -> int:

@@ -62,7 +62,7 @@ def read_cursor(text: str, digest: bytes) -> Cursor:
         data = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
         cursor = from_msgpack(data, Cursor)
     except ValueError as error:
-        raise UsageError("this is no cursor of a search", hint="leave it out to begin at the first page") from error
+        raise UsageError("this is not a cursor of a search", hint="leave it out to begin at the first page") from error
     if cursor.digest != digest:
         raise UsageError("the cursor belongs to another search", hint="leave it out to begin at the first page")
     return cursor

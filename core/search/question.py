@@ -41,11 +41,11 @@ class Snapshot(NamedTuple):
 
 Look = Callable[[], None]
 Stopped = Callable[[], bool]
-"""Whether nobody waits for the answer any more. Asked often, from the thread that works."""
+"""Whether the client has gone. Asked often, from the thread that works."""
 
 
 def never() -> bool:
-    """Nobody stops it."""
+    """It is never stopped."""
     return False
 
 
@@ -114,7 +114,7 @@ class Question(NamedTuple):
         return read_record(self.snapshot.searcher.doc(address))
 
     def within(self, more: tantivy.Query) -> tantivy.Query:
-        """``wanted``, and ``more`` besides."""
+        """``wanted`` and also ``more``."""
         return both(self.wanted, more) or self.wanted
 
     def size(self) -> int:

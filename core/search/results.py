@@ -14,7 +14,7 @@ Certainty = Literal["exact", "at_least", "at_most", "about"]
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What hits must be besides matching the query: for each field with values, one of them in full. Case does not count.
+    """What hits must also be, beyond matching the query: for each field with values, one of them in full. Case does not count.
 
     ``filters_of`` makes those of a subscription.
     """

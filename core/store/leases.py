@@ -119,7 +119,7 @@ class Leases:
 class Heartbeat:
     """Renews leases in a thread of its own, so that they outlast a call that waits for a stream or a receiver.
 
-    ``clock_ms`` is the wall clock. While the store is away nothing is renewed, and nobody can take anything either.
+    ``clock_ms`` is the wall clock. While the store is away nothing is renewed, and nothing can be taken either.
     """
 
     def __init__(self, leases: Sequence[Leases], clock_ms: Callable[[], int]) -> None:

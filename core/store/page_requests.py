@@ -68,7 +68,7 @@ class PageRequests:
         self._store, self._run = store, run
 
     def add(self, one: PageRequest, now_ms: int) -> None:
-        """Ask for a page again at once. Its tries begin anew."""
+        """Ask for a page again at once. Its tries are counted from 0 again."""
         with self._store.writing() as connection:
             self._store.upsert(connection, page_requests, [_row(self._run, one, WAITING, now_ms)])
 

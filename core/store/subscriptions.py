@@ -156,7 +156,7 @@ class SubscriptionStore:
     def save_topic(self, name: str, definition: str, *, by: str, based_on: int, now_ms: int) -> StoredTopic | None:
         """Save one topic for ``by``, from now plus the margin on.
 
-        None if its newest version is not ``based_on`` (0: there is none): somebody saved another meanwhile.
+        None if its newest version is not ``based_on`` (0: there is none): another one was saved meanwhile.
         """
         name, definition = storable(name), storable(definition)
         with self.store.writing() as connection:

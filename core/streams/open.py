@@ -19,7 +19,7 @@ def open_stream(url: str, name: str, *, role: str = "") -> Stream:
     """Open the existing stream ``name`` at ``url``.
 
     ``kafka://host:9092[,host:9092][?option=value]`` or ``sqlite:///relative/path`` (four slashes for an absolute one).
-    ``role``: what this program does with it, in a word; Kafka's brokers are told (``client_id``), so that their quotas,
+    ``role``: what this program does with it, in a word; Kafka's brokers get it as ``client_id``, so that their quotas,
     metrics and logs tell our services apart.
 
     Raises UsageError for a wrong URL or name, StreamError if there is no such stream, StreamUnavailable if the broker or

@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):
-    """An article that somebody has labelled.
+    """An article that a person has labelled.
 
     ``label``: whether it has the topic; null: not decided, and left out. Without it, ``relevant`` is the label, as in what the
     desk exports of marked alerts; without both, ``topics`` are the names of all its topics. ``group``: articles of one event

@@ -219,7 +219,7 @@ def terms_of(
 ) -> Iterator[Term]:
     """The terms of a list for articles in ``language``; None: those of every language that the list has.
 
-    ``stemmed``: the names of countries with endings too, for a language in which nobody wrote terms.
+    ``stemmed``: the names of countries with endings too, for a language without terms of its own.
     """
     chosen = (ANY, language) if language else tuple(by_language)
     for key in chosen:

@@ -65,7 +65,7 @@ class Accounts:
         self.trail.note(self._line(by, action, subject, detail))
 
     def refused(self, by: By, action: str) -> None:
-        """Write down that somebody was refused. There are only so many such lines: strangers make them."""
+        """Record that a person was refused. There are only so many such lines: strangers make them."""
         self.trail.refused(self._line(by._replace(name=by.name[:100]), action))
 
     def _line(self, by: By, action: str, subject: str = "", detail: str = "") -> AuditLine:
@@ -142,7 +142,7 @@ class Accounts:
     def sign_in(self, name: str, password: str, *, address: str, agent: str) -> tuple[str, Account] | None:
         """The secret of a new session and its person; None if name or password is wrong, which the caller does not learn.
 
-        A name that nobody has is looked up, counted, checked and written down like any other. Raises Slowed.
+        A name without an account is looked up, counted, checked and written down like any other. Raises Slowed.
         """
         taken = self._take(name, address)
         account = self.people.named(name)

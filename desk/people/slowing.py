@@ -62,7 +62,7 @@ class TryDecision(NamedTuple):
 
 def decide(spent: Spent, *, known: bool, now_ms: int) -> TryDecision:
     """Whether a try is answered. ``known``: the person has signed in from this place before."""
-    # A clock that was ahead for a while keeps nobody out once it is right again.
+    # A clock that was ahead for a while keeps no person out once it is right again.
     whole = Spent(*(min(max(one, now_ms), now_ms + most) for one, most in zip(spent, _MOST, strict=True)))
     step = max(_step(NAME, whole.name_ms - now_ms), _step(DESK, whole.desk_ms - now_ms))
     limit = AT_PLACE[0 if known else step]

@@ -118,7 +118,7 @@ class AccessToken(msgspec.Struct, frozen=True, kw_only=True):
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     """One act. ``person`` None: no one was signed in, or the command line did it. ``id`` is set when it is read.
 
-    ``refusal``: somebody was refused, ``times`` times within an hour.
+    ``refusal``: a person was refused, ``times`` times within an hour.
     """
 
     at_ms: int
@@ -282,7 +282,7 @@ class Audit:
             connection.execute(audit.insert().values(**values))
 
     def refused(self, line: AuditLine) -> None:
-        """Add a line about somebody who was refused, or count it in the line of this hour that says the same.
+        """Add a line about a person who was refused, or count it in the line of this hour that says the same.
 
         An hour takes 60 such lines, then one more that counts all others, and the trail keeps the newest 5,000: so strangers
         can't fill the store, and what people did stays.

@@ -125,7 +125,7 @@ def save(desk: Desk, by: By, definition: str, based_on: int) -> StoredTopic:
     """Save a version of a topic, which holds from two seconds on.
 
     ``based_on``: the version that the file was made from; a topic of a new name has none. Raises UsageError for a bad file,
-    for one whose examples fail, or if somebody saved another version meanwhile.
+    for one whose examples fail, or if another version was saved meanwhile.
     """
     topic = read(definition)
     if failures := check_topic(topic):
@@ -148,7 +148,7 @@ def stored_definition(store: Store, name: str, now_ms: int) -> str:
 
 
 def read(definition: str) -> Topic:
-    """The topic of a file that somebody wrote here. Raises UsageError, also if a query of it costs too much."""
+    """The topic of a file that a person wrote here. Raises UsageError, also if a query of it costs too much."""
     topic = load_topic(definition, "the file")
     check_costs(topic, "the file")
     return topic

@@ -145,7 +145,7 @@ def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:
     if header and trusted(peer, desk.proxies) and (names := request.headers.getlist(header)) and any(names):
         address: str = request.state.address
         if len(names) > 1:
-            # One of them came through the proxy from outside, and which of them can't be told.
+            # One of them came through the proxy from outside, and it is unknown which.
             desk.accounts.refused(By(address=address, name=", ".join(names)), "proxy sign-in refused")
             raise Refused(400, f"the proxy sent {len(names)} headers {header}: it has to replace what a client sends")
         name = names[0].strip()

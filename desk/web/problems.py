@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 class SignInNeeded(Refused):
-    """Nobody is signed in."""
+    """The request has no session."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Searches and their like take turns: a few at once, and none for somebody who has gone, or once the desk closes."""
+"""Searches and their like take turns: a few at once, and none for a client that has gone, or once the desk closes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Turn:
         self._closing, self.gone = desk.hub.closing.is_set, False
 
     def stopped(self) -> bool:
-        """Whether nobody waits for the answer any more. May be asked from any thread."""
+        """Whether the client has gone. May be asked from any thread."""
         return self.gone or self._closing()
 
 

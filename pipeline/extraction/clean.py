@@ -113,7 +113,7 @@ def extract(
     try:
         page = _checked(html, charset, max_html_bytes)
         tree = _parsed(page)
-        alive = list(tree.iter())  # lxml makes an element's object anew at each touch unless one is held
+        alive = list(tree.iter())  # lxml makes a new object for an element at each touch unless one is held
         marks = marks_of(tree)
         join_broken_lines(tree, marks.as_written)
         facts = read_facts(tree, url, marks)
@@ -294,7 +294,7 @@ def _parsed(page: str) -> HtmlElement:
     except Exception as error:
         raise ExtractionError("no_text", f"the parser found no document: {str(error)[:100]}") from error
     if not isinstance(tree, HtmlElement):
-        raise ExtractionError("not_html", "the document's root is no element")
+        raise ExtractionError("not_html", "the document's root is not an element")
     strip_elements(
         tree, "svg", "style", with_tail=False
     )  # a fifth of the elements of many pages, and none of the words

@@ -48,7 +48,7 @@ REST_MS = 600_000
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """How long things are kept, in ms; 0: for ever."""
+    """How long things are kept, in ms; 0: without limit."""
 
     outcomes_ms: int = 0
     articles_ms: int = 0

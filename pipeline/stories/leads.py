@@ -3,7 +3,7 @@
 Stories are made by likeness, so now and then one takes in another event, and then there would be no alert for it. So a
 story's *leads* are remembered: what identifies the event (``identity``) of its first article, and of each later one that agrees
 with none of the leads before it. Leads are numbered like the other facts of a story (``story_memory``), and an article
-that agrees with a lead has its number: a subscription that was told of it is not alerted to it again.
+that agrees with a lead has its number: a subscription that was alerted to it is not alerted again.
 
 Two texts disagree if they share few words, or nearly all words but contradict each other in what identifies their event, as two
 events told from one template do. Only texts in one language are compared: in another one all words differ, whatever they tell.

@@ -136,7 +136,7 @@ def hour_of(hour: int, mark: Mark | None) -> int:
 
 
 def gregorian(year: int, month: int, day: int, calendar: Calendar = "gregorian") -> date | None:
-    """The Gregorian date; the calendar of a year that can't be Gregorian is told by the year. None if there is no such day."""
+    """The Gregorian date; a year that can't be Gregorian decides its calendar itself. None if there is no such day."""
     if calendar == "gregorian":
         if year in _BUDDHIST_YEARS:
             year -= _BUDDHIST

@@ -87,7 +87,7 @@ def read_date(claim: str, context: DateContext = NO_CONTEXT) -> Reading | None:
 
 
 def date_context(url: str, language: str | None, fetched_at: datetime | None) -> DateContext:
-    """The context of a page or feed item: its country is told by the end of its host."""
+    """The context of a page or feed item: its country follows from the end of its host."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

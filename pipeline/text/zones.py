@@ -1,6 +1,6 @@
 """Time zones as dates name them: abbreviations, names that follow summer time, and offsets.
 
-Some abbreviations mean several zones. Which one is meant is told by the outlet's country (the end of its host) or its
+Some abbreviations mean several zones. Which one is meant follows from the outlet's country (the end of its host) or its
 language; without either the one that most news means is taken, and said to be a guess.
 """
 

@@ -32,7 +32,7 @@ from pipeline.text.characters import normal_line
 
 log = structlog.get_logger()
 MOST_MATCHES = 200
-"""Of one subscription in one article: more would be stored with each article and alert, and shown to nobody. A page of a
+"""Of one subscription in one article: more would be stored with each article and alert, and never shown. A page of a
 megabyte has 160,000 words, and each may be one of a short wildcard."""
 _LOGGED_EACH = 1_000
 """A query that is left undecided is logged the first time and then once in so many: it may be so on every article."""

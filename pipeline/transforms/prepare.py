@@ -190,7 +190,7 @@ def _doubt(envelope: Envelope, raw: RawArticle, extracted: Extracted, vectors: b
 
 
 def _instead(raw: RawArticle, extracted: Extracted) -> Extracted | None:
-    """What the record holds besides its page's text: the feed's text, else the headline if the page shows the announced one."""
+    """What the record holds beside its page's text: the feed's text, else the headline if the page shows the announced one."""
     if text := raw.text or raw.summary:
         with suppress(ExtractionError):
             return replace(

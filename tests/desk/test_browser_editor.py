@@ -136,7 +136,7 @@ def test_a_query_is_linted_backtested_saved_and_alerts(room: Room, tmp_path: Pat
     page.get_by_role("link", name="Narrow the query").click()
     expect(page.locator(".proposals > li").first).to_contain_text("keeps 1")
     page.locator(".proposals > li").first.get_by_role("link", name="Use this query").click()
-    expect(page.get_by_text("it holds once you save it")).to_be_visible()
+    expect(page.get_by_text("it takes effect when you save it")).to_be_visible()
     expect(page.locator("#preview .headline")).to_contain_text("; 1 fewer than before")
     expect(page.locator("#preview .lost a")).to_have_text("Odesa sends barley and grain")
 

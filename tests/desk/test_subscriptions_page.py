@@ -281,7 +281,7 @@ def test_an_alert_that_is_not_relevant_proposes_narrower_queries(wire: Wire, des
     used = re.search(r'href="(/subscriptions/of/ports\?query=[^"]*)"', page)
     assert used is not None
     editor = as_editor.get(html.unescape(used[1])).text
-    assert "it holds once you save it" in editor
+    assert "it takes effect when you save it" in editor
     proposed = html.unescape(re.search(r"<textarea class=\"query\"[^>]*>([^<]*)<", editor)[1])  # type: ignore[index]
     checked = send(as_editor, "/subscriptions/check", {"id": "ports", "query": proposed}).text
     assert re.search(r"1 story since the store&#39;s first article, 1 Mar \d\d:\d\d UTC; 1 fewer than before", checked)

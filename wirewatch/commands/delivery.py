@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from rich.text import Text
 
 from core.away import Away
+from core.counted import counted
 from core.errors import StoreError, UsageError, WirewatchError
 from core.processes import process_name
 from core.records import Alert, from_ms
@@ -217,7 +218,7 @@ def deliver(
 def tail(
     context: typer.Context,
     subscription: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Only these subscriptions (default: all).")
+        list[str] | None, typer.Argument(metavar="ID", help="Only these subscriptions (default: all).")
     ] = None,
     last: Annotated[int, typer.Option("--last", "-n", help="Begin with this many of the latest alerts.", min=0)] = 10,
     *,
@@ -305,7 +306,7 @@ def alert_lines(alert: Alert, name: str) -> Text:
     line.append(f"  {harmless(alert.title)}", style="bold")
     line.append(f"  {harmless(alert.source)}", style="dim")
     if alert.sources > 1:
-        line.append(f"  {alert.sources} sources", style="dim")
+        line.append(f"  {counted(alert.sources, 'source')}", style="dim")
     if alert.previous is not None or alert.reason != "story":
         for news in alert.news:
             line.append(f"\n         {news.kind}: ", style="green").append(harmless(news.text))

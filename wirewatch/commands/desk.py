@@ -120,14 +120,16 @@ def _serve(settings: Settings, listening: socket.socket, *, demo: bool) -> None:
 
 
 def _check_accounts(settings: Settings, store: Store) -> None:
-    """Warn if nobody can sign in yet. Raises UsageError if, in addition, other machines can reach the desk."""
+    """Warn if there is no account yet. Raises UsageError if, in addition, other machines can reach the desk."""
     if settings.desk_proxy_header or PeopleStore(store).listing():
         return
     hint = "wirewatch people add NAME --role admin"
     if not is_loopback(settings.desk_host):
         store.close()
-        raise UsageError(f"nobody can sign in yet, and {settings.desk_host} can be reached by others", hint=hint)
-    console.note(f"nobody can sign in yet: {hint}", "yellow")
+        raise UsageError(
+            f"there is no account to sign in with, and {settings.desk_host} can be reached by others", hint=hint
+        )
+    console.note(f"there is no account to sign in with: {hint}", "yellow")
 
 
 def address(settings: Settings, port: int | None = None) -> str:
@@ -197,7 +199,7 @@ def list_people(context: typer.Context, *, as_json: JsonLines = False) -> None:
         table.add_row(one.shown, one.role, "open" if one.active else "closed", by, since)
     console.out.print(table)
     if not accounts:
-        console.note("nobody yet: wirewatch people add NAME --role admin")
+        console.note("no accounts yet: wirewatch people add NAME --role admin")
 
 
 @people.command("role")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from connectors.feeds.items import one_line
 from connectors.store.rows import FeedRow
+from core.counted import counted
 from core.errors import InputError, UsageError
 from core.settings import load_settings
 from core.store import open_store
@@ -52,7 +53,7 @@ def parse(
             console.put(entry)
         return
     console.out.print(f"{about.title or '(no title)'}", style="bold", markup=False)
-    words = f"{about.format}, {about.language or 'no language'}, {len(entries)} entries"
+    words = f"{about.format}, {about.language or 'no language'}, {counted(len(entries), 'entry', 'entries')}"
     console.out.print(words, style="dim", markup=False)
     for remark in about.notes:
         console.note(f"note: {remark}", "yellow")
@@ -88,7 +89,7 @@ def add(
         if url:
             raise UsageError("--catalogue and an address exclude each other")
         new, total = use_case.add_catalogue(desk_at(settings), COMMAND_LINE, topic or ())
-        console.note(f"{new} feeds added, {total - new} were there; wirewatch feed check fetches them")
+        console.note(f"{counted(new, 'feed')} added, {total - new} watched already; wirewatch feed check fetches them")
         return
     if topic:
         raise UsageError("--topic needs --catalogue")
@@ -127,7 +128,7 @@ def import_list(context: typer.Context, file: Annotated[Path, typer.Argument(hel
     new, listed, remarks = use_case.import_opml(desk_at(load_settings(context.obj)), COMMAND_LINE, body, str(file))
     for remark in remarks:
         console.note(f"note: {remark}", "yellow")
-    console.note(f"{new} feeds added, {listed - new} were there")
+    console.note(f"{counted(new, 'feed')} added, {listed - new} watched already")
 
 
 @app.command("export")
@@ -184,7 +185,7 @@ def check(
         if as_json:
             console.put(one)
         else:
-            words = f"{one.items} items" if one.problem is None else one.problem
+            words = counted(one.items, "item") if one.problem is None else one.problem
             console.out.print(f"{'✓' if one.problem is None else '✗'} {one.url}: {words}", markup=False)
     if not count:
         console.note("all feeds have been read; --all checks them again")
@@ -224,7 +225,7 @@ def report(context: typer.Context, *, as_json: JsonLines = False) -> None:
         )  # fmt: skip
     console.out.print(table)
     states = ", ".join(f"{count} {state_words(name)}" for name, count in whole.states.items()) or "none"
-    console.note(f"{whole.feeds} feeds: {states}", "bold")
+    console.note(f"{counted(whole.feeds, 'feed')}: {states}", "bold")
     for risk in whole.risks[:MOST_RISKS]:
         console.note(f"may be missing: {risk}", "yellow")
     if len(whole.risks) > MOST_RISKS:

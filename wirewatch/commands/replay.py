@@ -16,6 +16,7 @@ from rich.progress import TextColumn
 
 from connectors.archives import read_path
 from core import version
+from core.counted import counted
 from core.errors import UsageError, WirewatchError
 from core.records import Outcome, OutcomeKind, from_ms
 from core.settings import Settings, load_settings
@@ -298,7 +299,7 @@ def _go(
             if sources.no_claim and not row.no_claim:
                 ReplayRepository(store).note(row.name, no_claim=sources.no_claim)
             if done:
-                console.note(f"continuing after {done} records")
+                console.note(f"continuing after {counted(done, 'record')}")
             task = bar.add_task(row.name, total=None, completed=done, rate="", when="")
             bar.update(task, total=None if history.total is None else done + history.total)
             printed_s = began
@@ -385,8 +386,9 @@ def _result(store: Store, row: Replay, *, as_json: bool, seconds: float, handled
         return
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
     pace = f", {rate:g} a second" if rate else ""
-    again = f", {reused} drafts reused" if handled else ""
-    console.note(f"{row.name}: {counts.total()} records: {ends}; {alerts} alerts{again}{pace}", "bold green")
+    again = f", {counted(reused, 'draft')} reused" if handled else ""
+    done = f"{counted(counts.total(), 'record')}: {ends}; {counted(alerts, 'alert')}"
+    console.note(f"{row.name}: {done}{again}{pace}", "bold green")
     if row.no_claim:
         console.note(f"the results may differ from those of {spec.of!r}: {row.no_claim}", "yellow")
     else:
@@ -402,4 +404,4 @@ def _report(counts: Counter[str], rejected: list[Outcome], alerts: int, out: Pat
     if len(rejected) > SHOWN_REJECTIONS:
         console.note(f"… and {len(rejected) - SHOWN_REJECTIONS} more rejected, all in outcomes.jsonl", "yellow")
     ends = ", ".join(f"{counts[kind]} {kind}" for kind in OutcomeKind if counts[kind])
-    console.note(f"{sum(counts.values())} items: {ends}; {alerts} alerts → {out}", "green")
+    console.note(f"{counted(sum(counts.values()), 'item')}: {ends}; {counted(alerts, 'alert')} → {out}", "green")

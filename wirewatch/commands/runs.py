@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 
 from connectors.archives.folder import DayFile, day_files, take_out
+from core.counted import counted
 from core.errors import UsageError, WirewatchError
 from core.records import from_ms
 from core.records.article import Story
@@ -210,8 +211,9 @@ def takedown(
         console.put(fields)
         return
     console.out.print(
-        f"removed: {removed.articles} articles, {removed.versions} versions, {removed.alerts} alerts in all runs; "
-        f"{files} archive files rewritten, {kept} kept drafts deleted; {removed.outcomes} outcomes now state the reason"
+        f"removed: {counted(removed.articles, 'article')}, {counted(removed.versions, 'version')}, "
+        f"{counted(removed.alerts, 'alert')} in all runs; {counted(files, 'archive file')} rewritten, "
+        f"{counted(kept, 'kept draft')} deleted; {removed.outcomes} outcomes now state the reason"
     )
     if removed.copies:
         console.note(f"its stories hold {removed.copies} other articles; copies of its text have other URLs", "yellow")
@@ -271,7 +273,7 @@ def _found(past: AsOf, what: What) -> Iterator[SeenArticle | SeenAlert | Story]:
 
 def _line(one: SeenArticle | SeenAlert | Story, zone: tzinfo) -> Text:
     if isinstance(one, Story):
-        facts = f"{one.articles} articles, {len(one.sources)} sources"
+        facts = f"{counted(one.articles, 'article')}, {counted(len(one.sources), 'source')}"
         return Text.assemble(
             (f"{_when(from_ms(one.last_ms), zone)}  ", "dim"), (one.headline, "bold"), (f"  {facts}", "dim")
         )

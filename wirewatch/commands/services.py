@@ -26,6 +26,7 @@ from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
 from connectors.store.shared_pace import SharedPace
 from core.away import Away
+from core.counted import counted
 from core.errors import StoreError, UsageError
 from core.processes import process_name
 from core.records import RawArticle
@@ -263,7 +264,7 @@ def run_pipeline(
         timed=probes.timed,
         publish=publish,
     )
-    console.note(f"{count} records handled")
+    console.note(f"{counted(count, 'record')} handled")
 
 
 def _moment(claim: str, language: str | None) -> datetime | None:

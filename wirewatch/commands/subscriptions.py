@@ -262,7 +262,7 @@ def import_file(
 @reads_store
 def export(
     context: typer.Context,
-    identities: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids (default: all).")] = None,
+    identities: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids (default: all).")] = None,
     form: Annotated[Form, typer.Option("--format", help="JSON Lines, or TOML for editing by hand.")] = Form.JSONL,
 ) -> None:
     """Print subscriptions in the form that import reads."""
@@ -319,7 +319,10 @@ def past_alerts(
     if as_json:
         console.put(report_fields(report))
         return
-    console.out.print(f"{alerts_over(report)}, from {report.articles} articles", style="bold")
+    console.out.print(
+        f"{alerts_over(report)}, from {report.articles} {'article' if report.articles.value == 1 else 'articles'}",
+        style="bold",
+    )
     if report.hint:
         console.note(report.hint, "yellow")
     for story in report.examples:

@@ -1,4 +1,4 @@
-"""``wirewatch trace URL``: what became of an article that somebody missed."""
+"""``wirewatch trace URL``: what became of an article that is missing."""
 
 from __future__ import annotations
 

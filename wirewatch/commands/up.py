@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from connectors.store.feeds import FeedRepository
+from core.counted import counted
 from core.errors import UsageError
 from core.net.serving import listening_socket
 from core.settings import NAMES, PREFIX, Settings, load_settings
@@ -89,7 +90,9 @@ def _supervise(
     feeds = [feed for feed in FeedRepository(store).listing() if feed.active]
     queries = SubscriptionStore(store).read(now_ms=console.now_ms())
     names = {one.id: one.name or one.id for one in queries.subscriptions if one.active}
-    console.note(f"watching {len(feeds)} feeds, {len(names)} subscriptions; Ctrl-C ends it", "bold")
+    console.note(
+        f"watching {counted(len(feeds), 'feed')}, {counted(len(names), 'subscription')}; Ctrl-C ends it", "bold"
+    )
     if not feeds:
         console.note("no feeds yet: wirewatch feed add URL (it takes effect while this runs)", "yellow")
     reader = StoreReader(store, settings.run)
@@ -165,7 +168,7 @@ def _summary(reader: StoreReader) -> None:
     counts = reader.count_outcomes()
     ends = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     alerts = sum(1 for _ in reader.alerts())
-    console.note(f"{sum(counts.values())} raw articles: {ends}; {alerts} alerts", "bold green")
+    console.note(f"{counted(sum(counts.values()), 'raw article')}: {ends}; {counted(alerts, 'alert')}", "bold green")
 
 
 @contextmanager

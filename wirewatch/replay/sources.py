@@ -12,6 +12,7 @@ from connectors.archives import ArchiveItem
 from connectors.archives.folder import ArchiveNote, day_start_ms, files_between, read_note, write_day, write_note
 from connectors.archives.snapshots import HistoryReader
 from connectors.archives.warc import read_warc
+from core.counted import counted
 from core.errors import WirewatchError
 from core.records import article_id, encode, from_ms, raw_hash, to_ms
 from core.settings import Settings
@@ -65,7 +66,7 @@ class Sources:
         facts = self._index.facts
         if facts.get("problems"):
             self.notes.append(
-                f"{facts['problems']} items could not be read; each ends as rejected, with its file and offset"
+                f"{counted(facts['problems'], 'item')} could not be read; each ends as rejected, with its file and offset"
             )
         if facts.get("unchanged"):
             self.notes.append(f"{facts['unchanged']} items of feed snapshots were unchanged since the snapshot before")

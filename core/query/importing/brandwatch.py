@@ -67,7 +67,7 @@ class Brandwatch(DialectReader):
 
     def _word(self, token: Token, text: str) -> WordNode:
         if text[0] in "#@" and len(text) > 1:
-            self._note(token, f"{text} became {text[1:]}: signs are no part of a word here")
+            self._note(token, f"{text} became {text[1:]}: signs are not part of a word here")
             text = text[1:]
         return super()._word(token, text)
 
@@ -84,7 +84,7 @@ class Brandwatch(DialectReader):
             self._fail(value, "nothing to search for", OPERAND)
         if sign := re.search(r"[^\w\s.'’-]", text):
             self._unknown(
-                value, f"raw:{text}", f"signs such as {sign[0]} are no part of a word here", "letters and digits"
+                value, f"raw:{text}", f"signs such as {sign[0]} are not part of a word here", "letters and digits"
             )
         self._note(token, f"{'raw:' if token.kind == 'RAW' else '{…}'} became cs: capitals count")
         return CasedNode(PhraseNode(text) if " " in text else WordNode(text))

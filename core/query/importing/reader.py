@@ -181,7 +181,7 @@ class DialectReader:
         """``node``, a value of lang:. Raises QueryError unless it consists of two-letter codes."""
         for leaf in leaves(node):
             if not re.fullmatch(r"[A-Za-z]{2}", leaf.text):
-                self._fail(token, f"{leaf.text} is no code of a language", "two letters, as in en or fr")
+                self._fail(token, f"{leaf.text} is not the code of a language", "two letters, as in en or fr")
         return node
 
     # The grammar.

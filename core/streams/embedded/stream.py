@@ -150,7 +150,7 @@ class SqliteStream:
         appended: list[Appended] = []
         with translated(self._label), sqlite_file.writing(self._connection):
             heads = self._heads()
-            # In the transaction that appends: nobody can take the name in between.
+            # In the transaction that appends: no other process can take the name in between.
             if self._writer and not sqlite_file.has_writer(self._connection, self._id, self._writer, self._token):
                 raise WriterFenced(self._label, self._writer)
             now = self._clock()

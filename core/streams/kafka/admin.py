@@ -168,7 +168,7 @@ class KafkaAdmin:
     def _deleted(self, error: Exception) -> StreamError | None:
         if not (self._seen and isinstance(error, _UNKNOWN)):
             return None
-        hint = "a service that starts again makes it anew, empty; what it held is gone"
+        hint = "a service that starts again creates it, empty; what it held is gone"
         return StreamError(self._label, "the stream was deleted", hint=hint)
 
     def _timeout_ms(self) -> int:

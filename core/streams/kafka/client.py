@@ -137,7 +137,7 @@ class KafkaLocation:
         security = client_config(self.security)
 
         # kafka-python 3.0.12 gives each connection ten seconds, then twenty, then thirty, and its clients take no other
-        # limit. Each client made after a failure tries the brokers anew, so one that is gone cost up to 40 s.
+        # limit. Each client made after a failure tries all brokers again, so one that is gone cost up to 40 s.
         connect_ms = max(1, int(self.connect_s * 1000))
         limits = dict.fromkeys(
             ("socket_connection_setup_timeout_ms", "socket_connection_setup_timeout_max_ms"), connect_ms

@@ -104,7 +104,7 @@ class ChannelKind:
     per_minute: ClassVar[int] = 60
     """Most messages a minute unless a channel says otherwise; 0: no limit."""
     options: ClassVar[Mapping[str, str]] = {}
-    """What ``configure`` can be given besides the address: a name, and what it is for."""
+    """What ``configure`` can be given beyond the address: a name, and what it is for."""
 
     def takes(self, address: str) -> bool:
         """Whether the address is of this kind, by its form alone. Raises nothing."""

@@ -1,7 +1,7 @@
 """An end for a send, however slowly its receiver answers, and a bound on what it may answer, in libraries that have neither.
 
 smtplib and requests (in Apprise) bound each step of a connection, so a receiver that sends a byte now and then holds a
-channel's thread for ever, and requests unpacks an answer of any size. ``bounded`` hangs up at the end of the time.
+channel's thread without end, and requests unpacks an answer of any size. ``bounded`` hangs up at the end of the time.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def show(visit: TheVisit, alert: str) -> Response:
 @router.get("/alerts/{alert}/narrower")
 @allow(Role.EDITOR)
 def narrower(visit: TheVisit, turn: TheTurn, alert: str) -> Response:
-    """It is not relevant: small changes to the query that would have spared it, with what each would have cost."""
+    """It is not relevant: small changes to the query that would have avoided it, with what each would have cost."""
     one, run = alert_with(visit.desk.store, visit.desk.settings.run, alert), visit.desk.settings.run
     try:
         _, _, found = not_relevant(

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Response, UploadFile
 from starlette.responses import RedirectResponse
 
+from core.counted import counted
 from desk.feed_port import share_seen, state_words, worst_first
 from desk.people.roles import Role
 from desk.use_cases import feeds as use_case
@@ -17,7 +18,7 @@ from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 MOST_IMPORTED = 5_000
-"""Feeds of one file: each is a transaction, and somebody waits for the page."""
+"""Feeds of one file: each is a transaction, and a person waits for the page."""
 Address = Annotated[str, Form(max_length=2_000)]
 
 
@@ -66,7 +67,7 @@ def import_list(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Respons
     """Watch the feeds of an OPML list."""
     name = (file.filename or "the list")[:200]
     new, total, remarks = use_case.import_opml(visit.desk, visit.by, file.file.read(), name, MOST_IMPORTED)
-    return _page(visit, done=f"{name}: {new} feeds added, {total - new} were there", remarks=remarks)
+    return _page(visit, done=f"{name}: {counted(new, 'feed')} added, {total - new} watched already", remarks=remarks)
 
 
 @router.post("/coverage/find")

@@ -87,7 +87,7 @@ const keys = new Map([
   ],
 ]);
 
-/** Let a key do something, wherever nobody is typing. */
+/** Let a key do something, except while a person types into a field. */
 export function on(key, act) {
   keys.set(key, act);
 }

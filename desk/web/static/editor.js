@@ -1,4 +1,4 @@
-// The editor of a subscription: lint and backtest while somebody types, explain, translate, test a channel.
+// The editor of a subscription: lint and backtest while a person types, explain, translate, test a channel.
 
 import { say } from "./app.js";
 

@@ -119,7 +119,7 @@ function follow() {
   const source = new EventSource(list.dataset.events);
   source.addEventListener("story", told);
   source.addEventListener("hello", (event) => {
-    // Something was taken down while nobody listened: it may still stand here.
+    // Something was taken down while no page listened: it may still be shown here.
     if (event.data !== list.dataset.takedowns) location.reload();
   });
   source.addEventListener("loaded", () => list.hasAttribute("data-loading") && location.reload());

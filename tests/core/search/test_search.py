@@ -195,7 +195,7 @@ def test_wrong_use_is_named(full: SearchIndex, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another search"):
         full.search("iran", cursor=full.search("NOT xyz", limit=1).cursor)
     for bad in ("x", "!!!", "é", "AAAA" * 40):
-        with pytest.raises(UsageError, match="no cursor"):
+        with pytest.raises(UsageError, match="not a cursor"):
             full.search("iran", cursor=bad)
     with pytest.raises(UsageError, match="500"):
         full.search("iran", limit=501)

@@ -161,9 +161,9 @@ def test_a_neighbour_is_gone_once_it_was_missed_for_a_minute_in_a_row(
     ("arguments", "words"),
     [
         ([], "PORT"),
-        (["0"], "'0' is no port"),
+        (["0"], "'0' is not a port"),
         (["50000", "--beside", "9249"], "'9249' is no HOST:PORT"),
-        (["50000", "--beside", "localhost:http"], "'http' is no port"),
+        (["50000", "--beside", "localhost:http"], "'http' is not a port"),
     ],
 )
 def test_wrong_arguments_are_told(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
