@@ -7,7 +7,7 @@ Of a page (or a section of it) count, in this order and in one empty folder:
   stands for any lines, or none;
 - a ``text`` block: what the service that was started last prints meanwhile.
 
-Times, dates, ids and ports are compared as such, whatever their value.
+Times, dates, ids, ports and what else differs between two runs (``_MASKS``) are compared as such, whatever their value.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _MASKS = (
     (r"\b\d+(?:\.\d+)? ?(?:ms|s|min|h)\b", "SPAN"),
     (r"\b[\d,.]+ a second\b", "RATE"),
     (r"\(\d+ rows\)", "(ROWS)"),
+    (r"\b\d+ drafts? reused", "DRAFTS reused"),
 )
 
 
