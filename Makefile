@@ -8,6 +8,8 @@ STAMP := $(VENV)/installed
 DEV := $(VENV)/installed-dev
 PYTEST ?= $(BIN)/pytest
 WORKERS ?= 2
+# Quick tests wait for half of their time: for commands, browsers, streams.
+QUICK_WORKERS ?= 3
 KILLS ?= 200
 QUICK := not kafka and not flink and not growth and not slow
 LAWS = $(shell grep -rlE '@given|RuleBasedStateMachine' tests --include='test_*.py')
@@ -67,7 +69,7 @@ jars: ## fetch Kafka and Flink into .cache (Maven)
 test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
 
 test-quick: dev ## tests that need no server
-	$(PYTEST) -n $(WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS)
+	$(PYTEST) -n $(QUICK_WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS)
 
 test-thorough: export HYPOTHESIS_PROFILE := thorough
 test-thorough: dev ## the laws of the quick tests with four times as many examples

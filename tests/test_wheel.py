@@ -27,6 +27,7 @@ from tests.deploy.files import build_sources
 from tests.servers.kafka import free_ports
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGES = sorted(name.rstrip("*") for name in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"])

@@ -16,7 +16,7 @@ from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.support import Feeds, Wire, served
 from tests.waiting import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 TRAP = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"
 
 

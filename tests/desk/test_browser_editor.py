@@ -27,7 +27,7 @@ from tests.desk.delivery.support import receiving
 from tests.desk.support import NOON_MS, Wire, add_people, make_desk, real_clock, served
 from tests.waiting import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")

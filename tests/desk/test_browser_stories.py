@@ -13,7 +13,7 @@ from desk.web.app import create_app
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.support import Wire, served
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 PORT = "Dockers at the port of Varna began a strike on Monday, the union said. 300 cranes stood still."
 TALKS = "Dockers in Varna and the union meet for talks on Tuesday over 300 cranes, the port says."

@@ -57,6 +57,7 @@ def test_sample_pages_get_the_topics_languages_and_copies_that_a_desk_expects() 
         assert original == article.expect.duplicate_of, article.id
 
 
+@pytest.mark.slow
 def test_the_demo_shows_articles_and_alerts_and_ends(tmp_path: Path) -> None:
     done = wirewatch("up", "--demo", "--once", "--speed", "12", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -97,6 +98,7 @@ def test_a_folder_that_somebody_chose_is_used_and_kept_and_a_store_in_it_is_left
         assert folder == Path("var"), "chosen, though it is the default's name"
 
 
+@pytest.mark.slow
 def test_services_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     demo = subprocess.Popen(
         [sys.executable, "-m", "wirewatch", "up", "--demo"],

@@ -8,6 +8,8 @@ import urllib.request
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pytest
+
 from core.records.alert import Schedule
 from core.store import open_store
 from tests.desk.delivery.support import Receiver, alert, hook, put, statuses, subscribe, subscription
@@ -33,6 +35,7 @@ def listens(port: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_then_stopped_cleanly(tmp_path: Path, receiver: Receiver) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.db")
     subscribe(store, subscription(schedule=Schedule(per_hour=0)))

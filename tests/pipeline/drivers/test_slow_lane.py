@@ -228,6 +228,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_record_in_hand_when_the_service_was_killed_twice_is_set_aside(tmp_path: Path, store: Store) -> None:
     """Kill -9 and start again, as an operator does: it does not come back into the same record for ever."""
     settings = settings_of(tmp_path)

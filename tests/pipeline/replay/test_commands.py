@@ -82,6 +82,7 @@ def test_a_replay_of_files_beside_an_empty_store_compared_and_dropped(folder: Pa
     assert wirewatch("runs", "drop", "march", cwd=folder).returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_replay_that_is_killed_goes_on_by_the_same_command(folder: Path, how: signal.Signals) -> None:
     command = ["replay", "--run", "slow", "--source", "day.jsonl", "--subscriptions", "queries.jsonl", "--json"]
