@@ -80,7 +80,7 @@ coverage: dev ## the share of each package that the quick tests reach, child pro
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS)
 	@$(BIN)/python -m tests.coverage_floors $(if $(RAISE),--raise)
 
-test-servers: dev jars ## tests on a real Kafka and a real Flink
+test-servers: dev jars ## tests on a real Kafka and a real Flink, in a browser, and of whole installations
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m '(kafka or flink or slow) and not growth' $(ARGS)
 
 bench-match: dev ## query matching beside Lucene Monitor, and with 350,000 queries (a JDK, Maven, ../shared/corpora)

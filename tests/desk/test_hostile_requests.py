@@ -280,6 +280,7 @@ def wrong(answer: Any) -> bool:
     return answer.status_code >= 500 and answer.status_code not in (502, 503)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "route"), ROUTES, ids=[f"{method} {route.path}" for method, route in ROUTES])
 def test_no_value_of_a_parameter_is_an_internal_error(world: World, method: str, route: APIRoute) -> None:
     if route.path in OPEN_ENDED:
@@ -362,6 +363,7 @@ def test_a_form_in_utf_8_is_read(world: World, charset: str) -> None:
 WRITING = [(method, route) for method, route in ROUTES if method not in ("GET", "HEAD")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "route"), WRITING, ids=[f"{method} {route.path}" for method, route in WRITING])
 def test_no_body_is_an_internal_error(world: World, method: str, route: APIRoute) -> None:
     headers, faults = world.fresh_headers(), []
