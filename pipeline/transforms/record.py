@@ -64,8 +64,8 @@ class RecordWork:
             return {"subscriptions": found}
 
         try:
-            begun(stage)
             if found is None or found.topics != topics:
+                begun(stage)
                 draft = judged(draft, stage, lambda article: {"topics": desk.topics_of(article, document)})
                 if kept is not None:
                     kept.keep(draft, topics=topics)
