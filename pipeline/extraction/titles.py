@@ -31,7 +31,7 @@ _SPACES = r"(?:(?<!\s)\s++)"
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\u300d\u300f\u300b\u201d\uff01\uff1f"
 _SEPARATOR = re.compile(
     rf"{_SPACES}[|¦ㅣ\-–—·•»«›‹>:/]++\s+|{_SPACES}?[|¦｜ㅣ]\s*|{_SPACES}?::\s*"
-    rf"|(?<=[{_UNSPACED}])[-–—_]++(?=\S)|(?<!\s)[-_]++(?=[{_UNSPACED}])"
+    rf"|(?<=[{_UNSPACED}])[-–—_]++(?=\S)|(?<![\s_-])[-_]++(?=[{_UNSPACED}])"
 )
 _BETWEEN_PLACES = frozenset("|¦｜ㅣ»«›‹>_")
 """Marks that stand between places of a site, and not within a headline."""
