@@ -337,8 +337,8 @@ class ConnectorContract:
         seen = [*result.items, *self._read_all(self._again(result.cursor), now)]
         assert (times := self._count(seen, "second")) == 1, f"'second' came {times} times once it could be read"
         facts = self.kind().facts(self._cursor)
-        said = (facts.health, facts.problem, facts.failures)
-        assert said == ("ok", None, 0), f"the facts still say {said} once it can be read"
+        after = (facts.health, facts.problem, facts.failures)
+        assert after == ("ok", None, 0), f"the facts still say {after} once it can be read"
         assert facts.ok_at_ms, "the facts don't say when a poll last went well"
 
     def test_a_source_that_was_never_readable_is_an_error_value_too(self) -> None:

@@ -57,6 +57,10 @@ class CleanConsole(Console):
             return found
         return ConsoleDimensions(PIPE_WIDTH, found.height)
 
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self.width, self.height = new_size
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Every text that is printed comes through here, with its style and without escape sequences."""
         for part in super().render(renderable, options):

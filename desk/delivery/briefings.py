@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 import msgspec
 import sqlalchemy as sa
@@ -27,7 +28,7 @@ from desk.views.briefing import Briefing
 log = structlog.get_logger()
 LATEST_MS = 6 * HOUR_MS
 """A service that was away at the time sends a briefing up to so long afterwards: later it is no morning's any more."""
-KIND = "briefing"
+KIND: Final = "briefing"
 
 
 class DailyBriefing(msgspec.Struct, frozen=True, kw_only=True):

@@ -144,7 +144,7 @@ def _logarithm(articles: int) -> int:
 @lru_cache(maxsize=4)
 def _logarithms_from(block: int) -> NDArray[np.int64]:
     """``_logarithm`` of ``_AT_ONCE`` counts that follow each other: there is one more article with nearly every question."""
-    counts = np.arange(block * _AT_ONCE, (block + 1) * _AT_ONCE) + _PRIOR
+    counts = np.arange(block * _AT_ONCE, (block + 1) * _AT_ONCE, dtype=np.float64) + _PRIOR
     return np.asarray(np.rint(_ln(counts) * (FINE << _SHIFT)), np.int64)
 
 

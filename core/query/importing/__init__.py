@@ -32,7 +32,7 @@ _READERS: Mapping[Dialect, type[DialectReader]] = {
     "google": Google,
     "meltwater": Meltwater,
 }
-DIALECTS: Mapping[str, type[DialectReader]] = {**_READERS}
+DIALECTS: Mapping[str, type[DialectReader]] = {str(name): reader for name, reader in _READERS.items()}
 
 
 class Imported(NamedTuple):
