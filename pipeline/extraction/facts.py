@@ -109,7 +109,7 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
     metas = _metas(tree)
     data = read_linked_data(tree)
     window = readable_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS])
-    frame = frame_of(tree, url)
+    frame = frame_of(tree, url, marks.breadcrumbs)
     headings = _headings(tree, window, metas)
     shown = frozenset(
         flat for text in (*(text for _, text in headings), *metas.get("og:title", ()), window) if (flat := folded(text))

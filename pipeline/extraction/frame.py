@@ -6,7 +6,9 @@ itself says elsewhere.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,10 +20,10 @@ from pipeline.text.characters import folded
 
 _MAX_NAME_CHARS = 60
 _MAX_NOTICE_CHARS = 200
+_MAX_SLASHES = 2
 _MAX_LINKS, _MAX_NOTICES, _MAX_SECTIONS = 400, 6, 80
 _MIN_NOTED, _MIN_NOTED_UNSPACED = 4, 2
-_NOTICES = XPath("//text()[contains(., '©') or contains(., '(c)') or contains(., '(C)') or contains(., 'opyright')]")
-_SECTIONS = XPath("//nav//a | //header//a | //*[contains(@class, 'bread')]//a")
+_NOTICES = XPath("//*[not(self::script)]/text()[contains(., '©') or contains(., 'opyright')]")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -54,8 +56,8 @@ class Frame:
 NO_FRAME = Frame()
 
 
-def frame_of(tree: HtmlElement, url: str) -> Frame:
-    """Read the frame of a page."""
+def frame_of(tree: HtmlElement, url: str, breadcrumbs: Iterable[HtmlElement] = ()) -> Frame:
+    """Read the frame of a page. ``breadcrumbs``: its elements that are named so."""
     host = _host(url)
     names: set[str] = set()
     for number, link in enumerate(tree.iter("a")):
@@ -73,7 +75,8 @@ def frame_of(tree: HtmlElement, url: str) -> Frame:
             notices.append(
                 (line_of(whole, _MAX_NOTICE_CHARS) if whole is not None else "") or str(text)[:_MAX_NOTICE_CHARS]
             )
-    sections = {folded(line_of(link, _MAX_NAME_CHARS)) for link in _SECTIONS(tree)[:_MAX_SECTIONS]}
+    links = itertools.chain.from_iterable(one.iter("a") for one in (*tree.iter("nav", "header"), *breadcrumbs))
+    sections = {folded(line_of(link, _MAX_NAME_CHARS)) for link in itertools.islice(links, _MAX_SECTIONS)}
     return Frame(
         frozenset(name for name in names if name),
         f" {' '.join(folded(one) for one in notices)} ",
@@ -91,7 +94,8 @@ def _host(url: str) -> str:
 def _leads_home(address: str, host: str) -> bool:
     if address in ("/", "./"):
         return True
-    if not address.startswith(("http://", "https://", "//")):
+    # Most links lead to articles: their paths are seen without parsing the address.
+    if not address.startswith(("http://", "https://", "//")) or address.rstrip("/").count("/") > _MAX_SLASHES:
         return False
     try:
         parts = urlsplit(address)

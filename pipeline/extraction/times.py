@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from lxml.etree import XPath
@@ -292,6 +293,7 @@ def _label_in(text: str) -> str:
     return text[: first.start()] if first else text
 
 
+@lru_cache(maxsize=4_096)
 def role_of(label: str) -> Role:
     """The role that a label gives to the date behind it; by its last words, so "Anna Keel, updated" is modified."""
     words = folded(label).split()
