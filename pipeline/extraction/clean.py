@@ -118,12 +118,15 @@ def extract(
         join_broken_lines(tree, marks.as_written)
         facts = read_facts(tree, url, marks)
         title = choose_title(title_hint, facts.titles, facts.site_names, url, facts.frame)
+        headline = (
+            choose_title(None, facts.titles, facts.site_names, url, facts.frame).value if title_hint else title.value
+        )
         signs = read_signs(tree)
         body = extract_body(tree, marks, facts, title.value)
         del alive
         if (kind := wall_kind(signs, facts, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
-        shown, headline = body.value, choose_title(None, facts.titles, facts.site_names, url, facts.frame).value
+        shown = body.value
         cut = False
         if body.origin == "page":
             kept = shown_of(signs, facts, body.value)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from urllib.parse import urlsplit
 
 from lxml.etree import XPath
@@ -27,13 +27,30 @@ _NOTICES = XPath("//*[not(self::script)]/text()[contains(., '©') or contains(.,
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 
 
-@dataclass(frozen=True, slots=True)
 class Frame:
-    """Folded texts: ``names`` of the outlet without spaces, ``notices`` of copyright with a space at each end, ``sections``."""
+    """Folded texts: ``names`` of the outlet without spaces, ``notices`` of copyright with a space at each end, ``sections``.
 
-    names: frozenset[str] = frozenset()
-    notices: str = ""
-    sections: frozenset[str] = frozenset()
+    Notices and sections are read when a part of a title asks for them, which most titles don't: before the tree changes.
+    """
+
+    def __init__(
+        self,
+        names: frozenset[str] = frozenset(),
+        notices: Callable[[], str] = str,
+        sections: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
+        self.names = names
+        self._read_notices, self._read_sections = notices, sections
+
+    @cached_property
+    def notices(self) -> str:
+        """What is said around a sign of copyright."""
+        return self._read_notices()
+
+    @cached_property
+    def sections(self) -> frozenset[str]:
+        """What the links of menus and breadcrumbs say."""
+        return self._read_sections()
 
     def names_outlet(self, part: str, *, noted: bool = True) -> bool:
         """Whether a part of a title is the outlet's name. ``noted``: the notice of copyright may say so too."""
@@ -67,6 +84,14 @@ def frame_of(tree: HtmlElement, url: str, breadcrumbs: Iterable[HtmlElement] = (
             claims = [line_of(link, _MAX_NAME_CHARS), link.get("title") or "", link.get("aria-label") or ""]
             claims += [image.get("alt") or "" for image in link.iter("img")]
             names.update(folded(one).replace(" ", "") for one in claims if 1 < len(one.strip()) <= _MAX_NAME_CHARS)
+    return Frame(
+        frozenset(name for name in names if name),
+        partial(_notices_of, tree),
+        partial(_sections_of, tree, tuple(breadcrumbs)),
+    )
+
+
+def _notices_of(tree: HtmlElement) -> str:
     notices = []
     for text in _NOTICES(tree)[:_MAX_NOTICES]:
         parent = text.getparent()
@@ -75,13 +100,13 @@ def frame_of(tree: HtmlElement, url: str, breadcrumbs: Iterable[HtmlElement] = (
             notices.append(
                 (line_of(whole, _MAX_NOTICE_CHARS) if whole is not None else "") or str(text)[:_MAX_NOTICE_CHARS]
             )
+    return f" {' '.join(folded(one) for one in notices)} "
+
+
+def _sections_of(tree: HtmlElement, breadcrumbs: tuple[HtmlElement, ...]) -> frozenset[str]:
     links = itertools.chain.from_iterable(one.iter("a") for one in (*tree.iter("nav", "header"), *breadcrumbs))
     sections = {folded(line_of(link, _MAX_NAME_CHARS)) for link in itertools.islice(links, _MAX_SECTIONS)}
-    return Frame(
-        frozenset(name for name in names if name),
-        f" {' '.join(folded(one) for one in notices)} ",
-        frozenset(one for one in sections if one),
-    )
+    return frozenset(one for one in sections if one)
 
 
 def _host(url: str) -> str:
