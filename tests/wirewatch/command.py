@@ -87,13 +87,16 @@ def on_terminal(
     return subprocess.CompletedProcess([*map(str, arguments)], code, shown.decode().replace("\r\n", "\n"), words)
 
 
+_OF_TERMINALS = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES"})
+
+
 def surroundings() -> dict[str, str]:
     """The environment without settings of this machine."""
-    # Rich takes FORCE_COLOR for a terminal.
+    # Rich takes FORCE_COLOR for a terminal; the tests' own workers set COLUMNS.
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("WIREWATCH_") and name not in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+        if not name.startswith("WIREWATCH_") and name not in _OF_TERMINALS
     }
 
 

@@ -51,7 +51,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_search_gives_json_lines_with_marks(place: Path) -> None:
-    done = wirewatch("search", 'title:grain "black sea"', "--limit", "2", cwd=place)
+    done = wirewatch("search", 'title:grain "black sea"', "--limit", "2", "--json", cwd=place)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, [row["title"] for row in rows]) == (0, ["“＝Grain deal 5", "−Grain deal 3"])
     assert rows[0]["time"] == "2026-03-01T12:00:05.000Z"
@@ -70,19 +70,21 @@ def test_csv_is_safe_to_open_in_a_spreadsheet(place: Path) -> None:
 
 
 def test_backtest_counts_and_compares(place: Path) -> None:
-    report = json.loads(wirewatch("backtest", "grain", *PERIOD, cwd=place).stdout)
+    report = json.loads(wirewatch("backtest", "grain", *PERIOD, "--json", cwd=place).stdout)
     assert (report["alerts"]["value"], report["alerts_a_day"]) == (3, 2.0)
     assert report["store_since"] == "2026-03-01T12:00:00.000Z"
     assert report["cost"]["filterable"]
     assert report["examples"][0]["article"]["matches"][0]["text"] == "Grain"
     change = json.loads(
-        wirewatch("backtest", "talks NOT 4", "--subscription", "talks", *PERIOD, "--examples", "1", cwd=place).stdout
+        wirewatch(
+            "backtest", "talks NOT 4", "--subscription", "talks", *PERIOD, "--examples", "1", "--json", cwd=place
+        ).stdout
     )
     assert (change["won"]["value"], change["lost"]["value"]) == (0, 1)
     assert change["lost_examples"][0]["article"]["title"].endswith("Talks 4")
-    own = json.loads(wirewatch("backtest", "--subscription", "en", *PERIOD, cwd=place).stdout)
+    own = json.loads(wirewatch("backtest", "--subscription", "en", *PERIOD, "--json", cwd=place).stdout)
     assert own["articles"]["value"] == 0, "its outlet has none of these"
-    capitals = json.loads(wirewatch("backtest", "--subscription", "capitals", *PERIOD, cwd=place).stdout)
+    capitals = json.loads(wirewatch("backtest", "--subscription", "capitals", *PERIOD, "--json", cwd=place).stdout)
     assert capitals["articles"]["value"] == 6
 
 
@@ -104,8 +106,8 @@ def test_wrong_use_is_one_line_and_exit_2(place: Path, arguments: tuple[str, ...
 
 
 def test_export_says_what_it_wrote(place: Path) -> None:
-    done = wirewatch("export", "--parquet", "out", cwd=place)
+    done = wirewatch("export", "--parquet", "out", "--json", cwd=place)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert {(row["kind"], row["rows"]) for row in rows} == {("articles", 6), ("stories", 3)}
     assert all((place / row["file"]).is_file() for row in rows)
-    assert wirewatch("export", "--parquet", "out", cwd=place).stdout == ""
+    assert wirewatch("export", "--parquet", "out", "--json", cwd=place).stdout == ""
