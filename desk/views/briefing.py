@@ -49,6 +49,7 @@ class BriefingItem(msgspec.Struct, frozen=True, kw_only=True):
     sources: int
     copies: int
     sentences: tuple[str, ...]
+    quoted_language: str | None = None
     article: str
     url: str
     outlet: str
@@ -160,9 +161,10 @@ def _item(
     outlets: Outlets,
 ) -> BriefingItem:
     story, new = facts.story, facts.story.first_ms >= from_ms
-    # Of a new story its first report; of an older one the latest news in it. A copy only if there is nothing else.
+    # Of a new story the article that gives the headline, else its first report; of an older one the latest news in it.
+    # A copy only if there is nothing else.
     own = [one for one in period if one.duplicate_of is None] or list(period)
-    ordered = [*own[::-1]] if new else own
+    ordered = sorted(own[::-1], key=lambda one: one.title != story.headline) if new else own
     quoted = next((one for one in ordered if first_sentences(one.text)), ordered[0])
     names = {match.topic for one in facts.articles for match in one.topics}
     wanted = {alert.subscription for alert in facts.alerts}
@@ -175,6 +177,7 @@ def _item(
         sources=story.independent_sources,
         copies=story.copies,
         sentences=first_sentences(quoted.text),
+        quoted_language=quoted.language,
         article=quoted.id,
         url=quoted.url,
         outlet=outlet_name(quoted.source, outlets),

@@ -113,6 +113,26 @@ def test_an_older_story_comes_again_with_what_changed(wire: Wire, desk: Desk, cl
     assert early.sections[0].items[0].sentences[0].startswith("The water rose by two")
 
 
+def test_a_quotation_is_of_the_headlines_article_and_says_its_language(
+    wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient
+) -> None:
+    topics = {"floods": ["rose"]}
+    arabic = "ارتفع الماء مترين في ليلة واحدة."
+    wire.article("Rain", TEXT, topics=topics, language="en")
+    told = wire.article("Flood in the valley", "rose, briefly", topics=topics, language="en")
+    wire.article("فيضان في الوادي", arabic, story=told, source="b.example", language="ar")
+    clock.forward(HOUR_S)
+    items = {item.headline: item for section in made(desk).sections for item in section.items}
+    assert (items["Rain"].sentences[0], items["Rain"].quoted_language) == (
+        "The water rose by two metres in one night.",
+        "en",
+    )
+    # The headline's article has no whole sentence, so another one's is quoted, from right to left.
+    flood = items["Flood in the valley"]
+    assert (flood.language, flood.sentences, flood.quoted_language) == ("en", (arabic,), "ar")
+    assert f'<blockquote dir="auto" lang="ar">{arabic}</blockquote>' in as_reader.get("/briefing?hours=12").text
+
+
 def test_the_period_is_bounded(clock: Clock) -> None:
     for hours in (0, 24 * 7 + 1):
         with pytest.raises(UsageError):
