@@ -164,7 +164,8 @@ def _item(
     # Of a new story the article that gives the headline, else its first report; of an older one the latest news in it.
     # A copy only if there is nothing else.
     own = [one for one in period if one.duplicate_of is None] or list(period)
-    ordered = sorted(own[::-1], key=lambda one: one.title != story.headline) if new else own
+    first_told = own[::-1]
+    ordered = sorted(first_told, key=lambda one: one.title != story.headline) if new else own
     quoted = next((one for one in ordered if first_sentences(one.text)), ordered[0])
     names = {match.topic for one in facts.articles for match in one.topics}
     wanted = {alert.subscription for alert in facts.alerts}
