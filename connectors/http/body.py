@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 
-_TEXT = re.compile(rb"(?:\xef\xbb\xbf)?\s*[<{\[]")
+_TEXT = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*+[<{\[]")
 """How markup and JSON begin, and packed bytes do not."""
 _STEP = 1 << 16
 _UNPACKED_STEP = 1 << 20

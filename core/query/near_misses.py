@@ -7,6 +7,7 @@ double quotes is never looked at: whoever means the word writes ``"or"``. Works 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -43,7 +44,8 @@ _GLUED = re.compile(r"(NOT|O?NEAR/[0-9]{1,4})(?:[-–_.:]|(?<=[0-9]))(?=[^\W\d])
 _FORWARD = re.compile(r"NEAR/([0-9]{1,4})[fF]")
 _DISTANCE = re.compile(r"/? ?([0-9]{1,4})")
 _PROXIMITY = re.compile(r"[~～∼]([0-9]{1,4})")
-_FIELD = re.compile(rf"({'|'.join(PREFIXES)})[=：﹕꞉](?=\w|$)", re.IGNORECASE)
+_FIELD = re.compile(rf"({'|'.join(PREFIXES)})[=:﹕꞉](?=\w|$)", re.IGNORECASE)
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _OPENING, _CLOSING = "[{［｛【〔", "]}］｝】〕"
 
 _QUOTE = "'‘‚‛`´′‵＇"
@@ -145,7 +147,7 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
         return
     before, after = _left(pieces, number), _right(pieces, number)
     plain = _INVISIBLES.sub("", normalized("NFKC", text))
-    core = plain.strip(".,;:!?+-–—*_/\\|&<>[]{}#=~^'\"")
+    core = _with_western_digits(plain.strip(".,;:!?+-–—*_/\\|&<>[]{}#=~^'\""))
 
     def miss(meant: str, certain: bool = True) -> NearMiss:
         message = f'"{text}" is looked for as a word; the operator is {meant}; the word itself goes into quotes'
@@ -174,14 +176,19 @@ def _of_word(pieces: Sequence[_Piece], number: int, all_capitals: bool) -> Itera
     elif dashed := _DASHED.match(text):
         message = f"{dashed[0]} excludes nothing; the operator is NOT"
         yield NearMiss(piece.start, piece.start + 1, "NOT ", message)
-    elif (field := _FIELD.match(text)) and (len(text) > len(field[0]) or after):
+    elif len(plain) == len(text) and (field := _FIELD.match(plain)) and (len(text) > len(field[0]) or after):
+        # Full-width letters and colons are each one character in either form.
         meant = f"{field[1].lower()}:"
-        message = f"{field[0]} is not a field, and is looked for as a word; the field is {meant}"
+        message = f"{text[: len(field[0])]} is not a field, and is looked for as a word; the field is {meant}"
         yield NearMiss(piece.start, piece.start + len(field[0]), meant, message)
     elif text[0] in ":：" and number and pieces[number - 1].text.lower() in PREFIXES:
         name = pieces[number - 1]
         message = f"the field {name.text}: has no space before its colon"
         yield NearMiss(name.start, piece.start + 1, f"{name.text.lower()}:", message)
+
+
+def _with_western_digits(text: str) -> str:
+    return _FOREIGN_DIGIT.sub(lambda one: str(unicodedata.decimal(one[0])), text)
 
 
 def _near(core: str, plain: str, piece: _Piece, pieces: Sequence[_Piece], number: int) -> NearMiss | None:

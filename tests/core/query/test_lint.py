@@ -67,6 +67,9 @@ def test_what_costs_too_much_is_pointed_at() -> None:
     assert query[found.position :].startswith("t* NEAR")
 
 
+BY_CHANCE = 300
+
+
 def nears(terms: st.SearchStrategy[str], size: int) -> st.SearchStrategy[str]:
     joined = st.tuples(st.sampled_from(["NEAR", "ONEAR"]), st.sampled_from([2, 5, 20, 50, 300, 1_000]))
     return st.recursive(
@@ -95,7 +98,8 @@ def test_what_is_estimated_is_what_evaluation_takes(query: str, around: str, see
         assert estimated > WARNED_STEPS
         return
     spent = document.budget.limit - document.budget.left if "NEAR" in query else 0
-    assert spent <= 1.25 * estimated
+    # A few hundred steps more or less are chance: where the words of a small query happen to stand.
+    assert spent <= 1.25 * estimated + BY_CHANCE
     # What is refused would take too many, or, where stretches are many and overlap, a hundredth of what is estimated.
     assert estimated < REFUSED_STEPS or 100 * spent > estimated
 
