@@ -44,6 +44,7 @@ _MASKS = (
     (r"\b[\d,.]+ a second\b", "RATE"),
     (r"\(\d+ rows\)", "(ROWS)"),
     (r"\b\d+ drafts? reused", "DRAFTS reused"),
+    (r"(?m)^another process is updating the search index: .*\n", ""),
 )
 
 

@@ -119,8 +119,8 @@ def test_migrations_topics_and_catalogue_are_there(installed: Installed) -> None
     found = installed.run("wirewatch", "doctor", "--json")
     assert '"what":"store","state":"ok"' in found.replace(" ", "")
     assert (installed.folder / "var/store.db").is_file()
-    topics = installed.run("wirewatch", "topics", "list")
-    assert all(name in topics for name in ("syria", "ukraine-talks", "iran-saudi"))
+    topics = installed.run("wirewatch", "topics", "list", "--json")
+    assert all(f'"{name}"' in topics for name in ("syria", "ukraine-talks", "iran-saudi"))
     installed.run("wirewatch", "feed", "add", "--catalogue", "--topic", "syria")
     assert len(installed.run("wirewatch", "feed", "list", "--json").splitlines()) > 10
 
@@ -171,6 +171,6 @@ def _desk(installed: Installed) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=30).status_code == 200
+        return httpx.get(f"{url}/readyz", timeout=30).status_code == 200
     except httpx.TransportError:
         return False

@@ -74,12 +74,16 @@ def test_a_desk_that_waited_for_its_store_serves_once_it_is_there(tmp_path: Path
     probes.waits("the store")
     assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).status_code == 503
     probes.waits(None)
-    assert httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).status_code == 404
+    # Until it serves, no page is missing: it is not there yet.
+    starting_page = httpx.get(f"http://127.0.0.1:{port}/sign-in", timeout=30)
+    assert (starting_page.status_code, starting_page.text) == (503, "desk: starting\n")
+    assert starting_page.headers["refresh"] == "5"
     probes.close()
     # The desk serves on the same socket; what came in between waits in its queue.
     desk = Probes("desk", "127.0.0.1", 0, listening=listening)
     desk.serve(CollectorRegistry(), health=list, ready=list)
     assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{port}/nothing", timeout=30).status_code == 404
     desk.close()
 
 

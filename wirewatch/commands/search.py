@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ from wirewatch.commands.options import From, JsonLines, JsonObject, Run, To, par
 app = typer.Typer()
 # Records that are indexed between two updates of the progress shown.
 _PART = 5_000
+_PATIENCE_S, _PAUSE_S = 5.0, 0.1
 _PAGE = 100
 _SHOWN_FACETS = 5
 _SHOWN_TERMS = 6
@@ -202,6 +204,12 @@ def open_index(settings: Settings, run: str) -> SearchIndex:
     with console.working("updating the search index") as progress:
         while not index.refresh(reader, most=_PART):
             progress(f"updating the search index: {index.snapshot().searcher.num_docs:,} articles")
+        # A desk that runs beside this command updates it every few seconds.
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while not index.writes and index.behind(reader) and time.monotonic() < give_up_at:
+            progress("waiting for the process that updates the search index")
+            time.sleep(_PAUSE_S)
+            index.refresh(reader, most=_PART)
     if not index.writes and index.behind(reader):
         console.note("another process is updating the search index: this is its present state", "yellow")
     store.close()

@@ -43,15 +43,16 @@ Checks = Callable[[], Iterable[Check]]
 class Probes:
     """The probes of a service, served on a thread from the beginning of its start on.
 
-    Until ``serve``, and as long as the service ``waits`` for something, ``/healthz`` answers 200 and ``/readyz`` 503, both
-    with what it waits for. Scrapes run one at a time. ``/healthz`` waits for nothing and asks neither store nor stream:
-    killing a process because a store is away helps nobody. ``port`` 0: nothing is served. ``listening``: the
-    socket of a service that has no port for metrics; it is closed with the probes. Raises UsageError if the port is taken.
+    Until ``serve``, and as long as the service ``waits`` for something, ``/healthz`` answers 200 and all else 503, with what
+    it waits for. Scrapes run one at a time. ``/healthz`` waits for nothing and asks neither store nor stream: killing a
+    process because a store is away helps nobody. ``port`` 0: nothing is served. ``listening``: the socket of a service that
+    has no port for metrics; it is closed with the probes. Raises UsageError if the port is taken.
     """
 
     def __init__(self, service: str, host: str, port: int, *, listening: socket.socket | None = None) -> None:
         self._service = service
         self._waits: str | None = None
+        self._started = False
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
         self._health: Checks = lambda: [Check(service, ok=True, words="alive")]
@@ -71,6 +72,7 @@ class Probes:
     def serve(self, registry: CollectorRegistry, *, health: Checks, ready: Checks) -> None:
         """Answer with these from now on. ``health`` must be thread-safe."""
         self._registry, self._health, self._ready = registry, health, ready
+        self._started = True
 
     def close(self) -> None:
         """Stop answering, and free the port."""
@@ -103,9 +105,10 @@ class Probes:
             return PlainTextResponse(f"{error}\n", 503)
 
         def unknown(_request: Request, _error: Exception) -> Response:
-            waits = self._waiting(ok=False)
-            if waits:
-                return PlainTextResponse(f"{waits[0].words}\n", 503, {"Retry-After": "5"})
+            if self._waits is not None or not self._started:
+                # A browser asks again by itself.
+                words = f"waits for {self._waits}" if self._waits is not None else "starting"
+                return PlainTextResponse(f"{self._service}: {words}\n", 503, {"Retry-After": "5", "Refresh": "5"})
             return PlainTextResponse("not found\n", 404)
 
         routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
