@@ -1,9 +1,11 @@
-"""What the store and the embedded stream have in common as files of SQLite."""
+"""What the store, the embedded stream and the kept drafts have in common as files of SQLite."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _PAUSE_S = 0.01
 
@@ -29,3 +31,27 @@ def switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
             time.sleep(_PAUSE_S)
         else:
             return
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """The value of a PRAGMA that is a number."""
+    row: tuple[int] = connection.execute(f"PRAGMA {name}").fetchone()
+    return row[0]
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction that holds the file's write lock from its beginning; undone on any exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Whose file it is, and the shape of its tables: ``application_id`` and ``user_version``."""
+    return pragma(connection, "application_id"), pragma(connection, "user_version")

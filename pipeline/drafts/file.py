@@ -11,8 +11,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -20,7 +20,7 @@ import structlog
 
 from core.errors import StoreError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import primary_code, switch_to_wal
+from core.sqlite import marks, pragma, primary_code, switch_to_wal, writing
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -147,7 +147,7 @@ class DraftFile:
 
         def work(connection: sqlite3.Connection) -> int:
             gone = 'DELETE FROM drafts WHERE stream = ? AND partition = ? AND "offset" < ?'
-            with _one_transaction(connection):
+            with writing(connection):
                 return sum(connection.execute(gone, (stream, *start)).rowcount for start in starts.items())
 
         return self._do(work, 0)
@@ -207,7 +207,7 @@ class DraftFile:
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute("PRAGMA secure_delete=ON")
             connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
-            if _marks(connection) != (_APPLICATION, _SHAPE):
+            if marks(connection) != (_APPLICATION, _SHAPE):
                 _make(connection)
         except BaseException:
             connection.close()
@@ -230,7 +230,7 @@ class DraftFile:
         connection = self._open()
         connection.execute(f"PRAGMA busy_timeout={round(1000 * _PATIENCE_S)}")
         try:
-            with _one_transaction(connection):
+            with writing(connection):
                 known = {row[0] for row in connection.execute("SELECT article FROM taken_down")}
                 fresh = [(one,) for one in wanted if one not in known]
                 connection.executemany("INSERT INTO taken_down VALUES (?)", fresh)
@@ -250,19 +250,13 @@ def _inode(path: Path) -> int:
         return 0
 
 
-def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    shape = connection.execute("PRAGMA user_version").fetchone()[0]
-    return int(application), int(shape)
-
-
 def _make(connection: sqlite3.Connection) -> None:
     """Make the tables, in place of those of another shape. Another process may do the same at the same moment."""
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     switch_to_wal(connection, _PATIENCE_S)
     connection.execute(f"PRAGMA busy_timeout={round(1000 * _PATIENCE_S)}")
-    with _one_transaction(connection):
-        if _marks(connection) != (_APPLICATION, _SHAPE):
+    with writing(connection):
+        if marks(connection) != (_APPLICATION, _SHAPE):
             for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
                 connection.execute(f'DROP TABLE "{name}"')
             for statement in _TABLES.split(";\n"):
@@ -274,24 +268,10 @@ def _make(connection: sqlite3.Connection) -> None:
 
 def _shrink(connection: sqlite3.Connection, most_bytes: int) -> None:
     """Delete the oldest drafts until the pages in use fit the bound."""
-    page = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    page = pragma(connection, "page_size")
     while True:
-        pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
-        free = int(connection.execute("PRAGMA freelist_count").fetchone()[0])
-        if (pages - free) * page <= most_bytes:
+        if (pragma(connection, "page_count") - pragma(connection, "freelist_count")) * page <= most_bytes:
             return
         oldest = "DELETE FROM drafts WHERE id IN (SELECT id FROM drafts ORDER BY id LIMIT ?)"
         if not connection.execute(oldest, (_DELETED_AT_ONCE,)).rowcount:
             return
-
-
-@contextmanager
-def _one_transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

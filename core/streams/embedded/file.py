@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from core.errors import StreamError, StreamUnavailable, UsageError
 from core.private import make_private_file, make_private_folder
-from core.sqlite import primary_code, switch_to_wal
+from core.sqlite import marks, primary_code, switch_to_wal, writing
 from core.streams.base import parse_options, positive
 
 _APPLICATION: Final = 0x57575354  # "WWST": tells the file apart from other databases
@@ -129,7 +129,7 @@ def connect(location: Location, *, make: bool) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) -> None:
-    application, version = _marks(connection)
+    application, version = marks(connection)
     if make and not application:
         if not _has_tables(connection):
             _become_wal(connection, time.monotonic() + location.timeout_s)
@@ -141,7 +141,7 @@ def _prepare(connection: sqlite3.Connection, location: Location, *, make: bool) 
                     connection.execute(f"PRAGMA application_id={_APPLICATION}")
                     connection.execute(f"PRAGMA user_version={_VERSION}")
         # Read again even if the tables were there: they may have been created after the marks were read.
-        application, version = _marks(connection)
+        application, version = marks(connection)
     if application != _APPLICATION:
         raise StreamError(
             location.url,
@@ -168,12 +168,6 @@ def _add_headers(connection: sqlite3.Connection) -> None:
 
 def _has_headers(connection: sqlite3.Connection) -> bool:
     return any(row[1] == "headers" for row in connection.execute("PRAGMA table_info(records)"))
-
-
-def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return application, version
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:
@@ -210,25 +204,6 @@ def has_writer(connection: sqlite3.Connection, stream: int, name: str, token: st
     """Whether the instance of this token still has the name."""
     found = connection.execute("SELECT token FROM writers WHERE stream = ? AND name = ?", (stream, name)).fetchone()
     return found is not None and found[0] == token
-
-
-def pragma(connection: sqlite3.Connection, name: str) -> int:
-    """The value of a PRAGMA that is a number."""
-    row: tuple[int] = connection.execute(f"PRAGMA {name}").fetchone()
-    return row[0]
-
-
-@contextmanager
-def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction that holds the file's write lock from its beginning; undone on any exception."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import msgspec
 import zstandard
 
 from core.errors import OffsetOutOfRange, StreamError, WriterFenced
+from core.sqlite import pragma, writing
 from core.streams.base import Appended, Headers, NewRecord, Stream, StreamRecord, check_sizes, partition_of
 from core.streams.embedded import file as sqlite_file
 from core.streams.embedded.file import Location, translated
@@ -67,7 +68,7 @@ class SqliteStream:
         location = Location.parse(url)
         connection = sqlite_file.connect(location, make=True)
         try:
-            with translated(location.url), sqlite_file.writing(connection):
+            with translated(location.url), writing(connection):
                 sqlite_file.add_stream(connection, name, partitions, clock)
         except BaseException:
             connection.close()
@@ -100,7 +101,7 @@ class SqliteStream:
             return
         connection = sqlite_file.connect(location, make=False)
         try:
-            with translated(location.url), sqlite_file.writing(connection):
+            with translated(location.url), writing(connection):
                 # Its rows in the other tables are deleted too (ON DELETE CASCADE).
                 connection.execute("DELETE FROM streams WHERE name = ?", (name,))
         finally:
@@ -148,7 +149,7 @@ class SqliteStream:
         if not prepared:
             return ()
         appended: list[Appended] = []
-        with translated(self._label), sqlite_file.writing(self._connection):
+        with translated(self._label), writing(self._connection):
             heads = self._heads()
             # In the transaction that appends: no other process can take the name in between.
             if self._writer and not sqlite_file.has_writer(self._connection, self._id, self._writer, self._token):
@@ -174,7 +175,7 @@ class SqliteStream:
     def fence(self, writer: str) -> None:
         """As in ``Stream``."""
         token = secrets.token_hex(8)
-        with translated(self._label), sqlite_file.writing(self._connection):
+        with translated(self._label), writing(self._connection):
             self._check_alive()
             sqlite_file.take_writer(self._connection, self._id, writer, token)
         self._writer, self._token = writer, token
@@ -187,11 +188,11 @@ class SqliteStream:
         with translated(self._label):
             while True:
                 # Taken before reading, so that what comes in between counts as a change.
-                seen = sqlite_file.pragma(self._connection, "data_version")
+                seen = pragma(self._connection, "data_version")
                 found = self._read_once(offsets, max_bytes)
                 if found or not offsets:
                     return found
-                while sqlite_file.pragma(self._connection, "data_version") == seen:
+                while pragma(self._connection, "data_version") == seen:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         return ()
@@ -216,7 +217,7 @@ class SqliteStream:
     def commit(self, group: str, offsets: Mapping[int, int]) -> None:
         """As in ``Stream``."""
         rows = [(self._id, group, self._check_partition(partition), offset) for partition, offset in offsets.items()]
-        with translated(self._label), sqlite_file.writing(self._connection):
+        with translated(self._label), writing(self._connection):
             self._check_alive()
             self._connection.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?)", rows)
 
@@ -315,7 +316,7 @@ class SqliteStream:
     def _delete_below(self, partition: int, offset: int) -> int:
         deleted = 0
         while True:
-            with translated(self._label), sqlite_file.writing(self._connection):
+            with translated(self._label), writing(self._connection):
                 start = self._heads()[partition][0]
                 upto = min(offset, start + _DELETE_ROWS)
                 if upto <= start:
@@ -334,7 +335,7 @@ class SqliteStream:
     def _give_space_back(self) -> None:
         """Shrink the file while more than a quarter of it is free; the rest waits for the next records."""
         with translated(self._label):
-            connection, pragma = self._connection, sqlite_file.pragma
+            connection = self._connection
             while pragma(connection, "freelist_count") > pragma(connection, "page_count") // 4:
                 # Each step of this statement frees one page, and only executescript steps to its end.
                 connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")

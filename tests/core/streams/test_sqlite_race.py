@@ -11,7 +11,7 @@ from core.streams.embedded import file as sqlite_file
 
 def test_a_file_that_another_process_makes_in_between_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     location = sqlite_file.Location.parse(f"sqlite:///{tmp_path}/streams.db")
-    real, calls = sqlite_file._marks, []
+    real, calls = sqlite_file.marks, []
 
     def marks(connection: object) -> object:
         found = real(connection)  # type: ignore[arg-type]
@@ -21,6 +21,6 @@ def test_a_file_that_another_process_makes_in_between_is_ours(tmp_path: Path, mo
             sqlite_file.connect(location, make=True).close()
         return found
 
-    monkeypatch.setattr(sqlite_file, "_marks", marks)
+    monkeypatch.setattr(sqlite_file, "marks", marks)
     sqlite_file.connect(location, make=True).close()
     assert calls
