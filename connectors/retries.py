@@ -15,6 +15,7 @@ from datetime import datetime
 import structlog
 
 from core.away import Away
+from core.clock import Every
 from core.errors import OffsetOutOfRange, RecordTooLarge, StoreError, StreamUnavailable, WriterFenced
 from core.records import Position, to_ms
 from core.store.engine import Store
@@ -47,14 +48,13 @@ class RetriedRecords:
     ) -> None:
         self._retries, self._run, self._open, self._clock = Retries(store, run), run, open_stream, clock
         self._away = Away("the raw stream, to which rejected records are to be appended again,")
-        self._looked_ms: int | None = None
+        self._look = Every(LOOK_MS)
 
     def tend(self) -> int:
         """Append what is due, if it is time for a look; how many records."""
         now_ms = to_ms(self._clock())
-        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LOOK_MS:
+        if not self._look.due(now_ms):
             return 0
-        self._looked_ms = now_ms
         with suppress(StoreError):
             if self._retries.due(1):
                 return self._append_due()

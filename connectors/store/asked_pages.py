@@ -19,6 +19,7 @@ from connectors.http.answers import without_credentials
 from connectors.kinds import FEED
 from connectors.store.rows import NEVER_MS, item_row
 from connectors.store.tables import feed_items, feeds
+from core.clock import Every
 from core.errors import StoreError
 from core.records import to_ms
 from core.store.engine import Store
@@ -33,14 +34,13 @@ class AskedPages:
 
     def __init__(self, store: Store, run: str, clock: Callable[[], datetime]) -> None:
         self._store, self._requests, self._clock = store, PageRequests(store, run), clock
-        self._looked_ms: int | None = None
+        self._look = Every(LOOK_MS)
 
     def tend(self) -> int:
         """Hand over what is due, if it is time for a look; how many pages."""
         now_ms = to_ms(self._clock())
-        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LOOK_MS:
+        if not self._look.due(now_ms):
             return 0
-        self._looked_ms = now_ms
         try:
             return self._hand_over(now_ms)
         except StoreError:

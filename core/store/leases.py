@@ -21,6 +21,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 import structlog
 
+from core.clock import Every
 from core.errors import StoreError
 from core.processes import is_dead
 from core.store.engine import Store, chunks
@@ -55,7 +56,7 @@ class Leases:
         self._store, self._table = store, key.table
         self._key, self._owner_column, self._until = key, owner_column, until_column
         self._dead = dead
-        self._looked_ms: int | None = None
+        self._look = Every(LOOK_MS)
         self._lock = threading.Lock()
         self._held: dict[Any, int] = {}
 
@@ -69,9 +70,8 @@ class Leases:
 
     def free_dead(self, now_ms: int) -> int:
         """Free what processes of this machine held that have ended; returns the number of rows. Looks once a second at most."""
-        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LOOK_MS:
+        if not self._look.due(now_ms):
             return 0
-        self._looked_ms = now_ms
         holders = sa.select(self._owner_column).where(self._until > now_ms, self._owner_column != self.owner).distinct()
         with self._store.reading() as connection:
             dead = [name for name in connection.execute(holders).scalars() if name and self._dead(name)]

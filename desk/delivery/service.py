@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from core.clock import Every
 from core.errors import StoreError
 from core.records import Alert, decode
 from core.store import Store, SubscriptionStore
@@ -171,7 +172,7 @@ class CanaryMarks:
 
     def __init__(self, canaries: CanaryRepository, clock_ms: Callable[[], int], submit: _Submit) -> None:
         self._canaries, self._clock_ms, self._submit = canaries, clock_ms, submit
-        self._looked_ms: int | None = None
+        self._look = Every(LOOK_EVERY_MS)
         self._seen: Sequence[Canary] = ()
         self._marking: Future[None] | None = None
 
@@ -179,9 +180,8 @@ class CanaryMarks:
         """Look which are in the outbox, before it is gone through; every 5 s at most. Raises StoreError."""
         if self._marking is not None and not self._marking.done():
             return
-        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < LOOK_EVERY_MS:
+        if not self._look.due(now_ms):
             return
-        self._looked_ms = now_ms
         self._seen = self._canaries.undelivered()
 
     def after(self) -> None:
