@@ -162,12 +162,15 @@ def wall_kind(signs: Signs, facts: PageFacts, text: str, feed_title: str | None)
     sentences = [flat for part in _SENTENCE.split(text) if (flat := folded(part))]
     visible = [flat for part in _SENTENCE.split(signs.visible) if (flat := folded(part))]
     headline = next((one.value for one in facts.titles if one.origin == "heading"), "")
-    meaning = _read(signs, headline, text, around)
+    said_by = {
+        kind: said for kind, words in VOCABULARIES.items() if (said := _said(kind, words, titles, sentences, visible))
+    }
+    meaning = _NOT_READ
+    # It takes some milliseconds, so it is read only if it could decide.
+    if around + max(EVIDENCE["its text reads as walls do"], max(said_by.values(), default=0) + 1) >= THRESHOLD:
+        meaning = _read(signs, headline, text)
     best: tuple[int, str] | None = None
-    for kind, words in VOCABULARIES.items():
-        said = _said(kind, words, titles, sentences, visible)
-        if said == 0:
-            continue
+    for kind, said in said_by.items():
         score = said + around
         if said < EVIDENCE["the title says so"] + 1 and _has_headline(facts) and meaning.evidence == 0:
             score += EVIDENCE["it has a headline that says nothing of the kind"]
@@ -195,16 +198,15 @@ class _Reading(NamedTuple):
     kind: str | None
 
 
-def _read(signs: Signs, headline: str, text: str, around: int) -> _Reading:
-    """How the text reads, alone and below its headline: the mean counts.
+_NOT_READ = _Reading(0, None)
 
-    It is only read if that could decide, since it takes some milliseconds.
-    """
-    most = EVIDENCE["its text reads as walls do"] + EVIDENCE["the title says so"]
+
+def _read(signs: Signs, headline: str, text: str) -> _Reading:
+    """How the text reads, alone and below its headline: the mean counts."""
     own = "\n".join(line for line in text.split("\n") if line not in signs.linked)
     shown = own if len(own) >= _MIN_OWN else signs.offers
-    if around + most < THRESHOLD or count_letters(shown, enough=_MEANINGFUL_LETTERS) < _MEANINGFUL_LETTERS:
-        return _Reading(0, None)
+    if count_letters(shown, enough=_MEANINGFUL_LETTERS) < _MEANINGFUL_LETTERS:
+        return _NOT_READ
     meaning = meaning_of(shown)
     if headline and meaning.odds >= MAY_READ_SO:
         below = meaning_of(f"{headline}. {shown}")
