@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from starlette.testclient import TestClient
 from core.errors import FeedError, InputError, NotFound, UsageError
 from core.records import Match, SubscriptionMatch, TopicMatch, article_id
 from core.records.article import FeedCounts, FeedOutlet, WallCount
+from core.search import SearchIndex
 from core.settings import NAMES, Settings
 from core.store import Store
 from desk.feed_port import WEB_FEED, CheckedFeed, CoverageView, DiscoveredFeed, FeedLine
@@ -191,6 +193,18 @@ def make_desk(store: Store, clock: Clock | None = None, **changed: Any) -> Desk:
     values: dict[str, Any] = {"feeds": Feeds(), "stories": PipelineStories(settings, store)}
     values |= {"passwords": Passwords(CHEAP), **changed}
     return Desk(settings=settings, store=store, clock_ms=moment, monotonic=moment.seconds, **values)
+
+
+@contextmanager
+def desk_with_search(store: Store, clock: Clock, folder: Path, **changed: Any) -> Iterator[Desk]:
+    """A desk as ``make_desk`` makes it, with people and an empty search index in ``folder``, which is closed at the end."""
+    index = SearchIndex.open(folder)
+    made = make_desk(store, clock, search=index, **changed)
+    add_people(made)
+    try:
+        yield made
+    finally:
+        index.close()
 
 
 def add_people(desk: Desk) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.search import SearchIndex
 from core.store import Store
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.browser import launched, serious_faults, sign_in
-from tests.desk.support import Clock, Wire, add_people, make_desk, served
+from tests.desk.support import Clock, Wire, desk_with_search, served
 from tests.desk.test_overview import DAY_S, TOPIC, fill
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
@@ -41,11 +40,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
     """With a search index."""
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, clock, search=index)
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, clock, tmp_path / "search") as made:
+        yield made
 
 
 @pytest.fixture

@@ -12,21 +12,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.errors import UsageError
-from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.labels import OutletLabels, non_state, outlet_label
 from desk.use_cases.desk import Desk
-from tests.desk.support import Clock, Wire, add_people, form_token, make_desk
+from tests.desk.support import Clock, Wire, desk_with_search, form_token
 from tests.waiting import until
 
 
 @pytest.fixture
 def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, clock, search=index)
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, clock, tmp_path / "search") as made:
+        yield made
 
 
 def send(client: TestClient, what: str, **values: str) -> httpx.Response:

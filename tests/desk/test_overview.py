@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from core.search import SearchIndex
 from core.store import Store, StoreReader, open_store
 from desk.feed_port import FeedLine
 from desk.hour_counts import HourCounts, hour_counts, since_look
@@ -21,7 +20,7 @@ from desk.use_cases.desk import Desk
 from desk.use_cases.overview import LOOK_GAP_MS, largest, silent_feeds
 from desk.views.rates import HOUR_MS, Counts
 from pipeline.ledger.ledger import RunLedger
-from tests.desk.support import Clock, Feeds, Wire, add_people, make_desk, sign_in
+from tests.desk.support import Clock, Feeds, Wire, desk_with_search, sign_in
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
 
@@ -37,11 +36,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
     """With a search index."""
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, clock, search=index)
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, clock, tmp_path / "search") as made:
+        yield made
 
 
 def counted(store: Store, clock: Clock) -> dict[int, Counts]:

@@ -13,10 +13,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from starlette.testclient import TestClient
 
-from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.use_cases.desk import Desk
-from tests.desk.support import Clock, Wire, add_people, make_desk
+from tests.desk.support import Clock, Wire, desk_with_search
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -24,11 +23,8 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 @pytest.fixture
 def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
     """A desk with an empty search index."""
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, clock, search=index)
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, clock, tmp_path / "search") as made:
+        yield made
 
 
 @pytest.fixture

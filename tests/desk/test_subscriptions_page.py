@@ -14,12 +14,19 @@ import pytest
 from starlette.testclient import TestClient
 
 from core.records import Subscription
-from core.search import SearchIndex
 from core.store import Store, StoreReader
 from desk.delivery.store.channels import DeliveryRepository
 from desk.use_cases.desk import Desk
 from tests.desk.delivery.support import receiving
-from tests.desk.support import NOON_MS, Clock, Wire, add_people, client_of, form_token, make_desk, sign_in
+from tests.desk.support import (
+    NOON_MS,
+    Clock,
+    Wire,
+    client_of,
+    desk_with_search,
+    form_token,
+    sign_in,
+)
 
 WHOLE = {"boxes": "yes", "new": "yes", "news": ["sources", "edits"]}
 
@@ -27,11 +34,8 @@ WHOLE = {"boxes": "yes", "new": "yes", "news": ["sources", "edits"]}
 @pytest.fixture
 def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
     """A desk with a search index, which may send to this machine."""
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, clock, search=index, delivery_allow_private="127.0.0.1")
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, clock, tmp_path / "search", delivery_allow_private="127.0.0.1") as made:
+        yield made
 
 
 def indexed(desk: Desk) -> None:

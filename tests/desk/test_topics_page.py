@@ -12,13 +12,12 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from core.search import SearchIndex
 from core.store import Store, StoreReader
 from core.store.subscriptions import MARGIN_MS
 from core.topics import load_topic
 from desk.use_cases import topics as use_case
 from desk.use_cases.desk import Desk
-from tests.desk.support import Clock, Wire, add_people, form_token, make_desk, sign_in
+from tests.desk.support import Clock, Wire, desk_with_search, form_token, sign_in
 
 FILE = """\
 name = "floods"
@@ -45,12 +44,9 @@ WIDER = FILE.replace('"flood*"', '"flood*, high water"')
 
 @pytest.fixture
 def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, clock, search=index)
-    add_people(made)
-    made.queries.save_topics({"floods": FILE}, now_ms=clock())
-    yield made
-    index.close()
+    with desk_with_search(store, clock, tmp_path / "search") as made:
+        made.queries.save_topics({"floods": FILE}, now_ms=clock())
+        yield made
 
 
 @pytest.fixture

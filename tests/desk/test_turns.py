@@ -12,12 +12,12 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from core.search import Results, SearchIndex
+from core.search import Results
 from core.store import Store
 from desk.people.limits import SEARCHES, SEARCHES_EACH
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
-from tests.desk.support import Clock, add_people, client_of, form_token, make_desk, served, sign_in
+from tests.desk.support import Clock, client_of, desk_with_search, form_token, served, sign_in
 from tests.desk.test_api import token_of
 from tests.waiting import until
 
@@ -33,11 +33,8 @@ ROUTES = [
 
 @pytest.fixture
 def desk(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Desk]:
-    index = SearchIndex.open(tmp_path / "search")
-    made = make_desk(store, clock, search=index)
-    add_people(made)
-    yield made
-    index.close()
+    with desk_with_search(store, clock, tmp_path / "search") as made:
+        yield made
 
 
 def all_taken(desk: Desk) -> None:
