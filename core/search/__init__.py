@@ -26,6 +26,7 @@ from core.search.backtest import backtest, compare
 from core.search.index import SearchIndex, search_folder
 from core.search.question import Stopped, filters_of, never
 from core.search.results import (
+    NO_NEWS,
     BacktestReport,
     Comparison,
     Cost,
@@ -43,6 +44,7 @@ from core.search.results import (
 from core.search.schema import FoundArticle
 
 __all__ = [
+    "NO_NEWS",
     "BacktestReport",
     "Comparison",
     "Cost",

@@ -266,6 +266,7 @@ def _report(
         complete=found.complete,
         covered_since_ms=found.covered_since_ms,
         store_since_ms=begins_ms if begins_ms is not None and begins_ms > found.covered_since_ms else None,
+        no_news=begins_ms is None,
     )
 
 

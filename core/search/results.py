@@ -128,13 +128,18 @@ class StoryHit(msgspec.Struct, frozen=True, kw_only=True):
     hit: Hit
 
 
+NO_NEWS = "no data: the store has no articles that came in after their feed was added"
+"""Said in place of a count and a rate."""
+
+
 class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a query would have found from ``since_ms`` (inclusive) to ``until_ms`` (exclusive).
 
     One alert for each story with a match that is not backfill: what the pipeline raises for a subscription that is in force
     all that time. ``complete`` False: the time ran out; counts are of the newest part, from ``covered_since_ms`` on, and
     are ``at_least``. ``store_since_ms``: when the store's first news came, if that is later (None: not later); what was in
-    the feeds before does not count. ``alerts_a_day`` is over the time from the later of the two on.
+    the feeds before does not count. ``alerts_a_day`` is over the time from the later of the two on. ``no_news``: the store
+    holds no news at all, so a count says nothing about the query.
     """
 
     query: str
@@ -150,6 +155,7 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
     covered_since_ms: int = 0
     store_since_ms: int | None = None
+    no_news: bool = False
 
     @property
     def days_covered(self) -> float:

@@ -49,10 +49,15 @@ def briefing(store: Store, run: str, period: Period, *, outlets: Outlets, now_ms
     rows = _stories(reader, period)
     rows.sort(key=lambda row: (row.story.id not in alerted, -row.story.independent_sources, -row.story.last_ms))
     chosen = {row.story.id: row.story for row in rows[:MOST_STORIES]}
-    articles = reader.articles_of(chosen, each=_EACH)
+    articles = {key: [row.article for row in rows] for key, rows in reader.articles_of(chosen, each=_EACH).items()}
+    # The newest of a large story lack the article that gives its headline.
+    lacking = [key for key, known in articles.items() if all(one.id != key for one in known)]
+    for row in reader.articles_with(lacking):
+        if row.article.story_id == row.article.id:
+            articles[row.article.id].append(row.article)
     return briefing_of(
         (
-            StoryFacts(story, [row.article for row in articles[key]], [one for one in alerts if one.story == key])
+            StoryFacts(story, articles[key], [one for one in alerts if one.story == key])
             for key, story in chosen.items()
             if key in articles
         ),

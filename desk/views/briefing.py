@@ -27,7 +27,10 @@ _SHORT = re.compile(r"(?:\b\w|\b[A-Z][a-z]{1,2}|\w\.\w)$")
 
 
 class StoryFacts(NamedTuple):
-    """A story with its articles, newest first, and the alerts raised on it in the period, newest first."""
+    """A story with its articles, newest first, and the alerts raised on it in the period, newest first.
+
+    Among the articles is the one that gives the headline, if it is stored.
+    """
 
     story: Story
     articles: Sequence[Article]
@@ -35,7 +38,7 @@ class StoryFacts(NamedTuple):
 
 
 class BriefingItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One story. ``sentences`` are those of ``article`` (its id, ``url`` and ``outlet``); none if it has no whole sentence.
+    """One story. ``sentences`` are those of ``article`` (its id; ``title``, ``url``, ``outlet``); none if none is whole.
 
     ``sources`` counts independent ones. ``new``: the story began in the period; else ``changes`` say what changed in it.
     ``topics`` and ``subscriptions`` are names for people.
@@ -51,11 +54,17 @@ class BriefingItem(msgspec.Struct, frozen=True, kw_only=True):
     sentences: tuple[str, ...]
     quoted_language: str | None = None
     article: str
+    title: str = ""
     url: str
     outlet: str
     changes: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
+
+    @property
+    def other_title(self) -> str:
+        """The quoted article's title if it is not the headline: what the sentences are about."""
+        return "" if self.title == self.headline else self.title
 
 
 def joined(sentences: Iterable[str]) -> str:
@@ -161,11 +170,14 @@ def _item(
     outlets: Outlets,
 ) -> BriefingItem:
     story, new = facts.story, facts.story.first_ms >= from_ms
-    # Of a new story the article that gives the headline, else its first report; of an older one the latest news in it.
-    # A copy only if there is nothing else.
+    # Of a new story the article that gives the headline (also one that a feed held already when it was added), else its first
+    # report; of an older one the latest news in it. A copy only if there is nothing else.
     own = [one for one in period if one.duplicate_of is None] or list(period)
-    first_told = own[::-1]
-    ordered = sorted(first_told, key=lambda one: one.title != story.headline) if new else own
+    ordered = own
+    if new:
+        gives = [one for one in facts.articles if one.id == story.id]
+        first_told = own[::-1]
+        ordered = gives + sorted(first_told, key=lambda one: one.title != story.headline)
     quoted = next((one for one in ordered if first_sentences(one.text)), ordered[0])
     names = {match.topic for one in facts.articles for match in one.topics}
     wanted = {alert.subscription for alert in facts.alerts}
@@ -180,6 +192,7 @@ def _item(
         sentences=first_sentences(quoted.text),
         quoted_language=quoted.language,
         article=quoted.id,
+        title=quoted.title,
         url=quoted.url,
         outlet=outlet_name(quoted.source, outlets),
         changes=() if new else _changes(facts, period, outlets),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.query import LintFinding
 from core.records import from_ms
-from core.search import BacktestReport, Comparison, Count, StoryHit
+from core.search import NO_NEWS, BacktestReport, Comparison, Count, StoryHit
 from desk.views.cards import HitView, hit_view
 from desk.views.charts import DAY_MS, Chart, bars
 from desk.views.wording import Outlets
@@ -67,8 +67,10 @@ def preview_of(
 def sentence(report: BacktestReport, change: Comparison | None, *, days: int = DAYS) -> str:
     """As in: 31 stories in the last 30 days, 1.0 a day; 4 more than before.
 
-    A store that begins later says so, and less than a day has no rate.
+    A store that begins later says so, and less than a day has no rate; one without news says that.
     """
+    if report.no_news:
+        return f"{NO_NEWS[0].upper()}{NO_NEWS[1:]}"
     period = f"in the last {days} days"
     if report.store_since_ms is not None:
         period = f"since the store's first article, {_moment(report.store_since_ms)}"

@@ -133,6 +133,31 @@ def test_a_quotation_is_of_the_headlines_article_and_says_its_language(
     assert f'<blockquote dir="auto" lang="ar">{arabic}</blockquote>' in as_reader.get("/briefing?hours=12").text
 
 
+def test_the_headlines_article_is_quoted_though_its_feed_held_it_before_or_it_is_one_of_many(
+    wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient
+) -> None:
+    topics = {"floods": ["rose"]}
+    held_before = wire.article("Flood in the valley", TEXT, topics=topics, language="en", backfill=True)
+    wire.article("Again", "The water rose once more at noon.", story=held_before, topics=topics, language="en")
+    large = wire.article("Rain", "The rain came early this year. It rose.", topics=topics, language="en")
+    for number in range(45):
+        wire.article(f"Rain {number}", "The river rose as well.", story=large, topics=topics, language="en")
+    clock.forward(HOUR_S)
+    items = {item.headline: item for section in made(desk).sections for item in section.items}
+    assert {key: (item.article, item.other_title) for key, item in items.items()} == {
+        "Flood in the valley": (held_before, ""),
+        "Rain": (large, ""),
+    }
+    # Of a story that is older than the period another article is quoted, which is then named.
+    wire.number = 10 * HOUR_S
+    wire.article("Once more", "The water rose on Tuesday.", story=held_before, topics=topics, language="en")
+    clock.now_ms = NOON_MS + 11 * HOUR_MS
+    [item] = made(desk).sections[0].items
+    assert (item.headline, item.other_title) == ("Flood in the valley", "Once more")
+    assert '<span dir="auto" lang="en">Once more</span>' in as_reader.get("/briefing?hours=8").text
+    assert "> (Once more, a.example)" in as_reader.get("/briefing/export.md?hours=8").text
+
+
 def test_the_period_is_bounded(clock: Clock) -> None:
     for hours in (0, 24 * 7 + 1):
         with pytest.raises(UsageError):

@@ -211,7 +211,7 @@ def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("hook is added")).to_be_visible()
         room.go("/subscriptions/new")
-        step = page.get_by_role("heading", name="2. How to be told")
+        step = page.get_by_role("heading", name="2. How you are notified")
         expect(page.locator("#told")).to_have_text("at the desk only")
         expect(page.get_by_role("button", name="Send a test to hook")).to_be_hidden()
         step.click()
@@ -231,7 +231,7 @@ def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
 def test_a_wrong_field_of_a_closed_step_is_shown(room: Room) -> None:
     page = room.go("/subscriptions/new")
     page.get_by_label("Query", exact=True).fill("grain")
-    step = page.get_by_role("heading", name="2. How to be told")
+    step = page.get_by_role("heading", name="2. How you are notified")
     step.click()
     page.get_by_label("Daily at").fill("late")
     step.click()

@@ -22,6 +22,7 @@ from core.errors import UsageError
 from core.query import lint
 from core.records import Match, from_ms
 from core.search import (
+    NO_NEWS,
     BacktestReport,
     Comparison,
     Facets,
@@ -348,7 +349,12 @@ def _show_report(report: BacktestReport) -> None:
 
 
 def alerts_over(report: BacktestReport) -> str:
-    """As in: 62 alerts (2.1 a day) over 30.0 days. Less than a day has no rate; a store that begins later says when."""
+    """As in: 62 alerts (2.1 a day) over 30.0 days. Less than a day has no rate; a store that begins later says when.
+
+    A store without news says so in place of all that.
+    """
+    if report.no_news:
+        return NO_NEWS
     rate = f" ({report.alerts_a_day:,.1f} a day)" if report.days_covered >= 1 else ""
     if report.store_since_ms is not None:
         over = f"since the store's first article ({from_ms(report.store_since_ms):%Y-%m-%d %H:%M} UTC)"
@@ -358,7 +364,8 @@ def alerts_over(report: BacktestReport) -> str:
 
 
 def _summary(report: BacktestReport) -> str:
-    return f"{alerts_over(report)}: {report.stories} stories, {report.articles} articles"
+    found = f"{report.stories} stories, {report.articles} articles"
+    return f"{alerts_over(report)}; {found}" if report.no_news else f"{alerts_over(report)}: {found}"
 
 
 def _show_comparison(change: Comparison) -> None:

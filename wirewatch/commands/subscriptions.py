@@ -319,10 +319,10 @@ def past_alerts(
     if as_json:
         console.put(report_fields(report))
         return
-    console.out.print(
-        f"{alerts_over(report)}, from {report.articles} {'article' if report.articles.value == 1 else 'articles'}",
-        style="bold",
+    found = (
+        "" if report.no_news else f", from {report.articles} {'article' if report.articles.value == 1 else 'articles'}"
     )
+    console.out.print(f"{alerts_over(report)}{found}", style="bold")
     if report.hint:
         console.note(report.hint, "yellow")
     for story in report.examples:

@@ -146,14 +146,14 @@ def test_the_rate_is_over_the_days_that_the_store_has(tmp_path: Path) -> None:
     )
     report = backtest(index, "syria", END_MS - 30 * DAY_MS, END_MS)
     assert (report.alerts.value, report.alerts_a_day) == (3, 1.0)
-    assert (report.store_since_ms, report.days_covered) == (END_MS - 3 * DAY_MS, 3.0)
+    assert (report.store_since_ms, report.days_covered, report.no_news) == (END_MS - 3 * DAY_MS, 3.0, False)
     later = backtest(index, "syria", END_MS - 2 * DAY_MS, END_MS)
     assert (later.alerts.value, later.alerts_a_day, later.store_since_ms) == (2, 1.0, None)
 
 
 def test_nothing_there(tmp_path: Path) -> None:
     report = backtest(SearchIndex.open(tmp_path), "syria", START_MS, END_MS)
-    assert (report.alerts.value, report.alerts_a_day, report.examples) == (0, 0.0, ())
+    assert (report.alerts.value, report.alerts_a_day, report.examples, report.no_news) == (0, 0.0, (), True)
     assert defaultdict(int, {day.day: day.alerts for day in report.days})["x"] == 0
 
 
