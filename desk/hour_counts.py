@@ -16,11 +16,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Table, Text
 
+from core.durations import HOUR_MS
 from core.store import tables as t
 from core.store.engine import Store
 from core.store.metadata import SafeString, metadata
 from desk.views.countries import CountryFinder
-from desk.views.rates import HOUR_MS, HOURS_NEEDED, Counts, Kind
+from desk.views.rates import HOURS_NEEDED, Counts, Kind
 
 GRACE_MS = 600_000
 PAGE = 500

@@ -17,11 +17,12 @@ import msgspec
 import sqlalchemy as sa
 
 from benchmarks.results import keep, machine
+from core.durations import DAY_MS
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position, article_id, decode
 from core.store import Store, open_store
 from core.store import tables as t
 from pipeline.ledger.ledger import RunLedger
-from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
+from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.stories.stage import Decided, entry_of
 from tests.servers.postgres import PostgresServer
 

@@ -20,12 +20,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from connectors.feeds.items import FeedItem
+from core.durations import DAY_MS
 from core.records import to_ms
 
 ReadDate = Callable[[str, str | None], datetime | None]
 """The moment (UTC) of a date as a publisher writes it, given the language's tag or None; None if it can't be read."""
 
-_DAY_MS = 86_400_000
 _EARLIEST_MS = 631_152_000_000
 """1990: earlier dates are defaults of programs."""
 
@@ -68,7 +68,7 @@ def with_dates(listed: Sequence[FeedItem], language: str | None, read_date: Read
 def told_dates(listed: Sequence[FeedItem], now_ms: int) -> list[int | None]:
     """The items' dates that tell something: not in the future, not a default, not shared by most of the list."""
     dates = [
-        item.dated_ms if item.dated_ms is not None and _EARLIEST_MS < item.dated_ms <= now_ms + _DAY_MS else None
+        item.dated_ms if item.dated_ms is not None and _EARLIEST_MS < item.dated_ms <= now_ms + DAY_MS else None
         for item in listed
     ]
     minutes = Counter(date // 60_000 for date in dates if date is not None)
@@ -81,7 +81,7 @@ def archived(dates: Sequence[int | None], known: Sequence[bool], past: Past, age
     if age_days <= 0:
         return [False] * len(dates)
     bounds = [bound for bound in (past.read_ms, past.newest_ms) if bound is not None]
-    oldest_ms = min(bounds) - int(age_days * _DAY_MS) if bounds else None
+    oldest_ms = min(bounds) - int(age_days * DAY_MS) if bounds else None
     last_known = max((place for place, one in enumerate(known) if one), default=-1)
     below = past.on_top > 0 and sum(known) >= _LEAST_KNOWN
 

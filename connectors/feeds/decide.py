@@ -20,6 +20,7 @@ from connectors.feeds.items import FeedItem
 from connectors.feeds.schedule import Listed, next_wait_s, observed
 from connectors.http.client import Failure
 from core.again import Pauses
+from core.durations import DAY_S
 from core.errors import FailureKind, FeedError
 
 _LEAST_NOISY = 3
@@ -31,7 +32,6 @@ NO_PAST = Past()
 RETIRED_AFTER = 3
 """Polls in a row that said 410 until the feed is left alone for good."""
 
-_DAY_S = 86_400.0
 _HOPELESS = frozenset(
     {FailureKind.URL, FailureKind.REFUSED, FailureKind.TOO_LARGE, FailureKind.NO_PAGE, FailureKind.ROBOTS}
 )
@@ -55,7 +55,7 @@ class FeedPolicy:
     """
 
     interval_s: float = 300.0
-    max_wait_s: float = _DAY_S
+    max_wait_s: float = DAY_S
     jitter: float = 0.1
     full_fetch_s: float = 6 * 3_600.0
     pages_per_poll: int = 8
@@ -65,7 +65,7 @@ class FeedPolicy:
     touch_gap_s: float = 900.0
     longest_gap_s: float = 3_600.0
     archive_days: float = 3.0
-    seen_for_s: float = 30 * _DAY_S
+    seen_for_s: float = 30 * DAY_S
     seen_count: int = 2_000
     max_pending: int = 10_000
     max_backfill: int = 200

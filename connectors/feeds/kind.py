@@ -15,10 +15,10 @@ from connectors.feeds.connector import FeedConnector
 from connectors.feeds.cursor import FeedCursor, FeedFacts
 from connectors.feeds.decide import FeedPolicy, retired
 from connectors.feeds.schedule import worth_for
+from core.durations import DAY_S
 from core.errors import UsageError
 from core.settings import ConnectorSettings
 
-_DAY_S = 86_400.0
 LOOK_AGAIN = timedelta(minutes=10)
 
 
@@ -126,7 +126,7 @@ def policy_of(settings: ConnectorSettings) -> FeedPolicy:
         interval_s=settings.poll_interval_s,
         pages_per_poll=settings.pages_per_poll,
         archive_days=settings.archive_days,
-        ceiling_s=_DAY_S,
+        ceiling_s=DAY_S,
     )
     if settings.poll_interval_s < policy.change_gap_s:
         # If feeds are polled every few seconds (the demo, a test), edits should appear as quickly.

@@ -19,9 +19,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from core.durations import HOUR_MS
+
 HOURS = 24
-_HOUR_MS = 3_600_000
-_DAY_MS = HOURS * _HOUR_MS
+_DAY_MS = HOURS * HOUR_MS
 _HALF_LIFE_MS = 7 * _DAY_MS
 # What is believed before anything was seen: 2.4 items a day, with the weight of half a day's watching.
 _PRIOR_PER_HOUR = 0.1
@@ -30,7 +31,7 @@ _LEAST_LIST = 5
 SILENT_EXPECTED = 8.0
 """So many items were to be expected since the last one: by chance that happens to one feed in 3,000."""
 
-SILENT_LEAST_MS = 6 * _HOUR_MS
+SILENT_LEAST_MS = 6 * HOUR_MS
 LEAST_WORTH_S, MOST_WORTH_S = 5.0, 5_000.0
 """At the least, a feed of one item a day is asked every quarter of an hour already."""
 
@@ -104,20 +105,20 @@ def expected(rhythm: Rhythm, from_ms: int, to_ms: int) -> float:
     days, rest_ms = divmod(max(to_ms - from_ms, 0), _DAY_MS)
     whole = days * sum(per_hour(rhythm, hour) for hour in range(HOURS)) if days else 0.0
     return whole + sum(
-        per_hour(rhythm, hour) * part / _HOUR_MS for hour, part in _hours_between(from_ms, from_ms + rest_ms)
+        per_hour(rhythm, hour) * part / HOUR_MS for hour, part in _hours_between(from_ms, from_ms + rest_ms)
     )
 
 
 def next_wait_s(rhythm: Rhythm, now_ms: int, *, floor_s: float, ceiling_s: float, worth_s: float) -> float:
     """Seconds until the next poll, from ``floor_s`` to ``ceiling_s``. See the module's words on ``worth_s``."""
-    rates = [per_hour(rhythm, hour) / _HOUR_MS for hour in range(HOURS)]
+    rates = [per_hour(rhythm, hour) / HOUR_MS for hour in range(HOURS)]
     most = rhythm.size / 3 if rhythm.size >= _LEAST_LIST else float("inf")
     waited_ms = count = 0.0
     at_ms, end_ms = now_ms, now_ms + int(ceiling_s * 1000)
     while at_ms < end_ms:
         # Small steps while the wait is short, larger ones later.
         step_ms = max((at_ms - now_ms) // 20, 15_000)
-        here = rates[at_ms // _HOUR_MS % HOURS] * step_ms
+        here = rates[at_ms // HOUR_MS % HOURS] * step_ms
         waited_ms += (count + here / 2) * step_ms
         count += here
         at_ms += step_ms
@@ -145,8 +146,8 @@ def _hours_between(from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
     """Each hour of the day that lies between, with its milliseconds. For long spans an hour may come again."""
     at_ms = from_ms
     while at_ms < to_ms:
-        until_ms = min((at_ms // _HOUR_MS + 1) * _HOUR_MS, to_ms)
-        yield at_ms // _HOUR_MS % HOURS, until_ms - at_ms
+        until_ms = min((at_ms // HOUR_MS + 1) * HOUR_MS, to_ms)
+        yield at_ms // HOUR_MS % HOURS, until_ms - at_ms
         at_ms = until_ms
 
 

@@ -15,22 +15,12 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
+from core.durations import DAY_MS
 from core.query import compile_query, parse
 from core.query.budget import Interrupted
 from core.query.required_terms import guessed_weight, required_terms
 from core.search.index import SearchIndex
-from core.search.question import (
-    DAY_MS,
-    Deadline,
-    Question,
-    Stopped,
-    ask,
-    counted,
-    day_of,
-    never,
-    news_since,
-    order_range,
-)
+from core.search.question import Deadline, Question, Stopped, ask, counted, day_of, never, news_since, order_range
 from core.search.results import BacktestReport, Comparison, Cost, Count, DayCount, Filters, Hit, StoryHit
 from core.search.schema import BACKFILL, time_of
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import tantivy
 
+from core.durations import DAY_MS
 from core.errors import StoreError, UsageError
 from core.private import close_to_others, make_private_folder
 from core.search.indexer import PAGE, Indexer, read_state, stored_state
@@ -26,7 +27,7 @@ from core.search.pages import (
     rank,
     read_cursor,
 )
-from core.search.question import DAY_MS, Deadline, Question, Snapshot, Stopped, ask, never
+from core.search.question import Deadline, Question, Snapshot, Stopped, ask, never
 from core.search.results import Filters, Order, Results
 from core.search.schema import VERSION, build_schema
 from core.settings import CoreSettings

@@ -13,9 +13,10 @@ import tantivy
 from msgspec.structs import replace
 
 from core.decoding import from_msgpack
+from core.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from core.errors import UsageError
 from core.query.budget import Interrupted
-from core.search.question import DAY_MS, HOUR_MS, MINUTE_MS, Deadline, Question, day_of, order_range, unscored
+from core.search.question import Deadline, Question, day_of, order_range, unscored
 from core.search.results import Count, Facets, FacetValue, Hit, Results, Volume
 from core.search.schema import SAMPLES, FoundArticle
 

@@ -19,6 +19,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import sqlalchemy as sa
 
+from core.durations import DAY_MS
 from core.errors import StoreError
 from core.records import Alert, Article, decode, from_ms
 from core.store import StoreReader
@@ -27,7 +28,6 @@ from core.store.pruned import pruned_of
 from core.store.takedowns import Takedowns
 
 SCHEMA_VERSION = 1
-DAY_MS = 86_400_000
 _ROWS = 2_000
 _TIME = pa.timestamp("ms", tz="UTC")
 _MATCH = pa.struct([("field", pa.string()), ("start", pa.int32()), ("end", pa.int32()), ("text", pa.string())])

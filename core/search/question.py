@@ -27,8 +27,6 @@ from core.search.schema import (
     together,
 )
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-
 
 class Snapshot(NamedTuple):
     """One state of the index; ``seq`` is how far it had followed its run. Keeps the index's files open while referenced."""

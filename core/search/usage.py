@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core.durations import DAY_MS
 from core.errors import QueryError
 from core.query import LintFinding, parse
 from core.query.ast import Field, Node, Not, Phrase, Term, children
 from core.query.explain import format_node
 from core.search.backtest import backtest
 from core.search.index import SearchIndex
-from core.search.question import DAY_MS, Stopped, ask, never
+from core.search.question import Stopped, ask, never
 from core.search.results import Filters
 
 USAGE_DAYS = 30

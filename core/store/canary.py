@@ -20,13 +20,13 @@ from enum import StrEnum
 import msgspec
 import sqlalchemy as sa
 
+from core.durations import DAY_MS
 from core.records import article_id, from_ms
 from core.records.canary import canary_run, canary_url
 from core.store import tables as t
 from core.store.engine import Store
 from core.store.tables import canaries
 
-DAY_MS = 86_400_000
 KEPT_MS = 7 * DAY_MS
 # Three in a row that don't come out: a single one may meet a restart.
 MISSED = 3

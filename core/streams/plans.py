@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from core.durations import DAY_MS
 from core.errors import UsageError
 from core.settings import CoreSettings
 from core.store.outbox import ALERTS, CANARIES, ENRICHED, REJECTED
 from core.streams.base import check_partitions
 
-DAY_MS = 86_400_000
 MESSAGE_BYTES = 4 << 20
 """A page is 0.3 MB at the median and compresses to a sixth, but the limit is of the record before that."""
 

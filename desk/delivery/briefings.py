@@ -15,13 +15,14 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
+from core.durations import HOUR_MS
 from core.errors import UsageError
 from core.records import from_ms, to_ms
 from core.store.engine import Store
 from desk.delivery.render import Notice, Renderer
 from desk.delivery.store import tables as d
 from desk.delivery.store.channels import key_of
-from desk.delivery.store.queue import HOUR_MS, Message
+from desk.delivery.store.queue import Message
 from desk.delivery.times import clock_time, moment_of, zone_of
 from desk.views.briefing import Briefing
 

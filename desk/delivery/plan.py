@@ -24,10 +24,11 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
+from core.durations import HOUR_MS
 from core.records import Alert, Subscription, encode, from_ms, to_ms
 from core.records.alert import LEVELS, Level, Schedule
 from desk.delivery.store.channels import Delivery, Mute, Status, key_of
-from desk.delivery.store.queue import HOUR_MS, Background
+from desk.delivery.store.queue import Background
 from desk.delivery.times import after_quiet, next_digest, next_hour, quiet_until, zone_of
 
 RETRACTION = "retraction"

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 
+from core.durations import DAY_MS
 from core.errors import InputError, UsageError
 from core.store import Store
 from desk.people.credentials import (
@@ -23,7 +24,6 @@ from desk.people.sessions import new_session
 from desk.people.store import AccessToken, Account, Audit, AuditLine, PeopleStore, folded
 from desk.people.tries import SignInTries, Taken
 
-DAY_MS = 86_400_000
 FEED_SCOPE = "feed"
 
 

@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table
 
+from core.durations import HOUR_MS
 from core.normal import normalized
 from core.store.engine import Store
 from core.store.metadata import SafeString, SafeText, metadata
@@ -21,7 +22,6 @@ from desk.people.sessions import Session
 # A session's or token's last use is written down once in so long: else every look at a page would be a write.
 TOUCH_MS = 300_000
 PAGE = 100
-HOUR_MS = 3_600_000
 REFUSALS_HOURLY, REFUSALS_KEPT = 60, 5_000
 OTHERS = "more were refused"
 

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from core.common_words import common_words
+from core.durations import DAY_MS, HOUR_MS
 from core.errors import NotFound, UsageError
 from core.query import document_of, parse
 from core.query.filters import meets
@@ -24,7 +25,6 @@ from desk.live.run_reader import alert_cursor
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
-DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 DAYS = 30
 MOST = 8
 # Per proposal: a desk waits for all of them.

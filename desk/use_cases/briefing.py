@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from core.durations import HOUR_MS
 from core.errors import UsageError
 from core.records import to_ms
 from core.store import Store, StoredTopic, SubscriptionStore
@@ -14,7 +15,6 @@ from desk.live.run_reader import DeskReader, StoryRow
 from desk.views.briefing import Briefing, StoryFacts, briefing_of
 from desk.views.wording import Outlets
 
-HOUR_MS = 3_600_000
 LONGEST_HOURS = 24 * 7
 LOOKED_AT, MOST_STORIES, MOST_ALERTS = 20_000, 1_000, 2_000
 """Stories of a period that are looked at, the latest first; of these, those with most sources or with an alert are read."""

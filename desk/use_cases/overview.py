@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from core.durations import DAY_MS
 from desk.feed_port import FeedLine
 from desk.hour_counts import since_look
 from desk.people.roles import Caller
@@ -20,7 +21,6 @@ from desk.views.cards import Card
 from desk.views.countries import country_name, country_query, tiles
 from desk.views.rates import Counts, Rate, rate_of, window_of
 
-DAY_MS = 86_400_000
 LOOK_GAP_MS = 1_800_000
 """Looks within half an hour are one: who loads the page again still sees what was new."""
 LINES, LARGEST, NEW, SILENT = 40, 8, 8, 12

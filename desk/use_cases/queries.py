@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from core.durations import DAY_MS
 from core.errors import QueryError, UsageError
 from core.query import Document, LintFinding, document_of, lint
 from core.query.importing import DIALECTS, Imported, import_query
@@ -15,7 +16,6 @@ from desk.use_cases.subscriptions import check
 from desk.views.query_preview import DAYS, QueryPreview, preview_of
 from desk.views.wording import Outlets
 
-DAY_MS = 86_400_000
 PREVIEW_BUDGET_MS = 400.0
 """The user is typing: an answer about the newest part now is better than all of it later."""
 BACKTEST_BUDGET_MS = 2_000.0

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
+from core.durations import HOUR_MS
 from core.errors import Conflict, NotFound
 from core.records import to_ms
 from desk.delivery.store.channels import Delivery
@@ -16,7 +17,6 @@ from desk.use_cases.desk import Desk
 from desk.use_cases.stories import cards_since
 from desk.views.cards import Card
 
-HOUR_MS = 3_600_000
 HOURS = (4, 8, 12, 24)
 USUAL_HOURS = 8
 LONGEST_HOURS = 24 * 14

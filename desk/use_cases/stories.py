@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from core.durations import HOUR_MS
 from core.errors import NotFound, StreamError
 from core.records import RawArticle, decode
 from core.settings import Settings
@@ -21,7 +22,6 @@ LOOKED_AT = 1_000
 MOST_SINCE = 4_000
 TRANSACTIONS = 100
 _PAGE = 200
-HOUR_MS = 3_600_000
 
 PagePlace = tuple[int, str]
 """Where a story stands in the order of stories: time of its last change in ms, id."""

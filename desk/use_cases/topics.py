@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from core.durations import DAY_MS
 from core.errors import NotFound, UsageError
 from core.records import Article, decode
 from core.search import Filters, Stopped, never
@@ -20,7 +21,6 @@ from core.topics.definitions import check_costs
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 
-DAY_MS = 86_400_000
 DAYS = 30
 TRIED_ON = 2_000
 """Articles that a changed file is tried on: the newest ones."""

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, tzinfo
 from itertools import zip_longest
 from typing import NamedTuple
 
+from core.durations import DAY_MS
 from core.records import from_ms
 
 WIDTH, HEIGHT = 1_000.0, 100.0
 MOST_BARS = 180
 FEWEST = 24
 """Steps shown at least: with a store of one day, one bar would fill the chart and say nothing."""
-DAY_MS = 86_400_000
 
 
 class Bar(NamedTuple):

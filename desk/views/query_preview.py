@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+from core.durations import DAY_MS
 from core.query import LintFinding
 from core.records import from_ms
 from core.search import NO_NEWS, BacktestReport, Comparison, Count, StoryHit
 from desk.views.cards import HitView, hit_view
-from desk.views.charts import DAY_MS, Chart, bars
+from desk.views.charts import Chart, bars
 from desk.views.wording import Outlets
 
 DAYS = 30

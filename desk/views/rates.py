@@ -20,7 +20,9 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-HOUR_MS, DAY_HOURS = 3_600_000, 24
+from core.durations import HOUR_MS
+
+DAY_HOURS = 24
 BASELINE_DAYS, FEWEST_DAYS = 7, 3
 HOURS_NEEDED = DAY_HOURS * (BASELINE_DAYS + 1)
 FEWEST, DEVIATIONS, QUIET_EXPECTED = 5, 3.0, 4.6

@@ -21,6 +21,7 @@ import zstandard
 from msgspec.structs import replace
 
 from core.clock import wall_ms
+from core.durations import DAY_MS
 from core.errors import WirewatchError
 from core.records import Article, OrderKey, Position, article_id
 from core.settings import Settings
@@ -31,7 +32,6 @@ from pipeline.versions import SEAL
 
 log = structlog.get_logger()
 FILE = "drafts.db"
-DAY_MS = 86_400_000
 _EVER_MS = 1 << 62
 _KIND = "kept-draft"
 _LEVEL = 1

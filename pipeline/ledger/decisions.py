@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from core.durations import HOUR_MS
 from core.errors import NotFound, UsageError
 from core.records import Alert, Article, OrderKey, decode, encode, from_ms
 from core.records.decision import JOIN, SPLIT, UNDO, CarriedOut, DecisionKind, StoryDecision
@@ -37,7 +38,6 @@ from pipeline.ledger.stories import story_row, told_as
 from pipeline.ledger.tables import story_facts
 from pipeline.stories.alerts import AlertRule
 from pipeline.stories.decisions import EFFECTS, Effects, Member, MemberVersion, ToldMark, moves, rebuilt, told_by
-from pipeline.stories.index import HOUR_MS
 from pipeline.stories.story_memory import StoryFacts, StoryMemory, page_of
 from pipeline.text.difference import VersionDifference
 

@@ -21,6 +21,7 @@ from collections.abc import Callable
 import msgspec
 import sqlalchemy as sa
 
+from core.durations import DAY_MS, MINUTE_MS
 from core.errors import UsageError
 from core.records import OutcomeKind
 from core.settings import Settings
@@ -34,11 +35,9 @@ from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
 from pipeline.ledger.walls import forget_old
 
-DAY_MS = 86_400_000
 SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep_days": 1}
 """An article is compared with those of the last three days; the rest is margin."""
 
-MINUTE_MS = 60_000
 OUTCOMES_AT_ONCE = 500
 COMMITS_AT_ONCE = 500
 STORIES_AT_ONCE = 100

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.durations import DAY_MS
 from core.records import OrderKey, OutcomeKind, article_id
 from core.records.article import WallCount
 from core.store.engine import Store, chunks
@@ -15,7 +16,7 @@ from core.store.page_requests import PageRequest, note_walls
 from core.store.tables import page_requests
 from pipeline.ledger.base import Base, known, place_at
 from pipeline.ledger.tables import text_sightings, wall_counts
-from pipeline.stories.repeats import DAY_MS, WINDOW_MS, Sighting
+from pipeline.stories.repeats import WINDOW_MS, Sighting
 from pipeline.stories.stage import Decided
 
 KEPT_DAYS = 90

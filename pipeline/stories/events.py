@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.durations import HOUR_MS
 from pipeline.stories.across import (
     CELLS,
     ENCODED,
@@ -28,7 +29,6 @@ from pipeline.stories.features import Features, across_keys
 from pipeline.stories.frequencies import Frequencies
 from pipeline.stories.similarity import are_among, overlap
 
-HOUR_MS = 3_600_000
 PRIOR_VECTORS = 100
 """So many vectors of zeros are assumed before the first: a few texts of one story are no background."""
 

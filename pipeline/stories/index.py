@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.durations import HOUR_MS
 from core.records import OrderKey
 from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, unpacked
 from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
@@ -35,7 +36,6 @@ from pipeline.stories.similarity import (
 
 __all__ = ["COPY_AT", "IndexEntry", "StoryIndex"]
 
-HOUR_MS = 3_600_000
 SIGNATURE_KEYS = 16
 """How many values of a signature are keys: two texts of resemblance s share one with probability 1 − (1 − s)¹⁶, which
 is 0.998 at a third and more than 0.999999 from 0.6."""

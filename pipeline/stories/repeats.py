@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from core.durations import DAY_MS
 from core.records import Article, OrderKey, canonical_url
 from pipeline.text.characters import count_letters, folded
 from pipeline.text.fingerprint import is_unspaced
@@ -26,7 +27,6 @@ from pipeline.text.fingerprint import is_unspaced
 KIND = "repeated"
 """The kind of such walls, in ``Article.wall`` and as the reason of a rejection."""
 
-DAY_MS = 86_400_000
 WINDOW_MS = 14 * DAY_MS
 """A text that was seen longer ago does not count."""
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.durations import HOUR_MS
 from pipeline.stories.contradiction import (
     CONTRADICTED_AT,
     MOST_FOR_LIKENESS,
@@ -26,8 +27,6 @@ from pipeline.stories.contradiction import (
 )
 from pipeline.stories.features import PAD, Features
 from pipeline.text.fingerprint import PERMUTATIONS
-
-HOUR_MS = 3_600_000
 
 COPY_AT = 0.6
 """Estimated Jaccard similarity of shingles from which texts are copies, if nothing speaks against it."""

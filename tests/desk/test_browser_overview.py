@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from core.durations import DAY_S
 from core.store import Store
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.support import Clock, Wire, desk_with_search, served
-from tests.desk.test_overview import DAY_S, TOPIC, fill
+from tests.desk.test_overview import TOPIC, fill
 from tests.pipeline.transforms.support import NOON_MS
 from tests.waiting import until
 

@@ -13,12 +13,13 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from core.durations import HOUR_MS
 from core.store import Store, StoreReader, open_store
 from desk.feed_port import FeedLine
 from desk.hour_counts import HourCounts, hour_counts, since_look
 from desk.use_cases.desk import Desk
 from desk.use_cases.overview import LOOK_GAP_MS, largest, silent_feeds
-from desk.views.rates import HOUR_MS, Counts
+from desk.views.rates import Counts
 from pipeline.ledger.ledger import RunLedger
 from tests.desk.support import Clock, Feeds, Wire, desk_with_search, sign_in
 from tests.pipeline.transforms.support import NOON_MS

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.durations import HOUR_MS
 from core.query import Document, compile_query, lint, parse
 from desk.use_cases.overview import SHADES, country_lines, shade_of
 from desk.views.countries import CountryFinder, country_names, country_query, query_in, tiles
-from desk.views.rates import DAY_HOURS, HOUR_MS, SPARK_HEIGHT, rate, rate_of, rate_words, spark, window_of
+from desk.views.rates import DAY_HOURS, SPARK_HEIGHT, rate, rate_of, rate_words, spark, window_of
 from desk.views.wording import LANGUAGES
 
 CASES = Path(__file__).parents[1] / "cases"

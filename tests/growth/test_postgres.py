@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
+from core.durations import DAY_MS
 from core.records import from_ms
 from core.search.index import SearchIndex
 from core.search.indexer import State
@@ -34,7 +35,7 @@ from desk.live.follow import Board, Follower
 from pipeline.drivers.live import LiveRun
 from pipeline.ledger import tables as own
 from pipeline.ledger.ledger import RunLedger
-from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
+from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.takedown import take_down
 from pipeline.ledger.writer import RunWriter
 from tests.growth.fill import GROWING, PARTITIONS, STEP_MS, Size, _identity, fill

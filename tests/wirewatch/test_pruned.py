@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from core.durations import DAY_MS
 from core.records import article_id, from_ms
 from core.search.index import SearchIndex
 from core.search.parquet import export
 from core.store import Store, StoreReader, open_store
 from core.store import tables as t
 from pipeline.ledger.ledger import RunLedger
-from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
+from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.takedown import take_down
 from pipeline.replay.diff import differences, span_of
 from pipeline.replay.runs import first_place_ms, list_runs

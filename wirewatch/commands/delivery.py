@@ -12,6 +12,7 @@ from rich.text import Text
 
 from core.away import Away
 from core.counted import counted
+from core.durations import DAY_MS
 from core.errors import StoreError, UsageError, WirewatchError
 from core.processes import process_name
 from core.records import Alert, from_ms
@@ -29,7 +30,7 @@ from desk.use_cases.channels import Channels, options_of, renderer_of
 from desk.views.briefing import Briefing
 from desk.views.wording import known_outlets
 from wirewatch import console
-from wirewatch.commands.options import DAY_MS, JsonLines, MetricsPort, reads_store
+from wirewatch.commands.options import JsonLines, MetricsPort, reads_store
 from wirewatch.feeds import ConnectorFeeds
 from wirewatch.monitoring.probes import CanaryMetrics, CanaryWatch, Check, Probes, canary_reader, ready_checks
 from wirewatch.replay.spec import scope_of

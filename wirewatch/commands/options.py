@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from core.durations import DAY_MS
 from core.errors import StoreError, UsageError
 from core.records import to_ms
 from core.settings import Settings, load_settings
@@ -48,7 +49,6 @@ MetricsPort = Annotated[
 _AGO = re.compile(r"(\d{1,5})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _CLOCK = re.compile(r"(?:(yesterday)\s+)?([01]?\d|2[0-3]):([0-5]\d)")
-DAY_MS = 86_400_000
 
 
 def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from connectors.store.feeds import FeedRepository
 from core import version
+from core.durations import HOUR_MS
 from core.errors import WirewatchError
 from core.private import open_to_others
 from core.records import from_ms
@@ -41,7 +42,6 @@ from wirewatch.commands.options import JsonLines, JsonObject, reads_store
 from wirewatch.monitoring.metrics import RunMetrics
 
 app = typer.Typer()
-HOUR_MS = 3_600_000
 
 
 class Lag(msgspec.Struct, frozen=True):

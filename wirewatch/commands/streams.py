@@ -12,13 +12,14 @@ import typer
 from rich.text import Text
 
 import core
+from core.durations import DAY_MS
 from core.errors import WirewatchError
 from core.records.contracts import documents, refused
 from core.settings import Settings, load_settings
 from core.streams import open_stream
 from core.streams.base import check_partitions
 from core.streams.open import create_planned, find_stream
-from core.streams.plans import DAY_MS, StreamFacts, StreamPlan, differences, planned_streams
+from core.streams.plans import StreamFacts, StreamPlan, differences, planned_streams
 from wirewatch import console
 from wirewatch.commands.options import JsonLines
 

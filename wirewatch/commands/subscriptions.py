@@ -14,6 +14,7 @@ import typer
 from msgspec import structs
 from rich.text import Text
 
+from core.durations import DAY_MS
 from core.errors import Conflict, QueryError, StoreError, Unconfirmed, UsageError
 from core.records import Subscription, from_ms
 from core.records.alert import ALL_NEWS
@@ -37,7 +38,7 @@ from desk.use_cases.subscriptions import (
     to_toml,
 )
 from wirewatch import console
-from wirewatch.commands.options import DAY_MS, JsonLines, JsonObject, expand_options, me, reads_store
+from wirewatch.commands.options import JsonLines, JsonObject, expand_options, me, reads_store
 from wirewatch.commands.search import alerts_over, open_index, report_fields, story_fields
 from wirewatch.feeds import ConnectorFeeds
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
+from core.durations import HOUR_MS
 from core.records import Subscription
 from core.store import tables as t
 from core.store.counts import add_counts, latency_counts
@@ -29,7 +30,6 @@ from core.store.takedowns import taken_down
 from desk.delivery.store import tables as d
 from desk.delivery.store.channels import Channel, Delivery, Mute, channel_of, delivery_of, key_of
 
-HOUR_MS = 3_600_000
 MOST_IN_DIGEST = 200
 MESSAGES_SENT = "messages_sent"
 """The count of messages that went out, by channel, under the scope's name in place of a run's."""

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from msgspec import Meta
 
+from core.durations import DAY_MS
 from core.errors import Unconfirmed
 from core.query import LintFinding, lint
 from core.query.importing import Dialect
@@ -17,7 +18,7 @@ from core.records.alert import Schedule
 from core.search import DayCount
 from core.store.subscriptions import StoredTopic
 from desk.people.roles import Role
-from desk.use_cases.queries import BACKTEST_BUDGET_MS, DAY_MS, backtested, translated
+from desk.use_cases.queries import BACKTEST_BUDGET_MS, backtested, translated
 from desk.use_cases.subscriptions import PORTABLE
 from desk.views.query_preview import sentence
 from desk.web.api.schema import PREFIX, Shape, answer, body, given, gives, listing, partial, takes

@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Response
 from starlette.responses import RedirectResponse
 
+from core.durations import DAY_MS
 from core.errors import NotFound, UsageError
 from core.topics import Topic, check_topic
 from desk.people.roles import Role
 from desk.use_cases import topics as use_case
-from desk.use_cases.topics import DAY_MS, DAYS, SHOWN, Tried
+from desk.use_cases.topics import DAYS, SHOWN, Tried
 from desk.views.charts import Chart, bars
 from desk.web.guard import allow
 from desk.web.render import clock_of

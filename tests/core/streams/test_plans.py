@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from core.durations import DAY_MS
 from core.errors import UsageError
 from core.settings import Settings
 from core.store.outbox import ALERTS, ENRICHED, REJECTED
 from core.streams import NewRecord
 from core.streams.embedded.stream import SqliteStream, retain
-from core.streams.plans import (
-    DAY_MS,
-    Difference,
-    StreamFacts,
-    StreamPlan,
-    copies_for,
-    differences,
-    planned_streams,
-    raw_plan,
-)
+from core.streams.plans import Difference, StreamFacts, StreamPlan, copies_for, differences, planned_streams, raw_plan
 
 PLAN = StreamPlan("news", 4, 30 * DAY_MS)
 

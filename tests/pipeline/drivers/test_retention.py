@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.clock import wall_ms
+from core.durations import DAY_MS
 from core.records import encode
 from core.settings import Settings
 from core.store import StoreReader, open_store
 from core.store.outbox import ENRICHED
 from core.streams import NewRecord, open_stream
 from core.streams.open import create_planned
-from core.streams.plans import DAY_MS, raw_plan
+from core.streams.plans import raw_plan
 from pipeline.drivers.live import run_in_slices
 from tests.pipeline.flink.articles import raw_articles
 

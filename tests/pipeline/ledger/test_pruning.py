@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from core.durations import DAY_MS
 from core.errors import UsageError
 from core.records import OrderKey, OutcomeKind, article_id
 from core.settings import Settings
@@ -21,7 +22,7 @@ from core.store.pruned import Pruned, pruned_of
 from pipeline.elements import Draft
 from pipeline.ledger.base import Base, place_at
 from pipeline.ledger.ledger import RunLedger, Stale
-from pipeline.ledger.pruning import DAY_MS, Keep, Pruning
+from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.writer import RunWriter
 from pipeline.stories.stage import Decided
 from tests.laws import examples

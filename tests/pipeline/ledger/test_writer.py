@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.durations import HOUR_MS
 from core.errors import Fenced, StoreError
 from core.records import OutcomeKind, article_id
 from core.store import Store
@@ -20,7 +21,6 @@ from pipeline.elements import Draft
 from pipeline.ledger import writer as writer_module
 from pipeline.ledger.ledger import Stale
 from pipeline.ledger.writer import RunWriter, shared_writer
-from pipeline.stories.index import HOUR_MS
 from tests.laws import examples
 from tests.pipeline.ledger.drafts import ANN, day, opened, results, story, taken, writer
 from tests.pipeline.transforms.support import NOON_MS, draft, key, position

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml.html import fromstring
 
+from core.durations import DAY_MS
 from core.records import Article, OrderKey, OutcomeKind, article_id
-from pipeline.stories.repeats import DAY_MS, KEPT_A_DAY, WINDOW_MS, Sighting, doubtful, repeated, sighting
+from pipeline.stories.repeats import KEPT_A_DAY, WINDOW_MS, Sighting, doubtful, repeated, sighting
 from pipeline.stories.stage import Decided
 from tests.pipeline.stories.world import HOUR, Desk, article, prose
 
