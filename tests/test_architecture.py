@@ -183,6 +183,7 @@ def test_what_is_pure_imports_only_what_is_pure(pure: str) -> None:
         "core.records",
         "core.errors",
         "core.charset",
+        "core.durations",
         "core.html_tokens",
         "core.normal",
         "core.package_data",
