@@ -1,7 +1,8 @@
 """Labels of outlets, as the desk gives them: state-run, agency, independent, or words of its own, each with its source.
 
-Nothing here is guessed: an outlet without a label has none, and a label without a source is refused. Labels are for people and
-for the desk's filters; no record, alert or story depends on them. Times are ms, UTC. Raises StoreError.
+Nothing here is guessed: an outlet without a label has none, and a label without a source is refused. What decides about records
+(``kind:`` in a query) are versions of them (``core.store.subscriptions``), which are written in the same transaction. Times
+are ms, UTC. Raises StoreError.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Table
 
 from core.errors import UsageError
+from core.store import SubscriptionStore
 from core.store.engine import Store
 from core.store.metadata import IndexedString, SafeString, SafeText, metadata
 
@@ -47,7 +49,12 @@ class OutletLabel(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def words(self) -> str:
         """What it is called."""
-        return KINDS.get(self.label, self.label)
+        return label_words(self.label)
+
+
+def label_words(label: str) -> str:
+    """What a label is called."""
+    return KINDS.get(label, label)
 
 
 def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_ms: int = 0) -> OutletLabel:
@@ -96,13 +103,21 @@ class OutletLabels:
         return found
 
     def put(self, label: OutletLabel) -> None:
-        """Store a label; one of the same words is replaced."""
+        """Store a label; one of the same words is replaced. Queries go by it from ``changed_ms`` plus the usual margin on."""
         with self.store.writing() as connection:
             self.store.upsert(connection, outlet_labels, [msgspec.structs.asdict(label)])
+            self._version(connection, label.source, label.by_name, label.changed_ms)
 
-    def drop(self, source: str, label: str) -> bool:
+    def drop(self, source: str, label: str, *, by_name: str = "", now_ms: int = 0) -> bool:
         """Take a label away. False: there was none."""
         c = outlet_labels.c
         with self.store.writing() as connection:
             gone = connection.execute(outlet_labels.delete().where(c.source == source, c.label == label))
+            self._version(connection, source, by_name, now_ms)
             return gone.rowcount > 0
+
+    def _version(self, connection: sa.Connection, source: str, by_name: str, now_ms: int) -> None:
+        c, outlet = outlet_labels.c, source.casefold()
+        rows = connection.execute(sa.select(c.source, c.label))
+        labels = {row.label for row in rows if row.source.casefold() == outlet}
+        SubscriptionStore(self.store).save_labels(connection, outlet, labels, by=by_name, now_ms=now_ms)

@@ -15,8 +15,8 @@ from typing import Literal
 
 import msgspec
 
-FieldName = Literal["title", "body", "source", "lang", "topic", "url", "author"]
-WHOLE_FIELDS = frozenset({"lang", "topic"})
+FieldName = Literal["title", "body", "source", "lang", "topic", "kind", "url", "author"]
+WHOLE_FIELDS = frozenset({"lang", "topic", "kind"})
 """Fields whose values are one word each, whatever is in them: ``topic:iran`` does not match ``topic:iran-saudi``."""
 
 

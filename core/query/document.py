@@ -14,6 +14,7 @@ from heapq import nsmallest
 from operator import itemgetter
 from typing import Protocol
 
+from core.query.ast import WHOLE_FIELDS
 from core.query.budget import Budget
 from core.query.text_field import TextField, beginning
 from core.records.article import Article, Match
@@ -68,7 +69,8 @@ class Shown(set[int]):
 class Document:
     """Title, text and metadata of one article. Not thread-safe: it caches what it computes.
 
-    ``language`` is an ISO 639-1 code, or None if unknown; ``topics`` are the names of the article's topics.
+    ``language`` is an ISO 639-1 code, or None if unknown; ``topics`` are the names of the article's topics, ``labels`` those of
+    its outlet (``kind:``).
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Document:
         topics: Sequence[str] = (),
         url: str | None = None,
         authors: Sequence[str] = (),
+        labels: Sequence[str] = (),
     ) -> None:
         self.language = language
         self.fields = (TextField(0, "text", text, language), TextField(1, "title", title, language))
@@ -92,14 +95,22 @@ class Document:
         self._prefixes: dict[int, set[str]] = {}
         self._words_hits: dict[str, Hits] = {}
         self._known_heads: list[Document] = []
-        self.tell(source, topics, url, authors)
+        self.tell(source, topics, url, authors, labels)
 
-    def tell(self, source: str | None, topics: Sequence[str], url: str | None, authors: Sequence[str]) -> None:
+    def tell(
+        self,
+        source: str | None,
+        topics: Sequence[str],
+        url: str | None,
+        authors: Sequence[str],
+        labels: Sequence[str] = (),
+    ) -> None:
         """Set the metadata, and forget what depended on others."""
         self._metadata = {
             "source": (source,) if source else (),
             "lang": (self.language,) if self.language else (),
             "topic": tuple(topics),
+            "kind": tuple(labels),
             "url": (url,) if url else (),
             "author": tuple(authors),
         }
@@ -114,10 +125,14 @@ class Document:
         self.budget = Budget()
         """The steps of the evaluation that is under way."""
 
-    def of(self, article: Article) -> Document:
-        """A document of the same title and text with the article's metadata. Words that were cut are not cut again."""
+    def of(self, article: Article, labels: Sequence[str] | None = None) -> Document:
+        """A document of the same title and text with the article's metadata. Words that were cut are not cut again.
+
+        ``labels``: in place of the article's.
+        """
         made = copy(self)
-        made.tell(article.source, [topic.topic for topic in article.topics], article.url, article.authors)
+        topics = [topic.topic for topic in article.topics]
+        made.tell(article.source, topics, article.url, article.authors, article.labels if labels is None else labels)
         return made
 
     def part(self, title: str, text: str) -> Document:
@@ -194,7 +209,7 @@ class Document:
             values = self._metadata[name or ""]
             # Metadata is often English, and never stemmed or stripped of particles.
             known = tuple(
-                TextField(first + i, name or "", value, "", whole=name in ("lang", "topic"))
+                TextField(first + i, name or "", value, "", whole=name in WHOLE_FIELDS)
                 for i, value in enumerate(values)
             )
             self._numbered += known

@@ -202,10 +202,9 @@ def _logic(query: Query) -> Iterator[LintFinding]:
     elif (terms := required_terms(compiled, guessed_weight)) is None:
         message = "no word is necessary for a match, so this query is tried on every article"
         yield LintFinding(root.start, "warning", message)
-    elif any(term.startswith("lang:") or term.endswith(":*") for term in terms):
-        message = (
-            "a language or a wildcard in a field is all that this query asks for, so it is tried on very many articles"
-        )
+    elif any(term.startswith(("lang:", "kind:")) or term.endswith(":*") for term in terms):
+        asked = "a language, a label or a wildcard in a field"
+        message = f"{asked} is all that this query asks for, so it is tried on very many articles"
         yield LintFinding(root.start, "warning", message)
     for node in _walk(root):
         if isinstance(node, Near | AtLeast):

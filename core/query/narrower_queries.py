@@ -85,6 +85,8 @@ def _candidates(
         yield Proposal(3, "source", _but(root, asked), f"not from {source}")
     for topic in document.metadata.get("topic", ()):
         yield Proposal(3, "topic", _but(root, f'topic:"{topic}"'), f"not on the topic {topic}")
+    for label in document.metadata.get("kind", ()):
+        yield Proposal(3, "kind", _but(root, f'kind:"{label}"'), f"not from outlets labelled {label}")
     yield Proposal(2, "title", f"title:({format_node(root)})", "only in titles")
     for count in LEADS:
         text = format_node(Lead(count=count, part=root))

@@ -55,7 +55,7 @@ _INNER = rf"(?<=[{HEBREW}])[\"“”„](?=[{HEBREW}])"
 PHRASE = rf"[{QUOTES}](?:[^{QUOTES}]|{_INNER})*[{QUOTES}]"
 BARE = rf"[^\s()（）{QUOTES}\u200b{INVISIBLE}](?:[^\s()（）{QUOTES}\u200b]|{_INNER})*"
 FUNCTION = r"(?:ATLEAST|LEAD)/[0-9]+"
-PREFIXES = ("title", "body", "source", "lang", "topic", "url", "author", "cs", "stem")
+PREFIXES = ("title", "body", "source", "lang", "topic", "kind", "url", "author", "cs", "stem")
 """The prefixes with a colon, in lower case; a query may write them in any case."""
 
 MAX_NUMBER = 1_000
@@ -128,7 +128,8 @@ class ParseProblem(Exception):
 def nearest_field(name: str) -> str | None:
     """The field that was probably meant by ``name``."""
     known = {"site": "url", "domain": "url", "text": "body", "headline": "title", "hd": "title", "intitle": "title",
-             "language": "lang", "by": "author", "byline": "author", "publication": "source", "case": "cs"}  # fmt: skip
+             "language": "lang", "by": "author", "byline": "author", "publication": "source", "case": "cs",
+             "label": "kind"}  # fmt: skip
     close = get_close_matches(name.lower(), PREFIXES, n=1)
     return known.get(name.lower()) or (close[0] if close else None)
 
@@ -182,7 +183,7 @@ def raise_for_wildcard(node: Node) -> None:
 
 
 def check_whole(node: Node) -> None:
-    """Raise ParseProblem for a value below ``topic:`` or ``lang:`` that can't be compared: each is folded as a whole."""
+    """Raise ParseProblem for a value below a field of whole values that can't be compared: each is folded as a whole."""
     if isinstance(node, Term | Phrase):
         pattern_of(fold(node.text), node.start)
     for part in children(node):

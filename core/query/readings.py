@@ -16,7 +16,7 @@ from typing import NamedTuple
 import regex  # type: ignore[import-untyped]
 
 from core.errors import QueryError
-from core.query.ast import Field, Node, Phrase, Term, children
+from core.query.ast import WHOLE_FIELDS, Field, Node, Phrase, Term, children
 from core.query.folding import INVISIBLE, fold
 from core.query.joints import HEBREW
 from core.query.parse import parse
@@ -64,7 +64,7 @@ def changes(query: str, since: int) -> list[Change]:
 def _of(node: Node, scope: str | None) -> Iterator[Change]:
     if isinstance(node, Field):
         scope = node.name
-    if isinstance(node, Term | Phrase) and scope not in ("lang", "topic"):
+    if isinstance(node, Term | Phrase) and scope not in WHOLE_FIELDS:
         before, now = _shown(_words_1(node.text)), _shown(query_words(node.text))
         if before != now:
             yield Change(node.start, node.text, f"was read as {before}, is read as {now}")

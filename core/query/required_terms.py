@@ -186,7 +186,8 @@ def guessed_weight(term: str) -> float:
     """Share of documents that have the term, guessed from its form: short words are frequent."""
     name, colon, key = term.partition(":")
     if colon:
-        return 1.0 if key == "*" else {"lang": 0.3, "url": 0.1, "source": 0.02, "topic": 0.05, "author": 0.01}[name]
+        shares = {"lang": 0.3, "url": 0.1, "source": 0.02, "topic": 0.05, "kind": 0.1, "author": 0.01}
+        return 1.0 if key == "*" else shares[name]
     key = term.rpartition("~")[2].partition(" ")[0]
     letters = (len(key) if key.isascii() else 2 * len(key)) - key.endswith("*")
     return (3.0 if term[-1] == "*" or "~" in term else 1.0) / max(letters, 1) ** 2

@@ -116,10 +116,10 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     ``id`` is a hash of subscription, story, ``reason`` and ``parameter``, so raising it again changes nothing. ``raised_at``
     is the event time of the article that raised it, UTC. ``reason`` is the first of ``news``.
 
-    ``snippets`` show the matched words, ``clause`` is the part of the query that held, ``outlets`` those that carried the
-    story so far (at most 20, sorted), ``sources`` how many of them are independent. A further alert has ``previous`` (the
-    alert before it); ``news`` is what is new and ``changes`` how an article was reworded. ``withdrawn`` are articles that
-    were withdrawn. ``channels`` are those of the subscription's version.
+    ``labels`` are those of ``source``. ``snippets`` show the matched words, ``clause`` is the part of the query that held,
+    ``outlets`` those that carried the story so far (at most 20, sorted), ``sources`` how many of them are independent. A
+    further alert has ``previous`` (the alert before it); ``news`` is what is new and ``changes`` how an article was reworded.
+    ``withdrawn`` are articles that were withdrawn. ``channels`` are those of the subscription's version.
     """
 
     id: str
@@ -134,6 +134,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     title: str
     source: str
+    labels: tuple[str, ...] = ()
     language: str | None = None
     matches: tuple[Match, ...] = ()
     topics: tuple[str, ...] = ()

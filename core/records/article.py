@@ -52,7 +52,7 @@ class Article(
     ``page``, ``feed`` or ``none``. ``fingerprint`` is the features by which copies and events are found
     (``pipeline.stories.features``; binary). ``origin`` is the agency that the reader should see credited. ``story_id``,
     ``duplicate_of``, ``origin`` and ``version`` are set by the ordered stage. ``marks`` are what may differ in a
-    replay, such as ``extraction_timeout``.
+    replay, such as ``extraction_timeout``. ``labels``: what the desk called the outlet at the event time, sorted.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Article(
     wall: str | None = None
     feed_url: str | None = None
     topics: tuple[TopicMatch, ...] = ()
+    labels: tuple[str, ...] = ()
     subscriptions: tuple[SubscriptionMatch, ...] = ()
     fingerprint: bytes = b""
     duplicate_of: str | None = None

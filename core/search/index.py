@@ -31,7 +31,7 @@ from core.search.question import Deadline, Question, Snapshot, Stopped, ask, nev
 from core.search.results import Filters, Order, Results
 from core.search.schema import VERSION, build_schema
 from core.settings import CoreSettings
-from core.store import StoreReader
+from core.store import StoreReader, SubscriptionStore
 
 MOST = 500
 """Largest page."""
@@ -67,6 +67,7 @@ class SearchIndex:
         self._index = self._opened()
         self._rankings: OrderedDict[tuple[int, bytes], tuple[Snapshot, Ranking]] = OrderedDict()
         self._generation = 0
+        self._labels: dict[str, tuple[str, ...]] = {}
         self._snapshot: Snapshot | None = None
         self._snapshot = self._look()
 
@@ -97,6 +98,7 @@ class SearchIndex:
             if self._indexer is not None:
                 done = self._indexer.follow(reader, most)
             self._index.reload()
+            self._labels = SubscriptionStore(reader.store).labels()
             snapshot = self._look()
             with self._lock:
                 self._snapshot = snapshot
@@ -200,10 +202,11 @@ class SearchIndex:
         seq = read_state(self.folder).seq
         searcher = self._index.searcher()
         known = self._snapshot
-        if known is not None and (known.seq, known.searcher.num_docs) == (seq, searcher.num_docs):
+        state = (seq, searcher.num_docs, self._labels)
+        if known is not None and (known.seq, known.searcher.num_docs, known.labels) == state:
             return known
         self._generation += 1
-        return Snapshot(searcher, self._schema, self._generation, seq)
+        return Snapshot(searcher, self._schema, self._generation, seq, self._labels)
 
     def _opened(self) -> tantivy.Index:
         try:

@@ -9,12 +9,13 @@ A new construct of ``core.query.compiled`` needs a case here; an unknown one rai
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from typing import NamedTuple
 
 import tantivy
 
+from core.query import Document
 from core.query.ast import Exact, Prefix, Wild
 from core.query.compiled import AllOf, AnyOf, Close, Compiled, Counted, Never, NoneOf
 from core.query.terms import CasedWord, Leaf, StemmedWord, Word, WordTest, query_stems
@@ -45,11 +46,19 @@ EVERYTHING, ANYTHING = IndexPlan(None, True), IndexPlan(None, False)
 class Planner:
     """Plans for one state of the index. ``cut_words``: some documents have words longer than terms may be.
 
-    ``share``: whether two keys share a place in some document.
+    ``share``: whether two keys share a place in some document. ``labels``: what outlets (case-folded) are called.
     """
 
-    def __init__(self, schema: tantivy.Schema, *, cut_words: bool, share: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self,
+        schema: tantivy.Schema,
+        *,
+        cut_words: bool,
+        share: Callable[[str, str], bool],
+        labels: Mapping[str, Sequence[str]],
+    ) -> None:
         self._schema, self._cut_words, self._share = schema, cut_words, share
+        self._labels = labels
         self._pattern_costs = 0
 
     def plan(self, node: Compiled) -> IndexPlan:
@@ -109,7 +118,16 @@ class Planner:
         exact = alone and least == node.count and all(len(word.key) <= LONGEST for word in words)
         return IndexPlan(query, exact)
 
+    def _kind(self, leaf: Leaf) -> IndexPlan:
+        """The articles of the outlets whose labels match: labels are not in the index, since they change."""
+        outlets = [outlet for outlet, labels in self._labels.items() if leaf.hits(Document("", "", labels=labels))]
+        if not outlets:
+            return IndexPlan(tantivy.Query.empty_query(), True)
+        return IndexPlan(tantivy.Query.term_set_query(self._schema, "from_source", outlets), True)
+
     def _leaf(self, leaf: Leaf) -> IndexPlan:
+        if leaf.scope == "kind":
+            return self._kind(leaf)
         fields = _fields(leaf)
         plans = [self._leaf_in(field, leaf) for field in fields]
         queries = [one.query for one in plans if one.query is not None]
@@ -225,7 +243,7 @@ class Planner:
     def _close(self, node: Close) -> IndexPlan:
         """NEAR: pairs of words at most so far apart, else both sides in one field."""
         left, right = _leaves(node.left), _leaves(node.right)
-        if left is not None and right is not None and len(left) * len(right) <= _MOST_PAIRS:
+        if left and right and not _of_kind((*left, *right)) and len(left) * len(right) <= _MOST_PAIRS:
             plans = [
                 self._pair(field, one, other, node)
                 for one, other in product(left, right)
@@ -278,6 +296,10 @@ def _leaves(node: Compiled) -> list[Leaf] | None:
     if isinstance(node, AnyOf) and all(isinstance(part, Leaf) for part in node.parts):
         return [part for part in node.parts if isinstance(part, Leaf)]
     return None
+
+
+def _of_kind(leaves: Iterable[Leaf]) -> bool:
+    return any(leaf.scope == "kind" for leaf in leaves)
 
 
 def _first_key(leaf: Leaf) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import tantivy
@@ -29,12 +30,16 @@ from core.search.schema import (
 
 
 class Snapshot(NamedTuple):
-    """One state of the index; ``seq`` is how far it had followed its run. Keeps the index's files open while referenced."""
+    """One state of the index; ``seq`` is how far it had followed its run. Keeps the index's files open while referenced.
+
+    ``labels``: what outlets (case-folded) are called now. An article counts as one of what its outlet is called now.
+    """
 
     searcher: tantivy.Searcher
     schema: tantivy.Schema
     generation: int
     seq: int
+    labels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 Look = Callable[[], None]
@@ -94,7 +99,7 @@ class Question(NamedTuple):
         if article.id in self.checked:
             return self.checked[article.id] is not None
         try:
-            return self.matcher is None or self.matcher.holds(_document(article, look))
+            return self.matcher is None or self.matcher.holds(self._document(article, look))
         except NotDecided:
             return False
 
@@ -102,10 +107,15 @@ class Question(NamedTuple):
         if self.matcher is None:
             return ()
         try:
-            return self.matcher.match(_document(article, look))
+            return self.matcher.match(self._document(article, look))
         except NotDecided:
             # The pipeline counts it and goes on, and so does a search.
             return None
+
+    def _document(self, article: FoundArticle, look: Look | None) -> Document:
+        document = document_of(article, self.snapshot.labels.get(article.source.casefold(), ()))
+        document.budget.look = look
+        return document
 
     def article(self, address: tantivy.DocAddress) -> FoundArticle:
         """The article at an address of the snapshot."""
@@ -120,12 +130,6 @@ class Question(NamedTuple):
         return counted(self.snapshot, self.wanted)
 
 
-def _document(article: FoundArticle, look: Look | None) -> Document:
-    document = document_of(article)
-    document.budget.look = look
-    return document
-
-
 def ask(
     snapshot: Snapshot, query: str, since_ms: int | None, until_ms: int | None, filters: Filters | None = None
 ) -> Question:
@@ -136,7 +140,10 @@ def ask(
         cut = snapshot.searcher.doc_freq("stem", LONG) > 0
         share = snapshot.searcher.doc_freq
         planner = Planner(
-            snapshot.schema, cut_words=cut, share=lambda one, other: share("often", together(one, other)) > 0
+            snapshot.schema,
+            cut_words=cut,
+            share=lambda one, other: share("often", together(one, other)) > 0,
+            labels=snapshot.labels,
         )
         plan = planner.plan(compiled.root)
     more = [unscored(one) for one in _restrictions(snapshot.schema, since_ms, until_ms, filters or Filters())]

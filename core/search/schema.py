@@ -135,8 +135,8 @@ def found_article(record: str) -> FoundArticle:
     )
 
 
-def document_of(article: FoundArticle) -> Document:
-    """The article as the matcher sees it."""
+def document_of(article: FoundArticle, labels: Sequence[str] = ()) -> Document:
+    """The article as the matcher sees it. ``labels``: those of its outlet, which the index does not keep."""
     return Document(
         article.title,
         article.text,
@@ -145,6 +145,7 @@ def document_of(article: FoundArticle) -> Document:
         topics=article.topics,
         url=article.url,
         authors=article.authors,
+        labels=labels,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from core.durations import DAY_MS
 from core.errors import QueryError
-from core.query import LintFinding, parse
+from core.query import Document, LintFinding, parse
 from core.query.ast import Field, Node, Not, Phrase, Term, children
+from core.query.compile import compile_node
 from core.query.explain import format_node
 from core.search.backtest import backtest
 from core.search.index import SearchIndex
@@ -21,6 +22,7 @@ FEWEST_ARTICLES = 200
 """With fewer articles nothing is said: what has not occurred in them means little."""
 _MOST_LOOKED_UP, _MOST_SHOWN = 200, 5
 _BUDGET_MS = 400.0
+_MOST_LABELS = 12
 
 
 def usage_findings(
@@ -34,14 +36,15 @@ def usage_findings(
     """Warnings on ``query`` by the articles of the last 30 days before ``now_ms`` (event time, ms, UTC).
 
     One for each word or phrase that occurred in no article (five at most), whatever else the query asks for, and one if the
-    query, with ``filters``, matches more than a tenth of all articles. What is below NOT is not looked at. Empty for a
-    query that does not parse, and with fewer than 200 articles.
+    query, with ``filters``, matches more than a tenth of all articles. What is below NOT is not looked at. Nothing of that with
+    fewer than 200 articles. And one for each label (``kind:``) that no outlet has. Empty for a query that does not parse.
     """
     since_ms, until_ms = now_ms - USAGE_DAYS * DAY_MS, now_ms + 1
     snapshot = index.snapshot()
+    unknown = _unknown_labels(query, snapshot.labels)
     total = ask(snapshot, "", since_ms, until_ms).size()
     if total < FEWEST_ARTICLES:
-        return []
+        return unknown
     try:
         leaves = {format_node(node): node.start for node in reversed(list(_leaves(parse(query).root)))}
         lacking = sorted(
@@ -55,7 +58,8 @@ def usage_findings(
     except QueryError:
         return []
     among = f"the {total:,} articles of the last {USAGE_DAYS} days"
-    found = [LintFinding(start, "warning", f"{text} is in none of {among}") for start, text in lacking[:_MOST_SHOWN]]
+    found = unknown
+    found += [LintFinding(start, "warning", f"{text} is in none of {among}") for start, text in lacking[:_MOST_SHOWN]]
     if more := len(lacking) - _MOST_SHOWN if len(lacking) > _MOST_SHOWN else 0:
         found.append(
             LintFinding(lacking[_MOST_SHOWN][0], "warning", f"{more} further words are in none of them either")
@@ -65,6 +69,28 @@ def usage_findings(
         message = f"matches {share} % of {among}: more than {round(100 * BROAD_SHARE)} % are rarely read"
         found.append(LintFinding(0, "warning", message))
     return found
+
+
+def _unknown_labels(query: str, labels: Mapping[str, Sequence[str]]) -> list[LintFinding]:
+    """A warning for each ``kind:`` that no outlet is called by now; it may be one later."""
+    try:
+        asked = [node for node in _walk(parse(query).root) if isinstance(node, Field) and node.name == "kind"]
+    except QueryError:
+        return []
+    known = [Document("", "", labels=each) for each in set(map(tuple, labels.values()))]
+    there = ", ".join(sorted({label for each in labels.values() for label in each})[:_MOST_LABELS])
+    hint = f"there are {there}" if there else "no outlet has one: editors give them on the page Outlets"
+    return [
+        LintFinding(node.start, "warning", f"no outlet is labelled as in {format_node(node)} now; {hint}")
+        for node in asked
+        if not any(compile_node(node).holds(document) for document in known)
+    ]
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    for part in children(node):
+        yield from _walk(part)
 
 
 def _leaves(node: Node) -> Iterator[Term | Phrase]:

@@ -1,11 +1,11 @@
-"""Stored subscriptions and topics, every version with the event time from which it holds.
+"""Stored subscriptions, topics and labels of outlets, every version with the event time from which it holds.
 
 See docs/architecture.md, "Replay equals live".
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,17 +40,32 @@ class StoredTopic(msgspec.Struct, frozen=True):
     saved_by: str = ""
 
 
+class OutletVersion(msgspec.Struct, frozen=True):
+    """All ``labels`` of an outlet from a time on, sorted; none: they were taken away. ``outlet`` is case-folded."""
+
+    outlet: str
+    version: int
+    labels: tuple[str, ...]
+    effective_from_ms: int = FROM_THE_BEGINNING
+
+    @property
+    def active(self) -> bool:
+        """Whether it has any."""
+        return bool(self.labels)
+
+
 class StoredQueries(msgspec.Struct, frozen=True):
     """All versions in a scope, complete for articles with event times up to ``good_until_ms``."""
 
     subscriptions: tuple[Subscription, ...]
     topics: tuple[StoredTopic, ...]
     good_until_ms: int
-    stamp: tuple[int, int]
+    stamp: tuple[int, ...]
+    labels: tuple[OutletVersion, ...] = ()
 
 
 class SubscriptionStore:
-    """Reads and saves the subscriptions and topics of one scope: ``live``, or the name of a run that has its own.
+    """Reads and saves the subscriptions, topics and labels of one scope: ``live``, or the name of a run that has its own.
 
     Raises StoreError. Safe for threads and processes.
     """
@@ -58,7 +73,7 @@ class SubscriptionStore:
     def __init__(self, store: Store, scope: str = LIVE) -> None:
         self.store, self.scope = store, scope
 
-    def stamp(self) -> tuple[int, int]:
+    def stamp(self) -> tuple[int, ...]:
         """Changes whenever anything is saved: rows are only ever added."""
         with self.store.reading() as connection:
             return self._stamp(connection)
@@ -75,7 +90,40 @@ class SubscriptionStore:
                 StoredTopic(row.name, row.version, row.definition, row.effective_from_ms, row.active, row.saved_by)
                 for row in connection.execute(topics.order_by(t.topics.c.name, t.topics.c.version))
             )
-        return StoredQueries(found, shelved, now_ms + FRESH_MS, stamp)
+            labels = tuple(self._labels(connection))
+        return StoredQueries(found, shelved, now_ms + FRESH_MS, stamp, labels)
+
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """The newest labels of each outlet that has any, by its case-folded name."""
+        with self.store.reading() as connection:
+            newest = {one.outlet: one.labels for one in self._labels(connection)}
+        return {outlet: labels for outlet, labels in newest.items() if labels}
+
+    def save_labels(
+        self,
+        connection: sa.Connection,
+        outlet: str,
+        labels: Collection[str],
+        *,
+        by: str,
+        now_ms: int,
+        from_the_beginning: bool = False,
+    ) -> None:
+        """Save all labels of an outlet, in the caller's transaction; they hold as subscriptions do.
+
+        Nothing is saved if the outlet has these already.
+        """
+        outlet, sorted_labels = storable(outlet.casefold()), tuple(sorted({storable(one) for one in labels}))
+        self.store.serialise(connection, f"queries of {self.scope}")
+        mine = t.label_versions.c.outlet == outlet
+        old = next((one for one in reversed(list(self._labels(connection, mine)))), None)
+        if sorted_labels == (old.labels if old is not None else ()):
+            return
+        start = FROM_THE_BEGINNING if from_the_beginning else now_ms + MARGIN_MS
+        saved = OutletVersion(outlet, old.version + 1 if old is not None else 1, sorted_labels, start)
+        row = msgspec.structs.asdict(saved) | {"scope": self.scope, "saved_ms": now_ms, "saved_by": storable(by)}
+        row["labels"] = msgspec.json.encode(sorted_labels).decode()
+        self.store.insert_new(connection, t.label_versions, [row])
 
     def save_subscriptions(
         self, wanted: Sequence[Subscription], *, now_ms: int, from_the_beginning: bool = False
@@ -169,12 +217,19 @@ class SubscriptionStore:
             self.store.insert_new(connection, t.topics, [row])
             return saved
 
-    def _stamp(self, connection: sa.Connection) -> tuple[int, int]:
-        first, second = (
+    def _labels(self, connection: sa.Connection, only: sa.ColumnElement[bool] | None = None) -> Iterator[OutletVersion]:
+        """All versions, by outlet and version."""
+        c = t.label_versions.c
+        query = sa.select(t.label_versions).where(c.scope == self.scope).order_by(c.outlet, c.version)
+        for row in connection.execute(query if only is None else query.where(only)):
+            labels = msgspec.json.decode(row.labels, type=tuple[str, ...])
+            yield OutletVersion(row.outlet, row.version, labels, row.effective_from_ms)
+
+    def _stamp(self, connection: sa.Connection) -> tuple[int, ...]:
+        return tuple(
             connection.execute(sa.select(sa.func.count()).where(table.c.scope == self.scope)).scalar_one()
-            for table in (t.subscriptions, t.topics)
+            for table in (t.subscriptions, t.topics, t.label_versions)
         )
-        return first, second
 
     def _newest(
         self, connection: sa.Connection, table: sa.Table, key: str, only: sa.ColumnElement[bool] | None = None

@@ -258,6 +258,20 @@ topics = Table(
     Column("saved_by", SafeString, nullable=False, default="", server_default=sa.text("''")),
 )
 
+label_versions = Table(
+    "label_versions",
+    metadata,
+    Column("scope", SafeString, primary_key=True),
+    # Case-folded: case does not count in the names of outlets.
+    Column("outlet", SafeString, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("effective_from_ms", BigInteger, nullable=False),
+    # All labels that it has from then on, as a JSON list; sorted.
+    Column("labels", SafeText, nullable=False),
+    Column("saved_ms", BigInteger, nullable=False),
+    Column("saved_by", SafeText, nullable=False, default=""),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -14,7 +14,17 @@ from core.errors import StoreError
 
 log = structlog.get_logger()
 
-SCHEMAS = ("baseline", "pruning", "alert_work", "walls", "story_decisions", "page_requests", "retries", "overview")
+SCHEMAS = (
+    "baseline",
+    "pruning",
+    "alert_work",
+    "walls",
+    "story_decisions",
+    "page_requests",
+    "retries",
+    "overview",
+    "label_versions",
+)
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))
 """The revisions of before the first release: no user has such a store, so they are not migrated."""

@@ -24,6 +24,7 @@ from core.records.alert import Snippet
 from desk.delivery.store.channels import Delivery, key_of
 from desk.delivery.store.queue import Message
 from desk.delivery.times import zone_of
+from desk.labels import label_words
 from desk.terminal import harmless
 from desk.views.briefing import Briefing, joined
 
@@ -98,6 +99,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters |= {"pieces": pieces, "one_line": one_line, "web": web_address, "joined": joined}
+        self._environment.filters["label"] = label_words
 
     def render(self, message: Message, deliveries: Sequence[Delivery], subscription: Subscription | None) -> Notice:
         """The notice of a message. Raises UsageError if a template fails, naming it."""

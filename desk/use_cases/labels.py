@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from core.errors import NotFound
 from core.store.counts import read_activity
-from desk.labels import KINDS, OutletLabel, OutletLabels, outlet_label
+from desk.labels import OutletLabel, OutletLabels, outlet_label
 from desk.people.accounts import By
 from desk.use_cases.desk import Desk
 from desk.views.wording import outlet_name
@@ -46,7 +46,7 @@ def put_label(desk: Desk, by: By, source: str, label: str, basis: str) -> Outlet
 
 def drop_label(desk: Desk, by: By, source: str, label: str) -> None:
     """Take a label away. Raises NotFound."""
-    if not OutletLabels(desk.store).drop(source, label):
+    if not OutletLabels(desk.store).drop(source, label, by_name=by.person.name, now_ms=desk.clock_ms()):
         raise NotFound("the outlet has no such label")
     desk.accounts.note(by, "label taken away", source, label)
 
@@ -55,8 +55,3 @@ def sources_with(desk: Desk, labels: tuple[str, ...]) -> tuple[str, ...]:
     """The outlets that have one of these labels."""
     wanted = set(labels)
     return tuple(sorted(source for source, has in desk.follower.labels.items() if wanted.intersection(has)))
-
-
-def label_words(label: str) -> str:
-    """What a label is called."""
-    return KINDS.get(label, label)

@@ -177,11 +177,14 @@ def copy_queries(
 ) -> None:
     """Copy the queries of one scope to another, every version with the time from which it holds. Idempotent.
 
+    Labels of outlets go with the subscriptions: with others, whoever gives those says which labels hold.
+
     ``topics_but``: all topics but these; None: no topics.
     """
     with store.writing() as connection:
         if subscriptions:
             _copy(store, connection, t.subscriptions, t.subscriptions.c.scope == source, scope)
+            _copy(store, connection, t.label_versions, t.label_versions.c.scope == source, scope)
         if topics_but is not None:
             mine = (t.topics.c.scope == source) & t.topics.c.name.not_in(sorted(topics_but))
             _copy(store, connection, t.topics, mine, scope)

@@ -248,6 +248,7 @@ class _ArticleNews:
             url=article.url,
             title=article.title,
             source=article.source,
+            labels=article.labels,
             language=article.language,
             matches=matches,
             topics=tuple(topic.topic for topic in article.topics),

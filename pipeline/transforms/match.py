@@ -20,12 +20,12 @@ import structlog
 
 from core.clock import wall_ms
 from core.errors import UsageError, WirewatchError
-from core.query import Document, NotDecided, QueryIndex, document_of, parse
+from core.query import Document, NotDecided, QueryIndex, parse, text_of
 from core.query.filters import admits, effective_query
 from core.records import Article, Subscription, SubscriptionMatch, TopicMatch
 from core.records import canary as canaries
 from core.store import Store, StoredTopic, SubscriptionStore, open_store
-from core.store.subscriptions import FRESH_MS
+from core.store.subscriptions import FRESH_MS, OutletVersion
 from core.topics import Tagger, Topic, load_topic
 from pipeline.elements import Draft, Rejection
 from pipeline.text.characters import normal_line
@@ -56,11 +56,11 @@ def judged(draft: Draft, stage: str, judge: Callable[[Article], dict[str, Any]])
         return msgspec.structs.replace(draft, article=None, problem=Rejection(stage, why))
 
 
-V = TypeVar("V", StoredTopic, Subscription)
+V = TypeVar("V", StoredTopic, Subscription, OutletVersion)
 
 
 class Versions(Generic[V]):
-    """Versions of topics or subscriptions: which of them are in force at a time."""
+    """Versions of topics, subscriptions or outlets' labels: which of them are in force at a time."""
 
     def __init__(self, versions: Iterable[V] = (), name: Callable[[V], str] = str) -> None:
         self._by_name: dict[str, list[V]] = {}
@@ -85,7 +85,7 @@ class Versions(Generic[V]):
         return self._known[period]
 
 
-def _version(one: StoredTopic | Subscription) -> int:
+def _version(one: StoredTopic | Subscription | OutletVersion) -> int:
     return one.version
 
 
@@ -102,9 +102,10 @@ class Matcher:
         self._queries, self._clock_ms, self._monotonic = queries, clock_ms, monotonic
         self._lock = threading.Lock()
         self._good_until_ms, self._looked_s = -1, -math.inf
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._topics = Versions[StoredTopic]()
         self._subscriptions = Versions[Subscription]()
+        self._labels = Versions[OutletVersion]()
         self._parsed_topics: dict[tuple[str, int], Topic] = {}
         self._definitions: dict[tuple[str, int], str] = {}
         self._taggers: dict[tuple[tuple[str, int], ...], Tagger] = {}
@@ -154,6 +155,16 @@ class Matcher:
         names = ((topic.name, topic.version) for topic in self._topics.in_force(time_ms))
         return tuple(sorted(name for name in names if name in self._parsed_topics))
 
+    def labels_of(self, article: Article) -> tuple[str, ...]:
+        """What the desk called the article's outlet at its event time, sorted."""
+        with self._lock:
+            self._refresh(article.key.time_ms)
+            return self._labels_of(article)
+
+    def _labels_of(self, article: Article) -> tuple[str, ...]:
+        held = self._labels.by_name(article.key.time_ms).get(article.source.casefold())
+        return held.labels if held is not None else ()
+
     def subscriptions_of(self, article: Article) -> tuple[SubscriptionMatch, ...]:
         """The subscriptions in force at the article's event time that it matches, sorted by id. One that fails is logged."""
         return self.decided_of(article)[0]
@@ -170,7 +181,8 @@ class Matcher:
             if len(self._index) == 1 and not canaries.is_canary(article.url):
                 # Only the canary's own query is there, so the words need not be split.
                 return (), 0
-            document = document_of(article) if document is None else document.of(article)
+            labels = self._labels_of(article)
+            document = (text_of(article) if document is None else document).of(article, labels)
             result = self._index.decide(document)
             for failure in result.failures:
                 if not isinstance(failure.error, NotDecided):
@@ -226,6 +238,7 @@ class Matcher:
             self._load_subscription(one)
         self._topics = Versions(queries.topics, lambda topic: topic.name)
         self._subscriptions = Versions(queries.subscriptions, lambda one: one.id)
+        self._labels = Versions(queries.labels, lambda one: one.outlet)
         self._taggers, self._digests = {}, {}
         # Last, so that a refresh that failed half-way is repeated.
         self._stamp, self._good_until_ms, self._looked_s = queries.stamp, queries.good_until_ms, now_s

@@ -61,7 +61,7 @@ class RecordWork:
         def match(article: Article) -> dict[str, Any]:
             nonlocal undecided
             found, undecided = desk.decided_of(article, document)
-            return {"subscriptions": found}
+            return {"subscriptions": found, "labels": desk.labels_of(article)}
 
         try:
             if found is None or found.topics != topics:
@@ -92,7 +92,7 @@ def _with_judged_stand_in(draft: Draft, desk: Matcher) -> Draft:
         return draft
     other = replace(draft, article=article, problem=None, doubt=None)
     other = judged(other, TAG, lambda one: {"topics": desk.topics_of(one)})
-    other = judged(other, MATCH, lambda one: {"subscriptions": desk.decided_of(one)[0]})
+    other = judged(other, MATCH, lambda one: {"subscriptions": desk.decided_of(one)[0], "labels": desk.labels_of(one)})
     return replace(draft, doubt=replace(draft.doubt, stand_in=other.article))
 
 

@@ -6,15 +6,19 @@ import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from core.errors import UsageError
+from core.search.usage import usage_findings
 from core.store import Store, StoreReader
 from desk.labels import OutletLabels, non_state, outlet_label
 from desk.use_cases.desk import Desk
+from desk.views.forms import SearchForm
+from desk.web.pages.search import save_address
 from tests.desk.support import Clock, Wire, desk_with_search, form_token
 from tests.waiting import until
 
@@ -101,7 +105,7 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     found = plain(as_editor, "/search?label=state")
     assert "Told by both</a>" in found
     assert "too</a>" not in found
-    assert "outlets=sana.example" in html.unescape(found)
+    assert "query=kind%3Astate" in html.unescape(found)
     assert "Nothing stored matches" in as_editor.get("/search?label=agency").text
     assert "Nothing stored matches" in as_editor.get("/search?label=state&source=post.example").text
     assert "state-run" in as_editor.get("/alerts?show=all").text
@@ -112,6 +116,43 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     clock.forward(11)
     until(lambda: not any(card.labels for card in desk.board.snapshot()), "the card without it")
     assert [line.action for line in desk.accounts.trail.page()[:2]] == ["label taken away", "outlet labelled"]
+
+
+@pytest.mark.parametrize(
+    ("form", "query"),
+    [
+        (SearchForm(q="grain OR corn"), "grain OR corn"),
+        (SearchForm(label=("state",)), "kind:state"),
+        (
+            SearchForm(q="grain OR corn", label=("state", "odd one")),
+            '(grain OR corn) AND (kind:state OR kind:"odd one")',
+        ),
+    ],
+)
+def test_a_search_that_is_saved_asks_for_the_labels(form: SearchForm, query: str) -> None:
+    assert parse_qs(save_address(form).partition("?")[2])["query"] == [query]
+
+
+def test_a_search_goes_by_the_labels_that_outlets_have_now(wire: Wire, desk: Desk) -> None:
+    wire.article("Told by one", source="SANA.example")
+    wire.article("Told by another", source="post.example")
+    reader, labels, index = StoreReader(desk.store, "live"), OutletLabels(desk.store), desk.index
+
+    def found(query: str) -> list[str]:
+        index.refresh(reader)
+        return [hit.article.title for hit in index.search(query).hits]
+
+    assert found("told kind:state") == []
+    labels.put(outlet_label("sana.example", "state-run", "a list", now_ms=5))
+    assert found("told kind:state") == ["Told by one"]
+    assert found("told NOT kind:state") == ["Told by another"]
+    [unknown] = usage_findings(index, "told AND kind:agency NOT kind:state", desk.clock_ms())
+    assert unknown.message == "no outlet is labelled as in kind:agency now; there are state"
+    assert unknown.position == 9
+    labels.drop("sana.example", "state", now_ms=9)
+    assert found("told kind:state") == []
+    [unknown] = usage_findings(index, "kind:state", desk.clock_ms())
+    assert unknown.message.endswith("no outlet has one: editors give them on the page Outlets")
 
 
 def test_a_label_is_replaced_with_its_source(store: Store) -> None:

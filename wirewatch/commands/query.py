@@ -51,6 +51,7 @@ class _Fields(msgspec.Struct):
     topics: tuple[str | _Topic, ...] | None = None
     url: str | None = None
     authors: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
 
     def document(self) -> Document:
         return Document(
@@ -61,6 +62,7 @@ class _Fields(msgspec.Struct):
             topics=[topic if isinstance(topic, str) else topic.topic for topic in self.topics or ()],
             url=self.url,
             authors=self.authors or (),
+            labels=self.labels or (),
         )
 
 

@@ -133,6 +133,11 @@ def begin_replay(
         queries.save_topics(given, now_ms=now_ms)
         copy_queries(store, scope_of(store, spec.of), name, subscriptions=subscriptions is None, topics_but=given)
         queries.save_subscriptions(subscriptions or (), now_ms=now_ms, from_the_beginning=True)
+        if subscriptions is not None:
+            # New subscriptions ask what they would have found: by what outlets are called now.
+            with store.writing() as connection:
+                for outlet, labels in SubscriptionStore(store, scope_of(store, spec.of)).labels().items():
+                    queries.save_labels(connection, outlet, labels, by="", now_ms=now_ms, from_the_beginning=True)
     elif not live.read(now_ms=now_ms).subscriptions:
         warn("there are no subscriptions, so there will be no alerts (--subscriptions FILE gives some)")
     elif min(one.effective_from_ms for one in live.read(now_ms=now_ms).subscriptions) >= span[1]:

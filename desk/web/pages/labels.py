@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 
 from core.errors import UsageError
-from desk.labels import KINDS, LONGEST
+from desk.labels import KINDS, LONGEST, label_words
 from desk.people.roles import Role
 from desk.use_cases import labels as use_case
 from desk.web.guard import allow
@@ -44,7 +44,7 @@ def put(
 def drop(visit: TheVisit, source: Source, label: Label) -> Response:
     """Take a label away."""
     use_case.drop_label(visit.desk, visit.by, source, label)
-    return _page(visit, done=f"{source} is no longer labelled {use_case.label_words(label)}")
+    return _page(visit, done=f"{source} is no longer labelled {label_words(label)}")
 
 
 def _page(visit: Visit, *, done: str = "", problem: str = "", given: tuple[str, str, str] = ("", "", "")) -> Response:

@@ -10,9 +10,9 @@ import msgspec
 from fastapi import APIRouter, Form, Response
 from sse_starlette import ServerSentEvent
 
+from desk.labels import label_words
 from desk.people.roles import Caller, Role
 from desk.use_cases.desk import Desk
-from desk.use_cases.labels import label_words
 from desk.views.atom import stories_feed
 from desk.views.cards import Card, ReadState, read_state
 from desk.views.exports import FORMATS, stories_file

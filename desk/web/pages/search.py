@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Response
@@ -12,7 +12,6 @@ from core.errors import QueryError, UsageError
 from core.query import LintFinding, lint
 from core.search import Results
 from desk.people.roles import Role
-from desk.use_cases.labels import sources_with
 from desk.use_cases.search import ATOM, EXPORTED, export_pages, first_export_page, search_page
 from desk.views.atom import hits_feed
 from desk.views.cards import hit_view
@@ -75,7 +74,7 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
         days=SEARCH_DAYS,
         later=bool(cursor),
         at_ms=at_ms,
-        save=_save_address(form, sources_with(visit.desk, form.label) if form.label else ()),
+        save=save_address(form),
         labels=sorted({*form.label, *(label for has in visit.desk.follower.labels.values() for label in has)}),
         exported=EXPORTED,
         atom=ATOM,
@@ -112,13 +111,16 @@ def export(visit: TheVisit, turn: TheTurn, kind: str) -> Response:
     return StreamingResponse(parts(), headers=headers, media_type=FORMATS[kind])
 
 
-def _save_address(form: SearchForm, labelled: Iterable[str]) -> str:
+def save_address(form: SearchForm) -> str:
     """The editor of a new subscription that asks for what the search finds; a subscription looks forward, so no period.
 
-    ``labelled``: the outlets that have the labels it asks for, as they are now.
+    Labels become a part of the query: an outlet that is labelled later counts from then on.
     """
-    values = [("query", form.q)]
+    query, kinds = form.q, " OR ".join(f'kind:"{label}"' if " " in label else f"kind:{label}" for label in form.label)
+    if kinds:
+        query = f"({query}) AND ({kinds})" if query.strip() else kinds
+    values = [("query", query)]
     values += [("topics", one) for one in form.topic]
-    values += [("outlets", one) for one in (*form.source, *labelled)]
+    values += [("outlets", one) for one in form.source]
     values += [("languages", one) for one in form.lang]
     return f"/subscriptions/new?{urlencode(values)}"

@@ -52,6 +52,7 @@ class Meta(NamedTuple):
     topics: tuple[str, ...] = ()
     url: str | None = None
     authors: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 class SlowDocument:
@@ -70,7 +71,8 @@ class SlowDocument:
             language = meta.language if shown else ""
             places = list(zip(starts, ends, keys, strict=True))
             self.values.append(Value(field, len(self.values), value, places, language))
-        for field, whole in [("lang", meta.language or ""), *(("topic", topic) for topic in meta.topics)]:
+        wholes = [("lang", meta.language or ""), *(("topic", topic) for topic in meta.topics)]
+        for field, whole in [*wholes, *(("kind", label) for label in meta.labels)]:
             if whole:
                 places = [(0, len(whole), {fold(whole)})]
                 self.values.append(Value(field, len(self.values), whole, places, ""))
@@ -206,14 +208,14 @@ def leaf(node: Leaf, document: SlowDocument) -> dict[Hit, Evidence]:
     term, (fields, lead, form) = node
     if form == "folded":
         for spelling in term.spellings:
-            context = node.context._replace(fields=fields - {"lang", "topic"})
+            context = node.context._replace(fields=fields - {"lang", "topic", "kind"})
             found |= leaf(Leaf(Phrase(spelling, term.text), context), document)
     words = ((0, term.word),) if isinstance(term, Term) else term.words
     written = query_words(term.text)
     for value in document.values:
         if value.field not in fields:
             continue
-        whole = value.field in ("lang", "topic")
+        whole = value.field in ("lang", "topic", "kind")
         if whole:
             words = ((0, Exact(fold(term.text))),) if not set("*?") & set(term.text) else ((0, term.word),)
         for first in range(len(value.places)):

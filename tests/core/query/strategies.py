@@ -121,6 +121,7 @@ wild_texts = st.text(
 )
 
 _METADATA = ("source:reuters", "source:reut*", "lang:ar", "lang:(en OR ar)", "topic:syria", "topic:iran-saudi", "topic:iran*",
+             "kind:state", "kind:(state OR agency)", 'kind:"public broadcaster"', "kind:s*", "kind:(state NEAR/1 agency)",
              "url:example.org/world", "url:world", 'author:"jane doe"', "author:d?e", "author:(jane NEAR/0 doe)")  # fmt: skip
 _STEMMED = ("stem:переговоры", "stem:переговор", "stem:negotiate", "stem:négociation", 'stem:"سوريا"', "stem:叙利亚",
             "stem:syria", "stem:(مفاوضات OR переговори)")  # fmt: skip
@@ -131,6 +132,7 @@ metadata = st.builds(
     topics=st.sampled_from([(), ("syria",), ("iran-saudi", "syria")]),
     url=st.sampled_from([None, "https://example.org/world/syria-1", "http://x.test"]),
     authors=st.sampled_from([(), ("Jane Doe",), ("Jane", "Doe Roe")]),
+    labels=st.sampled_from([(), (), ("state",), ("agency", "state"), ("public broadcaster",)]),
 )
 
 _term = st.sampled_from(_QUERY_WORDS)

@@ -111,6 +111,7 @@ def test_by_the_documents_language(query: str, language: str, text: str, spans: 
 ARTICLE = {
     "source": "reuters.com", "language": "en", "topics": ("iran-saudi", "syria"),
     "url": "https://www.example.org/world/syria-1", "authors": ("Jane Doe", "Max Roe"),
+    "labels": ("agency", "public broadcaster"),
 }  # fmt: skip
 
 
@@ -127,6 +128,14 @@ ARTICLE = {
         ("topic:iran", False),
         ("topic:iran*", True),
         ("topic:(syria AND iran-saudi)", True),
+        ("kind:agency", True),
+        ("kind:Agency", True),
+        ("kind:state", False),
+        ("kind:(agency NOT state)", True),
+        ("kind:public", False),
+        ('kind:"Public broadcaster"', True),
+        ("kind:pub*", True),
+        ("agency", False),
         ("url:example.org/world", True),
         ("url:https://www.example.org", True),
         ("url:org/syria", False),

@@ -14,7 +14,7 @@ from core.records import Article, OrderKey, Position, Subscription, TopicMatch
 from core.search import FoundArticle, SearchIndex, backtest, filters_of
 from core.search.question import Snapshot, ask
 from tests.core.search.test_search import fill
-from tests.core.search.world import START_MS, found, in_memory
+from tests.core.search.world import START_MS, found, in_memory, labels_of
 from tests.laws import examples
 
 SOURCES = ("Post", "The Post", "Morning Post", "BBC Русская", "Straße 7", 'The "Herald"', "el País", "!!!", "Who?")
@@ -45,6 +45,7 @@ def stored(one: FoundArticle) -> Article:
         version_hash="",
         language=one.language,
         topics=tuple(TopicMatch(topic, 4.0) for topic in one.topics),
+        labels=labels_of(one),
     )
 
 
@@ -116,7 +117,16 @@ def in_any_case(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
 
 @settings(max_examples=examples(150), deadline=None)
 @given(
-    st.sampled_from(["grain", "NOT wheat", "grain OR lang:en", "LEAD/3(gr?in)"]),
+    st.sampled_from(
+        [
+            "grain",
+            "NOT wheat",
+            "grain OR lang:en",
+            "LEAD/3(gr?in)",
+            "grain NOT kind:state",
+            "kind:(state OR pub*) grain",
+        ]
+    ),
     in_any_case(("syria", "iran-saudi", "ukraine-talks", "iran", "syria-aid")),
     in_any_case(("en", "ar", "fr", "zh", "uk", "fr-FR")),
     in_any_case((*SOURCES, "herald", "posts")),
@@ -125,6 +135,23 @@ def test_search_and_the_live_matcher_agree(
     query: str, topics: tuple[str, ...], languages: tuple[str, ...], outlets: tuple[str, ...]
 ) -> None:
     subscription = Subscription(id="s", query=query, topics=topics, languages=languages, outlets=outlets)
+    assert searched(subscription) == matched(subscription)
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("grain AND kind:state", 20),
+        ("grain NOT kind:state", 160),
+        ('kind:"public broadcaster"', 20),
+        ("kind:(state OR pub*)", 40),
+        ("kind:agency", 0),
+        ("kind:public", 0),
+    ],
+)
+def test_labels_in_a_query(query: str, count: int) -> None:
+    subscription = Subscription(id="s", query=query)
+    assert len(matched(subscription)) == count
     assert searched(subscription) == matched(subscription)
 
 

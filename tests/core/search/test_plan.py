@@ -14,7 +14,7 @@ from core.search.question import Snapshot, ask
 from core.search.schema import FoundArticle, document_of
 from core.store.metadata import storable
 from tests.core.query import oracle, strategies
-from tests.core.search.world import found, in_memory, mixed
+from tests.core.search.world import found, in_memory, labels_of, mixed
 from tests.laws import examples
 
 
@@ -45,7 +45,7 @@ def ask_id(snapshot: Snapshot, address: tantivy.DocAddress) -> str:
 def check(articles: list[FoundArticle], snapshot: Snapshot, query: str) -> bool:
     asked = ask(snapshot, query, None, None)
     matcher = compile_query(parse(query))
-    wanted = {one.id for one in articles if matcher.holds(document_of(one))}
+    wanted = {one.id for one in articles if matcher.holds(document_of(one, labels_of(one)))}
     possible = candidates(snapshot, asked.wanted)
     assert wanted <= possible
     if asked.exact:

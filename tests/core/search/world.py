@@ -28,8 +28,21 @@ def found(number: int, title: str = "", text: str = "", **fields: Any) -> FoundA
     return FoundArticle(**{**made, **fields, "title": title, "text": text})
 
 
+LABELS = {
+    "afp": ("agency",),
+    "reuters.com": ("agency", "state"),
+    "post": ("public broadcaster",),
+    "el país": ("state",),
+}
+"""What outlets are called; the keys are case-folded."""
+
+
+def labels_of(article: FoundArticle) -> tuple[str, ...]:
+    return LABELS.get(article.source.casefold(), ())
+
+
 def in_memory(articles: Iterable[FoundArticle]) -> Snapshot:
-    """A snapshot of an index of these."""
+    """A snapshot of an index of these, with ``LABELS``."""
     schema = build_schema()
     index = tantivy.Index(schema)
     writer = index.writer(15_000_000, 1)
@@ -37,7 +50,7 @@ def in_memory(articles: Iterable[FoundArticle]) -> Snapshot:
         writer.add_document(index_document(article))
     writer.commit()
     index.reload()
-    return Snapshot(index.searcher(), schema, 1, 0)
+    return Snapshot(index.searcher(), schema, 1, 0, LABELS)
 
 
 def mixed(words: Sequence[str], glue: Sequence[str], count: int, seed: int = 7) -> list[FoundArticle]:

@@ -39,6 +39,29 @@ def test_a_version_holds_from_its_saving_plus_the_margin(queries: SubscriptionSt
     ]
 
 
+def test_labels_of_an_outlet_are_versions_too(queries: SubscriptionStore, store: Store) -> None:
+    def save(outlet: str, labels: set[str], now_ms: int) -> None:
+        with store.writing() as connection:
+            queries.save_labels(connection, outlet, labels, by="ann", now_ms=now_ms)
+
+    stamp = queries.stamp()
+    save("SANA", {"state", "agency"}, 10_000)
+    save("sana", {"agency", "state"}, 11_000)  # the same outlet, and nothing new
+    save("other", set(), 11_000)
+    assert queries.stamp() != stamp
+    save("Sana", {"state"}, 20_000)
+    save("sana", set(), 30_000)
+    save("afp", {"agency"}, 30_000)
+    assert [(one.outlet, one.version, one.labels, one.effective_from_ms) for one in queries.read(now_ms=0).labels] == [
+        ("afp", 1, ("agency",), 30_000 + MARGIN_MS),
+        ("sana", 1, ("agency", "state"), 10_000 + MARGIN_MS),
+        ("sana", 2, ("state",), 20_000 + MARGIN_MS),
+        ("sana", 3, (), 30_000 + MARGIN_MS),
+    ]
+    assert queries.labels() == {"afp": ("agency",)}
+    assert SubscriptionStore(store, "another").labels() == {}
+
+
 def test_saving_the_same_again_changes_nothing(queries: SubscriptionStore) -> None:
     queries.save_subscriptions([ANN, BOB], now_ms=1)
     stamp, before = queries.stamp(), versions(queries)
@@ -73,7 +96,7 @@ def test_scopes_do_not_see_each_other(store: Store, queries: SubscriptionStore) 
     queries.save_subscriptions([ANN], now_ms=1)
     replay.save_topics({"t": "text"}, now_ms=1)
     assert (replay.read(now_ms=0).subscriptions, queries.read(now_ms=0).topics) == ((), ())
-    assert (queries.stamp(), replay.stamp()) == ((1, 0), (0, 1))
+    assert (queries.stamp(), replay.stamp()) == ((1, 0, 0), (0, 1, 0))
 
 
 def test_what_was_read_is_good_for_less_than_the_margin(queries: SubscriptionStore) -> None:

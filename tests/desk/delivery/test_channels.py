@@ -88,6 +88,14 @@ def test_what_a_webhook_gets_follows_the_published_schema() -> None:
     assert [error.message for error in validator.iter_errors(payload)] == ["'id' is a required property"]
 
 
+def test_a_message_says_what_the_outlet_is_called() -> None:
+    made = notice("alert", labels=("party paper", "state"))
+    for text in (made.text, made.html, made.chat):
+        assert "post (party paper, state-run)" in text
+    assert made.payload()["alerts"][0]["labels"] == ("party paper", "state")
+    assert "post (" not in notice("alert").text
+
+
 @pytest.mark.parametrize(
     ("status", "again", "channel"),
     [

@@ -73,6 +73,10 @@ def test_the_day_has_what_makes_a_replay_hard(world: World) -> None:
     versions = {alert["subscription_version"] for alert in found["alerts"] if alert["subscription"] == "outlet"}
     assert versions == {1, 2}
     assert any(alert["subscription"] == "new" for alert in found["alerts"])
+    labelled = {(one["source"], *one["labels"]) for one in found["articles"]}
+    assert labelled >= {("lanterns", "agency"), ("harbour",), ("harbour", "state")}
+    alerted = {(one["source"], *one["labels"]) for one in found["alerts"] if one["subscription"] == "labelled"}
+    assert alerted == {("lanterns", "agency"), ("harbour", "state")}
     assert {one["kind"] for one in found["outcomes"]} == {"published", "updated", "duplicate", "unchanged", "rejected"}
 
 

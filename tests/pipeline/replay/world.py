@@ -16,6 +16,7 @@ from core.records.wire import project
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.streams import NewRecord, Stream, create_stream, open_stream
 from core.topics.definitions import builtin_definitions
+from desk.labels import OutletLabels, outlet_label
 from pipeline.drafts.kept import Keeping
 from pipeline.drivers.history import History, StreamHistory
 from pipeline.drivers.reader import MergingReader
@@ -74,7 +75,8 @@ class World:
         store_url = store_url or f"sqlite:///{folder}/store.db"
         store = open_store(store_url)
         SubscriptionStore(store).save_topics(builtin_definitions(), now_ms=START_MS - 60_000)
-        SubscriptionStore(store).save_subscriptions(subscriptions(), now_ms=START_MS - 60_000, from_the_beginning=True)
+        stored = [*subscriptions(), Subscription(id="labelled", query="kind:state OR kind:agency")]
+        SubscriptionStore(store).save_subscriptions(stored, now_ms=START_MS - 60_000, from_the_beginning=True)
         return cls(folder, stream_url, store_url, store, create_stream(stream_url, name, 3, archive=True), name)
 
     def close(self) -> None:
@@ -89,6 +91,10 @@ class World:
         changed.append(Subscription(id="new", query="convoy OR gale OR peremirie OR перемирие OR riyadh"))
         # A saving holds from 2 s behind its clock.
         SubscriptionStore(self.store).save_subscriptions(changed, now_ms=EDIT_MS - 2_000)
+        labels, held_ms = OutletLabels(self.store), START_MS - 60_000
+        labels.put(outlet_label("lanterns", "agency", "a list", now_ms=held_ms))
+        labels.drop("lanterns", "agency", now_ms=EDIT_MS - 2_000)
+        labels.put(outlet_label("harbour", "state", "a list", now_ms=EDIT_MS - 2_000))
 
     def append(self, records: Sequence[tuple[int, bytes, bytes, int]]) -> None:
         """Append (partition, key, value, event time)."""

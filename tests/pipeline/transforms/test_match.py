@@ -15,6 +15,7 @@ from core.errors import StoreError
 from core.records import Article, Subscription
 from core.store import Store, SubscriptionStore
 from core.store.subscriptions import FRESH_MS, MARGIN_MS, StoredQueries
+from desk.labels import OutletLabels, outlet_label
 from pipeline.elements import Rejection
 from pipeline.transforms.match import MOST_MATCHES, Matcher, Versions, judged, shared_matcher
 from tests.pipeline.transforms.support import NOON_MS, at, draft
@@ -42,7 +43,7 @@ class CountingStore(SubscriptionStore):
 
     reads = stamps = failing = 0
 
-    def stamp(self) -> tuple[int, int]:
+    def stamp(self) -> tuple[int, ...]:
         self.stamps += 1
         return super().stamp()
 
@@ -111,6 +112,25 @@ def test_an_edit_and_an_end_hold_from_their_own_times_for_whoever_asks_and_whene
     assert [met(backward, news(time)) for time in reversed(times)] == expected[::-1]
     # The version that does not meet the article is not replaced by one that would.
     assert met(forward, news(times[1], "The harbour is open.")) == []
+
+
+def test_labels_hold_from_their_own_times_for_whoever_asks_and_whenever(
+    queries: CountingStore, clock: Clock, store: Store
+) -> None:
+    queries.save_subscriptions([replace(ANN, query="harbour AND kind:state")], now_ms=0, from_the_beginning=True)
+    queries.save_subscriptions([replace(ANN, id="bob", query="harbour NOT kind:state")], now_ms=0)
+    labels = OutletLabels(store)
+    given_ms, taken_ms = NOON_MS, NOON_MS + 60_000
+    source = news(0).source
+    labels.put(outlet_label(source.upper(), "state-run", "a list", now_ms=given_ms))
+    labels.drop(source.upper(), "state", now_ms=taken_ms)
+    clock.now_ms = taken_ms + 60_000
+    times = [given_ms + MARGIN_MS - 1, given_ms + MARGIN_MS, taken_ms + MARGIN_MS - 1, taken_ms + MARGIN_MS]
+    expected = [[("bob", 1)], [("ann", 1)], [("ann", 1)], [("bob", 1)]]
+    forward, backward = Matcher(queries, clock), Matcher(queries, clock)
+    assert [met(forward, news(time)) for time in times] == expected
+    assert [met(backward, news(time)) for time in reversed(times)] == expected[::-1]
+    assert [forward.labels_of(news(time)) for time in times] == [(), ("state",), ("state",), ()]
 
 
 def test_a_matcher_that_runs_sees_what_is_saved_before_it_must_match_with_it(
