@@ -21,7 +21,7 @@ RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | gre
 export PYTHONDONTWRITEBYTECODE :=
 test-quick test-thorough coverage: export PYTEST_DEBUG_TEMPROOT := $(RAM)
 
-.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts reference docs
+.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts reference docs messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -125,6 +125,9 @@ contracts: dev ## the contracts of the streams (JSON Schema, AsyncAPI) into docs
 
 reference: dev ## the pages of docs/reference, from the code: commands, metrics, fields of records, API
 	$(BIN)/python -m wirewatch.reference docs/reference
+
+messages: dev ## the sentences of the desk's pages into the catalogues of desk/languages (LANGUAGE=fr begins another language)
+	@$(BIN)/python -m tests.desk.messages $(LANGUAGE)
 
 docs: dev ## the documentation as a site, into .cache/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet && echo "docs: .cache/site/index.html"

@@ -24,6 +24,7 @@ SCHEMAS = (
     "retries",
     "overview",
     "label_versions",
+    "languages",
 )
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from core.durations import DAY_MS
 from core.errors import InputError, UsageError
 from core.store import Store
+from desk.language import gettext
 from desk.people.credentials import (
     FEED_PREFIX,
     TOKEN_PREFIX,
@@ -87,7 +88,7 @@ class Accounts:
         """
         shown = " ".join(name.split())
         if not 0 < len(folded(shown)) <= 100 or not shown.isprintable():
-            raise UsageError("a name has 1 to 100 characters")
+            raise UsageError(gettext("a name has 1 to 100 characters"))
         account = Account(
             id=secrets.token_hex(16),
             name=folded(shown),
@@ -98,7 +99,7 @@ class Accounts:
             created_ms=self._clock_ms(),
         )
         if not self.people.add(account):
-            raise UsageError(f"there is a person called {shown} already")
+            raise UsageError(gettext("there is already a person called %(name)s", name=shown))
         self.note(by, "person added", shown, role.value)
         return account
 
@@ -116,6 +117,10 @@ class Accounts:
     def set_active(self, account: Account, *, active: bool, by: By) -> None:
         """Close an account, which deletes its sessions and tokens, or open it again. Raises UsageError for the last admin."""
         self._change(account, {"active": active}, "account opened" if active else "account closed", "", by)
+
+    def set_language(self, account: Account, language: str | None) -> None:
+        """Set the language of the person's pages; None: what the browser asks for."""
+        self.people.change(account.id, {"language": language})
 
     def set_password(self, account: Account, password: str, by: By, *, keep_tokens: bool = False) -> int:
         """Set a password: all sessions of the person end, and so do API tokens and addresses of feeds unless they are kept.
@@ -222,7 +227,7 @@ class Accounts:
         if scope not in ("read", "write"):
             raise UsageError(f"{scope!r} is not a scope", hint="scopes are read and write")
         if scope == "write" and role_named(account.role) is Role.READER:
-            raise UsageError("a reader's token can only read")
+            raise UsageError(gettext("a reader's token can only read"))
         token = new_token()
         self._keep_token(account, hashed(token), " ".join(name.split())[:100] or "token", scope, days, by)
         return token
@@ -258,9 +263,12 @@ class Accounts:
     def _change(self, account: Account, values: dict[str, object], action: str, detail: str, by: By) -> None:
         closes = values.get("active") is False
         if not self.people.change(account.id, values, sign_out=closes, drop_tokens=closes):
-            raise UsageError(f"{account.shown} is the last admin", hint="make someone else an admin first")
+            raise UsageError(
+                gettext("%(name)s is the last admin", name=account.shown),
+                hint=gettext("make someone else an admin first"),
+            )
         self.note(by, action, account.shown, detail)
 
 
 def _caller(account: Account, means: Means, *, writes: bool = True, session: str | None = None) -> Caller:
-    return Caller(account.id, account.shown, Role(account.role), means, writes, session)
+    return Caller(account.id, account.shown, Role(account.role), means, writes, session, account.language)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from core.errors import UsageError
+from desk.language import N_
 
 Means = Literal["session", "token", "feed", "proxy", "demo"]
 """How a caller is known: by a cookie, a program's token, the token in one feed's address, a reverse proxy's word, or as the
@@ -27,16 +28,20 @@ class Role(StrEnum):
 
 
 DOES = {
-    Role.READER: "reads everything, marks stories for themselves, makes tokens that read",
-    Role.EDITOR: "also changes what is watched: subscriptions, feeds, the handover",
-    Role.ADMIN: "also lets people in and out, and sees the audit trail",
+    Role.READER: N_("Can read everything, keep their own marks on stories, and make read-only tokens."),
+    Role.EDITOR: N_("Can also change what is watched (subscriptions, feeds) and write the handover."),
+    Role.ADMIN: N_("Can also add and remove people, and see the audit trail."),
 }
 """What a role may do, in words."""
+ROLE_NAMES = {Role.READER: N_("Reader"), Role.EDITOR: N_("Editor"), Role.ADMIN: N_("Admin")}
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request. ``writes`` False: a token that may only read. ``session`` is the hash of the session, if any."""
+    """Who makes a request. ``writes`` False: a token that may only read. ``session`` is the hash of the session, if any.
+
+    ``language``: what they chose for the pages (a code of ``desk.language``), None if they chose none.
+    """
 
     id: str
     name: str
@@ -44,6 +49,7 @@ class Caller:
     means: Means
     writes: bool = True
     session: str | None = None
+    language: str | None = None
 
 
 DEMO = Caller("demo", "demo", Role.ADMIN, "demo")

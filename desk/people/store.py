@@ -40,6 +40,8 @@ people = Table(
     Column("password", SafeText),
     Column("active", Boolean, nullable=False, default=True),
     Column("created_ms", BigInteger, nullable=False),
+    # A code of desk.language; null: what the browser asks for.
+    Column("language", SafeString(16)),
 )
 
 sessions = Table(
@@ -91,7 +93,10 @@ audit = Table(
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One person. ``name`` is folded, ``shown`` as it was typed; ``password`` an Argon2 hash, or None: signs in by a proxy."""
+    """One person. ``name`` is folded, ``shown`` as it was typed; ``password`` an Argon2 hash, or None: signs in by a proxy.
+
+    ``language``: of the desk's pages, a code of ``desk.language``; None: what the browser asks for.
+    """
 
     id: str
     name: str
@@ -100,6 +105,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None
     active: bool
     created_ms: int
+    language: str | None = None
 
 
 class AccessToken(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from desk.people.limits import ALL_STREAMS, PLACE_STREAMS, SEARCHES, SEARCHES_EA
 from desk.story_port import StoryPort
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
-from desk.views.status_bar import Status
+from desk.views.status_bar import Health
 
 
 @dataclass
@@ -34,8 +34,8 @@ class Desk:
     """All that a request may need. ``demo``: one person, no sign-in. ``feeds`` None: nothing polls feeds from here;
     ``stories`` None: nothing decides about stories.
 
-    ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``status`` is what the status bar says, ``problem`` why
-    the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person;
+    ``clock_ms`` is the wall clock, ms UTC; ``monotonic`` gives seconds. ``health`` is what the status bar shows, ``problem``
+    why the store can't be followed, if it can't. ``searches``: those under way, in all (by the key "") and by person;
     ``streams``: likewise.
     ``signing_in``: the threads on which passwords are checked.
     """
@@ -57,7 +57,7 @@ class Desk:
     )
     """Of all together, of each address, of each person."""
     searches: tuple[Slots, Slots] = field(default_factory=lambda: (Slots(SEARCHES), Slots(SEARCHES_EACH)))
-    status: Status = field(default_factory=lambda: Status("ok", "Starting"))
+    health: Health = field(default_factory=lambda: Health(loading=True))
     problem: str | None = None
     signing_in: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SIGNING_IN))
 

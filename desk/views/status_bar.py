@@ -6,13 +6,35 @@ from typing import Literal
 
 import msgspec
 
+from core.records import to_ms
 from core.records.article import FeedCounts
 from core.store.canary import CanaryHealth, CanaryState
-from desk.views.wording import span
+from desk.language import N_, gettext, ngettext, number
+from desk.views.wording import Clock, span
 
 Level = Literal["ok", "warn", "bad"]
 QUIET_MS = 900_000
 """Without an article for so long, the bar says so."""
+_STAGES = {
+    "connectors": N_("Broken: the connectors are silent"),
+    "raw stream": N_("Broken: the raw stream is silent"),
+    "pipeline": N_("Broken: the pipeline is silent"),
+    "alerts": N_("Broken: no alerts are raised"),
+    "relay": N_("Broken: the relay is silent"),
+    "delivery": N_("Broken: delivery is silent"),
+}
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bar goes by. ``last_ms``: event time of the newest article; ``problem``: why the store can't be read, if it
+    can't; ``loading``: the desk has not looked yet.
+    """
+
+    canary: CanaryState | None = None
+    last_ms: int | None = None
+    feeds: FeedCounts | None = None
+    problem: str | None = None
+    loading: bool = False
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -23,27 +45,37 @@ class Status(msgspec.Struct, frozen=True):
     more: tuple[str, ...] = ()
 
 
-def status_of(
-    *, canary: CanaryState | None, last_ms: int | None, feeds: FeedCounts | None, problem: str | None, now_ms: int
-) -> Status:
-    """What to say. ``last_ms``: event time of the newest article; ``problem``: why the store can't be read, if it can't."""
-    if problem is not None:
-        return Status("bad", "The store can't be read: what you see may be old", (problem,))
+def status_of(health: Health, clock: Clock) -> Status:
+    """What to say, in the reader's language."""
+    if health.problem is not None:
+        return Status("bad", gettext("The store can't be read: what you see may be out of date"), (health.problem,))
+    if health.loading:
+        return Status("ok", gettext("Starting"))
     said: list[tuple[int, str]] = []
-    silent = canary is not None and canary.health is CanaryHealth.SILENT
-    if canary is not None and silent:
-        said.append((2, f"Broken: {canary.summary}"))
+    canary, feeds = health.canary, health.feeds
+    if canary is not None and canary.health is CanaryHealth.SILENT:
+        stage = canary.silent_stage or ""
+        said.append((2, gettext(_STAGES[stage]) if stage in _STAGES else canary.summary))
+        said.append((1, canary.summary))
     if feeds is not None:
         if not feeds.watched:
-            said.append((1, "No feeds are watched yet"))
+            said.append((1, gettext("No feeds are watched yet")))
         elif feeds.failing:
-            said.append((1, f"{feeds.failing} of {feeds.watched} feeds failing"))
-    if last_ms is None:
-        said.append((0, "No articles yet"))
+            failing = ngettext(
+                "%(failing)s of %(num)s feed is failing",
+                "%(failing)s of %(num)s feeds are failing",
+                feeds.watched,
+                failing=number(feeds.failing),
+            )
+            said.append((1, failing))
+    if health.last_ms is None:
+        said.append((0, gettext("No articles yet")))
     else:
-        said.append((0, _last(last_ms, now_ms, canary)))
-    if canary is not None and canary.health is CanaryHealth.OK:
-        said.append((0, canary.summary))
+        said.append((0, _last(health.last_ms, clock.now_ms, canary)))
+    if canary is not None and canary.health is CanaryHealth.OK and canary.last_out is not None:
+        said.append(
+            (0, gettext("The last test article came through at %(time)s", time=clock.short(to_ms(canary.last_out))))
+        )
     worst = max(rank for rank, _ in said)
     levels: tuple[Level, Level, Level] = ("ok", "warn", "bad")
     ordered = sorted(said, key=lambda one: -one[0])
@@ -53,9 +85,8 @@ def status_of(
 def _last(last_ms: int, now_ms: int, canary: CanaryState | None) -> str:
     ago = max(0, now_ms - last_ms)
     if ago < 60_000:
-        return "Last article under a minute ago"
-    text = f"Last article {span(ago / 1000)} ago"
-    if ago < QUIET_MS or canary is None:
-        return text
-    # Only the canary knows the difference.
-    return f"Quiet, not broken: {text[0].lower()}{text[1:]}" if canary.health is CanaryHealth.OK else text
+        return gettext("Last article less than a minute ago")
+    if ago >= QUIET_MS and canary is not None and canary.health is CanaryHealth.OK:
+        # Only the canary knows the difference.
+        return gettext("Quiet, not broken: last article %(span)s ago", span=span(ago / 1000))
+    return gettext("Last article %(span)s ago", span=span(ago / 1000))

@@ -9,34 +9,47 @@ from typing import NamedTuple
 
 from core.records import Article, from_ms
 from core.records.article import FeedOutlet
-
-_NAMES = """
-ar:Arabic az:Azerbaijani be:Belarusian bg:Bulgarian bn:Bengali ca:Catalan cs:Czech da:Danish de:German el:Greek
-en:English es:Spanish et:Estonian fa:Persian fi:Finnish fr:French he:Hebrew hi:Hindi hr:Croatian hu:Hungarian
-hy:Armenian id:Indonesian it:Italian ja:Japanese ka:Georgian kk:Kazakh ko:Korean ku:Kurdish lt:Lithuanian
-lv:Latvian mk:Macedonian nl:Dutch no:Norwegian pl:Polish ps:Pashto pt:Portuguese ro:Romanian ru:Russian
-sk:Slovak sl:Slovene sq:Albanian sr:Serbian sv:Swedish sw:Swahili th:Thai tr:Turkish uk:Ukrainian ur:Urdu
-uz:Uzbek vi:Vietnamese zh:Chinese
-"""
-LANGUAGES = dict(one.split(":") for one in _NAMES.split())
-"""English names of the codes that the pipeline gives."""
+from desk.language import N_, day, gettext, hour_and_minute, locale, ngettext, number
 
 
 def language_name(code: str | None) -> str:
-    """Its English name; the code itself where we have none."""
-    return "unknown" if not code else LANGUAGES.get(code, code)
+    """What the reader's language calls it; the code itself if it has no name for it."""
+    if not code:
+        return gettext("unknown language")
+    return str(locale().languages.get(code.replace("-", "_"), code))
+
+
+WALLS: Mapping[str, str] = {
+    "robot": N_("robot check"),
+    "consent": N_("cookie consent"),
+    "login": N_("sign-in page"),
+    "subscription": N_("paywall"),
+    "not_found": N_("page not found"),
+    "app": N_("advertises an app"),
+    "script": N_("needs JavaScript"),
+    "blocked": N_("access blocked"),
+}
+"""What publishers show in an article's place (``pipeline.extraction.walls``), in words."""
+
+
+def wall_in_words(kind: str) -> str:
+    """The kind of wall; one that is not known here as it is called."""
+    return gettext(WALLS[kind]) if kind in WALLS else kind
 
 
 def kept_short(article: Article) -> list[str]:
     """What a reader must know of a text that is not the whole article's: that it is cut, a headline alone, or the feed's."""
     said = []
     if article.wall is not None:
-        whose = "the feed's text: " if article.text_from == "feed" else ""
-        said.append(f"{whose}the page is a wall ({article.wall})")
+        kind = wall_in_words(article.wall)
+        if article.text_from == "feed":
+            said.append(gettext("text from the feed: the page could not be read (%(kind)s)", kind=kind))
+        else:
+            said.append(gettext("the page could not be read (%(kind)s)", kind=kind))
     if article.partial:
-        said.append("cut off by the publisher: this is the beginning")
+        said.append(gettext("only the beginning: cut off by the publisher"))
     if article.text_from == "title":
-        said.append("a headline without a text")
+        said.append(gettext("headline only"))
     return said
 
 
@@ -90,26 +103,28 @@ class Clock:
         """Hour and minute of today; the day too for any other."""
         moment, now = from_ms(ms).astimezone(self._zone), from_ms(self.now_ms).astimezone(self._zone)
         if moment.date() == now.date():
-            return f"{moment:%H:%M}"
-        return f"{moment.day} {moment:%b %H:%M}" if moment.year == now.year else f"{moment.day} {moment:%b %Y %H:%M}"
+            return hour_and_minute(moment)
+        return f"{day(moment, year=moment.year != now.year)} {hour_and_minute(moment)}"
 
     def hour(self, ms: int) -> str:
         """Hour and minute, of whatever day."""
-        return f"{from_ms(ms).astimezone(self._zone):%H:%M}"
+        return hour_and_minute(from_ms(ms).astimezone(self._zone))
 
     def full(self, ms: int) -> str:
         """Day, time to the second, and the zone."""
         moment = from_ms(ms).astimezone(self._zone)
-        return f"{moment:%a} {moment.day} {moment:%b %Y %H:%M:%S} {moment.tzname() or 'UTC'}"
+        return f"{day(moment, year=True, weekday=True)} {moment:%H:%M:%S} {moment.tzname() or 'UTC'}"
 
     def age(self, ms: int) -> str:
         """How long ago, in one unit: now, 3 min, 5 h, 2 d."""
         seconds = max(0, self.now_ms - ms) // 1000
         if seconds < 60:
-            return "now"
+            return gettext("now")
         if seconds < 3_600:
-            return f"{seconds // 60} min"
-        return f"{seconds // 3_600} h" if seconds < 86_400 else f"{seconds // 86_400} d"
+            return gettext("%(num)s min", num=number(seconds // 60))
+        if seconds < 86_400:
+            return gettext("%(num)s h", num=number(seconds // 3_600))
+        return gettext("%(num)s d", num=number(seconds // 86_400))
 
     def brief(self, moment: datetime) -> str:
         """``short`` of a record's own time; one without a zone is taken as UTC."""
@@ -118,28 +133,30 @@ class Clock:
     def moment(self, moment: datetime) -> str:
         """A record's own time, in full."""
         local = _aware(moment).astimezone(self._zone)
-        return f"{local:%a} {local.day} {local:%b %Y %H:%M} {local.tzname() or 'UTC'}"
+        return f"{day(local, year=True, weekday=True)} {hour_and_minute(local)} {local.tzname() or 'UTC'}"
 
 
 def span(seconds: float) -> str:
     """A length of time for a sentence: 40 seconds, 3 minutes, 5 hours, 2 days."""
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {word}{'' if count == 1 else 's'}"
-    return "0 seconds"
+    if seconds >= 86_400:
+        return ngettext("%(num)s day", "%(num)s days", int(seconds // 86_400))
+    if seconds >= 3_600:
+        return ngettext("%(num)s hour", "%(num)s hours", int(seconds // 3_600))
+    if seconds >= 60:
+        return ngettext("%(num)s minute", "%(num)s minutes", int(seconds // 60))
+    return ngettext("%(num)s second", "%(num)s seconds", int(seconds))
 
 
 _REASONS = {
-    "story": "new story",
-    "sources": "another source",
-    "figures": "new figure",
-    "quotes": "new quote",
-    "development": "another event",
-    "correction": "correction",
-    "retraction": "retracted",
-    "edit": "edited",
-    "takedown": "taken down",
+    "story": N_("new story"),
+    "sources": N_("another source"),
+    "figures": N_("new figure"),
+    "quotes": N_("new quote"),
+    "development": N_("another event"),
+    "correction": N_("correction"),
+    "retraction": N_("retracted"),
+    "edit": N_("edited"),
+    "takedown": N_("taken down"),
 }
 # Changed stretches are stored as their words and marks, each apart.
 _BEFORE_MARK = re.compile(r"(?<!\s)\s++(?=[.,:;!?…)\]}»”’،؛؟。，、])")
@@ -148,7 +165,7 @@ _AFTER_BRACKET = re.compile(r"(?<=[(\[{«“‘])\s+")
 
 def reason_in_words(kind: str) -> str:
     """Why an alert was raised, or what is new in it; a kind that is not known here as it is called."""
-    return _REASONS.get(kind, kind)
+    return gettext(_REASONS[kind]) if kind in _REASONS else kind
 
 
 def closed_up(text: str) -> str:

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute
 
+from desk.language import N_
 from desk.use_cases.desk import Desk
 from desk.web import problems
 from desk.web.api import decisions as api_decisions
@@ -45,15 +46,15 @@ from desk.web.runtime import running
 from desk.web.shell import Shell, hosts_of
 
 PAGES: tuple[tuple[APIRouter, str], ...] = (
-    (overview.router, "Overview"),
-    (live.router, "Live"),
-    (alerts.router, "Alerts"),
-    (search.router, "Search"),
-    (subscriptions.router, "Subscriptions"),
-    (topics.router, "Topics"),
-    (coverage.router, "Coverage"),
-    (briefing.router, "Briefing"),
-    (handover.router, "Handover"),
+    (overview.router, N_("Overview")),
+    (live.router, N_("Live")),
+    (alerts.router, N_("Alerts")),
+    (search.router, N_("Search")),
+    (subscriptions.router, N_("Subscriptions")),
+    (topics.router, N_("Topics")),
+    (coverage.router, N_("Coverage")),
+    (briefing.router, N_("Briefing")),
+    (handover.router, N_("Handover")),
     (stories.router, ""),
     (labels.router, ""),
     (channels.router, ""),

@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from core.errors import StoreError
+from desk import language
 from desk.people.accounts import By
 from desk.people.addresses import client_address, trusted
 from desk.people.credentials import is_form_token, new_secret
@@ -30,6 +31,7 @@ from desk.web.requests import FORM_FIELD, FORM_HEADER, desk_of
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 SAFE = ("GET", "HEAD", "OPTIONS")
 SESSION_COOKIE, FORM_COOKIE = "wirewatch", "wirewatch_form"
+LANGUAGE_COOKIE = "wirewatch_language"
 
 FEED_PARAMETER = "feed_token"
 """A feed reader can't sign in: the address of a feed carries a token that opens this one feed alone."""
@@ -62,6 +64,7 @@ async def guard(request: Request) -> None:
         _limit(desk, request, None)
         raise
     request.state.caller = caller
+    _speak(desk, request, caller)
     request.state.form_cookie = _form_cookie(desk, request, caller)
     _limit(desk, request, caller)
     endpoint = request.scope.get("endpoint")
@@ -94,6 +97,7 @@ def recognise(request: Request) -> None:
     with suppress(Refused, StoreError):
         caller = _caller(desk, request, peer)
         if caller is not None:
+            _speak(desk, request, caller)
             request.state.form_cookie, request.state.caller = _form_cookie(desk, request, caller), caller
 
 
@@ -123,6 +127,23 @@ def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s
 def _begin(desk: Desk, request: Request, peer: str) -> None:
     request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), desk.proxies)
     request.state.form_cookie = request.state.caller = None
+    _speak(desk, request, None)
+
+
+def _speak(desk: Desk, request: Request, caller: Caller | None) -> None:
+    """Set the language of the answer: chosen by the person, or in this browser, or asked for by it, or the desk's.
+
+    Programs and feed readers get English: what they are told is searched for and compared.
+    """
+    if is_api(request) or is_feed(request.url.path):
+        language.speak(language.SOURCE)
+        return
+    chosen = (caller.language if caller is not None else None) or request.cookies.get(
+        cookie_name(desk, LANGUAGE_COOKIE), ""
+    )
+    if chosen not in language.LANGUAGES:
+        chosen = language.preferred(request.headers.get("accept-language", ""), desk.settings.desk_language)
+    language.speak(chosen)
 
 
 def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:

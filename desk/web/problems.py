@@ -13,9 +13,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from core.errors import Conflict, InputError, NotFound, QueryError, StoreError, Unavailable, UsageError, WirewatchError
+from desk.language import N_, gettext
 from desk.web.render import page
 
 PROBLEM_JSON = "application/problem+json"
+_TITLES = {
+    400: N_("Invalid request"),
+    401: N_("Signed out"),
+    403: N_("Not allowed"),
+    404: N_("Page not found"),
+    409: N_("Conflict"),
+    413: N_("Too large"),
+    422: N_("Invalid request"),
+    429: N_("Too many requests"),
+    500: N_("Internal error"),
+    503: N_("Not available now"),
+}
 
 
 class Refused(Exception):
@@ -46,9 +59,9 @@ def answer(request: Request, status: int, detail: str, headers: Mapping[str, str
     if is_api(request):
         body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
         return Response(msgspec.json.encode(body), status, dict(headers or {}), PROBLEM_JSON)
-    title = "Page not found" if status == 404 else title.capitalize()
+    title = gettext(_TITLES[status]) if status in _TITLES else title.capitalize()
     said = f"{detail[:1].upper()}{detail[1:]}"
-    said = said if said.endswith((".", "!", "?")) else f"{said}."
+    said = said if said.endswith((".", "!", "?", "؟")) else f"{said}."
     return page(request, "problem.html", status=status, title=title, detail=said, headers=headers)
 
 
@@ -61,12 +74,12 @@ def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
             if request.method in ("GET", "HEAD") and "text/event-stream" not in request.headers.get("accept", ""):
                 here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"/sign-in?next={quote(here, safe='')}", 303)
-            return answer(request, 401, "you are signed out: sign in again")
+            return answer(request, 401, gettext("You are signed out: sign in again"))
         return answer(request, error.status, error.detail, error.headers)
 
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-        detail = "there is no such page" if error.status_code == 404 else str(error.detail)
+        detail = gettext("There is no such page") if error.status_code == 404 else str(error.detail)
         if not is_api(request):
             recognise(request)
         return answer(request, error.status_code, detail, error.headers)
@@ -88,7 +101,7 @@ def install(app: FastAPI, recognise: Callable[[Request], None]) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(WirewatchError, ours)
     app.add_exception_handler(
-        Exception, lambda request, _error: answer(request, 500, "an internal error; the log has the details")
+        Exception, lambda request, _error: answer(request, 500, gettext("An internal error; the log has the details"))
     )
 
 

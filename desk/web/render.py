@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 
 import jinja2
 from fastapi import Request
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from desk import language
 from desk.labels import KINDS
 from desk.people.credentials import form_token
 from desk.people.roles import Role
+from desk.views.status_bar import status_of
 from desk.views.wording import Clock, closed_up, iso, kept_short, language_name, outlet_name, reason_in_words, span
 
 if TYPE_CHECKING:
@@ -47,8 +50,30 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
+def _gettext(message: str, **values: object) -> Markup:
+    return _html(language.catalogue(language.current()).gettext(message)) % values
+
+
+def _ngettext(one: str, many: str, count: int, **values: object) -> Markup:
+    said = language.catalogue(language.current()).ngettext(one, many, count)
+    return _html(said) % {"num": language.number(count), **values}
+
+
+def _pgettext(context: str, message: str, **values: object) -> Markup:
+    return _html(language.catalogue(language.current()).pgettext(context, message)) % values
+
+
+def _html(sentence: str) -> Markup:
+    return Markup(sentence)  # noqa: S704 - a constant of a template (a test sees to it), or what a translator wrote for it
+
+
 def _environment() -> jinja2.Environment:
+    """``_`` and its like take constants, which are HTML of ours as their translations are; values in them are escaped.
+
+    What comes out of a table is translated by the filter ``translated``, and escaped.
+    """
     made = jinja2.Environment(
+        extensions=["jinja2.ext.i18n"],
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -63,6 +88,13 @@ def _environment() -> jinja2.Environment:
     made.filters["reason"] = reason_in_words
     made.filters["closed_up"] = closed_up
     made.filters["label_words"] = lambda label: KINDS.get(label, label)
+    # "New style": the functions fill in the values.
+    made.extend(newstyle_gettext=True)
+    made.policies["ext.i18n.trimmed"] = True
+    made.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext, "pgettext": _pgettext}
+    made.filters |= {"number": language.number, "percent": language.percent, "listed": language.listed}
+    made.filters["translated"] = language.gettext
+    made.globals |= {"language": language.current, "direction": language.direction}
     made.globals["static"] = static_url
     made.globals["Role"] = Role
     return made
@@ -88,18 +120,21 @@ def page(
     desk: Desk = request.app.state.desk
     caller = getattr(request.state, "caller", None)
     cookie: str = getattr(request.state, "form_cookie", "")
+    clock = clock_of(desk)
     html = ENVIRONMENT.get_template(template).render(
         caller=caller,
         can=lambda role: caller is not None and caller.role.covers(Role(role)),
         form_token=form_token(cookie) if cookie else "",
         navigation=request.app.state.navigation,
         path=request.url.path,
-        clock=clock_of(desk),
-        status=desk.status,
+        clock=clock,
+        status=status_of(desk.health, clock),
         demo=desk.demo,
         outlet_of=lambda source: outlet_name(source, desk.follower.outlets),
         labels_of=lambda source: desk.follower.labels.get(source, ()),
         page_status=status,
+        script_words=language.script_words(language.current()),
+        language_names={code: language.own_name(code) for code in language.LANGUAGES},
         **values,
     )
     return HTMLResponse(html, status, dict(headers or {}))

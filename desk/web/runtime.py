@@ -16,7 +16,7 @@ from core.store import StoreReader
 from desk.delivery.store.channels import canary_of
 from desk.live.follow import SIZE
 from desk.use_cases.desk import Desk
-from desk.views.status_bar import status_of
+from desk.views.status_bar import Health
 
 LOOK_S = 0.2
 """Between two looks at the store: one query by primary key, whatever the number of readers."""
@@ -80,13 +80,7 @@ async def _status_bar(desk: Desk, threads: ThreadPoolExecutor) -> None:
         except WirewatchError as error:
             canary, counts, problem = None, None, str(error)
         cards = desk.board.snapshot()
-        desk.status = status_of(
-            canary=canary,
-            last_ms=cards[0].last_ms if cards else None,
-            feeds=counts,
-            problem=problem,
-            now_ms=desk.clock_ms(),
-        )
+        desk.health = Health(canary=canary, last_ms=cards[0].last_ms if cards else None, feeds=counts, problem=problem)
         await _pause(desk, STATUS_S)
 
 

@@ -27,7 +27,13 @@ ROUTES = [
     for method in sorted(route.methods or ())
 ]
 IDS = [f"{method} {path}" for method, path, _ in ROUTES]
-EVERYBODY = {("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/healthz"), ("GET", "/readyz")}
+EVERYBODY = {
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("POST", "/account/language"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+}
 EDITORS = {
     *(("POST", f"/coverage/{what}") for what in ("add", "remove", "opml", "find", "again")),
     ("GET", "/coverage/find/{name}"),
@@ -59,7 +65,10 @@ ADMINS = {
 READERS = {
     ("POST", "/sign-out"),
     *(("POST", f"/live/{what}") for what in ("read", "star", "read-all")),
-    *(("POST", f"/account/{what}") for what in ("password", "sign-out-others", "tokens", "tokens/drop", "feeds")),
+    *(
+        ("POST", f"/account/{what}")
+        for what in ("password", "language", "sign-out-others", "tokens", "tokens/drop", "feeds")
+    ),
 }
 """What changes something and yet is any reader's: only what is their own."""
 OPEN_ENDED = {"/live/events", "/api/v1/stream"}

@@ -16,10 +16,13 @@ from core.query import Document, compile_query, lint, parse
 from desk.use_cases.overview import SHADES, country_lines, shade_of
 from desk.views.countries import CountryFinder, country_names, country_query, query_in, tiles
 from desk.views.rates import DAY_HOURS, SPARK_HEIGHT, rate, rate_of, rate_words, spark, window_of
-from desk.views.wording import LANGUAGES
 
 CASES = Path(__file__).parents[1] / "cases"
 RATES = tomllib.loads((CASES / "rates.toml").read_text("utf-8"))["case"]
+LANGUAGES = """
+ar az be bg bn ca cs da de el en es et fa fi fr he hi hr hu hy id it ja ka kk ko ku lt lv mk nl no pl ps
+pt ro ru sk sl sq sr sv sw th tr uk ur uz vi zh
+""".split()  # noqa: SIM905 - fifty names
 NAMED = tomllib.loads((CASES / "countries.toml").read_text("utf-8"))["case"]
 
 
@@ -86,7 +89,7 @@ def test_every_country_has_one_tile_and_a_query_in_english() -> None:
     assert set(country_names("en")) == set(codes)
 
 
-@pytest.mark.parametrize("language", sorted(LANGUAGES))
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_names_of_every_language_make_queries_that_hold(language: str) -> None:
     # A few, longer names within others among them: all of them take seconds.
     for code in {"AE", "CI", "GN", "KP", "PS", "US"} & set(country_names(language)):

@@ -23,7 +23,7 @@ from desk.views.article_text import BEFORE, Span, in_context, marked
 from desk.views.cards import read_state
 from desk.views.exports import csv_of
 from desk.views.forms import LiveFilter, live_filter_of, told_words
-from desk.views.status_bar import status_of
+from desk.views.status_bar import Health, Status, status_of
 from desk.views.timeline import side_by_side
 from desk.views.wording import Clock, kept_short
 from desk.web.requests import inside
@@ -147,17 +147,22 @@ def canary(health: CanaryHealth, summary: str = "canary through") -> CanaryState
 def test_the_status_bar_tells_quiet_from_broken() -> None:
     hour = 3_600_000
     feeds = FeedCounts(watched=3, failing=0, last_ok_ms=None)
-    quiet = status_of(canary=canary(CanaryHealth.OK), last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
+    clock = Clock(NOON_MS, UTC)
+
+    def shown(canary: CanaryState | None = None, last_ms: int | None = NOON_MS, **more: Any) -> Status:
+        return status_of(Health(canary=canary, last_ms=last_ms, **{"feeds": feeds, **more}), clock)
+
+    quiet = shown(canary(CanaryHealth.OK), NOON_MS - hour)
     assert (quiet.level, quiet.text) == ("ok", "Quiet, not broken: last article 1 hour ago")
-    unknown = status_of(canary=None, last_ms=NOON_MS - hour, feeds=feeds, problem=None, now_ms=NOON_MS)
-    assert unknown.text == "Last article 1 hour ago"
-    silent = canary(CanaryHealth.SILENT, "pipeline silent")
-    broken = status_of(canary=silent, last_ms=NOON_MS, feeds=feeds, problem=None, now_ms=NOON_MS)
-    assert (broken.level, broken.text) == ("bad", "Broken: pipeline silent")
-    failing = status_of(canary=None, last_ms=NOON_MS, feeds=feeds._replace(failing=2), problem=None, now_ms=NOON_MS)
-    assert (failing.level, failing.text) == ("warn", "2 of 3 feeds failing")
-    gone = status_of(canary=None, last_ms=None, feeds=None, problem="disk full", now_ms=NOON_MS)
+    assert shown(None, NOON_MS - hour).text == "Last article 1 hour ago"
+    broken = shown(msgspec.structs.replace(canary(CanaryHealth.SILENT, "nothing since 9"), silent_stage="pipeline"))
+    assert (broken.level, broken.text) == ("bad", "Broken: the pipeline is silent")
+    assert broken.more[0] == "nothing since 9"
+    failing = shown(feeds=feeds._replace(failing=2))
+    assert (failing.level, failing.text) == ("warn", "2 of 3 feeds are failing")
+    gone = shown(None, None, feeds=None, problem="disk full")
     assert (gone.level, gone.more) == ("bad", ("disk full",))
+    assert status_of(Health(loading=True), clock).text == "Starting"
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
@@ -250,11 +255,14 @@ def test_numbers_are_no_formulas(value: object) -> None:
     [
         ({}, []),
         ({"text_from": "json_ld"}, []),
-        ({"partial": True}, ["cut off by the publisher: this is the beginning"]),
-        ({"text_from": "title"}, ["a headline without a text"]),
+        ({"partial": True}, ["only the beginning: cut off by the publisher"]),
+        ({"text_from": "title"}, ["headline only"]),
         (
             {"text_from": "feed", "wall": "robot", "partial": True},
-            ["the feed's text: the page is a wall (robot)", "cut off by the publisher: this is the beginning"],
+            [
+                "text from the feed: the page could not be read (robot check)",
+                "only the beginning: cut off by the publisher",
+            ],
         ),
     ],
 )

@@ -10,16 +10,18 @@ from fastapi import APIRouter, Form, Response
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
+from desk.language import LANGUAGES, gettext, ngettext
 from desk.people.accounts import Slowed
-from desk.people.roles import DOES, Caller, Role
+from desk.people.roles import DOES, ROLE_NAMES, Caller, Role
 from desk.people.store import Account
 from desk.use_cases.desk import Desk
-from desk.web.guard import SESSION_COOKIE, allow, feed_address, set_cookie, with_token
+from desk.web.guard import LANGUAGE_COOKIE, SESSION_COOKIE, allow, feed_address, set_cookie, with_token
 from desk.web.problems import Refused
 from desk.web.requests import TheVisit, Visit, inside
 
 router = APIRouter(include_in_schema=False)
 SESSION_S = 30 * 86_400
+LANGUAGE_COOKIE_S = 365 * 86_400
 MOST_WAITING = 40
 FIRST_PAGE = "/overview"
 """Where a person goes who signed in for no page in particular."""
@@ -47,7 +49,7 @@ async def sign_in(
     agent = visit.request.headers.get("user-agent", "")
     waiting = visit.desk.signing_in
     if waiting.statistics().tasks_waiting >= MOST_WAITING:
-        raise Refused(503, "many are signing in: try again in a moment", {"Retry-After": "5"})
+        raise Refused(503, gettext("Too many people are signing in: try again in a moment"), {"Retry-After": "5"})
     # On threads of their own: a password takes a tenth of a second, and pages must not wait for those who guess.
     try:
         found = await to_thread.run_sync(
@@ -56,7 +58,7 @@ async def sign_in(
     except Slowed as slowed:
         raise _too_many(slowed) from None
     if found is None:
-        problem = "Name and password do not match."
+        problem = gettext("The name or the password is wrong.")
         return visit.page("sign_in.html", status=403, next=inside(next), problem=problem, name=name)
     set_cookie(visit.desk, visit.request, SESSION_COOKIE, found[0], max_age_s=SESSION_S)
     return RedirectResponse(inside(next), 303)
@@ -90,13 +92,35 @@ def change_password(
     account = _account(visit.desk, visit.caller)
     try:
         if not visit.desk.accounts.check(account, old, visit.by):
-            return _page(visit, problem="The old password is wrong.", status=403)
+            return _page(visit, problem=gettext("The old password is wrong."), status=403)
         visit.desk.accounts.set_password(account, new, visit.by, keep_tokens=keep)
     except Slowed as slowed:
         raise _too_many(slowed) from None
     except UsageError as error:
         return _page(visit, problem=error.message, status=400)
     return RedirectResponse("/sign-in", 303)
+
+
+@router.post("/account/language")
+@allow(None)
+def set_language(
+    visit: TheVisit,
+    language: Annotated[str, Form(max_length=16)] = "",
+    back: Annotated[str, Form(max_length=2_000)] = "/account",
+) -> Response:
+    """Set the language of the pages: of the account, or of this browser before signing in and in the demo.
+
+    Empty: what the browser asks for.
+    """
+    chosen = language if language in LANGUAGES else ""
+    caller = visit.request.state.caller
+    account = visit.desk.accounts.people.person(caller.id) if caller is not None else None
+    if account is not None:
+        visit.desk.accounts.set_language(account, chosen or None)
+        chosen = ""
+    age_s = LANGUAGE_COOKIE_S if chosen else 0
+    set_cookie(visit.desk, visit.request, LANGUAGE_COOKIE, chosen, max_age_s=age_s)
+    return RedirectResponse(inside(back), 303)
 
 
 @router.post("/account/sign-out-others")
@@ -130,7 +154,7 @@ def make_feed(visit: TheVisit, feed: Annotated[str, Form(max_length=25_000)]) ->
     """Make an address of a feed for a feed reader; it is shown this once."""
     account, address = _account(visit.desk, visit.caller), feed_address(feed)
     if address is None:
-        raise Refused(400, "that is not an Atom feed of this desk")
+        raise Refused(400, gettext("that is not an Atom feed of this desk"))
     base = visit.base_url
     made = with_token(base + address, visit.desk.accounts.make_feed_token(account, address, visit.by))
     return _page(visit, feed=made)
@@ -141,20 +165,20 @@ def make_feed(visit: TheVisit, feed: Annotated[str, Form(max_length=25_000)]) ->
 def drop_token(visit: TheVisit, token: Annotated[str, Form(max_length=32)]) -> Response:
     """Delete a token: it no longer opens anything."""
     if not visit.desk.accounts.drop_token(token, visit.by):
-        raise Refused(404, "you have no such token")
+        raise Refused(404, gettext("you have no such token"))
     return RedirectResponse("/account", 303)
 
 
 def _too_many(slowed: Slowed) -> Refused:
     minutes = -(-slowed.wait_s // 60)
-    wait = "a minute" if minutes == 1 else f"{minutes} minutes"
-    return Refused(429, f"too many tries: wait {wait}", {"Retry-After": str(slowed.wait_s)})
+    said = ngettext("Too many attempts: wait a minute", "Too many attempts: wait %(num)s minutes", minutes)
+    return Refused(429, said, {"Retry-After": str(slowed.wait_s)})
 
 
 def _account(desk: Desk, caller: Caller) -> Account:
     account = desk.accounts.people.person(caller.id)
     if account is None:
-        raise Refused(400, "accounts are off in the demo")
+        raise Refused(400, gettext("accounts are off in the demo"))
     return account
 
 
@@ -165,6 +189,7 @@ def _page(visit: Visit, *, problem: str = "", token: str = "", feed: str = "", s
         status=status,
         account=people.person(visit.caller.id),
         does=DOES[visit.caller.role],
+        role_name=ROLE_NAMES[visit.caller.role],
         sessions=people.sessions_of(visit.caller.id),
         tokens=people.tokens_of(visit.caller.id),
         problem=problem,

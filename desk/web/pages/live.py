@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Form, Response
 from sse_starlette import ServerSentEvent
 
+from desk import language
 from desk.labels import label_words
 from desk.people.roles import Caller, Role
 from desk.use_cases.desk import Desk
@@ -17,7 +18,7 @@ from desk.views.atom import stories_feed
 from desk.views.cards import Card, ReadState, read_state
 from desk.views.exports import FORMATS, stories_file
 from desk.views.forms import LIVE_FACETS, LIVE_HOURS, LiveFilter, live_choices, live_filter_of
-from desk.views.status_bar import Status
+from desk.views.status_bar import Status, status_of
 from desk.views.wording import Clock, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
@@ -31,8 +32,8 @@ EXPORTED = 2_000
 KEPT = 4_000
 """Rendered rows that are kept for the next reader."""
 
-RowCache = dict[tuple[str, int, str], str]
-"""Rows as they were rendered, by story, transaction and the time shown."""
+RowCache = dict[tuple[str, str, int, str], str]
+"""Rows as they were rendered, by language, story, transaction and the time shown."""
 
 
 @router.get("/")
@@ -188,7 +189,7 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
             # For pages that were made before all stories were there.
             loaded = True
             yield ServerSentEvent(event="loaded", data="")
-        bar = status_bar_html(visit.desk.status)
+        bar = status_bar_html(status_of(visit.desk.health, clock_of(visit.desk)))
         if bar != shown:
             shown = bar
             yield ServerSentEvent(event="status", data=bar)
@@ -210,7 +211,7 @@ async def _events(visit: Visit, last: int) -> AsyncIterator[ServerSentEvent]:
             yield ServerSentEvent(event="signed-out", data="")
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4 * len(language.LANGUAGES))
 def status_bar_html(status: Status) -> str:
     """The status bar, on one line: rendered once for all open streams, since each asks after every batch."""
     return " ".join(fragment("_status.html", status=status).split())
@@ -228,7 +229,7 @@ def _events_of(desk: Desk, rows: RowCache, cards: Sequence[Card]) -> Iterator[Se
 
 def _row(rows: RowCache, card: Card, clock: Clock) -> str:
     # Rows show the day of older times, so a day's rows are not the next one's.
-    key = (card.id, card.seq, clock.short(card.last_ms))
+    key = (language.current(), card.id, card.seq, clock.short(card.last_ms))
     if key not in rows:
         if len(rows) >= KEPT:
             rows.clear()

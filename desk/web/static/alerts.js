@@ -1,6 +1,7 @@
 // Alerts as a work list: move, acknowledge, claim and mark by keyboard, without losing one's place.
 
 import { on, post, say } from "./app.js";
+import { gettext } from "./words.js";
 
 const list = document.getElementById("alerts");
 const rows = () => [...list.querySelectorAll(".alert-row:not([hidden])")];
@@ -37,7 +38,7 @@ function press(selector, words) {
 
 on("j", () => move(1));
 on("k", () => move(-1));
-on("a", () => press('form[data-act="acknowledge"]', "acknowledged"));
-on("c", () => press('form[data-act="claim"]', "claimed"));
-on("x", () => press('form[action="/alerts/mark"]', "marked not relevant"));
+on("a", () => press('form[data-act="acknowledge"]', gettext("acknowledged")));
+on("c", () => press('form[data-act="claim"]', gettext("claimed")));
+on("x", () => press('form[action="/alerts/mark"]', gettext("marked not relevant")));
 on("o", () => current()?.querySelector(".do a.button")?.click());

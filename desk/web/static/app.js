@@ -1,5 +1,7 @@
 // What every page has: theme, clock, ages, dialogs, keyboard.
 
+import { gettext, number } from "./words.js";
+
 const token = document.querySelector('meta[name="form-token"]')?.content ?? "";
 
 /** Send a form's values; true when the desk did it. */
@@ -11,14 +13,15 @@ export async function post(address, values) {
       body: new URLSearchParams(values),
     });
     if (answer.ok) return true;
-    say(answer.status === 401 || answer.status === 403 ? "Not saved: sign in again" : "Not saved: try again");
+    const signedOut = answer.status === 401 || answer.status === 403;
+    say(signedOut ? gettext("Not saved: sign in again") : gettext("Not saved: try again"));
   } catch {
-    say("Not saved: the desk can't be reached");
+    say(gettext("Not saved: the desk can't be reached"));
   }
   return false;
 }
 
-/** Tell people who listen and people who look. */
+/** Announce something, to screen readers too. */
 export function say(text) {
   const place = document.getElementById("said");
   if (place) place.textContent = text;
@@ -27,9 +30,10 @@ export function say(text) {
 /** How long ago, in one unit; the same words as the server's. */
 export function age(at, now) {
   const seconds = Math.max(0, Math.floor((now - at) / 1000));
-  if (seconds < 60) return "now";
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 86400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+  if (seconds < 60) return gettext("now");
+  if (seconds < 3600) return gettext("%(num)s min", { num: number(Math.floor(seconds / 60)) });
+  if (seconds < 86400) return gettext("%(num)s h", { num: number(Math.floor(seconds / 3600)) });
+  return gettext("%(num)s d", { num: number(Math.floor(seconds / 86400)) });
 }
 
 const clock = document.getElementById("clock");
@@ -53,7 +57,7 @@ const THEMES = ["system", "light", "dark"];
 const theme = document.getElementById("theme");
 function showTheme() {
   const now = document.documentElement.dataset.theme ?? "system";
-  theme.textContent = { system: "Auto", light: "Light", dark: "Dark" }[now];
+  theme.textContent = { system: gettext("Auto"), light: gettext("Light"), dark: gettext("Dark") }[now];
 }
 theme?.addEventListener("click", () => {
   const now = document.documentElement.dataset.theme ?? "system";

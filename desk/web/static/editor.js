@@ -1,6 +1,7 @@
 // The editor of a subscription: lint and backtest while a person types, explain, translate, test a channel.
 
 import { say } from "./app.js";
+import { gettext } from "./words.js";
 
 const PAUSE_MS = 350;
 const token = document.querySelector('meta[name="form-token"]').content;
@@ -22,7 +23,8 @@ function made(html) {
 async function ask(address, values, signal) {
   const answer = await fetch(address, { method: "POST", headers: { "X-Form-Token": token }, body: values, signal });
   if (answer.ok) return answer.text();
-  throw new Error(answer.status === 429 ? "Too many questions: wait a moment" : `The desk says ${answer.status}`);
+  const slow = gettext("Too many requests: wait a moment");
+  throw new Error(answer.status === 429 ? slow : gettext("The desk answers %(status)s", { status: answer.status }));
 }
 
 const sent = (of) => new URLSearchParams(new FormData(of));
@@ -65,15 +67,15 @@ async function answer(of, place, more) {
 
 async function test(button) {
   const place = document.getElementById("tested");
-  place.textContent = `Sending a test to ${button.dataset.channel} …`;
+  place.textContent = gettext("Sending a test to %(channel)s …", { channel: button.dataset.channel });
   button.disabled = true;
   try {
     const values = new URLSearchParams({ name: button.dataset.channel });
     const reply = await fetch("/channels/test", { method: "POST", headers: { "X-Form-Token": token }, body: values });
     const words = reply.headers.get("content-type")?.startsWith("text/plain");
-    place.textContent = words ? await reply.text() : `Not sent: the desk says ${reply.status}`;
+    place.textContent = words ? await reply.text() : gettext("Not sent: the desk answers %(status)s", { status: reply.status });
   } catch {
-    place.textContent = "Not sent: the desk can't be reached";
+    place.textContent = gettext("Not sent: the desk can't be reached");
   }
   button.disabled = false;
 }
@@ -100,7 +102,7 @@ document.addEventListener("click", (event) => {
     explain.elements.document.value = button.dataset.article;
     answer(explain, document.getElementById("explain-body"), true);
     explain.scrollIntoView({ block: "nearest" });
-    say("explained");
+    say(gettext("The explanation is shown"));
   }
 });
 

@@ -1,6 +1,7 @@
 // Live: changed stories take the place of their rows, new ones wait behind the pill, so that nothing moves under the eye.
 
 import { on, open, post, say, tick } from "./app.js";
+import { gettext, ngettext } from "./words.js";
 
 const MOST_ROWS = 400;
 const list = document.getElementById("stories");
@@ -10,6 +11,7 @@ const empty = document.getElementById("empty");
 const find = document.getElementById("find");
 const title = document.title;
 const waiting = new Map();
+const FLAGS = { new: gettext("new"), changed: gettext("changed") };
 
 const rowOf = (id) => document.getElementById(`story-${id}`);
 const rows = () => [...list.children];
@@ -23,7 +25,7 @@ function made(html) {
 
 function setState(row, state) {
   row.dataset.state = state;
-  row.querySelector(".flag").textContent = state === "read" ? "" : state;
+  row.querySelector(".flag").textContent = FLAGS[state] ?? "";
 }
 
 function setStar(row, starred) {
@@ -56,10 +58,10 @@ function told(event) {
 
 function showPill() {
   pill.hidden = waiting.size === 0;
-  const words = `${waiting.size} new`;
+  const words = ngettext("%(num)s new", "%(num)s new", waiting.size);
   pill.textContent = words;
   document.title = waiting.size ? `(${waiting.size}) ${title}` : title;
-  if (waiting.size) say(`${words}: press n to show`);
+  if (waiting.size) say(gettext("%(words)s: press n to show", { words }));
 }
 
 function showWaiting() {
@@ -84,7 +86,7 @@ function narrow() {
     row.hidden = !words.every((word) => text.includes(word));
     count += row.hidden ? 0 : 1;
   }
-  shown.textContent = count === 1 ? "1 story" : `${count} stories`;
+  shown.textContent = ngettext("%(num)s story", "%(num)s stories", count);
 }
 
 const headline = (row) => row.querySelector("h2 a");
