@@ -52,12 +52,22 @@ def is_dead(name: str) -> bool:
 @cache
 def _machine() -> str:
     """What makes process ids comparable; empty if the system does not say."""
+    boot = boot_id()
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", "")
         namespace = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        return ""
+    return f"{boot}-{''.join(filter(str.isdecimal, namespace))}" if boot else ""
+
+
+@cache
+def boot_id() -> str:
+    """What names this start of the machine, 12 characters; empty if the system does not say."""
+    try:
+        text = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
     except (OSError, ValueError):
         return ""
-    return f"{boot[:_BOOT_LENGTH]}-{''.join(filter(str.isdecimal, namespace))}" if boot else ""
+    return text.strip().replace("-", "")[:_BOOT_LENGTH]
 
 
 def cpu_seconds(pid: int) -> float | None:

@@ -170,7 +170,8 @@ class PipelineSettings:
     order_limit_s: Annotated[
         float,
         _help(
-            "deciding a record may take so long; then its process ends, and after the fourth time it is set aside; 0: no limit"
+            "deciding a record may take so long, and a quarter of it as CPU time; then its process ends, and after the second "
+            "time it is set aside; 0: no limit"
         ),
     ] = 60.0
     slice_s: Annotated[

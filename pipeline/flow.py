@@ -28,7 +28,8 @@ class Flow:
     ``owner`` is the token that took the run; ``publish`` puts results into the outbox for the output streams;
     ``pool`` says in which processes of each worker records are prepared, and for how long; ``order_limit_s`` how long one may
     take in the ordered stage before its process is ended. ``vectors``: whether articles get one, without which stories are of
-    one language. ``keeping``: where prepared drafts are kept; None: nowhere.
+    one language. ``keeping``: where prepared drafts are kept; None: nowhere. ``last_words``: the folder on each worker's
+    machine in which a process notes what it decides; empty: none.
     """
 
     store_url: str
@@ -40,6 +41,7 @@ class Flow:
     order_limit_s: float = ORDER_LIMIT_S
     vectors: bool = True
     keeping: Keeping | None = None
+    last_words: str = ""
 
     @property
     def work(self) -> RecordWork:
@@ -66,6 +68,7 @@ def build(envelopes: beam.PCollection[Envelope], order: beam.PTransform, flow: F
             publish=flow.publish,
             scope=flow.scope,
             limit_s=flow.order_limit_s,
+            last_words=flow.last_words,
         )
     )
 

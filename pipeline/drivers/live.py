@@ -27,6 +27,7 @@ from pipeline.drivers.offsets import RunOffsets, cuts
 from pipeline.drivers.pools import in_order, slow_lane
 from pipeline.drivers.slow_lane import Returns, SlowLane
 from pipeline.flow import Flow
+from pipeline.ledger.last_words import folder_of
 from pipeline.ledger.ledger import UNOWNED, RunLedger, RunState
 from pipeline.ledger.pruning import Keep, Pruning
 from pipeline.ledger.writer import last_written
@@ -103,6 +104,7 @@ class LiveRun:
             order_limit_s=self.settings.order_limit_s,
             vectors=self.settings.story_vectors,
             keeping=keeping_of(self.settings),
+            last_words=folder_of(self.settings),
         )
 
     def resumption(self) -> Resumption:

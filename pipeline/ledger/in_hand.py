@@ -2,8 +2,9 @@
 
 Deciding cannot be handed to a process of its own, as preparing is: it needs the story index. So a batch is noted in the store
 before it is decided, and the note is void once the batch is stored. A process that finds a valid note of another one knows
-that a process died over it. Each of its records is blamed once and decided alone from then on; one that is blamed BLAMED_OUT
-times is set aside (``RunWriter``). A process that is stuck is ended by the clock, which decides nothing else.
+that a process died over it, and from what that left on the machine (``pipeline.ledger.last_words``) over which record, and
+whether it ended itself. Records that are blamed are decided alone from then on; at BLAMED_OUT a record is set aside
+(``RunWriter``). A process that is stuck is ended by a limit of CPU time, or by the clock.
 """
 
 from __future__ import annotations
@@ -11,25 +12,36 @@ from __future__ import annotations
 import faulthandler
 import os
 import secrets
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 
 from core.records import Position
 from core.store import Store
 from pipeline.elements import SET_ASIDE, Draft, Rejection
 from pipeline.ledger import tables as own
+from pipeline.ledger.last_words import how_it_ended
 
-BLAMED_OUT = 4
-"""A record that was in hand so often when a process died is not decided again: once in a batch, three times alone.
+PROVEN, UNPROVEN, BLAMED_OUT = 2, 1, 4
+"""How much a death counts against the record that was in hand, and when that is not decided again: after two deaths that the
+process itself reported (a fatal signal in this thread, CPU time), or four of another kind.
 
-A process that is killed from outside dies over a record that did nothing: with two, the torture's kills set one aside.
+A process that is killed from outside dies over a record that did nothing: with two of those, the torture's kills set one aside.
+The kernel's kill for want of memory looks the same, so four do.
 """
+CPU_SHARE = 0.25
+"""Of ``order_limit_s``: what a process may use as CPU time over one record. Only this is reported, since a process that was
+stopped, or waits for a database, reaches the limit by the clock too. A quarter, so that it comes first on a busy machine."""
+MOST_REMEMBERED = 100
 _TOKEN = secrets.token_hex(8)
 _VOID = -1
 _STDERR = 2
+
+log = structlog.get_logger()
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True):
@@ -37,58 +49,92 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
     partition: int
     offset: int
     blamed: int
+    # Otherwise it is only remembered: another record was decided.
+    in_hand: bool = True
 
 
 _records = msgspec.json.Decoder(tuple[_Record, ...])
 
 
-def _process() -> str:
+def process_token() -> str:
+    """What names this process in notes."""
     return f"{os.getpid()}-{_TOKEN}"
 
 
 class InHand:
-    """The note of one run. Raises StoreError, and Fenced once another owner has the run (``check_owner`` does)."""
+    """The note of one run. Raises StoreError, and Fenced once another owner has the run (``check_owner`` does).
 
-    def __init__(self, store: Store, run: str, check_owner: Callable[[sa.Connection], int]) -> None:
-        self._store, self._run, self._check_owner = store, run, check_owner
+    ``last_words``: the folder in which processes of this machine leave theirs; empty: none.
+    """
+
+    def __init__(
+        self, store: Store, run: str, check_owner: Callable[[sa.Connection], int], last_words: str = ""
+    ) -> None:
+        self._store, self._run, self._check_owner, self._last_words = store, run, check_owner, last_words
 
     def take(self, positions: Sequence[Position], seq: int, blamed: Mapping[Position, int]) -> dict[Position, int]:
-        """Note that these are decided now, to be stored as transaction ``seq``; ``blamed`` says how often each was before.
+        """Note that these are decided now, to be stored as transaction ``seq``; ``blamed`` says how much each was before.
 
-        Returns how often the records are blamed that a process had in hand when it died; if there are any, nothing is noted
+        Returns how much the records are blamed that a process had in hand when it died; if there are any, nothing is noted
         and its note is gone, since what was to be decided now may hold them.
         """
-        process, c = _process(), own.in_hand.c
+        process, c = process_token(), own.in_hand.c
         noted = [_Record(at.stream, at.partition, at.offset, blamed.get(at, 0)) for at in positions]
+        remembered = [at for at in blamed if at not in positions][:MOST_REMEMBERED]
+        noted += [_Record(at.stream, at.partition, at.offset, blamed[at], in_hand=False) for at in remembered]
         row = {"run": self._run, "process": process, "seq": seq, "records": msgspec.json.encode(noted).decode()}
         with self._store.writing() as connection:
             stored = self._check_owner(connection)
             found = connection.execute(sa.select(own.in_hand).where(c.run == self._run)).one_or_none()
-            if found is not None and found.process != process and found.seq > stored:
-                connection.execute(own.in_hand.update().where(c.run == self._run).values(seq=_VOID))
-                return {
-                    Position(run=self._run, stream=one.stream, partition=one.partition, offset=one.offset): one.blamed
-                    + 1
-                    for one in _records.decode(found.records)
-                }
+            if found is not None and found.process != process:
+                records = _records.decode(found.records)
+                found_blamed = self._blamed_of(found.process, records, died=found.seq > stored)
+                if found_blamed:
+                    connection.execute(
+                        own.in_hand.update().where(c.run == self._run).values(process=process, seq=_VOID)
+                    )
+                    return found_blamed
             self._store.upsert(connection, own.in_hand, [row])
         return {}
+
+    def _blamed_of(self, process: str, records: Sequence[_Record], *, died: bool) -> dict[Position, int]:
+        """How much each record of another process's note is blamed now; without those that are not blamed at all.
+
+        ``died``: while it had some of them in hand.
+        """
+        death = how_it_ended(self._last_words, self._run, process) if died else None
+        if death is not None and death.stacks:
+            log.error("a service ended itself in the ordered stage", record=death.record, stacks=death.stacks)
+        blamed: dict[Position, int] = {}
+        for one in records:
+            at = Position(run=self._run, stream=one.stream, partition=one.partition, offset=one.offset)
+            if not died or not one.in_hand:
+                more = 0
+            elif death is None or death.unexplained:
+                more = UNPROVEN
+            elif death.record == str(at):
+                more = PROVEN if death.proven else UNPROVEN
+            else:
+                more = 0
+            if one.blamed + more:
+                blamed[at] = one.blamed + more
+        return blamed
 
     def lay_down(self) -> None:
         """Note that nothing is in hand any more: what happens from here on is not the record's fault."""
         with self._store.writing() as connection:
-            mine = (own.in_hand.c.run == self._run) & (own.in_hand.c.process == _process())
+            mine = (own.in_hand.c.run == self._run) & (own.in_hand.c.process == process_token())
             connection.execute(own.in_hand.update().where(mine).values(seq=_VOID))
 
 
 class Suspects:
-    """How often each record was in hand when a process died: those are decided alone, in their order. Not thread-safe."""
+    """How much each record is blamed for processes that died: those are decided alone, in their order. Not thread-safe."""
 
     def __init__(self) -> None:
         self.blamed: dict[Position, int] = {}
 
     def add(self, found: Mapping[Position, int]) -> None:
-        """Blame records as often as ``found`` says, if they were not blamed more often."""
+        """Blame records as much as ``found`` says, if they were not blamed more."""
         for position, times in found.items():
             self.blamed[position] = max(times, self.blamed.get(position, 0))
 
@@ -104,29 +150,33 @@ class Suspects:
 
     def problem(self, position: Position, stage: str) -> Rejection | None:
         """Why a record is set aside; None if it may be decided."""
-        times = self.blamed.get(position, 0)
-        if times < BLAMED_OUT:
+        if self.blamed.get(position, 0) < BLAMED_OUT:
             return None
-        return Rejection(stage, f"{SET_ASIDE}: the service ended {times} times while it was decided")
+        return Rejection(stage, f"{SET_ASIDE}: the service ended each time while it was decided")
 
 
 class Watch:
     """Ends the process, with all stacks on standard error, if one record takes longer than ``limit_s`` (0: never).
 
     Nothing less can end code that holds the interpreter's lock. It is checked from C, so it works then too. One timer per
-    process: with two watches at once the later one counts.
+    process: with two watches at once the later one counts. ``by_cpu``: also if the process uses CPU_SHARE of the limit as CPU
+    time over one record, which ``pipeline.ledger.last_words`` reports.
     """
 
-    def __init__(self, limit_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._limit_s, self._monotonic = limit_s, monotonic
+    def __init__(
+        self, limit_s: float, monotonic: Callable[[], float] = time.monotonic, *, by_cpu: bool = False
+    ) -> None:
+        self._limit_s, self._monotonic, self._by_cpu = limit_s, monotonic, by_cpu
         self._armed_s: float | None = None
 
     def begin_record(self) -> None:
-        """A record is begun: it has three quarters of the limit at least."""
+        """A record is begun: it has three quarters of the limit at least, and its whole CPU time."""
         if not self._limit_s:
             return
+        if self._by_cpu:
+            signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SHARE * self._limit_s)
         now_s = self._monotonic()
-        # Each time a thread is started: not for each of a hundred records in a second.
+        # A thread is started each time: not for each of a hundred records in a second.
         if self._armed_s is None or now_s - self._armed_s > self._limit_s / 4:
             faulthandler.dump_traceback_later(self._limit_s, exit=True, file=_STDERR)
             self._armed_s = now_s
@@ -135,4 +185,6 @@ class Watch:
         """Nothing is decided for now."""
         if self._armed_s is not None:
             faulthandler.cancel_dump_traceback_later()
+            if self._by_cpu:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             self._armed_s = None

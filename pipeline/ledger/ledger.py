@@ -309,9 +309,9 @@ class RunLedger:
         """What waits in the run's slow lane."""
         return SlowLaneQueue(self.store, self.run, self.check_owner)
 
-    def in_hand(self) -> InHand:
-        """The note of what the run's ordered stage has in hand."""
-        return InHand(self.store, self.run, self.check_owner)
+    def in_hand(self, last_words: str = "") -> InHand:
+        """The note of what the run's ordered stage has in hand. ``last_words``: the folder of those on this machine."""
+        return InHand(self.store, self.run, self.check_owner, last_words)
 
     def last_handled(self, partition: int) -> list[OrderKey]:
         """Of each stream that the run has read: the key of the last record of this partition before which none is undone."""

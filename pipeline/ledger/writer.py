@@ -24,7 +24,8 @@ from pipeline.elements import Draft, Rejection
 from pipeline.ledger.base import base_of
 from pipeline.ledger.decisions import replay_decision
 from pipeline.ledger.in_force import SubscriptionVersions
-from pipeline.ledger.in_hand import Suspects, Watch
+from pipeline.ledger.in_hand import Suspects, Watch, process_token
+from pipeline.ledger.last_words import open_last_words
 from pipeline.ledger.ledger import BundleContext, RunLedger, Stale, WentBack
 from pipeline.ledger.stored_facts import read_story_memories
 from pipeline.malloc import settle
@@ -79,16 +80,27 @@ class RunWriter:
 
     A record that raises an exception is rejected with its stage. One that ends the process, or is still not decided after
     ``limit_s`` (0: no limit), is decided alone the next time, and set aside after the second (``pipeline.ledger.in_hand``).
+    ``last_words``: a folder of this machine by which deaths of another kind are told from these; empty: none.
     """
 
-    def __init__(self, ledger: RunLedger, *, publish: bool, scope: str = LIVE, limit_s: float = ORDER_LIMIT_S) -> None:
+    def __init__(
+        self,
+        ledger: RunLedger,
+        *,
+        publish: bool,
+        scope: str = LIVE,
+        limit_s: float = ORDER_LIMIT_S,
+        last_words: str = "",
+    ) -> None:
         self._ledger, self._publish, self._scope = ledger, publish, scope
         self._subscriptions = SubscriptionVersions(SubscriptionStore(ledger.store, scope))
         self._takedowns, self._stamp = Takedowns(ledger.store), -1
         self._lock = threading.Lock()
         self._stage: StoryStage | None = None
         self._seq, self._decision = -1, -1
-        self._in_hand, self._suspects, self._watch = ledger.in_hand(), Suspects(), Watch(limit_s)
+        self._words = open_last_words(last_words, ledger.run, process_token())
+        self._in_hand, self._suspects = ledger.in_hand(last_words), Suspects()
+        self._watch = Watch(limit_s, by_cpu=self._words is not None and self._words.by_cpu)
         self._refused: dict[Position, Rejection] = {}
 
     @property
@@ -199,7 +211,7 @@ class RunWriter:
         found = self._in_hand.take(positions, context.state.seq + 1, self._suspects.blamed)
         if found:
             log.warning(
-                "a service ended while it decided these records; each is decided alone now",
+                "a service ended while these records were to be decided; each is decided alone now",
                 run=self._ledger.run,
                 records=len(found),
                 first=str(next(iter(found))),
@@ -221,6 +233,8 @@ class RunWriter:
     def _around(self, position: Position, stage: str) -> Iterator[None]:
         """What a record's part of the ordered stage runs in. Raises _Failed, and WirewatchError if the store is away."""
         self._watch.begin_record()
+        if self._words is not None:
+            self._words.begin_record(position)
         try:
             yield
         except WirewatchError:
@@ -231,6 +245,9 @@ class RunWriter:
             log.exception("an article can't be decided; it is rejected", stage=stage, position=str(position))
             why = normal_line(f"{stage}_failed: {type(error).__name__}: {str(error)[:200]}")
             raise _Failed(position, Rejection(stage, why)) from error
+        finally:
+            if self._words is not None:
+                self._words.end_record()
 
     def _allowed(self, drafts: Sequence[Draft], aliases: Mapping[str, str]) -> list[Draft]:
         """The drafts, with those of articles that were taken down rejected, whichever address that was."""
@@ -349,12 +366,18 @@ def _say(handled: Handled, alerts: Sequence[Alert], later: Sequence[Draft]) -> N
 
 @cache
 def shared_writer(
-    store_url: str, run: str, owner: str, *, publish: bool, scope: str = LIVE, limit_s: float = ORDER_LIMIT_S
+    store_url: str,
+    run: str,
+    owner: str,
+    *,
+    publish: bool,
+    scope: str = LIVE,
+    limit_s: float = ORDER_LIMIT_S,
+    last_words: str = "",
 ) -> RunWriter:
     """The one writer of a run in this process: loading its index for every bundle would cost too much."""
     if not owner:
         raise StoreError(f"run {run!r} has no owner", hint="take the run before starting its pipeline")
     store = open_store(store_url)
-    return RunWriter(
-        RunLedger(store, run, owner, base=base_of(store, run)), publish=publish, scope=scope, limit_s=limit_s
-    )
+    ledger = RunLedger(store, run, owner, base=base_of(store, run))
+    return RunWriter(ledger, publish=publish, scope=scope, limit_s=limit_s, last_words=last_words)

@@ -34,19 +34,24 @@ class WriteResults(beam.PTransform):
         publish: bool,
         scope: str = LIVE,
         limit_s: float = ORDER_LIMIT_S,
+        last_words: str = "",
     ) -> None:
         super().__init__()
-        self._write = _Write(store_url, run, owner, publish=publish, scope=scope, limit_s=limit_s)
+        self._write = _Write(
+            store_url, run, owner, publish=publish, scope=scope, limit_s=limit_s, last_words=last_words
+        )
 
     def expand(self, drafts: beam.PCollection[Draft]) -> beam.PCollection[None]:
         return drafts | "Write" >> beam.ParDo(self._write).with_output_types(None)
 
 
 class _Write(Step):
-    def __init__(self, store_url: str, run: str, owner: str, *, publish: bool, scope: str, limit_s: float) -> None:
+    def __init__(
+        self, store_url: str, run: str, owner: str, *, publish: bool, scope: str, limit_s: float, last_words: str
+    ) -> None:
         super().__init__()
         self._store_url, self._run, self._owner, self._publish = store_url, run, owner, publish
-        self._scope, self._limit_s = scope, limit_s
+        self._scope, self._limit_s, self._last_words = scope, limit_s, last_words
 
     def setup(self) -> None:
         super().setup()
@@ -58,6 +63,7 @@ class _Write(Step):
             publish=self._publish,
             scope=self._scope,
             limit_s=self._limit_s,
+            last_words=self._last_words,
         )
 
     def teardown(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 from core.records import Subscription
 from core.settings import Settings
 from core.store import SubscriptionStore, open_store
-from pipeline.ledger.in_hand import BLAMED_OUT
 from tests.pipeline.drivers.test_slow_lane import ROOT, append, compared, ends, replay
 
+MOST_STARTS = 9
 SERVICE = """
 import os, sys, threading
 from core.clock import wall_ms
@@ -22,6 +23,7 @@ from core.settings import load_settings
 from core.store import StoreReader, open_store
 from pathlib import Path
 from pipeline.drivers.live import run_in_slices
+from pipeline.ledger import in_hand
 from pipeline.stories import stage
 from pipeline.stories.alerts import AlertRule
 
@@ -40,6 +42,7 @@ def dies(self, article, *args):
 
 if __name__ == "__main__":
     stage.difference, AlertRule.alerts_of = hangs, dies
+    in_hand.CPU_SHARE = 0.03
     settings = load_settings(Path(sys.argv[1]))
     run_in_slices(settings, clock_ms=wall_ms, stop=lambda: False, until_empty=True)
 """
@@ -54,15 +57,15 @@ def test_the_service_goes_on_without_what_hangs_or_dies_in_the_ordered_stage(tmp
     )
     (tmp_path / "service.py").write_text(SERVICE, "utf-8")
     (tmp_path / "wirewatch.toml").write_text(
-        f'data_dir = "{tmp_path}"\npartitions = 1\nextraction_processes = 0\norder_limit_s = 2.0\n', "utf-8"
+        f'data_dir = "{tmp_path}"\npartitions = 1\nextraction_processes = 0\norder_limit_s = 40.0\n', "utf-8"
     )
     # Only the second version of the first has something to compare.
     append(settings, "hang-1", "a", "hang-1", "b", "kill-1", "c")
     command = [sys.executable, str(tmp_path / "service.py"), str(tmp_path / "wirewatch.toml")]
     codes: list[int] = []
-    said: list[str] = []
+    said = ""
     while not codes or codes[-1] != 0:
-        assert len(codes) <= 2 * BLAMED_OUT
+        assert len(codes) <= MOST_STARTS
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -73,10 +76,11 @@ def test_the_service_goes_on_without_what_hangs_or_dies_in_the_ordered_stage(tmp
             check=False,
         )
         codes.append(done.returncode)
-        said.append(done.stderr)
-    assert BLAMED_OUT < len(codes) <= 2 * BLAMED_OUT + 1
-    # A record that was in one batch with the other's death is blamed for that once.
-    assert sum("in hangs" in each for each in said) >= BLAMED_OUT - 1
+        said += done.stderr
+    # Each ends the service twice, in an order that the slow lane may change. What was in its batch is not blamed for that.
+    assert sorted(codes) == [-signal.SIGVTALRM, -signal.SIGVTALRM, -signal.SIGABRT, -signal.SIGABRT, 0]
+    assert said.count("in hangs") >= 2
+    assert said.count("in dies") >= 2
     assert ends(store) == {
         "hang-1": "published, rejected decide: set_aside",
         "a": "published",

@@ -1,0 +1,168 @@
+"""What a process leaves on its machine about the record that it decides, read by the process that comes after it.
+
+A note in the store says what a dead process had to decide, not how it died: a kill from outside looks like a deadly record.
+So each process has two small files. In the first, mapped into memory, stands which record is in hand; what was written there
+outlives the process, whatever ends it. The second is faulthandler's: it is written from C as the process ends itself, by a
+fatal signal or since it used up its CPU time over one record (SIGVTALRM). No kill from outside writes there.
+
+Nothing here raises for the files' sake: without them a death is unexplained.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import mmap
+import os
+import re
+import signal
+import threading
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import structlog
+
+from core.private import make_private_folder
+from core.processes import boot_id
+from core.records import Position
+from core.settings import Settings
+
+FOLDER: Final = "last-words"
+_HAND, _FAULT = ".hand", ".fault"
+_SLOT: Final = 1024
+_MOST: Final = 64 << 10
+_KEPT_FILES: Final = 64
+_OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_CURRENT: Final = re.compile(r"^Current thread 0x([0-9a-f]+)", re.MULTILINE)
+_CPU: Final = ("Current thread 0x", "Thread 0x")
+_FATAL: Final = "Fatal Python error: "
+
+log = structlog.get_logger()
+_reports: dict[str, bool] = {}
+
+
+class Death(NamedTuple):
+    """How a process ended. ``record``: what it had in hand (str of its position), empty: nothing.
+
+    ``proven``: it ended itself, in the thread that decided this record or by the limit of CPU time. ``stacks``: where all
+    threads were.
+    """
+
+    record: str
+    proven: bool
+    stacks: str
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether the process ended itself while it decided no record: then each that it had noted may be why."""
+        return bool(self.stacks) and not self.record
+
+
+class LastWords:
+    """The files of one run in this process. Not thread-safe: one thread decides a run at a time."""
+
+    def __init__(self, folder: Path, run: str, process: str) -> None:
+        """Open them in ``folder``. Raises OSError."""
+        make_private_folder(folder)
+        _thin_out(folder)
+        self.by_cpu = _report_to(folder / f"{process}{_FAULT}")
+        number = os.open(folder / _hand_name(process, run), _OPEN_FLAGS, 0o600)
+        try:
+            os.write(number, boot_id().ljust(_SLOT).encode("ascii") + b" " * _SLOT)
+            self._hand = mmap.mmap(number, 2 * _SLOT)
+        finally:
+            os.close(number)
+
+    def begin_record(self, position: Position) -> None:
+        """Note that a record is in hand, in this thread."""
+        text = f"{threading.get_ident():x} {position}".encode()
+        # A position that is cut off is found in no note: then nothing is proven of it.
+        self._hand[_SLOT:] = text[:_SLOT].ljust(_SLOT)
+
+    def end_record(self) -> None:
+        """Note that nothing is in hand."""
+        self._hand[_SLOT:] = b" " * _SLOT
+
+
+def folder_of(settings: Settings) -> str:
+    """Where the processes of this machine leave them: beside the kept drafts."""
+    return str(Path(settings.drafts_dir or settings.data_dir).absolute() / FOLDER)
+
+
+def open_last_words(folder: str, run: str, process: str) -> LastWords | None:
+    """The files of this process; None if there is no folder, or nothing can be written in it."""
+    if not folder:
+        return None
+    try:
+        return LastWords(Path(folder), run, process)
+    except OSError as error:
+        log.warning("what a process decides can't be noted on this machine", folder=folder, reason=str(error))
+        return None
+
+
+def how_it_ended(folder: str, run: str, process: str) -> Death | None:
+    """What another process of this machine left; None if it left nothing, or the machine has been started since."""
+    if not folder:
+        return None
+    try:
+        hand = _read(Path(folder) / _hand_name(process, run))
+    except OSError:
+        return None
+    boot, slot = hand[:_SLOT].strip(), hand[_SLOT:].strip()
+    if not boot or boot != boot_id():
+        return None
+    stacks = ""
+    with suppress(OSError):
+        stacks = _read(Path(folder) / f"{process}{_FAULT}").strip()
+    return judged(slot, stacks)
+
+
+def judged(slot: str, stacks: str) -> Death:
+    """What a slot and faulthandler's text say of a death. Pure."""
+    thread, _, record = slot.partition(" ")
+    current = _CURRENT.search(stacks)
+    here = current is not None and current[1].lstrip("0") == thread
+    proven = bool(record) and (stacks.startswith(_CPU) or (stacks.startswith(_FATAL) and here))
+    return Death(record, proven, stacks)
+
+
+def _report_to(path: Path) -> bool:
+    """Let faulthandler write there, once a process. Returns whether the limit of CPU time is reported too.
+
+    Who has turned faulthandler on (PYTHONFAULTHANDLER) wants its words elsewhere: then no death by a signal is explained.
+    """
+    known = _reports.get(str(path))
+    if known is not None:
+        return known
+    number = os.open(path, _OPEN_FLAGS | os.O_APPEND, 0o600)
+    if faulthandler.is_enabled():
+        os.close(number)
+        by_cpu = False
+    else:
+        faulthandler.enable(number, all_threads=True)
+        # Behind the words comes what SIGVTALRM does by itself: it ends the process.
+        faulthandler.register(signal.SIGVTALRM, number, all_threads=True, chain=True)
+        by_cpu = True
+    _reports[str(path)] = by_cpu
+    return by_cpu
+
+
+def _hand_name(process: str, run: str) -> str:
+    return f"{process}-{blake2b(run.encode(), digest_size=6).hexdigest()}{_HAND}"
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_MOST).decode("utf-8", "replace")
+
+
+def _thin_out(folder: Path) -> None:
+    """Delete the oldest files of processes that are long gone."""
+    found: list[tuple[float, Path]] = []
+    for path in folder.iterdir():
+        if path.suffix in (_HAND, _FAULT):
+            with suppress(OSError):
+                found.append((path.stat().st_mtime, path))
+    for _, path in sorted(found, reverse=True)[_KEPT_FILES:]:
+        path.unlink(missing_ok=True)
