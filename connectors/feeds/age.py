@@ -46,9 +46,14 @@ class Past(NamedTuple):
 
 
 _USUAL = re.compile(
-    r"(?:[A-Z][a-z]{2,8},?\s+)?\d{1,2}\s+(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\s+\d{4}\b"
-    r"|(?:19|20)\d\d-\d\d-\d\d(?:[T\s]|$)"
+    r"\s*(?:(?:[A-Z][a-z]{2,8},?\s+)?\d{1,2}\s+(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\s+\d{4}"
+    r"(?:\s+\d\d?:\d\d(?::\d\d)?(?:\s*(?:[+-]\d\d:?\d\d|GMT|UTC?|Z|[ECMP][SD]T))?)?"
+    r"|(?:19|20)\d\d-\d\d-\d\d(?:[T\s]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)\s*"
 )
+"""Forms that feedparser reads rightly. It takes a zone that it does not know, such as BST or MSK, for UTC, and loses the time
+before one in words behind a date of ISO 8601."""
+_SMALL_ZONE = re.compile(r"(?<=:\d\d )[a-z]{2,4}(?=\s*$)")
+"""In a text, "est" and "met" are words; here they can only be zones."""
 
 
 def with_dates(listed: Sequence[FeedItem], language: str | None, read_date: ReadDate) -> tuple[FeedItem, ...]:
@@ -56,8 +61,9 @@ def with_dates(listed: Sequence[FeedItem], language: str | None, read_date: Read
 
     def dated(item: FeedItem) -> FeedItem:
         for claim in filter(None, (item.published, item.updated)):
-            if item.dated_ms is not None and _USUAL.match(claim):
+            if item.dated_ms is not None and _USUAL.fullmatch(claim):
                 break
+            claim = _SMALL_ZONE.sub(lambda zone: zone[0].upper(), claim)
             if (moment := read_date(claim, item.language or language)) is not None:
                 return replace(item, dated_ms=to_ms(moment))
         return item

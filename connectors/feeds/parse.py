@@ -29,7 +29,7 @@ from connectors.feeds.items import (
 )
 from connectors.feeds.jsonfeed import parse_json_feed
 from connectors.feeds.markup import mended
-from connectors.feeds.sitemap import parse_sitemap
+from connectors.feeds.sitemap import is_list_of_addresses, parse_list_of_addresses, parse_sitemap
 from connectors.http.answers import without_credentials
 from connectors.http.body import NotUnpacked, unpacked
 from core.charset import Decoded, binary_kind, decode_body
@@ -49,19 +49,26 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
         return parse_json_feed(text, url=url)
     if is_sitemap(text):
         return parse_sitemap(text, url=url)
+    if is_list_of_addresses(text):
+        return parse_list_of_addresses(text, url=url)
     parsed = read_xml(text, url=url, base=url, for_items=True)
     notes = []
     if parsed.get("bozo"):
         notes.append(f"not well-formed, read all the same: {one_line(str(parsed.get('bozo_exception')), 200)}")
     if encoding != "utf-8":
         notes.append(f"read as {encoding}")
+    about = parsed.get("feed") or {}
     entries = parsed.get("entries") or []
-    items = build_items(_drafts(entries, url), url)
+    if len(entries) > 1 and parsed.get("bozo") and _ends_in_an_item(text):
+        # The next poll has it whole: half a title would be an article of its own.
+        entries = entries[:-1]
+        notes.append("cut short in an item, which is left out")
+    authors = _authors(about) if parsed.get("version") == "atom10" else ()
+    items = build_items(_drafts(entries, url, authors), url)
     if without := sum(not item.fetchable for item in items):
         notes.append(f"{without} of {len(items)} items have no link")
     if len(items) < len(entries):
         notes.append(f"{len(entries) - len(items)} repeated items left out")
-    about = parsed.get("feed") or {}
     return ParsedFeed(
         format=str(parsed.get("version") or "xml"),
         title=_title(about),
@@ -82,7 +89,15 @@ def _related(about: Any, rel: str, base: str) -> str | None:
     return None
 
 
-def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
+def _ends_in_an_item(text: str) -> bool:
+    """Whether the text breaks off within an item, in a feed that ends its items."""
+    low = text.lower()
+    begun, ended = (max(low.rfind(mark + name) for name in ("item", "entry")) for mark in ("<", "</"))
+    return begun > ended > 0
+
+
+def _drafts(entries: list[Any], url: str, authors: tuple[str, ...]) -> Iterator[FeedItem]:
+    """``authors``: those of an entry that names none (RFC 4287, 4.2.1)."""
     # Plain dictionaries: each question to feedparser's own costs a look at its map of other names for a field. And with
     # its own, "updated" would be answered with "published" if there is none.
     for entry in map(dict, entries):
@@ -100,7 +115,7 @@ def _drafts(entries: list[Any], url: str) -> Iterator[FeedItem]:
             summary=plain,
             content=content,
             content_is_html=is_html,
-            authors=_authors(entry),
+            authors=_authors(entry) or authors,
             published=one_line(entry.get("published"), MAX_NAME),
             updated=one_line(entry.get("updated"), MAX_NAME),
             dated_ms=first_ms(read_moment(entry.get("published_parsed")), read_moment(entry.get("updated_parsed"))),
@@ -112,6 +127,9 @@ def _link(entry: Any, base: str) -> str:
     guid = entry.get("id")
     if address := web_address(_joined(base, entry.get("link"))):
         return link_target(address)
+    for part in entry.get("content") or ():
+        if part.get("src") and (address := web_address(_joined(base, part["src"]))):
+            return address
     # A guid is the address if there is no other, even if it says it is not a permalink: trying it costs one request.
     return web_address(_joined(base, guid) if isinstance(guid, str) and guid.startswith("/") else guid)
 
@@ -136,6 +154,7 @@ def _content(entry: Any) -> tuple[str | None, bool]:
         if isinstance(value, str) and value.strip() and len(value) > len(best or ""):
             kind = str(part.get("type") or "")
             if kind.startswith(("text/", "application/xhtml")) or not kind:
+                value = _bare(value)
                 best, is_html = sound(value), "html" in kind or looks_like_html(value)
     return best, is_html
 
@@ -148,7 +167,14 @@ def _title(holder: Any) -> str | None:
     return one_line(title)
 
 
+def _bare(html: str) -> str:
+    """``html`` without a section of CDATA around it, which was escaped: to XML it is text."""
+    match = _ESCAPED_CDATA.fullmatch(html) if "<![CDATA[" in html[:100] else None
+    return match[1] if match else html
+
+
 def _plain(html: str) -> str | None:
+    html = _bare(html)
     text = sound(plain_text(once_escaped(html)) if looks_like_html(html) else html.strip())
     return text[:MAX_SUMMARY].rstrip() or None
 
@@ -180,6 +206,9 @@ _PROLOG = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)
 _GUID = re.compile(r"<((?:\w{1,20}:)?(?:guid|id))(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"https?://[\w.:-]+(?:/[^\s?#;]*)?(?:\?[^\s#]+)?(?:#\S+)?", re.ASCII)
 _NAMED_ADDRESS = re.compile(r"[^\s@()<>]+@[^\s@()<>]+\s+\(([^()]+)\)|([^@<>]+)<[^\s@<>]+@[^\s@<>]+>")
+_ESCAPED_CDATA = re.compile(r"\s*<!\[CDATA\[(.*)\]\]>\s*", re.DOTALL)
+_EMPTY_LINK = re.compile(r"<link\s*/>\s*(https?://[^\s<>]+)", re.IGNORECASE)
+"""What libraries of HTML make of RSS: there a link is an element without content."""
 _BASE = re.compile(r"\bbase\s*=", re.IGNORECASE)
 _HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL | re.IGNORECASE)
 
@@ -249,6 +278,7 @@ def read_xml(text: str, *, url: str, base: str, for_items: bool = False) -> Any:
         raise FeedError(url, f"more than {MAX_MARKS:,} elements: not read", kind=FailureKind.TOO_LARGE)
     text = mended(text)
     if for_items:
+        text = _EMPTY_LINK.sub(r"<link>\1</link>", text)
         text = _GUID.sub(r'<\1 isPermaLink="false"\2>', text)
         # With a base, feedparser joins addresses at every element: a fifth of its time. Only elements with bases of
         # their own need it, as the items' links are joined by ``_joined``.

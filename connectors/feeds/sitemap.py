@@ -134,6 +134,23 @@ def parse_sitemap(text: str, *, url: str) -> ParsedFeed:
     )
 
 
+def is_list_of_addresses(text: str) -> bool:
+    """Whether this is a sitemap of the third kind: a text with one address on each line (sitemaps.org, "Text file")."""
+    if not text[:8].lower().startswith(("http://", "https://")):
+        return False
+    lines = text.split()
+    return len(lines) > 1 and all(map(web_address, lines))
+
+
+def parse_list_of_addresses(text: str, *, url: str) -> ParsedFeed:
+    """Parse such a list. Items are its first 1,000: it has no dates."""
+    addresses = text.split()
+    items = build_items((FeedItem(key="", url=address) for address in addresses[:MAX_LISTED]), url)
+    left = len(addresses) - len(items)
+    notes = (f"{left} of {len(addresses)} pages left out: further down, or repeated",) if left else ()
+    return ParsedFeed(format="textsitemap", title=None, language=None, items=items, notes=notes)
+
+
 def _read(reader: _Reader, text: str) -> str | None:
     """Return why it was not read to the end; None if it was."""
     parser = expat.ParserCreate("utf-8")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import random
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 
@@ -283,3 +285,76 @@ def test_items_beyond_the_room_come_with_later_polls(web: Site, http: Http) -> N
     assert feed.poll(NOON).report.deferred == 2
     found = [item.url for at in (0, 10, 20) for item in feed.poll(after(at)).items]
     assert sorted(found) == [web.url(f"/{name}") for name in names]
+
+
+PLAIN = {"Content-Type": "application/rss+xml"}
+RAW_DEFLATE = {"Content-Encoding": "deflate"} | PLAIN
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("pack", "headers"),
+    [
+        (gzip.compress, PLAIN),
+        (gzip.compress, {"Content-Encoding": "identity"} | PLAIN),
+        (bytes, {"Content-Encoding": "gzip"} | PLAIN),
+        (raw_deflate, RAW_DEFLATE),
+        (bytes, {"Content-Type": "text/html; charset=utf-8"}),
+    ],
+    ids=[
+        "packed, not said",
+        "packed, said not to be",
+        "said to be packed",
+        "deflate without its head",
+        "said to be a page",
+    ],
+)
+def test_what_is_said_of_the_bytes_is_false(
+    web: Site, http: Http, pack: Callable[[bytes], bytes], headers: dict[str, str]
+) -> None:
+    web.pages["/rss"] = Answer(pack(rss(web, "a", "b").body), headers=headers)
+    assert Poller(web, http).poll(NOON).report.new == 2
+
+
+def test_an_etag_without_quotes_is_given_back_as_it_came(web: Site, http: Http) -> None:
+    def feed_page(request: BaseHTTPRequestHandler) -> Answer:
+        if request.headers["If-None-Match"] == "abc":
+            return Answer(status=304)
+        return Answer(rss(web, "a").body, headers={"ETag": "abc"})
+
+    web.pages |= {"/rss": feed_page, "/a": page("a")}
+    feed = Poller(web, http)
+    feed.poll(NOON)
+    feed.poll(NOON)
+    assert feed.poll(after(10)).report.not_modified
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        Answer(b"", headers=PLAIN),
+        Answer(
+            b"<html><head><title>Sign in</title></head><body>Sign in</body></html>",
+            headers={"Content-Type": "text/html"},
+        ),
+        Answer(b"<rss version='2.0'><channel><title>Local</title></channel></rss>", headers=PLAIN),
+    ],
+    ids=["nothing", "a page", "an empty list"],
+)
+def test_after_an_answer_that_was_none_nothing_is_new_again(web: Site, http: Http, between: Answer) -> None:
+    good = rss(web, "a", "b")
+    web.pages |= {"/rss": good, "/a": page("a"), "/b": page("b"), "/c": page("c")}
+    feed = Poller(web, http)
+    feed.poll(NOON)
+    feed.poll(NOON)
+    web.pages["/rss"] = between
+    feed.poll(after(10))
+    web.pages["/rss"] = rss(web, "c", "a", "b")
+    web.asked.clear()
+    later = feed.poll(after(4_000))
+    assert [item.url for item in later.items] == [web.url("/c")]
+    assert web.paths() == ["/rss", "/c"]
