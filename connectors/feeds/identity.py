@@ -63,15 +63,18 @@ _NO_MARKS = ItemMarks("", "", "", "", "", "", "")
 def marks_of(item: FeedItem) -> ItemMarks:
     """The marks of a listed item."""
     title, summary = (" ".join((part or "").split()) for part in (item.title, item.summary))
+    figures = _DIGITS.findall(f"{title} {summary}")
+    if figures:
+        title, summary = _DIGITS.sub("0", title), _DIGITS.sub("0", summary)
     link = canonical_url(item.url)
     bare = link.partition(f"#{ITEM_FRAGMENT}=")[0]
     return ItemMarks(
         guid=_hash(12, item.guid),
         link=_hash(12, bare if item.fetchable or bare != link else ""),
-        title=_hash(8, _DIGITS.sub("0", title)),
-        rest=_hash(8, _DIGITS.sub("0", summary)),
+        title=_hash(8, title),
+        rest=_hash(8, summary),
         when=_hash(8, item.published),
-        figures=_hash(8, " ".join(_DIGITS.findall(f"{title} {summary}"))),
+        figures=_hash(8, " ".join(figures)),
         touch=_hash(8, f"{item.updated or ''}\0{item.content or ''}".strip("\0")),
         apart="+" if bare != link else "",
     )

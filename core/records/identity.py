@@ -98,6 +98,11 @@ ITEM_FRAGMENT = "wirewatch-item"
 """Begins the fragment in the address of an item whose link doesn't tell it apart from others: the only one that counts."""
 
 _ITEM = re.compile(rf"{ITEM_FRAGMENT}=[0-9a-f]{{32}}")
+_PLAIN = re.compile(
+    r"https?://(?P<host>[a-z0-9]+(?:[.-][a-z0-9]+)*)"
+    r"(?P<behind>(?::(?P<port>[1-9]\d{0,3}))?(?:/[A-Za-z0-9_~-]+)+(?:\.html?|\.php)?)",
+    re.ASCII,
+)
 _LINE_CHARS = re.compile(r"[\t\r\n]")
 _SCHEME = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_~-]+(?:\.[a-z0-9_~-]+)*")
@@ -137,6 +142,20 @@ def canonical_url(url: str) -> str:
 @lru_cache(maxsize=512)
 def _canonical(text: str) -> str | None:
     """The canonical form, or None if ``text`` is not an http(s) URL. Raises ValueError for a malformed one."""
+    return _plain(text) or _whole(text)
+
+
+def _plain(text: str) -> str | None:
+    """The canonical form of an address of a host and a path of plain words, which ``_whole`` takes six times as long for."""
+    found = _PLAIN.fullmatch(text)
+    # Whatever AMP adds, or an index file, is left to ``_whole``.
+    if found is None or "amp" in text or "/index." in text or found["port"] in ("80", "443"):
+        return None
+    host = _host(found["host"])
+    return None if host is None else f"https://{host}{found['behind']}"
+
+
+def _whole(text: str) -> str | None:
     text = _LINE_CHARS.sub("", text)
     while True:
         scheme = _SCHEME.match(text)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from feedparser.util import FeedParserDict
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,3 +116,12 @@ def test_any_bytes_give_a_feed_or_a_feed_error(noise: bytes, start: bytes) -> No
 def test_a_feed_of_nothing_but_tags_is_refused_unread() -> None:
     with pytest.raises(FeedError, match="more than 300,000 elements"):
         parse_feed(b"<rss version='2.0'><channel>" + b"<item>" * 300_000, url="https://f.example/x")
+
+
+def test_copies_of_what_feedparser_gives_are_deep() -> None:
+    inner = FeedParserDict(value="words", language=None)
+    whole = FeedParserDict(title_detail=inner, tags=[FeedParserDict(term="a")])
+    twin = copy.deepcopy(whole)
+    assert (twin, type(twin)) == (whole, FeedParserDict)
+    twin["title_detail"]["value"] = twin["tags"][0]["term"] = "other"
+    assert (inner["value"], whole["tags"][0]["term"]) == ("words", "a")

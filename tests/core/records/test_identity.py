@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.records import article_id, canonical_url
-from core.records.identity import MAX_URL_CHARS
+from core.records.identity import MAX_URL_CHARS, _plain, _whole
 from tests.laws import examples
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "urls.toml").read_text(encoding="utf-8"))["case"]
@@ -57,6 +57,24 @@ def test_a_canonical_url_is_plain_ascii(url: str) -> None:
     if form != url.strip() and form.startswith("https://"):
         assert form.isascii()
         assert " " not in form
+
+
+PLAIN = st.from_regex(
+    r"https?://(www\.|m\.|amp\.)?[a-z0-9-]{1,8}(\.[a-z]{2,4}){0,2}(:\d{1,5})?"
+    r"(/(amp|index|s|[A-Za-z0-9_~.-]{1,6})){0,4}(\.html?|\.php|\.amp)?/?",
+    fullmatch=True,
+)
+
+
+@given(st.one_of(URLS, PLAIN))
+@settings(max_examples=examples(1_000), deadline=None)
+@example("http://127.0.0.1:1/7/7")
+@example("https://www.m.com/a/index.html")
+@example("https://google.com/amp/s/a.example/b")
+def test_plain_addresses_have_the_form_that_all_others_have(url: str) -> None:
+    quick = _plain(url)
+    if quick is not None:
+        assert quick == _whole(url)
 
 
 def test_an_endless_url_is_left_alone() -> None:
