@@ -98,8 +98,8 @@ torture: dev jars ## kill everything at random moments, on SQLite, Kafka+Postgre
 bench-kills: dev ## kill -9 of a service of wirewatch up every ten seconds for five minutes: each feed polled again within 10 s (SECONDS SEEDS="1 2 3")
 	$(BIN)/python -m benchmarks.kills --seconds $(or $(SECONDS),300) $(foreach seed,$(or $(SEEDS),1 2 3),--seed $(seed))
 
-soak: dev jars ## 30 minutes at 10 articles/s on real servers, then idle: memory, CPU, lag into a CSV (MINUTES RATE IDLE_MINUTES DRIVER=slices|flink STORE=postgres|sqlite)
-	$(BIN)/python -m benchmarks.soak --driver $(or $(DRIVER),slices) --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),30) --rate $(or $(RATE),10) --idle-minutes $(or $(IDLE_MINUTES),3)
+soak: dev jars ## 30 minutes at 10 articles/s on real servers, then idle: memory, CPU, lag into a CSV (MINUTES RATE IDLE_MINUTES SLOW=0.01 DRIVER=slices|flink STORE=postgres|sqlite)
+	$(BIN)/python -m benchmarks.soak --driver $(or $(DRIVER),slices) --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),30) --rate $(or $(RATE),10) --slow-share $(or $(SLOW),0) --idle-minutes $(or $(IDLE_MINUTES),3)
 
 bench-latency: dev jars ## raw append to stored alert at 5 articles/s on both drivers (MINUTES RATE STORE)
 	$(BIN)/python -m benchmarks.soak latency --driver slices --store $(or $(STORE),postgres) --minutes $(or $(MINUTES),3) --rate $(or $(RATE),5)

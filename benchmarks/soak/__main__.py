@@ -15,14 +15,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from random import Random
 from types import FrameType
 from typing import TextIO
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from rich.console import Console
 
 from benchmarks.results import machine
-from benchmarks.soak.installation import BenchFailed, Installation, installed
+from benchmarks.soak.delays import COLUMNS as MINUTE_COLUMNS
+from benchmarks.soak.delays import Delay, by_minute, matched, trend_of
+from benchmarks.soak.installation import SLOW_PROCESSES, BenchFailed, Installation, installed
 from benchmarks.soak.pages import SUBSCRIPTIONS, raw_article
 from benchmarks.soak.sampling import COLUMNS, Sampler
 from benchmarks.soak.verdict import FLAT_MB_PER_HOUR, IDLE_LIMIT_PERCENT, P99_LIMIT_S, Verdict, judge
@@ -33,6 +37,7 @@ from core.store import tables as t
 from core.streams import create_stream
 
 RESULTS = Path(__file__).parent / "results"
+SLOW, SEED = "/slow/", 5
 EVERY_S = 10.0
 DRAIN_S = 300.0
 TELLING_MINUTES = 20
@@ -43,9 +48,11 @@ SETTLE_S = 20.0
 class Feeder(threading.Thread):
     """Appends articles at a steady rate until told to stop; ``error`` is what stopped it otherwise."""
 
-    def __init__(self, installation: Installation, rate: float) -> None:
+    def __init__(self, installation: Installation, rate: float, slow_share: float) -> None:
         super().__init__(name="feeder", daemon=True)
-        self._settings, self._rate = installation.settings, rate
+        self._settings, self._rate, self._slow_share = installation.settings, rate, slow_share
+        self._random = Random(SEED)
+        self.times: list[tuple[str, int]] = []
         self.stopping = threading.Event()
         self.appended = 0
         self.bytes = 0
@@ -57,7 +64,11 @@ class Feeder(threading.Thread):
             with create_stream(self._settings.stream, self._settings.raw_stream, self._settings.partitions) as stream:
                 began_s = time.monotonic()
                 while not self.stopping.wait(max(0.0, began_s + self.appended / self._rate - time.monotonic())):
-                    records, _ = to_records((raw_article(self.appended, datetime.now(UTC)),), stream.max_value_bytes)
+                    article = raw_article(self.appended, datetime.now(UTC))
+                    if self._random.random() < self._slow_share:
+                        article = replace(article, url=article.url.replace("/news/", SLOW))
+                    records, _ = to_records((article,), stream.max_value_bytes)
+                    self.times.append((article.url, wall_ms()))
                     stream.append(records)
                     self.appended += 1
                     self.bytes += len(records[0].value)
@@ -75,7 +86,8 @@ class Soak:
         self._rows: list[dict[str, object]] = []
         self._began_s = time.monotonic()
         self._sampler = Sampler(installation, self._began_s)
-        self.feeder = Feeder(installation, options.rate)
+        self.feeder = Feeder(installation, options.rate, options.slow_share)
+        self.minutes: list[dict[str, float | int | None]] = []
 
     def run(self) -> Verdict:
         """Raises BenchFailed where something broke."""
@@ -90,6 +102,7 @@ class Soak:
         self._phase(writer, "drain", until=lambda passed_s: self._drained(passed_s), every_s=2.0)
         if idle_s:
             self._phase(writer, "idle", until=lambda passed_s: passed_s >= idle_s)
+        self.minutes = by_minute(self._delays(), load_began_ms, int(self._options.minutes))
         settle_ms = int(1000 * min(SETTLE_S, load_s / 4))
         delays = self._delays_s(load_began_ms + settle_ms)
         warm_up_s = 60 * min(self._options.warm_up_minutes, self._options.minutes / 2)
@@ -121,9 +134,28 @@ class Soak:
         done = self._rows[-1]["outcomes"]
         if done != "" and float(str(done)) >= self.feeder.appended:
             return True
-        if passed_s > DRAIN_S:
-            raise BenchFailed(f"{self.feeder.appended} appended, {done} done {DRAIN_S:.0f} s later")
+        # A slow page takes up to 30 s of one of SLOW_PROCESSES.
+        most_s = DRAIN_S + self.feeder.appended * self._options.slow_share * 30 / SLOW_PROCESSES
+        if passed_s > most_s:
+            raise BenchFailed(f"{self.feeder.appended} appended, {done} done {most_s:.0f} s later")
         return False
+
+    def _delays(self) -> list[Delay]:
+        """Of all records. Raises BenchFailed if one has no outcome."""
+        store = open_store(self._installation.settings.store)
+        joined = t.outcomes.join(
+            t.commits, (t.commits.c.run == t.outcomes.c.run) & (t.commits.c.seq == t.outcomes.c.seq)
+        )
+        query = sa.select(t.outcomes.c.item, t.commits.c.stored_ms).select_from(joined)
+        query = query.where(t.outcomes.c.run == self._installation.settings.run)
+        with store.reading() as connection:
+            ordered = query.order_by(t.outcomes.c.partition, t.outcomes.c.first_offset)
+            stored = [(str(item), int(stored_ms)) for item, stored_ms in connection.execute(ordered)]
+        store.close()
+        delays, missing = matched(self.feeder.times, stored, SLOW)
+        if missing:
+            raise BenchFailed(f"{len(missing)} records without an outcome, the first: {missing[0]}")
+        return delays
 
     def _delays_s(self, since_ms: int) -> list[float]:
         store = open_store(self._installation.settings.store)
@@ -186,6 +218,15 @@ def show(verdict: Verdict, soak: Soak, known: dict[str, object], console: Consol
         mark = "" if reached is None else "[green]reached[/]" if reached else "[red]NOT reached[/]"
         table.add_row(name, measured, target, mark)
 
+    for name, column in (("p50", "p50_s"), ("p99", "p99_s")):
+        # The first minute has cold caches.
+        trend = trend_of(soak.minutes[1:], column)
+        if "slow_share" in known:
+            row[f"quick_{name}_ratio"] = None if trend is None else round(trend.ratio, 2)
+            row[f"quick_{name}_flat"] = None if trend is None else trend.flat
+        if trend is not None:
+            words = f"{trend.first_s:.2f} → {trend.last_s:.2f} s ({trend.slope_s_per_h:+.2f} s/h)"
+            line(f"append to outcome, {name} of a minute, first and last third", words, "flat", trend.flat)
     line("articles, each with one outcome", f"{soak.feeder.appended} ({row['mean_page_kb']} KB each)")
     if p50 is not None and p99 is not None:
         line("append to stored alert, p50", f"{p50:.2f} s ({len(verdict.delays_s)} alerts)")
@@ -220,6 +261,9 @@ def main() -> int:
     parser.add_argument("--store", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--rate", type=float, default=10, help="articles a second")
+    parser.add_argument(
+        "--slow-share", type=float, default=0.0, help="so many of 1 are pages whose extraction hangs beyond all limits"
+    )
     parser.add_argument("--idle-minutes", type=float, default=3)
     parser.add_argument(
         "--warm-up-minutes", type=float, default=10, help="at most half of the load; not part of slopes"
@@ -232,7 +276,7 @@ def main() -> int:
     # So that everything is ended on the way out.
     signal.signal(signal.SIGTERM, _interrupted)
     console = Console() if sys.stdout.isatty() else Console(width=120)
-    known = facts(options)
+    known = facts(options) | ({"slow_share": options.slow_share} if options.slow_share else {})
     options.out.mkdir(parents=True, exist_ok=True)
     stem = f"{options.what}-{options.driver}-{options.store}-{time.strftime('%Y%m%dT%H%MZ', time.gmtime())}"
     path = options.out / f"{stem}.csv"
@@ -242,7 +286,9 @@ def main() -> int:
     try:
         with (
             path.open("w", newline="") as out,
-            installed(options.driver, options.store, keep=options.keep) as installation,
+            installed(
+                options.driver, options.store, slow=SLOW if options.slow_share else "", keep=options.keep
+            ) as installation,
         ):
             out.writelines(f"# {name}: {value}\n" for name, value in known.items())
             store = open_store(installation.settings.store)
@@ -257,7 +303,13 @@ def main() -> int:
     except BenchFailed as error:
         console.print(f"{options.what}: {error}", style="red", markup=False)
         return 1
-    _keep(options.out / "summary.csv", show(verdict, soak, known, console))
+    with (options.out / f"{stem}-minutes.csv").open("w", newline="") as file:
+        minutes = csv.DictWriter(file, MINUTE_COLUMNS)
+        minutes.writeheader()
+        minutes.writerows(soak.minutes)
+    # With columns of its own.
+    summary = "summary-slow.csv" if options.slow_share else "summary.csv"
+    _keep(options.out / summary, show(verdict, soak, known, console))
     if options.what == "latency":
         with (options.out / f"{stem}-delays.csv").open("w", newline="") as file:
             file.write("delay_s\n")

@@ -22,6 +22,9 @@ from core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 UP, DOWN = ROOT / "deploy/local/up.sh", ROOT / "deploy/local/down.sh"
+INJECTION = Path(__file__).parent / "injection"
+SLOW_PROCESSES = 8
+"""At 20 articles/s, 1 % slow pages want 6 processes for 30 s each."""
 START_S = 180.0
 SERVERS = ("kafka", "postgres", "jobmanager", "taskmanager", "jobserver", "workers")
 
@@ -33,8 +36,8 @@ class BenchFailed(Exception):
 class Installation:
     """Kafka, PostgreSQL and, for ``flink``, a cluster with workers; ``start`` adds the pipeline service."""
 
-    def __init__(self, folder: Path, driver: str, store: str, base: int) -> None:
-        self.folder, self.driver, self.base = folder, driver, base
+    def __init__(self, folder: Path, driver: str, store: str, base: int, slow: str = "") -> None:
+        self.folder, self.driver, self.base, self._slow = folder, driver, base, slow
         self.metrics_port = base + 9
         self._pipeline: subprocess.Popen[bytes] | None = None
         url = f"postgresql://wirewatch@/wirewatch?host={folder / 'postgres'}"
@@ -45,12 +48,13 @@ class Installation:
             stream_url=f"kafka://127.0.0.1:{base}",
             store_url=url,
             metrics_port=self.metrics_port,
+            **({"slow_processes": SLOW_PROCESSES} if slow else {}),
         )
 
     def up(self) -> None:
         """Start the servers. Raises BenchFailed with the script's words."""
         options = ["--servers", *(["--slices"] if self.driver == "slices" else [])]
-        environment = {**_clean(), "PORT_BASE": str(self.base), "PYTHON": sys.executable}
+        environment = {**_clean(), **self._python(), "PORT_BASE": str(self.base), "PYTHON": sys.executable}
         done = subprocess.run(
             [UP, self.folder, *options], capture_output=True, text=True, check=False, timeout=900, env=environment
         )
@@ -70,9 +74,8 @@ class Installation:
                 "--externalized_checkpoints_enabled",
             ]
             arguments += ["--runner=PortableRunner", *(f"--beam-option={option}" for option in options)]
-        values = {
-            name: getattr(self.settings, name) for name in ("data_dir", "stream_url", "store_url", "metrics_port")
-        }
+        names = ("data_dir", "stream_url", "store_url", "metrics_port", "slow_processes")
+        values = {name: getattr(self.settings, name) for name in names}
         # It ends when its standard input does: with this process, however that ends.
         environment = {"SUPERVISED_BY_WIREWATCH": "1"} | {
             f"WIREWATCH_{name.upper()}": str(one) for name, one in values.items()
@@ -84,7 +87,7 @@ class Installation:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**_clean(), **environment, "PYTHONPATH": str(ROOT)},
+                env={**_clean(), **environment, **self._python()},
             )
         deadline = time.monotonic() + START_S
         while not self._ready():
@@ -92,6 +95,12 @@ class Installation:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"the pipeline isn't ready after {START_S:.0f} s:\n{self.log_tail()}")
             time.sleep(0.5)
+
+    def _python(self) -> dict[str, str]:
+        """What Python finds in all processes: this tree, and what lets slow pages hang."""
+        if not self._slow:
+            return {"PYTHONPATH": str(ROOT)}
+        return {"PYTHONPATH": f"{INJECTION}{os.pathsep}{ROOT}", "SOAK_SLOW": self._slow}
 
     @property
     def log(self) -> Path:
@@ -158,12 +167,15 @@ class Installation:
 
 
 @contextlib.contextmanager
-def installed(driver: str, store: str, *, keep: bool = False) -> Iterator[Installation]:
-    """A new installation on free ports in a scratch folder, with its servers up; ended and removed afterwards."""
+def installed(driver: str, store: str, *, slow: str = "", keep: bool = False) -> Iterator[Installation]:
+    """A new installation on free ports in a scratch folder, with its servers up; ended and removed afterwards.
+
+    ``slow``: pages with this in their addresses hang.
+    """
     # The user postgres must be able to enter it, and a socket's path must be short.
     outer = Path(tempfile.mkdtemp(prefix="ww-soak-"))
     outer.chmod(0o755)
-    one = Installation(outer / "i", driver, store, _free_ports())
+    one = Installation(outer / "i", driver, store, _free_ports(), slow)
     try:
         one.up()
         yield one
