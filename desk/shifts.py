@@ -1,14 +1,19 @@
-"""Shifts: who has which story, notes for the next shift, and what was held back. Times are ms, UTC. Raises StoreError."""
+"""Shifts: who has which story, notes for the next shift, and what was held back. Times are ms, UTC. Raises StoreError.
+
+Rows keep the story that they were written about. If an editor joins that story into another, its notes and its holder are read
+as the other's, as long as the join stands; nothing is rewritten, so undoing the join brings them back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Index, Integer, Table
 
+from core.store.decisions import joined_stories
 from core.store.engine import Store, chunks
 from core.store.metadata import SafeString, SafeText, metadata
 from desk.delivery.store import tables as dt
@@ -100,13 +105,19 @@ class Shift:
 
     def holds(self, stories: Iterable[str]) -> dict[str, Hold]:
         """Who has these stories, by story; those never taken are left out."""
-        c = shift_stories.c
-        found: dict[str, Hold] = {}
         with self.store.reading() as connection:
-            for part in chunks(sorted(set(stories))):
-                query = sa.select(shift_stories).where(c.run == self.run, c.story.in_(part))
-                found |= {row.story: _hold(row) for row in connection.execute(query)}
-        return found
+            return self._holds(connection, set(stories), joined_stories(connection, self.run))
+
+    def _holds(self, connection: sa.Connection, stories: set[str], joined: Mapping[str, str]) -> dict[str, Hold]:
+        c = shift_stories.c
+        asked = stories | {story for story, now in joined.items() if now in stories}
+        found: dict[str, list[Hold]] = {}
+        for part in chunks(sorted(asked)):
+            query = sa.select(shift_stories).where(c.run == self.run, c.story.in_(part))
+            for row in connection.execute(query):
+                hold = _hold(row)
+                found.setdefault(joined.get(hold.story, hold.story), []).append(hold)
+        return {story: hold for story, held in found.items() if (hold := _of_story(story, held)) is not None}
 
     def taken(self, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
         """Stories that are taken, and those done since, the latest change first."""
@@ -114,7 +125,11 @@ class Shift:
         mine = sa.or_(c.state.in_(("claimed", "assigned")), sa.and_(c.state == "done", c.changed_ms >= done_since_ms))
         query = sa.select(shift_stories).where(c.run == self.run, mine).order_by(c.changed_ms.desc(), c.story)
         with self.store.reading() as connection:
-            return [_hold(row) for row in connection.execute(query.limit(limit))]
+            joined = joined_stories(connection, self.run)
+            rows = connection.execute(query.limit(limit))
+            found = self._holds(connection, {joined.get(row.story, row.story) for row in rows}, joined)
+        told = [one for one in found.values() if one.held or (one.state == "done" and one.changed_ms >= done_since_ms)]
+        return sorted(told, key=lambda one: (-one.changed_ms, one.story))
 
     def take(self, hold: Hold, note: Note, *, over: str | None) -> bool:
         """Change who has a story, with its note. False, and nothing is done, if someone else was first.
@@ -122,13 +137,11 @@ class Shift:
         ``over``: whom the page showed as holder (None: no one); of two people who claim at once, one gets it.
         """
         row: dict[str, Any] = {**msgspec.structs.asdict(hold), "run": self.run}
-        c = shift_stories.c
         with self.store.writing() as connection:
             self.store.serialise(connection, f"shift of {self.run}")
-            query = sa.select(c.holder, c.state).where(c.run == self.run, c.story == hold.story)
-            now = connection.execute(query).first()
-            holder = now.holder if now is not None and now.state in ("claimed", "assigned") else None
-            if holder != over:
+            joined = joined_stories(connection, self.run)
+            now = self._holds(connection, {hold.story}, joined).get(hold.story)
+            if (now.holder if now is not None and now.held else None) != over:
                 return False
             self.store.upsert(connection, shift_stories, [row])
             self._add(connection, note)
@@ -142,24 +155,29 @@ class Shift:
     def notes(
         self, *, since_ms: int | None = None, stories: Iterable[str] | None = None, limit: int = 500
     ) -> list[Note]:
-        """Notes, the newest first: since a moment, or about these stories."""
+        """Notes, the newest first: since a moment, or about these stories; each with the story that it is part of now."""
         c = shift_notes.c
         query = sa.select(shift_notes).where(c.run == self.run).order_by(c.id.desc()).limit(limit)
         query = query if since_ms is None else query.where(c.at_ms >= since_ms)
-        found: list[Note] = []
         with self.store.reading() as connection:
+            joined = joined_stories(connection, self.run)
             if stories is None:
-                return [_note(row) for row in connection.execute(query)]
-            for part in chunks(sorted(set(stories))):
-                found += [_note(row) for row in connection.execute(query.where(c.story.in_(part)))]
-        return found
+                return [_note(row, joined) for row in connection.execute(query)]
+            wanted = set(stories)
+            wanted |= {story for story, now in joined.items() if now in wanted}
+            found = [
+                _note(row, joined)
+                for part in chunks(sorted(wanted))
+                for row in connection.execute(query.where(c.story.in_(part)))
+            ]
+        return sorted(found, key=lambda one: one.id or 0, reverse=True)[:limit]
 
     def handovers(self, *, limit: int = 5) -> list[Note]:
         """When a shift was handed over, the latest first."""
         c = shift_notes.c
         query = sa.select(shift_notes).where(c.run == self.run, c.kind == HANDOVER, c.story == WHOLE)
         with self.store.reading() as connection:
-            return [_note(row) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
+            return [_note(row, {}) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
 
     def held_back(self, *, since_ms: int, limit: int = 300) -> HeldBack:
         """Deliveries planned since a moment that were held, muted, withdrawn or failed; the newest first."""
@@ -180,5 +198,19 @@ def _hold(row: Any) -> Hold:
     return Hold(**{name: getattr(row, name) for name in Hold.__struct_fields__})
 
 
-def _note(row: Any) -> Note:
-    return Note(**{name: getattr(row, name) for name in Note.__struct_fields__})
+def _note(row: Any, joined: Mapping[str, str]) -> Note:
+    values = {name: getattr(row, name) for name in Note.__struct_fields__}
+    return Note(**values | {"story": joined.get(row.story, row.story)})
+
+
+def _of_story(story: str, held: Sequence[Hold]) -> Hold | None:
+    """Who has a story, out of what is known of it and of the stories that were joined into it."""
+    own = next((one for one in held if one.story == story), None)
+    if own is not None and own.held:
+        return own
+    # What was done about the whole later than somebody took a part stands for the part too.
+    since_ms = own.changed_ms if own is not None else -1
+    taken = [one for one in held if one.held and one.story != story and one.changed_ms > since_ms]
+    if not taken:
+        return own
+    return msgspec.structs.replace(max(taken, key=lambda one: (one.changed_ms, one.story)), story=story)

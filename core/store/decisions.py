@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from core.records import decode
 from core.records.decision import JOIN, StoryDecision
 from core.store import tables as t
-from core.store.engine import Store
+from core.store.engine import Store, chunks
 
 _MOST_STEPS = 50
 
@@ -61,6 +61,30 @@ class StoryDecisions:
                     break
                 story = joined.into
         return story
+
+
+def joined_stories(connection: sa.Connection, run: str) -> dict[str, str]:
+    """Every story that an editor joined into another and that is gone since: with the story that its articles are in now.
+
+    A join that was taken back, and a story that has articles again, are not in it.
+    """
+    c = t.story_decisions.c
+    undone = sa.select(c.undoes).where(c.run == run, c.undoes.is_not(None))
+    query = sa.select(c.record).where(c.run == run, c.undoes.is_(None), c.number.not_in(undone)).order_by(c.number)
+    made = (decode(row.encode(), StoryDecision) for row in connection.execute(query).scalars())
+    into = {one.story: one.into for one in made if one.kind == JOIN}
+    for part in chunks(sorted(into)):
+        stored = sa.select(t.stories.c.id).where(t.stories.c.run == run, t.stories.c.id.in_(part))
+        for standing in connection.execute(stored).scalars():
+            del into[standing]
+    found = {}
+    for story, now in into.items():
+        for _ in range(_MOST_STEPS):
+            if now not in into:
+                break
+            now = into[now]
+        found[story] = now
+    return found
 
 
 def newest_decision(connection: sa.Connection, run: str) -> int:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from core.records import encode, from_ms
+from core.records.decision import DecisionKind, StoryDecision
 from core.store import Store
+from core.store import tables as t
+from desk.live.marks import StoryMark, StoryMarks
 from desk.shifts import Hold, Note, Shift
 from tests.core.store.conftest import store, store_url
 
@@ -38,3 +43,92 @@ def test_a_story_given_back_or_done_can_be_taken_again(store: Store) -> None:
     assert claim(shift, "bob", None, 7)
     assert [one.kind for one in shift.notes(stories=["s"])] == ["claimed", "done", "claimed"]
     assert Shift(store, "replay").notes() == []
+
+
+def joined_and_undone(store: Store) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What joins the story "part" into "whole", and what undoes it, as the tables have it afterwards."""
+
+    def decided(number: int, kind: DecisionKind, undoes: int | None = None) -> None:
+        made = StoryDecision(
+            number=number,
+            kind=kind,
+            story="part",
+            into="whole",
+            place="",
+            by="ann",
+            decided_at=from_ms(number),
+            undoes=undoes,
+        )
+        row = {
+            "run": "live",
+            "number": number,
+            "place": "",
+            "story": "part",
+            "into": "whole",
+            "undoes": undoes,
+            "record": encode(made).decode(),
+            "effects": "{}",
+            "seq": number,
+        }
+        with store.writing() as connection:
+            connection.execute(t.story_decisions.insert().values(**row))
+
+    def undo() -> None:
+        decided(2, "undo", 1)
+
+    return (lambda: decided(1, "join")), undo
+
+
+def held(shift: Shift) -> dict[str, str | None]:
+    return {story: one.holder for story, one in shift.holds(["part", "whole"]).items()}
+
+
+def taking(shift: Shift, story: str, person: str | None, at_ms: int, over: str | None = None) -> bool:
+    hold = Hold(story=story, state="claimed" if person else "open", changed_ms=at_ms, holder=person)
+    return shift.take(hold, Note(at_ms=at_ms, person="p", name="p", kind=hold.state, story=story), over=over)
+
+
+def test_who_has_a_story_and_its_notes_follow_a_join_and_come_back(store: Store) -> None:
+    shift, (join, undo) = Shift(store, "live"), joined_and_undone(store)
+    assert taking(shift, "part", "ann", 1)
+    assert held(shift) == {"part": "ann"}
+    join()
+    assert held(shift) == {"whole": "ann"}
+    assert [(one.story, one.holder) for one in shift.taken(done_since_ms=0)] == [("whole", "ann")]
+    assert [one.story for one in shift.notes(stories=["whole"])] == ["whole"]
+    assert not taking(shift, "whole", "bob", 2)
+    assert taking(shift, "whole", "bob", 2, over="ann")
+    assert held(shift) == {"whole": "bob"}
+    undo()
+    assert held(shift) == {"part": "ann", "whole": "bob"}
+    assert {one.story for one in shift.notes()} == {"part", "whole"}
+
+
+def test_what_was_done_about_the_whole_stands_for_its_parts(store: Store) -> None:
+    shift, (join, _) = Shift(store, "live"), joined_and_undone(store)
+    assert taking(shift, "part", "ann", 1)
+    join()
+    assert taking(shift, "whole", None, 2, over="ann")
+    assert held(shift) == {"whole": None}
+    assert shift.taken(done_since_ms=0) == []
+
+
+def test_stars_follow_a_join_and_come_back(store: Store) -> None:
+    marks, (join, undo) = StoryMarks(store, "live"), joined_and_undone(store)
+    marks.star("ann", "part", 5)
+    marks.read("ann", "part", 7)
+    join()
+    assert marks.of("ann", ["whole", "part"]) == {"whole": StoryMark(None, 5)}
+    assert marks.starred("ann") == ["whole"]
+    undo()
+    assert marks.of("ann", ["whole", "part"]) == {"part": StoryMark(7, 5)}
+    assert marks.starred("ann") == ["part"]
+
+
+def test_a_star_that_is_taken_from_the_whole_is_gone(store: Store) -> None:
+    marks, (join, _) = StoryMarks(store, "live"), joined_and_undone(store)
+    marks.star("ann", "part", 5)
+    join()
+    marks.star("ann", "whole", None)
+    assert marks.starred("ann") == []
+    assert marks.of("ann", ["whole"]) == {}
