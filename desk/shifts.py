@@ -117,7 +117,8 @@ class Shift:
             for row in connection.execute(query):
                 hold = _hold(row)
                 found.setdefault(joined.get(hold.story, hold.story), []).append(hold)
-        return {story: hold for story, held in found.items() if (hold := _of_story(story, held)) is not None}
+        told = {story: _of_story(story, held) for story, held in found.items()}
+        return {story: hold for story, hold in told.items() if hold is not None}
 
     def taken(self, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
         """Stories that are taken, and those done since, the latest change first."""
