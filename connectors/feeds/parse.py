@@ -16,6 +16,7 @@ import feedparser
 from feedparser.util import FeedParserDict
 
 from connectors.feeds.article import looks_like_html, once_escaped, plain_text
+from connectors.feeds.feedparser_limits import limit
 from connectors.feeds.items import (
     MAX_AUTHORS,
     MAX_NAME,
@@ -36,6 +37,8 @@ from connectors.http.answers import without_credentials
 from connectors.http.body import NotUnpacked, unpacked
 from core.charset import Decoded, binary_kind, decode_body
 from core.errors import FailureKind, FeedError
+
+limit()
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> ParsedFeed:

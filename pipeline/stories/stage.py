@@ -21,6 +21,7 @@ from pipeline.stories.aliases import Alias, joined
 from pipeline.stories.features import agency_of, features, is_full, settled_of
 from pipeline.stories.index import IndexEntry, StoryIndex
 from pipeline.stories.links import Link
+from pipeline.stories.ownership import may_change
 from pipeline.stories.repeats import KIND as REPEATED
 from pipeline.stories.repeats import Sighting, alike, repeated, sighting
 from pipeline.text.difference import VersionDifference, difference
@@ -225,8 +226,8 @@ def decide(
     new.
 
     An article with the title and text of its latest version (clockwork lines aside) is ``unchanged``, and so is one whose
-    page is a wall now; with
-    others it is ``updated`` and stays in its story. An article never seen is ``duplicate`` if an earlier text in the
+    page is a wall now, or that a feed of another site brought (``ownership``); with others it is ``updated`` and stays in its
+    story. An article never seen is ``duplicate`` if an earlier text in the
     window is (nearly) the same, else ``published``; then it joins the story of other texts on the same event, or begins
     one with its id. Features are computed here if the article has only a plain signature.
     """
@@ -242,7 +243,7 @@ def decide(
         )
         # The feed's text in a wall's place never replaces what the page said before.
         walled = article.wall is not None
-        if walled or same:
+        if walled or same or not may_change(article, earlier.source):
             return Decision(OutcomeKind.UNCHANGED, earlier.version, earlier.story, earlier.duplicate_of, None, origin)
         version, story, duplicate_of = earlier.version + 1, earlier.story, earlier.duplicate_of
         kind, text = OutcomeKind.UPDATED, text_hash(article.text)

@@ -1,0 +1,36 @@
+"""Who may change an article: its outlet, and whoever brought it first. Pure.
+
+An article's id is that of its address, and any feed may name any address, with a title, a text and a correction of its own. So
+what a feed of another site says of an article that is there already is not a version of it: it could retract another outlet's
+news, or rewrite it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from core.records import Article, canonical_url
+
+
+def may_change(article: Article, source: str) -> bool:
+    """Whether a record can be a version of an article whose latest version ``source`` brought.
+
+    It can if it comes from that source too, from no feed (it was pushed or imported), or from a feed of the article's own site.
+    """
+    return article.source == source or article.feed_url is None or _one_site(article.url, article.feed_url)
+
+
+def _one_site(one: str, other: str) -> bool:
+    """Whether two addresses have one host, or the host of one is a part of the other's domain."""
+    first, second = _host(one), _host(other)
+    if not first or not second:
+        return False
+    return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
+
+
+def _host(address: str) -> str:
+    """The host in the canonical form, in which an address of a cache or of a mobile site is that of the article."""
+    try:
+        return urlsplit(canonical_url(address)).hostname or ""
+    except ValueError:
+        return ""
