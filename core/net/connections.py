@@ -84,13 +84,14 @@ def bounded_protocol(
     idle_s: float,
     whole_s: float | None = None,
     by_client: dict[tuple[str, int], Any] | None = None,
-    a_head_proves: bool = False,
+    a_request_proves: bool = False,
 ) -> type[asyncio.Protocol]:
     """Uvicorn's HTTP, with what a proxy in front may leave out: limits on silence, on time, and on connections.
 
     ``headers_s``: for the head of a request. ``idle_s``: of silence while a request comes. ``whole_s``: for a connection in
-    all; None: no limit. ``by_client`` is kept up with the open connections. ``a_head_proves``: whether the head of a request
-    is enough to be proven; else whoever handles requests says so.
+    all; None: no limit. ``by_client`` is kept up with the open connections. ``a_request_proves``: whether a request that has
+    come with all of its body is enough to be proven (one that is never whole costs its sender nothing); else whoever handles
+    requests says so.
     """
     import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -131,7 +132,7 @@ def bounded_protocol(
         def data_received(self, data: bytes) -> None:
             self._again("idle", idle_s, self._silent)
             super().data_received(data)
-            if a_head_proves and self._under_way() and not connections.proved(self):
+            if a_request_proves and self._whole() and not connections.proved(self):
                 self.transport.abort()
 
         def on_response_complete(self) -> None:
@@ -151,11 +152,15 @@ def bounded_protocol(
                 self.transport.abort()
 
         def _silent(self) -> None:
-            cycle: Any = self.cycle
-            if self._under_way() and not cycle.more_body:
-                # All of it came; what it waits for is us.
+            if self._whole():
+                # What it waits for is us.
                 return
             self.transport.abort()
+
+        def _whole(self) -> bool:
+            """Whether all of a request has come that is not answered yet."""
+            cycle: Any = self.cycle
+            return self._under_way() and not cycle.more_body
 
         def _under_way(self) -> bool:
             """Whether the head of a request has come that is not answered yet."""

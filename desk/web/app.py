@@ -22,7 +22,7 @@ from desk.web.api import index as api_index
 from desk.web.api import search as api_search
 from desk.web.api import stories as api_stories
 from desk.web.api import subscriptions as api_subscriptions
-from desk.web.guard import allow, guard, recognise
+from desk.web.guard import guard, is_known, probe, recognise
 from desk.web.pages import (
     account,
     alerts,
@@ -68,14 +68,14 @@ health = APIRouter(include_in_schema=False)
 
 
 @health.get("/healthz")
-@allow(None)
+@probe
 def healthz(desk: TheDesk) -> PlainTextResponse:
     """200: the process answers. The words say nothing that a stranger may not know."""
     return PlainTextResponse(f"{_state(desk)}\n")
 
 
 @health.get("/readyz")
-@allow(None)
+@probe
 def readyz(desk: TheDesk) -> PlainTextResponse:
     """200 while the store can be read and followed, else 503."""
     return PlainTextResponse(f"{_state(desk)}\n", 200 if desk.problem is None else 503)
@@ -135,7 +135,8 @@ def create_app(desk: Desk) -> FastAPI:
     app.router.routes.extend(_routes())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.install(app, recognise)
-    app.add_middleware(Shell, hosts=hosts_of(desk.settings.desk_public_url, demo=desk.demo), secure=desk.secure)
+    hosts = hosts_of(desk.settings.desk_public_url, demo=desk.demo)
+    app.add_middleware(Shell, hosts=hosts, secure=desk.secure, known=is_known)
     return app
 
 

@@ -12,6 +12,6 @@ MAX_SERVED, MAX_SILENT, MAX_SILENT_PER_PEER = 2_000, 512, 256
 
 
 def patient_protocol() -> type[asyncio.Protocol]:
-    """HTTP as the desk serves it: streams stay open, what never sends the head of a request does not."""
+    """HTTP as the desk serves it: streams stay open, what never sends the whole of a request does not."""
     connections = Connections(MAX_SERVED, MAX_SILENT, MAX_SILENT_PER_PEER)
-    return bounded_protocol(connections, headers_s=HEADERS_S, idle_s=IDLE_S, a_head_proves=True)
+    return bounded_protocol(connections, headers_s=HEADERS_S, idle_s=IDLE_S, a_request_proves=True)

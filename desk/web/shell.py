@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from python_multipart.multipart import parse_options_header
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desk.people.addresses import LOOPBACK, host_of
 
 LARGEST_BODY = 8 << 20
+STRANGERS_BODY = 64 << 10
+"""Of whoever is not known: forms are kept in memory until they are whole, and only then it is looked at who sends them."""
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -33,15 +39,23 @@ _HEADERS = {
 }
 
 
-class _TooLarge(Exception):
+class _TooLarge(HTTPException):
     """The body is over the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"more than {limit >> 10} KiB" if limit < 1 << 20 else f"more than {limit >> 20} MiB")
 
 
 class Shell:
-    """``hosts``: those that we answer to (a name that was bent to this machine is none); None: any. ``secure``: https only."""
+    """``hosts``: those that we answer to (a name that was bent to this machine is none); None: any. ``secure``: https only.
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] | None, secure: bool) -> None:
-        self._app, self._hosts, self._secure = app, hosts, secure
+    ``known``: whether it is known who sends a request; it may ask the store.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, hosts: frozenset[str] | None, secure: bool, known: Callable[[Request], bool]
+    ) -> None:
+        self._app, self._hosts, self._secure, self._known = app, hosts, secure, known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -51,15 +65,18 @@ class Shell:
         cookies: list[str] = []
         scope.setdefault("state", {})["cookies"] = cookies
         headers = Headers(scope=scope)
-        begun = False
+        begun = known = False
         got = 0
 
         async def counted() -> Message:
-            nonlocal got
+            nonlocal got, known
             message = await receive()
             got += len(message.get("body", b""))
-            if got > LARGEST_BODY:
-                raise _TooLarge
+            if got > STRANGERS_BODY and not known:
+                known = await run_in_threadpool(self._known, Request(scope))
+            limit = LARGEST_BODY if known else STRANGERS_BODY
+            if got > limit:
+                raise _TooLarge(limit)
             return message
 
         async def with_headers(message: Message) -> None:
@@ -81,9 +98,9 @@ class Shell:
             return
         try:
             await self._app(scope, counted, with_headers)
-        except _TooLarge:
+        except _TooLarge as error:
             if not begun:
-                await PlainTextResponse(f"more than {LARGEST_BODY >> 20} MiB\n", 413)(scope, receive, with_headers)
+                await PlainTextResponse(f"{error.detail}\n", 413)(scope, receive, with_headers)
 
     def _set_headers(self, scope: Scope, headers: MutableHeaders, cookies: list[str]) -> None:
         for name, value in _HEADERS.items():

@@ -31,7 +31,16 @@ def serving(desk: Desk, http: object) -> Iterator[tuple[str, int]]:
         thread.join(20)
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"POST /sign-in HTTP/1.1\r\n"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",
+        b"POST /sign-in HTTP/1.1\r\n",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\nx",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+    ],
+)
 def test_silent_connections_keep_no_one_out(sent: bytes, desk: Desk) -> None:
     with serving(desk, patient_protocol()) as address, contextlib.ExitStack() as held:
         several = [
@@ -49,7 +58,7 @@ def test_silent_connections_keep_no_one_out(sent: bytes, desk: Desk) -> None:
 
 
 def test_a_head_or_a_body_that_never_ends_is_ended(desk: Desk) -> None:
-    http = bounded_protocol(Connections(), headers_s=0.3, idle_s=0.3, a_head_proves=True)
+    http = bounded_protocol(Connections(), headers_s=0.3, idle_s=0.3, a_request_proves=True)
     with serving(desk, http) as address:
         for sent in (b"GET / HTTP/1.1\r\nHo", b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nx"):
             with socket.create_connection(address, timeout=10) as one:
@@ -68,7 +77,7 @@ def test_a_head_or_a_body_that_never_ends_is_ended(desk: Desk) -> None:
     ],
 )
 def test_a_body_of_two_lengths_is_refused_and_nothing_behind_it_is_read(head: bytes, desk: Desk) -> None:
-    http = bounded_protocol(Connections(), headers_s=10, idle_s=10, a_head_proves=True)
+    http = bounded_protocol(Connections(), headers_s=10, idle_s=10, a_request_proves=True)
     with serving(desk, http) as address, socket.create_connection(address, timeout=20) as one:
         behind = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         one.sendall(b"POST /sign-in " + head + b"\r\nHost: 127.0.0.1\r\n\r\n0\r\n\r\n" + behind)

@@ -228,3 +228,36 @@ def test_every_answer_carries_the_policy(as_reader: TestClient) -> None:
 
 def test_a_body_that_is_too_large_is_refused(as_reader: TestClient) -> None:
     assert as_reader.post("/live/star", content=b"x" * (9 << 20)).status_code == 413
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def pieces(size: int, sent: list[int]) -> Any:
+    """A form of fields of a megabyte, a piece at a time, whose length is not said before."""
+    for begin in range(0, size, 50_000):
+        sent.append(begin)
+        yield (
+            (b"a=" if begin % 1_000_000 == 0 else b"") + b"x" * 49_998 + (b"&" if begin % 1_000_000 == 950_000 else b"")
+        )
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/channels/add", "/api/v1/feeds"])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Cookie": "wirewatch=" + "x" * 43}, {"Authorization": "Bearer ww_" + "x" * 43}], ids=str
+)
+def test_a_stranger_sends_no_long_body(path: str, headers: dict[str, str], desk: Desk) -> None:
+    sent: list[int] = []
+    client = client_of(desk)
+    answer = client.post(path, content=b"".join(pieces(3_000_000, sent)), headers=FORM | headers)
+    # The API takes no forms; whatever it says, it says without having read that one.
+    assert answer.status_code in (401, 403, 413)
+    assert client.post(path, content=b"a=" + b"x" * 60_000, headers=FORM | headers).status_code in (401, 403, 422)
+
+
+def test_whoever_is_known_sends_a_long_form(as_editor: TestClient) -> None:
+    given = {"form_token": form_token(as_editor), "text": "x" * 900_000}
+    assert as_editor.post("/query/nothing", data=given).status_code in (404, 405, 422)
+    token = {"X-Form-Token": form_token(as_editor)}
+    answer = as_editor.post("/subscriptions/check", data=given, headers=token)
+    assert answer.status_code != 413

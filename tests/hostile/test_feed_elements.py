@@ -29,7 +29,9 @@ SPACES = " ".join(f'xmlns:{prefix}="{address}"' for prefix, address in PREFIXES.
 
 
 def elements() -> Iterator[str]:
-    for name in sorted({name.split("_", 2)[2] for name in dir(_FeedParserMixin) if name.startswith(("_start_", "_end_"))}):
+    for name in sorted(
+        {name.split("_", 2)[2] for name in dir(_FeedParserMixin) if name.startswith(("_start_", "_end_"))}
+    ):
         prefix, _, rest = name.partition("_")
         yield f"{prefix}:{rest}" if rest and prefix in PREFIXES else name
 
@@ -66,6 +68,10 @@ def test_an_element_takes_no_more_than_its_length(form: str) -> None:
 @pytest.mark.parametrize("name", ["author", "dc:creator", "managingEditor", "itunes:author"])
 def test_a_long_author_is_cut_off_and_a_short_one_is_read(name: str) -> None:
     for text, author in (("ann@a.example (Ann Lee)", "Ann Lee"), ("A" * 500_000, "A" * 200)):
-        body = f'<rss version="2.0" {SPACES}><channel><item><title>t</title><link>http://a/</link><{name}>{text}</{name}>'
+        body = (
+            f'<rss version="2.0" {SPACES}><channel><item><title>t</title><link>http://a/</link><{name}>{text}</{name}>'
+        )
         items = parse_feed(f"{body}</item></channel></rss>".encode(), url="https://a.example/").items
-        assert [item.authors for item in items] == ([(author,)] if name != "managingEditor" or items[0].authors else [()])
+        assert [item.authors for item in items] == (
+            [(author,)] if name != "managingEditor" or items[0].authors else [()]
+        )
