@@ -62,6 +62,13 @@ class CoreSettings:
         float, _help("how long the raw stream keeps records, which is how far back a replay can go")
     ] = 30.0
     retention_bytes: Annotated[int, _help("how much the raw stream keeps at most, compressed; 0: no limit")] = 0
+    schema_registry_url: Annotated[
+        str,
+        _help(
+            "schema registry with Confluent's REST interface, where wirewatch streams create registers the streams' JSON "
+            "Schemas; empty: none"
+        ),
+    ] = ""
     run: Annotated[str, _help("name of the continuous run")] = "live"
     lease_s: Annotated[
         float,
@@ -185,6 +192,13 @@ class PipelineSettings:
     articles_keep_days: Annotated[
         float,
         _help("how long a story is kept after its last record, with its articles and alerts; at least 7; 0: no limit"),
+    ] = 0.0
+    texts_keep_days: Annotated[
+        float,
+        _help(
+            "how long the full text of articles is kept, then title, link and facts, unless the outlet has a limit of its own "
+            "(wirewatch texts); at least 7; 0: no limit"
+        ),
     ] = 0.0
     commits_keep_days: Annotated[
         float,

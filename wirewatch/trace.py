@@ -19,10 +19,12 @@ from core.errors import FailureKind, UsageError
 from core.query import document_of, parse
 from core.query.explain import Explanation, explain
 from core.records import Article, Subscription, article_id, canonical_url, decode, from_ms
+from core.records.without_text import MARK
 from core.store import Store, StoredTopic, SubscriptionStore
 from core.store import tables as t
 from core.store.pruned import pruned_of, stored_ms
 from core.store.takedowns import Takedowns
+from core.store.text_limits import text_limits_of
 from core.topics import Tagger, load_topic
 
 _EVERYTHING = -1_000_000.0
@@ -115,6 +117,7 @@ class ArticleTrace(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool
     wall: str | None
     text_chars: int
+    text_gone: str | None
     language: str | None
     language_confidence: float
     language_decided_by: str
@@ -275,10 +278,17 @@ class Tracer:
             ArticleTrace,
             article,
             text_chars=len(article.text),
+            text_gone=self._text_gone(article),
             story=article.story_id,
             story_headline=story,
             duplicate_title=decode(copied.encode(), Article).title if copied else None,
         )
+
+    def _text_gone(self, article: Article) -> str | None:
+        """Why the text is not there."""
+        if MARK not in article.marks:
+            return None
+        return text_limits_of(self._store).words(article.source, pruned_of(self._store, self._run).texts_ms)
 
     def _in_force(self, versions: Any, name: str, time_ms: int) -> list[Any]:
         newest: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -28,10 +29,14 @@ _NAME = re.compile(r"raw-(\d{4}-\d\d-\d\d)-[0-9A-Za-z_-]{1,16}\.warc\.gz")
 
 
 class ArchiveNote(msgspec.Struct, frozen=True):
-    """How far each stream (by UUID) is archived: the last day that is done, even if nothing came that day."""
+    """How far each stream (by UUID) is archived: the last day that is done, even if nothing came that day.
+
+    ``texts``: file → the mark of what its texts were removed by last (``TextLimits.stamp``).
+    """
 
     through: dict[str, date]
     schema: int = 1
+    texts: dict[str, str] = {}
 
 
 class DayFile(NamedTuple):
@@ -112,10 +117,21 @@ def take_out(file: DayFile, article: str, reason: str) -> int:
 
     In the place of each stands that it was taken down, so a replay still knows that there was a record.
     """
-    going: dict[int, Kept] = {}
+    return _take_out(file, lambda item: reason if _is_of(item, article) else None)
+
+
+def take_out_texts(file: DayFile, why: Callable[[str, int], str | None]) -> int:
+    """As ``take_out``, of all records for whose source and event time (ms) ``why`` gives a reason."""
+    return _take_out(file, lambda item: why(item.raw.source, item.kept.event_ms) if item.raw and item.kept else None)
+
+
+def _take_out(file: DayFile, why: Callable[[ArchiveItem], str | None]) -> int:
+    going: dict[int, tuple[Kept, str]] = {}
     for item in read_warc(file.path, file.path.name, datetime.fromtimestamp(0, UTC)):
-        if item.kept is not None and item.kept.gone is None and _is_of(item, article):
-            going[int(item.name.rpartition("@")[2])] = item.kept
+        if item.kept is not None and item.kept.gone is None and (reason := why(item)) is not None:
+            # What is left of a record names its address.
+            kept = replace(item.kept, url=item.kept.url or (item.raw.url if item.raw else None))
+            going[int(item.name.rpartition("@")[2])] = (kept, reason)
     if not going:
         return 0
     offsets = [frame.offset for frame in read_frames(file.path)]
@@ -127,8 +143,8 @@ def take_out(file: DayFile, article: str, reason: str) -> int:
             for number, offset in enumerate(offsets):
                 behind = offsets[number + 1] if number + 1 < len(offsets) else end
                 if offset in going:
-                    writer.copy(going[offset], reason)
-                elif behind in going and going[behind].paged:
+                    writer.copy(*going[offset])
+                elif behind in going and going[behind][0].paged:
                     continue
                 else:
                     old.seek(offset)

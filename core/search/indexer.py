@@ -24,6 +24,7 @@ from core.store import tables as t
 from core.store.engine import chunks
 from core.store.pruned import pruned_of
 from core.store.takedowns import Takedowns
+from core.store.text_limits import NO_LIMITS, read_text_limits
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ class Indexer:
         """Stamp of the newest takedown that was applied since this writer started."""
         self._sweep: tuple[int, int | None] | None = (0, None)
         """Articles whose ``order`` is in this range are still to be looked for in the store; None: none are."""
-        self._deletions = -1
+        self._deletions = (-1, -1)
 
     def close(self) -> None:
         """Release the lock once merges are done."""
@@ -156,29 +157,33 @@ class Indexer:
             raise StoreError(f"{self._folder}: {error}", hint="free some disk space, or delete the folder") from error
 
     def _remove_what_is_gone(self, reader: StoreReader) -> None:
-        """Remove what takedowns and pruning removed from the store.
+        """Remove what takedowns and pruning removed from the store, and texts whose limit is over.
 
-        After a start all articles are looked for in the store, and old ones whenever stories were pruned: some at each call,
-        or a start would read a whole store.
+        After a start all articles are looked for in the store, and old ones whenever stories were pruned or texts removed: some
+        at each call, or a start would read a whole store.
         """
         takedowns = Takedowns(reader.store)
         stamp, _ = takedowns.check(())
-        gone = self._not_in_store(reader)
+        gone, texts = self._not_in_store(reader)
         if stamp != self._takedowns:
             gone |= {one.article for one in takedowns.listing(after_stamp=self._takedowns)}
         for identity in sorted(gone):
             self._writer.delete_documents_by_term("id", identity)
-        if gone:
+        for row in texts:
+            if row.id not in gone:
+                self._add(row, replacing=True, gone=False)
+        if gone or texts:
             self._writer.commit()
         self._takedowns = stamp
 
-    def _not_in_store(self, reader: StoreReader) -> set[str]:
-        """Ids that the index has and the store does not, among the next articles of the sweep, oldest first."""
+    def _not_in_store(self, reader: StoreReader) -> tuple[set[str], Sequence[Any]]:
+        """Of the next articles of the sweep, oldest first: ids that the store does not have, and rows that lost their text."""
+        pruned = pruned_of(reader.store, reader.run)
         if self._sweep is None:
-            pruned = pruned_of(reader.store, reader.run)
-            if pruned.deletions == self._deletions:
-                return set()
-            self._sweep, self._deletions = (0, order_of(pruned.articles_ms)), pruned.deletions
+            changes = (pruned.deletions, pruned.texts_removed)
+            if changes == self._deletions:
+                return set(), ()
+            self._sweep, self._deletions = (0, order_of(max(pruned.articles_ms, pruned.texts_ms))), changes
         low, high = self._sweep
         self._index.reload()
         searcher = self._index.searcher()
@@ -186,10 +191,19 @@ class Indexer:
         hits = searcher.search(wanted, limit=SWEPT, count=False, order_by_field="order", order=tantivy.Order.Asc).hits
         # Those of one order may be more than one page holds: then the rest of them waits for the next sweep.
         self._sweep = (int(hits[-1][0]) + 1, high) if len(hits) == SWEPT else None
-        found = {read_record(searcher.doc(address)).id for _, address in hits}
-        c, stored = t.articles.c, set[str]()
+        found = {one.id: one for one in (read_record(searcher.doc(address)) for _, address in hits)}
+        c, stored, texts = t.articles.c, set[str](), list[Any]()
         with reader.store.reading() as connection:
+            limits = read_text_limits(connection) if pruned.texts_ms else NO_LIMITS
             for part in chunks(sorted(found)):
                 known = sa.select(c.id).where(c.run == reader.run, c.id.in_(part))
                 stored.update(connection.execute(known).scalars())
-        return found - stored
+            over = [
+                one.id
+                for one in found.values()
+                if one.text and one.id in stored and limits.gone(one.source, one.time_ms, pruned.texts_ms)
+            ]
+            for part in chunks(sorted(over)):
+                rows = sa.select(c.id, c.seq, c.record).where(c.run == reader.run, c.id.in_(part))
+                texts += connection.execute(rows).all()
+        return found.keys() - stored, texts

@@ -21,14 +21,16 @@ import sqlalchemy as sa
 
 from core.durations import DAY_MS
 from core.errors import StoreError
-from core.records import Alert, Article, decode, from_ms
+from core.records import Alert, Article, decode, from_ms, to_ms
 from core.store import StoreReader
 from core.store import tables as t
 from core.store.pruned import pruned_of
 from core.store.takedowns import Takedowns
+from core.store.text_limits import NO_LIMITS, TextLimits, text_limits_of
 
 SCHEMA_VERSION = 1
 _ROWS = 2_000
+_NO_TEXT: dict[str, object] = {"text": "", "summary": None, "matches": []}
 _TIME = pa.timestamp("ms", tz="UTC")
 _MATCH = pa.struct([("field", pa.string()), ("start", pa.int32()), ("end", pa.int32()), ("text", pa.string())])
 _TOPIC = pa.struct([("topic", pa.string()), ("score", pa.float64()), ("matches", pa.list_(_MATCH))])
@@ -87,16 +89,30 @@ class Written(NamedTuple):
     removed: bool = False
 
 
+class TextsGone(NamedTuple):
+    """The texts that were removed from the store as of event time ``at_ms``."""
+
+    limits: TextLimits
+    at_ms: int
+
+    def of_day(self, day: int) -> str:
+        """What a day's file is marked with: it changes whenever texts of that day may have gone; empty: none have."""
+        return self.limits.stamp(day * DAY_MS, (day + 1) * DAY_MS, self.at_ms)
+
+
 def export(
     reader: StoreReader, folder: Path, since_ms: int | None = None, until_ms: int | None = None
 ) -> Iterator[Written]:
     """Bring the files below ``folder`` up to date, one day at a time, oldest first: ``articles/day=2026-03-05/live.parquet``.
 
     ``since_ms`` (inclusive) and ``until_ms`` (exclusive), UTC, choose the days: every day that overlaps the period is
-    exported whole. The file of a day that has no rows any more is deleted. A day of which stories were pruned keeps its file:
-    only what was taken down goes from it. Raises StoreError if the store can't be read or the folder can't be written.
+    exported whole. The file of a day that has no rows any more is deleted. A day of which stories were pruned keeps its
+    file: only what was taken down, and texts whose limit is over, go from it. Raises StoreError if the store can't be read
+    or the folder can't be written.
     """
-    pruned_ms, gone = pruned_of(reader.store, reader.run).articles_ms, _taken_down(reader)
+    pruned = pruned_of(reader.store, reader.run)
+    pruned_ms, taken = pruned.articles_ms, _taken_down(reader)
+    texts = TextsGone(text_limits_of(reader.store) if pruned.texts_ms else NO_LIMITS, pruned.texts_ms)
     for kind in KINDS:
         days = _days(reader, kind)
         for day in sorted({*days, *_days_on_disk(folder, kind, reader.run)}):
@@ -106,9 +122,9 @@ def export(
                 continue
             path = day_path(folder, kind.name, day, reader.run)
             if day * DAY_MS < pruned_ms and (kept := _metadata(path)) is not None:
-                yield _kept(path, kept, *gone)
+                yield _kept(path, kept, *taken, texts.of_day(day), texts)
             else:
-                yield _export_day(reader, folder, kind, day, days.get(day))
+                yield _export_day(reader, folder, kind, day, days.get(day), texts)
 
 
 def day_path(folder: Path, kind: str, day: int, run: str) -> Path:
@@ -117,13 +133,16 @@ def day_path(folder: Path, kind: str, day: int, run: str) -> Path:
     return folder / kind / f"day={from_ms(day * DAY_MS).date().isoformat()}" / f"{safe}.parquet"
 
 
-def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, current: tuple[int, int] | None) -> Written:
+def _export_day(
+    reader: StoreReader, folder: Path, kind: Kind, day: int, current: tuple[int, int] | None, texts: TextsGone
+) -> Written:
     path = day_path(folder, kind.name, day, reader.run)
     with _beside(path) as part:
         if current is None:
             path.unlink(missing_ok=True)
             return Written(path, 0, False, removed=True)
         expected = {"schema": str(SCHEMA_VERSION), "run": reader.run, "rows": str(current[0]), "seq": str(current[1])}
+        expected |= {"texts": marked} if (marked := texts.of_day(day)) else {}
         if _metadata(path) == expected:
             return Written(path, current[0], False)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +150,9 @@ def _export_day(reader: StoreReader, folder: Path, kind: Kind, day: int, current
         rows = 0
         with pq.ParquetWriter(part, kind.schema.with_metadata(metadata), compression="zstd") as writer:
             for batch in _batches(reader, kind, day):
-                writer.write_table(pa.Table.from_pylist(batch, schema=kind.schema))
+                table = pa.Table.from_pylist(batch, schema=kind.schema)
+                # The store may not be through with them.
+                writer.write_table(_without_texts(table, texts) if marked else table)
                 rows += len(batch)
         part.replace(path)
     return Written(path, rows, True)
@@ -158,20 +179,36 @@ def _taken_down(reader: StoreReader) -> tuple[int, frozenset[str]]:
     return stamp, frozenset(one.article for one in repository.listing()) if stamp else frozenset()
 
 
-def _kept(path: Path, metadata: dict[str, str], stamp: int, gone: frozenset[str]) -> Written:
-    """The file of a day of which the store no longer has all: without articles that were taken down since it was written."""
-    if metadata.get("takedowns", "0") == str(stamp):
+def _kept(
+    path: Path, metadata: dict[str, str], stamp: int, gone: frozenset[str], marked_texts: str, texts: TextsGone
+) -> Written:
+    """The file of a day of which the store no longer has all: without what was taken down, or outlived its limit, since."""
+    if (metadata.get("takedowns", "0"), metadata.get("texts", "")) == (str(stamp), marked_texts):
         return Written(path, int(metadata["rows"]), False)
     with _beside(path) as part:
         table = pq.read_table(path, partitioning=None)
         names = [name for name in ("id", "article") if name in table.column_names]
         left = [not any(row[name] in gone for name in names) for row in table.select(names).to_pylist()]
-        kept = table.filter(pa.array(left, pa.bool_()))
+        kept = _without_texts(table.filter(pa.array(left, pa.bool_())), texts)
         marked = metadata | {"rows": str(kept.num_rows), "takedowns": str(stamp)}
+        marked |= {"texts": marked_texts} if marked_texts else {}
         kept = kept.replace_schema_metadata({f"wirewatch.{name}": value for name, value in marked.items()})
         pq.write_table(kept, part, compression="zstd")
         part.replace(path)
     return Written(path, kept.num_rows, True)
+
+
+def _without_texts(table: pa.Table, texts: TextsGone) -> pa.Table:
+    """The table without texts that are gone, and what was matched in them."""
+    if "source" not in table.column_names:
+        return table
+    rows = table.to_pylist()
+    for row in rows:
+        if texts.limits.gone(row["source"], to_ms(row["time"]), texts.at_ms):
+            row |= {name: value for name, value in _NO_TEXT.items() if name in row}
+            for name in ("topics", "subscriptions"):
+                row[name] = [one | {"matches": []} if isinstance(one, dict) else one for one in row.get(name) or ()]
+    return pa.Table.from_pylist(rows, schema=table.schema.remove_metadata())
 
 
 def _metadata(path: Path) -> dict[str, str] | None:

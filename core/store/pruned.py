@@ -11,7 +11,7 @@ from core.records import from_ms
 from core.store import tables as t
 from core.store.engine import Store
 
-OUTCOMES, ARTICLES, COMMITS = "outcomes", "articles", "commits"
+OUTCOMES, ARTICLES, COMMITS, TEXTS = "outcomes", "articles", "commits", "texts"
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,9 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     ``outcomes_ms`` and ``articles_ms`` are event times. Articles go by stories: of one that had a record since, all is there.
     ``commits_ms`` is the wall clock: of transactions before, the last of each minute is there. ``first_ms``: the event time of
     the run's first record, if its outcome is gone. ``deletions`` rises whenever stories are pruned.
+
+    ``texts_ms``: the event time as of which texts were removed last, by their limits (``core.store.text_limits``); 0: none was.
+    ``texts_removed`` rises with every removal.
     """
 
     outcomes_ms: int = 0
@@ -27,6 +30,8 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     commits_ms: int = 0
     first_ms: int | None = None
     deletions: int = 0
+    texts_ms: int = 0
+    texts_removed: int = 0
 
     @property
     def whole_from_ms(self) -> int:
@@ -39,18 +44,22 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
             if moment and what in ("", name):
                 kind = "stories and articles" if name == ARTICLES else "outcomes of raw records"
                 yield f"{kind} from before {from_ms(moment):%Y-%m-%d %H:%M} UTC were pruned"
+        if self.texts_ms and what in ("", TEXTS):
+            yield f"texts were removed by the limits of their outlets, as of {from_ms(self.texts_ms):%Y-%m-%d %H:%M} UTC"
 
 
 def read_pruned(connection: sa.Connection, run: str) -> Pruned:
     """What was pruned of a run."""
     rows = {row.what: row for row in connection.execute(sa.select(t.pruned).where(t.pruned.c.run == run))}
-    before = {name: int(rows[name].before_ms) if name in rows else 0 for name in (OUTCOMES, ARTICLES, COMMITS)}
+    before = {name: int(rows[name].before_ms) if name in rows else 0 for name in (OUTCOMES, ARTICLES, COMMITS, TEXTS)}
     return Pruned(
         outcomes_ms=before[OUTCOMES],
         articles_ms=before[ARTICLES],
         commits_ms=before[COMMITS],
         first_ms=rows[OUTCOMES].first_ms if OUTCOMES in rows else None,
         deletions=int(rows[ARTICLES].upto) if ARTICLES in rows else 0,
+        texts_ms=before[TEXTS],
+        texts_removed=int(rows[TEXTS].upto) if TEXTS in rows else 0,
     )
 
 

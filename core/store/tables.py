@@ -18,6 +18,7 @@ alerts                 one row an alert
 subscriptions          every version of every stored query, by scope (``live``, or a run given its own)
 topics                 every version of every topic, likewise
 outbox                 records waiting to be relayed to streams or people
+text_limits            how long texts are kept, by outlet; see ``core.store.text_limits``
 takedowns              articles that were taken down: their text is deleted, and what comes of them again is rejected
 story_decisions        what editors decided about stories, each with its place in the run and what it changed
 story_links            for new articles: through which others they joined a story, or nearly did, and the score's reasons
@@ -302,6 +303,17 @@ takedowns = Table(
     Index("ix_takedowns_stamp", "stamp"),
 )
 
+text_limits = Table(
+    "text_limits",
+    metadata,
+    # Empty: all outlets without a limit of their own.
+    Column("source", IndexedString, primary_key=True),
+    Column("effective_from_ms", BigInteger, primary_key=True, autoincrement=False),
+    # 0: without limit; null: the default counts again.
+    Column("keep_ms", BigInteger),
+    Column("set_by", SafeText, nullable=False, default=""),
+)
+
 story_decisions = Table(
     "story_decisions",
     metadata,
@@ -370,7 +382,7 @@ pruned = Table(
     "pruned",
     metadata,
     Column("run", SafeString, primary_key=True),
-    # outcomes, articles, commits
+    # outcomes, articles, commits, texts
     Column("what", SafeString, primary_key=True),
     # Of older ones rows are gone: event time, for commits the wall clock.
     Column("before_ms", BigInteger, nullable=False),

@@ -25,6 +25,7 @@ SCHEMAS = (
     "overview",
     "label_versions",
     "languages",
+    "text_limits",
 )
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))

@@ -30,6 +30,7 @@ from desk.delivery.render import Renderer
 from desk.delivery.sending import Sending
 from desk.delivery.store.channels import Channel
 from desk.delivery.store.queue import SendQueue, forget_sent
+from desk.delivery.store.texts import FIRST, remove_quotations
 
 log = structlog.get_logger()
 PLAN_BATCH = 200
@@ -204,17 +205,32 @@ def _say(marking: Future[None]) -> None:
 
 
 class Forgetting:
-    """Deletes what was sent more than ``keep_ms`` ago (0: nothing), a batch at a time, so that nothing waits for it."""
+    """Deletes what was sent more than ``keep_ms`` ago (0: nothing), and what sent messages quoted of texts that are gone.
+
+    A batch at a time, so that nothing waits for it.
+    """
 
     def __init__(self, store: Store, keep_ms: int) -> None:
         self._store, self._keep_ms = store, keep_ms
         self._done_ms: int | None = None
+        self._looked_ms: int | None = None
+        self._looked_at = FIRST
 
     def tend(self, now_ms: int) -> int:
-        """Delete a batch where it is time; how many deliveries and messages went. Raises StoreError."""
-        if self._keep_ms <= 0 or (self._done_ms is not None and 0 <= now_ms - self._done_ms < FORGET_EVERY_MS):
+        """Delete a batch if it is time; how many deliveries and messages went. Raises StoreError."""
+        self._texts(now_ms)
+        if self._keep_ms <= 0 or not _time(self._done_ms, now_ms):
             return 0
         gone = forget_sent(self._store, before_ms=now_ms - self._keep_ms, limit=FORGET_BATCH)
         if not gone:
             self._done_ms = now_ms
         return gone
+
+    def _texts(self, now_ms: int) -> None:
+        if _time(self._looked_ms, now_ms):
+            last = remove_quotations(self._store, now_ms, self._looked_at, FORGET_BATCH)
+            self._looked_at, self._looked_ms = last or FIRST, None if last else now_ms
+
+
+def _time(done_ms: int | None, now_ms: int) -> bool:
+    return done_ms is None or not 0 <= now_ms - done_ms < FORGET_EVERY_MS

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _APPLICATION: Final = 0x57574B44  # "WWKD": tells the file apart from other databases
-_SHAPE: Final = 1
+_SHAPE: Final = 2
 """``user_version`` of the file. Raise it with the tables: a file of another shape is begun again."""
 
 _TABLES: Final = """
@@ -37,12 +37,14 @@ CREATE TABLE drafts (
     stream TEXT, -- the raw record's place, if the raw stream holds it
     partition INTEGER,
     "offset" INTEGER,
+    event_ms INTEGER NOT NULL,
     until_ms INTEGER NOT NULL,
     body BLOB NOT NULL
 );
 CREATE INDEX by_article ON drafts (article);
 CREATE INDEX by_place ON drafts (stream, partition, "offset") WHERE stream IS NOT NULL;
 CREATE INDEX by_until ON drafts (until_ms);
+CREATE INDEX by_event ON drafts (event_ms);
 CREATE TABLE taken_down (article TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -94,16 +96,21 @@ class DraftFile:
 
         return self._do(work, None)
 
-    def keep(self, key: bytes, body: bytes, *, article: str, place: RawPlace | None, until_ms: int) -> None:
-        """Keep ``body`` until ``until_ms`` (ms since the epoch, UTC), unless the article was taken down."""
+    def keep(
+        self, key: bytes, body: bytes, *, article: str, place: RawPlace | None, until_ms: int, event_ms: int = 0
+    ) -> None:
+        """Keep ``body`` until ``until_ms`` (ms since the epoch, UTC), unless the article was taken down.
+
+        ``event_ms``: the record's event time, for ``tend``.
+        """
         if len(body) * _LARGEST > self._most_bytes:
             return
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                'INSERT OR REPLACE INTO drafts (key, article, stream, partition, "offset", until_ms, body) '
-                "SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM taken_down WHERE article = ?)",
-                (key, article, *(place or (None, None, None)), until_ms, body, article),
+                'INSERT OR REPLACE INTO drafts (key, article, stream, partition, "offset", event_ms, until_ms, body) '
+                "SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM taken_down WHERE article = ?)",
+                (key, article, *(place or (None, None, None)), event_ms, until_ms, body, article),
             )
             self._rows += 1
             self._bytes += len(body)
@@ -152,11 +159,15 @@ class DraftFile:
 
         return self._do(work, 0)
 
-    def tend(self, now_ms: int) -> int:
-        """Delete what is older than it may be, and what is too much; how many were too old. ``now_ms``: the wall clock."""
+    def tend(self, now_ms: int, *, texts_before_ms: int = 0) -> int:
+        """Delete what is older than it may be, and what is too much; how many were too old. ``now_ms``: the wall clock.
+
+        ``texts_before_ms``: of records with an event time before this nothing is kept.
+        """
 
         def work(connection: sqlite3.Connection) -> int:
-            gone = connection.execute("DELETE FROM drafts WHERE until_ms <= ?", (now_ms,)).rowcount
+            old = "DELETE FROM drafts WHERE until_ms <= ? OR event_ms < ?"
+            gone = connection.execute(old, (now_ms, texts_before_ms)).rowcount
             _shrink(connection, self._most_bytes)
             connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
             return gone

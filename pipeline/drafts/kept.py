@@ -131,7 +131,8 @@ class KeptDrafts:
             at = envelope.position
             place = RawPlace(at.stream, at.partition, at.offset)
         article = draft.article.id if draft.article is not None else article_id(draft.page.url)
-        self._file.keep(key, _packed(key, KeptDraft(draft, topics)), article=article, place=place, until_ms=until_ms)
+        body, event_ms = _packed(key, KeptDraft(draft, topics)), envelope.key.time_ms
+        self._file.keep(key, body, article=article, place=place, until_ms=until_ms, event_ms=event_ms)
 
 
 class Slot(NamedTuple):

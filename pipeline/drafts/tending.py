@@ -1,4 +1,4 @@
-"""What ends kept drafts: takedowns, the raw stream's retention, age and size. On each machine that keeps some."""
+"""What ends kept drafts: takedowns, limits of texts, the raw stream's retention, age, size. On each machine that keeps some."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from core.clock import wall_ms
 from core.errors import WirewatchError
 from core.store import open_store
 from core.store.takedowns import Takedowns
+from core.store.text_limits import text_limits_of
 from pipeline.drafts.file import DraftFile
 from pipeline.drafts.kept import Keeping
 
@@ -53,12 +54,15 @@ class Tending:
         if self._next_s is not None and now_s < self._next_s:
             return
         self._next_s = now_s + self._every_s
+        now_ms, texts_ms = self._clock_ms(), 0
         try:
             with closing(_file(self._keeping)) as file:
                 if self._store_url:
                     with closing(open_store(self._store_url)) as store:
                         file.forget(one.article for one in Takedowns(store).listing())
-                file.tend(self._clock_ms())
+                        # The shortest limit of any outlet: a draft that goes early is only made again.
+                        texts_ms = text_limits_of(store).shortest_ms(now_ms)
+                file.tend(now_ms, texts_before_ms=now_ms - texts_ms if texts_ms else 0)
         except WirewatchError as error:
             log.warning("kept drafts can't be tended now; they are later", problem=error.message)
 

@@ -42,12 +42,15 @@ class FlinkJob(NamedTuple):
 
 
 class FlinkJobs:
-    """The jobs of the cluster whose REST interface is at ``rest`` (http or https). Calls raise FlinkRefused."""
+    """The jobs of the cluster whose REST interface is at ``rest`` (http or https). Calls raise FlinkRefused.
 
-    def __init__(self, rest: str) -> None:
+    ``answer_s``: how long one request waits for the cluster.
+    """
+
+    def __init__(self, rest: str, *, answer_s: float = ANSWER_S) -> None:
         if not rest.startswith(("http://", "https://")):
             raise UsageError(f"{rest}: the REST address begins with http:// or https://")
-        self._rest = rest.rstrip("/")
+        self._rest, self._answer_s = rest.rstrip("/"), answer_s
 
     def listing(self) -> list[FlinkJob]:
         """All jobs that the cluster remembers."""
@@ -56,6 +59,10 @@ class FlinkJobs:
     def running(self, name: str) -> list[FlinkJob]:
         """The jobs of this name that are not over."""
         return [job for job in self.listing() if job.name == name and not job.over]
+
+    def ready(self, name: str) -> bool:
+        """Whether a job of this name is on the cluster and runs; one that waits for slots or restarts does not."""
+        return any(job.state == "RUNNING" for job in self.running(name))
 
     def cancel(self, name: str) -> list[FlinkJob]:
         """Cancel all jobs of this name, wait until they are over, and return them; no such job is not an error."""
@@ -98,7 +105,7 @@ class FlinkJobs:
             self._rest + path, data=data, headers={"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=self._answer_s) as answer:  # noqa: S310
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             said = error.read(500).decode(errors="replace")

@@ -16,6 +16,7 @@ from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, Outbox, TakenRow, id_of, run_of
+from core.store.text_limits import DEFAULT, keep_texts
 from core.streams import Stream, open_stream
 from core.streams.embedded.stream import retain
 from core.streams.open import create_planned
@@ -78,6 +79,7 @@ class LiveRun:
         if settings.topics_dir:
             definitions |= folder_definitions(Path(settings.topics_dir))
         SubscriptionStore(self.store).save_topics(definitions, now_ms=clock_ms())
+        keep_texts(self.store, DEFAULT, settings.texts_keep_days, by="settings", now_ms=clock_ms())
         if publish:
             begin_telling(self.store, settings.run)
         self.state: RunState = self.ledger.take(

@@ -154,10 +154,11 @@ def _cancel_on_cluster(settings: Settings, options: Sequence[str]) -> list[Flink
     """Cancel this run's jobs through Flink's REST API: Beam's job server, asked to cancel, only stops waiting."""
     if not settings.flink_rest_url:
         return []
-    return FlinkJobs(settings.flink_rest_url).cancel(_job_name(settings, options))
+    return FlinkJobs(settings.flink_rest_url).cancel(job_name(settings, options))
 
 
-def _job_name(settings: Settings, options: Sequence[str]) -> str:
+def job_name(settings: Settings, options: Sequence[str]) -> str:
+    """The name of the run's job on the cluster: ``wirewatch-RUN`` unless the options have a ``--job_name``."""
     return str(_beam_options(settings, options).view_as(GoogleCloudOptions).job_name)
 
 
@@ -171,7 +172,7 @@ class _Failures:
         self, settings: Settings, options: Sequence[str], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._jobs = FlinkJobs(settings.flink_rest_url) if settings.flink_rest_url else None
-        self._name = _job_name(settings, options)
+        self._name = job_name(settings, options)
         # The cluster remembers jobs that are over, and learns of ours some time after it was submitted.
         self._before = {job.id for job in self._jobs.listing()} if self._jobs else set()
         self._monotonic, self._asked_s = monotonic, monotonic()

@@ -21,6 +21,7 @@ from core.store import tables as t
 from core.store.decisions import newest_decision
 from core.store.engine import Store, chunks
 from core.store.pruned import ARTICLES
+from core.store.text_limits import NO_LIMITS, TextLimits, read_text_limits
 from pipeline.elements import Draft
 from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import read_aliases
@@ -75,7 +76,7 @@ class BundleContext:
     article; ``left``: those of the given positions that are there. ``sightings``: of doubtful texts, by digest. ``aliases``:
     of the given articles, alias → article. ``decision``: the number of the run's newest decision about stories; ``moved``:
     article → story, of those that were moved since the one that was given; ``due``: the next one of the run that is replayed,
-    which comes before the first record with a place behind its own.
+    which comes before the first record with a place behind its own. ``limits``: how long texts are kept.
     """
 
     state: RunState
@@ -90,6 +91,7 @@ class BundleContext:
     decision: int = 0
     moved: Mapping[str, str] = field(default_factory=dict)
     due: StoryDecision | None = None
+    limits: TextLimits = NO_LIMITS
 
 
 class RunLedger:
@@ -203,6 +205,7 @@ class RunLedger:
                 decision=decision,
                 moved=newly,
                 due=due,
+                limits=read_text_limits(connection),
             )
 
     def commit(

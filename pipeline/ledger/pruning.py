@@ -9,6 +9,8 @@ Nothing that is decided afterwards may depend on it, nor on when it ran:
   record since. So what is left is consistent, and a replay that begins behind that time finds all that the live run found.
   An address that comes again later is a new article.
   Its aliases go with it.
+- **Texts** go by the limits of their outlets (``core.store.text_limits``), in this run and in replays that are over. The
+  ordered stage goes by the limits too, so nothing depends on when they went.
 - **Commits**: their times are kept to the millisecond for a while, then the last of each minute.
 
 Times are event times, measured back from the run's last place, so a run that stands still keeps what it has.
@@ -27,12 +29,14 @@ from core.records import OutcomeKind
 from core.settings import Settings
 from core.store import tables as t
 from core.store.engine import chunks
-from core.store.pruned import ARTICLES, COMMITS, OUTCOMES
+from core.store.pruned import ARTICLES, COMMITS, OUTCOMES, TEXTS
+from core.store.text_limits import read_text_limits
 from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import forget_aliases
-from pipeline.ledger.base import place_at
+from pipeline.ledger.base import place_at, stored_under
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
+from pipeline.ledger.texts import FIRST, LastVersion, remove_texts
 from pipeline.ledger.walls import forget_old
 
 SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep_days": 1}
@@ -41,6 +45,7 @@ SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep
 OUTCOMES_AT_ONCE = 500
 COMMITS_AT_ONCE = 500
 STORIES_AT_ONCE = 100
+TEXTS_AT_ONCE = 500
 EVERY_MS = 1_000
 REST_MS = 600_000
 """A batch a second while there is something to do; then it looks again after ten minutes."""
@@ -75,6 +80,8 @@ class Pruning:
         self._rests = False
         self._seen = (-1, "")
         """(last_ms, id) of the story looked at last in this pass."""
+        self._texts_seen: dict[str, LastVersion | None] = {}
+        """Run → the version looked at last in this pass; None: the run is through."""
 
     def tend(self, now_ms: int) -> int:
         """Delete a batch if it is time for one; how many rows went. ``now_ms``: the wall clock. Raises StoreError, Fenced."""
@@ -101,6 +108,7 @@ class Pruning:
             for keep_ms, upto_ms, work in works:
                 if keep_ms and upto_ms > keep_ms and (gone := work(upto_ms - keep_ms)) is not None:
                     return gone
+            return self._texts(newest_ms)
         return None
 
     def _outcomes(self, before_ms: int) -> int | None:
@@ -152,6 +160,27 @@ class Pruning:
                 self._note(connection, ARTICLES, before_ms)
         self._seen = (rows[-1].last_ms, rows[-1].id)
         return gone
+
+    def _texts(self, at_ms: int) -> int | None:
+        with self._store.reading() as connection:
+            limits = read_text_limits(connection)
+            if not limits:
+                return None
+            runs = [one for run in (self._run, *_over_runs(connection)) for one in stored_under(run)]
+        for run in runs:
+            after = self._texts_seen.get(run, FIRST)
+            if after is None:
+                continue
+            with self._store.writing() as connection:
+                self._ledger.check_owner(connection)
+                gone, after = remove_texts(connection, run, limits, at_ms, after, TEXTS_AT_ONCE)
+                if gone:
+                    self._note(connection, TEXTS, at_ms, run=run.partition("#")[0])
+            self._texts_seen[run] = after
+            if after is not None:
+                return gone
+        self._texts_seen.clear()
+        return None
 
     def _walls(self, before_ms: int) -> int | None:
         # A replay may begin wherever articles are kept.
@@ -224,11 +253,12 @@ class Pruning:
         *,
         first_ms: int | None = None,
         upto: int | None = None,
+        run: str = "",
     ) -> None:
         p = t.pruned.c
         statement = self._store.insert(t.pruned)
         new = statement.excluded
-        row = {"run": self._run, "what": what, "before_ms": before_ms, "first_ms": first_ms, "upto": upto or 1}
+        row = {"run": run or self._run, "what": what, "before_ms": before_ms, "first_ms": first_ms, "upto": upto or 1}
         changed = {
             "before_ms": sa.case((new.before_ms > p.before_ms, new.before_ms), else_=p.before_ms),
             "first_ms": sa.case(
@@ -237,3 +267,9 @@ class Pruning:
             "upto": p.upto + 1 if upto is None else new.upto,
         }
         connection.execute(statement.on_conflict_do_update(index_elements=["run", "what"], set_=changed), [row])
+
+
+def _over_runs(connection: sa.Connection) -> list[str]:
+    """Replays that are finished: one that goes on still compares texts as of its own time."""
+    query = sa.select(own.replays.c.name).where(own.replays.c.state == "finished")
+    return sorted(connection.execute(query).scalars())

@@ -164,6 +164,7 @@ class RunWriter:
                 texts=context.texts,
                 sightings=context.sightings,
                 aliases=context.aliases,
+                limits=context.limits,
                 last_key=context.state.last_key,
                 around=self._around,
             )

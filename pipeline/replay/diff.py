@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from core.records import Alert, Article, decode
 from core.records.wire import project
+from core.records.without_text import MARK, alert_without_text, without_text
 from core.store import tables as t
 from core.store.engine import Store
 from core.store.pruned import pruned_of
@@ -69,11 +70,17 @@ def differences(store: Store, first: str, second: str, span: TimeSpan) -> Iterat
     place = t.alerts.c.place
     condition = (place >= inside[0]) & (place < inside[1])
     for alerts in _pairs(store, t.alerts, runs, lambda row: decode(row.record.encode(), Alert), condition):
+        quoted = [one for one in alerts if one is not None]
+        if any(one == alert_without_text(one) for one in quoted):
+            alerts = tuple(None if one is None else alert_without_text(one) for one in alerts)  # type: ignore[assignment]
         yield from _changes("alert", alerts, lambda alert: f"{alert.subscription}: {alert.title}", project)
 
 
 def _article_changes(before: Article | None, after: Article | None, inside: tuple[str, str]) -> Iterator[RecordChange]:
     """If one run's version is outside of the span, the two can't be compared."""
+    if any(one is not None and MARK in one.marks for one in (before, after)):
+        # What a limit removed from one of them, or from both, can't be compared.
+        before, after = (None if one is None else without_text(one) for one in (before, after))
     within = [one is not None and inside[0] <= one.key.sortable() < inside[1] for one in (before, after)]
     if not any(within) or (before and after and not all(within)):
         return

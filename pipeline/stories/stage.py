@@ -16,6 +16,7 @@ import msgspec
 from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from core.records.canary import is_canary
+from core.store.text_limits import NO_LIMITS, TextLimits
 from pipeline.elements import WALL, Draft, PageSource, Rejection
 from pipeline.stories.aliases import Alias, joined
 from pipeline.stories.features import agency_of, features, is_full, settled_of
@@ -100,13 +101,15 @@ class StoryStage:
         texts: Mapping[str, tuple[str, str]] | None = None,
         sightings: Mapping[str, Sequence[Sighting]] | None = None,
         aliases: Mapping[str, str] | None = None,
+        limits: TextLimits = NO_LIMITS,
         around: Around = lambda _position, _stage: nullcontext(),
     ) -> Handled:
         """Decide each draft in the given order.
 
         Positions in ``done`` have their result already and give nothing. ``histories`` are the stored versions of the
         drafts' articles, ``texts`` (title, text) of their latest ones, for the differences, ``sightings`` those of their
-        doubtful texts, by digest, ``aliases`` the known ones of their addresses and articles. A draft whose key is not after
+        doubtful texts, by digest, ``aliases`` the known ones of their addresses and articles. A text that is gone by the
+        ``limits`` as of a draft's place counts as gone, even if it is given. A draft whose key is not after
         ``last_key`` came too late and gets the place directly after it; a key that is a late place already is kept. Each
         article is decided in ``around``. If that fails for one, the stage must be discarded.
         """
@@ -127,7 +130,7 @@ class StoryStage:
             draft = _of_article(draft, identity)
             history = [*histories.get(identity, ()), *grown.get(identity, ())]
             with around(draft.position, STAGE):
-                before = shown.get(identity)
+                before = shown.get(identity) if _there(history, limits, key) else None
                 draft, found = _unless_repeated(draft, key, seen, before)
                 if draft.article is None:
                     decided = _refused(draft, key, late=late)
@@ -198,6 +201,12 @@ class StoryStage:
             article.wall,
             links=decision.links,
         )
+
+
+def _there(history: Sequence[IndexEntry], limits: TextLimits, key: OrderKey) -> bool:
+    """Whether the latest version's text is still there as of a place."""
+    latest = max(history, key=lambda entry: entry.version, default=None)
+    return latest is None or not limits.gone(latest.source, latest.key.time_ms, key.time_ms)
 
 
 def place_behind(last: OrderKey | None, key: OrderKey) -> tuple[OrderKey, bool]:

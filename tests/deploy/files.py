@@ -69,8 +69,8 @@ def settings_named() -> Iterator[tuple[str, str]]:
     for service in compose()["services"].values():
         names = service.get("environment", {})
         yield from (("compose.yaml", name) for name in names if name.startswith("WIREWATCH_"))
-    for file in sorted(file for kind in ("*.service", "*.conf") for file in (DEPLOY / "systemd").rglob(kind)):
-        for line in file.read_text("utf-8").splitlines() if file.is_file() else ():
+    for file in sorted(file for kind in ("*.service", "*.conf.example") for file in (DEPLOY / "systemd").glob(kind)):
+        for line in file.read_text("utf-8").splitlines():
             if line.startswith("Environment=WIREWATCH_"):
                 yield file.name, line.removeprefix("Environment=").split("=")[0]
     for line in (DEPLOY / "Containerfile").read_text("utf-8").split():
@@ -87,12 +87,11 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         for container in containers(spec):
             if container["image"] == "wirewatch" and "args" in container:
                 yield f"kubernetes: {name}", container["args"]
-    for file in sorted((DEPLOY / "systemd").rglob("*.*")):
-        if file.is_file():
-            for line in file.read_text("utf-8").replace("\\\n", " ").splitlines():
-                program, _, rest = line.removeprefix("ExecStart=").partition(" ")
-                if line.startswith("ExecStart=") and program.endswith("/wirewatch"):
-                    yield f"systemd: {file.name}", rest.split()
+    for file in sorted((DEPLOY / "systemd").iterdir()):
+        for line in file.read_text("utf-8").replace("\\\n", " ").splitlines():
+            program, _, rest = line.removeprefix("ExecStart=").partition(" ")
+            if line.startswith("ExecStart=") and program.endswith("/wirewatch"):
+                yield f"systemd: {file.name}", rest.split()
 
 
 def images() -> dict[str, str]:
@@ -116,3 +115,11 @@ def build_sources() -> list[str]:
     return [
         word for words in copies if not words[0].startswith("--from") for word in words if not word.startswith("--")
     ]
+
+
+def runbook(heading: str) -> str:
+    """The commands of docs/operations.md in the first block below a heading such as ``### Restore``."""
+    page = (ROOT / "docs/operations.md").read_text("utf-8")
+    _, found, below = page.partition(f"\n{heading}\n")
+    assert found, f"docs/operations.md has no {heading}"
+    return below.split("```")[1].strip("\n")

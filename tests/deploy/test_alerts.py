@@ -6,15 +6,13 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from typing import Any
 
 import promql_parser
 import pytest
 
 from tests.deploy import files
+from tests.deploy.selectors import PROMETHEUS, expressions, finds, rules, selectors
 
-PROMETHEUS = files.DEPLOY / "prometheus"
 LABELS = {
     "wirewatch_outcomes_total": {"run", "kind"},
     "wirewatch_lag_records": {"run", "partition"},
@@ -54,24 +52,7 @@ LABELS = {
 """The metrics that rules may use, with the labels that they may ask for beside Prometheus' own job and instance."""
 
 
-def _rules() -> list[dict[str, Any]]:
-    [document] = files.documents(PROMETHEUS / "alerts.yaml")
-    return [rule for group in document["groups"] for rule in group["rules"]]
-
-
-def _expressions() -> Iterator[tuple[str, str]]:
-    for rule in _rules():
-        yield rule["alert"], rule["expr"]
-    board = json.loads((files.DEPLOY / "grafana/dashboards/wirewatch.json").read_text("utf-8"))
-    for panel in board["panels"]:
-        for target in panel["targets"]:
-            yield panel["title"], target["expr"].replace("$run", "live")
-    for one in files.manifests():
-        if one["kind"] == "ScaledObject":
-            yield one["metadata"]["name"], one["spec"]["triggers"][0]["metadata"]["query"]
-
-
-@pytest.mark.parametrize(("name", "expression"), list(_expressions()))
+@pytest.mark.parametrize(("name", "expression"), list(expressions()))
 def test_each_expression_parses_and_uses_known_metrics(name: str, expression: str) -> None:
     promql_parser.parse(expression)
     selectors = re.findall(r"\b(up|[a-z]+_\w+)\s*(?:\{([^}]*)\})?", re.sub(r'"[^"]*"', '""', expression))
@@ -91,21 +72,44 @@ def test_each_expression_parses_and_uses_known_metrics(name: str, expression: st
 
 def test_alerts_say_how_urgent_they_are_and_have_a_runbook_entry() -> None:
     page = (files.ROOT / "docs/operations.md").read_text("utf-8")
-    names = [rule["alert"] for rule in _rules()]
+    names = [rule["alert"] for rule in rules()]
     assert len(names) == len(set(names))
-    for rule in _rules():
+    for rule in rules():
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert rule["annotations"]["summary"]
         assert f"`{rule['alert']}`" in page, f"docs/operations.md doesn't say what to do about {rule['alert']}"
     assert set(re.findall(r"`(Wirewatch[A-Z]\w+)`", page)) == set(names)
 
 
+def test_selectors_are_found_wherever_they_stand_and_ask_for_what_they_say() -> None:
+    expression = (
+        'max by (a) (increase(x{run="live"}[5m])) > 8 and on (a) absent(up) or histogram_quantile(0.9, y{z=~"b.*"})'
+    )
+    assert selectors(expression) == {'x{run="live"}', "up", 'y{z=~"b.*"}'}
+    assert finds('x{job_name="a-b"}', "x", {"job_name": "a-b", "other": "c"})
+    assert not finds('x{job_name="a-b"}', "x", {"job_name": "a_b"})
+    assert not finds('x{job_name="a-b"}', "y", {"job_name": "a-b"})
+    assert [finds('x{a!~"b.*"}', "x", {"a": value}) for value in ("bc", "cb")] == [False, True]
+
+
 def test_a_job_is_named_alike_everywhere() -> None:
-    named = {match for rule in _rules() for match in re.findall(r'job_name="([^"]+)"', rule["expr"])}
+    named = {match for rule in rules() for match in re.findall(r'job_name="([^"]+)"', rule["expr"])}
     assert named == {"wirewatch-live"}
     for where, arguments in files.commands():
         if "--runner=PortableRunner" in arguments:
             assert "--beam-option=--job_name=wirewatch-live" in arguments, where
+
+
+def test_flinks_reporter_leaves_the_jobs_name_as_it_is() -> None:
+    """By default it writes wirewatch_live, and no rule on the job ever fires. A real reporter is asked in tests/containers."""
+    reporter = "metrics.reporter.prom"
+    for name in ("jobmanager", "taskmanager"):
+        text = files.compose()["services"][name]["environment"]["FLINK_PROPERTIES"]
+        told = dict(line.split(": ") for line in text.splitlines())
+        assert told[f"{reporter}.filterLabelValueCharacters"] == "false", name
+        assert told[f"{reporter}.port"] == "9249", name
+    [flink] = [one["spec"]["flinkConfiguration"] for one in files.manifests() if one["kind"] == "FlinkDeployment"]
+    assert flink[f"{reporter}.filterLabelValueCharacters"] == "false"
 
 
 def test_prometheus_reads_the_rules_and_asks_services_that_are_there() -> None:

@@ -80,6 +80,36 @@ def _there(volume: str | dict[str, Any], named: Mapping[str, Any]) -> bool:
     return copy.with_suffix(f".example{copy.suffix}").exists()
 
 
+def test_further_settings_of_compose_reach_our_services_alone() -> None:
+    ignored = (files.DEPLOY / ".gitignore").read_text("utf-8").split()
+    for name, service in files.compose()["services"].items():
+        ours = str(service["image"]).startswith("wirewatch:")
+        assert service.get("env_file", []) == ([{"path": "settings.env", "required": False}] if ours else []), name
+    assert "/settings.env" in ignored
+    given = files.environment_lines(files.DEPLOY / "settings.env.example")
+    told = {variable for service in files.compose()["services"].values() for variable in service.get("environment", {})}
+    assert given
+    assert not given.keys() & (told | files.environment_lines(files.DEPLOY / "env.example").keys())
+
+
+def test_no_container_reads_the_secrets_of_another() -> None:
+    secret = {"prometheus/alertmanager.yaml": "alertmanager", ".env": "", "settings.env": ""}
+    for name, service in files.compose()["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0] if isinstance(volume, str) else volume["source"]
+            for file, reader in secret.items():
+                path = files.DEPLOY / file
+                inside = source.startswith(".") and (files.DEPLOY / source).resolve() in (path, *path.parents)
+                assert not inside or name == reader, f"{name} mounts {source} with {file}"
+
+
+def test_units_are_all_that_systemd_takes_of_its_folder() -> None:
+    """``cp -r`` of the folder must not put the pipeline on a Flink that is not there."""
+    for entry in (files.DEPLOY / "systemd").iterdir():
+        assert entry.is_file(), entry.name
+        assert entry.suffix in {".service", ".example"}, entry.name
+
+
 def test_every_kubernetes_object_is_what_its_interface_says() -> None:
     for one in files.manifests():
         if one["apiVersion"] not in OURS:
@@ -223,10 +253,10 @@ def test_units_pass_systemds_own_check(tmp_path: Path) -> None:
         # It looks for the programs, which are not installed here.
         text = re.sub(r"/opt/wirewatch/\.venv/bin/\w+", "/bin/true", unit.read_text("utf-8"))
         (tmp_path / unit.name).write_text(text)
-    for extra in (files.DEPLOY / "systemd").glob("*.service.d"):
-        shutil.copytree(extra, tmp_path / extra.name)
-        for file in (tmp_path / extra.name).iterdir():
-            file.write_text(re.sub(r"/opt/wirewatch/\.venv/bin/\w+", "/bin/true", file.read_text("utf-8")))
+    extra = tmp_path / "wirewatch-pipeline.service.d/flink.conf"
+    extra.parent.mkdir()
+    text = (files.DEPLOY / "systemd/flink.conf.example").read_text("utf-8")
+    extra.write_text(re.sub(r"/opt/wirewatch/\.venv/bin/\w+", "/bin/true", text))
     units = sorted(str(unit) for unit in tmp_path.glob("*.service"))
     assert len(units) == 5
     done = subprocess.run([analyze, "verify", "--man=no", *units], capture_output=True, text=True, check=False)

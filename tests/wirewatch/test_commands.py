@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import version
+from tests.servers.flink_rest import playing
 from tests.wirewatch.command import ROOT, wirewatch
 
 RSS = """<rss version="2.0"><channel><title>Outlet</title><language>en</language>
@@ -128,6 +129,22 @@ def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
     } == found.keys()
     assert found["stream"]["state"] == "ok"
     assert found["feeds"]["advice"] == "wirewatch feed add URL"
+
+
+def test_doctor_shows_the_job_on_flink(tmp_path: Path) -> None:
+    with playing() as cluster:
+
+        def found() -> dict[str, dict[str, str]]:
+            done = wirewatch("doctor", "--json", cwd=tmp_path, WIREWATCH_FLINK_REST_URL=cluster.url)
+            return {line["what"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+        first = found()
+        assert first["runner"]["state"] == "missing"
+        assert first["runner"]["facts"].endswith(": no job")
+        # Java and Maven are for those who run Flink here.
+        assert not {"java", "maven"} & first.keys()
+        cluster.jobs = {"old": ["CANCELED", "wirewatch-live"], "new": ["RUNNING", "wirewatch-live"]}
+        assert found()["runner"]["facts"].endswith(": wirewatch-live running")
 
 
 def test_a_broker_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:

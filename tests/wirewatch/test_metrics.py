@@ -14,6 +14,7 @@ from core.records import RawArticle, article_id, encode, from_ms
 from core.settings import Settings
 from core.streams import NewRecord, create_stream
 from pipeline.drivers.live import run_in_slices
+from tests.servers.flink_rest import playing
 from tests.servers.kafka import free_ports
 from wirewatch.monitoring.metrics import PipelineProbes, with_short_timeout
 from wirewatch.monitoring.probes import Probes
@@ -70,6 +71,30 @@ def test_the_figures_are_those_of_store_and_stream(tmp_path: Path) -> None:
         assert _get(port, "/else")[0] == 404
     finally:
         server.close()
+
+
+def test_on_a_cluster_it_is_ready_once_the_job_runs(tmp_path: Path) -> None:
+    with playing() as cluster:
+        settings = Settings(data_dir=str(tmp_path), flink_rest_url=cluster.url, extraction_processes=0)
+        create_stream(settings.stream, settings.raw_stream).close()
+        probes = PipelineProbes(settings, wall_ms, job="wirewatch-live")
+
+        def job() -> tuple[bool, str]:
+            [one] = [check for check in probes.ready() if check.name == "job"]
+            assert one.fatal
+            return one.ok, one.words
+
+        cluster.jobs = {"other": ["RUNNING", "wirewatch-replay"]}
+        assert job() == (False, "wirewatch-live does not run yet")
+        cluster.jobs["ours"] = ["RESTARTING", "wirewatch-live"]
+        assert job()[0] is False
+        cluster.jobs["ours"] = ["RUNNING", "wirewatch-live"]
+        assert job() == (True, "wirewatch-live runs")
+        cluster.refuses = True
+        ok, words = job()
+        assert not ok
+        assert "HTTP 503" in words
+        probes.metrics.close()
 
 
 def test_whether_it_lives_is_answered_without_store_and_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "runs",
         "Remove an article from the store and the archive, in all runs, and reject it from now on, also in replays.",
     ),
+    "texts": ("texts", "Set how long texts are kept, by outlet; then title, link and facts stay."),
     "runs": ("runs", "List, compare and drop runs."),
     "run": (
         "replay",

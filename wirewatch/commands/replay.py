@@ -216,7 +216,7 @@ def archive(
 
     After an interruption the same command continues where it stopped.
     """
-    from wirewatch.replay.sources import archive_days  # loads Beam, which takes seconds
+    from wirewatch.replay.sources import archive_days, remove_archived_texts  # loads Beam, which takes seconds
 
     settings = load_settings(context.obj)
     where = folder or archive_dir(settings)
@@ -245,6 +245,8 @@ def archive(
                         )
                     if day.lost:
                         console.note(f"{day.day}: {day.lost} records were deleted before they were archived", "red")
+                if rewritten := remove_archived_texts(store, where, console.now_ms()):
+                    console.note(f"texts whose limit is over: {counted(rewritten, 'file')} rewritten without them")
             except OSError as error:
                 raise WirewatchError(
                     f"{where}: {error.strerror or error}", hint="choose a folder that can be written"

@@ -241,18 +241,18 @@ def run_pipeline(
     serving = Probes("pipeline", settings.metrics_host, settings.metrics_port)
     # Imported here, since they load Beam, which takes seconds.
     from pipeline.drivers.live import run_in_slices
-    from pipeline.drivers.stream import run_as_stream
+    from pipeline.drivers.stream import job_name, run_as_stream
 
     if not until_empty:
         endpoint = _job_endpoint(beam_option or []) if runner else ""
         await_pipeline(settings, stop, serving.waits, job_endpoint=endpoint)
-    probes = PipelineProbes(settings, console.now_ms)
+    options = [f"--runner={runner}", *(beam_option or [])]
+    probes = PipelineProbes(settings, console.now_ms, job=job_name(settings, options) if runner else "")
     publish = _publishes(probes.metrics.store, settings.run, deliver)
     probes.serve(serving)
     if not until_empty:
         probes.watch.start(stop)
     if runner:
-        options = [f"--runner={runner}", *(beam_option or [])]
         run_as_stream(settings, options, clock_ms=console.now_ms, wait=stop.wait, stop=stop.is_set, publish=publish)
         return
     count = run_in_slices(

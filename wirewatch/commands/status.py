@@ -37,9 +37,10 @@ from core.streams.plans import raw_plan
 from desk.delivery.store.channels import canary_of
 from desk.terminal import harmless
 from desk.use_cases.channels import Channels
+from pipeline.drivers.flink_rest import FlinkJobs
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, JsonObject, reads_store
-from wirewatch.monitoring.metrics import RunMetrics
+from wirewatch.monitoring.metrics import ASK_S, RunMetrics
 
 app = typer.Typer()
 
@@ -176,7 +177,7 @@ def _since(seconds: float) -> str:
 
 def _findings(settings: Settings) -> Iterator[Diagnosis]:
     yield _python()
-    yield Diagnosis("runner", "ok", f"slices on FnApiRunner, apache-beam {metadata.version('apache-beam')}")
+    yield _guarded("runner", lambda: _runner(settings), "")
     yield _guarded(
         "stream", lambda: _stream(settings), "check stream_url, or start the broker: deploy/local/kafka.sh DIR"
     )
@@ -184,8 +185,10 @@ def _findings(settings: Settings) -> Iterator[Diagnosis]:
     yield _guarded("feeds", lambda: _feeds(settings), "")
     yield _guarded("channels", lambda: _channels(settings), "")
     yield _guarded("canary", lambda: _canary(settings), "")
-    yield _java()
-    yield _maven()
+    if not settings.flink_rest_url:
+        # Else Flink and its job server run elsewhere, and these are not needed here.
+        yield _java()
+        yield _maven()
     yield _disk(settings)
     yield _guarded("private", lambda: _private(settings), "")
 
@@ -199,6 +202,19 @@ def _guarded(what: str, look: Callable[[], Diagnosis], advice: str) -> Diagnosis
 
 def _python() -> Diagnosis:
     return Diagnosis("python", "ok", f"{platform.python_version()}, wirewatch {version()}")
+
+
+def _runner(settings: Settings) -> Diagnosis:
+    beam = f"apache-beam {metadata.version('apache-beam')}"
+    if not settings.flink_rest_url:
+        return Diagnosis("runner", "ok", f"slices on FnApiRunner, {beam}")
+    jobs = [job for job in FlinkJobs(settings.flink_rest_url, answer_s=ASK_S).listing() if not job.over]
+    where = f"Flink at {settings.flink_rest_url}, {beam}"
+    if not jobs:
+        return Diagnosis(
+            "runner", "missing", f"{where}: no job", "start the pipeline service; its log says what it waits for"
+        )
+    return Diagnosis("runner", "ok", f"{where}: {', '.join(f'{job.name} {job.state.lower()}' for job in jobs)}")
 
 
 def _stream(settings: Settings) -> Diagnosis:

@@ -14,12 +14,14 @@ from rich.text import Text
 import core
 from core.durations import DAY_MS
 from core.errors import WirewatchError
-from core.records.contracts import documents, refused
+from core.records import RawArticle
+from core.records.contracts import CONTRACTS, documents, refused, schema_of
 from core.settings import Settings, load_settings
 from core.streams import open_stream
 from core.streams.base import check_partitions
 from core.streams.open import create_planned, find_stream
 from core.streams.plans import StreamFacts, StreamPlan, differences, planned_streams
+from core.streams.registry import SchemaRegistry
 from wirewatch import console
 from wirewatch.commands.options import JsonLines
 
@@ -43,7 +45,10 @@ _STYLES = {MADE: "green", PLANNED: "green", DIFFERS: "yellow", MISSING: "red"}
 def create(
     context: typer.Context, partitions: Partitions = 0, copies: Copies = 0, *, as_json: JsonLines = False
 ) -> None:
-    """Create missing streams as planned, and show how the others differ from the plan. Idempotent."""
+    """Create missing streams as planned, and show how the others differ from the plan. Idempotent.
+
+    With the setting schema_registry_url the streams' JSON Schemas are registered there too.
+    """
     settings = load_settings(context.obj)
     changes: dict[str, Any] = {"copies": copies}
     if partitions:
@@ -54,6 +59,8 @@ def create(
         if plan.name in missing:
             create_planned(settings.stream, plan, role="streams").close()
     _show(settings, plans, made=missing, as_json=as_json)
+    if settings.schema_registry_url:
+        _register(settings)
 
 
 @app.command("list")
@@ -105,6 +112,15 @@ def adopt(context: typer.Context) -> None:
     console.configure_service("streams", settings)
     for partition, (begin, end) in take_over(settings, console.now_ms).items():
         console.note(f"partition {partition}: begins at offset {begin}, {end - begin} positions from the end")
+
+
+def _register(settings: Settings) -> None:
+    with SchemaRegistry(settings.schema_registry_url) as registry:
+        for one in CONTRACTS:
+            # The contracts have the default names; only the raw stream may have another.
+            stream = settings.raw_stream if one.kind is RawArticle else one.name
+            done = registry.register(stream, schema_of(one))
+            console.note(f"{done.subject} at {registry.place}: schema {done.id}{'' if done.new else ', there already'}")
 
 
 def _show(settings: Settings, plans: Iterable[StreamPlan], *, made: Iterable[str] = (), as_json: bool) -> None:

@@ -186,6 +186,8 @@ def _article(found: Trace, *, every: bool) -> Iterator[Text]:
     whole = "cut off by the page, " if article.partial else ""
     wall = f"; its page is a wall ({article.wall})" if article.wall else ""
     yield _line("text", f"{whole}from {article.text_from}; title from {origins.get('title', 'text')}{wall}")
+    if article.text_gone:
+        yield _line("", article.text_gone, "yellow")
     if article.authors:
         yield _line("authors", f"{', '.join(article.authors)} (from {origins.get('authors', 'unknown')})")
     published = _when(article.published_at) if article.published_at else "not said"

@@ -38,7 +38,8 @@ class FeedMetrics(Collector):
         except StoreError:
             return
         health = GaugeMetricFamily("wirewatch_feeds", "Feeds by health.", labels=["health"])
-        for one in sorted({feed.health for feed in listing}):
+        # Also 0, or a rule that asks for those with problems finds nothing to compare.
+        for one in sorted({feed.health for feed in listing} | {"failing", "gone"}):
             health.add_metric([one], sum(feed.health == one for feed in listing))
         yield health
         now = self._clock()

@@ -34,6 +34,7 @@ from core.store.counts import (
 )
 from core.store.outbox import MOST_COUNTED, count_waiting
 from core.streams import Stream, open_stream
+from pipeline.drivers.flink_rest import FlinkJobs, FlinkRefused
 from pipeline.elements import BY_LIMIT, CRASHED, OUT_OF_MEMORY
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.slow_lane import count_waiting as slow_lane_waiting
@@ -197,9 +198,14 @@ def with_short_timeout(url: str) -> str:
 
 
 class PipelineProbes:
-    """The probes of the pipeline service. ``timed()`` returns a context manager that the driver runs a slice in."""
+    """The probes of the pipeline service. ``timed()`` returns a context manager that the driver runs a slice in.
 
-    def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
+    ``job``: the name of the run's job on the cluster at ``flink_rest_url``; the service is ready once the job runs.
+    """
+
+    def __init__(self, settings: Settings, clock_ms: Callable[[], int], *, job: str = "") -> None:
+        self._job = job
+        self._cluster = FlinkJobs(settings.flink_rest_url, answer_s=ASK_S) if job and settings.flink_rest_url else None
         self.registry = CollectorRegistry()
         self.metrics = RunMetrics(settings, clock_ms)
         self._look = canary_reader(settings, self.metrics.store, clock_ms)
@@ -221,7 +227,7 @@ class PipelineProbes:
         return [Check("pipeline", ok=True, words="alive"), self.watch.last]
 
     def ready(self) -> Iterable[Check]:
-        """Store and stream can be reached."""
+        """Store and stream can be reached, and on a cluster the job runs."""
         try:
             behind, oldest_ms = self.metrics.lag()
         except WirewatchError as error:
@@ -230,4 +236,13 @@ class PipelineProbes:
             yield Check("pipeline", ok=True, words="ready")
             words = f"{sum(behind.values())} records, the oldest {max(0, oldest_ms) / 1000:.1f} s"
             yield Check("lag", ok=True, words=words, fatal=False)
+        if self._cluster is not None:
+            yield self._job_check(self._cluster)
         yield canary_check(self._look)
+
+    def _job_check(self, cluster: FlinkJobs) -> Check:
+        try:
+            runs = cluster.ready(self._job)
+        except FlinkRefused as error:
+            return Check("job", ok=False, words=error.message)
+        return Check("job", ok=runs, words=f"{self._job} {'runs' if runs else 'does not run yet'}")

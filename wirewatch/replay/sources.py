@@ -9,7 +9,16 @@ from pathlib import Path
 import msgspec
 
 from connectors.archives import ArchiveItem
-from connectors.archives.folder import ArchiveNote, day_start_ms, files_between, read_note, write_day, write_note
+from connectors.archives.folder import (
+    ArchiveNote,
+    day_files,
+    day_start_ms,
+    files_between,
+    read_note,
+    take_out_texts,
+    write_day,
+    write_note,
+)
 from connectors.archives.snapshots import HistoryReader
 from connectors.archives.warc import read_warc
 from core.counted import counted
@@ -18,6 +27,7 @@ from core.records import article_id, encode, from_ms, raw_hash, to_ms
 from core.settings import Settings
 from core.store import Store
 from core.store.takedowns import STAGE, Takedowns
+from core.store.text_limits import text_limits_of
 from core.streams import Stream, StreamRecord, open_stream
 from pipeline.drivers.history import PROBE_MS, History, StreamHistory
 from pipeline.drivers.slices import SliceLimits
@@ -236,11 +246,30 @@ def archive_days(
         )
         gone = {one.article: one.reason for one in Takedowns(store).listing()}
         path, count = write_day(folder, day, stream.uuid, _records(history), gone=gone, software=software)
-        note = ArchiveNote(note.through | {stream.uuid: day})
+        # Written again, it has all texts that the stream has.
+        texts = {name: mark for name, mark in note.texts.items() if name != path.name}
+        note = ArchiveNote(note.through | {stream.uuid: day}, texts=texts)
         write_note(folder, note)
         size = path.stat().st_size if count else 0
         yield ArchivedDay(day=day, file=path.name if count else None, records=count, bytes=size, lost=history.lost)
         day += timedelta(days=1)
+
+
+def remove_archived_texts(store: Store, folder: Path, now_ms: int) -> int:
+    """Take texts whose limit is over out of the archive's files; how many files were rewritten. Raises InputError, OSError.
+
+    A replay from there rejects such a record, with the reason.
+    """
+    limits, rewritten = text_limits_of(store), 0
+    note = read_note(folder) if limits else ArchiveNote({})
+    for file in day_files(folder) if limits else ():
+        begin_ms, end_ms = day_start_ms(file.day), day_start_ms(file.day + timedelta(days=1))
+        mark = limits.stamp(begin_ms, end_ms, now_ms)
+        if mark and note.texts.get(file.path.name) != mark:
+            rewritten += take_out_texts(file, lambda source, ms: limits.why(source, ms, now_ms)) > 0
+            note = msgspec.structs.replace(note, texts=note.texts | {file.path.name: mark})
+            write_note(folder, note)
+    return rewritten
 
 
 def _records(history: StreamHistory) -> Iterator[tuple[StreamRecord, str]]:

@@ -13,7 +13,7 @@ from core.errors import UsageError
 from core.records import Subscription
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
-from core.store.pruned import pruned_of
+from core.store.pruned import TEXTS, pruned_of
 from core.topics.definitions import builtin_definitions, folder_definitions
 from pipeline.ledger.story_rules import story_rules
 from pipeline.replay.runs import RUNNING, Replay, ReplayRepository, copy_queries, first_place_ms, run_names
@@ -152,7 +152,8 @@ def begin_replay(
         to_ms=span[1],
         no_claim=_no_claim(spec, first_ms, base, span)
         or other_stories(spec, story_rules(store, spec.of))
-        or pruned_since(store, spec.of, span[0]),
+        or pruned_since(store, spec.of, span[0])
+        or (texts_removed(store, base) if base else None),
         state=RUNNING,
         delivers=spec.deliver,
         started_ms=now_ms,
@@ -169,6 +170,11 @@ def pruned_since(store: Store, run: str, from_ms_: int) -> str | None:
     """
     pruned = pruned_of(store, run)
     return "; ".join(pruned.words()) if pruned.whole_from_ms > from_ms_ else None
+
+
+def texts_removed(store: Store, base: str) -> str | None:
+    """Why a replay that goes on from a base may differ: edits of its articles are compared with texts that are gone."""
+    return next(pruned_of(store, base).words(TEXTS), None)
 
 
 def other_stories(spec: ReplaySpec, rules: Sequence[str]) -> str | None:

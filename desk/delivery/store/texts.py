@@ -1,0 +1,36 @@
+"""Removing what messages quoted of texts whose limit is over (``core.store.text_limits``); who was sent what stays."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from core.records import Alert, decode, encode, to_ms
+from core.records.without_text import alert_without_text
+from core.store import Store
+from core.store.text_limits import text_limits_of
+from desk.delivery.store import tables as d
+
+LastDelivery = tuple[int, str]
+"""(planned_ms, id) of a delivery."""
+FIRST: LastDelivery = (-1, "")
+
+
+def remove_quotations(store: Store, now_ms: int, after: LastDelivery, most: int) -> LastDelivery | None:
+    """Remove what is gone as of now from the next ``most`` deliveries; the one looked at last, None once there is none left.
+
+    Those that wait go out without it. Raises StoreError.
+    """
+    limits, c = text_limits_of(store), d.deliveries.c
+    place = sa.tuple_(c.planned_ms, c.id)
+    query = sa.select(c.id, c.planned_ms, c.record).where(
+        c.planned_ms >= after[0], c.planned_ms < limits.latest_before_ms(now_ms), place > after, c.kind == "alert"
+    )
+    with store.writing() as connection:
+        rows = connection.execute(query.order_by(c.planned_ms, c.id).limit(most)).all() if limits else []
+        for row in rows:
+            alert = decode(row.record.encode(), Alert)
+            if limits.gone(alert.source, to_ms(alert.raised_at), now_ms):
+                kept = encode(alert_without_text(alert)).decode()
+                if kept != row.record:
+                    connection.execute(d.deliveries.update().where(c.id == row.id).values(record=kept))
+    return (rows[-1].planned_ms, rows[-1].id) if rows else None

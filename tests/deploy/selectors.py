@@ -1,0 +1,64 @@
+"""What rules and dashboard ask Prometheus for: the selectors of their expressions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import promql_parser
+
+from tests.deploy import files
+
+PROMETHEUS = files.DEPLOY / "prometheus"
+
+
+def rules() -> list[dict[str, Any]]:
+    """All alert rules."""
+    [document] = files.documents(PROMETHEUS / "alerts.yaml")
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    """(name, expression) of every rule, every panel of the dashboard (for the run ``live``) and the autoscaler's query."""
+    for rule in rules():
+        yield rule["alert"], rule["expr"]
+    board = json.loads((files.DEPLOY / "grafana/dashboards/wirewatch.json").read_text("utf-8"))
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"].replace("$run", "live")
+    for one in files.manifests():
+        if one["kind"] == "ScaledObject":
+            yield one["metadata"]["name"], one["spec"]["triggers"][0]["metadata"]["query"]
+
+
+def selectors(expression: str) -> set[str]:
+    """The instant selectors of an expression, such as ``up{job="wirewatch"}``, whatever is computed with them."""
+    found = set[str]()
+    parts: list[Any] = [promql_parser.parse(expression)]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, promql_parser.VectorSelector):
+            found.add(part.prettify())
+            continue
+        for name in ("lhs", "rhs", "expr", "vector_selector", "param"):
+            inner = getattr(part, name, None)
+            if inner is not None and hasattr(inner, "prettify"):
+                parts.append(inner)
+        parts.extend(getattr(part, "args", None) or ())
+    return found
+
+
+def finds(selector: str, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether a series of that name and with those labels is one that the selector asks for."""
+    asked = promql_parser.parse(selector)
+    if asked.name != name:
+        return False
+    return all(_holds(one, labels.get(one.name, "")) for one in asked.matchers.matchers)
+
+
+def _holds(matcher: Any, value: str) -> bool:
+    if matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.NotEqual):
+        return bool(matcher.op == promql_parser.MatchOp.Equal) == (matcher.value == value)
+    return bool(matcher.op == promql_parser.MatchOp.Re) == (re.fullmatch(matcher.value, value) is not None)

@@ -1,0 +1,93 @@
+"""``wirewatch texts``: how long the full text of articles is kept, by outlet."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from core.durations import DAY_MS
+from core.records import from_ms
+from core.settings import Settings, load_settings
+from core.store import Store, open_store
+from core.store.subscriptions import MARGIN_MS
+from core.store.text_limits import DEFAULT, keep_texts, text_limits_of
+from wirewatch import console
+from wirewatch.commands.options import JsonLines, reads_store
+
+app = typer.Typer()
+texts = typer.Typer(
+    name="texts",
+    help="Set how long texts are kept, by outlet; then title, link and facts stay.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(texts)
+Outlet = Annotated[str, typer.Argument(help="The outlet, by the name of its articles' source.")]
+By = Annotated[str, typer.Option(help="Who asked for it.")]
+
+
+@texts.command("list")
+@reads_store
+def list_limits(context: typer.Context, *, as_json: JsonLines = False) -> None:
+    """List the limits that hold now: the default, then those of outlets."""
+    settings, store = _opened(context)
+    # As saved: a limit holds two seconds later.
+    found = text_limits_of(store).in_force(console.now_ms() + MARGIN_MS)
+    rows = [(DEFAULT, settings.texts_keep_days, 0, "settings")]
+    rows += [
+        (source, (one.keep_ms or 0) / DAY_MS, one.effective_from_ms, one.by)
+        for source, one in sorted(found.items())
+        if source != DEFAULT
+    ]
+    if as_json:
+        for source, days, since_ms, by in rows:
+            console.put(
+                {"outlet": source or None, "days": days, "since": from_ms(since_ms) if since_ms else None, "by": by}
+            )
+        return
+    table = console.table("outlet", "kept", "since", "set by")
+    for source, days, since_ms, by in rows:
+        kept = f"{days:g} days" if days else "without limit"
+        since = f"{from_ms(since_ms):%Y-%m-%d %H:%M}" if since_ms else "–"
+        table.add_row(Text(source or "all others"), kept, since, Text(by))
+    console.out.print(table)
+
+
+@texts.command("keep")
+@reads_store
+def keep(
+    context: typer.Context,
+    outlet: Outlet,
+    days: Annotated[float, typer.Argument(help="Days that its texts are kept, at least 7; 0: without limit.", min=0)],
+    by: By = "",
+) -> None:
+    """Keep an outlet's texts for so many days from now on; what is older goes."""
+    settings, store = _opened(context)
+    keep_texts(store, _named(outlet), days, by=by, now_ms=console.now_ms())
+    kept = f"for {days:g} days" if days else "without limit"
+    console.note(f"texts of {outlet} are kept {kept}; what is gone already does not come back")
+    if 0 < days < settings.retention_days:
+        console.note(f"the raw stream keeps its pages for {settings.retention_days:g} days (retention_days)", "yellow")
+
+
+@texts.command("default")
+@reads_store
+def default(context: typer.Context, outlet: Outlet, by: By = "") -> None:
+    """Keep an outlet's texts as long as those of all others (setting texts_keep_days) from now on."""
+    settings, store = _opened(context)
+    keep_texts(store, _named(outlet), None, by=by, now_ms=console.now_ms())
+    days = settings.texts_keep_days
+    console.note(f"texts of {outlet} are kept {f'for {days:g} days' if days else 'without limit'}, as all others")
+
+
+def _opened(context: typer.Context) -> tuple[Settings, Store]:
+    settings = load_settings(context.obj)
+    return settings, open_store(settings.store)
+
+
+def _named(outlet: str) -> str:
+    if not outlet.strip():
+        raise typer.BadParameter("name an outlet; the default is the setting texts_keep_days")
+    return outlet.strip()
