@@ -17,6 +17,7 @@ import tantivy
 
 from core.errors import StoreError
 from core.private import close_to_others, make_private_file
+from core.records.text_limits import NO_LIMITS
 from core.search.question import order_range
 from core.search.schema import found_article, index_document, order_of, read_record
 from core.store import StoreReader
@@ -24,7 +25,7 @@ from core.store import tables as t
 from core.store.engine import chunks
 from core.store.pruned import pruned_of
 from core.store.takedowns import Takedowns
-from core.store.text_limits import NO_LIMITS, read_text_limits
+from core.store.text_limits import read_text_limits
 
 log = structlog.get_logger()
 

@@ -22,11 +22,12 @@ import sqlalchemy as sa
 from core.durations import DAY_MS
 from core.errors import StoreError
 from core.records import Alert, Article, decode, from_ms, to_ms
+from core.records.text_limits import NO_LIMITS, TextLimits
 from core.store import StoreReader
 from core.store import tables as t
 from core.store.pruned import pruned_of
 from core.store.takedowns import Takedowns
-from core.store.text_limits import NO_LIMITS, TextLimits, text_limits_of
+from core.store.text_limits import text_limits_of
 
 SCHEMA_VERSION = 1
 _ROWS = 2_000

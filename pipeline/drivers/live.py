@@ -12,11 +12,12 @@ from pathlib import Path
 import structlog
 
 from core.errors import OffsetOutOfRange, StreamUnavailable, TakenOver, WirewatchError
+from core.records.text_limits import DEFAULT
 from core.settings import Settings
 from core.store import Store, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
 from core.store.outbox import CANARIES, Outbox, TakenRow, id_of, run_of
-from core.store.text_limits import DEFAULT, keep_texts
+from core.store.text_limits import keep_texts
 from core.streams import Stream, open_stream
 from core.streams.embedded.stream import retain
 from core.streams.open import create_planned

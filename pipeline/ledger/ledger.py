@@ -16,12 +16,13 @@ from core.clock import wall_ms
 from core.errors import Fenced, StoreError, TakenOver
 from core.records import Alert, OrderKey, OutcomeKind, Position
 from core.records.decision import StoryDecision
+from core.records.text_limits import NO_LIMITS, TextLimits
 from core.store import counts
 from core.store import tables as t
 from core.store.decisions import newest_decision
 from core.store.engine import Store, chunks
 from core.store.pruned import ARTICLES
-from core.store.text_limits import NO_LIMITS, TextLimits, read_text_limits
+from core.store.text_limits import read_text_limits
 from pipeline.elements import Draft
 from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import read_aliases

@@ -11,11 +11,11 @@ import msgspec
 import sqlalchemy as sa
 
 from core.records import Alert, Article, decode, encode
+from core.records.text_limits import TextLimits
 from core.records.without_text import alert_without_text, without_text
 from core.store import tables as t
 from core.store.engine import chunks
 from core.store.outbox import key_of
-from core.store.text_limits import TextLimits
 from pipeline.ledger import tables as own
 from pipeline.text.difference import VersionDifference
 

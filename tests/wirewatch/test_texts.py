@@ -17,10 +17,11 @@ from connectors.archives.folder import day_files, day_start_ms
 from connectors.archives.warc import read_warc
 from core.durations import DAY_MS
 from core.records import Article, from_ms
+from core.records.text_limits import DEFAULT
 from core.search.index import SearchIndex
 from core.search.parquet import export
 from core.store import StoreReader
-from core.store.text_limits import DEFAULT, keep_texts
+from core.store.text_limits import keep_texts
 from desk.delivery.plan import Verdict, delivery
 from desk.delivery.store import tables as d
 from desk.delivery.store.texts import FIRST, remove_quotations

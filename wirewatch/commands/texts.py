@@ -9,10 +9,10 @@ from rich.text import Text
 
 from core.durations import DAY_MS
 from core.records import from_ms
+from core.records.text_limits import DEFAULT
 from core.settings import Settings, load_settings
 from core.store import Store, open_store
-from core.store.subscriptions import MARGIN_MS
-from core.store.text_limits import DEFAULT, keep_texts, text_limits_of
+from core.store.text_limits import keep_texts, limits_as_saved
 from wirewatch import console
 from wirewatch.commands.options import JsonLines, reads_store
 
@@ -33,8 +33,7 @@ By = Annotated[str, typer.Option(help="Who asked for it.")]
 def list_limits(context: typer.Context, *, as_json: JsonLines = False) -> None:
     """List the limits that hold now: the default, then those of outlets."""
     settings, store = _opened(context)
-    # As saved: a limit holds two seconds later.
-    found = text_limits_of(store).in_force(console.now_ms() + MARGIN_MS)
+    found = limits_as_saved(store, console.now_ms())
     rows = [(DEFAULT, settings.texts_keep_days, 0, "settings")]
     rows += [
         (source, (one.keep_ms or 0) / DAY_MS, one.effective_from_ms, one.by)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from core.durations import DAY_MS
 from core.errors import UsageError
+from core.records.text_limits import DEFAULT, NO_LIMITS, TextLimit, TextLimits
 from core.store import Store
-from core.store.text_limits import DEFAULT, NO_LIMITS, TextLimit, TextLimits, keep_texts, text_limits_of
+from core.store.text_limits import keep_texts, text_limits_of
 
 DAYS = st.integers(0, 60)
 LIMITS = st.lists(

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from core.durations import DAY_MS
 from core.records import Article, decode
+from core.records.text_limits import DEFAULT
 from core.records.without_text import MARK
 from core.store import Store, open_store
 from core.store import tables as t
 from core.store.pruned import pruned_of
-from core.store.text_limits import DEFAULT, keep_texts
+from core.store.text_limits import keep_texts
 from pipeline.elements import Draft
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import Keep, Pruning

@@ -1,0 +1,103 @@
+"""How long the full text of articles is kept: each outlet has a limit, its own or the default; then title, link and facts stay.
+
+A limit holds from an event time on, like a stored query, and is never changed afterwards: which texts are gone as of a record's
+place is a function of the limits and of times, whatever was deleted by then. So a record is decided alike before and after its
+article's earlier text was deleted, and in a replay. Pure.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+
+from core.durations import DAY_MS
+
+DEFAULT = ""
+"""The name that stands for all outlets without a limit of their own."""
+
+
+class TextLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of ``source`` from an event time on (ms, UTC). ``keep_ms`` 0: without limit; None: the default counts again."""
+
+    source: str
+    effective_from_ms: int
+    keep_ms: int | None
+    by: str = ""
+
+
+class TextLimits:
+    """All limits that ever held. Pure."""
+
+    def __init__(self, limits: Sequence[TextLimit] = ()) -> None:
+        self._of: dict[str, list[TextLimit]] = {}
+        for one in sorted(limits, key=lambda limit: limit.effective_from_ms):
+            self._of.setdefault(one.source, []).append(one)
+
+    def __bool__(self) -> bool:
+        return any(one.keep_ms for several in self._of.values() for one in several)
+
+    def in_force(self, at_ms: int) -> dict[str, TextLimit]:
+        """Source → the limit that holds at an event time; those that fell back to the default are left out."""
+        found = {source: _at(several, at_ms) for source, several in self._of.items()}
+        return {source: one for source, one in found.items() if one is not None and one.keep_ms is not None}
+
+    def before_ms(self, source: str, at_ms: int) -> int:
+        """Texts of ``source`` with event times before this are gone as of event time ``at_ms``; 0: none are.
+
+        A text that was gone once stays so, whatever limit came later.
+        """
+        own, common = self._of.get(source, []), self._of.get(DEFAULT, [])
+        changes = sorted({one.effective_from_ms for one in (*own, *common) if one.effective_from_ms <= at_ms})
+        before = 0
+        for begin, end in pairwise([*changes, at_ms]):
+            limit = _at(own, begin)
+            if limit is None or limit.keep_ms is None:
+                limit = _at(common, begin)
+            if limit is not None and limit.keep_ms:
+                before = max(before, end - limit.keep_ms)
+        return before
+
+    def gone(self, source: str, event_ms: int, at_ms: int) -> bool:
+        """Whether the text of a record of ``source`` with this event time is gone as of ``at_ms``."""
+        return event_ms < self.before_ms(source, at_ms)
+
+    def latest_before_ms(self, at_ms: int) -> int:
+        """Texts with event times from this on are there, of every outlet."""
+        return max((self.before_ms(source, at_ms) for source in {DEFAULT, *self._of}), default=0)
+
+    def stamp(self, from_ms: int, to_ms: int, at_ms: int) -> str:
+        """What marks a file with records of these event times as rid of what is gone; another one as soon as more is.
+
+        Empty: nothing of that time is gone.
+        """
+        found = {source: min(self.before_ms(source, at_ms), to_ms) for source in self._of}
+        gone = sorted((source, before) for source, before in found.items() if before > from_ms)
+        return msgspec.json.encode(gone).decode() if gone else ""
+
+    def shortest_ms(self, at_ms: int) -> int:
+        """The shortest limit that holds at ``at_ms``; 0: none does."""
+        return min((one.keep_ms for one in self.in_force(at_ms).values() if one.keep_ms), default=0)
+
+    def why(self, source: str, event_ms: int, at_ms: int) -> str | None:
+        """Why such a text is gone as of ``at_ms``; None: it is there."""
+        return self.words(source, at_ms) if self.gone(source, event_ms, at_ms) else None
+
+    def words(self, source: str, at_ms: int) -> str:
+        """What a reader is told of a text that is gone."""
+        limit = _at(self._of.get(source, []), at_ms)
+        if limit is None or limit.keep_ms is None:
+            limit = _at(self._of.get(DEFAULT, []), at_ms)
+        whose = "all outlets" if limit is None or limit.source == DEFAULT else source
+        days = f"{limit.keep_ms / DAY_MS:g} days" if limit is not None and limit.keep_ms else "a limit of before"
+        return f"the text was removed: texts of {whose} are kept for {days}"
+
+
+NO_LIMITS = TextLimits()
+
+
+def _at(limits: Sequence[TextLimit], at_ms: int) -> TextLimit | None:
+    number = bisect_right([one.effective_from_ms for one in limits], at_ms)
+    return limits[number - 1] if number else None
