@@ -21,7 +21,7 @@ RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | gre
 export PYTHONDONTWRITEBYTECODE :=
 test-quick test-thorough coverage: export PYTEST_DEBUG_TEMPROOT := $(RAM)
 
-.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth test-containers jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-kills soak bench-latency lock clean torture screenshots contracts reference docs messages
+.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth test-containers jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-tracing bench-kills soak bench-latency lock clean torture screenshots contracts reference docs messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -120,6 +120,9 @@ bench-alerts: dev ## 10,000 subscriptions, a burst of 1,000 articles about one e
 bench-slow-pages: dev ## what 1 and 5 % slow pages cost the others, embedded, at 20 articles/s (SECONDS)
 	$(BIN)/python -m benchmarks.slow_pages --seconds $(or $(SECONDS),60)
 
+bench-tracing: dev ## what traces cost: CPU with and without them, in turns (ARGS="--rounds 7")
+	$(BIN)/python -m benchmarks.tracing $(ARGS)
+
 bench-search: dev ## search and backtests over 1,000,000 generated articles (3 GB in .cache, made once)
 	$(BIN)/python -m benchmarks.search $(ARGS)
 
@@ -143,7 +146,7 @@ bench-desk: dev ## the desk on 1,000,000 stored articles: pages, search, first p
 
 lock: ## bring the constraints files up to date (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group build -o constraints.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev --extra postgres -o constraints-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev --extra postgres --extra tracing -o constraints-dev.txt
 
 clean: ## remove what was built, fetched and installed
 	rm -rf $(VENV) .cache var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -82,6 +82,10 @@ class CoreSettings:
     canary_interval_s: Annotated[
         float, _help("time between two canary articles, which show that everything works; 0: none")
     ] = 300.0
+    tracing_url: Annotated[
+        str,
+        _help("OTLP endpoint (HTTP) that traces are sent to, from fetch to delivered alert; empty: none are recorded"),
+    ] = ""
     log_format: Annotated[
         Literal["auto", "text", "json"], _help("logs on stderr: text or JSON lines; auto: text on a terminal")
     ] = "auto"

@@ -44,7 +44,8 @@ def _record(row: TakenRow) -> NewRecord:
     kind = _KINDS.get(row.destination, row.destination)
     # An article is about itself; alerts and outcomes name theirs.
     article = about.id if kind == "Article" else about.article
-    return NewRecord(row.key.encode(), value, headers=headers_of(kind, about.schema, article, value))
+    alert = about.id if kind == "Alert" else None
+    return NewRecord(row.key.encode(), value, headers=headers_of(kind, about.schema, article, value, alert))
 
 
 def writer_of(run: str) -> str:

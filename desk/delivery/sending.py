@@ -14,6 +14,8 @@ import structlog
 from core.errors import UsageError
 from core.records import Subscription
 from core.store import SubscriptionStore
+from core.streams.headers import is_trace, span_of
+from core.tracing import Span
 from desk.delivery.briefings import KIND, Briefings
 from desk.delivery.channels import Carrier, Options, Trouble
 from desk.delivery.plan import may_go
@@ -108,6 +110,7 @@ class Sending:
         except UsageError as error:
             return self._failed(message, Trouble(redacted(str(error)), channel=False))
         sent_ms = self._options.clock_ms()
+        self._trace(parts, now_ms, sent_ms)
         problem = "; ".join(notice.remarks) or None
         change = {"status": "sent", "sent_ms": sent_ms, "attempts": message.attempts + 1, "problem": problem}
         self._changes.append((message, change))
@@ -119,6 +122,17 @@ class Sending:
         if sent_ms - self._noted_ms >= NOTE_EVERY_MS and not self._note(release=False):
             return False
         return pace == 0 or (pace <= WAITED_MS and not self._wait(pace / 1_000))
+
+    def _trace(self, parts: list[Delivery], start_ms: int, end_ms: int) -> None:
+        """A span for each alert of a message that was taken over."""
+        if self._options.spans is not None:
+            about = {"channel": self._channel.name, "kind": self._channel.kind}
+            for part in parts:
+                if is_trace(part.article):
+                    # A repeat is a span of its own.
+                    identity = span_of(f"{part.id} {start_ms}".encode())
+                    parent = span_of(part.alert.encode())
+                    self._options.spans.add(Span("deliver", part.article, identity, parent, start_ms, end_ms, about))
 
     def _subscription(self, message: Message) -> Subscription | None:
         if message.kind in ("test", KIND):

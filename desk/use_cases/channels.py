@@ -8,6 +8,7 @@ from typing import NamedTuple
 from core.errors import NotFound, UsageError, WirewatchError
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
+from core.tracing import Spans
 from desk.delivery.channels import Options, carrier_of, configured, kind_named, kinds
 from desk.delivery.channels.kinds import plugins
 from desk.delivery.render import Renderer
@@ -178,11 +179,18 @@ class Channels:
         return ""
 
 
-def options_of(settings: Settings, clock_ms: Callable[[], int], monotonic: Callable[[], float]) -> Options:
+def options_of(
+    settings: Settings, clock_ms: Callable[[], int], monotonic: Callable[[], float], *, spans: Spans | None = None
+) -> Options:
     """What channels are given by the installation."""
     allowed = frozenset(one.strip().lower() for one in settings.delivery_allow_private.split(",") if one.strip())
     return Options(
-        clock_ms=clock_ms, monotonic=monotonic, smtp=settings.smtp_url, sender=settings.smtp_from, allowed=allowed
+        clock_ms=clock_ms,
+        monotonic=monotonic,
+        smtp=settings.smtp_url,
+        sender=settings.smtp_from,
+        allowed=allowed,
+        spans=spans,
     )
 
 

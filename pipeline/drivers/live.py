@@ -22,7 +22,9 @@ from core.streams import Stream, open_stream
 from core.streams.embedded.stream import retain
 from core.streams.open import create_planned
 from core.streams.plans import group_of, planned_streams
+from core.streams.traced import traced
 from core.topics.definitions import builtin_definitions, folder_definitions
+from core.tracing import spans_of
 from pipeline.drafts.kept import keeping_of
 from pipeline.drafts.tending import forget_gone, shared_tending
 from pipeline.drivers.offsets import RunOffsets, cuts
@@ -67,10 +69,10 @@ class LiveRun:
         self.settings, self._clock_ms, self._publish = settings, clock_ms, publish
         keep = Keep.of_settings(settings)
         self.store: Store = open_store(settings.store)
-        self._plans = planned_streams(settings)
+        self._plans, self._spans = planned_streams(settings), spans_of(settings, "pipeline")
         self.raw: Stream = create_planned(settings.stream, self._plans[settings.raw_stream], role="reader")
         self._outputs = {
-            name: create_planned(settings.stream, plan, role="relay")
+            name: traced(create_planned(settings.stream, plan, role="relay"), self._spans, clock_ms)
             for name, plan in self._plans.items()
             if name != settings.raw_stream
         }
@@ -250,6 +252,8 @@ class LiveRun:
         """Close streams and store."""
         for stream in (self.raw, *self._outputs.values()):
             stream.close()
+        if self._spans is not None:
+            self._spans.close()
         self.store.close()
 
 

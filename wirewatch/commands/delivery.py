@@ -20,6 +20,7 @@ from core.settings import Settings, load_settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store.canary import CanaryRepository
 from core.store.leases import Heartbeat
+from core.tracing import spans_of
 from desk.delivery.briefings import Briefings, DailyBriefing
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.render import Renderer, pieces
@@ -174,10 +175,11 @@ def deliver(
     store = open_store(settings.store) if once else store_of(settings, stop, serving.waits)
     away = Away("the store")
     renderer = renderer_of(settings)
+    spans = spans_of(settings, "delivery")
     service = DeliveryService(
         store,
         process_name(),
-        options_of(settings, console.now_ms, time.monotonic),
+        options_of(settings, console.now_ms, time.monotonic, spans=spans),
         renderer,
         briefings=_briefings(settings, store, renderer),
         canaries=CanaryRepository(store, settings.run),
@@ -212,6 +214,8 @@ def deliver(
         service.close()
         heartbeat.close()
         store.close()
+        if spans is not None:
+            spans.close()
 
 
 @app.command("tail")

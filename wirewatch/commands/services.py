@@ -37,6 +37,8 @@ from core.store.leases import Heartbeat
 from core.streams import open_stream
 from core.streams.open import create_planned
 from core.streams.plans import raw_plan
+from core.streams.traced import traced
+from core.tracing import spans_of
 from pipeline.replay.runs import LIVE, QUIET, run_names
 from pipeline.text.dates import parse_date
 from pipeline.text.written_days import DateContext
@@ -102,6 +104,7 @@ def run_connectors(
         read_date=_moment,
     )
     probes = ConnectorProbes(settings, store, console.utc_now)
+    spans = spans_of(settings, "connectors")
     probes.serve(serving)
     probes.watch.start(stop)
     with (
@@ -141,7 +144,7 @@ def run_connectors(
         run(
             state,
             state.kinds.opener(state.source, tools),
-            stream,
+            traced(stream, spans, console.now_ms),
             clock=console.utc_now,
             wait=stop.wait,
             stop=stop.is_set,
@@ -150,6 +153,8 @@ def run_connectors(
             tend=tend,
         )
     http.close()
+    if spans is not None:
+        spans.close()
     state.release(console.utc_now())
 
 

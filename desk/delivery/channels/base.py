@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from core.net.guard import NOT_AN_ADDRESS, AddressRefused, NameNotResolved, Resolve, refusal, resolve_host
+from core.tracing import Spans
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel
 
@@ -54,7 +55,7 @@ class Options:
     """What channels are given by the installation. ``smtp``: the mail server for ``mailto:`` channels, empty for none.
 
     ``allowed``: private hosts that channels may reach. ``timeout_s`` bounds each step of a connection, ``total_s`` a message.
-    ``clock_ms`` is the wall clock, ``monotonic`` counts seconds.
+    ``clock_ms`` is the wall clock, ``monotonic`` counts seconds. ``spans``: where traces of deliveries go; None: nowhere.
     """
 
     clock_ms: Callable[[], int]
@@ -65,6 +66,7 @@ class Options:
     timeout_s: float = 10.0
     total_s: float = 20.0
     look_up: Resolve = resolve_host
+    spans: Spans | None = None
 
 
 class Carrier(Protocol):

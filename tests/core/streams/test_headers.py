@@ -55,7 +55,8 @@ def test_connectors_write_them() -> None:
 def test_the_relay_writes_them(destination: str, payload: dict[str, object], kind: str, article: str | None) -> None:
     text = msgspec.json.encode(payload).decode()
     record = _record(TakenRow(1, destination, "live/x", text))
-    assert record.headers == headers_of(kind, int(str(payload["schema"])), article, text.encode())
+    alert = str(payload["id"]) if kind == "Alert" else None
+    assert record.headers == headers_of(kind, int(str(payload["schema"])), article, text.encode(), alert)
 
 
 def test_a_payload_that_can_t_be_read_is_relayed_all_the_same() -> None:
