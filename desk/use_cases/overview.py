@@ -75,8 +75,8 @@ class Overview(NamedTuple):
     countries: tuple[CountryLine, ...]
 
 
-def overview(desk: Desk, person: Caller) -> Overview:
-    """The overview for a person, who has then looked. Raises StoreError."""
+def overview(desk: Desk, person: Caller | None) -> Overview:
+    """The overview for a person, who has then looked; None: for a program, which has not. Raises StoreError."""
     now_ms = desk.clock_ms()
     hours, window = desk.hours.hours, window_of(now_ms)
     begins_ms = min(hours, default=window[-1])
@@ -88,7 +88,9 @@ def overview(desk: Desk, person: Caller) -> Overview:
     pages = topic_pages(desk)
     topics = lines("topic", ((one.stored.name, one.topic.title if one.topic else one.stored.name) for one in pages))
     subscriptions = lines("subscription", desk.follower.names.items())
-    looked_ms = since_look(desk.store, desk.settings.run, person.id, now_ms, gap_ms=LOOK_GAP_MS)
+    looked_ms = None
+    if person is not None:
+        looked_ms = since_look(desk.store, desk.settings.run, person.id, now_ms, gap_ms=LOOK_GAP_MS)
     since_ms = now_ms - DAY_MS if looked_ms is None else looked_ms
     board = desk.board.snapshot()
     great = largest(board, window[0])

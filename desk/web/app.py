@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from desk.language import N_
 from desk.use_cases.desk import Desk
 from desk.web import problems
+from desk.web.api import day as api_day
 from desk.web.api import decisions as api_decisions
 from desk.web.api import feeds as api_feeds
 from desk.web.api import handover as api_handover
@@ -91,6 +92,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *(router for router, _ in PAGES),
     health,
     api_stories.router,
+    api_day.router,
     api_decisions.router,
     api_subscriptions.router,
     api_feeds.router,

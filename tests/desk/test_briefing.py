@@ -15,6 +15,8 @@ from starlette.testclient import TestClient
 from core.errors import UsageError
 from core.records import Subscription
 from core.store import Store
+from desk.delivery import briefing_pdf
+from desk.delivery.briefing_pdf import is_rtl, pdf_of
 from desk.delivery.render import Renderer
 from desk.use_cases.briefing import Period, briefing, last_hours
 from desk.use_cases.desk import Desk
@@ -180,13 +182,66 @@ def test_the_page_and_its_exports(wire: Wire, clock: Clock, as_reader: TestClien
     assert "\u202e" not in text
     assert "> The water rose by two metres in one night. It took both bridges with it.\n> (a.example)" in text
     assert "a.example: https://a.example/flood?a=1&b=2" in text
-    assert as_reader.get("/briefing/export.pdf").status_code == 404
+    assert as_reader.get("/briefing/export.odt").status_code == 404
     assert as_reader.get("/briefing?hours=900").status_code == 422
+
+
+def test_a_pdf_has_fonts_for_its_scripts_and_takes_text_for_text(
+    wire: Wire, clock: Clock, as_reader: TestClient
+) -> None:
+    pytest.importorskip("typst", reason="the extra pdf is not installed")
+    topics = {"floods": ["rose"]}
+    hostile = '#panic("code") $x$ *b* </script> \u202e rose'
+    wire.article(hostile, TEXT, topics=topics, language="en", url="https://a.example/flood?a=1")
+    for title, text, language in (
+        ("ارتفاع منسوب المياه rose", "ارتفع الماء مترين في ليلة واحدة.", "ar"),
+        ("שר החוץ: השיחות rose", "השיחות נמשכו שלוש שעות בג'נבה.", "he"),
+        ("مذاکرات آتش\u200cبس rose", "مذاکرات در ۱۲ آذر ادامه می\u200cیابد.", "fa"),
+        ("叙利亚政府达成协议 rose", "双方同意停火协议，援助将于周二开始。", "zh"),
+    ):
+        wire.article(title, text, topics=topics, language=language)
+    clock.forward(HOUR_S)
+    assert "/briefing/export.pdf?hours=12" in as_reader.get("/briefing?hours=12").text
+    answer = as_reader.get("/briefing/export.pdf?hours=12")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    assert answer.content.startswith(b"%PDF-")
+    # Hebrew letters are in the typesetter's own font, as Latin ones are.
+    for font in (b"Libertinus", b"NotoSansArabic", b"NotoSansSC"):
+        assert font in answer.content, font
+    assert b"/URI(https://a.example/flood?a=1)" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("text", "rtl"),
+    [
+        ("", False),
+        ("120 – «", False),
+        ("12 مليون", True),
+        ("UN: سوريا", False),
+        ("(עברית) text", True),
+        ("叙利亚", False),
+    ],
+)
+def test_a_text_has_the_direction_of_its_first_letter(text: str, *, rtl: bool) -> None:
+    assert is_rtl(text) is rtl
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, as_reader: TestClient) -> None:
+    monkeypatch.setattr(briefing_pdf, "find_spec", lambda _name: None)
+    answer = as_reader.get("/briefing/export.pdf")
+    assert (answer.status_code, "makes no PDF" in answer.text) == (400, True)
 
 
 def test_an_empty_one_says_so(as_reader: TestClient) -> None:
     assert "No story of a topic or a subscription came in" in as_reader.get("/briefing").text
     assert "No story of a topic or a subscription came in" in as_reader.get("/briefing/export.md").text
+
+
+def test_a_template_of_ones_own_makes_the_pdf(tmp_path: Path) -> None:
+    pytest.importorskip("typst", reason="the extra pdf is not installed")
+    (tmp_path / "briefing.typ").write_text("#panic(sys.inputs.view)")
+    with pytest.raises(UsageError, match=r"template briefing\.typ: .*1970-01-01 01:00"):
+        pdf_of(Briefing(from_ms=0, until_ms=HOUR_MS), "UTC", templates=str(tmp_path))
 
 
 def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> None:

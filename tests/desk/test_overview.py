@@ -300,3 +300,22 @@ name = "Syria"
 all = ["syria"]
 title = 1.5
 """
+
+
+def test_the_api_gives_the_day_and_the_briefing(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -> None:
+    fill(wire, days=4)
+    until(lambda: desk.hours.complete, "all hours counted")
+    clock.forward(20)
+    until(lambda: as_reader.get("/api/v1/overview").json()["articles"]["number"] > 0, "the hours of today")
+    day = as_reader.get("/api/v1/overview").json()
+    assert (day["complete"], len(day["window"]), len(day["articles"]["hours"])) == (True, 24, 24)
+    assert day["articles"]["number"] == sum(day["articles"]["hours"])
+    assert {one["code"]: one["number"] for one in day["countries"]}.keys() >= {"SY"}
+    assert all(one["query"] for one in day["countries"])
+    # A program has not looked: the page still says what is new to the person.
+    assert since_look(desk.store, "live", "program", clock(), gap_ms=LOOK_GAP_MS) is None
+    made = as_reader.get("/api/v1/briefing?hours=24").json()
+    assert made["since"].endswith("Z")
+    for section in made["sections"]:
+        assert {"story", "headline", "sentences", "title", "url", "last"} <= section["stories"][0].keys()
+    assert as_reader.get("/api/v1/briefing?hours=900").status_code == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from core.errors import UsageError
 from core.settings import load_settings
 from core.store import open_store
 from core.visible import shown
+from desk.delivery.briefing_pdf import pdf_of
 from desk.use_cases.briefing import LONGEST_HOURS, Period, briefing, last_hours, written
 from desk.views.wording import known_outlets
 from wirewatch import console
@@ -25,6 +27,7 @@ class Form(StrEnum):
 
     TEXT = "text"
     HTML = "html"
+    PDF = "pdf"
 
 
 @app.command("briefing")
@@ -34,7 +37,9 @@ def show_briefing(
     hours: Annotated[int, typer.Option(help="So many hours up to now.", min=1, max=LONGEST_HOURS)] = 24,
     since: From = "",
     until: To = "",
-    form: Annotated[Form, typer.Option("--format", help="Markdown text, or a page to print or mail.")] = Form.TEXT,
+    form: Annotated[
+        Form, typer.Option("--format", help="Markdown, a page to print or mail, or PDF (wirewatch[pdf]).")
+    ] = Form.TEXT,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -53,6 +58,12 @@ def show_briefing(
     store.close()
     if as_json:
         console.put(made)
+        return
+    if form is Form.PDF:
+        if sys.stdout.isatty():
+            raise UsageError("a PDF is not for a terminal", hint="wirewatch briefing --format pdf > briefing.pdf")
+        page = pdf_of(made, str(zone), templates=settings.delivery_templates, link=settings.desk_public_url)
+        typer.echo(page, nl=False)
         return
     notice = written(made, str(zone), templates=settings.delivery_templates, link=settings.desk_public_url)
     typer.echo(shown(notice.html if form is Form.HTML else notice.text).rstrip("\n"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from desk.delivery.briefing_pdf import pdf_of
 from desk.people.roles import Role
 from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, written
 from desk.views.briefing import Briefing, joined
@@ -15,7 +17,7 @@ from desk.web.requests import TheVisit, Visit
 
 router = APIRouter(include_in_schema=False)
 HOURS = (8, 12, 24, 72)
-FORMATS = {"md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
+FORMATS = {"md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 Hours = Annotated[int, Query(ge=1, le=LONGEST_HOURS)]
 
 
@@ -23,19 +25,23 @@ Hours = Annotated[int, Query(ge=1, le=LONGEST_HOURS)]
 @allow(Role.READER)
 def show(visit: TheVisit, hours: Hours = 24) -> Response:
     """The briefing of the last hours."""
-    return visit.page("briefing.html", view=_made(visit, hours), hours=hours, choices=HOURS, joined=joined)
+    pdf = find_spec("typst") is not None
+    return visit.page("briefing.html", view=_made(visit, hours), hours=hours, choices=HOURS, joined=joined, pdf=pdf)
 
 
 @router.get("/briefing/export.{kind}")
 @allow(Role.READER)
 def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
-    """The same as Markdown, or as a page of its own that can be mailed."""
+    """The same as Markdown, as a page of its own that can be mailed, or as PDF."""
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
     settings = visit.desk.settings
     view = _made(visit, hours)
-    made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-briefing.{kind}"'}
+    if kind == "pdf":
+        made_pdf = pdf_of(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
+        return Response(made_pdf, headers=headers, media_type=FORMATS[kind])
+    made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
     return Response(made.html if kind == "html" else made.text, headers=headers, media_type=FORMATS[kind])
 
 

@@ -1,0 +1,111 @@
+"""A briefing as PDF, by Typst: text is shaped and set from right to left where its script is. Optional: ``wirewatch[pdf]``.
+
+What strangers wrote goes to the template as data, never as Typst's code. Fonts for Arabic, Hebrew, Chinese, Japanese and Korean
+come with the extra, those of the machine are used too; Latin, Greek and Cyrillic letters are in Typst itself.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.errors import UsageError
+from core.records import from_ms
+from desk.delivery.render import one_line, web_address
+from desk.delivery.times import zone_of
+from desk.views.briefing import Briefing, BriefingItem, joined
+
+TEMPLATE = "briefing.typ"
+FONT_PACKAGES = ("justmytype_intl_rtl", "justmytype_intl_cjk")
+
+
+def pdf_of(made: Briefing, zone: str, *, templates: str = "", link: str = "") -> bytes:
+    """The briefing as a PDF on A4; its times are local to ``zone``.
+
+    ``templates``: the folder of one's own, or empty; ``link``: the desk's address. Raises UsageError if the extra is not
+    installed, or a template fails, naming it.
+    """
+    if find_spec("typst") is None:
+        raise UsageError("this installation makes no PDF", hint="pip install 'wirewatch[pdf]'")
+    # Optional, and without types where it is not installed.
+    typst: Any = import_module("typst")
+    own, folder = Path(templates) / TEMPLATE, Path(__file__).parent / "templates"
+    source = own if templates and own.is_file() else folder / TEMPLATE
+    view = msgspec.json.encode(_view(made, zone, link.rstrip("/"))).decode()
+    try:
+        return bytes(
+            typst.compile(
+                source.read_bytes(),
+                root=str(folder),
+                font_paths=list(_font_folders()),
+                sys_inputs={"view": view},
+                format="pdf",
+            )
+        )
+    except (typst.TypstError, OSError) as error:
+        raise UsageError(f"template {source.name}: {error}") from error
+
+
+def _font_folders() -> Iterator[str]:
+    for package in FONT_PACKAGES:
+        found = find_spec(package)
+        yield from (found.submodule_search_locations or ()) if found is not None else ()
+
+
+def _view(made: Briefing, zone: str, link: str) -> dict[str, Any]:
+    local = zone_of(zone)
+
+    def clock(ms: int) -> str:
+        return f"{from_ms(ms).astimezone(local):%Y-%m-%d %H:%M}"
+
+    return {
+        "title": f"Briefing, {clock(made.until_ms)}",
+        "heading": "Briefing",
+        "period": f"{clock(made.from_ms)} to {clock(made.until_ms)} ({zone})",
+        "sections": [
+            {
+                "title": _said(section.title),
+                "items": [_item(one, clock, link) for one in section.items],
+                "more": f"{section.more} more with fewer sources." if section.more else "",
+            }
+            for section in made.sections
+        ],
+    }
+
+
+def _item(one: BriefingItem, clock: Callable[[int], str], link: str) -> dict[str, Any]:
+    facts = [f"{one.sources} independent {'source' if one.sources == 1 else 'sources'}"]
+    if one.copies:
+        facts.append(f"{one.copies} {'copy' if one.copies == 1 else 'copies'}")
+    facts.append(f"last at {clock(one.last_ms)}")
+    if one.subscriptions:
+        facts.append(f"alerts: {', '.join(one.subscriptions)}")
+    return {
+        "headline": _said(one.headline, one.language),
+        "facts": one_line(", ".join(facts)),
+        "quote": _said(joined(one.sentences), one.quoted_language) if one.sentences else None,
+        "changes": [_said(change) for change in one.changes],
+        "about": _said(one.other_title, one.quoted_language) if one.other_title else None,
+        "outlet": one_line(one.outlet),
+        "url": web_address(one.url),
+        "desk": f"{link}/story/{one.story}" if link else "",
+    }
+
+
+def _said(text: str, language: str | None = None) -> dict[str, Any]:
+    """A text for the template, on one line, with its direction and language (two or three letters)."""
+    text = one_line(text)
+    known = language is not None and language.isascii() and language.isalpha() and len(language) in (2, 3)
+    return {"text": text, "rtl": is_rtl(text), "lang": language if known else "en"}
+
+
+def is_rtl(text: str) -> bool:
+    """Whether the first letter with a direction goes from right to left, as browsers decide on ``dir="auto"``."""
+    strong = (unicodedata.bidirectional(char) for char in text)
+    return next((kind in ("R", "AL") for kind in strong if kind in ("L", "R", "AL")), False)

@@ -1,0 +1,151 @@
+"""The day at a glance: the overview, and the briefing of a period."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+
+from core.records import from_ms
+from desk.people.roles import Role
+from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours
+from desk.use_cases.overview import CountryLine, Line, overview
+from desk.views.briefing import BriefingItem
+from desk.views.rates import Rate
+from desk.web.api.feeds import FEED
+from desk.web.api.schema import PREFIX, Shape, answer, composed, gives
+from desk.web.api.stories import STORY, story_out
+from desk.web.guard import allow
+from desk.web.requests import TheDesk
+
+router = APIRouter(prefix=PREFIX, tags=["overview"])
+
+
+class LastDay(msgspec.Struct, frozen=True):
+    """The last 24 hours beside the usual day, as the page Overview shows them. ``id`` of a topic or subscription.
+
+    ``hours``: the counts, the running hour last; ``usual``: the same of the usual day, empty while fewer than three days are
+    known. ``burst``: ``number`` is over ``burst_over``. ``quiet_hours``: nothing came for so long, if that is unusual, else 0.
+    """
+
+    id: str
+    name: str
+    number: int
+    expected: float | None
+    burst: bool
+    burst_over: float | None
+    quiet_hours: int
+    hours: tuple[int, ...]
+    usual: tuple[float, ...]
+
+
+class CountryCount(msgspec.Struct, frozen=True):
+    """Articles of the last 24 hours whose title or first 40 words name a country; ``query`` finds them."""
+
+    code: str
+    name: str
+    number: int
+    query: str
+
+
+Overview = composed(
+    "Overview",
+    "``window``: the beginnings of the 24 hours. ``complete`` False: hours are still being counted, so numbers are too low. "
+    "``begins``: the first hour that the store has, if it is within the eight days that are looked at.",
+    now=datetime,
+    window=tuple[datetime, ...],
+    complete=bool,
+    begins=datetime | None,
+    articles=LastDay,
+    topics=tuple[LastDay, ...],
+    subscriptions=tuple[LastDay, ...],
+    largest=STORY.several,
+    new=STORY.several,
+    silent=FEED.several,
+    countries=tuple[CountryCount, ...],
+)
+ITEM = Shape(
+    "BriefingStory",
+    BriefingItem,
+    "A story of a briefing. ``sentences`` stand word for word in ``article``, which is at ``url`` and has the ``title``. "
+    "``sources`` counts independent ones. ``new``: it began in the period; else ``changes`` say what changed.",
+)
+
+
+BriefingSection = composed(
+    "BriefingSection",
+    "The stories of one topic, those with most sources first; ``more`` are left out. ``topic`` empty: alerts outside topics.",
+    topic=str,
+    title=str,
+    stories=ITEM.several,
+    more=int,
+)
+Briefing = composed(
+    "Briefing",
+    "The stories of a period (``since`` in, ``until`` out; UTC) by topic, each once.",
+    since=datetime,
+    until=datetime,
+    sections=tuple[BriefingSection, ...],  # type: ignore[valid-type]
+)
+
+
+@router.get("/overview", responses=gives(Overview))
+@allow(Role.READER)
+def day(desk: TheDesk) -> Response:
+    """The last 24 hours: rates of topics and subscriptions, the largest and the new stories, silent feeds, countries."""
+    view = overview(desk, None)
+    return answer(
+        {
+            "now": from_ms(view.now_ms),
+            "window": tuple(map(from_ms, view.window)),
+            "complete": view.counted,
+            "begins": from_ms(view.begins_ms) if view.begins_ms is not None else None,
+            "articles": _last_day("", "", view.everything),
+            "topics": tuple(map(_line, view.topics)),
+            "subscriptions": tuple(map(_line, view.subscriptions)),
+            "largest": tuple(map(story_out, view.largest)),
+            "new": tuple(map(story_out, view.new.new)),
+            "silent": tuple(map(FEED.of, view.silent)),
+            "countries": tuple(_country(one) for one in view.countries if one.number),
+        }
+    )
+
+
+@router.get("/briefing", responses=gives(Briefing))
+@allow(Role.READER)
+def morning(
+    desk: TheDesk, hours: Annotated[int, Query(ge=1, le=LONGEST_HOURS, description="So many hours up to now.")] = 24
+) -> Response:
+    """The briefing of the last hours."""
+    now_ms = desk.clock_ms()
+    period = last_hours(hours, now_ms)
+    made = briefing(desk.store, desk.settings.run, period, outlets=desk.follower.outlets, now_ms=now_ms)
+    sections = [
+        {"topic": one.topic, "title": one.title, "stories": tuple(map(ITEM.of, one.items)), "more": one.more}
+        for one in made.sections
+    ]
+    return answer({"since": from_ms(made.from_ms), "until": from_ms(made.until_ms), "sections": sections})
+
+
+def _line(line: Line) -> LastDay:
+    return _last_day(line.id, line.name, line.rate)
+
+
+def _last_day(identity: str, name: str, rate: Rate) -> LastDay:
+    return LastDay(
+        id=identity,
+        name=name,
+        number=rate.number,
+        expected=rate.expected,
+        burst=rate.burst,
+        burst_over=rate.over,
+        quiet_hours=rate.quiet_hours,
+        hours=rate.hours,
+        usual=rate.usual,
+    )
+
+
+def _country(one: CountryLine) -> CountryCount:
+    return CountryCount(one.code, one.name, one.number, one.query)
