@@ -11,6 +11,7 @@ from desk import labels as labels_tables
 from desk import shifts as shifts_tables
 from desk.delivery.store import tables as delivery_tables
 from desk.live import marks as live_tables
+from desk.people import preferences as preferences_tables
 from desk.people import store as people_tables
 from desk.people import tries as tries_tables
 from pipeline.ledger import tables as ledger_tables
@@ -24,6 +25,7 @@ OWNERS = (
     live_tables,
     people_tables,
     tries_tables,
+    preferences_tables,
     shifts_tables,
     alert_work_tables,
     hour_counts_tables,

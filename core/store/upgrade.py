@@ -26,6 +26,7 @@ SCHEMAS = (
     "label_versions",
     "languages",
     "text_limits",
+    "preferences",
 )
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))

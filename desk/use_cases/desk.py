@@ -23,6 +23,7 @@ from desk.people.accounts import Accounts, By
 from desk.people.addresses import Network, networks
 from desk.people.credentials import Passwords
 from desk.people.limits import ALL_STREAMS, PLACE_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
+from desk.people.preferences import Preferences
 from desk.story_port import StoryPort
 from desk.use_cases.channels import Channels
 from desk.use_cases.subscriptions import Subscriptions
@@ -68,6 +69,7 @@ class Desk:
         self.accounts = Accounts(self.store, clock_ms=self.clock_ms, passwords=self.passwords)
         self.reader, self.marks = DeskReader(self.store, run), StoryMarks(self.store, run)
         self.queries = SubscriptionStore(self.store)
+        self.preferences = Preferences(self.store)
         self.hours = HourCounts(self.store, run, self.clock_ms)
         outlets = tuple if self.feeds is None else self.feeds.outlets
         self.follower = Follower(self.store, run, self.board, clock_ms=self.clock_ms, outlets=outlets)

@@ -35,6 +35,7 @@ from desk.web.pages import (
     live,
     overview,
     people,
+    preferences,
     rejected,
     search,
     stories,
@@ -60,6 +61,7 @@ PAGES: tuple[tuple[APIRouter, str], ...] = (
     (labels.router, ""),
     (channels.router, ""),
     (account.router, ""),
+    (preferences.router, ""),
     (people.router, ""),
     (rejected.router, ""),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,12 @@ from fastapi import Request
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from core.errors import StoreError
 from desk import language
 from desk.labels import KINDS
 from desk.people.credentials import form_token
-from desk.people.roles import Role
+from desk.people.preferences import DENSITIES, USUAL, Density, SavedView
+from desk.people.roles import Caller, Role
 from desk.views.status_bar import status_of
 from desk.views.wording import Clock, closed_up, iso, kept_short, language_name, outlet_name, reason_in_words, span
 
@@ -113,12 +115,23 @@ def fragment(template: str, /, **values: Any) -> str:
     return ENVIRONMENT.get_template(template).render(**values)
 
 
+def _own(desk: Desk, caller: Caller | None, path: str) -> tuple[Density, Sequence[SavedView]]:
+    """How dense pages are for the caller, and their views of this one. A page that says that the store is away has neither."""
+    if caller is None:
+        return USUAL, ()
+    try:
+        return desk.preferences.density(caller.id), desk.preferences.views(caller.id, path)
+    except StoreError:
+        return USUAL, ()
+
+
 def page(
     request: Request, template: str, /, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
     """A whole page, for whoever asked."""
     desk: Desk = request.app.state.desk
     caller = getattr(request.state, "caller", None)
+    density, views = _own(desk, caller, request.url.path)
     cookie: str = getattr(request.state, "form_cookie", "")
     clock = clock_of(desk)
     html = ENVIRONMENT.get_template(template).render(
@@ -129,6 +142,11 @@ def page(
         path=request.url.path,
         clock=clock,
         status=status_of(desk.health, clock),
+        path_query=request.url.query,
+        here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+        density=density,
+        densities=DENSITIES,
+        views=views,
         demo=desk.demo,
         outlet_of=lambda source: outlet_name(source, desk.follower.outlets),
         labels_of=lambda source: desk.follower.labels.get(source, ()),

@@ -64,6 +64,8 @@ ADMINS = {
 }
 READERS = {
     ("POST", "/sign-out"),
+    ("POST", "/density"),
+    *(("POST", f"/views/{what}") for what in ("save", "drop")),
     *(("POST", f"/live/{what}") for what in ("read", "star", "read-all")),
     *(
         ("POST", f"/account/{what}")

@@ -1,0 +1,119 @@
+"""What a person has set for themselves: how dense pages are, and views with filters that they keep under a name.
+
+Times are ms, UTC. Each call is one short transaction. Raises StoreError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Table
+
+from core.errors import NotFound, UsageError
+from core.store.engine import Store
+from core.store.metadata import SafeString, SafeText, metadata
+from desk.language import N_
+
+Density = Literal["comfortable", "compact", "dense"]
+DENSITIES: Mapping[Density, str] = {
+    "comfortable": N_("Comfortable"),
+    "compact": N_("Compact"),
+    "dense": N_("Dense"),
+}
+"""How dense pages are, with what that is called."""
+USUAL: Density = "compact"
+VIEWED: Mapping[str, str] = {"/": "live", "/alerts": "alerts", "/search": "search"}
+"""Pages whose filters can be kept, by address, and what they are stored as."""
+PASSING = frozenset({"cursor", "at", "before", "after", "since_seq"})
+"""Parameters that say where someone stood in a list, not what they look at."""
+LONGEST_NAME, LONGEST_QUERY, MOST_VIEWS = 60, 4_000, 50
+
+person_settings = Table(
+    "person_settings",
+    metadata,
+    Column("person", SafeString(32), primary_key=True),
+    Column("name", SafeString(32), primary_key=True),
+    Column("value", SafeText, nullable=False),
+)
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("person", SafeString(32), primary_key=True),
+    Column("page", SafeString(16), primary_key=True),
+    Column("name", SafeString(60), primary_key=True),
+    # The query of the page's address.
+    Column("query", SafeText, nullable=False),
+    Column("saved_ms", BigInteger, nullable=False),
+)
+
+
+class SavedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A page with filters under a name. ``address``: path and query."""
+
+    name: str
+    address: str
+
+
+class Preferences:
+    """The preferences of a store's people."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def density(self, person: str) -> Density:
+        """How dense pages are for a person."""
+        c = person_settings.c
+        query = sa.select(c.value).where(c.person == person, c.name == "density")
+        with self._store.reading() as connection:
+            value = connection.execute(query).scalar()
+        return next((one for one in DENSITIES if one == value), USUAL)
+
+    def set_density(self, person: str, density: str) -> None:
+        """Set it. Raises UsageError for one that there is not."""
+        if density not in DENSITIES:
+            raise UsageError(f"there is no density {density[:40]!r}", hint=f"there are {', '.join(DENSITIES)}")
+        with self._store.writing() as connection:
+            row = {"person": person, "name": "density", "value": density}
+            self._store.upsert(connection, person_settings, [row])
+
+    def views(self, person: str, path: str) -> list[SavedView]:
+        """The views that a person keeps of a page, by name; none of a page whose filters can't be kept."""
+        if path not in VIEWED:
+            return []
+        c = saved_views.c
+        query = sa.select(c.name, c.query).where(c.person == person, c.page == VIEWED[path])
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        found = [SavedView(name=row.name, address=f"{path}?{row.query}" if row.query else path) for row in rows]
+        return sorted(found, key=lambda one: (one.name.casefold(), one.name))
+
+    def save_view(self, person: str, path: str, name: str, query: str, *, now_ms: int) -> SavedView:
+        """Keep a page's filters under a name, in place of others of that name. Raises UsageError."""
+        name = " ".join(name.split())
+        if path not in VIEWED:
+            raise UsageError("the filters of this page can't be kept")
+        if not name or len(name) > LONGEST_NAME or not name.isprintable():
+            raise UsageError(f"give the view a name of up to {LONGEST_NAME} characters")
+        kept = urlencode([one for one in parse_qsl(query) if one[0] not in PASSING])
+        if len(kept) > LONGEST_QUERY:
+            raise UsageError("there are too many filters to keep")
+        c = saved_views.c
+        with self._store.writing() as connection:
+            mine = sa.select(sa.func.count()).where(c.person == person, c.page == VIEWED[path], c.name != name)
+            if connection.execute(mine).scalar_one() >= MOST_VIEWS:
+                raise UsageError(f"you keep {MOST_VIEWS} views of this page: delete one first")
+            row = {"person": person, "page": VIEWED[path], "name": name, "query": kept, "saved_ms": now_ms}
+            self._store.upsert(connection, saved_views, [row])
+        return SavedView(name=name, address=f"{path}?{kept}" if kept else path)
+
+    def drop_view(self, person: str, path: str, name: str) -> None:
+        """Delete a view. Raises NotFound."""
+        c = saved_views.c
+        with self._store.writing() as connection:
+            mine = c.person == person, c.page == VIEWED.get(path, ""), c.name == name
+            if not connection.execute(saved_views.delete().where(*mine)).rowcount:
+                raise NotFound("you keep no such view")
