@@ -25,13 +25,18 @@ TEMPLATE = "briefing.typ"
 FONT_PACKAGES = ("justmytype_intl_rtl", "justmytype_intl_cjk")
 
 
+def makes_pdf() -> bool:
+    """Whether the extra is installed."""
+    return find_spec("typst") is not None
+
+
 def pdf_of(made: Briefing, zone: str, *, templates: str = "", link: str = "") -> bytes:
     """The briefing as a PDF on A4; its times are local to ``zone``.
 
     ``templates``: the folder of one's own, or empty; ``link``: the desk's address. Raises UsageError if the extra is not
     installed, or a template fails, naming it.
     """
-    if find_spec("typst") is None:
+    if not makes_pdf():
         raise UsageError("this installation makes no PDF", hint="pip install 'wirewatch[pdf]'")
     # Optional, and without types where it is not installed.
     typst: Any = import_module("typst")

@@ -10,6 +10,7 @@ from core.errors import UsageError
 from core.records import to_ms
 from core.store import Store, StoredTopic, SubscriptionStore
 from core.topics import load_topic
+from desk.delivery.briefing_pdf import makes_pdf, pdf_of
 from desk.delivery.render import Notice, Renderer
 from desk.live.run_reader import DeskReader, StoryRow
 from desk.views.briefing import Briefing, StoryFacts, briefing_of
@@ -19,6 +20,9 @@ LONGEST_HOURS = 24 * 7
 LOOKED_AT, MOST_STORIES, MOST_ALERTS = 20_000, 1_000, 2_000
 """Stories of a period that are looked at, the latest first; of these, those with most sources or with an alert are read."""
 _PAGE, _EACH = 500, 40
+
+
+__all__ = ["LONGEST_HOURS", "Period", "briefing", "last_hours", "makes_pdf", "printed", "written"]
 
 
 class Period(NamedTuple):
@@ -75,6 +79,11 @@ def written(made: Briefing, zone: str, *, templates: str, link: str) -> Notice:
     ``templates``: the folder of one's own, or empty; ``link``: the desk's address. Raises UsageError if a template fails.
     """
     return Renderer(templates, link).briefing(made, zone)
+
+
+def printed(made: Briefing, zone: str, *, templates: str, link: str) -> bytes:
+    """The briefing as PDF. Raises UsageError if this installation makes none (``makes_pdf``), or a template fails."""
+    return pdf_of(made, zone, templates=templates, link=link)
 
 
 def _stories(reader: DeskReader, period: Period) -> list[StoryRow]:

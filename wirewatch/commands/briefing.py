@@ -12,8 +12,7 @@ from core.errors import UsageError
 from core.settings import load_settings
 from core.store import open_store
 from core.visible import shown
-from desk.delivery.briefing_pdf import pdf_of
-from desk.use_cases.briefing import LONGEST_HOURS, Period, briefing, last_hours, written
+from desk.use_cases.briefing import LONGEST_HOURS, Period, briefing, last_hours, printed, written
 from desk.views.wording import known_outlets
 from wirewatch import console
 from wirewatch.commands.options import From, To, desk_zone, parse_period, reads_store
@@ -62,7 +61,7 @@ def show_briefing(
     if form is Form.PDF:
         if sys.stdout.isatty():
             raise UsageError("a PDF is not for a terminal", hint="wirewatch briefing --format pdf > briefing.pdf")
-        page = pdf_of(made, str(zone), templates=settings.delivery_templates, link=settings.desk_public_url)
+        page = printed(made, str(zone), templates=settings.delivery_templates, link=settings.desk_public_url)
         typer.echo(page, nl=False)
         return
     notice = written(made, str(zone), templates=settings.delivery_templates, link=settings.desk_public_url)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from desk.delivery.briefing_pdf import pdf_of
 from desk.people.roles import Role
-from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, written
+from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, makes_pdf, printed, written
 from desk.views.briefing import Briefing, joined
 from desk.web.guard import allow
 from desk.web.problems import Refused
@@ -25,8 +23,8 @@ Hours = Annotated[int, Query(ge=1, le=LONGEST_HOURS)]
 @allow(Role.READER)
 def show(visit: TheVisit, hours: Hours = 24) -> Response:
     """The briefing of the last hours."""
-    pdf = find_spec("typst") is not None
-    return visit.page("briefing.html", view=_made(visit, hours), hours=hours, choices=HOURS, joined=joined, pdf=pdf)
+    view = _made(visit, hours)
+    return visit.page("briefing.html", view=view, hours=hours, choices=HOURS, joined=joined, pdf=makes_pdf())
 
 
 @router.get("/briefing/export.{kind}")
@@ -39,7 +37,7 @@ def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
     view = _made(visit, hours)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-briefing.{kind}"'}
     if kind == "pdf":
-        made_pdf = pdf_of(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
+        made_pdf = printed(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
         return Response(made_pdf, headers=headers, media_type=FORMATS[kind])
     made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
     return Response(made.html if kind == "html" else made.text, headers=headers, media_type=FORMATS[kind])
