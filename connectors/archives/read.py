@@ -100,9 +100,23 @@ def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveIt
         # Names need not be UTF-8; what stands in records must be.
         name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
         if name not in leave_out and name != MANIFEST and (kind_of(path) or name in manifest):
-            yield from _read_file(path, name, manifest.pop(name, None))
+            listed = manifest.pop(name, None)
+            if problem := _unfit(path, folder):
+                yield ArchiveItem(name, problem=problem)
+            else:
+                yield from _read_file(path, name, listed)
     for name in manifest:
         yield ArchiveItem(name, problem="the manifest names it, but there is no such file")
+
+
+def _unfit(path: Path, folder: Path) -> str | None:
+    """Why what lies in a folder is not read; None if it is a file of it.
+
+    Folders come from others: a link could make an article of any file of this machine, and a pipe is never at its end.
+    """
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        return "a link that leads out of the folder"
+    return None if path.is_file() else "not a file"
 
 
 def read_manifest(path: Path) -> Iterator[ManifestLine | ArchiveItem]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import re
-import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -306,12 +305,20 @@ def _is_one_member(file: BinaryIO) -> bool:
     return data[start + length :].lstrip(b"\r\n").startswith(b"WARC/")
 
 
+MOST_TIMES = 100
+"""So many times its size a file of records may have when it is unpacked; pages take five to twenty times theirs."""
+
+
 def _unpacked(path: Path) -> Iterator[Frame]:
     with tempfile.TemporaryFile() as plain:
-        problem = None
+        problem, most = None, MOST_TIMES * path.stat().st_size + MAX_RECORD
         try:
             with gzip.open(path) as packed:
-                shutil.copyfileobj(packed, plain, _CHUNK)
+                while piece := packed.read(_CHUNK):
+                    if plain.tell() + len(piece) > most:
+                        problem = f"it unpacks to more than {MOST_TIMES} times its size: all that follows is left out"
+                        break
+                    plain.write(piece)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             problem = f"damaged: {error}; it was compressed as a whole, so all that follows is lost"
         yield from _each(plain, _plain, _next_plain)

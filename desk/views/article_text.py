@@ -5,7 +5,7 @@ Spans are code points (start in, end out).
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -71,11 +71,16 @@ def marked_article(article: Article, names: Mapping[str, str]) -> MarkedArticle:
 
 
 def _paragraphs(text: str, spans: list[Span]) -> Iterable[tuple[Segment, ...]]:
-    start = 0
+    start, behind, reaching = 0, 0, list[Span]()
     for line in text.split("\n"):
         end = start + len(line)
+        # Spans come in the order of their beginnings: each line looks at those that begin in it, or reach into it.
+        reaching = [span for span in reaching if span.end > start]
+        while behind < len(spans) and spans[behind].start < end:
+            reaching.append(spans[behind])
+            behind += 1
         if line.strip():
-            inside = (span for span in spans if span.start < end and span.end > start)
+            inside = (span for span in reaching if span.end > start)
             yield marked(line, (Span(one.start - start, one.end - start, one.label) for one in inside))
         start = end + 1
 
@@ -131,16 +136,24 @@ def marked(text: str, spans: Iterable[Span]) -> tuple[Segment, ...]:
     """The whole text in segments. Spans may overlap, touch and reach beyond the text; together the segments are the text."""
     inside = [Span(max(0, span.start), min(len(text), span.end), span.label) for span in spans]
     inside = [span for span in inside if span.start < span.end]
-    cuts = sorted({0, len(text), *(span.start for span in inside), *(span.end for span in inside)})
+    starting, ending = defaultdict[int, list[str]](list), defaultdict[int, list[str]](list)
+    for span in inside:
+        starting[span.start].append(span.label)
+        ending[span.end].append(span.label)
+    # What is open at a place is kept up from one to the next: a page may have thousands of marks.
+    opened, labels = Counter[str](), tuple[str, ...]()
     segments: list[Segment] = []
-    for start, end in pairwise(cuts):
-        over = [span for span in inside if span.start <= start and end <= span.end]
-        labels = tuple(sorted({span.label for span in over if span.label}))
+    for start, end in pairwise(sorted({0, len(text), *starting, *ending})):
+        if start in starting or start in ending:
+            opened.update(starting[start])
+            opened.subtract(ending[start])
+            opened = +opened
+            labels = tuple(sorted(filter(None, opened)))
         last = segments[-1] if segments else None
-        if last is not None and (last.marked, last.labels) == (bool(over), labels):
+        if last is not None and (last.marked, last.labels) == (bool(opened), labels):
             segments[-1] = Segment(last.text + text[start:end], last.marked, labels)
         else:
-            segments.append(Segment(text[start:end], bool(over), labels))
+            segments.append(Segment(text[start:end], bool(opened), labels))
     return tuple(segments)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -58,6 +59,44 @@ def test_a_damaged_length_is_one_problem_and_what_came_before_is_kept(tmp_path: 
     assert [item.raw is not None for item in good] == [True, True]
     assert bad.problem is not None
     assert "damaged" in bad.problem
+
+
+def test_a_bomb_fills_no_disk_and_the_pages_before_it_are_kept(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.warc"
+    _warc(whole)
+    path = tmp_path / "crawl.warc.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(whole.read_bytes())
+        file.write(b"WARC/1.0\r\nWARC-Type: resource\r\nContent-Length: 167772160\r\n\r\n")
+        for _ in range(160):
+            file.write(bytes(1 << 20))
+    *before, bad = _read(path)
+    assert [item.raw.url for item in before if item.raw] == ["https://outlet.example/0", "https://outlet.example/1"]
+    assert bad.problem is not None
+    assert "unpacks to more than 100 times its size" in bad.problem
+
+
+def test_a_folder_from_elsewhere_gives_no_file_of_this_machine(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("The password of the council is kept in this file alone.")
+    folder = tmp_path / "folder"
+    (folder / "inside").mkdir(parents=True)
+    (folder / "inside" / "a.html").write_bytes(PAGE)
+    (folder / "again.html").symlink_to("inside/a.html")
+    (folder / "link.txt").symlink_to(secret)
+    (folder / "up.txt").symlink_to("../secret.txt")
+    (folder / "nowhere.txt").symlink_to("gone")
+    (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
+    os.mkfifo(folder / "pipe.html")
+    found = {item.name: item.problem for item in _read(folder)}
+    assert found == {
+        "again.html": None,
+        "inside/a.html": None,
+        "link.txt": "a link that leads out of the folder",
+        "nowhere.txt": "not a file",
+        "pipe.html": "not a file",
+        "up.txt": "a link that leads out of the folder",
+    }
 
 
 def test_a_byte_order_mark_costs_no_article(tmp_path: Path) -> None:

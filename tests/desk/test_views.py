@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from connectors.store.feeds import FeedCounts
 from core.errors import UsageError
-from core.records import Subscription
+from core.records import Match, Subscription, TopicMatch
 from core.records.alert import Schedule
 from core.store.canary import CanaryHealth, CanaryState
 from desk.people.addresses import client_address, host_of, is_loopback, networks
 from desk.people.limits import Buckets, Limit, Slots
-from desk.views.article_text import BEFORE, Span, in_context, marked
+from desk.views.article_text import BEFORE, Segment, Span, in_context, marked, marked_article
 from desk.views.cards import read_state
 from desk.views.exports import csv_of
 from desk.views.forms import LiveFilter, live_filter_of, told_words
@@ -44,6 +44,29 @@ def test_marking_changes_no_character_and_marks_what_is_meant(text: str, spans: 
             assert one.marked == bool(over)
             assert set(one.labels) == {span.label for span in over} - {""}
         at += len(one.text)
+
+
+@given(st.text(alphabet="ab\n", max_size=30), SPANS)
+def test_an_articles_lines_are_marked_as_the_whole_is(text: str, spans: list[Span]) -> None:
+    sound = [span for span in spans if 0 <= span.start < span.end]
+    told = [Match("text", span.start, span.end, "x") for span in sound]
+    shown = msgspec.structs.replace(article("post/1", text), topics=(TopicMatch("t", 1.0, tuple(told)),))
+    lines = [(number, line) for number, line in enumerate(text.split("\n")) if line.strip()]
+    begins = [sum(len(line) + 1 for line in text.split("\n")[:number]) for number, _ in lines]
+    paragraphs = marked_article(shown, {}).paragraphs
+    assert ["".join(one.text for one in line) for line in paragraphs] == [line for _, line in lines]
+    for begin, line in zip(begins, paragraphs, strict=True):
+        places = [(begin + at, one.marked) for one, at in _placed(line)]
+        for place, is_marked in places:
+            assert is_marked == any(span.start <= place < span.end for span in sound)
+
+
+def _placed(line: tuple[Segment, ...]) -> list[tuple[Segment, int]]:
+    at, found = 0, []
+    for one in line:
+        found += [(one, at + place) for place in range(len(one.text))]
+        at += len(one.text)
+    return found
 
 
 @given(st.text(alphabet="ab c\n", max_size=400), st.integers(0, 390), st.integers(1, 10))

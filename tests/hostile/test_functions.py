@@ -26,6 +26,8 @@ from core.topics.score import Tagger
 from core.visible import shown
 from desk.delivery.secrets import redacted as redacted_address
 from desk.terminal import harmless
+from desk.views import article_text
+from desk.views.article_text import Span
 from pipeline.extraction.bylines import clean_authors, lines_as_bylines
 from pipeline.extraction.clean import MAX_HTML_BYTES, _checked, clean_text
 from pipeline.extraction.facts import read_facts
@@ -152,7 +154,15 @@ def json_feed(text: str) -> None:
     parse_feed(body.encode("utf-8", "replace"), url="https://a.example/")
 
 
+def marked_pieces(text: str) -> None:
+    """A page of the desk on which every other character is found, by several subscriptions."""
+    spans = [Span(at, at + 2, label) for at in range(0, len(text), 4) for label in ("a", "b", "c")]
+    list(article_text.marked(text, spans))
+    list(article_text._paragraphs(text.replace(" ", "\n"), spans))
+
+
 TEXTS: dict[str, Callable[[str], object]] = {
+    "marked pieces": marked_pieces,
     "normal_text": normal_text,
     "normal_line": normal_line,
     "folded": folded,
