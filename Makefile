@@ -21,7 +21,7 @@ RAM := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 3000000' | gre
 export PYTHONDONTWRITEBYTECODE :=
 test-quick test-thorough coverage: export PYTEST_DEBUG_TEMPROOT := $(RAM)
 
-.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth test-containers jars bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-tracing bench-kills soak bench-latency lock clean torture screenshots contracts reference docs messages
+.PHONY: help run install dev format check types test test-quick coverage test-thorough test-servers test-growth test-containers jars bench bench-quick bench-match bench-connect bench-stories bench-search bench-desk bench-alerts bench-slow-pages bench-replay bench-kafka bench-tracing bench-kills soak bench-latency lock clean torture screenshots contracts reference docs messages
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -66,7 +66,7 @@ jars: ## fetch Kafka and Flink into .cache (Maven)
 	@deploy/local/flink.sh --fetch
 	@deploy/local/mirror.sh --fetch
 
-test: check test-quick test-servers ## everything: checks, quick tests, then tests on real servers
+test: check test-quick test-servers bench-quick ## everything: checks, quick tests, tests on real servers, then speed beside peers
 
 test-quick: dev ## tests that need no server
 	$(PYTEST) -n $(QUICK_WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS)
@@ -85,6 +85,12 @@ test-servers: dev jars ## tests on a real Kafka and a real Flink, in a browser, 
 
 test-containers: dev jars ## deploy/compose.yaml on a container engine of its own, with killed and upgraded parts (root, Docker, Go; 9 GB in .cache)
 	$(PYTEST) -n 0 -s -x -m containers tests/containers $(ARGS)
+
+bench: dev ## all benches, one report: ratios to peers of the same run, tables and plots in docs/performance.md (hours; ONLY="replay match")
+	$(BIN)/python -m benchmarks.report $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+bench-quick: dev ## a minute: fails if a part is more than a fifth slower beside its peer than what is committed
+	$(BIN)/python -m benchmarks.report --quick $(ARGS)
 
 bench-match: dev ## query matching beside Lucene Monitor, and with 350,000 queries (a JDK, Maven, ../shared/corpora)
 	$(BIN)/python -m benchmarks.match
