@@ -36,9 +36,11 @@ def _has_too_many(text: str) -> bool:
 
     # By a table, not by the pattern: that takes twenty times as long as normalizing an ordinary text.
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    marks = _is_mark()[np.minimum(codes, _END)]
-    if np.count_nonzero(marks) <= MOST_MARKS:
+    # In most texts hardly any character is so high that it may be a mark.
+    high = codes[codes >= _FIRST]
+    if len(high) <= MOST_MARKS or np.count_nonzero(_is_mark()[np.minimum(high, _END)]) <= MOST_MARKS:
         return False
+    marks = _is_mark()[np.minimum(codes, _END)]
     others = np.flatnonzero(~marks)
     return bool(np.diff(others, prepend=-1, append=len(text)).max() > MOST_MARKS + 1)
 

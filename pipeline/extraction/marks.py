@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lxml.html import HtmlElement, defs
 
-_MAX_ELEMENTS = 80
+_MAX_ELEMENTS, _MAX_KEPT_CHARS = 80, 200
 # Of names in lower case: patterns that ignore case take three times as long.
 _AUTHOR_NAME = re.compile(
     r"author|byline|writer|reporter|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
@@ -88,7 +89,9 @@ def marks_of(tree: HtmlElement) -> Marks:
             if (known := judged.get(name)) is not None:
                 sign = known.get(value)
                 if sign is None:
-                    sign = known[value] = _judge(name, value)
+                    # Pages of one outlet have the same names.
+                    judge = _remembered if len(value) <= _MAX_KEPT_CHARS else _judge
+                    sign = known[value] = judge(name, value)
                 signs |= sign
             elif name == "href" and tag == "a" and AUTHOR_PATH.search(value) is not None:
                 found.author_links.append(element)
@@ -130,6 +133,11 @@ def _file(found: Marks, element: HtmlElement, signs: int) -> None:
     ):
         if signs & sign:
             elements.append(element)
+
+
+@lru_cache(maxsize=8_192)
+def _remembered(name: str, value: str) -> int:
+    return _judge(name, value)
 
 
 def _judge(name: str, value: str) -> int:

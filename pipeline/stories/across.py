@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,7 @@ def _row(hashes: Iterable[int], size: int) -> NDArray[np.uint32]:
     return row
 
 
+@lru_cache(maxsize=8_192)  # the same names come in many articles
 def hash_of(name: str) -> int:
     """A 32-bit hash that is the same everywhere; never ``NOTHING``."""
     # FNV-1a rather than a CRC: related short names must not have related hashes.

@@ -95,7 +95,8 @@ def doubtful(
     for chars in (_HEAD_CHARS, _MOST_CHARS):
         if chars == _HEAD_CHARS or len(text) > _HEAD_CHARS:
             words = folded(_ADDRESS.sub(" ", text[:chars]))
-            if tells(words, announced) or tells(words, other):
+            stems = _stems(words)
+            if _tells(stems, announced) or _tells(stems, other):
                 return None
     if announced:
         said = " ".join(word for word in words.split() if not _DIGIT.search(word))
@@ -125,7 +126,11 @@ def tells(words: str, announced: frozenset[str]) -> bool:
 
     One word alone is chance.
     """
-    taken_up = len(announced & _stems(words))
+    return _tells(_stems(words), announced)
+
+
+def _tells(stems: frozenset[str], announced: frozenset[str]) -> bool:
+    taken_up = len(announced & stems)
     return taken_up > 1 and taken_up * TOLD_OF >= len(announced)
 
 

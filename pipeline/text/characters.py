@@ -24,6 +24,8 @@ _UNEVEN = re.compile(f"[{_INVISIBLE_CLASS}\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud
 _BLANK_LINES = re.compile(r"\n{3,}")
 # The signs of Indic and South-East Asian scripts are parts of words, though \w does not say so.
 _WORD = re.compile(r"[\w\u0900-\u0963\u0966-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17d3]+")
+# What English pages hold beside ASCII: letters of no word in any form, so a space in their place gives the same words.
+_COMMON_SIGNS = "\u2019\u2018\u201c\u201d\u2013\u2014\u2026\xa0\u2022\xab\xbb"
 _ASCII_WORDS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
 # Accents that compose with nothing (a case-folded İ leaves one) and Arabic vowel signs, which writers set or leave out.
 _LOOSE_MARKS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670\u0640]")
@@ -58,6 +60,9 @@ def normal_line(text: str) -> str:
 
 def folded(text: str) -> str:
     """The words of ``text`` in one form, separated by spaces: two texts that read alike compare equal."""
+    if not text.isascii():
+        for sign in _COMMON_SIGNS:
+            text = text.replace(sign, " ")
     if text.isascii():
         # A fifth of the pattern's time; all else that is done is for letters beyond ASCII.
         return " ".join(text.lower().translate(_ASCII_WORDS).split())

@@ -15,6 +15,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterable
+from itertools import accumulate
 
 from rensa import RMinHash
 
@@ -40,10 +41,7 @@ def fingerprint(text: str) -> bytes:
 def shingle_hashes(text: str) -> list[int]:
     """The 64-bit hashes of the text's shingles in the order of the text, repetitions included."""
     shingles, hashed = _shingle_list(text[:MAX_CHARS]), hashlib.blake2b
-    # A surrogate would not encode: NFKC leaves it, and text from elsewhere than ``normal_text`` may hold one.
-    digests = b"".join(
-        [hashed(shingle.encode("utf-8", "surrogatepass"), digest_size=8).digest() for shingle in shingles]
-    )
+    digests = b"".join([hashed(shingle, digest_size=8).digest() for shingle in shingles])
     return list(struct.unpack(f"<{len(shingles)}Q", digests))
 
 
@@ -57,13 +55,21 @@ def signature(hashes: Iterable[int]) -> bytes:
     return struct.pack(f"<{PERMUTATIONS}I", *matrix.to_rows()[0])
 
 
-def _shingle_list(text: str) -> list[str]:
+def _shingle_list(text: str) -> list[bytes]:
+    """The shingles in UTF-8, cut out of the whole text's: joining five words each time takes twice as long."""
     flat = folded(text)
     if is_unspaced(flat):
         solid = flat.replace(" ", "")
-        return [solid[start : start + SHINGLE] for start in range(len(solid) - SHINGLE + 1)]
-    words = flat.split(" ")
-    return [" ".join(words[start : start + SHINGLE]) for start in range(len(words) - SHINGLE + 1)]
+        return [_encoded(solid[start : start + SHINGLE]) for start in range(len(solid) - SHINGLE + 1)]
+    data = _encoded(flat)
+    # A byte behind each word: where the next one starts.
+    behind = list(accumulate(len(word) + 1 for word in data.split(b" ")))
+    return [data[start : end - 1] for start, end in zip((0, *behind), behind[SHINGLE - 1 :], strict=False)]
+
+
+def _encoded(text: str) -> bytes:
+    # A surrogate would not encode: NFKC leaves it, and text from elsewhere than ``normal_text`` may hold one.
+    return text.encode("utf-8", "surrogatepass")
 
 
 def is_unspaced(text: str) -> bool:
