@@ -1,0 +1,35 @@
+"""A story's page once the limit of its text is over."""
+
+from __future__ import annotations
+
+from starlette.testclient import TestClient
+
+from core.durations import DAY_MS
+from core.store import Store
+from core.store.text_limits import keep_texts
+from pipeline.ledger.pruning import Keep, Pruning
+from tests.desk.support import Wire
+from tests.pipeline.transforms.support import NOON_MS
+
+TEXT = "The council of the town met on Monday and talked about the bridge for an hour."
+SAID = "The text was removed: its limit is over."
+
+
+def test_the_page_says_that_a_text_was_removed_and_keeps_title_and_topic(
+    store: Store, wire: Wire, as_reader: TestClient
+) -> None:
+    story = wire.article("A bridge for the town", TEXT, topics={"bridges": ("bridge",)})
+    before = as_reader.get(f"/story/{story}").text
+    assert "met on Monday" in before
+    assert SAID not in before
+    keep_texts(store, "a.example", 7, by="ann", now_ms=NOON_MS - DAY_MS)
+    wire.number = 20 * DAY_MS // 1_000
+    wire.article("Another", "Another text.", source="b.example")
+    pruning = Pruning(wire.ledger, Keep())
+    while pruning.step(NOON_MS + 30 * DAY_MS) is not None:
+        pass
+    after = as_reader.get(f"/story/{story}").text
+    assert "met on Monday" not in after
+    assert SAID in after
+    assert "A bridge for the town" in after
+    assert "bridges" in after
