@@ -153,9 +153,10 @@ def pgettext(context: str, message: str, **values: object) -> str:
     return catalogue(current()).pgettext(context, message) % values
 
 
-def number(value: float) -> str:
-    """1,234.5 as the language writes it, with Western digits in all of them."""
-    return format_decimal(value, locale=locale())
+def number(value: float, digits: int | None = None) -> str:
+    """1,234.5 as the language writes it, with Western digits in all of them; ``digits``: so many behind the point."""
+    pattern = None if digits is None else f"#,##0.{'0' * digits}" if digits else "#,##0"
+    return format_decimal(value, pattern, locale=locale())
 
 
 def percent(value: float) -> str:

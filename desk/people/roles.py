@@ -33,7 +33,7 @@ DOES = {
     Role.ADMIN: N_("Can also add and remove people, and see the audit trail."),
 }
 """What a role may do, in words."""
-ROLE_NAMES = {Role.READER: N_("Reader"), Role.EDITOR: N_("Editor"), Role.ADMIN: N_("Admin")}
+ROLE_NAMES: dict[str, str] = {Role.READER: N_("Reader"), Role.EDITOR: N_("Editor"), Role.ADMIN: N_("Admin")}
 
 
 @dataclass(frozen=True, slots=True)

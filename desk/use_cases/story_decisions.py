@@ -8,6 +8,7 @@ from typing import NamedTuple
 from core.records import Article
 from core.records.decision import CarriedOut, StoryDecision
 from core.store.decisions import StoryDecisions
+from desk.language import gettext, listed
 from desk.live.run_reader import ArticleRow, LinkRow
 from desk.people.accounts import By
 from desk.story_port import InCommon
@@ -116,18 +117,14 @@ def reason_in_words(link: LinkRow, common: InCommon) -> str:
     """Why two articles are near: names, figures, what the texts are about."""
     found = []
     if common.names:
-        found.append(f"both name {_listed(common.names)}")
+        found.append(gettext("both name %(names)s", names=listed(common.names)))
     if common.figures:
-        found.append(f"both give {_listed(common.figures)}")
+        found.append(gettext("both give %(figures)s", figures=listed(common.figures)))
     if link.inputs.get("vectors", 0) >= _ALIKE:
-        found.append(f"their beginnings mean much the same ({link.inputs['vectors']} of 100)")
+        found.append(gettext("their openings are close in meaning (%(num)s of 100)", num=link.inputs["vectors"]))
     if link.inputs.get("words", 0) > 0:
-        found.append(f"they share rare words ({min(link.inputs['words'], 100)} of 100)")
-    return "; ".join(found) or "a little of everything"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+        found.append(gettext("they share rare words (%(num)s of 100)", num=min(link.inputs["words"], 100)))
+    return "; ".join(found) or gettext("a little of everything")
 
 
 def _name(by: By) -> str:

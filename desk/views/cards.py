@@ -10,6 +10,7 @@ import msgspec
 from core.records import Article, Match
 from core.search import FoundArticle, Hit
 from desk.labels import non_state
+from desk.language import N_, gettext
 from desk.live.run_reader import ArticleRow, StoryRow
 from desk.views.article_text import Segment, in_context, marked, spans_in
 from desk.views.wording import Outlets, outlet_name
@@ -17,6 +18,13 @@ from desk.views.wording import Outlets, outlet_name
 ReadState = Literal["new", "changed", "read"]
 OPENING = 240
 """Characters of a text's beginning, where nothing in it matched."""
+
+
+_NEWS = {
+    "copied": N_("copied by %(outlet)s"),
+    "first": N_("first from %(outlet)s"),
+    "joined": N_("joined by %(outlet)s"),
+}
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +47,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     copies: int
     sources: int
     lead_outlet: str
-    change: str
+    news: tuple[str, str, int]
+    """What was new last: edited, copied, first or joined; the outlet that brought it; the version."""
     why: tuple[Segment, ...] = ()
     why_language: str | None = None
     edited: bool = False
@@ -58,6 +67,14 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def order(self) -> tuple[int, str]:
         """By this, falling, stories stand on the page."""
         return self.last_ms, self.id
+
+    @property
+    def change(self) -> str:
+        """What was new last, as a sentence in the reader's language."""
+        kind, outlet, version = self.news
+        if kind == "edited":
+            return gettext("edited by %(outlet)s, version %(version)s", outlet=outlet, version=version)
+        return gettext(_NEWS[kind], outlet=outlet)
 
     @property
     def title(self) -> str:
@@ -111,7 +128,7 @@ def make_card(
         copies=story.copies,
         sources=story.independent_sources,
         lead_outlet=outlet_name(shown.source, outlets),
-        change=_change(newest, outlets, first=story.articles == 1),
+        news=_news(newest, outlets, first=story.articles == 1),
         why=why,
         why_language=cause.language,
         edited=any(one.version > 1 for one in found),
@@ -183,10 +200,6 @@ def _why(shown: Article, articles: Sequence[Article]) -> tuple[tuple[Match, ...]
     return (), shown
 
 
-def _change(newest: Article, outlets: Outlets, *, first: bool) -> str:
-    name = outlet_name(newest.source, outlets)
-    if newest.version > 1:
-        return f"edited by {name}, version {newest.version}"
-    if newest.duplicate_of is not None:
-        return f"copied by {name}"
-    return f"first from {name}" if first else f"joined by {name}"
+def _news(newest: Article, outlets: Outlets, *, first: bool) -> tuple[str, str, int]:
+    kind = "edited" if newest.version > 1 else "copied" if newest.duplicate_of is not None else "joined"
+    return "first" if kind == "joined" and first else kind, outlet_name(newest.source, outlets), newest.version

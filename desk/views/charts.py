@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import zip_longest
 from typing import NamedTuple
 
 from core.durations import DAY_MS
 from core.records import from_ms
+from desk.language import day, gettext, hour_and_minute, ngettext
 
 WIDTH, HEIGHT = 1_000.0, 100.0
 MOST_BARS = 180
@@ -40,11 +41,13 @@ class Chart(NamedTuple):
     words: str
 
 
-def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone: tzinfo = UTC) -> Chart | None:
+def bars(
+    counts: Sequence[int], start_ms: int, step_ms: int, *, what: Callable[[int], str], zone: tzinfo = UTC
+) -> Chart | None:
     """The chart of counts in equal steps; None if there is nothing. Too many steps are gathered, several into one bar;
     before too few there are empty ones.
 
-    Days are those of UTC, as they were counted; hours are shown in ``zone``. ``what``: what is counted, as ``articles``.
+    Days are those of UTC, as they were counted; hours are shown in ``zone``. ``what``: a count in words, as ``2 articles``.
     """
     if not any(counts):
         return None
@@ -69,19 +72,27 @@ def bars(counts: Sequence[int], start_ms: int, step_ms: int, *, what: str, zone:
                 begin,
                 begin + step_ms,
                 count,
-                f"{_period(begin, step_ms, shown)}: {count:,} {what}",
+                gettext("%(period)s: %(count)s", period=_period(begin, step_ms, shown), count=what(count)),
             )
         )
     total = sum(gathered)
     first, last = _period(start_ms, step_ms, shown), _period(start_ms + (len(made) - 1) * step_ms, step_ms, shown)
     top = max(made, key=lambda bar: bar.number)
-    words = f"{total:,} {what} from {first} to {last}; most in one step: {top.label}"
+    words = gettext(
+        "%(count)s from %(first)s to %(last)s; the most in one step: %(top)s",
+        count=what(total),
+        first=first,
+        last=last,
+        top=top.label,
+    )
     return Chart(tuple(made), most, total, first, last, words)
 
 
 def _period(start_ms: int, step_ms: int, zone: tzinfo) -> str:
     moment: datetime = from_ms(start_ms).astimezone(zone)
     if step_ms < DAY_MS:
-        return f"{moment.day} {moment:%b %H:%M}"
-    day = f"{moment.day} {moment:%b %Y}"
-    return day if step_ms == DAY_MS else f"{step_ms // DAY_MS} days from {day}"
+        return f"{day(moment)} {hour_and_minute(moment)}"
+    first = day(moment, year=True)
+    if step_ms == DAY_MS:
+        return first
+    return ngettext("%(num)s day from %(first)s", "%(num)s days from %(first)s", step_ms // DAY_MS, first=first)

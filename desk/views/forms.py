@@ -18,7 +18,10 @@ from core.errors import UsageError
 from core.records import Subscription, to_ms
 from core.records.alert import ALL_NEWS
 from core.search import Facets, Filters, Order
+from desk.language import N_, gettext
+from desk.language import listed as in_a_list
 from desk.views.cards import Card
+from desk.views.wording import LEVELS, in_words
 
 LIVE_HOURS = (1, 3, 6, 12, 24, 72)
 SEARCH_DAYS = (1, 7, 30, 90, 365)
@@ -41,12 +44,12 @@ _SCHEDULE = ("kind", "at", "zone", "quiet", "breakthrough")
 _NUMBERS = ("per_hour", "gather_s")
 
 NEWS: Mapping[str, str] = {
-    "sources": "another source joins",
-    "figures": "figures change",
-    "quotes": "new quotes",
-    "developments": "another event in the story",
-    "corrections": "corrections and retractions",
-    "edits": "edits",
+    "sources": N_("another source joins"),
+    "figures": N_("figures change"),
+    "quotes": N_("new quotes"),
+    "developments": N_("another event in the story"),
+    "corrections": N_("corrections and retractions"),
+    "edits": N_("edits"),
 }
 """What may raise a further alert in a story, in words."""
 
@@ -54,14 +57,23 @@ NEWS: Mapping[str, str] = {
 def told_words(one: Subscription) -> str:
     """How a subscription tells of its alerts, in a line."""
     if not one.delivery:
-        return "at the desk only"
+        return gettext("at the desk only")
     how = one.schedule
-    when = {"immediate": "at once", "hourly": "in an hourly digest", "daily": f"in a daily digest, {how.at} {how.zone}"}
-    said = [f"{', '.join(one.delivery)}: {when[how.kind]}"]
-    if how.quiet:
-        said.append(f"quiet hours {how.quiet}" if how.kind == "immediate" else f"not within {how.quiet}")
+    channels = in_a_list(one.delivery)
+    if how.kind == "daily":
+        said = [
+            gettext("%(channels)s: in a daily digest, %(time)s %(zone)s", channels=channels, time=how.at, zone=how.zone)
+        ]
+    elif how.kind == "hourly":
+        said = [gettext("%(channels)s: in an hourly digest", channels=channels)]
+    else:
+        said = [gettext("%(channels)s: at once", channels=channels)]
+    if how.quiet and how.kind == "immediate":
+        said.append(gettext("quiet hours %(hours)s", hours=how.quiet))
+    elif how.quiet:
+        said.append(gettext("not within %(hours)s", hours=how.quiet))
     if one.level != "normal":
-        said.append(f"level {one.level}")
+        said.append(gettext("level %(level)s", level=in_words(LEVELS, one.level)))
     return "; ".join(said)
 
 

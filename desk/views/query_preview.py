@@ -9,12 +9,14 @@ from typing import NamedTuple
 from core.durations import DAY_MS
 from core.query import LintFinding
 from core.records import from_ms
-from core.search import NO_NEWS, BacktestReport, Comparison, Count, StoryHit
+from core.search import BacktestReport, Comparison, Count, StoryHit
+from desk.language import N_, day, gettext, hour_and_minute, ngettext, number
 from desk.views.cards import HitView, hit_view
 from desk.views.charts import Chart, bars
-from desk.views.wording import Outlets
+from desk.views.wording import COUNTED, Outlets, exactly
 
 DAYS = 30
+_NO_NEWS = N_("No data: the store has no articles that came in after their feed was added")
 
 
 class StoryView(NamedTuple):
@@ -58,7 +60,7 @@ def preview_of(
         change=_change(change) if change is not None else "",
         hint=report.hint,
         cost=_cost(report),
-        chart=bars(counts, start_ms, DAY_MS, what="stories") if counts else None,
+        chart=bars(counts, start_ms, DAY_MS, what=COUNTED["story"]) if counts else None,
         examples=_stories(report.examples, outlets),
         won=_stories(change.won_examples if change else (), outlets),
         lost=_stories(change.lost_examples if change else (), outlets),
@@ -71,17 +73,28 @@ def sentence(report: BacktestReport, change: Comparison | None, *, days: int = D
     A store that begins later says so, and less than a day has no rate; one without news says that.
     """
     if report.no_news:
-        return f"{NO_NEWS[0].upper()}{NO_NEWS[1:]}"
-    period = f"in the last {days} days"
+        return gettext(_NO_NEWS)
+    stories = _counted(report.alerts)
     if report.store_since_ms is not None:
-        period = f"since the store's first article, {_moment(report.store_since_ms)}"
+        text = gettext(
+            "%(stories)s since the store's first article, %(time)s",
+            stories=stories,
+            time=_moment(report.store_since_ms),
+        )
     elif not report.complete:
-        period = f"since {_moment(report.covered_since_ms)}, as far back as the time limit allowed"
-    text = f"{_number(report.alerts)} {period}"
+        text = gettext(
+            "%(stories)s since %(time)s, as far back as the time limit allowed",
+            stories=stories,
+            time=_moment(report.covered_since_ms),
+        )
+    else:
+        text = ngettext(
+            "%(stories)s in the last %(num)s day", "%(stories)s in the last %(num)s days", days, stories=stories
+        )
     if report.alerts.value and report.days_covered >= 1:
         # One in a month is not "0.0 a day".
         rate = report.alerts_a_day
-        text += f", {rate:,.1f} a day" if rate >= 0.1 else f", {rate:.2f} a day"
+        text = gettext("%(text)s, %(rate)s a day", text=text, rate=number(rate, 1 if rate >= 0.1 else 2))
     if change is None:
         return text
     more = change.after.alerts.value - change.before.alerts.value
@@ -89,35 +102,54 @@ def sentence(report: BacktestReport, change: Comparison | None, *, days: int = D
         # The two may have been looked at over different times: only what was compared can be said.
         more = change.won.value - change.lost.value
     if not change.won.value and not change.lost.value:
-        than = "the same as before"
+        than = gettext("the same as before")
     elif not more:
-        than = "as many as before"
+        than = gettext("as many as before")
+    elif more > 0:
+        than = ngettext("%(num)s more than before", "%(num)s more than before", more)
     else:
-        than = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than before"
+        than = ngettext("%(num)s fewer than before", "%(num)s fewer than before", -more)
     return f"{text}; {than}"
 
 
 def _moment(time_ms: int) -> str:
     moment = from_ms(time_ms)
-    return f"{moment.day} {moment:%b %H:%M} UTC"
+    return f"{day(moment)} {hour_and_minute(moment)} UTC"
 
 
-def _number(count: Count) -> str:
-    return f"{count} {'story' if count.value == 1 else 'stories'}"
+def _counted(count: Count) -> str:
+    return exactly(COUNTED["story"](count.value), count.certainty)
 
 
 def _change(change: Comparison) -> str:
     if not change.won.value and not change.lost.value:
         return ""
-    return f"Adds {_number(change.won)}, loses {_number(change.lost)}."
+    return gettext("Adds %(won)s, loses %(lost)s.", won=_counted(change.won), lost=_counted(change.lost))
 
 
 def _cost(report: BacktestReport) -> str:
     cost = report.cost
     if not cost.filterable:
-        return f"Costly: no word must occur, so it is tried on every article ({cost.articles:,} in this time)."
-    each = f", {cost.ms_per_check:.2f} ms each" if cost.ms_per_check is not None else ""
-    return f"Tried on {cost.candidates:,} of {cost.articles:,} articles{each}."
+        return ngettext(
+            "Costly: no word is required, so the query is tried on every article (%(num)s in this time).",
+            "Costly: no word is required, so the query is tried on every article (%(num)s in this time).",
+            cost.articles,
+        )
+    candidates = number(cost.candidates)
+    if cost.ms_per_check is None:
+        return ngettext(
+            "Tried on %(candidates)s of %(num)s article.",
+            "Tried on %(candidates)s of %(num)s articles.",
+            cost.articles,
+            candidates=candidates,
+        )
+    return ngettext(
+        "Tried on %(candidates)s of %(num)s article, %(each)s ms each.",
+        "Tried on %(candidates)s of %(num)s articles, %(each)s ms each.",
+        cost.articles,
+        candidates=candidates,
+        each=number(cost.ms_per_check, 2),
+    )
 
 
 def _stories(found: Sequence[StoryHit], outlets: Outlets) -> tuple[StoryView, ...]:

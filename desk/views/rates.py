@@ -21,6 +21,8 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from core.durations import HOUR_MS
+from desk.language import gettext, number
+from desk.views.wording import COUNTED
 
 DAY_HOURS = 24
 BASELINE_DAYS, FEWEST_DAYS = 7, 3
@@ -128,13 +130,19 @@ def spark(one: Rate) -> Spark:
 
 
 def rate_words(one: Rate, what: str) -> str:
-    """A rate as a sentence, for those who do not see the chart."""
-    said = f"{one.number:,} {what} in 24 hours"
+    """A rate as a sentence, for those who do not see the chart. ``what``: a key of ``desk.views.wording.COUNTED``."""
+    count = COUNTED[what](one.number)
     if one.expected is None:
-        return f"{said}; no usual day is known yet"
-    said += f", usually {one.expected:,.1f}"
+        return gettext("%(count)s in 24 hours; the usual day is not known yet", count=count)
+    usual = number(one.expected, 1)
     if one.burst:
-        return f"{said}: a burst"
+        return gettext("%(count)s in 24 hours, usually %(usual)s: a burst", count=count, usual=usual)
     if one.quiet_hours:
-        return f"{said}: quiet for {one.quiet_hours} h, usually {one.missed:,.1f} in that time"
-    return said
+        return gettext(
+            "%(count)s in 24 hours, usually %(usual)s: quiet for %(hours)s h, which usually bring %(missed)s",
+            count=count,
+            usual=usual,
+            hours=one.quiet_hours,
+            missed=number(one.missed or 0, 1),
+        )
+    return gettext("%(count)s in 24 hours, usually %(usual)s", count=count, usual=usual)

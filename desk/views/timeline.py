@@ -13,6 +13,7 @@ import msgspec
 from rapidfuzz.distance import Indel
 
 from core.records import Article
+from desk.language import gettext
 from desk.live.run_reader import ArticleRow, VersionRow
 from desk.views.wording import Outlets, outlet_name
 
@@ -129,7 +130,9 @@ def _copied(article: Article, by_id: Mapping[str, Article], outlets: Outlets) ->
     if article.duplicate_of is None:
         return ""
     original = by_id.get(article.duplicate_of)
-    return article.origin or (outlet_name(original.source, outlets) if original is not None else "an earlier article")
+    return article.origin or (
+        outlet_name(original.source, outlets) if original is not None else gettext("an earlier article")
+    )
 
 
 PartKind = Literal["same", "gone", "new", "gap"]

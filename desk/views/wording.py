@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from core.records import Article, from_ms
 from core.records.article import FeedOutlet
+from core.search import Count
 from desk.language import N_, day, gettext, hour_and_minute, locale, ngettext, number
 
 
@@ -34,7 +35,7 @@ WALLS: Mapping[str, str] = {
 
 def wall_in_words(kind: str) -> str:
     """The kind of wall; one that is not known here as it is called."""
-    return gettext(WALLS[kind]) if kind in WALLS else kind
+    return in_words(WALLS, kind)
 
 
 def kept_short(article: Article) -> list[str]:
@@ -62,6 +63,23 @@ class Outlet(NamedTuple):
 
 
 Outlets = Mapping[str, Outlet]
+
+
+_TOTALS = {
+    "at_least": N_("at least %(count)s"),
+    "at_most": N_("at most %(count)s"),
+    "about": N_("about %(count)s"),
+}
+
+
+def exactly(count: str, certainty: str) -> str:
+    """A count in words, as exactly as it is known (``core.search.Certainty``)."""
+    return gettext(_TOTALS[certainty], count=count) if certainty in _TOTALS else count
+
+
+def total_words(total: Count) -> str:
+    """How many articles a search found, as exactly as it is known."""
+    return exactly(COUNTED["article"](total.value), total.certainty)
 
 
 def outlet_name(source: str, outlets: Outlets) -> str:
@@ -126,6 +144,11 @@ class Clock:
             return gettext("%(num)s h", num=number(seconds // 3_600))
         return gettext("%(num)s d", num=number(seconds // 86_400))
 
+    def ago(self, ms: int) -> str:
+        """The same for a sentence: now, 3 min ago."""
+        age = self.age(ms)
+        return age if self.now_ms - ms < 60_000 else gettext("%(age)s ago", age=age)
+
     def brief(self, moment: datetime) -> str:
         """``short`` of a record's own time; one without a zone is taken as UTC."""
         return self.short(int(_aware(moment).timestamp() * 1000))
@@ -134,6 +157,53 @@ class Clock:
         """A record's own time, in full."""
         local = _aware(moment).astimezone(self._zone)
         return f"{day(local, year=True, weekday=True)} {hour_and_minute(local)} {local.tzname() or 'UTC'}"
+
+
+COUNTED: Mapping[str, Callable[[int], str]] = {
+    "article": lambda count: ngettext("%(num)s article", "%(num)s articles", count),
+    "story": lambda count: ngettext("%(num)s story", "%(num)s stories", count),
+    "alert": lambda count: ngettext("%(num)s alert", "%(num)s alerts", count),
+}
+"""Counts of things in words."""
+LEVELS: Mapping[str, str] = {
+    "low": N_("low"),
+    "normal": N_("normal"),
+    "high": N_("high"),
+    "urgent": N_("urgent"),
+    "never": N_("never"),
+}
+SEVERITIES: Mapping[str, str] = {"error": N_("error"), "warning": N_("warning"), "note": N_("note")}
+STATES: Mapping[str, str] = {
+    "active": N_("active"),
+    "paused": N_("paused"),
+    "muted": N_("muted"),
+    "removed": N_("removed"),
+}
+FEED_STATES: Mapping[str, str] = {
+    "ok": N_("OK"),
+    "early": N_("too early to tell"),
+    "new": N_("not checked yet"),
+    "unverified": N_("unverified"),
+    "failing": N_("failing"),
+    "silent": N_("silent"),
+    "gone": N_("gone"),
+    "ended": N_("ended"),
+    "removed": N_("removed"),
+}
+DELIVERY_STATES: Mapping[str, str] = {
+    "held": N_("held back"),
+    "muted": N_("muted"),
+    "queued": N_("queued"),
+    "sent": N_("sent"),
+    "failed": N_("failed"),
+    "withdrawn": N_("withdrawn"),
+}
+CHANGE_SIZES: Mapping[str, str] = {"none": N_("no change"), "minor": N_("minor change"), "major": N_("major change")}
+
+
+def in_words(table: Mapping[str, str], key: str) -> str:
+    """The word of a table, in the reader's language; a key that it does not have as it is."""
+    return gettext(table[key]) if key in table else key
 
 
 def span(seconds: float) -> str:
@@ -165,7 +235,7 @@ _AFTER_BRACKET = re.compile(r"(?<=[(\[{«“‘])\s+")
 
 def reason_in_words(kind: str) -> str:
     """Why an alert was raised, or what is new in it; a kind that is not known here as it is called."""
-    return gettext(_REASONS[kind]) if kind in _REASONS else kind
+    return in_words(_REASONS, kind)
 
 
 def closed_up(text: str) -> str:

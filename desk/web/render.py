@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,9 +19,27 @@ from desk import language
 from desk.labels import KINDS
 from desk.people.credentials import form_token
 from desk.people.preferences import DENSITIES, USUAL, Density, SavedView
-from desk.people.roles import Caller, Role
+from desk.people.roles import ROLE_NAMES, Caller, Role
 from desk.views.status_bar import status_of
-from desk.views.wording import Clock, closed_up, iso, kept_short, language_name, outlet_name, reason_in_words, span
+from desk.views.wording import (
+    CHANGE_SIZES,
+    DELIVERY_STATES,
+    FEED_STATES,
+    LEVELS,
+    SEVERITIES,
+    STATES,
+    WALLS,
+    Clock,
+    closed_up,
+    in_words,
+    iso,
+    kept_short,
+    language_name,
+    outlet_name,
+    reason_in_words,
+    span,
+    total_words,
+)
 
 if TYPE_CHECKING:
     from desk.use_cases.desk import Desk
@@ -88,10 +106,22 @@ def _environment() -> jinja2.Environment:
     made.filters["iso"] = iso
     made.filters["span"] = span
     made.filters["reason"] = reason_in_words
+    for name, table in (
+        ("level", LEVELS),
+        ("severity", SEVERITIES),
+        ("state", STATES),
+        ("feed_state", FEED_STATES),
+        ("delivery_state", DELIVERY_STATES),
+        ("change_size", CHANGE_SIZES),
+        ("wall", WALLS),
+        ("label_words", KINDS),
+        ("role", ROLE_NAMES),
+    ):
+        made.filters[name] = partial(in_words, table)
+    made.filters["total_words"] = total_words
     made.filters["closed_up"] = closed_up
-    made.filters["label_words"] = lambda label: KINDS.get(label, label)
     # "New style": the functions fill in the values.
-    made.extend(newstyle_gettext=True)
+    setattr(made, "newstyle_gettext", True)  # noqa: B010 - an attribute of the extension
     made.policies["ext.i18n.trimmed"] = True
     made.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext, "pgettext": _pgettext}
     made.filters |= {"number": language.number, "percent": language.percent, "listed": language.listed}

@@ -164,7 +164,7 @@ def story(page: Page, url: str) -> None:
     (link if link.count() else page.locator(".story h2 a")).first.evaluate("one => one.click()")
     expect(page.locator(".story-page")).to_be_visible()
     page.get_by_role("button", name="Claim").click()
-    expect(page.locator("#work")).to_contain_text("has it")
+    expect(page.locator("#work")).to_contain_text("assigned to")
     keep(page, "story")
 
 
@@ -177,7 +177,7 @@ def handover(page: Page, url: str) -> None:
     identity = row.get_attribute("id")
     row.get_by_role("button", name="Claim").click()
     mine = page.locator(f"#taken #{identity}")
-    mine.get_by_text("Note, assign").click()
+    mine.get_by_text("Note or assign").click()
     mine.get_by_label("Note on this story").fill("Waiting for a second source.")
     mine.get_by_role("button", name="Add note").click()
     page.locator("#new .shift > li").nth(2).get_by_role("button", name="Done").click()

@@ -64,8 +64,8 @@ def test_alerts_are_claimed_and_assigned(desk: Desk, three: dict[str, Alert], as
     send(as_editor, "assign", alert=three["Third flood"].id, person=admin)
     assert shown(as_editor, "/alerts?show=mine") == ["First strike"]
     page = as_editor.get("/alerts").text
-    assert "admin has it" in page
-    assert "editor has it" in page
+    assert "assigned to admin" in page
+    assert "assigned to editor" in page
     assert send(as_editor, "assign", alert=three["Third flood"].id, person="nobody known") == 404
     assert send(as_editor, "work", alert="no such alert", act="claim") == 404
     # Of several, one of which is unknown, none is changed.
@@ -85,7 +85,7 @@ def test_a_mark_is_kept_and_counts(store: Store, three: dict[str, Alert], as_edi
     assert marked["First strike"].marked_by == "editor"
     send(as_editor, "mark", alert=three["First strike"].id, relevant="unmarked")
     assert [one.title for one in marked_articles(store, "live", "ports")] == ["Third flood"]
-    assert "Just mark it" in as_editor.get(f"/alerts/{three['First strike'].id}").text
+    assert "Mark as not relevant" in as_editor.get(f"/alerts/{three['First strike'].id}").text
 
 
 def test_what_is_old_leaves_the_open_ones_by_itself(three: dict[str, Alert], clock: Clock, client: TestClient) -> None:

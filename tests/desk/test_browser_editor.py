@@ -160,7 +160,7 @@ def test_alerts_are_worked_through_by_keyboard(room: Room, wire: Wire) -> None:
     assert serious_faults(page) == []
     page = room.go("/alerts")
     expect(page.locator("#alerts .headline")).to_have_text(["Strike begins"])
-    expect(page.locator("#alerts .holder")).to_have_text("editor has it")
+    expect(page.locator("#alerts .holder")).to_have_text("assigned to editor")
     page = room.go("/alerts?show=all")
     expect(page.locator("#alerts")).to_contain_text("marked not relevant")
 
@@ -216,7 +216,7 @@ def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
         expect(page.get_by_role("button", name="Send a test to hook")).to_be_hidden()
         step.click()
         page.get_by_role("button", name="Send a test to hook").click()
-        expect(page.locator("#tested")).to_have_text("hook: the receiver took the test message")
+        expect(page.locator("#tested")).to_have_text("hook: the receiver accepted the test message")
         assert len(receiver.got) == 1
     page.get_by_text("Import another vendor's query").click()
     page.locator("#translate").get_by_label("From").select_option("factiva")
@@ -298,9 +298,9 @@ def test_handover_claim_note_and_done(room: Room, wire: Wire) -> None:
     page = room.go("/handover?since=2020-01-01T00:00")
     row = page.locator(f"#new #at-{story}")
     row.get_by_role("button", name="Claim").click()
-    expect(page.locator(f"#taken #at-{story}")).to_contain_text("editor has it")
+    expect(page.locator(f"#taken #at-{story}")).to_contain_text("assigned to editor")
     taken = page.locator(f"#taken #at-{story}")
-    taken.get_by_text("Note, assign").click()
+    taken.get_by_text("Note or assign").click()
     taken.get_by_label("Note on this story").fill("Call the mayor")
     taken.get_by_role("button", name="Add note").click()
     expect(page.locator(f"#taken #at-{story} blockquote")).to_contain_text("Call the mayor")
@@ -317,7 +317,12 @@ def test_a_story_is_claimed_and_done_from_the_keyboard(room: Room, wire: Wire) -
     page = room.go(f"/story/{story}")
     work = page.locator("#work")
     expect(work).to_contain_text("Unclaimed")
-    for key, words in (("c", "editor has it"), ("c", "Unclaimed"), ("c", "editor has it"), ("d", "done by editor")):
+    for key, words in (
+        ("c", "assigned to editor"),
+        ("c", "Unclaimed"),
+        ("c", "assigned to editor"),
+        ("d", "done by editor"),
+    ):
         # The page's script is there, or the key would do nothing.
         page.wait_for_load_state()
         page.keyboard.press(key)

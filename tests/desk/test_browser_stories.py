@@ -47,9 +47,9 @@ def test_an_editor_joins_a_related_story_splits_an_article_and_undoes_it(
         page.goto(f"{url}/story/{first}?article={arabic}")
         assert serious_faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.get_by_role("button", name="Join into this story").click()
+        page.get_by_role("button", name="Merge into this story").click()
         page.wait_for_url(f"{url}/story/{first}")
-        expect(page.get_by_text("was joined into this")).to_be_visible()
+        expect(page.get_by_text("was merged into this one")).to_be_visible()
         page.get_by_role("link", name="Varna union talks").first.click()
         page.get_by_label("Why it is another story").fill("talks are not the strike")
         page.get_by_role("button", name="Split from this story").click()

@@ -78,20 +78,20 @@ def test_claim_assign_done_and_give_back(wire: Wire, desk: Desk, as_editor: Test
     editor, admin = (desk.accounts.known(name).id for name in ("editor", "admin"))
     send(as_editor, "claim", story=story)
     page = as_editor.get("/handover").text
-    assert "editor has it" in section(page, "taken")
+    assert "assigned to editor" in section(page, "taken")
     send(as_editor, "assign", story=story, person=admin, over=editor)
     page = as_editor.get("/handover").text
-    assert "admin has it" in section(page, "taken")
-    assert "given by editor" in page
+    assert "assigned to admin" in section(page, "taken")
+    assert "assigned by editor" in page
     send(as_editor, "note", story=story, text="The mayor calls back at 15:00.\r\nAsk for figures.")
     assert "The mayor calls back at 15:00.\nAsk for figures." in section(as_editor.get("/handover").text, "taken")
     send(as_editor, "done", story=story, over=admin)
     page = as_editor.get("/handover").text
     assert "A bridge falls" in section(page, "finished")
-    assert "No story is taken" in section(page, "taken")
+    assert "No story is claimed" in section(page, "taken")
     send(as_editor, "claim", story=story)
     send(as_editor, "done", story=story, over=editor, release="true")
-    assert "No story is taken" in section(as_editor.get("/handover").text, "taken")
+    assert "No story is claimed" in section(as_editor.get("/handover").text, "taken")
     acts = [line.action for line in desk.accounts.trail.page()]
     assert {"story claimed", "story assigned", "story done", "story given back"} <= set(acts)
 
@@ -106,7 +106,7 @@ def test_of_two_who_claim_at_once_one_gets_it(wire: Wire, desk: Desk, as_editor:
     late = send(other, "claim", story=story)
     assert late.status_code == 409
     assert "Someone else took" in late.text
-    assert "editor has it" in other.get("/handover").text
+    assert "assigned to editor" in other.get("/handover").text
 
 
 def test_a_shift_begins_with_what_the_last_one_left(
@@ -224,8 +224,8 @@ def test_a_story_is_claimed_noted_and_done_on_its_own_page(wire: Wire, desk: Des
     assert answer.url.path == f"/story/{story}"
     send(as_editor, "note", story=story, text="<b>Ring</b> the mayor", back=f"/story/{story}")
     mine = work(as_editor, story)
-    assert "editor has it" in mine
-    assert ">Give back<" in mine
+    assert "assigned to editor" in mine
+    assert ">Release<" in mine
     assert ">Claim<" not in mine
     assert "&lt;b&gt;Ring&lt;/b&gt; the mayor" in mine
     editor = desk.accounts.known("editor").id

@@ -133,11 +133,11 @@ def test_a_feed_watched_for_less_than_an_hour_is_no_verdict_on_the_coverage_page
 
 def test_the_coverage_page_counts_walls_by_outlet(desk: Desk, as_editor: TestClient) -> None:
     assert isinstance(desk.feeds, Feeds)
-    assert "Walls in the last week" not in as_editor.get("/coverage").text
+    assert "Pages that could not be read" not in as_editor.get("/coverage").text
     bad = "javascript:alert(1)"
     desk.feeds.walls = (WallCount(source="<b>out", kind="consent", walls=41, last_ms=1_000, last_item=bad),)
     text = as_editor.get("/coverage").text
-    assert "Walls in the last week" in text
+    assert "Pages that could not be read" in text
     assert '<td dir="auto">&lt;b&gt;out</td><td>consent</td><td>41</td>' in text
     assert f'href="{bad}' not in text
 

@@ -84,7 +84,7 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     wire.article("Told by one", source="post.example")
     assert desk.search is not None
     assert desk.search.refresh(StoreReader(desk.store, "live"))
-    assert "Wirewatch gives no labels by itself" in as_editor.get("/outlets").text
+    assert "Wirewatch assigns no labels itself" in as_editor.get("/outlets").text
     page = send(as_editor, "label", source="sana.example", label="state-run", basis="https://media.example/list").text
     assert "sana.example is labelled state-run" in page
     assert 'href="https://media.example/list"' in page
@@ -98,7 +98,7 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     live = plain(as_editor, "/?label=state")
     assert "Told by both" in live
     assert "Told by one" not in live
-    assert "2 sources, 1 not state-run" in live
+    assert "2 sources (1 not state-run)" in live
     story = plain(as_editor, f"/story/{both}")
     assert "2 independent sources, 1 not state-run" in story
     assert "sana.example (state-run)" in story
@@ -106,8 +106,8 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     assert "Told by both</a>" in found
     assert "too</a>" not in found
     assert "query=kind%3Astate" in html.unescape(found)
-    assert "Nothing stored matches" in as_editor.get("/search?label=agency").text
-    assert "Nothing stored matches" in as_editor.get("/search?label=state&source=post.example").text
+    assert "No stored article matches" in as_editor.get("/search?label=agency").text
+    assert "No stored article matches" in as_editor.get("/search?label=state&source=post.example").text
     assert "state-run" in as_editor.get("/alerts?show=all").text
     [one] = as_editor.get("/api/v1/stories?label=state").json()["items"]
     assert (one["labels"], one["non_state"]) == (["state"], 1)

@@ -40,7 +40,7 @@ def test_filters_narrow_and_their_addresses_hold(wire: Wire, desk: Desk, as_read
     until(lambda: len(desk.board.snapshot()) == 2, "both stories")
     assert "About Syria" not in as_reader.get("/?lang=de").text
     assert "Über Kyjiw" in as_reader.get("/?lang=de&outlet=c.example").text
-    assert "Nothing here meets these filters" in as_reader.get("/?lang=de&topic=syria").text
+    assert "No story matches these filters" in as_reader.get("/?lang=de&topic=syria").text
     # An address from another age: what makes no sense is left out.
     assert "About Syria" in as_reader.get("/?hours=never&show=everything&colour=red").text
 
@@ -57,7 +57,7 @@ def test_read_unread_and_changed_since(wire: Wire, desk: Desk, as_reader: TestCl
     token = form_token(as_reader, "/")
     answer = as_reader.post("/live/read-all", data={"seq": "2", "form_token": token}, headers={"x-form-token": token})
     assert answer.status_code == 204
-    assert "Nothing here meets these filters" in as_reader.get("/?show=unread").text
+    assert "No story matches these filters" in as_reader.get("/?show=unread").text
     as_reader.post("/live/read", data={"story": story, "form_token": token})
     assert 'data-state="new"' in as_reader.get("/").text
 
@@ -115,7 +115,7 @@ def test_a_desk_that_still_reads_its_stories_answers_at_once(
     monkeypatch.setattr(desk.follower, "load", held)
     with client_of(desk) as client:
         page = client.get("/").text
-        assert "still reads its stories" in page
+        assert "still loading its stories" in page
         assert "data-loading" in page
         assert "No stories yet" not in page
         assert client.get("/healthz").text == "ok, still loading its stories\n"

@@ -263,22 +263,22 @@ def test_the_page(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -
     assert desk.search is not None
     assert desk.search.refresh(StoreReader(desk.store, "live"))
     found = as_reader.get(html.unescape(tile[1]))
-    assert "<b>10</b> articles, filtered" in found.text
-    assert "No usual day yet" not in page
+    assert "10 articles</b>, filtered" in found.text
+    assert "A usual day is not known yet" not in page
     # Loaded again, it still says since when.
     again = part(as_reader.get("/overview").text, "new")
     assert "New in the last 24 hours" in again
     clock.forward(2 * 3_600)
-    assert "New since 12:59, when you last looked" in part(as_reader.get("/overview").text, "new")
+    assert "New since your last visit (12:59)" in part(as_reader.get("/overview").text, "new")
 
 
 def test_a_young_store_says_so(wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient) -> None:
     fill(wire)
     until(lambda: desk.hours.complete, "the hours")
     page = as_reader.get("/overview").text
-    assert "No usual day yet: it needs 3 days" in page
+    assert "A usual day is not known yet: that takes 3 full days" in page
     assert "No story of the last 24 hours has two independent sources" in page
-    assert "Every feed that usually brings something does." in page
+    assert "Every feed delivers as it usually does." in page
 
 
 def part(page: str, name: str) -> str:

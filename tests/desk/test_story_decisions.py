@@ -53,13 +53,13 @@ def test_the_page_says_what_is_related_why_it_joined_and_one_headline_a_language
     assert "both name" in said
     assert "Varna" in said.partition("both name")[2][:60]
     assert "both give 300" in said
-    assert "It joined through Varna dockers strike" in said
+    assert "Joined the story through Varna dockers strike" in said
     languages = re.search(r'class="languages".*?</section>', page, re.DOTALL)
     assert languages is not None
     assert re.findall(r'lang="(\w+)"', languages[0]) == ["de", "en"]
     # The other way round it is related too.
     assert f'href="/story/{first}"' in as_editor.get(f"/story/{second}").text
-    assert "Join into" not in as_editor.get("/").text
+    assert "Merge into" not in as_editor.get("/").text
 
 
 def test_joined_split_and_undone_by_buttons(stories: tuple[str, str], desk: Desk, as_editor: TestClient) -> None:
@@ -75,7 +75,7 @@ def test_joined_split_and_undone_by_buttons(stories: tuple[str, str], desk: Desk
     assert begun not in (first, second)
     page = plain(as_editor.get(f"/story/{first}").text)
     assert "other talks" in page
-    assert "Another story was joined into this" in page
+    assert "Another story was merged into this one" in page
     assert post(as_editor, "undo", number=1).status_code == 400
     assert post(as_editor, "undo", number=2).status_code == 303
     assert post(as_editor, "undo", number=1).status_code == 303
@@ -88,7 +88,7 @@ def test_a_reader_decides_nothing(stories: tuple[str, str], as_reader: TestClien
     first, second = stories
     assert post(as_reader, "join", story=second, into=first).status_code == 403
     page = as_reader.get(f"/story/{first}").text
-    assert "Join into this story" not in page
+    assert "Merge into this story" not in page
     assert "/story/split" not in page
     assert f'href="/story/{second}"' in page
 

@@ -94,7 +94,7 @@ def test_the_list_says_what_a_topic_means_and_how_much_there_is(
 
 @pytest.mark.parametrize(
     ("which", "score", "verdict"),
-    [("flood", "1.50", "It is not filed"), ("high", "0.00", "No rule holds"), ("sale", "0.00", "It is not filed")],
+    [("flood", "1.50", "It is not filed"), ("high", "0.00", "No rule matches"), ("sale", "0.00", "It is not filed")],
 )
 def test_an_articles_score_by_rule(
     articles: dict[str, str], as_reader: TestClient, which: str, score: str, verdict: str
@@ -115,7 +115,7 @@ def test_a_changed_file_is_tried_and_nothing_is_saved(
 ) -> None:
     lower = WIDER.replace("threshold = 2.0", "threshold = 1.5")
     page = shown(send(as_editor, "/topics/try", name="floods", definition=lower, based_on=1))
-    assert "Tried on 3 articles: 2 won, 0 lost, 0 as before. All its examples hold." in page
+    assert "Tried on 3 articles: 2 more, 0 fewer, 0 unchanged. All examples pass." in page
     assert "High water in Venice" in page
     assert [one.version for one in desk.topics()] == [1]
     tried = use_case.tried(desk, lower)

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse
 from core.errors import UsageError
 from core.records import Alert
 from desk.delivery.store.channels import MuteKind
+from desk.language import gettext
 from desk.people.roles import Role
 from desk.use_cases import alert_work
 from desk.use_cases import alerts as use_case
@@ -134,8 +135,13 @@ def mute(
 ) -> Response:
     """Send nothing more of the alert's story, or outlet, to the channels of its subscription."""
     made = use_case.mute(visit.desk, visit.by, alert, kind, hours)
-    what = "story" if kind == "story" else f"outlet {made.value}"
-    return RedirectResponse(f"/alerts?done={quote(f'the {what} is muted for {made.subscription}')}", 303)
+    if kind == "story":
+        done = gettext("The story is muted for %(subscription)s", subscription=made.subscription)
+    else:
+        done = gettext(
+            "The outlet %(outlet)s is muted for %(subscription)s", outlet=made.value, subscription=made.subscription
+        )
+    return RedirectResponse(f"/alerts?done={quote(done)}", 303)
 
 
 @router.post("/alerts/unmute")
@@ -143,7 +149,8 @@ def mute(
 def unmute(visit: TheVisit, mute: Annotated[str, Form(max_length=64)]) -> Response:
     """Take a mute back."""
     use_case.unmute(visit.desk, visit.by, mute)
-    return RedirectResponse(f"/alerts?done={quote('the mute is taken back')}", 303)
+    done = gettext("The mute is removed")
+    return RedirectResponse(f"/alerts?done={quote(done)}", 303)
 
 
 def _page(visit: Visit, one: Alert, *, proposals: Sequence[NarrowerQuery] | None = None, problem: str = "") -> Response:

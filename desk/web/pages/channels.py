@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Response
 from starlette.responses import PlainTextResponse
 
 from core.errors import UsageError
+from desk.language import gettext, ngettext
 from desk.people.limits import Limit
 from desk.people.roles import Role
 from desk.use_cases.channels import Channels
@@ -39,7 +40,12 @@ def add(visit: TheVisit, form: TheForm, name: Name, address: Annotated[str, Form
         made = channels.add(name, address, owner=visit.caller.name, options=options)
     except UsageError as error:
         return _page(visit, channels, problem=str(error).splitlines()[0])
-    done = f"{made.channel.name} is {'added' if made.new else 'changed'}: send it a test"
+    name = made.channel.name
+    done = (
+        gettext("%(channel)s is added: send it a test", channel=name)
+        if made.new
+        else gettext("%(channel)s is changed: send it a test", channel=name)
+    )
     return _page(visit, channels, done=done, secret=made.secret)
 
 
@@ -51,9 +57,13 @@ def test(visit: TheVisit, name: Name) -> Response:
     channels.get(name)
     wait_s = visit.desk.buckets.take(f"channel test {visit.caller.id}", TESTS, visit.desk.monotonic())
     if wait_s:
-        raise Refused(429, "too many tests: wait a little", {"Retry-After": str(max(1, round(wait_s)))})
+        raise Refused(429, gettext("too many tests: wait a moment"), {"Retry-After": str(max(1, round(wait_s)))})
     problem = channels.test(name)
-    words = f"{name}: {problem}" if problem else f"{name}: the receiver took the test message"
+    words = (
+        f"{name}: {problem}"
+        if problem
+        else gettext("%(channel)s: the receiver accepted the test message", channel=name)
+    )
     if FORM_HEADER in visit.request.headers:
         return PlainTextResponse(words, 502 if problem else 200)
     return _page(visit, channels, problem=words if problem else "", done="" if problem else words)
@@ -65,7 +75,16 @@ def retry(visit: TheVisit, name: Name) -> Response:
     """Let a failing channel try at once, and send again what had failed for good."""
     channels = visit.channels
     count = channels.retry(name)
-    return _page(visit, channels, done=f"{name} tries again now; {count} failed messages wait again")
+    return _page(
+        visit,
+        channels,
+        done=ngettext(
+            "%(channel)s tries again now; %(num)s failed message is queued again",
+            "%(channel)s tries again now; %(num)s failed messages are queued again",
+            count,
+            channel=name,
+        ),
+    )
 
 
 @router.post("/channels/remove")
@@ -74,7 +93,9 @@ def remove(visit: TheVisit, name: Name) -> Response:
     """Remove a channel and its address."""
     channels = visit.channels
     channels.remove(name)
-    return _page(visit, channels, done=f"{name} is removed; what waited for it is kept as failed")
+    return _page(
+        visit, channels, done=gettext("%(channel)s is removed; its waiting messages are kept as failed", channel=name)
+    )
 
 
 def _page(visit: Visit, channels: Channels, *, problem: str = "", done: str = "", secret: str = "") -> Response:

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Response, UploadFile
 from starlette.responses import RedirectResponse
 
-from core.counted import counted
-from desk.feed_port import share_seen, state_words, worst_first
+from desk.feed_port import share_seen, worst_first
+from desk.language import gettext, ngettext, number
 from desk.people.roles import Role
 from desk.use_cases import feeds as use_case
 from desk.use_cases.feeds import DISCOVERIES
@@ -34,7 +34,9 @@ def show(visit: TheVisit) -> Response:
 def add(visit: TheVisit, url: Address, source: Annotated[str, Form(max_length=200)] = "") -> Response:
     """Watch one feed."""
     new = use_case.add(visit.desk, visit.by, url, source)
-    return _page(visit, done=f"{visit.desk.feed_port.shown(url.strip())} is watched {'now' if new else 'already'}")
+    shown = visit.desk.feed_port.shown(url.strip())
+    done = gettext("%(url)s is watched now", url=shown) if new else gettext("%(url)s is already watched", url=shown)
+    return _page(visit, done=done)
 
 
 @router.post("/coverage/remove")
@@ -42,7 +44,9 @@ def add(visit: TheVisit, url: Address, source: Annotated[str, Form(max_length=20
 def remove(visit: TheVisit, url: Address) -> Response:
     """Stop watching one feed."""
     use_case.remove(visit.desk, visit.by, url)
-    return _page(visit, done=f"{visit.desk.feed_port.shown(url)} is no longer watched; what it brought stays")
+    return _page(
+        visit, done=gettext("%(url)s is no longer watched; its articles stay", url=visit.desk.feed_port.shown(url))
+    )
 
 
 @router.post("/coverage/again")
@@ -50,7 +54,10 @@ def remove(visit: TheVisit, url: Address) -> Response:
 def again(visit: TheVisit, url: Address) -> Response:
     """Fetch one page again."""
     use_case.ask_again(visit.desk, visit.by, url)
-    return _page(visit, done=f"{visit.desk.feed_port.shown(url.strip())} is fetched again within a minute or so")
+    return _page(
+        visit,
+        done=gettext("%(url)s is fetched again within a minute or so", url=visit.desk.feed_port.shown(url.strip())),
+    )
 
 
 @router.get("/coverage/feeds.opml")
@@ -67,7 +74,14 @@ def import_list(visit: TheVisit, file: Annotated[UploadFile, File()]) -> Respons
     """Watch the feeds of an OPML list."""
     name = (file.filename or "the list")[:200]
     new, total, remarks = use_case.import_opml(visit.desk, visit.by, file.file.read(), name, MOST_IMPORTED)
-    return _page(visit, done=f"{name}: {counted(new, 'feed')} added, {total - new} watched already", remarks=remarks)
+    done = ngettext(
+        "%(name)s: %(num)s feed added, %(known)s already watched",
+        "%(name)s: %(num)s feeds added, %(known)s already watched",
+        new,
+        name=name,
+        known=number(total - new),
+    )
+    return _page(visit, done=done, remarks=remarks)
 
 
 @router.post("/coverage/find")
@@ -76,7 +90,9 @@ def find(visit: TheVisit, url: Address) -> Response:
     """Begin to look for the feeds of a site: it takes up to minutes, at the site's pace, so it goes on while the page waits."""
     name = use_case.find(visit.desk, visit.by, url)
     if name is None:
-        raise Refused(429, "several sites are being looked through: wait for one of them", {"Retry-After": "30"})
+        raise Refused(
+            429, gettext("several sites are being searched for feeds: wait until one is done"), {"Retry-After": "30"}
+        )
     return RedirectResponse(f"/coverage/find/{name}", 303)
 
 
@@ -98,7 +114,6 @@ def _page(visit: Visit, *, done: str = "", remarks: tuple[str, ...] = ()) -> Res
         feeds=[feed for feed in feeds if feed.state != "removed"],
         removed=[feed for feed in feeds if feed.state == "removed"],
         share_seen=share_seen,
-        state_words=state_words,
         done=done,
         remarks=remarks,
     )

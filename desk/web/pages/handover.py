@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
 
+from desk.language import gettext
 from desk.people.roles import Role
 from desk.shifts import Note
 from desk.use_cases import shifts
@@ -102,7 +103,7 @@ def finish(
 def note(visit: TheVisit, text: Text, story: Story = "", back: Back = "/handover") -> Response:
     """Write something down for the next shift, about a story or the shift as a whole."""
     if not text.strip():
-        raise Refused(400, "the note is empty")
+        raise Refused(400, gettext("the note is empty"))
     shifts.write_note(visit.desk, visit.by, story, text)
     return visit.done(back)
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Response
 
 from core.errors import UsageError
 from desk.labels import KINDS, LONGEST, label_words
+from desk.language import gettext
 from desk.people.roles import Role
 from desk.use_cases import labels as use_case
 from desk.web.guard import allow
@@ -36,7 +37,7 @@ def put(
     except UsageError as error:
         said = f"{error.message}: {error.hint}" if error.hint else error.message
         return _page(visit, problem=said, given=(source, label, basis))
-    return _page(visit, done=f"{made.source} is labelled {made.words}")
+    return _page(visit, done=gettext("%(outlet)s is labelled %(label)s", outlet=made.source, label=made.words))
 
 
 @router.post("/outlets/unlabel")
@@ -44,7 +45,9 @@ def put(
 def drop(visit: TheVisit, source: Source, label: Label) -> Response:
     """Take a label away."""
     use_case.drop_label(visit.desk, visit.by, source, label)
-    return _page(visit, done=f"{source} is no longer labelled {label_words(label)}")
+    return _page(
+        visit, done=gettext("%(outlet)s is no longer labelled %(label)s", outlet=source, label=label_words(label))
+    )
 
 
 def _page(visit: Visit, *, done: str = "", problem: str = "", given: tuple[str, str, str] = ("", "", "")) -> Response:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Response
 from starlette.responses import RedirectResponse
 
 from core.errors import UsageError
+from desk.language import gettext
 from desk.people.roles import DOES, Role, role_named
 from desk.people.store import PAGE, Account
 from desk.use_cases.desk import Desk
@@ -92,7 +93,7 @@ def audit(visit: TheVisit, before: Number | None = None, refusals: bool = True) 
 def _account(desk: Desk, identity: str) -> Account:
     account = desk.accounts.people.person(identity)
     if account is None:
-        raise Refused(404, "there is no such person")
+        raise Refused(404, gettext("there is no such person"))
     return account
 
 

@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from core.errors import QueryError, UsageError
 from core.query import LintFinding, lint
 from core.search import Results
+from desk.language import N_, gettext
 from desk.people.roles import Role
 from desk.use_cases.search import ATOM, EXPORTED, export_pages, first_export_page, search_page
 from desk.views.atom import hits_feed
@@ -18,14 +19,17 @@ from desk.views.cards import hit_view
 from desk.views.charts import bars
 from desk.views.exports import FORMATS, hits_csv, hits_json_lines
 from desk.views.forms import SEARCH_DAYS, SEARCH_FACETS, SearchForm, search_choices, search_form_of
-from desk.views.wording import language_name, outlet_name
+from desk.views.wording import COUNTED, language_name, outlet_name
 from desk.web.guard import allow
 from desk.web.problems import Refused
 from desk.web.requests import Number, TheVisit
 from desk.web.turns import TheTurn
 
 router = APIRouter(include_in_schema=False)
-_ROUGHLY: Mapping[str, str] = {"about": ", about", "at_most": ", at most"}
+_ROUGHLY: Mapping[str, str] = {
+    "about": N_("Articles over time, estimated"),
+    "at_most": N_("Articles over time, at most"),
+}
 _SIGNS: Mapping[str, str] = {"about": "≈", "at_most": "≤"}
 
 
@@ -66,10 +70,10 @@ def search(visit: TheVisit, turn: TheTurn, cursor: str = "", at: Number = 0) -> 
         hits=[hit_view(hit, outlets) for hit in found.hits] if found is not None else [],
         facets=search_choices(facets, form, labels),
         facet_names=SEARCH_FACETS,
-        chart=bars(volume.counts, volume.start_ms, volume.step_ms, what="articles", zone=visit.desk.zone)
+        chart=bars(volume.counts, volume.start_ms, volume.step_ms, what=COUNTED["article"], zone=visit.desk.zone)
         if volume
         else None,
-        roughly=_ROUGHLY.get(volume.certainty if volume is not None else "exact", ""),
+        roughly=gettext(_ROUGHLY[volume.certainty]) if volume is not None and volume.certainty in _ROUGHLY else "",
         sign=_SIGNS.get(facets.certainty if facets is not None else "exact", ""),
         days=SEARCH_DAYS,
         later=bool(cursor),

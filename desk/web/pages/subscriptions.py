@@ -15,6 +15,7 @@ from core.query import LintFinding, explain, lint, parse
 from core.query.importing import DIALECTS
 from core.records import Subscription
 from core.records.alert import LEVELS, Schedule
+from desk.language import gettext
 from desk.people.roles import Role
 from desk.use_cases.alert_work import marks_of
 from desk.use_cases.alerts import alert_counts
@@ -129,7 +130,9 @@ def change_state(visit: TheVisit, subscription: Identity, state: Annotated[str, 
 def remove(visit: TheVisit, subscription: Identity) -> Response:
     """End it; its history and its alerts stay."""
     visit.subscriptions.remove(subscription, by=visit.caller.name)
-    return RedirectResponse(f"/subscriptions?done={quote(subscription)} is removed; its alerts stay", 303)
+    return RedirectResponse(
+        f"/subscriptions?done={quote(gettext('%(name)s is removed; its alerts stay', name=subscription))}", 303
+    )
 
 
 @router.post("/subscriptions/check")
@@ -163,7 +166,7 @@ def explain_on(
         on, subject = document_for(visit.desk, document.strip())
         explanation = explain(parsed, subject)
     except QueryError as error:
-        problem = f"The query can't be read: {error.problem}"
+        problem = gettext("The query can't be read: %(problem)s", problem=error.problem)
     except UsageError as error:
         problem = error.message
     return _part("_explanation.html", visit.desk, explanation=explanation, problem=problem, on=on)
@@ -208,12 +211,12 @@ def import_file(
             file.file.read(), name, by=visit.caller.name, most=MOST_IMPORTED, anyway=anyway == "yes"
         )
     except Unconfirmed as error:
-        error.hint = "tick “also doubtful queries” if they are meant so"
+        error.hint = "tick “also import doubtful queries” if this is what they mean"
         raise
     count = sum(one.changed for one in saved)
-    return RedirectResponse(
-        f"/subscriptions?done={quote(f'{name}: {count} saved, {len(saved) - count} as they were')}", 303
-    )
+    same = len(saved) - count
+    done = gettext("%(name)s: %(saved)s saved, %(same)s unchanged", name=name, saved=count, same=same)
+    return RedirectResponse(f"/subscriptions?done={quote(done)}", 303)
 
 
 @router.get("/subscriptions/of/{subscription}/alerts.atom")

@@ -10,10 +10,12 @@ from starlette.responses import RedirectResponse
 from core.durations import DAY_MS
 from core.errors import NotFound, UsageError
 from core.topics import Topic, check_topic
+from desk.language import gettext, ngettext
 from desk.people.roles import Role
 from desk.use_cases import topics as use_case
 from desk.use_cases.topics import DAYS, SHOWN, Tried
 from desk.views.charts import Chart, bars
+from desk.views.wording import COUNTED
 from desk.web.guard import allow
 from desk.web.render import clock_of
 from desk.web.requests import Number, TheVisit, Visit
@@ -137,12 +139,12 @@ def _period(visit: Visit) -> str:
     """What the charts cover: 30 days, or less if the store holds less."""
     first_ms, clock = visit.desk.reader.first_ms(), clock_of(visit.desk)
     if first_ms is None or first_ms < clock.now_ms - DAYS * DAY_MS:
-        return f"last {DAYS} days"
-    return f"since the store's first article, {clock.short(first_ms)}"
+        return ngettext("last %(num)s day", "last %(num)s days", DAYS)
+    return gettext("since the store's first article, %(time)s", time=clock.short(first_ms))
 
 
 def _chart(visit: Visit, name: str, turn: TheTurn) -> Chart | None:
     volume = use_case.volume(visit.desk, name, turn.stopped)
     if volume is None:
         return None
-    return bars(volume.counts, volume.start_ms, volume.step_ms, what="articles", zone=visit.desk.zone)
+    return bars(volume.counts, volume.start_ms, volume.step_ms, what=COUNTED["article"], zone=visit.desk.zone)

@@ -46,7 +46,7 @@ def test_guessing_from_one_place_is_slowed_and_other_names_there_are_not(
     assert answers == [403] * 10 + [429] * 2
     refused = sign_in(client, "reader")
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
-    assert "Too many tries: wait a minute" in refused.text
+    assert "Too many attempts: wait a minute" in refused.text
     assert sign_in(client, "editor").status_code == 303
     clock.forward(60)
     fresh = client_of(desk)
