@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from core.streams.base import Appended, StreamRecord
 from core.streams.headers import RETRY_OF
 from tests.connectors.support import NOON, Clock, after
 
-RUN, COUNT = "live", 7
+COUNT = 7
 
 
 class Killed(BaseException):
@@ -30,12 +31,15 @@ class Killed(BaseException):
 class Raw:
     """A raw stream of two partitions with records that were rejected, all asked for again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url, self.clock = f"sqlite:///{folder / 'streams.db'}", Clock(NOON)
+    def __init__(self, folder: Path, url: str) -> None:
+        # One broker serves all tests: a stream of its own, and a run, whose name is the writer's.
+        own = uuid.uuid4().hex[:8]
+        self.url, self.name, self.run = url or f"sqlite:///{folder / 'streams.db'}", f"raw-{own}", f"live-{own}"
+        self.clock = Clock(NOON)
         self.store: Store = open_store(f"sqlite:///{folder / 'store.db'}")
-        self.retries = Retries(self.store, RUN)
+        self.retries = Retries(self.store, self.run)
         self.looks = 0
-        with create_stream(self.url, "raw", 2) as raw:
+        with create_stream(self.url, self.name, 2) as raw:
             self.uuid = raw.uuid
             records = [
                 NewRecord(f"key {n}".encode(), f"value {n}".encode(), headers=(("schema", b"x"),)) for n in range(COUNT)
@@ -44,13 +48,13 @@ class Raw:
         self.ask(self.old)
 
     def position(self, place: Appended | StreamRecord) -> Position:
-        return Position(run=RUN, stream=self.uuid, partition=place.partition, offset=place.offset)
+        return Position(run=self.run, stream=self.uuid, partition=place.partition, offset=place.offset)
 
     def ask(self, positions: Sequence[Position]) -> int:
         chosen = [
             RejectedRecord(
                 outcome=Outcome(
-                    run=RUN,
+                    run=self.run,
                     stream=one.stream,
                     partition=one.partition,
                     first_offset=one.offset,
@@ -60,10 +64,10 @@ class Raw:
             )
             for one in positions
         ]
-        return Rejections(self.store, RUN).ask(chosen, by="ann", now_ms=1)
+        return Rejections(self.store, self.run).ask(chosen, by="ann", now_ms=1)
 
     def worker(self, wrapped: Callable[[Stream], Stream] = lambda stream: stream) -> RetriedRecords:
-        return RetriedRecords(self.store, RUN, lambda: wrapped(open_stream(self.url, "raw")), self.clock)
+        return RetriedRecords(self.store, self.run, lambda: wrapped(open_stream(self.url, self.name)), self.clock)
 
     def tend(self, worker: RetriedRecords) -> int:
         self.looks += 1
@@ -71,8 +75,8 @@ class Raw:
         return worker.tend()
 
     def records(self) -> list[StreamRecord]:
-        with open_stream(self.url, "raw") as raw:
-            return [one for p in raw.partitions() for one in raw.read({p: 0})]
+        with open_stream(self.url, self.name) as raw:
+            return [one for p in raw.partitions() for one in _all_of(raw, p)]
 
     def named(self) -> Counter[str]:
         """The old positions that records name, how often."""
@@ -86,9 +90,16 @@ class Raw:
         return Counter(row.state for row in self.rows())
 
 
-@pytest.fixture
-def raw(tmp_path: Path) -> Iterator[Raw]:
-    made = Raw(tmp_path)
+def _all_of(raw: Stream, partition: int) -> Iterator[StreamRecord]:
+    at = 0
+    while found := raw.read({partition: at}):
+        yield from found
+        at = found[-1].offset + 1
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
+def raw(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Raw]:
+    made = Raw(tmp_path, "" if request.param == "sqlite" else request.getfixturevalue("kafka_server"))
     yield made
     made.store.close()
 
@@ -129,7 +140,7 @@ def test_each_is_appended_once_and_names_its_old_position(raw: Raw) -> None:
         for name, value in new.headers:
             if name == RETRY_OF:
                 _, _, partition, offset = value.decode().split("/")
-                old = by_place[Position(run=RUN, stream=raw.uuid, partition=int(partition), offset=int(offset))]
+                old = by_place[Position(run=raw.run, stream=raw.uuid, partition=int(partition), offset=int(offset))]
                 assert (old.key, old.value, old.partition) == (new.key, new.value, new.partition)
                 assert new.headers == (*old.headers, (name, value))
     assert raw.states() == {APPENDED: COUNT}
@@ -161,8 +172,8 @@ def test_a_process_that_stood_still_can_not_append_any_more(raw: Raw) -> None:
 
 
 def test_what_the_stream_no_longer_holds_is_said_to_be_gone(raw: Raw) -> None:
-    beyond = Position(run=RUN, stream=raw.uuid, partition=0, offset=1_000)
-    other = Position(run=RUN, stream="another", partition=0, offset=0)
+    beyond = Position(run=raw.run, stream=raw.uuid, partition=0, offset=1_000)
+    other = Position(run=raw.run, stream="another", partition=0, offset=0)
     assert raw.ask([beyond, other]) == 2
     assert raw.tend(raw.worker()) == COUNT
     assert raw.states() == {APPENDED: COUNT, STATE_GONE: 2}
@@ -175,8 +186,8 @@ def test_asking_twice_changes_nothing(raw: Raw) -> None:
 
 
 def test_only_records_that_were_begun_are_looked_for(raw: Raw) -> None:
-    with open_stream(raw.url, "raw") as stream:
-        stream.fence(writer_of(RUN))
+    with open_stream(raw.url, raw.name) as stream:
+        stream.fence(writer_of(raw.run))
         assert found_again(stream, []) == {}
         # Asked, not begun: no place is known.
         assert found_again(stream, raw.retries.due(100)) == {}
@@ -189,4 +200,4 @@ def test_nothing_is_opened_while_nothing_is_due(raw: Raw) -> None:
         raise AssertionError("opened")
 
     assert raw.tend(raw.worker(refuses)) == 0
-    assert list(Rejections(raw.store, RUN).listing(Wanted())) == []
+    assert list(Rejections(raw.store, raw.run).listing(Wanted())) == []

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -41,11 +42,21 @@ def planted() -> Iterator[None]:
 class Desk:
     """A folder with a raw stream that a pipeline without page processes handles."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: str = "") -> None:
         self.folder = folder
-        self.settings = Settings(data_dir=str(folder / "var"), extraction_processes=0, story_vectors=False)
+        # One broker serves all tests.
+        name = f"raw-{uuid.uuid4().hex[:8]}"
+        self.settings = Settings(
+            data_dir=str(folder / "var"),
+            stream_url=broker,
+            raw_stream=name,
+            extraction_processes=0,
+            story_vectors=False,
+        )
         (folder / "wirewatch.toml").write_text(
-            "extraction_processes = 0\nstory_vectors = false\ncanary_interval_s = 0\n", encoding="utf-8"
+            f'stream_url = "{broker}"\nraw_stream = "{name}"\n'
+            "extraction_processes = 0\nstory_vectors = false\ncanary_interval_s = 0\n",
+            encoding="utf-8",
         )
         self.raw = create_stream(self.settings.stream, self.settings.raw_stream)
 
@@ -108,16 +119,17 @@ def killed_by_the_system(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "killed"),
+    ("count", "killed", "stream"),
     [
-        pytest.param(30, killed_in_this_process, id="30 records"),
-        pytest.param(1_000, killed_by_the_system, id="1000 records, real processes", marks=pytest.mark.slow),
+        pytest.param(30, killed_in_this_process, "sqlite", id="30 records"),
+        pytest.param(30, killed_in_this_process, "kafka", id="30 records on Kafka", marks=pytest.mark.kafka),
+        pytest.param(1_000, killed_by_the_system, "sqlite", id="1000 records, real processes", marks=pytest.mark.slow),
     ],
 )
 def test_rejected_mended_retried_and_killed_meanwhile(
-    tmp_path: Path, count: int, killed: Callable[[Desk], None]
+    request: pytest.FixtureRequest, tmp_path: Path, count: int, killed: Callable[[Desk], None], stream: str
 ) -> None:
-    desk = Desk(tmp_path)
+    desk = Desk(tmp_path, request.getfixturevalue("kafka_server") if stream == "kafka" else "")
     desk.append(range(GOOD))
     assert desk.handle() == GOOD
     with planted():
