@@ -18,7 +18,7 @@ from connectors.feeds.cursor import ItemState, ItemStatus
 from connectors.feeds.items import FeedItem
 from connectors.http.answers import without_credentials
 from connectors.kinds import FEED
-from connectors.store.tables import feed_items, feeds
+from connectors.store.tables import feed_items, feeds, is_pending
 from core.errors import FailureKind
 from core.records import from_ms, to_ms
 
@@ -184,7 +184,7 @@ FREE_OF, CLAIM_OF = (one.where(feeds.c.id.in_(_NAMES)) for one in (FREE, CLAIM))
 WAITING = (
     select(feeds.c.id)
     .where(feeds.c.active.is_(True), feeds.c.next_poll_at <= _NOW, feeds.c.kind.in_(_KINDS_IN_USE))
-    .where(feeds.c.id.in_(select(feed_items.c.feed).where(feed_items.c.status == ItemStatus.PENDING.value)))
+    .where(feeds.c.id.in_(select(feed_items.c.feed).where(is_pending)))
     .order_by(feeds.c.next_poll_at, feeds.c.id)
 )
 """now, kinds: those that are due and have items whose pages are not fetched yet."""

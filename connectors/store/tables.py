@@ -6,9 +6,12 @@ only writer.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from core.store.metadata import SafeString, SafeText, metadata
+
+is_pending = text("status = 'pending'")
+"""Of an item; as text and not as a parameter, or the partial index would not be found."""
 
 feeds = Table(
     "feeds",
@@ -99,6 +102,8 @@ feed_items = Table(
     Column("problem_kind", SafeString(16)),
     # The item as JSON while pending: it may leave the feed before its page was fetched.
     Column("item", Text),
+    # A process that starts asks which feeds have such items.
+    Index("ix_feed_items_pending", "feed", sqlite_where=is_pending, postgresql_where=is_pending),
 )
 
 # What feeds answered, like answers in a row as one row; kept for some weeks.

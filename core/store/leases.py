@@ -72,7 +72,12 @@ class Leases:
         """Free what processes of this machine held that have ended; returns the number of rows. Looks once a second at most."""
         if not self._look.due(now_ms):
             return 0
-        holders = sa.select(self._owner_column).where(self._until > now_ms, self._owner_column != self.owner).distinct()
+        # That there is an owner is said for the sake of partial indexes.
+        holders = (
+            sa.select(self._owner_column)
+            .where(self._owner_column.is_not(None), self._owner_column != self.owner, self._until > now_ms)
+            .distinct()
+        )
         with self._store.reading() as connection:
             dead = [name for name in connection.execute(holders).scalars() if name and self._dead(name)]
         if not dead:
