@@ -35,6 +35,7 @@ from core.clock import wall_ms
 from core.store import SubscriptionStore, open_store
 from core.store import tables as t
 from core.streams import create_stream
+from wirewatch.console import table
 
 RESULTS = Path(__file__).parent / "results"
 SLOW, SEED = "/slow/", 5
@@ -215,11 +216,11 @@ def show(verdict: Verdict, soak: Soak, known: dict[str, object], console: Consol
         "checkpoint_bytes_per_h": None if verdict.checkpoint_slope is None else round(verdict.checkpoint_slope),
         "idle_percent": round(verdict.idle["all"], 2) if verdict.idle else None,
     }
-    table = console.table("figure", "measured", "target", "")
+    figures = table("figure", "measured", "target", "")
 
     def line(name: str, measured: str, target: str = "", reached: bool | None = None) -> None:
         mark = "" if reached is None else "[green]reached[/]" if reached else "[red]NOT reached[/]"
-        table.add_row(name, measured, target, mark)
+        figures.add_row(name, measured, target, mark)
 
     for name, column in (("p50", "p50_s"), ("p99", "p99_s")):
         # The first minute has cold caches.
@@ -246,7 +247,7 @@ def show(verdict: Verdict, soak: Soak, known: dict[str, object], console: Consol
     for part, percent in verdict.idle.items():
         target = (f"≤ {IDLE_LIMIT_PERCENT:g} %", percent <= IDLE_LIMIT_PERCENT) if part == "all" else ("", None)
         line("CPU while idle, " + ("our processes" if part == "all" else part), f"{percent:.2f} % of a core", *target)
-    console.print(table)
+    console.print(figures)
     return row
 
 

@@ -27,6 +27,7 @@ SCHEMAS = (
     "languages",
     "text_limits",
     "preferences",
+    "few_of_many",
 )
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))

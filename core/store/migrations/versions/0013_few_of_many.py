@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from core.store import online
 
 revision = "few_of_many"
-down_revision = "languages"
+down_revision = "preferences"
 branch_labels = None
 depends_on = None
 
