@@ -34,7 +34,7 @@ SUBSCRIPTIONS = (
 )
 OUTLETS = 6
 # Long: on a busy machine a Flink job takes minutes to start.
-PROGRESS_S, REST_S = 300.0, 300.0
+PROGRESS_S, REST_S = 600.0, 300.0
 JOB_S = 180.0
 RESTART_S = 0.3
 
