@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zlib
 from dataclasses import dataclass, replace
 from sys import getsizeof
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,8 +18,10 @@ from pipeline.stories.features import LAYOUT, Features, agency_of, read_features
 Slots = NDArray[np.int64]
 _HEX = re.compile("[0-9a-f]{32}")
 _FIRST_ROWS = 1_024
+_Name = TypeVar("_Name", str, "str | None")
 _ID_DIGITS = 32
-_LISTED = 1 + 2 * 8 + 2 * 8
+_HALF = 8
+_LISTED = 1 + 2 * 8 + 8 + 4
 """Bytes of a row in ``alive``, in two lists, and in the two of the order of places (frequencies.py)."""
 
 _MASK = 2**64 - 1
@@ -61,32 +63,38 @@ _DECODER = msgspec.msgpack.Decoder()
 
 
 def pack(entry: IndexEntry) -> bytes:
-    """All but the key and the fingerprint, in some 70 bytes. Ids that are the article's own take one byte."""
-    return _ENCODER.encode(
-        (
-            "" if entry.article == entry.key.article else _short(entry.article),
-            entry.version,
-            _short(entry.version_hash),
-            "" if entry.text_hash == entry.version_hash else _short(entry.text_hash or "-"),
-            "" if entry.story == entry.article else _short(entry.story),
-            entry.source,
-            None if entry.duplicate_of is None else _short(entry.duplicate_of),
-            entry.language,
-            entry.backfill,
-        )
-    )
+    """All but the key, fingerprint, outlet and language, in some 30 bytes, without the digest's half that ``number_of`` tells.
+
+    Ids that are the article's own take one byte, and what is usual at the end none.
+    """
+    fields: list[Any] = [
+        "" if entry.article == entry.key.article else _short(entry.article),
+        entry.version,
+        _short(entry.version_hash),
+        "" if entry.text_hash == entry.version_hash else _half(entry.text_hash or "-"),
+    ]
+    rest: list[Any] = [
+        "" if entry.story == entry.article else _short(entry.story),
+        None if entry.duplicate_of is None else _short(entry.duplicate_of),
+        entry.backfill,
+    ]
+    while rest and rest == _USUAL[: len(rest)]:
+        rest.pop()
+    return _ENCODER.encode(fields + rest)
 
 
-def unpack(packed: bytes, key: OrderKey, fingerprint: bytes) -> IndexEntry:
-    """The entry that ``pack`` wrote."""
-    article, version, version_hash, text_hash, story, source, duplicate_of, language, backfill = _DECODER.decode(packed)
+def unpack(
+    packed: bytes, key: OrderKey, fingerprint: bytes, *, text: int, source: str, language: str | None
+) -> IndexEntry:
+    """The entry that ``pack`` wrote. ``text``: ``number_of`` its ``text_hash``."""
+    fields: list[Any] = _DECODER.decode(packed)
+    article, version, version_hash, text_hash, story, duplicate_of, backfill = fields + _USUAL[len(fields) - 4 :]
     own = _long(article) or key.article
-    text = _long(text_hash)
     return IndexEntry(
         article=own,
         version=version,
         version_hash=_long(version_hash),
-        text_hash="" if text == "-" else text or _long(version_hash),
+        text_hash="" if text_hash == "-" else _whole(text_hash, text) or _long(version_hash),
         key=key,
         story=_long(story) or own,
         source=source,
@@ -97,20 +105,36 @@ def unpack(packed: bytes, key: OrderKey, fingerprint: bytes) -> IndexEntry:
     )
 
 
+_USUAL: list[Any] = ["", None, False]
+
+
+def _half(value: str) -> _Id:
+    short = _short(value)
+    return short[:_HALF] if isinstance(short, bytes) else short
+
+
+def _whole(half: _Id, number: int) -> str:
+    """The digest with this first half, of which ``number`` is both halves combined by XOR."""
+    if isinstance(half, str):
+        return half
+    return half.hex() + (int.from_bytes(half, "big") ^ number).to_bytes(_HALF, "big").hex()
+
+
 def place_of(key: OrderKey) -> bytes:
     """The key as bytes that sort as keys do. Ids contain no NUL."""
+    last = key.occurrence << 32 | key.late
     return b"%b%b\0%b\0%b" % (
         (key.time_ms + 2**63).to_bytes(8, "big"),
         key.article.encode("utf-8", "surrogatepass"),
         key.raw_hash.encode("utf-8", "surrogatepass"),
-        (key.occurrence << 32 | key.late).to_bytes(8, "big"),
+        last.to_bytes(8, "big") if last else b"",
     )
 
 
 def key_of(place: bytes) -> OrderKey:
     """The key of ``place_of``."""
-    article, raw_hash = place[8:-9].split(b"\0")
-    last = int.from_bytes(place[-8:], "big")
+    article, raw_hash, end = place[8:].split(b"\0", 2)
+    last = int.from_bytes(end, "big")
     return OrderKey(
         int.from_bytes(place[:8], "big") - 2**63,
         article.decode("utf-8", "surrogatepass"),
@@ -137,6 +161,9 @@ class Columns:
         self._size = 0
         self._held = 0
         self._languages: dict[str | None, int] = {None: 0}
+        self._outlets: dict[str, int] = {}
+        self._codes: list[str | None] = [None]
+        self._names: list[str] = []
         self.places: list[bytes] = []
         self.packed: list[bytes] = []
         self._allocate(_FIRST_ROWS)
@@ -188,15 +215,22 @@ class Columns:
         self.texts[slot] = number_of(entry.text_hash)
         self.articles[slot] = number_of(entry.article)
         self.stories[slot] = number_of(entry.story)
-        self.outlets[slot] = outlet_number(entry.source)
-        self.languages[slot] = self._languages.setdefault(entry.language, len(self._languages))
+        self.outlets[slot] = _numbered(self._outlets, self._names, entry.source)
+        self.languages[slot] = _numbered(self._languages, self._codes, entry.language)
         self.versions[slot] = entry.version
         self.alive[slot] = True
         return slot
 
     def entry(self, slot: int) -> IndexEntry:
         """The entry as it was stored."""
-        return unpack(self.packed[slot], key_of(self.places[slot]), written(self.features[slot]))
+        return unpack(
+            self.packed[slot],
+            key_of(self.places[slot]),
+            written(self.features[slot]),
+            text=int(self.texts[slot]),
+            source=self._names[self.outlets[slot]],
+            language=self._codes[self.languages[slot]],
+        )
 
     def of_article(self, article: str) -> list[int]:
         """The slots of an article's versions."""
@@ -222,6 +256,10 @@ class Columns:
     def language(self, code: str | None) -> int:
         """The number of a language; 0 for None, and a number that no row has for a language never seen."""
         return self._languages.get(code, 0xFFFF)
+
+    def outlet(self, source: str) -> int:
+        """The number of an outlet, and one that no row has for an outlet never seen."""
+        return self._outlets.get(source, 0xFFFFFFFF)
 
     def drop(self, slot: int) -> None:
         """Remove a row."""
@@ -254,9 +292,13 @@ class Columns:
                 array[: len(old[name])] = old[name]
 
 
-def outlet_number(source: str) -> int:
-    """An outlet's name as a 32-bit number."""
-    return zlib.crc32(source.encode("utf-8", "surrogatepass"))
+def _numbered(numbers: dict[_Name, int], names: list[_Name], name: _Name) -> int:
+    """The number of a name, a new one if it has none."""
+    number = numbers.get(name)
+    if number is None:
+        number = numbers[name] = len(names)
+        names.append(name)
+    return number
 
 
 def number_of(identity: str) -> int:

@@ -48,7 +48,7 @@ class Frequencies:
     def __init__(self, counted: Callable[[NDArray[np.int64]], Counted]) -> None:
         self._counted = counted
         self._places: list[bytes] = []
-        self._slots = array("q")
+        self._slots = array("I")
         self._from = self._to = 0
         self._skipped = 0
         self._table = np.zeros(BUCKETS, np.int32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.durations import HOUR_MS
 from core.records import OrderKey
 from pipeline.stories.across import CELLS, LEAD_FIGURES, NAMES_ACROSS, unpacked
-from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, outlet_number, place_of
+from pipeline.stories.entries import Columns, IndexEntry, Slots, number_of, place_of
 from pipeline.stories.events import JOIN_AT, of_story
 from pipeline.stories.features import PAD, Features, across_keys, read_features
 from pipeline.stories.frequencies import Counted, Frequencies
@@ -128,7 +128,8 @@ class StoryIndex:
         Entries of ``article`` itself don't count. ``source``: its outlet, "" if unknown. An empty ``text_hash`` (a text too
         short to mean anything) matches nothing by itself.
         """
-        columns, own, outlet = self._columns, number_of(article), outlet_number(source)
+        columns = self._columns
+        own, outlet = number_of(article), columns.outlet(source)
         known = read_features(fingerprint)
         alike = _NONE
         if text_hash:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.records import OrderKey
 from pipeline.stories.across import packed
-from pipeline.stories.entries import Columns, IndexEntry, key_of, pack, place_of, unpack
+from pipeline.stories.entries import Columns, IndexEntry, key_of, number_of, pack, place_of, unpack
 from pipeline.stories.events import PRIOR_VECTORS, alike
 from pipeline.stories.features import LAYOUT, PAD, SIZE, features, is_full, read_features, written
 from pipeline.stories.frequencies import Counted, Frequencies
@@ -57,7 +57,15 @@ ENTRIES = st.builds(
 
 @given(ENTRIES)
 def test_an_entry_comes_back_as_it_was(entry: IndexEntry) -> None:
-    assert unpack(pack(entry), key_of(place_of(entry.key)), entry.fingerprint) == entry
+    told = unpack(
+        pack(entry),
+        key_of(place_of(entry.key)),
+        entry.fingerprint,
+        text=number_of(entry.text_hash),
+        source=entry.source,
+        language=entry.language,
+    )
+    assert told == entry
     columns = Columns()
     assert columns.entry(columns.put(entry)) == entry
 
