@@ -31,6 +31,7 @@ from desk.web.pages import (
     channels,
     coverage,
     handover,
+    installed,
     labels,
     live,
     overview,
@@ -62,6 +63,7 @@ PAGES: tuple[tuple[APIRouter, str], ...] = (
     (channels.router, ""),
     (account.router, ""),
     (preferences.router, ""),
+    (installed.router, ""),
     (people.router, ""),
     (rejected.router, ""),
 )

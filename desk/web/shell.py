@@ -19,8 +19,8 @@ LARGEST_BODY = 8 << 20
 STRANGERS_BODY = 64 << 10
 """Of whoever is not known: forms are kept in memory until they are whole, and only then it is looked at who sends them."""
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Nothing runs, is styled or shown that doesn't come from this desk's own files: whatever an article smuggles in."""
 

@@ -33,6 +33,7 @@ EVERYBODY = {
     ("POST", "/account/language"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
+    *(("GET", path) for path in ("/manifest.webmanifest", "/service-worker.js", "/offline")),
 }
 EDITORS = {
     *(("POST", f"/coverage/{what}") for what in ("add", "remove", "opml", "find", "again")),

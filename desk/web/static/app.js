@@ -53,6 +53,9 @@ export function tick() {
 setInterval(tick, 10_000);
 tick();
 
+// Without a connection it shows a page that says so. Browsers allow it by https and on this machine only.
+if (navigator.serviceWorker) navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+
 const THEMES = ["system", "light", "dark"];
 const theme = document.getElementById("theme");
 function showTheme() {

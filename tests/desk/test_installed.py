@@ -1,0 +1,59 @@
+"""The desk as an app: what a browser installs, and what it shows without a connection."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import expect
+from starlette.testclient import TestClient
+
+from desk.use_cases.desk import Desk
+from desk.web.app import create_app
+from tests.desk.browser import launched, serious_faults, sign_in
+from tests.desk.support import Wire, served
+
+
+def test_what_is_installed_is_the_same_for_strangers(client: TestClient, wire: Wire) -> None:
+    wire.article("Grain at sea")
+    manifest = client.get("/manifest.webmanifest")
+    assert manifest.headers["content-type"].startswith("application/manifest+json")
+    described = manifest.json()
+    assert (described["start_url"], described["display"]) == ("/overview", "standalone")
+    assert client.get(described["icons"][0]["src"]).status_code == 200
+    script = client.get("/service-worker.js")
+    assert (script.headers["content-type"].partition(";")[0], script.headers["cache-control"]) == (
+        "text/javascript",
+        "no-cache",
+    )
+    page = client.get("/offline")
+    assert page.status_code == 200
+    assert "Grain" not in page.text
+    assert "form-token" not in page.text
+    assert "manifest-src 'self'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.xdist_group("browser")
+def test_without_a_connection_the_page_says_so_and_nothing_is_kept(desk: Desk, wire: Wire) -> None:
+    wire.article("Grain at sea")
+    with launched() as browser, served(create_app(desk)) as url, closing(browser.new_context()) as context:
+        page = context.new_page()
+        sign_in(page, url)
+        expect(page.locator(".story")).to_have_count(1)
+        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        context.set_offline(True)
+        page.goto(f"{url}/alerts")
+        expect(page.get_by_role("heading", name="No connection")).to_be_visible()
+        kept = page.evaluate(
+            "caches.open('offline-1').then((cache) => cache.keys())"
+            ".then((all) => all.map((one) => new URL(one.url).pathname).sort())"
+        )
+        shell = [f"/static/{name}" for name in ("desk.css", "icon.svg", "retry.js", "theme.js")]
+        assert kept == ["/offline", *shell]
+        assert page.evaluate("caches.keys()") == ["offline-1"]
+        context.set_offline(False)
+        # It loads again by itself.
+        expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
+        assert serious_faults(page) == []
