@@ -32,6 +32,8 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 SAFE = ("GET", "HEAD", "OPTIONS")
 SESSION_COOKIE, FORM_COOKIE = "wirewatch", "wirewatch_form"
 LANGUAGE_COOKIE = "wirewatch_language"
+API_PAGE = "/api/"
+"""What the API offers, as a page for people."""
 
 FEED_PARAMETER = "feed_token"
 """A feed reader can't sign in: the address of a feed carries a token that opens this one feed alone."""
@@ -159,7 +161,8 @@ def _speak(desk: Desk, request: Request, caller: Caller | None) -> None:
 
     Programs and feed readers get English: what they are told is searched for and compared.
     """
-    if is_api(request) or is_feed(request.url.path):
+    path = request.url.path
+    if (is_api(request) and path != API_PAGE) or is_feed(path):
         language.speak(language.SOURCE)
         return
     chosen = (caller.language if caller is not None else None) or request.cookies.get(

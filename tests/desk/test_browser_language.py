@@ -1,0 +1,47 @@
+"""The desk in German and Arabic in a browser: accessible, nothing runs out of the page, scripts say it in the language too."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from desk.use_cases.desk import Desk
+from desk.web.app import create_app
+from tests.desk.browser import launched, serious_faults
+from tests.desk.support import PASSWORD, Wire, served
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+PAGES = ("/", "/overview", "/alerts", "/subscriptions", "/handover", "/coverage", "/people", "/account", "/api/")
+
+
+@pytest.mark.parametrize(
+    ("code", "direction", "theme", "width", "story"),
+    [("de", "ltr", "light", 1280, "1 Story"), ("ar", "rtl", "dark", 390, "قصة واحدة")],
+)
+def test_pages_in_another_language(
+    desk: Desk, wire: Wire, code: str, direction: str, theme: str, width: int, story: str
+) -> None:
+    wire.article("Aid convoy reaches Syria", "Lorries came.", topics={"syria": ["Lorries"]}, language="en")
+    with served(create_app(desk)) as url, launched() as browser:
+        context = browser.new_context(locale=code, color_scheme=theme, viewport={"width": width, "height": 800})  # type: ignore[arg-type]
+        page = context.new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"{url}/sign-in")
+        page.locator("input[name=name]").fill("admin")
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.locator("button.main").click()
+        page.wait_for_url(f"{url}/overview")
+        for path in PAGES:
+            page.goto(url + path)
+            expect(page.locator("html")).to_have_attribute("lang", code)
+            expect(page.locator("html")).to_have_attribute("dir", direction)
+            assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, (
+                path
+            )
+            assert serious_faults(page) == [], path
+        page.goto(url)
+        page.locator("#find").fill("convoy")
+        expect(page.locator("#shown")).to_have_text(story)
+        context.close()
+    assert problems == []
