@@ -138,7 +138,7 @@ def test_the_coverage_page_counts_walls_by_outlet(desk: Desk, as_editor: TestCli
     desk.feeds.walls = (WallCount(source="<b>out", kind="consent", walls=41, last_ms=1_000, last_item=bad),)
     text = as_editor.get("/coverage").text
     assert "Pages that could not be read" in text
-    assert '<td dir="auto">&lt;b&gt;out</td><td>consent</td><td>41</td>' in text
+    assert '<td dir="auto">&lt;b&gt;out</td><td>cookie consent</td><td>41</td>' in text
     assert f'href="{bad}' not in text
 
 

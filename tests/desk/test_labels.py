@@ -100,7 +100,7 @@ def test_labels_are_given_shown_filtered_by_and_taken_away(
     assert "Told by one" not in live
     assert "2 sources (1 not state-run)" in live
     story = plain(as_editor, f"/story/{both}")
-    assert "2 independent sources, 1 not state-run" in story
+    assert "2 independent sources (1 not state-run)" in story
     assert "sana.example (state-run)" in story
     found = plain(as_editor, "/search?label=state")
     assert "Told by both</a>" in found
