@@ -152,9 +152,9 @@ class Installation:
     def _outlet(self, program: str) -> str:
         return self.dc("exec", "-T", "outlet", "python", "-c", f"import urllib.request as r; {program}")
 
-    def articles(self) -> int:
-        """How many of the outlet's articles the run has."""
-        return int(self.sql("select count(*) from articles where run = 'live' and source <> 'wirewatch-canary'"))
+    def articles(self, run: str = "live") -> int:
+        """How many of the outlet's articles a run has: canaries are stored under another name."""
+        return int(self.sql("select count(*) from articles where run = :'run'", run=run))
 
     def comes_through(self, number: int) -> Counts:
         """Publish so many, wait until the run has them all and is at rest with the stream, and return the counts."""

@@ -3,6 +3,7 @@
 import random
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 WORDS = [
     "harbour",
@@ -26,6 +27,7 @@ WORDS = [
     "rail",
     "bridge",
 ]
+KEPT = Path("/var/lib/wirewatch/articles")
 state = {"articles": 0, "notices": 0, "broken": 0}
 
 
@@ -72,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
         if self.path.startswith("/more/"):
             state["articles"] += int(self.path.removeprefix("/more/"))
+            # What was published stays so, also if the engine ends.
+            KEPT.write_text(str(state["articles"]))
         elif self.path.startswith("/broken/"):
             state["broken"] = int(self.path.removeprefix("/broken/"))
         else:
@@ -90,5 +94,5 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-state["articles"] = int(sys.argv[1])
+state["articles"] = int(KEPT.read_text()) if KEPT.exists() else int(sys.argv[1])
 ThreadingHTTPServer(("", 8000), Handler).serve_forever()
