@@ -224,7 +224,7 @@ def test_a_channel_is_tested_from_the_editor(room: Room) -> None:
     page.get_by_role("button", name="Translate").click()
     page.get_by_role("button", name="Use this query").click()
     expect(page.get_by_label("Query", exact=True)).to_have_value("grain NEAR/4 odesa")
-    expect(page.locator("#preview .headline")).to_contain_text("0 stories")
+    expect(page.locator("#preview .headline")).to_contain_text("No data")
     page.evaluate("() => document.getElementById('editor').dispatchEvent(new Event('submit'))")
 
 

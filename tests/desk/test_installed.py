@@ -55,5 +55,5 @@ def test_without_a_connection_the_page_says_so_and_nothing_is_kept(desk: Desk, w
         assert page.evaluate("caches.keys()") == ["offline-1"]
         context.set_offline(False)
         # It loads again by itself.
-        expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
+        expect(page.get_by_role("heading", name="Alerts")).to_be_visible(timeout=20_000)
         assert serious_faults(page) == []
