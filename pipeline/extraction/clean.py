@@ -189,7 +189,7 @@ def _article(
     if count_letters(body.value, enough=MIN_LETTERS) < MIN_LETTERS:
         body = _flash(body, title)
     text = body.value
-    context = date_context(url, language_code(facts.language), fetched_at)
+    context = date_context(url, language_code(facts.language), fetched_at, facts.language)
     context = replace(context, offset=offset_in(claim.value for claim in (*facts.published, *facts.modified)))
     if context.offset is None and any(claim.origin == "visible" for claim in facts.modified):
         context = replace(context, offset=clock_shown(facts.published, context))

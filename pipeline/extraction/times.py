@@ -83,6 +83,8 @@ _SKIPPED = frozenset(
     {"meta", "link", "script", "style", "html", "body", "main", "article", "form", "input", "h1", "p", "a", "img"}
 )
 _LETTERS = re.compile(r"[^\W\d_]")
+_DATA_NAME = re.compile(r"date|time|epoch|stamp|utc|publish|created|ts$")
+_MOMENT = re.compile(r"1\d{9}|1\d{12}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?\S{0,10}(?: [+-]\d{4})?")
 # The words before the digits of a date, or between those of two.
 _CHUNK = re.compile(r"[^\d\u0660-\u0669\u06f0-\u06f9]+")
 _BAR = re.compile(r"\s[|–—-]\s")
@@ -195,7 +197,12 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
         ):
             yield Dated(content, role, "microdata_thing" if _of_a_thing(element) else "microdata")
         return
-    value = element.get("datetime") or element.get("content") or (element.get("title") if tag == "abbr" else None)
+    value = (
+        element.get("datetime")
+        or element.get("content")
+        or (element.get("title") if tag == "abbr" else None)
+        or _in_data(element)
+    )
     words = {word.lower() for name in ("class", "id") if (held := element.get(name)) for word in _WORDS.findall(held)}
     if (
         tag != "time"
@@ -229,6 +236,14 @@ def _read(element: HtmlElement) -> Iterator[Dated]:
     else:
         for dated in _by_words(text, origin):
             yield dated if dated.role != "unknown" else Dated(dated.value, role, origin)
+
+
+def _in_data(element: HtmlElement) -> str | None:
+    """What an attribute for a script says, if it is a moment: digits of an epoch, or ISO 8601."""
+    for name, value in element.items():
+        if name.startswith("data-") and _DATA_NAME.search(name) and _MOMENT.fullmatch(value.strip()):
+            return str(value.strip())
+    return None
 
 
 def _role_of_properties(properties: list[str]) -> Role:

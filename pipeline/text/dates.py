@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from pipeline.text.calendars import Mark, day_marks, gregorian, hour_of, key
 from pipeline.text.written_days import FUTURE_MARGIN, NO_CONTEXT, DateContext, Day, day_in, day_of_words
-from pipeline.text.zones import Zone, named_zone, zone_in
+from pipeline.text.zones import Zone, named_zone, zone_before, zone_in
 
 ANCIENT_BEFORE = datetime(1990, 1, 1, tzinfo=UTC)
 _MAX_CHARS = 100
@@ -53,6 +53,7 @@ _YEAR_LAST = re.compile(
 )
 _URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[01])(?=[/_-]|\b)")
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?=T|\s|$)(.*)", re.DOTALL)
+_DIGITS_ONLY = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])([0-3]\d)(?:T?([0-2]\d)([0-5]\d)([0-5]\d)?)?")
 _OFFSET = re.compile(r"T\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?\s?([+-])(\d\d):?(\d\d)$")
 _MOST_OFFSET_MINUTES = 14 * 60
 _MARKS = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
@@ -86,14 +87,28 @@ def read_date(claim: str, context: DateContext = NO_CONTEXT) -> Reading | None:
     return None
 
 
-def date_context(url: str, language: str | None, fetched_at: datetime | None) -> DateContext:
-    """The context of a page or feed item: its country follows from the end of its host."""
+_REGION = re.compile(r"\s*[A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?([A-Za-z]{2})\s*")
+
+
+def date_context(
+    url: str, language: str | None, fetched_at: datetime | None, claim: str | None = None
+) -> DateContext:
+    """The context of a page or feed item: its country follows from the end of its host.
+
+    ``claim`` is the language as the page writes it, which may name a region ("en-US").
+    """
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         host = ""
     end = host.rpartition(".")[2]
-    return DateContext(language, end if len(end) == 2 and end.isalpha() else None, fetched_at)
+    region = _REGION.fullmatch(claim or "")
+    return DateContext(
+        language,
+        end if len(end) == 2 and end.isalpha() else None,
+        fetched_at,
+        region=region[1].lower() if region else None,
+    )
 
 
 def url_day(url: str) -> datetime | None:
@@ -148,6 +163,9 @@ def _iso(text: str, _: DateContext) -> Reading | None:
 
 
 def _epoch(text: str, _: DateContext) -> Reading | None:
+    if found := _DIGITS_ONLY.fullmatch(text):
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        return Reading(datetime(year, month, day, hour, minute, second))
     if not re.fullmatch(r"\d{9,10}(?:\.\d+)?|\d{12,13}", text):
         return None
     seconds = float(text) if len(text.partition(".")[0]) < 12 else int(text) / 1000
@@ -200,7 +218,7 @@ def _with_time(text: str, day: Day, context: DateContext) -> Reading:
         mark = _mark(tail, head)
         midnight = datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC)
         moment = midnight.replace(hour=hour_of(hour, mark), minute=minute, second=second)
-        zone = zone_in(tail, context.places)
+        zone = zone_in(tail, context.places) or zone_before(text[: max(day.begin, len(head))])
         placed = _placed(moment, zone)
         return Reading(placed.moment, placed.guessed or day.guessed)
     return Reading(datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC), day.guessed)

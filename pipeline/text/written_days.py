@@ -17,13 +17,15 @@ FUTURE_MARGIN = timedelta(hours=24)
 class DateContext:
     """What helps to read a claim: the outlet's language and country, and the time (UTC) that relative dates refer to.
 
-    ``offset``: how far the clock is ahead of UTC by which times without a zone are meant.
+    ``offset``: how far the clock is ahead of UTC by which times without a zone are meant. ``region``: the country that the
+    page's language names ("us" of "en-US"), which is the outlet's only perhaps.
     """
 
     language: str | None = None
     country: str | None = None
     base: datetime | None = None
     offset: timedelta | None = None
+    region: str | None = None
 
     @property
     def places(self) -> frozenset[str]:
@@ -37,6 +39,12 @@ _YEAR_FIRST = re.compile(
     r"(?<!\d)(\d{4})\s*(?:[-/.年년]|оны)\s*(\d{1,2})\s*(?:[-/.月월]|(?:-р|дугаар|дүгээр)?\s*сарын)\s*(\d{1,2})(?!\d)"
 )
 _NUMBERED_MONTH = re.compile(r"(?<![\d年년])(?<![年년]\s)(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]")
+# The year in an element of its own: "2026 11/28".
+_YEAR_APART = re.compile(r"(?<!\d)(\d{4})\s(\d{1,2})\s?[/-]\s?(\d{1,2})(?!\d)")
+_SHORT_YEAR = re.compile(r"(?<![\d.:/-])(\d{1,2})([./-])(\d{1,2})\2(\d{2})(?![\d:/-]|\.\d)")
+_YEAR_LEADS = frozenset({"ko", "zh", "ja"})
+_SHORT_YEARS = 5
+"""So many years before the page was fetched a year of two digits may lie."""
 _DAY_FIRST = re.compile(r"(?<!\d)(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4})(?!\d)")
 # Vowel signs are parts of words, though \w does not say so.
 _SIGNS = (
@@ -87,6 +95,9 @@ _FILLERS = frozenset(
         "жыл",
         "жылғы",
         "ж",
+        "ی",
+        "ko",
+        "eko",
         "ლის",
         "წლის",
         "წ",
@@ -115,12 +126,43 @@ def day_in(text: str, context: DateContext) -> Day | None:
     """The first day in a text, with its year; None if there is none."""
     if (counted := day_of_era(text, context.language)) is not None:
         return Day(*counted)
-    if (found := _YEAR_FIRST.search(text)) and is_news_year(int(found[1])):
+    if (found := _YEAR_FIRST.search(text) or _YEAR_APART.search(text)) and is_news_year(int(found[1])):
         day = gregorian(int(found[1]), int(found[2]), int(found[3]))
         return None if day is None else Day(day, *found.span())
     if (found := _DAY_FIRST.search(text)) and is_news_year(int(found[4])):
         return _day_of_numbers(found, context)
-    return day_of_words(text, context)
+    if (day := day_of_words(text, context)) is not None:
+        return day
+    found = _SHORT_YEAR.search(text)
+    return None if found is None else _with_short_year(found, context)
+
+
+def _with_short_year(found: re.Match[str], context: DateContext) -> Day | None:
+    """A day such as 28.11.26, if its year is one of those before the page was fetched."""
+    if context.base is None:
+        return None
+    first, second, last = int(found[1]), int(found[3]), int(found[4])
+    ways = [(last, second, first)]
+    if context.language in _YEAR_LEADS:
+        ways = [(first, second, last)]
+    elif found[2] == "/" and context.language in (None, "en"):
+        ways.append((last, first, second))
+    latest = (context.base + FUTURE_MARGIN).date()
+    days = {
+        day
+        for year, month, number in ways
+        if (day := gregorian(2_000 + year, month, number)) is not None
+        and day <= latest
+        and latest.year - day.year <= _SHORT_YEARS
+    }
+    if len(days) > 1 and context.country is not None:
+        american = context.country in _MONTH_LEADS
+        days = {day for day in days if (day.month == first) == american}
+    return Day(days.pop(), *found.span()) if len(days) == 1 else None
+
+
+_MONTH_LEADS = frozenset({"us", "ph"})
+"""Countries that write the month before the day."""
 
 
 def _day_of_numbers(found: re.Match[str], context: DateContext) -> Day | None:
@@ -134,9 +176,11 @@ def _day_of_numbers(found: re.Match[str], context: DateContext) -> Day | None:
     if len(set(days)) == 1:
         return Day(days[0], *found.span())
     # Only English has both orders; which one the outlet has, its country may tell.
-    if context.country in ("us", "ph") or (context.language == "en" and context.country is None):
+    if context.country in _MONTH_LEADS or (context.language == "en" and context.country is None):
         if context.country is None:
             early = [one for one in days if context.base is not None and one <= context.base.date() + FUTURE_MARGIN]
+            if len(early) != 1 and context.region in _MONTH_LEADS:
+                early = days[1:]  # many templates say en-US wherever they are used
             return Day(early[0], *found.span(), guessed=True) if len(early) == 1 else None
         return Day(days[1], *found.span())
     return Day(days[0], *found.span()) if context.language or context.country else None
@@ -159,7 +203,7 @@ def day_of_words(text: str, context: DateContext, *, yearless: bool = False) -> 
         if token.text.isdigit() or not token.text[0].isalpha():
             continue
         month, behind = _month_at(tokens, place, context)
-        if month is None:
+        if month is None or _is_weekday(tokens, place, month, context):
             continue
         before = _number(tokens, place - 1, -1, 2)
         while (other := _month_at(tokens, _skipped(tokens, behind), context))[0] is not None:
@@ -198,6 +242,18 @@ def _month_at(tokens: list[_Token], place: int, context: DateContext) -> tuple[M
                     continue
                 return month, place + count
     return None, place
+
+
+_ENGLISH_WEEKDAYS = frozenset({"mon", "tue", "wed", "thu", "fri", "sat", "sun"})
+_REACH = 4
+
+
+def _is_weekday(tokens: list[_Token], place: int, month: Month, context: DateContext) -> bool:
+    """Whether a short name is the day of the week, as "Sat" (September in Hausa) before "Nov 28" or "28 Nov" is."""
+    if key(tokens[place].text) not in _ENGLISH_WEEKDAYS:
+        return False
+    others = (_month_at(tokens, other, context)[0] for other in range(place + 1, min(place + _REACH, len(tokens))))
+    return any(other is not None and other != month for other in others)
 
 
 def _skipped(tokens: list[_Token], place: int) -> int:

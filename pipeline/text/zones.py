@@ -129,6 +129,16 @@ def zone_in(text: str, places: frozenset[str] = frozenset()) -> Zone | None:
     return None
 
 
+def zone_before(text: str) -> Zone | None:
+    """The zone named in words before a date and its time: "北京时间 …", "по московскому времени …"; None if there is none."""
+    lower = text.lower()
+    for phrase, where in _NAMED.items():
+        if (" " in phrase or not phrase.isascii()) and phrase in lower:
+            return Zone(ZoneInfo(where))
+    capital = _BY_CAPITAL.search(lower)
+    return Zone(ZoneInfo(_CAPITALS[capital[1]])) if capital else None
+
+
 def _is_mark(name: str) -> bool:
     return len(name) <= 12 and not name.isascii()
 
