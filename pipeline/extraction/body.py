@@ -25,7 +25,7 @@ from lxml.etree import strip_elements
 from lxml.html import HtmlElement, fromstring
 from trafilatura import bare_extraction
 
-from pipeline.extraction.bylines import clean_authors
+from pipeline.extraction.bylines import clean_authors, lines_as_bylines
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.facts import PageFacts
 from pipeline.extraction.letters import put_back, stand_in
@@ -73,7 +73,10 @@ _NETWORK = re.compile(
 _MAX_DATE_CHARS = 60
 _MAX_DATE_LETTERS = 26
 _MAX_SCRIPT_CHARS = 4_000_000
-_MIN_SCRIPT_BODY_CHARS = 400
+_MIN_SCRIPT_BODY_CHARS = 150
+_MIN_SCRIPT_PARAGRAPH_CHARS, _MIN_SCRIPT_PARAGRAPHS = 60, 2
+# A paragraph in an element of a list of the article's parts: {"type": "text", "content": "…"}.
+_JSON_PARAGRAPH = re.compile(r'"(?:content|text|value|html|paragraph|body)"\s{0,4}:\s{0,4}("(?:[^"\\]|\\.)*+")')
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _CAPTION = re.compile(r"caption", re.IGNORECASE)
 _STANDFIRST = re.compile(
@@ -85,6 +88,10 @@ _STANDFIRST = re.compile(
 _PICTURED = re.compile(r"caption|image|img|photo|media|picture|figure|video|gallery|foto", re.IGNORECASE)
 _MAX_LABEL_CHARS = 30  # a label before a link, or a dateline before a paragraph
 _MAX_BREADCRUMB_CHARS = 300
+_MAX_NOTE_BOX_CHARS = 500
+_SENTENCE_END = re.compile(r"[.!?…。！？؟۔।]['\"”’»)\]]*$")
+# "- Category: World", "- Details": notes in a list before the text.
+_LISTED_NOTE = re.compile(r"-\s(?:[^\s:]+|[^:]{2,30}:\s.{1,40})(?<![.!?])")
 _PERIOD_END = re.compile(r"[.。।۔:;,]['\"”’»)\]]*$")
 _LISTED = frozenset({"dialog", "div", "section", "ul", "ol"})
 # What trafilatura leaves out whatever happens: given to it, it would be copied and tested several times.
@@ -169,7 +176,11 @@ def _finished(text: str, title: str, facts: PageFacts, standfirst: str) -> str:
         kept.append(line)
     while len(kept) > 1 and _is_notice(kept[-1], paid=facts.paid):
         kept.pop()
-    while kept and (folded(kept[-1]) in authors or (kept[-1][-1] != "." and _is_date(kept[-1]))):
+    while kept and (
+        folded(kept[-1]) in authors
+        or (kept[-1][-1] != "." and _is_date(kept[-1]))
+        or (len(kept[-1]) <= _MAX_NOTE_CHARS and authors & {folded(one) for one in lines_as_bylines([kept[-1]])})
+    ):
         kept.pop()
     text = drop_boilerplate("\n".join(kept))
     if standfirst and text and standfirst not in text and folded(standfirst) not in folded(text):
@@ -207,7 +218,7 @@ def _is_date(line: str) -> bool:
 
 def _is_note(line: str, authors: set[str]) -> bool:
     """Whether a line before the first paragraph is a count of readers, a labelled date, or a row of notes."""
-    if _COUNTED.fullmatch(line) is not None or _is_row(line, authors):
+    if _COUNTED.fullmatch(line) or _LISTED_NOTE.fullmatch(line) or _is_row(line, authors):
         return True
     label = _LABEL.match(line)
     return (
@@ -359,6 +370,14 @@ def _from_scripts(scripts: list[str]) -> Iterator[str]:
             if len(literal) < _MIN_SCRIPT_BODY_CHARS or ("<p" not in literal and "u003cp" not in literal.lower()):
                 continue
             yield _paragraphs_of(_decoded(literal))
+        texts = (_decoded(found[1]) for found in _JSON_PARAGRAPH.finditer(script) if "<" not in found[1])
+        parts = [
+            text
+            for text in texts
+            if len(text) >= _MIN_SCRIPT_PARAGRAPH_CHARS and " " in text and _SENTENCE_END.search(text)
+        ]
+        if len(parts) >= _MIN_SCRIPT_PARAGRAPHS:
+            yield "\n".join(normal_line(one) for one in parts)
 
 
 def _decoded(literal: str) -> str:
@@ -389,6 +408,9 @@ def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:
     for element in (*tree.iter("dialog"), *marks.dialogs):
         # An article may be shown in one.
         if element.tag in _LISTED and next(element.iter("h1"), None) is None:
+            remove(element)
+    for element in marks.notes:
+        if next(element.iter("h1", "time"), None) is None and _line_of(element, _MAX_NOTE_BOX_CHARS):
             remove(element)
     for element in marks.breadcrumbs:
         if element.tag in _LISTED and _line_of(element, _MAX_BREADCRUMB_CHARS):

@@ -43,6 +43,9 @@ _COLON = r"\s*[:：●•|/／・＝=]\s*"
 _LABEL = re.compile(rf"^(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
 _BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
 _JOINTS = frozenset(_DATA["joints"])
+_ONTO_JOINTS = tuple(_DATA["onto_joints"])
+_ONTO_JOINT_NAMES = phrases_of(_DATA["onto_joint_names"])
+_ROMANIAN = re.compile(r"^de\s(?=[^\W\d_]+[\s-][^\W\d_])(?=.*[ăĂșȘşŞțȚţŢ])", re.IGNORECASE)
 _JOINT = re.compile(
     rf"(?<!\s)\s++(?:{'|'.join(re.escape(joint) for joint in _DATA['joints'])})\s++|(?<!\s)\s*+[;、；&]\s*+|(?<!\s)\s++/\s++"
 )
@@ -63,6 +66,7 @@ _MICROFORMAT = re.compile(r"(?:^|\s)(?:p-author|author\s+vcard|vcard\s+author)(?
 _SAYS_NAME = re.compile(r"(?:^|\s)(?:p-name|fn)(?:\s|$)")
 _KOREAN_NAMES = re.compile(r"(?<=[\uac00-\ud7af])\s?·\s?(?=[\uac00-\ud7af]{2,4}(?:\s?(?:기자|특파원|선임기자)|\s?·|$))")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_LABEL_BEHIND = re.compile(rf"\s(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])})\s*[:：]", re.IGNORECASE)
 _PICTURED = re.compile(
     rf"(?:^|(?<=[\s,;|·•(]))(?:{_alternatives(_DATA['pictures'])})(?:{_COLON}|\s(?:by|von|par|de|di)\s)", re.IGNORECASE
 )
@@ -78,7 +82,7 @@ _SAYS_AUTHOR = frozenset(
         "author", "authors", "byline", "bylines", "writer", "writers", "reporter", "reporters", "autor", "autores", "autoren",
         "autora", "autori", "autore", "auteur", "auteurs", "journalist", "verfasser", "contributor", "contributors", "yazar",
         "muhabir", "redaktor", "redakteur", "authorname", "articleauthor", "storyauthor", "postauthor", "byauthor",
-        "newsauthor",
+        "newsauthor", "columnist", "columnists", "columnista", "username",
     }
 )  # fmt: skip
 # Beside an author's name: his picture, his other articles, what he is.
@@ -138,6 +142,33 @@ def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
         if begun and (found_names := clean_authors([line], shown=True)):
             return found_names
     return ()
+
+
+_REPORTED = re.compile(r"\(?\s*reporting by\s(.{4,120}?)(?:;|\.|\)|$)", re.IGNORECASE)
+# "新华社北京11月28日电（记者李明 王芳）"
+_IN_DATELINE = re.compile("[（(](?:本报|本報|新华社|特约|实习)?(?:记者|記者)[\\s:：]*([\u3400-\u9fff·、，,\\s]{2,30})[）)]")
+_DATELINE_CHARS = 60
+_MAX_LAST, _MAX_LABELLED_CHARS = 40, 80
+
+
+def signatures(tree: HtmlElement) -> tuple[str, ...]:
+    """Names that stand in the text itself: in its dateline, behind "Reporting by", or behind a label ("Автор: …") below it.
+
+    To be asked for only if the page names nobody elsewhere. A label that names several differing lines is a list's.
+    """
+    paragraphs = list(tree.iter("p"))
+    for paragraph in paragraphs[:_MAX_LAST]:
+        if found := _IN_DATELINE.search(words_of(paragraph)[:_DATELINE_CHARS]):
+            return clean_authors([", ".join(re.split(r"[\s、，,]+", found[1].strip()))], shown=True)
+    for paragraph in reversed(paragraphs[-_MAX_LAST:]):
+        if (found := _REPORTED.match(words_of(paragraph, _MAX_BYLINE_CHARS))) and not beside_the_article(paragraph):
+            return clean_authors([found[1]], shown=True)
+    labelled: dict[tuple[str, ...], None] = {}
+    for text in tree.itertext():
+        if ":" in text and len(text) <= _MAX_LABELLED_CHARS and _LABEL.match(line := plain_line(text)):
+            labelled[clean_authors([line], shown=True)] = None
+    labelled.pop((), None)
+    return next(iter(labelled)) if len(labelled) == 1 else ()
 
 
 def _origin(element: HtmlElement) -> str | None:
@@ -254,10 +285,13 @@ def _is_place(name: str, line: str) -> bool:
 
 def _parts(line: str, *, shown: bool) -> Iterator[str]:
     line = _KOREAN_NAMES.sub(", ", line)
+    if shown and (other := _LABEL_BEHIND.search(line)) is not None and _LABEL.match(line):
+        line = line[: other.start()]  # "撰文：李明 编辑：王芳"
     if has_unspaced(line):
         line = without_onto(line)
     if (pictured := _PICTURED.search(line)) is not None:
         line = line[: pictured.start()]
+    line = _ROMANIAN.sub("", line)
     line = _BY_AGENCY.sub(lambda found: found[1] if is_agency(found[2]) else found[0], line)
     line = _IN_BRACKETS.sub("", _without_label(line)).strip(" ,;|.:–—-•·")
     if not line or "://" in line or line.startswith("@"):
@@ -272,18 +306,40 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
         if cut[0].strip().isdigit() and " " in before and month_of(before.rsplit(" ", 1)[1].strip(" .,")):
             before = before.rsplit(" ", 1)[0]
         line = before
-    if shown and (clause := _CLAUSE.search(line)) and not _IN_A_TOWN.match(line, clause.start()):
+    # "By A. in Lethe; B. in Marnham": each part is cut by itself.
+    if shown and ";" not in line and (clause := _CLAUSE.search(line)) and not _IN_A_TOWN.match(line, clause.start()):
         line = line[: clause.start()]
-    for part in (part for piece in _JOINT.split(line) for part in _by_commas(piece)):
+    pieces = (one for piece in _JOINT.split(line) for one in _at_onto_joint(piece))
+    for part in (part for piece in pieces for part in _by_commas(piece)):
         if shown and (clause := _CLAUSE.search(part)):
             part = part[: clause.start()]
         name = (
-            _without_role(_without_label(_KOREAN.sub(r"\1", part.strip(" ,;|.:–—-•·"))))
+            _without_agency(_without_role(_without_label(_KOREAN.sub(r"\1", part.strip(" ,;|.:–—-•·")))))
             if shown
             else part.strip(" ,;|.:–—-•·")
         )
         if _is_name(name, shown=shown):
             yield name
+
+
+def _at_onto_joint(piece: str) -> list[str]:
+    """Two whole names, the second of which has "and" written onto it, as Arabic and Hebrew do."""
+    words = piece.split()
+    for place in range(2, len(words) - 1):
+        word = words[place]
+        if len(word) > 2 and word.startswith(_ONTO_JOINTS) and folded(word) not in _ONTO_JOINT_NAMES:
+            rest = " ".join([word[1:], *words[place + 1 :]])
+            return [" ".join(words[:place]), *_at_onto_joint(rest)]
+    return [piece]
+
+
+def _without_agency(name: str) -> str:
+    """Without an agency behind a whole name: "Ann Keel Associated Press"."""
+    words = name.split()
+    for count in range(1, min(3, len(words) - 2) + 1):
+        if is_agency(" ".join(words[-count:])):
+            return " ".join(words[:-count])
+    return name
 
 
 def _without_role(name: str) -> str:

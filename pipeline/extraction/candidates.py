@@ -52,6 +52,7 @@ AUTHOR_RANKS: Mapping[str, int] = {
     "twitter": 45,  # twitter:label1 "Written by"
     "line": 40,  # a line that begins with "By"
     "json_ld_page": 30,
+    "signature": 25,  # in the text itself: its dateline, "Reporting by", a label below it
 }
 ORGANISATION = -60
 """Added for what says to be an organisation, or bears the outlet's name: a person's name elsewhere is better."""
@@ -81,6 +82,10 @@ def ranked_authors(claims: Iterable[AuthorClaim], outlets: frozenset[str]) -> Au
         rank = AUTHOR_RANKS[claim.origin] + (ORGANISATION if impersonal else 0)
         if best is None or rank > best_rank:
             best, best_rank = claim, rank
+    if best is not None and len(best.names) > 1:
+        # "Ann Keel, Harbour Post": the outlet beside a person.
+        persons = tuple(name for name in best.names if folded(name).replace(" ", "") not in outlets)
+        best = best._replace(names=persons or best.names)
     return best
 
 

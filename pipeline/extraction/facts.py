@@ -16,7 +16,7 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
-from pipeline.extraction.bylines import clean_authors, lines_as_bylines, marked_bylines
+from pipeline.extraction.bylines import clean_authors, lines_as_bylines, marked_bylines, signatures
 from pipeline.extraction.candidates import AuthorClaim, Candidate, agree
 from pipeline.extraction.frame import NO_FRAME, Frame, frame_of
 from pipeline.extraction.jsonld import (
@@ -31,7 +31,7 @@ from pipeline.extraction.jsonld import (
 )
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import above, beside_the_article
-from pipeline.extraction.times import lines_near, shown_dates
+from pipeline.extraction.times import lines_before_text, lines_near, shown_dates
 from pipeline.extraction.titles import without_outlet
 from pipeline.extraction.values import MAX_VALUE_CHARS, as_paragraphs, distinct, plain_line, readable_line, words_of
 from pipeline.text.characters import folded, normal_line
@@ -72,7 +72,11 @@ _AUTHOR_METAS = (
 _MAX_LABEL_CHARS, _MIN_HEADLINE_CHARS = 40, 6
 _MAY_BE_LABELS = ("span", "a", "strong", "b", "em", "i", "small", "div", "p", "mark", "sup")
 _NAME_WORDS = re.compile(r"[A-Z]?[a-z]+")
+_UNSEEN = re.compile(r"visually-?hidden|(?:^|[\s_-])sr-only|screen-?reader")
+_SIGNS_BEHIND = re.compile(r"\s*[¶#§🔗]+$")
+_NAMED_DATE = frozenset({"date", "time", "published", "timestamp", "datetime", "pubdate"})
 _LABEL_NAMES = frozenset(["label", "flag", "badge", "tag", "breaking", "pill"])  # a kicker says what the news is about
+_MESSAGES = re.compile(r"^\(\d{1,3}\+?\)\s+")  # "(3) Headline": how many messages wait
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _FEW_UNSPACED = 6
 _LANGUAGE_CLAIM = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_,;\s]|$)")
@@ -108,7 +112,7 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
     """Read the claims out of a parsed page. ``marks`` are its elements that bear one."""
     metas = _metas(tree)
     data = read_linked_data(tree)
-    window = readable_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS])
+    window = _MESSAGES.sub("", readable_line((tree.findtext(".//title") or "")[:MAX_VALUE_CHARS]))
     frame = frame_of(tree, url, marks.breadcrumbs)
     headings = _headings(tree, window, metas)
     shown = frozenset(
@@ -118,18 +122,24 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
     page = page_node(data, url) or {}
     publishers = [one.text for node in (main, page) for one in names(data, node.get("publisher"))]
     headline = _headline(headings)
-    near = lines_near(headline) if headline is not None else []
+    near = lines_near(headline) if headline is not None else lines_before_text(tree)
     dates = _dates(marks, metas, main, page, near)
     site_names = _outlets(
         [*metas.get("og:site_name", ()), *publishers, *metas.get("application-name", ()), *_site_nodes(data)],
-        {folded(one) for one in (*metas.get("og:title", ()), *strings(main.get("headline")))},
+        {
+            flat
+            for one in (*metas.get("og:title", ()), *strings(main.get("headline")))
+            if (flat := folded(one)).replace(" ", "") not in frame.names
+        },
     )
     bare = without_outlet(window, site_names, url, frame)
     return PageFacts(
         titles=_titles(marks, url, main, metas, headings, window, bare),
         site_names=site_names,
         frame=frame,
-        authors=tuple(_authors(marks, data, main, page, _without_template(metas, site_names), near)),
+        authors=_or_signed(
+            _authors(marks, data, main, page, _without_template(metas, site_names), near), frame, tree
+        ),
         published=_candidates(one for one, role in dates if role == "published"),
         modified=_candidates(one for one, role in dates if role == "modified"),
         language=_language(tree, main, metas),
@@ -186,19 +196,21 @@ def _without_label(heading: HtmlElement, titles: list[str]) -> str:
 
     It is one if a title of the page (folded) begins with the rest alone, or if it is named so and no title has the whole.
     """
-    text = words_of(heading)
+    text = _SIGNS_BEHIND.sub("", words_of(heading))
     whole = folded(text)
     if not len(heading) or any(whole in title for title in titles):
         return text
     for child, last in ((heading[0], False), (heading[-1], True)):
-        if child.tag not in _MAY_BE_LABELS or not (label := words_of(child, _MAX_LABEL_CHARS)):
+        if child.tag not in (*_MAY_BE_LABELS, "time") or not (label := words_of(child, _MAX_LABEL_CHARS)):
             continue
         rest = text.removesuffix(label) if last else text.removeprefix(label)
         flat = folded(rest)
         if rest == text or len(flat) < _MIN_HEADLINE_CHARS:
             continue
         named = {word.lower() for word in _NAME_WORDS.findall(child.get("class") or "")}
-        if any(title.startswith(flat) for title in titles) or named & _LABEL_NAMES:
+        dated = child.tag == "time" or (named & _NAMED_DATE and any(char.isdigit() for char in label))
+        unseen = _UNSEEN.search((child.get("class") or "").lower()) is not None
+        if any(title.startswith(flat) for title in titles) or named & _LABEL_NAMES or dated or unseen:
             return rest.strip(" :|–—-·•")
     return text
 
@@ -288,6 +300,17 @@ def _authors(
         if label and lines_as_bylines([f"{label}: Ann Keel"]):
             yield AuthorClaim(clean_authors(metas.get(f"twitter:data{number}", ())), "twitter")
     yield AuthorClaim(lines_as_bylines(near), "line")
+
+
+def _or_signed(claims: Iterator[AuthorClaim], frame: Frame, tree: HtmlElement) -> tuple[AuthorClaim, ...]:
+    """The claims, those of the outlet itself marked as such, and who signed the text if no person is named."""
+    told = tuple(
+        claim._replace(organisation=True) if claim.names and all(map(frame.names_outlet, claim.names)) else claim
+        for claim in claims
+    )
+    if any(claim.names and not claim.organisation for claim in told):
+        return told
+    return (*told, AuthorClaim(signatures(tree), "signature"))
 
 
 def _without_template(metas: dict[str, list[str]], site_names: tuple[str, ...]) -> dict[str, list[str]]:

@@ -15,11 +15,11 @@ from lxml.html import HtmlElement, defs
 _MAX_ELEMENTS, _MAX_KEPT_CHARS = 80, 200
 # Of names in lower case: patterns that ignore case take three times as long.
 _AUTHOR_NAME = re.compile(
-    r"author|byline|writer|reporter|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
+    r"author|byline|writer|reporter|columnist|username|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
 )
 _DATE_NAME = re.compile(r"date|time|publish|posted|modified|tarih|fecha|datum|pubd|entry-meta")
 _ANY_NAME = re.compile(
-    rf"{_AUTHOR_NAME.pattern}|{_DATE_NAME.pattern}|bread"
+    rf"{_AUTHOR_NAME.pattern}|{_DATE_NAME.pattern}|bread|bio"
     "|cmp|cookie|consent|gdpr|onetrust|didomi|usercentrics|cybot|sp_message|truste|cky|klaro|osano|iubenda|privacy"
 )
 _CONSENT_NAME = re.compile(
@@ -29,10 +29,14 @@ _CONSENT_NAME = re.compile(
 )
 _DISPLAY = re.compile(r"(?<![\w-])display\s{0,9}:\s{0,9}(block|none)\b")
 _BREADCRUMB = re.compile(r"bread-?crumb")
+_ABOUT_THE_AUTHOR = re.compile(
+    r"(?:^|[\s_-]|author|columnist|writer|byline|contributor|autor|auteur)_{0,2}-?bio(?:graphy|grafia|graphie)?(?:$|[\s_-])"
+    r"|about-?(?:the-?)?author"
+)
 _DIALOG_ROLES = frozenset({"dialog", "alertdialog", "navigation"})
 AUTHOR_PATH = re.compile(
     r"/(?:authors?|writers?|reporters?|autor(?:es|en|i)?|auteurs?|journalist[aes]?|yazar(?:lar)?|staff|by|contributors?|redakteure?)"
-    r"/[^/?#]"
+    r"/[^/?#]|^/@[\w.-]+$"
 )
 
 
@@ -56,7 +60,7 @@ class Marks:
     """Elements in the order of the page, not judged further: their names may say something else.
 
     ``consent`` are boxes that ask for it, ``dialogs`` those that lie above the page or are menus by their role, ``own``
-    the elements of which HTML knows nothing, ``headlines`` those that microdata calls so, ``as_written`` those
+    the elements of which HTML knows nothing, ``notes`` say who the author is, ``headlines`` those that microdata calls so, ``as_written`` those
     whose style says how white space is shown, ``blocks`` those whose style shows them as blocks, ``hidden`` those that
     a browser does not show (the attribute, the style, a <template>).
     """
@@ -68,13 +72,14 @@ class Marks:
     consent: list[HtmlElement] = field(default_factory=list)
     dialogs: list[HtmlElement] = field(default_factory=list)
     breadcrumbs: list[HtmlElement] = field(default_factory=list)
+    notes: list[HtmlElement] = field(default_factory=list)
     own: list[HtmlElement] = field(default_factory=list)
     as_written: list[HtmlElement] = field(default_factory=list)
     blocks: list[HtmlElement] = field(default_factory=list)
     hidden: list[HtmlElement] = field(default_factory=list)
 
 
-_AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB = (1 << place for place in range(6))
+_AUTHOR, _DATE, _HEADLINE, _CONSENT, _DIALOG, _CRUMB, _NOTE = (1 << place for place in range(7))
 _JUDGED = frozenset({"class", "id", "data-testid", "itemprop", "property", "rel", "pubdate", "role", "aria-modal"})
 
 
@@ -130,6 +135,7 @@ def _file(found: Marks, element: HtmlElement, signs: int) -> None:
         (_CONSENT, found.consent),
         (_DIALOG, found.dialogs),
         (_CRUMB, found.breadcrumbs),
+        (_NOTE, found.notes),
     ):
         if signs & sign:
             elements.append(element)
@@ -153,6 +159,8 @@ def _judge(name: str, value: str) -> int:
             signs |= _DATE
         if name != "data-testid" and _CONSENT_NAME.search(low):
             signs |= _CONSENT
+        if _ABOUT_THE_AUTHOR.search(low):
+            signs |= _NOTE
         if name == "class" and _BREADCRUMB.search(low):
             signs |= _CRUMB
     elif name in ("itemprop", "property"):

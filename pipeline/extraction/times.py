@@ -7,6 +7,7 @@ in boxes of other articles, in comments and in updates of a live blog have no sa
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -133,6 +134,8 @@ def _has_digit(line: str) -> bool:
 
 _FOLLOWING = XPath("following::text()[position() <= 60]")
 _PRECEDING = XPath("preceding::text()[position() <= 24]")
+_ALL_TEXTS = XPath("//body//text()")
+_MAX_TEXTS = 80
 _INLINE = frozenset(
     {"a", "abbr", "b", "bdi", "em", "font", "i", "small", "span", "strong", "time", "u", "cite", "address"}
 )
@@ -143,6 +146,12 @@ _MAX_LINES = 24
 def lines_near(headline: HtmlElement) -> list[str]:
     """The short lines behind the headline, up to the first paragraph, then those before it, nearest first."""
     return [*_lines(_FOLLOWING(headline), stop=True), *_lines(reversed(_PRECEDING(headline)), stop=False)[::-1]]
+
+
+def lines_before_text(tree: HtmlElement) -> list[str]:
+    """On a page without a headline: the short lines before its first paragraph, nearest first."""
+    lines = _lines(itertools.islice(_ALL_TEXTS(tree), _MAX_TEXTS), stop=True)
+    return lines[::-1] if len(lines) < _MAX_LINES else []
 
 
 def _is_paragraph(line: str) -> bool:

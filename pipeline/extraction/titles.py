@@ -35,6 +35,7 @@ _SEPARATOR = re.compile(
 )
 _BETWEEN_PLACES = frozenset("|¦｜ㅣ»«›‹>_")
 """Marks that stand between places of a site, and not within a headline."""
+_DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _GUILLEMETS = frozenset("«»")
 _ELLIPSIS = re.compile(rf"{_SPACES}?(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*$")
 _SENTENCE_END = re.compile(r"(?!^)(?:[.!?…؟。！？।۔]['\"”’»)\]]*+(?=\s|$)|[。！？])")
@@ -44,6 +45,10 @@ _GENERIC = frozenset(
 )
 
 
+_FORMS = frozenset({"amp", "print", "printversion", "mobile"})
+"""What a form of a page's address adds to its window title."""
+
+_MIN_CUT_CHARS = 20
 _TAIL_SHARE = 0.7
 _CUT_OFF_CHARS = 60
 """A headline that long, of which another one is the beginning, is likely the whole of it."""
@@ -84,11 +89,14 @@ def _completed(title: Candidate, page: Sequence[Candidate]) -> Candidate:
     stem = _ELLIPSIS.sub("", title.value)
     flat = folded(stem)
     marked = stem != title.value
-    if not flat or (not marked and len(stem) < _CUT_OFF_CHARS):
+    if not flat or (not marked and len(stem) < _MIN_CUT_CHARS):
         return title
     for other in page:
         longer = folded(other.value)
         if _ELLIPSIS.search(other.value) or len(longer) <= len(flat):
+            continue
+        # A short one only if it ends within a word of the other.
+        if not marked and len(stem) < _CUT_OFF_CHARS and (not longer[len(flat)].isalnum() or _DENSE.search(flat)):
             continue
         # A word may be cut in two; where dots say so, its rest is not compared.
         if longer.startswith(flat) or (marked and " " in flat and longer.startswith(flat.rpartition(" ")[0] + " ")):
@@ -185,6 +193,8 @@ def _without_tail(title: str) -> str:
 
 def _is_place(part: str, rest: str, outlets: frozenset[str], frame: Frame, mark: str, *, inner: bool) -> bool:
     """Whether a part at an end of a title is the outlet, or one of its sections. ``inner``: the outlet stood beside it."""
+    if folded(part).replace(" ", "") in _FORMS and len(rest) > len(part):
+        return True
     if _is_outlet(part, outlets) or frame.names_outlet(part, noted=mark.strip() != ":"):
         return True
     between = bool(_BETWEEN_PLACES & set(mark))
