@@ -99,6 +99,16 @@ _KANA = re.compile("[\u3041-\u30ff]")
 # Signs that stand inside of words where Central European letters were read as Western ones.
 _ODD = re.compile(r"(?<=[a-z])[¹³¿¡¥£¼¾º¦¶±](?=[a-z])|(?<=[a-z])[¹³¿](?=\b)")
 
+# Windows' form of a charset of ISO 8859, which has letters and quotes where that has control characters only.
+_OF_WINDOWS = {
+    "iso8859-2": "cp1250",
+    "iso8859-6": "cp1256",
+    "iso8859-7": "cp1253",
+    "iso8859-8": "cp1255",
+    "iso8859-13": "cp1257",
+}
+_C1 = re.compile(rb"[\x80-\x9f]")
+
 _TURKISH = re.compile("[þðýÞÐÝ]")
 _ACUTE = re.compile("[áíóúæÁÍÓÚÆ]")
 _ONE_BYTE = re.compile(r"koi8-[ru]|cp866|mac-cyrillic|cp125[013-7]|iso8859-(?:2|5|6|7|8|15)|cp874")
@@ -178,9 +188,13 @@ def decode_bytes(data: bytes, label: str | None = None) -> Decoded:
     for codec in declared:
         if codec == DEFAULT and (other := _not_western(data)) is not None:
             return _lenient(data, other)
+        if codec in _OF_WINDOWS and _C1.search(data) is not None:
+            codec = _OF_WINDOWS[codec]
         try:
             text = data.decode(codec)
         except UnicodeDecodeError:
+            if codec in _OF_WINDOWS:
+                doubted.append(codec)
             continue
         if not _ONE_BYTE.fullmatch(codec) or not _is_gibberish(_sample(data).decode(codec, "replace")):
             return Decoded(text, codec)

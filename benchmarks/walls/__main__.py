@@ -1,4 +1,4 @@
-"""``python -m benchmarks.walls [--write]``: fit the weights of ``pipeline/extraction/wall_meaning.toml``, and how they hold.
+"""``python -m benchmarks.walls [--write]``: fit ``wall_meaning.toml`` and ``wall_words.toml``, and say how they hold.
 
 The examples are ``tests/quality/walls`` (walls and near misses), ``tests/cases/page_walls.toml`` and the articles of
 ``tests/quality/topics``. Printed: how many are right if each language, and each kind of wall, is left out in turn.
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.walls import words
 from benchmarks.walls.examples import Example, articles, walls
 from pipeline.extraction import wall_meaning
 from pipeline.text.encoder import STEPS, encoder
@@ -40,7 +41,10 @@ def main() -> int:
         int((_odds(fitted(vectors, others[taken]), others[~taken]) < 0).sum()) for taken in _fifths(len(against))
     )
     print(f"in folds: {right} of {len(against)} articles right")
+    for line in words.report():
+        print(line)
     if chosen.write:
+        words.write()
         _write(fitted(vectors, others), for_it, vectors)
     return 0
 

@@ -37,6 +37,27 @@ def walls() -> list[Example]:
     ]
 
 
+def in_more_languages() -> tuple[list[Example], list[Example]]:
+    """Walls and articles in languages that the sentence encoder does not know, or knows little."""
+    found = [
+        Example(kind, language, text)
+        for language, kinds in tomllib.loads((TESTS / "quality" / "walls" / "words.toml").read_text("utf-8")).items()
+        for kind, texts in kinds.items()
+        for text in texts
+    ]
+    cases = tomllib.loads((TESTS / "cases" / "languages.toml").read_text("utf-8"))
+    for language, listed in cases.items():
+        found += [Example("article", language, text) for text in _texts_in(listed)]
+    return [one for one in found if one.kind != "article"], [one for one in found if one.kind == "article"]
+
+
+def _texts_in(held: object) -> list[str]:
+    if isinstance(held, str):
+        return [held]
+    inner = held.values() if isinstance(held, dict) else held if isinstance(held, list) else ()
+    return [text for one in inner for text in _texts_in(one)]
+
+
 def articles() -> list[Example]:
     """Short articles: some that could be taken for walls, and news of all kinds."""
     near = tomllib.loads((TESTS / "quality" / "walls" / "articles.toml").read_text("utf-8"))

@@ -42,6 +42,7 @@ _FORMS = frozenset(
             "desktop",
             "fullsite",
             "embed",
+            "tmpl",
         ),
     }
 )
@@ -80,5 +81,8 @@ def _plain(address: str) -> str:
 
 
 def _is_form(piece: str) -> bool:
-    name = piece.partition("=")[0].lower()
+    name, _, value = piece.partition("=")
+    if name.lower() == "page" and not value:
+        return True
+    name = name.lower()
     return name in _FORMS or _CHOICES.fullmatch(piece) is not None

@@ -14,15 +14,13 @@ All rules are general: none knows a site.
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from lxml.etree import strip_elements
-from lxml.html import HtmlElement, fromstring
+from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
 from pipeline.extraction.bylines import clean_authors, lines_as_bylines
@@ -31,6 +29,7 @@ from pipeline.extraction.facts import PageFacts
 from pipeline.extraction.letters import put_back, stand_in
 from pipeline.extraction.marks import Marks
 from pipeline.extraction.places import remove
+from pipeline.extraction.scripts import articles_in
 from pipeline.extraction.shapes import reshape
 from pipeline.extraction.side_links import drop_side_links
 from pipeline.extraction.times import role_of
@@ -72,13 +71,6 @@ _NETWORK = re.compile(
 )
 _MAX_DATE_CHARS = 60
 _MAX_DATE_LETTERS = 26
-_MAX_SCRIPT_CHARS = 4_000_000
-_MIN_SCRIPT_BODY_CHARS = 150
-_MIN_SCRIPT_PARAGRAPH_CHARS, _MIN_SCRIPT_PARAGRAPHS = 60, 2
-# A paragraph in an element of a list of the article's parts: {"type": "text", "content": "…"}.
-_JSON_PARAGRAPH = re.compile(r'"(?:content|text|value|html|paragraph|body)"\s{0,4}:\s{0,4}("(?:[^"\\]|\\.)*+")')
-_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_CAPTION = re.compile(r"caption", re.IGNORECASE)
 _STANDFIRST = re.compile(
     r"(?:^|[\s_-]|article|story|news|post)"
     r"(?:lead|lede|intro|excerpt|standfirst|sub-?head(?:line)?|sub-?title|dek|chapeau|ingress|sapo|vorspann|abstract|bajada"
@@ -127,7 +119,7 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str) 
     ):
         text, origin = facts.body, "json_ld"  # the second case: trafilatura took it too, and lost the paragraphs
     if len(text) < _DOUBTFUL_CHARS:
-        found = max(_from_scripts(scripts), key=len, default="")
+        found = max(articles_in(scripts), key=len, default="")
         if len(found) > len(text):
             text, origin = found, "script"
     return Candidate(_finished(text, title, facts, standfirst), origin)
@@ -356,49 +348,6 @@ def _kind(paragraph: HtmlElement) -> tuple[str | None, object, str | None]:
         None if parent is None else parent.tag,
         None if parent is None else parent.get("class"),
     )
-
-
-def _from_scripts(scripts: list[str]) -> Iterator[str]:
-    """Yield article texts found as markup in the strings of scripts, for pages that are built in the browser."""
-    budget = _MAX_SCRIPT_CHARS
-    for script in scripts:
-        budget -= len(script)
-        if budget < 0:
-            return
-        for found in _JSON_STRING.finditer(script):
-            literal = found[0]
-            if len(literal) < _MIN_SCRIPT_BODY_CHARS or ("<p" not in literal and "u003cp" not in literal.lower()):
-                continue
-            yield _paragraphs_of(_decoded(literal))
-        texts = (_decoded(found[1]) for found in _JSON_PARAGRAPH.finditer(script) if "<" not in found[1])
-        parts = [
-            text
-            for text in texts
-            if len(text) >= _MIN_SCRIPT_PARAGRAPH_CHARS and " " in text and _SENTENCE_END.search(text)
-        ]
-        if len(parts) >= _MIN_SCRIPT_PARAGRAPHS:
-            yield "\n".join(normal_line(one) for one in parts)
-
-
-def _decoded(literal: str) -> str:
-    try:
-        value: Any = json.loads(literal, strict=False)
-        # Data within data: the string is JSON itself, or a line of it.
-        if isinstance(value, str) and "<p" not in value and "u003cp" in value.lower():
-            value = json.loads(f'"{value}"', strict=False)
-    except ValueError:
-        return ""
-    return value if isinstance(value, str) else ""
-
-
-def _paragraphs_of(markup: str) -> str:
-    if "<p" not in markup:
-        return ""
-    tree = fromstring(f"<div>{markup}</div>")
-    for element in list(tree.iter("figcaption", "div")):
-        if element.tag == "figcaption" or _CAPTION.search(element.get("class") or ""):
-            remove(element)
-    return "\n".join(line for block in tree.iter("p", "h2", "h3", "li") if (line := normal_line(_line_of(block))))
 
 
 def _drop_furniture(tree: HtmlElement, marks: Marks) -> None:

@@ -21,7 +21,7 @@ from pipeline.text.calendars import month_of
 from pipeline.text.characters import folded
 
 MAX_AUTHORS = 20
-_MAX_BYLINE_CHARS = 200
+MAX_BYLINE_CHARS = 200
 _MAX_NAME_CHARS = 70
 _MAX_NAME_WORDS = 6
 
@@ -40,7 +40,7 @@ def _alternatives(listed: str) -> str:
 
 _IN_BRACKETS = re.compile(r"(?<!\s)\s*+[(\[（][^()\[\]（）]{0,60}[)\]）]")
 _COLON = r"\s*[:：●•|/／・＝=]\s*"
-_LABEL = re.compile(rf"^(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
+LABEL = re.compile(rf"^(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])}){_COLON}", re.IGNORECASE)
 _BEFORE = re.compile(rf"^(?:{_alternatives(_DATA['before'])})\s+(?=\S)", re.IGNORECASE)
 _JOINTS = frozenset(_DATA["joints"])
 _ONTO_JOINTS = tuple(_DATA["onto_joints"])
@@ -55,6 +55,8 @@ _CLAUSE = re.compile(
     r"|translated)\s",
     re.IGNORECASE,
 )
+# "Ann Keel on Sat, 28 November", "Ana Quilha em 28/11": what leads to a date.
+_DATED_BY = re.compile(r"\s(?:on|at|em|am|um|le|el|il|den|op|в|на|от)(?:\s[^\W\d_]{2,12},?)?$")
 # "By A. in Kyiv and B. in Geneva": another name follows.
 _IN_A_TOWN = re.compile(
     r"\s?(?:in|aus|à|en|em)\s(?:[^\W\d_]{1,30}[\s-]){1,3}(?:and|und|et|y|e)\s(?:[^\W\d_]{1,30}\s){2,3}(?:in|aus|à|en|em)\s"
@@ -82,7 +84,7 @@ _SAYS_AUTHOR = frozenset(
         "author", "authors", "byline", "bylines", "writer", "writers", "reporter", "reporters", "autor", "autores", "autoren",
         "autora", "autori", "autore", "auteur", "auteurs", "journalist", "verfasser", "contributor", "contributors", "yazar",
         "muhabir", "redaktor", "redakteur", "authorname", "articleauthor", "storyauthor", "postauthor", "byauthor",
-        "newsauthor", "columnist", "columnists", "columnista", "username",
+        "newsauthor", "columnist", "columnists", "columnista",
     }
 )  # fmt: skip
 # Beside an author's name: his picture, his other articles, what he is.
@@ -134,41 +136,14 @@ def _together(one: HtmlElement, other: HtmlElement) -> bool:
 def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
     """The names in the first line that begins as a byline does ("By …", "Автор: …")."""
     for line in lines:
-        if len(line) > _MAX_BYLINE_CHARS:
+        if len(line) > MAX_BYLINE_CHARS:
             continue
         if found := _KOREAN.match(line):
             return (found[1],)
-        begun = _LABEL.match(line) or _BEFORE.match(line)
+        begun = LABEL.match(line) or _BEFORE.match(line)
         if begun and (found_names := clean_authors([line], shown=True)):
             return found_names
     return ()
-
-
-_REPORTED = re.compile(r"\(?\s*reporting by\s(.{4,120}?)(?:;|\.|\)|$)", re.IGNORECASE)
-# "新华社北京11月28日电（记者李明 王芳）"
-_IN_DATELINE = re.compile("[（(](?:本报|本報|新华社|特约|实习)?(?:记者|記者)[\\s:：]*([\u3400-\u9fff·、，,\\s]{2,30})[）)]")
-_DATELINE_CHARS = 60
-_MAX_LAST, _MAX_LABELLED_CHARS = 40, 80
-
-
-def signatures(tree: HtmlElement) -> tuple[str, ...]:
-    """Names that stand in the text itself: in its dateline, behind "Reporting by", or behind a label ("Автор: …") below it.
-
-    To be asked for only if the page names nobody elsewhere. A label that names several differing lines is a list's.
-    """
-    paragraphs = list(tree.iter("p"))
-    for paragraph in paragraphs[:_MAX_LAST]:
-        if found := _IN_DATELINE.search(words_of(paragraph)[:_DATELINE_CHARS]):
-            return clean_authors([", ".join(re.split(r"[\s、，,]+", found[1].strip()))], shown=True)
-    for paragraph in reversed(paragraphs[-_MAX_LAST:]):
-        if (found := _REPORTED.match(words_of(paragraph, _MAX_BYLINE_CHARS))) and not beside_the_article(paragraph):
-            return clean_authors([found[1]], shown=True)
-    labelled: dict[tuple[str, ...], None] = {}
-    for text in tree.itertext():
-        if ":" in text and len(text) <= _MAX_LABELLED_CHARS and _LABEL.match(line := plain_line(text)):
-            labelled[clean_authors([line], shown=True)] = None
-    labelled.pop((), None)
-    return next(iter(labelled)) if len(labelled) == 1 else ()
 
 
 def _origin(element: HtmlElement) -> str | None:
@@ -206,7 +181,7 @@ def _names_in(element: HtmlElement, origin: str) -> list[str]:
         if content := element.get("content"):
             return [content]
     if origin != "byline":
-        return [words_of(element, _MAX_BYLINE_CHARS)]
+        return [words_of(element, MAX_BYLINE_CHARS)]
     named = [
         words_of(one) for one in element.iter() if _SAYS_NAME.search(one.get("class") or "") and one is not element
     ]
@@ -214,7 +189,7 @@ def _names_in(element: HtmlElement, origin: str) -> list[str]:
         return named
     links = [words_of(link) for link in element.iter("a") if not _is_address_only(link) and not _says_other(link)]
     links = [link for link in links if clean_authors([link], shown=True)]
-    whole = words_of(element, _MAX_BYLINE_CHARS)
+    whole = words_of(element, MAX_BYLINE_CHARS)
     # A byline with several links holds several names; one with a single link and more may name others beside it.
     if links and (not whole or sum(map(len, links)) * 2 >= len(_without_label(whole))):
         return links
@@ -227,7 +202,7 @@ def _first_names(element: HtmlElement) -> list[str]:
     for child in element:
         if isinstance(child.tag, str) and child.tag != "time" and not _says_other(child):
             inline = child.tag in ("span", "b", "strong", "em", "i", "a") or not len(child)
-            parts.extend([words_of(child, _MAX_BYLINE_CHARS)] if inline else _first_names(child))
+            parts.extend([words_of(child, MAX_BYLINE_CHARS)] if inline else _first_names(child))
         parts.append(" ".join((child.tail or "").split()))
     lines: list[str] = []
     for part in (one for one in parts if one):
@@ -285,7 +260,7 @@ def _is_place(name: str, line: str) -> bool:
 
 def _parts(line: str, *, shown: bool) -> Iterator[str]:
     line = _KOREAN_NAMES.sub(", ", line)
-    if shown and (other := _LABEL_BEHIND.search(line)) is not None and _LABEL.match(line):
+    if shown and (other := _LABEL_BEHIND.search(line)) is not None and LABEL.match(line):
         line = line[: other.start()]  # "撰文：李明 编辑：王芳"
     if has_unspaced(line):
         line = without_onto(line)
@@ -305,7 +280,7 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
         # "Ann Keel Dec 12": the month goes with its day.
         if cut[0].strip().isdigit() and " " in before and month_of(before.rsplit(" ", 1)[1].strip(" .,")):
             before = before.rsplit(" ", 1)[0]
-        line = before
+        line = _DATED_BY.sub("", before)
     # "By A. in Lethe; B. in Marnham": each part is cut by itself.
     if shown and ";" not in line and (clause := _CLAUSE.search(line)) and not _IN_A_TOWN.match(line, clause.start()):
         line = line[: clause.start()]
@@ -370,7 +345,7 @@ def _by_commas(piece: str) -> list[str]:
 
 def _without_label(line: str) -> str:
     for _ in range(3):
-        shorter = _BEFORE.sub("", _LABEL.sub("", line, count=1), count=1)
+        shorter = _BEFORE.sub("", LABEL.sub("", line, count=1), count=1)
         if shorter == line:
             break
         line = shorter
@@ -393,7 +368,12 @@ def _is_name(name: str, *, shown: bool) -> bool:
     if all(folded(word) in _NO_NAMES for word in words) or role_of(name) != "unknown":
         return False
     # Names are written with capitals in scripts that have them; small words ("de", "van", "bin") may stand between.
-    cased = [word for word in words if word[:1].isalpha() and word[:1].lower() != word[:1].upper()]
+    # Georgian has capitals, but not in names.
+    cased = [
+        word
+        for word in words
+        if word[:1].isalpha() and word[:1].lower() != word[:1].upper() and not "\u10d0" <= word[0] <= "\u10ff"
+    ]
     return (
         not cased
         or all(word[:1].isupper() or word.lower() in PARTICLES for word in cased)

@@ -121,10 +121,10 @@ def extract(
         headline = (
             choose_title(None, facts.titles, facts.site_names, url, facts.frame).value if title_hint else title.value
         )
-        signs = read_signs(tree)
+        signs = read_signs(tree, marks)
         body = extract_body(tree, marks, facts, title.value)
         del alive
-        if (kind := wall_kind(signs, facts, body.value, title_hint)) is not None:
+        if (kind := wall_kind(signs, facts, headline, body.value, title_hint)) is not None:
             raise ExtractionError("wall", kind)
         shown = body.value
         cut = False

@@ -16,7 +16,7 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
-from pipeline.extraction.bylines import clean_authors, lines_as_bylines, marked_bylines, signatures
+from pipeline.extraction.bylines import clean_authors, lines_as_bylines, marked_bylines
 from pipeline.extraction.candidates import AuthorClaim, Candidate, agree
 from pipeline.extraction.frame import NO_FRAME, Frame, frame_of
 from pipeline.extraction.jsonld import (
@@ -30,8 +30,10 @@ from pipeline.extraction.jsonld import (
     strings,
 )
 from pipeline.extraction.marks import Marks
+from pipeline.extraction.near import lines_before_text, lines_near
 from pipeline.extraction.places import above, beside_the_article
-from pipeline.extraction.times import lines_before_text, lines_near, shown_dates
+from pipeline.extraction.signatures import signatures
+from pipeline.extraction.times import shown_dates
 from pipeline.extraction.titles import without_outlet
 from pipeline.extraction.values import MAX_VALUE_CHARS, as_paragraphs, distinct, plain_line, readable_line, words_of
 from pipeline.text.characters import folded, normal_line
@@ -73,7 +75,7 @@ _MAX_LABEL_CHARS, _MIN_HEADLINE_CHARS = 40, 6
 _MAY_BE_LABELS = ("span", "a", "strong", "b", "em", "i", "small", "div", "p", "mark", "sup")
 _NAME_WORDS = re.compile(r"[A-Z]?[a-z]+")
 _UNSEEN = re.compile(r"visually-?hidden|(?:^|[\s_-])sr-only|screen-?reader")
-_SIGNS_BEHIND = re.compile(r"\s*[¶#§🔗]+$")
+_SIGNS_BEHIND = re.compile(r"(?<![\s¶#§🔗])\s*+[¶#§🔗]++$")
 _NAMED_DATE = frozenset({"date", "time", "published", "timestamp", "datetime", "pubdate"})
 _LABEL_NAMES = frozenset(["label", "flag", "badge", "tag", "breaking", "pill"])  # a kicker says what the news is about
 _MESSAGES = re.compile(r"^\(\d{1,3}\+?\)\s+")  # "(3) Headline": how many messages wait
@@ -137,9 +139,7 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
         titles=_titles(marks, url, main, metas, headings, window, bare),
         site_names=site_names,
         frame=frame,
-        authors=_or_signed(
-            _authors(marks, data, main, page, _without_template(metas, site_names), near), frame, tree
-        ),
+        authors=_or_signed(_authors(marks, data, main, page, _without_template(metas, site_names), near), frame, tree),
         published=_candidates(one for one, role in dates if role == "published"),
         modified=_candidates(one for one, role in dates if role == "modified"),
         language=_language(tree, main, metas),

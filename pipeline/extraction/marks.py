@@ -15,7 +15,7 @@ from lxml.html import HtmlElement, defs
 _MAX_ELEMENTS, _MAX_KEPT_CHARS = 80, 200
 # Of names in lower case: patterns that ignore case take three times as long.
 _AUTHOR_NAME = re.compile(
-    r"author|byline|writer|reporter|columnist|username|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
+    r"author|byline|writer|reporter|columnist|autor|auteur|journalist|verfasser|contributor|yazar|muhabir|redakt"
 )
 _DATE_NAME = re.compile(r"date|time|publish|posted|modified|tarih|fecha|datum|pubd|entry-meta")
 _ANY_NAME = re.compile(
@@ -59,10 +59,10 @@ def is_own(tag: object) -> bool:
 class Marks:
     """Elements in the order of the page, not judged further: their names may say something else.
 
-    ``consent`` are boxes that ask for it, ``dialogs`` those that lie above the page or are menus by their role, ``own``
-    the elements of which HTML knows nothing, ``notes`` say who the author is, ``headlines`` those that microdata calls so, ``as_written`` those
-    whose style says how white space is shown, ``blocks`` those whose style shows them as blocks, ``hidden`` those that
-    a browser does not show (the attribute, the style, a <template>).
+    ``consent`` are boxes that ask for it, ``dialogs`` those that lie above the page or are menus by their role, ``notes``
+    say who the author is, ``own`` are the elements of which HTML knows nothing, ``headlines`` those that microdata calls
+    so, ``as_written`` those whose style says how white space is shown, ``blocks`` those whose style shows them as blocks,
+    ``hidden`` those that a browser does not show (the attribute, the style, a <template>).
     """
 
     authors: list[HtmlElement] = field(default_factory=list)

@@ -49,9 +49,16 @@ def shown_of(signs: Signs, facts: PageFacts, text: str) -> Shown:
         kept != text
         or ends_cut(kept)
         or facts.paid
-        or (letters < _TEASER_LETTERS and says("subscription", signs.offers))
+        or (letters < _TEASER_LETTERS and _offers_the_rest(signs, facts, kept))
     )
     return Shown(kept, partial)
+
+
+def _offers_the_rest(signs: Signs, facts: PageFacts, text: str) -> bool:
+    """Whether the page says that the rest is for subscribers. A single word ("subscription") says so only beside the text."""
+    own = f"{text}\n{' '.join(facts.headlines)}"
+    beside = "\n".join(line for line in signs.offers.split("\n") if line not in own)
+    return says("subscription", beside) or says("subscription", text, words=2)
 
 
 def _without_offer(text: str) -> str:

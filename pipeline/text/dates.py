@@ -90,9 +90,7 @@ def read_date(claim: str, context: DateContext = NO_CONTEXT) -> Reading | None:
 _REGION = re.compile(r"\s*[A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?([A-Za-z]{2})\s*")
 
 
-def date_context(
-    url: str, language: str | None, fetched_at: datetime | None, claim: str | None = None
-) -> DateContext:
+def date_context(url: str, language: str | None, fetched_at: datetime | None, claim: str | None = None) -> DateContext:
     """The context of a page or feed item: its country follows from the end of its host.
 
     ``claim`` is the language as the page writes it, which may name a region ("en-US").
@@ -165,7 +163,7 @@ def _iso(text: str, _: DateContext) -> Reading | None:
 def _epoch(text: str, _: DateContext) -> Reading | None:
     if found := _DIGITS_ONLY.fullmatch(text):
         year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-        return Reading(datetime(year, month, day, hour, minute, second))
+        return Reading(datetime(year, month, day, hour, minute, second, tzinfo=UTC).replace(tzinfo=None))
     if not re.fullmatch(r"\d{9,10}(?:\.\d+)?|\d{12,13}", text):
         return None
     seconds = float(text) if len(text.partition(".")[0]) < 12 else int(text) / 1000

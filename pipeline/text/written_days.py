@@ -131,8 +131,8 @@ def day_in(text: str, context: DateContext) -> Day | None:
         return None if day is None else Day(day, *found.span())
     if (found := _DAY_FIRST.search(text)) and is_news_year(int(found[4])):
         return _day_of_numbers(found, context)
-    if (day := day_of_words(text, context)) is not None:
-        return day
+    if (written := day_of_words(text, context)) is not None:
+        return written
     found = _SHORT_YEAR.search(text)
     return None if found is None else _with_short_year(found, context)
 

@@ -132,6 +132,8 @@ def zone_in(text: str, places: frozenset[str] = frozenset()) -> Zone | None:
 def zone_before(text: str) -> Zone | None:
     """The zone named in words before a date and its time: "北京时间 …", "по московскому времени …"; None if there is none."""
     lower = text.lower()
+    if lower.isascii() and " " not in lower.strip():
+        return None
     for phrase, where in _NAMED.items():
         if (" " in phrase or not phrase.isascii()) and phrase in lower:
             return Zone(ZoneInfo(where))

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.walls.examples import articles, walls
+from benchmarks.walls.examples import articles, in_more_languages, walls
 from core.errors import ExtractionError
 from pipeline.extraction import wall_meaning
 from pipeline.extraction.clean import extract
 from pipeline.extraction.wall_meaning import meaning_of
-from pipeline.extraction.walls import READS_SO
+from pipeline.extraction.wall_words import words_of_walls
+from pipeline.extraction.walls import READS_SO, READS_SO_BY_WORDS
 
 HELD = tomllib.loads((Path(__file__).parent / "walls" / "held.toml").read_text("utf-8"))
 FETCHED = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -69,6 +70,14 @@ def test_the_weights_separate_what_they_were_fitted_to() -> None:
     low = [one.text for one in walls() if one.language in encoded and meaning_of(one.text[:300]).odds < 0]
     high = [one.text for one in articles() if meaning_of(one.text).odds >= READS_SO]
     assert (low, high) == ([], [])
+
+
+def test_words_separate_walls_from_articles_in_further_languages() -> None:
+    more, others = in_more_languages()
+    odds = [found.odds for one in (*others, *articles()) if (found := words_of_walls(one.text)) is not None]
+    assert max(odds) < READS_SO_BY_WORDS
+    known = [found for one in more if (found := words_of_walls(one.text)) and found.odds >= READS_SO_BY_WORDS]
+    assert len(known) == len(more)
 
 
 def test_the_kind_of_most_walls_is_right() -> None:

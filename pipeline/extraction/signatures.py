@@ -1,0 +1,39 @@
+"""Who signed a text, within it: for pages that name their author nowhere else."""
+
+from __future__ import annotations
+
+import re
+
+from lxml.html import HtmlElement
+
+from pipeline.extraction.bylines import LABEL, MAX_BYLINE_CHARS, clean_authors
+from pipeline.extraction.places import beside_the_article
+from pipeline.extraction.values import plain_line, words_of
+
+_REPORTED = re.compile(r"\(?\s*reporting by\s(.{4,120}?)(?:;|\.|\)|$)", re.IGNORECASE)
+# "新华社北京11月28日电（记者李明 王芳）"
+_IN_DATELINE = re.compile(
+    "[（(](?:本报|本報|新华社|特约|实习)?(?:记者|記者)[\\s:：]*([\u3400-\u9fff·、，,\\s]{2,30})[）)]"
+)
+_DATELINE_CHARS = 60
+_MAX_LAST, _MAX_LABELLED_CHARS = 40, 80
+
+
+def signatures(tree: HtmlElement) -> tuple[str, ...]:
+    """Names that stand in the text itself: in its dateline, behind "Reporting by", or behind a label ("Автор: …") below it.
+
+    To be asked for only if the page names nobody elsewhere. A label that names several differing lines is a list's.
+    """
+    paragraphs = list(tree.iter("p"))
+    for paragraph in paragraphs[:_MAX_LAST]:
+        if found := _IN_DATELINE.search(words_of(paragraph)[:_DATELINE_CHARS]):
+            return clean_authors([", ".join(re.split(r"[\s、，,]+", found[1].strip()))], shown=True)
+    for paragraph in reversed(paragraphs[-_MAX_LAST:]):
+        if (found := _REPORTED.match(words_of(paragraph, MAX_BYLINE_CHARS))) and not beside_the_article(paragraph):
+            return clean_authors([found[1]], shown=True)
+    labelled: dict[tuple[str, ...], None] = {}
+    for text in tree.itertext():
+        if ":" in text and len(text) <= _MAX_LABELLED_CHARS and LABEL.match(line := plain_line(text)):
+            labelled[clean_authors([line], shown=True)] = None
+    labelled.pop((), None)
+    return next(iter(labelled)) if len(labelled) == 1 else ()
