@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import checks
 from starlette.testclient import TestClient
@@ -258,6 +258,8 @@ def test_the_api_does_what_its_description_says(store: Store, wire: Wire, tmp_pa
                 max_examples=12, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
             )
             def check(case: Any) -> None:
+                # An object for a parameter is sent as a text, which the description may well allow.
+                assume(not any(isinstance(value, dict) for value in (case.query or {}).values()))
                 case.call_and_validate(headers=headers, excluded_checks=NOT_HERE)
 
             try:
