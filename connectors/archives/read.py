@@ -112,10 +112,13 @@ def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveIt
 def _unfit(path: Path, folder: Path) -> str | None:
     """Why what lies in a folder is not read; None if it is a file of it.
 
-    Folders come from others: a link could make an article of any file of this machine, and a pipe is never at its end.
+    Folders come from others: a link could make an article of any file of this machine, and a pipe is never at its end. People
+    also collect pages by links, so one to a web page or a WARC file, by the name of what it leads to, is followed.
     """
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-        return "a link that leads out of the folder"
+    if path.is_symlink():
+        target = path.resolve()
+        if not target.is_relative_to(folder.resolve()) and kind_of(target) not in (PAGE, WARC):
+            return "a link that leads out of the folder, to neither a web page nor a WARC file"
     return None if path.is_file() else "not a file"
 
 

@@ -83,19 +83,25 @@ def test_a_folder_from_elsewhere_gives_no_file_of_this_machine(tmp_path: Path) -
     (folder / "inside").mkdir(parents=True)
     (folder / "inside" / "a.html").write_bytes(PAGE)
     (folder / "again.html").symlink_to("inside/a.html")
+    (tmp_path / "page.html").write_bytes(PAGE)
+    (folder / "collected.html").symlink_to(tmp_path / "page.html")
+    (folder / "page.html").symlink_to(secret)
     (folder / "link.txt").symlink_to(secret)
     (folder / "up.txt").symlink_to("../secret.txt")
     (folder / "nowhere.txt").symlink_to("gone")
     (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(folder / "pipe.html")
     found = {item.name: item.problem for item in _read(folder)}
+    leads_out = "a link that leads out of the folder, to neither a web page nor a WARC file"
     assert found == {
         "again.html": None,
+        "collected.html": None,
         "inside/a.html": None,
-        "link.txt": "a link that leads out of the folder",
+        "link.txt": leads_out,
         "nowhere.txt": "not a file",
+        "page.html": leads_out,
         "pipe.html": "not a file",
-        "up.txt": "a link that leads out of the folder",
+        "up.txt": leads_out,
     }
 
 
