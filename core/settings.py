@@ -240,7 +240,8 @@ class DeskSettings:
     desk_port: Annotated[int, _help("port that the desk listens on")] = 8642
     desk_zone: Annotated[str, _help("time zone of the desk, such as Europe/Berlin")] = "UTC"
     desk_language: Annotated[
-        str, _help("language of the desk if a browser asks for none that there is, and of briefings: en, de or ar")
+        str,
+        _help("language of the desk's pages for a browser that asks for no language that the desk has: en, de or ar"),
     ] = "en"
     desk_public_url: Annotated[
         str,
