@@ -40,7 +40,7 @@ def test_a_rate(case: dict[str, Any]) -> None:
     found = rate(hours(case["now"]), [hours(day) for day in case["days"]], case.get("part", 1.0))
     assert (found.number, found.expected) == (case["number"], case.get("expected"))
     assert (found.burst, found.quiet_hours) == (case["burst"], case["quiet"])
-    said = rate_words(found, "articles")
+    said = rate_words(found, "article")
     assert (": a burst" in said) == case["burst"]
     assert ("quiet for" in said) == bool(case["quiet"])
 

@@ -68,7 +68,7 @@ def made_for(client: TestClient, feed: str) -> str:
     values = {"feed": feed, "form_token": form_token(client, "/account")}
     page = client.post("/account/feeds", data=values)
     assert page.status_code == 200
-    found = re.search(r'<code class="secret">([^<]*)</code>', page.text)
+    found = re.search(r'<code class="secret"[^>]*>([^<]*)</code>', page.text)
     assert found is not None
     return unescape(found[1])
 

@@ -76,14 +76,16 @@ def test_the_pause_grows_for_a_service_that_fails_by_itself(monkeypatch: pytest.
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_from_outside_does_not_make_it_grow(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
-    watched = Watched(
-        monkeypatch,
-        "import signal, time; signal.signal(signal.SIGHUP, signal.SIG_DFL); print(flush=True); time.sleep(600)",
-    )
-    for _ in range(4):
-        assert watched.kill(number) == f"service was ended by {number.name}; restarting it in 0.5 s"
-        assert watched.start_again(0.5)
-    watched.supervisor.stop()
+    # A process that is begun below nohup ignores it, and so do its children.
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        watched = Watched(monkeypatch, "import time; time.sleep(600)")
+        for _ in range(4):
+            assert watched.kill(number) == f"service was ended by {number.name}; restarting it in 0.5 s"
+            assert watched.start_again(0.5)
+        watched.supervisor.stop()
+    finally:
+        signal.signal(signal.SIGHUP, hangup)
 
 
 def test_a_crash_is_the_service_s_own_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_several_processes_may_open_a_new_store_at_once(store_url: str) -> None:
     ]
     # They have loaded nothing yet; each goes on with its line as soon as it can.
     said = [opener.communicate("go\n", timeout=60) for opener in openers]
-    assert [(out.strip(), error) for out, error in said] == [("(0, 0)", "")] * 3
+    assert [(out.strip(), error) for out, error in said] == [("(0, 0, 0)", "")] * 3
 
 
 def test_a_store_of_a_later_version_is_left_alone(store_url: str) -> None:

@@ -11,8 +11,8 @@ from tests.pipeline.flow.input import START, Item
 from tests.pipeline.flow.runs import bounded
 
 NOTICE = (
-    "<html lang='fi'><head><title>The Outlet</title></head><body><h1>Hetkinen</h1><p>Palvelu tarkistaa liikennettä. Sivu "
-    "avautuu itsestään, kun tarkistus on valmis. Kiitos kärsivällisyydestä.</p></body></html>"
+    "<html lang='fi'><head><title>The Outlet</title></head><body><h1>Saariston viikko</h1><p>Lehti ilmestyy kolmesti "
+    "viikossa. Toimitus palvelee lukijoita arkisin rannan vanhassa makasiinissa.</p></body></html>"
 )
 PAGE = "<html><head><title>{0}</title></head><body><article><h1>{0}</h1><p>{1}</p></article></body></html>"
 FERRY = "The ferry ran aground at dawn; all passengers are safe, the coastguard of the northern islands says."
@@ -43,7 +43,7 @@ def test_a_wall_by_repetition_ends_alike_however_the_input_comes(tmp_path: Path)
     ends = [(one["item"], one["kind"], one.get("stage"), one.get("reason")) for one in results["outcomes"]]
     assert ends == [
         ("0", "published", None, None),
-        ("1", "published", None, None),  # nothing tells yet that it is a wall
+        ("1", "published", None, None),  # nothing says yet that it stands at every address
         ("2", "duplicate", None, None),
         ("3", "published", None, None),
         ("4", "rejected", "wall", "repeated"),
