@@ -100,7 +100,7 @@ def test_what_is_estimated_is_what_evaluation_takes(query: str, around: str, see
     spent = document.budget.limit - document.budget.left if "NEAR" in query else 0
     # A few hundred steps more or less are chance: where the words of a small query happen to stand.
     assert spent <= 1.25 * estimated + BY_CHANCE
-    # What is refused would take too many, or, where stretches are many and overlap, a hundredth of what is estimated.
+    # What is refused would take too many, or, where stretches are many and overlap, a three-hundredth of what is estimated.
     assert estimated < REFUSED_STEPS or 300 * spent > estimated
 
 
