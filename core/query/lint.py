@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -303,15 +303,16 @@ def estimated_steps(node: Compiled) -> int:
 class _Estimate(NamedTuple):
     """Steps of deciding whether a node holds, of finding its places, and of following its ends in a chain (``chains``).
 
-    ``hits``: the number of its places, at ``begins`` and ``ends``: stretches from one to the other are found once.
+    ``hits``: the number of its places. They begin and end with words of ``begins`` and ``ends``, which say how many each has:
+    a stretch from one to the other is found once, and a word that stands on both sides of NEAR has its places once.
     """
 
     decide: float
     find: float = 0
     hits: float = 0
     follow: float = 0
-    begins: float = 0
-    ends: float = 0
+    begins: Mapping[Compiled, float] = {}
+    ends: Mapping[Compiled, float] = {}
 
 
 def _estimate(node: Compiled) -> _Estimate:
@@ -325,9 +326,12 @@ def _estimate(node: Compiled) -> _Estimate:
             hits = min(_WORDS, min(_MOST_LISTED, listed) + others)
             find = sum(one.find for one in several)
             follow = sum(one.follow for one in several) if node.depth else find + hits
-            begins, ends = (
-                min(hits, sum(each)) for each in zip(*((one.begins, one.ends) for one in several), strict=True)
-            )
+            # Of a long list only some words are there, whichever: it counts as one word.
+            begins, ends = _either(*(one.begins for one in several)), _either(*(one.ends for one in several))
+            if sum(begins.values()) > hits:
+                begins = {node: hits}
+            if sum(ends.values()) > hits:
+                ends = {node: hits}
             return _Estimate(sum(one.decide for one in several), find, hits, follow, begins, ends)
         case AllOf(parts=parts):
             return _Estimate(sum(_estimate(part).decide for part in parts))
@@ -346,14 +350,20 @@ def _estimate_near(node: Close) -> _Estimate:
     reach = min(1.0, (1 if node.ordered else 2) * (node.distance + 1) / _WORDS)
     begins, ends = one.begins, other.ends
     if not node.ordered:
-        begins, ends = min(_WORDS, begins + other.begins), min(_WORDS, ends + one.ends)
-    hits = min(one.hits * other.hits * reach, begins * ends / 2)
+        begins, ends = _either(begins, other.begins), _either(ends, one.ends)
+    stretches = min(_WORDS, sum(begins.values())) * min(_WORDS, sum(ends.values())) / 2
+    hits = min(one.hits * other.hits * reach, stretches)
     both = one.find + one.hits + other.find + other.hits
     find = both + one.hits * other.hits * reach
     # Each order in which the sides may come is followed by itself, so this doubles with each NEAR around another.
     follow = (1 if node.ordered else 2) * (one.follow + other.follow) if node.depth <= DEEPEST else find + hits
     here = follow if 1 < node.depth <= DEEPEST else both
     return _Estimate(one.decide + other.decide + here, find, hits, follow, begins, ends)
+
+
+def _either(*sides: Mapping[Compiled, float]) -> Mapping[Compiled, float]:
+    """The words of all sides; leaves are shared, so one that stands on several is there once."""
+    return {word: hits for side in sides for word, hits in side.items()}
 
 
 def _listed(node: Compiled) -> bool:
@@ -369,7 +379,7 @@ def _estimate_leaf(leaf: Leaf) -> _Estimate:
     if leaf.lead:
         hits *= min(1.0, leaf.lead / _WORDS)
     compared = sum(words) if isinstance(leaf, WildLeaf) else 0
-    return _Estimate(compared, compared, hits, compared + hits, hits, hits)
+    return _Estimate(compared, compared, hits, compared + hits, {leaf: hits}, {leaf: hits})
 
 
 def _often(word: WordTest) -> float:

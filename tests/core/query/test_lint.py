@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.query import Document, NotDecided, compile_query, lint, parse
@@ -80,6 +80,7 @@ def nears(terms: st.SearchStrategy[str], size: int) -> st.SearchStrategy[str]:
 
 
 @settings(max_examples=120, deadline=None)
+@example("((t* NEAR/50 (b* NEAR/300 b*)) NEAR/50 (b* NEAR/50 (b* NEAR/300 b*)))", "ATLEAST/2", 0)
 @given(
     nears(st.sampled_from(["t*", "a*", "s*", "c*", "b*"]), 10), st.sampled_from(["", "ATLEAST/2"]), st.integers(0, 3)
 )
@@ -100,8 +101,8 @@ def test_what_is_estimated_is_what_evaluation_takes(query: str, around: str, see
     spent = document.budget.limit - document.budget.left if "NEAR" in query else 0
     # A few hundred steps more or less are chance: where the words of a small query happen to stand.
     assert spent <= 1.25 * estimated + BY_CHANCE
-    # What is refused would take too many, or, where stretches are many and overlap, a three-hundredth of what is estimated.
-    assert estimated < REFUSED_STEPS or 300 * spent > estimated
+    # What is refused would take too many, or, where stretches are many and overlap, a hundredth of what is estimated.
+    assert estimated < REFUSED_STEPS or 100 * spent > estimated
 
 
 @given(
