@@ -119,7 +119,11 @@ def recognise(request: Request) -> None:
 
 
 def is_known(request: Request) -> bool:
-    """Whether it is known who sends a request, before any route looks at it. Refuses nothing, counts nothing."""
+    """Whether it is known who sends a request, also before any route looks at it. Refuses nothing, counts nothing."""
+    if getattr(request.state, "caller", None) is not None:
+        return True
+    # With a state of its own: a body is counted while the guard, or a route that it let in, reads it.
+    request = Request({**request.scope, "state": {}})
     desk, peer = desk_of(request), request.client.host if request.client else ""
     _begin(desk, request, peer)
     with suppress(Refused, StoreError):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -17,6 +18,8 @@ from core.records import Subscription
 from core.store import Store, StoreReader
 from desk.delivery.store.channels import DeliveryRepository
 from desk.use_cases.desk import Desk
+from desk.web.requests import FORM_HEADER
+from desk.web.shell import STRANGERS_BODY
 from tests.desk.delivery.support import receiving
 from tests.desk.support import (
     NOON_MS,
@@ -218,6 +221,25 @@ def test_what_cannot_be_is_not_stored(desk: Desk, as_editor: TestClient, values:
     assert answer.status_code == 400
     assert said in html.unescape(answer.text)
     assert len(desk.queries.read(now_ms=desk.clock_ms()).subscriptions) == 1
+
+
+def test_a_form_above_what_strangers_may_send(desk: Desk, as_editor: TestClient) -> None:
+    # 19,000 Arabic letters are 114 KB in a form.
+    word = "".join(chr(0x0627 + place) for place in range(20))
+    query = " OR ".join(f"{word}{chr(0x0641 + number % 10)}{chr(0x0641 + number // 10)}" for number in range(100))
+    query += "".join(f" {word * 40}" for _ in range(20))
+    assert sum("\u0600" < letter < "\u0700" for letter in query) > 18_000
+    values = {**WHOLE, "id": "long", "query": query}
+    assert len(urlencode(values, doseq=True)) > STRANGERS_BODY
+    assert send(as_editor, "/subscriptions/save", values, follow_redirects=False).status_code == 303
+    stored = desk.queries.newest("long")
+    assert stored is not None
+    assert stored.query == query
+    assert send(as_editor, "/subscriptions/check", values).status_code == 200
+    # As the page's script sends it: the guard does not read the form.
+    token = form_token(as_editor, "/account")
+    by_script = as_editor.post("/subscriptions/check", data=values, headers={FORM_HEADER: token})
+    assert by_script.status_code == 200
 
 
 def test_pause_resume_remove(desk: Desk, as_editor: TestClient) -> None:
