@@ -1,5 +1,7 @@
 """The morning briefing: the stories of a period by topic, each with two sentences of one of its articles. Pure.
 
+What it says of a story is in the language that is being spoken (``desk.language``).
+
 Extractive: every sentence stands so, word for word, in the article that is named with it. A story has one place, whatever its
 topics: under the first of them in the order of the sections. An older story is in it if something in it changed.
 """
@@ -14,6 +16,7 @@ import msgspec
 
 from core.records import Alert, Article
 from core.records.article import Story
+from desk.language import gettext, listed, ngettext
 from desk.views.wording import Outlets, outlet_name, reason_in_words
 
 SENTENCES = 2
@@ -124,7 +127,7 @@ def briefing_of(
     for name, items in by_section.items():
         if items:
             items.sort(key=lambda one: (-one.sources, not one.subscriptions, -one.last_ms, one.story))
-            title = topics.get(name, "Alerts outside the topics")
+            title = topics.get(name, gettext("Alerts outside the topics"))
             sections.append(
                 BriefingSection(topic=name, title=title, items=tuple(items[:each]), more=max(0, len(items) - each))
             )
@@ -204,7 +207,7 @@ def _item(
 def _changes(facts: StoryFacts, period: Sequence[Article], outlets: Outlets) -> tuple[str, ...]:
     """What changed in an older story: what alerts say is new, then who joined it and who edited."""
     said = [
-        f"{reason_in_words(news.kind)}: {news.text}"
+        gettext("%(reason)s: %(text)s", reason=reason_in_words(news.kind), text=news.text)
         for alert in facts.alerts
         for news in alert.news
         if news.kind not in ("story", "sources")
@@ -212,11 +215,12 @@ def _changes(facts: StoryFacts, period: Sequence[Article], outlets: Outlets) -> 
     joined = sorted({outlet_name(one.source, outlets) for one in period if one.version == 1})
     edited = sorted({outlet_name(one.source, outlets) for one in period if one.version > 1})
     if joined:
-        said.append(f"further reports: {_listed(joined)}")
+        said.append(gettext("further reports: %(outlets)s", outlets=_listed(joined)))
     if edited:
-        said.append(f"edited: {_listed(edited)}")
+        said.append(gettext("edited: %(outlets)s", outlets=_listed(edited)))
     return tuple(dict.fromkeys(said))[:MOST_CHANGES]
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    said, more = listed(names[:most]), len(names) - most
+    return ngettext("%(names)s and %(num)s more", "%(names)s and %(num)s more", more, names=said) if more > 0 else said

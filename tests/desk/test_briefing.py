@@ -16,6 +16,7 @@ from core.errors import UsageError
 from core.records import Subscription
 from core.store import Store
 from desk.delivery import briefing_pdf
+from desk import language
 from desk.delivery.briefing_pdf import is_rtl, pdf_of
 from desk.delivery.render import Renderer
 from desk.use_cases.briefing import Period, briefing, last_hours
@@ -184,6 +185,32 @@ def test_the_page_and_its_exports(wire: Wire, clock: Clock, as_reader: TestClien
     assert "a.example: https://a.example/flood?a=1&b=2" in text
     assert as_reader.get("/briefing/export.odt").status_code == 404
     assert as_reader.get("/briefing?hours=900").status_code == 422
+
+
+def test_the_page_is_in_one_language_and_its_files_in_english(
+    wire: Wire, desk: Desk, clock: Clock, as_reader: TestClient
+) -> None:
+    topics = {"floods": ["rose"]}
+    told = wire.article("Flood in the valley", TEXT, topics=topics, language="en")
+    wire.article("Port closed", "The port is closed until Friday morning.", subscriptions={"ports": ["port"]})
+    wire.number = 10 * HOUR_S
+    for number in range(7):
+        wire.article("Again", "The water rose again.", story=told, source=f"{number}.example", topics=topics)
+    wire.article("Again", "The water rose.", story=told, source="0.example", topics=topics, version=2)
+    clock.now_ms = NOON_MS + 11 * HOUR_MS
+    outlets = "0.example, 1.example, 2.example, 3.example, 4.example"
+    german = as_reader.get("/briefing?hours=8", headers={"accept-language": "de"}).text
+    assert f"<li dir=\"auto\">weitere Berichte: {outlets} und 2 weitere</li>" in german
+    assert "bearbeitet: 0.example" in german
+    assert "further" not in german
+    whole = as_reader.get("/briefing?hours=24", headers={"accept-language": "de"}).text
+    assert "Alarme außerhalb der Themen" in whole
+    text = as_reader.get("/briefing/export.md?hours=8", headers={"accept-language": "de"}).text
+    assert f"- changed: further reports: {outlets} and 2 more" in text
+    assert "- changed: edited: 0.example" in text
+    whole = as_reader.get("/briefing/export.html?hours=24", headers={"accept-language": "de"}).text
+    assert "Alerts outside the topics" in whole
+    assert language.current() == language.SOURCE
 
 
 def test_a_pdf_has_fonts_for_its_scripts_and_takes_text_for_text(

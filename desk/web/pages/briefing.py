@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from desk import language
 from desk.people.roles import Role
 from desk.use_cases.briefing import LONGEST_HOURS, briefing, last_hours, makes_pdf, printed, written
 from desk.views.briefing import Briefing, joined
@@ -34,12 +35,14 @@ def export(visit: TheVisit, kind: str, hours: Hours = 24) -> Response:
     if kind not in FORMATS:
         raise Refused(404, f"no such format; there are {', '.join(FORMATS)}")
     settings = visit.desk.settings
-    view = _made(visit, hours)
     headers = {"Content-Disposition": f'attachment; filename="wirewatch-briefing.{kind}"'}
-    if kind == "pdf":
-        made_pdf = printed(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
-        return Response(made_pdf, headers=headers, media_type=FORMATS[kind])
-    made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
+    # The templates of these files are English: what the view says has to be too.
+    with language.speaking(language.SOURCE):
+        view = _made(visit, hours)
+        if kind == "pdf":
+            made_pdf = printed(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
+            return Response(made_pdf, headers=headers, media_type=FORMATS[kind])
+        made = written(view, settings.desk_zone, templates=settings.delivery_templates, link=visit.base_url)
     return Response(made.html if kind == "html" else made.text, headers=headers, media_type=FORMATS[kind])
 
 
