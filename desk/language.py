@@ -24,8 +24,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
 SOURCE = "en"
-PLURAL_CATEGORIES = ("zero", "one", "two", "few", "many", "other")
-"""CLDR's, in the order of a catalogue's plural forms."""
+_SAMPLES = (*range(200), *(10**power for power in range(3, 10)))
+"""Counts among which every plural category of a language that a whole number can have occurs."""
 FOLDER = Path(__file__).parent / "languages"
 LANGUAGES: tuple[str, ...] = (SOURCE, *sorted(path.parent.name for path in FOLDER.glob("*/desk.po")))
 """Codes of the languages that there are, the source first."""
@@ -121,15 +121,18 @@ def script_words(code: str) -> Mapping[str, str | Mapping[str, str]]:
     """The sentences that scripts of pages say: by the English one its translation, or its forms by their plural category."""
     if code == SOURCE:
         return {}
-    has = {*locale_of(code).plural_form.tags, "other"}
-    categories = [one for one in PLURAL_CATEGORIES if one in has]
+    # Scripts know CLDR's categories, a catalogue the forms of its header: French has three of those and two of these.
+    category = locale_of(code).plural_form
+    samples = {category(count): count for count in reversed(_SAMPLES)}
+    said = catalogue(code)
     found: dict[str, str | Mapping[str, str]] = {}
     for message in read_catalogue(code):
         if message.string and any(path.endswith(".js") for path, _ in message.locations):
             if isinstance(message.id, str):
                 found[message.id] = str(message.string)
             else:
-                found[message.id[0]] = dict(zip(categories, message.string, strict=True))
+                one, many = message.id
+                found[one] = {name: said.ngettext(one, many, count) for name, count in samples.items()}
     return found
 
 

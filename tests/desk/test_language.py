@@ -226,6 +226,56 @@ def test_scripts_get_their_sentences() -> None:
     assert not set(script_words("de")) - {one.id if isinstance(one.id, str) else one.id[0] for one in extracted()}
 
 
+FRENCH = """
+msgid ""
+msgstr ""
+"Language: fr\\n"
+"Plural-Forms: nplurals=2; plural=(n > 1);\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+
+#: desk/web/static/live.js
+msgid "%(num)s story"
+msgid_plural "%(num)s stories"
+msgstr[0] "%(num)s sujet"
+msgstr[1] "%(num)s sujets"
+
+#: desk/web/static/live.js
+msgid "now"
+msgstr "maintenant"
+"""
+
+
+def test_scripts_get_a_form_for_each_plural_category_of_a_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # CLDR has "many" for a million in French, a catalogue has two forms.
+    (tmp_path / "fr").mkdir()
+    (tmp_path / "fr" / "desk.po").write_text(FRENCH, "utf-8")
+    monkeypatch.setattr(language, "FOLDER", tmp_path)
+    for kept in (script_words, language.catalogue):
+        kept.cache_clear()
+    try:
+        assert script_words("fr") == {
+            "%(num)s story": {"one": "%(num)s sujet", "many": "%(num)s sujets", "other": "%(num)s sujets"},
+            "now": "maintenant",
+        }
+    finally:
+        for kept in (script_words, language.catalogue):
+            kept.cache_clear()
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_scripts_say_the_same_form_as_pages(code: str) -> None:
+    said, category = language.catalogue(code), language.locale_of(code).plural_form
+    plurals = [one.id for one in extracted() if isinstance(one.id, tuple) and one.id[0] in script_words(code)]
+    assert plurals
+    for one, many in plurals:
+        forms = script_words(code)[one]
+        assert isinstance(forms, dict)
+        for count in (*range(130), 1_000, 1_000_000):
+            assert forms[category(count)] == said.ngettext(one, many, count)
+
+
 def test_a_page_has_the_language_of_its_reader(client: TestClient, desk: Desk) -> None:
     def shown(path: str = "/sign-in", **headers: str) -> tuple[str, str]:
         found = re.search('<html lang="([a-z]+)" dir="([a-z]+)">', client.get(path, headers=headers).text)
