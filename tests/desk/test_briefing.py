@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from core.errors import UsageError
 from core.records import Subscription
 from core.store import Store
-from desk.delivery import briefing_pdf
 from desk import language
+from desk.delivery import briefing_pdf
 from desk.delivery.briefing_pdf import is_rtl, pdf_of
 from desk.delivery.render import Renderer
 from desk.use_cases.briefing import Period, briefing, last_hours
@@ -220,13 +220,13 @@ def test_a_pdf_has_fonts_for_its_scripts_and_takes_text_for_text(
     topics = {"floods": ["rose"]}
     hostile = '#panic("code") $x$ *b* </script> \u202e rose'
     wire.article(hostile, TEXT, topics=topics, language="en", url="https://a.example/flood?a=1")
-    for title, text, language in (
+    for title, text, code in (
         ("ارتفاع منسوب المياه rose", "ارتفع الماء مترين في ليلة واحدة.", "ar"),
         ("שר החוץ: השיחות rose", "השיחות נמשכו שלוש שעות בג'נבה.", "he"),
         ("مذاکرات آتش\u200cبس rose", "مذاکرات در ۱۲ آذر ادامه می\u200cیابد.", "fa"),
         ("叙利亚政府达成协议 rose", "双方同意停火协议，援助将于周二开始。", "zh"),
     ):
-        wire.article(title, text, topics=topics, language=language)
+        wire.article(title, text, topics=topics, language=code)
     clock.forward(HOUR_S)
     assert "/briefing/export.pdf?hours=12" in as_reader.get("/briefing?hours=12").text
     answer = as_reader.get("/briefing/export.pdf?hours=12")
