@@ -200,7 +200,7 @@ def test_the_page_is_in_one_language_and_its_files_in_english(
     clock.now_ms = NOON_MS + 11 * HOUR_MS
     outlets = "0.example, 1.example, 2.example, 3.example, 4.example"
     german = as_reader.get("/briefing?hours=8", headers={"accept-language": "de"}).text
-    assert f"<li dir=\"auto\">weitere Berichte: {outlets} und 2 weitere</li>" in german
+    assert f'<li dir="auto">weitere Berichte: {outlets} und 2 weitere</li>' in german
     assert "bearbeitet: 0.example" in german
     assert "further" not in german
     whole = as_reader.get("/briefing?hours=24", headers={"accept-language": "de"}).text
