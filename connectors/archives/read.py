@@ -101,7 +101,7 @@ def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveIt
         name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
         if name not in leave_out and name != MANIFEST and (kind_of(path) or name in manifest):
             listed = manifest.pop(name, None)
-            if problem := _unfit(path, folder):
+            if problem := unfit(path, folder):
                 yield ArchiveItem(name, problem=problem)
             else:
                 yield from _read_file(path, name, listed)
@@ -109,15 +109,16 @@ def _read_folder(folder: Path, leave_out: Collection[str]) -> Iterator[ArchiveIt
         yield ArchiveItem(name, problem="the manifest names it, but there is no such file")
 
 
-def _unfit(path: Path, folder: Path) -> str | None:
+def unfit(path: Path, folder: Path) -> str | None:
     """Why what lies in a folder is not read; None if it is a file of it.
 
     Folders come from others: a link could make an article of any file of this machine, and a pipe is never at its end. People
     also collect pages by links, so one to a web page or a WARC file, by the name of what it leads to, is followed.
     """
     if path.is_symlink():
-        target = path.resolve()
-        if not target.is_relative_to(folder.resolve()) and kind_of(target) not in (PAGE, WARC):
+        # Not ``Path.resolve``, which raises RuntimeError for a link that leads to itself before Python 3.13.
+        target = Path(os.path.realpath(path))
+        if not target.is_relative_to(os.path.realpath(folder)) and kind_of(target) not in (PAGE, WARC):
             return "a link that leads out of the folder, to neither a web page nor a WARC file"
     return None if path.is_file() else "not a file"
 

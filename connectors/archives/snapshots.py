@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from connectors.archives.items import ArchiveItem, moment, source_of
-from connectors.archives.read import FEED, MANIFEST, ManifestLine, feed_in, kind_of, read_manifest, read_path
+from connectors.archives.read import FEED, MANIFEST, ManifestLine, feed_in, kind_of, read_manifest, read_path, unfit
 from connectors.feeds.article import raw_article
 from connectors.feeds.identity import matched, read_marks
 from core.errors import FeedError, InputError
@@ -62,9 +62,11 @@ class HistoryReader:
             name = path.relative_to(self._path).as_posix()
             if path.name.startswith(".") or path.is_dir() or kind_of(path) != FEED:
                 continue
-            line = listed.get(name)
+            if unfit(path, self._path):
+                # ``read_path`` says why.
+                continue
             try:
-                found.append(_snapshot(path, name, line))
+                found.append(_snapshot(path, name, listed.get(name)))
             except (OSError, InputError):
                 # ``read_path`` says what is wrong with it.
                 continue

@@ -15,6 +15,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from connectors.archives import ArchiveItem, read, read_path
+from connectors.archives.snapshots import HistoryReader
 
 PAGE = b"<html><body><p>The council met on Monday and talked about the bridge.</p></body></html>"
 
@@ -89,6 +90,7 @@ def test_a_folder_from_elsewhere_gives_no_file_of_this_machine(tmp_path: Path) -
     (folder / "link.txt").symlink_to(secret)
     (folder / "up.txt").symlink_to("../secret.txt")
     (folder / "nowhere.txt").symlink_to("gone")
+    (folder / "loop.txt").symlink_to("loop.txt")
     (folder / "linked").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(folder / "pipe.html")
     found = {item.name: item.problem for item in _read(folder)}
@@ -98,11 +100,35 @@ def test_a_folder_from_elsewhere_gives_no_file_of_this_machine(tmp_path: Path) -
         "collected.html": None,
         "inside/a.html": None,
         "link.txt": leads_out,
+        "loop.txt": "not a file",
         "nowhere.txt": "not a file",
         "page.html": leads_out,
         "pipe.html": "not a file",
         "up.txt": leads_out,
     }
+
+
+def test_snapshots_of_feeds_are_files_of_their_folder_too(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in (1, 2):
+        feed = f"<rss version='2.0'><channel><item><title>{number}</title><link>https://a.example/{number}</link></item>"
+        (folder / f"feed-2026-03-05T1{number}-00-00Z.xml").write_text(f"{feed}</channel></rss>")
+    secret = tmp_path / "feed-2026-03-05T13-00-00Z.xml"
+    secret.write_text("<rss version='2.0'><channel><item><title>secret</title></item></channel></rss>")
+    (folder / secret.name).symlink_to(secret)
+    (folder / "up-2026-03-05T13-00-00Z.rss").symlink_to(f"../{secret.name}")
+    (folder / "loop-2026-03-05T13-00-00Z.xml").symlink_to("loop-2026-03-05T13-00-00Z.xml")
+    os.mkfifo(folder / "feed-2026-03-05T14-00-00Z.xml")
+    found = list(HistoryReader(folder).items())
+    leads_out = "a link that leads out of the folder, to neither a web page nor a WARC file"
+    assert {item.name: item.problem for item in found if item.problem} == {
+        "feed-2026-03-05T13-00-00Z.xml": leads_out,
+        "feed-2026-03-05T14-00-00Z.xml": "not a file",
+        "loop-2026-03-05T13-00-00Z.xml": "not a file",
+        "up-2026-03-05T13-00-00Z.rss": leads_out,
+    }
+    assert [item.raw.url for item in found if item.raw] == ["https://a.example/1", "https://a.example/2"]
 
 
 def test_a_byte_order_mark_costs_no_article(tmp_path: Path) -> None:
