@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import re
 from calendar import timegm
@@ -13,7 +12,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 import feedparser
-from feedparser.util import FeedParserDict
 
 from connectors.feeds.article import looks_like_html, once_escaped, plain_text
 from connectors.feeds.feedparser_limits import limit
@@ -84,19 +82,6 @@ def parse_feed(body: bytes, *, url: str, content_type: str | None = None) -> Par
         topic=_related(about, "self", url),
         moved_to=web_address(_joined(url, about.get("newlocation") or about.get("itunes_new-feed-url"))) or None,
     )
-
-
-def _copied(self: FeedParserDict, memo: dict[int, Any]) -> FeedParserDict:
-    """What ``copy.deepcopy`` gives of one, for those that hold only text without a look at each value.
-
-    feedparser copies such a dictionary at the end of each title and text: a thirtieth of what a first poll costs.
-    """
-    if all(type(value) is str or value is None for value in self.values()):
-        return FeedParserDict(self)
-    return FeedParserDict({key: copy.deepcopy(value, memo) for key, value in self.items()})
-
-
-FeedParserDict.__deepcopy__ = _copied
 
 
 def _related(about: Any, rel: str, base: str) -> str | None:

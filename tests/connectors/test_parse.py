@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import feedparser
 import pytest
 from feedparser.util import FeedParserDict
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.feeds import parse_feed
+from connectors.feeds.feedparser_limits import AUTHOR_CHARS, unlimited
 from connectors.feeds.items import ITEM_PARAMETER
 from core.errors import FeedError
 
@@ -125,3 +128,18 @@ def test_copies_of_what_feedparser_gives_are_deep() -> None:
     assert (twin, type(twin)) == (whole, FeedParserDict)
     twin["title_detail"]["value"] = twin["tags"][0]["term"] = "other"
     assert (inner["value"], whole["tags"][0]["term"]) == ("words", "a")
+
+
+def test_unlimited_gives_feedparser_as_it_is_installed() -> None:
+    feed = f"<rss version='2.0'><channel><item><author>{'A' * 500}</author></item></channel></rss>".encode()
+
+    def author() -> int:
+        return len(feedparser.parse(io.BytesIO(feed)).entries[0].author)
+
+    assert author() == AUTHOR_CHARS
+    assert "__deepcopy__" in vars(FeedParserDict)
+    with unlimited():
+        assert author() == 500
+        assert "__deepcopy__" not in vars(FeedParserDict)
+    assert author() == AUTHOR_CHARS
+    assert "__deepcopy__" in vars(FeedParserDict)
