@@ -112,7 +112,9 @@ def test_snapshots_of_feeds_are_files_of_their_folder_too(tmp_path: Path) -> Non
     folder = tmp_path / "folder"
     folder.mkdir()
     for number in (1, 2):
-        feed = f"<rss version='2.0'><channel><item><title>{number}</title><link>https://a.example/{number}</link></item>"
+        feed = (
+            f"<rss version='2.0'><channel><item><title>{number}</title><link>https://a.example/{number}</link></item>"
+        )
         (folder / f"feed-2026-03-05T1{number}-00-00Z.xml").write_text(f"{feed}</channel></rss>")
     secret = tmp_path / "feed-2026-03-05T13-00-00Z.xml"
     secret.write_text("<rss version='2.0'><channel><item><title>secret</title></item></channel></rss>")

@@ -216,7 +216,6 @@ def test_the_page_is_in_one_language_and_its_files_in_english(
 def test_a_pdf_has_fonts_for_its_scripts_and_takes_text_for_text(
     wire: Wire, clock: Clock, as_reader: TestClient
 ) -> None:
-    pytest.importorskip("typst", reason="the extra pdf is not installed")
     topics = {"floods": ["rose"]}
     hostile = '#panic("code") $x$ *b* </script> \u202e rose'
     wire.article(hostile, TEXT, topics=topics, language="en", url="https://a.example/flood?a=1")
@@ -265,7 +264,6 @@ def test_an_empty_one_says_so(as_reader: TestClient) -> None:
 
 
 def test_a_template_of_ones_own_makes_the_pdf(tmp_path: Path) -> None:
-    pytest.importorskip("typst", reason="the extra pdf is not installed")
     (tmp_path / "briefing.typ").write_text("#panic(sys.inputs.view)")
     with pytest.raises(UsageError, match=r"template briefing\.typ: .*1970-01-01 01:00"):
         pdf_of(Briefing(from_ms=0, until_ms=HOUR_MS), "UTC", templates=str(tmp_path))
