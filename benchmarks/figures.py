@@ -36,6 +36,7 @@ class Report:
     def __init__(self, library: str, *, digits: int) -> None:
         self._library, self._digits = library, digits
         self.figures: list[Figure] = []
+        self._known = machine()
         self._loads = [load()]
 
     @property
@@ -64,7 +65,7 @@ class Report:
 
     def machine(self) -> str:
         """The machine in one line."""
-        known = machine()
+        known = self._known
         return (
             f"{known['cores']} cores ({platform.machine()}), {int(memory_gib())} GB, Python {known['python']}, "
             f"{self._library}, load {min(self._loads):.1f} to {max(self._loads):.1f}"

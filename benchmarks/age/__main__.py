@@ -48,6 +48,7 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.age", description=__doc__)
     options.add_argument("enriched", type=Path)
     chosen = options.parse_args()
+    known = machine()
     articles = [decode(line, Article) for line in chosen.enriched.read_bytes().splitlines()]
     server = PostgresServer()
     server.start()
@@ -58,7 +59,7 @@ def main() -> None:
             for row in (*sizes(store, articles), *pruned(store)):
                 shown = {"store": store.engine.dialect.name, **row}
                 print(shown, flush=True)
-                keep(RESULTS, machine(), shown)
+                keep(RESULTS, known, shown)
             store.close()
     finally:
         server._process and server._process.terminate()  # noqa: SLF001 - it has no other end

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.report.alternate import Measured, Pair
-from benchmarks.results import machine
 
 RATIOS = Path(__file__).parent / "results" / "ratios.csv"
 
@@ -47,14 +46,18 @@ def _value(name: str, value: str) -> Any:
     return float(value) if name in _FIGURES else value
 
 
-def write(found: Sequence[tuple[Pair, Measured]], path: Path = RATIOS) -> None:
-    """Write the file anew, in the given order, with the machine's facts."""
-    known = machine()
+def write(found: Sequence[tuple[Pair, Measured]], known: Mapping[str, object], path: Path = RATIOS) -> None:
+    """Put these ratios in place of those of the same name; others stay, new ones come last.
+
+    ``known``: the facts of ``benchmarks.results.machine`` from before they were measured.
+    """
+    whole = {name: tuple(one) for name, one in read(path).items()}
+    for pair, cost in found:
+        figures = (round(cost.ours_ms, 4), round(cost.peer_ms, 4), round(cost.ratio, 4), pair.target)
+        facts = (known[name] for name in ("when", "commit", "cpu", "load_before"))
+        whole[pair.name] = (pair.name, pair.what, pair.beside, *figures, *facts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(Kept._fields)
-        for pair, cost in found:
-            figures = [round(cost.ours_ms, 4), round(cost.peer_ms, 4), round(cost.ratio, 4), pair.target]
-            facts = [known[name] for name in ("when", "commit", "cpu", "load_before")]
-            rows.writerow([pair.name, pair.what, pair.beside, *figures, *facts])
+        rows.writerows(whole.values())

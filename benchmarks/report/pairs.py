@@ -8,7 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -59,18 +59,14 @@ _SEARCHES = {
 """A query in our language and in that of SQLite's FTS5."""
 
 
-def pairs(scratch: Path, stack: ExitStack) -> Iterator[Pair]:
-    """The pairs, each built when it is asked for. ``scratch``: an empty folder; ``stack`` closes what they open."""
-    yield _extraction()
-    yield _preparation()
-    yield _kept(scratch)
-    yield _topics()
-    yield _matching()
-    yield _stories()
-    yield _search(scratch, stack)
-    yield _feeds()
-    yield _stream(scratch, stack)
-    yield _start()
+def pairs(scratch: Path, stack: ExitStack, parts: Collection[str]) -> Iterator[Pair]:
+    """The pairs of these ``PARTS``, each built when it is asked for.
+
+    ``scratch``: an empty folder; ``stack`` closes what they open.
+    """
+    for name, built in PARTS.items():
+        if name in parts:
+            yield built(scratch, stack)
 
 
 def _over(items: Sequence[object], work: Callable[[object], object]) -> Callable[[int], int]:
@@ -283,3 +279,17 @@ def _start() -> Pair:
     ours = started(("-m", "wirewatch", "--version"))
     peer = started(("-c", "import typer, rich"))
     return Pair("start", "`wirewatch --version`", "Python with typer and rich loaded", ours, peer)
+
+
+PARTS: dict[str, Callable[[Path, ExitStack], Pair]] = {
+    "extraction": lambda _scratch, _stack: _extraction(),
+    "preparation": lambda _scratch, _stack: _preparation(),
+    "kept drafts": lambda scratch, _stack: _kept(scratch),
+    "topics": lambda _scratch, _stack: _topics(),
+    "matching": lambda _scratch, _stack: _matching(),
+    "stories": lambda _scratch, _stack: _stories(),
+    "search": _search,
+    "feeds": lambda _scratch, _stack: _feeds(),
+    "stream": _stream,
+    "start": lambda _scratch, _stack: _start(),
+}
