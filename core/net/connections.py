@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from core.net.addresses import place_of
+
 MAX_PROVEN = 32
 MAX_UNPROVEN = 128
 MAX_UNPROVEN_PER_PEER = 16
@@ -20,7 +22,11 @@ HEAD_BYTES = 1 << 16
 
 
 class Connection(Protocol):
-    """What is known of one connection. ``waiting``: its headers have come, and its body must before it can prove itself."""
+    """What is known of one connection.
+
+    ``peer``: the place that it comes from (``place_of``). ``waiting``: its headers have come, and its body must before it can
+    prove itself.
+    """
 
     peer: str
     waiting: bool
@@ -117,7 +123,7 @@ def bounded_protocol(
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self.peer = self.client[0] if self.client else ""
+            self.peer = place_of(self.client[0]) if self.client else ""
             if self.client and by_client is not None:
                 by_client[self.client] = self
             # The whole connection is bounded, not only each wait: a sender that trickles bytes gains nothing.

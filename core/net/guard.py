@@ -12,7 +12,6 @@ are connected to.
 
 from __future__ import annotations
 
-import ipaddress
 import queue
 import socket
 import ssl
@@ -27,15 +26,13 @@ from urllib.request import getproxies
 
 import httpcore
 
+from core.net.addresses import NOT_AN_ADDRESS, refusal
+
 Resolve = Callable[[str, int], Sequence[str]]
 """Addresses of a host for a port, in the order to try. Raises OSError."""
 
-NOT_AN_ADDRESS = "not an address"
 # Names kept for private networks: RFC 6761, RFC 6762, ICANN's "internal", and what routers and offices use.
 _INSIDE = frozenset({"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain"})
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
-_COMPATIBLE = ipaddress.ip_network("::/96")
-_RELAY_6TO4 = ipaddress.ip_network("192.88.99.0/24")
 
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """The monotonic time at which the request of this thread has to be over."""
@@ -49,40 +46,6 @@ class AddressRefused(httpcore.ConnectError):
 
 class NameNotResolved(httpcore.ConnectError):
     """The host's name could not be resolved; its text is the name."""
-
-
-def refusal(address: str) -> str | None:
-    """Why ``address`` (of IPv4 or IPv6) may not be connected to, in a word or two; None if it may.
-
-    An IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64, compatible) counts as itself.
-    """
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return NOT_AN_ADDRESS
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.is_loopback or ip.is_unspecified:
-            return "loopback" if ip.is_loopback else "unspecified"
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and (ip in _COMPATIBLE or any(ip in net for net in _NAT64)):
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return refusal(str(inner))
-        if ip.is_site_local:
-            return "private"
-    elif ip in _RELAY_6TO4:
-        return "reserved"
-    for name, hit in (
-        ("loopback", ip.is_loopback),
-        ("link-local", ip.is_link_local),
-        ("multicast", ip.is_multicast),
-        ("unspecified", ip.is_unspecified),
-        ("private", ip.is_private),
-        ("reserved", ip.is_reserved or not ip.is_global),
-    ):
-        if hit:
-            return name
-    return None
 
 
 def is_listed(host: str, port: int, allow_private: Collection[str]) -> bool:

@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Sequence
 
 from core.errors import UsageError
+from core.net.addresses import Network, parsed
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
@@ -58,16 +58,3 @@ def host_of(header: str) -> str:
     if header.startswith("["):
         return header.partition("]")[0] + "]"
     return header.partition(":")[0]
-
-
-def parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address, with or without brackets and a port, as proxies write them; None if it is none."""
-    host, bracket, _ = text.removeprefix("[").partition("]")
-    if not bracket and text.count(":") == 1:
-        host = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped if isinstance(mapped, ipaddress.IPv4Address) else address

@@ -15,7 +15,7 @@ class Limit:
 
 
 API = Limit(120, 0.1)
-"""Requests of one token, session or address to the API: 600 a minute."""
+"""Requests of one token, session or address (of IPv6: one /56, as everywhere) to the API: 600 a minute."""
 PAGES = Limit(240, 0.05)
 """Everything else of one person or address: a desk that works fast stays far below."""
 STREAMS = 12

@@ -7,10 +7,7 @@ has not signed in before, but always the first. ``Spent`` says when each allowan
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NamedTuple
-
-from desk.people.addresses import parsed
 
 Limit = tuple[int, int]
 """So many tries at once, then one more whenever so many milliseconds have passed."""
@@ -80,16 +77,6 @@ def decide(spent: Spent, *, known: bool, now_ms: int) -> TryDecision:
 def undone(spent: Spent, cost: Spent) -> Spent:
     """What is spent once a try that was answered turned out to be right: nothing of the name at this place."""
     return Spent(*(max(0, a - b) for a, b in zip(spent, cost, strict=True)))._replace(pair_ms=0)
-
-
-def place_of(address: str) -> str:
-    """The place that an address belongs to: itself, and of IPv6 the /56 that one customer has."""
-    found = parsed(address)
-    if found is None:
-        return address[:60]
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    return str(ipaddress.ip_network((int(found), 56), strict=False))
 
 
 def _wait(limit: Limit, owed_ms: int) -> int:

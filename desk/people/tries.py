@@ -7,10 +7,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Index, Table
 
+from core.net.addresses import place_of
 from core.store.engine import Store
 from core.store.metadata import SafeString, metadata
 from desk.people.credentials import hashed
-from desk.people.slowing import Spent, decide, place_of, undone
+from desk.people.slowing import Spent, decide, undone
 from desk.people.store import folded
 
 KNOWN_MS = 90 * 86_400_000

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from anyio import CapacityLimiter
 
 from core.errors import Unavailable, UsageError
+from core.net.addresses import Network
 from core.search import SearchIndex
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
@@ -20,7 +21,7 @@ from desk.live.follow import Board, Follower, Hub
 from desk.live.marks import StoryMarks
 from desk.live.run_reader import DeskReader
 from desk.people.accounts import Accounts, By
-from desk.people.addresses import Network, networks
+from desk.people.addresses import networks
 from desk.people.credentials import Passwords
 from desk.people.limits import ALL_STREAMS, PLACE_STREAMS, SEARCHES, SEARCHES_EACH, SIGNING_IN, STREAMS, Buckets, Slots
 from desk.people.preferences import Preferences

@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from core.errors import StoreError
+from core.net.addresses import place_of
 from desk import language
 from desk.people.accounts import By
 from desk.people.addresses import client_address, trusted
@@ -224,7 +225,7 @@ def _form_cookie(desk: Desk, request: Request, caller: Caller | None) -> str:
 
 
 def _limit(desk: Desk, request: Request, caller: Caller | None) -> None:
-    who = caller.id if caller is not None else request.state.address
+    who = caller.id if caller is not None else place_of(request.state.address)
     what, limit = ("api", API) if is_api(request) else ("pages", PAGES)
     if caller is not None and caller.means == "feed":
         # An address that got into many hands must not lock its owner out of the pages.

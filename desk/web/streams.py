@@ -9,9 +9,9 @@ from fastapi import Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
+from core.net.addresses import place_of
 from desk.live.follow import Batch, StreamReader
 from desk.people.roles import Caller
-from desk.people.slowing import place_of
 from desk.use_cases.desk import Desk
 from desk.web.guard import still_in
 from desk.web.problems import Refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gzip
 import hashlib
@@ -15,9 +16,11 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from unittest import mock
 from urllib.parse import parse_qs, urlencode
 
 import pytest
+import uvicorn
 from msgspec.structs import replace
 from sqlalchemy import select
 
@@ -31,7 +34,7 @@ from connectors.push.websub import LEASE_S, HubRepository, WebSub
 from connectors.store.feeds import FeedRepository
 from connectors.store.tables import hub_subscriptions
 from core.errors import StreamUnavailable
-from core.net.connections import MAX_PROVEN, Connections
+from core.net.connections import MAX_PROVEN, Connection, Connections, bounded_protocol
 from core.records import RawArticle, to_ms
 from core.store import Store, open_store
 from desk.terminal import harmless
@@ -564,6 +567,32 @@ def test_the_oldest_of_the_heaviest_peer_goes_and_what_has_proved_itself_stays()
     assert not many[4].gone
     connections.closed(mine)  # type: ignore[arg-type]
     assert connections.proved(others[0])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"), [("2001:db8:7:101::1", "2001:db8:7:1ff::2", True), ("192.0.2.1", "192.0.2.2", False)]
+)
+def test_all_addresses_of_one_customer_are_one_peer(one: str, other: str, same: bool) -> None:
+    seen: list[str] = []
+
+    class Noting(Connections):
+        def opened(self, one: Connection) -> None:
+            seen.append(one.peer)
+
+    loop = asyncio.new_event_loop()
+    kind = bounded_protocol(Noting(), headers_s=1, idle_s=1)
+    config = uvicorn.Config(mock.Mock(), interface="asgi3", log_config=None)
+    config.load()
+    for address in (one, other):
+        protocol = kind(config=config, server_state=uvicorn.server.ServerState(), app_state={}, _loop=loop)  # type: ignore[call-arg]
+        transport = mock.Mock(asyncio.Transport)
+        connected = mock.Mock(socket.socket)
+        connected.getpeername.return_value = (address, 50_000, 0, 0)
+        transport.get_extra_info.side_effect = {"socket": connected}.get
+        protocol.connection_made(transport)
+        protocol.connection_lost(None)
+    loop.close()
+    assert (seen[0] == seen[1]) is same
 
 
 def test_one_that_waits_for_its_signed_body_goes_last() -> None:

@@ -20,7 +20,7 @@ import pytest
 import typer.main
 import yaml
 
-from core.net.guard import refusal
+from core.net.addresses import refusal
 from core.settings import NAMES
 from tests.deploy import files
 from wirewatch.cli import app

@@ -270,6 +270,18 @@ def test_the_api_is_limited(desk: Desk, clock: Clock, as_reader: TestClient) -> 
     assert as_reader.get("/api/v1/me").status_code == 200
 
 
+def test_one_customer_with_many_addresses_is_limited_as_one(desk: Desk) -> None:
+    statuses = []
+    with TestClient(create_app(desk), base_url="http://127.0.0.1") as first:
+        for number in range(121):
+            # The addresses that one line has: other subnets, other hosts in them.
+            first._transport.client = (f"2001:db8:7:1{number % 100:02}::{number:x}", 50_000)
+            statuses.append(first.get("/api/v1/me").status_code)
+        first._transport.client = ("2001:db8:7:200::1", 50_000)
+        statuses.append(first.get("/api/v1/me").status_code)
+    assert statuses == [401] * 120 + [429] + [401]
+
+
 def test_tokens_are_scoped_hashed_and_can_be_dropped(desk: Desk, clock: Clock, client: TestClient) -> None:
     editor = desk.accounts.known("editor")
     reads = desk.accounts.make_token(editor, "reads", "read", None, COMMAND_LINE)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from core.net.guard import NOT_AN_ADDRESS, AddressRefused, NameNotResolved, Resolve, refusal, resolve_host
+from core.net.addresses import NOT_AN_ADDRESS, refusal
+from core.net.guard import AddressRefused, NameNotResolved, Resolve, resolve_host
 from core.tracing import Spans
 from desk.delivery.render import Notice
 from desk.delivery.store.channels import Channel

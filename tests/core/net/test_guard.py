@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.http.client import Failure, Http
+from core.net.addresses import refusal
 from core.net.guard import (
     AddressRefused,
     GuardedBackend,
@@ -24,7 +25,6 @@ from core.net.guard import (
     checked,
     guarded_lookups,
     is_listed,
-    refusal,
 )
 from desk.delivery.channels import Trouble, carrier_of, kind_of
 from desk.delivery.store.channels import Channel
@@ -40,14 +40,6 @@ NAME = "host.outlet.example"
 @pytest.mark.parametrize(("address", "refused"), CASES)
 def test_addresses_and_why_they_are_refused(address: str, refused: str | None) -> None:
     assert refusal(address) == refused
-
-
-@given(st.ip_addresses(v=4))
-def test_an_address_wrapped_in_another_is_judged_as_itself(address: object) -> None:
-    packed = int(address)  # type: ignore[call-overload]
-    mapped = f"::ffff:{packed >> 16:x}:{packed & 0xFFFF:x}"
-    nat64 = f"64:ff9b::{packed >> 16:x}:{packed & 0xFFFF:x}"
-    assert refusal(mapped) == refusal(nat64) == refusal(str(address))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from core.errors import UsageError
-from core.net.guard import refusal
+from core.net.addresses import refusal
 from desk.delivery.channels import Trouble, carrier_of, kind_named
 from desk.delivery.channels.services import COMMON, OF_OWN_SERVERS, SERVICES, Service, plugin_of
 from desk.delivery.store.channels import Channel

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.people.slowing import AT_PLACE, DESK, NAME, PLACE, Spent, decide, place_of, undone
+from core.net.addresses import place_of
+from desk.people.slowing import AT_PLACE, DESK, NAME, PLACE, Spent, decide, undone
 from tests.laws import examples
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
