@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -10,6 +13,7 @@ from starlette.testclient import TestClient
 
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
+from desk.web.pages import installed
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.support import Wire, served
 
@@ -33,6 +37,33 @@ def test_what_is_installed_is_the_same_for_strangers(client: TestClient, wire: W
     assert "manifest-src 'self'" in page.headers["content-security-policy"]
 
 
+def kept_by(client: TestClient, **headers: str) -> str:
+    """The name under which the script keeps the page, and what goes with it."""
+    found = re.search('const KEPT = "(offline-[0-9a-f]{16})";', client.get("/service-worker.js", headers=headers).text)
+    assert found is not None
+    return found[1]
+
+
+def test_what_is_kept_has_another_name_once_any_of_it_changes(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = kept_by(client)
+    assert kept_by(client) == before
+    assert kept_by(client, **{"accept-language": "de"}) != before
+    shutil.copytree(installed.STATIC, tmp_path / "static")
+    monkeypatch.setattr(installed, "STATIC", tmp_path / "static")
+    assert kept_by(client) == before
+    script = (tmp_path / "static" / "service-worker.js").read_text("utf-8")
+    for name in installed.KEPT_FILES:
+        assert f'"/static/{name}"' in script
+        changed = tmp_path / "static" / name
+        whole = changed.read_bytes()
+        changed.write_bytes(whole + b"\n")
+        assert kept_by(client) != before
+        changed.write_bytes(whole)
+    assert script.count('"/static/') == len(installed.KEPT_FILES)
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.xdist_group("browser")
@@ -46,13 +77,14 @@ def test_without_a_connection_the_page_says_so_and_nothing_is_kept(desk: Desk, w
         context.set_offline(True)
         page.goto(f"{url}/alerts")
         expect(page.get_by_role("heading", name="No connection")).to_be_visible()
+        [name] = page.evaluate("caches.keys()")
         kept = page.evaluate(
-            "caches.open('offline-1').then((cache) => cache.keys())"
-            ".then((all) => all.map((one) => new URL(one.url).pathname).sort())"
+            "(name) => caches.open(name).then((cache) => cache.keys())"
+            ".then((all) => all.map((one) => new URL(one.url).pathname).sort())",
+            name,
         )
         shell = [f"/static/{name}" for name in ("desk.css", "icon.svg", "retry.js", "theme.js")]
         assert kept == ["/offline", *shell]
-        assert page.evaluate("caches.keys()") == ["offline-1"]
         context.set_offline(False)
         # It loads again by itself.
         expect(page.get_by_role("heading", name="Alerts")).to_be_visible(timeout=20_000)

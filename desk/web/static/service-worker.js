@@ -1,6 +1,7 @@
 // Without a connection, a page that says so. Nothing else is kept: what the desk shows is not for whoever holds the machine later.
 
-const KEPT = "offline-1";
+// The desk writes the digest of what is kept here, so a browser installs this script, and keeps it, again after an upgrade.
+const KEPT = "offline-DIGEST";
 const SHELL = ["/offline", "/static/desk.css", "/static/icon.svg", "/static/theme.js", "/static/retry.js"];
 
 self.addEventListener("install", (event) => {
