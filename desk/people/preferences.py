@@ -28,8 +28,8 @@ DENSITIES: Mapping[Density, str] = {
 USUAL: Density = "compact"
 VIEWED: Mapping[str, str] = {"/": "live", "/alerts": "alerts", "/search": "search"}
 """Pages whose filters can be kept, by address, and what they are stored as."""
-PASSING = frozenset({"cursor", "at", "before", "after", "since_seq"})
-"""Parameters that say where someone stood in a list, not what they look at."""
+PASSING = frozenset({"cursor", "at", "before", "after", "since_seq", "done"})
+"""Parameters that say where someone stood in a list, or what was just done, not what they look at."""
 LONGEST_NAME, LONGEST_QUERY, MOST_VIEWS = 60, 4_000, 50
 
 person_settings = Table(

@@ -21,7 +21,7 @@ def send(client: TestClient, path: str, **values: str) -> int:
 
 def test_a_view_is_kept_without_where_someone_stood(store: Store) -> None:
     mine = Preferences(store)
-    saved = mine.save_view("ann", "/search", "  State  press ", "q=a+b&label=state&cursor=x&at=5", now_ms=1)
+    saved = mine.save_view("ann", "/search", "  State  press ", "q=a+b&label=state&cursor=x&at=5&done=Saved", now_ms=1)
     assert (saved.name, saved.address) == ("State press", "/search?q=a+b&label=state")
     mine.save_view("ann", "/search", "State press", "q=c", now_ms=2)
     mine.save_view("ann", "/", "all", "", now_ms=3)
