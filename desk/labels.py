@@ -18,7 +18,7 @@ from core.errors import UsageError
 from core.store import SubscriptionStore
 from core.store.engine import Store
 from core.store.metadata import IndexedString, SafeString, SafeText, metadata
-from desk.language import N_, gettext
+from desk.language import N_, in_words
 
 STATE, AGENCY, INDEPENDENT = "state", "agency", "independent"
 KINDS: Mapping[str, str] = {STATE: N_("state-run"), AGENCY: N_("agency"), INDEPENDENT: N_("independent")}
@@ -55,13 +55,13 @@ class OutletLabel(msgspec.Struct, frozen=True, kw_only=True):
 
 def label_words(label: str) -> str:
     """What a label is called, in the reader's language."""
-    return gettext(KINDS[label]) if label in KINDS else label
+    return in_words(KINDS, label)
 
 
 def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_ms: int = 0) -> OutletLabel:
     """A label as it is stored, its words in small letters. Raises UsageError, naming what is missing or can't be. Pure."""
     source, basis, label = source.strip(), " ".join(basis.split()), " ".join(label.casefold().split())
-    label = next((kind for kind, words in KINDS.items() if label in (kind, words, gettext(words).casefold())), label)
+    label = next((kind for kind, words in KINDS.items() if label in (kind, words, in_words(KINDS, kind).casefold())), label)
     if not source:
         raise UsageError("name the outlet")
     if not _OWN.fullmatch(label) or len(label) > LONGEST:

@@ -146,6 +146,11 @@ def gettext(message: str, **values: object) -> str:
     return catalogue(current()).gettext(message) % values
 
 
+def in_words(table: Mapping[str, str], key: str) -> str:
+    """The word of a table of marked sentences, in the current language; a key that the table does not have as it is."""
+    return gettext(table[key]) if key in table else key
+
+
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """The form of the sentence for this count; ``%(num)s`` is the count as the language writes it."""
     return catalogue(current()).ngettext(one, many, count) % {"num": number(count), **values}

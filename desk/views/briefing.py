@@ -16,8 +16,8 @@ import msgspec
 
 from core.records import Alert, Article
 from core.records.article import Story
-from desk.language import gettext, listed, ngettext
-from desk.views.wording import Outlets, outlet_name, reason_in_words
+from desk.language import gettext, in_words, listed, ngettext
+from desk.views.wording import REASONS, Outlets, outlet_name
 
 SENTENCES = 2
 EACH = 12
@@ -207,7 +207,7 @@ def _item(
 def _changes(facts: StoryFacts, period: Sequence[Article], outlets: Outlets) -> tuple[str, ...]:
     """What changed in an older story: what alerts say is new, then who joined it and who edited."""
     said = [
-        gettext("%(reason)s: %(text)s", reason=reason_in_words(news.kind), text=news.text)
+        gettext("%(reason)s: %(text)s", reason=in_words(REASONS, news.kind), text=news.text)
         for alert in facts.alerts
         for news in alert.news
         if news.kind not in ("story", "sources")

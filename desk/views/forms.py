@@ -18,10 +18,10 @@ from core.errors import UsageError
 from core.records import Subscription, to_ms
 from core.records.alert import ALL_NEWS
 from core.search import Facets, Filters, Order
-from desk.language import N_, gettext
+from desk.language import N_, gettext, in_words
 from desk.language import listed as in_a_list
 from desk.views.cards import Card
-from desk.views.wording import LEVELS, in_words
+from desk.views.wording import LEVELS
 
 LIVE_HOURS = (1, 3, 6, 12, 24, 72)
 SEARCH_DAYS = (1, 7, 30, 90, 365)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.records import Article, from_ms
 from core.records.article import FeedOutlet
 from core.search import Count
-from desk.language import N_, day, gettext, hour_and_minute, locale, ngettext, number
+from desk.language import N_, day, gettext, hour_and_minute, in_words, locale, ngettext, number
 
 
 def language_name(code: str | None) -> str:
@@ -21,6 +21,7 @@ def language_name(code: str | None) -> str:
 
 
 WALLS: Mapping[str, str] = {
+    "age": N_("age check"),
     "robot": N_("robot check"),
     "consent": N_("cookie consent"),
     "login": N_("sign-in page"),
@@ -29,20 +30,17 @@ WALLS: Mapping[str, str] = {
     "app": N_("advertises an app"),
     "script": N_("needs JavaScript"),
     "blocked": N_("access blocked"),
+    "shell": N_("empty page"),
+    "repeated": N_("the same text at other addresses"),
 }
-"""What publishers show in an article's place (``pipeline.extraction.walls``), in words."""
-
-
-def wall_in_words(kind: str) -> str:
-    """The kind of wall; one that is not known here as it is called."""
-    return in_words(WALLS, kind)
+"""What publishers show in an article's place, in words: all kinds that ``Article.wall`` has."""
 
 
 def kept_short(article: Article) -> list[str]:
     """What a reader must know of a text that is not the whole article's: that it is cut, a headline alone, or the feed's."""
     said = []
     if article.wall is not None:
-        kind = wall_in_words(article.wall)
+        kind = in_words(WALLS, article.wall)
         if article.text_from == "feed":
             said.append(gettext("text from the feed: the page could not be read (%(kind)s)", kind=kind))
         else:
@@ -201,11 +199,6 @@ DELIVERY_STATES: Mapping[str, str] = {
 CHANGE_SIZES: Mapping[str, str] = {"none": N_("no change"), "minor": N_("minor change"), "major": N_("major change")}
 
 
-def in_words(table: Mapping[str, str], key: str) -> str:
-    """The word of a table, in the reader's language; a key that it does not have as it is."""
-    return gettext(table[key]) if key in table else key
-
-
 def span(seconds: float) -> str:
     """A length of time for a sentence: 40 seconds, 3 minutes, 5 hours, 2 days."""
     if seconds >= 86_400:
@@ -217,7 +210,7 @@ def span(seconds: float) -> str:
     return ngettext("%(num)s second", "%(num)s seconds", int(seconds))
 
 
-_REASONS = {
+REASONS: Mapping[str, str] = {
     "story": N_("new story"),
     "sources": N_("another source"),
     "figures": N_("new figure"),
@@ -228,14 +221,10 @@ _REASONS = {
     "edit": N_("edited"),
     "takedown": N_("taken down"),
 }
+"""Why an alert was raised, or what is new in it."""
 # Changed stretches are stored as their words and marks, each apart.
 _BEFORE_MARK = re.compile(r"(?<!\s)\s++(?=[.,:;!?…)\]}»”’،؛؟。，、])")
 _AFTER_BRACKET = re.compile(r"(?<=[(\[{«“‘])\s+")
-
-
-def reason_in_words(kind: str) -> str:
-    """Why an alert was raised, or what is new in it; a kind that is not known here as it is called."""
-    return in_words(_REASONS, kind)
 
 
 def closed_up(text: str) -> str:

@@ -26,17 +26,16 @@ from desk.views.wording import (
     DELIVERY_STATES,
     FEED_STATES,
     LEVELS,
+    REASONS,
     SEVERITIES,
     STATES,
     WALLS,
     Clock,
     closed_up,
-    in_words,
     iso,
     kept_short,
     language_name,
     outlet_name,
-    reason_in_words,
     span,
     total_words,
 )
@@ -105,8 +104,8 @@ def _environment() -> jinja2.Environment:
     made.filters["kept_short"] = kept_short
     made.filters["iso"] = iso
     made.filters["span"] = span
-    made.filters["reason"] = reason_in_words
     for name, table in (
+        ("reason", REASONS),
         ("level", LEVELS),
         ("severity", SEVERITIES),
         ("state", STATES),
@@ -117,7 +116,7 @@ def _environment() -> jinja2.Environment:
         ("label_words", KINDS),
         ("role", ROLE_NAMES),
     ):
-        made.filters[name] = partial(in_words, table)
+        made.filters[name] = partial(language.in_words, table)
     made.filters["total_words"] = total_words
     made.filters["closed_up"] = closed_up
     # "New style": the functions fill in the values.

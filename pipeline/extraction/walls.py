@@ -26,6 +26,8 @@ from pipeline.extraction.wall_meaning import Meaning, meaning_of
 from pipeline.extraction.wall_words import words_of_walls
 from pipeline.text.characters import count_letters, folded
 
+SHELL = "shell"
+"""The kind of a page that shows nothing until its scripts run."""
 _CHALLENGE = re.compile(
     r"captcha|turnstile|challenge-(?:form|platform|running)|cf-browser-verification|px-captcha|datadome|perimeterx|distil|geetest",
     re.IGNORECASE,
@@ -213,7 +215,7 @@ def wall_kind(signs: Signs, facts: PageFacts, headline: str, text: str, feed_tit
         and signs.scripts
         and count_letters(signs.visible, enough=_SHELL_LETTERS) < _SHELL_LETTERS
     ):
-        return "shell"
+        return SHELL
     return None
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.store.feeds import FeedCounts
 from core.errors import UsageError
+from core.package_data import package_toml
 from core.records import Match, Subscription, TopicMatch
 from core.records.alert import Schedule
 from core.store.canary import CanaryHealth, CanaryState
@@ -25,8 +26,10 @@ from desk.views.exports import csv_of
 from desk.views.forms import LiveFilter, live_filter_of, told_words
 from desk.views.status_bar import Health, Status, status_of
 from desk.views.timeline import side_by_side
-from desk.views.wording import Clock, kept_short
+from desk.views.wording import WALLS, Clock, kept_short
 from desk.web.requests import inside
+from pipeline.extraction import walls
+from pipeline.stories import repeats
 from tests.pipeline.stories.world import article
 from tests.pipeline.transforms.support import NOON_MS
 
@@ -291,3 +294,8 @@ def test_numbers_are_no_formulas(value: object) -> None:
 )
 def test_a_reader_is_told_of_a_text_that_is_not_whole(what: dict[str, Any], said: list[str]) -> None:
     assert kept_short(msgspec.structs.replace(article("post/1", "A text."), **what)) == said
+
+def test_every_kind_of_wall_has_a_word() -> None:
+    meant = package_toml("pipeline.extraction", "wall_meaning.toml")["kinds"]
+    words = package_toml("pipeline.extraction", "wall_words.toml")
+    assert {*walls.VOCABULARIES, *meant, *words, walls.SHELL, repeats.KIND} == set(WALLS)
