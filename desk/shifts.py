@@ -6,14 +6,14 @@ as the other's, as long as the join stands; nothing is rewritten, so undoing the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Index, Integer, Table
 
-from core.store.decisions import joined_stories
+from core.store.decisions import Joins
 from core.store.engine import Store, chunks
 from core.store.metadata import SafeString, SafeText, metadata
 from desk.delivery.store import tables as dt
@@ -98,37 +98,36 @@ class HeldBack(NamedTuple):
 
 
 class Shift:
-    """The shifts of one run. Each call is one short transaction."""
+    """The shifts of one run. Each call is one short transaction. ``joins`` of readers: None if they are to be read for this."""
 
     def __init__(self, store: Store, run: str) -> None:
         self.store, self.run = store, run
 
-    def holds(self, stories: Iterable[str]) -> dict[str, Hold]:
+    def holds(self, stories: Iterable[str], joins: Joins | None = None) -> dict[str, Hold]:
         """Who has these stories, by story; those never taken are left out."""
         with self.store.reading() as connection:
-            return self._holds(connection, set(stories), joined_stories(connection, self.run))
+            return self._holds(connection, stories, joins or Joins.read(connection, self.run))
 
-    def _holds(self, connection: sa.Connection, stories: set[str], joined: Mapping[str, str]) -> dict[str, Hold]:
+    def _holds(self, connection: sa.Connection, stories: Iterable[str], joins: Joins) -> dict[str, Hold]:
         c = shift_stories.c
-        asked = stories | {story for story, now in joined.items() if now in stories}
         found: dict[str, list[Hold]] = {}
-        for part in chunks(sorted(asked)):
+        for part in chunks(sorted(joins.with_parts(stories))):
             query = sa.select(shift_stories).where(c.run == self.run, c.story.in_(part))
             for row in connection.execute(query):
                 hold = _hold(row)
-                found.setdefault(joined.get(hold.story, hold.story), []).append(hold)
+                found.setdefault(joins.now(hold.story), []).append(hold)
         told = {story: _of_story(story, held) for story, held in found.items()}
         return {story: hold for story, hold in told.items() if hold is not None}
 
-    def taken(self, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
+    def taken(self, joins: Joins | None = None, *, done_since_ms: int, limit: int = 200) -> list[Hold]:
         """Stories that are taken, and those done since, the latest change first."""
         c = shift_stories.c
         mine = sa.or_(c.state.in_(("claimed", "assigned")), sa.and_(c.state == "done", c.changed_ms >= done_since_ms))
         query = sa.select(shift_stories).where(c.run == self.run, mine).order_by(c.changed_ms.desc(), c.story)
         with self.store.reading() as connection:
-            joined = joined_stories(connection, self.run)
+            joins = joins or Joins.read(connection, self.run)
             rows = connection.execute(query.limit(limit))
-            found = self._holds(connection, {joined.get(row.story, row.story) for row in rows}, joined)
+            found = self._holds(connection, {joins.now(row.story) for row in rows}, joins)
         told = [one for one in found.values() if one.held or (one.state == "done" and one.changed_ms >= done_since_ms)]
         return sorted(told, key=lambda one: (-one.changed_ms, one.story))
 
@@ -140,8 +139,7 @@ class Shift:
         row: dict[str, Any] = {**msgspec.structs.asdict(hold), "run": self.run}
         with self.store.writing() as connection:
             self.store.serialise(connection, f"shift of {self.run}")
-            joined = joined_stories(connection, self.run)
-            now = self._holds(connection, {hold.story}, joined).get(hold.story)
+            now = self._holds(connection, [hold.story], Joins.read(connection, self.run)).get(hold.story)
             if (now.holder if now is not None and now.held else None) != over:
                 return False
             self.store.upsert(connection, shift_stories, [row])
@@ -154,21 +152,24 @@ class Shift:
             self._add(connection, note)
 
     def notes(
-        self, *, since_ms: int | None = None, stories: Iterable[str] | None = None, limit: int = 500
+        self,
+        joins: Joins | None = None,
+        *,
+        since_ms: int | None = None,
+        stories: Iterable[str] | None = None,
+        limit: int = 500,
     ) -> list[Note]:
         """Notes, the newest first: since a moment, or about these stories; each with the story that it is part of now."""
         c = shift_notes.c
         query = sa.select(shift_notes).where(c.run == self.run).order_by(c.id.desc()).limit(limit)
         query = query if since_ms is None else query.where(c.at_ms >= since_ms)
         with self.store.reading() as connection:
-            joined = joined_stories(connection, self.run)
+            joins = joins or Joins.read(connection, self.run)
             if stories is None:
-                return [_note(row, joined) for row in connection.execute(query)]
-            wanted = set(stories)
-            wanted |= {story for story, now in joined.items() if now in wanted}
+                return [_note(row, joins) for row in connection.execute(query)]
             found = [
-                _note(row, joined)
-                for part in chunks(sorted(wanted))
+                _note(row, joins)
+                for part in chunks(sorted(joins.with_parts(stories)))
                 for row in connection.execute(query.where(c.story.in_(part)))
             ]
         return sorted(found, key=lambda one: one.id or 0, reverse=True)[:limit]
@@ -178,7 +179,7 @@ class Shift:
         c = shift_notes.c
         query = sa.select(shift_notes).where(c.run == self.run, c.kind == HANDOVER, c.story == WHOLE)
         with self.store.reading() as connection:
-            return [_note(row, {}) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
+            return [_note(row, Joins({})) for row in connection.execute(query.order_by(c.id.desc()).limit(limit))]
 
     def held_back(self, *, since_ms: int, limit: int = 300) -> HeldBack:
         """Deliveries planned since a moment that were held, muted, withdrawn or failed; the newest first."""
@@ -199,9 +200,9 @@ def _hold(row: Any) -> Hold:
     return Hold(**{name: getattr(row, name) for name in Hold.__struct_fields__})
 
 
-def _note(row: Any, joined: Mapping[str, str]) -> Note:
+def _note(row: Any, joins: Joins) -> Note:
     values = {name: getattr(row, name) for name in Note.__struct_fields__}
-    return Note(**values | {"story": joined.get(row.story, row.story)})
+    return Note(**values | {"story": joins.now(row.story)})
 
 
 def _of_story(story: str, held: Sequence[Hold]) -> Hold | None:

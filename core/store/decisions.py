@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -63,28 +63,48 @@ class StoryDecisions:
         return story
 
 
-def joined_stories(connection: sa.Connection, run: str) -> dict[str, str]:
-    """Every story that an editor joined into another and that is gone since: with the story that its articles are in now.
+class Joins:
+    """The stories that editors joined into others and that are gone since, each with the story that its articles are in now.
 
-    A join that was taken back, and a story that has articles again, are not in it.
+    A join that was taken back, and a story that has articles again, are not in it. ``into``: the latter's id by the former's.
     """
-    c = t.story_decisions.c
-    undone = sa.select(c.undoes).where(c.run == run, c.undoes.is_not(None))
-    query = sa.select(c.record).where(c.run == run, c.undoes.is_(None), c.number.not_in(undone)).order_by(c.number)
-    made = (decode(row.encode(), StoryDecision) for row in connection.execute(query).scalars())
-    into = {one.story: one.into for one in made if one.kind == JOIN}
-    for part in chunks(sorted(into)):
-        stored = sa.select(t.stories.c.id).where(t.stories.c.run == run, t.stories.c.id.in_(part))
-        for standing in connection.execute(stored).scalars():
-            del into[standing]
-    found = {}
-    for story, now in into.items():
-        for _ in range(_MOST_STEPS):
-            if now not in into:
-                break
-            now = into[now]
-        found[story] = now
-    return found
+
+    def __init__(self, into: Mapping[str, str]) -> None:
+        self._into = into
+
+    @classmethod
+    def read(cls, connection: sa.Connection, run: str) -> Joins:
+        """Those of a run, as they stand. Reads every decision: once a page is enough."""
+        c = t.story_decisions.c
+        undone = sa.select(c.undoes).where(c.run == run, c.undoes.is_not(None))
+        query = sa.select(c.record).where(c.run == run, c.undoes.is_(None), c.number.not_in(undone)).order_by(c.number)
+        made = (decode(row.encode(), StoryDecision) for row in connection.execute(query).scalars())
+        into = {one.story: one.into for one in made if one.kind == JOIN}
+        for part in chunks(sorted(into)):
+            stored = sa.select(t.stories.c.id).where(t.stories.c.run == run, t.stories.c.id.in_(part))
+            for standing in connection.execute(stored).scalars():
+                del into[standing]
+        found = {}
+        for story, now in into.items():
+            for _ in range(_MOST_STEPS):
+                if now not in into:
+                    break
+                now = into[now]
+            found[story] = now
+        return cls(found)
+
+    def now(self, story: str) -> str:
+        """The story that a story is part of now: itself, unless it was joined into another."""
+        return self._into.get(story, story)
+
+    def parts(self, stories: Container[str]) -> set[str]:
+        """The stories that were joined into one of these."""
+        return {story for story, now in self._into.items() if now in stories}
+
+    def with_parts(self, stories: Iterable[str]) -> set[str]:
+        """These stories and those that were joined into one of them."""
+        wanted = set(stories)
+        return wanted | self.parts(wanted)
 
 
 def newest_decision(connection: sa.Connection, run: str) -> int:

@@ -14,6 +14,7 @@ from core.net.addresses import Network
 from core.search import SearchIndex
 from core.settings import Settings
 from core.store import Store, SubscriptionStore
+from core.store.decisions import Joins
 from core.store.subscriptions import StoredTopic
 from desk.feed_port import FeedPort
 from desk.hour_counts import HourCounts
@@ -106,6 +107,11 @@ class Desk:
         if self.feeds is not None:
             self.feeds.close()
         self.store.close()
+
+    def joins(self) -> Joins:
+        """Which stories were joined into others, for all that a page reads of them. Raises StoreError."""
+        with self.store.reading() as connection:
+            return Joins.read(connection, self.settings.run)
 
     def topics(self) -> list[StoredTopic]:
         """The newest version of each topic that holds, by name. Raises StoreError."""

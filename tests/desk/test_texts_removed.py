@@ -7,8 +7,9 @@ from starlette.testclient import TestClient
 from core.durations import DAY_MS
 from core.store import Store
 from core.store.text_limits import keep_texts
+from desk.delivery.store.texts import FIRST, remove_quotations
 from pipeline.ledger.pruning import Keep, Pruning
-from tests.desk.support import Wire
+from tests.desk.support import Wire, statements
 from tests.pipeline.transforms.support import NOON_MS
 
 TEXT = "The council of the town met on Monday and talked about the bridge for an hour."
@@ -33,3 +34,9 @@ def test_the_page_says_that_a_text_was_removed_and_keeps_title_and_topic(
     assert SAID in after
     assert "A bridge for the town" in after
     assert "bridges" in after
+
+
+def test_without_limits_no_message_is_looked_at(store: Store) -> None:
+    with statements(store) as asked:
+        assert remove_quotations(store, NOON_MS, FIRST, 100) is None
+    assert "COMMIT" not in asked

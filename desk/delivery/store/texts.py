@@ -21,12 +21,14 @@ def remove_quotations(store: Store, now_ms: int, after: LastDelivery, most: int)
     Those that wait go out without it. Raises StoreError.
     """
     limits, c = text_limits_of(store), d.deliveries.c
+    if not limits:
+        return None
     place = sa.tuple_(c.planned_ms, c.id)
     query = sa.select(c.id, c.planned_ms, c.record).where(
         c.planned_ms >= after[0], c.planned_ms < limits.latest_before_ms(now_ms), place > after, c.kind == "alert"
     )
     with store.writing() as connection:
-        rows = connection.execute(query.order_by(c.planned_ms, c.id).limit(most)).all() if limits else []
+        rows = connection.execute(query.order_by(c.planned_ms, c.id).limit(most)).all()
         for row in rows:
             alert = decode(row.record.encode(), Alert)
             if limits.gone(alert.source, to_ms(alert.raised_at), now_ms):

@@ -51,15 +51,15 @@ def handover(
     desk: TheDesk, since_ms: Annotated[int, Query(ge=0, le=MOST_MS, description="ms since the epoch, UTC.")]
 ) -> Response:
     """What one shift leaves to the next."""
-    found, shift = shifts.handover(desk, since_ms), shifts.shift_of(desk)
+    found, shift, joins = shifts.handover(desk, since_ms), shifts.shift_of(desk), desk.joins()
     return answer(
         {
             "new": [story_out(card) for card in found.new],
             "new_more": found.new_more,
             "changed": [story_out(card) for card in found.changed],
             "changed_more": found.changed_more,
-            "taken": [HOLD.of(one) for one in shift.taken(done_since_ms=since_ms)],
-            "notes": [NOTE.of(one) for one in shift.notes(since_ms=since_ms)],
+            "taken": [HOLD.of(one) for one in shift.taken(joins, done_since_ms=since_ms)],
+            "notes": [NOTE.of(one) for one in shift.notes(joins, since_ms=since_ms)],
         }
     )
 

@@ -26,11 +26,11 @@ Holder = Annotated[str, Form(max_length=32)]
 @allow(Role.READER)
 def show(visit: TheVisit, hours: str = "", since: str = "") -> Response:
     """The state of the shift since the last one began, the last handover, so many hours, or a moment of the desk's time."""
-    shift = shift_of(visit.desk)
+    shift, joins = shift_of(visit.desk), visit.desk.joins()
     handovers = shift.handovers()
     moment = since_of(visit.desk, handovers, hours, since)
     stories = handover(visit.desk, moment.ms)
-    taken = shift.taken(done_since_ms=moment.ms)
+    taken = shift.taken(joins, done_since_ms=moment.ms)
     # A story that is taken or done stands in its own section only.
     known = {one.story for one in taken if one.held or one.state == "done"}
     stories = stories._replace(
@@ -43,7 +43,7 @@ def show(visit: TheVisit, hours: str = "", since: str = "") -> Response:
         if one.story not in cards and (card := visit.desk.follower.card(one.story)) is not None:
             cards[one.story] = card
     notes: dict[str, list[Note]] = {}
-    for note in shift.notes(stories=cards):
+    for note in shift.notes(joins, stories=cards):
         if note.kind == "note":
             notes.setdefault(note.story, []).append(note)
     return visit.page(
@@ -57,9 +57,9 @@ def show(visit: TheVisit, hours: str = "", since: str = "") -> Response:
         held=held_stories(held_back.deliveries),
         held_more=held_back.more,
         cards=cards,
-        holds=shift.holds(cards) | {one.story: one for one in taken},
+        holds=shift.holds(cards, joins) | {one.story: one for one in taken},
         notes=notes,
-        log=[one for one in shift.notes(since_ms=moment.ms, limit=200) if not one.story],
+        log=[one for one in shift.notes(joins, since_ms=moment.ms, limit=200) if not one.story],
         people=people_of(visit.desk, visit.caller),
         me=visit.caller.id,
         names=visit.desk.follower.names,

@@ -10,8 +10,10 @@ import msgspec
 from fastapi import APIRouter, Form, Response
 from sse_starlette import ServerSentEvent
 
+from core.store.decisions import Joins
 from desk import language
 from desk.labels import label_words
+from desk.live.marks import ALL, StoryMark
 from desk.people.roles import Caller, Role
 from desk.use_cases.desk import Desk
 from desk.views.atom import stories_feed
@@ -136,13 +138,13 @@ def _page(
     desk: Desk, caller: Caller, cards: Sequence[Card], form: LiveFilter, before: str, *, limit: int = PAGE
 ) -> tuple[list[Card], dict[str, ReadState], set[str], str | None]:
     """The cards to show, what each is to the caller, which are starred, and where the next page begins."""
-    now_ms, cursor = desk.clock_ms(), _cursor(before)
+    now_ms, cursor, joins = desk.clock_ms(), _cursor(before), desk.joins()
     if form.show == "starred":
-        cards = _starred(desk, caller)
+        cards = _starred(desk, caller, joins)
     candidates = [card for card in cards if form.lets_through(card, now_ms) and (cursor is None or card.order < cursor)]
     narrowed = candidates if form.show in ("unread", "starred") else candidates[: limit + 1]
-    marks = desk.marks.of(caller.id, (card.id for card in narrowed))
-    floor = desk.marks.floor(caller.id)
+    marks = desk.marks.of(caller.id, (ALL, *(card.id for card in narrowed)), joins)
+    floor = marks.get(ALL, StoryMark()).read_seq or 0
     states: dict[str, ReadState] = {
         card.id: read_state(card.seq, marks[card.id].read_seq if card.id in marks else None, floor) for card in narrowed
     }
@@ -153,8 +155,8 @@ def _page(
     return shown, states, {story for story, mark in marks.items() if mark.starred_ms}, more
 
 
-def _starred(desk: Desk, caller: Caller) -> list[Card]:
-    found = (desk.follower.card(story) for story in desk.marks.starred(caller.id))
+def _starred(desk: Desk, caller: Caller, joins: Joins) -> list[Card]:
+    found = (desk.follower.card(story) for story in desk.marks.starred(caller.id, joins))
     return sorted((card for card in found if card is not None), key=lambda card: card.order, reverse=True)
 
 

@@ -43,7 +43,8 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
     by_id = {row.article.id: row for row in articles}
     chosen = by_id.get(article) or by_id.get(story) or articles[-1]
     versions = visit.desk.reader.versions(list(by_id))
-    mark, shift = visit.desk.marks.of(visit.caller.id, [story]).get(story), shift_of(visit.desk)
+    joins, shift = visit.desk.joins(), shift_of(visit.desk)
+    mark = visit.desk.marks.of(visit.caller.id, [story], joins).get(story)
     answer = visit.page(
         "story.html",
         story=rows[0].story,
@@ -59,8 +60,8 @@ def show(visit: TheVisit, background: BackgroundTasks, story: str, article: str 
         versions=version_views(versions.get(chosen.article.id, [])),
         alerts=visit.desk.reader.alerts(limit=50, story=story),
         names=visit.desk.follower.names,
-        hold=shift.holds([story]).get(story),
-        notes=[one for one in shift.notes(stories=[story]) if one.kind == "note"],
+        hold=shift.holds([story], joins).get(story),
+        notes=[one for one in shift.notes(joins, stories=[story]) if one.kind == "note"],
         people=people_of(visit.desk, visit.caller),
         me=visit.caller.id,
         headlines=headlines(articles, visit.desk.follower.outlets),
