@@ -61,7 +61,9 @@ def label_words(label: str) -> str:
 def outlet_label(source: str, label: str, basis: str, *, by_name: str = "", now_ms: int = 0) -> OutletLabel:
     """A label as it is stored, its words in small letters. Raises UsageError, naming what is missing or can't be. Pure."""
     source, basis, label = source.strip(), " ".join(basis.split()), " ".join(label.casefold().split())
-    label = next((kind for kind, words in KINDS.items() if label in (kind, words, in_words(KINDS, kind).casefold())), label)
+    label = next(
+        (kind for kind, words in KINDS.items() if label in (kind, words, in_words(KINDS, kind).casefold())), label
+    )
     if not source:
         raise UsageError("name the outlet")
     if not _OWN.fullmatch(label) or len(label) > LONGEST:

@@ -57,6 +57,23 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     address: str
 
+    def shows(self, query: str) -> bool:
+        """Whether it is what the page shows with this query, however the parameters are ordered and written."""
+        return kept_query(self.address.partition("?")[2]) == kept_query(query)
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page takes from a person's preferences. ``keeps``: further views of this page can be kept."""
+
+    density: Density = USUAL
+    views: tuple[SavedView, ...] = ()
+    keeps: bool = False
+
+
+def kept_query(query: str) -> str:
+    """What is kept of a page's query, in one order: what the page shows, and not where someone stood in it. Pure."""
+    return urlencode(sorted(one for one in parse_qsl(query) if one[0] not in PASSING))
+
 
 class Preferences:
     """The preferences of a store's people."""
@@ -64,13 +81,15 @@ class Preferences:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def density(self, person: str) -> Density:
-        """How dense pages are for a person."""
+    def of(self, person: str, path: str) -> Own:
+        """What the page at this path takes: its density, and the person's views of it by name (none if it has no filters)."""
         c = person_settings.c
         query = sa.select(c.value).where(c.person == person, c.name == "density")
         with self._store.reading() as connection:
             value = connection.execute(query).scalar()
-        return next((one for one in DENSITIES if one == value), USUAL)
+            views = self._views(connection, person, path)
+        density = next((one for one in DENSITIES if one == value), USUAL)
+        return Own(density=density, views=views, keeps=path in VIEWED and len(views) < MOST_VIEWS)
 
     def set_density(self, person: str, density: str) -> None:
         """Set it. Raises UsageError for one that there is not."""
@@ -80,16 +99,15 @@ class Preferences:
             row = {"person": person, "name": "density", "value": density}
             self._store.upsert(connection, person_settings, [row])
 
-    def views(self, person: str, path: str) -> list[SavedView]:
-        """The views that a person keeps of a page, by name; none of a page whose filters can't be kept."""
+    @staticmethod
+    def _views(connection: sa.Connection, person: str, path: str) -> tuple[SavedView, ...]:
         if path not in VIEWED:
-            return []
+            return ()
         c = saved_views.c
         query = sa.select(c.name, c.query).where(c.person == person, c.page == VIEWED[path])
-        with self._store.reading() as connection:
-            rows = connection.execute(query).all()
-        found = [SavedView(name=row.name, address=f"{path}?{row.query}" if row.query else path) for row in rows]
-        return sorted(found, key=lambda one: (one.name.casefold(), one.name))
+        rows = connection.execute(query).all()
+        found = (SavedView(name=row.name, address=f"{path}?{row.query}" if row.query else path) for row in rows)
+        return tuple(sorted(found, key=lambda one: (one.name.casefold(), one.name)))
 
     def save_view(self, person: str, path: str, name: str, query: str, *, now_ms: int) -> SavedView:
         """Keep a page's filters under a name, in place of others of that name. Raises UsageError."""
@@ -98,7 +116,7 @@ class Preferences:
             raise UsageError("the filters of this page can't be kept")
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
             raise UsageError(f"give the view a name of up to {LONGEST_NAME} characters")
-        kept = urlencode([one for one in parse_qsl(query) if one[0] not in PASSING])
+        kept = kept_query(query)
         if len(kept) > LONGEST_QUERY:
             raise UsageError("there are too many filters to keep")
         c = saved_views.c

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from core.errors import StoreError
 from desk import language
 from desk.labels import KINDS
 from desk.people.credentials import form_token
-from desk.people.preferences import DENSITIES, USUAL, Density, SavedView
+from desk.people.preferences import DENSITIES, MOST_VIEWS, Own
 from desk.people.roles import ROLE_NAMES, Caller, Role
 from desk.views.status_bar import status_of
 from desk.views.wording import (
@@ -144,14 +144,14 @@ def fragment(template: str, /, **values: Any) -> str:
     return ENVIRONMENT.get_template(template).render(**values)
 
 
-def _own(desk: Desk, caller: Caller | None, path: str) -> tuple[Density, Sequence[SavedView]]:
-    """How dense pages are for the caller, and their views of this one. A page that says that the store is away has neither."""
+def _own(desk: Desk, caller: Caller | None, path: str) -> Own:
+    """The caller's preferences. A page that says that the store is away has none."""
     if caller is None:
-        return USUAL, ()
+        return Own()
     try:
-        return desk.preferences.density(caller.id), desk.preferences.views(caller.id, path)
+        return desk.preferences.of(caller.id, path)
     except StoreError:
-        return USUAL, ()
+        return Own()
 
 
 def page(
@@ -160,7 +160,7 @@ def page(
     """A whole page, for whoever asked."""
     desk: Desk = request.app.state.desk
     caller = getattr(request.state, "caller", None)
-    density, views = _own(desk, caller, request.url.path)
+    own = _own(desk, caller, request.url.path)
     cookie: str = getattr(request.state, "form_cookie", "")
     clock = clock_of(desk)
     html = ENVIRONMENT.get_template(template).render(
@@ -173,9 +173,11 @@ def page(
         status=status_of(desk.health, clock),
         path_query=request.url.query,
         here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
-        density=density,
+        density=own.density,
         densities=DENSITIES,
-        views=views,
+        views=own.views,
+        keeps_views=own.keeps,
+        most_views=MOST_VIEWS,
         demo=desk.demo,
         outlet_of=lambda source: outlet_name(source, desk.follower.outlets),
         labels_of=lambda source: desk.follower.labels.get(source, ()),

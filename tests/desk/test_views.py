@@ -295,6 +295,7 @@ def test_numbers_are_no_formulas(value: object) -> None:
 def test_a_reader_is_told_of_a_text_that_is_not_whole(what: dict[str, Any], said: list[str]) -> None:
     assert kept_short(msgspec.structs.replace(article("post/1", "A text."), **what)) == said
 
+
 def test_every_kind_of_wall_has_a_word() -> None:
     meant = package_toml("pipeline.extraction", "wall_meaning.toml")["kinds"]
     words = package_toml("pipeline.extraction", "wall_words.toml")

@@ -7,11 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 from starlette.responses import RedirectResponse
 
-from core.errors import UsageError
 from desk.people.preferences import LONGEST_QUERY
 from desk.people.roles import Role
 from desk.web.guard import allow
-from desk.web.problems import Refused
 from desk.web.requests import TheVisit
 
 router = APIRouter(include_in_schema=False)
@@ -24,10 +22,7 @@ def save(
     visit: TheVisit, page: Text, name: Text, query: Annotated[str, Form(max_length=2 * LONGEST_QUERY)]
 ) -> Response:
     """Keep a page's filters under a name."""
-    try:
-        view = visit.desk.preferences.save_view(visit.caller.id, page, name, query, now_ms=visit.desk.clock_ms())
-    except UsageError as error:
-        raise Refused(400, error.message) from error
+    view = visit.desk.preferences.save_view(visit.caller.id, page, name, query, now_ms=visit.desk.clock_ms())
     return RedirectResponse(view.address, 303)
 
 
@@ -43,8 +38,5 @@ def drop(visit: TheVisit, page: Text, name: Text) -> Response:
 @allow(Role.READER)
 def density(visit: TheVisit, density: Text, back: Annotated[str, Form(max_length=5_000)] = "/") -> Response:
     """Set how dense pages are."""
-    try:
-        visit.desk.preferences.set_density(visit.caller.id, density)
-    except UsageError as error:
-        raise Refused(400, error.message) from error
+    visit.desk.preferences.set_density(visit.caller.id, density)
     return visit.done(back)
