@@ -46,7 +46,7 @@ class StoryMarks:
         self.store, self.run = store, run
 
     def of(self, person: str, stories: Iterable[str], joins: Joins | None = None) -> dict[str, StoryMark]:
-        """The person's marks on these stories; those without any are left out. ``ALL``: up to where everything is read.
+        """The person's marks on these stories; those without any are left out.
 
         A story has the stars of those that were joined into it, as long as the join stands. ``joins`` None: read for this.
         """
@@ -63,6 +63,13 @@ class StoryMarks:
                     starred = max((ms for ms in (known.starred_ms, row.starred_ms) if ms is not None), default=None)
                     found[now] = StoryMark(row.read_seq if now == row.story else known.read_seq, starred)
         return {story: mark for story, mark in found.items() if mark != StoryMark()}
+
+    def with_floor(
+        self, person: str, stories: Iterable[str], joins: Joins | None = None
+    ) -> tuple[dict[str, StoryMark], int]:
+        """The same, and the seq up to which all stories count as read."""
+        found = self.of(person, (ALL, *stories), joins)
+        return found, found.pop(ALL, StoryMark()).read_seq or 0
 
     def starred(self, person: str, joins: Joins | None = None, *, limit: int = 500) -> list[str]:
         """Ids of the stories that the person starred, the latest first. ``joins`` None: read for this."""

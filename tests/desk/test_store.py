@@ -10,7 +10,7 @@ import pytest
 from connectors.store.feeds import Outlets
 from core.store import Store, open_store
 from desk.live.follow import Board, Follower
-from desk.live.marks import ALL, StoryMark, StoryMarks
+from desk.live.marks import StoryMark, StoryMarks
 from desk.live.run_reader import DeskReader, alert_cursor
 from desk.people.roles import Role
 from desk.people.sessions import Session
@@ -162,7 +162,7 @@ def test_marks_and_audit(store: Store) -> None:
     marks.read("ann", "r", None)
     marks.read_all("ann", 9)
     assert marks.of("ann", ["s", "r", "t"]) == {"s": StoryMark(7, 5), "r": StoryMark(-1, None)}
-    assert (marks.of("ann", [ALL])[ALL].read_seq, marks.of("bob", [ALL]), marks.starred("ann")) == (9, {}, ["s"])
+    assert (marks.with_floor("ann", []), marks.with_floor("bob", []), marks.starred("ann")) == (({}, 9), ({}, 0), ["s"])
     trail = Audit(store)
     for number in range(3):
         trail.note(AuditLine(at_ms=number, action="act", subject="\0bad"))

@@ -13,7 +13,6 @@ from sse_starlette import ServerSentEvent
 from core.store.decisions import Joins
 from desk import language
 from desk.labels import label_words
-from desk.live.marks import ALL, StoryMark
 from desk.people.roles import Caller, Role
 from desk.use_cases.desk import Desk
 from desk.views.atom import stories_feed
@@ -143,8 +142,7 @@ def _page(
         cards = _starred(desk, caller, joins)
     candidates = [card for card in cards if form.lets_through(card, now_ms) and (cursor is None or card.order < cursor)]
     narrowed = candidates if form.show in ("unread", "starred") else candidates[: limit + 1]
-    marks = desk.marks.of(caller.id, (ALL, *(card.id for card in narrowed)), joins)
-    floor = marks.get(ALL, StoryMark()).read_seq or 0
+    marks, floor = desk.marks.with_floor(caller.id, (card.id for card in narrowed), joins)
     states: dict[str, ReadState] = {
         card.id: read_state(card.seq, marks[card.id].read_seq if card.id in marks else None, floor) for card in narrowed
     }
