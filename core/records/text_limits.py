@@ -8,7 +8,8 @@ article's earlier text was deleted, and in a replay. Pure.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 
 import msgspec
@@ -53,9 +54,7 @@ class TextLimits:
         changes = sorted({one.effective_from_ms for one in (*own, *common) if one.effective_from_ms <= at_ms})
         before = 0
         for begin, end in pairwise([*changes, at_ms]):
-            limit = _at(own, begin)
-            if limit is None or limit.keep_ms is None:
-                limit = _at(common, begin)
+            limit = self._limit(source, begin)
             if limit is not None and limit.keep_ms:
                 before = max(before, end - limit.keep_ms)
         return before
@@ -63,6 +62,11 @@ class TextLimits:
     def gone(self, source: str, event_ms: int, at_ms: int) -> bool:
         """Whether the text of a record of ``source`` with this event time is gone as of ``at_ms``."""
         return event_ms < self.before_ms(source, at_ms)
+
+    def as_of(self, at_ms: int) -> Callable[[str, int], bool]:
+        """``gone`` as of one time, by source and event time, for many records: each outlet's limits are read once."""
+        before_ms = cache(lambda source: self.before_ms(source, at_ms))
+        return lambda source, event_ms: event_ms < before_ms(source)
 
     def latest_before_ms(self, at_ms: int) -> int:
         """Texts with event times from this on are there, of every outlet."""
@@ -85,11 +89,14 @@ class TextLimits:
         """Why such a text is gone as of ``at_ms``; None: it is there."""
         return self.words(source, at_ms) if self.gone(source, event_ms, at_ms) else None
 
+    def _limit(self, source: str, at_ms: int) -> TextLimit | None:
+        """The outlet's own limit that holds at ``at_ms``, else the default; None: there is neither."""
+        own = _at(self._of.get(source, []), at_ms)
+        return _at(self._of.get(DEFAULT, []), at_ms) if own is None or own.keep_ms is None else own
+
     def words(self, source: str, at_ms: int) -> str:
         """What a reader is told of a text that is gone."""
-        limit = _at(self._of.get(source, []), at_ms)
-        if limit is None or limit.keep_ms is None:
-            limit = _at(self._of.get(DEFAULT, []), at_ms)
+        limit = self._limit(source, at_ms)
         whose = "all outlets" if limit is None or limit.source == DEFAULT else source
         days = f"{limit.keep_ms / DAY_MS:g} days" if limit is not None and limit.keep_ms else "a limit of before"
         return f"the text was removed: texts of {whose} are kept for {days}"

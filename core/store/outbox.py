@@ -70,6 +70,19 @@ def count_waiting(connection: sa.Connection, destination: str | None = None) -> 
     return connection.execute(sa.select(sa.func.count()).select_from(some.limit(MOST_COUNTED).subquery())).scalar_one()
 
 
+def replace_payloads(connection: sa.Connection, run: str, payloads: Mapping[str, str]) -> None:
+    """Give the waiting rows of a run the payloads of ``payloads`` (id of the article or alert → payload)."""
+    c, by_key = t.outbox.c, {key_of(run, identity): payload for identity, payload in payloads.items()}
+    rows = [
+        {"row": row.id, "new": by_key[row.key]}
+        for part in chunks(list(by_key))
+        for row in connection.execute(sa.select(c.id, c.key).where(c.run == run, c.key.in_(part)))
+    ]
+    if rows:
+        change = t.outbox.update().where(c.id == sa.bindparam("row")).values(payload=sa.bindparam("new"))
+        connection.execute(change, rows)
+
+
 class Outbox:
     """Takes rows to relay, and deletes them once they are acknowledged. Raises StoreError.
 

@@ -287,6 +287,8 @@ outbox = Table(
     Column("lease_until_ms", BigInteger),
     Index("ix_outbox_status_id", "status", "id"),
     Index("ix_outbox_destination_run_id", "destination", "run", "id"),
+    # What waits of an article whose text goes: the key has the run in it.
+    Index("ix_outbox_key", "key"),
     # Each second a process asks who holds leases: on few rows, also while a million wait for a stream that is away.
     Index("ix_outbox_leased_by", "leased_by", sqlite_where=is_leased, postgresql_where=is_leased),
     # No id is given twice, as on PostgreSQL: who stood still would strike off a later row instead of the one it had sent.

@@ -28,6 +28,7 @@ SCHEMAS = (
     "text_limits",
     "preferences",
     "few_of_many",
+    "outbox_keys",
 )
 """The revisions of ``migrations``, oldest first."""
 _BEFORE = tuple(f"{number:04}" for number in range(1, 9))

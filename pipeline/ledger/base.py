@@ -45,6 +45,11 @@ def stored_under(run: str) -> tuple[str, str]:
     return run, canary_run(run)
 
 
+def run_of_rows(stored: str) -> str:
+    """The run to which rows with this value of the column ``run`` belong: the inverse of ``stored_under``."""
+    return stored.removesuffix(canary_run(""))
+
+
 def known(run: str, base: Base | None, table: sa.Table) -> list[sa.ColumnElement[bool]]:
     """Conditions, oldest first, that together select what the run may know of a table with ``run`` and ``place``.
 

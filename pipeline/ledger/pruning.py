@@ -33,10 +33,10 @@ from core.store.pruned import ARTICLES, COMMITS, OUTCOMES, TEXTS
 from core.store.text_limits import read_text_limits
 from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import forget_aliases
-from pipeline.ledger.base import place_at, stored_under
+from pipeline.ledger.base import place_at, run_of_rows, stored_under
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.tables import story_facts
-from pipeline.ledger.texts import FIRST, LastVersion, remove_texts
+from pipeline.ledger.texts import FIRST, LastVersion, find_texts, remove_texts
 from pipeline.ledger.walls import forget_old
 
 SHORTEST_DAYS = {"outcomes_keep_days": 1, "articles_keep_days": 7, "commits_keep_days": 1}
@@ -171,13 +171,17 @@ class Pruning:
             after = self._texts_seen.get(run, FIRST)
             if after is None:
                 continue
-            with self._store.writing() as connection:
-                self._ledger.check_owner(connection)
-                gone, after = remove_texts(connection, run, limits, at_ms, after, TEXTS_AT_ONCE)
-                if gone:
-                    self._note(connection, TEXTS, at_ms, run=run.partition("#")[0])
-            self._texts_seen[run] = after
-            if after is not None:
+            with self._store.reading() as connection:
+                found = find_texts(connection, run, limits, at_ms, after, TEXTS_AT_ONCE)
+            gone = 0
+            if found.versions:
+                with self._store.writing() as connection:
+                    self._ledger.check_owner(connection)
+                    gone = remove_texts(connection, run, limits, at_ms, found.versions)
+                    if gone:
+                        self._note(connection, TEXTS, at_ms, run=run_of_rows(run))
+            self._texts_seen[run] = found.last
+            if found.last is not None:
                 return gone
         self._texts_seen.clear()
         return None

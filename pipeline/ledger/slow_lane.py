@@ -88,6 +88,14 @@ def delete_back(connection: sa.Connection, positions: Iterable[Position]) -> Non
         connection.execute(own.slow_lane.delete().where(_at(position)))
 
 
+def forget_drafts(connection: sa.Connection, run: str, articles: Collection[str]) -> None:
+    """Let records of these articles that wait in a run be prepared again, in the caller's transaction."""
+    c = own.slow_lane.c
+    for part in chunks(sorted(articles)):
+        mine = (c.run == run) & c.article.in_(part)
+        connection.execute(own.slow_lane.update().where(mine).values(draft=None, made_by=None))
+
+
 class SlowLaneQueue:
     """What waits in the slow lane of one run. Raises StoreError.
 

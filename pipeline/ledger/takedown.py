@@ -16,11 +16,11 @@ from core.records import Alert, OutcomeKind, article_id, decode, encode
 from core.store import counts
 from core.store import tables as t
 from core.store.engine import Store
-from core.store.outbox import key_of
+from core.store.outbox import key_of, replace_payloads
 from core.store.takedowns import STAGE, newest_stamp
-from pipeline.ledger import tables as own
 from pipeline.ledger.aliases import one_article
-from pipeline.ledger.base import stored_under
+from pipeline.ledger.base import run_of_rows, stored_under
+from pipeline.ledger.slow_lane import forget_drafts
 from pipeline.ledger.stories import stories_as_of, story_row
 from pipeline.ledger.tables import story_facts
 
@@ -55,7 +55,8 @@ def take_down(store: Store, url: str, reason: str, *, by: str, now_ms: int) -> R
             row = {"article": one, "url": url, "reason": reason, "by": by, "taken_ms": now_ms}
             store.upsert(connection, t.takedowns, [row | {"stamp": newest_stamp(connection) + 1}])
             # One that waits in the slow lane is prepared again, and then rejected.
-            connection.execute(own.slow_lane.update().where(own.slow_lane.c.article == one).values(draft=None))
+            for run in runs:
+                forget_drafts(connection, run, [one])
             for run in _runs_with(connection, runs, one):
                 times |= _take_from(store, connection, run, one, url, reason, total)
     return Removed(article=article, event_ms=tuple(sorted(times)), **total)
@@ -126,7 +127,7 @@ def _empty(store: Store, connection: sa.Connection, run: str, article: str, url:
 def _alerts(connection: sa.Connection, run: str, story: str, article: str, url: str) -> list[str]:
     """Delete the alerts that the article raised, and its links in other alerts; return the ids of the deleted ones."""
     c = t.alerts.c
-    gone = []
+    gone, payloads = [], dict[str, str]()
     rows = connection.execute(sa.select(c.id, c.article, c.record).where(c.run == run, c.story == story)).all()
     for row in rows:
         mine = (c.run == run) & (c.id == row.id)
@@ -136,10 +137,9 @@ def _alerts(connection: sa.Connection, run: str, story: str, article: str, url: 
             connection.execute(t.alerts.delete().where(mine))
         elif any(link.url == url for link in alert.links):
             links = tuple(link for link in alert.links if link.url != url)
-            record = encode(msgspec.structs.replace(alert, links=links)).decode()
+            payloads[row.id] = record = encode(msgspec.structs.replace(alert, links=links)).decode()
             connection.execute(t.alerts.update().where(mine).values(record=record))
-            waiting = (t.outbox.c.run == run) & (t.outbox.c.key == key_of(run, row.id))
-            connection.execute(t.outbox.update().where(waiting).values(payload=record))
+    replace_payloads(connection, run, payloads)
     return gone
 
 
@@ -151,5 +151,5 @@ def _story(store: Store, connection: sa.Connection, run: str, story: str) -> Non
         connection.execute(t.stories.delete().where(mine))
         connection.execute(story_facts.delete().where(story_facts.c.run == run, story_facts.c.story == story))
         return
-    seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == run.partition("#")[0])).scalar() or 0
+    seq = connection.execute(sa.select(t.runs.c.seq).where(t.runs.c.name == run_of_rows(run))).scalar() or 0
     store.upsert(connection, t.stories, [story_row(left, run, seq)])

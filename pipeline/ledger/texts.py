@@ -5,49 +5,72 @@ What is left bears the mark ``text_removed``. Nothing is decided by it: the orde
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from core.records import Alert, Article, decode, encode
+from core.records import Alert, Article, decode, encode, to_ms
 from core.records.text_limits import TextLimits
 from core.records.without_text import alert_without_text, without_text
 from core.store import tables as t
 from core.store.engine import chunks
-from core.store.outbox import key_of
-from pipeline.ledger import tables as own
+from core.store.outbox import replace_payloads
+from pipeline.ledger.slow_lane import forget_drafts
 from pipeline.text.difference import VersionDifference
 
 LastVersion = tuple[int, str, int]
 """(event_ms, article, version) of a version."""
 FIRST: LastVersion = (-1, "", 0)
+LOOKED_AT = 5_000
 
 
-def remove_texts(
+class FoundTexts(NamedTuple):
+    """Rows of ``versions`` whose texts are to go, and the version looked at last; None: there is none left."""
+
+    versions: list[sa.Row[Any]]
+    last: LastVersion | None
+
+
+def find_texts(
     connection: sa.Connection, run: str, limits: TextLimits, at_ms: int, after: LastVersion, most: int
-) -> tuple[int, LastVersion | None]:
-    """Remove texts of a run that are gone as of ``at_ms``, among its next ``most`` versions by event time.
+) -> FoundTexts:
+    """Up to ``most`` texts of a run that are gone as of ``at_ms``, among the versions behind ``after`` by event time.
 
-    ``after``: the version looked at last. Returns how many texts went, and the version looked at last now; None: there is
-    none left.
+    Of these it reads ``LOOKED_AT`` at most: those whose texts went before become more and more.
     """
     v = t.versions.c
     place = sa.tuple_(v.event_ms, v.article, v.version)
-    query = sa.select(v.article, v.version, v.source, v.event_ms, v.difference).where(
-        v.run == run, v.event_ms >= after[0], v.event_ms < limits.latest_before_ms(at_ms), place > after, v.text != ""
+    query = sa.select(v.article, v.version, v.source, v.event_ms, v.difference, (v.text != "").label("there")).where(
+        v.run == run, v.event_ms >= after[0], v.event_ms < limits.latest_before_ms(at_ms), place > after
     )
-    rows = connection.execute(query.order_by(v.event_ms, v.article, v.version).limit(most)).all()
-    if not rows:
-        return 0, None
-    gone = [row for row in rows if limits.gone(row.source, row.event_ms, at_ms)]
-    for row in gone:
-        mine = (v.run == run) & (v.article == row.article) & (v.version == row.version)
-        connection.execute(t.versions.update().where(mine).values(text="", difference=_counts(row.difference)))
-    _articles(connection, run, {(row.article, row.version) for row in gone})
-    _alerts(connection, run, {row.article for row in gone}, limits, at_ms)
-    last = rows[-1]
-    return len(gone), (last.event_ms, last.article, last.version)
+    gone, found, last = limits.as_of(at_ms), list[sa.Row[Any]](), None
+    for row in connection.execute(query.order_by(v.event_ms, v.article, v.version).limit(LOOKED_AT)):
+        last = (row.event_ms, row.article, row.version)
+        if row.there and gone(row.source, row.event_ms):
+            found.append(row)
+            if len(found) == most:
+                break
+    return FoundTexts(found, last)
+
+
+def remove_texts(
+    connection: sa.Connection, run: str, limits: TextLimits, at_ms: int, versions: Collection[sa.Row[Any]]
+) -> int:
+    """Remove the texts of versions that ``find_texts`` found; how many went: fewer if an article was removed since."""
+    if not versions:
+        return 0
+    v = t.versions.c
+    mine = (v.run == run) & (v.article == sa.bindparam("of")) & (v.version == sa.bindparam("number"))
+    change = t.versions.update().where(mine).values(text="", difference=sa.bindparam("counts"))
+    rows = [{"of": row.article, "number": row.version, "counts": _counts(row.difference)} for row in versions]
+    count = connection.execute(change, rows).rowcount
+    articles = _articles(connection, run, {(row.article, row.version) for row in versions})
+    alerts = _alerts(connection, run, {row.article for row in versions}, limits, at_ms)
+    forget_drafts(connection, run, articles)
+    replace_payloads(connection, run, articles | alerts)
+    return count
 
 
 def _counts(difference: str | None) -> str | None:
@@ -57,34 +80,37 @@ def _counts(difference: str | None) -> str | None:
     return encode(msgspec.structs.replace(found, changes=())).decode()
 
 
-def _articles(connection: sa.Connection, run: str, gone: Iterable[tuple[str, int]]) -> None:
-    a = t.articles.c
-    for article, version in sorted(gone):
-        mine = (a.run == run) & (a.id == article) & (a.version == version)
-        record = connection.execute(sa.select(a.record).where(mine)).scalar()
-        if record is not None:
-            kept = encode(without_text(decode(record.encode(), Article))).decode()
-            connection.execute(t.articles.update().where(mine).values(record=kept))
-            _waiting(connection, run, article, kept)
-            connection.execute(
-                own.slow_lane.update().where(own.slow_lane.c.article == article).values(draft=None, made_by=None)
-            )
+def _articles(connection: sa.Connection, run: str, gone: Collection[tuple[str, int]]) -> dict[str, str]:
+    """Remove the texts of articles whose newest versions these are; id → the record without its text."""
+    c, left = t.articles.c, dict[str, str]()
+    for part in chunks(sorted({article for article, _ in gone})):
+        query = sa.select(c.id, c.version, c.record).where(c.run == run, c.id.in_(part))
+        for row in connection.execute(query):
+            if (row.id, row.version) in gone:
+                left[row.id] = encode(without_text(decode(row.record.encode(), Article))).decode()
+    _replace_records(connection, run, t.articles, left)
+    return left
 
 
-def _alerts(connection: sa.Connection, run: str, articles: Iterable[str], limits: TextLimits, at_ms: int) -> None:
-    a, c = t.articles.c, t.alerts.c
+def _alerts(
+    connection: sa.Connection, run: str, articles: Collection[str], limits: TextLimits, at_ms: int
+) -> dict[str, str]:
+    """Remove what the articles' alerts quoted of texts that are gone; id → the record without it."""
+    a, c, gone, left = t.articles.c, t.alerts.c, limits.as_of(at_ms), dict[str, str]()
     for part in chunks(sorted(articles)):
         stories = sa.select(a.story).where(a.run == run, a.id.in_(part))
         raised = sa.select(c.id, c.record).where(c.run == run, c.story.in_(stories), c.article.in_(part))
-        for row in connection.execute(raised).all():
+        for row in connection.execute(raised):
             alert = decode(row.record.encode(), Alert)
             # An article's later alerts quote its later versions.
-            if limits.gone(alert.source, round(alert.raised_at.timestamp() * 1000), at_ms):
-                kept = encode(alert_without_text(alert)).decode()
-                connection.execute(t.alerts.update().where(c.run == run, c.id == row.id).values(record=kept))
-                _waiting(connection, run, row.id, kept)
+            if gone(alert.source, to_ms(alert.raised_at)):
+                left[row.id] = encode(alert_without_text(alert)).decode()
+    _replace_records(connection, run, t.alerts, left)
+    return left
 
 
-def _waiting(connection: sa.Connection, run: str, key: str, payload: str) -> None:
-    waiting = (t.outbox.c.run == run) & (t.outbox.c.key == key_of(run, key))
-    connection.execute(t.outbox.update().where(waiting).values(payload=payload))
+def _replace_records(connection: sa.Connection, run: str, table: sa.Table, records: Mapping[str, str]) -> None:
+    if records:
+        mine = (table.c.run == run) & (table.c.id == sa.bindparam("of"))
+        change = table.update().where(mine).values(record=sa.bindparam("new"))
+        connection.execute(change, [{"of": identity, "new": record} for identity, record in records.items()])

@@ -20,13 +20,14 @@ from connectors.store.feeds import FeedRepository
 from connectors.store.polls import PollRepository
 from core.durations import DAY_MS
 from core.records import from_ms
+from core.records.text_limits import DEFAULT, TextLimit, TextLimits
 from core.search.index import SearchIndex
 from core.search.indexer import State
 from core.settings import Settings
 from core.store import Store, StoreReader, SubscriptionStore, open_store
 from core.store import tables as t
 from core.store.canary import CanaryRepository
-from core.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox
+from core.store.outbox import ALERTS, ENRICHED, PEOPLE, Outbox, replace_payloads
 from core.streams import create_stream
 from desk.delivery.metrics import DeliveryMetrics
 from desk.delivery.service import Forgetting
@@ -35,8 +36,9 @@ from desk.live.follow import Board, Follower
 from pipeline.drivers.live import LiveRun
 from pipeline.ledger import tables as own
 from pipeline.ledger.ledger import RunLedger
-from pipeline.ledger.pruning import Keep, Pruning
+from pipeline.ledger.pruning import TEXTS_AT_ONCE, Keep, Pruning
 from pipeline.ledger.takedown import take_down
+from pipeline.ledger.texts import FIRST, find_texts, remove_texts
 from pipeline.ledger.writer import RunWriter
 from tests.growth.fill import GROWING, PARTITIONS, STEP_MS, Size, _identity, fill
 from tests.growth.plans import Plans, watched
@@ -132,6 +134,8 @@ def outbox(world: World) -> None:
     assert not box.waiting({PEOPLE})
     assert box.take(50, now_ms=NOON_MS, destinations={PEOPLE}) == []
     assert len(box.take(50, now_ms=NOON_MS)) == 50
+    with world.store.writing() as connection:
+        replace_payloads(connection, "live", {_identity(number): "[]" for number in range(500)})
 
 
 def delivery(world: World) -> None:
@@ -194,13 +198,21 @@ def pruning(world: World) -> None:
     assert steps.step(NOON_MS) is not None
 
 
+def texts(world: World) -> None:
+    limits = TextLimits([TextLimit(source=DEFAULT, effective_from_ms=0, keep_ms=DAY_MS)])
+    with world.store.reading() as connection:
+        found = find_texts(connection, "live", limits, NOON_MS, FIRST, TEXTS_AT_ONCE)
+    with world.store.writing() as connection:
+        assert remove_texts(connection, "live", limits, NOON_MS, found.versions) == TEXTS_AT_ONCE
+
+
 def takedown(world: World) -> None:
     assert take_down(world.store, "https://outlet.example/not/there", "a court", by="", now_ms=NOON_MS).outcomes == 0
     assert late_places(world.store, "live") == {}
 
 
 WORKS: tuple[Callable[[World], None], ...] = (
-    *(start, scrape, ready, offsets, bundle, outbox, delivery, desk, search, feeds, canary, pruning, takedown),
+    *(start, scrape, ready, offsets, bundle, outbox, delivery, desk, search, feeds, canary, pruning, texts, takedown),
 )
 
 

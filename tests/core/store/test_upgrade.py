@@ -37,7 +37,7 @@ _FILL = (
        SELECT 'a' || n, n % 3, 'https://outlet.example/', 'a court', '', 0 FROM ({series}) s""",
     """INSERT INTO contiguous_offsets (run, stream, partition, next_offset) VALUES ('live', 'stream', 0, 7)""",
 )
-INDEXES = ("ix_outbox_destination_run_id", "ix_outcomes_late", "ix_takedowns_stamp")
+INDEXES = ("ix_outbox_destination_run_id", "ix_outbox_key", "ix_outcomes_late", "ix_takedowns_stamp")
 
 
 def engine_of(url: str) -> sa.Engine:

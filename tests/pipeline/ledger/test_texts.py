@@ -6,22 +6,25 @@ import tempfile
 from typing import Any
 
 import msgspec
+import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.durations import DAY_MS
-from core.records import Article, decode
+from core.records import Article, Position, decode
 from core.records.text_limits import DEFAULT
-from core.records.without_text import MARK
-from core.store import Store, open_store
+from core.records.without_text import MARK, without_text
+from core.store import Store, StoreReader, open_store
 from core.store import tables as t
+from core.store.outbox import ALERTS, ENRICHED
 from core.store.pruned import pruned_of
 from core.store.text_limits import keep_texts
 from pipeline.elements import Draft
+from pipeline.ledger import tables as own
+from pipeline.ledger import texts
 from pipeline.ledger.ledger import RunLedger
 from pipeline.ledger.pruning import Keep, Pruning
-from pipeline.ledger.texts import without_text
 from pipeline.ledger.writer import RunWriter
 from pipeline.replay.diff import differences, span_of
 from pipeline.replay.runs import FINISHED, Replay, ReplayRepository
@@ -153,6 +156,70 @@ def test_a_replay_that_goes_on_keeps_its_texts_and_a_finished_one_does_not(store
     assert removed(store, ledger) == 1
     ReplayRepository(store).note("again", state=FINISHED)
     assert removed(store, ledger) == 1
+
+
+def _waits(position: Position, article: str) -> dict[str, Any]:
+    """A row of the slow lane, of a record that is done."""
+    where = {"run": position.run, "stream": position.stream, "partition": position.partition}
+    more = {"outlet": "a.example", "why": "slow", "place": "", "seq": 1, "draft": "{}", "made_by": "1"}
+    return where | {"record_offset": position.offset, "article": article} | more
+
+
+def test_what_waits_for_a_stream_or_in_the_slow_lane_goes_too(store: Store, ledger: RunLedger) -> None:
+    keep_texts(store, "a.example", 7, by="", now_ms=NOON_MS - DAY_MS)
+    drafts = [one for one, _ in drafts_of([(1, 0, 0, False), (1, 1, 0, False), (20 * DAY, 2, 0, False)])]
+    RunWriter(ledger, publish=True).write(drafts)
+    old = drafts[0].key.article
+    with store.writing() as connection:
+        connection.execute(
+            own.slow_lane.insert(),
+            [
+                _waits(msgspec.structs.replace(drafts[0].position, run=run, offset=100 + number), article)
+                for number, (run, article) in enumerate((("live", old), ("live", "b" * 32), ("replay", old)))
+            ],
+        )
+    before = _payloads(store)
+    assert removed(store, ledger) == 1
+    after = _payloads(store)
+    changed = {key for key in before if before[key] != after[key]}
+    [raised] = [one.id for one in StoreReader(store, "live").alerts() if one.article == old]
+    assert changed == {(ENRICHED, f"live/{old}"), (ALERTS, f"live/{raised}")}
+    with store.reading() as connection:
+        c = own.slow_lane.c
+        left = connection.execute(sa.select(c.run, c.article, c.draft, c.made_by)).all()
+    # A replay that goes on stores the text, and loses it once it is finished.
+    assert {(row.run, row.article) for row in left if row.draft is None} == {("live", old)}
+    article = decode(after[ENRICHED, f"live/{old}"].encode(), Article)
+    assert article == without_text(decode(before[ENRICHED, f"live/{old}"].encode(), Article))
+
+
+def _payloads(store: Store) -> dict[tuple[str, str], str]:
+    c = t.outbox.c
+    with store.reading() as connection:
+        return {
+            (row.destination, row.key): row.payload
+            for row in connection.execute(sa.select(c["destination", "key", "payload"]))
+        }
+
+
+def test_texts_are_looked_for_a_few_at_a_time_and_beside_writers(
+    store: Store, ledger: RunLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "LOOKED_AT", 2)
+    keep_texts(store, "a.example", 7, by="", now_ms=NOON_MS - DAY_MS)
+    records = [(1, outlet, text, False) for outlet in (1, 0, 1) for text in (0, 1)]
+    RunWriter(ledger, publish=False).write([one for one, _ in drafts_of([*records, (20 * DAY, 2, 0, False)])])
+    looked: list[bool] = []
+
+    def note(connection: sa.Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "LIMIT" in statement and "FROM versions" in statement:
+            looked.append(bool(connection.get_execution_options().get("wirewatch_write")))
+
+    sa.event.listen(store.engine, "before_cursor_execute", note)
+    pruning = Pruning(ledger, Keep())
+    assert [pruning.step(NOON_MS + 400 * DAY_MS) for _ in range(5)] == [0, 2, 0, None, 0]
+    assert looked == [False] * len(looked)
+    assert len(looked) > 4
 
 
 def _articles(store: Store) -> dict[str, Article]:
