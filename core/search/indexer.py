@@ -196,14 +196,11 @@ class Indexer:
         c, stored, texts = t.articles.c, set[str](), list[Any]()
         with reader.store.reading() as connection:
             limits = read_text_limits(connection) if pruned.texts_ms else NO_LIMITS
+            gone = limits.as_of(pruned.texts_ms)
             for part in chunks(sorted(found)):
                 known = sa.select(c.id).where(c.run == reader.run, c.id.in_(part))
                 stored.update(connection.execute(known).scalars())
-            over = [
-                one.id
-                for one in found.values()
-                if one.text and one.id in stored and limits.gone(one.source, one.time_ms, pruned.texts_ms)
-            ]
+            over = [one.id for one in found.values() if one.text and one.id in stored and gone(one.source, one.time_ms)]
             for part in chunks(sorted(over)):
                 rows = sa.select(c.id, c.seq, c.record).where(c.run == reader.run, c.id.in_(part))
                 texts += connection.execute(rows).all()

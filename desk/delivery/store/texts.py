@@ -23,7 +23,7 @@ def remove_quotations(store: Store, now_ms: int, after: LastDelivery, most: int)
     limits, c = text_limits_of(store), d.deliveries.c
     if not limits:
         return None
-    place = sa.tuple_(c.planned_ms, c.id)
+    gone, place = limits.as_of(now_ms), sa.tuple_(c.planned_ms, c.id)
     query = sa.select(c.id, c.planned_ms, c.record).where(
         c.planned_ms >= after[0], c.planned_ms < limits.latest_before_ms(now_ms), place > after, c.kind == "alert"
     )
@@ -31,7 +31,7 @@ def remove_quotations(store: Store, now_ms: int, after: LastDelivery, most: int)
         rows = connection.execute(query.order_by(c.planned_ms, c.id).limit(most)).all()
         for row in rows:
             alert = decode(row.record.encode(), Alert)
-            if limits.gone(alert.source, to_ms(alert.raised_at), now_ms):
+            if gone(alert.source, to_ms(alert.raised_at)):
                 kept = encode(alert_without_text(alert)).decode()
                 if kept != row.record:
                     connection.execute(d.deliveries.update().where(c.id == row.id).values(record=kept))
