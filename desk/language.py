@@ -141,9 +141,20 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name
     return message
 
 
+def as_written(values: Mapping[str, object]) -> dict[str, object]:
+    """Values of a sentence, numbers among them as the current language writes them."""
+    return {
+        name: number(one) if isinstance(one, int | float) and not isinstance(one, bool) else one
+        for name, one in values.items()
+    }
+
+
 def gettext(message: str, **values: object) -> str:
-    """The sentence in the current language, its ``%(name)s`` filled. A % of the sentence is written twice, in all of these."""
-    return catalogue(current()).gettext(message) % values
+    """The sentence in the current language, its ``%(name)s`` filled, numbers as it writes them.
+
+    A % of the sentence is written twice, in all of these.
+    """
+    return catalogue(current()).gettext(message) % as_written(values)
 
 
 def in_words(table: Mapping[str, str], key: str) -> str:
@@ -153,12 +164,12 @@ def in_words(table: Mapping[str, str], key: str) -> str:
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """The form of the sentence for this count; ``%(num)s`` is the count as the language writes it."""
-    return catalogue(current()).ngettext(one, many, count) % {"num": number(count), **values}
+    return catalogue(current()).ngettext(one, many, count) % as_written({"num": count, **values})
 
 
 def pgettext(context: str, message: str, **values: object) -> str:
     """The sentence as it is meant in a context, for words that other languages tell apart."""
-    return catalogue(current()).pgettext(context, message) % values
+    return catalogue(current()).pgettext(context, message) % as_written(values)
 
 
 def number(value: float, digits: int | None = None) -> str:

@@ -70,16 +70,16 @@ def static_url(name: str) -> str:
 
 
 def _gettext(message: str, **values: object) -> Markup:
-    return _html(language.catalogue(language.current()).gettext(message)) % values
+    return _html(language.catalogue(language.current()).gettext(message)) % language.as_written(values)
 
 
 def _ngettext(one: str, many: str, count: int, **values: object) -> Markup:
     said = language.catalogue(language.current()).ngettext(one, many, count)
-    return _html(said) % {"num": language.number(count), **values}
+    return _html(said) % language.as_written({"num": count, **values})
 
 
 def _pgettext(context: str, message: str, **values: object) -> Markup:
-    return _html(language.catalogue(language.current()).pgettext(context, message)) % values
+    return _html(language.catalogue(language.current()).pgettext(context, message)) % language.as_written(values)
 
 
 def _html(sentence: str) -> Markup:

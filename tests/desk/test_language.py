@@ -14,7 +14,17 @@ from jinja2 import nodes
 from starlette.testclient import TestClient
 
 from desk import language
-from desk.language import LANGUAGES, SOURCE, preferred, read_catalogue, script_words, speaking
+from desk.language import (
+    LANGUAGES,
+    SOURCE,
+    gettext,
+    ngettext,
+    pgettext,
+    preferred,
+    read_catalogue,
+    script_words,
+    speaking,
+)
 from desk.use_cases.desk import Desk
 from desk.views.wording import Clock, language_name
 from desk.web.render import ENVIRONMENT, STATIC
@@ -309,3 +319,19 @@ def test_a_feeds_sentence_is_no_html(client: TestClient) -> None:
     with speaking("de"):
         template = ENVIRONMENT.from_string("{{ _('Last article %(span)s ago', span=value) }}{{ value | translated }}")
         assert "<b>" not in template.render(value="<b>")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("en", "1,234 of 5.5 in v1234"), ("de", "1.234 of 5,5 in v1234"), ("ar", "1,234 of 5.5 in v1234")],
+)
+def test_a_sentence_has_its_numbers_as_its_language_writes_them(code: str, said: str) -> None:
+    values = {"num": 1_234, "all": 5.5, "name": "v1234"}
+    sentence = "%(num)s of %(all)s in %(name)s"
+    with speaking(code):
+        assert gettext(sentence, **values) == said
+        assert pgettext("x", sentence, **values) == said
+        assert ngettext(sentence, sentence, 1_234, all=5.5, name="v1234") == said
+        page = ENVIRONMENT.from_string("{{ _('" + sentence + "', num=1234, all=5.5, name='v1234') }}")
+        assert page.render() == said
+        assert gettext("%(flag)s", flag=True) == "True"
