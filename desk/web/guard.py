@@ -81,9 +81,7 @@ async def guard(request: Request) -> None:
         # Whoever tries tokens is limited like anybody who isn't signed in.
         _limit(desk, request, None)
         raise
-    request.state.caller = caller
-    _speak(desk, request, caller)
-    request.state.form_cookie = _form_cookie(desk, request, caller)
+    _know(desk, request, caller)
     _limit(desk, request, caller)
     endpoint = request.scope.get("endpoint")
     if endpoint not in RULES:
@@ -115,8 +113,7 @@ def recognise(request: Request) -> None:
     with suppress(Refused, StoreError):
         caller = _caller(desk, request, peer)
         if caller is not None:
-            _speak(desk, request, caller)
-            request.state.form_cookie, request.state.caller = _form_cookie(desk, request, caller), caller
+            _know(desk, request, caller)
 
 
 def is_known(request: Request) -> bool:
@@ -156,26 +153,32 @@ def set_cookie(desk: Desk, request: Request, name: str, value: str, *, max_age_s
 
 
 def _begin(desk: Desk, request: Request, peer: str) -> None:
-    request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), desk.proxies)
-    request.state.form_cookie = request.state.caller = None
-    _speak(desk, request, None)
-
-
-def _speak(desk: Desk, request: Request, caller: Caller | None) -> None:
-    """Set the language of the answer: chosen by the person, or in this browser, or asked for by it, or the desk's.
+    """What is known before it is looked for who asks. Speaks the language that this browser chose or asks for, or the desk's.
 
     Programs and feed readers get English: what they are told is searched for and compared.
     """
-    path = request.url.path
-    if (is_api(request) and path != API_PAGE) or is_feed(path):
+    request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), desk.proxies)
+    request.state.form_cookie = request.state.caller = None
+    if _is_program(request):
         language.speak(language.SOURCE)
         return
-    chosen = (caller.language if caller is not None else None) or request.cookies.get(
-        cookie_name(desk, LANGUAGE_COOKIE), ""
-    )
+    chosen = request.cookies.get(cookie_name(desk, LANGUAGE_COOKIE), "")
     if chosen not in language.LANGUAGES:
         chosen = language.preferred(request.headers.get("accept-language", ""), desk.settings.desk_language)
     language.speak(chosen)
+
+
+def _know(desk: Desk, request: Request, caller: Caller | None) -> None:
+    """Keep who asks. If they chose a language for their account, it is spoken from here on."""
+    request.state.caller = caller
+    request.state.form_cookie = _form_cookie(desk, request, caller)
+    if caller is not None and caller.language in language.LANGUAGES and not _is_program(request):
+        language.speak(caller.language)
+
+
+def _is_program(request: Request) -> bool:
+    path = request.url.path
+    return (is_api(request) and path != API_PAGE) or is_feed(path)
 
 
 def _caller(desk: Desk, request: Request, peer: str) -> Caller | None:

@@ -39,13 +39,6 @@ _HEADERS = {
 }
 
 
-class _TooLarge(HTTPException):
-    """The body is over the limit."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(413, f"more than {limit >> 10} KiB" if limit < 1 << 20 else f"more than {limit >> 20} MiB")
-
-
 class Shell:
     """``hosts``: those that we answer to (a name that was bent to this machine is none); None: any. ``secure``: https only.
 
@@ -65,7 +58,7 @@ class Shell:
         cookies: list[str] = []
         scope.setdefault("state", {})["cookies"] = cookies
         headers = Headers(scope=scope)
-        begun = known = False
+        known = False
         got = 0
 
         async def counted() -> Message:
@@ -76,13 +69,12 @@ class Shell:
                 known = await run_in_threadpool(self._known, Request(scope))
             limit = LARGEST_BODY if known else STRANGERS_BODY
             if got > limit:
-                raise _TooLarge(limit)
+                # The application answers, as it does to whatever else a route raises.
+                raise HTTPException(413, _too_large(limit))
             return message
 
         async def with_headers(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 self._set_headers(scope, MutableHeaders(scope=message), cookies)
             await send(message)
 
@@ -90,17 +82,13 @@ class Shell:
         if self._hosts is not None and host_of(headers.get("host", "")) not in self._hosts:
             refusal = PlainTextResponse("this desk has another name\n", 421)
         elif _length(headers.get("content-length")) > LARGEST_BODY:
-            refusal = PlainTextResponse(f"more than {LARGEST_BODY >> 20} MiB\n", 413)
+            refusal = PlainTextResponse(f"{_too_large(LARGEST_BODY)}\n", 413)
         elif _charset(headers.get("content-type")) not in _CHARSETS:
             refusal = PlainTextResponse("send it as UTF-8\n", 415)
         if refusal is not None:
             await refusal(scope, receive, with_headers)
             return
-        try:
-            await self._app(scope, counted, with_headers)
-        except _TooLarge as error:
-            if not begun:
-                await PlainTextResponse(f"{error.detail}\n", 413)(scope, receive, with_headers)
+        await self._app(scope, counted, with_headers)
 
     def _set_headers(self, scope: Scope, headers: MutableHeaders, cookies: list[str]) -> None:
         for name, value in _HEADERS.items():
@@ -114,6 +102,10 @@ class Shell:
             headers["Cache-Control"] = "no-store"
         for cookie in cookies:
             headers.append("Set-Cookie", cookie)
+
+
+def _too_large(limit: int) -> str:
+    return f"more than {limit >> 10} KiB" if limit < 1 << 20 else f"more than {limit >> 20} MiB"
 
 
 def hosts_of(public_url: str, *, demo: bool) -> frozenset[str] | None:
