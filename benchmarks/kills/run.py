@@ -13,10 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -35,6 +33,7 @@ from core.streams import open_stream
 from desk.delivery.store.channels import Channel, DeliveryRepository
 from desk.delivery.store.queue import SendQueue
 from tests.servers.kafka import free_ports
+from tests.serving import Answering, Handler
 
 SERVICES = {"connectors": "connectors run", "pipeline": "pipeline run", "delivery": "deliver", "desk": "desk"}
 REST_S, PUBLISH_EVERY_S, LOOK_S = 180.0, 0.7, 0.05
@@ -72,7 +71,7 @@ class Receiver:
         lock = threading.Lock()
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Hook(Handler):
             def do_POST(self) -> None:
                 size = int(self.headers.get("content-length", 0))
                 body = self.rfile.read(size)
@@ -81,28 +80,11 @@ class Receiver:
                         receiver.requests += 1
                         found = tuple(one["id"] for one in json.loads(body)["alerts"])
                         receiver.alerts[self.headers["webhook-id"]] = found
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.send(200)
 
-            def log_message(self, *_arguments: Any) -> None:
-                """Say nothing."""
-
-            def handle(self) -> None:
-                try:
-                    super().handle()
-                except OSError:
-                    self.close_connection = True
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.address = f"127.0.0.1:{self._http.server_address[1]}"
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self) -> None:
-        """Stop answering."""
-        self._http.shutdown()
-        self._http.server_close()
+        self._http = Answering(Hook)
+        self.address = f"127.0.0.1:{self._http.server_port}"
+        self.close = self._http.close
 
 
 def run(

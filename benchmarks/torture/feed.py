@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 from html import escape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
-from typing import Any
 
 from benchmarks.torture.articles import told
+from tests.serving import Answering, Handler
 
 # What a page of version 3 of article 12 says of itself: found in the raw stream again.
 MARK = re.compile(rb"torture-(\d+)-version-(\d+)")
@@ -31,11 +30,9 @@ class Outlet:
         self._lock = threading.Lock()
         self._versions: dict[int, int] = {}
         self.polls: list[float] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._answer))
-        self._http.daemon_threads = True
-        self.address = f"127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        http = Answering(_handler(self._answer))
+        self.address = f"127.0.0.1:{http.server_port}"
+        self.close = http.close
 
     @property
     def feed_url(self) -> str:
@@ -51,12 +48,6 @@ class Outlet:
         """Article → its newest version."""
         with self._lock:
             return dict(self._versions)
-
-    def close(self) -> None:
-        """Stop answering."""
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
 
     def _answer(self, path: str) -> tuple[int, str, str]:
         versions = self.published()
@@ -128,28 +119,13 @@ def _page(number: int, version: int) -> str:
     )
 
 
-def _handler(answer: Callable[[str], tuple[int, str, str]]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(answer: Callable[[str], tuple[int, str, str]]) -> type[Handler]:
+    class Pages(Handler):
         protocol_version = "HTTP/1.1"
         timeout = 10
 
         def do_GET(self) -> None:
             status, kind, text = answer(self.path)
-            body = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.send(status, text.encode(), Content_Type=f"{kind}; charset=utf-8")
 
-        def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
-
-        def handle_one_request(self) -> None:
-            # A connector that was killed hangs up in the middle of an answer.
-            try:
-                super().handle_one_request()
-            except OSError:
-                self.close_connection = True
-
-    return Handler
+    return Pages

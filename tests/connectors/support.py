@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from core.errors import StreamUnavailable
+from tests.serving import Answering, Handler
 
 NOON = datetime(2031, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -49,7 +50,7 @@ class Site:
 
 @contextmanager
 def site() -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
+    class Pages(Handler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -73,27 +74,11 @@ def site() -> Iterator[Site]:
             except OSError:
                 self.close_connection = True
 
-        do_POST = do_GET  # noqa: N815 - the name is http.server's
+        do_POST = do_GET
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *args: object) -> None:
-            """Clients that hang up in the middle are part of the tests."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    here = Site(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with Answering(Pages) as server:
+        here = Site(server.server_port)
         yield here
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 def unavailable(times: int) -> Callable[[int], None]:

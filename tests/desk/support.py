@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,7 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
-import uvicorn
 from argon2 import PasswordHasher
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from core.errors import FeedError, InputError, NotFound, UsageError
@@ -34,7 +31,6 @@ from desk.web.app import create_app
 from pipeline.ledger.ledger import RunLedger
 from tests.pipeline.ledger.support import alert, commit, told
 from tests.pipeline.transforms.support import NOON_MS
-from tests.waiting import until
 from wirewatch.desk import PipelineStories
 
 PASSWORD = "twelve little letters"
@@ -247,23 +243,6 @@ def sign_in(client: TestClient, name: str, password: str = PASSWORD) -> httpx.Re
     values = {"name": name, "password": password, "form_token": form_token(client)}
     answer: httpx.Response = client.post("/sign-in", data=values, follow_redirects=False)
     return answer
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The application on a real socket of this machine; gives its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="desk under test", daemon=True)
-    thread.start()
-    until(lambda: server.started or not thread.is_alive(), "desk that listens", seconds=60)
-    assert server.started
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        app.state.desk.hub.close() if not server.started else None
-        thread.join(20)
 
 
 def client_of(desk: Desk) -> TestClient:

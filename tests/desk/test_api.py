@@ -23,7 +23,8 @@ from desk.people.accounts import COMMAND_LINE
 from desk.use_cases.desk import Desk
 from desk.web.api.index import meaning
 from desk.web.app import create_app
-from tests.desk.support import Wire, add_people, make_desk, served, sign_in
+from tests.desk.support import Wire, add_people, make_desk, sign_in
+from tests.serving import served
 from tests.waiting import until
 
 

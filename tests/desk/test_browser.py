@@ -13,7 +13,8 @@ from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from pipeline.ledger.takedown import take_down
 from tests.desk.browser import launched, serious_faults, sign_in
-from tests.desk.support import Feeds, Wire, served
+from tests.desk.support import Feeds, Wire
+from tests.serving import served
 from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]

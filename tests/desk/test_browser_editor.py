@@ -24,7 +24,8 @@ from desk.web.app import create_app
 from pipeline.drivers.live import run_in_slices
 from tests.desk.browser import launched, serious_faults, sign_in
 from tests.desk.delivery.support import receiving
-from tests.desk.support import NOON_MS, Wire, add_people, make_desk, real_clock, served
+from tests.desk.support import NOON_MS, Wire, add_people, make_desk, real_clock
+from tests.serving import served
 from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.browser import launched, serious_faults
-from tests.desk.support import PASSWORD, Wire, served
+from tests.desk.support import PASSWORD, Wire
+from tests.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 PAGES = ("/", "/overview", "/alerts", "/subscriptions", "/handover", "/coverage", "/people", "/account", "/api/")

@@ -13,9 +13,10 @@ from core.store import Store
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.browser import launched, serious_faults, sign_in
-from tests.desk.support import Clock, Wire, desk_with_search, served
+from tests.desk.support import Clock, Wire, desk_with_search
 from tests.desk.test_overview import TOPIC, fill
 from tests.pipeline.transforms.support import NOON_MS
+from tests.serving import served
 from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -11,7 +11,8 @@ from core.store import tables as t
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.browser import launched, serious_faults, sign_in
-from tests.desk.support import Wire, served
+from tests.desk.support import Wire
+from tests.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 

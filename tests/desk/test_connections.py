@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
-from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
 from core.net.connections import Connections, bounded_protocol
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from desk.web.connections import MAX_SILENT, MAX_SILENT_PER_PEER, patient_protocol
-from tests.waiting import until
-
-
-@contextlib.contextmanager
-def serving(desk: Desk, http: object) -> Iterator[tuple[str, int]]:
-    server = uvicorn.Server(uvicorn.Config(create_app(desk), host="127.0.0.1", port=0, log_level="error", http=http))  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started or not thread.is_alive(), "desk that listens", seconds=60)
-    try:
-        yield "127.0.0.1", server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(20)
+from tests.serving import place, served
 
 
 @pytest.mark.parametrize(
@@ -42,15 +26,16 @@ def serving(desk: Desk, http: object) -> Iterator[tuple[str, int]]:
     ],
 )
 def test_silent_connections_keep_no_one_out(sent: bytes, desk: Desk) -> None:
-    with serving(desk, patient_protocol()) as address, contextlib.ExitStack() as held:
+    with served(create_app(desk), http=patient_protocol()) as url, contextlib.ExitStack() as held:
         several = [
-            held.enter_context(socket.create_connection(address, timeout=10)) for _ in range(MAX_SILENT_PER_PEER + 40)
+            held.enter_context(socket.create_connection(place(url), timeout=10))
+            for _ in range(MAX_SILENT_PER_PEER + 40)
         ]
         for one in several:
             with contextlib.suppress(OSError):
                 one.sendall(sent)
         for _ in range(3):
-            assert httpx.get(f"http://{address[0]}:{address[1]}/healthz", timeout=20).status_code == 200
+            assert httpx.get(f"{url}/healthz", timeout=20).status_code == 200
         # The oldest went for the newest.
         with contextlib.suppress(ConnectionResetError):
             assert several[0].recv(1) == b""
@@ -59,9 +44,9 @@ def test_silent_connections_keep_no_one_out(sent: bytes, desk: Desk) -> None:
 
 def test_a_head_or_a_body_that_never_ends_is_ended(desk: Desk) -> None:
     http = bounded_protocol(Connections(), headers_s=0.3, idle_s=0.3, a_request_proves=True)
-    with serving(desk, http) as address:
+    with served(create_app(desk), http=http) as url:
         for sent in (b"GET / HTTP/1.1\r\nHo", b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nx"):
-            with socket.create_connection(address, timeout=10) as one:
+            with socket.create_connection(place(url), timeout=10) as one:
                 one.sendall(sent)
                 with contextlib.suppress(ConnectionResetError):
                     while one.recv(1_000):
@@ -78,7 +63,7 @@ def test_a_head_or_a_body_that_never_ends_is_ended(desk: Desk) -> None:
 )
 def test_a_body_of_two_lengths_is_refused_and_nothing_behind_it_is_read(head: bytes, desk: Desk) -> None:
     http = bounded_protocol(Connections(), headers_s=10, idle_s=10, a_request_proves=True)
-    with serving(desk, http) as address, socket.create_connection(address, timeout=20) as one:
+    with served(create_app(desk), http=http) as url, socket.create_connection(place(url), timeout=20) as one:
         behind = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         one.sendall(b"POST /sign-in " + head + b"\r\nHost: 127.0.0.1\r\n\r\n0\r\n\r\n" + behind)
         answer = b""

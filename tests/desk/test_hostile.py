@@ -19,11 +19,12 @@ from core.streams import NewRecord, create_stream
 from desk.feed_port import FeedLine
 from desk.use_cases.desk import Desk
 from desk.views.article_text import page_preview
+from desk.web.app import create_app
 from desk.web.connections import patient_protocol
 from desk.web.render import safe_link
 from desk.web.shell import STRANGERS_BODY
 from tests.desk.support import Feeds, Wire, add_people, client_of, form_token, make_desk, sign_in
-from tests.desk.test_connections import serving
+from tests.serving import place, served
 from tests.waiting import until
 
 PAYLOADS = (
@@ -256,7 +257,8 @@ def test_a_stranger_sends_no_long_body(path: str, long: int, short: int, headers
     # is sent that need not be read, else the connection is reset and the answer may be lost.
     over = STRANGERS_BODY + 1 - len(PIECE)
     fields = "".join(f"{name}: {value}\r\n" for name, value in (FORM | headers).items())
-    with serving(desk, patient_protocol()) as address, socket.create_connection(address, timeout=30) as one:
+    http = patient_protocol()
+    with served(create_app(desk), http=http) as url, socket.create_connection(place(url), timeout=30) as one:
         one.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{fields}Transfer-Encoding: chunked\r\n\r\n".encode())
         if long == 413:
             one.sendall(b"%x\r\n%b\r\n" % (len(PIECE), PIECE))

@@ -15,7 +15,8 @@ from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from desk.web.pages import installed
 from tests.desk.browser import launched, serious_faults, sign_in
-from tests.desk.support import Wire, served
+from tests.desk.support import Wire
+from tests.serving import served
 
 
 def test_what_is_installed_is_the_same_for_strangers(client: TestClient, wire: Wire) -> None:

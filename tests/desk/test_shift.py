@@ -20,8 +20,9 @@ from core.store import Store, StoreReader
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
 from tests.desk.browser import launched, sign_in
-from tests.desk.support import Wire, add_people, make_desk, real_clock, served
+from tests.desk.support import Wire, add_people, make_desk, real_clock
 from tests.pipeline.transforms.support import NOON_MS
+from tests.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 ALERTS, NOT_RELEVANT, CLAIMED = 30, 6, 4

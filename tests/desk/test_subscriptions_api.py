@@ -22,9 +22,10 @@ from desk.use_cases.desk import Desk
 from desk.use_cases.subscriptions import named
 from desk.web.app import create_app
 from desk.web.guard import feed_address
-from tests.desk.support import PASSWORD, form_token, served
+from tests.desk.support import PASSWORD, form_token
 from tests.desk.test_api import token_of
 from tests.laws import examples
+from tests.serving import served
 
 NAMES = {
     "Black Sea ports": "black-sea-ports",

@@ -17,8 +17,9 @@ from core.store import Store
 from desk.people.limits import SEARCHES, SEARCHES_EACH
 from desk.use_cases.desk import Desk
 from desk.web.app import create_app
-from tests.desk.support import Clock, client_of, desk_with_search, form_token, served, sign_in
+from tests.desk.support import Clock, client_of, desk_with_search, form_token, sign_in
 from tests.desk.test_api import token_of
+from tests.serving import served
 from tests.waiting import until
 
 ROUTES = [

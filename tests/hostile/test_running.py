@@ -9,11 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 import httpx
@@ -22,6 +20,7 @@ import pytest
 from desk.people.accounts import COMMAND_LINE
 from desk.people.roles import Role
 from tests.hostile.services import PASSWORD, SECONDS, Running, modes, running
+from tests.serving import Answering, Handler
 from tests.waiting import until
 from tests.wirewatch.command import on_terminal
 from wirewatch.commands.desk import free_port
@@ -85,32 +84,23 @@ def test_2_a_chain_of_nears_that_is_searched_for_by_clients_that_hang_up(service
         assert program.get("/api/v1/me").status_code == 200
 
 
-class Inside(BaseHTTPRequestHandler):
+class Inside(Handler):
     """What nothing may reach: a server on loopback. Redirects to another place on it."""
 
     asked: list[str]
 
     def _any(self) -> None:
         self.asked.append(f"{self.command} {self.path}")
-        self.send_response(307)
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/inner")  # type: ignore[attr-defined]
-        self.end_headers()
+        self.send(307, Location=f"http://127.0.0.1:{self.server.server_port}/inner")  # type: ignore[attr-defined]
 
-    do_GET = do_POST = do_PUT = do_HEAD = _any  # noqa: N815 - names that the server asks for
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
+    do_GET = do_POST = do_PUT = do_HEAD = _any
 
 
 @pytest.fixture
 def inside() -> Iterator[tuple[int, list[str]]]:
     handler = type("Handler", (Inside,), {"asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port, handler.asked  # type: ignore[attr-defined]
-    server.shutdown()
-    server.server_close()
+    with Answering(handler) as server:
+        yield server.server_port, handler.asked  # type: ignore[attr-defined]
 
 
 def test_3_channels_that_lead_inside(services: Running, inside: tuple[int, list[str]]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.serving import Answering, Handler
 
 
 class Cluster:
@@ -20,7 +20,7 @@ class Cluster:
         self.refuses = False
         cluster = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Rest(Handler):
             def do_GET(self) -> None:
                 if cluster.refuses:
                     self._send(503, {"errors": ["no leader"]})
@@ -41,28 +41,15 @@ class Cluster:
                 self._send(202, {})
 
             def _send(self, status: int, value: Any) -> None:
-                body = json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.send(status, json.dumps(value).encode())
 
-            def log_message(self, *_arguments: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+        self.server = Answering(Rest)
+        self.url = f"{self.server.url}/"
 
 
 @contextlib.contextmanager
 def playing() -> Iterator[Cluster]:
     """A cluster without jobs, while the context is open."""
     made = Cluster()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with made.server:
         yield made
-    finally:
-        made.server.shutdown()
-        thread.join()
-        made.server.server_close()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
+
+from tests.serving import Answering, Handler
 
 CLIENT, SECRET = "wire watch", "s:e/c@r&t"
 
@@ -50,29 +50,14 @@ def token_provider(subject: str, certificate: Path, key: Path) -> Iterator[Provi
     """Serve tokens on 127.0.0.1."""
     provider = Provider(subject)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Tokens(Handler):
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             status, body = provider.reply(self.headers["Authorization"] or "", form)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.send(status, body, Content_Type="application/json")
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    provider.url = f"https://127.0.0.1:{server.server_address[1]}/token"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with Answering(Tokens, context) as server:
+        provider.url = f"{server.url}/token"
         yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

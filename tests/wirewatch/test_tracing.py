@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from core.streams.traced import traced
 from core.tracing import Spans, spans_of
 from pipeline.drivers.live import run_in_slices
 from tests.desk.delivery.support import hook, receiving, service, settle
+from tests.serving import Answering, Handler
 
 URL = "https://outlet.example/1"
 TEXT = "The council of the town met on Monday and talked about the harbour and its bridge for an hour. " * 3
@@ -35,7 +34,7 @@ def collector() -> Iterator[tuple[str, list[Any]]]:
     """An OTLP receiver: its address, and the spans that it got, each with its service."""
     got: list[Any] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Receiver(Handler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             asked = ExportTraceServiceRequest()
@@ -44,22 +43,10 @@ def collector() -> Iterator[tuple[str, list[Any]]]:
             for resource in asked.resource_spans:
                 named = {one.key: one.value.string_value for one in resource.resource.attributes}
                 got.extend((named["service.name"], span) for scope in resource.scope_spans for span in scope.spans)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.send(200)
 
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", got
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with Answering(Receiver) as server:
+        yield server.url, got
 
 
 def test_a_trace_goes_from_the_fetch_to_the_delivered_alert(tmp_path: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 
 from core.records.contracts import CONTRACTS, schema_of
 from core.streams.registry import Registered, RegistryRefused, SchemaRegistry
+from tests.serving import Answering, Handler
 from tests.wirewatch.command import wirewatch
 
 
@@ -27,7 +26,7 @@ class Registry:
         self.asked: list[str | None] = []
         registry = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Rest(Handler):
             def do_POST(self) -> None:
                 registry.asked.append(self.headers["Authorization"])
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -36,18 +35,10 @@ class Registry:
                 self._send(*registry.answer(parts[-2] if parts[-1] == "versions" else parts[-1], body["schema"], parts))
 
             def _send(self, status: int, value: Any) -> None:
-                data = json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.send(status, json.dumps(value).encode(), Content_Type="application/vnd.schemaregistry.v1+json")
 
-            def log_message(self, *_arguments: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
+        self.server = Answering(Rest)
+        self.port = self.server.server_port
 
     def answer(self, subject: str, schema: str, parts: list[str]) -> tuple[int, dict[str, Any]]:
         known = self.subjects.get(subject)
@@ -72,14 +63,8 @@ class Registry:
 @contextmanager
 def playing() -> Iterator[Registry]:
     made = Registry()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with made.server:
         yield made
-    finally:
-        made.server.shutdown()
-        thread.join()
-        made.server.server_close()
 
 
 def test_a_schema_is_registered_once_and_a_password_is_sent_but_not_shown() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +23,7 @@ from desk.delivery.render import Renderer
 from desk.delivery.service import DeliveryService
 from desk.delivery.store import tables as d
 from desk.delivery.store.channels import Channel, Delivery, DeliveryRepository, delivery_of
+from tests.serving import Answering, Handler
 
 NOON_MS = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp() * 1_000)
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -188,7 +188,7 @@ class Receiver:
 def receiving() -> Iterator[Receiver]:
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Hook(Handler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -203,29 +203,15 @@ def receiving() -> Iterator[Receiver]:
             with lock:
                 receiver.got.append(Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 status, headers = receiver.answers.pop(0) if receiver.answers else (200, {})
-            try:
-                self.send_response(status)
-                for name, value in {**headers, "content-length": "0"}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-            except OSError:
-                pass
+            self.send(status, **headers)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    receiver = Receiver(f"http://127.0.0.1:{server.server_address[1]}/in")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        if receiver.stall is not None:
-            receiver.stall.set()
-        server.shutdown()
-        server.server_close()
+    with Answering(Hook) as server:
+        receiver = Receiver(f"{server.url}/in")
+        try:
+            yield receiver
+        finally:
+            if receiver.stall is not None:
+                receiver.stall.set()
 
 
 @dataclass
