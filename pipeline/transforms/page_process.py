@@ -7,8 +7,8 @@ its own, so killing one that hangs can't damage what another is sending. Records
 
 A record's time starts when its process has loaded what it must meet, and the process names each stage as it begins: a limit is
 said with the stage that it ended. A limit that rejects is of CPU time, since an outcome must not depend on what else the
-machine does; one that only postpones is by the clock. A process that hangs when its owner was killed ends by itself
-(``signal.setitimer`` if it waits, a limit of CPU if it works: the kernel ends it, whoever holds the interpreter's lock).
+machine does; one that only postpones is by the clock. A process whose owner is killed ends at once, whatever its record waits
+for; one that hangs with the interpreter's lock ends by a limit of CPU, which is the kernel's.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ MEMORY_LIMIT_BYTES = 3 << 30
 MAX_PAGES = 2_000
 # A new process loads libraries and queries first; on a busy machine that takes a while.
 START_S = 300.0
-# A process whose owner is gone ends that long after its record's limit.
-ORPHAN_S = 60.0
+# A process that holds the interpreter's lock, so that it can't see that its owner is gone, has so much CPU beyond the limit.
 ORPHAN_CPU_S = 30.0
 # A process that waits, or gets hardly any CPU, is given so many times the limit by the clock.
 CLOCK_PATIENCE = 6.0
@@ -292,11 +291,20 @@ def _limit_cpu(more_s: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (until_s if most == resource.RLIM_INFINITY else min(until_s, most), most))
 
 
+def _end_with_owner() -> None:
+    owner = multiprocessing.parent_process()
+    if owner is not None:
+        wait([owner.sentinel])
+        os._exit(1)
+
+
 def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
     """The main loop of such a process: records in, prepared drafts out, until the pipe is closed."""
     # Ctrl-C reaches all processes of a terminal: the owner decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_worker(service="extraction")
+    # The pipe's end shows only between two records.
+    threading.Thread(target=_end_with_owner, name="owner", daemon=True).start()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     try:
         try:
@@ -309,14 +317,12 @@ def serve(pipe: Connection, work: RecordWork, limit_s: float) -> None:
             return
         while True:
             envelope = unpack(pipe.recv_bytes())
-            signal.setitimer(signal.ITIMER_REAL, START_S + CLOCK_PATIENCE * limit_s + ORPHAN_S)
             _limit_cpu(limit_s + ORPHAN_CPU_S)
             try:
                 work.refresh(envelope.key.time_ms)
                 result = encode(work.do(envelope, lambda stage: pipe.send_bytes(_STAGE + stage.encode())))
             except WirewatchError as error:
                 result = _ERROR + error.message.encode()
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
             pipe.send_bytes(result)
     except (EOFError, OSError):
         # The owner has ended.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from datetime import UTC, datetime
 
 from core.errors import ExtractionError
 from core.records import RawArticle
 from pipeline.extraction.clean import Extracted
+from pipeline.transforms.extraction_pool import PoolExtraction, PoolPlan
+from pipeline.transforms.record import RecordWork
+from tests.pipeline.transforms.support import envelope
 
 _done: list[str] = []
 
@@ -18,6 +23,9 @@ def obey(raw: RawArticle) -> Extracted:
         case "hang":
             while True:
                 pass
+        case "wait":
+            os.write(1, b"waits\n")
+            threading.Event().wait()
         case "exit":
             os._exit(0)
         case "kill":
@@ -42,3 +50,11 @@ def obey(raw: RawArticle) -> Extracted:
 
 def page(name: str) -> RawArticle:
     return RawArticle(url=f"https://a.example/{name}", source="a", fetched_at=datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def own_pool(name: str) -> None:
+    """The program of a service: prepare the page in a process, say that it waits, and go on until it is killed."""
+    pool = PoolExtraction(PoolPlan(1, 300.0, spares=0), RecordWork(extractor=obey))
+    pool.submit(envelope(page(name))).result()
+    print("waits", flush=True)
+    signal.pause()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 from msgspec.structs import replace
@@ -213,6 +215,18 @@ def test_closing_ends_the_processes() -> None:
     pool.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+@pytest.mark.parametrize("name", ["a-1", "wait"])
+def test_processes_end_with_an_owner_that_is_killed(name: str) -> None:
+    """One that waits for a record, and one that waits within its record."""
+    program = f"from tests.pipeline.transforms.hostile import own_pool; own_pool({name!r})"
+    owner = Popen([sys.executable, "-c", program], stdout=PIPE, cwd=Path(__file__).parents[3])
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"waits\n"
+    owner.kill()
+    # All processes have the output open, so its end is theirs.
+    assert owner.communicate(timeout=60) == (b"", None)
 
 
 @pytest.mark.parametrize(("name", "why"), [case for case in HOSTILE if case[0] in ("memory", "hidden", "bug", "none")])
