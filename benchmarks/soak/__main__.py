@@ -177,7 +177,7 @@ class Soak:
 
 def _memory(row: dict[str, object]) -> str:
     parts = [
-        f"{part} {row[f'{part}_rss_mb']}" for part in ("pipeline", "extraction", "workers") if row[f"{part}_rss_mb"]
+        f"{part} {row[f'{part}_pss_mb']}" for part in ("pipeline", "extraction", "workers") if row[f"{part}_pss_mb"]
     ]
     return f"MB: {', '.join(parts)}"
 

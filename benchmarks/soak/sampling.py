@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,21 +17,20 @@ PARTS = ("pipeline", "extraction", "workers", "taskmanager", "jobmanager", "jobs
 COLUMNS = (
     *("t_s", "phase", "appended", "outcomes", "lag_records", "lag_s", "outbox", "index_entries", "index_mb"),
     *("checkpoint_bytes", "checkpoint_ms", "checkpoints_failed", "load1"),
-    *(f"{part}_rss_mb" for part in PARTS),
+    *(f"{part}_pss_mb" for part in PARTS),
     *(f"{part}_cpu_s" for part in PARTS),
     "processes",
 )
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PSS = re.compile(r"^Pss: +(\d+) kB$", re.MULTILINE)
 
 
 class Process(NamedTuple):
-    """A row of the process table. ``cpu_s``: its own and that of children that have ended; ``rss_mb``: resident memory."""
+    """A row of the process table. ``cpu_s``: its own and that of children that have ended."""
 
     pid: int
     parent: int
     cpu_s: float
-    rss_mb: float
 
 
 def processes(proc: Path = Path("/proc")) -> Iterator[Process]:
@@ -49,7 +49,20 @@ def parsed(pid: int, stat: str) -> Process:
     # The name stands in brackets and may hold anything.
     fields = stat.rpartition(")")[2].split()
     cpu = sum(int(field) for field in fields[11:15]) / _TICKS
-    return Process(pid, int(fields[1]), cpu, int(fields[21]) * _PAGE / 1e6)
+    return Process(pid, int(fields[1]), cpu)
+
+
+def pss_mb(pid: int, proc: Path = Path("/proc")) -> float:
+    """A process's resident memory in MB, with pages that it shares counted in equal shares; 0 if it has ended.
+
+    Forks share most of theirs, so the sum of what is resident in each of them would be several times what they take.
+    """
+    try:
+        text = (proc / str(pid) / "smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    found = _PSS.search(text)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
 
 
 def trees(table: Iterable[Process], roots: dict[str, int]) -> dict[str, list[Process]]:
@@ -96,7 +109,7 @@ class Sampler:
             found["pipeline"], found["extraction"] = tree[:1], tree[1:]
         row: dict[str, object] = {"processes": sum(len(tree) for tree in found.values())}
         for part, tree in found.items():
-            row[f"{part}_rss_mb"] = round(sum(process.rss_mb for process in tree), 1)
+            row[f"{part}_pss_mb"] = round(sum(pss_mb(process.pid) for process in tree), 1)
             row[f"{part}_cpu_s"] = round(sum(process.cpu_s for process in tree), 2)
         return row
 

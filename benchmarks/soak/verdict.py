@@ -48,7 +48,7 @@ class Verdict:
 def judge(rows: Sequence[Mapping[str, object]], *, warm_up_s: float, delays_s: Sequence[float]) -> Verdict:
     """Judge samples in the order in which they were taken. Slopes are of the phase ``load`` after ``warm_up_s``."""
     load = [row for row in rows if row["phase"] == "load" and _number(row, "t_s") >= warm_up_s]
-    slopes = {part: slope for part in PARTS if (slope := slope_of(load, f"{part}_rss_mb")) is not None}
+    slopes = {part: slope for part in PARTS if (slope := slope_of(load, f"{part}_pss_mb")) is not None}
     return Verdict(
         slopes=slopes,
         index_slope=slope_of(load, "index_mb") or 0.0,

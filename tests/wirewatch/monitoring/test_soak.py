@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from benchmarks.soak.pages import BEATS, SUBSCRIPTIONS, raw_article
-from benchmarks.soak.sampling import COLUMNS, Process, figures, parsed, trees
+from benchmarks.soak.sampling import COLUMNS, Process, figures, parsed, pss_mb, trees
 from benchmarks.soak.verdict import idle_of, judge, slope_of
 from core.query import Document, QueryIndex, parse
 from pipeline.transforms.prepare import extract_raw
@@ -27,7 +28,7 @@ def _rows() -> list[dict[str, object]]:
             "checkpoint_bytes": 5_000,
             "pipeline_cpu_s": place,
         }
-        row["pipeline_rss_mb"] = 500 if place < 60 else 300 + place / 10
+        row["pipeline_pss_mb"] = 500 if place < 60 else 300 + place / 10
         rows.append(row)
     for place in range(13):
         idle = {"t_s": 3600 + place * 10, "phase": "idle", "pipeline_cpu_s": 360 + place * 0.2, "kafka_cpu_s": place}
@@ -52,12 +53,12 @@ def test_idle_is_of_our_own_processes() -> None:
 
 
 def test_two_figures_are_no_slope() -> None:
-    assert slope_of(_rows()[:2], "pipeline_rss_mb") is None
-    assert slope_of(_rows(), "workers_rss_mb") is None
+    assert slope_of(_rows()[:2], "pipeline_pss_mb") is None
+    assert slope_of(_rows(), "workers_pss_mb") is None
 
 
 def test_a_tree_is_a_process_with_all_that_it_started() -> None:
-    table = [Process(pid, parent, 1.0, 10.0) for pid, parent in ((1, 0), (5, 1), (6, 5), (7, 6), (8, 1), (9, 8))]
+    table = [Process(pid, parent, 1.0) for pid, parent in ((1, 0), (5, 1), (6, 5), (7, 6), (8, 1), (9, 8))]
     found = trees(table, {"a": 5, "b": 8, "gone": 77})
     assert {name: [one.pid for one in tree] for name, tree in found.items()} == {
         "a": [5, 6, 7],
@@ -71,7 +72,13 @@ def test_a_process_with_any_name_is_read() -> None:
     process = parsed(7, f"7 (a ) b (c)) {' '.join(fields)}\n")
     assert (process.pid, process.parent) == (7, 42)
     assert process.cpu_s == pytest.approx(2.0)
-    assert process.rss_mb == pytest.approx(2560 * 4096 / 1e6)
+
+
+def test_shared_memory_counts_in_shares(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "smaps_rollup").write_text("55-7f r--p [rollup]\nRss:  2000 kB\nPss:  1000 kB\nPss_Anon:  900 kB\n")
+    assert pss_mb(7, tmp_path) == pytest.approx(1.024)
+    assert pss_mb(8, tmp_path) == 0
 
 
 def test_the_pipelines_figures_become_columns() -> None:
