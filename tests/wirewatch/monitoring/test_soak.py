@@ -76,7 +76,9 @@ def test_a_process_with_any_name_is_read() -> None:
 
 def test_shared_memory_counts_in_shares(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "smaps_rollup").write_text("55-7f r--p [rollup]\nRss:  2000 kB\nPss:  1000 kB\nPss_Anon:  900 kB\n")
+    (tmp_path / "7" / "smaps_rollup").write_text(
+        "55-7f r--p [rollup]\nRss:  2000 kB\nPss:  1000 kB\nPss_Anon:  900 kB\n"
+    )
     assert pss_mb(7, tmp_path) == pytest.approx(1.024)
     assert pss_mb(8, tmp_path) == 0
 
