@@ -112,6 +112,8 @@ def extract_body(tree: HtmlElement, marks: Marks, facts: PageFacts, title: str) 
         text, shown = max(text, _trafilatura(tree, fast=False), key=len), _paragraphs(tree)
         if len(shown) >= _ENOUGH * len(text):
             text = shown
+    elif "\n" not in text and "\n" in (shown := _paragraphs(tree)) and len(shown) >= _ENOUGH * len(text):
+        text = shown  # headline, paragraphs and an offer to subscribe, all glued
     if standing:
         text = normal_text(put_back(text, standing))
     if len(text) < _ENOUGH * len(facts.body) or (

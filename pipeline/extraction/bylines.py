@@ -69,6 +69,7 @@ _SAYS_NAME = re.compile(r"(?:^|\s)(?:p-name|fn)(?:\s|$)")
 _KOREAN_NAMES = re.compile(r"(?<=[\uac00-\ud7af])\s?·\s?(?=[\uac00-\ud7af]{2,4}(?:\s?(?:기자|특파원|선임기자)|\s?·|$))")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LABEL_BEHIND = re.compile(rf"\s(?:{_alternatives(_DATA['labels'] + '|' + _DATA['before'])})\s*[:：]", re.IGNORECASE)
+_NOTE_BEFORE = re.compile(r"\d|\w[:：]")
 _PICTURED = re.compile(
     rf"(?:^|(?<=[\s,;|·•(]))(?:{_alternatives(_DATA['pictures'])})(?:{_COLON}|\s(?:by|von|par|de|di)\s)", re.IGNORECASE
 )
@@ -140,6 +141,9 @@ def lines_as_bylines(lines: Iterable[str]) -> tuple[str, ...]:
             continue
         if found := _KOREAN.match(line):
             return (found[1],)
+        # A row of notes: "2026-11-29 10:20 来源：… 记者：…"
+        if (inner := _LABEL_BEHIND.search(line)) is not None and _NOTE_BEFORE.search(line, 0, inner.start()):
+            line = line[inner.start() :].strip()
         begun = LABEL.match(line) or _BEFORE.match(line)
         if begun and (found_names := clean_authors([line], shown=True)):
             return found_names
@@ -285,7 +289,9 @@ def _parts(line: str, *, shown: bool) -> Iterator[str]:
     if shown and ";" not in line and (clause := _CLAUSE.search(line)) and not _IN_A_TOWN.match(line, clause.start()):
         line = line[: clause.start()]
     pieces = (one for piece in _JOINT.split(line) for one in _at_onto_joint(piece))
-    for part in (part for piece in pieces for part in _by_commas(piece)):
+    for number, part in enumerate(part for piece in pieces for part in _by_commas(piece)):
+        if number and _is_role_first(part):
+            continue
         if shown and (clause := _CLAUSE.search(part)):
             part = part[: clause.start()]
         name = (
@@ -308,6 +314,12 @@ def _at_onto_joint(piece: str) -> list[str]:
     return [piece]
 
 
+def _is_role_first(part: str) -> bool:
+    """Whether a part behind a name begins with a role, in a script without capitals: "مراسلة الشؤون البحرية" is no name."""
+    word = part.split()[0]
+    return word[0].lower() == word[0].upper() and folded(word) in _ROLES
+
+
 def _without_agency(name: str) -> str:
     """Without an agency behind a whole name: "Ann Keel Associated Press"."""
     words = name.split()
@@ -318,11 +330,15 @@ def _without_agency(name: str) -> str:
 
 
 def _without_role(name: str) -> str:
-    """Without a role behind it: "Sam Stein Senior Politics Editor" → "Sam Stein". What is only a role stays: it is no name."""
+    """Without a role beside it: "Sam Stein Senior Politics Editor" → "Sam Stein". What is only a role stays: it is no name."""
     words = name.split()
     role = next((place for place, word in enumerate(words) if folded(word) in _ROLES), None)
     if role is None and (begun := _ROLE_BEFORE.match(name)):
         return name[begun.end() :]
+    if role == 0:
+        # "Reporter Ann Keel"
+        behind = next((place for place, word in enumerate(words) if folded(word) not in _ROLES), len(words))
+        return " ".join(words[behind:]) if len(words) - behind >= 2 else name
     if role is None or role < 2:
         return name
     end = 3 if len(words) > 3 and (len(words[1].rstrip(".")) == 1 or words[1].lower() in PARTICLES) else 2
@@ -338,7 +354,7 @@ def _joined(line: str) -> bool:
 def _by_commas(piece: str) -> list[str]:
     parts = [part.strip() for part in re.split(r"(?<!\s)\s*+[,،，]\s*+", piece) if part.strip()]
     # "Keel, Ann" is one name, the surname first.
-    if len(parts) == 2 and all(len(part.split()) == 1 for part in parts):
+    if len(parts) == 2 and all(len(part.split()) == 1 for part in parts) and not has_unspaced(piece):
         return [piece.strip()]
     return parts
 

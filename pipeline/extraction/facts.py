@@ -30,6 +30,7 @@ from pipeline.extraction.jsonld import (
     strings,
 )
 from pipeline.extraction.marks import Marks
+from pipeline.extraction.names import is_desk
 from pipeline.extraction.near import lines_before_text, lines_near
 from pipeline.extraction.places import above, beside_the_article
 from pipeline.extraction.signatures import signatures
@@ -88,7 +89,7 @@ _LANGUAGE_CLAIM = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_,;\s]|$)")
 class PageFacts:
     """Claims found in a page. Texts are one line each, except ``body``: paragraphs separated by LF.
 
-    ``paid``: the page says that its article is not free to read. ``canonical``: the address that the page gives itself.
+    ``paid``: the page says that its article is not free to read; ``free``: that it is. ``canonical``: the address that the page gives itself.
     """
 
     titles: tuple[Candidate, ...] = ()
@@ -101,6 +102,7 @@ class PageFacts:
     descriptions: tuple[str, ...] = ()
     body: str = ""
     paid: bool = False
+    free: bool = False
     canonical: str | None = None
     article_claimed: bool = False
 
@@ -147,7 +149,8 @@ def read_facts(tree: HtmlElement, url: str, marks: Marks) -> PageFacts:
             [*metas.get("og:description", ()), *metas.get("description", ()), *strings(main.get("description"))]
         ),
         body=max((as_paragraphs(text) for text in strings(main.get("articleBody"))), key=len, default=""),
-        paid=_says_paid(main),
+        paid=_says_free(main) is False,
+        free=_says_free(main) is True,
         canonical=_canonical(tree, metas),
         article_claimed=bool(main) or "article" in metas.get("og:type", ()),
     )
@@ -305,7 +308,9 @@ def _authors(
 def _or_signed(claims: Iterator[AuthorClaim], frame: Frame, tree: HtmlElement) -> tuple[AuthorClaim, ...]:
     """The claims, those of the outlet itself marked as such, and who signed the text if no person is named."""
     told = tuple(
-        claim._replace(organisation=True) if claim.names and all(map(frame.names_outlet, claim.names)) else claim
+        claim._replace(organisation=True)
+        if claim.names and all(frame.names_outlet(name) or is_desk(name) for name in claim.names)
+        else claim
         for claim in claims
     )
     if any(claim.names and not claim.organisation for claim in told):
@@ -376,11 +381,13 @@ def _site_nodes(data: LinkedData) -> list[str]:
     ][:4]
 
 
-def _says_paid(main: Node) -> bool:
-    claims = [main.get("isAccessibleForFree")]
-    return any(
-        claim is False or (isinstance(claim, str) and claim.strip().lower() in ("false", "no", "0")) for claim in claims
-    )
+def _says_free(main: Node) -> bool | None:
+    """What the page's data say of the article's price; None if nothing."""
+    claim = main.get("isAccessibleForFree")
+    word = claim.strip().lower().rpartition("/")[2] if isinstance(claim, str) else ""
+    if claim is False or word in ("false", "no", "0"):
+        return False
+    return True if claim is True or word in ("true", "yes", "1") else None
 
 
 def _canonical(tree: HtmlElement, metas: dict[str, list[str]]) -> str | None:

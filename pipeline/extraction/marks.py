@@ -22,8 +22,9 @@ _ANY_NAME = re.compile(
     rf"{_AUTHOR_NAME.pattern}|{_DATE_NAME.pattern}|bread|bio"
     "|cmp|cookie|consent|gdpr|onetrust|didomi|usercentrics|cybot|sp_message|truste|cky|klaro|osano|iubenda|privacy"
 )
+# "cmp" with any other word behind it is a component of Adobe's: cmp-text, cmp-container.
 _CONSENT_NAME = re.compile(
-    r"(?:^|[\s_-])(?:cmp(?:-?box|-?layer|-?container)?|cookies?(?:-?\w{0,14})?|consent\w{0,14}|gdpr\w{0,10}|onetrust\w{0,20}|didomi\w{0,14}"
+    r"(?:^|[\s_-])(?:cmp(?=$|\s)|cmp-?(?:box|layer|banner|overlay|popup|consent)|cookies?(?:-?\w{0,14})?|consent\w{0,14}|gdpr\w{0,10}|onetrust\w{0,20}|didomi\w{0,14}"
     r"|usercentrics\w{0,10}|cybot\w{0,24}|cookiebot|sp_message\w{0,20}|truste\w{0,12}|qc-cmp\w{0,12}|fc-consent\w{0,10}|cky|klaro|osano|iubenda\w{0,12}"
     r"|privacy-?(?:banner|notice|box|layer|popup|overlay|prompt|manager))(?:$|[\s_-])"
 )

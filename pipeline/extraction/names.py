@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from core.package_data import package_toml
+from pipeline.extraction.values import phrases_of
 from pipeline.text.agencies import AGENCIES
 from pipeline.text.characters import folded
 
@@ -45,6 +46,7 @@ PARTICLES = frozenset(
     ]
 )
 _AGENCIES = frozenset(folded(form) for _, forms in AGENCIES for form in forms)
+_DESKS = phrases_of(_DATA["desks"])
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _TURKISH = re.compile("[İĞŞığş]")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -70,6 +72,16 @@ _ONTO_BEHIND = re.compile(rf"(?<=[\u3400-\u9fff])(?:[\s／/]+[\u3400-\u9fff]{{0,
 def is_agency(name: str) -> bool:
     """Whether the name is a news agency's."""
     return folded(name) in _AGENCIES
+
+
+def is_desk(name: str) -> bool:
+    """Whether the name is a desk's: one of its words, alone or at either end ("Redazione Corriere", "The Post Newsroom")."""
+    words = folded(name).split()
+    return any(
+        " ".join(part) in _DESKS
+        for count in range(1, min(2, len(words)) + 1)
+        for part in (words[:count], words[-count:])
+    )
 
 
 def has_unspaced(line: str) -> bool:

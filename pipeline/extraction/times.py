@@ -27,6 +27,7 @@ Role = Literal["published", "modified", "unknown"]
 _DATA = package_toml("pipeline.extraction", "times.toml")
 _MAX_CHARS = 120
 _MAX_LABEL_CHARS = 40
+_SENTENCE_WORDS = 8
 
 
 _PUBLISHED, _MODIFIED, _OTHER = (phrases_of(_DATA[name]) for name in ("published", "modified", "other"))
@@ -118,11 +119,18 @@ def dates_in_lines(lines: Iterable[str]) -> Iterator[Dated]:
     label = ""
     for line in lines:
         if len(line) <= _MAX_CHARS and _has_digit(line):
-            yield from _by_words(
-                f"{label} {line}" if label and role_of(_label_in(line)) == "unknown" else line, "visible"
-            )
+            labelled = f"{label} {line}" if label and role_of(_label_in(line)) == "unknown" else line
+            told = _is_told(line)
+            yield from (one for one in _by_words(labelled, "visible") if not told or one.role != "unknown")
         # A label in a block of its own, as in a list of terms.
         label = line if len(line) <= _MAX_LABEL_CHARS and role_of(line) != "unknown" and not _has_digit(line) else ""
+
+
+def _is_told(line: str) -> bool:
+    """Whether the line is a sentence, whose date is one of its story."""
+    return line.endswith(("。", "।", "۔")) or (
+        line.endswith((".", "!", "?", "؟", "։")) and line.count(" ") + 1 >= _SENTENCE_WORDS
+    )
 
 
 def _has_digit(line: str) -> bool:

@@ -3,7 +3,7 @@
 A case says what stands in the page: ``head``, ``window`` (its title), ``heading`` (markup of the <h1>), ``shown`` (between
 heading and text), ``body``, ``middle`` (between its paragraphs), ``before`` and ``after`` (the article), ``site``, ``nav``
 and ``footer`` of the outlet; and what must be found: ``title``, ``authors``, ``published``, ``flag``, ``has``, ``lacks``,
-``lines``.
+``lines``, ``partial``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PAGE_FIELDS = {
     "footer",
     "url",
 }
-FIELDS = PAGE_FIELDS | {"name", "title", "authors", "published", "flag", "has", "lacks", "lines"}
+FIELDS = PAGE_FIELDS | {"name", "title", "authors", "published", "flag", "has", "lacks", "lines", "partial"}
 
 
 def page_of(case: dict[str, Any]) -> str:
@@ -76,6 +76,7 @@ def wrong_of(case: dict[str, Any]) -> dict[str, object]:
         "authors": (list(found.authors) == case.get("authors", list(found.authors)), found.authors),
         "published": (when == case.get("published", when), when),
         "flag": (found.published_flag == case.get("flag", found.published_flag), found.published_flag),
+        "partial": (found.partial == case.get("partial", found.partial), found.partial),
         "has": (all(one in found.text for one in case.get("has", ())), found.text),
         "lacks": (not any(one in found.text for one in case.get("lacks", ())), found.text),
         "lines": (found.text.count("\n") + 1 == case.get("lines", found.text.count("\n") + 1), found.text),
