@@ -89,7 +89,8 @@ _LANGUAGE_CLAIM = re.compile(r"\s*[A-Za-z]{2,3}(?:[-_,;\s]|$)")
 class PageFacts:
     """Claims found in a page. Texts are one line each, except ``body``: paragraphs separated by LF.
 
-    ``paid``: the page says that its article is not free to read; ``free``: that it is. ``canonical``: the address that the page gives itself.
+    ``paid``: the page says that its article is not free to read; ``free``: that it is. ``canonical``: the address that the
+    page gives itself.
     """
 
     titles: tuple[Candidate, ...] = ()
